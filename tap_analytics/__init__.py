@@ -1,0 +1,1 @@
+"""A Singer tap for five analytics APIs that proves what it extracted."""

@@ -1,0 +1,120 @@
+"""What an API is: its settings and streams as declared, and the connection a run has to it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from tap_analytics.transport.redaction import Secrets
+from tap_analytics.transport.lookahead import Lookahead
+from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.session import Transport
+from tap_analytics.transport.throttle import Throttle
+from tap_analytics.transport.token import TokenEndpoint
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_analytics.auth import Authenticator
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.settings import Setting
+    from tap_analytics.transport.errors import Stop
+
+
+#: Every secret of this process, by value, so that no log line can tell one.
+SECRETS = Secrets()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """An API the tap speaks to: what can be configured and what can be read."""
+
+    name: str
+    title: str
+    #: How a configured block signs its requests.
+    authenticate: Callable[[Mapping[str, t.Any]], Authenticator]
+    streams: tuple[type[AnalyticsStream], ...]
+    settings: tuple[Setting, ...] = ()
+    #: Rows per page to ask for, unless `page_size` says otherwise; None sends no limit.
+    page_size: int | None = None
+    #: Pace, unless `requests_per_second` says otherwise; 0 is no cap.
+    requests_per_second: float = 0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    #: The block of an API that is declared where it is configured.
+    block: Mapping[str, t.Any] = field(default_factory=dict)
+
+    def setting(self, name: str) -> Setting:
+        """Return one of the API's own settings by name."""
+        return next(setting for setting in self.settings if setting.name == name)
+
+    def retry_of(self, block: Mapping[str, t.Any]) -> RetryPolicy:
+        """Return the retry policy of a configured block: the API's own, as far as not set."""
+        given = block.get("retry") or {}
+        statuses = given.get("retry_on_status_codes")
+        return RetryPolicy(
+            max_retries=given.get("max_retries", self.retry.max_retries),
+            backoff_factor=given.get("backoff_factor", self.retry.backoff_factor),
+            statuses=self.retry.statuses if statuses is None else frozenset(statuses),
+        )
+
+
+class Connection:
+    """A configured API in a run: one transport, one pace and one read-ahead for all its streams."""
+
+    #: The moment the run began, by the earlier of our clock and the server's.
+    began: datetime
+
+    def __init__(
+        self,
+        api: Api,
+        block: Mapping[str, t.Any],
+        *,
+        stop: Stop,
+        concurrency: int,
+        timeout: float,
+        user_agent: str,
+    ) -> None:
+        self.api = api
+        self.block = block
+        self.began = datetime.now(UTC)
+        self._dated = False
+        self.base_url: str = block["base_url"].rstrip("/")
+        self.page_size: int | None = block.get("page_size", api.page_size)
+        self.concurrency = concurrency
+        self.auth = api.authenticate(block)
+        self.throttle = Throttle(
+            name=api.name,
+            concurrency=concurrency,
+            requests_per_second=block.get("requests_per_second", api.requests_per_second),
+            stop=stop,
+        )
+        self.transport = Transport(
+            name=api.name,
+            origin=self.base_url,
+            sign=self.auth,
+            renew=self.auth.renew,
+            retry=api.retry_of(block),
+            throttle=self.throttle,
+            timeout=timeout,
+            stop=stop,
+            user_agent=user_agent,
+            headers=block.get("headers") or {},
+        )
+        self.auth.bind(TokenEndpoint(api.name, timeout).post, learn=SECRETS.add)
+        self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)
+
+    def note_date(self, header: str | None) -> None:
+        """Take the `Date` of the first response for the moment the run began, if it is earlier.
+
+        Rows are stamped by the server's clock, so a bookmark must not pass what that clock said.
+        """
+        if self._dated or header is None:
+            return
+        self._dated = True
+        try:
+            date = parsedate_to_datetime(header)
+        except ValueError:
+            return
+        self.began = min(self.began, date if date.tzinfo else date.replace(tzinfo=UTC))

@@ -1,0 +1,33 @@
+"""The `tap-analytics` command: the Singer command line, and the tap's own commands beside it."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from importlib import import_module
+from importlib.metadata import version
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Command name to the module whose `main(argv)` runs it.
+COMMANDS = {"demo-api": "tap_analytics.demo.cli"}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command of the tap's own, or the Singer command line; ends the process."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--version"]:
+        # Answered before the SDK is imported, which takes most of the time.
+        sdk = version("singer-sdk")
+        sys.stdout.write(f"tap-analytics v{version('tap-analytics')}, Meltano SDK v{sdk}\n")
+        return
+    if arguments and arguments[0] in COMMANDS:
+        sys.exit(import_module(COMMANDS[arguments[0]]).main(arguments[1:]))
+    from tap_analytics.tap import TapAnalytics  # noqa: PLC0415 - see above
+
+    TapAnalytics.cli(arguments)
+
+
+if __name__ == "__main__":
+    main()

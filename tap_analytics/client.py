@@ -1,0 +1,261 @@
+"""The base of every stream: the one place that meets the SDK's REST hooks.
+
+A stream class declares an endpoint; this module makes requests of the declaration and rows of the
+responses. How pages follow each other is in `walk`, what becomes of rows in `extraction`.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from urllib.parse import quote
+
+from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
+from singer_sdk.streams import RESTStream
+from singer_sdk.streams.rest import PageContext
+from typing_extensions import override
+
+from tap_analytics.decoding import BodyError, decode_json
+from tap_analytics.extraction import Extraction
+from tap_analytics.incremental import Bookmark
+from tap_analytics.pagination import Paginator, Query, SinglePage
+from tap_analytics.payload import raise_error, select_rows
+from tap_analytics.transport.errors import Retriable
+from tap_analytics.transport.request import Request
+from tap_analytics.walk import Walk
+from tap_analytics.writer import ENCODER
+
+if t.TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+    import requests
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.api import Connection
+    from tap_analytics.incremental import Unit
+    from tap_analytics.pagination import Paging
+    from tap_analytics.payload import Row
+    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.transport.request import Response
+    from tap_analytics.transport.retry import RetryPolicy
+    from tap_analytics.walk import Fetched
+
+NO_CONTENT = 204
+
+
+class AnalyticsStream(RESTStream[Query]):
+    """Base of all streams; a subclass declares an endpoint."""
+
+    #: Name of the API, which is also the name of its block in the configuration.
+    api: t.ClassVar[str]
+    #: Members that lead from the response to its rows; none where the response is the list.
+    records_path: t.ClassVar[tuple[str, ...]] = ()
+    paging: t.ClassVar[Paging] = SinglePage()
+    #: Query parameters taken from settings: parameter name to setting name.
+    setting_params: t.ClassVar[Mapping[str, str]] = {}
+    #: Notation of the replication key; None where the first value tells.
+    replication_unit: t.ClassVar[Unit | None] = None
+    #: Parameters that ask for an order in which rows don't move while they are read.
+    stable_order: t.ClassVar[Query] = {}
+    #: Parameters that ask for the most recently changed rows first, where the server can.
+    newest_first: t.ClassVar[Query] = {}
+    #: The first page, if it was fetched to sample the schema, and the request it answers.
+    sampled: tuple[Request, Fetched] | None = None
+    #: Why the stream can't be read, if its schema could not be sampled.
+    failure: Exception | None = None
+    #: One bookmark per stream, never one per parent.
+    state_partitioning_keys: Sequence[str] | None = ()
+    _tap: TapAnalytics
+
+    @functools.cached_property
+    def connection(self) -> Connection:
+        """The connection this stream shares with the other streams of its API."""
+        return self._tap.connection(self.api)
+
+    @property
+    def block(self) -> Mapping[str, t.Any]:
+        """The API's configuration."""
+        return self.connection.block
+
+    @property
+    def label(self) -> str:
+        """The stream and its endpoint, as messages name them."""
+        return f"{self.name} ({self.path})"
+
+    @property
+    def page_size(self) -> int | None:
+        """Rows to ask for per page: what the paging says, else the API's page size."""
+        return self.paging.limit or self.connection.page_size
+
+    # --- requests ---------------------------------------------------------------------------
+
+    @property
+    @override
+    def url_base(self) -> str:
+        return self.connection.base_url
+
+    @property
+    def path_values(self) -> Mapping[str, object]:
+        """Values of placeholders of the path that don't come from a parent."""
+        return {}
+
+    @override
+    def get_url(self, context: Context | None) -> str:
+        path = self.path or ""
+        for name, value in {**self.path_values, **(context or {})}.items():
+            path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+        return f"{self.url_base}/{path.lstrip('/')}" if path else self.url_base
+
+    def ordering(self, *, newest: bool) -> Query:
+        """Return the sorting to ask for: newest first where wanted and possible, else stable."""
+        automatic = self.newest_first if newest else self.stable_order
+        chosen = self.block.get("sort_by", ...)
+        if chosen is ... or not automatic:
+            return automatic
+        return {} if chosen is None else dict.fromkeys(automatic, str(chosen))
+
+    @override
+    def get_url_params(self, context: Context | None, next_page_token: Query | None) -> Query:
+        params: Query = {}
+        if self.page_size is not None and self.paging.limit_param:
+            params[self.paging.limit_param] = str(self.page_size)
+        for param, name in self.setting_params.items():
+            value = self.block.get(name, self.connection.api.setting(name).default)
+            if value is not None:
+                params[param] = str(value).lower() if isinstance(value, bool) else str(value)
+        return {**params, **(next_page_token or {})}
+
+    def request(self, context: Context | None, token: Query) -> Request:
+        """Return the request of the page a token names."""
+        page: PageContext[Query] = PageContext(stream_context=context, next_page_token=token)
+        http = self.get_http_request(page=page)
+        return Request(
+            method=http.method,
+            url=http.url,
+            params=tuple((name, str(value)) for name, value in http.params.items()),
+            headers=tuple(http.headers.items()),
+            json=None if http.data is None else ENCODER.encode(http.data),
+        )
+
+    def window(self, start: t.Any, end: t.Any) -> Query:  # noqa: ANN401, ARG002 - values of the key; for servers that can filter
+        """Return the parameters that ask for rows from `start` until before `end` only."""
+        return {}
+
+    # --- responses --------------------------------------------------------------------------
+
+    @override
+    def get_new_paginator(self) -> Paginator:
+        return Paginator(self.paging)
+
+    def decode(self, response: Response) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Decode a body; raises `Retriable` for one that is not JSON."""
+        self.connection.note_date(response.headers.get("Date"))
+        if response.status == NO_CONTENT:
+            return None
+        try:
+            return decode_json(response.body)
+        except BodyError as error:
+            kind = response.headers.get("Content-Type", "no content type")
+            raise Retriable(
+                f"{self.label} answered {response.status} with {error} ({kind})",
+                hint="Check base_url, and whether a proxy or a login page is in between.",
+                cause="body",
+                status=response.status,
+            ) from None
+
+    def rows_of(self, payload: t.Any, response: Response) -> list[Row]:  # noqa: ANN401 - any JSON value
+        """Return the rows of a decoded response; raises the error it carries, if any."""
+        if response.status == NO_CONTENT:
+            return []
+        try:
+            rows = self.select(payload)
+        except Exception:
+            raise_error(payload, has_rows=False, label=self.label)
+            raise
+        raise_error(payload, has_rows=bool(rows), label=self.label)
+        return rows
+
+    def select(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
+        """Return the rows of a response; raises `SelectorError` where it has none to select."""
+        return select_rows(payload, self.records_path)
+
+    @override
+    def parse_response(self, response: requests.Response) -> Iterable[Row]:
+        return self.select(decode_json(response.content))
+
+    @override
+    def request_records(self, context: Context | None) -> Iterator[Row]:
+        for rows in Walk(self, context):
+            yield from rows
+
+    @property
+    def retry(self) -> RetryPolicy | None:
+        """The stream's own retry policy, in place of its API's."""
+        return None
+
+    @property
+    def initial_value(self) -> t.Any:  # noqa: ANN401 - a value of the replication key
+        """The replication value to begin with where there is neither bookmark nor start date."""
+        return None
+
+    def open_bookmark(self) -> Bookmark | None:
+        """Return the bookmark of the run from state and settings; None for full tables."""
+        if self.replication_method != REPLICATION_INCREMENTAL or not self.replication_key:
+            return None
+        state = self._tap.state.get("bookmarks", {}).get(self.name, {})
+        known = state.get("replication_key") == self.replication_key
+        return Bookmark.open(
+            unit=self.replication_unit,
+            stored=state.get("replication_key_value") if known else None,
+            initial=self.initial_value,
+            start_date=self.config.get("start_date"),
+            end_date=self.config.get("end_date"),
+            lookback=self.config.get("lookback_seconds", 0),
+        )
+
+    def extend_schema(self, properties: Mapping[str, t.Any]) -> None:
+        """Add fields to the schema in force; stream maps are built anew for them."""
+        schema = {**self.effective_schema}
+        schema["properties"] = {**schema["properties"], **properties}
+        self._input_schema = schema
+        self._mask = None
+        selected = get_selected_schema(self.name, schema, self.mask)
+        self._tap.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
+        self._stream_maps = None
+
+    # --- runs -------------------------------------------------------------------------------
+
+    @property
+    def versioned(self) -> bool:
+        """Whether the stream's rows carry a version, so that a target can tell deleted ones."""
+        return (
+            self.replication_method == REPLICATION_FULL_TABLE
+            and self.emit_activate_version_messages
+        )
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Row, t.Any, t.Any]:
+        """Run the stream with its children; pages are written whole, so no row is yielded."""
+        extraction = Extraction(self)
+        extraction.open()
+        extraction.run(context)
+        extraction.conclude()
+        yield from ()
+
+    @override
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        for _ in self._sync_records(context):
+            pass
+
+    @override
+    def _write_activate_version_message(self, full_table_version: int) -> None:
+        """Leave it to the end of the extraction: only proof of the whole permits deletes."""
+
+    def activate_version(self) -> None:
+        """Tell the target that the rows of this version are all there are."""
+        if self._stream_version is not None:
+            super()._write_activate_version_message(self._stream_version)

@@ -1,0 +1,144 @@
+"""Proof that a stream was read whole: fingerprints of its pages, its totals, and the verdict.
+
+A walk that shows the same page again is not making progress, whatever its tokens say; a walk that
+ends must be able to say why. Both are settled here, in the order the pages were read.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass, field
+
+from tap_analytics.pagination import End, NumberedPaging
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from tap_analytics.pagination import Page, Paginator, Query
+
+#: Pages that may look alike, one after the other, before it is taken for a loop.
+ALIKE_LIMIT = 3
+#: Pages without a single row, one after the other, before it is taken for a loop.
+EMPTY_LIMIT = 100
+
+
+class PaginationError(Exception):
+    """Paging that doesn't advance: what the server did, and what to set."""
+
+
+class Verdict(enum.Enum):
+    """What a finished stream can say about its completeness; the value is the word users see."""
+
+    VERIFIED = "verified"
+    CONSISTENT = "consistent"
+    UNVERIFIED = "unverified"
+    SHORT = "short"
+
+    @property
+    def complete(self) -> bool:
+        """Whether rows that didn't arrive may be taken for deleted."""
+        return self in {Verdict.VERIFIED, Verdict.CONSISTENT}
+
+
+_WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of a stream read in several walks: the worst of theirs."""
+    found = set(verdicts)
+    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.CONSISTENT)
+
+
+@dataclass(slots=True)
+class Proof:
+    """What one walk over an endpoint has shown so far.
+
+    Raises `PaginationError`, with the word `repeated` in it, as soon as a token or a page comes
+    back that can't follow from an advancing walk.
+    """
+
+    paginator: Paginator
+    #: The endpoint, as it is named in messages.
+    label: str
+    #: Whether fingerprints are made of primary keys, which can't repeat by nature.
+    keyed: bool
+    _tokens: set[frozenset[tuple[str, str]]] = field(default_factory=set)
+    _prints: dict[Hashable, int] = field(default_factory=dict)
+    _empty: int = 0
+
+    def ask(self, query: Query) -> None:
+        """Note that a page is about to be asked for; no walk asks for the same page twice."""
+        token = frozenset(query.items())
+        if token in self._tokens:
+            raise PaginationError(
+                f"{self.label}: the server repeated the cursor or link {describe(query)}, so paging "
+                "would never end. The API must hand out a new one on each page: check "
+                "`cursor_path`/`next_url_path`, or use another paginator type."
+            )
+        self._tokens.add(token)
+
+    def admit(self, page: Page, fingerprint: Hashable) -> bool:
+        """Note a page that arrived; return False for a repetition that is to be dropped."""
+        if not page.size:
+            self._count_empty()
+            return True
+        self._empty = 0
+        times = self._prints[fingerprint] = self._prints.get(fingerprint, 0) + 1
+        if times == 1:
+            return True
+        if self.paginator.paging.absorbs_repeat(page):
+            return False
+        if times >= self._allowed(page):
+            raise PaginationError(self._repeated(page))
+        return True
+
+    def verdict(self) -> Verdict:
+        """Judge the finished walk by the total, else by why it ended."""
+        seen, end = self.paginator.seen, self.paginator.end
+        if seen.total is not None and end is not End.OLDER:
+            return Verdict.VERIFIED if seen.rows >= seen.total else Verdict.SHORT
+        if end is None or not end.proves:
+            return Verdict.UNVERIFIED
+        return Verdict.CONSISTENT
+
+    def _allowed(self, page: Page) -> float:
+        """How often a page like this one may come before it is a loop."""
+        numbered = self._is_numbered(page)
+        if not self.keyed:
+            vouched = not numbered or self.paginator.seen.total is not None
+            return float("inf") if vouched else ALIKE_LIMIT
+        return 2 if numbered else ALIKE_LIMIT
+
+    def _is_numbered(self, page: Page) -> bool:
+        paging = self.paginator.paging
+        return isinstance(paging, NumberedPaging) and paging.number_param in page.query
+
+    def _count_empty(self) -> None:
+        self._empty += 1
+        if self._empty >= EMPTY_LIMIT:
+            raise PaginationError(
+                f"{self.label}: {EMPTY_LIMIT} pages in a row came without a row while the server "
+                "kept naming a next page: a repeated empty page. Check the API's paging."
+            )
+
+    def _repeated(self, page: Page) -> str:
+        asked = describe(page.query)
+        if self._is_numbered(page):
+            return (
+                f"{self.label}: the server repeated a page: {asked} brought rows that had already "
+                "arrived. It ignores the parameter, or answers the last page again beyond the "
+                "end. Use a paginator that follows the API's own cursor or next link, "
+                "`single_page` if it answers everything at once, or another parameter name."
+            )
+        return (
+            f"{self.label}: the server repeated a page: {asked} brought rows that had already "
+            f"arrived, {ALIKE_LIMIT} times. Its cursor or next link doesn't advance: check the "
+            "API's paging."
+        )
+
+
+def describe(query: Query) -> str:
+    """Show a page token in a message, cut to a readable length."""
+    text = ", ".join(f"{name}={value}" for name, value in query.items()) or "the first page"
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a line's worth

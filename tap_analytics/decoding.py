@@ -1,0 +1,68 @@
+"""Decoding of response bodies: once per page, numbers exactly as they were written."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from decimal import Decimal
+
+import msgspec
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_BOM = b"\xef\xbb\xbf"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class BodyError(ValueError):
+    """A body that is not JSON; the text says what it is instead."""
+
+
+def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Decode a body; fractions become `Decimal`, integers keep every digit.
+
+    Half a surrogate pair, which is no character and which no UTF-8 can carry, becomes U+FFFD.
+    Raises `BodyError` for anything that is not JSON, `NaN` and `Infinity` included.
+    """
+    if body.startswith(_BOM):
+        body = body[len(_BOM) :]
+    try:
+        return _DECODER.decode(body)
+    except RecursionError:
+        raise BodyError("JSON nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_leniently(body)
+
+
+def _decode_leniently(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Decode what only the escapes of lone surrogates make undecodable for the fast decoder."""
+    try:
+        value = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse)
+    except RecursionError:
+        raise BodyError("JSON nested too deeply") from None
+    except ValueError:
+        raise BodyError(_describe(body)) from None
+    return _mend(value)
+
+
+def _refuse(constant: str) -> t.NoReturn:
+    raise ValueError(constant)
+
+
+def _mend(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mend(item) for item in value]
+    if isinstance(value, dict):
+        return {_mend(name): _mend(item) for name, item in value.items()}
+    return value
+
+
+def _describe(body: bytes) -> str:
+    start = body.lstrip()[:15].lower()
+    if not start:
+        return "an empty body"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page"
+    return "not complete JSON" if start[:1] in b'{["' else "not JSON"

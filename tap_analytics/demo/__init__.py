@@ -1,0 +1,15 @@
+"""The five APIs on loopback: for the first run, for the tests and for the benchmarks.
+
+Needs no third-party package at run time but `typing_extensions`, and starts at once.
+`DemoApi` is the server as an object, `tap_analytics.demo.cli` the command that runs it as a
+process.
+"""
+
+from __future__ import annotations
+
+from tap_analytics.demo.api import DemoApi
+from tap_analytics.demo.credentials import DEFAULT, Credentials
+from tap_analytics.demo.faults import Fault
+from tap_analytics.demo.journal import Asked
+
+__all__ = ["DEFAULT", "Asked", "Credentials", "DemoApi", "Fault"]

@@ -1,0 +1,68 @@
+"""The command that serves the demo until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import typing as t
+from pathlib import Path
+
+from tap_analytics.demo.api import DemoApi
+from tap_analytics.demo.dialects import DIALECTS
+
+
+def main(argv: t.Sequence[str]) -> int:
+    """Serve until SIGINT or SIGTERM; return 0 then, and 1 if the demo could not start."""
+    options = _parser().parse_args(argv)
+    stop = threading.Event()
+    try:
+        faults = json.loads(Path(options.faults).read_text("utf-8")) if options.faults else ()
+        demo = DemoApi(
+            host=options.host,
+            port=options.port,
+            dialect=options.dialect,
+            scale=options.scale,
+            seed=options.seed,
+            latency=options.latency / 1000,
+            faults=faults,
+            rate_limits=options.rate_limits,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        with demo:
+            _announce(demo, options)
+            stop.wait()
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"demo API can't start: {error}\n")
+        return 1
+    return 0
+
+
+def _announce(demo: DemoApi, options: argparse.Namespace) -> None:
+    if not options.quiet:
+        sys.stdout.write(f"demo API ready at {demo.url} ({demo.dialect} dialect)\n")
+    if options.print_config:
+        sys.stdout.write(f"{json.dumps(demo.config)}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tap-analytics demo-api",
+        description="Serve the five APIs on loopback, with invented data.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=int, default=0, help="port to listen on; 0, the default, finds a free one")
+    add("--dialect", choices=sorted(DIALECTS), default="real", help="as it is, or as specified")
+    add("--scale", type=float, default=1.0, help="size of the data; 1 is about 1,900 records")
+    add("--seed", type=int, default=7, help="decides the data")
+    add("--latency", type=float, default=0.0, metavar="MS", help="time each answer takes")
+    add("--rate-limits", action="store_true", help="enforce the rates of the real services")
+    add("--faults", metavar="FILE", help="JSON list of things that go wrong")
+    add("--print-config", action="store_true", help="print the tap's configuration, on one line")
+    add("--quiet", action="store_true", help="don't print the line that says it is ready")
+    return parser

@@ -1,0 +1,110 @@
+"""Who plays in the demo: the staff of one company, its customers, and the people who work there.
+
+The five APIs tell of the same cast, so that a join by email or name across their tables succeeds:
+learning's people are success users, success accounts are their employers, and the staff are admins
+in one API, authors in the second and users in the third.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import unicodedata
+from collections import Counter
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.data.dice import Dice
+
+OUR_DOMAIN = "brightwater.example"
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST_NAMES = _words("""
+    Noor Ilse Zoë Łukasz Søren José Ngọc Željka Renée Björn Amélie Piet Saskia Ludo Mirthe
+    Tamsin Rafe Birk Ana Chidi Yuki Óscar Inês Wójciech Fatima Jürgen Leïla Håkon Siobhán Dvořák
+    Maya Émile Nadia Tomás Ingrid Kwame Asha Milan Vera Otto
+""")
+LAST_NAMES = _words("""
+    Vantongeren Okonjo Müller García Nguyễn Kovačević Brandt Ferreira Halloran Oduya Arkwright
+    Lindqvist Solheim Peña Øster O'Neill Çelik Šimić Dubois Larsen Ito Costa Kowalski Haddad
+    Schäfer Bello Åberg Byrne Novák Rao Fontaine Amari Silva Holm Mensah Iyer Jansen Petrov
+    Ricci Weiß
+""")
+COMPANY_WORDS = _words("""
+    Skagerrak Dune Fjord Tramontane Kestrel Alder Saltmarsh Copper Meridian Lantern Juniper Quay
+    Basalt Heron Willow
+""")
+COMPANY_TRADES = _words("""
+    Shipping Dairy Optics Foods Energy Textiles Robotics Travel Media Health
+""")
+
+# Letters that do not decompose into an ASCII letter and an accent.
+_PLAIN = str.maketrans(
+    {"Ł": "L", "ł": "l", "Ø": "O", "ø": "o", "ß": "ss", "đ": "d", "'": "", " ": "-"}
+)
+
+
+class Person(t.NamedTuple):
+    """Somebody with a mail address that is nobody else's."""
+
+    first: str
+    last: str
+    email: str
+    company: int
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first} {self.last}"
+
+
+class Company(t.NamedTuple):
+    """A customer."""
+
+    name: str
+    domain: str
+
+
+class Cast(t.NamedTuple):
+    """Everybody, in an order that a larger scale extends and doesn't change."""
+
+    staff: list[Person]
+    customers: list[Person]
+    companies: list[Company]
+
+
+def gather(dice: Dice, *, staff: int, customers: int, companies: int) -> Cast:
+    """Invent a cast of the given sizes."""
+    firms = [_company(number) for number in range(companies)]
+    taken: Counter[str] = Counter()
+    crew = [_person(dice, taken, company=-1, domain=OUR_DOMAIN) for _ in range(staff)]
+    clients = [
+        _person(dice, taken, company=i % companies, domain=firms[i % companies].domain)
+        for i in range(customers)
+    ]
+    return Cast(crew, clients, firms)
+
+
+def plain(text: str) -> str:
+    """Reduce a name to lower-case ASCII, as it stands in addresses and permalinks."""
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    return decomposed.encode("ascii", "ignore").decode().lower()
+
+
+def _company(number: int) -> Company:
+    words, trades = len(COMPANY_WORDS), len(COMPANY_TRADES)
+    name = f"{COMPANY_WORDS[number % words]} {COMPANY_TRADES[number // words % trades]}"
+    if (generation := number // (words * trades)) > 0:
+        name = f"{name} {generation + 1}"
+    return Company(name, f"{plain(name)}.example")
+
+
+def _person(dice: Dice, taken: Counter[str], *, company: int, domain: str) -> Person:
+    first, last = dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES)
+    local = f"{plain(first)}.{plain(last)}"
+    taken[f"{local}@{domain}"] += 1
+    if (namesake := taken[f"{local}@{domain}"]) > 1:
+        local = f"{local}.{namesake}"
+    return Person(first, last, f"{local}@{domain}", company)

@@ -1,0 +1,47 @@
+"""The rows of the API that only its user can describe: neutral names, awkward numbers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tap_analytics.demo.data.dice import Dice, Row, iso
+
+#: Values a double cannot hold stand among ordinary ones.
+VALUES = (
+    Decimal("12.75"),
+    0,
+    Decimal("4200.50"),
+    9_007_199_254_740_993,
+    Decimal("12345678901234567.89"),
+    Decimal("-0.1"),
+    None,
+)
+
+
+def rows(dice: Dice, count: int) -> list[Row]:
+    """Return rows in id order."""
+    return [
+        row(dice, number, updated=updated) for number, updated in enumerate(_updates(dice, count))
+    ]
+
+
+def _updates(dice: Dice, count: int) -> list[int]:
+    moments = dice.moments(count)
+    dice.shuffle(moments)
+    return moments
+
+
+def row(dice: Dice, number: int, *, updated: int) -> Row:
+    """Return one row."""
+    return {
+        "id": f"r-{number + 1:06d}",
+        "customer_id": f"cus-{dice.randrange(90)}",
+        "user_key": dice.maybe(f"uk-{dice.randrange(4096):03x}", one_in=4),
+        "name": dice.choice(("First row", None, "", "Größe ✓")),
+        "value": VALUES[number % len(VALUES)],
+        "active": number % 2 == 0,
+        "tags": dice.choice(([], ["north", "pilot"])),
+        "attributes": {"tier": "gold", "seats": dice.randrange(9)} if number % 2 else {},
+        "created_at": iso(dice.moment(until=updated)),
+        "updated_at": iso(updated),
+    }

@@ -1,0 +1,191 @@
+"""The experimentation platform's accounts, users, campaigns, labels, widgets and activity feed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.demo.data.dice import FIRST_DAY, LAST_DAY, Dice, Row, iso
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.data.cast import Person
+
+MAIN_ACCOUNT = 704_118
+TYPES = ("ab", "split", "multivariate", "heatmap", "survey", "feature-test")
+STATUSES = ("RUNNING", "PAUSED", "STOPPED", "RUNNING", "NOT_STARTED")
+SUBJECTS = ("Checkout copy", "Hero banner", "Price table", "Café menu", "Newsletter box", "Search")
+LABELS = ("q1", "q2", "q3", "legacy", "mobile", "größer", "", None, "vip")
+VERBS = (("campaign", "started"), ("campaign", "paused"), ("goal", "reached"), ("note", "added"))
+
+
+def accounts(dice: Dice, count: int) -> list[Row]:
+    """Return the token's main account and its sub-accounts."""
+    return [
+        {
+            "id": MAIN_ACCOUNT + 837 * number,
+            "name": "Brightwater Retail" if number == 0 else f"Brightwater Labs {number}",
+            "isMainAccount": number == 0,
+            "isActive": number % 3 != 1,
+            "isEnabled": dice.maybe(value=True, one_in=4),
+            "createdOn": FIRST_DAY + 86_400 * number,
+        }
+        for number in range(count)
+    ]
+
+
+def users(dice: Dice, staff: t.Sequence[Person]) -> list[Row]:
+    """Return one user per member of the staff."""
+    return [
+        {
+            "id": 55_021 + 13 * number,
+            "account": MAIN_ACCOUNT,
+            "name": who.name,
+            "email": who.email,
+            "permission": "owner" if number == 0 else dice.choice(("browse", "design", "publish")),
+            "title": dice.maybe("Growth lead", one_in=2),
+            "department": dice.maybe("Digital", one_in=3),
+            "phone": dice.maybe(f"+31 20 555 {100 + number:04d}", one_in=3),
+            "country": dice.maybe("NL", one_in=4),
+            "createdOn": (created := dice.moment(until=LAST_DAY - 86_400)),
+            "lastLogin": dice.maybe(dice.moment(created), one_in=5),
+        }
+        for number, who in enumerate(staff)
+    ]
+
+
+def labels(count: int) -> list[Row]:
+    """Return labels; one has no name, one an empty one."""
+    names = [*LABELS, *(f"label-{number}" for number in range(len(LABELS), count))]
+    return [{"id": 4 + 2 * number, "name": names[number]} for number in range(count)]
+
+
+def campaigns(
+    dice: Dice, *, users: t.Sequence[Row], labels: t.Sequence[Row], count: int
+) -> list[Row]:
+    """Return campaigns in the order of their making, each run by a user and marked with labels."""
+    return [
+        _campaign(
+            dice,
+            number=number,
+            created=created,
+            author=_signature(dice.choice(users)),
+            labels=dice.sample(labels, min(number % 3, len(labels))),
+        )
+        for number, created in enumerate(dice.moments(count))
+    ]
+
+
+def _campaign(dice: Dice, *, number: int, created: int, author: Row, labels: list[Row]) -> Row:
+    identity = 18 + 3 * number
+    deleted = number % 12 == 0 and number > 0
+    goals = [_goal(goal) for goal in range(1, 1 + number % 3)]
+    page = f"https://shop.example.com/p/{identity}"
+    return {
+        "id": identity,
+        "name": f"{dice.choice(SUBJECTS)} {number + 1}",
+        "type": TYPES[number % len(TYPES)],
+        "platform": dice.choice(("website", "website", "full-stack", "mobile-app")),
+        "status": "STOPPED" if deleted else STATUSES[number % len(STATUSES)],
+        "isDeleted": deleted,
+        "isApprovalPending": False,
+        "isBayesian": number % 2 == 0,
+        "createdOn": created,
+        "createdBy": author,
+        "primaryGoal": 1 if goals else None,
+        "goals": {"offset": 0, "totalCount": len(goals), "partialCollection": goals},
+        "variations": {"totalCount": 2 + number % 2, "partialCollection": []},
+        "labels": labels,
+        "campaignGroup": [],
+        "associatedCampaign": [],
+        "pageGroupConfig": {"editorUrl": [page], "exclude": [], "include": []},
+        "stats": {
+            "delayDecision": False,
+            "expectedConversionRate": "3.4",
+            "expectedDailyVisitors": dice.randrange(100, 5000),
+            "expectedImprovementRate": "8",
+            "multipleCorrection": True,
+            "reportingVersion": 3,
+            "testingApproach": "sequential",
+            "thresholdOfCaring": "0.5",
+        },
+    }
+
+
+def _goal(number: int) -> Row:
+    kind = "custom-conversion" if number == 1 else "visitPage"
+    name = "Order placed" if number == 1 else "Viewed terms"
+    return {"id": number, "name": name, "type": kind, "isPrimary": number == 1, "averageData": []}
+
+
+def _signature(user: Row) -> Row:
+    return {"id": user["id"], "name": user["name"], "imageUrl": None}
+
+
+def widgets(dice: Dice, *, users: t.Sequence[Row], count: int) -> list[Row]:
+    """Return custom widgets, the only records here that tell when they changed."""
+    return [
+        {
+            "id": 301 + number,
+            "name": f"{dice.choice(('Countdown ribbon', 'Size guide', 'Exit offer'))} {number + 1}",
+            "type": "widget",
+            "description": dice.choice((None, "", "Ribbon with a timer")),
+            "createdAt": (created := dice.moment(until=updated)),
+            "createdBy": dice.maybe(dice.choice(users)["name"], one_in=4),
+            "updatedAt": max(created, updated),
+        }
+        for number, updated in enumerate(dice.moments(count))
+    ]
+
+
+def feeds(
+    dice: Dice, *, users: t.Sequence[Row], campaigns: t.Sequence[Row], count: int
+) -> list[Row]:
+    """Return the activity feed, oldest first."""
+    return [
+        feed(
+            number,
+            when=when,
+            verb=VERBS[number % len(VERBS)],
+            user=dice.choice(users),
+            campaign=dice.maybe(dice.choice(campaigns), one_in=5),
+        )
+        for number, when in enumerate(dice.moments(count))
+    ]
+
+
+def feed(number: int, *, when: int, verb: tuple[str, str], user: Row, campaign: Row | None) -> Row:
+    """Return one event of the feed; its id grows with its time."""
+    subject = campaign and {
+        "id": campaign["id"],
+        "name": campaign["name"],
+        "type": campaign["type"],
+        "platform": campaign["platform"],
+        "appPlatform": None,
+        "goalId": campaign["primaryGoal"],
+    }
+    return {
+        "id": f"fd-{iso(when)[:10].replace('-', '')}-{number:07d}",
+        "type": verb[0],
+        "verb": verb[1],
+        "what": f"{verb[0]} was {verb[1]}" if campaign else "",
+        "when": when,
+        "who": _signature(user),
+        "campaign": subject,
+    }
+
+
+def singles() -> dict[str, Row]:
+    """Return the three resources of which an account has one each, by stream."""
+    return {
+        "experimentation_smartcode": {
+            "async": f"<script id='bw-async'>/* snippet of {MAIN_ACCOUNT} */</script>",
+            "sync": f"<script src='https://edge.example.com/{MAIN_ACCOUNT}.js'></script>",
+        },
+        "experimentation_thresholds": {"visitors": 400, "winningPercent": 96, "losingPercent": 4},
+        "experimentation_integrations": {
+            "ga": {"enabled": False, "prefix": "BWX", "slot": 3},
+            "ua": {"enabled": True, "prefix": "bwx", "dimension": 7},
+            "gtm": {"enabled": True},
+            "clicktale": {"enabled": False},
+            "isGaPremium": False,
+        },
+    }

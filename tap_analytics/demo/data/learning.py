@@ -1,0 +1,184 @@
+"""The learning platform's people, courses and enrollments, as JSON:API resource objects."""
+
+from __future__ import annotations
+
+import typing as t
+from decimal import Decimal
+
+from tap_analytics.demo.data.cast import plain
+from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row, iso
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.data.cast import Person
+
+#: Links inside records lead to the documented placeholder host: they are data, not a way to go.
+HOST = "https://api.example.com/v2"
+COURSE_NAMES = (
+    "Harbour Basics",
+    "Tide Tables 201",
+    "Señales y Banderas",
+    "Rope Work",
+    "First Aid at Sea",
+    "Navigation by Stars",
+    "Engine Room Safety",
+    "Radio Etiquette",
+    "Cargo and Ballast",
+    "Weather for Crews",
+    "Leadership on Deck",
+    "Cold Water Survival",
+)
+STATUSES = ("live", "draft", "published", "live", "archived", "live")
+PROGRESS = (0, 0, 100, 100, 100, Decimal("42.5"), Decimal("57.1"), Decimal("33.3"), 75, 10)
+#: The course nobody takes, and the one almost everybody takes.
+EMPTY_COURSE = 1
+POPULAR_COURSE = 0
+
+
+def people(dice: Dice, cast: t.Sequence[Person]) -> list[Row]:
+    """Return one person per member of the cast; every ninth has been invited and never came."""
+    groups = [dice.uuid() for _ in range(3)]
+    school = dice.uuid()
+    updates = dice.moments(len(cast))
+    dice.shuffle(updates)
+    return [
+        person(
+            dice,
+            who,
+            updated=updated,
+            relations=(school, dice.sample(groups, number % 3)),
+            invited=number % 9 == 0 and number > 0,
+        )
+        for number, (who, updated) in enumerate(zip(cast, updates, strict=True))
+    ]
+
+
+def person(
+    dice: Dice, who: Person, *, updated: int, relations: tuple[str, list[str]], invited: bool
+) -> Row:
+    """Return one person; `relations` are the school's id and the groups' ids."""
+    identity = dice.uuid()
+    created = dice.moment(until=updated)
+    school, groups = relations
+    return {
+        "type": "people",
+        "id": identity,
+        "attributes": {
+            "activated_at": None if invited else iso(created + (updated - created) // 9),
+            "created_at": iso(created),
+            "custom_avatar_url": dice.maybe(f"https://cdn.example.com/av/{identity}", one_in=2),
+            "disabled": dice.randrange(20) == 0,
+            "email": who.email,
+            "first_name": None if invited else who.first,
+            "full_name": None if invited else who.name,
+            "last_name": None if invited else who.last,
+            "name": who.email if invited else who.name,
+            "registration_status": "invited" if invited else "registered",
+            "unsubscribed": dice.randrange(8) == 0,
+            "updated_at": iso(updated),
+            "invite_token": f"inv-{identity[:6]}" if invited else None,
+        },
+        "links": {
+            "self": {
+                "href": f"{HOST}/people/{identity}",
+                "methods": ["get", "patch", "delete"],
+            },
+            "teaching": {"href": f"{HOST}/people/{identity}/teaching", "methods": ["get"]},
+        },
+        "relationships": {
+            "groups": {"data": [{"type": "groups", "id": group} for group in groups]},
+            "school": {"data": {"type": "schools", "id": school}},
+            "partnerships": {"data": []},
+        },
+    }
+
+
+def courses(dice: Dice, count: int) -> list[Row]:
+    """Return courses; their enrollments are counted by `enrollments`."""
+    categories = [dice.uuid() for _ in range(4)]
+    rows = []
+    for number, updated in enumerate(dice.moments(count)):
+        title = COURSE_NAMES[number % len(COURSE_NAMES)]
+        if number >= len(COURSE_NAMES):
+            title = f"{title} {number // len(COURSE_NAMES) + 1}"
+        category = dice.choice(categories)
+        rows.append(_course(dice, title, number=number, updated=updated, category=category))
+    return rows
+
+
+def _course(dice: Dice, title: str, *, number: int, updated: int, category: str) -> Row:
+    identity = dice.uuid()
+    status = STATUSES[number % len(STATUSES)]
+    here = f"{HOST}/courses/{identity}"
+    return {
+        "type": "courses",
+        "id": identity,
+        "attributes": {
+            "name": title,
+            "status": status,
+            "permalink": plain(title),
+            "short_description": dice.maybe("", one_in=3),
+            "full_description": dice.maybe(f"<p>{title}: start here.</p>", one_in=4),
+            "list_image_url": dice.maybe(f"https://cdn.example.com/c/{number}.jpg", one_in=3),
+            "ribbon": dice.maybe("New", one_in=2),
+            "enrollments_count": 0,
+            "credential_achievement_count": 0,
+            "dependent_course_names": [] if number % 4 else [COURSE_NAMES[0]],
+            "unpublished_changes": status == "draft",
+            "created_at": iso(dice.moment(until=updated)),
+            "updated_at": iso(updated),
+        },
+        "links": {
+            "self": {"href": here, "meta": {"methods": ["get", "patch", "delete"]}},
+            "enrollments": {"href": f"{here}/enrollments", "meta": {"methods": ["get"]}},
+        },
+        "relationships": {
+            "instructor_partnerships": {"data": []},
+            "categories": {"data": [{"type": "categories", "id": category}]},
+        },
+    }
+
+
+def enrollments(
+    dice: Dice, *, courses: t.Sequence[Row], people: t.Sequence[Row], total: int
+) -> dict[str, list[Row]]:
+    """Return the enrollments by course id, and write their numbers into the courses.
+
+    An enrollment's id is unique within its course only: some of the popular course's ids occur
+    again in another course, for another person.
+    """
+    popular = len(people) * 92 // 100
+    share = max(1, (total - popular) // max(1, len(courses) - 2))
+    by_course: dict[str, list[Row]] = {}
+    reused: list[str] = []
+    for number, course in enumerate(courses):
+        size = {EMPTY_COURSE: 0, POPULAR_COURSE: popular}.get(number, min(share, len(people)))
+        rows = [
+            enrollment(dice, course=course["id"], person=somebody["id"], bare=seat % 5 == 0)
+            for seat, somebody in enumerate(dice.sample(people, size))
+        ]
+        for row, identity in zip(rows[1::6], reused, strict=False):
+            row["id"] = identity
+        reused = reused or [row["id"] for row in rows]
+        progress = [row["attributes"]["progress"] for row in rows]
+        course["attributes"]["enrollments_count"] = size
+        course["attributes"]["credential_achievement_count"] = progress.count(100)
+        by_course[course["id"]] = rows
+    return by_course
+
+
+def enrollment(dice: Dice, *, course: str, person: str, bare: bool) -> Row:
+    """Return one enrollment; a bare one names its person in `relationships` only."""
+    progress = dice.choice(PROGRESS)
+    enrolled = dice.moment()
+    known = {} if bare else {"course_id": course, "person_id": person}
+    return {
+        "type": "course_enrollments",
+        "id": dice.uuid(),
+        "attributes": {
+            **known,
+            "progress": progress,
+            "enrolled_at": iso(enrolled),
+            "last_active_on": iso(dice.moment(enrolled, LAST_DAY)) if progress else None,
+        },
+        "relationships": {"person": {"data": {"type": "people", "id": person}}},
+    }

@@ -1,0 +1,265 @@
+"""The success platform's accounts, users, admins, notes, tasks and conversations."""
+
+from __future__ import annotations
+
+import typing as t
+from decimal import Decimal
+
+from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row, iso_ms
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.data.cast import Cast, Person
+
+DAY = 86_400
+#: Two in fifteen accounts are churned: 20 of 150.
+CHURNED = (3, 9)
+MRR = (Decimal("4200.50"), Decimal("99.90"), Decimal("1250.00"), 800, 0, None)
+#: A number that no double holds: 2**53 + 1.
+CONTRACT = 9_007_199_254_740_993
+#: What an account has in its own list and not where it is embedded.
+NOT_EMBEDDED = ("keyRoles", "segments")
+
+
+def admins(dice: Dice, staff: t.Sequence[Person]) -> list[Row]:
+    """Return one admin per member of the staff."""
+    return [
+        {
+            "id": dice.uuid(),
+            "name": who.name,
+            "email": who.email,
+            "licenseStatus": "active" if (number + 1) % 4 else "deactivated",
+        }
+        for number, who in enumerate(staff)
+    ]
+
+
+def accounts(dice: Dice, *, cast: Cast, admins: t.Sequence[Row]) -> list[Row]:
+    """Return one account per company, owned by admins."""
+    users = [0] * len(cast.companies)
+    for person in cast.customers:
+        users[person.company] += 1
+    updates = dice.moments(len(cast.companies))
+    dice.shuffle(updates)
+    return [
+        _account(dice, number, name=firm.name, updated=updated)
+        | {"usersCount": users[number]}
+        | _ownership(dice, admins)
+        for number, (firm, updated) in enumerate(zip(cast.companies, updates, strict=True))
+    ]
+
+
+def _account(dice: Dice, number: int, *, name: str, updated: int) -> Row:
+    churned = number % 15 in CHURNED
+    created = dice.moment(until=updated)
+    seen = iso_ms(dice.moment(created) * 1000)
+    return {
+        "id": dice.uuid(),
+        "createdAt": iso_ms(created * 1000 + 9),
+        "updatedAt": iso_ms(updated * 1000 + 118),
+        "externalId": f"ext-{number + 1}",
+        "name": name,
+        "traits": _traits(dice, number),
+        "organizationId": None,
+        "mrr": None if churned else dice.choice(MRR),
+        "healthScore": dice.choice((None, Decimal("7.8"), Decimal("9.1"), 10, 3)),
+        "npsScore": dice.choice((None, Decimal("57.1"), -100, 0)),
+        "nextRenewalDate": None if churned else iso_ms((LAST_DAY + DAY * number) * 1000),
+        "churnedAt": iso_ms(updated * 1000) if churned else None,
+        "trialEndDate": None,
+        "firstSeenTimestamp": iso_ms(created * 1000),
+        "lastSeenTimestamp": None if churned else seen,
+        "lastInboundMessageTimestamp": dice.maybe(seen, one_in=2),
+        "lastOutboundMessageTimestamp": dice.maybe(seen, one_in=2),
+        "npsDetractorCount": dice.randrange(3),
+        "npsPassiveCount": dice.randrange(5),
+        "npsPromoterCount": dice.randrange(9),
+    }
+
+
+def _traits(dice: Dice, number: int) -> Row:
+    if number % 5 == 1:
+        return {}
+    return {
+        "plan": dice.choice(("harbour", "harbour-plus", "")),
+        "seats": dice.randrange(5, 400),
+        "onboarded": dice.randrange(2) == 0,
+        "vitally.custom.renewalStage": dice.choice(("negotiation", "signed", None)),
+        "crm.field__c": dice.choice(("EMEA", 7, Decimal("12.5"), False, ["priority"])),
+        "crm.contract_start": dice.moment() * 1000,
+        "crm.contract_id": CONTRACT + number,
+    }
+
+
+def _ownership(dice: Dice, admins: t.Sequence[Row]) -> Row:
+    owner, csm = dice.choice(admins), dice.choice(admins)
+    assigned = iso_ms(dice.moment() * 1000)
+    role = {"id": dice.uuid(), "label": "Implementation lead", "createdAt": assigned}
+    return {
+        "accountOwnerId": owner["id"],
+        "csmId": csm["id"],
+        "accountExecutiveId": dice.maybe(csm["id"], one_in=2),
+        "keyRoles": [
+            {
+                "id": dice.uuid(),
+                "assignedAt": assigned,
+                "createdAt": assigned,
+                "keyRole": role,
+                "vitallyUser": owner,
+            }
+        ],
+        "segments": [{"id": "cfd9d82b-2dfe-4136-9412-77f2fe9917cc", "name": "Enterprise fleet"}],
+    }
+
+
+def embedded(account: Row) -> Row:
+    """Return an account as other records carry it: as it was when they were written."""
+    return {name: value for name, value in account.items() if name not in NOT_EMBEDDED}
+
+
+def users(dice: Dice, *, cast: Cast, accounts: t.Sequence[Row]) -> list[Row]:
+    """Return one user per customer, in the account of the company they work for."""
+    updates = dice.moments(len(cast.customers))
+    dice.shuffle(updates)
+    return [
+        _user(dice, number, who=who, account=embedded(accounts[who.company]), updated=updated)
+        for number, (who, updated) in enumerate(zip(cast.customers, updates, strict=True))
+    ]
+
+
+def _user(dice: Dice, number: int, *, who: Person, account: Row, updated: int) -> Row:
+    created = dice.moment(until=updated)
+    answered = dice.randrange(3) == 0
+    return {
+        "id": dice.uuid(),
+        "createdAt": iso_ms(created * 1000),
+        "updatedAt": iso_ms(updated * 1000 + dice.choice((0, 0, 501))),
+        "externalId": f"u-{number + 501}",
+        "name": who.name,
+        "email": who.email,
+        "avatar": None,
+        "traits": {"role": dice.choice(("captain", "crew", ""))} if number % 3 else {},
+        "firstKnown": iso_ms(created * 1000),
+        "joinDate": dice.maybe(iso_ms(created * 1000), one_in=4),
+        "lastSeenTimestamp": dice.maybe(iso_ms(updated * 1000), one_in=4),
+        "lastInboundMessageTimestamp": None,
+        "lastOutboundMessageTimestamp": None,
+        "npsLastScore": dice.randrange(11) if answered else None,
+        "npsLastFeedback": dice.choice(("Solid", "Très bien 👍", "")) if answered else None,
+        "npsLastRespondedAt": iso_ms(dice.moment(created) * 1000) if answered else None,
+        "unsubscribedFromConversations": False,
+        "unsubscribedFromConversationsAt": None,
+        "deactivatedAt": None,
+        "permanentlyBounced": number % 40 == 0,
+        "segments": [],
+        "accounts": [account],
+        "organizations": [],
+    }
+
+
+def notes(
+    dice: Dice, *, accounts: t.Sequence[Row], admins: t.Sequence[Row], count: int
+) -> list[Row]:
+    """Return notes that admins wrote about accounts; every tenth was imported without either."""
+    return [
+        note(
+            dice,
+            updated=updated,
+            account=None if (number + 1) % 10 == 0 else embedded(dice.choice(accounts)),
+            author=None if (number + 1) % 10 == 0 else dice.choice(admins),
+        )
+        for number, updated in enumerate(dice.moments(count))
+    ]
+
+
+def note(dice: Dice, *, updated: int, account: Row | None, author: Row | None) -> Row:
+    """Return one note."""
+    created = dice.moment(updated - 30 * DAY, updated)
+    text = dice.choice(("<p>Agreed next steps.</p>", "<p>They renewed 🎉</p>", ""))
+    return {
+        "id": dice.uuid(),
+        "createdAt": iso_ms(created * 1000),
+        "updatedAt": iso_ms(updated * 1000),
+        "externalId": None if author else f"note-old-{created}",
+        "organizationId": None,
+        "accountId": account and account["id"],
+        "categoryId": None,
+        "authorId": author and author["id"],
+        "subject": dice.maybe("Quarterly check", one_in=4),
+        "note": text,
+        "noteDate": iso_ms(created * 1000),
+        "meetingDescription": None,
+        "tags": dice.choice(([], ["qbr"], ["qbr", "risk"])),
+        "users": [],
+        "account": account,
+        "organization": None,
+        "author": author,
+        "category": None,
+        "archivedAt": None,
+        "source": None,
+        "traits": {"vitally.custom.mood": "good"} if author else {},
+    }
+
+
+def tasks(
+    dice: Dice, *, accounts: t.Sequence[Row], admins: t.Sequence[Row], count: int
+) -> list[Row]:
+    """Return tasks; every other one is open, and the dates they are due have no time of day."""
+    return [
+        _task(
+            dice,
+            updated=updated,
+            account=embedded(dice.choice(accounts)),
+            admin=dice.choice(admins),
+            done=number % 2 == 0,
+        )
+        for number, updated in enumerate(dice.moments(count))
+    ]
+
+
+def _task(dice: Dice, *, updated: int, account: Row, admin: Row, done: bool) -> Row:
+    created = dice.moment(updated - 30 * DAY, updated)
+    return {
+        "id": dice.uuid(),
+        "createdAt": iso_ms(created * 1000),
+        "updatedAt": iso_ms(updated * 1000),
+        "externalId": None,
+        "organizationId": None,
+        "accountId": account["id"],
+        "categoryId": None,
+        "meetingId": None,
+        "name": dice.choice(("Send security pack", "Book the QBR", "Chase invoice")),
+        "description": dice.maybe("<p>Latest version.</p>", one_in=2),
+        "completedAt": iso_ms(updated * 1000) if done else None,
+        "archivedAt": None,
+        "dueDate": dice.maybe(iso_ms((created + 3 * DAY) * 1000)[:10], one_in=5),
+        "tags": dice.choice(([], ["security"])),
+        "source": None,
+        "category": None,
+        "assignedToId": admin["id"],
+        "assignedTo": admin,
+        "completedById": admin["id"] if done else None,
+        "completedBy": admin if done else None,
+        "account": account,
+        "organization": None,
+        "projects": [],
+        "traits": {},
+    }
+
+
+def conversations(dice: Dice, count: int) -> list[Row]:
+    """Return conversations; two of three are open."""
+    return [
+        {
+            "id": dice.uuid(),
+            "createdAt": iso_ms(dice.moment(updated - 9 * DAY, updated) * 1000),
+            "updatedAt": iso_ms(updated * 1000 + dice.choice((0, 0, 7))),
+            "externalId": f"ticket-{number}",
+            "externalUrl": dice.maybe(f"https://mail.example.com/t/{number}", one_in=2),
+            "subject": dice.choice(("Renewal paperwork", None, "", "Überweisung")),
+            "status": "open" if number % 3 else "closed",
+            "rating": None if number % 3 else "satisfied",
+            "source": dice.choice(("outlook", "zendesk")),
+            "traits": {"zendesk.status": "solved", "zendesk.tags": ["billing"]},
+        }
+        for number, updated in enumerate(dice.moments(count))
+    ]

@@ -1,0 +1,124 @@
+"""The experimentation platform as it really is: one envelope with five shapes, and silent caps."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from typing_extensions import override
+
+from tap_analytics.demo.data.experimentation import MAIN_ACCOUNT
+from tap_analytics.demo.dialects.errors import Refused
+from tap_analytics.demo.dialects.paging import whole
+from tap_analytics.demo.dialects.service import Service
+from tap_analytics.demo.wire import Answer
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.data import Row
+    from tap_analytics.demo.wire import Request
+
+DEFAULT_LIMIT = 25
+MAX_LIMIT = 100
+CAMPAIGN_CAP = 25
+VERSION = "/experimentation/api/v2"
+STATUSES = ("ACTIVE", "DELETED", "ARCHIVED", "RUNNING", "PAUSED", "STOPPED", "NOT_STARTED")
+RESOURCES = {
+    "feeds": "experimentation_accounts_feeds",
+    "users": "experimentation_users",
+    "campaigns": "experimentation_campaigns",
+    "changesets": "experimentation_custom_widgets",
+    "labels": "experimentation_labels",
+    "smartcode": "experimentation_smartcode",
+    "thresholds": "experimentation_thresholds",
+    "integrations": "experimentation_integrations",
+}
+_OF_ACCOUNT = re.compile(r"/accounts/([^/]+)/([a-z]+)")
+
+
+class Experimentation(Service):
+    """Accounts, and what belongs to one of them."""
+
+    name = "experimentation"
+    prefix = "/experimentation/api"
+    rate = (1, 1.0)
+
+    @override
+    def admits(self, request: Request) -> bool:
+        return request.headers.get("token") == self.credentials.experimentation_api_key
+
+    @override
+    def answer(self, request: Request) -> Answer:
+        if not request.path.startswith(f"{VERSION}/"):
+            message = "This version of the API is not served here"
+            return Answer.json(
+                {"API_ERROR": "INCORRECT_API_VERSION", "API_ERROR_DESCRIPTION": message}
+            )
+        resource = request.path.removeprefix(VERSION)
+        if resource == "/accounts":
+            return Answer.json({"_data": _page(self._accounts(request.params), request.params)})
+        match = _OF_ACCOUNT.fullmatch(resource)
+        stream = RESOURCES.get(match[2]) if match else None
+        if match is None or stream is None:
+            raise Refused(404, f"nothing is found at {request.path}")
+        return Answer.json(self._content(match[1], stream, request.params))
+
+    def _accounts(self, params: t.Mapping[str, str]) -> list[Row]:
+        status = params.get("status", "all")
+        if status not in {"all", "active", "disabled"}:
+            raise Refused(400, f"status {status!r} is not all, active or disabled")
+        with_main = params.get("includeCurrent") == "true"
+        return [
+            row
+            for row in self.world.tables["experimentation_accounts"]
+            if (with_main or not row["isMainAccount"])
+            and (status == "all" or row["isActive"] == (status == "active"))
+        ]
+
+    def _content(self, account: str, stream: str, params: t.Mapping[str, str]) -> Row:
+        """Return the body for one resource; everything belongs to the main account."""
+        known = {str(row["id"]) for row in self.world.tables["experimentation_accounts"]}
+        if account not in known | {"current"}:
+            raise Refused(404, f"there is no account {account}")
+        if stream in self.world.singles:
+            return {"_data": self.world.singles[stream]}
+        rows = self.world.tables[stream] if account in {"current", str(MAIN_ACCOUNT)} else []
+        if stream.endswith("_campaigns"):
+            return {"_data": _campaigns(rows, params)}
+        if stream.endswith("_feeds"):
+            return {"_data": _page(_within(rows, params)[::-1], params)}
+        page = _page(rows, params)
+        bare = stream.endswith(("_labels", "_custom_widgets")) and not page
+        return {} if bare else {"_data": page}
+
+
+def _page(rows: list[Row], params: t.Mapping[str, str], *, cap: int = MAX_LIMIT) -> list[Row]:
+    limit = whole(params, "limit", default=DEFAULT_LIMIT, least=1, most=cap)
+    offset = whole(params, "offset", default=0)
+    return rows[offset : offset + limit]
+
+
+def _within(rows: list[Row], params: t.Mapping[str, str]) -> list[Row]:
+    since = whole(params, "startTime", default=0)
+    until = whole(params, "endTime", default=10**12)
+    return [row for row in rows if since <= row["when"] <= until]
+
+
+def _campaigns(rows: list[Row], params: t.Mapping[str, str]) -> object:
+    """Return the newest campaigns first: in a wrapper, or bare where a status is asked for."""
+    for name in ("type", "platform"):
+        if name in params:
+            rows = [row for row in rows if row[name] == params[name]]
+    status = params.get("status")
+    if status is not None:
+        if status not in STATUSES:
+            raise Refused(400, f"status {status!r} is not one of {', '.join(STATUSES)}")
+        return _page([row for row in rows if _has(row, status)][::-1], params, cap=CAMPAIGN_CAP)
+    page = _page(rows[::-1], params, cap=CAMPAIGN_CAP)
+    offset = whole(params, "offset", default=0)
+    return {"partialCollection": page or {}, "totalCount": len(rows), "offset": offset}
+
+
+def _has(campaign: Row, status: str) -> bool:
+    if status in {"ACTIVE", "DELETED"}:
+        return bool(campaign["isDeleted"]) == (status == "DELETED")
+    return bool(campaign["status"] == status)

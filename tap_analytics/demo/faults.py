@@ -1,0 +1,201 @@
+"""Faults are data: which requests they meet, how often, and what goes wrong.
+
+A fault either puts another answer in the answer's place or spoils the way it is sent; the first
+kind is done here, the second by the connection.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field, fields
+
+from tap_analytics.demo.dialects.errors import body_for, wiki_v2
+from tap_analytics.demo.wire import Answer
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.wire import Request
+
+JSON: t.TypeAlias = dict[str, t.Any] | list[t.Any] | str | float | None
+LOGIN_PAGE = b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"
+#: What a fault may look at in a request.
+MATCHED = ("method", "path", "params")
+#: Actions that the connection performs while sending.
+ON_THE_WIRE = ("delay", "cut", "reset", "reset_mid", "drip", "hang")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Attributes:
+        match: `path` a regular expression to be found in the decoded path, `method` a method,
+            `params` values that query parameters must have (None: must be absent). Empty: any.
+        action: What happens, see `ACTIONS`.
+        times: How many matching requests it meets; None for all of them.
+        after: How many matching requests it lets pass first.
+        status: Status of `status`, `redirect` and `redirect_loop`.
+        headers: Headers added to the answer of `status`.
+        body: Body of `status`, `wrong_type` and `in_band`: a text as it is, anything else as JSON.
+        seconds: How long `delay` waits.
+        size: Bytes that `cut`, `reset_mid`, `truncate_json` and `gzip_cut` let through (default:
+            half of them), or that `drip` sends per second.
+        url: Where `redirect` leads.
+    """
+
+    action: str = "status"
+    match: t.Mapping[str, t.Any] = field(default_factory=dict)
+    times: int | None = 1
+    after: int = 0
+    status: int | None = None
+    headers: t.Mapping[str, str] = field(default_factory=dict)
+    body: JSON = None
+    seconds: float = 0.2
+    size: int | None = None
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            known = ", ".join(ACTIONS)
+            raise ValueError(f"fault action {self.action!r} is unknown; known are {known}")
+        if unknown := set(self.match) - set(MATCHED):
+            raise ValueError(
+                f"fault match {', '.join(sorted(unknown))} is unknown; "
+                f"known are {', '.join(MATCHED)}"
+            )
+        try:
+            re.compile(self.match.get("path", ""))
+        except re.error as wrong:
+            raise ValueError(f"fault match path is no regular expression: {wrong}") from None
+        for name in ("times", "after", "status", "seconds", "size"):
+            if not isinstance(getattr(self, name), int | float | None):
+                raise ValueError(f"fault {name} must be a number")  # noqa: TRY004 - one error type for bad data
+
+    @classmethod
+    def parse(cls, given: Fault | t.Mapping[str, t.Any]) -> Fault:
+        """Read a fault from JSON, its keys being the attributes.
+
+        Raises:
+            ValueError: A key, a match or the action is unknown.
+        """
+        if isinstance(given, Fault):
+            return given
+        if not isinstance(given, dict):
+            raise ValueError(f"a fault is an object, not {given!r}")  # noqa: TRY004 - one error type for bad data
+        known = [attribute.name for attribute in fields(cls)]
+        if unknown := sorted(set(given) - set(known)):
+            raise ValueError(f"fault key {unknown[0]!r} is unknown; known are {', '.join(known)}")
+        return cls(**given)
+
+    def meets(self, request: Request) -> bool:
+        """Whether the fault looks for a request like this."""
+        params = self.match.get("params", {})
+        return (
+            self.match.get("method", request.method) == request.method
+            and re.search(self.match.get("path", ""), request.path) is not None
+            and all(request.params.get(name) == value for name, value in params.items())
+        )
+
+    def part(self, data: bytes) -> int:
+        """Return how many bytes of the data get through."""
+        return min(len(data) // 2 if self.size is None else self.size, len(data))
+
+
+class Faults:
+    """Faults in order; each request gets the first that is due."""
+
+    def __init__(self, given: t.Iterable[Fault | t.Mapping[str, t.Any]] = ()) -> None:
+        self._faults = [Fault.parse(fault) for fault in given]
+        self._met = [0] * len(self._faults)
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    def due(self, request: Request) -> Fault | None:
+        """Return what goes wrong with this request, and count it."""
+        for number, fault in enumerate(self._faults):
+            if not fault.meets(request):
+                continue
+            self._met[number] += 1
+            turn = self._met[number] - fault.after
+            if turn > 0 and (fault.times is None or turn <= fault.times):
+                return fault
+        return None
+
+
+def altered(fault: Fault, *, request: Request, answer: Answer) -> Answer:
+    """Return what the client gets instead; a fault on the wire leaves the answer as it is."""
+    alter = ACTIONS[fault.action]
+    return alter(fault, request, answer) if alter else answer
+
+
+def _status(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del answer
+    status = fault.status or 503
+    body = _body(fault, otherwise=body_for(request.path)(status, "made to fail"))
+    return Answer(status=status, body=body, headers=fault.headers)
+
+
+def _truncate_json(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del request
+    return Answer(status=answer.status, body=answer.body[: fault.part(answer.body)])
+
+
+def _empty(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del fault, request, answer
+    return Answer()
+
+
+def _html(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del fault, request, answer
+    return Answer(body=LOGIN_PAGE, content_type="text/html; charset=utf-8")
+
+
+def _wrong_type(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del request, answer
+    return Answer(body=_body(fault, otherwise="all is well"))
+
+
+def _gzip_cut(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del request
+    packed = gzip.compress(answer.body, mtime=0)
+    return Answer(body=packed[: fault.part(packed)], headers={"Content-Encoding": "gzip"})
+
+
+def _redirect(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del request, answer
+    return Answer(status=fault.status or 302, headers={"Location": fault.url})
+
+
+def _redirect_loop(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del answer
+    return Answer(status=fault.status or 302, headers={"Location": request.target})
+
+
+def _in_band(fault: Fault, request: Request, answer: Answer) -> Answer:
+    del answer
+    shape = wiki_v2 if request.path.startswith("/wiki") else body_for(request.path)
+    return Answer(body=_body(fault, otherwise=shape(500, "made to fail")))
+
+
+def _body(fault: Fault, *, otherwise: JSON) -> bytes:
+    if isinstance(fault.body, str):
+        return fault.body.encode()
+    return json.dumps(otherwise if fault.body is None else fault.body).encode()
+
+
+#: Every action by name, with what it makes of an answer.
+ACTIONS: dict[str, t.Callable[[Fault, Request, Answer], Answer] | None] = {
+    **dict.fromkeys(ON_THE_WIRE),
+    "status": _status,
+    "truncate_json": _truncate_json,
+    "empty": _empty,
+    "html": _html,
+    "wrong_type": _wrong_type,
+    "gzip_cut": _gzip_cut,
+    "redirect": _redirect,
+    "redirect_loop": _redirect_loop,
+    "in_band": _in_band,
+}

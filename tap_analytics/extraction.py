@@ -1,0 +1,288 @@
+"""One stream in one run: its pages become records, its parents children, its end a bookmark.
+
+Nothing is promised before it is proven: the version is activated and the bookmark moves when the
+last page has been written, under the lock that keeps STATE behind its records.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from time import monotonic
+
+from singer_sdk.exceptions import AbortedSyncExceptionBase
+from singer_sdk.metrics import Status, Tag
+
+from tap_analytics.completeness import Verdict, worst
+from tap_analytics.incremental import NewestFirst
+from tap_analytics.records import Conformer, RecordLines, Selection
+from tap_analytics.sinks import BatchSink, LineSink
+from tap_analytics.transport.errors import Interrupted, Missing
+from tap_analytics.walk import Walk
+from tap_analytics.writer import PipeClosedError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.records import Row
+
+
+class ShortError(Exception):
+    """A stream that ended before the total the API gives."""
+
+
+class MissingKeyError(Exception):
+    """A row without its primary key, which no target could place."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What became of a stream in a run."""
+
+    name: str
+    rows: int = 0
+    pages: int = 0
+    #: Parents whose child endpoint answered 404: gone since the parent was read.
+    skipped: int = 0
+    walks: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    failure: Exception | None = None
+    started: float = field(default_factory=monotonic)
+    seconds: float = 0.0
+    done: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the whole stream: the worst of its walks."""
+        return worst(self.verdicts)
+
+
+class Extraction:
+    """Runs a stream and, page by page, the child streams below it."""
+
+    def __init__(self, stream: AnalyticsStream) -> None:
+        self.stream = stream
+        self.tap = stream._tap  # noqa: SLF001 - the SDK gives streams no public way to their tap
+        self.outcome = Outcome(name=stream.name)
+        #: Whether the SDK's dry run has had its fill of this stream.
+        self.aborted = False
+        self.tap.outcomes[stream.name] = self.outcome
+        self.children = [
+            Extraction(t.cast("AnalyticsStream", child))
+            for child in stream.child_streams
+            if child.selected or child.has_selected_descendents
+        ]
+
+    # --- opening ----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Compile the way of a row, find the bookmark, announce the children's schemas."""
+        stream = self.stream
+        if stream.versioned:
+            stream._stream_version = stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
+        self.bookmark = stream.open_bookmark()
+        self.conformer = Conformer(
+            stream=stream.name,
+            selection=self._compile(),
+            policy=stream.config.get("on_unknown_field", "evolve"),
+            logger=stream.logger,
+            evolve=self._evolve,
+        )
+        self.sink = self._new_sink()
+        self.metrics = ExitStack()
+        self.timer = self.metrics.enter_context(stream.get_sync_timer())
+        self.counter = self.metrics.enter_context(stream.get_record_counter())
+        for child in self.children:
+            if child.stream.selected:
+                child.stream._write_schema_message()  # noqa: SLF001 - once per run, not once per parent
+            child.open()
+
+    def _compile(self) -> Selection:
+        return Selection.compile(
+            effective=self.stream.effective_schema,
+            declared=self.stream.schema,
+            mask=self.stream.mask,
+        )
+
+    def _new_sink(self) -> LineSink:
+        stream, writer = self.stream, self.tap.message_writer
+        lines = RecordLines(stream.name, stream.stream_maps, stream._stream_version)  # noqa: SLF001 - as the SDK's record messages carry it
+        config = stream.get_batch_config(stream.config)
+        if config is None:
+            return LineSink(lines, writer)
+        return BatchSink(lines, writer, tap_name=self.tap.name, config=config)
+
+    def _evolve(self, properties: Mapping[str, t.Any]) -> Selection:
+        """Extend the stream's schema by new fields and announce it, before their first record."""
+        self.sink.flush()
+        self.stream.extend_schema(properties)
+        self.stream._write_schema_message()  # noqa: SLF001 - the SDK's own way to announce a schema
+        self.sink = self._new_sink()
+        return self._compile()
+
+    # --- running ----------------------------------------------------------------------------
+
+    def run(self, context: Context | None) -> None:
+        """Read one endpoint to its end and write what the run wants of it."""
+        stream, limit = self.stream, self.stream.ABORT_AT_RECORD_COUNT
+        walk = self._walk(context)
+        self.outcome.walks += 1
+        for rows in walk:
+            self.tap.stop.check()
+            self.outcome.pages += 1
+            kept = rows if limit is None else rows[: max(0, limit - self.outcome.rows)]
+            self._deliver(kept, context)
+            if len(kept) < len(rows):
+                stream._check_max_record_limit(self.outcome.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
+        self.outcome.verdicts[walk.verdict] += 1
+
+    def _walk(self, context: Context | None) -> Walk:
+        """Choose filter and order: everything if children need every parent, else what changed."""
+        stream, bookmark = self.stream, self.bookmark
+        sorting, order, window = stream.ordering(newest=False), None, {}
+        if bookmark is not None and not self.children:
+            window = stream.window(bookmark.start, bookmark.end)
+            newest = stream.ordering(newest=True)
+            if bookmark.stored is not None and newest and newest == stream.newest_first:
+                sorting = newest
+                order = NewestFirst(t.cast("str", stream.replication_key), bookmark)
+        return Walk(stream, context, window=window, order=order, sorting=sorting)
+
+    def _deliver(self, rows: list[Row], context: Context | None) -> None:
+        """Write the rows the run wants, then read the children of all of them."""
+        parents = self._contexts(rows, context) if self.children else []
+        wanted = self._wanted(rows)
+        if self.stream.selected and wanted:
+            self._write(wanted)
+        for child in self.children:
+            child.run_parents(parents)
+
+    def _wanted(self, rows: list[Row]) -> list[Row]:
+        bookmark, key = self.bookmark, self.stream.replication_key
+        if bookmark is None or key is None or (bookmark.start is None and bookmark.end is None):
+            return rows
+        return [row for row in rows if bookmark.wants(row.get(key))]
+
+    def _write(self, rows: list[Row]) -> None:
+        self._require_keys(rows)
+        if self.bookmark is not None:
+            key = t.cast("str", self.stream.replication_key)
+            self.bookmark.observe(row.get(key) for row in rows)
+        self.conformer.conform(rows)
+        self.sink.write(rows)
+        self.outcome.rows += len(rows)
+        self.counter.increment(len(rows))
+
+    def _require_keys(self, rows: Sequence[Row]) -> None:
+        for key in self.stream.primary_keys:
+            for row in rows:
+                if row.get(key) is None:
+                    raise MissingKeyError(
+                        f"{self.stream.label}: a row came without its primary key `{key}`; its "
+                        f"fields are {', '.join(list(row)[:12])}. Check the path, the selector "
+                        "and the primary key."
+                    )
+
+    # --- children ---------------------------------------------------------------------------
+
+    def _contexts(self, rows: Sequence[Row], context: Context | None) -> list[Context]:
+        """Return the contexts of children; a parent that a stream map filters out has none."""
+        passes = self.stream.stream_maps[0].get_filter_result
+        return [
+            child
+            for row in rows
+            if passes(row)
+            for child in self.stream.generate_child_contexts(record=row, context=context)
+            if child is not None
+        ]
+
+    def run_parents(self, contexts: Sequence[Context]) -> None:
+        """Read this child stream for a page of parents, while those that come next are warmed."""
+        ahead = self.stream.connection.concurrency
+        for position, context in enumerate(contexts):
+            if self.outcome.failure is not None or self.aborted:
+                return
+            for later in contexts[position + 1 : position + ahead]:
+                self._walk(later).warm()
+            self._run_parent(context)
+
+    def _run_parent(self, context: Context) -> None:
+        pages = self.outcome.pages
+        try:
+            self.run(context)
+        except (Interrupted, PipeClosedError):
+            raise
+        except Missing as error:
+            if self.outcome.pages > pages:
+                self.outcome.failure = error
+                return
+            self.outcome.skipped += 1
+            self.stream.logger.info("A parent is gone (404) and skipped: %s", dict(context))
+        except AbortedSyncExceptionBase:
+            self.aborted = True
+        except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
+            self.outcome.failure = error
+
+    # --- concluding -------------------------------------------------------------------------
+
+    def abandon(self, cause: Exception) -> None:
+        """Mark what this failure costs: the stream and the children that hang on it."""
+        outcome = self.outcome
+        outcome.failure = outcome.failure or cause
+        outcome.seconds = monotonic() - outcome.started
+        self._close_metrics()
+        for child in self.children:
+            child.abandon(outcome.failure)
+
+    def _close_metrics(self) -> None:
+        self.timer.tags[Tag.STATUS] = Status.FAILED if self.outcome.failure else Status.SUCCEEDED
+        self.metrics.close()
+
+    def conclude(self) -> None:
+        """End a run that was read to its end: activate the version and move the bookmark."""
+        for child in self.children:
+            child.conclude()
+        outcome = self.outcome
+        outcome.seconds = monotonic() - outcome.started
+        outcome.failure = outcome.failure or self._shortfall()
+        self._close_metrics()
+        if outcome.failure is not None:
+            return
+        outcome.done = True
+        self.sink.flush()
+        with self.tap.message_writer.lock:
+            if outcome.verdict.complete:
+                self.stream.activate_version()
+            self._move_bookmark()
+
+    def _shortfall(self) -> Exception | None:
+        outcome, stream = self.outcome, self.stream
+        if outcome.skipped and outcome.skipped == outcome.walks:
+            return Missing(
+                f"{stream.label}: the endpoint answered 404 for every one of "
+                f"{outcome.skipped} parents",
+                hint="Check the path.",
+            )
+        if outcome.verdict is Verdict.SHORT:
+            return ShortError(
+                f"{stream.label}: the API says there are more rows than it gave, so rows are "
+                "missing. Check the paginator, and run again if rows were deleted meanwhile."
+            )
+        return None
+
+    def _move_bookmark(self) -> None:
+        if self.bookmark is None:
+            return
+        reached = self.bookmark.close(began=self.stream.connection.began)
+        if reached is not None:
+            bookmarks = self.tap.state.setdefault("bookmarks", {})
+            bookmarks[self.stream.name] = {
+                "replication_key": self.stream.replication_key,
+                "replication_key_value": reached,
+            }
+        self.tap.write_state()

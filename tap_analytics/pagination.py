@@ -1,0 +1,431 @@
+"""How a stream walks through the pages of an API.
+
+A page token *is* the query that fetches the page, so every kind of paging reads the same: a frozen
+`Paging` declares how, `Paginator` walks, and the stream adds the token to its parameters. The
+server's word comes first: a next link or cursor in the response wins over counting, and only its
+query is taken, never its host.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from itertools import count
+from urllib.parse import parse_qsl, urlsplit
+
+from requests.utils import parse_header_links
+from singer_sdk.pagination import BaseAPIPaginator
+from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Query = dict[str, str]
+
+#: Where the APIs of the field put a link to the next page in a response body.
+LINK_OBJECTS = ("links", "_links", "paging", "pagination")
+#: Where `auto` looks for a cursor, and the parameter that sends it back.
+CURSORS = {
+    "next_cursor": "cursor",
+    "nextCursor": "cursor",
+    "cursors.next": "cursor",
+    "meta.next_cursor": "cursor",
+    "pagination.next_cursor": "cursor",
+    "response_metadata.next_cursor": "cursor",
+    "paging.cursors.after": "after",
+    "paging.next.after": "after",
+    "next_page_token": "page_token",
+    "nextPageToken": "pageToken",
+}
+
+
+class End(enum.Enum):
+    """Why a walk ended: the evidence that no page is left."""
+
+    TOTAL = "the total the API gives is reached"
+    LINK = "the response has link metadata and no next link"
+    CURSOR = "the response has no further cursor"
+    EMPTY = "the page after the last row is empty"
+    OBJECT = "the response is one object, not a list"
+    SINGLE = "the endpoint has one page"
+    OLDER = "rows come newest first and have passed the bookmark"
+
+    @property
+    def proves(self) -> bool:
+        """Whether this is evidence of the server's, not an assumption of ours."""
+        return self is not End.SINGLE
+
+
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """What one response says about paging: its envelope, its headers and how many rows it has."""
+
+    query: Query
+    payload: t.Any
+    headers: Mapping[str, str]
+    size: int
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a walk has received so far, this page included."""
+
+    rows: int = 0
+    pages: int = 0
+    total: int | None = None
+
+
+def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return the JSON value at a dotted path such as `meta.next_cursor`, or None."""
+    for part in path.split("."):
+        if not isinstance(payload, dict):
+            return None
+        payload = payload.get(part)
+    return payload
+
+
+def whole_number(value: object) -> int | None:
+    """Read a row count an API gives as a number or as digits; anything else is no count."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def link_query(link: str) -> Query:
+    """Return the query of a next link: the only part of it that is ever followed."""
+    return dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
+
+
+def next_link(page: Page) -> tuple[bool, str | None]:
+    """Look for link metadata: (whether the response has any, the next link if it has one)."""
+    if header := page.headers.get("Link"):
+        for link in parse_header_links(header):
+            if link.get("rel") == "next":
+                return True, link["url"]
+    if not isinstance(page.payload, dict):
+        return bool(header), None
+    for name in LINK_OBJECTS:
+        if isinstance(links := page.payload.get(name), dict):
+            link = links.get("next")
+            link = link.get("href") if isinstance(link, dict) else link
+            if isinstance(link, str) and link:
+                return True, link
+            if name in {"links", "_links"}:
+                return True, None
+    link = page.payload.get("next", ...)
+    if isinstance(link, str) and ("?" in link or link.startswith(("http:", "https:", "/"))):
+        return True, link
+    return bool(header) or link is None, None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paging(ABC):
+    """How an endpoint is paged: where a walk starts and what follows a page."""
+
+    #: Rows per page to ask for; None sends no limit, unless the API's `page_size` is set.
+    limit: int | None = None
+    #: Name of the parameter that carries the limit; None where the endpoint takes none.
+    limit_param: str | None = "limit"
+
+    def start(self) -> Query:
+        """Return the token of the first page."""
+        return {}
+
+    @abstractmethod
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        """Return the token of the page after `page`, or why there is none."""
+
+    def ahead(self, following: Query, page: Page, seen: Seen) -> Iterator[Query]:  # noqa: ARG002 - for paging that can be numbered
+        """Name the pages that may come after `following`; only numbered pages can be named."""
+        return iter(())
+
+    def total(self, page: Page) -> int | None:  # noqa: ARG002 - for paging that knows a total
+        """Return how many rows the API says there are, where it says so."""
+        return None
+
+    def absorbs_repeat(self, page: Page) -> bool:  # noqa: ARG002 - for paging that probes
+        """Whether a page that repeats the one before is part of finding out where pages begin."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberedPaging(Paging):
+    """Pages that can be counted, by row or by page; base of `Offset` and `PageNumber`."""
+
+    #: Dotted path of the row count in the response; optional there.
+    total_path: str | None = None
+
+    @property
+    @abstractmethod
+    def number_param(self) -> str:
+        """Name of the parameter that carries the number."""
+
+    @abstractmethod
+    def counted(self, page: Page, seen: Seen) -> int:
+        """Return the number of the page after `page`."""
+
+    @abstractmethod
+    def stride(self, page: Page) -> int:
+        """Return by how much the number grows from page to page."""
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        has_links, link = next_link(page)
+        if link is not None:
+            return link_query(link)
+        if seen.total is not None and seen.rows >= seen.total:
+            return End.TOTAL
+        if has_links and seen.total is None:
+            return End.LINK
+        if not page.size:
+            return End.EMPTY
+        return {self.number_param: str(self.counted(page, seen))}
+
+    @override
+    def ahead(self, following: Query, page: Page, seen: Seen) -> Iterator[Query]:
+        number = whole_number(following.get(self.number_param))
+        if number is None or not page.size:
+            return
+        for step in count(1):
+            if seen.total is not None and seen.rows + step * page.size >= seen.total:
+                return
+            yield {**following, self.number_param: str(number + step * self.stride(page))}
+
+    @override
+    def total(self, page: Page) -> int | None:
+        return whole_number(dig(page.payload, self.total_path)) if self.total_path else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offset(NumberedPaging):
+    """Pages by row number: `?offset=200&limit=100`, advanced by the rows received.
+
+    A page smaller than asked moves the offset by what it held, so a server that caps `limit` skips
+    nothing, and only an empty page or a reached total is the end.
+    """
+
+    offset_param: str = "offset"
+    total_path: str | None = "total"
+
+    @property
+    @override
+    def number_param(self) -> str:
+        return self.offset_param
+
+    @override
+    def start(self) -> Query:
+        return {self.offset_param: "0"}
+
+    @override
+    def counted(self, page: Page, seen: Seen) -> int:
+        return seen.rows
+
+    @override
+    def stride(self, page: Page) -> int:
+        return page.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkedOffset(Offset):
+    """Pages by link or cursor where the server gives one, else by row number.
+
+    The first request names no offset: servers that page by cursor ignore it or refuse it.
+    """
+
+    @override
+    def start(self) -> Query:
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageNumber(NumberedPaging):
+    """Pages by page number: `?page=3`.
+
+    Without `base_page` the walk starts at 0; where page 1 repeats page 0 the server counts from 1
+    and the repetition is dropped. Starting at 1 would lose the first page of the others in silence.
+    """
+
+    page_param: str = "page"
+    base_page: int | None = None
+
+    @property
+    @override
+    def number_param(self) -> str:
+        return self.page_param
+
+    @override
+    def start(self) -> Query:
+        return {self.page_param: str(self.base_page or 0)}
+
+    @override
+    def counted(self, page: Page, seen: Seen) -> int:
+        number = whole_number(page.query.get(self.page_param))
+        return (self.base_page or 0) + seen.pages if number is None else number + 1
+
+    @override
+    def stride(self, page: Page) -> int:
+        return 1
+
+    @override
+    def total(self, page: Page) -> int | None:
+        """Return the row count; a count of pages, told by its name, is turned into none."""
+        if self.total_path and "page" in self.total_path.rsplit(".", maxsplit=1)[-1].lower():
+            return None
+        return super().total(page)
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        following = super().next(page, seen)
+        if following is End.TOTAL:
+            # A `total` beside page numbers may count pages: only an empty page tells.
+            return {self.page_param: str(self.counted(page, seen))} if page.size else End.EMPTY
+        if isinstance(following, dict) and self._is_past_last(page, following):
+            return End.TOTAL
+        return following
+
+    def _is_past_last(self, page: Page, following: Query) -> bool:
+        """Whether the response counts the pages and `following` is not among them."""
+        if self.base_page is None or not self.total_path or self.total(page) is not None:
+            return False
+        last = whole_number(dig(page.payload, self.total_path))
+        number = whole_number(following.get(self.page_param))
+        return last is not None and number is not None and number >= last + self.base_page
+
+    @override
+    def absorbs_repeat(self, page: Page) -> bool:
+        return self.base_page is None and page.query.get(self.page_param) == "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor(Paging):
+    """Pages by an opaque cursor in the body: `{"next": "abc"}` leads to `?from=abc`."""
+
+    cursor_path: str = "cursors.next"
+    cursor_param: str = "cursor"
+    #: Dotted path of a flag that says the last page is reached.
+    at_end_path: str | None = None
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        if self.at_end_path and dig(page.payload, self.at_end_path) is True:
+            return End.CURSOR
+        return self.follow(dig(page.payload, self.cursor_path))
+
+    def follow(self, cursor: object) -> Query | End:
+        """Return the token of a cursor; null, empty, false and 0 mean that there is none."""
+        return {self.cursor_param: str(cursor)} if cursor else End.CURSOR
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderCursor(Cursor):
+    """Pages by an opaque cursor in a response header."""
+
+    #: Name of the header.
+    cursor_key: str = "next"
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        return self.follow(page.headers.get(self.cursor_key))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonLink(Paging):
+    """Pages by a link in the body: `{"next": "https://…?page=2"}`; its query is followed."""
+
+    next_url_path: str = "next"
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        link = dig(page.payload, self.next_url_path)
+        return link_query(link) if isinstance(link, str) and link else End.LINK
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderLink(Paging):
+    """Pages by the `Link` header: `<https://…?page=2>; rel="next"`; its query is followed."""
+
+    links_next_key: str = "next"
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        for link in parse_header_links(page.headers.get("Link") or ""):
+            if link.get("rel") == self.links_next_key:
+                return link_query(link["url"])
+        return End.LINK
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinglePage(Paging):
+    """An endpoint that answers everything at once."""
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        return End.SINGLE
+
+    @override
+    def total(self, page: Page) -> int | None:
+        return whole_number(dig(page.payload, "total"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auto(Paging):
+    """Paging as the first response shows it: a link, a cursor, an offset or a page number."""
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | End:
+        _, link = next_link(page)
+        if link is not None:
+            return link_query(link)
+        for path, param in CURSORS.items():
+            if cursor := dig(page.payload, path):
+                return {param: str(cursor)}
+        numbered = self._numbered(page)
+        return numbered.next(page, seen) if numbered else End.SINGLE
+
+    @override
+    def total(self, page: Page) -> int | None:
+        return whole_number(dig(page.payload, "total"))
+
+    @staticmethod
+    def _numbered(page: Page) -> NumberedPaging | None:
+        if whole_number(dig(page.payload, "offset")) is not None:
+            return Offset()
+        number = whole_number(dig(page.payload, "page"))
+        return None if number is None else PageNumber(base_page=number, total_path="total")
+
+
+@dataclass
+class Paginator(BaseAPIPaginator[Query]):
+    """One walk over the pages of one endpoint, in the order the server gives."""
+
+    paging: Paging
+    seen: Seen = field(default_factory=Seen)
+    #: Why the walk ended, once it has.
+    end: End | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.paging.start())
+
+    def receive(self, page: Page) -> Query | None:
+        """Take note of a page and return the token of the next one, or None at the end."""
+        self.seen.pages += 1
+        self.seen.rows += page.size
+        total = self.paging.total(page)
+        # A total below what has arrived counts something else: pages, or rows of this page.
+        self.seen.total = total if total is None or total >= self.seen.rows else None
+        following = self.paging.next(page, self.seen)
+        self._page_count += 1
+        if isinstance(following, End):
+            self.end, self._finished = following, True
+            return None
+        self._value = following
+        return following
+
+    @override
+    def get_next(self, response: t.Any) -> Query | None:
+        """Answer the SDK's question for the next token; `response` is a `Page` here."""
+        return self.receive(response)

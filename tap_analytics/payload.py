@@ -1,0 +1,149 @@
+"""Rows and errors in a decoded response.
+
+An empty list is an answer; a selector that finds nothing is a mistake, and an error inside HTTP 200
+is an error. All three look alike to a careless reader, so they are told apart here.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from singer_sdk.helpers.jsonpath import extract_jsonpath
+
+from tap_analytics.transport.errors import InBand, Retriable
+from tap_analytics.transport.retry import RetryPolicy
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Row = dict[str, t.Any]
+
+#: Codes inside a response that are worth another attempt, as they are as a status.
+RETRIED = RetryPolicy().statuses
+#: Members that always speak of an error, and those that do where there is no data beside them.
+ALWAYS_ERRORS = ("_errors", "API_ERROR")
+ERRORS_WITHOUT_DATA = ("errors", "error")
+
+
+class SelectorError(Exception):
+    """A response that holds its rows elsewhere; the text says where."""
+
+
+def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
+    """Return the rows at a path of members: a list, one object, or null for none.
+
+    Raises `SelectorError` where the path leads nowhere, or to something that holds no rows.
+    """
+    found = payload
+    for member in path:
+        if not isinstance(found, dict) or member not in found:
+            raise SelectorError(_nowhere(payload, ".".join(path)))
+        found = found[member]
+    if not path and isinstance(found, dict) and any(_lists(found)):
+        raise SelectorError(_nowhere(payload, "the response itself"))
+    return as_rows(found, ".".join(path) or "the response")
+
+
+def select_jsonpath(payload: object, expression: str) -> list[Row]:
+    """Return the rows a JSONPath selects; as strict as `select_rows`."""
+    found = list(extract_jsonpath(expression, t.cast("t.Any", payload)))
+    if found:
+        rows = found[0] if len(found) == 1 and isinstance(found[0], list) else found
+        return as_rows(rows, expression)
+    holder = expression.removesuffix("[*]")
+    if holder == expression or not list(extract_jsonpath(holder, t.cast("t.Any", payload))):
+        raise SelectorError(_nowhere(payload, expression))
+    return []
+
+
+def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a field of a row by its name or, where there is no such name, by dotted path."""
+    found: t.Any = row
+    if path in row:
+        return row[path]
+    for member in path.split("."):
+        found = found.get(member) if isinstance(found, dict) else None
+    return found
+
+
+def as_rows(found: object, where: str) -> list[Row]:
+    """Return what a selector found as rows; one object is one row, null is none."""
+    if found is None:
+        return []
+    if isinstance(found, dict):
+        return [found]
+    if isinstance(found, list):
+        odd = next((row for row in found if not isinstance(row, dict)), found)
+        if odd is found:
+            return found
+        raise SelectorError(f"{where} holds {_kind(odd)} where rows (objects) are expected.")
+    raise SelectorError(f"{where} is {_kind(found)} where a list of rows is expected.")
+
+
+def error_in(payload: object, *, has_rows: bool) -> tuple[int | None, str] | None:
+    """Return (code, message) of an error inside a successful response, or None."""
+    if not isinstance(payload, dict):
+        return None
+    names = ALWAYS_ERRORS if has_rows else (*ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA)
+    for name in names:
+        if value := payload.get(name):
+            first = value[0] if isinstance(value, list) else value
+            code = first.get("code", first.get("status")) if isinstance(first, dict) else None
+            return _code(code), f"{name}: {_message(first, payload, name)}"
+    return None
+
+
+def raise_error(payload: object, *, has_rows: bool, label: str) -> None:
+    """Raise the error a successful response carries, to be retried where its code says so."""
+    error = error_in(payload, has_rows=has_rows)
+    if error is None:
+        return
+    code, message = error
+    what = f"{label} answered 200 with an error: {message}"
+    if code in RETRIED:
+        raise Retriable(what, cause="throttled" if code == 429 else "server", status=code)  # noqa: PLR2004 - Too Many Requests
+    hint = "Check base_url: it carries the API's version." if "VERSION" in message else ""
+    raise InBand(what, hint=hint, cause="credentials" if code == 401 else None, status=code)  # noqa: PLR2004 - Unauthorized
+
+
+def _message(first: object, payload: dict[str, t.Any], name: str) -> str:
+    if isinstance(first, dict):
+        for member in ("message", "detail", "title", "description"):
+            if first.get(member):
+                return str(first[member])[:200]
+    described = payload.get(f"{name}_DESCRIPTION")
+    return f"{first} ({described})"[:200] if described else str(first)[:200]
+
+
+def _code(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _lists(payload: object, prefix: str = "") -> Iterator[str]:
+    """Name the paths below a response that hold a list of objects, or an empty list."""
+    if not isinstance(payload, dict):
+        return
+    for name, value in payload.items():
+        if isinstance(value, list) and (not value or isinstance(value[0], dict)):
+            yield f"{prefix}{name}"
+        elif isinstance(value, dict):
+            yield from _lists(value, f"{prefix}{name}.")
+
+
+def _nowhere(payload: object, where: str) -> str:
+    if isinstance(payload, list):
+        hint = "the response itself is a list: leave the selector out"
+    elif paths := ", ".join(f"`{path}`" for path in _lists(payload)):
+        hint = f"the response holds a list at {paths}"
+    elif isinstance(payload, dict):
+        members = ", ".join(f"`{name}`" for name in list(payload)[:8]) or "nothing"
+        hint = f"the response is an object with {members}"
+    else:
+        hint = f"the response is {_kind(payload)}"
+    return f"found no rows at `{where}`; {hint}."
+
+
+def _kind(value: object) -> str:
+    kinds = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
+    return kinds.get(type(value), "a number")

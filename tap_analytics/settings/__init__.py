@@ -1,0 +1,27 @@
+"""What can be configured, and one clear line for what can't.
+
+A `Setting` says once what the schema, the environment, the clean-up of a configuration, its checks
+and the redaction of its secrets need to know, so none of them can disagree with another.
+"""
+
+from __future__ import annotations
+
+from tap_analytics.settings.checks import problems
+from tap_analytics.settings.credentials import Credentials, secrets_of
+from tap_analytics.settings.intake import clean, environment
+from tap_analytics.settings.known import APIS, COMMON, TOP, block_schema, config_schema
+from tap_analytics.settings.model import Setting
+
+__all__ = [
+    "APIS",
+    "COMMON",
+    "TOP",
+    "Credentials",
+    "Setting",
+    "block_schema",
+    "clean",
+    "config_schema",
+    "environment",
+    "problems",
+    "secrets_of",
+]

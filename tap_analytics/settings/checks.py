@@ -1,0 +1,262 @@
+"""What is wrong with a configuration: all of it at once, one line each, never a secret's value.
+
+The JSON schema finds what has the wrong shape, and is only put into words here; the rest is what no
+schema can say: addresses, credentials, headers and dates.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+import typing as t
+from urllib.parse import urlsplit
+
+from jsonschema import Draft202012Validator
+
+from tap_analytics.incremental import parse_iso
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from jsonschema import ValidationError
+
+    from tap_analytics.settings.model import JsonSchema, Setting
+
+#: Where in the configuration something stands, and what is wrong with it there.
+Problem = tuple[tuple[str | int, ...], str]
+
+ENVIRONMENT_PREFIX = "TAP_ANALYTICS_"
+EXAMPLE = "https://api.example.com"
+
+_KINDS = {
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a string",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+}
+#: Expectations whose wrong value may be shown; a text where text belongs may be anything.
+_SHOWN = {"integer", "number", "boolean"}
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(?:%\w+)?", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)
+
+
+def problems(
+    config: Mapping[str, t.Any], schema: JsonSchema, *, blocks: Mapping[str, Sequence[Setting]]
+) -> list[str]:
+    """Return what is wrong with a configuration, in the order of the schema; empty when fine.
+
+    The inside of `apis` is left to `tap_analytics.declarations.parse`, which knows its words.
+    """
+    given = {name: value for name, value in config.items() if value is not None}
+    found = [*_shape(given, schema), *_meaning(given, blocks)]
+    found.sort(key=lambda problem: _rank(problem[0], schema))
+    return list(dict.fromkeys(text for _, text in found))
+
+
+def _rank(path: tuple[str | int, ...], schema: JsonSchema) -> tuple[int, ...]:
+    """Return the position of a setting in the schema; unknown ones come after the known."""
+    rank = []
+    for part in path:
+        known = list(schema.get("properties", {}))
+        index = known.index(part) if part in known else len(known)
+        rank.append(part if isinstance(part, int) else index)
+        schema = schema.get("properties", {}).get(part, {})
+    return tuple(rank)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that `word` most likely stands for."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+# --- what the schema finds ------------------------------------------------------------------
+
+
+def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
+    apis = {"apis": {"type": "array", "items": {"type": "object"}}}
+    shallow = {**schema, "properties": {**schema["properties"], **apis}}
+    for error in Draft202012Validator(shallow).iter_errors(config):
+        yield from _in_words(error, schema)
+    yield from _not_finite((), {name: config[name] for name in config if name != "apis"})
+
+
+def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
+    path, rule, asked = tuple(error.absolute_path), error.validator, error.validator_value
+    name = _dotted(path)
+    if rule == "additionalProperties" and asked is False:
+        for unknown in sorted(set(error.instance) - set(error.schema["properties"])):
+            yield (*path, unknown), _unknown(path, unknown, schema, error.schema["properties"])
+    elif rule == "required":
+        for missing in (word for word in asked if word not in error.instance):
+            yield (*path, missing), _missing(path, missing, error.schema)
+    elif rule == "type":
+        kinds = [asked] if isinstance(asked, str) else list(asked)
+        shown = _SHOWN.issuperset(kinds) and not error.schema.get("secret")
+        expected = " or ".join(_KINDS[kind] for kind in kinds)
+        hint = _hint(kinds, error.instance)
+        yield path, f"'{name}' must be {expected}, not {_described(error.instance, shown)}.{hint}"
+    elif rule == "enum":
+        known = ", ".join(json.dumps(choice) for choice in asked)
+        yield path, f"'{name}' must be one of {known}."
+    elif rule in _BOUNDS:
+        yield path, f"'{name}' must be {_BOUNDS[rule]} {asked}, not {error.instance}."
+    elif rule == "pattern":
+        yield path, f"'{name}' is empty. Remove it or write a value."
+    else:
+        yield path, f"'{name}' isn't valid; `tap-analytics --about` tells what it takes."
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return name.removeprefix(".")
+
+
+def _described(value: object, shown: bool) -> str:  # noqa: FBT001 - private and always named
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return f"the string {json.dumps(value[:40], ensure_ascii=False)}" if shown else "a string"
+    if isinstance(value, (int, float)):
+        return f"the number {value}" if shown else "a number"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def _hint(kinds: list[str], value: object) -> str:
+    if isinstance(value, str) and not {"object", "array"}.isdisjoint(kinds):
+        return " Written as text it has to be valid JSON of that kind."
+    if isinstance(value, (int, float)) and "string" in kinds:
+        return " Put it in quotes."
+    return ""
+
+
+def _unknown(
+    path: tuple[str | int, ...], word: str, schema: JsonSchema, known: Collection[str]
+) -> str:
+    name = _dotted((*path, word))
+    first, _, rest = word.partition(".")
+    if rest and first in known:
+        return f'Unknown setting \'{name}\'. Write it nested: {{"{first}": {{"{rest}": …}}}}.'
+    if near := nearest(word, known):
+        return f"Unknown setting '{name}'. Did you mean '{_dotted((*path, near))}'?"
+    elsewhere = [
+        f"'{block}.{word}'"
+        for block, fragment in schema["properties"].items()
+        if word in fragment.get("properties", {})
+    ]
+    if elsewhere and not path:
+        return f"Unknown setting '{name}'. Did you mean {' or '.join(elsewhere)}?"
+    return f"Unknown setting '{name}'. Known {'there' if path else 'ones'}: {', '.join(known)}."
+
+
+def _missing(path: tuple[str | int, ...], word: str, schema: JsonSchema) -> str:
+    name = _dotted((*path, word))
+    variable = ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
+    example = next(iter(schema["properties"][word].get("examples", ())), None)
+    if word == "base_url":
+        what = f"write the address of the API, such as {example or EXAMPLE}"
+    else:
+        what = "write its value" + (f", such as {example}" if example else "")
+    return f"'{name}' is missing: {what}, there or in {variable}."
+
+
+def _not_finite(path: tuple[str | int, ...], value: object) -> Iterator[Problem]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path, f"'{_dotted(path)}' must be a finite number, not {value}."
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _not_finite((*path, name), inner)
+
+
+# --- what no schema can say -----------------------------------------------------------------
+
+
+def _meaning(
+    config: Mapping[str, t.Any], blocks: Mapping[str, Sequence[Setting]]
+) -> Iterator[Problem]:
+    for name, settings in blocks.items():
+        if isinstance(block := config.get(name), dict):
+            for path, text in _block(block, settings):
+                yield (name, *path), f"'{_dotted((name, *path))}' {text}"
+    if fault := header_problem("User-Agent", config.get("user_agent")):
+        yield ("user_agent",), f"'user_agent' {fault}"
+    yield from _dates(config)
+
+
+def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[Problem]:
+    for setting in settings:
+        value = block.get(setting.name)
+        if isinstance(value, str) and setting.kind == "string":
+            check = url_problem if setting.name == "base_url" else credential_problem
+            if text := check(value):
+                yield (setting.name,), text
+            elif setting.is_needed and not value.strip():
+                yield (setting.name,), "is empty. Write its value."
+    headers = block.get("headers")
+    for header, content in headers.items() if isinstance(headers, dict) else ():
+        if fault := header_problem(header, content):
+            yield ("headers", header), fault
+
+
+def url_problem(url: str) -> str | None:
+    """Return what keeps a text from being the address of an API, to follow the setting's name."""
+    if re.search(r"[\s\x00-\x1f\x7f-\x9f]", url):
+        return "contains white space or control characters. Write the address alone."
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "isn't a valid URL: its host or port can't be read."
+    faults = (
+        (parts.scheme not in {"http", "https"}, f"must start with https://, such as {EXAMPLE}."),
+        ("@" in parts.netloc, "must not carry credentials: they have settings of their own."),
+        (not host, f"names no host. Write it like {EXAMPLE}."),
+        (not _HOST.fullmatch(host), "has a host that can't exist. Write your own site's name."),
+        (set("?#") & set(url), "must not have a query or a fragment. End it before '?' or '#'."),
+    )
+    return next((text for is_wrong, text in faults if is_wrong), None)
+
+
+def credential_problem(value: str) -> str | None:
+    """Return what keeps a text from being sent as a credential, without showing it."""
+    if _CONTROL.search(value):
+        return "contains control characters, such as a line break. Copy it again."
+    if value != value.strip():
+        return "begins or ends with white space. Remove it."
+    return None
+
+
+def header_problem(name: str, value: object) -> str | None:
+    """Return what keeps a header from being sent, without showing its value."""
+    if not _HEADER_NAME.fullmatch(name):
+        return "isn't a header name: letters, digits and hyphens only."
+    if not isinstance(value, str):
+        return None
+    if value.encode("latin-1", "replace").decode("latin-1") != value:
+        return "contains characters that a header can't carry."
+    return credential_problem(value)
+
+
+def _dates(config: Mapping[str, t.Any]) -> Iterator[Problem]:
+    written = {name: config.get(name) for name in ("start_date", "end_date")}
+    moments: dict[str, datetime | None] = {}
+    for name, value in written.items():
+        if isinstance(value, str) and not (moments.setdefault(name, parse_iso(value))):
+            shown = json.dumps(value[:40], ensure_ascii=False)
+            good = "2026-01-31 or 2026-01-31T00:00:00Z"
+            yield (name,), f"'{name}' must be a date such as {good}, not {shown}."
+    start, end = moments.get("start_date"), moments.get("end_date")
+    if start and end and end <= start:
+        after = f"must be after 'start_date' ({written['start_date']})."
+        yield ("end_date",), f"'end_date' ({written['end_date']}) {after}"

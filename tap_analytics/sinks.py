@@ -1,0 +1,74 @@
+"""Where the conformed rows of a stream go: RECORD lines, or the files of BATCH messages."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+
+from singer_sdk.batch import Batcher
+from singer_sdk.helpers._batch import SDKBatchMessage
+from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk.helpers._batch import BatchConfig
+
+    from tap_analytics.records import RecordLines, Row
+    from tap_analytics.writer import MessageWriter
+
+
+class LineSink:
+    """Writes each page of rows as RECORD lines, in one write."""
+
+    def __init__(self, lines: RecordLines, writer: MessageWriter) -> None:
+        self.lines = lines
+        self.writer = writer
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write a page of rows."""
+        if encoded := self.lines.encode(rows):
+            self.writer.write_lines(encoded)
+
+    def flush(self) -> None:
+        """Write what is held back: nothing."""
+
+
+class BatchSink(LineSink):
+    """Collects mapped records in files and announces each file with a BATCH message."""
+
+    def __init__(
+        self, lines: RecordLines, writer: MessageWriter, *, tap_name: str, config: BatchConfig
+    ) -> None:
+        super().__init__(lines, writer)
+        self.tap_name = tap_name
+        self.config = config
+        self._held: defaultdict[str, list[Row]] = defaultdict(list)
+
+    @override
+    def write(self, rows: Sequence[Row]) -> None:
+        for alias, record in self.lines.mapped(rows):
+            self._held[alias].append(record)
+        for alias, held in self._held.items():
+            while len(held) >= self.config.batch_size:
+                self._announce(alias, held[: self.config.batch_size])
+                del held[: self.config.batch_size]
+
+    @override
+    def flush(self) -> None:
+        for alias, held in self._held.items():
+            if held:
+                self._announce(alias, held)
+        self._held.clear()
+
+    def _announce(self, alias: str, records: Sequence[Row]) -> None:
+        batcher = Batcher(self.tap_name, alias, self.config)
+        for manifest in batcher.get_batches(iter(records)):
+            self.writer.write_message(
+                SDKBatchMessage(
+                    stream=alias,
+                    encoding=self.config.encoding,
+                    manifest=manifest,
+                    version=self.lines.version,
+                )
+            )

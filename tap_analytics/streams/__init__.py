@@ -1,0 +1,28 @@
+"""The APIs the tap knows: one module each, one line each."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.streams.experimentation import EXPERIMENTATION
+from tap_analytics.streams.learning import LEARNING
+from tap_analytics.streams.success import SUCCESS
+from tap_analytics.streams.wiki import WIKI
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tap_analytics.api import Api
+
+APIS: tuple[Api, ...] = (LEARNING, EXPERIMENTATION, WIKI, SUCCESS)
+
+
+def declared_apis(
+    config: Mapping[str, t.Any], *, reserved: Collection[str]
+) -> tuple[tuple[Api, ...], list[str]]:
+    """Return the APIs a user declares under `apis`, and what is wrong with the declarations."""
+    if not config.get("apis"):
+        return (), []
+    from tap_analytics.streams.declared import declare  # noqa: PLC0415 - costs start-up, seldom needed
+
+    return declare(config["apis"], reserved=reserved)

@@ -1,0 +1,242 @@
+"""Any REST API a user describes: declared resources become classes like the built-in ones.
+
+What the configuration says is turned into an `Api` and its stream classes once, here; nothing
+downstream tells them from the others. A schema that isn't given is inferred from the first page,
+which is then the first page of the sync as well.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from types import MappingProxyType
+
+from typing_extensions import override
+
+from tap_analytics.api import Api
+from tap_analytics.client import AnalyticsStream
+from tap_analytics.declarations import parse
+from tap_analytics.inference import infer_schema
+from tap_analytics.payload import SelectorError, dig_field, select_jsonpath, select_rows
+from tap_analytics.walk import Walk
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_analytics.declarations.model import DeclaredApi, DeclaredResource
+    from tap_analytics.incremental import Bookmark
+    from tap_analytics.pagination import Query
+    from tap_analytics.payload import Row
+    from tap_analytics.transport.retry import RetryPolicy
+
+
+class DeclaredStream(AnalyticsStream):
+    """Base of the streams a configuration declares."""
+
+    resource: t.ClassVar[DeclaredResource]
+    #: Parent fields that become values of the children's placeholders: placeholder to field.
+    child_values: t.ClassVar[Mapping[str, str]] = {}
+    _sampled_schema: dict[str, t.Any] | None = None
+
+    # --- requests ---------------------------------------------------------------------------
+
+    @property
+    @override
+    def page_size(self) -> int | None:
+        return self.paging.limit
+
+    @property
+    @override
+    def retry(self) -> RetryPolicy | None:
+        return self.resource.retry
+
+    @property
+    @override
+    def http_headers(self) -> dict[str, str]:
+        return dict(self.resource.headers)
+
+    @override
+    def get_url_params(self, context: Context | None, next_page_token: Query | None) -> Query:
+        token = super().get_url_params(context, next_page_token)
+        return t.cast("Query", {**self.resource.params, **token})
+
+    @override
+    def prepare_request_payload(
+        self, context: Context | None, next_page_token: Query | None
+    ) -> t.Any:
+        return self.resource.json
+
+    @override
+    def window(self, start: t.Any, end: t.Any) -> Query:
+        incremental = self.resource.incremental
+        if incremental is None or incremental.start_param is None or start is None:
+            return {}
+        return {incremental.start_param: str(start)}
+
+    @property
+    @override
+    def initial_value(self) -> t.Any:
+        incremental = self.resource.incremental
+        return None if incremental is None else incremental.initial_value
+
+    # --- rows -------------------------------------------------------------------------------
+
+    @override
+    def select(self, payload: t.Any) -> list[Row]:
+        selector = self.resource.data_selector
+        if selector is None:
+            return select_rows(payload, ())
+        if selector.replace(".", "").replace("_", "").replace("-", "").isalnum():
+            return select_rows(payload, selector.split("."))
+        return select_jsonpath(payload, selector)
+
+    @override
+    def get_child_context(self, record: Record, context: Context | None) -> Context | None:
+        """Return the placeholders of the children, or None for a parent that lacks one."""
+        values = {name: dig_field(record, path) for name, path in self.child_values.items()}
+        if missing := [self.child_values[name] for name, value in values.items() if value is None]:
+            raise SelectorError(
+                f"{self.label}: a row has no `{missing[0]}`, which its child streams need for "
+                "their path."
+            )
+        return {**(context or {}), **values}
+
+    @property
+    @override
+    def emit_activate_version_messages(self) -> bool:
+        return (
+            self.resource.write_disposition == "replace" or super().emit_activate_version_messages
+        )
+
+    # --- schema -----------------------------------------------------------------------------
+
+    @property
+    @override
+    def schema(self) -> dict[str, t.Any]:
+        if self.resource.schema is not None:
+            return self._completed(self.resource.schema)
+        if self._input_schema is not None:
+            return self._input_schema
+        if self._sampled_schema is None:
+            self._sampled_schema = self._completed(infer_schema(self._sample(), keys=self._keys))
+        return self._sampled_schema
+
+    @property
+    def _keys(self) -> Sequence[str]:
+        return self.resource.primary_keys
+
+    def _completed(self, schema: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return a schema with the columns that come from parents and from the cursor path."""
+        columns = {
+            link.placeholder: ["integer", "string", "null"] for link in self.resource.parents
+        }
+        if self.replication_key is not None:
+            columns[self.replication_key] = ["string", "number", "null"]
+        for key in self._keys:
+            columns[key] = ["integer", "string"]
+        given = schema.get("properties", {})
+        added = {name: {"type": kinds} for name, kinds in columns.items() if name not in given}
+        return {"type": "object", **schema, "properties": {**given, **added}}
+
+    def _sample(self) -> list[Row]:
+        """Return the processed rows of the first page; a failure fails the stream, once."""
+        if self._tap.input_catalog is not None:
+            return []
+        try:
+            contexts = self._sample_contexts()
+            if not contexts:
+                return []
+            return Walk(self, contexts[0], window=self._sample_window()).sample()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this stream's failure
+            self.failure = error
+            return []
+
+    def _sample_contexts(self) -> list[Context | None]:
+        """Return the context of the first parent, if the stream has parents."""
+        if self.parent_stream_type is None:
+            return [None]
+        parent = t.cast("DeclaredStream", self._tap.streams_by_type[self.parent_stream_type])
+        _ = parent.schema
+        if parent.failure is not None:
+            raise parent.failure
+        return list(parent.first_contexts())
+
+    def first_contexts(self) -> list[Context | None]:
+        """Return the child context of the stream's first row, if it has rows."""
+        for context in self._sample_contexts():
+            walk = Walk(self, context, window=self._sample_window())
+            for row in walk.sample()[:1]:
+                return [self.get_child_context(row, context)]
+        return []
+
+    def _sample_window(self) -> Query:
+        """Return the filter of the first page, so that the sync finds the page again."""
+        bookmark: Bookmark | None = self.open_bookmark()
+        if bookmark is None or self.has_selected_descendents:
+            return {}
+        return self.window(bookmark.start, bookmark.end)
+
+
+class NestedCursorStream(DeclaredStream):
+    """Base of streams whose cursor lies below the root: it becomes a column of its own."""
+
+    @override
+    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
+        incremental = self.resource.incremental
+        if incremental is None or self.replication_key is None:
+            return row
+        return {**row, self.replication_key: dig_field(row, incremental.cursor_path)}
+
+
+def declare(
+    entries: Sequence[Mapping[str, t.Any]], *, reserved: Collection[str]
+) -> tuple[tuple[Api, ...], list[str]]:
+    """Turn `apis` entries into APIs; also return what is wrong with them, one line each."""
+    parsed, problems = parse(entries, reserved=reserved)
+    return tuple(_api(declared) for declared in parsed) if not problems else (), problems
+
+
+def _api(declared: DeclaredApi) -> Api:
+    classes: dict[str, type[DeclaredStream]] = {}
+    for resource in declared.resources:
+        classes[resource.name] = _stream_class(declared, resource, classes)
+    block = {
+        "base_url": declared.base_url,
+        "headers": declared.headers,
+        "optional_streams": declared.optional_streams,
+    }
+    return Api(
+        name=declared.name,
+        title=declared.name,
+        authenticate=lambda _: declared.auth,
+        streams=tuple(classes.values()),
+        requests_per_second=declared.requests_per_second,
+        retry=declared.retry,
+        block=MappingProxyType(block),
+    )
+
+
+def _stream_class(
+    declared: DeclaredApi, resource: DeclaredResource, classes: Mapping[str, type[DeclaredStream]]
+) -> type[DeclaredStream]:
+    incremental = None if resource.write_disposition == "replace" else resource.incremental
+    nested = incremental is not None and "." in incremental.cursor_path
+    parent = classes[resource.parents[0].resource] if resource.parents else None
+    if parent is not None:
+        fields = {link.placeholder: link.field for link in resource.parents}
+        parent.child_values = {**parent.child_values, **fields}
+    body = {
+        "__doc__": resource.description or f"{resource.name} of {declared.name}.",
+        "api": declared.name,
+        "name": resource.stream,
+        "path": resource.path,
+        "paging": resource.paging,
+        "primary_keys": resource.primary_keys,
+        "replication_key": incremental.cursor_path.replace(".", "_") if incremental else None,
+        "parent_stream_type": parent,
+        "resource": resource,
+        "_http_method": resource.method,
+    }
+    base = NestedCursorStream if nested else DeclaredStream
+    return type(f"{resource.stream}", (base,), body)

@@ -1,0 +1,208 @@
+"""A run of all streams: side by side, isolated from each other, ended truthfully.
+
+Each root stream has a thread that reads its responses in order; one writer puts whole messages
+out. At `concurrency: 1` everything happens strictly one after the other. The main thread only
+waits, so that a signal is answered at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import typing as t
+from collections import defaultdict
+from time import monotonic
+
+from tap_analytics.completeness import Verdict
+from tap_analytics.extraction import Extraction
+from tap_analytics.progress import Progress
+from tap_analytics.transport.errors import Interrupted, TransportError
+from tap_analytics.writer import PipeClosedError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.extraction import Outcome
+    from tap_analytics.tap import TapAnalytics
+
+#: Causes that an API's streams share: told once, with the streams they cost.
+SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
+#: Failures that `optional_streams` forgives.
+FORGIVABLE = frozenset({"forbidden", "missing"})
+#: A failed run prints at most this many error lines.
+ERROR_LINES = 8
+#: Seconds that streams have after a signal to finish the page in hand.
+GRACE = 1.0
+
+
+class SyncFailedError(Exception):
+    """At least one stream is not complete; the reasons have been logged."""
+
+
+class Sync:
+    """Runs the selected streams of a tap."""
+
+    def __init__(self, tap: TapAnalytics) -> None:
+        self.tap = tap
+        self.streams = [
+            t.cast("AnalyticsStream", stream)
+            for stream in tap.streams.values()
+            if not stream.parent_stream_type
+            and (stream.selected or stream.has_selected_descendents)
+        ]
+        self._broken_pipe = False
+        self._progress = Progress(tap)
+
+    def run(self) -> None:
+        """Run to the end; raises `SyncFailedError`, or `SystemExit` after a signal."""
+        started = monotonic()
+        threads = self._start()
+        self._await(threads)
+        if self.tap.signum is not None or self._broken_pipe:
+            self._leave()
+        self._progress.close()
+        with self.tap.message_writer.lock:
+            self.tap.write_state()
+        self._report(monotonic() - started)
+
+    # --- threads ----------------------------------------------------------------------------
+
+    def _start(self) -> list[threading.Thread]:
+        concurrency = self.tap.config["concurrency"]
+        if concurrency == 1:
+            tasks: list[Sequence[AnalyticsStream]] = [self.streams]
+        else:
+            tasks = [[stream] for stream in self.streams]
+        gates = defaultdict(lambda: threading.Semaphore(concurrency))
+        threads = [
+            threading.Thread(
+                target=self._run_all,
+                args=(task, gates[task[0].api]),
+                name=task[0].name,
+                daemon=True,
+            )
+            for task in tasks
+            if task
+        ]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _await(self, threads: Sequence[threading.Thread]) -> None:
+        """Wait for the threads in slices, so that signals and progress get their turn."""
+        deadline: float | None = None
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.05)
+                self._progress.tick()
+                if self.tap.stop.is_set:
+                    deadline = deadline or monotonic() + GRACE
+                    if monotonic() > deadline:
+                        return
+
+    def _run_all(self, streams: Sequence[AnalyticsStream], gate: threading.Semaphore) -> None:
+        with gate:
+            for stream in streams:
+                if not self.tap.stop.is_set:
+                    self._run(stream)
+
+    def _run(self, stream: AnalyticsStream) -> None:
+        extraction = Extraction(stream)
+        try:
+            extraction.open()
+            if stream.failure is not None:
+                raise stream.failure
+            extraction.run(None)
+            extraction.conclude()
+        except Interrupted:
+            pass
+        except PipeClosedError:
+            self._broken_pipe = True
+            self.tap.stop.set()
+        except Exception as error:  # noqa: BLE001 - a failing stream must not stop the others
+            extraction.abandon(error)
+
+    # --- endings ----------------------------------------------------------------------------
+
+    def _leave(self) -> t.NoReturn:
+        """End after a signal with a last STATE, or quietly where nobody reads it."""
+        self._progress.close()
+        if self._broken_pipe:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]  # a broken pipe implies a stdout
+            raise SystemExit(1)
+        signum = t.cast("int", self.tap.signum)
+        lock = self.tap.message_writer.lock
+        if lock.acquire(timeout=0.5):
+            try:
+                self.tap.write_state()
+            except PipeClosedError:
+                pass
+            finally:
+                lock.release()
+        self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
+        raise SystemExit(128 + signum)
+
+    def _report(self, seconds: float) -> None:
+        outcomes = sorted(self.tap.outcomes.values(), key=lambda outcome: outcome.name)
+        for outcome in outcomes:
+            if outcome.failure is None:
+                self.tap.logger.info("%s", _line(outcome))
+        failed = [outcome for outcome in outcomes if outcome.failure is not None]
+        fatal = [outcome for outcome in failed if not self._forgives(outcome)]
+        for outcome in failed:
+            if outcome not in fatal:
+                self.tap.logger.warning("Optional stream not extracted: %s", outcome.failure)
+        self._log_failures(fatal)
+        rows = sum(outcome.rows for outcome in outcomes)
+        done = len(outcomes) - len(failed)
+        self.tap.logger.info(
+            "%d of %d streams complete, %d rows in %.1f s.", done, len(outcomes), rows, seconds
+        )
+        if fatal:
+            names = ", ".join(outcome.name for outcome in fatal)
+            raise SyncFailedError(f"{len(fatal)} of {len(outcomes)} streams failed: {names}")
+
+    def _forgives(self, outcome: Outcome) -> bool:
+        stream = t.cast("AnalyticsStream", self.tap.streams[outcome.name])
+        optional = stream.block.get("optional_streams") or ()
+        names = {outcome.name, outcome.name.removeprefix(f"{stream.api}_")}
+        cause = getattr(outcome.failure, "cause", None)
+        return cause in FORGIVABLE and not names.isdisjoint(optional)
+
+    def _log_failures(self, failed: Sequence[Outcome]) -> None:
+        """Log each cause once, in at most `ERROR_LINES` lines."""
+        groups: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
+        for outcome in failed:
+            api = t.cast("AnalyticsStream", self.tap.streams[outcome.name]).api
+            groups[self._cause(api, outcome)].append(outcome)
+        lines = [self._failure_line(group) for group in groups.values()]
+        shown = lines if len(lines) <= ERROR_LINES else lines[: ERROR_LINES - 1]
+        for line in shown:
+            self.tap.logger.error("%s", line)
+        if len(lines) > len(shown):
+            self.tap.logger.error("%d more failures; see the summary.", len(lines) - len(shown))
+
+    @staticmethod
+    def _cause(api: str, outcome: Outcome) -> tuple[str, str]:
+        failure = outcome.failure
+        if isinstance(failure, TransportError) and failure.cause in SHARED_CAUSES:
+            return api, failure.cause
+        return outcome.name if failure is None else str(failure), ""
+
+    def _failure_line(self, group: Sequence[Outcome]) -> str:
+        failure = group[0].failure
+        expected = isinstance(failure, self.tap.expected_errors)
+        text = str(failure) if expected else f"{type(failure).__name__}: {failure}"
+        names = ", ".join(outcome.name for outcome in group)
+        return f"{text} [not extracted: {names}]"
+
+
+def _line(outcome: Outcome) -> str:
+    skipped = f", {outcome.skipped} parents gone" if outcome.skipped else ""
+    return (
+        f"{outcome.name}: {outcome.rows} rows, {outcome.pages} pages{skipped}, "
+        f"{(outcome.verdict if outcome.done else Verdict.UNVERIFIED).value}, "
+        f"{outcome.seconds:.1f} s"
+    )

@@ -1,0 +1,241 @@
+"""The tap: its settings and its streams are the sum of the APIs."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import typing as t
+
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.helpers._classproperty import classproperty
+from typing_extensions import override
+
+from tap_analytics import settings
+from tap_analytics.api import SECRETS, Connection
+from tap_analytics.command import AnalyticsCommand, InputError, read_json
+from tap_analytics.completeness import PaginationError
+from tap_analytics.extraction import MissingKeyError, ShortError
+from tap_analytics.records import UnknownFieldError
+from tap_analytics.streams import APIS, declared_apis
+from tap_analytics.sync import Sync
+from tap_analytics.transport import redaction
+from tap_analytics.transport.errors import Stop, TransportError
+from tap_analytics.writer import MessageWriter
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    import click
+    from singer_sdk.streams import Stream
+    from singer_sdk.plugin_base import _ConfigInput
+
+    from tap_analytics.api import Api
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.extraction import Outcome
+
+BLOCKS = {api.name: api.settings for api in APIS}
+RESERVED = frozenset(stream.name for api in APIS for stream in api.streams)
+
+
+class TapAnalytics(Tap):
+    """Extracts from five analytics APIs, and proves what it extracted."""
+
+    name = "tap-analytics"
+    package_name = "tap-analytics"
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = settings.config_schema(
+        {api.name: settings.block_schema(api.name, api.title, api.settings) for api in APIS}
+    )
+    #: Declared streams may be sampled, so discovery depends on a valid configuration.
+    dynamic_catalog = True
+    message_writer_class = MessageWriter
+    message_writer: MessageWriter
+    #: Errors that explain themselves; any other is told with its type.
+    expected_errors = (
+        TransportError,
+        PaginationError,
+        ShortError,
+        MissingKeyError,
+        UnknownFieldError,
+        SingerSDKError,
+    )
+
+    @override
+    def __init__(self, *, setup_mapper: bool = True, **kwargs: t.Any) -> None:
+        self.stop = Stop()
+        #: The signal that ended the run, if one did.
+        self.signum: int | None = None
+        self.outcomes: dict[str, Outcome] = {}
+        self._connections: dict[str, Connection] = {}
+        self._connecting = threading.RLock()
+        self._running = False
+        # State comes before the mapper: a sampled schema asks for the page the sync begins with.
+        super().__init__(setup_mapper=False, **kwargs)
+        self._check_input()
+        if setup_mapper:
+            self.setup_mapper()
+
+    # --- configuration ----------------------------------------------------------------------
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        self.append_builtin_config(self.config_jsonschema)
+        redaction.install(SECRETS)
+        self._register_secrets(self._config)
+        defaults = {setting.name: setting.default for setting in settings.TOP}
+        given = settings.clean(self._config, blocks=BLOCKS)
+        self._config = {
+            name: value for name, value in (defaults | given).items() if value is not None
+        }
+        self._register_secrets(self._config)
+        errors = settings.problems(self._config, self.config_jsonschema, blocks=BLOCKS)
+        if not errors:
+            self._declared, errors = declared_apis(self._config, reserved=RESERVED)
+        if errors and raise_errors:
+            raise ConfigValidationError(
+                "Config validation failed", errors=errors, schema=self.config_jsonschema
+            )
+        return errors
+
+    @staticmethod
+    def _register_secrets(config: Mapping[str, t.Any]) -> None:
+        found = settings.secrets_of(config, blocks=BLOCKS)
+        for value in found.values:
+            SECRETS.add(value)
+        for username, password in found.basic:
+            SECRETS.add_basic(username, password)
+
+    @classproperty
+    @override
+    def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805 - a property of the class
+        import os  # noqa: PLC0415 - only for `--config ENV`
+
+        return {
+            **super()._env_var_config,
+            **settings.environment(cls.config_jsonschema, cls._env_var_prefix, os.environ),
+        }
+
+    def _check_input(self) -> None:
+        """Refuse a catalog or a state that speaks of none of this tap's streams."""
+        known = {*RESERVED, *(stream.name for api in self._declared for stream in api.streams)}
+        catalog = (
+            {entry.tap_stream_id for entry in self.input_catalog.streams}
+            if self.input_catalog
+            else set()
+        )
+        for kind, names in (("catalog", catalog), ("state", set(self.state.get("bookmarks", {})))):
+            if names and names.isdisjoint(known):
+                raise InputError(
+                    f"The {kind} belongs to another tap: it speaks of {', '.join(sorted(names)[:5])}"
+                    f", and {self.name} has no such stream. Run `{self.name} --discover` for "
+                    "a catalog, and leave a foreign state out."
+                )
+
+    # --- streams ----------------------------------------------------------------------------
+
+    @functools.cached_property
+    def apis(self) -> dict[str, Api]:
+        """The configured APIs by name, built-in and declared."""
+        configured = [api for api in APIS if self.config.get(api.name)]
+        return {api.name: api for api in (*configured, *self._declared)}
+
+    @override
+    def discover_streams(self) -> list[AnalyticsStream]:
+        """Return the streams of the configured APIs, or all built-in ones if none is."""
+        return [stream(self) for api in self.apis.values() or APIS for stream in api.streams]
+
+    @property
+    def streams_by_type(self) -> dict[type[Stream], Stream]:
+        """The streams by their class, which is how parents are named."""
+        return {type(stream): stream for stream in self.streams.values()}
+
+    def connection(self, name: str) -> Connection:
+        """Return the connection to a configured API, made when it is first needed."""
+        with self._connecting:
+            if name not in self._connections:
+                api = self.apis[name]
+                self._connections[name] = Connection(
+                    api,
+                    self.config.get(name) or api.block,
+                    stop=self.stop,
+                    concurrency=self.config["concurrency"],
+                    timeout=self.config["request_timeout"],
+                    user_agent=self.config.get("user_agent")
+                    or f"{self.name}/{self.plugin_version}",
+                )
+            return self._connections[name]
+
+    # --- runs -------------------------------------------------------------------------------
+
+    @override
+    def run_discovery(self) -> str:
+        text = self.catalog_json_text
+        failed = {s.name: s.failure for s in self.streams.values() if s.failure is not None}  # type: ignore[attr-defined]  # all streams are ours
+        if failed:
+            reasons = "; ".join(dict.fromkeys(str(failure) for failure in failed.values()))
+            raise InputError(f"No schema could be sampled for {', '.join(failed)}: {reasons}")
+        sys.stdout.write(f"{text}\n")
+        return text
+
+    @override
+    def sync_all(self) -> None:  # type: ignore[misc]  # the SDK's is serial and ends with the first error; "final" keeps its callers, not us, from depending on more
+        """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
+        if not self.apis:
+            names = ", ".join(f"`{api.name}`" for api in APIS)
+            raise InputError(
+                f"No API is configured. Give one of {names} its credential and base_url, or "
+                "describe your own under `apis`."
+            )
+        self._reset_state_progress_markers()
+        self.write_state()
+        self._running = True
+        try:
+            Sync(self).run()
+        finally:
+            self._running = False
+
+    def write_state(self) -> None:
+        """Write a STATE message if the state has changed since the last."""
+        if self.state:
+            self.state_writer.write_state(self.state)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Ask a run to end after the page in hand; end anything else at once."""
+        self.signum = signum
+        self.stop.set()
+        if not self._running:
+            raise SystemExit(128 + signum)
+
+    # --- command line -----------------------------------------------------------------------
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]  # as the SDK's own
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+    ) -> None:
+        """Run the tap as the command line says."""
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else {},
+            state=read_json(state, "state"),
+            catalog=read_json(catalog, "catalog"),
+            parse_env_config=config.parse_env if config else False,
+        )
+        tap.sync_all()
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        return AnalyticsCommand.adopt(super().get_singer_command(), logger=cls.logger)

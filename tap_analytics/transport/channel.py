@@ -1,0 +1,217 @@
+"""The way to one origin: a request goes out signed, a complete answer comes back.
+
+The origin is pinned here, at the one place where credentials leave the process:
+neither a caller's URL nor a redirect gets them to another server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import threading
+import time
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.structures import CaseInsensitiveDict
+
+from tap_analytics.transport import body, wire
+from tap_analytics.transport.errors import OriginRefused, Rejected
+from tap_analytics.transport.request import Response
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_analytics.transport.answer import Diagnosis
+    from tap_analytics.transport.errors import Stop
+    from tap_analytics.transport.request import Request
+    from tap_analytics.transport.throttle import Throttle
+
+_MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+#: What may stand in a URL as it is; a percent sign is taken for an escape already made.
+_URL_SAFE = ":/?#[]@!$&'()*+,;=%~"
+#: What sending and reading raise; all else is a fault of this program and shows as such.
+_FAULTS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+
+@dataclass
+class Stats:
+    """What an API was asked and has answered so far."""
+
+    requests: int = 0
+    retries: int = 0
+    #: Of bodies as they were sent.
+    bytes: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def answers(self) -> int:
+        """The number of complete answers."""
+        return self.statuses.total()
+
+    def asked(self) -> None:
+        """Count a request."""
+        with self._lock:
+            self.requests += 1
+
+    def retried(self) -> None:
+        """Count a retry."""
+        with self._lock:
+            self.retries += 1
+
+    def answered(self, status: int, *, size: int) -> None:
+        """Count an answer."""
+        with self._lock:
+            self.statuses[status] += 1
+            self.bytes += size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """Connections to `origin`; `sign` adds the credentials and may be applied twice."""
+
+    origin: str
+    sign: Callable[[Request], Request]
+    headers: Mapping[str, str]
+    throttle: Throttle
+    stop: Stop
+    timeout: float
+    max_body: int
+    diagnosis: Diagnosis
+    session: requests.Session
+    stats: Stats = field(default_factory=Stats)
+
+    def __post_init__(self) -> None:
+        adapter = wire.Adapter(connections=self.throttle.concurrency)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+
+    def ask(self, request: Request, *, where: str) -> Response:
+        """Return the answer to `request`, or to where redirects within the origin lead.
+
+        `where` opens the text of an error.
+        """
+        seen: set[str] = set()
+        while True:
+            response = self._exchange(request, where=where)
+            location = response.headers.get("Location")
+            if response.status not in _REDIRECTS or not location:
+                return response
+            if request.method != "GET":
+                raise Rejected(f"{where} was redirected, which is followed for GET only")
+            seen.add(request.target)
+            request = self._redirected(request, location, where=where)
+            if request.target in seen or len(seen) > _MAX_REDIRECTS:
+                hint = self.diagnosis.hint("origin")
+                raise Rejected(f"{where} is redirected without end", hint=hint)
+
+    def _exchange(self, request: Request, *, where: str) -> Response:
+        """Send one request and read its whole answer."""
+        if not self._owns(request.url):
+            hint = self.diagnosis.hint("origin")
+            raise OriginRefused(f"{where} would leave the configured origin", hint=hint)
+        prepared = self._prepared(self.sign(request))
+        with self.throttle.slot() as slot:
+            exchange = wire.Exchange(timeout=self.timeout, stop=self.stop, sent=slot.sent)
+            self.stats.asked()
+            try:
+                with wire.carrying(exchange):
+                    raw, packed = self._sent(prepared, where=where)
+            except _FAULTS as error:
+                # The libraries' errors tell the whole URL, and the query may hold a key.
+                raise self.diagnosis.failure(error, where=where) from None
+        self.stats.answered(raw.status, size=len(packed))
+        return Response(
+            status=raw.status,
+            headers=raw.headers,
+            body=body.unpack(packed, raw.headers, max_body=self.max_body, where=where),
+            elapsed=time.monotonic() - exchange.started,
+            url=request.url.partition("?")[0],
+            received_at=time.time(),
+        )
+
+    def _sent(self, prepared: requests.PreparedRequest, *, where: str) -> tuple[t.Any, bytes]:
+        adapter = self.session.get_adapter(prepared.url or "")
+        settings = {**self._settings, "stream": True, "timeout": self.timeout}
+        raw = adapter.send(prepared, **settings).raw
+        return raw, body.read(raw, max_body=self.max_body, where=where)
+
+    @functools.cached_property
+    def _settings(self) -> dict[str, t.Any]:
+        """The environment's proxies and CA bundle.
+
+        Never its .netrc, which would replace the credentials of the API.
+        """
+        return dict(self.session.merge_environment_settings(self.origin, {}, None, None, None))
+
+    def _prepared(self, request: Request) -> requests.PreparedRequest:
+        """Encode a request; what `requests` itself would do costs as much as sending it."""
+        prepared = requests.PreparedRequest()
+        prepared.method = request.method
+        prepared.url = quote(request.target, safe=_URL_SAFE)
+        prepared.headers = CaseInsensitiveDict(self.headers)
+        prepared.headers.update(request.headers)
+        if request.json is not None:
+            prepared.body = request.json
+            prepared.headers["Content-Length"] = str(len(request.json))
+            prepared.headers.setdefault("Content-Type", "application/json")
+        return prepared
+
+    def _owns(self, url: str) -> bool:
+        with contextlib.suppress(ValueError):
+            return url.startswith(f"{self.origin}/") or origin_of(url) == self.origin
+        return False
+
+    def _redirected(self, request: Request, location: str, *, where: str) -> Request:
+        """Return the request a redirect asks for, or refuse to leave the origin."""
+        try:
+            url = urljoin(request.target, location).partition("#")[0]
+            target = origin_of(url)
+        except ValueError:
+            raise Rejected(f"{where} is redirected to a malformed URL") from None
+        if target != self.origin:
+            raise OriginRefused(
+                f"{where} is redirected to another origin, {target}",
+                hint=self._new_home(target),
+            )
+        path, _, query = url.partition("?")
+        # The query goes through the signing again, which replaces a key it may hold.
+        params = tuple(parse_qsl(query, keep_blank_values=True))
+        return replace(request, url=path, params=params)
+
+    def _new_home(self, target: str) -> str:
+        own, other = urlsplit(self.origin), urlsplit(target)
+        setting = f"{self.diagnosis.name}.base_url"
+        if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
+            return f"Use https in {setting}."
+        return f"If that is where the API lives, set {setting} to it."
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port in one spelling, or raise ValueError.
+
+    User info counts as part of it, masked, for nothing is sent to a URL that has some.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if parts.scheme not in _DEFAULT_PORTS or not host:
+        raise ValueError("not an absolute http(s) URL")
+    host = f"[{host}]" if ":" in host else host
+    user = "***@" if "@" in parts.netloc else ""
+    port = parts.port
+    suffix = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{user}{host}{suffix}"

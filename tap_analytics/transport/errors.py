@@ -1,0 +1,171 @@
+"""What can go wrong with a request, sorted by what the caller may do about it.
+
+TransportError
+├── Retriable            may succeed when it is tried again
+└── Fatal                never retried
+├── Unreachable      nobody answers, or TLS does not trust who does
+├── CredentialsRefused, Forbidden, Missing, Rejected
+├── OriginRefused    an answer points to another server
+└── InBand           an error inside HTTP 200
+Interrupted              the run is stopping
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import typing as t
+
+from tap_analytics.transport import redaction
+
+Cause = t.Literal[
+    "unreachable",
+    "credentials",
+    "forbidden",
+    "missing",
+    "rejected",
+    "server",
+    "throttled",
+    "body",
+    "origin",
+    "in_band",
+    "timeout",
+    "oversized",
+]
+
+
+class TransportError(Exception):
+    """One redacted line: what and where (`what`), then what to do (`hint`)."""
+
+    #: Groups the errors that share one reason, so that an API's outage is told once.
+    cause: Cause = "server"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        hint: str = "",
+        cause: Cause | None = None,
+        status: int | None = None,
+    ) -> None:
+        self.what = one_line(redaction.redact(what))
+        self.hint = one_line(redaction.redact(hint))
+        self.cause = cause or self.cause
+        self.status = status
+        ending = "" if not self.hint or self.what.endswith((".", "!", "?")) else "."
+        super().__init__(f"{self.what}{ending} {self.hint}".rstrip())
+
+
+class Retriable(TransportError):  # noqa: N818 - named for what may be done about it
+    """An error that a later attempt may not meet.
+
+    `retry_after` is the wait in seconds that the server, or the decoder, asked for.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        hint: str = "",
+        cause: Cause | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(what, hint=hint, cause=cause, status=status)
+        self.retry_after = retry_after
+        #: On the monotonic clock; waits count from here.
+        self.failed_at = time.monotonic()
+
+
+class Fatal(TransportError):  # noqa: N818 - named for what may be done about it
+    """An error that stays however often the request is repeated."""
+
+
+class Unreachable(Fatal):
+    """No connection to the API, or none that TLS trusts."""
+
+    cause = "unreachable"
+
+
+class CredentialsRefused(Fatal):
+    """HTTP 401."""
+
+    cause = "credentials"
+
+
+class Forbidden(Fatal):
+    """HTTP 403."""
+
+    cause = "forbidden"
+
+
+class Missing(Fatal):
+    """HTTP 404."""
+
+    cause = "missing"
+
+
+class Rejected(Fatal):
+    """A request that the server, or the way to it, does not accept."""
+
+    cause = "rejected"
+
+
+class OriginRefused(Fatal):
+    """A URL outside of the configured origin, where credentials must not go."""
+
+    cause = "origin"
+
+
+class InBand(Fatal):
+    """An error that came with a status of success."""
+
+    cause = "in_band"
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: it says that the run is stopping
+    """The run is stopping; whatever waited has been given up."""
+
+
+class Stop:
+    """The run's wish to end, which every wait of the transport heeds at once.
+
+    The door is a lock that stays locked for as long as the run goes on:
+    opening it takes neither a condition nor a second lock, so a signal handler may do it
+    whatever the interrupted thread holds.
+    """
+
+    def __init__(self) -> None:
+        self._door = threading.Lock()
+        self._door.acquire()
+        self._unopened = [self._door]
+        self._is_set = False
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the run is stopping."""
+        return self._is_set
+
+    def set(self) -> None:
+        """End all waits, present and future, with `Interrupted`."""
+        self._is_set = True
+        with contextlib.suppress(IndexError):
+            self._unopened.pop().release()
+
+    def check(self) -> None:
+        """Raise `Interrupted` if the run is stopping."""
+        if self._is_set:
+            raise Interrupted("the run is stopping")
+
+    def wait(self, seconds: float) -> None:
+        """Return after `seconds`; raise `Interrupted` as soon as the run is stopping."""
+        self.check()
+        if self._door.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
+            self._door.release()
+            self.check()
+
+
+def one_line(text: str) -> str:
+    """Replace line breaks, other control characters and runs of blanks by single blanks."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,261 @@
+"""Secrets are known by value and replaced wherever text leaves the process.
+
+`install` puts them at the process's edges: log records, tracebacks, warnings.
+A record is cleaned when it is made, so it is safe under any logging configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+import typing as t
+import warnings
+import weakref
+
+from tap_analytics.transport import spelling
+
+if t.TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    _Hook: t.TypeAlias = Callable[..., t.Any]
+
+MASK = "***"
+#: Shorter values are words of their own too often to be replaced wherever they occur.
+_SHORTEST = 4
+
+
+class Secrets:
+    """The secrets of one run; thread-safe."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._lock = threading.Lock()
+
+    def add(self, value: str) -> None:
+        """Register a secret, and its base64."""
+        if value.strip():
+            forms = [value]
+            if len(value) >= _SHORTEST:
+                forms.extend(spelling.base64_forms(value))
+            self._register(forms)
+
+    def add_basic(self, username: str, password: str) -> None:
+        """Register the password, and the pair as text and as the header's token."""
+        self.add(password)
+        pair = f"{username}:{password}"
+        if username or password:
+            self._register([pair, *spelling.base64_forms(pair)])
+
+    def redact(self, text: str) -> str:
+        """Return `text` with `***` in the place of every secret."""
+        pattern = self._pattern
+        return text if pattern is None else pattern.sub(_mask, text)
+
+    def _register(self, forms: Iterable[str]) -> None:
+        with self._lock:
+            self._values.update(forms)
+            self._pattern = spelling.pattern(
+                (value for value in self._values if len(value) >= _SHORTEST),
+                (value for value in self._values if len(value) < _SHORTEST),
+            )
+
+
+#: Whose secrets the edges replace; a run's registry goes with the run.
+_registries: weakref.WeakSet[Secrets] = weakref.WeakSet()
+_hooks: weakref.WeakSet[_Hook] = weakref.WeakSet()
+
+
+def redact(text: str) -> str:
+    """Return `text` without the secrets of any installed registry."""
+    for secrets in list(_registries):
+        text = secrets.redact(text)
+    return text
+
+
+def install(secrets: Secrets) -> None:
+    """Keep `secrets` out of log records, tracebacks and warnings of this process.
+
+    Installing again changes nothing, but for hooks that others have replaced meanwhile.
+    """
+    _registries.add(secrets)
+    if (factory := logging.getLogRecordFactory()) not in _hooks:
+        logging.setLogRecordFactory(_hook(_clean_factory(factory)))
+    for owner, name, cover in (
+        (logging.Logger, "makeRecord", _clean_make_record),
+        (sys, "excepthook", _clean_excepthook),
+        (threading, "excepthook", _clean_thread_excepthook),
+        (sys, "unraisablehook", _clean_unraisablehook),
+        (warnings, "showwarning", _clean_showwarning),
+    ):
+        current = getattr(owner, name)
+        if current not in _hooks:
+            setattr(owner, name, _hook(cover(current)))
+
+
+def _hook(hook: _Hook) -> _Hook:
+    _hooks.add(hook)
+    return hook
+
+
+def _mask(match: re.Match[str]) -> str:
+    return f"{match['lead'] or ''}{MASK}"
+
+
+def _clean_factory(inner: _Hook) -> _Hook:
+    def factory(*args: object, **kwargs: object) -> logging.LogRecord:
+        record: logging.LogRecord = inner(*args, **kwargs)
+        _clean_message(record)
+        _clean_traceback(record)
+        return record
+
+    return factory
+
+
+def _clean_make_record(inner: _Hook) -> _Hook:
+    # Fields given as `extra` are put into the record after the factory has made it.
+    known = frozenset(vars(logging.makeLogRecord({})))
+
+    def make_record(*args: object, **kwargs: object) -> logging.LogRecord:
+        record: logging.LogRecord = inner(*args, **kwargs)
+        for name, value in list(vars(record).items()):
+            if name not in known:
+                setattr(record, name, _clean(value))
+        return record
+
+    return make_record
+
+
+def _clean_excepthook(inner: _Hook) -> _Hook:
+    def excepthook(
+        kind: type[BaseException], error: BaseException, frames: TracebackType | None
+    ) -> None:
+        if _tells_secret(error, frames):
+            _write(_formatted(error, frames))
+        else:
+            inner(kind, error, frames)
+
+    return excepthook
+
+
+def _clean_thread_excepthook(inner: _Hook) -> _Hook:
+    def excepthook(args: threading.ExceptHookArgs) -> None:
+        error = args.exc_value
+        if error is not None and _tells_secret(error, args.exc_traceback):
+            name = args.thread.name if args.thread else "unknown"
+            _write(f"Exception in thread {name}:\n{_formatted(error, args.exc_traceback)}")
+        else:
+            inner(args)
+
+    return excepthook
+
+
+def _clean_unraisablehook(inner: _Hook) -> _Hook:
+    def unraisablehook(args: sys.UnraisableHookArgs) -> None:
+        error = args.exc_value
+        where = f"{args.err_msg or 'Exception ignored in'}: {_shown(args.object)}\n"
+        if error is not None and (_tells_secret(error, args.exc_traceback) or _is_secret(where)):
+            _write(f"{redact(where)}{_formatted(error, args.exc_traceback)}")
+        else:
+            inner(args)
+
+    return unraisablehook
+
+
+def _clean_showwarning(inner: _Hook) -> _Hook:
+    def showwarning(message: Warning | str, *args: object, **kwargs: object) -> None:
+        text = str(message)
+        inner(redact(text) if _is_secret(text) else message, *args, **kwargs)
+
+    return showwarning
+
+
+def _clean_message(record: logging.LogRecord) -> None:
+    """Render a message that would tell a secret, or whose arguments would."""
+    try:
+        text = record.getMessage()
+    except Exception:  # noqa: BLE001 - arguments of a wrong form, which a handler would print
+        text = f"{record.msg} {_shown(record.args)}"
+    if _is_secret(text) or _is_secret(_shown(record.args)):
+        record.msg, record.args = redact(text), ()
+
+
+def _clean_traceback(record: logging.LogRecord) -> None:
+    """Turn a traceback that would tell a secret, in a variable even, into its clean text."""
+    if record.stack_info:
+        record.stack_info = redact(record.stack_info)
+    if record.exc_info and record.exc_info[1] is not None:
+        error, frames = record.exc_info[1:]
+        if _tells_secret(error, frames):
+            record.exc_info, record.exc_text = None, _formatted(error, frames).rstrip("\n")
+
+
+def _clean(value: object) -> object:
+    """Return `value`, rebuilt without secrets if it shows any."""
+    if not _is_secret(_shown(value)):
+        return value
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return redact(value if isinstance(value, str) else _shown(value))
+
+
+def _is_secret(text: str) -> bool:
+    return redact(text) != text
+
+
+def _shown(value: object) -> str:
+    """Return what printing `value` in either way would show."""
+    try:
+        return f"{value!r}" if isinstance(value, str) else f"{value!r} {value!s}"
+    except Exception:  # noqa: BLE001 - a foreign object's own fault, on the way to a log
+        return f"<{type(value).__name__}>"
+
+
+def _tells_secret(error: BaseException, frames: TracebackType | None) -> bool:
+    """Tell whether a traceback that also shows variables would show a secret."""
+    try:
+        return any(map(_is_secret, _told(error, frames)))
+    except Exception:  # noqa: BLE001 - a variable that cannot be shown may hide anything
+        return True
+
+
+def _told(error: BaseException, frames: TracebackType | None) -> Iterator[str]:
+    """Yield all that any formatter could tell of an error: texts, notes, frames, variables."""
+    stacks = [frames]
+    for each in _chain(error):
+        yield _shown(each)
+        yield from map(str, getattr(each, "__notes__", ()))
+        stacks.append(each.__traceback__)
+    for stack in stacks:
+        walk = traceback.walk_tb(stack)
+        yield from traceback.StackSummary.extract(walk, capture_locals=True).format()
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield `error`, whatever led to it, suppressed or not, and the members of groups."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+
+
+def _formatted(error: BaseException, frames: TracebackType | None) -> str:
+    return redact("".join(traceback.format_exception(type(error), error, frames)))
+
+
+def _write(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(text)

@@ -1,0 +1,106 @@
+"""When a failed request is tried again: how often, for which statuses, after how long.
+
+The server's word comes first: `told_wait` reads what an answer says about it.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import itertools
+import re
+import typing as t
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import backoff
+from requests.structures import CaseInsensitiveDict
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Numbers above are instants (2001 and later), never seconds to wait.
+_EPOCH = 1e9
+_EPOCH_MS = 1e11
+_NUMBER = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]*)?)\s*", re.ASCII)
+_COMBINED = re.compile(r"\b(?:t|reset)\s*=\s*([0-9.]+)", re.ASCII)
+_SPENT = re.compile(r"\b(?:r|remaining)\s*=\s*0+\b", re.ASCII)
+
+_ALWAYS = ("Retry-After", "X-RateLimit-Retry-After", "X-Rate-Limit-Retry-After")
+_REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
+_RESET = (
+    "RateLimit-Reset",
+    "X-RateLimit-Reset-After",
+    "X-RateLimit-Reset",
+    "X-Rate-Limit-Reset",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How an API wants its failures to be treated; shared freely, for it never changes."""
+
+    #: Retries, not attempts: 3 means 4 attempts.
+    max_retries: int = 3
+    #: Seconds before the first retry; doubled for each further one.
+    backoff_factor: float = 2.0
+    statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+
+    def waits(self) -> Iterator[float]:
+        """Yield the seconds to wait before retry 1, 2, 3 and so on, without end."""
+        # The generator's first value only starts it; the waits come after.
+        return itertools.islice(backoff.expo(factor=self.backoff_factor), 1, None)
+
+
+def told_wait(
+    headers: Mapping[str, str], *, now: float, status: int = HTTPStatus.TOO_MANY_REQUESTS
+) -> float | None:
+    """Return the seconds an answer asks to wait, or None where it does not say.
+
+    `now` is Unix time, used where the answer has no `Date` to measure an instant by.
+    The rate-limit family describes ordinary answers too,
+    so it is heard only with status 429 or where nothing remains.
+    """
+    headers = CaseInsensitiveDict(headers)
+    sent_at = _instant(headers.get("Date", ""))
+    now = now if sent_at is None else sent_at
+    names = _ALWAYS + _RESET if _is_throttled(headers, status=status) else _ALWAYS
+    told = (_seconds(headers.get(name, ""), now=now) for name in names)
+    return next((seconds for seconds in told if seconds is not None), _combined(headers))
+
+
+def _is_throttled(headers: Mapping[str, str], *, status: int) -> bool:
+    return status == HTTPStatus.TOO_MANY_REQUESTS or any(
+        headers.get(name, "").strip() == "0" for name in _REMAINING
+    )
+
+
+def _combined(headers: Mapping[str, str]) -> float | None:
+    """Read the one-header form, `RateLimit: limit=10, remaining=0, reset=7` or `…;r=0;t=7`."""
+    value = headers.get("RateLimit", "")
+    wait = _COMBINED.search(value)
+    return _seconds(wait[1], now=0.0) if wait and _SPENT.search(value) else None
+
+
+def _seconds(value: str, *, now: float) -> float | None:
+    number = _NUMBER.fullmatch(value)
+    if number is None:
+        instant = _instant(value)
+        return None if instant is None else max(0.0, instant - now)
+    seconds = float(number[1])
+    if seconds > _EPOCH_MS:
+        seconds /= 1000
+    return max(0.0, seconds - now if seconds > _EPOCH else seconds)
+
+
+def _instant(value: str) -> float | None:
+    """Read an HTTP date, or an ISO 8601 one; None for anything else."""
+    if not value:
+        return None
+    for parse in (email.utils.parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            moment = parse(value.strip())
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue
+    return None

@@ -1,0 +1,195 @@
+"""The transport of one API: from a request to what its caller's `decode` makes of the answer.
+
+`attempt` is one try and knows what each outcome means; `fetch` repeats it as the policy says.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+import typing as t
+from http import HTTPStatus
+
+import requests
+
+from tap_analytics.transport import body
+from tap_analytics.transport.answer import Diagnosis
+from tap_analytics.transport.channel import Channel, origin_of
+from tap_analytics.transport.errors import Fatal, Retriable, TransportError, Unreachable
+from tap_analytics.transport.throttle import describe_wait
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_analytics.transport.channel import Stats
+    from tap_analytics.transport.errors import Cause, Stop
+    from tap_analytics.transport.request import Request, Response
+    from tap_analytics.transport.retry import RetryPolicy
+    from tap_analytics.transport.throttle import Throttle
+
+T = t.TypeVar("T")
+
+MAX_BODY = 256 * 2**20
+
+
+class Transport:
+    """Sends the requests of one configured API, to its origin alone.
+
+    `sign` adds the credentials and may be applied twice; `renew` is asked once after a 401
+    and says whether there are new ones. `hints` tell users of this API what to do, by cause.
+    """
+
+    def __init__(  # noqa: PLR0913 - one place where an API's whole policy comes together
+        self,
+        *,
+        name: str,
+        origin: str,
+        sign: Callable[[Request], Request],
+        renew: Callable[[], bool] | None,
+        retry: RetryPolicy,
+        throttle: Throttle,
+        timeout: float,
+        stop: Stop,
+        user_agent: str,
+        headers: Mapping[str, str] | None = None,
+        max_body: int = MAX_BODY,
+        hints: Mapping[Cause, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.retry = retry
+        self.throttle = throttle
+        self.stop = stop
+        #: Why nobody can be reached; while it is set, nothing is sent.
+        self.unreachable: TransportError | None = None
+        self._renew = renew
+        self._renewals = 0
+        self._renewing = threading.Lock()
+        self._logger = logging.getLogger("tap-analytics").getChild(name)
+        self._diagnosis = Diagnosis(name=name, policy=retry, timeout=timeout, hints=hints or {})
+        self._channel = Channel(
+            origin=origin_of(origin),
+            sign=sign,
+            headers={
+                "User-Agent": user_agent,
+                "Accept": "application/json",
+                "Accept-Encoding": body.ACCEPT_ENCODING,
+                **(headers or {}),
+            },
+            throttle=throttle,
+            stop=stop,
+            timeout=timeout,
+            max_body=max_body,
+            diagnosis=self._diagnosis,
+            session=requests.Session(),
+        )
+
+    @property
+    def stats(self) -> Stats:
+        """Figures for reports."""
+        return self._channel.stats
+
+    def fetch(
+        self,
+        request: Request,
+        decode: Callable[[Response], T],
+        *,
+        failed: Retriable | None = None,
+    ) -> T:
+        """Return the decoded answer after as many attempts as the policy allows.
+
+        `failed` is the outcome of a first attempt made elsewhere, which counts as one.
+        Raises the last error, or at once one that no retry would cure.
+        """
+        answers = self.stats.answers
+        waits = self.retry.waits()
+        attempts = 0
+        while True:
+            if failed is None:
+                try:
+                    return self.attempt(request, decode)
+                except Retriable as error:
+                    failed = error
+            self._refuse_if_unreachable()
+            attempts += 1
+            if attempts > self.retry.max_retries:
+                break
+            self._wait(failed, request, number=attempts, computed=next(waits))
+            failed = None
+        raise self._given_up(failed, attempts=attempts, was_silent=self.stats.answers == answers)
+
+    def attempt(self, request: Request, decode: Callable[[Response], T]) -> T:
+        """Return the decoded answer to exactly one attempt; raise what came instead.
+
+        Redirects within the origin, and the repetition with renewed credentials,
+        are part of the attempt.
+        """
+        self._refuse_if_unreachable()
+        where = f"{self.name}: {request.label}"
+        renewals = self._renewals
+        try:
+            response = self._channel.ask(request, where=where)
+            if response.status == HTTPStatus.UNAUTHORIZED and self._has_renewed(renewals):
+                response = self._channel.ask(request, where=where)
+        except Unreachable as error:
+            self.unreachable = error
+            raise
+        if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise self._diagnosis.refusal(response, where=where)
+        decoded = decode(response)
+        self.throttle.succeeded()
+        return decoded
+
+    def hold_everybody(self, failed: Retriable, request: Request, *, seconds: float) -> bool:
+        """Close the gate if `failed` concerns all requests of the API; say whether it does."""
+        if failed.cause != "throttled" and failed.retry_after is None:
+            return False
+        answered = f"answered {failed.status}" if failed.status else "asked to wait"
+        self.throttle.hold(seconds, reason=f"{request.label} {answered}")
+        return True
+
+    def _wait(self, failed: Retriable, request: Request, *, number: int, computed: float) -> None:
+        """Wait before retry `number`, counted from the failure; a told wait is for everybody."""
+        seconds = failed.retry_after or computed
+        # Spreads the retries of several processes; it only adds, for less would be too early.
+        seconds += min(1.0, seconds * random.uniform(0, 0.1))  # noqa: S311 - nothing to guess
+        seconds = max(0.0, failed.failed_at + seconds - time.monotonic())
+        what = failed.what
+        if failed.status:
+            what = f"{self.name}: {request.label} answered {failed.status}"
+        self.stats.retried()
+        self._logger.warning(
+            "%s, retry %d of %d in %s",
+            what,
+            number,
+            self.retry.max_retries,
+            describe_wait(seconds),
+        )
+        if not self.hold_everybody(failed, request, seconds=seconds):
+            self.stop.wait(seconds)
+
+    def _given_up(self, failed: Retriable, *, attempts: int, was_silent: bool) -> Fatal:
+        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        what, hint = f"{failed.what}, after {times}", failed.hint
+        if failed.cause != "unreachable":
+            return Fatal(what, hint=hint, cause=failed.cause, status=failed.status)
+        error = Unreachable(what, hint=hint)
+        # Where other requests were answered meanwhile, the API is there.
+        if was_silent:
+            self.unreachable = error
+        return error
+
+    def _refuse_if_unreachable(self) -> None:
+        if known := self.unreachable:
+            raise Unreachable(known.what, hint=known.hint)
+
+    def _has_renewed(self, renewals: int) -> bool:
+        """Say whether there are other credentials than those of `renewals` renewals ago."""
+        if self._renew is None:
+            return False
+        with self._renewing:
+            # Of several threads refused at once, one renews for all.
+            if self._renewals == renewals and self._renew():
+                self._renewals += 1
+            return self._renewals > renewals

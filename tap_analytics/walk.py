@@ -1,0 +1,193 @@
+"""A walk over the pages of one endpoint, in the order the server gives, each page proven.
+
+The next page is asked for before this one is handed on, and pages that can be named are read
+ahead. What was read ahead only warms a cache: the paginator, reading responses in order, says
+which page comes next, so the rows are the same at any concurrency.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass
+from itertools import islice
+
+from singer_sdk.streams.core import Stream
+
+from tap_analytics.completeness import PaginationError, Proof
+from tap_analytics.incremental import NewestFirst
+from tap_analytics.pagination import End, Page
+from tap_analytics.payload import SelectorError
+from tap_analytics.transport.errors import Rejected
+from tap_analytics.writer import ENCODER
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.completeness import Verdict
+    from tap_analytics.pagination import Query
+    from tap_analytics.records import Row
+    from tap_analytics.transport.request import Request, Response
+
+
+@dataclass(slots=True, kw_only=True)
+class Fetched:
+    """A page as it came off the wire: decoded once, in the thread that fetched it."""
+
+    page: Page
+    rows: list[Row]
+    #: Hash of the rows' keys, or of their content where they have none.
+    fingerprint: int
+
+
+class Walk:
+    """Iterates over the pages of an endpoint: a list of processed rows for each.
+
+    `window` holds the parameters of the server's own filter; they are dropped, with a warning,
+    where the server refuses them. `order` says when rows that come newest first have passed the
+    bookmark. Raises `PaginationError`, `SelectorError` and the transport's errors.
+    """
+
+    def __init__(
+        self,
+        stream: AnalyticsStream,
+        context: Context | None,
+        *,
+        window: Query | None = None,
+        order: NewestFirst | None = None,
+        sorting: Query | None = None,
+    ) -> None:
+        self.stream = stream
+        self.context = context
+        self.window = window or {}
+        self.order = order
+        self.sorting = sorting or {}
+        self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
+        self.paginator = stream.get_new_paginator()
+        self.proof = Proof(
+            paginator=self.paginator,
+            label=stream.label,
+            keyed=bool(stream.primary_keys),
+        )
+        self._lookahead = stream.connection.lookahead
+        self._concurrency = stream.connection.concurrency
+        self._width = 1
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        """Yield the rows of each page."""
+        query: Query | None = self.paginator.current_value
+        try:
+            while query is not None:
+                self.proof.ask(query)
+                fetched = self._fetch(query)
+                query = self._advance(fetched)
+                rows = self._process(fetched.rows)
+                if query is not None and self.order is not None and self.order.passed(rows):
+                    self.paginator.end, query = End.OLDER, None
+                if query is not None and self._concurrency > 1:
+                    self._read_ahead(query, fetched.page)
+                yield rows
+        finally:
+            self._lookahead.drop(self.owner)
+
+    def warm(self) -> None:
+        """Ask for the first page without waiting for it."""
+        self._lookahead.want(*self._job(self.paginator.current_value))
+
+    def sample(self) -> list[Row]:
+        """Return the rows of the first page alone; the walk that comes later finds it again."""
+        query = self.paginator.current_value
+        fetched = self._fetch(query)
+        self.stream.sampled = (self.request(query), fetched)
+        return self._process([dict(row) for row in fetched.rows])
+
+    def request(self, query: Query) -> Request:
+        """Return the request of a page."""
+        return self.stream.request(self.context, {**self.sorting, **self.window, **query})
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the walk, once finished, can say about its completeness."""
+        return self.proof.verdict()
+
+    def _advance(self, fetched: Fetched) -> Query | None:
+        admitted = self.proof.admit(fetched.page, fetched.fingerprint)
+        query = self.paginator.receive(fetched.page)
+        if not admitted:
+            self.paginator.seen.rows -= fetched.page.size
+            fetched.rows = []
+        return query
+
+    def _process(self, rows: list[Row]) -> list[Row]:
+        """Apply the stream's own `post_process` where it has one, and the parent's keys."""
+        if type(self.stream).post_process is not Stream.post_process:
+            processed = (self.stream.post_process(row, self.context) for row in rows)
+            rows = [row for row in processed if row is not None]
+        for row in rows if self.context else ():
+            for name, value in (self.context or {}).items():
+                row.setdefault(name, value)
+        return rows
+
+    def _read_ahead(self, query: Query, page: Page) -> None:
+        """Ask for the next page, and for more where they can be named.
+
+        Without a total the width grows from page to page as long as pages are full, so that a
+        short stream costs few requests that nobody needs.
+        """
+        asked = self.stream.page_size
+        full = page.size > 0 and (asked is None or page.size >= asked)
+        known = self.paginator.seen.total is not None
+        grown = min(self._width * 2, self._concurrency) if full else 1
+        self._width = self._concurrency if known else grown
+        named = self.stream.paging.ahead(query, page, self.paginator.seen)
+        for token in (query, *islice(named, self._width - 1)):
+            self._lookahead.want(*self._job(token))
+
+    def _fetch(self, query: Query) -> Fetched:
+        try:
+            return self._take(query)
+        except Rejected as error:
+            if not self.window or error.status not in {400, 422}:
+                raise
+            self.stream.logger.warning(
+                "The server refuses the filter %s; reading without it.", ", ".join(self.window)
+            )
+            self.window = {}
+            return self._take(query)
+
+    def _take(self, query: Query) -> Fetched:
+        owner, request, decode = self._job(query)
+        sampled = self.stream.sampled
+        if sampled is not None and sampled[0] == request:
+            return sampled[1]
+        return self._lookahead.take(owner, request, decode)
+
+    def _job(self, query: Query) -> tuple[t.Any, Request, t.Callable[[Response], Fetched]]:
+        request = self.request(query)
+        return (self.owner, request), request, functools.partial(self._decode, query)
+
+    def _decode(self, query: Query, response: Response) -> Fetched:
+        """Turn a response into a page; runs in the thread that fetched it."""
+        payload = self.stream.decode(response)
+        try:
+            rows = self.stream.rows_of(payload, response)
+        except SelectorError as error:
+            raise PaginationError(f"{self.stream.label}: {error}") from None
+        return Fetched(
+            page=Page(query=query, payload=payload, headers=response.headers, size=len(rows)),
+            rows=rows,
+            fingerprint=fingerprint(rows, self.stream.primary_keys),
+        )
+
+
+def fingerprint(rows: Sequence[Row], keys: Sequence[str]) -> int:
+    """Return a hash that pages with the same rows share."""
+    if keys:
+        try:
+            return hash(tuple([row[key] for row in rows for key in keys]))
+        except (KeyError, TypeError):
+            pass
+    return hash(ENCODER.encode(rows))

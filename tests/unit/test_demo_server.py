@@ -1,0 +1,356 @@
+"""The demo as a server: HTTP strictly read, requests counted, faults done, and the command."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+import requests
+
+from tap_analytics.demo import DEFAULT, DemoApi, Fault
+from tap_analytics.demo.cli import main
+
+HEADERS = {"X-Api-Key": DEFAULT.learning_api_key}
+PEOPLE = "/learning/v2/people"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with DemoApi() as running:
+        yield running
+
+
+@pytest.fixture
+def api(server):
+    server.set_faults([])
+    server.reset_counts()
+    return server
+
+
+def get(api, path=PEOPLE, **options):
+    options = {"headers": HEADERS, "timeout": 5} | options
+    return requests.get(api.url + path, **options)
+
+
+def talk(api, data):
+    """Send bytes and return all that comes back until the server closes."""
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as peer:
+        peer.sendall(data)
+        received = b""
+        while piece := peer.recv(65_536):
+            received += piece
+    return received
+
+
+def head(target=PEOPLE, *, method="GET", version="1.1", more=""):
+    key = DEFAULT.learning_api_key
+    lines = f"{method} {target} HTTP/{version}\r\nHost: demo\r\nX-Api-Key: {key}\r\n{more}\r\n"
+    return lines.encode("latin-1")
+
+
+# HTTP
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (head(f"{PEOPLE}?limit=%zz"), b"400"),
+        (head(f"{PEOPLE}?limit=%"), b"400"),
+        (head("/learning/v2/%ff"), b"400"),
+        (head(f"{PEOPLE}?limit=1&limit=2"), b"400"),
+        (head(f"{PEOPLE}?limit=1&&page=1"), b"400"),
+        (head(f"{PEOPLE}?na me=1"), b"400"),
+        (head(f"{PEOPLE}#top"), b"400"),
+        (head(more="X-Api-Key: twice\r\n"), b"400"),
+        (head(more="no colon\r\n"), b"400"),
+        (head(more="Content-Length: many\r\n"), b"400"),
+        (head(more="Transfer-Encoding: chunked\r\n"), b"411"),
+        (head(more="Content-Length: 99999999\r\n"), b"413"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET /" + b"x" * 70_000, b"431"),
+    ],
+)
+def test_a_client_s_mistake_is_told_and_the_connection_closed(api, data, status):
+    answer = talk(api, data)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b'"error"' in answer
+
+
+def test_one_connection_serves_many_requests_in_order(api):
+    pages = b"".join(head(f"{PEOPLE}?limit=1&page={page}") for page in range(1, 41))
+    answer = talk(api, pages + head(f"{PEOPLE}?limit=1&page=999", more="Connection: close\r\n"))
+    assert answer.count(b"HTTP/1.1 200 OK") == 41
+    assert [asked.params["page"] for asked in api.requests[:3]] == ["1", "2", "3"]
+    assert b"HTTP/1.1 200" in talk(api, head(version="1.0"))
+
+
+def test_a_request_may_arrive_in_pieces(api):
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    data = head(more="Connection: close\r\n")
+    with socket.create_connection((host, int(port)), timeout=5) as peer:
+        for start in range(0, len(data), 7):
+            peer.sendall(data[start : start + 7])
+        assert peer.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_unknown_paths_and_methods_are_refused(api):
+    for path in ("/nowhere", "/learning/v2/lessons", "/learning/v3/people", "/wiki-spec/v1/audit"):
+        answer = get(api, path)
+        assert answer.status_code == 404
+        assert answer.json()
+    answer = requests.post(api.url + PEOPLE, headers=HEADERS, json={})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert requests.head(api.url + PEOPLE, headers=HEADERS).content == b""
+
+
+def test_every_answer_has_a_date_and_a_length(api):
+    answer = get(api)
+    assert answer.headers["Date"].endswith("GMT")
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+
+
+# Counting
+
+
+def test_requests_are_counted_and_remembered(api):
+    get(api, params={"limit": 3, "filter[updated_at][gteq]": "2023-01-01T00:00:00+00:00"})
+    get(api, headers={})
+    assert api.counts == {("GET", PEOPLE): 2}
+    first, second = api.requests
+    assert first.params == {"limit": "3", "filter[updated_at][gteq]": "2023-01-01T00:00:00+00:00"}
+    assert first.headers["x-api-key"] == DEFAULT.learning_api_key
+    assert (first.status, second.status) == (200, 401)
+    assert first.at <= second.at
+    assert api.in_flight_max == 1
+    api.reset_counts()
+    assert not api.counts
+    assert api.requests == []
+
+
+def test_latency_lets_requests_wait_side_by_side():
+    with DemoApi(latency=0.3, scale=0.1) as slow:
+        together = threading.Barrier(6)
+
+        def ask():
+            together.wait()
+            get(slow)
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert slow.in_flight_max == 6
+        assert slow.counts == {("GET", PEOPLE): 6}
+
+
+# Faults
+
+
+def test_a_fault_meets_the_requests_it_matches_and_then_stops(api):
+    api.set_faults(
+        [
+            {
+                "match": {"path": "people$", "params": {"page": "2"}},
+                "after": 1,
+                "times": 2,
+                "status": 502,
+            }
+        ]
+    )
+    statuses = [get(api, params={"page": page}).status_code for page in (1, 2, 2, 2, 2, 1)]
+    assert statuses == [200, 200, 502, 502, 200, 200]
+    assert [asked.status for asked in api.requests] == statuses
+
+
+def test_a_fault_may_last_and_look_at_method_and_absent_params(api):
+    api.set_faults([Fault(match={"method": "GET", "params": {"page": None}}, times=None)])
+    assert [get(api, params=p).status_code for p in ({}, {"page": "1"}, {})] == [503, 200, 503]
+
+
+def test_status_carries_headers_and_a_body(api):
+    api.set_faults([Fault(status=429, headers={"Retry-After": "7"}, body={"slow": "down"})])
+    answer = get(api)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert answer.json() == {"slow": "down"}
+
+
+@pytest.mark.parametrize("action", ["cut", "reset", "reset_mid"])
+def test_a_broken_connection_is_an_error_and_the_next_request_is_fine(api, action):
+    api.set_faults([Fault(action=action)])
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        get(api)
+    assert get(api).status_code == 200
+
+
+def test_cut_sends_so_many_bytes_of_an_announced_whole(api):
+    whole = get(api).content
+    api.set_faults([Fault(action="cut", size=40)])
+    answer = talk(api, head())
+    assert f"Content-Length: {len(whole)}".encode() in answer
+    assert answer.partition(b"\r\n\r\n")[2] == whole[:40]
+
+
+def test_reset_is_a_reset_and_not_an_end(api):
+    api.set_faults([Fault(action="reset")])
+    with pytest.raises(ConnectionResetError):
+        talk(api, head())
+    assert api.requests[-1].status == 0
+
+
+def test_spoiled_bodies_arrive_with_status_200(api):
+    actions = ("truncate_json", "empty", "html", "wrong_type", "in_band", "gzip_cut")
+    whole = get(api).content
+    api.set_faults([Fault(action=action) for action in actions])
+    truncated, empty, html, wrong, in_band = (get(api) for _ in actions[:-1])
+    assert whole.startswith(truncated.content)
+    assert 0 < len(truncated.content) < len(whole)
+    assert (empty.status_code, empty.content) == (200, b"")
+    assert html.headers["Content-Type"].startswith("text/html")
+    assert isinstance(wrong.json(), str)
+    assert (in_band.status_code, list(in_band.json())) == (200, ["errors"])
+    with pytest.raises(json.JSONDecodeError):
+        get(api).json()
+
+
+def test_late_and_dripping_answers_are_whole(api):
+    whole = get(api).content
+    api.set_faults([Fault(action="delay", seconds=0.05), Fault(action="drip", size=400_000)])
+    assert get(api).content == whole
+    assert get(api).content == whole
+
+
+def test_a_hanging_answer_never_comes(api):
+    api.set_faults([Fault(action="hang")])
+    with pytest.raises(requests.ReadTimeout):
+        get(api, timeout=0.2)
+
+
+def test_redirects_lead_elsewhere_or_in_circles(api):
+    api.set_faults([Fault(action="redirect", url="http://other.example/x")])
+    answer = get(api, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "http://other.example/x")
+    api.set_faults([Fault(action="redirect_loop", times=None)])
+    with pytest.raises(requests.TooManyRedirects):
+        get(api)
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"action": "explode"}, "truncate_json"),
+        ({"match": {"host": "x"}}, "params"),
+        ({"actoin": "cut"}, "action"),
+        ({"match": {"path": "("}}, "regular expression"),
+        ({"times": "often"}, "times"),
+        ("cut", "object"),
+    ],
+)
+def test_a_fault_that_is_not_understood_is_an_error(given, word):
+    with pytest.raises(ValueError, match=word):
+        DemoApi(faults=[given])
+
+
+# Behind the stage
+
+
+def test_the_demo_s_own_paths(api):
+    get(api)
+    base = f"{api.url}/_demo"
+    stats = requests.get(f"{base}/stats", params={"requests": "true"}).json()
+    assert stats["counts"] == {f"GET {PEOPLE}": 1}
+    assert stats["requests"][0]["status"] == 200
+    assert DEFAULT.learning_api_key not in json.dumps(stats)
+    assert requests.get(f"{base}/rows/wiki_space").json() == api.rows("wiki_space")
+    assert requests.get(f"{base}/config").json() == api.config
+    faults = [{"action": "status", "status": 500}]
+    assert requests.post(f"{base}/faults", json=faults).json() == {"faults": 1}
+    assert get(api).status_code == 500
+    assert requests.post(f"{base}/reset").status_code == 200
+    assert not api.counts
+
+
+def test_the_demo_s_own_paths_refuse_what_they_don_t_know(api):
+    base = f"{api.url}/_demo"
+    assert requests.get(f"{base}/rows/nothing").status_code == 404
+    assert requests.get(f"{base}/mutate").status_code == 404
+    for path, body in (("faults", {}), ("faults", [{"action": "x"}]), ("mutate", {"when": 1})):
+        answer = requests.post(f"{base}/{path}", json=body)
+        assert answer.status_code == 400
+        assert answer.json()["error"]
+    assert requests.post(f"{base}/mutate", data="{").status_code == 400
+
+
+def test_a_change_over_http_is_seen_in_pages_already_served():
+    with DemoApi(scale=0.1) as api:
+        params = {"sort": "-updated_at", "limit": 100}
+        before = get(api, params=params).json()["data"]
+        body = {"at": "2026-01-01T00:00:00Z", "delete": True}
+        told = requests.post(f"{api.url}/_demo/mutate", json=body).json()
+        after = get(api, params=params).json()["data"]
+        changed = {row["id"] for row in after if row not in before}
+        assert changed == set(told["changed"]["learning_people"])
+        gone = {row["id"] for row in before} - {row["id"] for row in after}
+        assert gone == set(told["deleted"]["learning_people"])
+
+
+# Life
+
+
+def test_a_stopped_server_is_gone_and_can_start_again():
+    api = DemoApi(scale=0.1)
+    with pytest.raises(RuntimeError, match="start it first"):
+        _ = api.url
+    api.start()
+    first = api.url
+    assert get(api).status_code == 200
+    api.stop()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(first, timeout=5)
+    with api:
+        assert get(api).status_code == 200
+
+
+def test_an_unknown_dialect_is_an_error():
+    with pytest.raises(ValueError, match="real, spec"):
+        DemoApi(dialect="klingon")
+
+
+def test_importing_the_demo_loads_no_third_party_package():
+    code = (
+        "import sys, tap_analytics.demo; "
+        "print([n for n in ('singer_sdk', 'requests', 'msgspec', 'urllib3') if n in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_stop(number, tmp_path):
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"status": 504}]', "utf-8")
+    options = ["--dialect", "spec", "--scale", "0.1", "--faults", str(faults), "--print-config"]
+    command = [sys.executable, "-m", "tap_analytics.demo", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        ready, config = process.stdout.readline(), json.loads(process.stdout.readline())
+        url = config["learning"]["base_url"]
+        assert ready == f"demo API ready at {url.removesuffix('/learning/v2')} (spec dialect)\n"
+        statuses = [requests.get(f"{url}/people", headers=HEADERS).status_code for _ in range(2)]
+        process.send_signal(number)
+        assert process.wait(10) == 0
+    assert statuses == [504, 200]
+
+
+def test_the_command_says_why_it_can_t_start(api, tmp_path, capsys):
+    broken = tmp_path / "faults.json"
+    broken.write_text('[{"action": "explode"}]', "utf-8")
+    assert main(["--faults", str(broken)]) == 1
+    assert "explode" in capsys.readouterr().err
+    assert main(["--port", api.url.rpartition(":")[2]]) == 1
+    assert "can't start" in capsys.readouterr().err

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from tap_analytics.transport.errors import (
+    CredentialsRefused,
+    Fatal,
+    InBand,
+    Interrupted,
+    Retriable,
+    Stop,
+)
+
+
+def test_an_error_is_one_line_of_what_and_hint():
+    error = Fatal("learning: GET /people\nsent\tnonsense", hint="Try  again.", cause="body")
+
+    assert str(error) == "learning: GET /people sent nonsense. Try again."
+    assert (error.cause, error.status) == ("body", None)
+
+
+@pytest.mark.parametrize(
+    ("what", "hint", "text"),
+    [("gone", "", "gone"), ("gone.", "Look.", "gone. Look."), ("gone!", "Look.", "gone! Look.")],
+)
+def test_sentences_end_once(what, hint, text):
+    assert str(Retriable(what, hint=hint)) == text
+
+
+def test_kinds_know_their_cause():
+    assert CredentialsRefused("no").cause == "credentials"
+    assert InBand("no").cause == "in_band"
+    assert Retriable("later", retry_after=3.0).retry_after == 3.0
+
+
+def test_stop_ends_a_wait_under_way_and_all_later_ones():
+    stop = Stop()
+    outcome = []
+
+    def wait():
+        with pytest.raises(Interrupted):
+            stop.wait(600)
+        outcome.append("interrupted")
+
+    waiting = [threading.Thread(target=wait) for _ in range(3)]
+    for thread in waiting:
+        thread.start()
+    stop.set()
+    stop.set()
+    for thread in waiting:
+        thread.join()
+
+    assert outcome == ["interrupted"] * 3
+    assert stop.is_set
+    with pytest.raises(Interrupted):
+        stop.wait(0)
+
+
+def test_a_wait_of_any_length_is_possible():
+    stop = Stop()
+    stop.wait(-1)
+    stop.set()
+    with pytest.raises(Interrupted):
+        stop.wait(1e30)
+
+
+def test_a_signal_handler_may_stop_the_thread_it_interrupts():
+    stop = Stop()
+    before = signal.signal(signal.SIGALRM, lambda *_: stop.set())
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        with pytest.raises(Interrupted):
+            stop.wait(600)
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import threading
+import time
+
+import pytest
+from scripted_server import RushingClock
+
+from tap_analytics.transport.errors import Interrupted, Stop
+from tap_analytics.transport.throttle import Throttle, describe_wait
+
+
+def make(stop=None, **settings):
+    settings = {"name": "learning", "concurrency": 8} | settings
+    return Throttle(stop=stop or Stop(), **settings)
+
+
+def together(count, action):
+    threads = [threading.Thread(target=action) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_never_more_in_flight_than_the_width():
+    throttle = make(concurrency=3)
+    lock = threading.Lock()
+    flying, peaks = 0, []
+
+    def send():
+        nonlocal flying
+        for _ in range(20):
+            with throttle.slot():
+                with lock:
+                    flying += 1
+                    peaks.append(flying)
+                time.sleep(0)
+                with lock:
+                    flying -= 1
+
+    together(8, send)
+
+    assert len(peaks) == 160
+    assert max(peaks) <= 3
+
+
+class FastClock:
+    """Real time, twenty times as fast."""
+
+    def __call__(self):
+        return time.monotonic() * 20
+
+
+@pytest.mark.parametrize(("rate", "sends", "burst"), [(5, 24, 5), (1, 5, 1), (2.5, 9, 2)])
+def test_the_rate_holds_in_every_sliding_second(rate, sends, burst):
+    clock = FastClock()
+    throttle = make(requests_per_second=rate, clock=clock)
+    instants = []
+    numbers = iter(range(sends))
+
+    def send():
+        for _ in numbers:
+            with throttle.slot() as slot:
+                time.sleep(random.random() * 0.01)  # a connection may take its time
+                instants.append(clock())
+                slot.sent()
+
+    together(6, send)
+
+    instants.sort()
+    gaps = [later - first for first, later in zip(instants, instants[burst:], strict=False)]
+    assert len(instants) == sends
+    assert min(gaps) > 1.0
+
+
+def test_a_rate_below_one_keeps_a_distance():
+    clock = FastClock()
+    throttle = make(requests_per_second=0.5, clock=clock)
+    instants = []
+    for _ in range(3):
+        with throttle.slot() as slot:
+            instants.append(clock())
+            slot.sent()
+
+    assert all(later - first > 2.0 for first, later in itertools.pairwise(instants))
+
+
+def test_a_request_counts_from_when_it_was_sent_not_from_when_it_passed():
+    now = 0.0
+    throttle = make(requests_per_second=1, clock=lambda: now)
+    slot = throttle.slot()
+    with slot:
+        now = 30.0
+        slot.sent()
+        now = 30.5
+
+    assert slot.sent_at == 30.0
+    assert throttle._delay() == pytest.approx(0.55)
+    now = 31.06
+    assert throttle._delay() == 0.0
+
+
+def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):
+    clock = RushingClock()
+    throttle = make(clock=clock)
+
+    throttle.hold(30, reason="GET /people answered 429")
+    throttle.hold(45, reason="GET /courses answered 429")
+    passed = []
+    together(2, lambda: passed.append(throttle.slot().__enter__() and clock.now))
+
+    assert min(passed) >= 46
+    assert [record.getMessage() for record in caplog.records] == [
+        "learning: throttled (GET /people answered 429), all requests wait 30.0 s"
+    ]
+    assert caplog.records[0].levelno == logging.WARNING
+    assert throttle.throttled_count == 1
+    assert throttle.throttled_seconds == pytest.approx(46, abs=1)
+
+
+def test_width_halves_with_each_hold_and_recovers_step_by_step():
+    clock = RushingClock()
+    throttle = make(clock=clock)
+    widths = []
+    for _ in range(5):
+        throttle.hold(1, reason="429")
+        widths.append(throttle.width)
+        clock.now += 10
+    assert widths == [4, 2, 1, 1, 1]
+
+    widths = []
+    for _ in range(1 + 2 + 3 + 4 + 5 + 6 + 7 + 20):
+        throttle.succeeded()
+        widths.append(throttle.width)
+
+    assert widths[:6] == [2, 2, 3, 3, 3, 4]
+    assert widths[27] == 8
+    assert max(widths) == 8
+
+
+def test_a_hold_of_no_time_is_none():
+    throttle = make()
+    throttle.hold(0, reason="429")
+    assert (throttle.width, throttle.throttled_count) == (8, 0)
+
+
+@pytest.mark.parametrize("closed_by", ["hold", "width", "rate"])
+def test_stop_ends_the_wait_at_the_gate(closed_by):
+    stop = Stop()
+    throttle = make(stop, concurrency=1 if closed_by == "width" else 8, requests_per_second=0.001)
+    if closed_by == "hold":
+        throttle.hold(600, reason="429")
+    else:
+        throttle.slot().__enter__()
+    outcome = []
+
+    def send():
+        with pytest.raises(Interrupted):
+            throttle.slot().__enter__()
+        outcome.append("interrupted")
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+    assert outcome == ["interrupted"] * 3
+
+
+def test_long_waits_say_when_they_end():
+    assert describe_wait(5.21) == "5.2 s"
+    assert describe_wait(90).startswith("90 s (until 20")
+    assert describe_wait(1e30).endswith(" UTC)")
