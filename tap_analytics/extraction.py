@@ -80,6 +80,11 @@ class Extraction:
 
     # --- opening ----------------------------------------------------------------------------
 
+    def announce(self) -> None:
+        """Write the schema of a selected stream, rows or no rows."""
+        if self.stream.selected:
+            self.stream._write_schema_message()  # noqa: SLF001 - the SDK's own way to announce a schema
+
     def open(self) -> None:
         """Compile the way of a row, find the bookmark, announce the children's schemas."""
         stream = self.stream
@@ -98,8 +103,7 @@ class Extraction:
         self.timer = self.metrics.enter_context(stream.get_sync_timer())
         self.counter = self.metrics.enter_context(stream.get_record_counter())
         for child in self.children:
-            if child.stream.selected:
-                child.stream._write_schema_message()  # noqa: SLF001 - once per run, not once per parent
+            child.announce()
             child.open()
 
     def _compile(self) -> Selection:
@@ -121,7 +125,7 @@ class Extraction:
         """Extend the stream's schema by new fields and announce it, before their first record."""
         self.sink.flush()
         self.stream.extend_schema(properties)
-        self.stream._write_schema_message()  # noqa: SLF001 - the SDK's own way to announce a schema
+        self.announce()
         self.sink = self._new_sink()
         return self._compile()
 

@@ -111,6 +111,7 @@ class Sync:
     def _run(self, stream: AnalyticsStream) -> None:
         extraction = Extraction(stream)
         try:
+            extraction.announce()
             extraction.open()
             if stream.failure is not None:
                 raise stream.failure

@@ -46,6 +46,10 @@ class DemoApi:
         empty: Streams without a single record.
         credentials: What a client has to show.
 
+    Attributes:
+        world: The records.
+        deleted: Keys of deleted records by stream, over all changes.
+
     Raises:
         ValueError: The dialect, a fault or a stream name is unknown.
     """
@@ -69,14 +73,11 @@ class DemoApi:
         self.dialect = dialect
         self.world = World(seed=seed, scale=scale, empty=empty)
         self.credentials = credentials
-        #: Keys of deleted records by stream, over all changes.
         self.deleted: dict[str, list[t.Any]] = {}
         self._address = (host, port)
         self._url = ""
+        self._limits = natural_limits(dialect) if rate_limits is True else rate_limits or {}
         self._journal = Journal()
-        if rate_limits is True:
-            rate_limits = natural_limits(dialect)
-        self._limits = rate_limits or {}
         self._exchange = Exchange(
             answer=self._answer,
             private=backstage.is_private,

@@ -179,7 +179,13 @@ class Postgres:
         """As root, hand the folder to an ordinary user: `initdb` and `pg_ctl` refuse root."""
         if os.geteuid() != 0:
             return
-        user = pwd.getpwnam("nobody")
+        try:
+            user = pwd.getpwnam("nobody")
+        except KeyError:
+            raise PostgresError(
+                "PostgreSQL refuses to run as root, and there is no user `nobody` to run it as. "
+                "Use an ordinary user, or a server you have: set TARGET_POSTGRES_HOST and so on."
+            ) from None
         self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         os.chown(self._home, user.pw_uid, user.pw_gid)
         try:

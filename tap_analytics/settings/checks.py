@@ -41,7 +41,7 @@ _KINDS = {
     "null": "null",
 }
 #: Expectations whose wrong value may be shown; a text where text belongs may be anything.
-_SHOWN = {"integer", "number", "boolean"}
+_SHOWN = {"integer", "number", "boolean", "null"}
 _BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from urllib.parse import unquote
 
+from tap_analytics.settings.known import COMMON
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -59,7 +61,7 @@ class _Found:
 def secrets_of(
     config: Mapping[str, t.Any], *, blocks: Mapping[str, Sequence[Setting]]
 ) -> Credentials:
-    """Return the secrets of a configuration, that of declared APIs included.
+    """Return the secrets of a configuration, those of declared APIs included.
 
     A block doesn't say which of its credentials form a pair, so every pair is named.
     """
@@ -68,6 +70,7 @@ def secrets_of(
         if isinstance(block := config.get(name), dict):
             _in_block(block, settings, found)
     _in_declared(config.get("apis"), found)
+    found.named(dict(config))
     return Credentials(
         tuple(dict.fromkeys(value for value in found.values if value.strip())),
         tuple(dict.fromkeys(found.basic)),
@@ -76,7 +79,7 @@ def secrets_of(
 
 def _in_block(block: Mapping[str, t.Any], settings: Sequence[Setting], found: _Found) -> None:
     secret = {setting.name for setting in settings if setting.secret}
-    known = {setting.name for setting in settings}
+    known = {setting.name for setting in (*settings, *COMMON)}
     texts = {
         setting.name: block[setting.name]
         for setting in settings
@@ -84,7 +87,7 @@ def _in_block(block: Mapping[str, t.Any], settings: Sequence[Setting], found: _F
         if isinstance(block.get(setting.name), str)
     }
     found.values += [value for name, value in texts.items() if name in secret]
-    found.named({name: value for name, value in block.items() if name not in known})
+    found.values += [v for name, v in block.items() if name not in known and isinstance(v, str)]
     found.named(block.get("headers"))
     found.address(block.get("base_url"))
     for user, password in product(texts, (*texts, "")):

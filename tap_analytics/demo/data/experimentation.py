@@ -97,16 +97,20 @@ def _campaign(dice: Dice, *, number: int, created: int, author: Row, labels: lis
         "campaignGroup": [],
         "associatedCampaign": [],
         "pageGroupConfig": {"editorUrl": [page], "exclude": [], "include": []},
-        "stats": {
-            "delayDecision": False,
-            "expectedConversionRate": "3.4",
-            "expectedDailyVisitors": dice.randrange(100, 5000),
-            "expectedImprovementRate": "8",
-            "multipleCorrection": True,
-            "reportingVersion": 3,
-            "testingApproach": "sequential",
-            "thresholdOfCaring": "0.5",
-        },
+        "stats": _stats(visitors=dice.randrange(100, 5000)),
+    }
+
+
+def _stats(*, visitors: int) -> Row:
+    return {
+        "delayDecision": False,
+        "expectedConversionRate": "3.4",
+        "expectedDailyVisitors": visitors,
+        "expectedImprovementRate": "8",
+        "multipleCorrection": True,
+        "reportingVersion": 3,
+        "testingApproach": "sequential",
+        "thresholdOfCaring": "0.5",
     }
 
 

@@ -67,28 +67,36 @@ def person(
             "created_at": iso(created),
             "custom_avatar_url": dice.maybe(f"https://cdn.example.com/av/{identity}", one_in=2),
             "disabled": dice.randrange(20) == 0,
-            "email": who.email,
-            "first_name": None if invited else who.first,
-            "full_name": None if invited else who.name,
-            "last_name": None if invited else who.last,
-            "name": who.email if invited else who.name,
+            **_naming(who, invited=invited),
             "registration_status": "invited" if invited else "registered",
             "unsubscribed": dice.randrange(8) == 0,
             "updated_at": iso(updated),
             "invite_token": f"inv-{identity[:6]}" if invited else None,
         },
-        "links": {
-            "self": {
-                "href": f"{HOST}/people/{identity}",
-                "methods": ["get", "patch", "delete"],
-            },
-            "teaching": {"href": f"{HOST}/people/{identity}/teaching", "methods": ["get"]},
-        },
+        "links": _person_links(f"{HOST}/people/{identity}"),
         "relationships": {
             "groups": {"data": [{"type": "groups", "id": group} for group in groups]},
             "school": {"data": {"type": "schools", "id": school}},
             "partnerships": {"data": []},
         },
+    }
+
+
+def _naming(who: Person, *, invited: bool) -> Row:
+    """Return what is known of a person: before they come, the address alone."""
+    return {
+        "email": who.email,
+        "first_name": None if invited else who.first,
+        "full_name": None if invited else who.name,
+        "last_name": None if invited else who.last,
+        "name": who.email if invited else who.name,
+    }
+
+
+def _person_links(here: str) -> Row:
+    return {
+        "self": {"href": here, "methods": ["get", "patch", "delete"]},
+        "teaching": {"href": f"{here}/teaching", "methods": ["get"]},
     }
 
 
@@ -108,7 +116,6 @@ def courses(dice: Dice, count: int) -> list[Row]:
 def _course(dice: Dice, title: str, *, number: int, updated: int, category: str) -> Row:
     identity = dice.uuid()
     status = STATUSES[number % len(STATUSES)]
-    here = f"{HOST}/courses/{identity}"
     return {
         "type": "courses",
         "id": identity,
@@ -127,14 +134,18 @@ def _course(dice: Dice, title: str, *, number: int, updated: int, category: str)
             "created_at": iso(dice.moment(until=updated)),
             "updated_at": iso(updated),
         },
-        "links": {
-            "self": {"href": here, "meta": {"methods": ["get", "patch", "delete"]}},
-            "enrollments": {"href": f"{here}/enrollments", "meta": {"methods": ["get"]}},
-        },
+        "links": _course_links(f"{HOST}/courses/{identity}"),
         "relationships": {
             "instructor_partnerships": {"data": []},
             "categories": {"data": [{"type": "categories", "id": category}]},
         },
+    }
+
+
+def _course_links(here: str) -> Row:
+    return {
+        "self": {"href": here, "meta": {"methods": ["get", "patch", "delete"]}},
+        "enrollments": {"href": f"{here}/enrollments", "meta": {"methods": ["get"]}},
     }
 
 
