@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from tap_analytics.transport.redaction import Secrets
 from tap_analytics.transport.lookahead import Lookahead
+from tap_analytics.transport.redaction import Secrets
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
 from tap_analytics.transport.throttle import Throttle
@@ -45,6 +45,11 @@ class Api:
     #: The block of an API that is declared where it is configured.
     block: Mapping[str, t.Any] = field(default_factory=dict)
 
+    @property
+    def stream_names(self) -> tuple[str, ...]:
+        """The names of the streams, which are attributes of their classes."""
+        return tuple(vars(stream)["name"] for stream in self.streams)
+
     def setting(self, name: str) -> Setting:
         """Return one of the API's own settings by name."""
         return next(setting for setting in self.settings if setting.name == name)
@@ -66,7 +71,7 @@ class Connection:
     #: The moment the run began, by the earlier of our clock and the server's.
     began: datetime
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run decides, each by its name
         self,
         api: Api,
         block: Mapping[str, t.Any],

@@ -58,9 +58,9 @@ class AnalyticsStream(RESTStream[Query]):
     #: Notation of the replication key; None where the first value tells.
     replication_unit: t.ClassVar[Unit | None] = None
     #: Parameters that ask for an order in which rows don't move while they are read.
-    stable_order: t.ClassVar[Query] = {}
+    stable_order: t.ClassVar[Mapping[str, str]] = {}
     #: Parameters that ask for the most recently changed rows first, where the server can.
-    newest_first: t.ClassVar[Query] = {}
+    newest_first: t.ClassVar[Mapping[str, str]] = {}
     #: The first page, if it was fetched to sample the schema, and the request it answers.
     sampled: tuple[Request, Fetched] | None = None
     #: Why the stream can't be read, if its schema could not be sampled.
@@ -113,7 +113,7 @@ class AnalyticsStream(RESTStream[Query]):
         automatic = self.newest_first if newest else self.stable_order
         chosen = self.block.get("sort_by", ...)
         if chosen is ... or not automatic:
-            return automatic
+            return dict(automatic)
         return {} if chosen is None else dict.fromkeys(automatic, str(chosen))
 
     @override

@@ -16,6 +16,7 @@ from tap_analytics.writer import PipeClosedError
 
 if t.TYPE_CHECKING:
     import logging
+    from collections.abc import Sequence
 
 
 class InputError(Exception):
@@ -38,9 +39,16 @@ class AnalyticsCommand(SingerCommand):
         )
 
     @override
-    def main(self, *args: t.Any, standalone_mode: bool = True, **kwargs: t.Any) -> t.Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: t.Any,
+    ) -> t.Any:
         try:
-            result = super().main(*args, standalone_mode=False, **kwargs)
+            result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
             code = self._fail(error.format_message())
         except click.Abort:
@@ -102,10 +110,8 @@ def _shaped(content: dict[str, t.Any], kind: str, name: str) -> dict[str, t.Any]
             raise InputError(f"The catalog file {name} is not a Singer catalog: no `streams` list.")
         return content
     bookmarks = content.get("bookmarks", {})
-    if (
-        content
-        and not isinstance(bookmarks, dict)
-        or not all(isinstance(bookmark, dict) for bookmark in bookmarks.values())
+    if not isinstance(bookmarks, dict) or not all(
+        isinstance(bookmark, dict) for bookmark in bookmarks.values()
     ):
         raise InputError(f"The state file {name} is not a Singer state: no `bookmarks` object.")
     return content

@@ -72,8 +72,8 @@ class Proof:
         token = frozenset(query.items())
         if token in self._tokens:
             raise PaginationError(
-                f"{self.label}: the server repeated the cursor or link {describe(query)}, so paging "
-                "would never end. The API must hand out a new one on each page: check "
+                f"{self.label}: the server repeated the cursor or link {describe(query)}, so "
+                "paging would never end. The API must hand out a new one on each page: check "
                 "`cursor_path`/`next_url_path`, or use another paginator type."
             )
         self._tokens.add(token)

@@ -24,8 +24,7 @@ def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
     Half a surrogate pair, which is no character and which no UTF-8 can carry, becomes U+FFFD.
     Raises `BodyError` for anything that is not JSON, `NaN` and `Infinity` included.
     """
-    if body.startswith(_BOM):
-        body = body[len(_BOM) :]
+    body = body.removeprefix(_BOM)
     try:
         return _DECODER.decode(body)
     except RecursionError:

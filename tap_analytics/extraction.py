@@ -134,6 +134,8 @@ class Extraction:
     def run(self, context: Context | None) -> None:
         """Read one endpoint to its end and write what the run wants of it."""
         stream, limit = self.stream, self.stream.ABORT_AT_RECORD_COUNT
+        if stream.failure is not None:
+            raise stream.failure
         walk = self._walk(context)
         self.outcome.walks += 1
         for rows in walk:

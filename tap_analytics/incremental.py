@@ -92,7 +92,7 @@ class Bookmark:
     unreadable: int = 0
 
     @classmethod
-    def open(cls, **given: t.Any) -> Bookmark:
+    def open(cls, **given: t.Any) -> Bookmark:  # noqa: ANN401 - the fields above
         """Combine state and settings: the later of bookmark and start date, less the lookback."""
         bookmark = cls(**given)
         unit = bookmark.unit or unit_of(bookmark.stored) or unit_of(bookmark.initial)

@@ -19,6 +19,9 @@ from requests.utils import parse_header_links
 from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
+from tap_analytics.transport.channel import origin_of
+from tap_analytics.transport.errors import OriginRefused
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -66,6 +69,26 @@ class Page:
     payload: t.Any
     headers: Mapping[str, str]
     size: int
+    #: Where the page came from, without its query.
+    url: str = ""
+
+    def follow(self, link: str) -> Query:
+        """Return the query of a next link, the only part of it that is ever followed.
+
+        Raises `OriginRefused` for a link to another origin: credentials must not go there, and
+        what it means here nobody knows.
+        """
+        parts = urlsplit(link)
+        if parts.netloc:
+            here = urlsplit(self.url)
+            there = parts._replace(scheme=parts.scheme or here.scheme)
+            if origin_of(there.geturl()) != origin_of(self.url):
+                raise OriginRefused(
+                    f"the next link of {here.path} leads to {there.scheme}://{there.netloc}, "
+                    f"which is not the configured {here.scheme}://{here.netloc}",
+                    hint="If that is where the API lives, set base_url to it.",
+                )
+        return dict(parse_qsl(parts.query, keep_blank_values=True))
 
 
 @dataclass(slots=True)
@@ -95,22 +118,17 @@ def whole_number(value: object) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
 
 
-def link_query(link: str) -> Query:
-    """Return the query of a next link: the only part of it that is ever followed."""
-    return dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
-
-
 def next_link(page: Page) -> tuple[bool, str | None]:
     """Look for link metadata: (whether the response has any, the next link if it has one)."""
     if header := page.headers.get("Link"):
-        for link in parse_header_links(header):
-            if link.get("rel") == "next":
-                return True, link["url"]
+        for entry in parse_header_links(header):
+            if entry.get("rel") == "next":
+                return True, entry["url"]
     if not isinstance(page.payload, dict):
         return bool(header), None
     for name in LINK_OBJECTS:
         if isinstance(links := page.payload.get(name), dict):
-            link = links.get("next")
+            link: t.Any = links.get("next")
             link = link.get("href") if isinstance(link, dict) else link
             if isinstance(link, str) and link:
                 return True, link
@@ -176,7 +194,7 @@ class NumberedPaging(Paging):
     def next(self, page: Page, seen: Seen) -> Query | End:
         has_links, link = next_link(page)
         if link is not None:
-            return link_query(link)
+            return page.follow(link)
         if seen.total is not None and seen.rows >= seen.total:
             return End.TOTAL
         if has_links and seen.total is None:
@@ -341,7 +359,7 @@ class JsonLink(Paging):
     @override
     def next(self, page: Page, seen: Seen) -> Query | End:
         link = dig(page.payload, self.next_url_path)
-        return link_query(link) if isinstance(link, str) and link else End.LINK
+        return page.follow(link) if isinstance(link, str) and link else End.LINK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,7 +372,7 @@ class HeaderLink(Paging):
     def next(self, page: Page, seen: Seen) -> Query | End:
         for link in parse_header_links(page.headers.get("Link") or ""):
             if link.get("rel") == self.links_next_key:
-                return link_query(link["url"])
+                return page.follow(link["url"])
         return End.LINK
 
 
@@ -379,7 +397,7 @@ class Auto(Paging):
     def next(self, page: Page, seen: Seen) -> Query | End:
         _, link = next_link(page)
         if link is not None:
-            return link_query(link)
+            return page.follow(link)
         for path, param in CURSORS.items():
             if cursor := dig(page.payload, path):
                 return {param: str(cursor)}

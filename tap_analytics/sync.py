@@ -75,7 +75,9 @@ class Sync:
             tasks: list[Sequence[AnalyticsStream]] = [self.streams]
         else:
             tasks = [[stream] for stream in self.streams]
-        gates = defaultdict(lambda: threading.Semaphore(concurrency))
+        gates: defaultdict[str, threading.Semaphore] = defaultdict(
+            lambda: threading.Semaphore(concurrency)
+        )
         threads = [
             threading.Thread(
                 target=self._run_all,
@@ -113,8 +115,6 @@ class Sync:
         try:
             extraction.announce()
             extraction.open()
-            if stream.failure is not None:
-                raise stream.failure
             extraction.run(None)
             extraction.conclude()
         except Interrupted:

@@ -25,19 +25,19 @@ from tap_analytics.transport.errors import Stop, TransportError
 from tap_analytics.writer import MessageWriter
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import FrameType
 
     import click
-    from singer_sdk.streams import Stream
     from singer_sdk.plugin_base import _ConfigInput
+    from singer_sdk.streams import Stream
 
     from tap_analytics.api import Api
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.extraction import Outcome
 
 BLOCKS = {api.name: api.settings for api in APIS}
-RESERVED = frozenset(stream.name for api in APIS for stream in api.streams)
+RESERVED = frozenset(name for api in APIS for name in api.stream_names)
 
 
 class TapAnalytics(Tap):
@@ -119,18 +119,15 @@ class TapAnalytics(Tap):
 
     def _check_input(self) -> None:
         """Refuse a catalog or a state that speaks of none of this tap's streams."""
-        known = {*RESERVED, *(stream.name for api in self._declared for stream in api.streams)}
-        catalog = (
-            {entry.tap_stream_id for entry in self.input_catalog.streams}
-            if self.input_catalog
-            else set()
-        )
+        known = {*RESERVED, *(name for api in self._declared for name in api.stream_names)}
+        entries = self.input_catalog.streams if self.input_catalog else []
+        catalog = {entry.tap_stream_id for entry in entries}
         for kind, names in (("catalog", catalog), ("state", set(self.state.get("bookmarks", {})))):
             if names and names.isdisjoint(known):
                 raise InputError(
-                    f"The {kind} belongs to another tap: it speaks of {', '.join(sorted(names)[:5])}"
-                    f", and {self.name} has no such stream. Run `{self.name} --discover` for "
-                    "a catalog, and leave a foreign state out."
+                    f"The {kind} belongs to another tap: it speaks of "
+                    f"{', '.join(sorted(names)[:5])}, and {self.name} has no such stream. "
+                    f"Run `{self.name} --discover` for a catalog; leave a foreign state out."
                 )
 
     # --- streams ----------------------------------------------------------------------------
@@ -172,15 +169,16 @@ class TapAnalytics(Tap):
     @override
     def run_discovery(self) -> str:
         text = self.catalog_json_text
-        failed = {s.name: s.failure for s in self.streams.values() if s.failure is not None}  # type: ignore[attr-defined]  # all streams are ours
+        streams = t.cast("Iterable[AnalyticsStream]", self.streams.values())
+        failed = {stream.name: stream.failure for stream in streams if stream.failure is not None}
         if failed:
             reasons = "; ".join(dict.fromkeys(str(failure) for failure in failed.values()))
             raise InputError(f"No schema could be sampled for {', '.join(failed)}: {reasons}")
         sys.stdout.write(f"{text}\n")
         return text
 
-    @override
-    def sync_all(self) -> None:  # type: ignore[misc]  # the SDK's is serial and ends with the first error; "final" keeps its callers, not us, from depending on more
+    @override  # type: ignore[misc]  # the SDK's is serial and ends with the first error
+    def sync_all(self) -> None:
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
         if not self.apis:
             names = ", ".join(f"`{api.name}`" for api in APIS)

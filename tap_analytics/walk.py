@@ -15,7 +15,6 @@ from itertools import islice
 from singer_sdk.streams.core import Stream
 
 from tap_analytics.completeness import PaginationError, Proof
-from tap_analytics.incremental import NewestFirst
 from tap_analytics.pagination import End, Page
 from tap_analytics.payload import SelectorError
 from tap_analytics.transport.errors import Rejected
@@ -28,6 +27,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.completeness import Verdict
+    from tap_analytics.incremental import NewestFirst
     from tap_analytics.pagination import Query
     from tap_analytics.records import Row
     from tap_analytics.transport.request import Request, Response
@@ -119,7 +119,11 @@ class Walk:
         if not admitted:
             self.paginator.seen.rows -= fetched.page.size
             fetched.rows = []
-        return query
+        if query is None:
+            return None
+        # A link may repeat the credential of the request it answers; the next one is signed anew.
+        secret = self.stream.connection.auth.param_names
+        return {name: value for name, value in query.items() if name not in secret}
 
     def _process(self, rows: list[Row]) -> list[Row]:
         """Apply the stream's own `post_process` where it has one, and the parent's keys."""
@@ -163,7 +167,7 @@ class Walk:
         sampled = self.stream.sampled
         if sampled is not None and sampled[0] == request:
             return sampled[1]
-        return self._lookahead.take(owner, request, decode)
+        return t.cast("Fetched", self._lookahead.take(owner, request, decode))
 
     def _job(self, query: Query) -> tuple[t.Any, Request, t.Callable[[Response], Fetched]]:
         request = self.request(query)
@@ -177,7 +181,13 @@ class Walk:
         except SelectorError as error:
             raise PaginationError(f"{self.stream.label}: {error}") from None
         return Fetched(
-            page=Page(query=query, payload=payload, headers=response.headers, size=len(rows)),
+            page=Page(
+                query=query,
+                payload=payload,
+                headers=response.headers,
+                size=len(rows),
+                url=response.url,
+            ),
             rows=rows,
             fingerprint=fingerprint(rows, self.stream.primary_keys),
         )

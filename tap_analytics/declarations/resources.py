@@ -91,10 +91,12 @@ def read_resource(value: object, place: Place, around: Surroundings) -> Draft:
     """Read a resource: an object, or a name that is the path as well."""
     words = Words({"name": value} if isinstance(value, str) else value, place, RESOURCE_WORDS)
     name = words.text("name", required=True) or ""
+    path = name
     if name and not NAME.fullmatch(name):
         words.wrong("name", f"'{name}' may only have letters, digits and '_'.")
-    endpoint = _over_defaults(words, around.defaults["endpoint"])
-    endpoint_words = Words({"path": name, **endpoint}, place, ("path", *_SHARED_ENDPOINT))
+        path = ""
+    endpoint = {"path": path, **_over_defaults(words, around.defaults["endpoint"])}
+    endpoint_words = Words(endpoint, place, ("path", *_SHARED_ENDPOINT))
     resource, resolves = _endpoint(endpoint_words, name, around)
     merged = {**around.defaults, **words.given}
     keys = Words(merged, place, merged).texts("primary_key")

@@ -74,14 +74,14 @@ def a(value: object) -> str:
 
 
 class Words:
-    """An object whose words are known; null counts as not given."""
+    """An object whose words are known; null counts as not given, unless it is a whole entry."""
 
     def __init__(self, value: object, place: Place, known: Collection[str]) -> None:
         """Report words that aren't known; `place` is the object's own."""
         self.place = place
         self.is_object = isinstance(value, dict)
         self.given: dict[str, t.Any] = value if isinstance(value, dict) else {}
-        if value is not None and not isinstance(value, dict):
+        if not self.is_object and (value is not None or not place.path):
             place.report(f"{place.path or 'the entry'} must be an object, not {a(value)}.")
         for word in self.given:
             if word not in known:

@@ -38,7 +38,7 @@ class DemoApi:
 
     Args:
         dialect: `real` as the services behave, `spec` as the specs describe them.
-        scale: Size of the world; 1 is about 1,900 records.
+        scale: Size of the world; 1 is about 2,200 records.
         latency: Seconds every answer takes, however many requests wait side by side.
         seed: Decides the world's content.
         faults: What goes wrong, each a `Fault` or its JSON.
@@ -53,6 +53,9 @@ class DemoApi:
     Raises:
         ValueError: The dialect, a fault or a stream name is unknown.
     """
+
+    _thread: threading.Thread | None = None
+    _url = ""
 
     def __init__(  # noqa: PLR0913 - keyword-only, and each has a default
         self,
@@ -75,7 +78,6 @@ class DemoApi:
         self.credentials = credentials
         self.deleted: dict[str, list[t.Any]] = {}
         self._address = (host, port)
-        self._url = ""
         self._limits = natural_limits(dialect) if rate_limits is True else rate_limits or {}
         self._journal = Journal()
         self._exchange = Exchange(
@@ -85,7 +87,6 @@ class DemoApi:
             faults=Faults(faults),
             latency=latency,
         )
-        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> t.Self:
         self.start()

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=int, default=0, help="port to listen on; 0, the default, finds a free one")
     add("--dialect", choices=sorted(DIALECTS), default="real", help="as it is, or as specified")
-    add("--scale", type=float, default=1.0, help="size of the data; 1 is about 1,900 records")
+    add("--scale", type=float, default=1.0, help="size of the data; 1 is about 2,200 records")
     add("--seed", type=int, default=7, help="decides the data")
     add("--latency", type=float, default=0.0, metavar="MS", help="time each answer takes")
     add("--rate-limits", action="store_true", help="enforce the rates of the real services")

@@ -409,7 +409,8 @@ EXPERIMENTATION = Api(
             kind="boolean",
             default=True,
             nullable=True,
-            description="Sent as `includeCurrent`: list the key's own account too; null sends none.",
+            description="Sent as `includeCurrent`: list the key's own account too; "
+            "null sends none.",
         ),
     ),
     authenticate=lambda block: HeaderKey(block.get("api_key_header", "api_key"), block["api_key"]),

@@ -20,8 +20,9 @@ from tap_analytics.settings import Setting
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
-    from tap_analytics.pagination import Query
     from singer_sdk.helpers.types import Context, Record
+
+    from tap_analytics.pagination import Query
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 

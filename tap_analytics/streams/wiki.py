@@ -23,8 +23,9 @@ from tap_analytics.pagination import LinkedOffset
 from tap_analytics.settings import Setting
 
 if t.TYPE_CHECKING:
-    from tap_analytics.pagination import Query
     from singer_sdk.helpers.types import Context, Record
+
+    from tap_analytics.pagination import Query
 
 #: Keys sorted, no spaces, UTF-8, a Decimal as the number it was decoded from.
 CANONICAL_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="number")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,8 @@ class Request:
     @property
     def label(self) -> str:
         """Method and path, safe to show: neither host nor user info nor query."""
-        return f"{self.method} {urlsplit(self.url).path or '/'}"
+        location = self.url.partition("?")[0].partition("#")[0].rpartition("://")[2]
+        return f"{self.method} /{location.partition('/')[2]}"
 
     @property
     def target(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 import typing as t
 
@@ -17,6 +18,7 @@ if t.TYPE_CHECKING:
 
 #: What stays the same inside of longer base64 is only telling above this length.
 _SHORTEST_INNER_BASE64 = 8
+_BACKSLASH = r"(?:\\|%(?:25)*5[Cc])"
 _LEAD = r"(?:[=:]|%3[ADad])\s*\\*[\"']?(?:(?:Basic|Bearer|Token)\s+)?"
 
 
@@ -58,26 +60,20 @@ def _spelled(value: str) -> str:
 
 
 def _spellings(char: str) -> str:
-    """Return a pattern for one character in all the ways encoders write it."""
+    """Return a pattern for one character as encoders write it, in one go or one after another."""
     if char.isascii() and char.isalnum():
         return char
     octets = char.encode("utf-8", "surrogatepass")
-    units = char.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
-    forms = [
-        re.escape(char),
-        "".join(f"%(?:25)*{octet:02x}" for octet in octets),
-        "".join(rf"\\+u{unit}" for unit in units),
-        "".join(rf"\\+x{octet:02x}" for octet in octets),
-        rf"&(?:amp;)*\#(?:0*{ord(char)}|x0*{ord(char):x});",
+    written = [
+        *(char, html.escape(char), json.dumps(char)[1:-1]),
+        *(repr(char)[1:-1], ascii(char)[1:-1], repr(octets)[2:-1]),
     ]
-    if char in "+-":
-        forms.append(r"[+\-]")
-    if char in "/_":
-        forms.append(r"[/_]")
-    if char == " ":
-        forms.append(r"\+")
-    if ord(char) <= 0xFF:  # noqa: PLR2004 - the last character of Latin-1
-        forms.append(rf"\\+x{ord(char):02x}")
-    if (named := html.escape(char)) != char:
-        forms.append(f"&(?:amp;)*{named[1:]}")
-    return rf"(?:\\*(?i:{'|'.join(forms)}))"
+    forms = [
+        re.escape(form).replace(r"\\", f"{_BACKSLASH}+").replace("\\&", "&(?:amp;)*")
+        for form in dict.fromkeys(written)
+    ]
+    forms.append("".join(f"%(?:25)*{octet:02x}" for octet in octets))
+    forms.append(f"&(?:amp;)*\\#(?:0*{ord(char)}|x0*{ord(char):x});")
+    # URL-safe base64, and the query's blank.
+    forms.extend({"+": ["-"], "/": ["_"], " ": [r"\+"]}.get(char, ()))
+    return f"(?:{_BACKSLASH}*(?i:{'|'.join(forms)}))"

@@ -44,6 +44,7 @@ class Exchange:
     def __init__(self, *, timeout: float, stop: Stop, sent: Callable[[], None]) -> None:
         self.started = time.monotonic()
         self.sent = sent
+        self.answers: list[http.client.HTTPResponse] = []
         self._end = self.started + timeout
         self._stop = stop
 
@@ -59,6 +60,11 @@ class Exchange:
         """Return the seconds the next wait may take."""
         return min(self.remaining(), _SLICE)
 
+    def abandon(self) -> None:
+        """Close what the libraries forget where an answer turns out to be unusable."""
+        for answer in self.answers:
+            answer.close()
+
 
 class _Current(threading.local):
     exchange: Exchange
@@ -73,6 +79,9 @@ def carrying(exchange: Exchange) -> Iterator[None]:
     _current.exchange = exchange
     try:
         yield
+    except BaseException:
+        exchange.abandon()
+        raise
     finally:
         del _current.exchange
 
@@ -119,6 +128,7 @@ class _Answer(http.client.HTTPResponse):
     ) -> None:
         source = t.cast("socket.socket", _Source(sock))
         super().__init__(source, debuglevel, method=method, url=url)
+        _current.exchange.answers.append(self)
 
 
 class _Plain(HTTPConnection):

@@ -142,7 +142,7 @@ def _experiment(day: _Day) -> None:
     world = day.world
     for row in day.some("experimentation_campaigns", status="RUNNING", isDeleted=False):
         paused = day.edit("experimentation_campaigns", row, status="PAUSED")
-        for user in day.dice.sample(world.tables["experimentation_users"], 2):
+        for user in day.some("experimentation_users", 2):
             event = experimentation.feed(
                 len(world.tables["experimentation_accounts_feeds"]),
                 when=day.moment,
