@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.incremental import Unit
     from tap_analytics.pagination import Paging
     from tap_analytics.payload import Row
+    from tap_analytics.rows import DictRows
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.request import Response
     from tap_analytics.transport.retry import RetryPolicy
@@ -134,7 +135,11 @@ class AnalyticsStream(RESTStream[Query]):
         return Request(
             method=http.method,
             url=http.url,
-            params=tuple((name, str(value)) for name, value in http.params.items()),
+            params=tuple(
+                (name, str(item))
+                for name, value in http.params.items()
+                for item in (value if isinstance(value, tuple) else (value,))
+            ),
             headers=tuple(http.headers.items()),
             json=None if http.data is None else ENCODER.encode(http.data),
         )
@@ -151,7 +156,6 @@ class AnalyticsStream(RESTStream[Query]):
 
     def decode(self, response: Response) -> t.Any:  # noqa: ANN401 - any JSON value
         """Decode a body; raises `Retriable` for one that is not JSON."""
-        self.connection.note_date(response.headers.get("Date"))
         if response.status == NO_CONTENT:
             return None
         try:
@@ -177,6 +181,12 @@ class AnalyticsStream(RESTStream[Query]):
         raise_error(payload, has_rows=bool(rows), label=self.label)
         return rows
 
+    @property
+    def plain_path(self) -> tuple[str, ...] | None:
+        """The members that lead to the rows, where nothing but following them selects rows."""
+        is_plain = type(self).select is AnalyticsStream.select
+        return self.records_path if is_plain and len(self.records_path) <= 1 else None
+
     def select(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
         """Return the rows of a response; raises `SelectorError` where it has none to select."""
         return select_rows(payload, self.records_path)
@@ -188,7 +198,7 @@ class AnalyticsStream(RESTStream[Query]):
     @override
     def request_records(self, context: Context | None) -> Iterator[Row]:
         for rows in Walk(self, context):
-            yield from rows
+            yield from t.cast("DictRows", rows).dicts
 
     @property
     def retry(self) -> RetryPolicy | None:

@@ -14,10 +14,12 @@ from time import monotonic
 
 from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.metrics import Status, Tag
+from singer_sdk.streams.core import Stream
 
 from tap_analytics.completeness import Verdict, worst
 from tap_analytics.incremental import NewestFirst
 from tap_analytics.records import Conformer, RecordLines, Selection
+from tap_analytics.rows import Codec
 from tap_analytics.sinks import BatchSink, LineSink
 from tap_analytics.transport.errors import Interrupted, Missing
 from tap_analytics.walk import Walk
@@ -29,7 +31,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.records import Row
+    from tap_analytics.rows import DictRows, Rows
 
 
 class ShortError(Exception):
@@ -141,7 +143,7 @@ class Extraction:
         for rows in walk:
             self.tap.stop.check()
             self.outcome.pages += 1
-            kept = rows if limit is None else rows[: max(0, limit - self.outcome.rows)]
+            kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
             self._deliver(kept, context)
             if len(kept) < len(rows):
                 stream._check_max_record_limit(self.outcome.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
@@ -157,51 +159,70 @@ class Extraction:
             if bookmark.stored is not None and newest and newest == stream.newest_first:
                 sorting = newest
                 order = NewestFirst(t.cast("str", stream.replication_key), bookmark)
-        return Walk(stream, context, window=window, order=order, sorting=sorting)
+        codec = self._codec(context)
+        return Walk(stream, context, window=window, order=order, sorting=sorting, codec=codec)
 
-    def _deliver(self, rows: list[Row], context: Context | None) -> None:
+    def _codec(self, context: Context | None) -> Codec | None:
+        """Return a codec for a stream whose rows nobody looks into, None for the others."""
+        stream, selection = self.stream, self.conformer.selection
+        path = stream.plain_path
+        looked_at = (
+            context is not None
+            or self.children
+            or selection.nested
+            or not self.sink.passes_on
+            or not stream.selected
+            or stream.ABORT_AT_RECORD_COUNT is not None
+            or type(stream).post_process is not Stream.post_process
+        )
+        if path is None or looked_at:
+            return None
+        key = stream.replication_key if self.bookmark is not None else None
+        return Codec(
+            path=path,
+            typed={*stream.primary_keys, *([key] if key else [])},
+            known=selection.known,
+            refused=selection.refused,
+            members=stream.paging.members,
+            keeps_unknown=self.conformer.policy == "evolve",
+        )
+
+    def _deliver(self, rows: Rows, context: Context | None) -> None:
         """Write the rows the run wants, then read the children of all of them."""
-        parents = self._contexts(rows, context) if self.children else []
-        wanted = self._wanted(rows)
-        if self.stream.selected and wanted:
+        parents = self._contexts(t.cast("DictRows", rows), context) if self.children else []
+        if self.stream.selected and (wanted := self._wanted(rows)):
             self._write(wanted)
         for child in self.children:
             child.run_parents(parents)
 
-    def _wanted(self, rows: list[Row]) -> list[Row]:
+    def _wanted(self, rows: Rows) -> Rows:
         bookmark, key = self.bookmark, self.stream.replication_key
         if bookmark is None or key is None or (bookmark.start is None and bookmark.end is None):
             return rows
-        return [row for row in rows if bookmark.wants(row.get(key))]
+        return rows.keep(map(bookmark.wants, rows.column(key)))
 
-    def _write(self, rows: list[Row]) -> None:
-        self._require_keys(rows)
+    def _write(self, rows: Rows) -> None:
+        for key in self.stream.primary_keys:
+            if None in rows.column(key):
+                raise MissingKeyError(
+                    f"{self.stream.label}: a row came without its primary key `{key}`. Check the "
+                    "path, the selector and the primary key."
+                )
         if self.bookmark is not None:
-            key = t.cast("str", self.stream.replication_key)
-            self.bookmark.observe(row.get(key) for row in rows)
+            self.bookmark.observe(rows.column(t.cast("str", self.stream.replication_key)))
         self.conformer.conform(rows)
         self.sink.write(rows)
         self.outcome.rows += len(rows)
         self.counter.increment(len(rows))
 
-    def _require_keys(self, rows: Sequence[Row]) -> None:
-        for key in self.stream.primary_keys:
-            for row in rows:
-                if row.get(key) is None:
-                    raise MissingKeyError(
-                        f"{self.stream.label}: a row came without its primary key `{key}`; its "
-                        f"fields are {', '.join(list(row)[:12])}. Check the path, the selector "
-                        "and the primary key."
-                    )
-
     # --- children ---------------------------------------------------------------------------
 
-    def _contexts(self, rows: Sequence[Row], context: Context | None) -> list[Context]:
+    def _contexts(self, rows: DictRows, context: Context | None) -> list[Context]:
         """Return the contexts of children; a parent that a stream map filters out has none."""
         passes = self.stream.stream_maps[0].get_filter_result
         return [
             child
-            for row in rows
+            for row in rows.dicts
             if passes(row)
             for child in self.stream.generate_child_contexts(record=row, context=context)
             if child is not None

@@ -199,13 +199,13 @@ class NewestFirst:
     _last: t.Any = None
     _broken: bool = False
 
-    def passed(self, rows: Iterable[t.Mapping[str, t.Any]]) -> bool:
+    def passed(self, values: Iterable[object]) -> bool:
         """Take note of a page; return whether everything after it is older than the run wants."""
         unit = self.bookmark.unit
         if self._broken or unit is None:
             return False
-        for row in rows:
-            place = instant(row.get(self.key), unit)
+        for value in values:
+            place = instant(value, unit)
             if place is None or (self._last is not None and place > self._last):
                 self._broken = True
                 return False

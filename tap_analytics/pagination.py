@@ -29,6 +29,7 @@ Query = dict[str, str]
 
 #: Where the APIs of the field put a link to the next page in a response body.
 LINK_OBJECTS = ("links", "_links", "paging", "pagination")
+LINK_MEMBERS = frozenset((*LINK_OBJECTS, "next"))
 #: Where `auto` looks for a cursor, and the parameter that sends it back.
 CURSORS = {
     "next_cursor": "cursor",
@@ -109,6 +110,11 @@ def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
     return payload
 
 
+def roots(*paths: str | None) -> frozenset[str]:
+    """Return the first members of dotted paths."""
+    return frozenset(path.partition(".")[0] for path in paths if path)
+
+
 def whole_number(value: object) -> int | None:
     """Read a row count an API gives as a number or as digits; anything else is no count."""
     if isinstance(value, bool):
@@ -161,6 +167,11 @@ class Paging(ABC):
         """Name the pages that may come after `following`; only numbered pages can be named."""
         return iter(())
 
+    @property
+    def members(self) -> frozenset[str]:
+        """Members of a response that `next` and `total` look at."""
+        return frozenset()
+
     def total(self, page: Page) -> int | None:  # noqa: ARG002 - for paging that knows a total
         """Return how many rows the API says there are, where it says so."""
         return None
@@ -202,6 +213,11 @@ class NumberedPaging(Paging):
         if not page.size:
             return End.EMPTY
         return {self.number_param: str(self.counted(page, seen))}
+
+    @property
+    @override
+    def members(self) -> frozenset[str]:
+        return LINK_MEMBERS | roots(self.total_path)
 
     @override
     def ahead(self, following: Query, page: Page, seen: Seen) -> Iterator[Query]:
@@ -333,6 +349,11 @@ class Cursor(Paging):
             return End.CURSOR
         return self.follow(dig(page.payload, self.cursor_path))
 
+    @property
+    @override
+    def members(self) -> frozenset[str]:
+        return roots(self.cursor_path, self.at_end_path)
+
     def follow(self, cursor: object) -> Query | End:
         """Return the token of a cursor; null, empty, false and 0 mean that there is none."""
         return {self.cursor_param: str(cursor)} if cursor else End.CURSOR
@@ -360,6 +381,11 @@ class JsonLink(Paging):
     def next(self, page: Page, seen: Seen) -> Query | End:
         link = dig(page.payload, self.next_url_path)
         return page.follow(link) if isinstance(link, str) and link else End.LINK
+
+    @property
+    @override
+    def members(self) -> frozenset[str]:
+        return roots(self.next_url_path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -403,6 +429,11 @@ class Auto(Paging):
                 return {param: str(cursor)}
         numbered = self._numbered(page)
         return numbered.next(page, seen) if numbered else End.SINGLE
+
+    @property
+    @override
+    def members(self) -> frozenset[str]:
+        return LINK_MEMBERS | roots(*CURSORS) | {"total", "offset", "page"}
 
     @override
     def total(self, page: Page) -> int | None:

@@ -14,6 +14,7 @@ from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.mapper import SameRecordTransform
 
 from tap_analytics.inference import infer_schema
+from tap_analytics.rows import StructRows
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -22,6 +23,8 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import SelectionMask
+
+    from tap_analytics.rows import DictRows, Rows
 
 Row = dict[str, t.Any]
 UnknownField = t.Literal["evolve", "ignore", "fail"]
@@ -93,8 +96,14 @@ class Conformer:
     #: that is in force from then on.
     evolve: Callable[[Mapping[str, t.Any]], Selection]
 
-    def conform(self, rows: Sequence[Row]) -> None:
-        """Conform a page in place; raises `UnknownFieldError` where unknown fields are refused."""
+    def conform(self, page: Rows) -> None:
+        """Conform a page in place; raises `UnknownFieldError` where unknown fields are refused.
+
+        Structs have been made by the selection, so they conform already.
+        """
+        if isinstance(page, StructRows):
+            return
+        rows = page.dicts
         if unknown := self.selection.unknown(rows):
             self._meet(sorted(unknown), rows)
         self.selection.conform(rows)
@@ -124,7 +133,8 @@ class RecordLines:
         self.maps = stream_maps
         self.version = version
         first = stream_maps[0] if len(stream_maps) == 1 else None
-        self._plain = (
+        #: Whether rows go out under the stream's name as they are.
+        self.plain = (
             isinstance(first, SameRecordTransform)
             and not first.flattening_enabled
             and first.stream_alias == stream
@@ -140,23 +150,23 @@ class RecordLines:
         moment = datetime.now(UTC).isoformat().encode()
         return version + b',"time_extracted":"' + moment + b'"}\n'
 
-    def encode(self, rows: Sequence[Row]) -> bytes:
+    def encode(self, rows: Rows) -> bytes:
         """Return the lines of a page; every line of a page carries the same `time_extracted`."""
         if not rows:
             return b""
         suffix = self._suffix()
-        if self._plain:
+        if self.plain:
             # JSON text holds no newline, so each one in the encoded lines ends a row.
-            body = ENCODER.encode_lines(rows)
+            body = rows.encode()
             return self._head + body[:-1].replace(b"\n", suffix + self._head) + suffix
         return b"".join(
             self._prefix(alias) + ENCODER.encode(record) + suffix
             for alias, record in self.mapped(rows)
         )
 
-    def mapped(self, rows: Iterable[Row]) -> Iterable[tuple[str, Row]]:
+    def mapped(self, rows: Rows) -> Iterable[tuple[str, Row]]:
         """Pass rows through the stream maps: (alias, record) for each record that goes out."""
-        for row in rows:
+        for row in t.cast("DictRows", rows).dicts:
             for stream_map in self.maps:
                 record = stream_map.transform(row)
                 if record is not None:

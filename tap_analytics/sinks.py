@@ -14,7 +14,8 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers._batch import BatchConfig
 
-    from tap_analytics.records import RecordLines, Row
+    from tap_analytics.records import RecordLines
+    from tap_analytics.rows import Row, Rows
     from tap_analytics.writer import MessageWriter
 
 
@@ -25,7 +26,12 @@ class LineSink:
         self.lines = lines
         self.writer = writer
 
-    def write(self, rows: Sequence[Row]) -> None:
+    @property
+    def passes_on(self) -> bool:
+        """Whether rows go out as they come, so that nobody needs to look into them."""
+        return self.lines.plain
+
+    def write(self, rows: Rows) -> None:
         """Write a page of rows."""
         if encoded := self.lines.encode(rows):
             self.writer.write_lines(encoded)
@@ -45,8 +51,13 @@ class BatchSink(LineSink):
         self.config = config
         self._held: defaultdict[str, list[Row]] = defaultdict(list)
 
+    @property
     @override
-    def write(self, rows: Sequence[Row]) -> None:
+    def passes_on(self) -> bool:
+        return False
+
+    @override
+    def write(self, rows: Rows) -> None:
         for alias, record in self.lines.mapped(rows):
             self._held[alias].append(record)
         for alias, held in self._held.items():

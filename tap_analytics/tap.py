@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 import typing as t
 
+from dotenv import dotenv_values, find_dotenv
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers._classproperty import classproperty
@@ -91,8 +93,8 @@ class TapAnalytics(Tap):
         }
         self._register_secrets(self._config)
         errors = settings.problems(self._config, self.config_jsonschema, blocks=BLOCKS)
-        if not errors:
-            self._declared, errors = declared_apis(self._config, reserved=RESERVED)
+        self._declared, problems = declared_apis(self._config, reserved=RESERVED)
+        errors += [problem for problem in problems if problem not in errors]
         if errors and raise_errors:
             raise ConfigValidationError(
                 "Config validation failed", errors=errors, schema=self.config_jsonschema
@@ -110,12 +112,13 @@ class TapAnalytics(Tap):
     @classproperty
     @override
     def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805 - a property of the class
-        import os  # noqa: PLC0415 - only for `--config ENV`
-
-        return {
-            **super()._env_var_config,
-            **settings.environment(cls.config_jsonschema, cls._env_var_prefix, os.environ),
+        cls.append_builtin_config(cls.config_jsonschema)
+        dotenv = {
+            key: value for key, value in dotenv_values(find_dotenv(usecwd=True)).items() if value
         }
+        return settings.environment(
+            cls.config_jsonschema, cls._env_var_prefix, {**dotenv, **os.environ}
+        )
 
     def _check_input(self) -> None:
         """Refuse a catalog or a state that speaks of none of this tap's streams."""

@@ -16,12 +16,12 @@ from singer_sdk.streams.core import Stream
 
 from tap_analytics.completeness import PaginationError, Proof
 from tap_analytics.pagination import End, Page
-from tap_analytics.payload import SelectorError
+from tap_analytics.payload import SelectorError, raise_error
+from tap_analytics.rows import DictRows, StructRows
 from tap_analytics.transport.errors import Rejected
-from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator
 
     from singer_sdk.helpers.types import Context
 
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.completeness import Verdict
     from tap_analytics.incremental import NewestFirst
     from tap_analytics.pagination import Query
-    from tap_analytics.records import Row
+    from tap_analytics.rows import Codec, Row, Rows
     from tap_analytics.transport.request import Request, Response
 
 
@@ -38,7 +38,7 @@ class Fetched:
     """A page as it came off the wire: decoded once, in the thread that fetched it."""
 
     page: Page
-    rows: list[Row]
+    rows: Rows
     #: Hash of the rows' keys, or of their content where they have none.
     fingerprint: int
 
@@ -51,7 +51,7 @@ class Walk:
     bookmark. Raises `PaginationError`, `SelectorError` and the transport's errors.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run decides, each by its name
         self,
         stream: AnalyticsStream,
         context: Context | None,
@@ -59,12 +59,15 @@ class Walk:
         window: Query | None = None,
         order: NewestFirst | None = None,
         sorting: Query | None = None,
+        codec: Codec | None = None,
     ) -> None:
         self.stream = stream
         self.context = context
         self.window = window or {}
         self.order = order
         self.sorting = sorting or {}
+        #: Decodes pages without building their rows, for streams that pass rows on as they are.
+        self.codec = codec
         self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
         self.paginator = stream.get_new_paginator()
         self.proof = Proof(
@@ -76,7 +79,7 @@ class Walk:
         self._concurrency = stream.connection.concurrency
         self._width = 1
 
-    def __iter__(self) -> Iterator[list[Row]]:
+    def __iter__(self) -> Iterator[Rows]:
         """Yield the rows of each page."""
         query: Query | None = self.paginator.current_value
         try:
@@ -85,7 +88,7 @@ class Walk:
                 fetched = self._fetch(query)
                 query = self._advance(fetched)
                 rows = self._process(fetched.rows)
-                if query is not None and self.order is not None and self.order.passed(rows):
+                if query is not None and self.order is not None and self._passed(rows):
                     self.paginator.end, query = End.OLDER, None
                 if query is not None and self._concurrency > 1:
                     self._read_ahead(query, fetched.page)
@@ -102,7 +105,8 @@ class Walk:
         query = self.paginator.current_value
         fetched = self._fetch(query)
         self.stream.sampled = (self.request(query), fetched)
-        return self._process([dict(row) for row in fetched.rows])
+        rows = t.cast("DictRows", fetched.rows)
+        return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
 
     def request(self, query: Query) -> Request:
         """Return the request of a page."""
@@ -118,22 +122,33 @@ class Walk:
         query = self.paginator.receive(fetched.page)
         if not admitted:
             self.paginator.seen.rows -= fetched.page.size
-            fetched.rows = []
+            fetched.rows = DictRows([])
         if query is None:
             return None
         # A link may repeat the credential of the request it answers; the next one is signed anew.
         secret = self.stream.connection.auth.param_names
         return {name: value for name, value in query.items() if name not in secret}
 
-    def _process(self, rows: list[Row]) -> list[Row]:
+    @t.overload
+    def _process(self, rows: DictRows) -> DictRows: ...
+    @t.overload
+    def _process(self, rows: StructRows) -> StructRows: ...
+    def _process(self, rows: Rows) -> Rows:
         """Apply the stream's own `post_process` where it has one, and the parent's keys."""
+        if isinstance(rows, StructRows):
+            return rows
+        dicts = rows.dicts
         if type(self.stream).post_process is not Stream.post_process:
-            processed = (self.stream.post_process(row, self.context) for row in rows)
-            rows = [row for row in processed if row is not None]
-        for row in rows if self.context else ():
+            processed = (self.stream.post_process(row, self.context) for row in dicts)
+            dicts = [row for row in processed if row is not None]
+        for row in dicts if self.context else ():
             for name, value in (self.context or {}).items():
                 row.setdefault(name, value)
-        return rows
+        return DictRows(dicts)
+
+    def _passed(self, rows: Rows) -> bool:
+        order = t.cast("NewestFirst", self.order)
+        return order.passed(rows.column(order.key))
 
     def _read_ahead(self, query: Query, page: Page) -> None:
         """Ask for the next page, and for more where they can be named.
@@ -175,11 +190,7 @@ class Walk:
 
     def _decode(self, query: Query, response: Response) -> Fetched:
         """Turn a response into a page; runs in the thread that fetched it."""
-        payload = self.stream.decode(response)
-        try:
-            rows = self.stream.rows_of(payload, response)
-        except SelectorError as error:
-            raise PaginationError(f"{self.stream.label}: {error}") from None
+        payload, rows = self._read(query, response)
         return Fetched(
             page=Page(
                 query=query,
@@ -189,15 +200,23 @@ class Walk:
                 url=response.url,
             ),
             rows=rows,
-            fingerprint=fingerprint(rows, self.stream.primary_keys),
+            fingerprint=rows.fingerprint(self.stream.primary_keys),
         )
 
-
-def fingerprint(rows: Sequence[Row], keys: Sequence[str]) -> int:
-    """Return a hash that pages with the same rows share."""
-    if keys:
+    def _read(self, query: Query, response: Response) -> tuple[t.Any, Rows]:
+        """Return the envelope and the rows of a response."""
+        stream, codec = self.stream, self.codec
+        stream.connection.note_date(response.headers.get("Date"))
+        is_first = query == self.stream.paging.start()
+        if codec is not None and not is_first and (fast := codec.decode(response.body)):
+            envelope, structs = fast
+            raise_error(envelope, has_rows=len(structs) > 0, label=stream.label)
+            return envelope, structs
         try:
-            return hash(tuple([row[key] for row in rows for key in keys]))
-        except (KeyError, TypeError):
-            pass
-    return hash(ENCODER.encode(rows))
+            payload = stream.decode(response)
+            rows = stream.rows_of(payload, response)
+        except SelectorError as error:
+            raise PaginationError(f"{stream.label}: {error}") from None
+        if codec is not None and is_first:
+            codec.learn(rows)
+        return payload, DictRows(rows)

@@ -17,7 +17,7 @@ from tap_analytics.declarations.model import (
 )
 from tap_analytics.declarations.parents import linked
 from tap_analytics.declarations.resources import NAME, Surroundings, read_defaults, read_resource
-from tap_analytics.declarations.words import Place, Words, a, suggestion
+from tap_analytics.declarations.words import Place, Words, kind_of, suggestion
 from tap_analytics.settings.checks import url_problem
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -44,7 +44,7 @@ def parse(
     place. `reserved` are the names of streams that exist already.
     """
     if not isinstance(apis, (list, tuple)):
-        return (), [f"apis must be a list of APIs, not {a(apis)}."]
+        return (), [f"apis must be a list of APIs, not {kind_of(apis)}."]
     taken = {name.lower(): "a built-in stream" for name in reserved}
     names: dict[str, str] = {}
     read: list[DeclaredApi] = []

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, SchemaError
 
 from tap_analytics.declarations.clauses import read_incremental, read_paging, read_retry
 from tap_analytics.declarations.model import DeclaredResource, WriteDisposition
-from tap_analytics.declarations.words import DOTTED, Place, Words, a, scalar
+from tap_analytics.declarations.words import DOTTED, Place, Words, kind_of, scalar
 from tap_analytics.pagination import Cursor, NumberedPaging, Paging
 
 if t.TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _body(words: Words, method: str) -> object | None:
     if method != "POST":
         words.wrong("json", "is a body, which only method POST sends.")
     if not isinstance(body, (dict, list)):
-        words.wrong("json", f"must be an object or a list, not {a(body)}.")
+        words.wrong("json", f"must be an object or a list, not {kind_of(body)}.")
     if TEMPLATE.search(json.dumps(body)):
         words.wrong("json", f"has a template, which isn't supported. {_INSTEAD}")
     return t.cast("object", body)

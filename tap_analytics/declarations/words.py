@@ -67,7 +67,7 @@ def suggestion(word: object, known: Iterable[str]) -> str:
     return f" Did you mean '{near}'?" if near else ""
 
 
-def a(value: object) -> str:
+def kind_of(value: object) -> str:
     """Return what kind of JSON value something is, never the value."""
     kinds = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
     return "null" if value is None else kinds.get(type(value), "a number")
@@ -82,7 +82,7 @@ class Words:
         self.is_object = isinstance(value, dict)
         self.given: dict[str, t.Any] = value if isinstance(value, dict) else {}
         if not self.is_object and (value is not None or not place.path):
-            place.report(f"{place.path or 'the entry'} must be an object, not {a(value)}.")
+            place.report(f"{place.path or 'the entry'} must be an object, not {kind_of(value)}.")
         for word in self.given:
             if word not in known:
                 what = "isn't supported" if word in UNSUPPORTED else "is unknown"
@@ -111,7 +111,7 @@ class Words:
         if isinstance(value, str) and value.strip():
             return value
         if value is not None and not isinstance(value, str):
-            self.wrong(word, f"must be a string, not {a(value)}.")
+            self.wrong(word, f"must be a string, not {kind_of(value)}.")
         elif value is not None:
             self.wrong(word, "is empty.")
         elif required:
@@ -152,7 +152,7 @@ class Words:
         value = self.given.get(word)
         if value is None or (type(value) is int and value >= minimum):
             return value
-        shown = value if isinstance(value, (int, float)) else a(value)
+        shown = value if isinstance(value, (int, float)) else kind_of(value)
         self.wrong(word, f"must be a whole number of at least {minimum}, not {shown}.")
         return None
 
@@ -164,7 +164,7 @@ class Words:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if is_number and math.isfinite(value) and value >= minimum:
             return float(value)
-        shown = value if isinstance(value, (int, float)) else a(value)
+        shown = value if isinstance(value, (int, float)) else kind_of(value)
         self.wrong(word, f"must be a number of at least {minimum:g}, not {shown}.")
         return None
 
@@ -182,7 +182,7 @@ class Words:
         value = self.given.get(word)
         if value is None or isinstance(value, dict):
             return value or {}
-        self.wrong(word, f"must be an object, not {a(value)}.")
+        self.wrong(word, f"must be an object, not {kind_of(value)}.")
         return {}
 
     def headers(self, word: str) -> dict[str, str]:
@@ -194,7 +194,7 @@ class Words:
                 continue
             if content is None:
                 self.at(word).report(
-                    f"{self.at(word).name(name)} must be a string, not {a(value)}."
+                    f"{self.at(word).name(name)} must be a string, not {kind_of(value)}."
                 )
             elif text := header_problem(name, content):
                 self.at(word).report(f"{self.at(word).name(name)} {text}")

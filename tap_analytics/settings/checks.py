@@ -87,9 +87,21 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
     apis = {"apis": {"type": "array", "items": {"type": "object"}}}
     shallow = {**schema, "properties": {**schema["properties"], **apis}}
-    for error in Draft202012Validator(shallow).iter_errors(config):
+    for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
         yield from _in_words(error, schema)
     yield from _not_finite((), {name: config[name] for name in config if name != "apis"})
+
+
+def _sound(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
+    """Return a schema without the bare names of types that the SDK's has among alternatives."""
+    if isinstance(fragment, list):
+        return [_sound(part) for part in fragment]
+    if not isinstance(fragment, dict):
+        return fragment
+    sound = {word: _sound(value) for word, value in fragment.items()}
+    if isinstance(choices := sound.get("anyOf"), list):
+        sound["anyOf"] = [choice for choice in choices if isinstance(choice, dict)]
+    return sound
 
 
 def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
@@ -105,8 +117,9 @@ def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
         kinds = [asked] if isinstance(asked, str) else list(asked)
         shown = _SHOWN.issuperset(kinds) and not error.schema.get("secret")
         expected = " or ".join(_KINDS[kind] for kind in kinds)
+        actual = _described(error.instance, shown=shown)
         hint = _hint(kinds, error.instance)
-        yield path, f"'{name}' must be {expected}, not {_described(error.instance, shown)}.{hint}"
+        yield path, f"'{name}' must be {expected}, not {actual}.{hint}"
     elif rule == "enum":
         known = ", ".join(json.dumps(choice) for choice in asked)
         yield path, f"'{name}' must be one of {known}."
@@ -123,7 +136,7 @@ def _dotted(path: Iterable[str | int]) -> str:
     return name.removeprefix(".")
 
 
-def _described(value: object, shown: bool) -> str:  # noqa: FBT001 - private and always named
+def _described(value: object, *, shown: bool) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, str):

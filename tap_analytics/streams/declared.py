@@ -7,6 +7,7 @@ which is then the first page of the sync as well.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from types import MappingProxyType
 
@@ -82,14 +83,26 @@ class DeclaredStream(AnalyticsStream):
 
     # --- rows -------------------------------------------------------------------------------
 
-    @override
-    def select(self, payload: t.Any) -> list[Row]:
+    @functools.cached_property
+    def _member_path(self) -> tuple[str, ...] | None:
+        """The selector as members to follow; None for one that takes JSONPath to read."""
         selector = self.resource.data_selector
         if selector is None:
-            return select_rows(payload, ())
-        if selector.replace(".", "").replace("_", "").replace("-", "").isalnum():
-            return select_rows(payload, selector.split("."))
-        return select_jsonpath(payload, selector)
+            return ()
+        is_plain = selector.replace(".", "").replace("_", "").replace("-", "").isalnum()
+        return tuple(selector.split(".")) if is_plain else None
+
+    @property
+    @override
+    def plain_path(self) -> tuple[str, ...] | None:
+        path = self._member_path
+        return None if path is None or len(path) > 1 else path
+
+    @override
+    def select(self, payload: t.Any) -> list[Row]:
+        if self._member_path is not None:
+            return select_rows(payload, self._member_path)
+        return select_jsonpath(payload, t.cast("str", self.resource.data_selector))
 
     @override
     def get_child_context(self, record: Record, context: Context | None) -> Context | None:
@@ -178,17 +191,6 @@ class DeclaredStream(AnalyticsStream):
         return self.window(bookmark.start, bookmark.end)
 
 
-class NestedCursorStream(DeclaredStream):
-    """Base of streams whose cursor lies below the root: it becomes a column of its own."""
-
-    @override
-    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
-        incremental = self.resource.incremental
-        if incremental is None or self.replication_key is None:
-            return row
-        return {**row, self.replication_key: dig_field(row, incremental.cursor_path)}
-
-
 def declare(
     entries: Sequence[Mapping[str, t.Any]], *, reserved: Collection[str]
 ) -> tuple[tuple[Api, ...], list[str]]:
@@ -221,7 +223,6 @@ def _stream_class(
     declared: DeclaredApi, resource: DeclaredResource, classes: Mapping[str, type[DeclaredStream]]
 ) -> type[DeclaredStream]:
     incremental = None if resource.write_disposition == "replace" else resource.incremental
-    nested = incremental is not None and "." in incremental.cursor_path
     parent = classes[resource.parents[0].resource] if resource.parents else None
     if parent is not None:
         fields = {link.placeholder: link.field for link in resource.parents}
@@ -233,10 +234,9 @@ def _stream_class(
         "path": resource.path,
         "paging": resource.paging,
         "primary_keys": resource.primary_keys,
-        "replication_key": incremental.cursor_path.replace(".", "_") if incremental else None,
+        "replication_key": incremental.cursor_path if incremental else None,
         "parent_stream_type": parent,
         "resource": resource,
         "_http_method": resource.method,
     }
-    base = NestedCursorStream if nested else DeclaredStream
-    return type(f"{resource.stream}", (base,), body)
+    return type(resource.stream, (DeclaredStream,), body)

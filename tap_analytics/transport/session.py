@@ -90,6 +90,10 @@ class Transport:
         """Figures for reports."""
         return self._channel.stats
 
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._channel.session.close()
+
     def fetch(
         self,
         request: Request,

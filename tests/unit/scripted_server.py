@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import struct
 import threading
 import typing as t
@@ -22,6 +21,7 @@ from tap_analytics.transport.session import Transport
 from tap_analytics.transport.throttle import Throttle
 
 if t.TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
     Step = bytes | Callable[[socket.socket], bool]
@@ -78,10 +78,10 @@ class ScriptedServer:
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        scheme = "https" if tls else "http"
-        self.origin = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.address = self._listener.getsockname()
+        self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{self.address[1]}"
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> t.Self:
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
         return self
@@ -125,7 +125,7 @@ class ScriptedServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

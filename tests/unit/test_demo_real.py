@@ -1,15 +1,15 @@
-"""The demo's real dialect answers as the fact sheets say the services do."""
+"""The demo's numbered and offset lists answer as the fact sheets say, in the real dialect."""
 
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
 from tap_analytics.demo import DEFAULT, DemoApi
+from tap_analytics.demo.dialects import Window, natural_limits
 
 WIKI = (DEFAULT.wiki_email, DEFAULT.wiki_api_token)
 SUCCESS = (DEFAULT.success_secret_token, "")
@@ -42,17 +42,6 @@ def experimentation(api, session):
     return lambda path, **params: session.get(
         block["base_url"] + path, params=params, headers=headers
     )
-
-
-@pytest.fixture
-def wiki(api, session):
-    return lambda path, **params: session.get(api.url + path, params=params, auth=WIKI)
-
-
-@pytest.fixture
-def success(api, session):
-    base = api.config["success"]["base_url"]
-    return lambda path, **params: session.get(base + path, params=params, auth=SUCCESS)
 
 
 def query_of(link):
@@ -104,7 +93,13 @@ def test_learning_filters_and_sorts(api, learning):
     )
     assert query_of(learning("/people", sort="name").json()["links"]["next"])["sort"] == "name"
     assert learning("/people", **{"filter[updated_at][gteq]": "soon"}).status_code == 400
-    assert learning("/people", **{"filter[shoe]": "1"}).status_code == 400
+    assert {row["disabled"] for row in rows} == {True, False}
+    disabled = learning("/people", **{"filter[disabled][eq]": "True"}).json()["data"]
+    assert len(disabled) == sum(row["disabled"] for row in rows)
+    named = learning("/people", **{"filter[name]": rows[1]["name"].upper()}).json()["data"]
+    assert rows[1]["id"] in {row["id"] for row in named}
+    for name in ("filter[shoe]", "filter[name][like]", "filter", "filter[created_at][gteq]"):
+        assert learning("/people", **{name: "2025-01-01T00:00:00"}).status_code == 400
 
 
 def test_enrollments_are_bare_now_and_then(api, learning):
@@ -142,6 +137,11 @@ def test_campaigns_of_a_status_come_bare(experimentation):
     running = experimentation("/accounts/current/campaigns", status="RUNNING").json()["_data"]
     assert {row["status"] for row in running} == {"RUNNING"}
     assert experimentation("/accounts/current/campaigns", status="running").status_code == 400
+    deleted = experimentation("/accounts/current/campaigns", status="DELETED").json()["_data"]
+    assert deleted
+    assert all(row["isDeleted"] for row in deleted)
+    tests = experimentation("/accounts/current/campaigns", type="ab").json()["_data"]
+    assert tests["totalCount"] == 10
 
 
 def test_the_main_account_has_to_be_asked_for(api, experimentation):
@@ -150,6 +150,18 @@ def test_the_main_account_has_to_be_asked_for(api, experimentation):
     assert len(without) == len(everything) - 1
     assert everything == api.rows("experimentation_accounts")
     assert not any(row["isMainAccount"] for row in without)
+    active = experimentation("/accounts", status="active").json()["_data"]
+    assert active == [row for row in without if row["isActive"]]
+    assert experimentation("/accounts", status="asleep").status_code == 400
+
+
+def test_everything_belongs_to_the_main_account(api, experimentation):
+    main, other, *_ = (row["id"] for row in api.rows("experimentation_accounts"))
+    users = api.rows("experimentation_users")
+    assert experimentation(f"/accounts/{main}/users").json() == {"_data": users}
+    assert experimentation(f"/accounts/{other}/users").json() == {"_data": []}
+    assert experimentation("/accounts/1/users").status_code == 404
+    assert experimentation("/accounts/current/funnels").status_code == 404
 
 
 def test_feeds_are_newest_first_and_filtered_by_time(api, experimentation):
@@ -183,168 +195,6 @@ def test_a_wrong_version_is_an_error_inside_200(api, session):
     answer = session.get(f"{api.url}/experimentation/api/v1/accounts", headers=headers)
     assert answer.status_code == 200
     assert answer.json()["API_ERROR"] == "INCORRECT_API_VERSION"
-
-
-# Wiki
-
-
-@pytest.mark.parametrize("resource", ["pages", "blogposts", "spaces"])
-def test_wiki_lists_are_read_by_cursor_alone(api, wiki, resource):
-    asked = {"body-format": "storage", "description-format": "plain", "include-icon": "true"}
-    asked |= {"limit": "7", "start": "100"}
-    rows, cursor = [], {}
-    while True:
-        answer = wiki(f"{V2}/{resource}", **asked, **cursor)
-        rows += answer.json()["results"]
-        link = answer.json()["_links"].get("next")
-        if link is None:
-            break
-        assert answer.links["next"]["url"] == link
-        assert set(query_of(link)) == {"limit", "cursor"}
-        cursor = {"cursor": query_of(link)["cursor"]}
-    stream = {"pages": "wiki_pages", "blogposts": "wiki_blog_posts", "spaces": "wiki_space"}[
-        resource
-    ]
-    expected = api.rows(stream)
-    assert [{"updatedAt": row.get("updatedAt"), **row} for row in expected] == [
-        {"updatedAt": row.get("version", {}).get("createdAt"), **row} for row in rows
-    ] or rows == expected
-    assert "Link" not in answer.headers
-
-
-def test_wiki_links_are_spelled_three_ways(api, wiki):
-    links = {
-        name: wiki(f"{V2}/{name}", limit=1).json()["_links"]["next"].partition("?")[0]
-        for name in ("pages", "blogposts", "spaces")
-    }
-    assert links == {
-        "pages": "/wiki/api/v2/pages",
-        "blogposts": "/api/v2/blogposts",
-        "spaces": f"{api.url}/wiki/api/v2/spaces",
-    }
-
-
-def test_wiki_bodies_descriptions_and_icons_come_when_asked(wiki):
-    assert {str(r["body"]) for r in wiki(f"{V2}/pages").json()["results"]} == {"{}"}
-    spaces = wiki(f"{V2}/spaces").json()["results"]
-    assert {(s["description"], s["icon"]) for s in spaces} == {(None, None)}
-    asked = wiki(f"{V2}/pages", **{"body-format": "storage"}).json()["results"]
-    assert all(row["body"]["storage"]["representation"] == "storage" for row in asked)
-    shown = wiki(f"{V2}/spaces", **{"description-format": "plain", "include-icon": "true"})
-    assert any(row["description"] and row["icon"] for row in shown.json()["results"])
-    assert wiki(f"{V2}/pages", **{"body-format": "view"}).status_code == 400
-
-
-@pytest.mark.parametrize("order", ["id", "-id", "created-date", "modified-date", "-modified-date"])
-def test_wiki_pages_are_sorted_over_all_pages(api, wiki, order):
-    rows, params = [], {"sort": order, "limit": 60}
-    while params:
-        body = wiki(f"{V2}/pages", **params).json()
-        rows += body["results"]
-        params = query_of(body["_links"].get("next", ""))
-    places = {
-        "id": ["id"],
-        "created-date": ["createdAt"],
-        "modified-date": ["version", "createdAt"],
-    }
-    keys = []
-    for row in rows:
-        value = row
-        for name in places[order.removeprefix("-")]:
-            value = value[name]
-        keys.append(value)
-    assert keys == sorted(keys, reverse=order.startswith("-"))
-    assert len({row["id"] for row in rows}) == 140
-
-
-def test_a_bad_cursor_is_refused(wiki):
-    good = query_of(wiki(f"{V2}/pages", limit=5).json()["_links"]["next"])["cursor"]
-    for cursor, more in (("nonsense", {}), ("e30=", {}), (good, {"sort": "title"})):
-        answer = wiki(f"{V2}/pages", cursor=cursor, **more)
-        assert answer.status_code == 400
-        assert answer.json()["errors"][0]["code"] == "INVALID_REQUEST_PARAMETER"
-
-
-def test_groups_are_clamped_to_ten_with_a_link_relative_to_the_context(api, wiki):
-    first = wiki(f"{V1}/group", limit=25).json()
-    assert (first["start"], first["limit"], first["size"]) == (0, 10, 10)
-    assert first["_links"]["next"] == "/rest/api/group?limit=10&next=true&start=10"
-    assert first["_links"]["context"] == "/wiki"
-    assert first["_links"]["base"] == f"{api.url}/wiki"
-    rest = wiki(f"{V1}/group", start=10).json()
-    assert "next" not in rest["_links"]
-    assert first["results"] + rest["results"] == api.rows("wiki_group")
-
-
-def test_audit_is_newest_first_between_inclusive_bounds(api, wiki):
-    events = wiki(f"{V1}/audit").json()["results"]
-    times = [int(event["creationDate"]) for event in events]
-    assert times == sorted(times, reverse=True)
-    assert len(events) == 90
-    assert type(events[-1]["creationDate"]) is str
-    assert max(Counter(map(str, events)).values()) == 2
-    bounds = {"startDate": times[60], "endDate": times[30]}
-    between = wiki(f"{V1}/audit", **bounds).json()["results"]
-    assert between == [e for e in events if times[60] <= int(e["creationDate"]) <= times[30]]
-
-
-# Success
-
-
-def read_all(success, resource, **params):
-    rows, cursor = [], None
-    while True:
-        body = success(f"/{resource}", **params, **({"from": cursor} if cursor else {})).json()
-        rows += body["results"]
-        assert body["atEnd"] == (body["next"] is None)
-        if (cursor := body["next"]) is None:
-            return rows
-        assert cursor.endswith("=")
-
-
-def test_success_accounts_are_active_unless_asked(api, success):
-    active = read_all(success, "accounts")
-    everybody = read_all(success, "accounts", status="activeOrChurned", limit=40)
-    assert len(active) == 130
-    assert len(everybody) == 150
-    assert {row["id"] for row in everybody} == {row["id"] for row in api.rows("success_accounts")}
-    assert len(read_all(success, "accounts", status="churned")) == 20
-    assert success("/accounts", status="all").status_code == 400
-
-
-@pytest.mark.parametrize("resource", ["accounts", "conversations", "notes", "tasks", "users"])
-@pytest.mark.parametrize("order", [None, "updatedAt", "createdAt"])
-def test_success_lists_are_sorted_newest_first(success, resource, order):
-    rows = read_all(success, resource, limit=33, **({"sortBy": order} if order else {}))
-    times = [row[order or "updatedAt"] for row in rows]
-    assert times == sorted(times, reverse=True)
-    assert len({row["id"] for row in rows}) == len(rows)
-
-
-def test_success_admins_are_not_sorted(api, success):
-    assert success("/admins", sortBy="updatedAt").status_code == 400
-    rows = read_all(success, "admins", limit=3)
-    assert sorted(map(str, rows)) == sorted(map(str, api.rows("success_admins")))
-
-
-def test_success_pages_hold_a_hundred_at_most_and_tell_the_rate(success):
-    answer = success("/users", limit=5000)
-    assert len(answer.json()["results"]) == 100
-    assert answer.headers["RateLimit-Limit"] == "1000, 1000;window=60"
-    assert answer.headers["RateLimit-Remaining"].isdigit()
-    assert answer.headers["RateLimit-Reset"] == "0"
-    assert success("/users", **{"from": "bm9uc2Vuc2U="}).status_code == 400
-
-
-def test_success_records_hold_what_makes_them_hard(success):
-    users = success("/users").json()["results"]
-    assert all(user["accounts"][0]["traits"] is not None for user in users)
-    traits = [row["traits"] for row in success("/accounts").json()["results"]]
-    assert any(row.get("crm.contract_id", 0) > 2**53 for row in traits)
-    assert len({type(row.get("crm.field__c")) for row in traits}) >= 4
-    due = [row["dueDate"] for row in success("/tasks").json()["results"]]
-    assert None in due
-    assert {len(day) for day in due if day} == {10}
 
 
 # Declared
@@ -390,14 +240,13 @@ def test_success_looks_at_the_user_name_only(api, session):
 # Rates
 
 
-def test_rates_are_limited_only_when_told_to(api, learning):
+def test_rates_are_limited_only_when_told_to(learning):
     assert {learning("/people", page=page).status_code for page in range(1, 16)} == {200}
-    with DemoApi(rate_limits=True) as strict:
+    with DemoApi(rate_limits={"learning": (10, 60), "experimentation": (1, 60)}) as strict:
         headers = {"X-Api-Key": DEFAULT.learning_api_key}
         url = f"{strict.url}/learning/v2/courses"
         statuses = [requests.get(url, headers=headers).status_code for _ in range(12)]
-        assert statuses[:10] == [200] * 10
-        assert 429 in statuses[10:]
+        assert statuses == [200] * 10 + [429] * 2
         url = f"{strict.url}/experimentation/api/v2/accounts"
         headers = {"token": DEFAULT.experimentation_api_key}
         answers = [requests.get(url, headers=headers) for _ in range(2)]
@@ -405,10 +254,22 @@ def test_rates_are_limited_only_when_told_to(api, learning):
         assert answers[1].json()["_errors"][0]["code"] == 429
 
 
+def test_the_rates_of_the_services_are_known():
+    rates = {"learning": (10, 1.0), "experimentation": (1, 1.0), "success": (1000, 60.0)}
+    assert natural_limits("real") == natural_limits("spec") == rates
+
+
+def test_a_rate_s_window_slides():
+    window = Window(2, 1.0)
+    assert [window.wait(now) for now in (0.0, 0.5, 0.75)] == [0.0, 0.0, 0.25]
+    assert [window.wait(now) for now in (1.0, 1.25, 1.5)] == [0.0, 0.25, 0.0]
+
+
 def test_a_rate_can_be_set_and_its_reset_is_in_seconds():
-    with DemoApi(rate_limits={"success": (2, 30)}) as strict:
+    with DemoApi(rate_limits={"success": (2, 60)}) as strict:
         url = f"{strict.url}/resources/admins"
         answers = [requests.get(url, auth=SUCCESS) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert [a.headers["RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]
-        assert answers[2].headers["RateLimit-Reset"] in {"29", "30"}
+        assert [a.headers["RateLimit-Limit"] for a in answers] == ["2, 2;window=60"] * 3
+        assert 0 < int(answers[2].headers["RateLimit-Reset"]) <= 60

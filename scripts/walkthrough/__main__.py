@@ -1,0 +1,155 @@
+"""Tell the first run: `python -m walkthrough [--target postgres|jsonl|duckdb] [--keep]`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shlex
+import signal
+import sys
+import typing as t
+from collections import Counter
+
+from tap_analytics.demo import DemoApi
+from walkthrough.loaders import counts, opened
+from walkthrough.project import FOLDER, ROOT, Project, StepError, environment
+from walkthrough.screen import BOLD, DIM, RED, Screen
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from walkthrough.loaders import Loader
+
+QUESTION = "Which customers left although their people finished courses?"
+TOLD_BY = "success knows who left, learning knows who finished, an e-mail address joins them"
+ANSWER_HEAD = ("customer", "left on", "people", "courses finished")
+ANSWER = """\
+SELECT a.name, substr(CAST(a."churnedAt" AS varchar(30)), 1, 10) AS left_on,
+       count(DISTINCT p.id) AS people, count(*) AS finished
+  FROM {schema}.success_accounts a
+  JOIN {schema}.success_users u ON {account} = a.id
+  JOIN {schema}.learning_people p ON lower(p.email) = lower(u.email)
+  JOIN {schema}.learning_course_enrollments e ON e.person_id = p.id
+ WHERE a."churnedAt" IS NOT NULL AND e.progress = 100
+ GROUP BY a.name, a."churnedAt"
+ ORDER BY finished DESC, a.name
+ LIMIT 5"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the walkthrough; 0 if every step succeeded."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument("--target", choices=("postgres", "jsonl", "duckdb"), default="postgres")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave everything running until Ctrl-C, to look around"
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    screen = Screen()
+    try:
+        tell(screen, target=options.target, keep=options.keep)
+    except StepError as error:
+        screen.say(f"\nerror: {error}", style=RED)
+        return 1
+    except KeyboardInterrupt:
+        screen.say("\nStopped.")
+        return 130
+    return 0
+
+
+def tell(screen: Screen, *, target: str, keep: bool) -> None:
+    """Show the whole story."""
+    screen.say("\nThe first run: five APIs on this machine, one Meltano project\n", style=BOLD)
+    with contextlib.ExitStack() as stack:
+        with screen.step("Demo APIs") as step:
+            api = stack.enter_context(DemoApi())
+            step.detail = api.url
+        with screen.step("Destination") as step:
+            loader = stack.enter_context(opened(target))
+            step.detail = loader.place
+        project = Project(loader=loader.name, settings={**environment(api.config), **loader.env})
+        with screen.step("Plugins") as step:
+            project.install(step)
+        with screen.step(project.command) as step:
+            first = project.run(step)
+        show_tables(screen, counts(loader))
+        show_answer(screen, loader)
+        next_day(screen, api=api, loader=loader, project=project, first=first)
+        if keep:
+            wait(screen, loader=loader, project=project)
+    screen.say(f"Everything is stopped. Meltano's log is {_short(project.log)}.", style=DIM)
+
+
+def show_tables(screen: Screen, tables: Mapping[str, int]) -> None:
+    """Show what arrived, by API."""
+    screen.say()
+    rows = (
+        (api if table == names[0] else "", table.removeprefix(f"{api}_"), tables[table])
+        for api, names in _by_api(tables).items()
+        for table in names
+    )
+    screen.table(rows, head=("API", "table", "rows"))
+    screen.say(f"\n    {len(tables)} tables, {sum(tables.values()):,} rows\n", style=DIM)
+
+
+def show_answer(screen: Screen, loader: Loader) -> None:
+    """Ask the question that no API can answer alone."""
+    sql = ANSWER.format(
+        schema=loader.schema, account=loader.first.format(column="u.accounts", key="id")
+    )
+    screen.say(f"  {QUESTION}", style=BOLD)
+    screen.say(f"  {TOLD_BY}\n", style=DIM)
+    for line in sql.splitlines():
+        screen.say(f"    {line}", style=DIM)
+    screen.say()
+    screen.table(loader.ask(sql), head=ANSWER_HEAD)
+    screen.say()
+
+
+def next_day(
+    screen: Screen, *, api: DemoApi, loader: Loader, project: Project, first: Mapping[str, int]
+) -> None:
+    """Let the APIs change and run again: only what changed is read where the API can tell."""
+    edits = Counter(stream.partition("_")[0] for stream, keys in api.mutate().items() for _ in keys)
+    total = sum(counts(loader).values())
+    told = ", ".join(f"{api_name} {rows}" for api_name, rows in sorted(edits.items()))
+    screen.say("  A day passes", style=BOLD)
+    screen.say(f"  {edits.total()} rows are changed or new: {told}\n", style=DIM)
+    with screen.step(project.command) as step:
+        second = project.run(step)
+    partial = sum(rows < first.get(stream, 0) for stream, rows in second.items())
+    screen.say(
+        f"    incremental: {sum(second.values()):,} rows instead of {sum(first.values()):,}; "
+        f"{partial} streams brought only what changed,"
+    )
+    screen.say(
+        "    those whose API can't tell were read in full; "
+        f"{sum(counts(loader).values()) - total} rows are new in the tables\n"
+    )
+
+
+def wait(screen: Screen, *, loader: Loader, project: Project) -> None:
+    """Leave everything as it is until the reader has seen enough."""
+    settings = _short(FOLDER / f"{loader.name}.env")
+    screen.say("  Still running, until you press Ctrl-C:", style=BOLD)
+    screen.say(f"    {loader.look}")
+    screen.say(
+        f"    .venv/bin/meltano --env-file={settings} {project.command.removeprefix('meltano ')}\n"
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
+
+
+def _by_api(tables: Mapping[str, int]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for table in tables:
+        grouped.setdefault(table.partition("_")[0], []).append(table)
+    return grouped
+
+
+def _short(path: object) -> str:
+    return shlex.quote(str(path).removeprefix(f"{ROOT}/"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

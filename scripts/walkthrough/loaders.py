@@ -1,0 +1,191 @@
+"""Where the rows go: three loaders, each with its settings and a way to ask it SQL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import typing as t
+
+from tap_analytics.demo.postgres import Database, Postgres, PostgresError
+from walkthrough.project import FOLDER, StepError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+Rows = list[tuple[t.Any, ...]]
+
+#: The columns that make up the keys of all streams; a stream has some of them.
+KEY_COLUMNS = ("course_id", "id", "uid", "creationDate", "record_hash")
+#: target-duckdb brings the only driver there is, so its own Python asks.
+ASK_DUCKDB = (
+    "import duckdb, json, sys; "
+    "answer = duckdb.connect(sys.argv[1], read_only=True).execute(sys.stdin.read()); "
+    "print(json.dumps(answer.fetchall(), default=str))"
+)
+
+
+class Loader(t.Protocol):
+    """What the walkthrough needs to know of a loader."""
+
+    #: Name of the Meltano plugin.
+    name: str
+    #: The variables that configure it.
+    env: dict[str, str]
+    #: Where the rows are, for people.
+    place: str
+    #: The schema of the tables, as SQL has it.
+    schema: str
+    #: SQL for the text at a place of a JSON column: `{column}`, `{key}` of its first element.
+    first: str
+    #: The shell command that opens the result.
+    look: str
+
+    def tables(self) -> Sequence[str]:
+        """Return the names of the tables."""
+
+    def ask(self, sql: str) -> Rows:
+        """Return the rows of one SELECT."""
+
+
+class PostgresLoader:
+    """target-postgres, into the server that the environment names or one made for the occasion."""
+
+    name = "target-postgres"
+    first = "to_jsonb({column}) -> 0 ->> '{key}'"
+
+    def __init__(self, database: Database, *, own: bool) -> None:
+        self._database = database
+        chosen = os.environ.get("TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA")
+        self.schema = chosen or ("tap_analytics" if own else "tap_analytics_demo")
+        given = {
+            key: value for key, value in os.environ.items() if key.startswith("TARGET_POSTGRES_")
+        }
+        self.env = {
+            **(database.env if own else given),
+            "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": self.schema,
+        }
+        version = database.execute("SHOW server_version").split()[0]
+        self.place = f"PostgreSQL {version} at {database.host}:{database.port}/{database.name}"
+        self.look = f"PGOPTIONS=-csearch_path={self.schema} {database.command}"
+        if not own and not chosen:
+            database.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables."""
+        sql = (
+            f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{self.schema}'"  # noqa: S608 - our own schema
+        )
+        return [name for (name,) in self.ask(sql)]
+
+    def ask(self, sql: str) -> Rows:
+        """Return the rows of one SELECT."""
+        return [tuple(row.values()) for row in self._database.query(sql)]
+
+
+class JsonlLoader:
+    """target-jsonl, into a file per stream; SQLite answers for the files.
+
+    The files only grow, so of the rows with one key the last one counts.
+    """
+
+    name = "target-jsonl"
+    schema = "main"
+    first = "json_extract({column}, '$[0].{key}')"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.env = {"TARGET_JSONL_DESTINATION_PATH": str(folder)}
+        self.place = f"JSON lines in {folder}"
+        self.look = f"head -n 1 {shlex.quote(str(folder))}/*.jsonl"
+
+    def tables(self) -> list[str]:
+        """Return the names of the files, which are the streams with rows."""
+        return [path.stem for path in self._folder.glob("*.jsonl")]
+
+    def ask(self, sql: str) -> Rows:
+        """Return the rows of one SELECT."""
+        with contextlib.closing(sqlite3.connect(":memory:")) as database:
+            for table in self.tables():
+                self._read(database, table)
+            return database.execute(sql).fetchall()
+
+    def _read(self, database: sqlite3.Connection, table: str) -> None:
+        latest: dict[tuple[str, ...], dict[str, t.Any]] = {}
+        with (self._folder / f"{table}.jsonl").open(encoding="utf-8") as lines:
+            for row in map(json.loads, lines):
+                latest[tuple(str(row.get(column)) for column in KEY_COLUMNS)] = row
+        columns = list(dict.fromkeys(column for row in latest.values() for column in row))
+        names = ", ".join(f'"{column}"' for column in columns)
+        database.execute(f'CREATE TABLE "{table}" ({names})')
+        database.executemany(
+            f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(columns))})',  # noqa: S608 - our own names
+            ([_sqlite_value(row.get(column)) for column in columns] for row in latest.values()),
+        )
+
+
+class DuckDbLoader:
+    """target-duckdb, into one file."""
+
+    name = "target-duckdb"
+    schema = "tap_analytics"
+    first = "json_extract_string({column}, '$[0].{key}')"
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "analytics.duckdb"
+        self.env = {"TARGET_DUCKDB_FILEPATH": str(self._file)}
+        self.place = f"DuckDB in {self._file}"
+        self.look = f"duckdb {shlex.quote(str(self._file))}"
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables."""
+        return [name for (name,) in self.ask("SELECT table_name FROM information_schema.tables")]
+
+    def ask(self, sql: str) -> Rows:
+        """Return the rows of one SELECT."""
+        python = FOLDER / "meltano" / "loaders" / self.name / "venv" / "bin" / "python"
+        done = subprocess.run(  # noqa: S603 - the plugin's own Python with the program above
+            [str(python), "-c", ASK_DUCKDB, str(self._file)],
+            input=sql,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise StepError(f"DuckDB refused: {done.stderr.strip().splitlines()[-1]}")
+        return [tuple(row) for row in json.loads(done.stdout)]
+
+
+@contextlib.contextmanager
+def opened(target: str) -> Iterator[Loader]:
+    """Make the destination ready; what was made for the occasion goes when the block ends."""
+    if target == "postgres":
+        with contextlib.ExitStack() as stack:
+            given = Database.from_environment(os.environ)
+            try:
+                yield PostgresLoader(given or stack.enter_context(Postgres()), own=given is None)
+            except PostgresError as error:
+                raise StepError(str(error)) from error
+        return
+    folder = FOLDER / target
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield JsonlLoader(folder) if target == "jsonl" else DuckDbLoader(folder)
+
+
+def counts(loader: Loader) -> dict[str, int]:
+    """Return the number of rows by table."""
+    each = " UNION ALL ".join(
+        f"SELECT '{table}', count(*) FROM {loader.schema}.{table}"  # noqa: S608 - names of our own streams
+        for table in sorted(loader.tables())
+    )
+    return {table: int(rows) for table, rows in loader.ask(f"{each} ORDER BY 1")}
+
+
+def _sqlite_value(value: object) -> object:
+    return json.dumps(value) if isinstance(value, dict | list) else value

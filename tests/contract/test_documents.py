@@ -1,0 +1,303 @@
+"""One table of what the five documents ask for, held against their text, the streams, the requests.
+
+The documents describe; where the tap does more, the table says so: a stream's key may be finer
+than the document's, and every API retries five statuses whatever its document lists.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+import re
+from collections import defaultdict
+
+import pytest
+import spec_documents as documents
+
+from tap_analytics.demo import DemoApi
+from tap_analytics.demo.rows import flat
+from tap_analytics.payload import SelectorError
+from tap_analytics.tap import TapAnalytics
+
+COLUMNS = "document resource path key stream_key selector position limit auth statuses retries"
+TABLE = """
+learning        people              /people                            id id           data    page   100 header:X-Api-Key 429 3x5
+learning        courses             /courses                           id id           data    page   100 header:X-Api-Key 429 3x5
+learning        course_enrollments  /courses/{course_id}/enrollments   id course_id,id data    page   100 header:X-Api-Key 429 3x5
+experimentation accounts            /v1/accounts                       id id           _data   offset  50 header:api_key   429 3x2
+experimentation accounts_feeds      /v1/accounts/current/feeds         id id           _data   offset  50 header:api_key   429 3x2
+experimentation users               /v1/accounts/current/users         id id           _data   offset  50 header:api_key   429 3x2
+experimentation smartcode           /v1/accounts/current/smartcode    uid uid          _data   offset  50 header:api_key   429 3x2
+experimentation campaigns           /v1/accounts/current/campaigns     id id           _data   offset  50 header:api_key   429 3x2
+experimentation custom_widgets      /v1/accounts/current/changesets    id id           _data   offset  50 header:api_key   429 3x2
+experimentation thresholds          /v1/accounts/current/thresholds   uid uid          _data   offset  50 header:api_key   429 3x2
+experimentation integrations        /v1/accounts/current/integrations uid uid          _data   offset  50 header:api_key   429 3x2
+experimentation labels              /v1/accounts/current/labels        id id           _data   offset  50 header:api_key   429 3x2
+wiki     audit         /v1/audit      creationDate creationDate,record_hash results start  25 basic:email:api_token 429,500,502,503,504 3x2
+wiki     blog_posts    /v2/blogposts            id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
+wiki     group         /v1/group                id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
+wiki     pages         /v2/pages                id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
+wiki     space         /v2/spaces               id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
+success  accounts      /accounts                id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
+success  admins        /admins                  id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
+success  conversations /conversations           id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
+success  notes         /notes                   id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
+success  tasks         /tasks                   id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
+success  users         /users                   id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
+declared resource_name /v1/resource             id id                       data    offset 100 query:api_key        429,500,502,503,504 3x2
+"""  # noqa: E501 - a table is read by its columns
+
+
+class Row(dict):
+    """A line of the table: the columns are attributes."""
+
+    __getattr__ = dict.__getitem__
+
+    @property
+    def stream(self):
+        return f"{self.document}_{self.resource}"
+
+    @property
+    def served_at(self):
+        """A regular expression for the paths of its requests."""
+        return re.sub(r"\{\w+\}", "[^/]+", documents.ROOTS[self.document] + self.path) + "$"
+
+
+ROWS = [
+    Row(zip(COLUMNS.split(), line.split(), strict=True)) for line in TABLE.strip().splitlines()
+]
+STATUSES = (429, 500, 502, 503, 504)
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.stream)
+
+
+# --- the documents --------------------------------------------------------------------------
+
+
+def test_table_names_every_resource_of_every_document():
+    described = [
+        (document, resource["name"])
+        for document in documents.ROOTS
+        for resource in documents.configuration(document)["resources"]
+    ]
+
+    assert [(row.document, row.resource) for row in ROWS] == described
+
+
+@each_row
+def test_document_describes_the_endpoint(row):
+    written = documents.configuration(row.document)
+    [resource] = [given for given in written["resources"] if given["name"] == row.resource]
+    endpoint = resource["endpoint"]
+    paginator = endpoint["paginator"]
+    default_key = written["resource_defaults"]["primary_key"]
+
+    assert endpoint["path"] == row.path
+    assert endpoint["data_selector"] == row.selector
+    assert paginator["limit"] == int(row.limit)
+    assert paginator.get("cursor_param", paginator.get("offset_param", "offset")) == row.position
+    assert (documents.prose_key(row.document, row.resource) or default_key) == row.key
+
+
+@each_row
+def test_document_describes_the_auth(row):
+    auth = documents.configuration(row.document)["client"]["auth"]
+    kind, *names = row.auth.split(":")
+
+    if kind == "basic":
+        secrets = documents.SECRETS[row.document]
+        assert auth == {
+            "type": "basic",
+            "username": secrets[names[0]],
+            "password": secrets[names[1]],
+        }
+    else:
+        assert (auth["type"], auth["location"], [auth["name"]]) == ("api_key", kind, names)
+
+
+@each_row
+def test_document_describes_the_retries(row):
+    told = documents.prose_retries(row.document)
+    written = documents.configuration(row.document)
+    [resource] = [given for given in written["resources"] if given["name"] == row.resource]
+    handler = resource["endpoint"].get("error_handler")
+
+    if row.statuses == "-":
+        assert (told, handler) == (None, None)
+        return
+    statuses = {int(status) for status in row.statuses.split(",")}
+    retries, factor = map(int, row.retries.split("x"))
+    assert told == (statuses, retries, factor)
+    assert handler is None or handler == {
+        "retry_on_status_codes": sorted(statuses),
+        "max_retries": retries,
+        "backoff_factor": factor,
+    }
+
+
+# --- the streams ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server of the documents' own kind, which the tests of this module have for themselves."""
+    with DemoApi(dialect="spec") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def streams(server):
+    return TapAnalytics(config=server.config, parse_env_config=False).streams
+
+
+@each_row
+def test_stream_declares_what_the_document_asks_for(row, streams, server):
+    stream = streams[row.stream]
+    context = {"course_id": "{course_id}"} if "{course_id}" in row.path else None
+    request = stream.request(context, stream.paging.start())
+    path = request.url.removeprefix(server.url).replace("%7B", "{").replace("%7D", "}")
+
+    assert path == documents.ROOTS[row.document] + row.path
+    assert request.method == "GET"
+    assert ",".join(stream.primary_keys) == row.stream_key
+    assert stream.select({row.selector: [{"id": "1"}]}) == [{"id": "1"}]
+    with pytest.raises(SelectorError):
+        stream.select({"elsewhere": [{"id": "1"}]})
+
+
+@each_row
+def test_stream_retries_as_the_document_asks(row, streams):
+    stream = streams[row.stream]
+    policy = stream.retry or stream.connection.api.retry_of(stream.block)
+    retries, factor = map(int, row.retries.split("x"))
+
+    assert policy.max_retries == retries
+    assert list(itertools.islice(policy.waits(), 3)) == [factor, 2 * factor, 4 * factor]
+    assert policy.statuses == set(STATUSES)
+
+
+# --- the requests ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def asked(server, tap):
+    """The requests of one strictly serial run, by path and in their order."""
+    server.reset_counts()
+    run = tap(config=server.config | {"concurrency": 1})
+    assert run.code == 0, run.stderr
+    by_path = defaultdict(list)
+    for request in server.requests:
+        by_path[request.path].append(request)
+    return by_path
+
+
+def of_row(asked, row):
+    return {path: said for path, said in asked.items() if re.fullmatch(row.served_at, path)}
+
+
+@each_row
+def test_requests_show_the_documents_credentials_and_page_size(row, asked):
+    kind, *names = row.auth.split(":")
+    secrets = documents.SECRETS[row.document]
+    requests = [request for said in of_row(asked, row).values() for request in said]
+
+    assert requests
+    for request in requests:
+        assert (request.method, request.status) == ("GET", 200)
+        assert request.params["limit"] == row.limit
+        if kind == "query":
+            assert request.params[names[0]] == secrets["api_key"]
+        elif kind == "header":
+            assert request.headers[names[0].lower()] == secrets["api_key"]
+        else:
+            pair = ":".join(secrets[name] for name in names)
+            token = base64.b64encode(pair.encode()).decode()
+            assert request.headers["authorization"] == f"Basic {token}"
+
+
+@each_row
+def test_requests_walk_as_the_document_pages(row, asked, server):
+    held = defaultdict(int)
+    for record in flat(server.world, row.stream):
+        held[record.get("course_id")] += 1
+    courses = [course["id"] for course in flat(server.world, "learning_courses")]
+    root = documents.ROOTS[row.document]
+    counts = (
+        {root + row.path.replace("{course_id}", course): held[course] for course in courses}
+        if "{course_id}" in row.path
+        else {root + row.path: held.total() if hasattr(held, "total") else sum(held.values())}
+    )
+
+    walked = {
+        path: [request.params.get(row.position) for request in said]
+        for path, said in of_row(asked, row).items()
+    }
+
+    assert walked.keys() == counts.keys()
+    for path, positions in walked.items():
+        check_positions(row, positions, rows=counts[path])
+
+
+def check_positions(row, positions, *, rows):
+    """Hold the pages asked for, strictly in order, against what a list of `rows` rows takes."""
+    limit = int(row.limit)
+    pages = math.ceil(rows / limit)
+    if row.position == "from":
+        assert positions[0] is None
+        assert len(positions) == max(pages, 1)
+        assert len(set(positions)) == len(positions)
+    elif row.position == "page":
+        # Nothing says that a short page is the last, so one request more makes sure.
+        assert positions == [str(number) for number in range(1, pages + 2)]
+    else:
+        starts = [str(start) for start in range(0, rows, limit)]
+        confirming = [] if row.document == "declared" else [str(rows)]
+        assert [position or "0" for position in positions] == starts + confirming
+
+
+# --- the retries ----------------------------------------------------------------------------
+
+
+def unhurried(config):
+    """Return a configuration whose retries don't wait."""
+    retry = {"retry": {"backoff_factor": 0}}
+    blocks = {name: block | retry for name, block in config.items() if name != "apis"}
+    return blocks | {"apis": [entry | retry for entry in config["apis"]], "concurrency": 1}
+
+
+def failing(status, *, times):
+    return [
+        {"match": {"path": row.served_at}, "status": status, "times": times} for row in ROWS
+    ]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_stream_survives_as_many_failures_as_it_has_retries(status, server, asked, tap):
+    server.reset_counts()
+    server.set_faults(failing(status, times=3))
+
+    run = tap(config=unhurried(server.config))
+
+    server.set_faults(())
+    assert run.code == 0, run.stderr
+    for row in ROWS:
+        attempts = sum(
+            count for (_, path), count in server.counts.items()
+            if re.fullmatch(row.served_at, path)
+        )
+        assert attempts == sum(map(len, of_row(asked, row).values())) + 3, row.stream
+
+
+def test_every_stream_fails_after_its_last_retry(server, tap):
+    server.reset_counts()
+    server.set_faults(failing(503, times=None))
+
+    run = tap(config=unhurried(server.config))
+
+    server.set_faults(())
+    assert run.code == 1
+    assert run.of("RECORD") == {}
+    roots = [row for row in ROWS if "{" not in row.path]
+    assert [server.counts["GET", documents.ROOTS[row.document] + row.path] for row in roots] == [
+        4 for _ in roots
+    ]

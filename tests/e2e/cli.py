@@ -1,0 +1,208 @@
+"""The real `tap-analytics` command in a process of its own: what it was given, wrote and said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+COMMAND = Path(sys.executable).with_name("tap-analytics")
+#: Whatever this shell is set up with must not reach the runs.
+FOREIGN = ("TAP_ANALYTICS_", "SINGER_SDK_", "LOGLEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_COLOR")
+TIME_EXTRACTED = re.compile(rb',"time_extracted":"[^"]+"')
+LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+#: A run that takes longer hangs.
+PATIENCE = 60
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+    @cached_property
+    def messages(self):
+        """The Singer messages, numbers with every digit they were written with."""
+        return [json.loads(line, parse_float=Decimal) for line in self.stdout.splitlines()]
+
+    def of(self, kind, stream=None):
+        """Return the messages of one type, of one stream or of all."""
+        return [
+            message
+            for message in self.messages
+            if message["type"] == kind and stream in {None, message.get("stream")}
+        ]
+
+    def rows(self, stream):
+        """Return the records of a stream, in order."""
+        return [message["record"] for message in self.of("RECORD", stream)]
+
+    @cached_property
+    def streams(self):
+        """The lines of each stream without the time they were extracted at."""
+        found = defaultdict(list)
+        for line, message in zip(self.stdout.splitlines(), self.messages, strict=True):
+            if message["type"] != "STATE":
+                found[message["stream"]].append(TIME_EXTRACTED.sub(b"", line))
+        return dict(found)
+
+    @property
+    def state(self):
+        """The last STATE, empty where there was none."""
+        states = self.of("STATE")
+        return states[-1]["value"] if states else {}
+
+    @property
+    def bookmarks(self):
+        """Replication value by stream, as the last STATE has it."""
+        bookmarks = self.state.get("bookmarks", {})
+        return {name: mark["replication_key_value"] for name, mark in bookmarks.items() if mark}
+
+    @property
+    def said(self):
+        """The lines of stderr."""
+        return self.stderr.splitlines()
+
+    def level(self, name):
+        """Return the texts of one level, without time and logger."""
+        return [
+            line.split("|", 3)[-1].strip()
+            for line in self.said
+            if (found := LEVEL.search(line)) and found[0] == name
+        ]
+
+    @property
+    def errors(self):
+        """The texts of the ERROR lines."""
+        return self.level("ERROR")
+
+    @property
+    def warnings(self):
+        """The texts of the WARNING lines."""
+        return self.level("WARNING")
+
+
+class Started:
+    """A run under way, its output being read as it comes."""
+
+    def __init__(self, process, folder):
+        self.process = process
+        self._folder = folder
+        self._out, self._err = bytearray(), bytearray()
+        self._change = threading.Condition()
+        self._readers = [
+            threading.Thread(target=self._read, args=pair, daemon=True)
+            for pair in ((process.stdout, self._out), (process.stderr, self._err))
+            if pair[0] is not None
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, pipe, into):
+        while data := os.read(pipe.fileno(), 65536):
+            with self._change:
+                into.extend(data)
+                self._change.notify_all()
+
+    def said(self, text):
+        """Wait until stderr holds a text."""
+        with self._change:
+            assert self._change.wait_for(lambda: text.encode() in self._err, PATIENCE), (
+                f"{text!r} never came: {self._err.decode()}"
+            )
+
+    def wrote(self, text):
+        """Wait until stdout holds a text."""
+        with self._change:
+            assert self._change.wait_for(lambda: text.encode() in self._out, PATIENCE), (
+                f"{text!r} never came: {self._err.decode()}"
+            )
+
+    def signal(self, signum):
+        """Send a signal."""
+        self.process.send_signal(signum)
+
+    def end(self, *, within=PATIENCE):
+        """Return the finished run; it must end within so many seconds."""
+        try:
+            code = self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            raise AssertionError(f"still running after {within} s: {self._err.decode()}") from None
+        for reader in self._readers:
+            reader.join()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._folder.cleanup()
+        return Run(code, bytes(self._out), self._err.decode())
+
+
+def start(config=None, *options, state=None, catalog=None, env=None, stdout=subprocess.PIPE):
+    """Start the command; objects become files, and `options` come after them."""
+    folder = tempfile.TemporaryDirectory()
+    arguments = []
+    for name, content in (("config", config), ("state", state), ("catalog", catalog)):
+        if content is None:
+            continue
+        file = Path(folder.name, f"{name}.json")
+        file.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+        arguments += [f"--{name}", str(file)]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    process = subprocess.Popen(
+        [COMMAND, *arguments, *options],
+        env=inherited | (env or {}),
+        cwd=folder.name,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+    )
+    return Started(process, folder)
+
+
+def run(*arguments, **settings):
+    """Run the command to its end; arguments as for `start`."""
+    return start(*arguments, **settings).end()
+
+
+def only(config, *apis, **settings):
+    """Return a configuration with some of its APIs, and further settings."""
+    return {name: config[name] for name in apis} | settings
+
+
+def hurried(config, *, max_retries=3):
+    """Return a configuration whose retries hardly wait."""
+    quick = {"retry": {"backoff_factor": 0.01, "max_retries": max_retries}}
+    blocks = {name: block | quick for name, block in config.items() if isinstance(block, dict)}
+    return config | blocks | {"apis": [entry | quick for entry in config.get("apis", ())]}
+
+
+def discover(config):
+    """Return the catalog of a configuration."""
+    found = run(config, "--discover")
+    assert found.code == 0, found.stderr
+    return json.loads(found.stdout)
+
+
+def choose(catalog, *streams):
+    """Return a catalog in which these streams are selected, and no others."""
+    chosen = json.loads(json.dumps(catalog))
+    for entry in chosen["streams"]:
+        for item in entry["metadata"]:
+            if item["breadcrumb"] == []:
+                item["metadata"]["selected"] = entry["tap_stream_id"] in streams
+    return chosen

@@ -1,0 +1,106 @@
+"""A PostgreSQL server and a Meltano project with all plugins installed, one of each per session."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tap_analytics.demo.postgres import Postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+MELTANO = Path(sys.executable).with_name("meltano")
+#: Nothing that this shell says about plugins or Meltano may reach the runs.
+FOREIGN = ("TAP_ANALYTICS_", "TARGET_", "MELTANO_", "COVERAGE_")
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A copy of the repository's project: same settings and loaders, a folder of its own."""
+
+    folder: Path
+
+    @property
+    def env(self):
+        own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        backend = os.environ.get("MELTANO_VENV_BACKEND", "uv")
+        # A port where nobody listens: whatever asks the Hub fails.
+        return own | {
+            "MELTANO_VENV_BACKEND": backend,
+            "MELTANO_HUB_URL": "http://127.0.0.1:9",
+            "NO_COLOR": "1",
+        }
+
+    def meltano(self, *arguments, env=None, fails=False):
+        """Run Meltano in the project and return what it said on stdout and stderr."""
+        done = subprocess.run(
+            [MELTANO, *arguments],
+            cwd=self.folder,
+            env=self.env | (env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = f"{done.stdout}\n{done.stderr}"
+        assert (done.returncode != 0) == fails, said
+        return said
+
+    def load(self, loader, *options, env):
+        """Run the pipeline into a loader."""
+        return self.meltano("run", "--no-install", *options, "tap-analytics", loader, env=env)
+
+    def python(self, loader):
+        """Return the Python that a loader is installed in."""
+        return self.folder / ".meltano" / "loaders" / loader / "venv" / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def meltano_project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    definition = (ROOT / "meltano.yml").read_text("utf-8")
+    assert definition.count("pip_url: -e .\n") == 1
+    own = definition.replace("pip_url: -e .\n", f"pip_url: -e {ROOT}\n")
+    (folder / "meltano.yml").write_text(own, "utf-8")
+    project = Project(folder)
+    project.meltano("install")
+    return project
+
+
+@pytest.fixture(scope="session")
+def repository():
+    return ROOT
+
+
+@pytest.fixture
+def bare_project(tmp_path):
+    """Give the test a folder to put a project's definition into."""
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def settings():
+    return spelled
+
+
+def spelled(config, prefix="TAP_ANALYTICS"):
+    """Spell a configuration as the environment variables that Meltano reads."""
+    found = {}
+    for name, value in config.items():
+        variable = f"{prefix}_{name}".upper()
+        if isinstance(value, dict):
+            found |= spelled(value, variable)
+        else:
+            found[variable] = value if isinstance(value, str) else json.dumps(value)
+    return found

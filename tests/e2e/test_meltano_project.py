@@ -1,0 +1,53 @@
+"""The project files as Meltano itself reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tap_analytics.demo import DemoApi
+
+pytestmark = pytest.mark.xdist_group("meltano")
+
+PLAIN = "send_anonymous_usage_stats: false\ncli: {disable_version_check: true}\n"
+
+
+def test_lint_is_clean_and_leaves_the_file_alone(repository, bare_project):
+    definition = (repository / "meltano.yml").read_bytes()
+    own = bare_project.folder / "meltano.yml"
+    own.write_bytes(definition)
+    said = bare_project.meltano("compile", "--lint")
+    assert "warning" not in said.lower(), said
+    assert "Failed to validate" not in said
+    assert own.read_bytes() == definition
+
+
+def test_add_from_ref_brings_the_tap_into_another_project(repository, bare_project):
+    project = bare_project
+    (project.folder / "meltano.yml").write_text(PLAIN, "utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    project.meltano("add", "tap-analytics", "--from-ref", str(repository / "plugin.yaml"))
+    arguments = ("invoke", "tap-analytics", "--about", "--format=json")
+    said = project.meltano(*arguments, env={"PATH": path})
+    about = json.loads(said[said.index("{\n") : said.rindex("}") + 1])
+    assert about["name"] == "tap-analytics"
+
+
+def test_the_tap_passes_meltanos_own_test(meltano_project, settings):
+    with DemoApi() as api:
+        said = meltano_project.meltano("config", "test", "tap-analytics", env=settings(api.config))
+    assert "configuration is valid" in said
+
+
+def test_secrets_are_hidden_in_the_list_of_settings(meltano_project):
+    env = {
+        "TAP_ANALYTICS_LEARNING_API_KEY": "s3cret-key",
+        "TAP_ANALYTICS_APIS": '[{"client": {"auth": {"token": "s3cret-token"}}}]',
+    }
+    said = meltano_project.meltano("config", "list", "tap-analytics", env=env)
+    assert "learning.api_key" in said
+    assert "s3cret" not in said

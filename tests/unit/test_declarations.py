@@ -1,0 +1,875 @@
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_analytics.auth import (
+    Basic,
+    Bearer,
+    HeaderKey,
+    NoAuth,
+    OAuth2ClientCredentials,
+    QueryKey,
+)
+from tap_analytics.declarations import DeclaredIncremental, ParentLink, parse
+from tap_analytics.declarations.parents import guess, plurals
+from tap_analytics.pagination import (
+    Auto,
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Offset,
+    PageNumber,
+    SinglePage,
+)
+from tap_analytics.transport.retry import RetryPolicy
+
+SPECS = Path(__file__).parents[1] / "fixtures" / "specs"
+URL = "https://api.example.com"
+
+
+def api(*resources, **words):
+    client = {"base_url": URL, **words.pop("client", {})}
+    return {"name": "billing", "client": client, "resources": list(resources), **words}
+
+
+def endpoint(**words):
+    return {"name": "invoices", "endpoint": words}
+
+
+def read(*entries, reserved=()):
+    apis, problems = parse(entries, reserved=reserved)
+    assert problems == []
+    return apis
+
+
+def resource(value, **words):
+    """The one resource of an API, read without problems."""
+    ((found,),) = (declared.resources for declared in read(api(value, **words)))
+    return found
+
+
+def problems_of(*entries, reserved=()):
+    apis, problems = parse(entries, reserved=reserved)
+    assert len(apis) < len(entries)
+    assert all("\n" not in line for line in problems)
+    return problems
+
+
+def problem_of(*entries, reserved=()):
+    (line,) = problems_of(*entries, reserved=reserved)
+    return line
+
+
+# --- the five documents -----------------------------------------------------------------------
+
+
+def spec(name):
+    """The Python dict of a document, as an entry of `apis` and with no other edit."""
+    text = (SPECS / f"{name}.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    code = re.sub(r'dlt\.secrets\["(\w+)"\]', r'"the \1"', code)
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    return {"name": name, **ast.literal_eval(calls[0].args[0])}
+
+
+@pytest.fixture
+def document(request):
+    (declared,) = read(spec(request.param))
+    return declared
+
+
+def common(declared, attribute):
+    """What all resources of an API have in common."""
+    (value,) = {getattr(found, attribute) for found in declared.resources}
+    return value
+
+
+@pytest.mark.parametrize("document", ["learning"], indirect=True)
+def test_the_learning_document(document):
+    assert document.auth == HeaderKey("X-Api-Key", "the api_key")
+    assert document.base_url == "https://api.example.com/v2"
+    assert {found.stream: found.path for found in document.resources} == {
+        "learning_people": "/people",
+        "learning_courses": "/courses",
+        "learning_course_enrollments": "/courses/{course_id}/enrollments",
+    }
+    assert common(document, "paging") == PageNumber(
+        page_param="page", base_page=1, limit=100, total_path="total"
+    )
+    assert common(document, "retry") == RetryPolicy(
+        max_retries=3, backoff_factor=5, statuses=frozenset({429})
+    )
+    assert common(document, "data_selector") == "data"
+    assert common(document, "primary_keys") == ("id",)
+    *_, enrollments = document.resources
+    assert enrollments.parents == (
+        ParentLink(placeholder="course_id", resource="courses", field="id"),
+    )
+
+
+@pytest.mark.parametrize("document", ["declared"], indirect=True)
+def test_the_declared_document(document):
+    (found,) = document.resources
+    assert document.auth == QueryKey("api_key", "the api_key")
+    assert (found.stream, found.path) == ("declared_resource_name", "/v1/resource")
+    assert found.paging == Offset(limit=100)
+    assert found.retry == RetryPolicy()
+    assert found.write_disposition == "merge"
+
+
+@pytest.mark.parametrize("document", ["experimentation"], indirect=True)
+def test_the_experimentation_document(document):
+    assert document.auth == HeaderKey("api_key", "the api_key")
+    assert len(document.resources) == 9
+    assert common(document, "paging") == Offset(limit=50)
+    assert common(document, "data_selector") == "_data"
+    paths = {found.name: found.path for found in document.resources}
+    assert paths["custom_widgets"] == "/v1/accounts/current/changesets"
+
+
+@pytest.mark.parametrize("document", ["wiki"], indirect=True)
+def test_the_wiki_document(document):
+    assert document.auth == Basic("the email", "the api_token")
+    assert common(document, "paging") == Offset(offset_param="start", limit=25)
+    assert [found.path for found in document.resources] == [
+        *("/v1/audit", "/v2/blogposts", "/v1/group", "/v2/pages", "/v2/spaces")
+    ]
+
+
+@pytest.mark.parametrize("document", ["success"], indirect=True)
+def test_the_success_document(document):
+    assert document.auth == Basic("the secret_token", "the basic_auth_header")
+    assert common(document, "paging") == Cursor(cursor_path="next", cursor_param="from", limit=100)
+    assert [found.name for found in document.resources] == [
+        *("accounts", "admins", "conversations", "notes", "tasks", "users")
+    ]
+
+
+def test_all_documents_live_in_one_configuration():
+    assert len(read(*(spec(path.stem) for path in sorted(SPECS.glob("*.md"))))) == 5
+
+
+# --- resources --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("invoices", "/invoices"),
+        ({"name": "invoices"}, "/invoices"),
+        ({"name": "invoices", "endpoint": "v2/invoices"}, "/v2/invoices"),
+        ({"name": "invoices", "endpoint": {}}, "/invoices"),
+        (endpoint(path="/v1/invoices/"), "/v1/invoices/"),
+        (endpoint(path=""), ""),
+        (endpoint(path="/{region}/invoices", params={"region": "a b"}), "/a%20b/invoices"),
+    ],
+)
+def test_a_resource_in_short_is_the_path(value, path):
+    found = resource(value)
+    assert (found.stream, found.path, found.params) == ("billing_invoices", path, {})
+    assert found.data_selector is None
+    assert found.method == "GET"
+
+
+def test_names_with_digits_are_fine():
+    (declared,) = read(api("2024_v2", name="crm2"))
+    assert declared.resources[0].stream == "crm2_2024_v2"
+
+
+def test_defaults_hold_unless_a_resource_says_otherwise():
+    defaults = {
+        "primary_key": "id",
+        "write_disposition": "replace",
+        "endpoint": {
+            "params": {"status": "open", "expand": "lines"},
+            "headers": {"X-A": "1", "X-B": "2"},
+            "error_handler": {"max_retries": 7, "retry_on_status_codes": [503]},
+            "data_selector": "data",
+        },
+    }
+    own = endpoint(
+        params={"status": None, "archived": False, "tag": ["a", "b"], "max": 5},
+        headers={"X-A": 3, "X-C": None},
+        error_handler={"max_retries": 1},
+        data_selector=None,
+    )
+    (declared,) = read(
+        api("customers", own, resource_defaults=defaults, retry={"backoff_factor": 9})
+    )
+    customers, invoices = declared.resources
+    assert customers.params == {"status": "open", "expand": "lines"}
+    assert customers.data_selector == "data"
+    assert invoices.params == {
+        "expand": "lines",
+        "archived": "false",
+        "tag": ("a", "b"),
+        "max": "5",
+    }
+    assert invoices.headers == {"X-A": "3", "X-B": "2"}
+    assert invoices.data_selector is None
+    assert invoices.retry == RetryPolicy(max_retries=1, backoff_factor=9, statuses=frozenset({503}))
+    assert invoices.write_disposition == "replace"
+
+
+def test_an_entry_takes_what_every_block_takes():
+    (declared,) = read(
+        api(
+            "invoices",
+            endpoint(paginator="offset") | {"name": "paged"},
+            client={"headers": {"X-A": "1", "X-B": "1"}},
+            headers={"X-B": "2"},
+            page_size=20,
+            requests_per_second=2.5,
+            retry={"max_retries": 0, "retry_on_status_codes": []},
+            optional_streams=["billing_paged"],
+        )
+    )
+    assert declared.headers == {"X-A": "1", "X-B": "2"}
+    assert declared.requests_per_second == 2.5
+    assert declared.retry == RetryPolicy(max_retries=0, statuses=frozenset())
+    assert declared.optional_streams == ("billing_paged",)
+    assert [found.paging for found in declared.resources] == [Auto(limit=20), Offset(limit=20)]
+
+
+@pytest.mark.parametrize(
+    ("words", "keys", "disposition"),
+    [
+        ({}, (), "append"),
+        ({"primary_key": "id"}, ("id",), "merge"),
+        ({"primary_key": ["a", "b"]}, ("a", "b"), "merge"),
+        ({"write_disposition": "append"}, (), "append"),
+        ({"write_disposition": "replace"}, (), "replace"),
+        ({"primary_key": "id", "write_disposition": "replace"}, ("id",), "replace"),
+        ({"primary_key": "id", "write_disposition": {"disposition": "merge"}}, ("id",), "merge"),
+    ],
+)
+def test_keys_and_write_dispositions(words, keys, disposition):
+    found = resource({"name": "invoices", **words})
+    assert (found.primary_keys, found.write_disposition) == (keys, disposition)
+
+
+def test_a_resource_may_append_although_the_defaults_name_a_key():
+    value = {"name": "events", "write_disposition": "append"}
+    found = resource(value, resource_defaults={"primary_key": "id"})
+    assert (found.primary_keys, found.write_disposition) == ((), "append")
+
+
+def test_a_post_has_a_body_and_an_incremental_resource_a_start():
+    found = resource(
+        endpoint(
+            method="post",
+            json={"query": "all"},
+            incremental={
+                "cursor_path": "$.updated_at",
+                "start_param": "since",
+                "initial_value": "2026-01-01",
+            },
+        )
+    )
+    assert (found.method, found.json) == ("POST", {"query": "all"})
+    assert found.incremental == DeclaredIncremental(
+        cursor_path="updated_at", start_param="since", initial_value="2026-01-01"
+    )
+
+
+@pytest.mark.parametrize(
+    "selector", ["data", "_data", "a.b-c", "$", "$.data[*].row", "x[?(@.y>1)]"]
+)
+def test_a_selector_is_a_dotted_path_or_jsonpath(selector):
+    assert resource(endpoint(data_selector=selector)).data_selector == selector
+
+
+def test_a_schema_and_a_description_are_kept():
+    schema = {"properties": {"id": {"type": "string"}, "at": {}}}
+    value = endpoint(incremental={"cursor_path": "at"})
+    value |= {"primary_key": "id", "schema": schema, "description": "Bills."}
+    found = resource(value)
+    assert (found.schema, found.description) == (schema, "Bills.")
+
+
+# --- paginators -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("paginator", "paging"),
+    [
+        (None, Auto()),
+        ("auto", Auto()),
+        ({"type": "auto", "limit": 10}, Auto(limit=10)),
+        ("single_page", SinglePage()),
+        ({"type": "offset"}, Offset()),
+        (
+            {"type": "offset", "limit": 5, "offset_param": "start", "limit_param": "count"},
+            Offset(limit=5, offset_param="start", limit_param="count"),
+        ),
+        ({"type": "offset", "total_path": None}, Offset(total_path=None)),
+        ({"type": "offset", "total_path": "$.meta.total"}, Offset(total_path="meta.total")),
+        ({"type": "offset", "limit_param": None}, Offset(limit_param=None)),
+        (
+            {"type": "offset", "offset_param": "page", "limit": 5},
+            PageNumber(page_param="page", base_page=1, limit=5, total_path="total"),
+        ),
+        ({"type": "page_number"}, PageNumber()),
+        (
+            {"type": "page_number", "base_page": 0, "page_param": "p", "total_path": "pages"},
+            PageNumber(base_page=0, page_param="p", total_path="pages"),
+        ),
+        ({"type": "cursor"}, Cursor()),
+        ({"type": "cursor", "cursor_path": "meta.next"}, Cursor(cursor_path="meta.next")),
+        (
+            {"type": "cursor", "cursor_value": "{{response.meta.next}}", "cursor_param": "from"},
+            Cursor(cursor_path="meta.next", cursor_param="from"),
+        ),
+        (
+            {"type": "header_cursor", "cursor_key": "X-Next", "cursor_param": "after"},
+            HeaderCursor(cursor_key="X-Next", cursor_param="after"),
+        ),
+        (
+            {"type": "json_link", "next_url_path": "links.next"},
+            JsonLink(next_url_path="links.next"),
+        ),
+        ({"type": "header_link", "links_next_key": "more"}, HeaderLink(links_next_key="more")),
+    ],
+)
+def test_every_paginator_of_the_vocabulary(paginator, paging):
+    assert resource(endpoint(paginator=paginator)).paging == paging
+    assert resource("invoices", client={"paginator": paginator}).paging == paging
+
+
+def test_the_nearest_paginator_holds():
+    defaults = {"endpoint": {"paginator": "header_link"}}
+    (declared,) = read(
+        api(
+            "a",
+            {"name": "b", "endpoint": {"paginator": "single_page"}},
+            {"name": "c", "endpoint": {"paginator": None}},
+            client={"paginator": "cursor"},
+            resource_defaults=defaults,
+        )
+    )
+    assert [found.paging for found in declared.resources] == [HeaderLink(), SinglePage(), Auto()]
+
+
+@pytest.mark.parametrize(
+    ("paginator", "params", "page_size", "limit"),
+    [
+        ({"type": "cursor"}, {}, None, None),
+        ({"type": "cursor", "limit": 5}, {}, 20, 5),
+        ({"type": "cursor"}, {}, 20, 20),
+        ({"type": "cursor"}, {"limit": 7}, 20, 7),
+        ({"type": "cursor", "limit_param": None}, {}, 20, None),
+    ],
+)
+def test_a_limit_is_sent_only_where_one_is_given(paginator, params, page_size, limit):
+    found = resource(endpoint(paginator=paginator, params=params), page_size=page_size)
+    assert found.paging.limit == limit
+    assert found.params == {}
+
+
+# --- auth -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        (None, NoAuth()),
+        (
+            {"type": "api_key", "name": "X-Key", "api_key": "k", "location": "header"},
+            HeaderKey("X-Key", "k"),
+        ),
+        ({"type": "api_key", "name": "X-Key", "api_key": "k"}, HeaderKey("X-Key", "k")),
+        (
+            {"type": "api_key", "name": "key", "api_key": "k", "location": "query"},
+            QueryKey("key", "k"),
+        ),
+        ({"type": "basic", "username": "u", "password": ""}, Basic("u", "")),
+        ({"type": "http_basic", "username": "u", "password": "p"}, Basic("u", "p")),
+        ({"type": "bearer", "token": "t"}, Bearer("t")),
+    ],
+)
+def test_every_kind_of_credentials(auth, expected):
+    (declared,) = read(api("invoices", client={"auth": auth}))
+    assert declared.auth == expected
+
+
+@pytest.mark.parametrize("word", ["access_token_url", "token_url"])
+def test_client_credentials(word):
+    auth = {
+        "type": "oauth2_client_credentials",
+        word: "https://id.example.com/token",
+        "client_id": "app",
+        "client_secret": "s",
+        "scopes": "read",
+        "access_token_request_data": {"audience": "api"},
+    }
+    (declared,) = read(api("invoices", client={"auth": auth}))
+    assert isinstance(declared.auth, OAuth2ClientCredentials)
+    assert declared.auth.token_url == "https://id.example.com/token"
+    assert declared.auth.scopes == ("read",)
+    assert declared.auth.form == {"audience": "api"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "complaint"),
+    [
+        ({}, "client.auth.type is missing."),
+        ("bearer", "client.auth must be an object, not a string."),
+        ({"type": "bearr", "token": "hunter2"}, "Did you mean 'bearer'?"),
+        ({"type": "bearer"}, "client.auth.token is missing."),
+        ({"type": "bearer", "token": ""}, "client.auth.token is empty."),
+        ({"type": "bearer", "token": "hunter2\n"}, "client.auth.token contains control characters"),
+        ({"type": "bearer", "token": " hunter2"}, "client.auth.token begins or ends with white"),
+        (
+            {"type": "bearer", "token": ["hunter2"]},
+            "client.auth.token must be a string, not a list.",
+        ),
+        (
+            {"type": "bearer", "token": "hunter2", "api_key": "hunter2"},
+            "client.auth.api_key is unk",
+        ),
+        ({"type": "api_key", "api_key": "hunter2"}, "client.auth.name is missing."),
+        (
+            {"type": "api_key", "api_key": "hunter2", "name": "X Key"},
+            "client.auth.name isn't a header name",
+        ),
+        (
+            {"type": "api_key", "api_key": "hunter2", "name": "k", "location": "cookie"},
+            "client.auth.location 'cookie' is unknown. Known: header, query.",
+        ),
+        ({"type": "basic", "username": "u"}, "client.auth.password is missing."),
+        (
+            {"type": "basic", "username": "", "password": "hunter2"},
+            "client.auth.username is empty.",
+        ),
+        ({"type": "basic", "username": "u:v", "password": "hunter2"}, "must not contain ':'"),
+        (
+            {
+                "type": "oauth2_client_credentials",
+                "token_url": "id.example.com",
+                "client_id": "app",
+                "client_secret": "hunter2",
+            },
+            "client.auth.token_url must start with https://",
+        ),
+        (
+            {
+                "type": "oauth2_client_credentials",
+                "client_id": "app",
+                "client_secret": "hunter2",
+            },
+            "client.auth.access_token_url is missing.",
+        ),
+        (
+            {
+                "type": "oauth2_client_credentials",
+                "access_token_url": "https://id.example.com/token",
+                "token_url": "https://id.example.com/token",
+                "client_id": "app",
+                "client_secret": "hunter2",
+            },
+            "client.auth.token_url and access_token_url say the same. Remove one.",
+        ),
+        (
+            {
+                "type": "oauth2_client_credentials",
+                "token_url": "https://id.example.com/token",
+                "client_id": "app",
+                "client_secret": "hunter2",
+                "access_token_request_data": {"audience": ["api"]},
+            },
+            "client.auth.access_token_request_data.audience must be a string.",
+        ),
+    ],
+)
+def test_credentials_that_are_given_must_be_complete_and_are_never_shown(auth, complaint):
+    line = problem_of(api("invoices", client={"auth": auth}))
+    assert line.startswith("apis[0] 'billing': ")
+    assert complaint in line
+    assert "hunter2" not in line
+
+
+# --- parents ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "sibling", "field"),
+    [
+        ("customer_id", "customers", "id"),
+        ("customers_id", "customers", "id"),
+        ("company_id", "companies", "id"),
+        ("address_id", "addresses", "id"),
+        ("child_id", "children", "id"),
+        ("person_external_id", "people", "external_id"),
+        ("group_id", "group", "id"),
+        ("groups_id", "group", "id"),
+        ("analysis_id", "analyses", "id"),
+        ("shelf_no", "shelves", "no"),
+        ("day_id", "days", "id"),
+        ("sales_order_id", "sales_orders", "id"),
+    ],
+)
+def test_a_placeholder_finds_its_resource_by_singular_or_plural_name(placeholder, sibling, field):
+    child = {"name": "things", "endpoint": f"/x/{{{placeholder}}}/things"}
+    (declared,) = read(api(child, sibling))
+    parent, found = declared.resources
+    assert parent.name == sibling
+    assert found.parents == (ParentLink(placeholder=placeholder, resource=sibling, field=field),)
+
+
+def test_the_longest_name_wins_and_a_tie_or_a_stranger_is_left_open():
+    assert guess("course_group_id", ["courses", "course_groups"]).resource == "course_groups"
+    assert guess("course_group_id", ["courses"]).field == "group_id"
+    assert guess("box_id", ["boxs", "boxes"]) is None
+    assert guess("box_id", ["box", "boxes"]).resource == "box"
+    assert guess("org_slug", ["organisations"]) is None
+    assert guess("courses", ["courses"]) is None
+    assert guess("_id", ["courses"]) is None
+    assert "heroes" in plurals("hero")
+
+
+def test_a_parameter_may_say_where_a_placeholder_comes_from():
+    child = endpoint(
+        path="/orgs/{org}/invoices",
+        params={"org": {"type": "resolve", "resource": "organisations", "field": "meta.slug"}},
+    )
+    (declared,) = read(api(child, "organisations"))
+    found = declared.resources[1]
+    assert found.parents == (
+        ParentLink(placeholder="org", resource="organisations", field="meta.slug"),
+    )
+    assert found.params == {}
+
+
+def test_a_grandchild_gets_everything_from_its_parent():
+    lines = {"name": "lines", "endpoint": "/c/{customer_id}/i/{invoice_id}/lines"}
+    invoices = {
+        "name": "invoices",
+        "endpoint": {
+            "path": "/c/{owner}/invoices",
+            "params": {"owner": {"type": "resolve", "resource": "customers", "field": "id"}},
+        },
+    }
+    taxes = {"name": "taxes", "endpoint": "/c/{customer_id}/i/{invoice_id}/l/{line_id}/taxes"}
+    (declared,) = read(api(taxes, lines, invoices, "customers"))
+    assert [found.name for found in declared.resources] == [
+        *("customers", "invoices", "lines", "taxes")
+    ]
+    *_, line, tax = declared.resources
+    assert line.parents == (
+        ParentLink(placeholder="customer_id", resource="invoices", field="owner"),
+        ParentLink(placeholder="invoice_id", resource="invoices", field="id"),
+    )
+    assert tax.parents == (
+        ParentLink(placeholder="customer_id", resource="lines", field="customer_id"),
+        ParentLink(placeholder="invoice_id", resource="lines", field="invoice_id"),
+        ParentLink(placeholder="line_id", resource="lines", field="id"),
+    )
+
+
+def test_parents_come_first_and_the_rest_keeps_its_order():
+    (declared,) = read(api("z", {"name": "y", "endpoint": "/a/{a_id}"}, "x", "a"))
+    assert [found.name for found in declared.resources] == ["z", "a", "y", "x"]
+
+
+def test_placeholders_without_a_source_are_told_with_the_siblings():
+    line = problem_of(api({"name": "a", "endpoint": "/{org_slug}/a"}, "orgs2", "b"))
+    assert line == (
+        "apis[0] 'billing', resource 'a': path: no resource fits {org_slug}. Write params: "
+        "{org_slug: {type: resolve, resource: …, field: …}}. Resources: b, orgs2."
+    )
+
+
+def test_circular_parents_are_told_with_the_circle():
+    entries = api(
+        {"name": "a", "endpoint": "/{c_id}/a"},
+        {"name": "b", "endpoint": "/{a_id}/b"},
+        {"name": "c", "endpoint": "/{b_id}/c"},
+    )
+    line = problem_of(entries)
+    assert line.endswith("resource 'a': its parents are circular: a → c → b → a.")
+    own = endpoint(
+        path="/{x}", params={"x": {"type": "resolve", "resource": "invoices", "field": "id"}}
+    )
+    assert problem_of(api(own)).endswith("circular: invoices → invoices.")
+
+
+def test_two_lines_of_parents_are_refused():
+    line = problem_of(api("a", "b", {"name": "c", "endpoint": "/{a_id}/{b_id}"}))
+    assert "Only one line of parents works." in line
+
+
+# --- problems ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (endpoint(paginator="ofset"), "paginator.type 'ofset' is unknown. Known: auto, cursor,"),
+        (endpoint(paginator="ofset"), "single_page. Did you mean 'offset'?"),
+        (endpoint(paginator=5), "paginator must be an object, not a number."),
+        (endpoint(paginator={}), "paginator.type is missing."),
+        (endpoint(paginator={"type": "cursor", "limit": 0}), "paginator.limit must be a whole"),
+        (endpoint(paginator={"type": "offset", "limit": True}), "paginator.limit must be a whole"),
+        (endpoint(paginator={"type": "offset", "offset": 1}), "paginator.offset isn't supported."),
+        (
+            endpoint(paginator={"type": "offset", "maximum_offset": 1}),
+            "paginator.maximum_offset isn't supported.",
+        ),
+        (
+            endpoint(paginator={"type": "offset", "cursor_path": "x"}),
+            "paginator.cursor_path is unknown.",
+        ),
+        (
+            endpoint(paginator={"type": "cursor", "cursor_value": "{{ request.next }}"}),
+            'paginator.cursor_value must read like "{{ response.next }}".',
+        ),
+        (
+            endpoint(
+                paginator={
+                    "type": "cursor",
+                    "cursor_value": "{{ response.next }}",
+                    "cursor_path": "next",
+                }
+            ),
+            "paginator.cursor_value and cursor_path say the same.",
+        ),
+        (
+            endpoint(paginator={"type": "json_link", "next_url_path": "@odata.nextLink"}),
+            "paginator.next_url_path '@odata.nextLink' must be a dotted path",
+        ),
+        (endpoint(error_handler={"max_retries": -1}), "error_handler.max_retries must be a whole"),
+        (endpoint(error_handler={"backoff_factor": -1}), "backoff_factor must be a number of at"),
+        (
+            endpoint(error_handler={"retry_on_status_codes": [200]}),
+            "error_handler.retry_on_status_codes has 200: only 400 to 599 can be retried.",
+        ),
+        (
+            endpoint(error_handler={"retry_on_status_codes": [404]}),
+            "401, 403 and 404 are never retried.",
+        ),
+        (
+            endpoint(error_handler={"retry_on_status_codes": "429"}),
+            "must be a list of status codes",
+        ),
+        (endpoint(error_handler={"retries": 1}), "error_handler.retries is unknown."),
+        (endpoint(method="PUT"), "method 'PUT' isn't supported. Known: GET, POST."),
+        (endpoint(json={}), "json is a body, which only method POST sends."),
+        (endpoint(method="POST", json="x"), "json must be an object or a list, not a string."),
+        (endpoint(data="x"), "data isn't supported."),
+        (endpoint(response_actions=[]), "response_actions isn't supported."),
+        (endpoint(data_selector_required=True), "data_selector_required isn't supported."),
+        (endpoint(pth="/x"), "pth is unknown. Known: data_selector, error_handler, headers,"),
+        (endpoint(data_selector="a..[b"), "data_selector 'a..[b' is neither a dotted path nor"),
+        (
+            endpoint(path="https://elsewhere.example.com/x"),
+            "path must be relative to client.base_u",
+        ),
+        (endpoint(path="/x?y=1"), "path must not have a query or a fragment."),
+        (endpoint(path="/x y"), "path contains white space"),
+        (endpoint(path="/{resources.customers.id}"), "has braces that aren't a placeholder"),
+        (endpoint(path=5), "path must be a string, not a number."),
+        (
+            endpoint(params={"a": {"type": "resolve", "resource": "b"}}),
+            "params.a.field is missing.",
+        ),
+        (
+            endpoint(method="POST", json={"since": "{{ incremental.start_value }}"}),
+            "json has a template, which isn't supported.",
+        ),
+        (endpoint(params={"a": {"resource": "b", "field": "id"}}), "params.a.type is missing."),
+        (endpoint(params={"a": [[1]]}), "params.a must be a string, a number, a boolean or a list"),
+        (
+            endpoint(params={"since": {"type": "incremental", "cursor_path": "at"}}),
+            "Write incremental: {cursor_path: at, start_param: since}.",
+        ),
+        (endpoint(params={"since": "{incremental.start_value}"}), "templates aren't supported."),
+        (
+            endpoint(params={"x": {"type": "resolve", "resource": "y", "field": "id"}}),
+            "params.x resolves a placeholder that the path doesn't have.",
+        ),
+        (
+            endpoint(
+                path="/{x}",
+                params={"x": {"type": "resolve", "resource": "invocies", "field": "id"}},
+            ),
+            "params.x.resource 'invocies' is unknown. Known: none.",
+        ),
+        (
+            endpoint(params={"offset": 5}, paginator="offset"),
+            "query parameter 'offset' is written by params and paginator. Keep one.",
+        ),
+        (
+            endpoint(params={"limit": 5}, paginator={"type": "offset", "limit": 5}),
+            "params.limit is the paginator's limit too. Remove one.",
+        ),
+        (endpoint(params={"limit": "all"}), "params.limit must be a whole number of at least 1."),
+        (endpoint(headers={"X A": "1"}), "headers.X A isn't a header name"),
+        (endpoint(headers={"X-A": []}), "headers.X-A must be a string, not a list."),
+        (endpoint(incremental={}), "incremental.cursor_path is missing."),
+        (
+            endpoint(incremental={"cursor_path": "a.b"}),
+            "must be a column: the top level of the rows",
+        ),
+        (endpoint(incremental={"cursor_path": "at", "lag": 5}), "incremental.lag isn't supported."),
+        (
+            endpoint(incremental={"cursor_path": "at", "initial_value": True}),
+            "incremental.initial_value must be a string or a number.",
+        ),
+        ({"name": "invoices", "endpoint": []}, "endpoint must be an object, not a list."),
+        ({"name": "invoices", "columns": {}}, "columns isn't supported."),
+        ({"name": "invoices", "selected": False}, "selected isn't supported."),
+        ({"name": "invoices", "primary_kye": "id"}, "Did you mean 'primary_key'?"),
+        ({"name": "invoices", "primary_key": [1]}, "primary_key must be a string or a list"),
+        ({"name": "invoices", "write_disposition": "skip"}, "write_disposition 'skip' is unknown."),
+        ({"name": "invoices", "write_disposition": "merge"}, "'merge' needs a primary_key."),
+        (
+            {
+                "name": "invoices",
+                "primary_key": "id",
+                "write_disposition": {"disposition": "merge", "strategy": "scd2"},
+            },
+            "write_disposition.strategy isn't supported",
+        ),
+        (
+            {"name": "invoices", "primary_key": "id", "write_disposition": "append"},
+            "primary_key has no use with write_disposition 'append'. Remove one.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at"}) | {"write_disposition": "replace"},
+            "incremental reads a part, but write_disposition 'replace' needs all rows.",
+        ),
+        (
+            {"name": "invoices", "schema": {"type": 5}},
+            "schema isn't a JSON schema: see schema.type.",
+        ),
+        ({"name": "invoices", "schema": {}}, "schema must describe the columns"),
+        (
+            {"name": "invoices", "primary_key": "id", "schema": {"properties": {"x": {}}}},
+            "schema has no property 'id', which is a key of the stream.",
+        ),
+    ],
+)
+def test_a_problem_of_a_resource_is_one_line_that_names_the_place(value, complaint):
+    line = problem_of(api(value))
+    assert line.startswith("apis[0] 'billing', resource 'invoices': ")
+    assert complaint in line
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        (5, "apis[0]: the entry must be an object, not a number."),
+        (api(), "apis[0] 'billing': resources must be a list with at least one resource."),
+        (api("a", name=""), "apis[0]: name is empty."),
+        (api("a", name="my-api"), "apis[0] 'my-api': name 'my-api' may only have letters, digits"),
+        (api("a", clent={}), "clent is unknown."),
+        (api("a b"), "resource 'a b': name 'a b' may only have letters, digits and '_'."),
+        (api({"endpoint": "x"}), "apis[0] 'billing', resources[0]: name is missing."),
+        (api("a", 5), "apis[0] 'billing', resources[1]: the entry must be an object"),
+        (api("a", client={"base_url": None}), "client.base_url is missing."),
+        (api("a", client={"base_url": "ftp://x"}), "client.base_url must start with https://"),
+        (api("a", client={"session": {}}), "client.session isn't supported."),
+        (
+            api("a", client={"headers": {"A": "x\n"}}),
+            "client.headers.A contains control characters",
+        ),
+        (api("a", client={"paginator": "x"}), "client.paginator.type 'x' is unknown."),
+        (api("a", page_size=0), "page_size must be a whole number of at least 1, not 0."),
+        (api("a", requests_per_second=-1), "requests_per_second must be a number of at least 0"),
+        (api("a", retry={"max_retries": "3"}), "retry.max_retries must be a whole number of at"),
+        (
+            api("a", optional_streams=["a"]),
+            "optional_streams 'a' isn't a stream of this API. Known: billing_a.",
+        ),
+        (
+            api("a", {"name": "b"}, resource_defaults={"endpoint": {"path": "x"}}),
+            "resource_defaults.endpoint.path is unknown.",
+        ),
+        (
+            api("a", "b", resource_defaults={"primary_key": 5}),
+            "apis[0] 'billing': resource_defaults.primary_key must be a string",
+        ),
+        (api("a", "A"), "resource 'A': name 'A' is given to two resources. Rename one."),
+        (
+            api(
+                {"name": "a", "endpoint": {"params": {"key": "x"}}},
+                client={
+                    "auth": {"type": "api_key", "name": "key", "api_key": "k", "location": "query"}
+                },
+            ),
+            "query parameter 'key' is written by params and client.auth. Keep one.",
+        ),
+    ],
+)
+def test_a_problem_of_an_api_is_told_once(entry, complaint):
+    assert complaint in problem_of(entry)
+
+
+def test_names_of_streams_and_apis_must_not_collide():
+    first, second = api("c", name="a_b"), api("b_c", name="a")
+    assert problem_of(first, second) == (
+        "apis[1] 'a', resource 'b_c': its stream 'a_b_c' has the name of a stream of "
+        "apis[0] 'a_b'. Rename it."
+    )
+    assert problem_of(api("people", name="Learning"), reserved=["learning_people"]) == (
+        "apis[0] 'Learning', resource 'people': its stream 'Learning_people' has the name of "
+        "a built-in stream. Rename it."
+    )
+    assert problem_of(api("x"), api("y")) == (
+        "apis[1] 'billing': has the name of apis[0] 'billing'. Give it another."
+    )
+
+
+def test_all_problems_come_at_once_and_good_apis_are_read_all_the_same():
+    bad = {"name": "bad", "client": {"base_url": "x", "auth": {}}, "resources": [], "zebra": 1}
+    apis, problems = parse([bad, api("invoices")], reserved=())
+    assert [declared.name for declared in apis] == ["billing"]
+    assert [line.partition(": ")[2].split()[0] for line in problems] == [
+        *("zebra", "client.auth.type", "client.base_url", "resources")
+    ]
+    assert parse("x", reserved=()) == ((), ["apis must be a list of APIs, not a string."])
+
+
+def test_a_problem_in_the_defaults_does_not_spoil_the_rest_of_them():
+    defaults = {"primary_key": "id", "endpoint": {"method": "PUT"}}
+    value = {"name": "a", "write_disposition": "merge"}
+    line = problem_of(api(value, resource_defaults=defaults))
+    assert line == (
+        "apis[0] 'billing': resource_defaults.endpoint.method 'PUT' isn't supported. "
+        "Known: GET, POST."
+    )
+
+
+WORDS = [
+    *("name", "client", "resources", "endpoint", "path", "params", "paginator", "type", "auth"),
+    *("resource_defaults", "incremental", "cursor_path", "schema", "json", "headers", "limit"),
+    *("error_handler", "retry_on_status_codes", "write_disposition", "primary_key", "zebra"),
+]
+SCALARS = [None, True, 0, -1, 1.5, float("nan"), "", "x", "/{x_id}", "offset", "bearer", "merge"]
+json_values = st.recursive(
+    st.sampled_from(SCALARS),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(json_values, json_values, json_values)
+def test_any_json_gets_lines_not_exceptions(value, defaults, client):
+    entries = [
+        {"name": "x", "client": client, "resources": [value, "xs"], "resource_defaults": defaults},
+        {"name": "y", "client": {"base_url": URL}, "resources": [value], "retry": defaults},
+        value,
+    ]
+    apis, problems = parse(entries, reserved=())
+    assert problems
+    assert all(line.startswith("apis[") and "\n" not in line for line in problems)
+    assert len(apis) <= 1

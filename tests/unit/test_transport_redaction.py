@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+import types
+import warnings
+from dataclasses import replace
+
+import pytest
+from scripted_server import ScriptedServer, body_of, make_transport, people, reply, reset
+
+from tap_analytics.transport import redaction
+from tap_analytics.transport.errors import Rejected, TransportError
+from tap_analytics.transport.redaction import Secrets, install
+from tap_analytics.transport.retry import RetryPolicy
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    """An installed registry; what it changes in the process is put back."""
+    for owner, name in (
+        (logging.Logger, "makeRecord"),
+        (sys, "excepthook"),
+        (threading, "excepthook"),
+        (sys, "unraisablehook"),
+        (warnings, "showwarning"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    factory = logging.getLogRecordFactory()
+    registry = Secrets()
+    registry.add("swordfish-4711")
+    install(registry)
+    yield registry
+    logging.setLogRecordFactory(factory)
+    redaction._registries.discard(registry)
+
+
+@pytest.fixture
+def log():
+    """A logger at DEBUG, whose handler formats as the standard formatter does."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("tap-analytics.redaction-test")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    yield types.SimpleNamespace(logger=logger, text=stream.getvalue, handler=handler)
+    logger.removeHandler(handler)
+
+
+def test_messages_and_arguments_are_clean(secrets, log):
+    log.logger.debug("key swordfish-4711")
+    log.logger.info("key %s", "swordfish-4711")
+    log.logger.info("%(shown)s", {"shown": 1, "hidden": "swordfish-4711"})
+    log.logger.info(ValueError("swordfish-4711"))
+    log.logger.info("wrong %d", "swordfish-4711")
+
+    assert "swordfish" not in log.text()
+    assert log.text().splitlines() == ["key ***", "key ***", "1", "***", "wrong %d " + TWICE]
+
+
+TWICE = "('***',) ('***',)"
+
+
+def test_a_record_without_secrets_keeps_its_arguments(secrets):
+    record = logging.getLogRecordFactory()("n", 20, "p", 1, "%s of %d", ("a", 2), None)
+    assert (record.msg, record.args) == ("%s of %d", ("a", 2))
+
+
+def test_extra_fields_are_clean(secrets):
+    record = logging.getLogger("x").makeRecord(
+        "x",
+        20,
+        "p",
+        1,
+        "m",
+        (),
+        None,
+        extra={
+            "url": "/?k=swordfish-4711",
+            "nested": {"list": ["swordfish-4711", 7], "n": 1},
+            "thing": ValueError("swordfish-4711"),
+            "fine": {"n": 1},
+        },
+    )
+
+    assert record.url == "/?k=***"
+    assert record.nested == {"list": ["***", 7], "n": 1}
+    assert "swordfish" not in f"{record.thing!r}"
+    assert record.fine == {"n": 1}
+
+
+def fail(password):
+    raise ValueError(f"refused {password}")
+
+
+def test_tracebacks_are_clean_under_any_formatter(secrets, log):
+    class Structured(logging.Formatter):
+        def format(self, record):
+            return repr({**vars(record), "trace": record.exc_info and traceback_of(record)})
+
+    for formatter in (logging.Formatter(), Structured()):
+        log.handler.setFormatter(formatter)
+        try:
+            fail("swordfish-4711")
+        except ValueError:
+            log.logger.exception("failed", stack_info=True)
+
+    assert "swordfish" not in log.text()
+    assert "ValueError: refused ***" in log.text()
+
+
+def traceback_of(record):
+    return list(
+        traceback.TracebackException(*record.exc_info, capture_locals=True).format(chain=True)
+    )
+
+
+def test_a_variable_or_a_hidden_context_makes_a_traceback_unsafe_too(secrets):
+    def hidden():
+        try:
+            fail("swordfish-4711")
+        except ValueError:
+            raise RuntimeError("plain") from None
+
+    def local():
+        token = ["swordfish-4711"]
+        raise RuntimeError(f"plain {len(token)}")
+
+    def noted():
+        error = RuntimeError("plain")
+        error.add_note("swordfish-4711")
+        raise error
+
+    def grouped():
+        raise ExceptionGroup("plain", [ValueError("swordfish-4711")])
+
+    for function in (hidden, local, noted, grouped):
+        record = record_of(function)
+        assert record.exc_info is None, function
+        assert "plain" in record.exc_text
+        assert "swordfish" not in record.exc_text.replace('"swordfish-4711"', "")
+
+
+def record_of(function):
+    try:
+        function()
+    except Exception:  # noqa: BLE001 - the group above is none of the narrower kinds
+        info = sys.exc_info()
+    return logging.getLogRecordFactory()("n", 40, "p", 1, "m", (), info)
+
+
+def test_a_harmless_traceback_stays_a_traceback(secrets):
+    record = record_of(lambda: 1 // 0)
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_a_chain_that_bites_its_tail_is_no_trap(secrets):
+    first, second = ValueError("swordfish-4711"), ValueError("b")
+    first.__context__, second.__context__ = second, first
+
+    def function():
+        raise second
+
+    assert record_of(function).exc_info is None
+
+
+def test_uncaught_errors_are_clean(secrets, capsys):
+    try:
+        fail("swordfish-4711")
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        thread = threading.Thread(name="worker")
+        args = (type(error), error, error.__traceback__, thread)
+        threading.excepthook(threading.ExceptHookArgs(args))
+        sys.unraisablehook(
+            types.SimpleNamespace(
+                exc_type=type(error),
+                exc_value=error,
+                exc_traceback=error.__traceback__,
+                err_msg=None,
+                object="swordfish-4711",
+            )
+        )
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("ValueError: refused ***") == 3
+    assert "Exception in thread worker" in shown.err
+    assert "swordfish" not in shown.err.replace('fail("swordfish-4711")', "")
+
+
+def test_other_uncaught_errors_go_where_they_went(secrets, monkeypatch):
+    heard = []
+    monkeypatch.setattr(sys, "excepthook", lambda *args: heard.append(args))
+    install(secrets)
+    error = ZeroDivisionError()
+    sys.excepthook(ZeroDivisionError, error, None)
+    assert heard == [(ZeroDivisionError, error, None)]
+
+
+def test_warnings_are_clean(secrets, monkeypatch):
+    shown = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_: shown.append(str(message)))
+    install(secrets)
+    warnings.showwarning(UserWarning("swordfish-4711 is old"), UserWarning, "f.py", 1)
+    warnings.showwarning(UserWarning("fine"), UserWarning, "f.py", 1)
+    assert shown == ["*** is old", "fine"]
+
+
+def test_installing_again_changes_nothing(secrets):
+    hooks = (logging.getLogRecordFactory(), logging.Logger.makeRecord, sys.excepthook)
+    install(secrets)
+    assert hooks == (logging.getLogRecordFactory(), logging.Logger.makeRecord, sys.excepthook)
+
+
+def test_two_runs_in_one_process_keep_both_their_secrets(secrets):
+    other = Secrets()
+    other.add("hunter2hunter2")
+    install(other)
+    assert redaction.redact("swordfish-4711 hunter2hunter2") == "*** ***"
+    del other
+    assert redaction.redact("swordfish-4711 hunter2hunter2") == "*** hunter2hunter2"
+
+
+def query_signed(request):
+    return replace(request, params=(("api_key", "swordfish-4711"),))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        reply(503),
+        reset(),
+        reply(400, b'{"message": "key swordfish-4711 is odd"}'),
+        reply(401, json.dumps({"error": "x" * 190 + "swordfish-4711"}).encode()),
+        reply(302, b"", Location="http://evil.example/?api_key=swordfish-4711"),
+        reply(200, b"x", Content_Encoding="gzip"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
+    ],
+    ids=["503", "reset", "quoted", "cut", "redirect", "gzip", "length"],
+)
+def test_no_error_or_log_line_of_a_request_tells_a_secret(secrets, step, caplog):
+    caplog.set_level(logging.DEBUG)
+    with ScriptedServer([step]) as server:
+        transport = make_transport(
+            server.origin,
+            sign=query_signed,
+            retry=RetryPolicy(max_retries=1, backoff_factor=0.01),
+        )
+        with pytest.raises(TransportError) as caught:
+            transport.fetch(people(server), body_of)
+        logging.getLogger("tap-analytics").error("failed", exc_info=caught.value)
+
+    assert "api_key=swordfish-4711" in server.requests[0].target
+    assert "urllib3" in {record.name.partition(".")[0] for record in caplog.records}
+    assert "swordf" not in str(caught.value)
+    assert "swordf" not in caplog.text
+    assert "api_key=" not in re.sub(r"api_key=\*\*\*", "", caplog.text)
+
+
+def test_a_refused_connection_does_not_tell_the_query(secrets, caplog):
+    caplog.set_level(logging.DEBUG)
+    with ScriptedServer([reply()]) as server:
+        origin = server.origin
+    transport = make_transport(origin, sign=query_signed, retry=RetryPolicy(backoff_factor=0.01))
+    with pytest.raises(TransportError) as caught:
+        transport.fetch(people(server), body_of)
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "api_key" not in shown
+    assert "swordfish" not in shown + caplog.text
+
+
+def test_a_secret_in_a_label_is_hidden(secrets):
+    with ScriptedServer([reply(400)]) as server:
+        transport = make_transport(server.origin)
+        request = replace(people(server), url=f"{server.origin}/v2/swordfish-4711/people")
+        with pytest.raises(Rejected) as caught:
+            transport.fetch(request, body_of)
+    assert "GET /v2/***/people" in str(caught.value)

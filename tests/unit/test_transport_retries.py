@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from email.utils import formatdate
+
+import pytest
+from scripted_server import (
+    ScriptedServer,
+    UnhurriedStop,
+    body_of,
+    make_transport,
+    people,
+    reply,
+)
+
+from tap_analytics.transport.errors import (
+    CredentialsRefused,
+    Fatal,
+    InBand,
+    Interrupted,
+    Retriable,
+    Stop,
+)
+from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.throttle import Throttle
+
+
+def test_retries_are_counted_told_and_limited(caplog):
+    stop = UnhurriedStop()
+    with ScriptedServer([reply(503, b"")]) as server:
+        transport = make_transport(server.origin, stop=stop, retry=RetryPolicy(backoff_factor=5))
+        with pytest.raises(Fatal, match="answered 503 Service Unavailable, after 4 attempts") as e:
+            transport.fetch(people(server), body_of)
+
+    assert len(server.requests) == 4
+    assert (e.value.cause, e.value.status) == ("server", 503)
+    for waited, computed in zip(stop.waits, [5, 10, 20], strict=True):
+        assert computed - 0.5 < waited <= computed + 1
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split(" in ")[0] for line in lines] == [
+        f"learning: GET /v2/people answered 503, retry {number} of 3" for number in (1, 2, 3)
+    ]
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    assert transport.stats.retries == 3
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_retry_that_succeeds_leaves_no_trace(status):
+    with ScriptedServer([reply(status), reply(status), reply(200, b"[1]")]) as server:
+        assert make_transport(server.origin).fetch(people(server), body_of) == b"[1]"
+
+    assert len(server.requests) == 3
+
+
+def test_only_the_statuses_of_the_policy_are_retried():
+    policy = RetryPolicy(backoff_factor=0.01, statuses=frozenset({429}))
+    with ScriptedServer([reply(503)]) as server, pytest.raises(Fatal, match="answered 503"):
+        make_transport(server.origin, retry=policy).fetch(people(server), body_of)
+    assert len(server.requests) == 1
+
+
+def test_no_retries_means_one_attempt():
+    with ScriptedServer([reply(503)]) as server:
+        transport = make_transport(server.origin, retry=RetryPolicy(max_retries=0))
+        with pytest.raises(Fatal, match="after 1 attempt"):
+            transport.fetch(people(server), body_of)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "at_least", "at_most"),
+    [
+        ({"Retry_After": "120"}, 429, 120, 121),
+        ({"Retry_After": "120"}, 503, 120, 121),
+        ({"RateLimit_Reset": "17"}, 429, 17, 19),
+        ({"X_RateLimit_Reset": "17", "X_RateLimit_Remaining": "0"}, 503, 17, 19),
+        ({"Retry_After": formatdate(2e9 + 30, usegmt=True), "Date": formatdate(2e9)}, 503, 30, 31),
+        ({"Retry_After": "0"}, 429, 2, 3),
+        ({}, 429, 2, 3),
+    ],
+)
+def test_a_told_wait_holds_everybody(headers, status, at_least, at_most, monkeypatch):
+    holds = []
+    with ScriptedServer([reply(status, **headers), reply()]) as server:
+        transport = make_transport(server.origin, retry=RetryPolicy())
+        monkeypatch.setattr(
+            transport.throttle, "hold", lambda *args, **kw: holds.append((args, kw))
+        )
+        transport.fetch(people(server), body_of)
+
+    [((seconds,), described)] = holds
+    # Counted from the answer, so a little of the wait has passed.
+    assert at_least - 0.5 <= seconds <= at_most
+    assert described == {"reason": f"GET /v2/people answered {status}"}
+
+
+def test_a_429_keeps_other_requests_from_being_sent():
+    stop = Stop()
+    now = 0.0
+    throttle = Throttle(name="learning", concurrency=4, stop=stop, clock=lambda: now)
+    with ScriptedServer([reply(429, Retry_After="600")]) as server:
+        transport = make_transport(server.origin, stop=stop, throttle=throttle)
+        threads = [
+            threading.Thread(target=interrupted, args=(transport, people(server))) for _ in range(2)
+        ]
+        threads[0].start()
+        while not throttle.throttled_count:
+            threads[0].join(0.01)
+        threads[1].start()
+        threads[1].join(0.2)
+        assert len(server.requests) == 1
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    assert len(server.requests) == 1
+
+
+def interrupted(transport, request):
+    with pytest.raises(Interrupted):
+        transport.fetch(request, body_of)
+
+
+def test_a_decoder_may_ask_for_another_attempt_or_forbid_it():
+    answers = iter([Retriable("learning: not JSON", cause="body"), InBand("learning: API_ERROR")])
+
+    def decode(response):
+        raise next(answers)
+
+    with ScriptedServer([reply()]) as server, pytest.raises(InBand, match="API_ERROR"):
+        make_transport(server.origin).fetch(people(server), decode)
+    assert len(server.requests) == 2
+
+
+def test_a_fault_of_the_decoder_is_not_disguised():
+    with ScriptedServer([reply()]) as server, pytest.raises(ZeroDivisionError):
+        make_transport(server.origin).fetch(people(server), lambda _: 1 // 0)
+    assert len(server.requests) == 1
+
+
+def test_credentials_are_renewed_once():
+    tokens = ["old", "new"]
+
+    def sign(request):
+        return replace(request, headers=(("Authorization", f"Bearer {tokens[0]}"),))
+
+    def renew():
+        return bool(tokens.pop(0))
+
+    def script(received):
+        return reply(200 if received.headers["authorization"] == "Bearer new" else 401)
+
+    with ScriptedServer(script) as server:
+        transport = make_transport(server.origin, sign=sign, renew=renew)
+        transport.fetch(people(server), body_of)
+        transport.fetch(people(server), body_of)
+
+    sent = [received.headers["authorization"] for received in server.requests]
+    assert sent == ["Bearer old", "Bearer new", "Bearer new"]
+
+
+@pytest.mark.parametrize(("renewed", "requests"), [(True, 2), (False, 1)])
+def test_renewed_credentials_that_are_refused_too_are_the_end(renewed, requests):
+    with ScriptedServer([reply(401)]) as server, pytest.raises(CredentialsRefused):
+        make_transport(server.origin, renew=lambda: renewed).fetch(people(server), body_of)
+    assert len(server.requests) == requests
+
+
+def test_threads_refused_together_renew_once():
+    renewals = []
+    both = threading.Barrier(2)
+
+    def script(received):
+        if received.headers["x-token"] == "0":
+            both.wait()
+            return reply(401)
+        return reply()
+
+    def sign(request):
+        return replace(request, headers=(("X-Token", str(len(renewals))),))
+
+    with ScriptedServer(script) as server:
+        server._lock = NoLock()
+        transport = make_transport(
+            server.origin, sign=sign, renew=lambda: renewals.append(1) or True
+        )
+        threads = [
+            threading.Thread(target=transport.fetch, args=(people(server), body_of))
+            for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert renewals == [1]
+    assert sorted(received.headers["x-token"] for received in server.requests) == list("0011")
+
+
+class NoLock:
+    """Lets the script run for several requests at once."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None

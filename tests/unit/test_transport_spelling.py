@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_analytics.transport.redaction import Secrets
+
+SECRET = "s3cr3t/+ =&\"'\\<é€"
+
+
+ENCODERS = {
+    "raw": str,
+    "quote": quote,
+    "quote-all": lambda s: quote(s, safe=""),
+    "quote-lower": lambda s: quote(s, safe="").replace("%2F", "%2f").replace("%C3", "%c3"),
+    "quote-plus": quote_plus,
+    "quote-twice": lambda s: quote(quote(s, safe=""), safe=""),
+    "query": lambda s: urlencode({"api_key": s}),
+    "json": json.dumps,
+    "json-unicode": lambda s: json.dumps(s, ensure_ascii=False),
+    "json-in-json": lambda s: json.dumps(json.dumps({"k": s})),
+    "json-slashes": lambda s: json.dumps(s).replace("/", "\\/"),
+    "repr": repr,
+    "repr-bytes": lambda s: repr(s.encode()),
+    "repr-repr": lambda s: repr(repr(s)),
+    "html": lambda s: s.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;"),
+    "url-of-json": lambda s: quote(json.dumps(s)),
+}
+BASE64 = {
+    "base64": lambda b: base64.b64encode(b).decode(),
+    "unpadded": lambda b: base64.b64encode(b).decode().rstrip("="),
+    "urlsafe": lambda b: base64.urlsafe_b64encode(b).decode(),
+    "quoted": lambda b: quote(base64.b64encode(b).decode(), safe=""),
+    "quoted-header": lambda b: quote(f"Basic {base64.b64encode(b).decode()}"),
+    "json-header": lambda b: json.dumps(f"Basic {base64.b64encode(b).decode()}"),
+}
+
+
+@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
+def test_a_secret_is_found_in_every_spelling(encode):
+    secrets = Secrets()
+    secrets.add(SECRET)
+
+    text = secrets.redact(f"before {encode(SECRET)} after")
+
+    assert "***" in text
+    assert "s3cr3t" not in text
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+
+
+@pytest.mark.parametrize("encode", BASE64.values(), ids=BASE64)
+def test_a_secret_is_found_in_base64(encode):
+    secrets = Secrets()
+    secrets.add("tok~en?>ü-1234")
+    secrets.add_basic("me@example.com", "p?ss>>wörd")
+
+    assert "***" in secrets.redact(encode("tok~en?>ü-1234".encode()))
+    for charset in ("utf-8", "latin-1"):
+        pair = encode("me@example.com:p?ss>>wörd".encode(charset))
+        assert re.fullmatch(r'"?(Basic( |%20))?\*\*\*(=|%3D)*"?', secrets.redact(pair))
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy", "user:"])
+def test_a_secret_is_found_inside_of_longer_base64(before):
+    secrets = Secrets()
+    secrets.add("swordfish-4711")
+    encoded = base64.b64encode(f"{before}swordfish-4711 and more".encode()).decode()
+
+    cleaned = secrets.redact(encoded)
+
+    assert "***" in cleaned
+    left = cleaned.replace("***", "")
+    assert len(left) < len(encoded) - 12
+
+
+def test_a_pair_of_which_one_half_is_empty_is_a_secret_too():
+    secrets = Secrets()
+    secrets.add_basic("sk_live_1", "")
+    assert secrets.redact("Basic " + base64.b64encode(b"sk_live_1:").decode()) == "Basic ***=="
+    secrets.add_basic("", "")
+    assert secrets.redact("a: b, Og") == "a: b, Og"
+
+
+@given(st.text(min_size=4), st.text(max_size=9), st.sampled_from(list(ENCODERS.values())))
+def test_no_value_survives_its_encoding(value, around, encode):
+    secrets = Secrets()
+    secrets.add(value)
+    if not value.strip() or any("\ud800" <= char <= "\udfff" for char in value):
+        return
+    assert "***" in secrets.redact(f"{around}{encode(value)}{around}")
+
+
+def test_longer_secrets_go_first():
+    secrets = Secrets()
+    secrets.add("abcd")
+    secrets.add("abcdefgh")
+    assert secrets.redact("abcdefgh abcd") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("api_key=abc&x=1", "api_key=***&x=1"),
+        ('{"api_key": "abc"}', '{"api_key": "***"}'),
+        ("Authorization: Bearer abc", "Authorization: Bearer ***"),
+        ("key%3Dabc", "key%3D***"),
+        ("the abc of abcissa, a=abcd", "the abc of abcissa, a=abcd"),
+    ],
+)
+def test_a_short_secret_is_only_replaced_where_values_stand(text, cleaned):
+    secrets = Secrets()
+    secrets.add("abc")
+    assert secrets.redact(text) == cleaned
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t"])
+def test_nothing_is_no_secret(value):
+    secrets = Secrets()
+    secrets.add(value)
+    assert secrets.redact("a: b = \t c") == "a: b = \t c"

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import contextlib
+import gzip
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import zlib
+
+import pytest
+from scripted_server import ScriptedServer, body_of, cut, make_transport, people, reply, reset
+
+from tap_analytics.transport.errors import Fatal, Interrupted, Retriable, Stop, Unreachable
+from tap_analytics.transport.request import Request
+
+DATA = b'{"data": [' + b"1, " * 50_000 + b"2]}"
+
+
+def one_attempt(server, **settings):
+    return make_transport(server.origin, **settings).attempt(people(server), body_of)
+
+
+def chunked(*parts, end=b"0\r\n\r\n"):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + end
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(200, DATA),
+        chunked(DATA[:10], DATA[10:70_000], DATA[70_000:]),
+        cut(b"HTTP/1.0 200 OK\r\n\r\n" + DATA),
+        reply(200, gzip.compress(DATA), Content_Encoding="gzip"),
+        reply(200, gzip.compress(DATA[:99]) + gzip.compress(DATA[99:]), Content_Encoding="gzip"),
+        reply(200, zlib.compress(DATA), Content_Encoding="deflate"),
+        reply(200, zlib.compress(DATA, wbits=-15), Content_Encoding="deflate"),
+        reply(200, gzip.compress(zlib.compress(DATA)), Content_Encoding="Deflate, gzip"),
+        reply(200, DATA, Content_Encoding="identity"),
+        chunked(gzip.compress(DATA)).replace(b"\r\n", b"\r\nContent-Encoding: x-gzip\r\n", 1),
+    ],
+    ids=[
+        "length",
+        "chunked",
+        "until-close",
+        "gzip",
+        "members",
+        "zlib",
+        "raw",
+        "twice",
+        "identity",
+        "chunked-gzip",
+    ],
+)
+def test_a_body_arrives_whole(answer):
+    with ScriptedServer([answer]) as server:
+        assert one_attempt(server) == DATA
+
+
+def test_an_empty_answer_has_an_empty_body():
+    with ScriptedServer([b"HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n"]) as server:
+        transport = make_transport(server.origin)
+        assert transport.attempt(people(server), body_of) == b""
+        assert transport.attempt(people(server), body_of) == b""
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "text"),
+    [
+        (reset(), "server", "connection closed by the server"),
+        (cut(b""), "server", "connection closed by the server"),
+        (cut(reply(200, DATA)[:-1]), "body", "sent a body cut short"),
+        (reset(reply(200, DATA)[:5000]), "", ""),
+        (cut(chunked(DATA, end=b"")), "body", "sent a body cut short"),
+        (cut(b"SSH-2.0-OpenSSH_9.9\r\n"), "server", "not HTTP"),
+        (
+            reply(200, gzip.compress(DATA)[:-1], Content_Encoding="gzip"),
+            "body",
+            "compressed body cut short",
+        ),
+        (reply(200, b"\x1f\x8b nonsense", Content_Encoding="gzip"), "body", "damaged compressed"),
+    ],
+    ids=["reset", "closed", "short", "reset-in-body", "chunks", "other", "gzip-short", "gzip-bad"],
+)
+def test_a_broken_answer_may_be_tried_again(answer, cause, text):
+    with ScriptedServer([answer, reply(200, b"[1]")]) as server:
+        transport = make_transport(server.origin)
+        with pytest.raises(Retriable) as caught:
+            transport.attempt(people(server), body_of)
+        assert transport.attempt(people(server), body_of) == b"[1]"
+
+    assert not cause or caught.value.cause == cause
+    assert text in str(caught.value)
+
+
+def test_a_body_that_is_announced_too_large_is_not_read():
+    answer = cut(b"HTTP/1.1 200 OK\r\nContent-Length: 3145729\r\n\r\n")
+    with ScriptedServer([answer]) as server, pytest.raises(Fatal, match="more than 3 MiB") as e:
+        one_attempt(server, max_body=3 * 2**20)
+    assert e.value.cause == "oversized"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        chunked(*[b"x" * 2**20] * 5),
+        reply(200, gzip.compress(b"x" * 5 * 2**20), Content_Encoding="gzip"),
+    ],
+    ids=["chunked", "inflated"],
+)
+def test_a_body_that_grows_too_large_is_given_up(answer):
+    with ScriptedServer([answer, reply(200, b"[1]")]) as server:
+        transport = make_transport(server.origin, max_body=3 * 2**20)
+        with pytest.raises(Fatal, match="more than 3 MiB"):
+            transport.attempt(people(server), body_of)
+        assert transport.attempt(people(server), body_of) == b"[1]"
+
+
+def test_a_body_of_exactly_the_limit_is_fine():
+    with ScriptedServer([reply(200, b"x" * 100), chunked(b"x" * 100)]) as server:
+        transport = make_transport(server.origin, max_body=100)
+        assert len(transport.attempt(people(server), body_of)) == 100
+        assert len(transport.attempt(people(server), body_of)) == 100
+
+
+def test_an_encoding_that_was_not_asked_for_is_named():
+    with (
+        ScriptedServer([reply(Content_Encoding="br")]) as server,
+        pytest.raises(Fatal, match="encoded as 'br'") as caught,
+    ):
+        one_attempt(server)
+    assert caught.value.cause == "body"
+
+
+@pytest.mark.parametrize("where", ["silence", "headers", "body", "chunks"])
+def test_the_deadline_holds_for_the_whole_answer(where):
+    with ScriptedServer(lambda _: steps[where]) as server:
+        steps = {
+            "silence": server.hang,
+            "headers": server.drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 60_000),
+            "body": server.drip(reply(200, DATA)),
+            "chunks": server.drip(chunked(*[b"x"] * 60_000)),
+        }
+        with pytest.raises(Retriable, match=r"no complete answer within 0\.3 s") as caught:
+            one_attempt(server, timeout=0.3)
+
+    assert caught.value.cause == "timeout"
+    assert len(server.requests) == 1
+
+
+def test_a_listener_that_never_accepts_is_unreachable():
+    listener, clients = full_listener()
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with pytest.raises(Retriable, match=r"no connection \(nobody answers\)") as caught:
+            make_transport(origin, timeout=0.2).attempt(Request(url=f"{origin}/"), body_of)
+    finally:
+        for each in [*clients, listener]:
+            each.close()
+    assert caught.value.cause == "unreachable"
+
+
+def full_listener():
+    """Return a listener whose backlog is full, so that further connections hang."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    clients = []
+    for _ in range(4):
+        client = socket.socket()
+        client.settimeout(0.05)
+        client.connect_ex(listener.getsockname())
+        clients.append(client)
+    return listener, clients
+
+
+def test_stop_ends_the_wait_for_an_answer():
+    stop = Stop()
+
+    def script(received):
+        stop.set()
+        return server.hang
+
+    with ScriptedServer(script) as server, pytest.raises(Interrupted):
+        one_attempt(server, stop=stop, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    name = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", key, "-out", cert]
+    subprocess.run([openssl, "req", *options, *name, *files], check=True, capture_output=True)
+    return key, cert
+
+
+@pytest.fixture
+def tls(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate[1], certificate[0])
+    return context
+
+
+def test_an_untrusted_certificate_is_final(tls, monkeypatch):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with ScriptedServer([reply()], tls=tls) as server:
+        transport = make_transport(server.origin)
+        for _ in range(2):
+            with pytest.raises(Unreachable, match=r"not trusted .*REQUESTS_CA_BUNDLE"):
+                transport.fetch(people(server), body_of)
+
+    assert server.connections == 1
+    assert server.requests == []
+
+
+def test_a_certificate_of_the_environments_bundle_is_trusted(tls, certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+    with ScriptedServer([reply(200, DATA)], tls=tls) as server:
+        transport = make_transport(server.origin)
+        assert transport.fetch(people(server), body_of) == DATA
+        assert transport.fetch(people(server), body_of) == DATA
+    assert server.connections == 1
+
+
+def test_the_deadline_holds_for_tls(tls, certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+    with (
+        ScriptedServer(lambda _: server.drip(reply(200, DATA)), tls=tls) as server,
+        pytest.raises(Retriable, match="no complete answer"),
+    ):
+        one_attempt(server, timeout=0.4)
+
+
+def test_tls_to_a_server_without_is_unreachable():
+    with ScriptedServer([reply()]) as server:
+        origin = server.origin.replace("http:", "https:")
+        with pytest.raises(Retriable) as caught:
+            make_transport(origin, timeout=0.5).attempt(Request(url=f"{origin}/"), body_of)
+    assert caught.value.cause in {"unreachable", "server", "timeout"}
+
+
+def test_tls_goes_through_the_environments_proxy(tls, certificate, monkeypatch):
+    def tunnel(connection):
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(server.address) as onward:
+            back = threading.Thread(target=pump, args=(onward, connection))
+            back.start()
+            pump(connection, onward)
+            back.join()
+        return False
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with ScriptedServer([tunnel]) as proxy, ScriptedServer([reply(200, DATA)], tls=tls) as server:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.origin)
+        transport = make_transport(server.origin)
+        assert transport.fetch(people(server), body_of) == DATA
+        transport.close()
+
+    [asked] = proxy.requests
+    assert (asked.method, asked.target) == ("CONNECT", server.origin.removeprefix("https://"))
+    assert "x-api-key" not in asked.headers
+    assert server.requests[0].headers["x-api-key"] == "swordfish-4711"
+
+
+def pump(source, sink):
+    """Pass bytes on until the source ends, and say so to the sink."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
