@@ -7,9 +7,12 @@ responses. How pages follow each other is in `walk`, what becomes of rows in `ex
 from __future__ import annotations
 
 import functools
+import logging
+import sys
 import typing as t
 from urllib.parse import quote
 
+from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 from singer_sdk.streams import RESTStream
@@ -89,6 +92,12 @@ class AnalyticsStream(RESTStream[Query]):
     def page_size(self) -> int | None:
         """Rows to ask for per page: what the paging says, else the API's page size."""
         return self.paging.limit or self.connection.page_size
+
+    @override
+    def log(self, message: str, *args: t.Any, level: int = logging.INFO, **kwargs: t.Any) -> None:
+        # The SDK logs the end of its dry run, which is one record, as an error.
+        if level < logging.ERROR or not isinstance(sys.exception(), AbortedSyncExceptionBase):
+            super().log(message, *args, level=level, **kwargs)
 
     # --- requests ---------------------------------------------------------------------------
 

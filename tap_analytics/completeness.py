@@ -10,6 +10,7 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
+from tap_analytics.errors import TapError
 from tap_analytics.pagination import End, NumberedPaging
 
 if t.TYPE_CHECKING:
@@ -23,7 +24,7 @@ ALIKE_LIMIT = 3
 EMPTY_LIMIT = 100
 
 
-class PaginationError(Exception):
+class PaginationError(TapError):
     """Paging that doesn't advance: what the server did, and what to set."""
 
 
@@ -63,7 +64,7 @@ class Proof:
     label: str
     #: Whether fingerprints are made of primary keys, which can't repeat by nature.
     keyed: bool
-    _tokens: set[frozenset[tuple[str, str]]] = field(default_factory=set)
+    _tokens: set[frozenset[tuple[str, str | tuple[str, ...]]]] = field(default_factory=set)
     _prints: dict[Hashable, int] = field(default_factory=dict)
     _empty: int = 0
 

@@ -17,6 +17,7 @@ from singer_sdk.metrics import Status, Tag
 from singer_sdk.streams.core import Stream
 
 from tap_analytics.completeness import Verdict, worst
+from tap_analytics.errors import TapError
 from tap_analytics.incremental import NewestFirst
 from tap_analytics.records import Conformer, RecordLines, Selection
 from tap_analytics.rows import Codec
@@ -29,16 +30,17 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from singer_sdk.helpers.types import Context
+    from singer_sdk.metrics import Timer
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.rows import DictRows, Rows
 
 
-class ShortError(Exception):
+class ShortError(TapError):
     """A stream that ended before the total the API gives."""
 
 
-class MissingKeyError(Exception):
+class MissingKeyError(TapError):
     """A row without its primary key, which no target could place."""
 
 
@@ -54,7 +56,8 @@ class Outcome:
     walks: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     failure: Exception | None = None
-    started: float = field(default_factory=monotonic)
+    #: On the monotonic clock; None until the stream's turn comes.
+    started: float | None = None
     seconds: float = 0.0
     done: bool = False
 
@@ -71,6 +74,8 @@ class Extraction:
         self.stream = stream
         self.tap = stream._tap  # noqa: SLF001 - the SDK gives streams no public way to their tap
         self.outcome = Outcome(name=stream.name)
+        self.metrics = ExitStack()
+        self.timer: Timer | None = None
         #: Whether the SDK's dry run has had its fill of this stream.
         self.aborted = False
         self.tap.outcomes[stream.name] = self.outcome
@@ -90,6 +95,7 @@ class Extraction:
     def open(self) -> None:
         """Compile the way of a row, find the bookmark, announce the children's schemas."""
         stream = self.stream
+        self.outcome.started = monotonic()
         if stream.versioned:
             stream._stream_version = stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
         self.bookmark = stream.open_bookmark()
@@ -101,7 +107,6 @@ class Extraction:
             evolve=self._evolve,
         )
         self.sink = self._new_sink()
-        self.metrics = ExitStack()
         self.timer = self.metrics.enter_context(stream.get_sync_timer())
         self.counter = self.metrics.enter_context(stream.get_record_counter())
         for child in self.children:
@@ -261,29 +266,37 @@ class Extraction:
         """Mark what this failure costs: the stream and the children that hang on it."""
         outcome = self.outcome
         outcome.failure = outcome.failure or cause
-        outcome.seconds = monotonic() - outcome.started
-        self._close_metrics()
+        self._close()
         for child in self.children:
             child.abandon(outcome.failure)
 
-    def _close_metrics(self) -> None:
-        self.timer.tags[Tag.STATUS] = Status.FAILED if self.outcome.failure else Status.SUCCEEDED
+    def _close(self) -> None:
+        if self.outcome.started is not None:
+            self.outcome.seconds = monotonic() - self.outcome.started
+        if self.timer is not None:
+            failed = self.outcome.failure is not None
+            self.timer.tags[Tag.STATUS] = Status.FAILED if failed else Status.SUCCEEDED
         self.metrics.close()
 
-    def conclude(self) -> None:
-        """End a run that was read to its end: activate the version and move the bookmark."""
-        for child in self.children:
-            child.conclude()
+    def conclude(self, *, parents_proven: bool = True) -> None:
+        """End a run that was read to its end: activate the version and move the bookmark.
+
+        Where the parents are not proven to be all, rows of a child that did not come may belong
+        to a parent that did not come: they are not taken for deleted.
+        """
         outcome = self.outcome
-        outcome.seconds = monotonic() - outcome.started
         outcome.failure = outcome.failure or self._shortfall()
-        self._close_metrics()
         if outcome.failure is not None:
+            self.abandon(outcome.failure)
             return
+        proven = parents_proven and outcome.verdict.complete
+        for child in self.children:
+            child.conclude(parents_proven=proven)
+        self._close()
         outcome.done = True
         self.sink.flush()
         with self.tap.message_writer.lock:
-            if outcome.verdict.complete:
+            if proven and self.stream.selected:
                 self.stream.activate_version()
             self._move_bookmark()
 

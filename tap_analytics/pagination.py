@@ -25,7 +25,8 @@ from tap_analytics.transport.errors import OriginRefused
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Query = dict[str, str]
+#: Parameters by name; a tuple is sent as one parameter per value.
+Query = dict[str, str | tuple[str, ...]]
 
 #: Where the APIs of the field put a link to the next page in a response body.
 LINK_OBJECTS = ("links", "_links", "paging", "pagination")
@@ -89,7 +90,12 @@ class Page:
                     f"which is not the configured {here.scheme}://{here.netloc}",
                     hint="If that is where the API lives, set base_url to it.",
                 )
-        return dict(parse_qsl(parts.query, keep_blank_values=True))
+        query: Query = {}
+        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+            before = query.get(name, ())
+            given = (before,) if isinstance(before, str) else before
+            query[name] = (*given, value) if given else value
+        return query
 
 
 @dataclass(slots=True)

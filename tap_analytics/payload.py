@@ -10,6 +10,7 @@ import typing as t
 
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
+from tap_analytics.errors import TapError
 from tap_analytics.transport.errors import InBand, Retriable
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -25,7 +26,7 @@ ALWAYS_ERRORS = ("_errors", "API_ERROR")
 ERRORS_WITHOUT_DATA = ("errors", "error")
 
 
-class SelectorError(Exception):
+class SelectorError(TapError):
     """A response that holds its rows elsewhere; the text says where."""
 
 

@@ -47,7 +47,7 @@ class Progress:
         running = [
             outcome
             for outcome in list(self.tap.outcomes.values())
-            if not outcome.done and outcome.failure is None
+            if outcome.started is not None and not outcome.done and outcome.failure is None
         ]
         if self._live:
             self._draw(running)
@@ -104,4 +104,4 @@ class _Eraser(logging.Filter):
 
 
 def _rate(outcome: Outcome) -> float:
-    return outcome.rows / max(monotonic() - outcome.started, 0.001)
+    return outcome.rows / max(monotonic() - (outcome.started or 0), 0.001)

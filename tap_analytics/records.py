@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.mapper import SameRecordTransform
 
+from tap_analytics.errors import TapError
 from tap_analytics.inference import infer_schema
 from tap_analytics.rows import StructRows
 from tap_analytics.writer import ENCODER
@@ -30,7 +31,7 @@ Row = dict[str, t.Any]
 UnknownField = t.Literal["evolve", "ignore", "fail"]
 
 
-class UnknownFieldError(Exception):
+class UnknownFieldError(TapError):
     """A field that neither catalog nor schema knows, where the settings refuse such fields."""
 
 

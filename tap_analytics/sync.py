@@ -15,6 +15,7 @@ from collections import defaultdict
 from time import monotonic
 
 from tap_analytics.completeness import Verdict
+from tap_analytics.errors import TapError, explain
 from tap_analytics.extraction import Extraction
 from tap_analytics.progress import Progress
 from tap_analytics.transport.errors import Interrupted, TransportError
@@ -41,6 +42,10 @@ class SyncFailedError(Exception):
     """At least one stream is not complete; the reasons have been logged."""
 
 
+class NeverRanError(TapError):
+    """A stream whose thread ended without an outcome."""
+
+
 class Sync:
     """Runs the selected streams of a tap."""
 
@@ -52,6 +57,8 @@ class Sync:
             if not stream.parent_stream_type
             and (stream.selected or stream.has_selected_descendents)
         ]
+        # Made up front, so that a stream that never came to run counts as failed, not as absent.
+        self._extractions = {stream.name: Extraction(stream) for stream in self.streams}
         self._broken_pipe = False
         self._progress = Progress(tap)
 
@@ -111,7 +118,7 @@ class Sync:
                     self._run(stream)
 
     def _run(self, stream: AnalyticsStream) -> None:
-        extraction = Extraction(stream)
+        extraction = self._extractions[stream.name]
         try:
             extraction.announce()
             extraction.open()
@@ -148,6 +155,8 @@ class Sync:
     def _report(self, seconds: float) -> None:
         outcomes = sorted(self.tap.outcomes.values(), key=lambda outcome: outcome.name)
         for outcome in outcomes:
+            if not outcome.done and outcome.failure is None:
+                outcome.failure = NeverRanError(f"{outcome.name} did not come to an end.")
             if outcome.failure is None:
                 self.tap.logger.info("%s", _line(outcome))
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
@@ -192,12 +201,10 @@ class Sync:
             return api, failure.cause
         return outcome.name if failure is None else str(failure), ""
 
-    def _failure_line(self, group: Sequence[Outcome]) -> str:
-        failure = group[0].failure
-        expected = isinstance(failure, self.tap.expected_errors)
-        text = str(failure) if expected else f"{type(failure).__name__}: {failure}"
+    @staticmethod
+    def _failure_line(group: Sequence[Outcome]) -> str:
         names = ", ".join(outcome.name for outcome in group)
-        return f"{text} [not extracted: {names}]"
+        return f"{explain(t.cast('Exception', group[0].failure))} [not extracted: {names}]"
 
 
 def _line(outcome: Outcome) -> str:

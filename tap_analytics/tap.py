@@ -10,20 +10,19 @@ import typing as t
 
 from dotenv import dotenv_values, find_dotenv
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
 from tap_analytics import settings
 from tap_analytics.api import SECRETS, Connection
-from tap_analytics.command import AnalyticsCommand, InputError, read_json
-from tap_analytics.completeness import PaginationError
-from tap_analytics.extraction import MissingKeyError, ShortError
-from tap_analytics.records import UnknownFieldError
+from tap_analytics.command import AnalyticsCommand
+from tap_analytics.errors import InputError
+from tap_analytics.inputs import read_config, read_json
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.sync import Sync
 from tap_analytics.transport import redaction
-from tap_analytics.transport.errors import Stop, TransportError
+from tap_analytics.transport.errors import Stop
 from tap_analytics.writer import MessageWriter
 
 if t.TYPE_CHECKING:
@@ -54,15 +53,6 @@ class TapAnalytics(Tap):
     dynamic_catalog = True
     message_writer_class = MessageWriter
     message_writer: MessageWriter
-    #: Errors that explain themselves; any other is told with its type.
-    expected_errors = (
-        TransportError,
-        PaginationError,
-        ShortError,
-        MissingKeyError,
-        UnknownFieldError,
-        SingerSDKError,
-    )
 
     @override
     def __init__(self, *, setup_mapper: bool = True, **kwargs: t.Any) -> None:
@@ -211,6 +201,14 @@ class TapAnalytics(Tap):
             raise SystemExit(128 + signum)
 
     # --- command line -----------------------------------------------------------------------
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the files of `--config`; `ENV` stands for the environment."""
+        return read_config(value)
 
     @classmethod
     @override

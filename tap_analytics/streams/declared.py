@@ -132,12 +132,24 @@ class DeclaredStream(AnalyticsStream):
         if self._input_schema is not None:
             return self._input_schema
         if self._sampled_schema is None:
-            self._sampled_schema = self._completed(infer_schema(self._sample(), keys=self._keys))
+            rows = self._sample()
+            self._settle_keys(rows)
+            self._sampled_schema = self._completed(infer_schema(rows, keys=self.primary_keys))
         return self._sampled_schema
 
-    @property
-    def _keys(self) -> Sequence[str]:
-        return self.resource.primary_keys
+    def _settle_keys(self, rows: Sequence[Row]) -> None:
+        """Take another key where the rows lack one that is only the default of their API."""
+        lacking = [key for key in self.primary_keys if any(row.get(key) is None for row in rows)]
+        if not lacking or not self.resource.assumes_keys:
+            return
+        has_uid = all(row.get("uid") is not None for row in rows)
+        self.primary_keys = ("uid",) if has_uid else ()
+        self.logger.warning(
+            "Rows have no `%s`, the primary key of `resource_defaults`; %s. "
+            "Set `primary_key` at the resource.",
+            lacking[0],
+            "`uid` is taken instead" if has_uid else "they are appended without a key",
+        )
 
     def _completed(self, schema: Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return a schema with the columns that come from parents and from the cursor path."""
@@ -146,7 +158,7 @@ class DeclaredStream(AnalyticsStream):
         }
         if self.replication_key is not None:
             columns[self.replication_key] = ["string", "number", "null"]
-        for key in self._keys:
+        for key in self.primary_keys:
             columns[key] = ["integer", "string"]
         given = schema.get("properties", {})
         added = {name: {"type": kinds} for name, kinds in columns.items() if name not in given}

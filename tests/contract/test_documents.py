@@ -10,7 +10,7 @@ import base64
 import itertools
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 import spec_documents as documents
@@ -22,30 +22,30 @@ from tap_analytics.tap import TapAnalytics
 
 COLUMNS = "document resource path key stream_key selector position limit auth statuses retries"
 TABLE = """
-learning        people              /people                            id id           data    page   100 header:X-Api-Key 429 3x5
-learning        courses             /courses                           id id           data    page   100 header:X-Api-Key 429 3x5
-learning        course_enrollments  /courses/{course_id}/enrollments   id course_id,id data    page   100 header:X-Api-Key 429 3x5
-experimentation accounts            /v1/accounts                       id id           _data   offset  50 header:api_key   429 3x2
-experimentation accounts_feeds      /v1/accounts/current/feeds         id id           _data   offset  50 header:api_key   429 3x2
-experimentation users               /v1/accounts/current/users         id id           _data   offset  50 header:api_key   429 3x2
-experimentation smartcode           /v1/accounts/current/smartcode    uid uid          _data   offset  50 header:api_key   429 3x2
-experimentation campaigns           /v1/accounts/current/campaigns     id id           _data   offset  50 header:api_key   429 3x2
-experimentation custom_widgets      /v1/accounts/current/changesets    id id           _data   offset  50 header:api_key   429 3x2
-experimentation thresholds          /v1/accounts/current/thresholds   uid uid          _data   offset  50 header:api_key   429 3x2
-experimentation integrations        /v1/accounts/current/integrations uid uid          _data   offset  50 header:api_key   429 3x2
-experimentation labels              /v1/accounts/current/labels        id id           _data   offset  50 header:api_key   429 3x2
-wiki     audit         /v1/audit      creationDate creationDate,record_hash results start  25 basic:email:api_token 429,500,502,503,504 3x2
-wiki     blog_posts    /v2/blogposts            id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
-wiki     group         /v1/group                id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
-wiki     pages         /v2/pages                id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
-wiki     space         /v2/spaces               id id                       results start  25 basic:email:api_token 429,500,502,503,504 3x2
-success  accounts      /accounts                id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
-success  admins        /admins                  id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
-success  conversations /conversations           id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
-success  notes         /notes                   id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
-success  tasks         /tasks                   id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
-success  users         /users                   id id                       results from  100 basic:secret_token:basic_auth_header - 3x2
-declared resource_name /v1/resource             id id                       data    offset 100 query:api_key        429,500,502,503,504 3x2
+learning         people              /people                            id            id                        data     page    100  header:X-Api-Key                      429                  3x5
+learning         courses             /courses                           id            id                        data     page    100  header:X-Api-Key                      429                  3x5
+learning         course_enrollments  /courses/{course_id}/enrollments   id            course_id,id              data     page    100  header:X-Api-Key                      429                  3x5
+experimentation  accounts            /v1/accounts                       id            id                        _data    offset  50   header:api_key                        429                  3x2
+experimentation  accounts_feeds      /v1/accounts/current/feeds         id            id                        _data    offset  50   header:api_key                        429                  3x2
+experimentation  users               /v1/accounts/current/users         id            id                        _data    offset  50   header:api_key                        429                  3x2
+experimentation  smartcode           /v1/accounts/current/smartcode     uid           uid                       _data    offset  50   header:api_key                        429                  3x2
+experimentation  campaigns           /v1/accounts/current/campaigns     id            id                        _data    offset  50   header:api_key                        429                  3x2
+experimentation  custom_widgets      /v1/accounts/current/changesets    id            id                        _data    offset  50   header:api_key                        429                  3x2
+experimentation  thresholds          /v1/accounts/current/thresholds    uid           uid                       _data    offset  50   header:api_key                        429                  3x2
+experimentation  integrations        /v1/accounts/current/integrations  uid           uid                       _data    offset  50   header:api_key                        429                  3x2
+experimentation  labels              /v1/accounts/current/labels        id            id                        _data    offset  50   header:api_key                        429                  3x2
+wiki             audit               /v1/audit                          creationDate  creationDate,record_hash  results  start   25   basic:email:api_token                 429,500,502,503,504  3x2
+wiki             blog_posts          /v2/blogposts                      id            id                        results  start   25   basic:email:api_token                 429,500,502,503,504  3x2
+wiki             group               /v1/group                          id            id                        results  start   25   basic:email:api_token                 429,500,502,503,504  3x2
+wiki             pages               /v2/pages                          id            id                        results  start   25   basic:email:api_token                 429,500,502,503,504  3x2
+wiki             space               /v2/spaces                         id            id                        results  start   25   basic:email:api_token                 429,500,502,503,504  3x2
+success          accounts            /accounts                          id            id                        results  from    100  basic:secret_token:basic_auth_header  -                    3x2
+success          admins              /admins                            id            id                        results  from    100  basic:secret_token:basic_auth_header  -                    3x2
+success          conversations       /conversations                     id            id                        results  from    100  basic:secret_token:basic_auth_header  -                    3x2
+success          notes               /notes                             id            id                        results  from    100  basic:secret_token:basic_auth_header  -                    3x2
+success          tasks               /tasks                             id            id                        results  from    100  basic:secret_token:basic_auth_header  -                    3x2
+success          users               /users                             id            id                        results  from    100  basic:secret_token:basic_auth_header  -                    3x2
+declared         resource_name       /v1/resource                       id            id                        data     offset  100  query:api_key                         429,500,502,503,504  3x2
 """  # noqa: E501 - a table is read by its columns
 
 
@@ -217,16 +217,12 @@ def test_requests_show_the_documents_credentials_and_page_size(row, asked):
 
 @each_row
 def test_requests_walk_as_the_document_pages(row, asked, server):
-    held = defaultdict(int)
-    for record in flat(server.world, row.stream):
-        held[record.get("course_id")] += 1
-    courses = [course["id"] for course in flat(server.world, "learning_courses")]
-    root = documents.ROOTS[row.document]
-    counts = (
-        {root + row.path.replace("{course_id}", course): held[course] for course in courses}
-        if "{course_id}" in row.path
-        else {root + row.path: held.total() if hasattr(held, "total") else sum(held.values())}
-    )
+    held = Counter(record.get("course_id") for record in flat(server.world, row.stream))
+    path = documents.ROOTS[row.document] + row.path
+    counts = {path: held.total()}
+    if "{course_id}" in path:
+        courses = [course["id"] for course in flat(server.world, "learning_courses")]
+        counts = {path.replace("{course_id}", course): held[course] for course in courses}
 
     walked = {
         path: [request.params.get(row.position) for request in said]

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,8 +58,8 @@ def test_the_variables_lead_back_to_the_server(server):
 
 def test_nothing_is_left_when_the_block_ends():
     with Postgres(name="another") as database:
-        (folder,) = database.query("SHOW data_directory") or [{}]
-        home = Path(folder["data_directory"]).parent
+        (found,) = database.query("SELECT current_setting('data_directory') AS folder")
+        home = Path(found["folder"]).parent
         assert home.exists()
         assert database.query("SELECT current_database() AS name") == [{"name": "another"}]
     assert not home.exists()
@@ -80,14 +81,28 @@ def test_binaries_in_a_folder_closed_to_others_are_borrowed(tmp_path):
     assert (tmp_path / "closed").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_server_that_does_not_come_up_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(postgres.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    tmp_path.chmod(0o755)
-    broken = programs(tmp_path / "bin", *postgres.PROGRAMS)
+@pytest.fixture
+def temporary(monkeypatch):
+    """Put what the server makes into a folder that is open to all and empty."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the folder to another user")
+def test_a_closed_temporary_folder_is_an_error_that_says_what_to_set(temporary):
+    temporary.chmod(0o700)
+    with pytest.raises(PostgresError, match=r"nobody.*Set TMPDIR"), Postgres():
+        pytest.fail("the block must not run")
+    assert list(temporary.iterdir()) == []
+
+
+def test_programs_that_fail_are_an_error_and_leave_nothing(temporary):
+    broken = programs(temporary / "broken" / "bin", *postgres.PROGRAMS)
     with pytest.raises(PostgresError, match="initdb failed"), Postgres(bin_dir=broken):
         pytest.fail("the block must not run")
-    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+    assert [path.name for path in temporary.iterdir()] == ["broken"]
 
 
 def test_a_port_that_is_taken_is_not_the_end(monkeypatch):
@@ -102,8 +117,26 @@ def test_a_port_that_is_taken_is_not_the_end(monkeypatch):
 def test_the_server_log_is_told_when_every_start_fails(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(postgres, "_free_port", lambda: taken.getsockname()[1])
-        with pytest.raises(PostgresError, match="[Aa]ddress already in use"), Postgres():
+        with pytest.raises(PostgresError, match=r"[Aa]ddress already in use"), Postgres():
             pytest.fail("the block must not run")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
+def test_without_an_ordinary_user_the_error_says_so(monkeypatch):
+    def unknown(name):
+        raise KeyError(name)
+
+    monkeypatch.setattr(postgres.pwd, "getpwnam", unknown)
+    with pytest.raises(PostgresError, match=r"no user `nobody`.*TARGET_POSTGRES_HOST"), Postgres():
+        pytest.fail("the block must not run")
+
+
+def test_an_ordinary_user_runs_the_server_as_itself(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    server = Postgres()
+    server._home = Path("/nowhere")
+    server._lend_to_unprivileged_user()
+    assert server._identity == {}
 
 
 class TestBinaries:
