@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the generated blocks of README.md: the streams and the settings, as the tap declares them.
+"""Write the generated blocks of the documentation: streams, settings and modules as they are.
 
 A block stands between `<!-- name:begin -->` and `<!-- name:end -->`; everything else is prose and
 stays. With `--check` nothing is written: the difference is shown and the exit code is 1.
@@ -8,6 +8,7 @@ stays. With `--check` nothing is written: the difference is shown and the exit c
 from __future__ import annotations
 
 import argparse
+import ast
 import copy
 import difflib
 import re
@@ -32,28 +33,33 @@ SDK = "https://sdk.meltano.com"
 Schema = dict[str, t.Any]
 
 
+class Block(t.Protocol):
+    """Writes the content of a block, which stands under the name of the function."""
+
+    __name__: str
+
+    def __call__(self) -> Iterator[str]:
+        """Yield lines."""
+
+
 def main(argv: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
-    """Bring the README below `root` up to date, or check that it is; return the exit code."""
+    """Bring the pages below `root` up to date, or check that they are; return the exit code."""
     parser = argparse.ArgumentParser(prog="scripts/docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare, and fail if it differs")
     options = parser.parse_args(argv)
-    readme = root / "README.md"
-    before = readme.read_text("utf-8")
-    after = before
-    for name, block in BLOCKS.items():
-        after = with_block(after, name, "\n".join(block()))
-    if not options.check:
-        readme.write_text(after, "utf-8")
-        return 0
-    sys.stdout.writelines(
-        difflib.unified_diff(
-            before.splitlines(keepends=True),
-            after.splitlines(keepends=True),
-            fromfile="README.md",
-            tofile="README.md as generated: run scripts/docs",
-        )
-    )
-    return int(before != after)
+    outdated = 0
+    for name, blocks in PAGES.items():
+        page = root / name
+        before = page.read_text("utf-8")
+        after = before
+        for block in blocks:
+            after = with_block(after, block.__name__, "\n".join(block()))
+        if not options.check:
+            page.write_text(after, "utf-8")
+        elif before != after:
+            outdated = 1
+            sys.stdout.writelines(difference(name, before, after))
+    return outdated
 
 
 def with_block(text: str, name: str, block: str) -> str:
@@ -61,8 +67,18 @@ def with_block(text: str, name: str, block: str) -> str:
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise ValueError(f"README.md must have one block {begin} … {end}")
+        raise ValueError(f"there must be one block {begin} … {end}")
     return pattern.sub(lambda _: f"{begin}\n\n{block}\n\n{end}", text)
+
+
+def difference(name: str, before: str, after: str) -> Iterator[str]:
+    """Tell what `scripts/docs` would change in a page."""
+    return difflib.unified_diff(
+        before.splitlines(keepends=True),
+        after.splitlines(keepends=True),
+        fromfile=name,
+        tofile=f"{name}, by scripts/docs",
+    )
 
 
 # --- streams --------------------------------------------------------------------------------
@@ -123,12 +139,12 @@ def settings() -> Iterator[str]:
     yield ""
     yield "**The tap itself**"
     yield ""
-    own = ("apis", *(setting.name for setting in TOP))
-    yield from settings_table({name: schema[name] for name in own})
+    whole = ("apis", *(setting.name for setting in TOP))
+    yield from settings_table({name: schema[name] for name in whole})
     yield ""
     builtin: Schema = copy.deepcopy(TapAnalytics.config_jsonschema)
     TapAnalytics.append_builtin_config(builtin)
-    known = {*own, *(api.name for api in APIS)}
+    known = {*whole, *(api.name for api in APIS)}
     rest = ", ".join(code(name) for name in builtin["properties"] if name not in known)
     yield f"**The [Singer SDK]({SDK})** adds its own: {rest}."
 
@@ -196,6 +212,27 @@ def by_api(read: t.Callable[[Api], object]) -> str:
     return ", ".join(f"{name} {default}" for name, default in found.items())
 
 
+# --- modules --------------------------------------------------------------------------------
+
+
+def modules() -> Iterator[str]:
+    """Name every module with the sentence that it begins with; of the demo, the package."""
+    yield from table(("Module", "What it is for"), described(ROOT / "tap_analytics"))
+
+
+def described(package: Path) -> Iterator[tuple[str, str]]:
+    """Pair the modules of a package, and of the packages in it, with their first sentences."""
+    for path in sorted(package.iterdir()):
+        module = path / "__init__.py" if path.is_dir() else path
+        if path.name.startswith("_") or module.suffix != ".py" or not module.exists():
+            continue
+        sentence = (ast.get_docstring(ast.parse(module.read_text("utf-8"))) or "").split("\n\n")[0]
+        shown = path.relative_to(ROOT / "tap_analytics").as_posix()
+        yield code(f"{shown}/" if path.is_dir() else shown), " ".join(sentence.split())
+        if path.is_dir() and path.name != "demo":
+            yield from described(path)
+
+
 # --- markdown -------------------------------------------------------------------------------
 
 
@@ -221,7 +258,10 @@ def value(default: object) -> str:
     return code(f"{default:g}" if isinstance(default, float) else default)
 
 
-BLOCKS: dict[str, t.Callable[[], Iterator[str]]] = {"streams": streams, "settings": settings}
+PAGES: dict[str, tuple[Block, ...]] = {
+    "README.md": (streams, settings),
+    "docs/architecture.md": (modules,),
+}
 
 if __name__ == "__main__":
     sys.exit(main())

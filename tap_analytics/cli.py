@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import typing as t
 from importlib import import_module
@@ -16,6 +17,8 @@ COMMANDS = {"demo-api": "tap_analytics.demo.cli"}
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command of the tap's own, or the Singer command line; ends the process."""
+    # Until the tap answers signals itself, an interrupt ends the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--version"]:
         # Answered before the SDK is imported, which takes most of the time.

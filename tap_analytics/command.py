@@ -47,7 +47,7 @@ class AnalyticsCommand(SingerCommand):
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
             code = self._fail(error.format_message())
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt):
             code = 130
         except SyncFailedError:
             code = 1

@@ -91,14 +91,19 @@ class Proof:
         if self.paginator.paging.absorbs_repeat(page):
             return False
         if times >= self._allowed(page):
-            raise PaginationError(self._repeated(page))
+            raise PaginationError(self.repeated(page))
         return True
+
+    def moved(self) -> None:
+        """Note that rows moved: pages may be asked for again."""
+        self._tokens.clear()
 
     def verdict(self) -> Verdict:
         """Judge the finished walk by the total, else by why it ended."""
         seen, end = self.paginator.seen, self.paginator.end
         if seen.total is not None and end is not End.OLDER:
-            return Verdict.VERIFIED if seen.rows >= seen.total else Verdict.SHORT
+            whole = end is End.TOTAL or seen.rows >= seen.total
+            return Verdict.VERIFIED if whole else Verdict.SHORT
         if end is None or not end.proves:
             return Verdict.UNVERIFIED
         return Verdict.CONSISTENT
@@ -123,7 +128,8 @@ class Proof:
                 "kept naming a next page: a repeated empty page. Check the API's paging."
             )
 
-    def _repeated(self, page: Page) -> str:
+    def repeated(self, page: Page) -> str:
+        """Return what to say of a page whose rows had all arrived before."""
         asked = describe(page.query)
         if self._is_numbered(page):
             return (

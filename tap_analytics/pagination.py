@@ -70,7 +70,10 @@ class Page:
     query: Query
     payload: t.Any
     headers: Mapping[str, str]
+    #: Rows that are new.
     size: int
+    #: Rows in the response, those the page before had included.
+    received: int = 0
     #: Where the page came from, without its query.
     url: str = ""
 
@@ -105,6 +108,12 @@ class Seen:
     rows: int = 0
     pages: int = 0
     total: int | None = None
+    #: Rows by which a page read by row number begins early, to join the page before.
+    overlap: int = 0
+    #: Rows per page that are asked for; None where the server decides.
+    asked: int | None = None
+    #: Rows of the largest page: a smaller one is likely the last.
+    largest: int = 0
 
 
 def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -182,6 +191,13 @@ class Paging(ABC):
         """Return how many rows the API says there are, where it says so."""
         return None
 
+    def reached(self, page: Page, seen: Seen) -> int:  # noqa: ARG002 - for paging that knows its place
+        """Return how many rows of the list lie behind the reader."""
+        return seen.rows
+
+    #: Whether a page can begin a few rows early, so that the seam can be checked.
+    overlaps: t.ClassVar[bool] = False
+
     def absorbs_repeat(self, page: Page) -> bool:  # noqa: ARG002 - for paging that probes
         """Whether a page that repeats the one before is part of finding out where pages begin."""
         return False
@@ -204,19 +220,23 @@ class NumberedPaging(Paging):
         """Return the number of the page after `page`."""
 
     @abstractmethod
-    def stride(self, page: Page) -> int:
+    def stride(self, page: Page, seen: Seen) -> int:
         """Return by how much the number grows from page to page."""
+
+    def stepped_back(self, following: Query, page: Page, seen: Seen) -> Query:  # noqa: ARG002 - for paging by row number
+        """Return a link's token, a few rows earlier where that checks the seam."""
+        return following
 
     @override
     def next(self, page: Page, seen: Seen) -> Query | End:
         has_links, link = next_link(page)
         if link is not None:
-            return page.follow(link)
-        if seen.total is not None and seen.rows >= seen.total:
+            return self.stepped_back(page.follow(link), page, seen)
+        if seen.total is not None and self.reached(page, seen) >= seen.total:
             return End.TOTAL
         if has_links and seen.total is None:
             return End.LINK
-        if not page.size:
+        if not page.received:
             return End.EMPTY
         return {self.number_param: str(self.counted(page, seen))}
 
@@ -228,12 +248,15 @@ class NumberedPaging(Paging):
     @override
     def ahead(self, following: Query, page: Page, seen: Seen) -> Iterator[Query]:
         number = whole_number(following.get(self.number_param))
-        if number is None or not page.size:
+        stride = self.stride(page, seen)
+        rows = page.received - seen.overlap
+        if number is None or rows <= 0:
             return
+        reached = self.reached(page, seen)
         for step in count(1):
-            if seen.total is not None and seen.rows + step * page.size >= seen.total:
+            if seen.total is not None and reached + step * rows >= seen.total:
                 return
-            yield {**following, self.number_param: str(number + step * self.stride(page))}
+            yield {**following, self.number_param: str(number + step * stride)}
 
     @override
     def total(self, page: Page) -> int | None:
@@ -260,13 +283,29 @@ class Offset(NumberedPaging):
     def start(self) -> Query:
         return {self.offset_param: "0"}
 
-    @override
-    def counted(self, page: Page, seen: Seen) -> int:
-        return seen.rows
+    overlaps = True
 
     @override
-    def stride(self, page: Page) -> int:
-        return page.size
+    def reached(self, page: Page, seen: Seen) -> int:
+        return (whole_number(page.query.get(self.offset_param)) or 0) + page.received
+
+    @override
+    def counted(self, page: Page, seen: Seen) -> int:
+        # What follows a short page is likely nothing: asked for as it is, it proves the end.
+        full = seen.asked or 0 if seen.pages == 1 else seen.largest
+        overlap = seen.overlap if page.received >= full else 0
+        return self.reached(page, seen) - overlap
+
+    @override
+    def stride(self, page: Page, seen: Seen) -> int:
+        return page.received - seen.overlap
+
+    @override
+    def stepped_back(self, following: Query, page: Page, seen: Seen) -> Query:
+        number = whole_number(following.get(self.offset_param))
+        if number is None or number != self.reached(page, seen):
+            return following
+        return {**following, self.offset_param: str(self.counted(page, seen))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +346,7 @@ class PageNumber(NumberedPaging):
         return (self.base_page or 0) + seen.pages if number is None else number + 1
 
     @override
-    def stride(self, page: Page) -> int:
+    def stride(self, page: Page, seen: Seen) -> int:
         return 1
 
     @override
@@ -469,9 +508,11 @@ class Paginator(BaseAPIPaginator[Query]):
         """Take note of a page and return the token of the next one, or None at the end."""
         self.seen.pages += 1
         self.seen.rows += page.size
+        self.seen.largest = max(self.seen.largest, page.received)
         total = self.paging.total(page)
         # A total below what has arrived counts something else: pages, or rows of this page.
-        self.seen.total = total if total is None or total >= self.seen.rows else None
+        reached = self.paging.reached(page, self.seen)
+        self.seen.total = total if total is None or total >= reached else None
         following = self.paging.next(page, self.seen)
         self._page_count += 1
         if isinstance(following, End):

@@ -19,7 +19,7 @@ from tap_analytics.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 
 Row = dict[str, t.Any]
 
@@ -47,14 +47,20 @@ class DictRows:
         """Return the rows whose flag is set."""
         return DictRows([row for row, flag in zip(self.dicts, flags, strict=True) if flag])
 
-    def fingerprint(self, keys: Sequence[str]) -> int:
-        """Return a hash of the rows' keys, or of their content where they have none."""
-        if keys:
-            try:
-                return hash(tuple(map(operator.itemgetter(*keys), self.dicts)))
-            except (KeyError, TypeError):
-                pass
-        return hash(ENCODER.encode(self.dicts))
+    def keys(self, names: Sequence[str]) -> list[Hashable]:
+        """Return the primary keys of the rows, as they arrived.
+
+        A row whose key is derived from it later is told by its content; rows of a stream without
+        keys may be alike, so only their page is told.
+        """
+        if not names:
+            return [hash(ENCODER.encode(self.dicts))] if self.dicts else []
+        try:
+            found = list(map(operator.itemgetter(*names), self.dicts))
+            hash(tuple(found))
+        except (KeyError, TypeError):
+            return [hash(ENCODER.encode(row)) for row in self.dicts]
+        return found
 
     def encode(self) -> bytes:
         """Return the rows as lines of JSON."""
@@ -88,12 +94,12 @@ class StructRows:
         kept = [row for row, flag in zip(self.structs, flags, strict=True) if flag]
         return StructRows(kept, self.fields)
 
-    def fingerprint(self, keys: Sequence[str]) -> int:
-        """Return the same hash as the same rows decoded into dicts have."""
-        if not keys:
-            return hash(ENCODER.encode(self.structs))
-        attributes = [self.fields[key] for key in keys]
-        return hash(tuple(map(operator.attrgetter(*attributes), self.structs)))
+    def keys(self, names: Sequence[str]) -> list[Hashable]:
+        """Return the same keys as the same rows decoded into dicts have."""
+        if not names:
+            return [hash(ENCODER.encode(self.structs))] if self.structs else []
+        attributes = [self.fields[name] for name in names]
+        return list(map(operator.attrgetter(*attributes), self.structs))
 
     def encode(self) -> bytes:
         """Return the rows as lines of JSON."""

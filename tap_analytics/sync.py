@@ -7,12 +7,15 @@ waits, so that a signal is answered at once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 import typing as t
 from collections import defaultdict
 from time import monotonic
+
+from singer_sdk.singerlib import StateMessage
 
 from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain
@@ -141,14 +144,10 @@ class Sync:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]  # a broken pipe implies a stdout
             raise SystemExit(1)
         signum = t.cast("int", self.tap.signum)
-        lock = self.tap.message_writer.lock
-        if lock.acquire(timeout=0.5):
-            try:
-                self.tap.write_state()
-            except PipeClosedError:
-                pass
-            finally:
-                lock.release()
+        # The lock stays taken: nothing may follow the last STATE.
+        if self.tap.message_writer.lock.acquire(timeout=0.5) and self.tap.state:
+            with contextlib.suppress(PipeClosedError):
+                self.tap.write_message(StateMessage(value=self.tap.state))
         self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
         raise SystemExit(128 + signum)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from singer_sdk.streams.core import Stream
@@ -18,19 +18,24 @@ from tap_analytics.completeness import PaginationError, Proof
 from tap_analytics.pagination import End, Page
 from tap_analytics.payload import SelectorError, raise_error
 from tap_analytics.rows import DictRows, StructRows
+from tap_analytics.seam import Joint, Seam
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.completeness import Verdict
     from tap_analytics.incremental import NewestFirst
-    from tap_analytics.pagination import Query
+    from tap_analytics.pagination import Offset, Query
     from tap_analytics.rows import Codec, Row, Rows
     from tap_analytics.transport.request import Request, Response
+
+
+#: Pages the reader goes back, at most, to find rows that moved past it.
+STEPS_BACK = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,8 +44,14 @@ class Fetched:
 
     page: Page
     rows: Rows
-    #: Hash of the rows' keys, or of their content where they have none.
-    fingerprint: int
+    #: The rows' primary keys; where they have none, one that stands for the page.
+    keys: Sequence[Hashable]
+
+    def keep(self, flags: Sequence[bool]) -> Fetched:
+        """Return the page with the rows whose flag is set; the others had arrived before."""
+        kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
+        page = replace(self.page, size=len(kept))
+        return Fetched(page=page, rows=self.rows.keep(flags), keys=kept)
 
 
 class Walk:
@@ -70,14 +81,19 @@ class Walk:
         self.codec = codec
         self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
         self.paginator = stream.get_new_paginator()
+        self.paginator.seen.asked = stream.page_size
         self.proof = Proof(
             paginator=self.paginator,
             label=stream.label,
             keyed=bool(stream.primary_keys),
         )
+        joins = self.proof.keyed and stream.paging.overlaps
+        self.seam = Seam(t.cast("Offset", stream.paging).offset_param) if joins else None
         self._lookahead = stream.connection.lookahead
         self._concurrency = stream.connection.concurrency
         self._width = 1
+        #: Rows of the list that lie behind the reader.
+        self._reached = 0
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield the rows of each page."""
@@ -85,7 +101,7 @@ class Walk:
         try:
             while query is not None:
                 self.proof.ask(query)
-                fetched = self._fetch(query)
+                fetched = self._joined(query)
                 query = self._advance(fetched)
                 rows = self._process(fetched.rows)
                 if query is not None and self.order is not None and self._passed(rows):
@@ -117,9 +133,83 @@ class Walk:
         """What the walk, once finished, can say about its completeness."""
         return self.proof.verdict()
 
+    # --- seams ------------------------------------------------------------------------------
+
+    def _joined(self, query: Query) -> Fetched:
+        """Fetch a page and return what is new of it, rows that have moved meanwhile included."""
+        seam = self.seam
+        if seam is None:
+            return self._fetch(query)
+        early = seam.is_open and int(str(query.get(seam.param, self._reached))) < self._reached
+        try:
+            fetched = self._fetch(query)
+        except Rejected as error:
+            if not early or seam.proven or error.status not in {400, 422}:
+                raise
+            fetched, early = self._realigned(query, seam), False
+        fresh = None
+        if early:
+            fetched, fresh = self._judged(query, fetched, seam)
+        if fresh is None and seam.has_all(fetched.keys):
+            raise PaginationError(self.proof.repeated(fetched.page))
+        if not seam.is_open and fetched.page.received > 1:
+            self.paginator.seen.overlap = 1
+        seam.remember(fetched.keys)
+        return fetched if fresh is None else fetched.keep(fresh)
+
+    def _judged(
+        self, query: Query, fetched: Fetched, seam: Seam
+    ) -> tuple[Fetched, list[bool] | None]:
+        """Return the page that joins the one before and, for a joint, which rows are new."""
+        joint = seam.judge(fetched.keys)
+        if joint is Joint.JOINED:
+            seam.proven = True
+            return fetched, [False, *([True] * (len(fetched.keys) - 1))]
+        if joint is Joint.REPEATED:
+            if seam.proven:
+                raise PaginationError(self.proof.repeated(fetched.page))
+            return self._realigned(query, seam), None
+        self._lookahead.drop(self.owner)
+        self.proof.moved()
+        if joint is Joint.PUSHED:
+            self.stream.logger.warning("Rows were inserted in front of the reader; going on.")
+            return fetched, seam.fresh(fetched.keys)
+        fetched = self._stepped_back(query, seam)
+        return fetched, seam.fresh(fetched.keys)
+
+    def _realigned(self, query: Query, seam: Seam) -> Fetched:
+        """Ask again where the page before ended: this server knows whole pages only."""
+        self.paginator.seen.overlap = 0
+        self._lookahead.drop(self.owner)
+        return self._fetch({**query, seam.param: str(int(str(query[seam.param])) + 1)})
+
+    def _stepped_back(self, query: Query, seam: Seam) -> Fetched:
+        """Read backwards to a page that begins with a known row; return its new rows."""
+        position = int(str(query[seam.param]))
+        for step in range(1, STEPS_BACK + 1):
+            position = max(0, position - max(2, self.stream.page_size or 0, seam.width) + 1)
+            fetched = self._fetch({**query, seam.param: str(position)})
+            fresh = seam.fresh(fetched.keys)
+            if position == 0 or (fresh and not fresh[0]):
+                self.stream.logger.warning(
+                    "Rows were deleted in front of the reader: stepped back to row %d, "
+                    "found %d rows that had moved past it, with %d more requests.",
+                    position,
+                    sum(fresh),
+                    step,
+                )
+                return fetched
+        raise PaginationError(
+            f"{self.stream.label}: rows move faster than they can be read: after {STEPS_BACK} "
+            "steps back the reader found no row it knew. Read the stream at a quieter time."
+        )
+
+    # --- pages ------------------------------------------------------------------------------
+
     def _advance(self, fetched: Fetched) -> Query | None:
-        admitted = self.proof.admit(fetched.page, fetched.fingerprint)
+        admitted = self.proof.admit(fetched.page, hash(tuple(fetched.keys)))
         query = self.paginator.receive(fetched.page)
+        self._reached = self.stream.paging.reached(fetched.page, self.paginator.seen)
         if not admitted:
             self.paginator.seen.rows -= fetched.page.size
             fetched.rows = DictRows([])
@@ -157,7 +247,7 @@ class Walk:
         short stream costs few requests that nobody needs.
         """
         asked = self.stream.page_size
-        full = page.size > 0 and (asked is None or page.size >= asked)
+        full = page.size > 0 and (asked is None or page.received >= asked)
         known = self.paginator.seen.total is not None
         grown = min(self._width * 2, self._concurrency) if full else 1
         self._width = self._concurrency if known else grown
@@ -197,10 +287,11 @@ class Walk:
                 payload=payload,
                 headers=response.headers,
                 size=len(rows),
+                received=len(rows),
                 url=response.url,
             ),
             rows=rows,
-            fingerprint=rows.fingerprint(self.stream.primary_keys),
+            keys=rows.keys(self.stream.primary_keys),
         )
 
     def _read(self, query: Query, response: Response) -> tuple[t.Any, Rows]:

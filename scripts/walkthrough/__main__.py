@@ -12,7 +12,7 @@ from collections import Counter
 
 from tap_analytics.demo import DemoApi
 from walkthrough.loaders import counts, opened
-from walkthrough.project import FOLDER, ROOT, Project, StepError, environment
+from walkthrough.project import ROOT, Project, StepError, environment
 from walkthrough.screen import BOLD, DIM, RED, Screen
 
 if t.TYPE_CHECKING:
@@ -67,7 +67,11 @@ def tell(screen: Screen, *, target: str, keep: bool) -> None:
         with screen.step("Destination") as step:
             loader = stack.enter_context(opened(target))
             step.detail = loader.place
-        project = Project(loader=loader.name, settings={**environment(api.config), **loader.env})
+        project = Project(
+            loader=loader.name,
+            settings={**environment(api.config), **loader.env},
+            secrets=loader.secrets,
+        )
         with screen.step("Plugins") as step:
             project.install(step)
         with screen.step(project.command) as step:
@@ -130,12 +134,11 @@ def next_day(
 
 def wait(screen: Screen, *, loader: Loader, project: Project) -> None:
     """Leave everything as it is until the reader has seen enough."""
-    settings = _short(FOLDER / f"{loader.name}.env")
-    screen.say("  Still running, until you press Ctrl-C:", style=BOLD)
-    screen.say(f"    {loader.look}")
     screen.say(
-        f"    .venv/bin/meltano --env-file={settings} {project.command.removeprefix('meltano ')}\n"
+        "  Still running, until you press Ctrl-C. To look around, and to run again:", style=BOLD
     )
+    screen.say(f"    {loader.look}")
+    screen.say(f"    {project.by_hand}\n")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 

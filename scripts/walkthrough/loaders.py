@@ -37,6 +37,8 @@ class Loader(t.Protocol):
     name: str
     #: The variables that configure it.
     env: dict[str, str]
+    #: Those of the reader's own that configure it too, and are not to be written down.
+    secrets: dict[str, str]
     #: Where the rows are, for people.
     place: str
     #: The schema of the tables, as SQL has it.
@@ -66,8 +68,9 @@ class PostgresLoader:
         given = {
             key: value for key, value in os.environ.items() if key.startswith("TARGET_POSTGRES_")
         }
+        self.secrets = {} if own else given
         self.env = {
-            **(database.env if own else given),
+            **(database.env if own else {}),
             "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": self.schema,
         }
         version = database.execute("SHOW server_version").split()[0]
@@ -101,6 +104,7 @@ class JsonlLoader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.env = {"TARGET_JSONL_DESTINATION_PATH": str(folder)}
+        self.secrets: dict[str, str] = {}
         self.place = f"JSON lines in {folder}"
         self.look = f"head -n 1 {shlex.quote(str(folder))}/*.jsonl"
 
@@ -139,6 +143,7 @@ class DuckDbLoader:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "analytics.duckdb"
         self.env = {"TARGET_DUCKDB_FILEPATH": str(self._file)}
+        self.secrets: dict[str, str] = {}
         self.place = f"DuckDB in {self._file}"
         self.look = f"duckdb {shlex.quote(str(self._file))}"
 

@@ -32,6 +32,9 @@ KEPT = ("MELTANO_VENV_BACKEND",)
 #: How the tap reports a stream: "learning_people: 121 rows, 2 pages, verified, 0.2 s".
 REPORT = re.compile(r"\b(?P<stream>\w+): (?P<rows>[\d,]+) rows\b")
 
+#: What Meltano says when it turns to something that takes a while.
+PHASES = {"Running catalog discovery": "asking the tap for its streams"}
+
 
 class StepError(Exception):
     """A step failed; the message is for the reader."""
@@ -42,11 +45,19 @@ class Project:
     """Runs Meltano and reads along."""
 
     loader: str
+    #: Variables to write down, for the reader to look at and to use again.
     settings: Mapping[str, str]
+    #: Variables that only the plugins get to see.
+    secrets: Mapping[str, str]
 
     def __post_init__(self) -> None:
         self.log = FOLDER / f"{self.loader}.log"
         self._env_file = FOLDER / f"{self.loader}.env"
+        folder = FOLDER.relative_to(ROOT)
+        self._places = {
+            "MELTANO_SYS_DIR_ROOT": f"{folder}/meltano",
+            "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
+        }
         FOLDER.mkdir(exist_ok=True)
         self.log.unlink(missing_ok=True)
         lines = (f"{name}={_quoted(value)}\n" for name, value in self.settings.items())
@@ -57,8 +68,15 @@ class Project:
 
     @property
     def command(self) -> str:
-        """What to type to repeat the run by hand."""
+        """What a user types to run this, in a project of their own."""
         return f"meltano run tap-analytics {self.loader}"
+
+    @property
+    def by_hand(self) -> str:
+        """What to type to run this once more, from the repository's folder."""
+        own = " ".join(f"{name}={value}" for name, value in self._places.items())
+        meltano = f".venv/bin/meltano --env-file={self._env_file.relative_to(ROOT)}"
+        return f"{own} \\\n      {meltano} {self.command.removeprefix('meltano ')}"
 
     def install(self, step: Step) -> None:
         """Install the tap and the loader, unless an earlier run did."""
@@ -72,6 +90,7 @@ class Project:
         """Run the pipeline; return the number of rows that the tap read, by stream."""
         rows: dict[str, int] = {}
         for line in self._lines("run", "--no-install", "tap-analytics", self.loader):
+            step.detail = PHASES.get(str(line.get("event")), step.detail)
             if counted := _counted(line):
                 rows.update([counted])
                 step.detail = f"{counted[0]} {counted[1]:,} · {sum(rows.values()):,} rows"
@@ -111,8 +130,8 @@ class Project:
             if name in KEPT or not name.startswith(FOREIGN)
         }
         return own | {
-            "MELTANO_SYS_DIR_ROOT": str(FOLDER / "meltano"),
-            "MELTANO_DATABASE_URI": f"sqlite:///{FOLDER / 'meltano.db'}",
+            **self.secrets,
+            **self._places,
         }
 
     def _complaint(self, said: Sequence[str]) -> str:

@@ -176,12 +176,14 @@ def _clean_showwarning(inner: _Hook) -> _Hook:
 
 def _clean_message(record: logging.LogRecord) -> None:
     """Render a message that would tell a secret, or whose arguments would."""
+    shown = _shown(record.args)
     try:
         text = record.getMessage()
-    except Exception:  # noqa: BLE001 - arguments of a wrong form, which a handler would print
-        text = f"{record.msg} {_shown(record.args)}"
-    if _is_secret(text) or _is_secret(_shown(record.args)):
-        record.msg, record.args = redact(text), ()
+    except Exception:  # noqa: BLE001 - else each handler would print its arguments and a traceback
+        record.msg, record.args = redact(f"{record.msg} {shown}"), ()
+    else:
+        if _is_secret(text) or _is_secret(shown):
+            record.msg, record.args = redact(text), ()
 
 
 def _clean_traceback(record: logging.LogRecord) -> None:

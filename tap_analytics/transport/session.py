@@ -10,6 +10,7 @@ import random
 import threading
 import time
 import typing as t
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import requests
@@ -34,53 +35,49 @@ T = t.TypeVar("T")
 MAX_BODY = 256 * 2**20
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Transport:
-    """Sends the requests of one configured API, to its origin alone.
+    """Sends the requests of one configured API, to its origin alone."""
 
-    `sign` adds the credentials and may be applied twice; `renew` is asked once after a 401
-    and says whether there are new ones. `hints` tell users of this API what to do, by cause.
-    """
+    name: str
+    origin: str
+    #: Adds the credentials; may be applied twice.
+    sign: Callable[[Request], Request]
+    #: Asked once after a 401; says whether there are new credentials.
+    renew: Callable[[], bool] | None
+    retry: RetryPolicy
+    throttle: Throttle
+    #: Seconds for a whole answer.
+    timeout: float
+    stop: Stop
+    user_agent: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    max_body: int = MAX_BODY
+    #: What users of this API may do, by cause.
+    hints: Mapping[Cause, str] = field(default_factory=dict)
+    #: Why nobody can be reached; while it is set, nothing is sent.
+    unreachable: TransportError | None = field(default=None, init=False)
 
-    def __init__(  # noqa: PLR0913 - one place where an API's whole policy comes together
-        self,
-        *,
-        name: str,
-        origin: str,
-        sign: Callable[[Request], Request],
-        renew: Callable[[], bool] | None,
-        retry: RetryPolicy,
-        throttle: Throttle,
-        timeout: float,
-        stop: Stop,
-        user_agent: str,
-        headers: Mapping[str, str] | None = None,
-        max_body: int = MAX_BODY,
-        hints: Mapping[Cause, str] | None = None,
-    ) -> None:
-        self.name = name
-        self.retry = retry
-        self.throttle = throttle
-        self.stop = stop
-        #: Why nobody can be reached; while it is set, nothing is sent.
-        self.unreachable: TransportError | None = None
-        self._renew = renew
+    def __post_init__(self) -> None:
         self._renewals = 0
         self._renewing = threading.Lock()
-        self._logger = logging.getLogger("tap-analytics").getChild(name)
-        self._diagnosis = Diagnosis(name=name, policy=retry, timeout=timeout, hints=hints or {})
+        self._logger = logging.getLogger("tap-analytics").getChild(self.name)
+        self._diagnosis = Diagnosis(
+            name=self.name, policy=self.retry, timeout=self.timeout, hints=self.hints
+        )
         self._channel = Channel(
-            origin=origin_of(origin),
-            sign=sign,
+            origin=origin_of(self.origin),
+            sign=self.sign,
             headers={
-                "User-Agent": user_agent,
+                "User-Agent": self.user_agent,
                 "Accept": "application/json",
                 "Accept-Encoding": body.ACCEPT_ENCODING,
-                **(headers or {}),
+                **self.headers,
             },
-            throttle=throttle,
-            stop=stop,
-            timeout=timeout,
-            max_body=max_body,
+            throttle=self.throttle,
+            stop=self.stop,
+            timeout=self.timeout,
+            max_body=self.max_body,
             diagnosis=self._diagnosis,
             session=requests.Session(),
         )
@@ -190,10 +187,10 @@ class Transport:
 
     def _has_renewed(self, renewals: int) -> bool:
         """Say whether there are other credentials than those of `renewals` renewals ago."""
-        if self._renew is None:
+        if self.renew is None:
             return False
         with self._renewing:
             # Of several threads refused at once, one renews for all.
-            if self._renewals == renewals and self._renew():
+            if self._renewals == renewals and self.renew():
                 self._renewals += 1
             return self._renewals > renewals

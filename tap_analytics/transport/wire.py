@@ -17,6 +17,7 @@ import threading
 import time
 import typing as t
 
+import requests
 import requests.adapters
 from typing_extensions import override
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
@@ -189,6 +190,14 @@ class Adapter(requests.adapters.HTTPAdapter):
         if self._pool is None:
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
         return self._pool
+
+    @override
+    def build_response(self, req: t.Any, resp: t.Any) -> requests.Response:
+        """Carry the raw answer, which is all that is asked for: no cookies, no encoding."""
+        response = requests.Response()
+        response.status_code = resp.status
+        response.raw = resp
+        return response
 
     @override
     def close(self) -> None:
