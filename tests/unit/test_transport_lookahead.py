@@ -197,19 +197,43 @@ def test_dropping_forgets_an_owners_pages_and_nobody_elses():
     assert sorted(numbers(server)) == ["1", "2", "3", "4"]
 
 
-def test_a_page_whose_reading_has_not_begun_is_fetched_by_its_taker():
+@pytest.fixture
+def busy():
+    """A lookahead whose two workers still wait for pages that were dropped."""
     gate = Gate()
-    with ScriptedServer(gate) as server:
+
+    def script(received):
+        return gate(received) if received.target[-1] in "12" else echo(received)
+
+    with ScriptedServer(script) as server:
         server._lock = threading.Semaphore(8)
-        ahead = make(server, concurrency=2, throttle=None)
+        ahead = Lookahead(make_transport(server.origin, concurrency=8), concurrency=2)
         for n in (1, 2):
             ahead.want(("a", n), page(server, n), body_of)
             assert gate.arrived.acquire(timeout=10)
-        ahead.drop("a")  # both workers still wait for their dropped pages
-        ahead.want(("b", 5), page(server, 5), body_of)
-        threading.Timer(0.05, gate.opened.set).start()
-        assert ahead.take(("b", 5), page(server, 5), body_of) == b"/v2/people?page=5"
-    assert numbers(server).count("5") == 1
+        ahead.drop("a")
+        yield server, ahead, gate
+        gate.opened.set()
+
+
+def test_a_page_whose_reading_has_not_begun_is_fetched_by_its_taker(busy):
+    server, ahead, _ = busy
+    assert ahead.want(("b", 5), page(server, 5), body_of)
+    assert ahead.take(("b", 5), page(server, 5), body_of) == b"/v2/people?page=5"
+    assert (ahead._workers, ahead._idle) == (2, 0)
+    assert sorted(numbers(server)) == ["1", "2", "5"]
+
+
+def test_a_page_whose_reading_has_not_begun_is_dropped_unread(busy):
+    server, ahead, gate = busy
+    ahead.want(("b", 5), page(server, 5), body_of)
+    ahead.want(("c", 6), page(server, 6), body_of)
+    ahead.drop("b")
+    gate.opened.set()
+    while ahead._idle < 2:
+        threading.Event().wait(0.005)
+    assert ahead.take(("c", 6), page(server, 6), body_of) == b"/v2/people?page=6"
+    assert sorted(numbers(server)) == ["1", "2", "6"]
 
 
 def test_stop_ends_the_wait_for_a_page():

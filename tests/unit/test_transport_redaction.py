@@ -73,6 +73,13 @@ def test_a_record_without_secrets_keeps_its_arguments(secrets):
     assert (record.msg, record.args) == ("%s of %d", ("a", 2))
 
 
+def test_arguments_that_the_message_does_not_show_are_clean(secrets):
+    hidden = ({"shown": 1, "hidden": "swordfish-4711"},)
+    record = logging.getLogRecordFactory()("n", 20, "p", 1, "%(shown)s", hidden, None)
+    assert record.getMessage() == "1"
+    assert "swordfish" not in repr(vars(record))
+
+
 def test_extra_fields_are_clean(secrets):
     record = logging.getLogger("x").makeRecord(
         "x",
@@ -194,6 +201,36 @@ def test_uncaught_errors_are_clean(secrets, capsys):
     assert shown.err.count("ValueError: refused ***") == 3
     assert "Exception in thread worker" in shown.err
     assert "swordfish" not in shown.err.replace('fail("swordfish-4711")', "")
+
+
+class Unshowable:
+    def __repr__(self):
+        raise RuntimeError("swordfish-4711")
+
+
+def test_what_cannot_be_shown_does_no_harm(secrets, log):
+    def function():
+        hidden = Unshowable()
+        raise RuntimeError(f"plain {type(hidden).__name__}")
+
+    assert "swordfish" not in f"{record_of(function).exc_text}"
+    log.logger.info("thing %s", Unshowable())
+    assert log.text() == "thing %s <tuple>\n"
+
+
+def test_other_errors_of_threads_and_finalizers_go_where_they_went(secrets, monkeypatch):
+    heard = []
+    monkeypatch.setattr(threading, "excepthook", heard.append)
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    install(secrets)
+    error = ZeroDivisionError()
+    in_thread = threading.ExceptHookArgs((ZeroDivisionError, error, None, None))
+    in_finalizer = types.SimpleNamespace(
+        exc_value=error, exc_traceback=None, err_msg=None, object=None
+    )
+    threading.excepthook(in_thread)
+    sys.unraisablehook(in_finalizer)
+    assert heard == [in_thread, in_finalizer]
 
 
 def test_other_uncaught_errors_go_where_they_went(secrets, monkeypatch):

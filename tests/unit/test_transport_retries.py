@@ -22,6 +22,7 @@ from tap_analytics.transport.errors import (
     Interrupted,
     Retriable,
     Stop,
+    Unreachable,
 )
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.throttle import Throttle
@@ -94,6 +95,21 @@ def test_a_told_wait_holds_everybody(headers, status, at_least, at_most, monkeyp
     # Counted from the answer, so a little of the wait has passed.
     assert at_least - 0.5 <= seconds <= at_most
     assert described == {"reason": f"GET /v2/people answered {status}"}
+
+
+def test_no_retry_waits_for_an_api_that_another_stream_has_given_up():
+    stop = UnhurriedStop()
+
+    def script(received):
+        transport.unreachable = Unreachable("learning: GET /v2/courses got no connection")
+        return reply(503)
+
+    with ScriptedServer(script) as server:
+        transport = make_transport(server.origin, stop=stop)
+        with pytest.raises(Unreachable, match="courses"):
+            transport.fetch(people(server), body_of)
+
+    assert stop.waits == []
 
 
 def test_a_429_keeps_other_requests_from_being_sent():

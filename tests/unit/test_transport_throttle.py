@@ -110,6 +110,7 @@ def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):
 
     throttle.hold(30, reason="GET /people answered 429")
     throttle.hold(45, reason="GET /courses answered 429")
+    throttle.hold(5, reason="GET /events answered 429")
     passed = []
     together(2, lambda: passed.append(throttle.slot().__enter__() and clock.now))
 

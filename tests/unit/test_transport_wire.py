@@ -163,6 +163,28 @@ def test_a_listener_that_never_accepts_is_unreachable():
     assert caught.value.cause == "unreachable"
 
 
+def test_stop_ends_the_wait_for_a_connection():
+    stop = Stop()
+    listener, clients = full_listener()
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    transport = make_transport(origin, stop=stop, timeout=600)
+
+    def end_once_asked():
+        while not transport.stats.requests:
+            threading.Event().wait(0.005)
+        stop.set()
+
+    ending = threading.Thread(target=end_once_asked)
+    try:
+        ending.start()
+        with pytest.raises(Interrupted):
+            transport.attempt(Request(url=f"{origin}/"), body_of)
+    finally:
+        ending.join()
+        for each in [*clients, listener]:
+            each.close()
+
+
 def full_listener():
     """Return a listener whose backlog is full, so that further connections hang."""
     listener = socket.socket()
