@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.auth import Authenticator
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.settings import Setting
-    from tap_analytics.transport.errors import Stop
+    from tap_analytics.transport.errors import Cause, Stop
 
 
 #: Every secret of this process, by value, so that no log line can tell one.
@@ -44,6 +44,18 @@ class Api:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: The block of an API that is declared where it is configured.
     block: Mapping[str, t.Any] = field(default_factory=dict)
+
+    @property
+    def hints(self) -> Mapping[Cause, str]:
+        """What to do about errors, by the names of the settings to look at."""
+        if not self.settings:
+            return {}
+        keys = [f"{self.name}.{setting.name}" for setting in self.settings if setting.secret]
+        return {
+            "credentials": f"Check {' and '.join(keys)}.",
+            "missing": f"Check {self.name}.base_url.",
+            "unreachable": f"Check {self.name}.base_url and the network.",
+        }
 
     @property
     def stream_names(self) -> tuple[str, ...]:
@@ -106,6 +118,7 @@ class Connection:
             stop=stop,
             user_agent=user_agent,
             headers=block.get("headers") or {},
+            hints=api.hints,
         )
         self.auth.bind(TokenEndpoint(api.name, timeout).post, learn=SECRETS.add)
         self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)

@@ -104,7 +104,6 @@ class Diagnosis:
     """Makes the errors of one API; `hints` go before the general ones."""
 
     name: str
-    policy: RetryPolicy
     timeout: float
     hints: Mapping[errors.Cause, str]
 
@@ -112,7 +111,9 @@ class Diagnosis:
         """Return what a user may do about `cause`."""
         return self.hints.get(cause, HINTS.get(cause, "")).format(name=self.name)
 
-    def refusal(self, response: Response, *, where: str) -> errors.TransportError:
+    def refusal(
+        self, response: Response, *, where: str, policy: RetryPolicy
+    ) -> errors.TransportError:
         """Return the error that an answer without success means."""
         status = response.status
         what = f"{where} answered {status}{_phrase(status)}{_quoted(excerpt(response.body))}"
@@ -124,7 +125,7 @@ class Diagnosis:
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             cause = "server"
         hint = self.hint(cause)
-        if status in self.policy.statuses:
+        if status in policy.statuses:
             told = told_wait(response.headers, now=response.received_at, status=status)
             return errors.Retriable(what, hint=hint, cause=cause, status=status, retry_after=told)
         kind = errors.Rejected if cause == "rejected" else errors.Fatal

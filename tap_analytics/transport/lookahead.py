@@ -124,7 +124,7 @@ class Lookahead(t.Generic[T]):
             page.value = self._transport.attempt(page.request, page.decode)
         except Retriable as error:
             page.error = error
-            seconds = error.retry_after or self._transport.retry.backoff_factor
+            seconds = error.retry_after or self._transport.policy(page.request).backoff_factor
             self._transport.hold_everybody(error, page.request, seconds=seconds)
         except BaseException as error:  # noqa: BLE001 - belongs to whoever takes the page
             page.error = error

@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_analytics.transport.retry import RetryPolicy
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -23,6 +25,8 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     #: The encoded body; `Content-Type: application/json` goes with it.
     json: bytes | None = None
+    #: The endpoint's own retry policy, in place of its API's.
+    retry: RetryPolicy | None = None
 
     @property
     def label(self) -> str:

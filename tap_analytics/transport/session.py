@@ -62,9 +62,7 @@ class Transport:
         self._renewals = 0
         self._renewing = threading.Lock()
         self._logger = logging.getLogger("tap-analytics").getChild(self.name)
-        self._diagnosis = Diagnosis(
-            name=self.name, policy=self.retry, timeout=self.timeout, hints=self.hints
-        )
+        self._diagnosis = Diagnosis(name=self.name, timeout=self.timeout, hints=self.hints)
         self._channel = Channel(
             origin=origin_of(self.origin),
             sign=self.sign,
@@ -104,7 +102,8 @@ class Transport:
         Raises the last error, or at once one that no retry would cure.
         """
         answers = self.stats.answers
-        waits = self.retry.waits()
+        policy = self.policy(request)
+        waits = policy.waits()
         attempts = 0
         while True:
             if failed is None:
@@ -114,7 +113,7 @@ class Transport:
                     failed = error
             self._refuse_if_unreachable()
             attempts += 1
-            if attempts > self.retry.max_retries:
+            if attempts > policy.max_retries:
                 break
             self._wait(failed, request, number=attempts, computed=next(waits))
             failed = None
@@ -137,10 +136,14 @@ class Transport:
             self.unreachable = error
             raise
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-            raise self._diagnosis.refusal(response, where=where)
+            raise self._diagnosis.refusal(response, where=where, policy=self.policy(request))
         decoded = decode(response)
         self.throttle.succeeded()
         return decoded
+
+    def policy(self, request: Request) -> RetryPolicy:
+        """Return the retry policy of a request: its own, else the API's."""
+        return request.retry or self.retry
 
     def hold_everybody(self, failed: Retriable, request: Request, *, seconds: float) -> bool:
         """Close the gate if `failed` concerns all requests of the API; say whether it does."""
@@ -164,7 +167,7 @@ class Transport:
             "%s, retry %d of %d in %s",
             what,
             number,
-            self.retry.max_retries,
+            self.policy(request).max_retries,
             describe_wait(seconds),
         )
         if not self.hold_everybody(failed, request, seconds=seconds):
