@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from tap_analytics.decoding import BodyError, decode_json
 from tap_analytics.extraction import Extraction
-from tap_analytics.incremental import Bookmark
+from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.pagination import Paginator, Query, SinglePage
 from tap_analytics.payload import raise_error, select_rows
 from tap_analytics.transport.errors import Retriable
@@ -226,9 +226,13 @@ class AnalyticsStream(RESTStream[Query]):
             return None
         state = self._tap.state.get("bookmarks", {}).get(self.name, {})
         known = state.get("replication_key") == self.replication_key
+        stored = state.get("replication_key_value") if known else None
+        if not is_readable(stored, self.replication_unit):
+            self.logger.warning("The bookmark %r can't be read; reading everything.", stored)
+            stored = None
         return Bookmark.open(
             unit=self.replication_unit,
-            stored=state.get("replication_key_value") if known else None,
+            stored=stored,
             initial=self.initial_value,
             start_date=self.config.get("start_date"),
             end_date=self.config.get("end_date"),

@@ -66,6 +66,8 @@ class Proof:
     keyed: bool
     _tokens: set[frozenset[tuple[str, str | tuple[str, ...]]]] = field(default_factory=set)
     _prints: dict[Hashable, int] = field(default_factory=dict)
+    #: Whether pages looked alike and nothing but a total says that they are different ones.
+    doubtful: bool = False
     _empty: int = 0
 
     def ask(self, query: Query) -> None:
@@ -92,6 +94,7 @@ class Proof:
             return False
         if times >= self._allowed(page):
             raise PaginationError(self.repeated(page))
+        self.doubtful |= self._is_numbered(page)
         return True
 
     def moved(self) -> None:
@@ -101,6 +104,8 @@ class Proof:
     def verdict(self) -> Verdict:
         """Judge the finished walk by the total, else by why it ended."""
         seen, end = self.paginator.seen, self.paginator.end
+        if self.doubtful or (seen.shrunk and not seen.overlap):
+            return Verdict.UNVERIFIED
         if seen.total is not None and end is not End.OLDER:
             whole = end is End.TOTAL or seen.rows >= seen.total
             return Verdict.VERIFIED if whole else Verdict.SHORT

@@ -29,7 +29,7 @@ def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
         return _DECODER.decode(body)
     except RecursionError:
         raise BodyError("JSON nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
         return _decode_leniently(body)
 
 
@@ -39,6 +39,8 @@ def _decode_leniently(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
         value = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse)
     except RecursionError:
         raise BodyError("JSON nested too deeply") from None
+    except ArithmeticError:
+        raise BodyError("a number too large to be read") from None
     except ValueError:
         raise BodyError(_describe(body)) from None
     return _mend(value)

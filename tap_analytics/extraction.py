@@ -10,6 +10,7 @@ import typing as t
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import compress
 from time import monotonic
 
 from singer_sdk.exceptions import AbortedSyncExceptionBase
@@ -122,6 +123,9 @@ class Extraction:
 
     def _new_sink(self) -> LineSink:
         stream, writer = self.stream, self.tap.message_writer
+        if not stream.selected:
+            # Read for its children only, it may not even be in the catalog.
+            return LineSink(RecordLines(stream.name, (), None), writer)
         lines = RecordLines(stream.name, stream.stream_maps, stream._stream_version)  # noqa: SLF001 - as the SDK's record messages carry it
         config = stream.get_batch_config(stream.config)
         if config is None:
@@ -195,36 +199,39 @@ class Extraction:
     def _deliver(self, rows: Rows, context: Context | None) -> None:
         """Write the rows the run wants, then read the children of all of them."""
         parents = self._contexts(t.cast("DictRows", rows), context) if self.children else []
-        if self.stream.selected and (wanted := self._wanted(rows)):
-            self._write(wanted)
+        if self.stream.selected and rows:
+            self._write(rows)
         for child in self.children:
             child.run_parents(parents)
 
-    def _wanted(self, rows: Rows) -> Rows:
-        bookmark, key = self.bookmark, self.stream.replication_key
-        if bookmark is None or key is None or (bookmark.start is None and bookmark.end is None):
-            return rows
-        return rows.keep(map(bookmark.wants, rows.column(key)))
-
     def _write(self, rows: Rows) -> None:
+        """Write what the run wants of a page; a new field is met in whatever row it comes."""
         for key in self.stream.primary_keys:
             if None in rows.column(key):
                 raise MissingKeyError(
                     f"{self.stream.label}: a row came without its primary key `{key}`. Check the "
                     "path, the selector and the primary key."
                 )
-        if self.bookmark is not None:
-            self.bookmark.observe(rows.column(t.cast("str", self.stream.replication_key)))
-        self.conformer.conform(rows)
-        self.sink.write(rows)
-        self.outcome.rows += len(rows)
-        self.counter.increment(len(rows))
+        bookmark = self.bookmark
+        if bookmark is None:
+            self.conformer.conform(rows)
+        else:
+            values = rows.column(t.cast("str", self.stream.replication_key))
+            wanted = [bookmark.wants(value) for value in values]
+            self.conformer.conform(rows)
+            rows = rows.keep(wanted)
+            bookmark.observe(compress(values, wanted))
+        if rows:
+            self.sink.write(rows)
+            self.outcome.rows += len(rows)
+            self.counter.increment(len(rows))
 
     # --- children ---------------------------------------------------------------------------
 
     def _contexts(self, rows: DictRows, context: Context | None) -> list[Context]:
         """Return the contexts of children; a parent that a stream map filters out has none."""
-        passes = self.stream.stream_maps[0].get_filter_result
+        selected = self.stream.selected
+        passes = self.stream.stream_maps[0].get_filter_result if selected else bool
         return [
             child
             for row in rows.dicts

@@ -22,6 +22,7 @@ Value = str | int | Decimal
 #: Numbers between these are epoch seconds (from 2001 on) or milliseconds; others just count.
 _SECONDS = (10**9, 10**11)
 _MILLISECONDS = (10**12, 10**14)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def unit_of(value: object) -> Unit | None:
@@ -39,6 +40,8 @@ def unit_of(value: object) -> Unit | None:
 
 def parse_iso(text: str) -> datetime | None:
     """Read an ISO 8601 date or date-time, UTC where it names no offset; None if it is neither."""
+    if text.isdigit() and len(text) != len("YYYYMMDD"):
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -53,8 +56,17 @@ def instant(value: object, unit: Unit) -> t.Any:  # noqa: ANN401 - datetime or n
     if unit == "iso":
         return parse_iso(value) if isinstance(value, str) else None
     if isinstance(value, str):
-        return Decimal(value) if value.strip().isdigit() else None
-    return value if isinstance(value, (int, float, Decimal)) else None
+        return Decimal(value) if value.isascii() and value.strip().isdigit() else None
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return value if isinstance(value, (int, Decimal)) else None
+
+
+def is_readable(value: object, unit: Unit | None) -> bool:
+    """Whether a stored bookmark has a place in the key's notation, or in any; none is fine."""
+    if value is None:
+        return True
+    return (unit_of(value) if unit is None else instant(value, unit)) is not None
 
 
 def in_unit(moment: datetime, unit: Unit) -> Value | None:
@@ -64,8 +76,8 @@ def in_unit(moment: datetime, unit: Unit) -> Value | None:
         return text.replace("+00:00", "Z")
     if unit == "number":
         return None
-    seconds = Decimal(int(moment.timestamp() * 1_000_000)) / 1_000_000
-    return int(seconds) if unit == "epoch_s" else int(seconds * 1000)
+    step = timedelta(seconds=1) if unit == "epoch_s" else timedelta(milliseconds=1)
+    return (moment - _EPOCH) // step
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,10 +107,13 @@ class Bookmark:
     def open(cls, **given: t.Any) -> Bookmark:  # noqa: ANN401 - the fields above
         """Combine state and settings: the later of bookmark and start date, less the lookback."""
         bookmark = cls(**given)
-        unit = bookmark.unit or unit_of(bookmark.stored) or unit_of(bookmark.initial)
+        if bookmark.unit and instant(bookmark.stored, bookmark.unit) is None:
+            bookmark.stored = None
+        unit = bookmark.unit or unit_of(bookmark.stored) or _moment_unit(bookmark.initial)
         if unit is None:
-            # The first row will tell; until then a date stands as it was given.
-            bookmark.start, bookmark.end = bookmark.start_date, bookmark.end_date
+            # The rows will tell; until then a bound stands as it was given.
+            bookmark.start = bookmark.start_date or bookmark.initial
+            bookmark.end = bookmark.end_date
         else:
             bookmark._settle(unit)
         return bookmark
@@ -116,7 +131,7 @@ class Bookmark:
 
     def wants(self, value: object) -> bool:
         """Whether a row with this replication value belongs to the run; unknown values do."""
-        if self.unit is None and (unit := unit_of(value)):
+        if self.unit is None and (unit := _moment_unit(value)):
             self._settle(unit)
         if self.unit is None:
             return True
@@ -129,19 +144,19 @@ class Bookmark:
     def observe(self, values: Iterable[object]) -> None:
         """Take note of the replication values of rows that were written."""
         for value in values:
-            if self.unit is None and (unit := unit_of(value)):
+            if self.unit is None and (unit := _moment_unit(value)):
                 self._settle(unit)
-            place = None if self.unit is None else instant(value, self.unit)
-            if place is None or self.unit is None:
+            unit = self.unit or "number"
+            place, highest = instant(value, unit), instant(self.highest, unit)
+            if place is None:
                 self.unreadable += value is not None
-            elif self.highest is None or place > instant(self.highest, self.unit):
+            elif highest is None or place > highest:
                 self.highest = t.cast("Value", value)
 
     def close(self, *, began: datetime) -> Value | None:
         """Return the bookmark of a run that is complete; `began` is the moment it started."""
-        unit = self.unit
-        if unit is None:
-            return self.stored
+        # Values that are no moments are a plain count.
+        unit = self.unit or "number"
         ceiling = in_unit(began.replace(microsecond=0), unit)
         reached = self.highest
         if (
@@ -151,6 +166,12 @@ class Bookmark:
         ):
             reached = ceiling
         return _later(self.stored, reached, unit)
+
+
+def _moment_unit(value: object) -> Unit | None:
+    """Tell the notation of a value that is a moment; a small number may yet be none."""
+    unit = unit_of(value)
+    return None if unit == "number" else unit
 
 
 def _written(date: str | None, unit: Unit) -> Value | None:

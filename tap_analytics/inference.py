@@ -18,6 +18,8 @@ if t.TYPE_CHECKING:
 
 Schema = dict[str, t.Any]
 
+#: That a number is a fraction is all a schema says of it.
+_PLAIN = json.Decoder(float_hook=lambda _: 0.5)
 #: Anything JSON can hold, for fields whose samples say nothing.
 ANYTHING: t.Final = ("string", "number", "boolean", "object", "array", "null")
 
@@ -29,7 +31,7 @@ def infer_schema(rows: Iterable[Mapping[str, t.Any]], *, keys: Collection[str] =
     builder = SchemaBuilder()
     for row in rows:
         # The library knows JSON's own types: a Decimal must look like a number again.
-        builder.add_object(json.decode(ENCODER.encode(row)))
+        builder.add_object(_PLAIN.decode(ENCODER.encode(row)))
     properties = builder.to_schema().get("properties", {})
     found = {name: widen(schema) for name, schema in properties.items()}
     for key in keys:
@@ -45,16 +47,16 @@ def widen(schema: Mapping[str, t.Any]) -> Schema:
     else:
         kinds = _kinds(schema)
     if not kinds - {"null"}:
-        return {"type": list(ANYTHING)}
+        return {"type": list(ANYTHING), "items": {}}
     if "integer" in kinds:
         kinds = (kinds - {"integer"}) | {"number"}
     wide: Schema = {"type": [kind for kind in ANYTHING if kind in kinds | {"null"}]}
     if "object" in kinds:
-        nested = schema.get("properties", {})
-        wide["properties"] = {name: widen(inner) for name, inner in nested.items()}
+        if nested := schema.get("properties"):
+            wide["properties"] = {name: widen(inner) for name, inner in nested.items()}
         wide["additionalProperties"] = True
-    if "array" in kinds and schema.get("items"):
-        wide["items"] = widen(schema["items"])
+    if "array" in kinds:
+        wide["items"] = widen(schema["items"]) if schema.get("items") else {}
     return wide
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from decimal import Decimal
 from pathlib import Path
 
 from singer_sdk.plugin_base import _ConfigInput
@@ -58,7 +59,8 @@ def read_json(file: t.IO[str] | None, kind: str) -> JsonObject | None:
 
 def _object(text: str, name: str) -> JsonObject:
     try:
-        content = json.loads(text)
+        # A bookmark may be a fraction, and must come back as it was written.
+        content = json.loads(text, parse_float=Decimal)
     except ValueError as error:
         # A decoder's text tells the place, never the content.
         raise InputError(f"The {name} is not JSON: {error}.") from None

@@ -30,6 +30,8 @@ Query = dict[str, str | tuple[str, ...]]
 
 #: Where the APIs of the field put a link to the next page in a response body.
 LINK_OBJECTS = ("links", "_links", "paging", "pagination")
+#: Relations that speak of pages; a `Link` header may speak of anything.
+LINK_RELS = frozenset({"next", "prev", "previous", "first", "last"})
 LINK_MEMBERS = frozenset((*LINK_OBJECTS, "next"))
 #: Where `auto` looks for a cursor, and the parameter that sends it back.
 CURSORS = {
@@ -108,6 +110,8 @@ class Seen:
     rows: int = 0
     pages: int = 0
     total: int | None = None
+    #: Whether the total fell while it was read: rows may have moved past the reader.
+    shrunk: bool = False
     #: Rows by which a page read by row number begins early, to join the page before.
     overlap: int = 0
     #: Rows per page that are asked for; None where the server decides.
@@ -125,6 +129,13 @@ def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
     return payload
 
 
+def has(payload: object, path: str) -> bool:
+    """Whether there is a value at a dotted path, null included."""
+    holder, _, member = path.rpartition(".")
+    found = dig(payload, holder) if holder else payload
+    return isinstance(found, dict) and member in found
+
+
 def roots(*paths: str | None) -> frozenset[str]:
     """Return the first members of dotted paths."""
     return frozenset(path.partition(".")[0] for path in paths if path)
@@ -139,14 +150,23 @@ def whole_number(value: object) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
 
 
+def header_links(page: Page) -> dict[str, str]:
+    """Return the links of the `Link` header by relation; one link may have several."""
+    return {
+        relation: entry["url"]
+        for entry in parse_header_links(page.headers.get("Link") or "")
+        for relation in entry.get("rel", "").lower().split()
+    }
+
+
 def next_link(page: Page) -> tuple[bool, str | None]:
     """Look for link metadata: (whether the response has any, the next link if it has one)."""
-    if header := page.headers.get("Link"):
-        for entry in parse_header_links(header):
-            if entry.get("rel") == "next":
-                return True, entry["url"]
+    rels = header_links(page)
+    if "next" in rels:
+        return True, rels["next"]
+    in_header = not LINK_RELS.isdisjoint(rels)
     if not isinstance(page.payload, dict):
-        return bool(header), None
+        return in_header, None
     for name in LINK_OBJECTS:
         if isinstance(links := page.payload.get(name), dict):
             link: t.Any = links.get("next")
@@ -158,7 +178,7 @@ def next_link(page: Page) -> tuple[bool, str | None]:
     link = page.payload.get("next", ...)
     if isinstance(link, str) and ("?" in link or link.startswith(("http:", "https:", "/"))):
         return True, link
-    return bool(header) or link is None, None
+    return in_header or link is None, None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,6 +379,9 @@ class PageNumber(NumberedPaging):
     @override
     def next(self, page: Page, seen: Seen) -> Query | End:
         following = super().next(page, seen)
+        if following is End.EMPTY and self.base_page is None and seen.pages == 1:
+            # Page 0 of a server that counts from 1 may well be empty.
+            return {self.page_param: "1"}
         if following is End.TOTAL:
             # A `total` beside page numbers may count pages: only an empty page tells.
             return {self.page_param: str(self.counted(page, seen))} if page.size else End.EMPTY
@@ -441,10 +464,8 @@ class HeaderLink(Paging):
 
     @override
     def next(self, page: Page, seen: Seen) -> Query | End:
-        for link in parse_header_links(page.headers.get("Link") or ""):
-            if link.get("rel") == self.links_next_key:
-                return page.follow(link["url"])
-        return End.LINK
+        link = header_links(page).get(self.links_next_key.lower())
+        return End.LINK if link is None else page.follow(link)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -466,14 +487,17 @@ class Auto(Paging):
 
     @override
     def next(self, page: Page, seen: Seen) -> Query | End:
-        _, link = next_link(page)
+        has_links, link = next_link(page)
         if link is not None:
             return page.follow(link)
         for path, param in CURSORS.items():
             if cursor := dig(page.payload, path):
                 return {param: str(cursor)}
-        numbered = self._numbered(page)
-        return numbered.next(page, seen) if numbered else End.SINGLE
+        if numbered := self._numbered(page):
+            return numbered.next(page, seen)
+        if has_links:
+            return End.LINK
+        return End.CURSOR if any(has(page.payload, path) for path in CURSORS) else End.SINGLE
 
     @property
     @override
@@ -512,6 +536,8 @@ class Paginator(BaseAPIPaginator[Query]):
         total = self.paging.total(page)
         # A total below what has arrived counts something else: pages, or rows of this page.
         reached = self.paging.reached(page, self.seen)
+        self.seen.shrunk |= total is not None and total < (self.seen.total or 0)
+        total = self.seen.total if total is None else total
         self.seen.total = total if total is None or total >= reached else None
         following = self.paging.next(page, self.seen)
         self._page_count += 1

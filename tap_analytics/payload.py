@@ -48,6 +48,8 @@ def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
 def select_jsonpath(payload: object, expression: str) -> list[Row]:
     """Return the rows a JSONPath selects; as strict as `select_rows`."""
     found = list(extract_jsonpath(expression, t.cast("t.Any", payload)))
+    if found == [None]:
+        return []
     if found:
         rows = found[0] if len(found) == 1 and isinstance(found[0], list) else found
         return as_rows(rows, expression)
@@ -89,8 +91,7 @@ def error_in(payload: object, *, has_rows: bool) -> tuple[int | None, str] | Non
     for name in names:
         if value := payload.get(name):
             first = value[0] if isinstance(value, list) else value
-            code = first.get("code", first.get("status")) if isinstance(first, dict) else None
-            return _code(code), f"{name}: {_message(first, payload, name)}"
+            return _code(first), f"{name}: {_message(first, payload, name)}"
     return None
 
 
@@ -116,9 +117,10 @@ def _message(first: object, payload: dict[str, t.Any], name: str) -> str:
     return f"{first} ({described})"[:200] if described else str(first)[:200]
 
 
-def _code(value: object) -> int | None:
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() else None
+def _code(error: object) -> int | None:
+    """Return the first number among an error's code and status; a code may be a word."""
+    given = [str(error.get(name)) for name in ("code", "status")] if isinstance(error, dict) else []
+    return next((int(text) for text in given if text.isascii() and text.isdigit()), None)
 
 
 def _lists(payload: object, prefix: str = "") -> Iterator[str]:

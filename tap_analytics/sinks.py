@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import typing as t
 from collections import defaultdict
+from uuid import uuid4
 
 from singer_sdk.batch import Batcher
 from singer_sdk.helpers._batch import SDKBatchMessage
 from typing_extensions import override
 
+from tap_analytics.writer import ENCODER
+
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
 
@@ -73,8 +77,7 @@ class BatchSink(LineSink):
         self._held.clear()
 
     def _announce(self, alias: str, records: Sequence[Row]) -> None:
-        batcher = Batcher(self.tap_name, alias, self.config)
-        for manifest in batcher.get_batches(iter(records)):
+        for manifest in self._manifests(alias, records):
             self.writer.write_message(
                 SDKBatchMessage(
                     stream=alias,
@@ -83,3 +86,16 @@ class BatchSink(LineSink):
                     version=self.lines.version,
                 )
             )
+
+    def _manifests(self, alias: str, records: Sequence[Row]) -> Iterable[list[str]]:
+        """Write a file and return its name; the SDK's own lines are gzipped whatever is asked."""
+        encoding, storage = self.config.encoding, self.config.storage
+        if encoding.format != "jsonl":
+            return Batcher(self.tap_name, alias, self.config).get_batches(iter(list(records)))
+        zipped = encoding.compression == "gzip"
+        ending = ".json.gz" if zipped else ".json"
+        name = f"{storage.prefix or ''}{self.tap_name}--{alias}-{uuid4()}{ending}"
+        lines = ENCODER.encode_lines(records)
+        with storage.open(name, "wb") as file:
+            file.write(gzip.compress(lines) if zipped else lines)
+        return [[storage.get_url(name)]]

@@ -20,6 +20,7 @@ from tap_analytics.payload import SelectorError, raise_error
 from tap_analytics.rows import DictRows, StructRows
 from tap_analytics.seam import Joint, Seam
 from tap_analytics.transport.errors import Rejected
+from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -207,7 +208,7 @@ class Walk:
     # --- pages ------------------------------------------------------------------------------
 
     def _advance(self, fetched: Fetched) -> Query | None:
-        admitted = self.proof.admit(fetched.page, hash(tuple(fetched.keys)))
+        admitted = self.proof.admit(fetched.page, hash(ENCODER.encode(fetched.keys)))
         query = self.paginator.receive(fetched.page)
         self._reached = self.stream.paging.reached(fetched.page, self.paginator.seen)
         if not admitted:
@@ -259,7 +260,8 @@ class Walk:
         try:
             return self._take(query)
         except Rejected as error:
-            if not self.window or error.status not in {400, 422}:
+            begun = self.paginator.seen.pages > 0
+            if begun or not self.window or error.status not in {400, 422}:
                 raise
             self.stream.logger.warning(
                 "The server refuses the filter %s; reading without it.", ", ".join(self.window)

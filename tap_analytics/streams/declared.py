@@ -198,7 +198,7 @@ class DeclaredStream(AnalyticsStream):
     def _sample_window(self) -> Query:
         """Return the filter of the first page, so that the sync finds the page again."""
         bookmark: Bookmark | None = self.open_bookmark()
-        if bookmark is None or self.has_selected_descendents:
+        if bookmark is None or self.child_values:
             return {}
         return self.window(bookmark.start, bookmark.end)
 

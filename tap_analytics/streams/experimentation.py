@@ -20,6 +20,7 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination import End, Offset
 from tap_analytics.payload import SelectorError, as_rows
 from tap_analytics.settings import Setting
+from tap_analytics.typing import LooseArray, LooseObject
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,24 +29,6 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination import Page, Query, Seen
     from tap_analytics.payload import Row
-
-
-class LooseObject(th.ObjectType):
-    """An open object that may arrive as a list when it is empty."""
-
-    @property
-    @override
-    def type_dict(self) -> dict[str, t.Any]:
-        return {**super().type_dict, "type": ["object", "array", "null"]}
-
-
-class LooseArray(th.ArrayType[t.Any]):
-    """A list that may arrive as an object when it is empty."""
-
-    @property
-    @override
-    def type_dict(self) -> dict[str, t.Any]:
-        return {**super().type_dict, "type": ["array", "object", "null"]}
 
 
 PERSON = LooseObject(

@@ -18,6 +18,7 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination import PageNumber
 from tap_analytics.settings import Setting
 from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.typing import OpenObject
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
@@ -26,7 +27,7 @@ if t.TYPE_CHECKING:
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
-LINK = th.ObjectType(
+LINK = OpenObject(
     th.Property("href", th.StringType, description="Address of the link."),
     th.Property(
         "methods",
@@ -35,7 +36,7 @@ LINK = th.ObjectType(
     ),
     th.Property(
         "meta",
-        th.ObjectType(
+        OpenObject(
             th.Property(
                 "methods",
                 STRINGS,
@@ -46,19 +47,19 @@ LINK = th.ObjectType(
     ),
 )
 
-REFERENCE = th.ObjectType(
+REFERENCE = OpenObject(
     th.Property("type", th.StringType, description="Kind of the related object."),
     th.Property("id", th.StringType, description="Identifier of the related object."),
     nullable=True,
 )
-TO_ONE = th.ObjectType(th.Property("data", REFERENCE, description="The related object."))
-TO_MANY = th.ObjectType(
+TO_ONE = OpenObject(th.Property("data", REFERENCE, description="The related object."))
+TO_MANY = OpenObject(
     th.Property("data", th.ArrayType(REFERENCE), description="The related objects."),
 )
 
 
-def _links(*names: str) -> th.ObjectType:
-    return th.ObjectType(
+def _links(*names: str) -> OpenObject:
+    return OpenObject(
         *(th.Property(name, LINK, description=f"The link '{name}'.") for name in names),
     )
 
@@ -126,7 +127,7 @@ class People(ChangingStream):
         th.Property("links", _links("self", "teaching"), description="Links of the person."),
         th.Property(
             "relationships",
-            th.ObjectType(
+            OpenObject(
                 th.Property("groups", TO_MANY, description="Groups the person belongs to."),
                 th.Property("school", TO_ONE, description="School the person belongs to."),
                 th.Property("partnerships", TO_MANY, description="Partnerships of the person."),
@@ -189,7 +190,7 @@ class Courses(ChangingStream):
         ),
         th.Property(
             "relationships",
-            th.ObjectType(
+            OpenObject(
                 th.Property(
                     "instructor_partnerships",
                     TO_MANY,
@@ -234,7 +235,7 @@ class CourseEnrollments(LearningStream):
         th.Property("links", _links("self"), description="Links of the enrollment."),
         th.Property(
             "relationships",
-            th.ObjectType(th.Property("person", TO_ONE, description="Person enrolled.")),
+            OpenObject(th.Property("person", TO_ONE, description="Person enrolled.")),
             description="Objects related to the enrollment.",
         ),
     ).to_dict()

@@ -16,6 +16,7 @@ from tap_analytics.auth import Basic
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination import Cursor
 from tap_analytics.settings import Setting
+from tap_analytics.typing import OpenObject
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
@@ -23,7 +24,7 @@ CREATED = th.Property("createdAt", th.DateTimeType, description="When it was cre
 UPDATED = th.Property("updatedAt", th.DateTimeType, description="When it last changed.")
 EXTERNAL_ID = th.Property("externalId", th.StringType, description="Identifier elsewhere.")
 NAME = th.Property("name", th.StringType, description="Name.")
-TRAITS = th.Property("traits", th.ObjectType(), description="Fields the customer defined.")
+TRAITS = th.Property("traits", OpenObject(), description="Fields the customer defined.")
 LAST_INBOUND = th.Property(
     "lastInboundMessageTimestamp",
     th.DateTimeType,
@@ -35,7 +36,7 @@ LAST_OUTBOUND = th.Property(
     description="When the last message went out.",
 )
 
-SEGMENT = th.ObjectType(
+SEGMENT = OpenObject(
     th.Property("id", th.StringType, description="Identifier of the segment."),
     th.Property("name", th.StringType, description="Name of the segment."),
     nullable=True,
@@ -47,18 +48,18 @@ ADMIN_FIELDS = (
     th.Property("email", th.StringType, description="Email address."),
     th.Property("licenseStatus", th.StringType, description="Licence: active, deactivated, ..."),
 )
-ADMIN = th.ObjectType(
+ADMIN = OpenObject(
     th.Property("id", th.StringType, description="Identifier of the admin."),
     *ADMIN_FIELDS,
 )
 
-KEY_ROLE = th.ObjectType(
+KEY_ROLE = OpenObject(
     th.Property("id", th.StringType, description="Identifier of the assignment."),
     th.Property("assignedAt", th.DateTimeType, description="When the role was assigned."),
     CREATED,
     th.Property(
         "keyRole",
-        th.ObjectType(
+        OpenObject(
             th.Property("id", th.StringType, description="Identifier of the role."),
             th.Property("label", th.StringType, description="Name of the role."),
             CREATED,
@@ -96,14 +97,14 @@ ACCOUNT_FIELDS = (
     LAST_OUTBOUND,
 )
 #: An account where it is embedded: without its key roles, and only in users with its segments.
-ACCOUNT = th.ObjectType(
+ACCOUNT = OpenObject(
     th.Property("id", th.StringType, description="Identifier of the account."),
     *ACCOUNT_FIELDS,
     SEGMENTS,
     nullable=True,
 )
 
-ORGANIZATION = th.ObjectType(
+ORGANIZATION = OpenObject(
     th.Property("id", th.StringType, description="Identifier of the organization."),
     CREATED,
     UPDATED,
@@ -125,7 +126,7 @@ ACTIVITY_FIELDS = (
     th.Property("categoryId", th.StringType, description="Category it belongs to."),
     th.Property(
         "category",
-        th.ObjectType(
+        OpenObject(
             th.Property("id", th.StringType, description="Identifier of the category."),
             NAME,
             CREATED,
@@ -139,7 +140,7 @@ ACTIVITY_FIELDS = (
     TRAITS,
 )
 
-PROJECT = th.ObjectType(
+PROJECT = OpenObject(
     th.Property("id", th.StringType, description="Identifier of the project."),
     NAME,
     th.Property("accountId", th.StringType, description="Account the project is for."),
@@ -224,7 +225,7 @@ class Notes(ChangingStream):
         th.Property("author", ADMIN, description="The author."),
         th.Property(
             "users",
-            th.ArrayType(th.ObjectType(nullable=True)),
+            th.ArrayType(OpenObject(nullable=True)),
             description="Users it is about.",
         ),
         *ACTIVITY_FIELDS,

@@ -21,6 +21,7 @@ from tap_analytics.auth import Basic
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination import LinkedOffset
 from tap_analytics.settings import Setting
+from tap_analytics.typing import OpenObject
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
@@ -32,7 +33,7 @@ CANONICAL_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="num
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
-VERSION = th.ObjectType(
+VERSION = OpenObject(
     th.Property("createdAt", th.DateTimeType, description="When this version was saved."),
     th.Property("message", th.StringType, description="Comment of whoever saved it."),
     th.Property("number", th.IntegerType, description="Number of the version, from 1."),
@@ -46,21 +47,21 @@ VERSION = th.ObjectType(
     ),
 )
 
-TEXT = th.ObjectType(
+TEXT = OpenObject(
     th.Property("representation", th.StringType, description="Format of the text."),
     th.Property("value", th.StringType, description="The text."),
 )
-BODY = th.ObjectType(
+BODY = OpenObject(
     th.Property("storage", TEXT, description="The text as it is stored."),
     th.Property("atlas_doc_format", TEXT, description="The text as a document tree."),
 )
 
-NAMED_OBJECT = th.ObjectType(
+NAMED_OBJECT = OpenObject(
     th.Property("name", th.StringType, description="Name of the object."),
     th.Property("objectType", th.StringType, description="Type of the object."),
     nullable=True,
 )
-CHANGED_VALUE = th.ObjectType(
+CHANGED_VALUE = OpenObject(
     th.Property("name", th.StringType, description="What was changed."),
     th.Property("oldValue", th.StringType, description="Value before."),
     th.Property("newValue", th.StringType, description="Value after."),
@@ -68,7 +69,7 @@ CHANGED_VALUE = th.ObjectType(
     th.Property("hiddenNewValue", th.StringType, description="Identifier behind the new value."),
     nullable=True,
 )
-AUTHOR = th.ObjectType(
+AUTHOR = OpenObject(
     th.Property("type", th.StringType, description="Type of the author: user."),
     th.Property("displayName", th.StringType, description="Name shown."),
     th.Property("operations", th.AnyType, description="Operations, as a list or an object."),
@@ -84,7 +85,7 @@ AUTHOR = th.ObjectType(
 
 LINKS = th.Property(
     "_links",
-    th.ObjectType(),
+    OpenObject(),
     description="Addresses of the object, relative to the site.",
 )
 
@@ -279,7 +280,7 @@ class Space(WikiStream):
         th.Property("currentActiveAlias", th.StringType, description="Name used in addresses."),
         th.Property(
             "description",
-            th.ObjectType(
+            OpenObject(
                 th.Property("plain", TEXT, description="The description as plain text."),
                 th.Property("view", TEXT, description="The description as HTML."),
             ),
@@ -287,7 +288,7 @@ class Space(WikiStream):
         ),
         th.Property(
             "icon",
-            th.ObjectType(
+            OpenObject(
                 th.Property("path", th.StringType, description="Address of the icon."),
                 th.Property(
                     "apiDownloadLink",

@@ -1,0 +1,57 @@
+"""Types of nested values, as the APIs send them and as targets and checkers take them.
+
+Below the root, times are plain text: targets store nested values as JSON, and checkers stumble over
+formats inside of objects that may be null.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from singer_sdk import typing as th
+from typing_extensions import override
+
+Fragment = dict[str, t.Any]
+
+
+class OpenObject(th.ObjectType):
+    """An object that may have members nobody declared, or none that anybody did."""
+
+    @property
+    @override
+    def type_dict(self) -> Fragment:
+        fragment = t.cast("Fragment", _without_time_formats(super().type_dict))
+        if not fragment.get("properties"):
+            # Flattening makes columns of `properties`, and none of an empty one.
+            fragment.pop("properties", None)
+        return fragment
+
+
+class LooseObject(OpenObject):
+    """An open object that may arrive as a list when it is empty."""
+
+    @property
+    @override
+    def type_dict(self) -> Fragment:
+        return {**super().type_dict, "type": ["object", "array", "null"], "items": {}}
+
+
+class LooseArray(th.ArrayType[t.Any]):
+    """A list that may arrive as an object when it is empty."""
+
+    @property
+    @override
+    def type_dict(self) -> Fragment:
+        return {**super().type_dict, "type": ["array", "object", "null"]}
+
+
+def _without_time_formats(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
+    if isinstance(fragment, list):
+        return [_without_time_formats(part) for part in fragment]
+    if not isinstance(fragment, dict):
+        return fragment
+    return {
+        word: _without_time_formats(part)
+        for word, part in fragment.items()
+        if not (word == "format" and part in {"date-time", "date", "time"})
+    }
