@@ -273,6 +273,8 @@ class Walk:
         owner, request, decode = self._job(query)
         sampled = self.stream.sampled
         if sampled is not None and sampled[0] == request:
+            # A walk takes it once: asked for again, the page may have changed.
+            self.stream.sampled = None
             return sampled[1]
         return t.cast("Fetched", self._lookahead.take(owner, request, decode))
 

@@ -11,6 +11,8 @@ import pytest
 from singer_sdk.singerlib import Catalog
 from update_catalog import FOLDER, discovered, rendered
 
+pytestmark = pytest.mark.xdist_group("catalog_snapshot")
+
 REVIEWED = {path.stem: path.read_text("utf-8") for path in sorted(FOLDER.glob("*.json"))}
 BUILT_IN = sorted(stream for stream in REVIEWED if not stream.startswith("declared_"))
 

@@ -15,6 +15,8 @@ import spec_documents as documents
 from tap_analytics.demo.exact import encode
 from tap_analytics.demo.rows import flat
 
+pytestmark = pytest.mark.xdist_group("documents")
+
 #: Roots of the documents' paths at the real services.
 REAL_ROOTS = {"learning": "/learning/v2", "success": "/resources", "declared": "/declared"}
 RESOURCES = [

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -32,6 +32,10 @@ class Run:
     code: int
     stdout: bytes
     stderr: str
+
+    def __repr__(self):
+        told = [line for line in self.stderr.splitlines() if "| INFO " not in line]
+        return f"Run(code={self.code}, {len(self.stdout)} bytes, {told[:20]})"
 
     @cached_property
     def messages(self):
@@ -93,6 +97,22 @@ class Run:
     def warnings(self):
         """The texts of the WARNING lines."""
         return self.level("WARNING")
+
+
+def bag(rows):
+    """Return rows as a countable collection."""
+    return Counter(repr(plain(row)) for row in rows)
+
+
+def plain(value):
+    """Sort members, and write numbers as their value: 1.0 is 1."""
+    if isinstance(value, dict):
+        return sorted((name, plain(inner)) for name, inner in value.items())
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"{Decimal(value).normalize():f}"
+    return value
 
 
 class Started:

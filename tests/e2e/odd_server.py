@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,11 +12,15 @@ class OddApi:
     """Answers what `answer(path, query)` returns: a JSON value, or (status, JSON value).
 
     `query` is a list of pairs, so that repeated parameters can be told. A float in the place of a
-    value is a number of seconds to say nothing at all.
+    value is a number of seconds to keep silent, and then hang up.
     """
+
+    #: The `Date` of answers, where it isn't the machine's.
+    date = None
 
     def __init__(self, answer):
         self.asked = []
+        self.closing = threading.Event()
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -26,10 +29,12 @@ class OddApi:
             def do_GET(self):
                 parts = urlsplit(self.path)
                 query = parse_qsl(parts.query, keep_blank_values=True)
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 api.asked.append((parts.path, query))
                 said = answer(parts.path, query)
                 if isinstance(said, float):
-                    time.sleep(said)
+                    api.closing.wait(said)
+                    self.close_connection = True
                     return
                 status, value = said if isinstance(said, tuple) else (200, said)
                 body = json.dumps(value).encode()
@@ -39,11 +44,21 @@ class OddApi:
                 self.end_headers()
                 self.wfile.write(body)
 
+            do_POST = do_GET
+
+            def date_time_string(self, timestamp=None):
+                return api.date or super().date_time_string(timestamp)
+
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Quiet(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                """Say nothing of clients that hang up: some of them are killed on purpose."""
+
+        self._server = Quiet(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self):
@@ -51,6 +66,7 @@ class OddApi:
         return self
 
     def __exit__(self, *_):
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 

@@ -166,6 +166,9 @@ def deselect(catalog: Mapping[str, t.Any], stream: str, *path: str) -> dict[str,
     catalog = json.loads(json.dumps(catalog))
     crumb = [part for name in path for part in ("properties", name)]
     entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == stream)
-    entry["metadata"] = [part for part in entry["metadata"] if part["breadcrumb"] != crumb]
-    entry["metadata"].append({"breadcrumb": crumb, "metadata": {"selected": False}})
+    found = [part for part in entry["metadata"] if part["breadcrumb"] == crumb]
+    if not found:
+        found = [{"breadcrumb": crumb, "metadata": {}}]
+        entry["metadata"] += found
+    found[0]["metadata"]["selected"] = False
     return catalog

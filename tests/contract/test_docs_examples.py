@@ -1,0 +1,289 @@
+"""The examples of the documentation work: configurations are accepted, and the sixth API runs."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from tap_analytics import settings
+from tap_analytics.declarations import clauses, resources
+from tap_analytics.streams import declared_apis
+from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page, *languages):
+    """The contents of a page's fenced blocks in the given languages."""
+    found = FENCE.findall(page.read_text("utf-8"))
+    return [content for language, content in found if language in languages]
+
+
+def examples(*languages):
+    return [
+        pytest.param(content, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, content in enumerate(blocks(page, *languages))
+    ]
+
+
+def problems(config):
+    """What the tap would say about a configuration, without a request being made."""
+    schema = copy.deepcopy(TapAnalytics.config_jsonschema)
+    TapAnalytics.append_builtin_config(schema)
+    given = settings.clean(config, blocks=BLOCKS)
+    found = settings.problems(given, schema, blocks=BLOCKS)
+    return found or declared_apis(given, reserved=RESERVED)[1]
+
+
+def filled(text):
+    """Put values where Meltano would put those of the environment."""
+    value = lambda name: "https://api.example.com" if name[1].endswith("URL") else "filled-in"  # noqa: E731 - two words
+    return re.sub(r"\$([A-Z_]+)", value, text)
+
+
+def logged(text):
+    """What is said in a block of log lines, one after the other."""
+    return [line.split(" | ", 2)[2] for line in text.splitlines()]
+
+
+# --- configurations -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", examples("json"))
+def test_json_is_a_configuration_or_a_state(text):
+    given = json.loads(text)
+    if set(given) == {"bookmarks"}:
+        for stream, bookmark in given["bookmarks"].items():
+            assert stream in RESERVED
+            assert set(bookmark) == {"replication_key", "replication_key_value"}
+    elif "support" in given:
+        [problem] = problems(given)
+        assert problem.startswith("Unknown setting 'support'")
+    else:
+        assert problems(given) == []
+
+
+@pytest.mark.parametrize("text", examples("yaml"))
+def test_yaml_is_a_configuration_or_a_project(text):
+    given = yaml.safe_load(filled(text))
+    mistakes = text.startswith("# A declaration with two mistakes")
+    for config in [given] if "apis" in given else project_configs(given):
+        assert len(problems(config)) == (2 if mistakes else 0), problems(config)
+
+
+def project_configs(project):
+    """The configurations of a project's extractors; loaders must be known to this project."""
+    ours = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]
+    for kind, plugins in project["plugins"].items():
+        for plugin in plugins:
+            [base] = [own for own in ours[kind] if own["name"] == plugin["inherit_from"]]
+            if kind == "extractors":
+                yield plugin["config"]
+            else:
+                assert set(plugin["config"]) <= {setting["name"] for setting in base["settings"]}
+
+
+@pytest.mark.parametrize("text", examples("dotenv"))
+def test_dotenv_names_variables_that_exist(text):
+    example = (ROOT / ".env.example").read_text("utf-8")
+    given = dict(line.split("=", 1) for line in text.splitlines())
+    for name in given:
+        assert re.search(rf"^(# )?{name}=", example, re.MULTILINE), name
+    config = settings.environment(TapAnalytics.config_jsonschema, "TAP_ANALYTICS_", given)
+    assert problems(config) == []
+
+
+def test_mistakes_are_told_as_the_readme_shows():
+    [shown] = [text for text in blocks(ROOT / "README.md", "text") if "Unknown setting" in text]
+    mistakes = [{"learnin": {"api_key": "x"}}, {"learning": {"api_key": "x"}}]
+    assert logged(shown) == [message for config in mistakes for message in problems(config)]
+
+
+def test_mistakes_in_a_declaration_are_told_as_its_page_shows():
+    page = ROOT / "docs" / "declare-an-api.md"
+    assert logged(blocks(page, "text")[-1]) == problems(yaml.safe_load(blocks(page, "yaml")[-1]))
+
+
+def test_declare_an_api_explains_every_word():
+    text = (ROOT / "docs" / "declare-an-api.md").read_text("utf-8")
+    explained = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    words = {*resources.RESOURCE_WORDS, *clauses.PAGINATORS, *clauses.AUTHS}
+    words |= set(resources._SHARED_ENDPOINT) | set(resources.DISPOSITIONS)
+    for _, own in (*clauses.PAGINATORS.values(), *clauses.AUTHS.values()):
+        words |= set(own)
+    assert sorted(words - explained) == []
+
+
+# --- links ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text("utf-8")
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in slugs, link
+
+
+# --- the sixth API --------------------------------------------------------------------------
+
+TICKETS = [
+    {"id": number, "subject": f"Ticket {number}", "updated_at": f"2026-01-0{number}T00:00:00Z"}
+    for number in range(1, 6)
+]
+TOKEN = "s3cret-of-the-desk"
+
+
+class SupportDesk(BaseHTTPRequestHandler):
+    """The API that the worked example describes; a page holds two rows."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        url = urlsplit(self.path)
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        status, body = 401, {"error": "who are you?"}
+        if self.headers["Authorization"] == f"Bearer {TOKEN}":
+            start = int(query.get("cursor", 0))
+            rows = self.rows(url.path.removeprefix("/api/v1"), query)
+            following = str(start + 2) if start + 2 < len(rows) else None
+            status, body = 200, {"items": rows[start : start + 2], "next_cursor": following}
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def rows(self, path, query):
+        if path == "/tickets":
+            return [row for row in TICKETS if row["updated_at"] >= query.get("updated_since", "")]
+        ticket = int(path.split("/")[2])
+        return [{"id": number, "text": f"On {ticket}"} for number in range(1, ticket + 1)]
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def support_desk():
+    with ThreadingHTTPServer(("127.0.0.1", 0), SupportDesk) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def six_apis(tmp_path_factory):
+    """A copy of the package with the module and the registry lines of the page, nothing else."""
+    page = ROOT / "docs" / "adding-an-api.md"
+    folder = tmp_path_factory.mktemp("six")
+    package = folder / "tap_analytics"
+    shutil.copytree(ROOT / "tap_analytics", package, ignore=shutil.ignore_patterns("__pycache__"))
+    [module] = blocks(page, "python")
+    (package / "streams" / "support.py").write_text(module, "utf-8")
+    registry = package / "streams" / "__init__.py"
+    text = registry.read_text("utf-8")
+    for difference in blocks(page, "diff"):
+        lines = difference.splitlines()
+        old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+        assert text.count(old) == 1, old
+        new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+        text = text.replace(old, new)
+    registry.write_text(text, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def support(six_apis, support_desk):
+    """Run the tap with the sixth API, configured as the page shows."""
+    [example] = blocks(ROOT / "docs" / "adding-an-api.md", "json")
+    config = json.loads(example)
+    base_url = f"http://127.0.0.1:{support_desk.server_port}/api/v1"
+    config["support"] |= {"token": TOKEN, "base_url": base_url}
+    (six_apis / "config.json").write_text(json.dumps(config), "utf-8")
+    foreign = ("COVERAGE_", "TAP_ANALYTICS_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    environment["PYTHONPATH"] = str(six_apis)
+
+    def run(*arguments):
+        support_desk.asked.clear()
+        tap = [sys.executable, "-W", "error", "-m", "tap_analytics", *arguments]
+        ended = subprocess.run(
+            tap, capture_output=True, check=False, cwd=six_apis, env=environment, text=True
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert TOKEN not in ended.stdout + ended.stderr
+        return ended.stdout
+
+    return run
+
+
+def extracted(stdout):
+    """(the records by stream, the last state)."""
+    messages = [json.loads(line) for line in stdout.splitlines()]
+    rows = {message["stream"]: [] for message in messages if message["type"] == "SCHEMA"}
+    for message in messages:
+        if message["type"] == "RECORD":
+            rows[message["stream"]].append(message["record"])
+    return rows, [message["value"] for message in messages if message["type"] == "STATE"][-1]
+
+
+def test_the_sixth_api_runs_whole_and_then_incrementally(support, six_apis, support_desk):
+    rows, state = extracted(support("--config=config.json"))
+    assert rows["support_tickets"] == TICKETS
+    assert rows["support_comments"] == [
+        {"ticket_id": ticket, "id": number, "text": f"On {ticket}"}
+        for ticket in range(1, 6)
+        for number in range(1, ticket + 1)
+    ]
+
+    (six_apis / "state.json").write_text(json.dumps(state), "utf-8")
+    later, _ = extracted(support("--config=config.json", "--state=state.json"))
+    assert later["support_tickets"] == TICKETS[-1:]
+    assert later["support_comments"] == rows["support_comments"]
+    assert not any("updated_since" in path for path in support_desk.asked)
+
+
+def test_without_its_children_the_server_is_asked_for_changes_only(support, six_apis, support_desk):
+    catalog = json.loads(support("--config=config.json", "--discover"))
+    [tickets] = [
+        entry for entry in catalog["streams"] if entry["tap_stream_id"] == "support_tickets"
+    ]
+    (six_apis / "catalog.json").write_text(json.dumps({"streams": [tickets]}), "utf-8")
+    bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-01-04T00:00:00Z"}
+    state = {"bookmarks": {"support_tickets": bookmark}}
+    (six_apis / "state.json").write_text(json.dumps(state), "utf-8")
+
+    files = ("--catalog=catalog.json", "--state=state.json")
+    rows, _ = extracted(support("--config=config.json", *files))
+
+    assert rows == {"support_tickets": TICKETS[3:]}
+    assert [path for path in support_desk.asked if "updated_since=2026-01-04" in path]
+
+
+def test_about_knows_the_sixth_api(support):
+    about = json.loads(support("--about", "--format=json"))
+    assert set(about["settings"]["properties"]["support"]["required"]) == {"token", "base_url"}

@@ -1,0 +1,221 @@
+"""Failures of every kind: no traceback, no secret in any form, a level on every line."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+from urllib.parse import quote, quote_plus
+
+import pytest
+from cli import LEVEL, hurried, run
+from odd_server import OddApi
+from tap_analytics.demo import DEFAULT, DemoApi
+
+SECRETS = (
+    DEFAULT.learning_api_key,
+    DEFAULT.experimentation_api_key,
+    DEFAULT.wiki_api_token,
+    DEFAULT.success_secret_token,
+    DEFAULT.success_basic_auth_header,
+    DEFAULT.declared_api_key,
+)
+BASIC = (
+    f"{DEFAULT.wiki_email}:{DEFAULT.wiki_api_token}",
+    f"{DEFAULT.success_secret_token}:",
+    f"{DEFAULT.success_secret_token}:{DEFAULT.success_basic_auth_header}",
+)
+#: Shows all there is in a record: texts, tracebacks, and what only formatters look at.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"all": {"format": "%(levelname)s %(name)s %(pathname)s %(message)s %(args)s"}},
+    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "all"}},
+    "root": {"level": "DEBUG", "handlers": ["out"]},
+    "loggers": {"urllib3": {"level": "DEBUG"}},
+}
+ECHO = " ".join((*SECRETS, *(base64.b64encode(pair.encode()).decode() for pair in BASIC)))
+CASES = {
+    "refused credentials": {"status": 401, "body": {"message": f"bad key: {ECHO}"}},
+    "a server that repeats what it was sent": {"status": 500, "body": {"error": ECHO}},
+    "a refusal in plain text": {"status": 400, "body": f"refused: {ECHO}"},
+    "an error inside of success": {"action": "in_band", "body": {"error": {"message": ECHO}}},
+    "a redirect to another server": {
+        "action": "redirect",
+        "url": f"http://127.0.0.2:9/?k={quote(DEFAULT.declared_api_key, safe='')}",
+    },
+    "a redirect to itself": {"action": "redirect_loop"},
+    "a connection that breaks": {"action": "reset"},
+    "a body cut short": {"action": "cut"},
+    "a web page": {"action": "html"},
+    "a value that is no object": {"action": "wrong_type", "body": ECHO},
+}
+
+
+def forms():
+    """Return the spellings that no output may hold."""
+    for text in (*SECRETS, *BASIC):
+        if not text.endswith(":"):
+            yield from {text, quote(text, safe=""), quote(text), quote_plus(text)}
+            yield json.dumps(text)[1:-1]
+        yield base64.b64encode(text.encode()).decode().rstrip("=")
+
+
+def safe(done):
+    """Check that a run's output holds neither secrets nor tracebacks, and levels everywhere."""
+    output = done.stdout.decode() + done.stderr
+    assert [form for form in forms() if form in output] == []
+    assert "Traceback" not in done.stderr
+    assert [line for line in done.said if not LEVEL.search(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("case", "custom"),
+    [*((case, True) for case in CASES), *((case, False) for case in list(CASES)[::4])],
+)
+def test_a_failure_tells_what_but_no_secret(case, custom, tmp_path):
+    env = {"LOGLEVEL": "DEBUG"}
+    if custom:
+        file = tmp_path / "logging.json"
+        file.write_text(json.dumps(LOGGING), "utf-8")
+        env["SINGER_SDK_LOG_CONFIG"] = str(file)
+    fault = CASES[case] | {"times": None}
+    dialect = "spec" if custom else "real"
+    with DemoApi(dialect=dialect, scale=0.1, faults=[fault]) as demo:
+        config = hurried(demo.config, max_retries=1)
+        header = {"basic_auth_header": DEFAULT.success_basic_auth_header}
+        config["success"] = config["success"] | header
+        schema = {"type": "object", "properties": {"id": {"type": "string"}}}
+        config["apis"][0]["resources"][0]["schema"] = schema
+        done = run(config, env=env)
+    assert done.code == 1
+    safe(done)
+    assert 1 <= len([line for line in done.said if "ERROR" in line.split("|")[1 - custom][:8]]) <= 8
+    assert "DEBUG" in done.stderr
+
+
+def test_a_host_nobody_answers_at_is_told_without_its_key():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    demo = DemoApi(scale=0.1)
+    demo.start()
+    config = json.loads(json.dumps(demo.config).replace(demo.url, url))
+    demo.stop()
+    done = run(hurried(config, max_retries=1), env={"LOGLEVEL": "DEBUG"})
+    assert done.code == 1
+    safe(done)
+    assert len(done.errors) == 5
+    for name in ("learning", "experimentation", "wiki", "success", "declared"):
+        assert len([line for line in done.errors if line.startswith(f"{name}:")]) == 1
+
+
+def test_a_proxy_that_refuses_is_told_without_its_password():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        proxy = f"http://proxy-user:proxy-password@127.0.0.1:{taken.getsockname()[1]}"
+    config = {
+        "learning": {
+            "api_key": DEFAULT.learning_api_key,
+            "base_url": "http://learning.example.com/v2",
+            "retry": {"max_retries": 0},
+        }
+    }
+    env = {"LOGLEVEL": "DEBUG", "http_proxy": proxy, "no_proxy": ""}
+    done = run(config, env=env)
+    assert done.code == 1
+    safe(done)
+    assert "proxy-password" not in done.stderr
+    assert len(done.errors) == 1
+    assert "proxy" in done.errors[0]
+
+
+def test_an_answer_that_is_not_http_is_told_in_a_line():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def shout():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                connection.recv(65536)
+                connection.sendall(b"220 mail.example.com ESMTP\r\n")
+                connection.close()
+
+        threading.Thread(target=shout, daemon=True).start()
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        block = {"api_key": DEFAULT.learning_api_key, "base_url": base_url}
+        done = run(hurried({"learning": block}, max_retries=1), env={"LOGLEVEL": "DEBUG"})
+        listener.shutdown(socket.SHUT_RDWR)
+    assert done.code == 1
+    safe(done)
+    assert 1 <= len(done.errors) <= 2
+    assert "not HTTP" in done.errors[0]
+
+
+def test_a_foreign_next_link_gets_no_credentials():
+    seen = []
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+
+        def listen():
+            while True:
+                try:
+                    connection, _ = stranger.accept()
+                except OSError:
+                    return
+                seen.append(connection.recv(65536))
+                connection.close()
+
+        threading.Thread(target=listen, daemon=True).start()
+        foreign = f"http://127.0.0.1:{stranger.getsockname()[1]}"
+
+        def answer(path, query):
+            if "page" in dict(query):
+                return {"data": [{"id": 2}], "next": None}
+            return {"data": [{"id": 1}], "next": f"{foreign}/things?page=2"}
+
+        auth = {"type": "api_key", "name": "key", "api_key": "the-odd-key", "location": "query"}
+        endpoint = {"path": "/things", "data_selector": "data", "paginator": "json_link"}
+        with OddApi(answer) as api:
+            done = run(api.config({"name": "things", "endpoint": endpoint}, auth=auth))
+        stranger.shutdown(socket.SHUT_RDWR)
+    assert seen == []
+    assert "the-odd-key" not in done.stderr
+    assert done.code == 0 and len(done.rows("odd_things")) == 2 or len(done.errors) == 1
+
+
+def test_no_secret_is_in_state_catalog_or_about():
+    with DemoApi(scale=0.1) as demo:
+        catalog = run(demo.config, "--discover", env={"LOGLEVEL": "DEBUG"})
+        synced = run(demo.config, env={"LOGLEVEL": "DEBUG"})
+        about = run(demo.config, "--about", "--format=json")
+    for done in (catalog, synced, about):
+        assert done.code == 0
+        safe(done)
+
+
+def test_what_a_user_misspells_is_not_repeated():
+    done = run(
+        {
+            "learning": {"apikey": "a-key-in-the-wrong-place", "base_url": "http://u:pw-1@host/v2"},
+            "token": "a-token-on-its-own",
+            "concurrency": "a-key-for-a-number-which-is-long-and-goes-on-and-on",
+        },
+        env={"LOGLEVEL": "DEBUG"},
+    )
+    assert done.code == 1
+    assert "a-key-in-the-wrong-place" not in done.stderr
+    assert "a-token-on-its-own" not in done.stderr
+    assert "pw-1" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_retries_are_warnings_that_name_path_and_wait():
+    fault = {"status": 503, "match": {"path": "/people"}, "times": 2}
+    with DemoApi(scale=0.1, faults=[fault]) as demo:
+        config = hurried(demo.config)
+        done = run({"learning": config["learning"]})
+    assert done.code == 0
+    told = [line for line in done.warnings if "/learning/v2/people answered 503" in line]
+    assert [f"retry {number} of 3" in line for number, line in enumerate(told, 1)] == [True, True]
+    assert done.errors == []

@@ -1,0 +1,181 @@
+"""Runs that are told to stop: at once, with a truthful exit code, after a last STATE."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+import pytest
+from cli import COMMAND, hurried, only, run, start
+from odd_server import OddApi
+from tap_analytics.demo import DemoApi
+
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+#: A run has this long to end after a signal.
+SECONDS = 2
+BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2020-01-01T00:00:00Z"}
+STATE = {"bookmarks": {"learning_people": BOOKMARK}}
+#: Nothing but these may be said about the end.
+FAREWELL = "Stopped by signal"
+
+
+def stopped(begun, signum, code):
+    """Send a signal and check how the run ends: whole lines, STATE last, no more than a warning."""
+    begun.signal(signum)
+    done = begun.end(within=SECONDS)
+    assert done.code == code
+    assert done.stdout.endswith(b"\n")
+    assert done.messages[-1]["type"] == "STATE"
+    assert done.errors == []
+    assert [line for line in done.warnings if line.startswith(FAREWELL)] == done.warnings[-1:]
+    return done
+
+
+@pytest.mark.parametrize(("signum", "code"), SIGNALS)
+def test_a_signal_ends_the_wait_that_a_server_asks_for(signum, code):
+    wait = {"status": 429, "headers": {"Retry-After": "60"}, "match": {"path": "/people"}}
+    with DemoApi(scale=0.2, faults=[wait | {"times": None}]) as demo:
+        begun = start(demo.config, state=STATE)
+        begun.said("retry 1 of 3")
+        begun.said("wiki_pages")
+        done = stopped(begun, signum, code)
+    assert done.bookmarks["learning_people"] == BOOKMARK["replication_key_value"]
+    assert done.rows("learning_people") == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(("signum", "code"), SIGNALS)
+def test_a_signal_ends_the_wait_for_a_server_that_hangs(signum, code, concurrency):
+    hang = {"action": "hang", "match": {"path": "/people", "params": {"page": "2"}}}
+    with DemoApi(scale=1, faults=[hang | {"times": None}]) as demo:
+        config = only(demo.config, "learning", concurrency=concurrency)
+        begun = start(config, state=STATE)
+        begun.wrote('"RECORD","stream":"learning_people"')
+        done = stopped(begun, signum, code)
+    assert done.bookmarks["learning_people"] == BOOKMARK["replication_key_value"]
+    assert 0 < len(done.rows("learning_people")) < 120
+
+
+def test_a_signal_ends_an_answer_that_comes_in_drops():
+    drip = {"action": "drip", "size": 20, "match": {"path": "/courses"}, "times": None}
+    with DemoApi(scale=0.2, faults=[drip]) as demo:
+        begun = start(only(demo.config, "learning"), state=STATE)
+        begun.wrote('"stream":"learning_people"')
+        stopped(begun, signal.SIGTERM, 143)
+
+
+def test_a_signal_ends_the_wait_for_a_token():
+    auth = {"type": "oauth2_client_credentials", "client_id": "us", "client_secret": "never-told"}
+    with OddApi(lambda path, query: 30.0) as api:
+        config = api.config("things", auth=auth | {"access_token_url": f"{api.url}/token"})
+        begun = start(config, catalog=catalog("odd_things"))
+        begun.wrote('"SCHEMA"')
+        begun.signal(signal.SIGTERM)
+        done = begun.end(within=SECONDS)
+    assert done.code == 143
+    assert "never-told" not in done.stderr
+
+
+def catalog(name):
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    metadata = [{"breadcrumb": [], "metadata": {"selected": True}}]
+    return {"streams": [{"tap_stream_id": name, "schema": schema, "metadata": metadata}]}
+
+
+def test_a_signal_ends_discovery():
+    with DemoApi(faults=[{"action": "hang", "times": None}]) as demo:
+        begun = start(only(demo.config, "apis"), "--discover")
+        while not demo.requests:
+            assert begun.process.poll() is None
+        begun.signal(signal.SIGTERM)
+        done = begun.end(within=SECONDS)
+    assert (done.code, done.stdout, done.errors) == (143, b"", [])
+
+
+def test_an_interrupt_while_the_program_loads_leaves_no_traceback():
+    begun = start({}, env={"PYTHONPROFILEIMPORTTIME": "1"})
+    begun.said("singer_sdk.exceptions")
+    begun.signal(signal.SIGINT)
+    done = begun.end(within=SECONDS)
+    assert done.code in {130, -signal.SIGINT}
+    assert [line for line in done.said if not line.startswith("import time:")] == []
+
+
+def test_what_was_finished_before_the_signal_is_kept():
+    hang = {"action": "hang", "match": {"path": "/pages"}, "times": None}
+    with DemoApi(scale=0.2, faults=[hang]) as demo:
+        config = demo.config | {"concurrency": 16}
+        begun = start(config)
+        begun.wrote('"wiki_blog_posts":{"replication_key"')
+        begun.wrote('"success_users":{"replication_key"')
+        done = stopped(begun, signal.SIGTERM, 143)
+        demo.set_faults([])
+        changed = demo.mutate()
+        again = run(config, state=done.state)
+        assert again.code == 0
+        assert len(again.rows("wiki_pages")) == len(demo.rows("wiki_pages"))
+    assert "wiki_pages" not in done.bookmarks
+    assert len(again.rows("success_users")) <= len(changed["success_users"]) + 1
+
+
+def test_a_closed_pipe_ends_the_run_at_once_and_quietly(tmp_path):
+    file = tmp_path / "config.json"
+    with DemoApi(scale=1, latency=0.05) as demo:
+        config = only(demo.config, "success", concurrency=1)
+        config["success"] = config["success"] | {"page_size": 5}
+        file.write_text(json.dumps(config), "utf-8")
+        tap = subprocess.Popen(
+            [COMMAND, "--config", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert tap.stdout.readline().startswith(b'{"type":"SCHEMA"')
+        tap.stdout.close()
+        said = tap.stderr.read().decode()
+        code = tap.wait(10)
+        tap.stderr.close()
+        asked = len(demo.requests)
+    assert code not in {0, -signal.SIGKILL}
+    assert [line for line in said.splitlines() if "| INFO " not in line] == []
+    assert asked < 20
+
+
+def test_a_target_that_stopped_reading_does_not_hold_the_end_up(tmp_path):
+    file = tmp_path / "config.json"
+    with DemoApi(scale=5) as demo:
+        file.write_text(json.dumps(hurried(demo.config)), "utf-8")
+        tap = subprocess.Popen(
+            [COMMAND, "--config", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        # A first line is read, then nothing: the pipe fills up and the tap has to wait.
+        tap.stdout.readline()
+        before = -1
+        while before != (before := len(demo.requests)):
+            with_patience = tap.poll()
+            assert with_patience is None
+            signal.sigtimedwait((), 0.3)
+        tap.send_signal(signal.SIGTERM)
+        code = tap.wait(SECONDS + 1)
+        said = tap.stderr.read().decode()
+        tap.stdout.close()
+        tap.stderr.close()
+    assert code == 143
+    assert "Traceback" not in said
+    assert "Fatal Python error" not in said
+
+
+def test_a_full_disk_is_told_once_and_ends_the_run(tmp_path):
+    file = tmp_path / "config.json"
+    with DemoApi(scale=0.2) as demo, open("/dev/full", "wb") as full:
+        file.write_text(json.dumps(demo.config), "utf-8")
+        done = subprocess.run(
+            [COMMAND, "--config", str(file)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+    loud = [line for line in done.stderr.splitlines() if "| INFO " not in line]
+    assert done.returncode == 1
+    assert len(loud) == 1, loud
+    assert "No space left on device" in loud[0]
+    assert "| ERROR " in loud[0]

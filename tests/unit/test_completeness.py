@@ -1,0 +1,263 @@
+"""A run proves that it has read everything, or says why it hasn't."""
+
+from __future__ import annotations
+
+import pytest
+from runs import JsonApi, declared, run
+from urllib3 import HTTPHeaderDict
+
+from tap_analytics.completeness import Proof, Verdict, describe, worst
+from tap_analytics.pagination import Cursor, Offset, Page, Paginator
+
+
+def rows(count, start=0, **fields):
+    return [{"id": number, **fields} for number in range(start, start + count)]
+
+
+def config(origin, paginator, **resource):
+    return declared(origin, endpoint={"paginator": paginator}, **resource)
+
+
+OFFSET = {"type": "offset", "limit": 10}
+PAGE = {"type": "page_number", "limit": 10, "base_page": 1}
+CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "from"}
+LINK = {"type": "json_link"}
+
+
+# --- walks that go in circles -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("keys", ["id", []])
+@pytest.mark.parametrize(
+    ("paginator", "answer"),
+    [
+        pytest.param(OFFSET, lambda _: {"data": rows(10)}, id="ignored offset"),
+        pytest.param(
+            OFFSET, lambda _: {"data": rows(10), "total": 20}, id="ignored offset, with a total"
+        ),
+        pytest.param(
+            OFFSET, lambda _: {"data": rows(10), "total": 35}, id="ignored offset, total not met"
+        ),
+        pytest.param(PAGE, lambda _: {"data": rows(10)}, id="ignored page"),
+        pytest.param(
+            PAGE,
+            lambda query: {"data": rows(10, min(3, int(query["page"])) * 10)},
+            id="clamped last page",
+        ),
+        pytest.param(CURSOR, lambda _: {"data": rows(1), "next": "b"}, id="same cursor"),
+        pytest.param(
+            CURSOR,
+            lambda query: {
+                "data": rows(1, len(query.get("from", ""))),
+                "next": {"": "a", "a": "bb", "bb": "a"}[query.get("from", "")],
+            },
+            id="cursors a, b, a",
+        ),
+        pytest.param(
+            LINK,
+            lambda query: {"data": rows(1, len(query)), "next": "?page=2"},
+            id="next link to itself",
+        ),
+    ],
+)
+def test_a_walk_that_does_not_advance_is_an_error(paginator, answer, keys, concurrency):
+    with JsonApi(answer) as api:
+        given = config(api.origin, paginator, primary_key=keys) | {"concurrency": concurrency}
+        done = run(given)
+    assert "repeated" in done.failure()
+    assert "/items" in done.failure()
+    assert len(api.requests) < 20
+
+
+def test_a_cursor_that_is_new_each_time_but_leads_to_the_same_page_is_an_error():
+    with JsonApi(
+        lambda query: {"data": rows(2), "next": str(int(query.get("from", "0")) + 1)}
+    ) as api:
+        done = run(config(api.origin, CURSOR))
+    assert "repeated" in done.failure()
+
+
+def test_empty_pages_without_end_are_an_error():
+    with JsonApi(lambda query: {"data": [], "next": str(int(query.get("from", "0")) + 1)}) as api:
+        done = run(config(api.origin, CURSOR))
+    assert "repeated" in done.failure()
+
+
+def test_rows_without_keys_may_look_alike_on_pages_that_follow_each_other():
+    pages = {"": "b", "b": "c", "c": None}
+    with JsonApi(
+        lambda query: {"data": [{"kind": "x"}], "next": pages[query.get("from", "")]}
+    ) as api:
+        done = run(config(api.origin, CURSOR, primary_key=[]))
+    assert done.error is None
+    assert len(done.records()) == 3
+
+
+@pytest.mark.parametrize("keys", [[-1, -2], [0, 2**61 - 1], [1, "1"], ["a", "b", "a1"]], ids=str)
+def test_pages_of_one_row_are_told_apart_by_their_keys(keys):
+    def answer(query):
+        start = int(query["offset"])
+        return {"data": [{"id": key} for key in keys[start : start + 1]]}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, OFFSET | {"limit": 1}))
+    assert done.error is None
+    assert done.ids() == keys
+
+
+# --- selectors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ({"items": [{"id": 1}]}, "`items`"),
+        ({"data": {"items": [{"id": 1}]}, "x": 1}, "`data.items`"),
+        ([{"id": 1}], "leave the selector out"),
+        ({"status": "ok"}, "`status`"),
+    ],
+    ids=["elsewhere", "deeper", "the list itself", "nowhere"],
+)
+def test_a_selector_that_finds_nothing_names_the_place_of_the_rows(body, hint):
+    with JsonApi(lambda _: body) as api:
+        endpoint = {"data_selector": "data.rows", "paginator": "single_page"}
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert "`data.rows`" in done.failure()
+    assert hint in done.failure()
+
+
+def test_an_empty_list_is_an_answer():
+    with JsonApi(lambda _: {"data": []}) as api:
+        done = run(config(api.origin, OFFSET))
+    assert done.error is None
+    assert done.kinds == ["SCHEMA"]
+    assert done.verdict() == "consistent"
+
+
+# --- totals -------------------------------------------------------------------------------------
+
+
+def sliced(table, query):
+    start = int(query["offset"])
+    return table[start : start + int(query["limit"])]
+
+
+def test_fewer_rows_than_the_total_fail_the_run():
+    with JsonApi(lambda query: {"data": sliced(rows(15), query), "total": 16}) as api:
+        done = run(config(api.origin, OFFSET))
+    assert done.ids() == list(range(15))
+    assert done.error is not None
+    assert done.verdict() == "short"
+    assert "rows are missing" in done.failure()
+
+
+def test_a_total_that_only_the_first_page_gives_is_held_against_the_rows():
+    def answer(query):
+        total = {"total": 30} if query["offset"] == "0" else {}
+        return {"data": sliced(rows(15), query)} | total
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, OFFSET))
+    assert done.verdict() == "short"
+    assert done.error is not None
+
+
+def test_a_total_that_shrinks_meanwhile_permits_no_deletes():
+    table = rows(30)
+
+    def answer(query):
+        body = {"data": sliced(table, query), "total": len(table)}
+        if query["offset"] == "0":
+            # A row of a page that was read is deleted: what follows moves up, past the reader.
+            del table[0]
+        return body
+
+    with JsonApi(answer) as api:
+        given = config(api.origin, OFFSET, emit_activate_version_messages=True)
+        done = run(given)
+    lost = set(range(30)) - set(done.ids())
+    assert not lost or not done.of("ACTIVATE_VERSION")
+
+
+def test_a_count_of_pages_or_of_the_rows_of_a_page_is_no_total():
+    with JsonApi(lambda query: {"data": sliced(rows(25), query), "total": 3}) as api:
+        done = run(config(api.origin, OFFSET))
+    assert done.ids() == list(range(25))
+    assert done.verdict() == "consistent"
+
+
+# --- verdicts and versions ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("paginator", "body", "verdict", "activates"),
+    [
+        (OFFSET, {"total": 3}, "verified", True),
+        (OFFSET, {"links": {"next": None}}, "consistent", True),
+        (CURSOR, {"next": None}, "consistent", True),
+        ("single_page", {"total": 3}, "verified", True),
+        ("single_page", {}, "unverified", False),
+        (OFFSET, {"total": 4, "links": {"next": None}}, "short", False),
+    ],
+    ids=["total", "link", "cursor", "single with total", "single", "short"],
+)
+def test_only_proof_of_the_whole_activates_a_version(paginator, body, verdict, activates):
+    def answer(query):
+        return {"data": rows(3) if query.get("offset", "0") == "0" else []} | body
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, paginator, emit_activate_version_messages=True))
+    assert done.verdict() == verdict
+    assert bool(done.of("ACTIVATE_VERSION")) == activates
+    if activates:
+        assert done.kinds == ["SCHEMA", "RECORD", "RECORD", "RECORD", "ACTIVATE_VERSION"]
+        version = done.of("ACTIVATE_VERSION")[0]["version"]
+        assert {record["version"] for record in done.of("RECORD")} == {version}
+
+
+def test_a_stream_that_fails_midway_activates_nothing():
+    with JsonApi(lambda query: {"data": rows(10), "total": 30}) as api:
+        done = run(config(api.origin, OFFSET, emit_activate_version_messages=True))
+    assert done.error is not None
+    assert "ACTIVATE_VERSION" not in done.kinds
+
+
+def test_the_worst_walk_decides_about_a_stream():
+    assert worst([Verdict.VERIFIED, Verdict.CONSISTENT]) is Verdict.CONSISTENT
+    assert worst([Verdict.UNVERIFIED, Verdict.VERIFIED]) is Verdict.UNVERIFIED
+    assert worst([Verdict.SHORT, Verdict.UNVERIFIED]) is Verdict.SHORT
+    assert worst([Verdict.VERIFIED]) is Verdict.VERIFIED
+    assert worst([]) is Verdict.CONSISTENT
+
+
+def test_only_two_verdicts_are_complete():
+    assert [verdict.value for verdict in Verdict if verdict.complete] == ["verified", "consistent"]
+
+
+# --- the parts --------------------------------------------------------------------------------
+
+
+def proof_of(paging, *, keyed=True):
+    return Proof(paginator=Paginator(paging), label="x_y (/y)", keyed=keyed)
+
+
+def page_of(query, size):
+    return Page(query=query, payload={}, headers=HTTPHeaderDict(), size=size, received=size)
+
+
+def test_a_walk_that_has_not_ended_is_unverified():
+    assert proof_of(Offset()).verdict() is Verdict.UNVERIFIED
+
+
+def test_empty_pages_are_counted_in_a_row_only():
+    proof = proof_of(Cursor())
+    for turn in range(400):
+        size = int(turn % 99 == 0)
+        assert proof.admit(page_of({"cursor": str(turn)}, size), turn)
+
+
+def test_a_token_is_shown_at_a_readable_length():
+    assert describe({}) == "the first page"
+    assert describe({"page": "2", "limit": "10"}) == "page=2, limit=10"
+    assert len(describe({"cursor": "x" * 500})) == 80

@@ -1,0 +1,116 @@
+"""Bodies are decoded exactly, or refused with a word on what they are instead."""
+
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_analytics.decoding import BodyError, decode_json
+from tap_analytics.writer import ENCODER
+
+numbers = st.one_of(
+    st.integers(-(10**40), 10**40).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: f"{d:E}".replace("E+", "e")),
+    st.tuples(st.integers(-999, 999), st.text("0123456789", min_size=1, max_size=30)).map(
+        lambda parts: f"{parts[0]}.{parts[1]}"
+    ),
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(numbers)
+def test_numbers_keep_every_digit_from_body_to_line(text):
+    value = decode_json(f'{{"n": {text}}}'.encode())["n"]
+    assert Decimal(str(value)) == Decimal(text)
+    written = json.loads(ENCODER.encode({"n": value}), parse_float=Decimal, parse_int=Decimal)
+    assert written["n"] == Decimal(text)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(values, st.booleans())
+def test_bodies_are_decoded_as_json_says(value, ascii_only):
+    decoded = decode_json(json.dumps(value, ensure_ascii=ascii_only).encode())
+    assert decoded == value
+    assert json.loads(ENCODER.encode(decoded)) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (rb'"\ud800"', "\ufffd"),
+        (rb'"\udc00\ud800"', "\ufffd\ufffd"),
+        (rb'"\ud83d\ude00"', "😀"),
+        (rb'{"\udfff": ["\ud800x", {"a": "\ud800"}]}', {"\ufffd": ["\ufffdx", {"a": "\ufffd"}]}),
+        (rb'["\ud800", 1.10, 12345678901234567890123, 1e400, true, null]', None),
+        (rb'"\u0000"', "\0"),
+    ],
+)
+def test_half_a_surrogate_pair_becomes_a_replacement_character(body, value):
+    decoded = decode_json(body)
+    if value is None:
+        assert decoded[1:] == [
+            Decimal("1.10"),
+            12345678901234567890123,
+            Decimal("1e400"),
+            True,
+            None,
+        ]
+        assert ENCODER.encode(decoded[1]) == b"1.10"
+    else:
+        assert decoded == value
+    ENCODER.encode(decoded).decode()
+
+
+def test_a_byte_order_mark_is_passed_over():
+    assert decode_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "an empty body"),
+        (b" \n", "an empty body"),
+        (b"<!DOCTYPE html><title>Sign in</title>", "a web page"),
+        (b"<html>", "a web page"),
+        (b"<?xml version='1.0'?>", "a web page"),
+        (b'{"a": 1', "not complete JSON"),
+        (b'[{"id": 1}, {"id"', "not complete JSON"),
+        (b'"text', "not complete JSON"),
+        (b'{"a": NaN}', "not complete JSON"),
+        (b"NaN", "not JSON"),
+        (b"Infinity", "not JSON"),
+        (b"-Infinity", "not JSON"),
+        (b"OK", "not JSON"),
+        (b'{"a": "\xff"}', "not complete JSON"),
+        (b'{"a": 1}{"b": 2}', "not complete JSON"),
+        (b"[" * 100_000 + b"]" * 100_000, "JSON nested too deeply"),
+        (rb'["\ud800",' + b"[" * 100_000 + b"]" * 100_000 + b"]", "JSON nested too deeply"),
+    ],
+    ids=range(17),
+)
+def test_what_is_not_json_is_named(body, kind):
+    with pytest.raises(BodyError) as raised:
+        decode_json(body)
+    assert str(raised.value) == kind
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "-1e-99999999999999999999"])
+def test_a_number_beyond_all_measure_is_refused_not_a_crash(number):
+    with pytest.raises(BodyError):
+        decode_json(f"[{number}]".encode())
+
+
+def test_no_number_becomes_a_float():
+    found = decode_json(b"[1, 1.0, 1e3, -0.0, 1e400]")
+    assert [type(value) for value in found] == [int, Decimal, Decimal, Decimal, Decimal]
+    assert math.copysign(1, found[3]) == -1

@@ -1,0 +1,126 @@
+"""BATCH files hold the records that RECORD lines would have held."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from runs import STREAM, JsonApi, declared, deselect, discover, run
+from scripted_server import reply
+
+ROWS = [f'{{"id": {n}, "name": "n{n}", "x": {n}.10, "big": 1{"0" * 25}}}' for n in range(7)]
+
+
+def answer(query):
+    start = int(query["offset"])
+    return reply(200, f'{{"data": [{",".join(ROWS[start : start + 3])}]}}'.encode())
+
+
+def config(api, tmp_path, *, size=100, form="gzip", **more):
+    batch = {
+        "encoding": {"format": "jsonl", "compression": form},
+        "storage": {"root": f"file://{tmp_path}", "prefix": "b-"},
+        "batch_size": size,
+    }
+    endpoint = {"paginator": {"type": "offset", "limit": 3}}
+    return declared(api.origin, endpoint=endpoint, batch_config=batch, **more)
+
+
+def batches(done, stream=STREAM):
+    """Return the records of each file that the BATCH messages of a stream name."""
+    files = []
+    for message in done.of("BATCH", stream):
+        for url in message["manifest"]:
+            data = Path(urlsplit(url).path).read_bytes()
+            text = gzip.decompress(data) if message["encoding"]["compression"] else data
+            files.append([json.loads(line, parse_float=Decimal) for line in text.splitlines()])
+    return files
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_files_hold_all_records_in_order_and_no_more_than_asked(tmp_path, size):
+    with JsonApi(answer) as api:
+        done = run(config(api, tmp_path, size=size))
+    files = batches(done)
+    assert [record["id"] for file in files for record in file] == list(range(7))
+    assert max(map(len, files)) <= size
+    assert done.of("RECORD") == []
+    assert len(files) == -(-7 // size)
+
+
+def test_numbers_in_files_are_exact(tmp_path):
+    with JsonApi(answer) as api:
+        done = run(config(api, tmp_path))
+    first = batches(done)[0][1]
+    assert first["x"] == Decimal("1.10")
+    assert first["big"] == 10**25
+
+
+def test_files_come_after_the_schema_they_obey(tmp_path):
+    old = len(ROWS)
+    ROWS.append('{"id": 99, "new": 1}')
+    try:
+        with JsonApi(answer) as api:
+            given = config(api, tmp_path)
+            # The catalog is of a time when nobody knew the new field.
+            catalog = discover(given)
+            catalog["streams"][0]["schema"]["properties"].pop("new", None)
+            done = run(given, catalog=catalog)
+    finally:
+        del ROWS[old:]
+    assert done.kinds == ["SCHEMA", "BATCH", "SCHEMA", "BATCH"]
+    first, second = batches(done)
+    assert all("new" not in record for record in first)
+    assert second[-1] == {"id": 99, "new": 1}
+    assert "new" in done.properties()
+
+
+def test_files_hold_what_selection_and_stream_maps_leave(tmp_path):
+    maps = {
+        STREAM: {"__filter__": "id > 4", "title": "name"},
+        "copy": {"__source__": STREAM, "id": "id", "__else__": None},
+    }
+    with JsonApi(answer) as api:
+        given = config(api, tmp_path, stream_maps=maps)
+        catalog = deselect(discover(given), STREAM, "big")
+        done = run(given, catalog=catalog)
+    assert batches(done) == [
+        [
+            {"id": n, "name": f"n{n}", "x": Decimal(f"{n}.10"), "title": f"n{n}"}
+            for n in range(5, 7)
+        ]
+    ]
+    assert [record["id"] for file in batches(done, "copy") for record in file] == list(range(7))
+
+
+def test_a_version_is_activated_after_the_last_file(tmp_path):
+    with JsonApi(answer) as api:
+        done = run(config(api, tmp_path, size=2, emit_activate_version_messages=True))
+    assert done.kinds[-1] == "ACTIVATE_VERSION"
+    version = done.of("ACTIVATE_VERSION")[0]["version"]
+    assert {message["version"] for message in done.of("BATCH")} == {version}
+
+
+def test_the_bookmark_moves_after_the_last_file(tmp_path):
+    with JsonApi(answer) as api:
+        given = config(api, tmp_path, size=2)
+        given["apis"][0]["resources"][0]["endpoint"]["incremental"] = {"cursor_path": "id"}
+        done = run(given)
+    kinds = [message["type"] for message in done.messages]
+    assert kinds == ["SCHEMA", *["BATCH"] * 4, "STATE"]
+    assert done.bookmark() == 6
+
+
+def test_a_stream_that_fails_announces_no_last_file(tmp_path):
+    def broken(query):
+        return answer(query) if query["offset"] == "0" else reply(403, b"{}")
+
+    with JsonApi(broken) as api:
+        done = run(config(api, tmp_path))
+    assert done.error is not None
+    assert "ACTIVATE_VERSION" not in done.kinds
+    assert done.state == {}

@@ -1,0 +1,336 @@
+"""Walks over lists that change, at any concurrency, against an oracle that knows every row."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from runs import STREAM, JsonApi, declared, run
+from scripted_server import reply
+
+from tap_analytics.client import AnalyticsStream
+from tap_analytics.demo import DemoApi
+from tap_analytics.seam import Joint, Seam
+
+#: What differs between two dialects is the shape of rows and pages, never the rows.
+DIALECTS = ("real", "spec")
+RETRY = {"max_retries": 5, "backoff_factor": 0.01}
+
+
+def config(origin, *, limit, concurrency=1, **paginator):
+    given_paging = {"type": "offset", "limit": limit} | paginator
+    return declared(origin, endpoint={"paginator": given_paging}, concurrency=concurrency)
+
+
+class Moving:
+    """A list of rows that changes between requests, and what of it was there all the time."""
+
+    def __init__(self, count, changes, *, cap=None, total=False, link=False):
+        self.table = list(range(count))
+        self.stable = set(self.table)
+        self.fresh = count
+        self.changes = list(changes)
+        self.cap = cap
+        self.total = total
+        self.link = link
+        self.lock = threading.Lock()
+
+    def answer(self, query):
+        with self.lock:
+            start, limit = int(query.get("offset", 0)), int(query["limit"])
+            page = self.table[start : start + min(limit, self.cap or limit)]
+            body = {"data": [{"id": number} for number in page]}
+            if self.total:
+                body["total"] = len(self.table)
+            if self.link:
+                end = start + len(page)
+                more = end < len(self.table)
+                body["links"] = {"next": f"/items?offset={end}&limit={limit}" if more else None}
+            self.change()
+            return body
+
+    def change(self):
+        if not self.changes:
+            return
+        kind, where = self.changes.pop(0)
+        if kind == "insert":
+            self.table.insert(where % (len(self.table) + 1), self.fresh)
+            self.fresh += 1
+        elif kind == "delete" and self.table:
+            self.stable.discard(self.table.pop(where % len(self.table)))
+
+
+changes = st.lists(
+    st.tuples(st.sampled_from(["insert", "delete", "rest"]), st.integers(0, 60)), max_size=12
+)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    count=st.integers(0, 40),
+    changes=changes,
+    limit=st.integers(3, 12),
+    cap=st.one_of(st.none(), st.integers(3, 12)),
+    total=st.booleans(),
+    link=st.booleans(),
+    concurrency=st.sampled_from([1, 4]),
+)
+@example(
+    count=4, changes=[("delete", 0)], limit=9, cap=3, total=True, link=False, concurrency=1
+).via("a capped server, before its cap is known")
+def test_no_row_is_lost_in_silence_while_a_list_changes(
+    count, changes, limit, cap, total, link, concurrency
+):
+    moving = Moving(count, changes, cap=cap, total=total, link=link)
+    with JsonApi(moving.answer) as api:
+        done = run(config(api.origin, limit=limit, concurrency=concurrency))
+    assert done.error is not None or moving.stable <= set(done.ids())
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("total", [False, True])
+@pytest.mark.parametrize("deleted", [1, 3, 9])
+def test_rows_deleted_in_front_of_the_reader_push_none_past_it(deleted, total, link):
+    moving = Moving(40, [("delete", 0)], total=total, link=link)
+
+    def answer(query):
+        body = moving.answer(query)
+        if int(query.get("offset", 0)) == 0:
+            for _ in range(deleted - 1):
+                moving.changes.append(("delete", 0))
+                moving.change()
+        return body
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, limit=10))
+    assert done.error is None
+    assert sorted(done.ids()) == list(range(40))
+
+
+def test_rows_inserted_in_front_of_the_reader_are_not_read_twice():
+    moving = Moving(40, [("insert", 0), ("rest", 0), ("insert", 5)])
+    with JsonApi(moving.answer) as api:
+        done = run(config(api.origin, limit=10))
+    assert done.error is None
+    assert [number for number in done.ids() if number < 40] == list(range(40))
+
+
+def test_a_server_that_knows_whole_pages_only_is_read_by_whole_pages():
+    table = [{"id": number} for number in range(30)]
+
+    def answer(query):
+        start = int(query["offset"]) // 10 * 10
+        return {"data": table[start : start + 10]}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, limit=10))
+    assert done.error is None
+    assert done.ids() == list(range(30))
+
+
+def test_a_server_that_refuses_odd_row_numbers_is_read_by_whole_pages():
+    table = [{"id": number} for number in range(25)]
+
+    def answer(query):
+        start = int(query["offset"])
+        if start % 5:
+            return reply(400, b'{"error": "offset must be a multiple of limit"}')
+        return {"data": table[start : start + 10]}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, limit=10))
+    assert done.error is None
+    assert done.ids() == list(range(25))
+
+
+def test_rows_that_vanish_as_fast_as_they_are_read_end_in_an_error():
+    unknown = iter(range(1000, 10**6))
+    seen = set()
+
+    def answer(query):
+        start, limit = int(query["offset"]), int(query["limit"])
+        seen.add(start)
+        numbers = range(start, start + limit) if max(seen) < 60 else unknown
+        return {"data": [{"id": next(iter(numbers)) + n} for n in range(limit)]}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, limit=3))
+    assert "rows move faster than they can be read" in done.failure()
+    assert len(api.requests) < 60
+
+
+# --- seams --------------------------------------------------------------------------------------
+
+
+def seam_of(*pages):
+    seam = Seam("offset")
+    for page in pages:
+        seam.remember(page)
+    return seam
+
+
+@pytest.mark.parametrize(
+    ("page", "joint"),
+    [
+        ("cd", Joint.JOINED),
+        ("c", Joint.JOINED),
+        ("bcd", Joint.PUSHED),
+        ("de", Joint.TORN),
+        ("", Joint.TORN),
+        ("ab", Joint.REPEATED),
+    ],
+)
+def test_the_first_rows_of_a_page_tell_how_it_joins(page, joint):
+    assert seam_of("abc").judge(list(page)) is joint
+
+
+def test_a_seam_without_pages_is_open_to_nothing():
+    seam = seam_of([])
+    assert not seam.is_open
+    assert seam.width == 0
+    assert not seam.has_all(["a"])
+    assert seam_of("ab").has_all(["a", "b"])
+    assert not seam_of("ab").has_all([])
+    assert seam_of("ab", "cd").fresh(["a", "x", "d"]) == [False, True, False]
+    assert seam_of("ab", "cd").width == 2
+
+
+# --- any concurrency ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_stream_is_byte_for_byte_the_same_at_any_concurrency(dialect):
+    with DemoApi(dialect=dialect, scale=0.2) as demo:
+        serial = run({**demo.config, "concurrency": 1})
+        for stream in demo.streams:
+            assert len(serial.records(stream)) == len(demo.rows(stream)), stream
+        expected = serial.timeless()
+        for concurrency in (2, 8, 16):
+            assert run({**demo.config, "concurrency": concurrency}).timeless() == expected
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("size", [2, 7, 1000])
+def test_the_page_size_decides_about_requests_never_about_rows(dialect, size):
+    with DemoApi(dialect=dialect, scale=0.05) as demo:
+        blocks = {
+            name: {**block, "page_size": size}
+            for name, block in demo.config.items()
+            if name != "apis"
+        }
+        done = run({**blocks, "apis": demo.config["apis"], "concurrency": 4})
+        assert done.error is None
+        for stream in demo.streams:
+            keys = done.tap.streams[stream].primary_keys
+            names = [name for name in keys if name != "record_hash"]
+            rows = [tuple(row[name] for name in names) for row in demo.rows(stream)]
+            read = [tuple(row[name] for name in names) for row in done.records(stream)]
+            assert sorted(set(read)) == sorted(set(rows)), stream
+
+
+def test_faults_change_nothing_about_the_lines():
+    with DemoApi(scale=0.1) as demo:
+        calm = run({**demo.config, "concurrency": 1}).timeless()
+        faults = [
+            {"action": "status", "status": 503, "match": {"path": "courses"}, "after": 1},
+            {"action": "reset", "match": {"path": "resources"}, "times": 3},
+            {"action": "truncate_json", "match": {"path": "wiki"}, "times": 2},
+            {"action": "empty", "match": {"path": "accounts"}, "times": 2},
+            {"action": "html", "match": {"path": "declared"}, "times": 1},
+        ]
+        for concurrency in (1, 8):
+            demo.set_faults(faults)
+            blocks = {
+                name: {**block, "retry": RETRY}
+                for name, block in demo.config.items()
+                if name != "apis"
+            }
+            apis = [{**api, "retry": RETRY} for api in demo.config["apis"]]
+            done = run({**blocks, "apis": apis, "concurrency": concurrency})
+            assert done.error is None
+            assert done.timeless() == calm
+
+
+def test_one_request_at_a_time_is_one_at_a_time():
+    with DemoApi(scale=0.1, latency=0.001) as demo:
+        run({**demo.config, "concurrency": 1})
+        assert demo.in_flight_max == 1
+    with DemoApi(scale=0.1, latency=0.001) as demo:
+        run({"success": demo.config["success"], "concurrency": 3})
+        assert 1 < demo.in_flight_max <= 3
+
+
+def test_what_was_read_ahead_never_decides():
+    """Pages ahead of a walk that ends early bring no rows and no errors."""
+
+    def answer(query):
+        start = int(query["offset"])
+        if start >= 8:
+            return reply(500, b"{}")
+        rows = [{"id": start + n} for n in range(min(4, 6 - start))]
+        return {"data": rows, "links": {"next": None} if start + len(rows) >= 6 else {"next": "?"}}
+
+    def honest(query):
+        body = answer(query)
+        if isinstance(body, dict) and body["links"]["next"]:
+            del body["links"]
+        return body
+
+    with JsonApi(honest) as api:
+        done = run(config(api.origin, limit=4, concurrency=8))
+    assert done.error is None
+    assert done.ids() == [0, 1, 2, 3, 4, 5]
+
+
+# --- one page at a time -----------------------------------------------------------------------
+
+
+def test_no_content_is_a_page_without_rows():
+    with JsonApi(lambda _: reply(204, b"")) as api:
+        done = run(config(api.origin, limit=10))
+    assert done.error is None
+    assert done.kinds == ["SCHEMA"]
+
+
+def test_a_body_that_is_not_json_is_tried_again_and_then_told():
+    with JsonApi(lambda _: reply(200, b"<html>", Content_Type="text/html")) as api:
+        done = run(config(api.origin, limit=10))
+    assert len(api.requests) == 2
+    assert "a web page (text/html)" in done.failure()
+    assert "base_url" in done.failure()
+
+
+def test_an_error_inside_a_success_is_tried_again_where_it_may_pass():
+    answers = iter([{"errors": [{"code": 503, "message": "later"}]}, {"data": [{"id": 1}]}])
+    with JsonApi(lambda _: next(answers)) as api:
+        done = run(declared(api.origin, endpoint={"paginator": "single_page"}))
+    assert done.ids() == [1]
+
+
+@pytest.mark.parametrize("body", [{"id": 7, "name": "x"}, [{"id": 7, "name": "x"}]])
+def test_one_object_is_one_row(body):
+    with JsonApi(lambda _: body) as api:
+        endpoint = {"paginator": "single_page", "data_selector": None}
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert done.records() == [{"id": 7, "name": "x"}]
+
+
+def test_the_sdks_own_way_to_ask_for_records_gives_the_same_rows():
+    with DemoApi(scale=0.1) as demo:
+        tap = run({"learning": demo.config["learning"]}, only=("learning_people",)).tap
+        stream = tap.streams["learning_people"]
+        rows = list(stream.request_records(None))
+        assert isinstance(stream, AnalyticsStream)
+        assert [row["id"] for row in rows] == [row["id"] for row in demo.rows("learning_people")]
+
+
+def test_a_response_is_parsed_as_the_sdk_would_have_it():
+    class Answer:
+        content = json.dumps({"data": [{"id": 1}]}).encode()
+
+    with DemoApi(scale=0.1) as demo:
+        tap = run({"learning": demo.config["learning"]}, only=("learning_people",)).tap
+    assert list(tap.streams["learning_people"].parse_response(Answer())) == [{"id": 1}]
