@@ -92,6 +92,7 @@ class Connection:
         concurrency: int,
         timeout: float,
         user_agent: str,
+        max_body: int,
     ) -> None:
         self.api = api
         self.block = block
@@ -119,6 +120,7 @@ class Connection:
             user_agent=user_agent,
             headers=block.get("headers") or {},
             hints=api.hints,
+            max_body=max_body,
         )
         self.auth.bind(TokenEndpoint(api.name, timeout).post, learn=SECRETS.add)
         self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)

@@ -14,7 +14,7 @@ from tap_analytics.errors import TapError
 from tap_analytics.pagination import End, NumberedPaging
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Sequence
 
     from tap_analytics.pagination import Page, Paginator, Query
 
@@ -49,6 +49,33 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of a stream read in several walks: the worst of theirs."""
     found = set(verdicts)
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.CONSISTENT)
+
+
+@dataclass(slots=True)
+class Repeats:
+    """Counts the keys a stream brings more than once.
+
+    The count is exact for the first `budget` keys of a stream; beyond them, where memory would grow
+    with the stream, it is a lower bound.
+    """
+
+    budget: int = 100_000
+    count: int = 0
+    exact: bool = True
+    _seen: set[Hashable] = field(default_factory=set)
+
+    def note(self, keys: Sequence[Hashable], *, within: Hashable = None) -> None:
+        """Take note of a page's keys; those of a child stream are unique within its parent."""
+        known: list[Hashable] = [
+            key if within is None and type(key) is int else hash((within, key)) for key in keys
+        ]
+        if len(self._seen) < self.budget:
+            before = len(self._seen)
+            self._seen.update(known)
+            self.count += len(known) - (len(self._seen) - before)
+        else:
+            self.exact = False
+            self.count += sum(key in self._seen for key in known)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from itertools import compress
 from time import monotonic
@@ -17,10 +17,11 @@ from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.metrics import Status, Tag
 from singer_sdk.streams.core import Stream
 
-from tap_analytics.completeness import Verdict, worst
+from tap_analytics.completeness import Repeats, Verdict, worst
 from tap_analytics.errors import TapError
-from tap_analytics.incremental import NewestFirst
+from tap_analytics.incremental import NewestFirst, parse_iso
 from tap_analytics.records import Conformer, RecordLines, Selection
+from tap_analytics.resume import MEMBER, Position, digest, now
 from tap_analytics.rows import Codec
 from tap_analytics.sinks import BatchSink, LineSink
 from tap_analytics.transport.errors import Interrupted, Missing
@@ -55,6 +56,9 @@ class Outcome:
     #: Parents whose child endpoint answered 404: gone since the parent was read.
     skipped: int = 0
     walks: int = 0
+    #: Keys that came more than once; a lower bound if it isn't exact.
+    repeated: int = 0
+    repeats_exact: bool = True
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     failure: Exception | None = None
     #: On the monotonic clock; None until the stream's turn comes.
@@ -77,6 +81,10 @@ class Extraction:
         self.outcome = Outcome(name=stream.name)
         self.metrics = ExitStack()
         self.timer: Timer | None = None
+        self.repeats = Repeats()
+        #: Whether the walk can be taken up again where it is cut.
+        self.resumable = False
+        self.shape = ""
         #: Whether the SDK's dry run has had its fill of this stream.
         self.aborted = False
         self.tap.outcomes[stream.name] = self.outcome
@@ -100,6 +108,7 @@ class Extraction:
         if stream.versioned:
             stream._stream_version = stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
         self.bookmark = stream.open_bookmark()
+        self.began = stream.connection.began
         self.conformer = Conformer(
             stream=stream.name,
             selection=self._compile(),
@@ -148,15 +157,72 @@ class Extraction:
         if stream.failure is not None:
             raise stream.failure
         walk = self._walk(context)
+        self._resume(walk, context)
         self.outcome.walks += 1
         for rows in walk:
             self.tap.stop.check()
             self.outcome.pages += 1
+            if stream.primary_keys:
+                self.repeats.note(walk.keys, within=walk.owner if context else None)
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
-            self._deliver(kept, context)
+            with self.tap.message_writer.lock if self.resumable else nullcontext():
+                self._deliver(kept, context)
+                self._note_position(walk)
             if len(kept) < len(rows):
                 stream._check_max_record_limit(self.outcome.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
         self.outcome.verdicts[walk.verdict] += 1
+
+    def _resume(self, walk: Walk, context: Context | None) -> None:
+        """Go on where an earlier run was cut, if the walk is of the kind that can."""
+        stream = self.stream
+        plain = context is None and not self.children and walk.order is None
+        self.resumable = plain and stream.selected and type(self.sink) is LineSink
+        if not self.resumable:
+            return
+        self.shape = digest(
+            [
+                repr(walk.request(stream.paging.start())),
+                list(stream.primary_keys),
+                stream.replication_method,
+                sorted(self.conformer.selection.known),
+                repr(stream.config.get("stream_maps")),
+            ]
+        )
+        hours = stream.config.get("resume_within_hours", 0)
+        bookmark = self.tap.state.get("bookmarks", {}).get(stream.name, {})
+        position = Position.from_state(bookmark, shape=self.shape, hours=hours)
+        if position is None:
+            return
+        if not walk.resume(position):
+            stream.logger.warning("The place where the last run ended is gone; starting again.")
+            return
+        self.began = parse_iso(position.began) or self.began
+        if self.bookmark is not None:
+            self.bookmark.go_on(position.highest)
+        if position.version is not None and stream.versioned:
+            stream._stream_version = position.version  # noqa: SLF001 - as the SDK's sync() sets it
+            self.sink = self._new_sink()
+        stream.logger.info("Going on behind row %d of the last run.", position.rows)
+
+    def _note_position(self, walk: Walk) -> None:
+        """Put the page that was written into the state; the lock is held since before the write."""
+        if not self.resumable or walk.last_key is None:
+            return
+        seen = walk.paginator.seen
+        position = Position(
+            token=walk.token,
+            seam=digest(walk.last_key),
+            rows=seen.rows,
+            pages=seen.pages,
+            version=self.stream._stream_version,  # noqa: SLF001 - as the SDK's sync() sets it
+            highest=None if self.bookmark is None else self.bookmark.highest,
+            began=self.began.isoformat(),
+            shape=self.shape,
+            at=now(),
+        )
+        bookmarks = self.tap.state.setdefault("bookmarks", {})
+        bookmarks.setdefault(self.stream.name, {})[MEMBER] = position.to_state()
+        self.tap.write_state_now_and_then()
 
     def _walk(self, context: Context | None) -> Walk:
         """Choose filter and order: everything if children need every parent, else what changed."""
@@ -278,6 +344,8 @@ class Extraction:
             child.abandon(outcome.failure)
 
     def _close(self) -> None:
+        self.outcome.repeated, self.outcome.repeats_exact = self.repeats.count, self.repeats.exact
+        self.repeats = Repeats()
         if self.outcome.started is not None:
             self.outcome.seconds = monotonic() - self.outcome.started
         if self.timer is not None:
@@ -315,21 +383,27 @@ class Extraction:
                 f"{outcome.skipped} parents",
                 hint="Check the path.",
             )
-        if outcome.verdict is Verdict.SHORT:
-            return ShortError(
-                f"{stream.label}: the API says there are more rows than it gave, so rows are "
-                "missing. Check the paginator, and run again if rows were deleted meanwhile."
-            )
+        if outcome.verdict is not Verdict.SHORT:
+            return None
+        error = ShortError(
+            f"{stream.label}: the API says there are more rows than it gave, so rows are "
+            "missing. Check the paginator, and run again if rows were deleted meanwhile; "
+            "`on_shortfall: warn` accepts it."
+        )
+        if stream.config.get("on_shortfall") != "warn":
+            return error
+        stream.logger.warning("%s", error)
         return None
 
     def _move_bookmark(self) -> None:
-        if self.bookmark is None:
-            return
-        reached = self.bookmark.close(began=self.stream.connection.began)
+        bookmarks = self.tap.state.setdefault("bookmarks", {})
+        began = min(self.began, self.stream.connection.began)
+        reached = None if self.bookmark is None else self.bookmark.close(began=began)
         if reached is not None:
-            bookmarks = self.tap.state.setdefault("bookmarks", {})
             bookmarks[self.stream.name] = {
                 "replication_key": self.stream.replication_key,
                 "replication_key_value": reached,
             }
+        elif MEMBER in bookmarks.get(self.stream.name, {}):
+            del bookmarks[self.stream.name]
         self.tap.write_state()

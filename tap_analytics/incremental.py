@@ -153,6 +153,11 @@ class Bookmark:
             elif highest is None or place > highest:
                 self.highest = t.cast("Value", value)
 
+    def go_on(self, highest: Value | None) -> None:
+        """Take over what an earlier part of the same walk has seen."""
+        if highest is not None:
+            self.observe([highest])
+
     def close(self, *, began: datetime) -> Value | None:
         """Return the bookmark of a run that is complete; `began` is the moment it started."""
         # Values that are no moments are a plain count.

@@ -21,6 +21,7 @@ from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain
 from tap_analytics.extraction import Extraction
 from tap_analytics.progress import Progress
+from tap_analytics.summary import write_summary
 from tap_analytics.transport.errors import Interrupted, TransportError
 from tap_analytics.writer import PipeClosedError
 
@@ -71,11 +72,19 @@ class Sync:
         threads = self._start()
         self._await(threads)
         if self.tap.signum is not None or self._broken_pipe:
+            code = 1 if self._broken_pipe else 128 + t.cast("int", self.tap.signum)
+            write_summary(self.tap, seconds=monotonic() - started, exit_code=code)
             self._leave()
         self._progress.close()
         with self.tap.message_writer.lock:
             self.tap.write_state()
-        self._report(monotonic() - started)
+        seconds = monotonic() - started
+        try:
+            self._report(seconds)
+        except SyncFailedError:
+            write_summary(self.tap, seconds=seconds, exit_code=1)
+            raise
+        write_summary(self.tap, seconds=seconds, exit_code=0)
 
     # --- threads ----------------------------------------------------------------------------
 
@@ -207,9 +216,12 @@ class Sync:
 
 
 def _line(outcome: Outcome) -> str:
-    skipped = f", {outcome.skipped} parents gone" if outcome.skipped else ""
+    notes = f", {outcome.skipped} parents gone" if outcome.skipped else ""
+    if outcome.repeated:
+        at_least = "" if outcome.repeats_exact else "at least "
+        notes += f", {at_least}{outcome.repeated} repeated keys"
     return (
-        f"{outcome.name}: {outcome.rows} rows, {outcome.pages} pages{skipped}, "
+        f"{outcome.name}: {outcome.rows} rows, {outcome.pages} pages{notes}, "
         f"{(outcome.verdict if outcome.done else Verdict.UNVERIFIED).value}, "
         f"{outcome.seconds:.1f} s"
     )

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import typing as t
+from time import monotonic
 
 from dotenv import dotenv_values, find_dotenv
 from singer_sdk import Tap
@@ -37,6 +38,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.extraction import Outcome
 
+#: Seconds between STATE messages while streams are under way.
+STATE_INTERVAL = 1.0
 BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
 
@@ -63,6 +66,7 @@ class TapAnalytics(Tap):
         self._connections: dict[str, Connection] = {}
         self._connecting = threading.RLock()
         self._running = False
+        self._stated = monotonic()
         # State comes before the mapper: a sampled schema asks for the page the sync begins with.
         super().__init__(setup_mapper=False, **kwargs)
         self._check_input()
@@ -152,6 +156,7 @@ class TapAnalytics(Tap):
                     stop=self.stop,
                     concurrency=self.config["concurrency"],
                     timeout=self.config["request_timeout"],
+                    max_body=self.config["max_response_mb"] * 2**20,
                     user_agent=self.config.get("user_agent")
                     or f"{self.name}/{self.plugin_version}",
                 )
@@ -191,6 +196,12 @@ class TapAnalytics(Tap):
         """Write a STATE message if the state has changed since the last."""
         if self.state:
             self.state_writer.write_state(self.state)
+
+    def write_state_now_and_then(self) -> None:
+        """Write a STATE message unless the last is younger than a second."""
+        if monotonic() - self._stated >= STATE_INTERVAL:
+            self._stated = monotonic()
+            self.write_state()
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -17,9 +17,10 @@ from singer_sdk.streams.core import Stream
 from tap_analytics.completeness import PaginationError, Proof
 from tap_analytics.pagination import End, Page
 from tap_analytics.payload import SelectorError, raise_error
+from tap_analytics.resume import digest
 from tap_analytics.rows import DictRows, StructRows
 from tap_analytics.seam import Joint, Seam
-from tap_analytics.transport.errors import Rejected
+from tap_analytics.transport.errors import Missing, Rejected
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -31,6 +32,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.completeness import Verdict
     from tap_analytics.incremental import NewestFirst
     from tap_analytics.pagination import Offset, Query
+    from tap_analytics.resume import Position
     from tap_analytics.rows import Codec, Row, Rows
     from tap_analytics.transport.request import Request, Response
 
@@ -53,6 +55,10 @@ class Fetched:
         kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
         page = replace(self.page, size=len(kept))
         return Fetched(page=page, rows=self.rows.keep(flags), keys=kept)
+
+
+#: A page, and which of its rows are new where not all are.
+Joined = tuple[Fetched, list[bool] | None]
 
 
 class Walk:
@@ -95,14 +101,23 @@ class Walk:
         self._width = 1
         #: Rows of the list that lie behind the reader.
         self._reached = 0
+        self._first = self.paginator.current_value
+        self._resumed: Fetched | None = None
+        #: The page in hand: its token, its new keys, and the key of its last row.
+        self.token: Query = self._first
+        self.keys: Sequence[Hashable] = ()
+        self.last_key: Hashable = None
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield the rows of each page."""
-        query: Query | None = self.paginator.current_value
+        query: Query | None = self._first
         try:
             while query is not None:
                 self.proof.ask(query)
-                fetched = self._joined(query)
+                fetched = self._take_resumed() or self._joined(query)
+                self.token = fetched.page.query
+                self.keys = fetched.keys
+                self.last_key = fetched.keys[-1] if fetched.keys else self.last_key
                 query = self._advance(fetched)
                 rows = self._process(fetched.rows)
                 if query is not None and self.order is not None and self._passed(rows):
@@ -112,6 +127,30 @@ class Walk:
                 yield rows
         finally:
             self._lookahead.drop(self.owner)
+
+    def resume(self, position: Position) -> bool:
+        """Go on behind a position of an earlier run; False if it doesn't hold any more."""
+        self._first = position.token
+        try:
+            fetched = self._take(position.token)
+        except (Rejected, Missing):
+            fetched = None
+        digests = [digest(key) for key in fetched.keys] if fetched else []
+        if fetched is None or position.seam not in digests:
+            self._first = self.paginator.current_value
+            return False
+        place = digests.index(position.seam)
+        seen = self.paginator.seen
+        seen.rows, seen.pages, seen.largest = position.rows, position.pages - 1, len(digests)
+        if self.seam is not None and len(digests) > 1:
+            self.seam.remember(fetched.keys)
+            seen.overlap = 1
+        self._resumed = fetched.keep([number > place for number in range(len(digests))])
+        return True
+
+    def _take_resumed(self) -> Fetched | None:
+        fetched, self._resumed = self._resumed, None
+        return fetched
 
     def warm(self) -> None:
         """Ask for the first page without waiting for it."""
@@ -148,28 +187,26 @@ class Walk:
             if not early or seam.proven or error.status not in {400, 422}:
                 raise
             fetched, early = self._realigned(query, seam), False
-        fresh = None
+        fresh: list[bool] | None = None
         if early:
             fetched, fresh = self._judged(query, fetched, seam)
-        if fresh is None and seam.has_all(fetched.keys):
-            raise PaginationError(self.proof.repeated(fetched.page))
+        elif seam.is_open and fetched.keys:
+            fetched, fresh = self._confirmed(fetched, seam)
         if not seam.is_open and fetched.page.received > 1:
             self.paginator.seen.overlap = 1
         seam.remember(fetched.keys)
         return fetched if fresh is None else fetched.keep(fresh)
 
-    def _judged(
-        self, query: Query, fetched: Fetched, seam: Seam
-    ) -> tuple[Fetched, list[bool] | None]:
-        """Return the page that joins the one before and, for a joint, which rows are new."""
+    def _judged(self, query: Query, fetched: Fetched, seam: Seam) -> Joined:
+        """Judge a page that begins a row early."""
         joint = seam.judge(fetched.keys)
         if joint is Joint.JOINED:
             seam.proven = True
             return fetched, [False, *([True] * (len(fetched.keys) - 1))]
+        if joint is Joint.REPEATED and seam.proven:
+            return self._beyond(fetched, seam)
         if joint is Joint.REPEATED:
-            if seam.proven:
-                raise PaginationError(self.proof.repeated(fetched.page))
-            return self._realigned(query, seam), None
+            return self._confirmed(self._realigned(query, seam), seam)
         self._lookahead.drop(self.owner)
         self.proof.moved()
         if joint is Joint.PUSHED:
@@ -177,6 +214,27 @@ class Walk:
             return fetched, seam.fresh(fetched.keys)
         fetched = self._stepped_back(query, seam)
         return fetched, seam.fresh(fetched.keys)
+
+    def _confirmed(self, fetched: Fetched, seam: Seam) -> Joined:
+        """Judge a page asked for where the page before ended, which is mostly the end."""
+        if seam.has_all(fetched.keys):
+            return self._beyond(fetched, seam)
+        if not fetched.keys or not self.paginator.seen.overlap:
+            return fetched, None
+        # The page before was short because the server caps its pages: this seam is open yet.
+        early = {**fetched.page.query, seam.param: str(self._reached - 1)}
+        return self._judged(early, self._fetch(early), seam)
+
+    def _beyond(self, fetched: Fetched, seam: Seam) -> Joined:
+        """Look behind a page of known rows: rows were inserted, or the server repeats itself."""
+        end = self.stream.paging.reached(fetched.page, self.paginator.seen)
+        self._lookahead.drop(self.owner)
+        beyond = self._fetch({**fetched.page.query, seam.param: str(end)})
+        if seam.has_all(beyond.keys):
+            raise PaginationError(self.proof.repeated(fetched.page))
+        self.proof.moved()
+        self.stream.logger.warning("Rows were inserted in front of the reader; going on.")
+        return beyond, seam.fresh(beyond.keys)
 
     def _realigned(self, query: Query, seam: Seam) -> Fetched:
         """Ask again where the page before ended: this server knows whole pages only."""
@@ -302,7 +360,7 @@ class Walk:
         """Return the envelope and the rows of a response."""
         stream, codec = self.stream, self.codec
         stream.connection.note_date(response.headers.get("Date"))
-        is_first = query == self.stream.paging.start()
+        is_first = query == self._first
         if codec is not None and not is_first and (fast := codec.decode(response.body)):
             envelope, structs = fast
             raise_error(envelope, has_rows=len(structs) > 0, label=stream.label)

@@ -107,6 +107,33 @@ TOP: tuple[Setting, ...] = (
         "it extends the schema, is dropped with a warning, or fails the stream.",
     ),
     Setting(
+        name="resume_within_hours",
+        kind="number",
+        default=24,
+        minimum=0,
+        description="Age up to which a run that was cut is taken up where it ended; 0 never.",
+    ),
+    Setting(
+        name="on_shortfall",
+        kind="string",
+        default="fail",
+        choices=("fail", "warn"),
+        description="What a stream does that ends before the total the API gives.",
+    ),
+    Setting(
+        name="max_response_mb",
+        title="Max response MB",
+        kind="integer",
+        default=256,
+        minimum=1,
+        description="Largest response taken, in megabytes; a larger one fails the stream.",
+    ),
+    Setting(
+        name="summary_path",
+        kind="string",
+        description="File to write the outcome of a run to, as JSON.",
+    ),
+    Setting(
         name="emit_activate_version_messages",
         kind="boolean",
         title="Emit `ACTIVATE_VERSION` messages",

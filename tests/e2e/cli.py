@@ -72,8 +72,7 @@ class Run:
     @property
     def bookmarks(self):
         """Replication value by stream, as the last STATE has it."""
-        bookmarks = self.state.get("bookmarks", {})
-        return {name: mark["replication_key_value"] for name, mark in bookmarks.items() if mark}
+        return values(self.state)
 
     @property
     def said(self):
@@ -97,6 +96,13 @@ class Run:
     def warnings(self):
         """The texts of the WARNING lines."""
         return self.level("WARNING")
+
+
+def values(state):
+    """Return the replication values in a state by stream, whatever else it remembers."""
+    bookmarks = state.get("bookmarks", {}).items()
+    key = "replication_key_value"
+    return {name: mark[key] for name, mark in bookmarks if key in mark}
 
 
 def bag(rows):

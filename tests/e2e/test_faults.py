@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from cli import LEVEL, hurried, run
 from odd_server import OddApi
+
 from tap_analytics.demo import DEFAULT, DemoApi
 
 SECRETS = (
@@ -181,7 +182,7 @@ def test_a_foreign_next_link_gets_no_credentials():
         stranger.shutdown(socket.SHUT_RDWR)
     assert seen == []
     assert "the-odd-key" not in done.stderr
-    assert done.code == 0 and len(done.rows("odd_things")) == 2 or len(done.errors) == 1
+    assert (done.code, len(done.errors)) == (1, 1)
 
 
 def test_no_secret_is_in_state_catalog_or_about():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from cli import bag, choose, discover, only, run
 from odd_server import OddApi
+
 from tap_analytics.demo import DemoApi
 
 #: Replication key by stream.
@@ -81,7 +83,9 @@ def test_three_runs_in_a_row_bring_the_changes_and_nothing_else(dialect):
         assert first.bookmarks.keys() == KEYS.keys()
         state = first.state
         for _ in range(2):
-            before = {name: mark["replication_key_value"] for name, mark in state["bookmarks"].items()}
+            before = {
+                name: mark["replication_key_value"] for name, mark in state["bookmarks"].items()
+            }
             changed = demo.mutate()
             assert changed["learning_course_enrollments"]
             done = run(config, state=state)
@@ -173,7 +177,7 @@ def test_windows_side_by_side_hold_every_row_once(dialect):
         dates = sorted(row["updated_at"] for row in demo.rows("learning_people"))
         cuts = [None, dates[len(dates) // 3], dates[len(dates) // 2], None]
         found = []
-        for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, end in pairwise(cuts):
             bounds = {"start_date": start, "end_date": end}
             window = run(config | {name: date for name, date in bounds.items() if date})
             assert (window.code, window.errors) == (0, [])
@@ -243,7 +247,7 @@ def test_a_declared_stream_asks_from_initial_value_and_then_from_its_bookmark():
 
 
 def test_rows_that_change_while_they_are_read_come_again():
-    """A server sorts by time of change; between two pages a row moves from the back to the front."""
+    """A server sorts by time of change; between two pages a row moves to the other end."""
     rows = [{"id": number, "changed": f"2026-03-{number + 1:02d}T00:00:00Z"} for number in range(8)]
 
     def answer(path, query):

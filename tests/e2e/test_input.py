@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import pytest
 from cli import only, run
+
 from tap_analytics.demo import DemoApi
 
 STREAMS = 23
@@ -203,7 +204,10 @@ def test_without_an_api_discovery_lists_every_built_in_stream():
 
 
 def test_fractions_are_taken_wherever_a_number_is_asked_for(answering):
-    entry = answering.config["apis"][0] | {"requests_per_second": 50.5, "retry": {"backoff_factor": 0.5}}
+    entry = answering.config["apis"][0] | {
+        "requests_per_second": 50.5,
+        "retry": {"backoff_factor": 0.5},
+    }
     learning = answering.config["learning"] | {"requests_per_second": 50.5}
     done = run({"apis": [entry], "learning": learning, "request_timeout": 9.5})
     assert done.errors == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 import time
 
 import pytest
-from cli import choose, discover, hurried, only, run
+from cli import choose, discover, hurried, only, run, start
 from odd_server import OddApi
+
 from tap_analytics.demo import DemoApi
 
 INCREMENTAL = 12
@@ -25,6 +28,19 @@ FAILURES = [
     ({"status": 500, "match": {"path": "/blogposts"}, "after": 1}, "wiki_blog_posts", "500"),
     ({"action": "reset", "match": {"path": "/tasks"}}, "success_tasks", "closed"),
 ]
+
+
+#: A catalog makes the first page be read by the sync alone.
+CATALOG = {
+    "streams": [
+        {
+            "tap_stream_id": "odd_things",
+            "schema": {"type": "object", "properties": {"id": {"type": "integer"}}},
+            "key_properties": ["id"],
+            "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+        }
+    ]
+}
 
 
 def always(*faults):
@@ -235,3 +251,77 @@ def test_lists_of_values_are_sent_as_repeated_parameters_on_every_page():
     with OddApi(last) as api:
         done = run(api.config(resource(paginator=paginator, params={"state": ["new", "old"]})))
     assert [row["id"] for row in done.rows("odd_things")] == ["new 1", "old 1", "new 2", "old 2"]
+
+
+def drip(listener):
+    """Answer every connection with a body that comes a byte at a time and has no end."""
+
+    def serve(connection):
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while not stopped.wait(0.1):
+                connection.sendall(b" ")
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+
+    stopped = threading.Event()
+    threading.Thread(target=accept, daemon=True).start()
+    return stopped
+
+
+def test_a_token_that_comes_in_drops_ends_at_the_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as listener, OddApi(lambda *_: []) as api:
+        stopped = drip(listener)
+        auth = {
+            "type": "oauth2_client_credentials",
+            "access_token_url": f"http://127.0.0.1:{listener.getsockname()[1]}/token",
+            "client_id": "us",
+            "client_secret": "never-told",
+        }
+        config = api.config(resource(), auth=auth) | {"request_timeout": 0.5}
+        done = start(config, catalog=CATALOG).end(within=10)
+        stopped.set()
+        listener.shutdown(socket.SHUT_RDWR)
+    assert done.code == 1
+    assert len(done.errors) == 1
+    assert "token URL" in done.errors[0]
+    assert "never-told" not in done.stderr
+
+
+def test_rows_deleted_between_two_pages_cost_no_other_row():
+    """The server gives fewer rows than asked for, and one is deleted in front of the reader."""
+    rows = [{"id": number} for number in range(11)]
+
+    def answer(path, query):
+        first = int(dict(query)["offset"])
+        if first and len(rows) == 11:
+            del rows[0]
+        return {"data": rows[first : first + 3]}
+
+    paginator = {"type": "offset", "limit": 5}
+    with OddApi(answer) as api:
+        config = api.config(resource(paginator=paginator)) | {"concurrency": 1}
+        done = run(config, catalog=CATALOG)
+    assert done.code == 1 or {row["id"] for row in done.rows("odd_things")} == set(range(11))
+
+
+def test_a_row_inserted_behind_the_reader_is_no_repeated_page():
+    """Newest first, no total: what is inserted in front pushes the last row to the next page."""
+    rows = [{"id": number} for number in range(15, 0, -1)]
+
+    def answer(path, query):
+        first = int(dict(query)["offset"])
+        if first >= 15 and len(rows) == 15:
+            rows.insert(0, {"id": 16})
+        return {"data": rows[first : first + 5]}
+
+    paginator = {"type": "offset", "limit": 5}
+    with OddApi(answer) as api:
+        config = api.config(resource(paginator=paginator)) | {"concurrency": 1}
+        done = run(config, catalog=CATALOG)
+    assert (done.code, done.errors) == (0, [])
+    assert {row["id"] for row in done.rows("odd_things")} >= set(range(1, 16))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from functools import cache
 
 import pytest
-from cli import bag, hurried, run
+from cli import bag, hurried, run, values
+
 from tap_analytics.demo import DemoApi
 
 DIALECTS = ("real", "spec")
@@ -27,8 +29,6 @@ BAD_DAY = [
     {"action": "gzip_cut", "match": {"path": "/feeds"}, "after": 1},
     {"action": "reset", "match": {"path": "/v1/resource"}, "times": 2, "after": 1},
 ]
-
-
 
 
 def whole(dialect, concurrency, faults=()):
@@ -62,7 +62,7 @@ def in_order(done):
     seen, settled = set(), set()
     for message in done.messages:
         if message["type"] == "STATE":
-            settled = set(message["value"].get("bookmarks", {}))
+            settled = set(values(message["value"]))
             continue
         assert message["stream"] not in settled
         if message["type"] == "SCHEMA":
@@ -117,4 +117,4 @@ def test_the_summary_tells_rows_and_verdicts():
     for name, rows in expected.items():
         assert f"{name}: {len(rows)} rows" in told
     assert "24 of 24 streams complete" in told
-    assert "declared_resource_name: 50 rows, 5 pages, verified" in told
+    assert re.search(r"declared_resource_name: 50 rows, \d+ pages, verified", told)

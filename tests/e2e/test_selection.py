@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from cli import choose, discover, hurried, only, run
 from odd_server import OddApi
+
 from tap_analytics.demo import DemoApi
 
 
@@ -65,9 +66,7 @@ def test_a_deselected_field_stays_out_of_schema_and_records(demo, catalog):
     version = pages[0]["schema"]["properties"]["version"]["properties"]
     assert "authorId" not in version
     assert "createdAt" in version
-    for row, there in zip(
-        done.rows("learning_people"), demo.rows("learning_people"), strict=True
-    ):
+    for row, there in zip(done.rows("learning_people"), demo.rows("learning_people"), strict=True):
         assert row == {name: there[name] for name in there if name != "email"}
     for row, there in zip(
         sorted(done.rows("wiki_pages"), key=lambda row: row["id"]),

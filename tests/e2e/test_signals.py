@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from cli import COMMAND, hurried, only, run, start
 from odd_server import OddApi
+
 from tap_analytics.demo import DemoApi
 
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
@@ -165,7 +167,7 @@ def test_a_target_that_stopped_reading_does_not_hold_the_end_up(tmp_path):
 
 def test_a_full_disk_is_told_once_and_ends_the_run(tmp_path):
     file = tmp_path / "config.json"
-    with DemoApi(scale=0.2) as demo, open("/dev/full", "wb") as full:
+    with DemoApi(scale=0.2) as demo, Path("/dev/full").open("wb") as full:
         file.write_text(json.dumps(demo.config), "utf-8")
         done = subprocess.run(
             [COMMAND, "--config", str(file)],

@@ -31,7 +31,9 @@ class JsonApi(ScriptedServer):
 
     @staticmethod
     def _reply(answered: t.Any) -> bytes:
-        return answered if isinstance(answered, bytes) else reply(200, json.dumps(answered).encode())
+        return (
+            answered if isinstance(answered, bytes) else reply(200, json.dumps(answered).encode())
+        )
 
     @property
     def queries(self) -> list[dict[str, str]]:

@@ -291,9 +291,7 @@ def test_a_cursor_may_come_in_a_header():
         return reply(200, json.dumps({"data": data}).encode(), **headers)
 
     with JsonApi(answer) as api:
-        done = run(
-            paged(api.origin, type="header_cursor", cursor_key="x-next", cursor_param="at")
-        )
+        done = run(paged(api.origin, type="header_cursor", cursor_key="x-next", cursor_param="at"))
     assert done.ids() == [0, 1]
 
 

@@ -65,9 +65,7 @@ def test_a_new_field_extends_the_schema_before_its_first_record(old_pages, concu
     added = done.properties()
     assert added["extra"] == {
         "type": ["object", "null"],
-        "properties": {
-            "deep": {"type": ["array", "null"], "items": {"type": ["number", "null"]}}
-        },
+        "properties": {"deep": {"type": ["array", "null"], "items": {"type": ["number", "null"]}}},
         "additionalProperties": True,
     }
     assert added["price"] == {"type": ["number", "null"]}
@@ -331,7 +329,9 @@ def test_text_goes_out_as_it_came_and_as_valid_utf8(text, value, first):
 def test_a_pretty_printed_body_keeps_one_line_per_record():
     body = json.dumps({"data": [{"id": 1, "address": {"city": "x", "n": [1, 2]}}]}, indent=2)
     empty = b'{"data": []}'
-    with JsonApi(lambda query: reply(200, body.encode() if query["offset"] == "0" else empty)) as api:
+    with JsonApi(
+        lambda query: reply(200, body.encode() if query["offset"] == "0" else empty)
+    ) as api:
         done = run(config(api.origin))
     assert done.kinds == ["SCHEMA", "RECORD"]
     assert done.records() == [{"id": 1, "address": {"city": "x", "n": [1, 2]}}]

@@ -89,10 +89,7 @@ def test_files_hold_what_selection_and_stream_maps_leave(tmp_path):
         catalog = deselect(discover(given), STREAM, "big")
         done = run(given, catalog=catalog)
     assert batches(done) == [
-        [
-            {"id": n, "name": f"n{n}", "x": Decimal(f"{n}.10"), "title": f"n{n}"}
-            for n in range(5, 7)
-        ]
+        [{"id": n, "name": f"n{n}", "x": Decimal(f"{n}.10"), "title": f"n{n}"} for n in range(5, 7)]
     ]
     assert [record["id"] for file in batches(done, "copy") for record in file] == list(range(7))
 

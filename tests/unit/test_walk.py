@@ -131,6 +131,20 @@ def test_a_server_that_knows_whole_pages_only_is_read_by_whole_pages():
     assert done.ids() == list(range(30))
 
 
+def test_a_server_that_answers_odd_row_numbers_with_nothing_is_read_by_whole_pages():
+    table = [{"id": number} for number in range(25)]
+
+    def answer(query):
+        start = int(query["offset"])
+        return {"data": [] if start % 5 else table[start : start + 10]}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, limit=10))
+    assert done.error is None
+    assert done.ids() == list(range(25))
+    assert len(api.requests) < 12
+
+
 def test_a_server_that_refuses_odd_row_numbers_is_read_by_whole_pages():
     table = [{"id": number} for number in range(25)]
 

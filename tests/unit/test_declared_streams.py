@@ -1,0 +1,374 @@
+"""Declared resources behave like built-in streams: parents, columns, samples, dispositions."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from runs import STREAM, JsonApi, ScriptedServer, declared, discover, run
+from scripted_server import reply
+
+from tap_analytics.tap import TapAnalytics
+
+ITEMS = [{"id": n, "code": f"c{n}", "deep": {"ref": f"r{n}"}} for n in (1, 2, 3)]
+
+
+def routes(tables):
+    """Serve each path's rows in one page; a path nobody knows is a 404."""
+
+    def answer(received):
+        path = received.target.partition("?")[0]
+        if path not in tables:
+            return reply(404, b'{"error": "no such thing"}')
+        table = tables[path]
+        return table if isinstance(table, bytes) else reply(200, json.dumps(table).encode())
+
+    return ScriptedServer(answer)
+
+
+def child(name, path, **more):
+    endpoint = {"path": path, "paginator": "single_page"} | more.pop("endpoint", {})
+    return {"name": name, "endpoint": endpoint, "primary_key": more.pop("key", "id"), **more}
+
+
+def family(origin, *children, **more):
+    endpoint = {"paginator": "single_page", "data_selector": None} | more.pop("endpoint", {})
+    return declared(origin, endpoint=endpoint, children=list(children), **more)
+
+
+# --- parents and children -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(
+    ("path", "params", "column", "values"),
+    [
+        ("/items/{item_id}/parts", {}, "item_id", [1, 2, 3]),
+        ("/items/{items_code}/parts", {}, "items_code", ["c1", "c2", "c3"]),
+        (
+            "/items/{x}/parts",
+            {"x": {"type": "resolve", "resource": "items", "field": "code"}},
+            "x",
+            ["c1", "c2", "c3"],
+        ),
+        (
+            "/items/{x}/parts",
+            {"x": {"type": "resolve", "resource": "items", "field": "deep.ref"}},
+            "x",
+            ["r1", "r2", "r3"],
+        ),
+    ],
+    ids=["singular", "plural", "resolve", "nested field"],
+)
+def test_a_placeholder_takes_its_values_from_the_parents_rows(
+    path, params, column, values, concurrency
+):
+    tables = {"/items": ITEMS}
+    tables |= {f"/items/{value}/parts": [{"id": 10}, {"id": 11}] for value in values}
+    with routes(tables) as api:
+        given = family(api.origin, child("parts", path, endpoint={"params": params}))
+        done = run(given | {"concurrency": concurrency})
+    assert done.error is None
+    assert done.records("shop_parts") == [
+        {"id": number, column: value} for value in values for number in (10, 11)
+    ]
+    assert column in done.properties("shop_parts")
+    assert len(done.of("SCHEMA", "shop_parts")) == 1
+
+
+def test_a_row_keeps_its_own_value_of_a_placeholder():
+    tables = {"/items": ITEMS[:1], "/items/1/parts": [{"id": 10, "item_id": "own"}]}
+    with routes(tables) as api:
+        done = run(family(api.origin, child("parts", "/items/{item_id}/parts")))
+    assert done.records("shop_parts") == [{"id": 10, "item_id": "own"}]
+
+
+def test_values_are_quoted_in_the_path():
+    asked = []
+
+    def answer(received):
+        asked.append(received.target)
+        return reply(200, b'[{"id": "a/b?c=d e%"}]' if len(asked) == 1 else b"[]")
+
+    with ScriptedServer(answer) as api:
+        run(family(api.origin, child("parts", "/items/{item_id}/parts")))
+    assert "/items/a%2Fb%3Fc%3Dd%20e%25/parts" in asked
+
+
+def test_brothers_do_not_get_each_others_columns():
+    tables = {"/items": ITEMS[:2]}
+    for number in (1, 2):
+        tables[f"/items/{number}/parts"] = [{"id": 10}]
+        tables[f"/by-code/c{number}"] = [{"id": 20}]
+    resolve = {"code": {"type": "resolve", "resource": "items", "field": "code"}}
+    with routes(tables) as api:
+        given = family(
+            api.origin,
+            child("parts", "/items/{item_id}/parts"),
+            child("notes", "/by-code/{code}", endpoint={"params": resolve}),
+        )
+        done = run(given)
+    assert done.error is None
+    assert done.records("shop_parts") == [{"id": 10, "item_id": 1}, {"id": 10, "item_id": 2}]
+    assert done.records("shop_notes") == [{"id": 20, "code": "c1"}, {"id": 20, "code": "c2"}]
+
+
+def test_brothers_may_mean_different_fields_by_one_word():
+    tables = {"/items": ITEMS[:1], "/items/1/parts": [{"id": 10}], "/by-code/c1": [{"id": 20}]}
+
+    def resolve(field):
+        return {"ref": {"type": "resolve", "resource": "items", "field": field}}
+
+    with routes(tables) as api:
+        given = family(
+            api.origin,
+            child("parts", "/items/{ref}/parts", endpoint={"params": resolve("id")}),
+            child("notes", "/by-code/{ref}", endpoint={"params": resolve("code")}),
+        )
+        done = run(given)
+    assert done.records("shop_parts") == [{"id": 10, "ref": 1}]
+    assert done.records("shop_notes") == [{"id": 20, "ref": "c1"}]
+
+
+@pytest.mark.parametrize("policy", ["evolve", "fail"])
+def test_grandchildren_are_read_and_know_nothing_but_what_their_path_names(policy):
+    tables = {
+        "/items": ITEMS[:2],
+        "/items/1/parts": [{"id": 10}],
+        "/items/2/parts": [{"id": 20}],
+        "/parts/10/bits": [{"id": 100}],
+        "/parts/20/bits": [{"id": 200}],
+    }
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    with routes(tables) as api:
+        given = family(
+            api.origin,
+            child("parts", "/items/{item_id}/parts", schema=schema),
+            child("bits", "/parts/{part_id}/bits", schema=schema),
+            on_unknown_field=policy,
+        )
+        done = run(given)
+    assert done.error is None
+    assert done.records("shop_bits") == [{"id": 100, "part_id": 10}, {"id": 200, "part_id": 20}]
+    assert len(done.of("SCHEMA", "shop_bits")) == 1
+
+
+def test_a_parent_that_is_gone_is_counted(caplog):
+    tables = {"/items": ITEMS, "/items/1/parts": [{"id": 10}], "/items/3/parts": [{"id": 30}]}
+    with routes(tables) as api:
+        caplog.set_level(logging.INFO)
+        done = run(family(api.origin, child("parts", "/items/{item_id}/parts")))
+    assert done.tap.outcomes["shop_parts"].skipped == 1
+    assert "1 parents gone" in caplog.text
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_whichever_parent_is_gone_the_others_children_are_read(gone):
+    tables = {"/items": ITEMS} | {f"/items/{n}/parts": [{"id": n * 10}] for n in (1, 2, 3)}
+    del tables[f"/items/{gone}/parts"]
+    with routes(tables) as api:
+        done = run(family(api.origin, child("parts", "/items/{item_id}/parts")))
+    assert done.error is None
+    assert done.ids("shop_parts") == [n * 10 for n in (1, 2, 3) if n != gone]
+
+
+def test_a_path_that_no_parent_knows_fails_the_child_and_not_the_parent():
+    with routes({"/items": ITEMS}) as api:
+        done = run(family(api.origin, child("parts", "/items/{item_id}/parts")))
+    assert done.error is not None
+    assert "404" in done.failure("shop_parts")
+    assert done.failure() == ""
+    assert done.ids() == [1, 2, 3]
+
+
+def test_a_404_in_the_middle_of_a_child_is_not_a_parent_that_is_gone():
+    def answer(received):
+        path, _, query = received.target.partition("?")
+        if path == "/items":
+            return reply(200, json.dumps(ITEMS[:1]).encode())
+        return reply(404, b"{}") if "from=b" in query else reply(200, b'{"data":[{"id":1}],"next":"b"}')
+
+    paging = {"type": "cursor", "cursor_path": "next", "cursor_param": "from"}
+    with ScriptedServer(answer) as api:
+        endpoint = {"paginator": paging, "data_selector": "data"}
+        done = run(family(api.origin, child("parts", "/items/{item_id}/parts", endpoint=endpoint)))
+    assert "404" in done.failure("shop_parts")
+    assert done.failure() == ""
+
+
+def test_a_parent_without_the_field_its_children_need_is_told():
+    with routes({"/items": [{"id": 1}]}) as api:
+        resolve = {"x": {"type": "resolve", "resource": "items", "field": "code"}}
+        given = family(api.origin, child("parts", "/x/{x}", endpoint={"params": resolve}))
+        done = run(given)
+    assert "`code`" in done.failure("shop_parts")
+
+
+def test_a_failing_child_stops_neither_its_parent_nor_its_brother():
+    tables = {"/items": ITEMS, "/items/1/parts": reply(403, b"{}")}
+    tables |= {f"/items/{n}/notes": [{"id": n * 10}] for n in (1, 2, 3)}
+    with routes(tables) as api:
+        given = family(
+            api.origin,
+            child("parts", "/items/{item_id}/parts"),
+            child("notes", "/items/{item_id}/notes"),
+        )
+        done = run(given)
+    assert "403" in done.failure("shop_parts")
+    assert done.ids() == [1, 2, 3]
+    assert done.ids("shop_notes") == [10, 20, 30]
+
+
+def test_a_child_alone_reads_its_parent_without_writing_it():
+    tables = {"/items": ITEMS[:1], "/items/1/parts": [{"id": 10}]}
+    with routes(tables) as api:
+        paging = {"paginator": "header_link"}
+        parts = child("parts", "/items/{item_id}/parts", endpoint=paging)
+        given = family(api.origin, parts, endpoint=paging)
+        done = run(given | {"emit_activate_version_messages": True}, only=("shop_parts",))
+    assert {m["stream"] for m in done.messages if "stream" in m} == {"shop_parts"}
+    assert done.kinds == ["SCHEMA", "RECORD", "ACTIVATE_VERSION"]
+
+
+@pytest.mark.parametrize("dropped", [None, {"__filter__": "id > 1"}], ids=["removed", "filtered"])
+def test_what_a_stream_map_drops_of_the_parent_is_never_taken_for_deleted_children(dropped):
+    tables = {"/items": ITEMS} | {f"/items/{n}/parts": [{"id": n * 10}] for n in (1, 2, 3)}
+    with routes(tables) as api:
+        given = family(
+            api.origin,
+            child("parts", "/items/{item_id}/parts"),
+            stream_maps={STREAM: dropped},
+            emit_activate_version_messages=True,
+        )
+        done = run(given)
+    # All children, or no claim that those that came are all.
+    is_whole = set(done.ids("shop_parts")) == {10, 20, 30}
+    assert is_whole or not done.of("ACTIVATE_VERSION", "shop_parts")
+
+
+# --- schemas ------------------------------------------------------------------------------------
+
+
+def test_the_first_page_is_asked_for_once_for_the_schema_and_the_sync():
+    def answer(query):
+        start = int(query["offset"])
+        return {"data": ITEMS[start : start + 3]}
+
+    with JsonApi(answer) as api:
+        given = declared(api.origin, endpoint={"paginator": {"type": "offset", "limit": 3}})
+        done = run(given)
+    assert done.ids() == [1, 2, 3]
+    assert [query["offset"] for query in api.queries].count("0") == 1
+
+
+def test_the_sample_of_an_incremental_stream_is_the_first_page_of_its_sync():
+    rows = [{"id": 1, "at": "2024-02-01T00:00:00Z"}]
+    state = {"bookmarks": {STREAM: {"replication_key": "at", "replication_key_value": "2024-01-01"}}}
+    with JsonApi(lambda _: {"data": rows}) as api:
+        incremental = {"cursor_path": "at", "start_param": "since"}
+        endpoint = {"paginator": "single_page", "incremental": incremental}
+        done = run(declared(api.origin, endpoint=endpoint), state=state)
+    assert api.queries == [{"since": "2024-01-01"}]
+    assert done.ids() == [1]
+
+
+def test_a_given_schema_is_taken_and_nothing_is_sampled():
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    with JsonApi(lambda _: {"data": []}) as api:
+        catalog = discover(declared(api.origin, schema=schema))
+        assert api.requests == []
+    assert catalog["streams"][0]["schema"]["properties"] == {"id": {"type": "integer"}}
+
+
+@pytest.mark.parametrize("rows", [[], [{"name": "x", "id": 1}]])
+def test_a_sampled_schema_always_holds_the_key_and_the_cursor(rows):
+    with JsonApi(lambda _: {"data": rows}) as api:
+        endpoint = {"paginator": "single_page", "incremental": {"cursor_path": "at"}}
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert {"id", "at"} <= set(done.properties())
+    assert "null" not in done.properties()["id"]["type"]
+    assert done.kinds[0] == "SCHEMA"
+
+
+def test_a_schema_that_cannot_be_sampled_fails_discovery_and_its_stream_alone(capsys):
+    with routes({"/others": [{"id": 1}]}) as api:
+        others = child("others", "/others")
+        given = family(api.origin, others)
+        done = run(given)
+        assert "404" in done.failure()
+        assert done.ids("shop_others") == [1]
+        with pytest.raises(Exception, match="No schema could be sampled for shop_items.*404"):
+            TapAnalytics(config=given).run_discovery()
+    assert capsys.readouterr().out == ""
+
+
+def test_with_a_catalog_nothing_is_sampled():
+    with JsonApi(lambda _: {"data": ITEMS}) as api:
+        given = declared(api.origin, endpoint={"paginator": "single_page"})
+        catalog = discover(given)
+        before = len(api.requests)
+        tap = TapAnalytics(config=given, catalog=catalog)
+        assert set(tap.streams[STREAM].schema["properties"]) == {"id", "code", "deep"}
+        assert len(api.requests) == before
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+def test_a_resource_says_how_it_is_asked():
+    with JsonApi(lambda _: {"data": [{"id": 1}]}) as api:
+        endpoint = {
+            "method": "POST",
+            "params": {"status": "open", "tags": ["a", "b"]},
+            "json": {"filter": {"x": [1, None]}},
+            "headers": {"X-Own": "1"},
+            "paginator": "single_page",
+        }
+        done = run(declared(api.origin, endpoint=endpoint))
+        asked = api.requests[0]
+    assert done.ids() == [1]
+    assert asked.method == "POST"
+    assert asked.target == "/items?status=open&tags=a&tags=b"
+    assert json.loads(asked.body) == {"filter": {"x": [1, None]}}
+    assert asked.headers["x-own"] == "1"
+    assert asked.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "key", "kinds", "keys"),
+    [
+        ("merge", "id", ["SCHEMA", "RECORD"], ["id"]),
+        ("append", [], ["SCHEMA", "RECORD"], []),
+        ("replace", "id", ["SCHEMA", "RECORD", "ACTIVATE_VERSION"], ["id"]),
+    ],
+)
+def test_a_write_disposition_is_told_in_singers_words(disposition, key, kinds, keys):
+    with JsonApi(lambda _: {"data": [{"id": 1}], "total": 1}) as api:
+        given = declared(
+            api.origin,
+            endpoint={"paginator": {"type": "offset", "limit": 5}},
+            write_disposition=disposition,
+            primary_key=key,
+        )
+        done = run(given)
+    assert done.kinds == kinds
+    assert done.of("SCHEMA")[0]["key_properties"] == keys
+
+
+@pytest.mark.parametrize(
+    ("selector", "body"),
+    [
+        ("data.items", {"data": {"items": ITEMS}}),
+        ("$.data.items[*]", {"data": {"items": ITEMS}}),
+        ("$.data[?(@.kind == 'a')].row", {"data": [{"kind": "a", "row": row} for row in ITEMS]}),
+        (None, ITEMS),
+        ("user-list", {"user-list": ITEMS}),
+    ],
+    ids=["dotted", "jsonpath", "jsonpath filter", "none", "dash"],
+)
+def test_a_selector_leads_to_the_rows(selector, body):
+    with JsonApi(lambda _: body) as api:
+        endpoint = {"paginator": "single_page", "data_selector": selector}
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert done.records() == ITEMS

@@ -1,0 +1,300 @@
+"""A run of many streams: each on its own, all told truthfully."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+
+import pytest
+from runs import STREAM, JsonApi, ScriptedServer, declared, deselect, discover, run, select
+from scripted_server import reply
+
+from tap_analytics.demo import DemoApi
+from tap_analytics.errors import InputError, explain
+from tap_analytics.tap import TapAnalytics
+from tap_analytics.transport.errors import Unreachable
+
+NO_RETRY = {"max_retries": 0, "backoff_factor": 0}
+
+
+def errors(caplog):
+    return [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+
+
+def shop(origin, *paths, optional=(), concurrency=4):
+    """Return a configuration with one stream per path."""
+    resources = [
+        {
+            "name": path.strip("/"),
+            "endpoint": {"path": path, "paginator": "single_page"},
+            "primary_key": "id",
+            "schema": {"type": "object", "properties": {"id": {"type": "integer"}}},
+        }
+        for path in paths
+    ]
+    api = {
+        "name": "shop",
+        "client": {"base_url": origin},
+        "retry": NO_RETRY,
+        "optional_streams": list(optional),
+        "resources": resources,
+    }
+    return {"apis": [api], "concurrency": concurrency}
+
+
+def by_path(answers):
+    def answer(received):
+        return answers.get(received.target.partition("?")[0], reply(200, b'[{"id": 1}]'))
+
+    return ScriptedServer(answer)
+
+
+# --- isolation ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_failing_stream_does_not_stop_the_others(concurrency, caplog):
+    with by_path({"/b": reply(403, b'{"error": "not for you"}')}) as api:
+        done = run(shop(api.origin, "/a", "/b", "/c", concurrency=concurrency))
+    assert done.error is not None
+    assert [done.ids(f"shop_{name}") for name in "abc"] == [[1], [], [1]]
+    assert len(errors(caplog)) == 1
+    assert "shop_b" in errors(caplog)[0]
+    assert "403" in errors(caplog)[0]
+    assert "not for you" in errors(caplog)[0]
+
+
+def test_a_failed_run_prints_at_most_8_error_lines(caplog):
+    paths = [f"/p{n:02}" for n in range(20)]
+    answers = {path: reply(403, b"{}") for path in paths}
+    with by_path(answers) as api:
+        done = run(shop(api.origin, *paths))
+    assert done.error is not None
+    assert len(errors(caplog)) == 8
+    assert "13 more failures" in errors(caplog)[-1]
+
+
+def test_a_shared_cause_is_told_once_with_the_streams_it_cost(caplog):
+    paths = ["/a", "/b", "/c"]
+    with by_path({path: reply(401, b"{}") for path in paths}) as api:
+        run(shop(api.origin, *paths))
+    assert len(errors(caplog)) == 1
+    assert all(f"shop_{name}" in errors(caplog)[0] for name in "abc")
+
+
+def test_an_api_that_cannot_be_reached_is_told_once_and_asked_little(caplog):
+    with ScriptedServer([reply()]) as gone:
+        origin = gone.origin
+    with by_path({}) as api:
+        config = shop(api.origin, "/a")
+        other = shop(origin, "/x", "/y", "/z")["apis"][0] | {"name": "gone"}
+        done = run({**config, "apis": [*config["apis"], other]})
+    assert done.ids("shop_a") == [1]
+    assert len(errors(caplog)) == 1
+    assert "gone_x, gone_y, gone_z" in errors(caplog)[0]
+    assert isinstance(done.tap.outcomes["gone_x"].failure, Unreachable)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("name", ["shop_b", "b"])
+def test_what_is_optional_may_be_forbidden_or_missing(status, name, caplog):
+    with by_path({"/b": reply(status, b"{}")}) as api:
+        config = shop(api.origin, "/a", "/b", optional=["shop_b"])
+        built_in_way = [name]
+        done = TapRun(config, optional=built_in_way).run()
+    assert done is None
+    assert errors(caplog) == []
+    assert "Optional stream not extracted" in caplog.text
+
+
+def test_what_is_optional_must_still_be_right_when_it_answers():
+    with by_path({"/b": reply(500, b"{}")}) as api:
+        done = run(shop(api.origin, "/a", "/b", optional=["shop_b"]))
+    assert done.error is not None
+
+
+class TapRun:
+    """A run whose block names optional streams in the words of its own choice."""
+
+    def __init__(self, config, *, optional):
+        self.tap = TapAnalytics(config=config)
+        block = self.tap.connection("shop").block
+        self.tap.connection("shop").block = {**block, "optional_streams": optional}
+
+    def run(self):
+        return self.tap.sync_all()
+
+
+def test_only_streams_that_are_complete_move_their_bookmark():
+    with DemoApi(scale=0.1) as demo:
+        demo.set_faults(
+            [{"action": "status", "status": 403, "match": {"path": "/tasks"}, "times": None}]
+        )
+        done = run({"success": demo.config["success"]})
+    assert done.error is not None
+    assert set(done.state["bookmarks"]) == {
+        f"success_{name}" for name in ("accounts", "conversations", "notes", "users")
+    }
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_stream_that_never_ran_is_not_a_success(monkeypatch, caplog):
+    with by_path({}) as api:
+        config = shop(api.origin, "/a", "/b", concurrency=1)
+        tap = TapAnalytics(config=config)
+
+        def stop(self):
+            raise SystemExit
+
+        monkeypatch.setattr(type(tap.streams["shop_a"]), "_write_schema_message", stop)
+        with pytest.raises(Exception, match="2 of 2 streams failed"):
+            tap.sync_all()
+    assert len(errors(caplog)) == 2
+    assert "did not come to an end" in errors(caplog)[0]
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def test_a_selected_stream_writes_its_schema_even_without_rows():
+    with by_path({"/a": reply(200, b"[]")}) as api:
+        done = run(shop(api.origin, "/a"))
+    assert done.kinds == ["SCHEMA"]
+    assert done.of("SCHEMA", "shop_a")[0]["key_properties"] == ["id"]
+
+
+def test_state_is_never_ahead_of_the_records():
+    with DemoApi(scale=0.3) as demo:
+        done = run({**demo.config, "concurrency": 8})
+    written = {}
+    for message in done.messages:
+        if message["type"] == "RECORD":
+            stream = message["stream"]
+            written[stream] = written.get(stream, 0) + 1
+        elif message["type"] == "STATE":
+            for stream in message["value"].get("bookmarks", {}):
+                assert written.get(stream) == len(done.records(stream)), stream
+
+
+def test_a_given_state_is_kept_for_streams_that_are_not_selected():
+    state = {
+        "bookmarks": {
+            "success_notes": {"replication_key": "updatedAt", "replication_key_value": "2024-01-01"}
+        }
+    }
+    with DemoApi(scale=0.1) as demo:
+        config = {"success": demo.config["success"]}
+        done = run(config, state=state, only=("success_accounts",))
+    assert done.state["bookmarks"]["success_notes"] == state["bookmarks"]["success_notes"]
+    assert "success_accounts" in done.state["bookmarks"]
+
+
+def test_the_state_holds_no_bookmark_per_parent():
+    with DemoApi(scale=0.3) as demo:
+        done = run({"learning": demo.config["learning"]})
+    assert set(done.state["bookmarks"]) == {"learning_people", "learning_courses"}
+    assert len(done.of("SCHEMA", "learning_course_enrollments")) == 1
+    assert all("partitions" not in each for each in done.state["bookmarks"].values())
+
+
+def test_without_any_api_a_run_says_what_to_set():
+    with pytest.raises(InputError, match=r"`learning`.*`success`.*apis"):
+        TapAnalytics(config={}).sync_all()
+    assert len(TapAnalytics(config={}).streams) == 23
+
+
+@pytest.mark.parametrize("kind", ["catalog", "state"])
+def test_what_belongs_to_another_tap_is_refused(kind):
+    with by_path({}) as api:
+        config = shop(api.origin, "/a")
+        given = {
+            "catalog": json.loads(json.dumps(discover(config)).replace("shop_a", "foreign_a")),
+            "state": {"bookmarks": {"foreign_a": {"replication_key_value": 1}}},
+        }
+        with pytest.raises(InputError, match="another tap.*foreign_a"):
+            TapAnalytics(config=config, **{kind: given[kind]})
+        assert api.requests == []
+
+
+def test_the_dry_run_reads_little_and_says_whether_it_can():
+    with DemoApi(scale=0.3) as demo:
+        tap = TapAnalytics(config={"learning": demo.config["learning"]})
+        assert tap.run_connection_test()
+        assert len(demo.requests) < 12
+
+
+# --- endings ------------------------------------------------------------------------------------
+
+
+def test_a_signal_ends_a_run_after_a_last_state(monkeypatch, capfd):
+    asked = threading.Event()
+
+    def answer(received):
+        if "after" in received.target:
+            asked.set()
+            return api.hang
+        return reply(200, b'{"data": [{"id": 1}], "next": "x"}')
+
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    state = {"bookmarks": {STREAM: {"x": 1}}}
+    with ScriptedServer(answer) as api:
+        paging = {"type": "cursor", "cursor_path": "next", "cursor_param": "after"}
+        config = declared(api.origin, endpoint={"paginator": paging}, schema=schema)
+        tap = TapAnalytics(config=config, state=state)
+        waiting = threading.Thread(
+            target=lambda: asked.wait(10) and os.kill(os.getpid(), signal.SIGTERM)
+        )
+        waiting.start()
+        with pytest.raises(SystemExit) as ended:
+            tap.sync_all()
+        waiting.join()
+    assert ended.value.code == 128 + signal.SIGTERM
+    out = capfd.readouterr().out.splitlines()
+    assert json.loads(out[-1])["type"] == "STATE"
+    assert [json.loads(line)["type"] for line in out[:-1]].count("RECORD") == 1
+
+
+def test_a_signal_outside_of_a_run_ends_at_once():
+    with pytest.raises(SystemExit) as ended:
+        TapAnalytics(config={})._handle_termination(signal.SIGINT, None)
+    assert ended.value.code == 130
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """Give back the signal handlers a tap takes."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("say it"), "say it"),
+        (Unreachable("no way", hint="Look."), "no way. Look."),
+        (ValueError("odd"), "ValueError: odd"),
+        (ValueError(), "ValueError"),
+        (InputError(), "InputError"),
+    ],
+    ids=str,
+)
+def test_an_error_nobody_expected_is_told_with_its_type(error, line):
+    assert explain(error) == line
+
+
+def test_a_selection_is_not_changed_by_a_run():
+    with JsonApi(lambda _: {"data": [{"id": 1, "x": 1, "y": 2}]}) as api:
+        config = declared(api.origin, endpoint={"paginator": "single_page"})
+        catalog = deselect(select(discover(config), (STREAM,)), STREAM, "x")
+        before = json.dumps(catalog)
+        done = run(config, catalog=catalog)
+    assert done.records() == [{"id": 1, "y": 2}]
+    assert json.dumps(catalog) == before
