@@ -122,7 +122,8 @@ class Connection:
             hints=api.hints,
             max_body=max_body,
         )
-        self.auth.bind(TokenEndpoint(api.name, timeout).post, learn=SECRETS.add)
+        tokens = TokenEndpoint(name=api.name, timeout=timeout, stop=stop, user_agent=user_agent)
+        self.auth.bind(tokens.post, learn=SECRETS.add)
         self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)
 
     def note_date(self, header: str | None) -> None:

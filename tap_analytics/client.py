@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 
     import requests
     from singer_sdk.helpers._batch import BatchConfig
-    from singer_sdk.helpers.types import Context
+    from singer_sdk.helpers.types import Context, Record
 
     from tap_analytics.api import Connection
     from tap_analytics.incremental import Unit
@@ -98,6 +98,13 @@ class AnalyticsStream(RESTStream[Query]):
         # The SDK logs the end of its dry run, which is one record, as an error.
         if level < logging.ERROR or not isinstance(sys.exception(), AbortedSyncExceptionBase):
             super().log(message, *args, level=level, **kwargs)
+
+    def contexts_below(
+        self, parent: AnalyticsStream, record: Record, context: Context | None
+    ) -> Iterable[Context]:
+        """Yield the contexts in which this child stream is read for a record of its parent."""
+        found = parent.generate_child_contexts(record=record, context=context)
+        return (each for each in found if each is not None)
 
     # --- requests ---------------------------------------------------------------------------
 

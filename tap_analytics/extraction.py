@@ -82,6 +82,8 @@ class Extraction:
         self.metrics = ExitStack()
         self.timer: Timer | None = None
         self.repeats = Repeats()
+        #: Whether a stream map left out parents, whose rows were not read.
+        self.spared = False
         #: Whether the walk can be taken up again where it is cut.
         self.resumable = False
         self.shape = ""
@@ -264,11 +266,14 @@ class Extraction:
 
     def _deliver(self, rows: Rows, context: Context | None) -> None:
         """Write the rows the run wants, then read the children of all of them."""
-        parents = self._contexts(t.cast("DictRows", rows), context) if self.children else []
+        parents = [
+            child.contexts(self.stream, t.cast("DictRows", rows), context)
+            for child in self.children
+        ]
         if self.stream.selected and rows:
             self._write(rows)
-        for child in self.children:
-            child.run_parents(parents)
+        for child, contexts in zip(self.children, parents, strict=True):
+            child.run_parents(contexts)
 
     def _write(self, rows: Rows) -> None:
         """Write what the run wants of a page; a new field is met in whatever row it comes."""
@@ -294,21 +299,27 @@ class Extraction:
 
     # --- children ---------------------------------------------------------------------------
 
-    def _contexts(self, rows: DictRows, context: Context | None) -> list[Context]:
-        """Return the contexts of children; a parent that a stream map filters out has none."""
-        selected = self.stream.selected
-        passes = self.stream.stream_maps[0].get_filter_result if selected else bool
-        return [
-            child
-            for row in rows.dicts
-            if passes(row)
-            for child in self.stream.generate_child_contexts(record=row, context=context)
-            if child is not None
-        ]
+    def contexts(
+        self, parent: AnalyticsStream, rows: DictRows, context: Context | None
+    ) -> list[Context]:
+        """Return the contexts below a page of parents; one a stream map filters out has none."""
+        if self.outcome.failure is not None:
+            return []
+        passes = parent.stream_maps[0].get_filter_result if parent.selected else bool
+        kept = [row for row in rows.dicts if passes(row)]
+        self.spared |= len(kept) < len(rows)
+        try:
+            return [
+                below for row in kept for below in self.stream.contexts_below(parent, row, context)
+            ]
+        except TapError as error:
+            self.outcome.failure = error
+            return []
 
     def run_parents(self, contexts: Sequence[Context]) -> None:
         """Read this child stream for a page of parents, while those that come next are warmed."""
         ahead = self.stream.connection.concurrency
+        self.outcome.failure = self.outcome.failure or self.stream.failure
         for position, context in enumerate(contexts):
             if self.outcome.failure is not None or self.aborted:
                 return
@@ -366,7 +377,8 @@ class Extraction:
             return
         proven = parents_proven and outcome.verdict.complete
         for child in self.children:
-            child.conclude(parents_proven=proven)
+            # Children of parents that a stream map leaves out were not read: they are not gone.
+            child.conclude(parents_proven=proven and not child.spared)
         self._close()
         outcome.done = True
         self.sink.flush()

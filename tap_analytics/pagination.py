@@ -116,6 +116,8 @@ class Seen:
     overlap: int = 0
     #: Rows per page that are asked for; None where the server decides.
     asked: int | None = None
+    #: Whether the first page had less than was asked for: all there is, or all the server gives.
+    began_short: bool = False
     #: Rows of the largest page: a smaller one is likely the last.
     largest: int = 0
 
@@ -256,7 +258,8 @@ class NumberedPaging(Paging):
             return End.TOTAL
         if has_links and seen.total is None:
             return End.LINK
-        if not page.received:
+        told = seen.began_short or seen.total is not None
+        if not page.received or (told and page.received <= seen.overlap):
             return End.EMPTY
         return {self.number_param: str(self.counted(page, seen))}
 
@@ -311,10 +314,13 @@ class Offset(NumberedPaging):
 
     @override
     def counted(self, page: Page, seen: Seen) -> int:
-        # What follows a short page is likely nothing: asked for as it is, it proves the end.
-        full = seen.asked or 0 if seen.pages == 1 else seen.largest
-        overlap = seen.overlap if page.received >= full else 0
-        return self.reached(page, seen) - overlap
+        reached = self.reached(page, seen)
+        # What follows a short page is likely nothing: asked for as it is, it proves the end. A
+        # first page may be short because the server caps its pages.
+        is_last = seen.pages > 1 and page.received < seen.largest
+        if is_last and (seen.total is None or reached >= seen.total):
+            return reached
+        return reached - seen.overlap
 
     @override
     def stride(self, page: Page, seen: Seen) -> int:
@@ -532,6 +538,8 @@ class Paginator(BaseAPIPaginator[Query]):
         """Take note of a page and return the token of the next one, or None at the end."""
         self.seen.pages += 1
         self.seen.rows += page.size
+        if self.seen.pages == 1:
+            self.seen.began_short = page.received < (self.seen.asked or 0)
         self.seen.largest = max(self.seen.largest, page.received)
         total = self.paging.total(page)
         # A total below what has arrived counts something else: pages, or rows of this page.

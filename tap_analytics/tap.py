@@ -67,6 +67,7 @@ class TapAnalytics(Tap):
         self._connecting = threading.RLock()
         self._running = False
         self._stated = monotonic()
+        self._has_state = False
         # State comes before the mapper: a sampled schema asks for the page the sync begins with.
         super().__init__(setup_mapper=False, **kwargs)
         self._check_input()
@@ -194,7 +195,9 @@ class TapAnalytics(Tap):
 
     def write_state(self) -> None:
         """Write a STATE message if the state has changed since the last."""
-        if self.state:
+        # An empty state is worth a message only where it takes back what an earlier one said.
+        self._has_state = self._has_state or bool(self.state.get("bookmarks"))
+        if self._has_state:
             self.state_writer.write_state(self.state)
 
     def write_state_now_and_then(self) -> None:

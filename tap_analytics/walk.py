@@ -15,7 +15,7 @@ from itertools import islice
 from singer_sdk.streams.core import Stream
 
 from tap_analytics.completeness import PaginationError, Proof
-from tap_analytics.pagination import End, Page
+from tap_analytics.pagination import End, Page, whole_number
 from tap_analytics.payload import SelectorError, raise_error
 from tap_analytics.resume import digest
 from tap_analytics.rows import DictRows, StructRows
@@ -180,7 +180,8 @@ class Walk:
         seam = self.seam
         if seam is None:
             return self._fetch(query)
-        early = seam.is_open and int(str(query.get(seam.param, self._reached))) < self._reached
+        start = whole_number(query.get(seam.param))
+        early = seam.is_open and start is not None and start < self._reached
         try:
             fetched = self._fetch(query)
         except Rejected as error:
@@ -190,7 +191,7 @@ class Walk:
         fresh: list[bool] | None = None
         if early:
             fetched, fresh = self._judged(query, fetched, seam)
-        elif seam.is_open and fetched.keys:
+        elif seam.is_open and start == self._reached and fetched.keys:
             fetched, fresh = self._confirmed(fetched, seam)
         if not seam.is_open and fetched.page.received > 1:
             self.paginator.seen.overlap = 1
@@ -207,13 +208,21 @@ class Walk:
             return self._beyond(fetched, seam)
         if joint is Joint.REPEATED:
             return self._confirmed(self._realigned(query, seam), seam)
+        if joint is Joint.TORN and not fetched.keys and not seam.proven:
+            # Some servers answer odd row numbers with nothing; so does a list that has shrunk.
+            aligned = self._realigned(query, seam)
+            if aligned.keys:
+                return self._confirmed(aligned, seam)
+            self.paginator.seen.overlap = 1
         self._lookahead.drop(self.owner)
         self.proof.moved()
         if joint is Joint.PUSHED:
             self.stream.logger.warning("Rows were inserted in front of the reader; going on.")
             return fetched, seam.fresh(fetched.keys)
-        fetched = self._stepped_back(query, seam)
-        return fetched, seam.fresh(fetched.keys)
+        back = self._stepped_back(query, seam)
+        fresh = seam.fresh(back.keys)
+        # Nothing on this page and nothing new before it: that was the end.
+        return (back, fresh) if fetched.keys or any(fresh) else (fetched, None)
 
     def _confirmed(self, fetched: Fetched, seam: Seam) -> Joined:
         """Judge a page asked for where the page before ended, which is mostly the end."""
@@ -223,6 +232,7 @@ class Walk:
             return fetched, None
         # The page before was short because the server caps its pages: this seam is open yet.
         early = {**fetched.page.query, seam.param: str(self._reached - 1)}
+        self.proof.moved()
         return self._judged(early, self._fetch(early), seam)
 
     def _beyond(self, fetched: Fetched, seam: Seam) -> Joined:
@@ -250,6 +260,7 @@ class Walk:
             fetched = self._fetch({**query, seam.param: str(position)})
             fresh = seam.fresh(fetched.keys)
             if position == 0 or (fresh and not fresh[0]):
+                seam.proven = True
                 self.stream.logger.warning(
                     "Rows were deleted in front of the reader: stepped back to row %d, "
                     "found %d rows that had moved past it, with %d more requests.",

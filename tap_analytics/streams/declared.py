@@ -18,10 +18,11 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.declarations import parse
 from tap_analytics.inference import infer_schema
 from tap_analytics.payload import SelectorError, dig_field, select_jsonpath, select_rows
+from tap_analytics.transport.errors import Missing
 from tap_analytics.walk import Walk
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -29,6 +30,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.incremental import Bookmark
     from tap_analytics.pagination import Query
     from tap_analytics.payload import Row
+    from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.retry import RetryPolicy
 
 
@@ -36,9 +38,13 @@ class DeclaredStream(AnalyticsStream):
     """Base of the streams a configuration declares."""
 
     resource: t.ClassVar[DeclaredResource]
-    #: Parent fields that become values of the children's placeholders: placeholder to field.
-    child_values: t.ClassVar[Mapping[str, str]] = {}
+    #: Whether other resources take values from this one's rows.
+    has_children: t.ClassVar[bool] = False
     _sampled_schema: dict[str, t.Any] | None = None
+
+    @override
+    def __init__(self, tap: TapAnalytics) -> None:
+        super().__init__(tap, http_method=self.resource.method)
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -105,15 +111,19 @@ class DeclaredStream(AnalyticsStream):
         return select_jsonpath(payload, t.cast("str", self.resource.data_selector))
 
     @override
-    def get_child_context(self, record: Record, context: Context | None) -> Context | None:
-        """Return the placeholders of the children, or None for a parent that lacks one."""
-        values = {name: dig_field(record, path) for name, path in self.child_values.items()}
-        if missing := [self.child_values[name] for name, value in values.items() if value is None]:
-            raise SelectorError(
-                f"{self.label}: a row has no `{missing[0]}`, which its child streams need for "
-                "their path."
-            )
-        return {**(context or {}), **values}
+    def contexts_below(
+        self, parent: AnalyticsStream, record: Record, context: Context | None
+    ) -> Iterable[Context]:
+        """Yield the values of the path's placeholders, which are fields of the parent."""
+        links = self.resource.parents
+        values = {link.placeholder: dig_field(record, link.field) for link in links}
+        for link in links:
+            if values[link.placeholder] is None:
+                raise SelectorError(
+                    f"{self.label}: a row of {parent.name} has no `{link.field}`, which the path "
+                    f"needs for {{{link.placeholder}}}."
+                )
+        yield values
 
     @property
     @override
@@ -169,36 +179,32 @@ class DeclaredStream(AnalyticsStream):
         if self._tap.input_catalog is not None:
             return []
         try:
-            contexts = self._sample_contexts()
-            if not contexts:
-                return []
-            return Walk(self, contexts[0], window=self._sample_window()).sample()
+            for context in self.sample_contexts():
+                return Walk(self, context, window=self.sample_window()).sample()
+        except Missing as error:
+            # The parent is gone; others may not be. A stream without parents has failed.
+            self.failure = error if self.parent_stream_type is None else None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this stream's failure
             self.failure = error
-            return []
+        return []
 
-    def _sample_contexts(self) -> list[Context | None]:
-        """Return the context of the first parent, if the stream has parents."""
+    def sample_contexts(self) -> Iterable[Context | None]:
+        """Yield the context of the first parent's first row, or none for a stream without."""
         if self.parent_stream_type is None:
-            return [None]
+            yield None
+            return
         parent = t.cast("DeclaredStream", self._tap.streams_by_type[self.parent_stream_type])
         _ = parent.schema
         if parent.failure is not None:
             raise parent.failure
-        return list(parent.first_contexts())
+        for context in parent.sample_contexts():
+            for row in Walk(parent, context, window=parent.sample_window()).sample()[:1]:
+                yield from self.contexts_below(parent, row, context)
 
-    def first_contexts(self) -> list[Context | None]:
-        """Return the child context of the stream's first row, if it has rows."""
-        for context in self._sample_contexts():
-            walk = Walk(self, context, window=self._sample_window())
-            for row in walk.sample()[:1]:
-                return [self.get_child_context(row, context)]
-        return []
-
-    def _sample_window(self) -> Query:
+    def sample_window(self) -> Query:
         """Return the filter of the first page, so that the sync finds the page again."""
         bookmark: Bookmark | None = self.open_bookmark()
-        if bookmark is None or self.child_values:
+        if bookmark is None or self.has_children:
             return {}
         return self.window(bookmark.start, bookmark.end)
 
@@ -237,8 +243,7 @@ def _stream_class(
     incremental = None if resource.write_disposition == "replace" else resource.incremental
     parent = classes[resource.parents[0].resource] if resource.parents else None
     if parent is not None:
-        fields = {link.placeholder: link.field for link in resource.parents}
-        parent.child_values = {**parent.child_values, **fields}
+        parent.has_children = True
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
@@ -249,6 +254,5 @@ def _stream_class(
         "replication_key": incremental.cursor_path if incremental else None,
         "parent_stream_type": parent,
         "resource": resource,
-        "_http_method": resource.method,
     }
     return type(resource.stream, (DeclaredStream,), body)

@@ -1,60 +1,71 @@
-"""Where OAuth2 tokens come from: one form posted to one URL of the configuration."""
+"""Where OAuth2 tokens come from: a form posted to one URL, under the policy of all requests."""
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass
-from http import HTTPStatus
+from urllib.parse import urlencode
 
-import requests
-
-from tap_analytics.transport.errors import CredentialsRefused, Retriable
+from tap_analytics.transport.errors import CredentialsRefused, Fatal, Retriable
+from tap_analytics.transport.request import Request
+from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.session import Transport
+from tap_analytics.transport.throttle import Throttle
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_analytics.transport.errors import Stop
+    from tap_analytics.transport.request import Response
 
-@dataclass(frozen=True)
+HINT = "Check client_id, client_secret and access_token_url."
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenEndpoint:
     """Posts forms to the token URL; errors name the API, never the form."""
 
     name: str
-    #: Seconds.
+    #: Seconds for a whole answer.
     timeout: float
+    stop: Stop
+    user_agent: str
 
     def post(self, url: str, form: Mapping[str, str]) -> Mapping[str, t.Any]:
-        """Return the JSON object the URL answers.
+        """Return the JSON object the URL answers to one attempt.
 
         Raises `Retriable` where another attempt may help and `CredentialsRefused` where not.
         """
-        where = f"{self.name}: the token URL"
+        transport = Transport(
+            name=self.name,
+            origin=url,
+            sign=lambda request: request,
+            renew=None,
+            retry=RetryPolicy(max_retries=0),
+            throttle=Throttle(name=self.name, concurrency=1, stop=self.stop),
+            timeout=self.timeout,
+            stop=self.stop,
+            user_agent=self.user_agent,
+        )
+        request = Request(
+            method="POST",
+            url=url,
+            headers=(("Content-Type", "application/x-www-form-urlencoded"),),
+            json=urlencode(form).encode(),
+        )
         try:
-            response = requests.post(
-                url,
-                data=dict(form),
-                headers={"Accept": "application/json"},
-                timeout=self.timeout,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            what = f"{where} can't be reached ({type(error).__name__})"
-            raise Retriable(what, hint="Check access_token_url.", cause="unreachable") from None
-        status = response.status_code
-        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Retriable(f"{where} answered {status}", cause="server", status=status)
-        token = self._object(response)
-        if status != HTTPStatus.OK or token is None:
-            raise CredentialsRefused(
-                f"{where} answered {status} and no token",
-                hint="Check client_id, client_secret and access_token_url.",
-                status=status,
-            )
-        return token
+            return transport.attempt(request, self._token)
+        except Fatal as error:
+            raise CredentialsRefused(error.what, hint=HINT, status=error.status) from None
+        finally:
+            transport.close()
 
-    @staticmethod
-    def _object(response: requests.Response) -> Mapping[str, t.Any] | None:
+    def _token(self, response: Response) -> Mapping[str, t.Any]:
         try:
-            answer = response.json()
+            answer = json.loads(response.body)
         except ValueError:
-            return None
-        return answer if isinstance(answer, dict) else None
+            answer = None
+        if not isinstance(answer, dict):
+            raise Retriable(f"{self.name}: the token URL answered no JSON object", cause="body")
+        return answer

@@ -251,7 +251,13 @@ def check_positions(row, positions, *, rows):
 
 
 def offsets(rows, limit, *, told_total):
-    """Yield where pages begin: a row early after a full one, and past the end to make sure."""
+    """Yield where pages begin: a row early after a full one, and past the end to make sure.
+
+    A first page that is short already is followed a row early, which proves the end as well.
+    """
+    if 1 < rows < limit and not told_total:
+        yield from (0, rows - 1)
+        return
     at = 0
     while True:
         yield at

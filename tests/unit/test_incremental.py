@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -230,7 +231,7 @@ def test_windows_that_meet_share_no_row_and_lose_none():
     values = [1_706_745_600_000 + shift for shift in range(-2, 1003)]
     windows = [
         opened(unit="epoch_ms", start_date=start, end_date=end)
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in itertools.pairwise(cuts)
     ]
     for value in values:
         assert sum(window.wants(value) for window in windows) == 1

@@ -188,7 +188,7 @@ def test_a_long_message_is_cut():
     assert len(message) < 250
 
 
-# --- the envelope that has five shapes --------------------------------------------------------------
+# --- the envelope that has five shapes ------------------------------------------------------------
 
 
 def select(payload):

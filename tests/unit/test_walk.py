@@ -82,7 +82,7 @@ changes = st.lists(
     count=4, changes=[("delete", 0)], limit=9, cap=3, total=True, link=False, concurrency=1
 ).via("a capped server, before its cap is known")
 def test_no_row_is_lost_in_silence_while_a_list_changes(
-    count, changes, limit, cap, total, link, concurrency
+    *, count, changes, limit, cap, total, link, concurrency
 ):
     moving = Moving(count, changes, cap=cap, total=total, link=link)
     with JsonApi(moving.answer) as api:
@@ -174,6 +174,101 @@ def test_rows_that_vanish_as_fast_as_they_are_read_end_in_an_error():
         done = run(config(api.origin, limit=3))
     assert "rows move faster than they can be read" in done.failure()
     assert len(api.requests) < 60
+
+
+# --- runs that are cut ------------------------------------------------------------------------
+
+
+class Cut(Moving):
+    """A moving list whose server gives up for good after some requests, until it is mended."""
+
+    def __init__(self, *given_values, after, **more):
+        super().__init__(*given_values, **more)
+        self.left = after
+
+    def answer(self, query):
+        with self.lock:
+            self.left -= 1
+            is_cut = self.left < 0
+        return reply(403, b"{}") if is_cut else super().answer(query)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    count=st.integers(0, 40),
+    changes=changes,
+    limit=st.integers(3, 9),
+    after=st.integers(1, 8),
+    total=st.booleans(),
+    between=st.lists(st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 60))),
+    concurrency=st.sampled_from([1, 4]),
+)
+def test_a_run_that_is_cut_is_taken_up_and_loses_no_row(
+    *, count, changes, limit, after, total, between, concurrency
+):
+    cut = Cut(count, changes, after=after, total=total)
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    with JsonApi(cut.answer) as api:
+        given_config = config(api.origin, limit=limit, concurrency=concurrency)
+        given_config["apis"][0]["resources"][0]["schema"] = schema
+        first = run(given_config)
+        cut.left = 10**6
+        for change in between:
+            cut.changes.insert(0, change)
+            cut.change()
+        second = run(given_config, state=first.state)
+    assert second.error is not None or cut.stable <= {*first.ids(), *second.ids()}
+
+
+@pytest.mark.parametrize("hours", [0, 24])
+def test_a_run_that_is_cut_goes_on_where_it_ended_if_that_is_wanted(hours):
+    cut = Cut(40, [], after=3)
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    with JsonApi(cut.answer) as api:
+        given_config = config(api.origin, limit=10) | {"resume_within_hours": hours}
+        given_config["emit_activate_version_messages"] = True
+        given_config["apis"][0]["resources"][0]["schema"] = schema
+        first = run(given_config)
+        cut.left = 10**6
+        second = run(given_config, state=first.state)
+    assert first.error is not None
+    assert first.ids() == list(range(len(first.ids())))
+    assert second.error is None
+    if hours:
+        assert first.ids() + second.ids() == list(range(40))
+        versions = {message["version"] for each in (first, second) for message in each.of("RECORD")}
+        assert versions == {second.of("ACTIVATE_VERSION")[0]["version"]}
+    else:
+        assert second.ids() == list(range(40))
+        assert second.of("ACTIVATE_VERSION")[0]["version"] == second.of("RECORD")[0]["version"]
+    assert "position" not in json.dumps(second.state)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"shape": "another"},
+        {"at": "2020-01-01T00:00:00+00:00"},
+        {"at": "never"},
+        {"seam": "0" * 16},
+        {"token": {"offset": "9999"}},
+        {"token": None},
+        {"surplus": 1},
+    ],
+    ids=str,
+)
+def test_a_position_that_does_not_hold_starts_the_walk_again(spoil):
+    cut = Cut(40, [], after=3)
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    with JsonApi(cut.answer) as api:
+        given_config = config(api.origin, limit=10)
+        given_config["apis"][0]["resources"][0]["schema"] = schema
+        state = run(given_config).state
+        state["bookmarks"][STREAM]["position"] |= spoil
+        cut.left = 10**6
+        second = run(given_config, state=state)
+    assert second.error is None
+    assert second.ids() == list(range(40))
 
 
 # --- seams --------------------------------------------------------------------------------------

@@ -1,0 +1,279 @@
+"""The command line ends truthfully: one clear line for bad input, and the right exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import signal
+
+import click
+import pytest
+from runs import JsonApi, declared, discover
+from scripted_server import reply
+
+from tap_analytics import cli
+from tap_analytics.errors import InputError
+from tap_analytics.inputs import read_config, read_json
+from tap_analytics.tap import TapAnalytics
+from tap_analytics.writer import PipeClosedError
+
+
+def command(*arguments):
+    """Run the command line in this process and return its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        TapAnalytics.cli(list(arguments))
+    return ended.value.code
+
+
+@pytest.fixture(autouse=True)
+def quiet_after():
+    """Take back the handlers for logs that the command line sets up, and its signal handlers."""
+    root, own = logging.getLogger(), logging.getLogger("tap-analytics")
+    before = [(logger, logger.handlers[:], logger.level) for logger in (root, own)]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for logger, found, level in before:
+        logger.handlers[:] = found
+        logger.setLevel(level)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(content, name="config.json"):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return str(path)
+
+    return write
+
+
+def error_lines(caplog):
+    return [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+
+
+ONE_PAGE = {"paginator": "single_page"}
+
+
+# --- endings ------------------------------------------------------------------------------------
+
+
+def test_a_complete_run_ends_with_0(file, capsys, caplog):
+    with JsonApi(lambda _: {"data": [{"id": 1}]}) as api:
+        assert command("--config", file(declared(api.origin, endpoint=ONE_PAGE))) == 0
+    kinds = [json.loads(line)["type"] for line in capsys.readouterr().out.splitlines()]
+    assert kinds[:2] == ["SCHEMA", "RECORD"]
+    assert error_lines(caplog) == []
+
+
+def test_a_failed_stream_ends_with_1_and_one_line(file, capsys, caplog):
+    with JsonApi(lambda _: reply(403, b"{}")) as api:
+        assert command("--config", file(declared(api.origin, endpoint=ONE_PAGE))) == 1
+    assert len(error_lines(caplog)) == 1
+    assert capsys.readouterr().out
+
+
+def test_discovery_writes_a_catalog(file, capsys):
+    with JsonApi(lambda _: {"data": [{"id": 1}]}) as api:
+        config = declared(api.origin, endpoint=ONE_PAGE)
+        assert command("--config", file(config), "--discover") == 0
+        assert json.loads(capsys.readouterr().out) == discover(config)
+
+
+def test_a_run_takes_catalog_and_state(file, capsys):
+    rows = [{"id": n, "at": f"2024-01-0{n}"} for n in (1, 2, 3)]
+    with JsonApi(lambda _: {"data": rows}) as api:
+        endpoint = {**ONE_PAGE, "incremental": {"cursor_path": "at"}}
+        config = declared(api.origin, endpoint=endpoint)
+        bookmark = {"replication_key": "at", "replication_key_value": "2024-01-02"}
+        line = {"type": "STATE", "value": {"bookmarks": {"shop_items": bookmark}}}
+        code = command(
+            *("--config", file(config)),
+            *("--catalog", file(discover(config), "catalog.json")),
+            *("--state", file(line, "state.json")),
+        )
+    records = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert code == 0
+    assert [m["record"]["id"] for m in records if m["type"] == "RECORD"] == [2, 3]
+
+
+@pytest.mark.parametrize("form", [[], ["--format=json"], ["--format=markdown"]], ids=str)
+def test_the_tap_tells_about_itself(form, capsys):
+    assert command("--about", *form) == 0
+    assert "tap-analytics" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--no-such-option"], "--no-such-option"),
+        (["--config", "/no/such/file.json"], "/no/such/file.json"),
+        (["--config", '{"learning": {"api_key": "s3cret-inline"}}'], "not JSON itself"),
+        (["--state", "/no/such/state.json"], "/no/such/state.json"),
+        (["surplus"], "surplus"),
+    ],
+    ids=str,
+)
+def test_a_bad_command_line_is_one_clear_line(arguments, said, caplog, capsys):
+    assert command(*arguments) == 1
+    (line,) = error_lines(caplog)
+    assert said in line
+    assert "\n" not in line
+    assert "s3cret" not in line
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"lerning": {}}, "learning"),
+        ({"learning": {"api_key": "k"}}, "base_url"),
+        ({"concurrency": 0}, "concurrency"),
+        ({}, "No API is configured"),
+        ("{", "not JSON"),
+        ("[]", "JSON object"),
+        ("", "not JSON"),
+    ],
+    ids=str,
+)
+def test_a_bad_configuration_is_told_by_its_name(config, said, file, caplog):
+    assert command("--config", file(config)) == 1
+    (line,) = error_lines(caplog)
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (click.Abort(), 130),
+        (KeyboardInterrupt(), 130),
+        (PipeClosedError(), 1),
+        (BrokenPipeError(), 1),
+        (InputError("say it"), 1),
+        (ValueError("odd"), 1),
+    ],
+    ids=repr,
+)
+def test_whatever_ends_a_run_ends_the_process_with_its_code(error, code, monkeypatch, caplog):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(TapAnalytics, "sync_all", fail)
+    assert command() == code
+    assert all("Traceback" not in line for line in error_lines(caplog))
+
+
+def test_a_caller_that_wants_exceptions_gets_them(monkeypatch):
+    def fail(self):
+        raise ValueError("odd")
+
+    monkeypatch.setattr(TapAnalytics, "sync_all", fail)
+    with pytest.raises(ValueError, match="odd"):
+        TapAnalytics.cli([], standalone_mode=False)
+    monkeypatch.setattr(TapAnalytics, "sync_all", lambda self: None)
+    assert TapAnalytics.cli([], standalone_mode=False) == 0
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("", {}),
+        ("  \n", {}),
+        ("{}", {}),
+        ('{"bookmarks": {}}', {"bookmarks": {}}),
+        ('{"bookmarks": {"a": {"x": 1}}}', {"bookmarks": {"a": {"x": 1}}}),
+        ('{"type": "STATE", "value": {"bookmarks": {}}}', {"bookmarks": {}}),
+        ('{"type": "STATE", "value": null}', {}),
+    ],
+)
+def test_a_state_is_read(text, content):
+    assert read_json(io.StringIO(text), "state") == content
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not JSON"),
+        ("[]", "must hold a JSON object, not list"),
+        ('"x"', "not str"),
+        ('{"bookmarks": []}', "bookmarks"),
+        ('{"bookmarks": null}', "bookmarks"),
+        ('{"bookmarks": {"a": 1}}', "bookmarks"),
+        ('{"other": 1}', "bookmarks"),
+    ],
+)
+def test_a_state_that_is_none_is_told(text, said):
+    with pytest.raises(InputError, match=said):
+        read_json(io.StringIO(text), "state")
+
+
+@pytest.mark.parametrize(
+    ("catalog", "said"),
+    [
+        ({}, "no list of `streams`"),
+        ({"streams": {}}, "no list of `streams`"),
+        ({"streams": [1]}, r"streams\[0\] is not an object"),
+        ({"streams": [{"schema": {}}]}, "`tap_stream_id`"),
+        ({"streams": [{"tap_stream_id": "a"}]}, "`schema`"),
+        ({"streams": [{"tap_stream_id": "a", "schema": {"properties": 5}}]}, "`properties`"),
+        ({"streams": [{"tap_stream_id": "a", "schema": {}, "metadata": {}}]}, "metadata"),
+        ({"streams": [{"tap_stream_id": "a", "schema": {}, "metadata": [{}]}]}, "breadcrumbs"),
+    ],
+    ids=str,
+)
+def test_a_catalog_that_is_none_is_told(catalog, said):
+    with pytest.raises(InputError, match=said):
+        read_json(io.StringIO(json.dumps(catalog)), "catalog")
+
+
+def test_a_catalog_is_read():
+    catalog = discover({})
+    assert read_json(io.StringIO(json.dumps(catalog)), "catalog") == catalog
+    assert read_json(None, "catalog") is None
+
+
+def test_a_file_that_is_not_text_is_told(tmp_path):
+    path = tmp_path / "state.json"
+    path.write_bytes(b"\xff\xfe{")
+    with path.open(encoding="utf-8") as opened, pytest.raises(InputError, match="UTF-8"):
+        read_json(opened, "state")
+    with pytest.raises(InputError, match=r"state\.json"):
+        read_config([str(path)])
+
+
+def test_later_configurations_go_over_earlier_ones(file):
+    first = file({"concurrency": 1, "start_date": "2024-01-01"}, "a.json")
+    second = file({"concurrency": 2}, "b.json")
+    read = read_config([first, second, "ENV"])
+    assert read.config == {"concurrency": 2, "start_date": "2024-01-01"}
+    assert read.parse_env
+    assert not read_config([first]).parse_env
+
+
+def test_a_directory_is_no_configuration(tmp_path):
+    with pytest.raises(InputError, match="can't be read"):
+        read_config([str(tmp_path)])
+
+
+# --- the way in -----------------------------------------------------------------------------------
+
+
+def test_the_version_is_told_without_loading_anything(capsys):
+    cli.main(["--version"])
+    assert capsys.readouterr().out.startswith("tap-analytics v")
+
+
+def test_the_taps_own_commands_stand_beside_singers(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["demo-api", "--help"])
+    assert ended.value.code == 0
+    assert "demo-api" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    assert "--discover" in capsys.readouterr().out
