@@ -85,8 +85,11 @@ def _catalog_problem(entry: object) -> str | None:
     if not isinstance(entry.get("tap_stream_id"), str):
         return "has no `tap_stream_id`"
     schema = entry.get("schema")
-    if not isinstance(schema, dict) or not isinstance(schema.get("properties", {}), dict):
+    properties = schema.get("properties", {}) if isinstance(schema, dict) else None
+    if not isinstance(properties, dict):
         return "has no `schema` with `properties`"
+    if odd := [name for name, inner in properties.items() if not isinstance(inner, dict)]:
+        return f"('{entry['tap_stream_id']}') has no schema for its property '{odd[0]}'"
     metadata = entry.get("metadata", [])
     if not isinstance(metadata, list) or not all(map(_is_metadata, metadata)):
         return "has a `metadata` that is not a list of breadcrumbs"

@@ -56,7 +56,8 @@ def parse(
         api = _read_api(entry, place)
         if api.name and (other := names.setdefault(api.name.lower(), where)) != where:
             place.report(f"has the name of {other}. Give it another.")
-        _check_streams(api, place, taken)
+        else:
+            _check_streams(api, place, taken)
         problems += dict.fromkeys(place.problems)
         if not place.problems:
             read.append(api)

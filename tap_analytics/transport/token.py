@@ -56,8 +56,12 @@ class TokenEndpoint:
         )
         try:
             return transport.attempt(request, self._token)
+        except Retriable as error:
+            what = f"{self.name}: the token URL failed: {error.what}"
+            raise Retriable(what, hint=HINT, cause=error.cause, status=error.status) from None
         except Fatal as error:
-            raise CredentialsRefused(error.what, hint=HINT, status=error.status) from None
+            what = f"{self.name}: the token URL failed: {error.what}"
+            raise CredentialsRefused(what, hint=HINT, status=error.status) from None
         finally:
             transport.close()
 

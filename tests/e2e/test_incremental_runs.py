@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from cli import bag, choose, discover, only, run
+from cli import bag, choose, discover, only, run, values
 from odd_server import OddApi
 
 from tap_analytics.demo import DemoApi
@@ -83,9 +83,7 @@ def test_three_runs_in_a_row_bring_the_changes_and_nothing_else(dialect):
         assert first.bookmarks.keys() == KEYS.keys()
         state = first.state
         for _ in range(2):
-            before = {
-                name: mark["replication_key_value"] for name, mark in state["bookmarks"].items()
-            }
+            before = values(state)
             changed = demo.mutate()
             assert changed["learning_course_enrollments"]
             done = run(config, state=state)
