@@ -11,7 +11,8 @@ import msgspec
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _BOM = b"\xef\xbb\xbf"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+#: What no UTF-8 can carry, and what databases refuse in text.
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
 class BodyError(ValueError):
@@ -21,16 +22,23 @@ class BodyError(ValueError):
 def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
     """Decode a body; fractions become `Decimal`, integers keep every digit.
 
-    Half a surrogate pair, which is no character and which no UTF-8 can carry, becomes U+FFFD.
+    Half a surrogate pair, which no UTF-8 can carry, and NUL, which databases refuse in text, become
+    U+FFFD.
     Raises `BodyError` for anything that is not JSON, `NaN` and `Infinity` included.
     """
     body = body.removeprefix(_BOM)
     try:
-        return _DECODER.decode(body)
+        value = _DECODER.decode(body)
     except RecursionError:
         raise BodyError("JSON nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
         return _decode_leniently(body)
+    return _mend(value) if has_nul(body) else value
+
+
+def has_nul(body: bytes) -> bool:
+    """Whether a JSON text spells a NUL character; most have no escape at all."""
+    return b"\\" in body and b"\\u0000" in body
 
 
 def _decode_leniently(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -52,7 +60,7 @@ def _refuse(constant: str) -> t.NoReturn:
 
 def _mend(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
+        return _UNFIT.sub("\ufffd", value)
     if isinstance(value, list):
         return [_mend(item) for item in value]
     if isinstance(value, dict):

@@ -16,6 +16,7 @@ from singer_sdk.mapper import SameRecordTransform
 from tap_analytics.errors import TapError
 from tap_analytics.inference import infer_schema
 from tap_analytics.rows import StructRows
+from tap_analytics.values import widened
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -26,6 +27,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.singerlib import SelectionMask
 
     from tap_analytics.rows import DictRows, Rows
+    from tap_analytics.values import Values
 
 Row = dict[str, t.Any]
 UnknownField = t.Literal["evolve", "ignore", "fail"]
@@ -96,6 +98,8 @@ class Conformer:
     #: Called with the schemas of new fields; extends the stream's schema and returns the selection
     #: that is in force from then on.
     evolve: Callable[[Mapping[str, t.Any]], Selection]
+    #: What the settings want done to values, where they want anything.
+    values: Values | None = None
 
     def conform(self, page: Rows) -> None:
         """Conform a page in place; raises `UnknownFieldError` where unknown fields are refused.
@@ -108,6 +112,16 @@ class Conformer:
         if unknown := self.selection.unknown(rows):
             self._meet(sorted(unknown), rows)
         self.selection.conform(rows)
+        if self.values is not None and (wider := self.values.apply(rows)):
+            self._widen(wider, self.values)
+
+    def _widen(self, wider: Mapping[str, set[str]], values: Values) -> None:
+        """Extend the types of fields that contradicted them."""
+        fields = self.selection.schema["properties"]
+        schemas = {name: widened(fields[name], kinds) for name, kinds in wider.items()}
+        self.logger.warning("Types are widened: %s", ", ".join(sorted(schemas)))
+        self.selection = self.evolve(schemas)
+        self.values = values.for_schema(self.selection.schema)
 
     def _meet(self, unknown: list[str], rows: Sequence[Row]) -> None:
         names = ", ".join(unknown)

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tap_analytics.decoding import has_nul
 from tap_analytics.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
 from tap_analytics.writer import ENCODER
 
@@ -198,7 +199,7 @@ class Codec:
 
 def _fits_a_line(body: bytes) -> bool:
     """Whether raw parts of a body can stand in a line of output: valid text, no line breaks."""
-    if b"\n" in body or b"\r" in body:
+    if b"\n" in body or b"\r" in body or has_nul(body):
         return False
     if body.isascii():
         return True

@@ -107,6 +107,22 @@ TOP: tuple[Setting, ...] = (
         "it extends the schema, is dropped with a warning, or fails the stream.",
     ),
     Setting(
+        name="on_type_mismatch",
+        kind="string",
+        default="pass",
+        choices=("pass", "widen", "null", "fail"),
+        description="What happens to a value whose type contradicts the schema: it passes unseen, "
+        "widens the schema, becomes null, or fails the stream. All but `pass` cost speed.",
+    ),
+    Setting(
+        name="datetimes",
+        kind="string",
+        default="as_written",
+        choices=("as_written", "utc"),
+        description="Whether date-times keep the offset the API wrote, or are turned into UTC for "
+        "targets that drop offsets, which costs speed.",
+    ),
+    Setting(
         name="resume_within_hours",
         kind="number",
         default=24,
