@@ -1,10 +1,11 @@
-"""A mock API that is never the bottleneck: pages encoded once, served from memory.
+"""A mock API that is never the bottleneck: rows encoded once, pages served from memory.
 
-    python mock_api.py --rows 200000 --page 1000 --latency 0.1
+    python mock_api.py --rows 200000 --latency 0.1
 
-prints its port and serves `/offset` (offset and limit, with and without a total), `/pages`
-(page numbers from 1), `/cursor` and `/s<N>` (as many cursor streams as asked), `/parents` and
-`/parents/<id>/children`; `/_stats` tells requests and the maximum in flight.
+prints its port and serves, each row under `data`: `/offset` with a total and `/offset-no-total`,
+`/pages` numbered from 1, `/cursor` and `/s<N>` with as many cursor streams as are asked for,
+`/parents` and the two rows of `/parents/<id>/children`. `/_stats` tells how many requests there
+were and how many were open at once, at most, since it was last asked.
 """
 
 from __future__ import annotations
@@ -13,115 +14,119 @@ import argparse
 import asyncio
 import functools
 import json
-from urllib.parse import parse_qs
+import sys
+import typing as t
+from urllib.parse import parse_qsl
+
+from dataset import child, row
+
+STATS = "/_stats"
 
 
-def row(number: int) -> dict[str, object]:
-    """Return a record of about 600 bytes: nested, with a list, dates and decimals."""
-    return {
-        "id": number,
-        "name": f"Customer {number} of the northern district",
-        "email": f"customer.{number}@example.com",
-        "status": ("active", "churned", "trial")[number % 3],
-        "created_at": f"2023-0{number % 9 + 1}-1{number % 9}T08:{number % 60:02d}:00Z",
-        "updated_at": f"2024-0{number % 9 + 1}-2{number % 9}T18:{number % 60:02d}:30.{number % 1000:03d}Z",
-        "mrr": number % 9973 + 0.25,
-        "score": round(number % 1000 / 7, 4),
-        "seats": number % 50,
-        "owner": {"id": f"u-{number % 97}", "name": "Saskia Brandt", "active": True},
-        "tags": ["north", "pilot", f"t{number % 10}"],
-        "items": [
-            {"sku": f"A-{number % 100}", "quantity": number % 7, "price": 12.5},
-            {"sku": f"B-{number % 100}", "quantity": number % 5, "price": 3.75},
-        ],
-        "address": {"street": "Havenstraat 12", "city": "Rotterdam", "zip": "3011 AA"},
-        "note": None,
-        "external_id": f"ext-{number:08d}",
-    }
+def response(body: str) -> bytes:
+    """Return a whole HTTP response."""
+    encoded = body.encode()
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:"
+    return f"{head} {len(encoded)}\r\n\r\n".encode() + encoded
 
 
-class Pages:
-    """The encoded rows, and pages cut from them."""
+def encode(value: object) -> str:
+    """Encode as compactly as most APIs do."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+class Api:
+    """Everything that can be asked for."""
 
     def __init__(self, rows: int) -> None:
         self.count = rows
-        self.encoded = [json.dumps(row(number), separators=(",", ":")) for number in range(rows)]
+        self.encoded = [encode(row(number)) for number in range(rows)]
+
+    def answer(self, path: str, query: dict[str, str]) -> bytes:
+        """Answer a request."""
+        if path.endswith("/children"):
+            return self.children(int(path.split("/")[2]))
+        limit = int(query.get("limit", 100))
+        if path == "/pages":
+            return self.page((int(query.get("page", 1)) - 1) * limit, limit, "")
+        if path.startswith(("/cursor", "/s")):
+            start = int(query.get("cursor", 0))
+            following = f'"{start + limit}"' if start + limit < self.count else "null"
+            return self.page(start, limit, f',"next":{following}')
+        total = "" if path == "/offset-no-total" else f',"total":{self.count}'
+        return self.page(int(query.get("offset", 0)), limit, total)
 
     @functools.cache  # noqa: B019 - lives as long as the process
     def page(self, start: int, size: int, tail: str) -> bytes:
-        body = f'{{"data":[{",".join(self.encoded[start : start + size])}]{tail}}}'.encode()
-        head = (
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        """Return a page of rows; `tail` is what stands beside them."""
+        return response(f'{{"data":[{",".join(self.encoded[start : start + size])}]{tail}}}')
+
+    @functools.cache  # noqa: B019 - lives as long as the process
+    def children(self, parent: int) -> bytes:
+        """Return the one page below a parent."""
+        return response(encode({"data": [child(2 * parent), child(2 * parent + 1)]}))
 
 
 class Connection(asyncio.Protocol):
     """One keep-alive connection."""
 
-    pages: Pages
-    latency: float
-    stats = {"requests": 0, "in_flight": 0, "max_in_flight": 0}
+    api: t.ClassVar[Api]
+    latency: t.ClassVar[float]
+    requests: t.ClassVar[int] = 0
+    open: t.ClassVar[int] = 0
+    most_open: t.ClassVar[int] = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = t.cast("asyncio.Transport", transport)
         self.rest = b""
 
     def data_received(self, data: bytes) -> None:
         self.rest += data
         while b"\r\n\r\n" in self.rest:
             head, self.rest = self.rest.split(b"\r\n\r\n", 1)
-            target = head.split(b" ", 2)[1].decode()
-            stats = self.stats
-            stats["requests"] += target != "/_stats"
-            stats["in_flight"] += 1
-            stats["max_in_flight"] = max(stats["max_in_flight"], stats["in_flight"])
-            answer = self.answer(target)
-            if self.latency and target != "/_stats":
-                asyncio.get_running_loop().call_later(self.latency, self.send, answer)
+            path, _, query = head.split(b" ", 2)[1].decode().partition("?")
+            if path == STATS:
+                self.transport.write(self.stats())
             else:
-                self.send(answer)
+                self.receive(path, dict(parse_qsl(query)))
+
+    def receive(self, path: str, query: dict[str, str]) -> None:
+        cls = Connection
+        cls.requests += 1
+        cls.open += 1
+        cls.most_open = max(cls.most_open, cls.open)
+        answer = self.api.answer(path, query)
+        if self.latency:
+            asyncio.get_running_loop().call_later(self.latency, self.send, answer)
+        else:
+            self.send(answer)
 
     def send(self, answer: bytes) -> None:
-        self.stats["in_flight"] -= 1
-        self.transport.write(answer)  # type: ignore[attr-defined]
+        Connection.open -= 1
+        self.transport.write(answer)
 
-    def answer(self, target: str) -> bytes:
-        path, _, query = target.partition("?")
-        given = {name: values[0] for name, values in parse_qs(query).items()}
-        limit = int(given.get("limit", 100))
-        count = self.pages.count
-        if path == "/_stats":
-            body = json.dumps(self.stats).encode()
-            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-        if path.endswith("/children"):
-            parent = int(path.split("/")[2])
-            return self.pages.page(parent, 2, ',"total":2')
-        if path == "/pages":
-            start = (int(given.get("page", 1)) - 1) * limit
-            return self.pages.page(start, limit, "")
-        start = int(given.get("offset", given.get("cursor", 0)))
-        if path.startswith(("/cursor", "/s")):
-            following = start + limit
-            tail = f',"next":"{following}"' if following < count else ',"next":null'
-            return self.pages.page(start, limit, tail)
-        tail = "" if path == "/offset-no-total" else f',"total":{count}'
-        return self.pages.page(start, limit, tail)
+    @staticmethod
+    def stats() -> bytes:
+        told = response(
+            encode({"requests": Connection.requests, "most_open": Connection.most_open})
+        )
+        Connection.requests = Connection.most_open = 0
+        return told
 
 
-async def serve() -> None:
-    parser = argparse.ArgumentParser()
+async def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--latency", type=float, default=0.0)
-    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     options = parser.parse_args()
-    Connection.pages = Pages(options.rows)
+    Connection.api = Api(options.rows)
     Connection.latency = options.latency
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", options.port)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - the caller reads it
+    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(main())

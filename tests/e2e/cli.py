@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -156,6 +157,14 @@ class Started:
             assert self._change.wait_for(lambda: text.encode() in self._out, PATIENCE), (
                 f"{text!r} never came: {self._err.decode()}"
             )
+
+    def until(self, happened):
+        """Wait until something has happened that the run does elsewhere."""
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            assert self.process.poll() is None, self._err.decode()
+            assert time.monotonic() < end, self._err.decode()
+            time.sleep(0.01)
 
     def signal(self, signum):
         """Send a signal."""

@@ -20,9 +20,11 @@ numbers = st.one_of(
         lambda parts: f"{parts[0]}.{parts[1]}"
     ),
 )
+#: NUL is a matter of its own.
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
     max_leaves=10,
 )
 
@@ -52,10 +54,12 @@ def test_bodies_are_decoded_as_json_says(value, ascii_only):
         (rb'"\ud83d\ude00"', "😀"),
         (rb'{"\udfff": ["\ud800x", {"a": "\ud800"}]}', {"\ufffd": ["\ufffdx", {"a": "\ufffd"}]}),
         (rb'["\ud800", 1.10, 12345678901234567890123, 1e400, true, null]', None),
-        (rb'"\u0000"', "\0"),
+        (rb'"\u0000"', "\ufffd"),
+        (rb'{"a\u0000": ["\u0000x"]}', {"a\ufffd": ["\ufffdx"]}),
+        (rb'"\\u0000"', r"\u0000"),
     ],
 )
-def test_half_a_surrogate_pair_becomes_a_replacement_character(body, value):
+def test_half_a_surrogate_pair_and_nul_become_a_replacement_character(body, value):
     decoded = decode_json(body)
     if value is None:
         assert decoded[1:] == [
