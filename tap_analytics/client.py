@@ -37,13 +37,13 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.api import Connection
     from tap_analytics.incremental import Unit
+    from tap_analytics.pages import Fetched
     from tap_analytics.pagination import Paging
     from tap_analytics.payload import Row
     from tap_analytics.rows import DictRows
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.request import Response
     from tap_analytics.transport.retry import RetryPolicy
-    from tap_analytics.walk import Fetched
 
 NO_CONTENT = 204
 

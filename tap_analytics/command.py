@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from tap_analytics.errors import explain
 from tap_analytics.sync import SyncFailedError
-from tap_analytics.writer import PipeClosedError
+from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
     import logging
@@ -51,7 +51,7 @@ class AnalyticsCommand(SingerCommand):
             code = 130
         except SyncFailedError:
             code = 1
-        except (PipeClosedError, BrokenPipeError):
+        except (OutputClosedError, BrokenPipeError):
             code = 1
         except Exception as error:
             if not standalone_mode:

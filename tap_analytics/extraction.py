@@ -7,69 +7,34 @@ last page has been written, under the lock that keeps STATE behind its records.
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
-from itertools import compress
 from time import monotonic
 
 from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.metrics import Status, Tag
-from singer_sdk.streams.core import Stream
 
-from tap_analytics.completeness import Repeats, Verdict, worst
+from tap_analytics.completeness import Repeats, Verdict
 from tap_analytics.errors import TapError
 from tap_analytics.incremental import NewestFirst, parse_iso
-from tap_analytics.records import Conformer, RecordLines, Selection
-from tap_analytics.resume import MEMBER, Position, digest, now
-from tap_analytics.rows import Codec
-from tap_analytics.sinks import BatchSink, LineSink
+from tap_analytics.outcome import Outcome
+from tap_analytics.outlet import Outlet
+from tap_analytics.resume import Resumption, forget
 from tap_analytics.transport.errors import Interrupted, Missing
 from tap_analytics.walk import Walk
-from tap_analytics.writer import PipeClosedError
+from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Timer
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.rows import DictRows, Rows
+    from tap_analytics.rows import Codec, DictRows, Rows
 
 
 class ShortError(TapError):
     """A stream that ended before the total the API gives."""
-
-
-class MissingKeyError(TapError):
-    """A row without its primary key, which no target could place."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What became of a stream in a run."""
-
-    name: str
-    rows: int = 0
-    pages: int = 0
-    #: Parents whose child endpoint answered 404: gone since the parent was read.
-    skipped: int = 0
-    walks: int = 0
-    #: Keys that came more than once; a lower bound if it isn't exact.
-    repeated: int = 0
-    repeats_exact: bool = True
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    failure: Exception | None = None
-    #: On the monotonic clock; None until the stream's turn comes.
-    started: float | None = None
-    seconds: float = 0.0
-    done: bool = False
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict of the whole stream: the worst of its walks."""
-        return worst(self.verdicts)
 
 
 class Extraction:
@@ -79,14 +44,12 @@ class Extraction:
         self.stream = stream
         self.tap = stream._tap  # noqa: SLF001 - the SDK gives streams no public way to their tap
         self.outcome = Outcome(name=stream.name)
+        self.outlet = Outlet(stream, self.tap.message_writer)
         self.metrics = ExitStack()
         self.timer: Timer | None = None
         self.repeats = Repeats()
         #: Whether a stream map left out parents, whose rows were not read.
         self.spared = False
-        #: Whether the walk can be taken up again where it is cut.
-        self.resumable = False
-        self.shape = ""
         #: Whether the SDK's dry run has had its fill of this stream.
         self.aborted = False
         self.tap.outcomes[stream.name] = self.outcome
@@ -100,56 +63,20 @@ class Extraction:
 
     def announce(self) -> None:
         """Write the schema of a selected stream, rows or no rows."""
-        if self.stream.selected:
-            self.stream._write_schema_message()  # noqa: SLF001 - the SDK's own way to announce a schema
+        self.outlet.announce()
 
     def open(self) -> None:
-        """Compile the way of a row, find the bookmark, announce the children's schemas."""
+        """Find the bookmark, open the way out of the rows, announce the children's schemas."""
         stream = self.stream
         self.outcome.started = monotonic()
-        if stream.versioned:
-            stream._stream_version = stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
         self.bookmark = stream.open_bookmark()
         self.began = stream.connection.began
-        self.conformer = Conformer(
-            stream=stream.name,
-            selection=self._compile(),
-            policy=stream.config.get("on_unknown_field", "evolve"),
-            logger=stream.logger,
-            evolve=self._evolve,
-        )
-        self.sink = self._new_sink()
+        self.outlet.open()
         self.timer = self.metrics.enter_context(stream.get_sync_timer())
         self.counter = self.metrics.enter_context(stream.get_record_counter())
         for child in self.children:
             child.announce()
             child.open()
-
-    def _compile(self) -> Selection:
-        return Selection.compile(
-            effective=self.stream.effective_schema,
-            declared=self.stream.schema,
-            mask=self.stream.mask,
-        )
-
-    def _new_sink(self) -> LineSink:
-        stream, writer = self.stream, self.tap.message_writer
-        if not stream.selected:
-            # Read for its children only, it may not even be in the catalog.
-            return LineSink(RecordLines(stream.name, (), None), writer)
-        lines = RecordLines(stream.name, stream.stream_maps, stream._stream_version)  # noqa: SLF001 - as the SDK's record messages carry it
-        config = stream.get_batch_config(stream.config)
-        if config is None:
-            return LineSink(lines, writer)
-        return BatchSink(lines, writer, tap_name=self.tap.name, config=config)
-
-    def _evolve(self, properties: Mapping[str, t.Any]) -> Selection:
-        """Extend the stream's schema by new fields and announce it, before their first record."""
-        self.sink.flush()
-        self.stream.extend_schema(properties)
-        self.announce()
-        self.sink = self._new_sink()
-        return self._compile()
 
     # --- running ----------------------------------------------------------------------------
 
@@ -159,71 +86,40 @@ class Extraction:
         if stream.failure is not None:
             raise stream.failure
         walk = self._walk(context)
-        self._resume(walk, context)
+        resumption = self._resumption(walk, context)
         self.outcome.walks += 1
         for rows in walk:
             self.tap.stop.check()
             self.outcome.pages += 1
             if stream.primary_keys:
-                self.repeats.note(walk.keys, within=walk.owner if context else None)
+                self.repeats.note(walk.keys, within=walk.pages.owner if context else None)
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
-            with self.tap.message_writer.lock if self.resumable else nullcontext():
+            with nullcontext() if resumption is None else self.tap.message_writer.lock:
                 self._deliver(kept, context)
-                self._note_position(walk)
+                if resumption is not None and walk.last_key is not None:
+                    self._note(resumption)
             if len(kept) < len(rows):
                 stream._check_max_record_limit(self.outcome.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
         self.outcome.verdicts[walk.verdict] += 1
 
-    def _resume(self, walk: Walk, context: Context | None) -> None:
+    def _resumption(self, walk: Walk, context: Context | None) -> Resumption | None:
         """Go on where an earlier run was cut, if the walk is of the kind that can."""
-        stream = self.stream
         plain = context is None and not self.children and walk.order is None
-        self.resumable = plain and stream.selected and type(self.sink) is LineSink
-        if not self.resumable:
-            return
-        self.shape = digest(
-            [
-                repr(walk.request(stream.paging.start())),
-                list(stream.primary_keys),
-                stream.replication_method,
-                sorted(self.conformer.selection.known),
-                repr(stream.config.get("stream_maps")),
-            ]
-        )
-        hours = stream.config.get("resume_within_hours", 0)
-        bookmark = self.tap.state.get("bookmarks", {}).get(stream.name, {})
-        position = Position.from_state(bookmark, shape=self.shape, hours=hours)
-        if position is None:
-            return
-        if not walk.resume(position):
-            stream.logger.warning("The place where the last run ended is gone; starting again.")
-            return
-        self.began = parse_iso(position.began) or self.began
-        if self.bookmark is not None:
-            self.bookmark.go_on(position.highest)
-        if position.version is not None and stream.versioned:
-            stream._stream_version = position.version  # noqa: SLF001 - as the SDK's sync() sets it
-            self.sink = self._new_sink()
-        stream.logger.info("Going on behind row %d of the last run.", position.rows)
+        if not plain or not self.outlet.writes_at_once:
+            return None
+        columns = self.outlet.conformer.selection.known
+        resumption = Resumption(self.stream, walk, columns=columns, state=self.tap.state)
+        if position := resumption.take_up():
+            self.began = parse_iso(position.began) or self.began
+            self.outlet.go_on(position.version)
+            if self.bookmark is not None:
+                self.bookmark.go_on(position.highest)
+        return resumption
 
-    def _note_position(self, walk: Walk) -> None:
-        """Put the page that was written into the state; the lock is held since before the write."""
-        if not self.resumable or walk.last_key is None:
-            return
-        seen = walk.paginator.seen
-        position = Position(
-            token=walk.token,
-            seam=digest(walk.last_key),
-            rows=seen.rows,
-            pages=seen.pages,
-            version=self.stream._stream_version,  # noqa: SLF001 - as the SDK's sync() sets it
-            highest=None if self.bookmark is None else self.bookmark.highest,
-            began=self.began.isoformat(),
-            shape=self.shape,
-            at=now(),
-        )
-        bookmarks = self.tap.state.setdefault("bookmarks", {})
-        bookmarks.setdefault(self.stream.name, {})[MEMBER] = position.to_state()
+    def _note(self, resumption: Resumption) -> None:
+        """Keep the place of the page that was written."""
+        highest = None if self.bookmark is None else self.bookmark.highest
+        resumption.note(version=self.outlet.version, highest=highest, began=self.began)
         self.tap.write_state_now_and_then()
 
     def _walk(self, context: Context | None) -> Walk:
@@ -240,29 +136,11 @@ class Extraction:
         return Walk(stream, context, window=window, order=order, sorting=sorting, codec=codec)
 
     def _codec(self, context: Context | None) -> Codec | None:
-        """Return a codec for a stream whose rows nobody looks into, None for the others."""
-        stream, selection = self.stream, self.conformer.selection
-        path = stream.plain_path
-        looked_at = (
-            context is not None
-            or self.children
-            or selection.nested
-            or not self.sink.passes_on
-            or not stream.selected
-            or stream.ABORT_AT_RECORD_COUNT is not None
-            or type(stream).post_process is not Stream.post_process
-        )
-        if path is None or looked_at:
+        """Return a codec where neither parent nor children look into the rows."""
+        if context is not None or self.children:
             return None
-        key = stream.replication_key if self.bookmark is not None else None
-        return Codec(
-            path=path,
-            typed={*stream.primary_keys, *([key] if key else [])},
-            known=selection.known,
-            refused=selection.refused,
-            members=stream.paging.members,
-            keeps_unknown=self.conformer.policy == "evolve",
-        )
+        key = self.stream.replication_key if self.bookmark is not None else None
+        return self.outlet.codec(replication_key=key)
 
     def _deliver(self, rows: Rows, context: Context | None) -> None:
         """Write the rows the run wants, then read the children of all of them."""
@@ -271,31 +149,14 @@ class Extraction:
             for child in self.children
         ]
         if self.stream.selected and rows:
-            self._write(rows)
+            self._count(self.outlet.write(rows, bookmark=self.bookmark))
         for child, contexts in zip(self.children, parents, strict=True):
             child.run_parents(contexts)
 
-    def _write(self, rows: Rows) -> None:
-        """Write what the run wants of a page; a new field is met in whatever row it comes."""
-        for key in self.stream.primary_keys:
-            if None in rows.column(key):
-                raise MissingKeyError(
-                    f"{self.stream.label}: a row came without its primary key `{key}`. Check the "
-                    "path, the selector and the primary key."
-                )
-        bookmark = self.bookmark
-        if bookmark is None:
-            self.conformer.conform(rows)
-        else:
-            values = rows.column(t.cast("str", self.stream.replication_key))
-            wanted = [bookmark.wants(value) for value in values]
-            self.conformer.conform(rows)
-            rows = rows.keep(wanted)
-            bookmark.observe(compress(values, wanted))
+    def _count(self, rows: int) -> None:
         if rows:
-            self.sink.write(rows)
-            self.outcome.rows += len(rows)
-            self.counter.increment(len(rows))
+            self.outcome.rows += rows
+            self.counter.increment(rows)
 
     # --- children ---------------------------------------------------------------------------
 
@@ -331,7 +192,7 @@ class Extraction:
         pages = self.outcome.pages
         try:
             self.run(context)
-        except (Interrupted, PipeClosedError):
+        except (Interrupted, OutputClosedError):
             raise
         except Missing as error:
             if self.outcome.pages > pages:
@@ -381,7 +242,7 @@ class Extraction:
             child.conclude(parents_proven=proven and not child.spared)
         self._close()
         outcome.done = True
-        self.sink.flush()
+        self.outlet.flush()
         with self.tap.message_writer.lock:
             if proven and self.stream.selected:
                 self.stream.activate_version()
@@ -416,6 +277,6 @@ class Extraction:
                 "replication_key": self.stream.replication_key,
                 "replication_key_value": reached,
             }
-        elif MEMBER in bookmarks.get(self.stream.name, {}):
-            del bookmarks[self.stream.name]
+        else:
+            forget(self.tap.state, self.stream.name)
         self.tap.write_state()

@@ -17,7 +17,7 @@ from typing_extensions import override
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_analytics.extraction import Outcome
+    from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
 
 #: Seconds between two looks, on a terminal and elsewhere.

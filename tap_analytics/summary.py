@@ -10,7 +10,7 @@ import msgspec
 from tap_analytics.errors import explain
 
 if t.TYPE_CHECKING:
-    from tap_analytics.extraction import Outcome
+    from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 import typing as t
 from collections import defaultdict
@@ -23,13 +22,13 @@ from tap_analytics.extraction import Extraction
 from tap_analytics.progress import Progress
 from tap_analytics.summary import write_summary
 from tap_analytics.transport.errors import Interrupted, TransportError
-from tap_analytics.writer import PipeClosedError
+from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.extraction import Outcome
+    from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
 
 #: Causes that an API's streams share: told once, with the streams they cost.
@@ -63,7 +62,7 @@ class Sync:
         ]
         # Made up front, so that a stream that never came to run counts as failed, not as absent.
         self._extractions = {stream.name: Extraction(stream) for stream in self.streams}
-        self._broken_pipe = False
+        self._undelivered: OutputClosedError | None = None
         self._progress = Progress(tap)
 
     def run(self) -> None:
@@ -71,8 +70,8 @@ class Sync:
         started = monotonic()
         threads = self._start()
         self._await(threads)
-        if self.tap.signum is not None or self._broken_pipe:
-            code = 1 if self._broken_pipe else 128 + t.cast("int", self.tap.signum)
+        if self.tap.signum is not None or self._undelivered is not None:
+            code = 1 if self._undelivered else 128 + t.cast("int", self.tap.signum)
             write_summary(self.tap, seconds=monotonic() - started, exit_code=code)
             self._leave()
         self._progress.close()
@@ -138,8 +137,8 @@ class Sync:
             extraction.conclude()
         except Interrupted:
             pass
-        except PipeClosedError:
-            self._broken_pipe = True
+        except OutputClosedError as error:
+            self._undelivered = self._undelivered or error
             self.tap.stop.set()
         except Exception as error:  # noqa: BLE001 - a failing stream must not stop the others
             extraction.abandon(error)
@@ -147,15 +146,22 @@ class Sync:
     # --- endings ----------------------------------------------------------------------------
 
     def _leave(self) -> t.NoReturn:
-        """End after a signal with a last STATE, or quietly where nobody reads it."""
+        """End after a signal with a last STATE, or where standard output takes no more."""
         self._progress.close()
-        if self._broken_pipe:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]  # a broken pipe implies a stdout
+        if self._undelivered is not None:
+            if str(self._undelivered):
+                self.tap.logger.error("%s", self._undelivered)
+            # What is buffered can't be delivered either, and must not be tried at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(1)
         signum = t.cast("int", self.tap.signum)
+        if not self.tap.message_writer.lock.acquire(timeout=0.5):
+            self.tap.logger.warning("Stopped by signal %d; the target had stopped reading.", signum)
+            # A thread waits in a write: nothing at exit may wait for it.
+            os._exit(128 + signum)
         # The lock stays taken: nothing may follow the last STATE.
-        if self.tap.message_writer.lock.acquire(timeout=0.5) and self.tap.state:
-            with contextlib.suppress(PipeClosedError):
+        if self.tap.state:
+            with contextlib.suppress(OutputClosedError):
                 self.tap.write_message(StateMessage(value=self.tap.state))
         self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
         raise SystemExit(128 + signum)

@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.api import Api
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.extraction import Outcome
+    from tap_analytics.outcome import Outcome
 
 #: Seconds between STATE messages while streams are under way.
 STATE_INTERVAL = 1.0
@@ -192,6 +192,8 @@ class TapAnalytics(Tap):
             Sync(self).run()
         finally:
             self._running = False
+            for connection in self._connections.values():
+                connection.transport.close()
 
     def write_state(self) -> None:
         """Write a STATE message if the state has changed since the last."""

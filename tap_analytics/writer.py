@@ -16,6 +16,8 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 from typing_extensions import override
 
+from tap_analytics.errors import TapError
+
 
 def _plain(value: object) -> str:
     """Write what JSON has no word for as the SDK does."""
@@ -26,8 +28,11 @@ def _plain(value: object) -> str:
 ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
 
 
-class PipeClosedError(Exception):
-    """The target no longer reads: nothing can be delivered, so nothing is worth extracting."""
+class OutputClosedError(TapError):
+    """Standard output takes no more: nothing can be delivered, so nothing is worth extracting.
+
+    Its text is empty where that is the target's business: it has ended and will say why.
+    """
 
 
 class MessageWriter(GenericSingerWriter[bytes, Message]):
@@ -47,13 +52,17 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         self.write_lines(self.serialize_message(message))
 
     def write_lines(self, lines: bytes) -> None:
-        """Write complete lines at once; raises `PipeClosedError` if nobody reads any more."""
+        """Write complete lines at once; raises `OutputClosedError` if they can't be delivered."""
         with self.lock:
             self.writes += 1
             try:
                 self._write(lines)
             except (BrokenPipeError, ConnectionResetError) as error:
-                raise PipeClosedError from error
+                raise OutputClosedError from error
+            except OSError as error:
+                raise OutputClosedError(
+                    f"Standard output can't be written: {error.strerror}. The run is stopped."
+                ) from error
 
     @staticmethod
     def _write(lines: bytes) -> None:

@@ -16,7 +16,7 @@ from tap_analytics import cli
 from tap_analytics.errors import InputError
 from tap_analytics.inputs import read_config, read_json
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.writer import PipeClosedError
+from tap_analytics.writer import OutputClosedError
 
 
 def command(*arguments):
@@ -149,7 +149,7 @@ def test_a_bad_configuration_is_told_by_its_name(config, said, file, caplog):
     [
         (click.Abort(), 130),
         (KeyboardInterrupt(), 130),
-        (PipeClosedError(), 1),
+        (OutputClosedError(), 1),
         (BrokenPipeError(), 1),
         (InputError("say it"), 1),
         (ValueError("odd"), 1),

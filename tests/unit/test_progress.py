@@ -11,7 +11,7 @@ import pytest
 from runs import JsonApi, declared, run
 
 from tap_analytics import progress
-from tap_analytics.extraction import Outcome
+from tap_analytics.outcome import Outcome
 from tap_analytics.progress import LIVE_INTERVAL, LOG_INTERVAL, Progress
 
 

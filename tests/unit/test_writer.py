@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
-from tap_analytics.writer import ENCODER, MessageWriter, PipeClosedError
+from tap_analytics.writer import ENCODER, MessageWriter, OutputClosedError
 
 
 class Slow(io.RawIOBase):
@@ -77,7 +77,7 @@ def test_a_reader_that_has_gone_is_told_apart(monkeypatch):
     os.close(reader)
     with open(writer, "wb", buffering=0) as binary:  # noqa: PTH123 - a file descriptor
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(binary, write_through=True))
-        with pytest.raises(PipeClosedError):
+        with pytest.raises(OutputClosedError):
             MessageWriter().write_lines(b"x\n")
         sys.stdout.detach()
 

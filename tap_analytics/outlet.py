@@ -1,0 +1,151 @@
+"""The way of a stream's rows to the target: schema first, then pages, each conformed and written.
+
+Everything that shapes a row on its way out is compiled here once per stream, and again when a new
+field extends the schema.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from itertools import compress
+
+from singer_sdk.streams.core import Stream
+
+from tap_analytics.errors import TapError
+from tap_analytics.records import Conformer, RecordLines, Selection
+from tap_analytics.rows import Codec
+from tap_analytics.sinks import BatchSink, LineSink
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.incremental import Bookmark
+    from tap_analytics.rows import Rows
+    from tap_analytics.writer import MessageWriter
+
+
+class MissingKeyError(TapError):
+    """A row without its primary key, which no target could place."""
+
+
+class Outlet:
+    """Announces one stream and writes its rows."""
+
+    def __init__(self, stream: AnalyticsStream, writer: MessageWriter) -> None:
+        self.stream = stream
+        self.writer = writer
+
+    def announce(self) -> None:
+        """Write the schema of a selected stream, rows or no rows."""
+        if self.stream.selected:
+            self.stream._write_schema_message()  # noqa: SLF001 - the SDK's own way to announce a schema
+
+    def open(self) -> None:
+        """Compile the way of a row."""
+        stream = self.stream
+        if stream.versioned:
+            stream._stream_version = stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
+        self.conformer = Conformer(
+            stream=stream.name,
+            selection=self._compile(),
+            policy=stream.config.get("on_unknown_field", "evolve"),
+            logger=stream.logger,
+            evolve=self._evolve,
+        )
+        self.sink = self._new_sink()
+
+    def go_on(self, version: int | None) -> None:
+        """Write the rows that come under the version of an earlier run."""
+        if version is not None and self.stream.versioned:
+            self.stream._stream_version = version  # noqa: SLF001 - as the SDK's sync() sets it
+            self.sink = self._new_sink()
+
+    @property
+    def version(self) -> int | None:
+        """The version the rows go out under; None where they carry none."""
+        return self.sink.lines.version
+
+    @property
+    def writes_at_once(self) -> bool:
+        """Whether a page is with the target as soon as it is written."""
+        return self.stream.selected and type(self.sink) is LineSink
+
+    def codec(self, *, replication_key: str | None) -> Codec | None:
+        """Return a codec for a stream whose rows nobody looks into, None for the others."""
+        stream, selection = self.stream, self.conformer.selection
+        path = stream.plain_path
+        looked_at = (
+            selection.nested
+            or not self.sink.passes_on
+            or not stream.selected
+            or stream.ABORT_AT_RECORD_COUNT is not None
+            or type(stream).post_process is not Stream.post_process
+        )
+        if path is None or looked_at:
+            return None
+        return Codec(
+            path=path,
+            typed={*stream.primary_keys, *([replication_key] if replication_key else [])},
+            known=selection.known,
+            refused=selection.refused,
+            members=stream.paging.members,
+            keeps_unknown=self.conformer.policy == "evolve",
+        )
+
+    def write(self, rows: Rows, *, bookmark: Bookmark | None) -> int:
+        """Write what the run wants of a page and return how many rows that is.
+
+        A new field is met in whatever row it comes, wanted or not. Raises `MissingKeyError`, and
+        `UnknownFieldError` where the settings want none.
+        """
+        self._check_keys(rows)
+        if bookmark is None:
+            self.conformer.conform(rows)
+        else:
+            values = rows.column(t.cast("str", self.stream.replication_key))
+            wanted = [bookmark.wants(value) for value in values]
+            self.conformer.conform(rows)
+            rows = rows.keep(wanted)
+            bookmark.observe(compress(values, wanted))
+        if rows:
+            self.sink.write(rows)
+        return len(rows)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        self.sink.flush()
+
+    def _check_keys(self, rows: Rows) -> None:
+        for key in self.stream.primary_keys:
+            if None in rows.column(key):
+                raise MissingKeyError(
+                    f"{self.stream.label}: a row came without its primary key `{key}`. Check the "
+                    "path, the selector and the primary key."
+                )
+
+    def _compile(self) -> Selection:
+        return Selection.compile(
+            effective=self.stream.effective_schema,
+            declared=self.stream.schema,
+            mask=self.stream.mask,
+        )
+
+    def _new_sink(self) -> LineSink:
+        stream = self.stream
+        if not stream.selected:
+            # Read for its children only, it may not even be in the catalog.
+            return LineSink(RecordLines(stream.name, (), None), self.writer)
+        lines = RecordLines(stream.name, stream.stream_maps, stream._stream_version)  # noqa: SLF001 - as the SDK's record messages carry it
+        config = stream.get_batch_config(stream.config)
+        if config is None:
+            return LineSink(lines, self.writer)
+        return BatchSink(lines, self.writer, tap_name=stream.tap_name, config=config)
+
+    def _evolve(self, properties: Mapping[str, t.Any]) -> Selection:
+        """Extend the stream's schema by new fields and announce it, before their first record."""
+        self.flush()
+        self.stream.extend_schema(properties)
+        self.announce()
+        self.sink = self._new_sink()
+        return self._compile()

@@ -1,0 +1,126 @@
+"""The pages of one endpoint by token: asked for, read ahead or not, decoded where they arrive.
+
+A page is decoded once, in the thread that fetched it, so whoever takes it finds rows and keys.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass, replace
+
+from tap_analytics.completeness import PaginationError
+from tap_analytics.pagination import Page
+from tap_analytics.payload import SelectorError, raise_error
+from tap_analytics.rows import DictRows
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination import Query
+    from tap_analytics.rows import Codec, Rows
+    from tap_analytics.transport.request import Request, Response
+
+
+@dataclass(slots=True, kw_only=True)
+class Fetched:
+    """A page as it came off the wire."""
+
+    page: Page
+    rows: Rows
+    #: The rows' primary keys; where they have none, one that stands for the page.
+    keys: Sequence[Hashable]
+
+    def keep(self, flags: Sequence[bool]) -> Fetched:
+        """Return the page with the rows whose flag is set; the others had arrived before."""
+        kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
+        page = replace(self.page, size=len(kept))
+        return Fetched(page=page, rows=self.rows.keep(flags), keys=kept)
+
+
+class Pages:
+    """Takes the pages of an endpoint, in one context, by their tokens."""
+
+    def __init__(  # noqa: PLR0913 - what makes a request, each by its name
+        self,
+        stream: AnalyticsStream,
+        context: Context | None,
+        *,
+        first: Query,
+        window: Query | None = None,
+        sorting: Query | None = None,
+        codec: Codec | None = None,
+    ) -> None:
+        self.stream = stream
+        self.context = context
+        #: Token of the page that teaches the codec in what order the API names fields.
+        self.first = first
+        #: Parameters of the server's own filter.
+        self.window = window or {}
+        self.sorting = sorting or {}
+        #: Decodes pages without building their rows, for streams that pass rows on as they are.
+        self.codec = codec
+        self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
+        self._lookahead = stream.connection.lookahead
+
+    def request(self, query: Query) -> Request:
+        """Return the request of a page."""
+        return self.stream.request(self.context, {**self.sorting, **self.window, **query})
+
+    def want(self, query: Query) -> None:
+        """Ask for a page without waiting for it."""
+        self._lookahead.want(*self._job(query))
+
+    def take(self, query: Query) -> Fetched:
+        """Return the page that is needed now; raises what the transport raises."""
+        owner, request, decode = self._job(query)
+        sampled = self.stream.sampled
+        if sampled is not None and sampled[0] == request:
+            # A walk takes it once: asked for again, the page may have changed.
+            self.stream.sampled = None
+            return sampled[1]
+        return t.cast("Fetched", self._lookahead.take(owner, request, decode))
+
+    def drop(self) -> None:
+        """Forget the pages that were read ahead."""
+        self._lookahead.drop(self.owner)
+
+    def _job(self, query: Query) -> tuple[t.Any, Request, t.Callable[[Response], Fetched]]:
+        request = self.request(query)
+        return (self.owner, request), request, functools.partial(self._decode, query)
+
+    def _decode(self, query: Query, response: Response) -> Fetched:
+        payload, rows = self._read(query, response)
+        return Fetched(
+            page=Page(
+                query=query,
+                payload=payload,
+                headers=response.headers,
+                size=len(rows),
+                received=len(rows),
+                url=response.url,
+            ),
+            rows=rows,
+            keys=rows.keys(self.stream.primary_keys),
+        )
+
+    def _read(self, query: Query, response: Response) -> tuple[t.Any, Rows]:
+        """Return the envelope and the rows of a response."""
+        stream, codec = self.stream, self.codec
+        stream.connection.note_date(response.headers.get("Date"))
+        is_first = query == self.first
+        if codec is not None and not is_first and (fast := codec.decode(response.body)):
+            envelope, structs = fast
+            raise_error(envelope, has_rows=len(structs) > 0, label=stream.label)
+            return envelope, structs
+        try:
+            payload = stream.decode(response)
+            rows = stream.rows_of(payload, response)
+        except SelectorError as error:
+            raise PaginationError(f"{stream.label}: {error}") from None
+        if codec is not None and is_first:
+            codec.learn(rows)
+        return payload, DictRows(rows)
