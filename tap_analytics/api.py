@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from tap_analytics.transport.lookahead import Lookahead
@@ -126,10 +126,11 @@ class Connection:
         self.auth.bind(tokens.post, learn=SECRETS.add)
         self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)
 
-    def note_date(self, header: str | None) -> None:
-        """Take the `Date` of the first response for the moment the run began, if it is earlier.
+    def note_date(self, header: str | None, *, elapsed: float = 0.0) -> None:
+        """Take the moment the first request was sent for the one the run began, if it is earlier.
 
-        Rows are stamped by the server's clock, so a bookmark must not pass what that clock said.
+        Rows are stamped by the server's clock, so a bookmark must not pass what that clock said:
+        its `Date`, less the whole seconds the answer took.
         """
         if self._dated or header is None:
             return
@@ -138,4 +139,5 @@ class Connection:
             date = parsedate_to_datetime(header)
         except ValueError:
             return
-        self.began = min(self.began, date if date.tzinfo else date.replace(tzinfo=UTC))
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        self.began = min(self.began, date - timedelta(seconds=int(elapsed)))

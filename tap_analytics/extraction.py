@@ -217,6 +217,7 @@ class Extraction:
 
     def _close(self) -> None:
         self.outcome.repeated, self.outcome.repeats_exact = self.repeats.count, self.repeats.exact
+        self.outcome.mismatches = self.outlet.mismatches if self.outcome.started else 0
         self.repeats = Repeats()
         if self.outcome.started is not None:
             self.outcome.seconds = monotonic() - self.outcome.started

@@ -21,6 +21,8 @@ class Outcome:
     #: Keys that came more than once; a lower bound if it isn't exact.
     repeated: int = 0
     repeats_exact: bool = True
+    #: Values that contradicted the schema, if `on_type_mismatch` has them looked for.
+    mismatches: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     failure: Exception | None = None
     #: On the monotonic clock; None until the stream's turn comes.

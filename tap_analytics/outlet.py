@@ -15,6 +15,7 @@ from tap_analytics.errors import TapError
 from tap_analytics.records import Conformer, RecordLines, Selection
 from tap_analytics.rows import Codec
 from tap_analytics.sinks import BatchSink, LineSink
+from tap_analytics.values import Values
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,7 @@ class Outlet:
             policy=stream.config.get("on_unknown_field", "evolve"),
             logger=stream.logger,
             evolve=self._evolve,
+            values=self._values(),
         )
         self.sink = self._new_sink()
 
@@ -77,6 +79,7 @@ class Outlet:
         path = stream.plain_path
         looked_at = (
             selection.nested
+            or self.conformer.values is not None
             or not self.sink.passes_on
             or not stream.selected
             or stream.ABORT_AT_RECORD_COUNT is not None
@@ -115,6 +118,24 @@ class Outlet:
     def flush(self) -> None:
         """Write what is held back."""
         self.sink.flush()
+
+    @property
+    def mismatches(self) -> int:
+        """Values that contradicted the schema, as far as the settings have them looked for."""
+        values = self.conformer.values
+        return 0 if values is None else values.mismatches
+
+    def _values(self) -> Values | None:
+        """Return what the settings want done to values, None where they want nothing."""
+        stream = self.stream
+        values = Values(
+            stream.effective_schema,
+            stream=stream.label,
+            keys=stream.primary_keys,
+            on_mismatch=stream.config.get("on_type_mismatch", "pass"),
+            in_utc=stream.config.get("datetimes") == "utc",
+        )
+        return values if values.looks else None
 
     def _check_keys(self, rows: Rows) -> None:
         for key in self.stream.primary_keys:

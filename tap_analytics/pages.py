@@ -110,7 +110,7 @@ class Pages:
     def _read(self, query: Query, response: Response) -> tuple[t.Any, Rows]:
         """Return the envelope and the rows of a response."""
         stream, codec = self.stream, self.codec
-        stream.connection.note_date(response.headers.get("Date"))
+        stream.connection.note_date(response.headers.get("Date"), elapsed=response.elapsed)
         is_first = query == self.first
         if codec is not None and not is_first and (fast := codec.decode(response.body)):
             envelope, structs = fast

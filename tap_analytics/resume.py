@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tap_analytics.incremental import parse_iso
@@ -51,7 +51,7 @@ class Position:
 
     def to_state(self) -> dict[str, t.Any]:
         """Return the position as it stands in a bookmark."""
-        return asdict(self)
+        return {**self.__dict__}
 
     @classmethod
     def from_state(

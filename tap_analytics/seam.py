@@ -189,11 +189,15 @@ class Joiner:
     def _beyond(self, fetched: Fetched) -> Joined:
         """Look behind a page of known rows: rows were inserted, or the server repeats itself."""
         self.drop()
-        beyond = self.fetch({**fetched.page.query, self.seam.param: str(self._end(fetched.page))})
-        if self.seam.has_all(beyond.keys):
+        query = {**fetched.page.query, self.seam.param: str(self._end(fetched.page) - 1)}
+        beyond = self.fetch(query)
+        joins = bool(beyond.keys) and beyond.keys[0] == fetched.keys[-1]
+        if self.seam.has_all(beyond.keys) and not (joins and len(beyond.keys) == 1):
             raise PaginationError(self.proof.repeated(fetched.page))
         self.proof.moved()
         self.logger.warning(INSERTED)
+        if not joins:
+            beyond = self._stepped_back(query)
         return beyond, self.seam.fresh(beyond.keys)
 
     def _realigned(self, query: Query) -> Fetched:

@@ -45,6 +45,7 @@ def _stream(outcome: Outcome) -> dict[str, t.Any]:
         "parents_gone": outcome.skipped,
         "repeated_keys": outcome.repeated,
         "repeated_keys_exact": outcome.repeats_exact,
+        "type_mismatches": outcome.mismatches,
         "seconds": round(outcome.seconds, 3),
         "error": explain(failure) if failure else None,
     }

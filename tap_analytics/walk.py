@@ -12,12 +12,12 @@ from itertools import islice
 
 from singer_sdk.streams.core import Stream
 
-from tap_analytics.completeness import Proof
+from tap_analytics.completeness import PaginationError, Proof
 from tap_analytics.pages import Pages
 from tap_analytics.pagination import End, Offset
 from tap_analytics.rows import DictRows, StructRows
 from tap_analytics.seam import Joiner, Seam
-from tap_analytics.transport.errors import Missing, Rejected
+from tap_analytics.transport.errors import Rejected, TransportError
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -109,7 +109,10 @@ class Walk:
         self.pages.first = position.token
         try:
             fetched = self.pages.take(position.token)
-        except (Rejected, Missing):
+        except (TransportError, PaginationError) as error:
+            # An expired cursor has many faces; what stops the API as a whole has others.
+            if getattr(error, "cause", None) in {"credentials", "forbidden", "unreachable"}:
+                raise
             fetched = None
         behind = position.behind(fetched.keys) if fetched is not None else None
         if fetched is None or behind is None:

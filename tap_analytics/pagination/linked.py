@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from tap_analytics.pagination.links import header_links
-from tap_analytics.pagination.members import dig, roots
+from tap_analytics.pagination.members import dig, has, roots
 from tap_analytics.pagination.paging import End, Paging
 
 if t.TYPE_CHECKING:
@@ -28,6 +28,10 @@ class Cursor(Paging):
     def next(self, page: Page, seen: Seen) -> Query | End:
         if self.at_end_path and dig(page.payload, self.at_end_path) is True:
             return End.CURSOR
+        is_full = page.received >= (seen.asked or 1)
+        if seen.pages == 1 and is_full and not has(page.payload, self.cursor_path):
+            # A full first page and no word of a cursor: the path may be wrong.
+            return End.SINGLE
         return self.follow(dig(page.payload, self.cursor_path))
 
     @property

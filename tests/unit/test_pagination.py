@@ -24,6 +24,7 @@ from tap_analytics.pagination import (
     Page,
     PageNumber,
     Paginator,
+    Seen,
     SinglePage,
     dig,
     next_link,
@@ -289,8 +290,19 @@ def test_a_number_is_a_cursor_too():
 
 def test_a_flag_of_the_end_wins_over_a_cursor():
     paging = Cursor(cursor_path="next", at_end_path="atEnd")
-    assert paging.next(page_of({"next": "b", "atEnd": True}), None) is End.CURSOR
-    assert paging.next(page_of({"next": "b", "atEnd": False}), None) == {"cursor": "b"}
+    assert paging.next(page_of({"next": "b", "atEnd": True}), Seen(pages=1)) is End.CURSOR
+    assert paging.next(page_of({"next": "b", "atEnd": False}), Seen(pages=1)) == {"cursor": "b"}
+
+
+@pytest.mark.parametrize("member", ["next", "nxt"])
+def test_a_cursor_path_that_leads_nowhere_beside_a_full_page_proves_nothing(member):
+    def answer(query):
+        return {"data": rows(3), member: None}
+
+    with JsonApi(answer) as api:
+        done = run(paged(api.origin, type="cursor", cursor_path="next", limit=3))
+    assert done.error is None
+    assert done.verdict() == ("consistent" if member == "next" else "unverified")
 
 
 def test_a_cursor_may_come_in_a_header():

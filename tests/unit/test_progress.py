@@ -54,6 +54,15 @@ def outcome(name, **fields):
     return Outcome(name=name, **{"started": 990.0, "rows": 1200, "pages": 12} | fields)
 
 
+@pytest.fixture(autouse=True)
+def _no_filters_left():
+    """Take live lines that a test left open off the handlers that later tests log to."""
+    before = {handler: list(handler.filters) for handler in logging.getLogger().handlers}
+    yield
+    for handler, filters in before.items():
+        handler.filters[:] = filters
+
+
 def tap_with(*outcomes):
     return types.SimpleNamespace(
         outcomes={each.name: each for each in outcomes}, logger=logging.getLogger("tap-analytics")
