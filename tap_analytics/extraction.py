@@ -224,6 +224,7 @@ class Extraction:
         if self.timer is not None:
             failed = self.outcome.failure is not None
             self.timer.tags[Tag.STATUS] = Status.FAILED if failed else Status.SUCCEEDED
+            self.timer.tags["verdict"] = self.outcome.verdict.value if self.outcome.done else None
         self.metrics.close()
 
     def conclude(self, *, parents_proven: bool = True) -> None:
@@ -241,13 +242,13 @@ class Extraction:
         for child in self.children:
             # Children of parents that a stream map leaves out were not read: they are not gone.
             child.conclude(parents_proven=proven and not child.spared)
-        self._close()
-        outcome.done = True
         self.outlet.flush()
         with self.tap.message_writer.lock:
             if proven and self.stream.selected:
                 self.stream.activate_version()
             self._move_bookmark()
+        outcome.done = True
+        self._close()
 
     def _shortfall(self) -> Exception | None:
         outcome, stream = self.outcome, self.stream

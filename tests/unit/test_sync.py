@@ -307,3 +307,41 @@ def test_a_selection_is_not_changed_by_a_run():
         done = run(config, catalog=catalog)
     assert done.records() == [{"id": 1, "y": 2}]
     assert json.dumps(catalog) == before
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
+def test_the_metrics_tell_the_verdict(caplog):
+    caplog.set_level(logging.INFO)
+    with by_path({"/a": reply(200, b'[{"id": 1}]'), "/b": reply(404, b"{}")}) as api:
+        run(shop(api.origin, "/a", "/b"))
+    points = [record.args[0] for record in caplog.records if record.msg == "METRIC: %s"]
+    verdicts = {
+        point.tags["stream"]: point.tags["verdict"]
+        for point in points
+        if point.metric.value == "sync_duration"
+    }
+    assert verdicts == {"shop_a": "unverified", "shop_b": None}
+
+
+def test_the_summary_tells_what_became_of_each_stream(tmp_path):
+    path = tmp_path / "summary.json"
+    rows = b'[{"id": 1}, {"id": 2}, {"id": 2}]'
+    with by_path({"/a": reply(200, rows), "/b": reply(404, b"{}")}) as api:
+        run({**shop(api.origin, "/a", "/b"), "summary_path": str(path)})
+    summary = json.loads(path.read_bytes())
+    assert (summary["exit_code"], summary["rows"]) == (1, 3)
+    first, second = summary["streams"]["shop_a"], summary["streams"]["shop_b"]
+    assert (first["status"], first["verdict"], first["rows"]) == ("complete", "unverified", 3)
+    assert (first["repeated_keys"], first["repeated_keys_exact"]) == (1, True)
+    assert (second["status"], second["verdict"]) == ("failed", None)
+    assert "404" in second["error"]
+    assert summary["apis"]["shop"]["requests"] == 2
+
+
+def test_a_summary_that_cannot_be_written_does_not_fail_the_run(tmp_path, caplog):
+    with by_path({"/a": reply(200, b"[]")}) as api:
+        done = run({**shop(api.origin, "/a"), "summary_path": str(tmp_path / "no" / "dir.json")})
+    assert done.error is None
+    assert "The summary can't be written" in caplog.text
