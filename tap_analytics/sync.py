@@ -225,7 +225,8 @@ def _line(outcome: Outcome) -> str:
     notes = f", {outcome.skipped} parents gone" if outcome.skipped else ""
     if outcome.repeated:
         at_least = "" if outcome.repeats_exact else "at least "
-        notes += f", {at_least}{outcome.repeated} repeated keys"
+        keys = "key" if outcome.repeated == 1 else "keys"
+        notes += f", {at_least}{outcome.repeated} repeated {keys}"
     return (
         f"{outcome.name}: {outcome.rows} rows, {outcome.pages} pages{notes}, "
         f"{(outcome.verdict if outcome.done else Verdict.UNVERIFIED).value}, "

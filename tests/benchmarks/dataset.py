@@ -48,24 +48,26 @@ def _list(items: object) -> dict[str, object]:
 
 _INTEGER = {"type": ["integer", "null"]}
 _NUMBER = {"type": ["number", "null"]}
+_PROPERTIES: dict[str, object] = {
+    "id": {"type": "integer"},
+    "name": _text(),
+    "email": _text(),
+    "status": _text(),
+    **{name: _text(format="date-time") for name in TIMES},
+    "mrr": _NUMBER,
+    "score": _NUMBER,
+    "seats": _INTEGER,
+    "owner": _object(id=_text(), name=_text(), active={"type": ["boolean", "null"]}),
+    "tags": _list(_text()),
+    "items": _list(_object(sku=_text(), quantity=_INTEGER, price=_NUMBER)),
+    "address": _object(street=_text(), city=_text(), zip=_text()),
+    "note": _text(),
+    "external_id": _text(),
+}
 
-#: The full JSON schema of a row: whoever can take a declared schema gets this one.
-SCHEMA: dict[str, object] = {
+#: The full JSON schemas: whoever can take a declared schema gets them.
+SCHEMA = {"type": "object", "properties": _PROPERTIES}
+CHILD_SCHEMA = {
     "type": "object",
-    "properties": {
-        "id": {"type": "integer"},
-        "name": _text(),
-        "email": _text(),
-        "status": _text(),
-        **{name: _text(format="date-time") for name in TIMES},
-        "mrr": _NUMBER,
-        "score": _NUMBER,
-        "seats": _INTEGER,
-        "owner": _object(id=_text(), name=_text(), active={"type": ["boolean", "null"]}),
-        "tags": _list(_text()),
-        "items": _list(_object(sku=_text(), quantity=_INTEGER, price=_NUMBER)),
-        "address": _object(street=_text(), city=_text(), zip=_text()),
-        "note": _text(),
-        "external_id": _text(),
-    },
+    "properties": {**_PROPERTIES, "parent_id": {"type": "integer"}},
 }

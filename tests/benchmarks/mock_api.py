@@ -119,10 +119,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
     options = parser.parse_args()
     Connection.api = Api(options.rows)
     Connection.latency = options.latency
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", options.port)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
