@@ -33,12 +33,14 @@ class Fetched:
     rows: Rows
     #: The rows' primary keys; where they have none, one that stands for the page.
     keys: Sequence[Hashable]
+    #: Seconds from sending the request to the last byte of the answer.
+    elapsed: float
 
     def keep(self, flags: Sequence[bool]) -> Fetched:
         """Return the page with the rows whose flag is set; the others had arrived before."""
         kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
         page = replace(self.page, size=len(kept))
-        return Fetched(page=page, rows=self.rows.keep(flags), keys=kept)
+        return replace(self, page=page, rows=self.rows.keep(flags), keys=kept)
 
 
 class Pages:
@@ -105,6 +107,7 @@ class Pages:
             ),
             rows=rows,
             keys=rows.keys(self.stream.primary_keys),
+            elapsed=response.elapsed,
         )
 
     def _read(self, query: Query, response: Response) -> tuple[t.Any, Rows]:

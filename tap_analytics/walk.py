@@ -34,6 +34,11 @@ if t.TYPE_CHECKING:
     from tap_analytics.rows import Codec, Row, Rows
 
 
+#: Seconds an answer takes at least for a page to be worth another thread: waiting is all that
+#: reading ahead saves, and to hand a page over takes time as well.
+HANDOFF = 0.003
+
+
 class Walk:
     """Iterates over the pages of an endpoint: a list of processed rows for each.
 
@@ -98,7 +103,8 @@ class Walk:
                 rows = self._process(fetched.rows)
                 if query is not None and self._passed(rows):
                     self.paginator.end, query = End.OLDER, None
-                if query is not None and self.stream.connection.concurrency > 1:
+                slow = fetched.elapsed > HANDOFF
+                if query is not None and slow and self.stream.connection.concurrency > 1:
                     self._read_ahead(query, fetched.page)
                 yield rows
         finally:
