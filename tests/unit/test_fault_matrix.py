@@ -1,0 +1,219 @@
+"""Every paginator under every fault: either exactly the rows, or an error; never fewer in silence.
+
+The oracle is the list the server pages through. Faults meet requests by their number, so at a
+concurrency above 1 they meet another page each time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import HealthCheck, event, example, given, note, seed, settings
+from hypothesis import strategies as st
+from runs import STREAM, declared, query_of, run
+from scripted_server import ScriptedServer, cut, reply, reset
+
+SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
+MAX_RETRIES = 3
+#: Another sample in each soak; a run that failed is repeated with the seed it printed.
+SEED = int(os.environ.get("FAULT_SEED", random.randrange(2**32)))
+
+
+@dataclass(frozen=True)
+class Api:
+    """A list, and how its server pages through it: never more than `cap` rows at once."""
+
+    paging: str
+    count: int
+    limit: int
+    cap: int | None
+
+    @property
+    def rows(self):
+        # Enough text that half a page is seldom a whole one.
+        return [{"id": number, "name": f"row {number}"} for number in range(self.count)]
+
+    @property
+    def paginator(self):
+        kinds = {
+            "offset with total": {"type": "offset", "total_path": "total"},
+            "offset": {"type": "offset"},
+            "page from 0": {"type": "page_number", "base_page": 0},
+            "page from 1": {"type": "page_number", "base_page": 1},
+            "cursor": {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"},
+            "json_link": {"type": "json_link", "next_url_path": "next"},
+            "header_link": {"type": "header_link"},
+        }
+        return kinds[self.paging] | {"limit": self.limit}
+
+    def page(self, query):
+        """Return the answer without faults: the body, and the headers beside it."""
+        size = min(int(query["limit"]), self.cap or self.count + 1)
+        start = self._start(query, size)
+        body, headers = {"data": self.rows[start : start + size]}, {}
+        following = start + size if start + size < self.count else None
+        link = f"/items?cursor={following}&limit={self.limit}"
+        if self.paging == "offset with total":
+            body["total"] = self.count
+        elif self.paging == "cursor":
+            body["next"] = following and str(following)
+        elif self.paging == "json_link":
+            body["next"] = following and link
+        elif self.paging == "header_link":
+            headers["Link"] = '</items>; rel="first"'
+            if following:
+                headers["Link"] += f', <{link}>; rel="next"'
+        return json.dumps(body).encode(), headers
+
+    def _start(self, query, size):
+        if self.paging.startswith("offset"):
+            return int(query["offset"])
+        if self.paging.startswith("page"):
+            return (int(query["page"]) - self.paginator["base_page"]) * size
+        return int(query.get("cursor", 0))
+
+
+class Faulty(ScriptedServer):
+    """Pages through a list; request number n meets the fault of that number."""
+
+    def __init__(self, api, faults):
+        self.met = []
+        self._faults = faults
+        self._api = api
+        super().__init__(self._step)
+
+    def _step(self, received):
+        body, headers = self._api.page(query_of(received))
+        whole = reply(200, body, **headers)
+        fault = self._faults.get(len(self.requests))
+        if fault is None:
+            return whole
+        self.met.append(fault)
+        return self.refuse if fault == "refused" else FAULTS[fault](body, whole)
+
+    def refuse(self, connection):
+        """Hang up and listen no longer: whoever connects from now on is refused."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for each in self._open:
+            if each is not connection:
+                each.shutdown(socket.SHUT_RDWR)
+        return False
+
+
+def now(_body, _whole):
+    return reply(429, b"{}", Retry_After=format_datetime(datetime.now(UTC), usegmt=True))
+
+
+def packed_and_cut(body, _whole):
+    packed = gzip.compress(body, mtime=0)
+    return reply(200, packed[: len(packed) // 2], Content_Encoding="gzip")
+
+
+def status(code, body=b"", **headers):
+    return lambda _body, _whole: reply(code, body, **headers)
+
+
+BUSY = b'{"error": {"code": 503, "message": "busy"}}'
+FAULTS = {
+    "429 in seconds": status(429, Retry_After="0"),
+    "429 by date": now,
+    "429": status(429),
+    "500": status(500, b'{"error": "down"}'),
+    "502": status(502, b"<html>bad gateway</html>"),
+    "503": status(503, Retry_After="0"),
+    "504": status(504),
+    "reset before": lambda _body, _whole: reset(),
+    "closed before": lambda _body, _whole: cut(b""),
+    "reset in the body": lambda _body, whole: reset(whole[: -len(whole) // 4]),
+    "closed in the body": lambda _body, whole: cut(whole[:-1]),
+    "JSON cut short": lambda body, _whole: reply(200, body[: len(body) // 2]),
+    "empty 200": status(200),
+    "HTML 200": status(200, b"<!doctype html><title>Sign in</title>"),
+    "gzip cut short": packed_and_cut,
+    "busy in 200": status(200, BUSY),
+}
+#: No attempt helps against these.
+FINAL = {
+    "error in 200": status(200, b'{"error": {"message": "no such thing"}}'),
+    "refused": None,
+}
+FAULTS |= FINAL
+
+apis = st.builds(
+    Api,
+    paging=st.sampled_from(
+        [
+            *("offset with total", "offset", "page from 0", "page from 1"),
+            *("cursor", "json_link", "header_link"),
+        ]
+    ),
+    count=st.integers(0, 40),
+    limit=st.integers(1, 12),
+    cap=st.none() | st.integers(1, 12),
+)
+#: Single faults anywhere, and a burst that may outlast the retries.
+scattered = st.dictionaries(st.integers(1, 20), st.sampled_from(sorted(FAULTS)), max_size=4)
+bursts = st.builds(
+    lambda first, length, kind: dict.fromkeys(range(first, first + length), kind),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.sampled_from(sorted(FAULTS)),
+)
+matrix = given(
+    api=apis,
+    faults=scattered | bursts,
+    concurrency=st.sampled_from([1, 4]),
+    sampled=st.booleans(),
+)
+SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+
+
+def check(api, faults, concurrency, sampled):
+    with Faulty(api, faults) as server:
+        endpoint = {"paginator": api.paginator}
+        schema = {} if sampled else {"schema": SCHEMA}
+        config = declared(server.origin, endpoint=endpoint, concurrency=concurrency, **schema)
+        config["apis"][0]["retry"] = {"max_retries": MAX_RETRIES, "backoff_factor": 0}
+        done = run(config, catalog=None)
+    ids, wanted = done.ids(), list(range(api.count))
+    event("failed" if done.error else "whole")
+    assert (done.error is None) == (done.failure() == ""), done.failure()
+    if done.error is None:
+        assert ids == wanted, f"{len(ids)} of {len(wanted)} rows and exit 0"
+        assert done.verdict() != "short"
+        # Page numbers end where the rows end; only the server's word or an empty page says so.
+        assert done.verdict() in {"verified", "consistent"}
+    else:
+        assert ids == wanted[: len(ids)], "rows out of order before the error"
+        assert server.met, done.failure()
+    hopeful = len(server.met) <= MAX_RETRIES and not FINAL.keys() & set(server.met)
+    if hopeful:
+        # No request can have met more faults than it has retries.
+        assert done.error is None, done.failure()
+    assert STREAM in done.tap.outcomes
+
+
+@settings(max_examples=250, derandomize=True, **SLOW)
+@example(api=Api("offset", 4, 3, 2), faults={2: "JSON cut short"}, concurrency=4, sampled=False)
+@example(api=Api("header_link", 9, 3, None), faults={3: "refused"}, concurrency=1, sampled=True)
+@matrix
+def test_a_run_brings_every_row_or_an_error(api, faults, concurrency, sampled):
+    check(api, faults, concurrency, sampled)
+
+
+@pytest.mark.soak
+@seed(SEED)
+@settings(max_examples=8000, **SLOW)
+@matrix
+def test_many_runs_bring_every_row_or_an_error(api, faults, concurrency, sampled):
+    note(f"FAULT_SEED={SEED}")
+    check(api, faults, concurrency, sampled)
