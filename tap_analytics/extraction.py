@@ -181,11 +181,14 @@ class Extraction:
         """Read this child stream for a page of parents, while those that come next are warmed."""
         ahead = self.stream.connection.concurrency
         self.outcome.failure = self.outcome.failure or self.stream.failure
+        warmed = 0
         for position, context in enumerate(contexts):
             if self.outcome.failure is not None or self.aborted:
                 return
-            for later in contexts[position + 1 : position + ahead]:
-                self._walk(later).warm()
+            warmed = max(warmed, position + 1)
+            last = min(len(contexts), position + 1 + ahead)
+            while warmed < last and self._walk(contexts[warmed]).warm():
+                warmed += 1
             self._run_parent(context)
 
     def _run_parent(self, context: Context) -> None:

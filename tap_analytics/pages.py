@@ -72,9 +72,9 @@ class Pages:
         """Return the request of a page."""
         return self.stream.request(self.context, {**self.sorting, **self.window, **query})
 
-    def want(self, query: Query) -> None:
-        """Ask for a page without waiting for it."""
-        self._lookahead.want(*self._job(query))
+    def want(self, query: Query) -> bool:
+        """Ask for a page without waiting for it; False if there is no room for it now."""
+        return self._lookahead.want(*self._job(query))
 
     def take(self, query: Query) -> Fetched:
         """Return the page that is needed now; raises what the transport raises."""

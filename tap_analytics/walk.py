@@ -131,9 +131,9 @@ class Walk:
         self.token, self._resumed = position.token, fetched.keep(behind)
         return True
 
-    def warm(self) -> None:
-        """Ask for the first page without waiting for it."""
-        self.pages.want(self.token)
+    def warm(self) -> bool:
+        """Ask for the first page without waiting for it; False if there is no room."""
+        return self.pages.want(self.token)
 
     def sample(self) -> list[Row]:
         """Return the rows of the first page alone; the walk that comes later finds it again."""
