@@ -133,7 +133,11 @@ class Extraction:
                 sorting = newest
                 order = NewestFirst(t.cast("str", stream.replication_key), bookmark)
         codec = self._codec(context)
-        return Walk(stream, context, window=window, order=order, sorting=sorting, codec=codec)
+        walk = Walk(stream, context, window=window, order=order, sorting=sorting, codec=codec)
+        if self.children:
+            # The room is the children's: parents that are read far ahead would only wait for them.
+            walk.breadth = 1
+        return walk
 
     def _codec(self, context: Context | None) -> Codec | None:
         """Return a codec where neither parent nor children look into the rows."""

@@ -74,6 +74,8 @@ class Walk:
         )
         self._joiner = self._new_joiner()
         self._resumed: Fetched | None = None
+        #: Pages to read ahead at most: one where children need the room.
+        self.breadth = stream.connection.concurrency
         self._width = 1
 
     def _new_joiner(self) -> Joiner | None:
@@ -207,7 +209,7 @@ class Walk:
         Without a total the width grows from page to page as long as pages are full, so that a
         short stream costs few requests that nobody needs.
         """
-        asked, widest = self.stream.page_size, self.stream.connection.concurrency
+        asked, widest = self.stream.page_size, self.breadth
         full = page.size > 0 and (asked is None or page.received >= asked)
         known = self.paginator.seen.total is not None
         grown = min(self._width * 2, widest) if full else 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runs import STREAM, JsonApi, declared, run
 from scripted_server import reply
 
+from tap_analytics import walk
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.demo import DemoApi
 from tap_analytics.seam import Joint, Seam
@@ -454,3 +455,33 @@ def test_a_response_is_parsed_as_the_sdk_would_have_it():
     with DemoApi(scale=0.1) as demo:
         tap = run({"learning": demo.config["learning"]}, only=("learning_people",)).tap
     assert list(tap.streams["learning_people"].parse_response(Answer())) == [{"id": 1}]
+
+
+def test_parents_that_are_read_ahead_leave_the_room_to_their_children(monkeypatch):
+    monkeypatch.setattr(walk, "HANDOFF", -1)
+    parents = [{"id": number} for number in range(40)]
+
+    def answer(query):
+        if "offset" not in query:
+            return {"data": [{"id": 1}]}
+        start = int(query["offset"])
+        return {"data": parents[start : start + 10], "total": len(parents)}
+
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    resources = [
+        {
+            "name": "items",
+            "endpoint": {"path": "/items", "paginator": {"type": "offset", "limit": 10}},
+        },
+        {"name": "bits", "endpoint": {"path": "/items/{item_id}/bits", "paginator": "single_page"}},
+    ]
+    for resource in resources:
+        resource |= {"primary_key": "id", "schema": schema}
+        resource["endpoint"]["data_selector"] = "data"
+    with JsonApi(answer) as api:
+        shop = {"name": "shop", "client": {"base_url": api.origin}, "resources": resources}
+        done = run({"apis": [shop], "concurrency": 8})
+    assert done.error is None
+    before_children = api.paths[: next(n for n, path in enumerate(api.paths) if "bits" in path)]
+    assert len(before_children) <= 2
+    assert len(done.records("shop_bits")) == 40
