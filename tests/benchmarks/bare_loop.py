@@ -42,7 +42,7 @@ def serial(base: str, shape: str, size: int) -> None:
 
 
 def threaded(base: str, size: int, threads: int) -> None:
-    """Read pages on threads and write them in order, a window of them at a time."""
+    """Read pages on threads and write them in order; there is always a page for an idle thread."""
     pool = urllib3.PoolManager(maxsize=threads)
 
     def fetch(start: int) -> dict[str, object]:
@@ -55,7 +55,7 @@ def threaded(base: str, size: int, threads: int) -> None:
         window: deque[Future[dict[str, object]]] = deque()
         for start in range(size, first["total"], size):
             window.append(executor.submit(fetch, start))
-            if len(window) >= threads:
+            if len(window) >= 2 * threads:
                 emit(window.popleft().result()["data"])
         for future in window:
             emit(future.result()["data"])
