@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 import requests
+from demo_client import get, head, talk
 
-from tap_analytics.demo import DEFAULT, DemoApi, Fault
-
-HEADERS = {"X-Api-Key": DEFAULT.learning_api_key}
-PEOPLE = "/learning/v2/people"
+from tap_analytics.demo import DemoApi, Fault
 
 
 @pytest.fixture(scope="module")
@@ -24,28 +20,6 @@ def api(server):
     server.set_faults([])
     server.reset_counts()
     return server
-
-
-def get(api, path=PEOPLE, **options):
-    options = {"headers": HEADERS, "timeout": 5} | options
-    return requests.get(api.url + path, **options)
-
-
-def talk(api, data):
-    """Send bytes and return all that comes back until the server closes."""
-    host, _, port = api.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as peer:
-        peer.sendall(data)
-        received = b""
-        while piece := peer.recv(65_536):
-            received += piece
-    return received
-
-
-def head(target=PEOPLE, *, method="GET", version="1.1", more=""):
-    key = DEFAULT.learning_api_key
-    lines = f"{method} {target} HTTP/{version}\r\nHost: demo\r\nX-Api-Key: {key}\r\n{more}\r\n"
-    return lines.encode("latin-1")
 
 
 def test_a_fault_meets_the_requests_it_matches_and_then_stops(api):

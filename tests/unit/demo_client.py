@@ -1,0 +1,34 @@
+"""A plain client of the demo: one request, raw bytes, and a request head to send by hand."""
+
+from __future__ import annotations
+
+import socket
+
+import requests
+
+from tap_analytics.demo import DEFAULT
+
+HEADERS = {"X-Api-Key": DEFAULT.learning_api_key}
+PEOPLE = "/learning/v2/people"
+
+
+def get(api, path=PEOPLE, **options):
+    options = {"headers": HEADERS, "timeout": 5} | options
+    return requests.get(api.url + path, **options)
+
+
+def talk(api, data):
+    """Send bytes and return all that comes back until the server closes."""
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as peer:
+        peer.sendall(data)
+        received = b""
+        while piece := peer.recv(65_536):
+            received += piece
+    return received
+
+
+def head(target=PEOPLE, *, method="GET", version="1.1", more=""):
+    key = DEFAULT.learning_api_key
+    lines = f"{method} {target} HTTP/{version}\r\nHost: demo\r\nX-Api-Key: {key}\r\n{more}\r\n"
+    return lines.encode("latin-1")
