@@ -100,8 +100,6 @@ class Bookmark:
     #: Exclusive upper bound, for backfills by window.
     end: Value | None = None
     highest: Value | None = None
-    #: Values that have no place in the key's notation.
-    unreadable: int = 0
 
     @classmethod
     def open(cls, **given: t.Any) -> Bookmark:  # noqa: ANN401 - the fields above
@@ -148,9 +146,7 @@ class Bookmark:
                 self._settle(unit)
             unit = self.unit or "number"
             place, highest = instant(value, unit), instant(self.highest, unit)
-            if place is None:
-                self.unreadable += value is not None
-            elif highest is None or place > highest:
+            if place is not None and (highest is None or place > highest):
                 self.highest = t.cast("Value", value)
 
     def go_on(self, highest: Value | None) -> None:
