@@ -11,13 +11,13 @@ import typing as t
 from importlib import import_module
 from importlib.metadata import version
 
+from tap_analytics.commands import COMMANDS
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: The option of glibc's `mallopt` that bounds the number of heaps.
 M_ARENA_MAX = -8
-#: Command name to the module whose `main(argv)` runs it.
-COMMANDS = {"demo-api": "tap_analytics.demo.cli"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

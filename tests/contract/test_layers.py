@@ -18,7 +18,7 @@ from tap_analytics.streams import APIS
 
 ROOT = Path(tap_analytics.__file__).parent
 #: From the top; whatever is not named lies below, and no two parts there need each other.
-SPINE = ("__main__", "cli", "tap", "command", "sync", "streams", "client")
+SPINE = ("__main__", "cli", "commands", "tap", "command", "sync", "streams", "client")
 API_MODULES = sorted({type_.__module__ for api in APIS for type_ in api.streams})
 
 
