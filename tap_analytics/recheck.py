@@ -22,8 +22,6 @@ if t.TYPE_CHECKING:
 
 #: A walk of up to so many pages is looked at again as a whole, for it costs little.
 FEW = 16
-#: Pages looked at again of longer walks, where no deletes depend on it.
-SAMPLE = 4
 
 
 def fingerprint(keys: Sequence[Hashable]) -> int:
@@ -44,8 +42,9 @@ class ReadPage:
 class Recheck:
     """The pages of one walk in order, and the second look at them.
 
-    A sample is spread evenly; where one of its pages has changed, those after it are looked at as
-    well until one has not, for the rows that moved lie there.
+    A long walk is probed in the middle, where most moves show, unless deletes depend on it. Where a
+    page has changed, those after it are looked at as well until one has not, for the rows that
+    moved lie there.
     """
 
     fetch: Callable[[Query], Fetched]
@@ -65,13 +64,12 @@ class Recheck:
         self.pages.append(ReadPage(token, fingerprint, rows))
 
     def look(self, *, whole: bool, ended: bool) -> Iterator[Fetched]:
-        """Yield the pages that have changed since they were read, of all or of a sample.
+        """Yield the pages that have changed since they were read.
 
         Nothing moves onto the last page if the list `ended` there when it was read.
         """
         end = len(self.pages) - ended
-        step = 1 if whole or end <= FEW else -(-end // SAMPLE)
-        chosen = range(end - 1, -1, -step)[::-1]
+        chosen = range(end) if whole or end <= FEW else (end // 2,)
         reached = 0
         for position in chosen:
             if position < reached:

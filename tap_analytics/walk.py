@@ -128,7 +128,7 @@ class Walk:
         """Yield the rows that moved past the reader, where pages by number don't overlap.
 
         A total that is reached vouches for them, unless it fell or rows were repeated; without
-        one, a look at a sample finds most moves. Deletes ask for the `whole`, total or not, for one
+        one, a page in the middle shows many moves. Deletes ask for the `whole`, total or not, for one
         row gone and another one new leave it as it was. `fresh` tells which keys the stream has
         not brought yet.
         """
