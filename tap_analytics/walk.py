@@ -127,10 +127,9 @@ class Walk:
     ) -> Iterator[Rows]:
         """Yield the rows that moved past the reader, where pages by number don't overlap.
 
-        A total that is reached vouches for them, unless it fell or rows were repeated; without
-        one, a page in the middle shows many moves. Deletes ask for the `whole`, total or not, for one
-        row gone and another one new leave it as it was. `fresh` tells which keys the stream has
-        not brought yet.
+        A total that is reached vouches for them, unless it fell or rows were repeated. Deletes
+        ask for the `whole`, total or not, for one row gone and another one new leave it as it was.
+        `fresh` tells which keys the stream has not brought yet.
         """
         seen, pages = self.paginator.seen, self._recheck.pages
         joined = seen.overlap or not self.stream.paging.is_numbered(self.token)
