@@ -6,6 +6,7 @@ import typing as t
 from dataclasses import dataclass
 
 from handbook.drawing import arrow, rect, svg, text
+from handbook.inside import layers, page
 from tap_analytics.relations import relations
 from tap_analytics.streams import APIS
 
@@ -219,5 +220,7 @@ def pictures() -> t.Mapping[str, str]:
     """Return every picture by its file name."""
     return {
         "architecture.svg": architecture(),
+        "layers.svg": layers(),
+        "page.svg": page(),
         **{f"streams-{name}.svg": picture for name, picture in streams().items()},
     }

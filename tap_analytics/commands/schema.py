@@ -43,6 +43,7 @@ def _print(options: argparse.Namespace) -> int:
         show(as_data(found), as_json=True)
     else:
         sys.stdout.write(redact("".join(f"{line}\n" for line in mermaid(found, options.columns))))
+        sys.stdout.flush()
     return 0
 
 
