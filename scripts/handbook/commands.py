@@ -44,7 +44,7 @@ def commands() -> Iterator[str]:
 
 def parser_of(name: str) -> argparse.ArgumentParser:
     """Return the parser of a command, caught at the moment it is to parse."""
-    with mock.patch.object(argparse.ArgumentParser, "parse_args", _catch):
+    with mock.patch.object(argparse.ArgumentParser, "parse_known_args", _catch):
         try:
             import_module(COMMANDS[name]).main([])
         except _CaughtError as caught:

@@ -106,7 +106,9 @@ def _verdicts(x: float, y: float) -> Iterator[str]:
 
 # --- streams and their keys -----------------------------------------------------------------
 
-BOX, LINE, HEAD, GAP, AIR = 290, 20, 30, 84, 22
+BOX, LINE, HEAD, GAP, AIR = 316, 20, 30, 84, 22
+#: More columns than this make a picture too small to read.
+DEEPEST = 2
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,12 @@ def streams() -> t.Mapping[str, str]:
 
 def _api(title: str, found: Sequence[Relation]) -> str:
     placed = _placed(found)
-    right = max(each.x for each in placed.values()) + BOX + 24
+    loops = any(
+        placed[each.stream].x == placed[relation.name].x
+        for relation in found
+        for each in relation.references
+    )
+    right = max(each.x for each in placed.values()) + BOX + (56 if loops else 24)
     bottom = max(each.y + each.height for each in placed.values()) + 24
     parts = [text(24, 36, title, kind="strong", anchor="start")]
     for each in placed.values():
@@ -154,7 +161,8 @@ def _placed(found: Sequence[Relation]) -> dict[str, Placed]:
                 # A reference back to one that refers here, as of a space to its home page.
                 there = {back.stream for back in _named(found, each.stream).references}
                 if relation.name not in there or each.stream > relation.name:
-                    depth[relation.name] = max(depth[relation.name], depth[each.stream] + 1)
+                    deeper = min(depth[each.stream] + 1, DEEPEST)
+                    depth[relation.name] = max(depth[relation.name], deeper)
     linked = {r.name for r in found if r.references}
     linked |= {each.stream for relation in found for each in relation.references}
     columns = max(depth.values()) + 1 if linked else 3

@@ -42,7 +42,8 @@ def _print(options: argparse.Namespace) -> int:
     if options.json:
         show(as_data(found), as_json=True)
     else:
-        sys.stdout.write(redact("".join(f"{line}\n" for line in mermaid(found, options.columns))))
+        lines = mermaid(found, columns=options.columns)
+        sys.stdout.write(redact("".join(f"{line}\n" for line in lines)))
         sys.stdout.flush()
     return 0
 
@@ -80,7 +81,7 @@ def as_data(found: Iterable[Relation]) -> dict[str, t.Any]:
 # --- Mermaid --------------------------------------------------------------------------------
 
 
-def mermaid(found: Sequence[Relation], columns: bool = False) -> Iterator[str]:  # noqa: FBT001, FBT002 - the option of the command
+def mermaid(found: Sequence[Relation], *, columns: bool) -> Iterator[str]:
     """Yield the lines of an entity-relationship diagram."""
     names = {relation.name for relation in found}
     yield "erDiagram"
