@@ -173,3 +173,22 @@ def told(page):
 def test_a_stream_ends_as_a_run_tells_it(page, logged):
     """The lines that are shown differ from those of a run in nothing but numbers."""
     assert sorted(told(page) - logged) == []
+
+
+def test_a_stream_that_is_made_a_full_table_activates_its_version(demos, tap):
+    """Meltano puts a stream's metadata into its entry of the catalog, with underscores."""
+    shown = blocks(ROOT / "docs" / "how-to" / "deletes.md")
+    projects = [
+        yaml.safe_load(content)["plugins"] for kind, content in shown if "metadata:" in content
+    ]
+    [plugin] = [plugin for project in projects for plugin in project["extractors"]]
+    config = demos["real"].config | plugin["config"]
+    catalog = json.loads(tap("--discover", config=config).stdout)
+    wanted = plugin["metadata"]
+    catalog["streams"] = [each for each in catalog["streams"] if each["tap_stream_id"] in wanted]
+    for entry in catalog["streams"]:
+        entry |= {k.replace("-", "_"): v for k, v in wanted[entry["tap_stream_id"]].items()}
+
+    activated = tap(config=config, catalog=catalog).of("ACTIVATE_VERSION")
+
+    assert set(activated) == set(wanted) == {"learning_people"}

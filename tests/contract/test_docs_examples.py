@@ -293,6 +293,11 @@ def test_without_its_children_the_server_is_asked_for_changes_only(support, six_
     assert [path for path in support_desk.asked if "updated_since=2026-01-04" in path]
 
 
+def test_the_diagram_shows_the_sixth_api(support):
+    drawn = support("schema", "--config=config.json")
+    assert '    support_tickets ||--o{ support_comments : "ticket_id"' in drawn.splitlines()
+
+
 def test_about_knows_the_sixth_api(support):
     about = json.loads(support("--about", "--format=json"))
     assert set(about["settings"]["properties"]["support"]["required"]) == {"token", "base_url"}
