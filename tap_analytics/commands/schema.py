@@ -109,7 +109,7 @@ def _attribute(column: Column, relation: Relation) -> str:
         if applies
     ]
     name = _word(column.name)
-    comment = "" if name == column.name else column.name.replace('"', "'")
+    comment = "" if name == column.name else " ".join(column.name.replace('"', "'").split())
     if column.name == relation.bookmark:
         comment = f"{comment}, bookmark".removeprefix(", ")
     parts = [_word("_or_".join(column.types) or "any"), name, ", ".join(marks)]

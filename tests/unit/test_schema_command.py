@@ -22,7 +22,7 @@ FORGE = {
         {"name": "projects", "endpoint": {"incremental": {"cursor_path": "changed"}}},
         {
             "name": "members",
-            "primary_key": ["key", "Member No."],
+            "primary_key": ["key", 'Member "No."\n'],
             "endpoint": {
                 "path": "/projects/{key}/members",
                 "params": {"key": {"type": "resolve", "resource": "projects", "field": "slug"}},
@@ -99,7 +99,7 @@ def test_a_declared_api_shows_what_its_declaration_says_and_no_secret(schema):
         "    }\n"
         "    forge_members {\n"
         "        integer_or_string key PK, FK\n"
-        '        integer_or_string Member_No_ PK "Member No."\n'
+        "        integer_or_string Member__No___ PK \"Member 'No.'\"\n"
         "    }\n"
         "    forge_log\n"
         '    forge_projects ||--o{ forge_members : "key"\n'
