@@ -17,7 +17,7 @@ from tap_analytics.commands import COMMANDS
 from tap_analytics.tap import TapAnalytics
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 def singer() -> Iterator[str]:
@@ -38,8 +38,9 @@ def commands() -> Iterator[str]:
         yield ""
         yield parser.description or ""
         yield ""
-        yield from table(("Option", "Meaning"), _arguments(parser))
-        yield ""
+        if rows := list(_arguments(parser)):
+            yield from table(("Option", "Meaning"), rows)
+            yield ""
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
@@ -67,14 +68,19 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
             continue
         takes = ""
         if action.nargs != 0 and action.option_strings:
-            default = action.dest.upper()
-            takes = f" {action.metavar or '|'.join(map(str, action.choices or ())) or default}"
+            takes = f" {action.metavar or _choices(action.choices) or action.dest.upper()}"
         names = action.option_strings or [str(action.metavar or action.dest)]
-        shown = f"{names[-1]}{takes}".replace("|", "\\|")
-        yield code(shown), (action.help or "").replace("%%", "%")
+        yield (
+            code(f"{names[-1]}{takes}"),
+            (action.help or "").replace("%%", "%").replace("|", "\\|"),
+        )
 
 
 def _placeholder(option: click.Option) -> str:
     if isinstance(option.type, click.Choice):
-        return "\\|".join(map(str, option.type.choices))
+        return _choices(option.type.choices)
     return option.metavar or option.type.name.upper()
+
+
+def _choices(given: Iterable[object] | None) -> str:
+    return f"{{{','.join(map(str, given))}}}" if given else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from tap_analytics.resume import Position
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: What the shell says about the tap and its log is not meant for this run.
+FOREIGN = ("TAP_ANALYTICS_", "SINGER_SDK_", "LOGLEVEL")
 #: What each member of the summary says. One that a run writes and nobody explains is an error.
 SUMMARY = {
     "tap": "`tap-analytics`.",
@@ -99,6 +102,7 @@ def _run() -> Mapping[str, t.Any]:
             [sys.executable, "-m", "tap_analytics", "--config", str(config)],
             capture_output=True,
             check=True,
+            env={k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)},
             text=True,
         )
         read = json.loads((Path(folder) / "summary.json").read_text("utf-8"))
