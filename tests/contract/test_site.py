@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# One worker builds the site.
+pytestmark = pytest.mark.xdist_group("site")
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 #: What a browser loads by itself; what a reader may click on is another matter.
