@@ -24,12 +24,13 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(
     r"^([ \t]*)(```+|~~~+)[ \t]*(\S*)[^\n]*\n(.*?)^\1\2[ \t]*$", re.DOTALL | re.MULTILINE
 )
-NAME = re.compile(r"`{3,}|~{3,}")
+MARK = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
 
 #: Where blocks of a language are checked; None for any page, else the pages that may have them.
 CHECKED = {
     "console": None,  # here
     "text": None,  # here, as far as it is what the tap says
+    "markdown": None,  # here, as the file that a command reads
     "json": None,  # test_docs_examples.py
     "yaml": None,  # test_docs_examples.py
     "dotenv": None,  # test_docs_examples.py
@@ -83,7 +84,7 @@ def own(page):
 def test_every_block_is_of_a_kind_that_is_checked(page):
     text = page.read_text("utf-8")
     found = blocks(page)
-    assert len(NAME.findall(text)) == 2 * len(found), "a fence is not closed"
+    assert not MARK.search(FENCE.sub("", text)), "a fence is not closed"
     for language, content in found:
         assert language in CHECKED, content
         assert CHECKED[language] is None or name(page) in CHECKED[language], content
@@ -133,8 +134,11 @@ def check_meltano(given, page):
     "page", [page for page in PAGES if own(page) and name(page) not in WHOLE], ids=name
 )
 def test_the_commands_of_a_page_work_one_after_the_other(page, demos, tmp_path):
-    config = {"wiki": demos["real"].config["wiki"]}
-    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    (tmp_path / "config.json").write_text(json.dumps(demos["real"].config), "utf-8")
+    shown = [content for language, content in blocks(page) if language == "markdown"]
+    read = [word for command in own(page) for word in words(command) if word.endswith(".md")]
+    for file, content in zip(dict.fromkeys(read), shown, strict=True):
+        (tmp_path / file).write_text(content, "utf-8")
     clean = {
         k: v for k, v in os.environ.items() if not k.startswith(("TAP_ANALYTICS_", "COVERAGE"))
     }
