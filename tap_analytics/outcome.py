@@ -18,6 +18,9 @@ class Outcome:
     #: Parents whose child endpoint answered 404: gone since the parent was read.
     skipped: int = 0
     walks: int = 0
+    #: Rows of the list that lie behind the reader, and rows in all, where the API says how many;
+    #: None for a child, whose lists are many.
+    share: tuple[int, int] | None = None
     #: Keys that came more than once; a lower bound if it isn't exact.
     repeated: int = 0
     repeats_exact: bool = True
@@ -29,6 +32,11 @@ class Outcome:
     started: float | None = None
     seconds: float = 0.0
     done: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the stream has come to its end, good or bad."""
+        return self.done or self.failure is not None
 
     @property
     def verdict(self) -> Verdict:
