@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from time import monotonic
 
 from tap_analytics.completeness import Verdict, worst
 
@@ -37,6 +38,13 @@ class Outcome:
     def over(self) -> bool:
         """Whether the stream has come to its end, good or bad."""
         return self.done or self.failure is not None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the stream's turn came, until its end if it has come to one."""
+        if self.seconds or self.started is None:
+            return self.seconds
+        return monotonic() - self.started
 
     @property
     def verdict(self) -> Verdict:

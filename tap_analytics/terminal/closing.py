@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
+    from tap_analytics.transport.errors import Cause
 
 #: Columns of a window below which there is room for the most important figures only.
 _NARROW = 60
@@ -140,7 +141,7 @@ class Closing:
             _Column(title="verdict", cell=self._verdict),
             _Column(
                 title="time",
-                cell=lambda each: duration(each.seconds),
+                cell=lambda each: duration(each.elapsed),
                 total=duration(self.seconds),
                 is_number=True,
             ),
@@ -169,7 +170,8 @@ class Closing:
             if stats.retries:
                 line += f", {counted(stats.retries, 'retry', 'retries')}"
             if throttle.throttled_count:
-                line += f", {duration(throttle.throttled_seconds)} waited for the rate limit"
+                waited = throttle.throttled_seconds - throttle.held_for
+                line += f", {duration(waited)} waited for the rate limit"
             lines.append(line)
         return lines
 

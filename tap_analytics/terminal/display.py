@@ -57,6 +57,8 @@ class Display:
 
     def draw(self) -> None:
         """Show where the run is now."""
+        if not self.screen.is_ready:
+            return
         size = self.screen.size
         layout = self._layout(size.columns)
         outcomes = list(self.tap.outcomes.values())
@@ -148,8 +150,7 @@ class Display:
         return "".join(f"{self._set(self._ended(each, layout))}\n" for each in ended)
 
     def _ended(self, outcome: Outcome, layout: Layout) -> list[Piece]:
-        seconds = outcome.seconds or monotonic() - (outcome.started or monotonic())
-        took, pages = duration(seconds), counted(outcome.pages, "page")
+        took, pages = duration(outcome.elapsed), counted(outcome.pages, "page")
         if outcome.failure is not None:
             cause = reason(outcome.failure)
             texts, mark = [f"failed: {cause}", "failed"], (self._signs.failed, "red")
@@ -158,7 +159,7 @@ class Display:
         verdict = outcome.verdict.value
         texts = [f"{verdict}, {pages}, {took}", f"{verdict}, {took}", verdict]
         place = (first_that_fits(texts, layout.place), "")
-        rate = outcome.rows / max(seconds, 0.001)
+        rate = outcome.rows / max(outcome.elapsed, 0.001)
         mark = (self._signs.done, "green")
         return layout.line(outcome.name, outcome.rows, rate, [place], mark=mark)
 

@@ -76,7 +76,7 @@ class Screen:
         """Write what is whole lines above the frame; the rest waits for the end of its line."""
         with self._lock:
             lines, end, self._begun = (self._begun + text).rpartition("\n")
-            if end and self._frame and self.is_ours:
+            if end and self._frame and self._is_ours:
                 self._put(f"\r{_ERASE_BELOW}{lines}\n{self._frame}")
             elif end:
                 self._put(f"{lines}\n")
@@ -86,26 +86,17 @@ class Screen:
         """Do nothing: whole lines are flushed as they are written."""
 
     def draw(self, lines: Sequence[str], *, above: str = "") -> None:
-        """Show these lines as the frame, below the lines of `above`, in one write.
-
-        A frame that the terminal would not take now is left out: nothing may wait for a window that
-        has been stopped.
-        """
+        """Show these lines as the frame, below the whole lines of `above`, in one write."""
         with self._lock:
-            if not self.is_ours:
-                # The shell has the terminal; what is left of the frame has become its past.
-                self._frame = ""
-                return
             drawn = "".join(f"\r\n{line}{_ERASE_RIGHT}" for line in lines)
             self._frame = f"{drawn}{_ERASE_BELOW}\x1b[{len(lines)}A\r"
-            if self._is_ready():
-                erase = f"\r{_ERASE_BELOW}{above}" if above else f"\r{_ERASE_RIGHT}"
-                self._put(f"{erase}{self._frame}")
+            erase = f"\r{_ERASE_BELOW}{above}" if above else f"\r{_ERASE_RIGHT}"
+            self._put(f"{erase}{self._frame}")
 
     def clear(self) -> None:
         """Erase the frame."""
         with self._lock:
-            if self._frame and self.is_ours:
+            if self._frame and self._is_ours:
                 self._put(f"\r{_ERASE_BELOW}")
             self._frame = ""
 
@@ -120,14 +111,22 @@ class Screen:
         return os.terminal_size((COLUMNS, LINES))
 
     @property
-    def is_ours(self) -> bool:
-        """Whether the terminal listens to this process, not to another job of the shell's."""
-        return in_foreground(self._fd)
+    def is_ready(self) -> bool:
+        """Whether a frame may be drawn now: the terminal is this job's, and takes more.
 
-    def _is_ready(self) -> bool:
+        Nothing may wait for a window that has been stopped, signals least of all.
+        """
+        if not self._is_ours:
+            # The shell has it, and what was drawn has become what stands above the prompt.
+            self._frame = ""
+            return False
         with contextlib.suppress(OSError, ValueError):
             return bool(select.select([], [self._fd], [], 0)[1])
         return False
+
+    @property
+    def _is_ours(self) -> bool:
+        return in_foreground(self._fd)
 
     def _put(self, text: str) -> None:
         # A terminal that is gone must not end the run.
