@@ -10,16 +10,18 @@ import sys
 import typing as t
 from time import monotonic
 
+from tap_analytics.errors import explain
 from tap_analytics.terminal.screen import in_foreground
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from types import TracebackType
 
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.terminal.display import Display
 
+P = t.ParamSpec("P")
 #: Seconds between two looks, on a terminal and elsewhere.
 LIVE_INTERVAL = 0.2
 LOG_INTERVAL = 10.0
@@ -62,17 +64,27 @@ class Progress:
         if self._display is None:
             self._log()
         else:
-            self._display.draw()
+            self._show(self._display.draw)
 
     def close(self) -> None:
         """Take the live lines off the terminal."""
         if self._display is not None:
-            self._display.close()
+            self._show(self._display.close)
 
     def conclude(self, seconds: float, *, forgiven: Collection[str] = ()) -> None:
         """Tell what became of the streams, where the log lines that tell it don't show."""
         if self._display is not None:
-            self._display.conclude(seconds, forgiven=forgiven)
+            self._show(self._display.conclude, seconds, forgiven)
+
+    def _show(self, show: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Let the display show something; a fault of its own must not end the run."""
+        try:
+            show(*args, **kwargs)
+        except Exception as error:
+            t.cast("Display", self._display).screen.give_back()
+            self._display = None
+            self.tap.logger.warning("The display failed and is off: %s", explain(error))
+            self.tap.logger.debug("The display failed.", exc_info=True)
 
     def _log(self) -> None:
         for outcome in list(self.tap.outcomes.values()):

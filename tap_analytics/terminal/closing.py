@@ -14,13 +14,13 @@ from rich.text import Text
 from tap_analytics.completeness import Verdict
 from tap_analytics.terminal.layout import Signs, counted, duration, shortened
 from tap_analytics.transport.errors import TransportError
+from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
-    from tap_analytics.transport.errors import Cause
 
 #: Columns of a window below which there is room for the most important figures only.
 _NARROW = 60
@@ -37,19 +37,14 @@ _STYLES = {
     Verdict.SHORT.value: "yellow",
     "failed": "red",
 }
-#: Why a stream failed that was not given a status that tells it.
-_CAUSES: dict[Cause, str] = {
-    "unreachable": "unreachable",
+#: Causes that are not words of their own, where no status tells more.
+_CAUSES = {
     "credentials": "refused",
-    "forbidden": "forbidden",
     "missing": "not found",
-    "rejected": "rejected",
     "server": "server error",
-    "throttled": "throttled",
     "body": "unreadable",
     "origin": "foreign link",
     "in_band": "error in 200",
-    "timeout": "timeout",
     "oversized": "too large",
 }
 
@@ -88,7 +83,7 @@ class Closing:
         console.print()
         console.print(self._table(width))
         for line in self._apis():
-            console.print(Text(line, style="dim", no_wrap=True, overflow="ellipsis"))
+            console.print(line, style="dim", no_wrap=True, overflow="ellipsis")
         lines = t.cast("io.StringIO", console.file).getvalue().splitlines()
         return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -123,7 +118,7 @@ class Closing:
         columns = [
             _Column(
                 title="stream",
-                cell=lambda each: each.name,
+                cell=lambda each: redact(each.name),
                 total=f"{done} of {len(self.outcomes)} complete",
             ),
             _Column(
@@ -194,5 +189,6 @@ def _notes(outcome: Outcome) -> str:
 def reason(failure: Exception) -> str:
     """Return in a word or two why a stream failed; the log tells the rest."""
     if isinstance(failure, TransportError):
-        return f"answered {failure.status}" if failure.status else _CAUSES[failure.cause]
+        told = _CAUSES.get(failure.cause, failure.cause)
+        return f"answered {failure.status}" if failure.status else told
     return type(failure).__name__.removesuffix("Error").lower()

@@ -62,8 +62,8 @@ class Display:
         size = self.screen.size
         layout = self._layout(size.columns)
         outcomes = list(self.tap.outcomes.values())
-        self._rates.note(outcomes)
         running = [each for each in outcomes if each.started is not None and not each.over]
+        self._rates.note(outcomes)
         room = max(1, size.lines - _SPARED - 1)
         if len(running) > room:
             shown = running[: room - 1]
@@ -84,7 +84,7 @@ class Display:
             layout = self._layout(self.screen.size.columns)
             self.screen.write(self._finished(list(self.tap.outcomes.values()), layout))
 
-    def conclude(self, seconds: float, *, forgiven: Collection[str]) -> None:
+    def conclude(self, seconds: float, forgiven: Collection[str]) -> None:
         """Write the table of the whole run."""
         closing = Closing(self.tap, seconds=seconds, forgiven=forgiven, signs=self._signs)
         text = closing.render(self.screen.size.columns - 1, colour=self._colour)
@@ -129,15 +129,15 @@ class Display:
                 [f"waiting for the rate limit {left}", f"rate limit {left}", f"wait {left}"],
                 layout.room(rate=False),
             )
-            return layout.line(outcome.name, outcome.rows, None, [(text, "yellow")])
-        rate = self._rates.of(outcome.name)
-        return layout.line(outcome.name, outcome.rows, rate, self._place(outcome, stream, layout))
+            return layout.line(redact(outcome.name), outcome.rows, None, [(text, "yellow")])
+        rate, place = self._rates.of(outcome.name), self._place(outcome, stream, layout)
+        return layout.line(redact(outcome.name), outcome.rows, rate, place)
 
     @staticmethod
     def _place(outcome: Outcome, stream: AnalyticsStream, layout: Layout) -> list[Piece]:
         """Return how far a stream is, in the best terms there are."""
-        if outcome.share is not None:
-            read, total = outcome.share
+        if share := outcome.share:
+            read, total = share
             return layout.bar(read / total)
         if stream.parent_stream_type is not None:
             return [(counted(outcome.walks, "parent"), "")]
@@ -155,13 +155,13 @@ class Display:
             cause = reason(outcome.failure)
             texts, mark = [f"failed: {cause}", "failed"], (self._signs.failed, "red")
             place = (first_that_fits(texts, layout.room(rate=False)), "red")
-            return layout.line(outcome.name, outcome.rows, None, [place], mark=mark)
+            return layout.line(redact(outcome.name), outcome.rows, None, [place], mark=mark)
         verdict = outcome.verdict.value
         texts = [f"{verdict}, {pages}, {took}", f"{verdict}, {took}", verdict]
         place = (first_that_fits(texts, layout.place), "")
         rate = outcome.rows / max(outcome.elapsed, 0.001)
         mark = (self._signs.done, "green")
-        return layout.line(outcome.name, outcome.rows, rate, [place], mark=mark)
+        return layout.line(redact(outcome.name), outcome.rows, rate, [place], mark=mark)
 
 
 class Rates:

@@ -15,6 +15,8 @@ import sys
 import threading
 import typing as t
 
+from typing_extensions import override
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -140,6 +142,7 @@ class _Loud(logging.Filter):
         super().__init__()
         self._level = level
 
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= self._level
 

@@ -61,6 +61,30 @@ def test_off_a_terminal_it_is_a_line_in_the_log_now_and_then(clock, monkeypatch,
     assert stream.getvalue() == ""
 
 
+def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock, caplog):
+    given_back = []
+
+    class Broken:
+        screen = types.SimpleNamespace(give_back=lambda: given_back.append(True))
+
+        def draw(self):
+            raise ZeroDivisionError
+
+    caplog.set_level(logging.INFO)
+    with Progress(tap_with(outcome("learning_people"))) as shown:
+        shown._display = Broken()
+        for _ in range(2):
+            clock.now += LOG_INTERVAL
+            shown.tick()
+        shown.close()
+        shown.conclude(12.0)
+    assert given_back == [True]
+    assert caplog.messages == [
+        "The display failed and is off: ZeroDivisionError",
+        "learning_people: 1200 rows in 12 pages so far, 40 rows/s",
+    ]
+
+
 # --- how far a stream is ------------------------------------------------------------------------
 
 

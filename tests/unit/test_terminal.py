@@ -7,16 +7,19 @@ import io
 import itertools
 import os
 import pty
+import re
 import threading
+import types
 from collections import Counter
 from pathlib import Path
 
 import pyte
 import pytest
 
+from tap_analytics.completeness import Verdict
 from tap_analytics.outcome import Outcome
 from tap_analytics.terminal import display, layout
-from tap_analytics.terminal.closing import reason
+from tap_analytics.terminal.closing import Closing, reason
 from tap_analytics.terminal.display import Rates
 from tap_analytics.terminal.layout import PLAIN, Layout, Signs
 from tap_analytics.terminal.screen import Screen
@@ -129,6 +132,53 @@ def test_a_rate_is_that_of_the_last_seconds(monkeypatch):
     for _ in range(30):
         rates.note([outcome])
     assert rates.of("a") == rates.total == 0
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+def closing(*outcomes):
+    tap = types.SimpleNamespace(outcomes={each.name: each for each in outcomes}, connections={})
+    return Closing(tap, seconds=86_400.0, forgiven={"optional"}, signs=Signs())
+
+
+def crowded():
+    """Return streams that have all there is to say, and much of it."""
+    big = {"rows": 12_345_678, "pages": 123_456, "seconds": 86_000.0, "started": 1.0}
+    odd = {"skipped": 3, "repeated": 12, "repeats_exact": False, "mismatches": 1}
+    proven = Counter([Verdict.CONSISTENT])
+    return [
+        Outcome(name=LONG, done=True, verdicts=proven, **big),
+        Outcome(name=LONG * 3, done=True, verdicts=proven, **big, **odd),
+        Outcome(name="failed", failure=Fatal("x", status=403), started=1.0, seconds=0.1),
+        Outcome(name="optional", failure=Fatal("x", cause="missing"), started=1.0, seconds=0.1),
+        Outcome(name="stopped", started=1.0, rows=7, seconds=3.0),
+        Outcome(name="waits"),
+    ]
+
+
+@pytest.mark.parametrize("width", [1, 20, 39, 59, 60, 79, 99, 159, 300])
+def test_no_line_of_the_table_is_wider_than_asked(width):
+    text = closing(*crowded()).render(width, colour=False)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\x1b" not in text
+
+
+def test_eighty_columns_hold_big_figures_whole():
+    text = closing(*crowded()).render(79, colour=False)
+    long = next(line for line in text.splitlines() if "12,345,678" in line)
+    assert long.split()[1:] == ["12,345,678", "123,456", "consistent", "23:53:20"]
+    assert LONG.endswith(long.split()[0].lstrip("…"))
+    assert re.search(r"^failed +0 +0 +failed +0.1 s +answered 403$", text, re.MULTILINE)
+    assert re.search(r"^optional +0 +0 +optional +0.1 s +not found$", text, re.MULTILINE)
+    assert re.search(r"^stopped +7 +0 +stopped +3.0 s$", text, re.MULTILINE)
+    assert re.search(r"^waits +0 +0 +not begun +0.0 s$", text, re.MULTILINE)
+    assert re.search(r"^2 of 6 complete +24,691,363 +246,912 +24:00:00$", text, re.MULTILINE)
+
+
+def test_a_wide_window_tells_all_notes_on_one_line():
+    text = closing(*crowded()).render(250, colour=False)
+    assert "3 parents gone, at least 12 repeated keys, 1 type mismatch\n" in text
 
 
 # --- the screen ---------------------------------------------------------------------------------
