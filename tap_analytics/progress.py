@@ -53,7 +53,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         if self._display is not None:
-            self._display.screen.give_back()
+            self._display.leave()
 
     def tick(self) -> None:
         """Show progress if it is time to."""

@@ -6,7 +6,7 @@ import logging
 import os
 import typing as t
 from collections import defaultdict, deque
-from time import monotonic
+from time import monotonic, sleep
 
 from tap_analytics.terminal.closing import Closing, reason
 from tap_analytics.terminal.layout import (
@@ -36,6 +36,8 @@ if t.TYPE_CHECKING:
 _SPAN = 25
 #: Lines of the window that are left to what stands above the display.
 _SPARED = 2
+#: Seconds that a terminal has after a signal to take what is left, and between two looks at it.
+_GRACE, _TICK = 0.5, 0.05
 
 
 class Display:
@@ -89,6 +91,17 @@ class Display:
         closing = Closing(self.tap, seconds=seconds, forgiven=forgiven, signs=self._signs)
         text = closing.render(self.screen.size.columns - 1, colour=self._colour)
         self.screen.write(redact(text))
+
+    def leave(self) -> None:
+        """Give the terminal back when it has taken everything; a signal leaves it little time."""
+        deadline = None
+        while not self.screen.push():
+            if self.tap.stop.is_set:
+                deadline = deadline or monotonic() + _GRACE
+            if deadline is not None and monotonic() > deadline:
+                break
+            sleep(_TICK)
+        self.screen.give_back()
 
     # --- lines ------------------------------------------------------------------------------
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import sys
 import threading
 import typing as t
 
 from typing_extensions import override
+
+from tap_analytics.terminal.line import Line
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ class Screen:
     def __init__(self, stream: t.TextIO) -> None:
         self._stream = stream
         self._fd = stream.fileno()
+        self._line = Line(stream)
         self._lock = threading.RLock()
         #: What draws the frame from the line the cursor rests on; empty while there is none.
         self._frame = ""
@@ -60,7 +62,7 @@ class Screen:
         sys.stderr = t.cast("t.TextIO", self)
 
     def give_back(self) -> None:
-        """Erase the frame and leave standard error as it was."""
+        """Erase the frame and leave standard error as it was; what it doesn't take now is lost."""
         self.clear()
         for handler in self._handlers:
             handler.removeFilter(self._loud)
@@ -70,7 +72,8 @@ class Screen:
             sys.stderr = self._stream
         with self._lock:
             begun, self._begun = self._begun, ""
-            self._put(begun)
+            self._line.write(begun)
+            self._line.close()
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -79,13 +82,13 @@ class Screen:
         with self._lock:
             lines, end, self._begun = (self._begun + text).rpartition("\n")
             if end and self._frame and self._is_ours:
-                self._put(f"\r{_ERASE_BELOW}{lines}\n{self._frame}")
+                self._line.write(f"\r{_ERASE_BELOW}{lines}\n{self._frame}")
             elif end:
-                self._put(f"{lines}\n")
+                self._line.write(f"{lines}\n")
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: whole lines are flushed as they are written."""
+        """Do nothing: whole lines are on their way as soon as they are written."""
 
     def draw(self, lines: Sequence[str], *, above: str = "") -> None:
         """Show these lines as the frame, below the whole lines of `above`, in one write."""
@@ -93,13 +96,13 @@ class Screen:
             drawn = "".join(f"\r\n{line}{_ERASE_RIGHT}" for line in lines)
             self._frame = f"{drawn}{_ERASE_BELOW}\x1b[{len(lines)}A\r"
             erase = f"\r{_ERASE_BELOW}{above}" if above else f"\r{_ERASE_RIGHT}"
-            self._put(f"{erase}{self._frame}")
+            self._line.write(f"{erase}{self._frame}")
 
     def clear(self) -> None:
         """Erase the frame."""
         with self._lock:
             if self._frame and self._is_ours:
-                self._put(f"\r{_ERASE_BELOW}")
+                self._line.write(f"\r{_ERASE_BELOW}")
             self._frame = ""
 
     # --- the window -------------------------------------------------------------------------
@@ -114,27 +117,21 @@ class Screen:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a frame may be drawn now: the terminal is this job's, and takes more.
-
-        Nothing may wait for a window that has been stopped, signals least of all.
-        """
+        """Whether a frame may be drawn now: the terminal is this job's, and has taken all else."""
         if not self._is_ours:
             # The shell has it, and what was drawn has become what stands above the prompt.
             self._frame = ""
             return False
-        with contextlib.suppress(OSError, ValueError):
-            return bool(select.select([], [self._fd], [], 0)[1])
-        return False
+        return self.push()
+
+    def push(self) -> bool:
+        """Write what the terminal has not taken yet; say whether nothing is left."""
+        with self._lock:
+            return self._line.push()
 
     @property
     def _is_ours(self) -> bool:
         return in_foreground(self._fd)
-
-    def _put(self, text: str) -> None:
-        # A terminal that is gone must not end the run.
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.write(text)
-            self._stream.flush()
 
 
 class _Loud(logging.Filter):

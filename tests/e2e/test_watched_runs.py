@@ -214,6 +214,21 @@ def test_a_signal_leaves_a_clean_terminal(signum, code):
     assert f"Stopped by signal {signum:d} after the last STATE." in done.said[-1]
 
 
+def test_a_window_that_is_stopped_holds_neither_rows_nor_signals_up():
+    with DemoApi(scale=1, faults=[HANG]) as demo:
+        window = Window(paged(only(demo.config, "learning")), env={"LOGLEVEL": "DEBUG"})
+        window.sees(LIVE)
+        window.stop()
+        enrollments = demo.rows("learning_course_enrollments")
+        window.wrote(b'"RECORD","stream":"learning_course_enrollments"', len(enrollments))
+        window.process.send_signal(signal.SIGTERM)
+        done = window.end(within=3)
+
+    assert done.code == 143
+    assert done.messages[-1]["type"] == "STATE"
+    assert len(done.rows("learning_course_enrollments")) == len(enrollments)
+
+
 def test_a_closed_pipe_leaves_a_clean_terminal():
     with DemoApi(scale=1, latency=0.1) as demo:
         window = Window(paged(only(demo.config, "success")), stdout="pipe")

@@ -84,6 +84,10 @@ class Window:
         """Write to the window as another program would."""
         os.write(self._slave, text.encode())
 
+    def stop(self):
+        """Stop the output of the window, as Ctrl-S does."""
+        termios.tcflow(self._slave, termios.TCOOFF)
+
     def sees(self, text):
         """Watch until the window shows a text."""
         end = time.monotonic() + PATIENCE
@@ -91,6 +95,14 @@ class Window:
             assert time.monotonic() < end, f"{text!r} never came:\n{self.text}"
             ended = self.process.poll() is not None
             assert self._read(0.1) or not ended, f"{text!r} never came:\n{self.text}"
+
+    def wrote(self, text, times):
+        """Wait until standard output holds a text so often, without reading the window."""
+        end = time.monotonic() + PATIENCE
+        while self._out.read_bytes().count(text) < times:
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < end, self.text
+            time.sleep(0.05)
 
     def sees_another_picture(self):
         """Watch until the display is drawn again."""

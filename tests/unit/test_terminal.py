@@ -269,6 +269,19 @@ def test_a_frame_at_the_lower_end_of_the_window_scrolls_what_is_above(window):
     assert len(window.lines) == 10
 
 
+def test_what_a_terminal_does_not_take_comes_later_and_in_order(window):
+    lines = [f"line {n}\n" for n in range(20_000)]
+    for line in lines:
+        window.screen.write(line)
+    assert not window.screen.is_ready
+    read = b""
+    while len(read) < len("".join(lines)) + len(lines):
+        window.screen.push()
+        read += os.read(window.master, 65536)
+    assert window.screen.is_ready
+    assert read.decode().replace("\r\n", "\n") == "".join(lines)
+
+
 def test_a_terminal_that_is_gone_ends_nothing(window):
     window.screen.draw(["head"])
     os.close(window.master)
