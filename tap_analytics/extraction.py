@@ -93,6 +93,7 @@ class Extraction:
         for rows in walk:
             self.tap.stop.check()
             self.outcome.pages += 1
+            self.outcome.share = walk.share if context is None else None
             if stream.primary_keys:
                 self.repeats.note(walk.keys, within=walk.within)
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))

@@ -204,6 +204,18 @@ class Walk:
         """What the walk, once finished, can say about its completeness."""
         return self.proof.verdict()
 
+    @property
+    def share(self) -> tuple[int, int] | None:
+        """The rows read so far and those of the whole list; None where the whole isn't known.
+
+        A total that one page reaches may count the rows of that page, and a walk that ends at the
+        bookmark has no end that a total tells.
+        """
+        seen = self.paginator.seen
+        if seen.total is None or seen.total <= seen.largest or self.order is not None:
+            return None
+        return min(seen.rows, seen.total), seen.total
+
     def _take(self, query: Query) -> Fetched:
         """Return what is new of the page that comes next."""
         if self._resumed is not None:
