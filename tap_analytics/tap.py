@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.api import Api
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.outcome import Outcome
+    from tap_analytics.transport.stats import Owned
 
 #: Seconds between STATE messages while streams are under way.
 STATE_INTERVAL = 1.0
@@ -162,6 +163,11 @@ class TapAnalytics(Tap):
                     or f"{self.name}/{self.plugin_version}",
                 )
             return self._connections[name]
+
+    def asked_for(self, stream: str) -> Owned:
+        """Return the figures of the requests made for a stream."""
+        api = t.cast("AnalyticsStream", self.streams[stream]).api
+        return self.connection(api).transport.stats.owner(stream)
 
     # --- runs -------------------------------------------------------------------------------
 

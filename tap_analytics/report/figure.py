@@ -1,0 +1,83 @@
+"""What charts have in common: a frame that says in words what it shows, and a table of the figures.
+
+The shapes stretch with the page, so whatever is text stands around them, in HTML.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.report.markup import Markup, tag
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+#: Of a drawing, in its own units.
+WIDTH, HEIGHT = 1000, 100
+#: Most names along an axis.
+MARKS = 6
+#: Round numbers between a power of ten and the next.
+NICE = (1, 2, 5)
+
+
+def figure(  # noqa: PLR0913 - the parts of a chart, each by its name
+    kind: str,
+    title: str,
+    said: str,
+    *,
+    plot: Markup,
+    top: str,
+    marks: Sequence[tuple[float, str]],
+    table: Markup,
+    notes: Sequence[tuple[str, float]] = (),
+) -> Markup:
+    """Return a chart; marks along its axis and notes in it are placed by their share of it."""
+    drawing = tag(
+        "svg",
+        plot,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"{title}: {said}.",
+    )
+    labels = [
+        tag("span", name, class_="note", style=f"left:{share:.2%}", aria_hidden="true")
+        for name, share in notes
+    ]
+    return tag(
+        "figure",
+        tag("figcaption", tag("b", title), " ", tag("span", said)),
+        tag(
+            "div",
+            tag("span", top, class_="top", aria_hidden="true"),
+            drawing,
+            *labels,
+            tag("div", *_marks(marks), class_="marks", aria_hidden="true"),
+            class_="plot",
+        ),
+        tag("details", tag("summary", "As a table"), tag("div", table, class_="wide")),
+        class_=f"chart {kind}",
+    )
+
+
+def _marks(marks: Sequence[tuple[float, str]]) -> Iterator[Markup]:
+    for share, name in marks:
+        # A name at an edge would stand beyond it.
+        place = "first" if share < 0.04 else "last" if share > 0.93 else None  # noqa: PLR2004 - near enough
+        yield tag("span", name, class_=place, style=f"left:{share:.2%}")
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+    """Return a table of figures whose first column names the rows."""
+    return tag(
+        "table",
+        tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads))),
+        tag(
+            "tbody",
+            *(
+                tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in rest))
+                for first, *rest in rows
+            ),
+        ),
+        class_="figures",
+    )
