@@ -12,6 +12,9 @@ from tap_analytics.drift import Drift
 if t.TYPE_CHECKING:
     from datetime import datetime
 
+#: Causes that an API's streams share: told once, with the streams they cost.
+SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
+
 Status = t.Literal["complete", "failed", "unfinished"]
 
 

@@ -21,7 +21,7 @@ from singer_sdk.singerlib import StateMessage
 from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain
 from tap_analytics.extraction import Extraction
-from tap_analytics.outcome import Ending
+from tap_analytics.outcome import SHARED_CAUSES, Ending
 from tap_analytics.progress import Progress
 from tap_analytics.summary import write_summary
 from tap_analytics.transport.errors import Interrupted, TransportError
@@ -34,8 +34,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
 
-#: Causes that an API's streams share: told once, with the streams they cost.
-SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
 #: Failures that `optional_streams` forgives.
 FORGIVABLE = frozenset({"forbidden", "missing"})
 #: A failed run prints at most this many error lines.

@@ -10,9 +10,8 @@ import typing as t
 from tap_analytics import settings
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from tap_analytics.api import Connection
     from tap_analytics.tap import TapAnalytics
 
 #: The API a setting is for, its name, its value as text, and whether that is the default.
@@ -34,28 +33,35 @@ def chosen(tap: TapAnalytics) -> Iterator[Choice]:
         if tap.config[name] not in ({}, [], False, ""):
             yield "", name, "set", False
     for name in tap.apis:
-        yield from _of_api(name, tap.connection(name))
+        yield from _of_api(tap, name)
 
 
-def _of_api(name: str, connection: Connection) -> Iterator[Choice]:
-    api, block, retry = connection.api, connection.block, connection.transport.retry
-    given = block.get("retry") or {}
-    pace = block.get("requests_per_second", api.requests_per_second)
+def _of_api(tap: TapAnalytics, name: str) -> Iterator[Choice]:
+    connection = tap.connection(name)
+    api, retry = connection.api, connection.transport.retry
+    given = tap.config.get(name) or _entry(tap, name)
+    retried = given.get("retry") or {}
+    pace = given.get("requests_per_second", api.requests_per_second)
     shared: tuple[tuple[str, object, bool], ...] = (
-        ("page_size", connection.page_size or "as the API likes", "page_size" in block),
-        ("requests_per_second", pace or "no cap", "requests_per_second" in block),
-        ("max_retries", retry.max_retries, "max_retries" in given),
-        ("backoff_factor", f"{retry.backoff_factor:g} s", "backoff_factor" in given),
-        ("retry_on_status_codes", sorted(retry.statuses), "retry_on_status_codes" in given),
-        ("optional_streams", block.get("optional_streams"), True),
+        ("page_size", given.get("page_size", api.page_size), "page_size" in given),
+        ("requests_per_second", pace or "no cap", "requests_per_second" in given),
+        ("max_retries", retry.max_retries, "max_retries" in retried),
+        ("backoff_factor", retry.backoff_factor, "backoff_factor" in retried),
+        ("retry_on_status_codes", sorted(retry.statuses), "retry_on_status_codes" in retried),
+        ("optional_streams", given.get("optional_streams"), True),
     )
     for setting, value, is_given in shared:
         if value is not None:
             yield name, setting, _text(value), not is_given
     for each in api.settings:
         if not each.secret and each.name not in _OWN:
-            value = block.get(each.name, each.default)
+            value = given.get(each.name, each.default)
             yield name, each.name, _text(value), value == each.default
+
+
+def _entry(tap: TapAnalytics, name: str) -> Mapping[str, t.Any]:
+    """Return the entry of `apis` that declares an API."""
+    return next(entry for entry in tap.config["apis"] if entry["name"] == name)
 
 
 def _text(value: object) -> str:
@@ -63,4 +69,6 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
     return "none" if value is None else str(value)

@@ -23,7 +23,7 @@ NICE = (1, 2, 5)
 def figure(  # noqa: PLR0913 - the parts of a chart, each by its name
     kind: str,
     title: str,
-    said: str,
+    caption: tuple[str, str],
     *,
     plot: Markup,
     top: str,
@@ -31,7 +31,11 @@ def figure(  # noqa: PLR0913 - the parts of a chart, each by its name
     table: Markup,
     notes: Sequence[tuple[str, float]] = (),
 ) -> Markup:
-    """Return a chart; marks along its axis and notes in it are placed by their share of it."""
+    """Return a chart with its title for who doesn't see it and its caption for who does.
+
+    Marks along its axis and notes in it are placed by their share of it.
+    """
+    name, said = caption
     drawing = tag(
         "svg",
         plot,
@@ -41,12 +45,12 @@ def figure(  # noqa: PLR0913 - the parts of a chart, each by its name
         aria_label=f"{title}: {said}.",
     )
     labels = [
-        tag("span", name, class_="note", style=f"left:{share:.2%}", aria_hidden="true")
-        for name, share in notes
+        tag("span", note, class_="note", style=f"left:{share:.2%}", aria_hidden="true")
+        for note, share in notes
     ]
     return tag(
         "figure",
-        tag("figcaption", tag("b", title), " ", tag("span", said)),
+        tag("figcaption", tag("b", name), " ", tag("span", said)),
         tag(
             "div",
             tag("span", top, class_="top", aria_hidden="true"),

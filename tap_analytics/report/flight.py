@@ -62,7 +62,7 @@ def flight(api: Api, axis: Axis) -> Markup:
     return figure(
         "flight",
         f"Requests in flight to {api.name} over time",
-        said,
+        ("In flight", said),
         plot=join(
             _grid(share for share, _ in axis.marks()),
             _holds(spans, line.bucket_seconds, axis),

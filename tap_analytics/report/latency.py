@@ -17,6 +17,8 @@ if t.TYPE_CHECKING:
 BARS = 26
 #: Share of a bar's width that stays free.
 GAP = 0.12
+#: Height of the highest bar; above it stand the names of the quantiles.
+HIGHEST = HEIGHT * 0.84
 
 
 def latency(api: Api) -> Markup:
@@ -37,9 +39,9 @@ def latency(api: Api) -> Markup:
             "rect",
             class_="bar",
             x=f"{(share(begin) + GAP * (share(end) - share(begin)) / 2) * WIDTH:.1f}",
-            y=f"{HEIGHT * (1 - answers / most):.1f}",
+            y=f"{HEIGHT - HIGHEST * answers / most:.1f}",
             width=f"{(share(end) - share(begin)) * (1 - GAP) * WIDTH:.1f}",
-            height=f"{HEIGHT * answers / most:.1f}",
+            height=f"{HIGHEST * answers / most:.1f}",
         )
         for begin, end, answers in bars
         if answers
@@ -49,7 +51,7 @@ def latency(api: Api) -> Markup:
     return figure(
         "latency",
         f"Time from request to whole answer at {api.name}",
-        said,
+        ("Time to answer", said),
         plot=join(*shapes, tag("path", class_="quantile", d=lined)),
         top=count(most),
         marks=[(share(seconds), name) for seconds, name in _round_times(low, high)],

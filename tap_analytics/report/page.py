@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+from tap_analytics.outcome import SHARED_CAUSES
 from tap_analytics.report.flight import Axis, flight
 from tap_analytics.report.latency import latency
 from tap_analytics.report.markup import Markup, join, tag
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
 
 #: Nothing is loaded and nothing runs, whatever the figures hold.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+SETTINGS = "Bold are values that the configuration sets; the others are the defaults."
 #: Fields of one stream that the page shows; the JSON has all.
 FIELDS = 50
 VERDICTS = {
@@ -159,11 +161,17 @@ def _failures(run: Run) -> Markup | None:
     causes: dict[tuple[str, str], list[Stream]] = {}
     for stream in run.streams:
         if stream.error is not None:
-            causes.setdefault((stream.error.what, stream.error.what_to_do), []).append(stream)
+            causes.setdefault(_cause_of(stream.api, stream.error), []).append(stream)
     if not causes:
         return None
     cards = [_cause(lost) for lost in causes.values()]
     return _section("failures", "What went wrong", tag("ol", *cards, class_="causes"))
+
+
+def _cause_of(api: str, error: Failure) -> tuple[str, str]:
+    """Return what tells a cause from others, as the log does."""
+    shared = error.cause in SHARED_CAUSES
+    return (api, error.cause or "") if shared else (error.what, error.what_to_do)
 
 
 def _cause(lost: list[Stream]) -> Markup:
@@ -270,38 +278,35 @@ def _settings(run: Run) -> Markup:
         )
         for api, each in scopes
     ]
-    return _section("settings", "Settings", tag("div", *cards, class_="scopes"))
+    return _section("settings", "Settings", tag("div", *cards, class_="scopes"), note=SETTINGS)
 
 
 def _setting(chosen: Chosen) -> Markup:
     return tag(
         "div",
         tag("dt", chosen.name),
-        tag("dd", chosen.value, tag("small", " default") if chosen.is_default else None),
-        class_=None if chosen.is_default else "given",
+        tag("dd", chosen.value if chosen.is_default else tag("b", chosen.value)),
     )
 
 
-def _table(heads: tuple[str, ...], rows: Sequence[Sequence[str]], *, class_: str) -> Markup:
-    return tag(
-        "div",
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, class_: str) -> Markup:
+    """Return a table; on a narrow page each row becomes a card, so its roles are told."""
+    titles = (tag("th", head, scope="col", role="columnheader") for head in heads)
+    cells = (
         tag(
-            "table",
-            tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads))),
-            tag(
-                "tbody",
-                *(
-                    tag(
-                        "tr",
-                        *(
-                            tag("td", cell, data_label=head)
-                            for head, cell in zip(heads, row, strict=True)
-                        ),
-                    )
-                    for row in rows
-                ),
+            "tr",
+            *(
+                tag("td", cell, role="cell", data_label=head)
+                for head, cell in zip(heads, row, strict=True)
             ),
-            class_=class_,
-        ),
-        class_="wide",
+            role="row",
+        )
+        for row in rows
+    )
+    return tag(
+        "table",
+        tag("thead", tag("tr", *titles, role="row"), role="rowgroup"),
+        tag("tbody", *cells, role="rowgroup"),
+        class_=class_,
+        role="table",
     )
