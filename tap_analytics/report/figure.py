@@ -22,27 +22,27 @@ NICE = (1, 2, 5)
 
 def figure(  # noqa: PLR0913 - the parts of a chart, each by its name
     kind: str,
-    title: str,
-    caption: tuple[str, str],
     *,
+    said: str,
+    name: str,
+    caption: str,
     plot: Markup,
     top: str,
     marks: Sequence[tuple[float, str]],
     table: Markup,
     notes: Sequence[tuple[str, float]] = (),
 ) -> Markup:
-    """Return a chart with its title for who doesn't see it and its caption for who does.
+    """Return a chart under a name and a caption; what is `said` of it tells it without the eyes.
 
     Marks along its axis and notes in it are placed by their share of it.
     """
-    name, said = caption
     drawing = tag(
         "svg",
         plot,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         preserveAspectRatio="none",
         role="img",
-        aria_label=f"{title}: {said}.",
+        aria_label=said,
     )
     labels = [
         tag("span", note, class_="note", style=f"left:{share:.2%}", aria_hidden="true")
@@ -50,7 +50,7 @@ def figure(  # noqa: PLR0913 - the parts of a chart, each by its name
     ]
     return tag(
         "figure",
-        tag("figcaption", tag("b", name), " ", tag("span", said)),
+        tag("figcaption", tag("b", name), " ", tag("span", caption)),
         tag(
             "div",
             tag("span", top, class_="top", aria_hidden="true"),

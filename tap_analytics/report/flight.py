@@ -53,7 +53,7 @@ def flight(api: Api, axis: Axis) -> Markup:
     """Draw how many requests were in flight when, and when a 429 made all of them wait."""
     pauses = many(api.held_times, "pause")
     waited = f"{pauses} of {duration(api.held_seconds)} in all" if api.held_times else "no pause"
-    said = f"at most {api.peak} of {api.concurrency} at once, {waited}"
+    caption = f"at most {api.peak} of {api.concurrency} at once, {waited}"
     line = api.timeline
     spans = [
         (line.began_after + n * line.bucket_seconds, bucket)
@@ -61,8 +61,9 @@ def flight(api: Api, axis: Axis) -> Markup:
     ]
     return figure(
         "flight",
-        f"Requests in flight to {api.name} over time",
-        ("In flight", said),
+        said=f"Requests in flight to {api.name} over time: {caption}.",
+        name="In flight",
+        caption=caption,
         plot=join(
             _grid(share for share, _ in axis.marks()),
             _holds(spans, line.bucket_seconds, axis),

@@ -241,18 +241,23 @@ def _failure(error: Exception, stream: AnalyticsStream) -> Failure:
 
 
 def _drift(outcome: Outcome) -> list[Field]:
-    drift = outcome.drift
+    # In copies: a stream that didn't heed a signal in time still writes here.
+    drift, widened, mismatches = (
+        outcome.drift,
+        {**outcome.drift.widened},
+        {**outcome.drift.mismatches},
+    )
     return [
-        *(Field(field=name, change="added", type=kind) for name, kind in drift.added.items()),
-        *(Field(field=name, change="dropped") for name in drift.dropped),
+        *(Field(field=name, change="added", type=kind) for name, kind in [*drift.added.items()]),
+        *(Field(field=name, change="dropped") for name in [*drift.dropped]),
         *(
-            Field(field=name, change="widened", type=kind, values=drift.mismatches[name])
-            for name, kind in drift.widened.items()
+            Field(field=name, change="widened", type=kind, values=mismatches.get(name))
+            for name, kind in widened.items()
         ),
         *(
             Field(field=name, change="mismatched", values=count)
-            for name, count in drift.mismatches.items()
-            if name not in drift.widened
+            for name, count in mismatches.items()
+            if name not in widened
         ),
     ]
 

@@ -127,7 +127,7 @@ def _tiles(run: Run) -> Iterator[Markup]:
         ("Requests", count(run.requests), many(run.retries, "retry", "retries"), "requests"),
         ("Received", size(run.bytes), "as sent", "bytes"),
         ("Paused", duration(paused), many(pauses, "pause") + " asked for", "paused"),
-        ("Repeated keys", count(repeats), "rows that came again", "repeats"),
+        ("Repeated keys", count(repeats), "came again", "repeats"),
         ("Exit code", str(run.exit_code), _verdict(run).lower(), "exit-code"),
     )
     for name, value, note, key in tiles:

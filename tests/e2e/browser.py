@@ -12,7 +12,9 @@ import tempfile
 
 import requests
 
-BROWSER = shutil.which("chromium")
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 DRIVER = shutil.which("chromedriver")
 #: No sandbox, for root has none in a container; nothing that calls home; nothing kept.
 FLAGS = (
