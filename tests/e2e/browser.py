@@ -57,12 +57,12 @@ class Browser:
                 driver.wait()
                 driver.stdout.close()
 
-    def show(self, page, *, width, height=900, dark=False):
+    def show(self, page, *, width, height=900, dark=False, media="screen"):
         """Open a file in a window of so many pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.command("Emulation.setDeviceMetricsOverride", **metrics)
-        self.command("Emulation.setEmulatedMedia", media="screen", features=[scheme])
+        self.command("Emulation.setEmulatedMedia", media=media, features=[scheme])
         _ask("POST", f"{self._session}/url", {"url": page.resolve().as_uri()})
 
     def evaluate(self, script):

@@ -117,6 +117,16 @@ def test_nothing_stands_out_of_the_page(browser, report, width, dark):
     assert whole <= window
 
 
+def test_a_print_fits_its_paper_and_is_light_whatever_the_screen_is(browser, report):
+    browser.show(report[0], width=718, dark=True, media="print")
+
+    whole, window, wide = browser.evaluate(OVERFLOW)
+
+    assert (whole <= window, wide) == (True, [])
+    white = browser.evaluate("return getComputedStyle(document.body).backgroundColor")
+    assert white == "rgb(255, 255, 255)"
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_can_be_read(browser, report, dark):
     browser.show(report[0], width=1280, dark=dark)
