@@ -26,11 +26,12 @@ def duration(seconds: float) -> str:
     """Return a length of time in the unit that suits it."""
     if seconds <= 0:
         return "0 s"
-    if seconds < 1:
-        thousandths = seconds * _THOUSAND
+    thousandths = seconds * _THOUSAND
+    if round(thousandths) < _THOUSAND:
         return f"{thousandths:.{1 if thousandths < _TEN else 0}f} ms"
-    if seconds < _MINUTE:
+    if round(seconds, 1) < _MINUTE:
         return f"{seconds:.1f} s"
+    seconds = round(seconds)
     if seconds < _HOUR:
         return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE):02d} s"
     return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // _MINUTE):02d} min"

@@ -17,6 +17,7 @@ class Page(HTMLParser):
         self.elements = []
         self.loads = []
         self.figures = {}
+        self._cells = []
         self._texts = []
         self._open = []
         self._stream = None
@@ -27,11 +28,19 @@ class Page(HTMLParser):
     def text(self):
         return " ".join(" ".join(self._texts).split())
 
+    def column(self, number):
+        """Return the texts of a column of all tables, heads left out."""
+        return [row[number] for row in self._cells if len(row) > number]
+
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.elements.append((tag, given))
         self.loads += [value for name, value in attrs if name in LOADED]
         self._stream = given.get("data-stream", self._stream)
+        if tag == "tr" and "thead" not in [name for name, _ in self._open]:
+            self._cells.append([])
+        if tag in {"th", "td"} and "tbody" in [name for name, _ in self._open]:
+            self._cells[-1].append("")
         if tag != "meta":
             self._open.append((tag, given))
 
@@ -50,5 +59,7 @@ class Page(HTMLParser):
             self.loads += re.findall(r"url\([^)]*\)|@import[^;]*", data)
             return
         self._texts.append(data)
+        if "tbody" in inside and {"th", "td"} & set(inside):
+            self._cells[-1][-1] += data
         if self._open and (name := self._open[-1][1].get("data-figure")):
             self.figures[self._stream, name] = data
