@@ -16,6 +16,8 @@ if t.TYPE_CHECKING:
 WIDTH, HEIGHT = 1000, 100
 #: Most names along an axis.
 MARKS = 6
+#: What a name takes of an axis, on a phone, and how near to its end it would not fit.
+ROOM, EDGE = 0.13, 0.06
 #: Round numbers between a power of ten and the next.
 NICE = (1, 2, 5)
 
@@ -65,10 +67,15 @@ def figure(  # noqa: PLR0913 - the parts of a chart, each by its name
 
 
 def _marks(marks: Sequence[tuple[float, str]]) -> Iterator[Markup]:
+    """Yield names along an axis; one that would run into the name before is left out."""
+    reached = -ROOM
     for share, name in marks:
         # A name at an edge would stand beyond it.
-        place = "first" if share < 0.04 else "last" if share > 0.93 else None  # noqa: PLR2004 - near enough
-        yield tag("span", name, class_=place, style=f"left:{share:.2%}")
+        place = "first" if share < EDGE else "last" if share > 1 - EDGE else None
+        middle = {"first": share + ROOM / 2, "last": share - ROOM / 2}.get(place or "", share)
+        if middle - reached >= ROOM:
+            reached = middle
+            yield tag("span", name, class_=place, style=f"left:{share:.2%}")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:

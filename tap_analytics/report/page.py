@@ -12,7 +12,7 @@ from pathlib import Path
 from tap_analytics.outcome import SHARED_CAUSES
 from tap_analytics.report.flight import Axis, flight
 from tap_analytics.report.latency import latency
-from tap_analytics.report.markup import Markup, join, tag
+from tap_analytics.report.markup import Markup, tag
 from tap_analytics.report.streams import stream_table
 from tap_analytics.report.words import count, duration, many, moment, rate, size
 
@@ -177,7 +177,8 @@ def _cause_of(api: str, error: Failure) -> tuple[str, str]:
 def _cause(lost: list[Stream]) -> Markup:
     error = t.cast("Failure", lost[0].error)
     only_optional = all(stream.optional for stream in lost)
-    names = join(*(tag("code", stream.name) for stream in lost), by=" ")
+    # One stream stands with its path, which tells where it was.
+    names = [error.where] if len(lost) == 1 else [stream.name for stream in lost]
     return tag(
         "li",
         tag("p", error.what, class_="what"),
@@ -186,9 +187,8 @@ def _cause(lost: list[Stream]) -> Markup:
             "p",
             tag("b", "Optional, not extracted" if only_optional else "Not complete"),
             " ",
-            names,
+            *(tag("code", name) for name in names),
         ),
-        tag("p", tag("b", "Where"), " ", error.where) if len(lost) == 1 else None,
         class_="optional" if only_optional else None,
     )
 
