@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from tap_analytics.errors import explain
-from tap_analytics.report.model import figures
+from tap_analytics.report.gather import figures
 from tap_analytics.report.page import page
 
 if t.TYPE_CHECKING:

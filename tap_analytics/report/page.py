@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from tap_analytics.outcome import SHARED_CAUSES
+from tap_analytics.report.drift import drift_table
 from tap_analytics.report.flight import Axis, flight
 from tap_analytics.report.latency import latency
 from tap_analytics.report.markup import Markup, tag
@@ -17,26 +18,18 @@ from tap_analytics.report.streams import stream_table
 from tap_analytics.report.words import count, duration, many, moment, rate, size
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tap_analytics.report.model import Api, Chosen, Failure, Run, Stream
 
 #: Nothing is loaded and nothing runs, whatever the figures hold.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 SETTINGS = "Bold are values that the configuration sets; the others are the defaults."
-#: Fields of one stream that the page shows; the JSON has all.
-FIELDS = 50
 VERDICTS = {
     "verified": "as many rows as the API's own total says",
     "consistent": "no total to compare with, but the API itself showed the end",
     "unverified": "nothing but an assumption says that these are all rows",
     "short": "fewer rows than the API's own total says",
-}
-CHANGES = {
-    "added": "new, added to the schema",
-    "dropped": "new, left out",
-    "widened": "type widened",
-    "mismatched": "values became null",
 }
 
 
@@ -55,7 +48,14 @@ def page(run: Run, *, figures: str) -> str:
     body = tag(
         "body",
         _header(run),
-        tag("main", _failures(run), _streams(run), _apis(run), _drift(run), _settings(run)),
+        tag(
+            "main",
+            _failures(run),
+            _streams(run),
+            _apis(run),
+            _section("drift", "Drift", drift_table(run)),
+            _settings(run),
+        ),
         tag(
             "footer",
             f"Written by {run.tap} {run.version} when the run ended, {moment(run.ended)}. "
@@ -242,32 +242,6 @@ def _api(api: Api, axis: Axis) -> Markup:
     )
 
 
-def _drift(run: Run) -> Markup:
-    met = [stream for stream in run.streams if stream.drift]
-    if not met:
-        return _section("drift", "Drift", note="The rows brought no field that the schemas lack.")
-    rows = [("Stream", "Field", "What happened", "Type", "Values")]
-    for stream in met:
-        for each in stream.drift[:FIELDS]:
-            values = "" if each.values is None else count(each.values)
-            rows.append(
-                (
-                    stream.name,
-                    each.field,
-                    CHANGES.get(each.change, each.change),
-                    each.type or "",
-                    values,
-                )
-            )
-        if len(stream.drift) > FIELDS:
-            rows.append(
-                (stream.name, f"{len(stream.drift) - FIELDS} more fields", "in the JSON", "", "")
-            )
-    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-    heads, *cells = zip(*columns, strict=True)
-    return _section("drift", "Drift", _table(heads, cells, class_="drift"))
-
-
 def _settings(run: Run) -> Markup:
     scopes = groupby(run.settings, attrgetter("api"))
     cards = [
@@ -286,27 +260,4 @@ def _setting(chosen: Chosen) -> Markup:
         "div",
         tag("dt", chosen.name),
         tag("dd", chosen.value if chosen.is_default else tag("b", chosen.value)),
-    )
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, class_: str) -> Markup:
-    """Return a table; on a narrow page each row becomes a card, so its roles are told."""
-    titles = (tag("th", head, scope="col", role="columnheader") for head in heads)
-    cells = (
-        tag(
-            "tr",
-            *(
-                tag("td", cell, role="cell", data_label=head)
-                for head, cell in zip(heads, row, strict=True)
-            ),
-            role="row",
-        )
-        for row in rows
-    )
-    return tag(
-        "table",
-        tag("thead", tag("tr", *titles, role="row"), role="rowgroup"),
-        tag("tbody", *cells, role="rowgroup"),
-        class_=class_,
-        role="table",
     )

@@ -10,7 +10,8 @@ from runs import STREAM, JsonApi, declared, run
 from scripted_server import ScriptedServer, reply
 
 from tap_analytics.report import model
-from tap_analytics.report.page import FIELDS, page
+from tap_analytics.report.drift import FIELDS
+from tap_analytics.report.page import page
 from tap_analytics.transport.timeline import BUCKETS
 
 HOSTILE = '</td><script>alert("1")</script>&amp;<img src=x onerror=alert(1)>'
