@@ -165,6 +165,7 @@ class AnalyticsStream(RESTStream[Query]):
             headers=tuple(http.headers.items()),
             json=None if http.data is None else ENCODER.encode(http.data),
             retry=self.retry,
+            owner=self.name,
         )
 
     def window(self, start: t.Any, end: t.Any) -> Query:  # noqa: ANN401, ARG002 - values of the key; for servers that can filter

@@ -45,7 +45,7 @@ class Extraction:
         self.stream = stream
         self.tap = stream._tap  # noqa: SLF001 - the SDK gives streams no public way to their tap
         self.outcome = Outcome(name=stream.name)
-        self.outlet = Outlet(stream, self.tap.message_writer)
+        self.outlet = Outlet(stream, self.tap.message_writer, self.outcome.drift)
         self.metrics = ExitStack()
         self.timer: Timer | None = None
         self.repeats = Repeats()
@@ -239,12 +239,20 @@ class Extraction:
         for child in self.children:
             child.abandon(outcome.failure)
 
-    def _close(self) -> None:
+    def interrupt(self) -> None:
+        """Take stock of a stream that is stopped on its way, and of its children."""
+        self._take_stock()
+        for child in self.children:
+            child.interrupt()
+
+    def _take_stock(self) -> None:
         self.outcome.repeated, self.outcome.repeats_exact = self.repeats.count, self.repeats.exact
-        self.outcome.mismatches = self.outlet.mismatches if self.outcome.started else 0
-        self.repeats = Repeats()
         if self.outcome.started is not None:
             self.outcome.seconds = monotonic() - self.outcome.started
+
+    def _close(self) -> None:
+        self._take_stock()
+        self.repeats = Repeats()
         if self.timer is not None:
             failed = self.outcome.failure is not None
             self.timer.tags[Tag.STATUS] = Status.FAILED if failed else Status.SUCCEEDED

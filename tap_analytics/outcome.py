@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
 
 from tap_analytics.completeness import Verdict, worst
+from tap_analytics.drift import Drift
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+#: Causes that an API's streams share: told once, with the streams they cost.
+SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
+
+Status = t.Literal["complete", "failed", "unfinished"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """When a run was, and how it ended."""
+
+    began: datetime
+    #: The same moment on the monotonic clock.
+    started: float
+    seconds: float
+    exit_code: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,10 +46,11 @@ class Outcome:
     #: Keys that came more than once; a lower bound if it isn't exact.
     repeated: int = 0
     repeats_exact: bool = True
-    #: Values that contradicted the schema, if `on_type_mismatch` has them looked for.
-    mismatches: int = 0
+    drift: Drift = field(default_factory=Drift)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     failure: Exception | None = None
+    #: Whether the failure is one that `optional_streams` forgives.
+    forgiven: bool = False
     #: On the monotonic clock; None until the stream's turn comes.
     started: float | None = None
     seconds: float = 0.0
@@ -50,3 +72,15 @@ class Outcome:
     def verdict(self) -> Verdict:
         """The verdict of the whole stream: the worst of its walks."""
         return worst(self.verdicts)
+
+    @property
+    def status(self) -> Status:
+        """How the stream ended, in a word."""
+        if self.done:
+            return "complete"
+        return "failed" if self.failure else "unfinished"
+
+    @property
+    def mismatches(self) -> int:
+        """Values that contradicted the schema, as far as the settings have them looked for."""
+        return self.drift.mismatches.total()

@@ -14,7 +14,7 @@ from tap_analytics.errors import explain
 from tap_analytics.terminal.screen import in_foreground
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
     from types import TracebackType
 
     from tap_analytics.outcome import Outcome
@@ -71,10 +71,10 @@ class Progress:
         if self._display is not None:
             self._show(self._display.close)
 
-    def conclude(self, seconds: float, *, forgiven: Collection[str] = ()) -> None:
+    def conclude(self, seconds: float) -> None:
         """Tell what became of the streams, where the log lines that tell it don't show."""
         if self._display is not None:
-            self._show(self._display.conclude, seconds, forgiven)
+            self._show(self._display.conclude, seconds)
 
     def _show(self, show: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Let the display show something; a fault of its own must not end the run."""

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.api import Api
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.outcome import Outcome
+    from tap_analytics.transport.stats import Owned
 
 #: Seconds between STATE messages while streams are under way.
 STATE_INTERVAL = 1.0
@@ -167,6 +168,11 @@ class TapAnalytics(Tap):
     def connections(self) -> dict[str, Connection]:
         """The connections made so far, by the name of their API."""
         return dict(self._connections)
+
+    def asked_for(self, stream: str) -> Owned:
+        """Return the figures of the requests made for a stream."""
+        api = t.cast("AnalyticsStream", self.streams[stream]).api
+        return self.connection(api).transport.stats.owner(stream)
 
     # --- runs -------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from tap_analytics.transport.errors import TransportError
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
@@ -60,13 +60,10 @@ class _Column:
 class Closing:
     """The outcome of a run, for people."""
 
-    def __init__(
-        self, tap: TapAnalytics, *, seconds: float, forgiven: Collection[str], signs: Signs
-    ) -> None:
+    def __init__(self, tap: TapAnalytics, *, seconds: float, signs: Signs) -> None:
         self.outcomes = sorted(tap.outcomes.values(), key=lambda outcome: outcome.name)
         self.connections = tap.connections
         self.seconds = seconds
-        self.forgiven = forgiven
         self.signs = signs
 
     def render(self, width: int, *, colour: bool) -> str:
@@ -151,7 +148,7 @@ class Closing:
         if outcome.done:
             return outcome.verdict.value
         if outcome.failure is not None:
-            return "optional" if outcome.name in self.forgiven else "failed"
+            return "optional" if outcome.forgiven else "failed"
         return "not begun" if outcome.started is None else "stopped"
 
     def _apis(self) -> list[str]:

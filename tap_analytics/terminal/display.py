@@ -25,7 +25,7 @@ from tap_analytics.terminal.screen import Screen
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.outcome import Outcome
@@ -86,9 +86,9 @@ class Display:
             layout = self._layout(self.screen.size.columns)
             self.screen.write(self._finished(list(self.tap.outcomes.values()), layout))
 
-    def conclude(self, seconds: float, forgiven: Collection[str]) -> None:
+    def conclude(self, seconds: float) -> None:
         """Write the table of the whole run."""
-        closing = Closing(self.tap, seconds=seconds, forgiven=forgiven, signs=self._signs)
+        closing = Closing(self.tap, seconds=seconds, signs=self._signs)
         text = closing.render(self.screen.size.columns - 1, colour=self._colour)
         self.screen.write(redact(text))
 

@@ -139,7 +139,7 @@ def test_a_rate_is_that_of_the_last_seconds(monkeypatch):
 
 def closing(*outcomes):
     tap = types.SimpleNamespace(outcomes={each.name: each for each in outcomes}, connections={})
-    return Closing(tap, seconds=86_400.0, forgiven={"optional"}, signs=Signs())
+    return Closing(tap, seconds=86_400.0, signs=Signs())
 
 
 def crowded():
@@ -151,7 +151,13 @@ def crowded():
         Outcome(name=LONG, done=True, verdicts=proven, **big),
         Outcome(name=LONG * 3, done=True, verdicts=proven, **big, **odd),
         Outcome(name="failed", failure=Fatal("x", status=403), started=1.0, seconds=0.1),
-        Outcome(name="optional", failure=Fatal("x", cause="missing"), started=1.0, seconds=0.1),
+        Outcome(
+            name="optional",
+            failure=Fatal("x", cause="missing"),
+            forgiven=True,
+            started=1.0,
+            seconds=0.1,
+        ),
         Outcome(name="stopped", started=1.0, rows=7, seconds=3.0),
         Outcome(name="waits"),
     ]

@@ -99,9 +99,9 @@ def test_a_request_counts_from_when_it_was_sent_not_from_when_it_passed():
         now = 30.5
 
     assert slot.sent_at == 30.0
-    assert throttle._delay() == pytest.approx(0.55)
+    assert throttle._delay(now) == pytest.approx(0.55)
     now = 31.06
-    assert throttle._delay() == 0.0
+    assert throttle._delay(now) == 0.0
 
 
 def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):
