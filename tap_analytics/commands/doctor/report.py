@@ -1,0 +1,154 @@
+"""The report for people: a table per API, sentences below it, and the settings to change."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from rich.table import Table
+from rich.text import Text
+
+from tap_analytics.commands.doctor.dialects import SPOKEN
+from tap_analytics.commands.doctor.findings import Level, Result, is_wrong, patch_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from tap_analytics.commands.doctor.findings import ApiReport, Finding, StreamReport
+
+_STYLES = {
+    Result.OK: "green",
+    Result.WARNING: "yellow",
+    Result.WRONG: "bold red",
+    Result.UNCHECKED: "dim",
+    Level.WRONG: "bold red",
+    Level.WARNING: "yellow",
+    Level.NOTE: "dim",
+}
+_CREDENTIAL = {
+    True: "credential accepted",
+    False: "credential refused",
+    None: "credential not checked",
+}
+
+
+def as_data(apis: Sequence[ApiReport]) -> dict[str, t.Any]:
+    """Return the report for programs."""
+    return {
+        "ok": not is_wrong(apis),
+        "requests": sum(stream.requests for api in apis for stream in api.streams),
+        "apis": [_api_data(api) for api in apis],
+        "patch": patch_of(apis),
+    }
+
+
+def _api_data(api: ApiReport) -> dict[str, t.Any]:
+    return {
+        "name": api.name,
+        "base_url": api.base_url,
+        "credential_accepted": api.credential,
+        "dialect": api.dialect,
+        "rate_headers": api.rate_headers,
+        "findings": [
+            _finding_data(finding) | {"streams": names} for finding, names in api.everything
+        ],
+        "streams": [_stream_data(stream) for stream in api.streams],
+    }
+
+
+def _stream_data(stream: StreamReport) -> dict[str, t.Any]:
+    return {
+        "name": stream.name,
+        "path": stream.path,
+        "result": stream.result.value,
+        "requests": stream.requests,
+        "rows": stream.rows,
+        "paging": stream.paging or None,
+        "total": stream.total,
+        "key": stream.key or None,
+        "bookmark": stream.bookmark or None,
+        "not_checked": stream.unchecked or None,
+        "findings": [_finding_data(finding) for finding in stream.findings],
+    }
+
+
+def _finding_data(finding: Finding) -> dict[str, t.Any]:
+    return {"code": finding.code, "level": finding.level.value, "text": finding.text}
+
+
+def parts(apis: Sequence[ApiReport]) -> Iterator[RenderableType]:
+    """Yield what is printed, one thing after the other."""
+    for api in apis:
+        yield _heading(api)
+        yield _table(api)
+        yield from _sentences(api)
+        yield ""
+    if patch := patch_of(apis):
+        yield Text("Suggested settings, to be laid over yours:", style="bold")
+        yield Text(json.dumps(patch, indent=2, ensure_ascii=False))
+        yield ""
+    yield _summary(apis)
+
+
+def _heading(api: ApiReport) -> Text:
+    told = [_CREDENTIAL[api.credential]]
+    if api.dialect:
+        told.append(f"speaks {SPOKEN[api.dialect]}")
+    told += [f"{name}: {value}" for name, value in api.rate_headers.items()]
+    return Text.assemble((api.name, "bold"), f" at {api.base_url}: {'; '.join(told)}.")
+
+
+def _table(api: ApiReport) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("stream", overflow="fold")
+    table.add_column("result")
+    table.add_column("rows", justify="right")
+    table.add_column("total", justify="right")
+    for name in ("paging", "key", "bookmark"):
+        table.add_column(name)
+    for stream in api.streams:
+        table.add_row(
+            stream.name,
+            Text(stream.result.value, style=_STYLES[stream.result]),
+            "" if stream.rows is None else str(stream.rows),
+            "" if stream.total is None else str(stream.total),
+            stream.paging,
+            stream.key,
+            stream.bookmark,
+        )
+    return table
+
+
+def _sentences(api: ApiReport) -> Iterator[Text]:
+    everything = sorted(api.everything, key=lambda each: list(Level).index(each[0].level))
+    for finding, names in everything:
+        yield _sentence(finding.level, names, finding.text)
+    unchecked: dict[str, list[str]] = {}
+    for stream in api.streams:
+        if stream.unchecked:
+            unchecked.setdefault(stream.unchecked, []).append(stream.name)
+    for reason, names in unchecked.items():
+        yield _sentence(Level.NOTE, names, f"Not checked: {reason}.")
+
+
+def _sentence(level: Level, names: Sequence[str], text: str) -> Text:
+    where = f"{', '.join(names)}: " if names else ""
+    return Text.assemble((f"{level.value:8}", _STYLES[level]), where, text)
+
+
+def _summary(apis: Sequence[ApiReport]) -> Text:
+    streams = [stream for api in apis for stream in api.streams]
+    requests = sum(stream.requests for stream in streams)
+    levels = [finding.level for api in apis for finding, _ in api.everything]
+    found = [
+        f"{levels.count(level)} {noun if levels.count(level) == 1 else plural}"
+        for level, noun, plural in (
+            (Level.WRONG, "thing wrong", "things wrong"),
+            (Level.WARNING, "warning", "warnings"),
+        )
+        if level in levels
+    ]
+    asked = f"{len(streams)} streams, {requests} requests"
+    return Text(f"{asked}: {', '.join(found) if found else 'all is well'}.", style="bold")
