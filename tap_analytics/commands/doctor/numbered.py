@@ -38,6 +38,10 @@ class Counted:
         """Ask for the second page, and for another that settles what it leaves open."""
         pager = self.pager
         answer = pager.ask(self._number(self.began + (1 if self.by_page else pager.size)))
+        if self.by_page and self._is_shifted(answer):
+            pager.report.paging = "overlaps"
+            self._other_unit()
+            return
         match pager.relation(answer):
             case Relation.NEW:
                 self._goes_on()
@@ -50,6 +54,11 @@ class Counted:
 
     def _number(self, number: int) -> Query:
         return {**self.pager.first.page.query, self.param: str(number)}
+
+    def _is_shifted(self, answer: Answer) -> bool:
+        """Whether a page begins with the second row of the first one."""
+        ids = self.pager.first.ids
+        return len(ids) > 1 and answer.ids[: len(ids) - 1] == ids[1:]
 
     def _goes_on(self) -> None:
         pager = self.pager
@@ -98,9 +107,6 @@ class Counted:
     def _overlaps(self, answer: Answer) -> None:
         pager, ids = self.pager, self.pager.first.ids
         pager.report.paging = "overlaps"
-        if self.by_page and answer.ids[: len(ids) - 1] == ids[1:]:
-            self._other_unit()
-            return
         count = sum(key in set(ids) for key in answer.ids)
         text = (
             f"{count} rows of the second page were on the first one: the order isn't stable, or "
@@ -110,15 +116,17 @@ class Counted:
 
     def _other_unit(self, *, base_page: int = 0) -> None:
         """Tell that the number counts pages where rows were expected, or the other way round."""
-        change: dict[str, t.Any]
-        if self.by_page:
+        change: dict[str, t.Any] = {}
+        if self.by_page and self.param == "page":
+            text = "`page` counts rows, not pages, and the tap knows no offset of that name."
+        elif self.by_page:
             change = {"type": "offset", "offset_param": self.param}
             text = f"`{self.param}` counts rows, not pages."
         else:
             change = {"type": "page_number", "page_param": self.param}
             change |= {"base_page": base_page}
             text = f"`{self.param}` counts pages from {base_page}, not rows."
-        if self.paging.total_path and self.pager.paginator.seen.total is not None:
+        if change and self.paging.total_path and self.pager.paginator.seen.total is not None:
             change["total_path"] = self.paging.total_path
         self.pager.report.paging = "other unit"
         self.pager.find(wrong("unit", text, paginator=change))
@@ -188,8 +196,11 @@ class Counted:
         answer = pager.probe(pager.inquiry.limited(self._number(self.began + 1), _FEW))
         pair = [] if answer is None else answer.ids
         if pair == (ids[2:4] if self.by_page else ids[1:3]):
-            pager.report.paging = "clamped"
-            self._clamps()
+            # A total says where to stop, so nothing beyond the end is asked for.
+            is_known = pager.paginator.end is End.TOTAL
+            pager.report.paging = "honoured" if is_known else "clamped"
+            if not is_known:
+                self._clamps()
         elif pair == ids[:_FEW]:
             self._ignored({})
         else:
@@ -218,7 +229,9 @@ class Counted:
             text += f" It does honour `{change.get('page_param', 'offset')}`."
         else:
             text += " Look up in the API's documentation how it pages, and name it in `paginator`."
-        self.pager.find(wrong("number_ignored", text, paginator=change))
+        # With a total that is reached, nothing is lost as long as one page holds everything.
+        tell = warning if self.pager.paginator.end is End.TOTAL else wrong
+        self.pager.find(tell("number_ignored", text, paginator=change))
 
 
 def examine_counted(pager: Pager) -> None:

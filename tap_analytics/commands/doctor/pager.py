@@ -123,6 +123,21 @@ class Pager:
 _COMMON = ("limit", "limit_param")
 
 
+def limit_in_params(stream: DeclaredStream) -> bool:
+    """Whether the limit is written among the resource's parameters, not in its paginator."""
+    api = next(entry for entry in stream.config["apis"] if entry["name"] == stream.api)
+    own: dict[str, t.Any] = next(
+        (r for r in api["resources"] if _named(r, stream.resource.name)), {}
+    )
+    endpoints = ((api.get("resource_defaults") or {}).get("endpoint"), own.get("endpoint"))
+    params = [endpoint.get("params") for endpoint in endpoints if isinstance(endpoint, dict)]
+    return any(stream.paging.limit_param in (given or {}) for given in params)
+
+
+def _named(resource: object, name: str) -> bool:
+    return isinstance(resource, dict) and resource.get("name") == name
+
+
 def clause_of(paging: Paging) -> dict[str, t.Any]:
     """Return the words of a declaration that come to this paging, defaults left out."""
     kind, own = next(
@@ -134,9 +149,13 @@ def clause_of(paging: Paging) -> dict[str, t.Any]:
     return {"type": kind} | {k: v for k, v in given.items() if v != defaults[k]}
 
 
-def changed_clause(paging: Paging, changes: Sequence[Mapping[str, t.Any]]) -> dict[str, t.Any]:
+def changed_clause(
+    stream: DeclaredStream, changes: Sequence[Mapping[str, t.Any]]
+) -> dict[str, t.Any]:
     """Return the paginator with changes laid over it; another type keeps the limit alone."""
-    clause = clause_of(paging)
+    clause = clause_of(stream.paging)
+    if limit_in_params(stream):
+        clause.pop("limit", None)
     for change in changes:
         if change.get("type", clause["type"]) != clause["type"]:
             clause = {word: clause[word] for word in _COMMON if word in clause}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import typing as t
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
+from tap_analytics.commands.doctor.pager import limit_in_params
 from tap_analytics.commands.doctor.signs import totals
 from tap_analytics.pagination import End, NumberedPaging
+from tap_analytics.streams.declared import DeclaredStream
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.pager import Pager
@@ -32,8 +34,10 @@ def check_limit(pager: Pager) -> None:
 def _limit(pager: Pager, rows: int) -> dict[str, t.Any]:
     """Return the change that asks for so many rows; none where nobody chose the limit."""
     stream = pager.inquiry.stream
-    if not pager.is_declared:
+    if not isinstance(stream, DeclaredStream):
         return {"api": {"page_size": rows}} if "page_size" in stream.block else {}
+    if limit_in_params(stream):
+        return {"resource": {"endpoint": {"params": {stream.paging.limit_param: rows}}}}
     return {"paginator": {"limit": rows}}
 
 
