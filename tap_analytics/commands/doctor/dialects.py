@@ -77,30 +77,32 @@ def _undoubled(stream: DeclaredStream) -> Iterator[Alternative]:
 
 
 def _experimentation(stream: AnalyticsStream, refused: bool) -> list[Alternative]:  # noqa: FBT001 - one table of functions
+    """Try the other dialect's header, its address, or both."""
     block, base = stream.block, stream.connection.base_url
-    is_real = block.get("api_key_header", "api_key") == "token"
-    root = _VERSION.sub("", base)
+    root, own = _VERSION.sub("", base), block.get("api_key_header", "api_key")
+    usual: tuple[tuple[str, str, Dialect], ...] = (
+        (f"{root}/api/v2", "token", "real"),
+        (f"{root}/v1", "api_key", "spec"),
+    )
+    tried = [(home, header, kind) for home, header, kind in usual if (home, header) != (base, own)]
     if refused:
-        # The other dialect's header, then its address as well.
-        header, dialect = ("api_key", "spec") if is_real else ("token", "real")
-        sign = HeaderKey(header, block["api_key"])
-        home = f"{root}{'/v1' if is_real else '/api/v2'}"
-        move = _moved(base, home)
-        other: Dialect = "spec" if dialect == "spec" else "real"
-        return [
-            Alternative(alter=sign, api={"api_key_header": header}, dialect=other),
-            Alternative(
-                alter=lambda request: sign(move(request)),
-                api={"api_key_header": header, "base_url": home},
-                dialect=other,
-            ),
-        ]
-    homes: list[tuple[str, Dialect]] = [(f"{root}/api/v2", "real"), (f"{root}/v1", "spec")]
+        tried = [pair for pair in tried if pair[1] != own]
+        tried = [*((base, header, kind) for _, header, kind in tried[:1]), *tried]
     return [
-        Alternative(alter=_moved(base, home), api={"base_url": home}, dialect=dialect)
-        for home, dialect in homes
-        if home != base
+        _rehoused(stream, home, header, dialect) for home, header, dialect in dict.fromkeys(tried)
     ]
+
+
+def _rehoused(stream: AnalyticsStream, home: str, header: str, dialect: Dialect) -> Alternative:
+    block, base = stream.block, stream.connection.base_url
+    sign, move = HeaderKey(header, block["api_key"]), _moved(base, home)
+    settings = {"base_url": home, "api_key_header": header}
+    now = {"base_url": base, "api_key_header": block.get("api_key_header", "api_key")}
+    return Alternative(
+        alter=lambda request: sign(move(request)),
+        api={name: value for name, value in settings.items() if value != now[name]},
+        dialect=dialect,
+    )
 
 
 def _wiki(stream: AnalyticsStream, refused: bool) -> list[Alternative]:  # noqa: FBT001 - one table of functions

@@ -7,7 +7,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Settings = dict[str, t.Any]
 
@@ -43,6 +43,8 @@ class Finding:
     resource: Mapping[str, t.Any] = field(default_factory=dict)
     #: Words to lay over the resource's paginator; with `type` they take its place.
     paginator: Mapping[str, t.Any] = field(default_factory=dict)
+    #: What it has in common with others of its code that are worded differently.
+    told_as: str = ""
 
 
 def wrong(code: str, text: str, **changes: t.Any) -> Finding:  # noqa: ANN401 - settings of any type
@@ -121,20 +123,22 @@ class ApiReport:
     def everything(self) -> list[tuple[Finding, list[str]]]:
         """All findings, each told once, with the streams it concerns (none: the whole API)."""
         told: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
-        for finding in self.findings:
-            told.setdefault((finding.code, finding.text), (finding, []))
-        for stream in self.streams:
-            for finding in stream.findings:
-                found = told.setdefault((finding.code, finding.text), (finding, []))
-                found[1].append(stream.name)
+        for finding, name in self._each():
+            key = (finding.code, finding.told_as or finding.text)
+            names = told.setdefault(key, (finding, []))[1]
+            names.extend([name] if name and name not in names else [])
         return list(told.values())
+
+    def _each(self) -> Iterator[tuple[Finding, str]]:
+        yield from ((finding, "") for finding in self.findings)
+        for stream in self.streams:
+            yield from ((finding, stream.name) for finding in stream.findings)
 
     @property
     def patch(self) -> Settings:
         """The settings that follow from the findings, as part of a configuration."""
-        every = [finding for finding, _ in self.everything]
         block: Settings = {}
-        for finding in every:
+        for finding, _ in self._each():
             block = merged(block, finding.api)
         if not self.is_declared:
             return {self.name: block} if block else {}

@@ -120,6 +120,7 @@ def _fits_other(what: str, other: Alternative) -> Finding:
         f"{what} With another {named} it answers.{speaks}",
         api=other.api,
         resource=other.resource,
+        told_as=", ".join([*other.api, *other.resource]),
     )
 
 
@@ -134,16 +135,17 @@ def _finding(inquiry: Inquiry, error: Exception, cause: str) -> Finding:
     if cause in _FORGIVABLE:
         optional = tuple(stream.block.get("optional_streams") or ())
         if {stream.name, stream.name.removeprefix(f"{stream.api}_")} & set(optional):
-            return warning(cause, f"{text} It is among optional_streams.")
+            return warning(cause, f"{text} It is among optional_streams.", told_as=cause)
         if cause == "forbidden":
             return wrong(
                 cause,
                 f"{text} Or name the stream in optional_streams, or deselect it.",
                 api={"optional_streams": [*optional, stream.name]},
+                told_as=cause,
             )
     if cause == "origin" and _wants_https(error):
         return wrong(cause, text, api=_address(stream, "https", stream.connection.base_url))
-    return wrong(cause, text)
+    return wrong(cause, text, told_as=cause)
 
 
 def _wants_https(error: Exception) -> bool:

@@ -143,12 +143,13 @@ def _summary(apis: Sequence[ApiReport]) -> Text:
     requests = sum(stream.requests for stream in streams)
     levels = [finding.level for api in apis for finding, _ in api.everything]
     found = [
-        f"{levels.count(level)} {noun if levels.count(level) == 1 else plural}"
-        for level, noun, plural in (
-            (Level.WRONG, "thing wrong", "things wrong"),
-            (Level.WARNING, "warning", "warnings"),
-        )
+        _count(levels.count(level), level.value if level is Level.WARNING else "fault")
+        for level in (Level.WRONG, Level.WARNING)
         if level in levels
     ]
-    asked = f"{len(streams)} streams, {requests} requests"
+    asked = f"{_count(len(streams), 'stream')}, {_count(requests, 'request')}"
     return Text(f"{asked}: {', '.join(found) if found else 'all is well'}.", style="bold")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
