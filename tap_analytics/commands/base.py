@@ -15,6 +15,7 @@ import typing as t
 from decimal import Decimal
 
 from rich.console import Console
+from rich.text import Text
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
@@ -108,7 +109,8 @@ def _rendered(parts: Sequence[RenderableType]) -> str:
         highlight=False,
     )
     for part in parts:
-        console.print(part)
+        # Text that is not to be wrapped stays whole, so that it can be copied.
+        console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
     return t.cast("io.StringIO", console.file).getvalue()
 
 

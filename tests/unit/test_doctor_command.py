@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +17,7 @@ from tap_analytics.commands.doctor import main
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.demo import DEFAULT, DemoApi
 
+ROOT = Path(__file__).parents[2]
 SECRETS = (
     *(DEFAULT.learning_api_key, DEFAULT.experimentation_api_key, DEFAULT.wiki_api_token),
     *(DEFAULT.success_secret_token, DEFAULT.declared_api_key),
@@ -50,7 +53,7 @@ def test_people_get_a_table_sentences_and_the_settings(doctor):
     assert code == 1
     assert lines[0].startswith(f"shop at {api.origin}: ")
     assert lines[1] == "stream result rows total paging key bookmark"
-    assert lines[2] == "shop_items wrong 3 one page unique"
+    assert lines[2] == "shop_items wrong 3 none one page unique"
     assert lines[3].startswith("wrong shop_items: Found no rows at `data`;")
     assert "Suggested settings, to be laid over yours:" in lines
     assert json.loads(text[text.index("{\n") : text.rindex("}") + 1]) == {
@@ -177,3 +180,15 @@ def test_a_fragment_is_laid_over_a_configuration_by_name():
             {"name": "b", "resources": [{"name": "x", "endpoint": {"paginator": {"type": "o"}}}]},
         ],
     }
+
+
+def test_the_example_of_the_documentation_is_what_the_doctor_says(doctor):
+    page = (ROOT / "docs" / "doctor.md").read_text("utf-8")
+    [config] = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    [shown] = re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    address = re.search(r"http://127\.0\.0\.1:\d+", config)[0]
+    with DemoApi() as demo:
+        code, text = doctor.say(json.loads(config.replace(address, demo.url)))
+        said = text.replace(demo.url, address)
+    assert code == 1
+    assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()

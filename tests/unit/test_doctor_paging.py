@@ -456,3 +456,39 @@ def test_what_auto_does_not_see_is_told(doctor):
     report = doctor.cures(lambda query: {"data": numbered(ROWS, query, base=0, size=4)}, rows=10)
     assert report.findings == [("wrong", "next_missed")]
     assert report.paginator == {"type": "page_number", "base_page": 0, "page_param": "page"}
+
+
+def test_rows_that_are_told_anew_each_time_are_no_further_pages(doctor):
+    times = iter(range(1000))
+    with JsonApi(lambda _: {"data": [{"n": n, "told": next(times)} for n in range(3)]}) as api:
+        config = declared(api.origin, endpoint={"paginator": "single_page"})
+        del config["apis"][0]["resources"][0]["primary_key"]
+        report = doctor(config)
+    assert (report.code, report.patch) == (0, {})
+
+
+@pytest.mark.parametrize("paginator", ["single_page", "auto", CURSOR["paginator"]])
+def test_a_total_of_which_a_part_arrives_is_told(doctor, paginator):
+    with JsonApi(lambda _: {"data": ROWS[:4], "total": 10}) as api:
+        report = doctor(declared(api.origin, endpoint={"paginator": paginator}))
+        assert len(api.requests) == 3
+    assert "next_missed" in [code for _, code in report.findings], report.texts
+    assert report.patch == {}
+    assert "there are 10 rows, holds 4" in report.texts
+
+
+def test_offsets_are_found_for_rows_without_a_key_where_a_total_says_so(doctor):
+    rows = [{"n": number} for number in range(10)]
+    with JsonApi(lambda query: {"data": cut(rows, query, most=4), "total": 10}) as api:
+        report = doctor(declared(api.origin, endpoint={"paginator": "single_page"}))
+    assert report.paginator == {"type": "offset"}
+
+
+def test_a_number_that_the_response_speaks_of_is_suggested(doctor):
+    def answer(query):
+        return {"data": cut(ROWS, query), "offset": int(query.get("offset", 0)), "total": 10}
+
+    paginator = {"type": "page_number", "limit": 50}
+    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    assert "The response speaks of `offset`." in report.texts
+    assert report.paginator["type"] == "offset"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
+from tap_analytics.auth import NoAuth
 from tap_analytics.commands.doctor.checkup import Checkup
 from tap_analytics.commands.doctor.findings import ApiReport, Level, Result, StreamReport, wrong
 from tap_analytics.commands.doctor.inquiry import BUDGET
@@ -86,6 +87,7 @@ class Examination:
             name=api.name,
             base_url=connection.base_url,
             is_declared=isinstance(streams[0], DeclaredStream),
+            has_credential=not isinstance(connection.auth, NoAuth),
         )
         waves: dict[int, list[AnalyticsStream]] = {}
         for stream in streams:
@@ -103,7 +105,8 @@ class Examination:
             for stream in streams:
                 blank = StreamReport(name=stream.name, path=stream.path or "")
                 found.setdefault(stream.name, blank).unchecked = "the API could not be asked"
-        report.credential = _credential(shared, found.values())
+        if report.has_credential:
+            report.credential = _credential(shared, found.values())
         report.streams = [found[s.name] for s in streams if self._is_chosen(s)]
         _forbid_all(report)
         return report

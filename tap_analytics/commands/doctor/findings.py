@@ -102,6 +102,8 @@ class ApiReport:
     name: str
     base_url: str
     is_declared: bool
+    #: Whether requests are signed at all.
+    has_credential: bool = True
     #: Whether the credential is accepted; None where nobody could tell.
     credential: bool | None = None
     findings: list[Finding] = field(default_factory=list)

@@ -11,7 +11,7 @@ import typing as t
 from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.pager import Relation
 from tap_analytics.commands.doctor.signs import page_counts, signs, totals
-from tap_analytics.pagination import End, PageNumber, next_link, whole_number
+from tap_analytics.pagination import End, PageNumber, dig, next_link, whole_number
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.inquiry import Answer
@@ -172,7 +172,9 @@ class Counted:
                 text = f"The server ignores `{self.param}`. The response has {sign.where}."
                 pager.find(wrong("number_ignored", text, paginator=sign.paginator))
                 return
-        if pager.asked is not None and _ENOUGH <= pager.size < pager.asked:
+        if echoed := self._echoed():
+            self._ignored(echoed, how="The response speaks of")
+        elif pager.asked is not None and _ENOUGH <= pager.size < pager.asked:
             self._settle_short()
         else:
             self._settle_full()
@@ -190,6 +192,18 @@ class Counted:
         tell = wrong if base == 0 else warning
         self.pager.find(tell("base_page", text, paginator={"base_page": 1}))
         return True
+
+    def _echoed(self) -> dict[str, t.Any]:
+        """Return the paging by another number that the response repeats, where it does."""
+        payload = self.pager.first.page.payload
+        changes = (
+            ("offset", {"type": "offset", "offset_param": "offset"}),
+            ("page", {"type": "page_number", "page_param": "page"}),
+        )
+        for name, change in changes:
+            if name != self.param and (number := whole_number(dig(payload, name))) is not None:
+                return change | ({"base_page": number} if name == "page" else {})
+        return {}
 
     def _settle_short(self) -> None:
         pager, ids = self.pager, self.pager.first.ids
@@ -220,13 +234,13 @@ class Counted:
         else:
             self._ignored({} if pager.asked is not None else {"type": "single_page"})
 
-    def _ignored(self, change: dict[str, t.Any]) -> None:
+    def _ignored(self, change: dict[str, t.Any], *, how: str = "It does honour") -> None:
         kind = change.get("type")
         text = f"The server ignores `{self.param}`: the second page repeated the first."
         if kind == "single_page":
             text += " It answers everything at once."
         elif kind:
-            text += f" It does honour `{change.get('page_param', 'offset')}`."
+            text += f" {how} `{change.get('page_param', 'offset')}`."
         else:
             text += " Look up in the API's documentation how it pages, and name it in `paginator`."
         # With a total that is reached, nothing is lost as long as one page holds everything.

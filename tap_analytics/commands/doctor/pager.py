@@ -82,6 +82,12 @@ class Pager:
         return self.asked is None or self.size >= self.asked
 
     @property
+    def is_keyed(self) -> bool:
+        """Whether rows are told apart by keys, not by their content."""
+        keys = self.inquiry.stream.primary_keys
+        return bool(keys) and all(key in row for row in self.first.rows for key in keys)
+
+    @property
     def seen(self) -> int:
         """The number of different rows that have been seen."""
         return len({key for answer in (self.first, *self.further) for key in answer.ids})

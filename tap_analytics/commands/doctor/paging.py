@@ -138,7 +138,8 @@ def _examine_end(pager: Pager) -> None:
             f"The first page is full, and the response has nothing at `{_where(pager)}`. If it is "
             "not all there is, look up in the API's documentation how it pages."
         )
-        pager.find(warning("next_missing", text))
+        if not _says_more(pager):
+            pager.find(warning("next_missing", text))
     elif pager.size >= _ENOUGH and pager.asked is not None:
         _try_few(pager)
 
@@ -200,11 +201,10 @@ def _finds_numbers(pager: Pager, *, code: str) -> bool:
     clause = _numbers(pager)
     if clause is None:
         return False
-    if pager.further:
-        pager.report.paging = "stops early"
-        text = f"The tap would stop after the first page, but there is more: {_told(clause)}."
-        pager.find(wrong(code, text, paginator=clause))
-    return bool(pager.further)
+    pager.report.paging = "stops early"
+    text = f"The tap would stop after the first page, but there is more: {_told(clause)}."
+    pager.find(wrong(code, text, paginator=clause))
+    return True
 
 
 def _numbers(pager: Pager) -> dict[str, t.Any] | None:
@@ -214,18 +214,45 @@ def _numbers(pager: Pager) -> dict[str, t.Any] | None:
         before = pager.probe({"page": "1"})
         if before is not None:
             is_first = pager.relation(before) is Relation.SAME
+            # Rows without keys that differ each time may be the same ones, told anew.
+            if not is_first and not _is_sure(pager):
+                return None
             clause |= {"base_page": 1 if is_first else 0}
         return clause
-    second = pager.probe({"offset": str(pager.size)})
+    second = pager.probe({"offset": str(pager.size)}) if _is_sure(pager) else None
     if second is not None and pager.relation(second) is Relation.NEW:
         return {"type": "offset"}
     return None
 
 
+def _is_sure(pager: Pager) -> bool:
+    """Whether rows that look new are new ones."""
+    return pager.is_keyed or bool(_said(pager))
+
+
+def _said(pager: Pager) -> int:
+    """Return the number of rows the response gives, if it is more than it holds."""
+    return max((number for _, number in totals(pager.first.page) if number > pager.size), default=0)
+
+
+def _says_more(pager: Pager) -> bool:
+    """Tell that there are more rows than the tap can get at."""
+    said = _said(pager)
+    if said:
+        text = (
+            f"The response says that there are {said} rows, holds {pager.size}, and names no "
+            "next page. Look up in the API's documentation how it pages."
+        )
+        # What the tap looks at itself would fail the stream.
+        is_known = (pager.paging.total(pager.first.page) or 0) > pager.size
+        pager.find((wrong if is_known else warning)("next_missed", text))
+    return bool(said)
+
+
 def _examine_single(pager: Pager) -> None:
     pager.report.paging = "one page"
-    if pager.paginator.end is End.SINGLE and not _finds_more(pager):
-        _finds_numbers(pager, code="next_missed")
+    if not (_finds_more(pager) or _finds_numbers(pager, code="next_missed")):
+        _says_more(pager)
 
 
 # --- paging as the response shows it ------------------------------------------------------------
@@ -262,15 +289,8 @@ def _examine_auto_end(pager: Pager) -> None:
         return
     if _finds_more(pager) or _finds_numbers(pager, code="next_missed"):
         return
-    said = [number for _, number in totals(pager.first.page) if number > pager.size]
-    if said:
-        text = (
-            f"The response says that there are {said[0]} rows, holds {pager.size}, and names no "
-            "next page. Look up in the API's documentation how it pages."
-        )
-        pager.find(wrong("next_missed", text))
-        return
-    _write_down(pager, {"type": "single_page"})
+    if not _says_more(pager):
+        _write_down(pager, {"type": "single_page"})
 
 
 def _write_down(pager: Pager, clause: dict[str, t.Any]) -> None:

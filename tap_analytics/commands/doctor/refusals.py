@@ -90,11 +90,14 @@ def _refused(inquiry: Inquiry, query: Query, error: Exception) -> Refused:
     cause = str(getattr(error, "cause", "") or "failed")
     if isinstance(error, Retriable) and (error.retry_after or 0) > PATIENCE:
         cause = "paused"
+    # Before other requests are made, which have other names.
+    finding = _finding(inquiry, error, cause)
+    told = _told(inquiry, error)
     if cause in _MISPLACED or cause == "credentials":
         for other in alternatives(inquiry.stream, refused=cause == "credentials"):
             if _answers(inquiry, query, other):
-                return Refused(_fits_other(_told(inquiry, error), other), cause=cause)
-    return Refused(_finding(inquiry, error, cause), cause=cause)
+                return Refused(_fits_other(told, other), cause=cause)
+    return Refused(finding, cause=cause)
 
 
 def _answers(inquiry: Inquiry, query: Query, other: Alternative) -> bool:

@@ -83,17 +83,17 @@ def parts(apis: Sequence[ApiReport]) -> Iterator[RenderableType]:
     for api in apis:
         yield _heading(api)
         yield _table(api)
-        yield from _sentences(api)
+        yield _sentences(api)
         yield ""
     if patch := patch_of(apis):
         yield Text("Suggested settings, to be laid over yours:", style="bold")
-        yield Text(json.dumps(patch, indent=2, ensure_ascii=False))
+        yield Text(json.dumps(patch, indent=2, ensure_ascii=False), no_wrap=True)
         yield ""
     yield _summary(apis)
 
 
 def _heading(api: ApiReport) -> Text:
-    told = [_CREDENTIAL[api.credential]]
+    told = [_CREDENTIAL[api.credential] if api.has_credential else "no credential is sent"]
     if api.dialect:
         told.append(f"speaks {SPOKEN[api.dialect]}")
     told += [f"{name}: {value}" for name, value in api.rate_headers.items()]
@@ -113,7 +113,7 @@ def _table(api: ApiReport) -> Table:
             stream.name,
             Text(stream.result.value, style=_STYLES[stream.result]),
             "" if stream.rows is None else str(stream.rows),
-            "" if stream.total is None else str(stream.total),
+            _total(stream),
             stream.paging,
             stream.key,
             stream.bookmark,
@@ -121,21 +121,32 @@ def _table(api: ApiReport) -> Table:
     return table
 
 
-def _sentences(api: ApiReport) -> Iterator[Text]:
+def _total(stream: StreamReport) -> str:
+    if stream.total is not None:
+        return str(stream.total)
+    return "none" if stream.rows else ""
+
+
+def _sentences(api: ApiReport) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     everything = sorted(api.everything, key=lambda each: list(Level).index(each[0].level))
     for finding, names in everything:
-        yield _sentence(finding.level, names, finding.text)
+        _add(grid, api, finding.level, names, finding.text)
     unchecked: dict[str, list[str]] = {}
     for stream in api.streams:
         if stream.unchecked:
             unchecked.setdefault(stream.unchecked, []).append(stream.name)
     for reason, names in unchecked.items():
-        yield _sentence(Level.NOTE, names, f"Not checked: {reason}.")
+        _add(grid, api, Level.NOTE, names, f"Not checked: {reason}.")
+    return grid
 
 
-def _sentence(level: Level, names: Sequence[str], text: str) -> Text:
-    where = f"{', '.join(names)}: " if names else ""
-    return Text.assemble((f"{level.value:8}", _STYLES[level]), where, text)
+def _add(grid: Table, api: ApiReport, level: Level, names: Sequence[str], text: str) -> None:
+    where = "All streams" if 1 < len(names) == len(api.streams) else ", ".join(names)
+    shown = f"{where}: {text}" if where else text
+    grid.add_row(Text(level.value, style=_STYLES[level]), Text(shown))
 
 
 def _summary(apis: Sequence[ApiReport]) -> Text:

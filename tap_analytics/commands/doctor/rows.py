@@ -7,6 +7,7 @@ import typing as t
 from collections import Counter
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
+from tap_analytics.declarations.words import DOTTED
 from tap_analytics.incremental import instant, unit_of
 from tap_analytics.pagination import dig
 from tap_analytics.payload import SelectorError, lists_in
@@ -46,7 +47,8 @@ def check_selector(inquiry: Inquiry, answer: Answer, report: StreamReport) -> An
         return _elsewhere(inquiry, answer, report, told=told, is_sure=False)
     keys = inquiry.stream.primary_keys
     is_wrapper = len(selected) == 1 and not any(key in selected[0] for key in keys)
-    if keys and is_wrapper and other and any(key in dig(payload, other)[0] for key in keys):
+    inner = dig(payload, other) if other else None
+    if is_wrapper and inner and any(key in inner[0] for key in keys):
         told = f"`{selector or 'the response'}` is one object, whose rows are a list at `{other}`."
         return _elsewhere(inquiry, answer, report, told=told)
     return answer
@@ -72,7 +74,7 @@ def _elsewhere(
 
 def _best_list(payload: object) -> str:
     """Return the path of the longest list of objects in a response."""
-    paths = list(lists_in(payload))
+    paths = [path for path in lists_in(payload) if DOTTED.fullmatch(path)]
     return max(paths, key=lambda path: _size(payload, path), default="")
 
 
@@ -125,7 +127,7 @@ def _repeated_key(
     text = f"{alike} {noun} the primary key ({name}) of another row: a target would merge them."
     if not isinstance(stream, DeclaredStream):
         return wrong("key_repeated", text)
-    best = best_key(stream, rows) or _pair(rows, keys)
+    best = best_key(stream, rows) or _pair(stream, rows, keys)
     return wrong("key_repeated", f"{text} {_instead(best)}", resource=_key_change(best))
 
 
@@ -147,17 +149,27 @@ def best_key(stream: AnalyticsStream, rows: Sequence[Row]) -> tuple[str, ...]:
     noun = stream.name.removeprefix(f"{stream.api}_").rstrip("s")
     own = (f"{noun}_id", f"{noun}Id", f"{noun}_key")
     named = [*_KEY_NAMES, *own]
-    rest = [name for name in rows[0] if name.endswith(_KEY_ENDINGS) and name not in named]
+    columns = _columns(stream, rows)
+    rest = [name for name in columns if name.endswith(_KEY_ENDINGS) and name not in named]
     if isinstance(stream, DeclaredStream):
         # What comes from the parent is the same in all rows of one.
         placeholders = {link.placeholder for link in stream.resource.parents}
         rest = [name for name in rest if name not in placeholders]
-    return next(((name,) for name in (*named, *rest) if _is_key(rows, (name,))), ())
+    candidates = (name for name in (*named, *rest) if name in columns)
+    return next(((name,) for name in candidates if _is_key(rows, (name,))), ())
 
 
-def _pair(rows: Sequence[Row], keys: tuple[str, ...]) -> tuple[str, ...]:
+def _pair(stream: AnalyticsStream, rows: Sequence[Row], keys: tuple[str, ...]) -> tuple[str, ...]:
     """Return the key with the first further column that makes it unique."""
-    return next(((*keys, name) for name in rows[0] if _is_key(rows, (*keys, name))), ())
+    pairs = ((*keys, name) for name in _columns(stream, rows) if name not in keys)
+    return next((pair for pair in pairs if _is_key(rows, pair)), ())
+
+
+def _columns(stream: AnalyticsStream, rows: Sequence[Row]) -> list[str]:
+    """Return the columns that may become keys: a declared schema has to know them."""
+    schema = stream.resource.schema if isinstance(stream, DeclaredStream) else None
+    known = rows[0] if schema is None else schema.get("properties", {})
+    return [name for name in rows[0] if name in known]
 
 
 def _is_key(rows: Sequence[Row], names: tuple[str, ...]) -> bool:
@@ -215,7 +227,7 @@ def _bookmark_change(stream: AnalyticsStream, rows: Sequence[Row]) -> Iterator[t
     if not isinstance(stream, DeclaredStream):
         return
     for word in _CHANGE_NAMES:
-        for name in rows[0]:
+        for name in _columns(stream, rows):
             if word in name.lower() and all(_is_time(row.get(name)) for row in rows):
                 yield "endpoint", {"incremental": {"cursor_path": name}}
                 return
