@@ -376,8 +376,14 @@ def test_a_link_to_another_host_is_told(doctor):
     body = {"data": ROWS[:4], "next": "https://elsewhere.example/items?page=2"}
     with JsonApi(lambda _: body) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": "json_link"}))
-    assert (report.code, report.findings) == (1, [("wrong", "origin")])
+    assert (report.code, report.findings) == (1, [("wrong", "link")])
     assert "elsewhere.example" in report.texts
+
+
+def test_a_malformed_link_is_told(doctor):
+    with JsonApi(lambda _: {"data": ROWS[:4], "next": "http://[nowhere?page=2"}) as api:
+        report = doctor(declared(api.origin, endpoint={"paginator": "json_link"}))
+    assert (report.code, report.findings) == (1, [("wrong", "link")])
 
 
 def test_pages_of_a_stream_declared_as_a_single_one_are_found(doctor):

@@ -218,6 +218,16 @@ def test_a_429_is_waited_for_once_and_a_slower_pace_suggested(doctor):
     assert report.patch == {"apis": [{"name": "shop", "requests_per_second": 10}]}
 
 
+def test_a_429_that_stays_is_told_once(doctor):
+    with ScriptedServer([reply(429, b"{}", Retry_After="0.01")]) as server:
+        config = declared(server.origin, endpoint={"paginator": "single_page"})
+        config["apis"][0]["requests_per_second"] = 20
+        report = doctor(config)
+        assert len(server.requests) == 3
+    assert (report.code, report.findings) == (1, [("wrong", "throttled")])
+    assert report.patch == {"apis": [{"name": "shop", "requests_per_second": 10}]}
+
+
 def test_an_api_that_asks_for_a_long_pause_is_left_alone(doctor):
     with ScriptedServer([reply(429, b"{}", Retry_After="3600")]) as server:
         report = doctor(shop(server.origin))

@@ -72,7 +72,8 @@ class Checkup:
             findings.append(wrong("failed", sentence(explain(error))))
         self.report.requests = self._inquiry.spent
         findings[:0] = self._inquiry.findings
-        for failure in self._inquiry.throttled[:1]:
+        is_told = any(finding.code == "throttled" for finding in findings)
+        for failure in () if is_told else self._inquiry.throttled[:1]:
             told = f"A request was answered {failure.status}, and had to wait."
             findings.append(throttled(self.stream.connection, told, self.report.rate_headers))
         self._settle()
@@ -168,13 +169,15 @@ class Checkup:
     # --- what follows ---------------------------------------------------------------------------
 
     def _paged(self, answer: Answer) -> Pager | None:
-        """Examine the paging; None where the response names a next page on another host."""
+        """Examine the paging; None where the next page that is named can't be asked for."""
         inquiry, report = self._inquiry, self.report
         try:
             pager = Pager(inquiry=inquiry, first=answer, report=report)
-        except OriginRefused as error:
+        except (OriginRefused, ValueError) as error:
+            is_elsewhere = isinstance(error, OriginRefused)
+            told = explain(error) if is_elsewhere else "The link to the next page is malformed."
             report.paging = "fails"
-            report.findings.append(wrong("origin", sentence(explain(error))))
+            report.findings.append(wrong("link", sentence(f"{told[0].upper()}{told[1:]}")))
             return None
         try:
             if inquiry.left:

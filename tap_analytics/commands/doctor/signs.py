@@ -75,7 +75,7 @@ def _links(page: Page) -> Iterator[Sign]:
 def _followed(page: Page, link: str, clause: dict[str, t.Any], where: str) -> Iterator[Sign]:
     try:
         query = page.follow(link)
-    except OriginRefused:
+    except (OriginRefused, ValueError):
         return
     if query:
         yield Sign(paginator=clause, query=query, where=f"a link to the next page {where}")

@@ -45,12 +45,14 @@ def check_total(pager: Pager) -> None:
     """See whether the response gives the number of all rows, where the paginator looks for it."""
     paging = pager.paging
     given = paging.total(pager.first.page)
-    better = [
-        path
+    found = {
+        path: number
         for path, number in totals(pager.first.page)
         if number >= pager.seen and (number > pager.size or "total" in path.lower())
-    ]
-    pager.report.total = None if given is None or given < pager.seen else given
+    }
+    better = list(found)
+    is_right = given is not None and given >= pager.seen
+    pager.report.total = given if is_right else next(iter(found.values()), None)
     if not isinstance(paging, NumberedPaging) or not pager.is_declared:
         return
     where = f"`{paging.total_path}`"
