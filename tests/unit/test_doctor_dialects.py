@@ -209,3 +209,22 @@ def test_a_rate_that_is_exceeded_leads_to_the_pace_of_the_service(doctor):
     with DemoApi(faults=[fault]) as demo:
         report = doctor(broken(demo, "experimentation"), "--stream", "experimentation_labels")
     assert report.patch == {"experimentation": {"requests_per_second": 1}}
+
+
+def test_an_address_of_another_api_is_told(doctor):
+    with DemoApi() as demo:
+        config = broken(demo, "learning")
+        fault = Fault(action="wrong_type", body={"data": [{"name": "x"}]}, times=None)
+        demo.set_faults([fault])
+        report = doctor(config, "--stream", "learning_people")
+    assert report.code == 1
+    assert ("wrong", "key_missing") in report.findings
+    assert "Check that base_url is that of this API." in report.texts
+
+
+def test_an_order_and_a_filter_that_are_both_refused_leave_no_request(doctor):
+    fault = Fault(match={"path": "accounts"}, status=400, times=None)
+    with DemoApi(faults=[fault]) as demo:
+        report = doctor(broken(demo, "success"), "--stream", "success_accounts")
+        assert len(demo.requests) <= 3
+    assert (report.code, report.findings) == (1, [("wrong", "rejected")])

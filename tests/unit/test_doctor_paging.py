@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from doctor import cut, items
 from runs import JsonApi, declared
@@ -498,3 +500,87 @@ def test_a_number_that_the_response_speaks_of_is_suggested(doctor):
     report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
     assert "The response speaks of `offset`." in report.texts
     assert report.paginator["type"] == "offset"
+
+
+def test_a_cursor_in_a_header_is_found(doctor):
+    def answer(query):
+        rows, following = cursors(query)
+        body = json.dumps({"data": rows}).encode()
+        return reply(200, body, **({"X_Next_Cursor": following} if following else {}))
+
+    report = doctor.cures(answer, rows=10, endpoint={"paginator": "single_page"})
+    assert report.paginator == {
+        "type": "header_cursor",
+        "cursor_key": "X-Next-Cursor",
+        "cursor_param": "cursor",
+    }
+
+
+def test_a_number_of_pages_cures_a_clamped_last_page(doctor):
+    def answer(query):
+        page = numbered(ROWS, query, base=0) or ROWS[-2:]
+        return {"data": page, "meta": {"total_pages": 3}}
+
+    paginator = PAGES["paginator"] | {"base_page": 0}
+    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    assert report.findings == [("wrong", "clamped")]
+    assert report.paginator == paginator | {"total_path": "meta.total_pages"}
+
+
+def test_a_link_that_leads_nowhere_new_is_told(doctor):
+    with JsonApi(lambda _: {"data": ROWS[:4], "next": "/items?page=2"}) as api:
+        report = doctor(declared(api.origin, endpoint={"paginator": "json_link"}))
+    assert (report.code, report.findings) == (1, [("wrong", "cursor_ignored")])
+
+
+@pytest.mark.parametrize("paginator", ["offset", CURSOR["paginator"]])
+def test_rows_that_come_on_two_pages_are_told(doctor, paginator):
+    def answer(query):
+        begun = bool(query.get("cursor")) or query.get("offset", "0") != "0"
+        return {"data": ROWS[3:8] if begun else ROWS[:4], "next_cursor": None if begun else "on"}
+
+    with JsonApi(answer) as api:
+        report = doctor(declared(api.origin, endpoint={"paginator": paginator}))
+    assert (report.code, ("warning", "overlap") in report.findings) == (0, True)
+    assert "1 row of the second page came on the first one too" in report.texts
+
+
+def test_a_full_page_without_any_word_of_a_next_one_is_a_warning(doctor):
+    with JsonApi(lambda _: {"data": ROWS[:4]}) as api:
+        report = doctor(declared(api.origin, endpoint=CURSOR))
+        assert len(api.requests) == 3
+    assert (report.code, report.findings) == (0, [("warning", "next_missing")])
+
+
+@pytest.mark.parametrize("paginator", [{"type": "offset", "limit": 50}, CURSOR["paginator"]])
+def test_an_ignored_limit_on_a_short_list_is_noted(doctor, paginator):
+    def answer(query):
+        return {"data": ROWS[int(query.get("offset", 0)) :], "next_cursor": None}
+
+    with JsonApi(answer) as api:
+        report = doctor(declared(api.origin, endpoint={"paginator": paginator | {"limit": 50}}))
+    assert (report.code, report.findings) == (0, [("note", "limit_ignored")])
+
+
+def test_an_ignored_offset_beside_an_honoured_limit_has_no_sure_cure(doctor):
+    with JsonApi(lambda query: {"data": ROWS[: int(query["limit"])]}) as api:
+        endpoint = {"paginator": {"type": "offset", "limit": 50}}
+        report = doctor(declared(api.origin, endpoint=endpoint))
+    assert (report.code, report.patch) == (1, {})
+    assert "Look up in the API's documentation" in report.texts
+
+
+def test_auto_on_the_only_page_is_noted(doctor):
+    with JsonApi(lambda _: {"data": ROWS, "links": {"self": "/items"}}) as api:
+        report = doctor(declared(api.origin))
+    assert (report.code, report.findings) == (0, [("note", "auto")])
+
+
+def test_a_total_of_rows_does_not_cure_clamped_page_numbers(doctor):
+    def answer(query):
+        return {"data": numbered(ROWS, query, base=0) or ROWS[-2:], "total": 10}
+
+    endpoint = {"paginator": PAGES["paginator"] | {"base_page": 0, "total_path": "total"}}
+    with JsonApi(answer) as api:
+        report = doctor(declared(api.origin, endpoint=endpoint))
+    assert (report.code, report.findings, report.patch) == (1, [("wrong", "clamped")], {})

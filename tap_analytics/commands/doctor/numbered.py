@@ -46,7 +46,8 @@ class Counted:
             case Relation.NEW:
                 self._goes_on()
             case Relation.OVERLAP:
-                self._overlaps(answer)
+                pager.report.paging = "overlaps"
+                pager.find_overlap(answer)
             case Relation.EMPTY:
                 self._all_on_one()
             case Relation.SAME:
@@ -68,8 +69,19 @@ class Counted:
             return
         if self.by_page and pager.is_declared and self.began:
             self._look_before()
-        elif pager.paginator.seen.total is None:
+        elif not self._knows_end:
             self._look_beyond()
+
+    @property
+    def _knows_end(self) -> bool:
+        """Whether the response says where the tap stops, so that it asks for nothing beyond."""
+        paging, payload = self.paging, self.pager.first.page.payload
+        if not isinstance(paging, PageNumber):
+            return self.pager.paginator.seen.total is not None
+        # Of page numbers only a count of pages ends the walk.
+        path = paging.total_path if paging.base_page is not None else None
+        is_given = path is not None and whole_number(dig(payload, path)) is not None
+        return is_given and paging.total(self.pager.first.page) is None
 
     def _look_before(self) -> None:
         """See whether there is a page before the one the walk begins with."""
@@ -97,22 +109,11 @@ class Counted:
     def _total_word(self) -> dict[str, t.Any]:
         """Return where the response counts all rows, or all pages."""
         pager = self.pager
-        for path, number in totals(pager.first.page):
-            if number >= pager.seen:
-                return {"total_path": path}
-        if self.by_page and (counts := page_counts(pager.first.page)):
-            return {"total_path": counts[0][0], "base_page": self.began}
-        return {}
-
-    def _overlaps(self, answer: Answer) -> None:
-        pager, ids = self.pager, self.pager.first.ids
-        pager.report.paging = "overlaps"
-        count = sum(key in set(ids) for key in answer.ids)
-        text = (
-            f"{count} rows of the second page were on the first one: the order isn't stable, or "
-            "the pages overlap."
-        )
-        pager.find(warning("overlap", text))
+        if self.by_page:
+            counts = page_counts(pager.first.page)
+            return {"total_path": counts[0][0], "base_page": self.began} if counts else {}
+        found = [path for path, number in totals(pager.first.page) if number >= pager.seen]
+        return {"total_path": found[0]} if found else {}
 
     def _other_unit(self, *, base_page: int = 0) -> None:
         """Tell that the number counts pages where rows were expected, or the other way round."""
@@ -211,9 +212,8 @@ class Counted:
         pair = [] if answer is None else answer.ids
         if pair == (ids[2:4] if self.by_page else ids[1:3]):
             # A total says where to stop, so nothing beyond the end is asked for.
-            is_known = pager.paginator.end is End.TOTAL
-            pager.report.paging = "honoured" if is_known else "clamped"
-            if not is_known:
+            pager.report.paging = "honoured" if self._knows_end else "clamped"
+            if not self._knows_end:
                 self._clamps()
         elif pair == ids[:_FEW]:
             self._ignored({})

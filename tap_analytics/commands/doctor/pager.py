@@ -6,6 +6,7 @@ import enum
 import typing as t
 from dataclasses import dataclass, field, fields
 
+from tap_analytics.commands.doctor.findings import warning
 from tap_analytics.commands.doctor.inquiry import BudgetSpent
 from tap_analytics.declarations.clauses import PAGINATORS
 from tap_analytics.payload import SelectorError
@@ -95,6 +96,14 @@ class Pager:
     def find(self, finding: Finding) -> None:
         """Add a finding."""
         self.report.findings.append(finding)
+
+    def find_overlap(self, answer: Answer) -> None:
+        """Tell that the second page has rows of the first one beside new ones."""
+        known = set(self.first.ids)
+        count = sum(key in known for key in answer.ids)
+        rows = "1 row" if count == 1 else f"{count} rows"
+        text = f"{rows} of the second page came on the first one too: the order isn't stable, or"
+        self.find(warning("overlap", f"{text} the pages overlap."))
 
     def ask(self, query: Query) -> Answer:
         """Return a page; one with rows that are new is kept."""
