@@ -54,7 +54,7 @@ def test_a_refusal_is_told_once_per_api_without_the_secret(doctor, status, code,
         assert len(server.requests) == asked
         report = doctor(shop(server.origin))
     assert exit_code == report.code == 1
-    assert report.findings == [("wrong", code)]
+    assert (report.findings, report.patch) == ([("wrong", code)], {})
     assert text.count(f"answered {status}") == 1
     for form in spelled(KEY):
         assert form not in text + doctor.errors + json.dumps(report.data)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from doctor import cut, items
 from runs import JsonApi, declared
-from scripted_server import reply
+from scripted_server import ScriptedServer, reply
 
 ROWS = items(10)
 ONCE = {"paginator": "single_page"}
@@ -249,3 +251,31 @@ def test_a_parent_that_fails_is_told_though_only_its_child_was_named(doctor):
         report = doctor(config, "--stream", "shop_parts")
     assert report.code == 1
     assert "500" in report.texts
+
+
+def test_a_grandchild_is_asked_for_below_the_first_child(doctor):
+    screws = {
+        "name": "screws",
+        "endpoint": {"path": "/items/{item_id}/parts/{part_id}/screws"} | ONCE,
+        "primary_key": ["item_id", "part_id", "id"],
+    }
+
+    def answer(received):
+        path = received.target.partition("?")[0]
+        rows = {
+            "/items": ROWS,
+            "/items/1/parts": [{"id": 7}],
+            "/items/1/parts/7/screws": [{"id": 1}],
+        }
+        found = rows.get(path)
+        wrapped = found if path.endswith("screws") else {"data": found}
+        return reply(404, b"{}") if found is None else reply(200, json.dumps(wrapped).encode())
+
+    for parts, result in (
+        (PARTS, "ok"),
+        ({**PARTS, "endpoint": "/items/{item_id}/none"}, "not checked"),
+    ):
+        with ScriptedServer(answer) as server:
+            report = doctor(declared(server.origin, endpoint=ONCE, children=[parts, screws]))
+        assert report.stream("shop_screws")["result"] == result
+    assert report.stream("shop_screws")["not_checked"] == "its parent shop_parts failed"

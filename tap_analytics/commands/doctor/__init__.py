@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import typing as t
 from contextlib import nullcontext
+from itertools import count
 
 from rich.console import Console
 
@@ -44,13 +45,12 @@ def _examine(options: argparse.Namespace) -> int:
     status = Console(stderr=True).status("") if sys.stderr.isatty() else nullcontext()
     with status as shown:
         asked = len(options.stream) or len(tap.streams)
-        done = 0
+        done = count(1)
 
         def tell() -> None:
-            nonlocal done
-            done += 1
+            number = next(done)
             if shown is not None:
-                shown.update(f"{min(done, asked)} of {asked} streams examined")
+                shown.update(f"{min(number, asked)} of {asked} streams examined")
 
         try:
             apis = Examination(tap, only=options.stream, done=tell).run()

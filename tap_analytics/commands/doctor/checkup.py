@@ -29,26 +29,17 @@ if t.TYPE_CHECKING:
 
 
 class Checkup:
-    """The examination of one stream; raises `Interrupted` alone.
+    """The examination of one stream; raises `Interrupted` alone."""
 
-    `contexts` are those of a child below its first parents; a parent that is only needed for its
-    rows has a `budget` of one request.
-    """
-
-    def __init__(
-        self,
-        stream: AnalyticsStream,
-        *,
-        contexts: Sequence[Context | None] = (None,),
-        budget: int = BUDGET,
-    ) -> None:
+    def __init__(self, stream: AnalyticsStream, *, budget: int = BUDGET) -> None:
         self.stream = stream
+        #: Those that a child is tried in: below its first parents.
+        self.contexts: Sequence[Context | None] = (None,)
         self.report = StreamReport(name=stream.name, path=stream.path or "")
         #: The first page's rows as a run would write them.
         self.rows: list[Row] = []
         #: Why there is no first page.
         self.refused: Refused | None = None
-        self._contexts = contexts
         self._inquiry = Inquiry(stream, budget=budget)
 
     @property
@@ -113,9 +104,9 @@ class Checkup:
         stream, inquiry = self.stream, self._inquiry
         first = stream.get_new_paginator().current_value or {}
         extras = _extras(stream)
-        for number, context in enumerate(self._contexts, start=1):
+        for number, context in enumerate(self.contexts, start=1):
             inquiry.context = context
-            is_last = number == len(self._contexts)
+            is_last = number == len(self.contexts)
             try:
                 answer = first_page(inquiry, first, extras=extras)
             except Refused as refused:

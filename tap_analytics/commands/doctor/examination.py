@@ -120,28 +120,20 @@ class Examination:
         return refused if is_shared else None
 
     def _examined(self, stream: AnalyticsStream) -> StreamReport:
-        parents = self._parents(stream)
         # A parent that is only needed for its rows is asked for one page.
-        budget = BUDGET if self._is_chosen(stream) else 1
-        if not parents:
-            checkup = Checkup(stream, budget=budget)
-        else:
-            above = self._checkups[parents[0].name]
-            report = StreamReport(name=stream.name, path=stream.path or "")
-            contexts = self._contexts(stream, above, report)
-            if not contexts:
-                self._checkups[stream.name] = Checkup(stream)
-                self.done()
-                return report
-            checkup = Checkup(stream, contexts=contexts, budget=budget)
+        checkup = Checkup(stream, budget=BUDGET if self._is_chosen(stream) else 1)
         self._checkups[stream.name] = checkup
-        checkup.run()
+        if parents := self._parents(stream):
+            above = self._checkups[parents[0].name]
+            checkup.contexts = self._contexts(stream, above, checkup.report)
+        if checkup.contexts:
+            checkup.run()
         self.done()
         return checkup.report
 
     def _contexts(
         self, stream: AnalyticsStream, above: Checkup, report: StreamReport
-    ) -> list[Context]:
+    ) -> Sequence[Context]:
         """Return the contexts below the first rows of a parent; report why there are none."""
         try:
             below = (

@@ -13,6 +13,7 @@ from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import Interrupted, Rejected, Retriable, TransportError
 
 if t.TYPE_CHECKING:
+    from tap_analytics.client import AnalyticsStream
     from tap_analytics.commands.doctor.dialects import Alternative
     from tap_analytics.commands.doctor.findings import Finding
     from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
@@ -147,7 +148,7 @@ def _finding(inquiry: Inquiry, error: Exception, cause: str) -> Finding:
                 told_as=cause,
             )
     if cause == "origin" and _wants_https(error):
-        return wrong(cause, text, api=_address(stream, "https", stream.connection.base_url))
+        return wrong(cause, text, api=_with_https(stream))
     return wrong(cause, text, told_as=cause)
 
 
@@ -155,9 +156,9 @@ def _wants_https(error: Exception) -> bool:
     return isinstance(error, TransportError) and error.hint.startswith("Use https")
 
 
-def _address(stream: t.Any, scheme: str, base_url: str) -> dict[str, t.Any]:  # noqa: ANN401 - a stream
-    """Return the setting of an API's address with another scheme."""
-    home = f"{scheme}://{base_url.partition('://')[2]}"
+def _with_https(stream: AnalyticsStream) -> dict[str, t.Any]:
+    """Return the setting of the API's address with the other scheme."""
+    home = stream.connection.base_url.replace("http://", "https://", 1)
     if isinstance(stream, DeclaredStream):
         return {"client": {"base_url": home}}
     return {"base_url": home}
