@@ -172,6 +172,11 @@ class TapAnalytics(Tap):
         for connection in self._connections.values():
             connection.transport.close()
 
+    @property
+    def connections(self) -> dict[str, Connection]:
+        """The connections made so far, by the name of their API."""
+        return dict(self._connections)
+
     # --- runs -------------------------------------------------------------------------------
 
     @override

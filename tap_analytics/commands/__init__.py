@@ -8,5 +8,7 @@ from __future__ import annotations
 #: Command name to its module.
 COMMANDS = {
     "demo-api": "tap_analytics.demo.cli",
+    "demo-postgres": "tap_analytics.demo.database",
     "doctor": "tap_analytics.commands.doctor",
+    "schema": "tap_analytics.commands.schema",
 }
