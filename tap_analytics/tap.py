@@ -43,6 +43,10 @@ if t.TYPE_CHECKING:
 STATE_INTERVAL = 1.0
 BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
+NO_API = (
+    f"No API is configured. Give one of {', '.join(f'`{api.name}`' for api in APIS)} its "
+    "credential and base_url, or describe your own under `apis`."
+)
 
 
 class TapAnalytics(Tap):
@@ -164,6 +168,11 @@ class TapAnalytics(Tap):
                 )
             return self._connections[name]
 
+    def close(self) -> None:
+        """Close the connections to all APIs."""
+        for connection in self._connections.values():
+            connection.transport.close()
+
     @property
     def connections(self) -> dict[str, Connection]:
         """The connections made so far, by the name of their API."""
@@ -191,11 +200,7 @@ class TapAnalytics(Tap):
     def sync_all(self) -> None:
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
         if not self.apis:
-            names = ", ".join(f"`{api.name}`" for api in APIS)
-            raise InputError(
-                f"No API is configured. Give one of {names} its credential and base_url, or "
-                "describe your own under `apis`."
-            )
+            raise InputError(NO_API)
         self._reset_state_progress_markers()
         self.write_state()
         self._running = True
@@ -203,8 +208,7 @@ class TapAnalytics(Tap):
             Sync(self).run()
         finally:
             self._running = False
-            for connection in self._connections.values():
-                connection.transport.close()
+            self.close()
 
     def write_state(self) -> None:
         """Write a STATE message if the state has changed since the last."""

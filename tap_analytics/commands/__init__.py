@@ -9,5 +9,6 @@ from __future__ import annotations
 COMMANDS = {
     "demo-api": "tap_analytics.demo.cli",
     "demo-postgres": "tap_analytics.demo.database",
+    "doctor": "tap_analytics.commands.doctor",
     "schema": "tap_analytics.commands.schema",
 }
