@@ -12,11 +12,15 @@ from typing_extensions import override
 
 from tap_analytics.errors import explain
 from tap_analytics.sync import SyncFailedError
+from tap_analytics.transport.errors import joined
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
     import logging
     from collections.abc import Sequence
+
+
+SEE_HELP = "Run `tap-analytics --help` to see the options."
 
 
 class AnalyticsCommand(SingerCommand):
@@ -46,7 +50,8 @@ class AnalyticsCommand(SingerCommand):
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
-            code = self._fail(error.format_message())
+            complaint = error.format_message()
+            code = self._fail(joined(complaint, SEE_HELP))
         except (click.Abort, KeyboardInterrupt):
             code = 130
         except SyncFailedError:

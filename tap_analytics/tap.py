@@ -172,7 +172,10 @@ class TapAnalytics(Tap):
         failed = {stream.name: stream.failure for stream in streams if stream.failure is not None}
         if failed:
             reasons = "; ".join(dict.fromkeys(str(failure) for failure in failed.values()))
-            raise InputError(f"No schema could be sampled for {', '.join(failed)}: {reasons}")
+            raise InputError(
+                f"No schema could be sampled for {', '.join(failed)}. Declare a `schema` to do "
+                f"without a sample, or mend what failed: {reasons}"
+            )
         sys.stdout.write(f"{text}\n")
         return text
 
@@ -182,7 +185,7 @@ class TapAnalytics(Tap):
         if not self.apis:
             names = ", ".join(f"`{api.name}`" for api in APIS)
             raise InputError(
-                f"No API is configured. Give one of {names} its credential and base_url, or "
+                f"No API is configured. Give one of {names} its credential and `base_url`, or "
                 "describe your own under `apis`."
             )
         self._reset_state_progress_markers()

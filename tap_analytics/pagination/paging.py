@@ -70,7 +70,7 @@ class Page:
                 raise OriginRefused(
                     f"the next link of {here.path} leads to {there.scheme}://{there.netloc}, "
                     f"which is not the configured {here.scheme}://{here.netloc}",
-                    hint="If that is where the API lives, set base_url to it.",
+                    hint="If that is where the API lives, set `base_url` to it.",
                 )
         query: Query = {}
         for name, value in parse_qsl(parts.query, keep_blank_values=True):

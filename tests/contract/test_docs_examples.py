@@ -73,7 +73,7 @@ def test_json_is_a_configuration_or_a_state(text):
             assert set(bookmark) == {"replication_key", "replication_key_value"}
     elif "support" in given:
         [problem] = problems(given)
-        assert problem.startswith("Unknown setting 'support'")
+        assert problem.startswith("Unknown setting `support`")
     else:
         assert problems(given) == []
 

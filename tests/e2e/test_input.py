@@ -67,20 +67,20 @@ def test_every_problem_of_the_settings_is_told_at_once(demo):
     )
     refused(
         done,
-        ("'learning.api_key' is missing", "TAP_ANALYTICS_LEARNING_API_KEY"),
-        ("'learning.pagesize'", "Did you mean 'learning.page_size'?"),
-        ("'learning.requests_per_second'", "at least 0, not -1"),
-        ("'experimentation.base_url' is missing", "TAP_ANALYTICS_EXPERIMENTATION_BASE_URL"),
-        ("'wiki.base_url'", "https://"),
-        ("'wiki.api_token'", "control characters"),
-        ("'success.page_size'", "at least 1, not 0"),
-        ("'success.retry.max_retry'", "Did you mean 'success.retry.max_retries'?"),
-        ("'success.base_url'", "host"),
-        ("'concurency'", "Did you mean 'concurrency'?"),
-        ("'concurrency'", "an integer", '"many"'),
-        ("'request_timeout'", "more than 0"),
-        ("'on_unknown_field'", '"evolve", "ignore", "fail"'),
-        ("'start_date'", '"yesterday"'),
+        ("`learning.api_key` is missing", "TAP_ANALYTICS_LEARNING_API_KEY"),
+        ("`learning.pagesize`", "Did you mean `learning.page_size`?"),
+        ("`learning.requests_per_second`", "at least 0, not -1"),
+        ("`experimentation.base_url` is missing", "TAP_ANALYTICS_EXPERIMENTATION_BASE_URL"),
+        ("`wiki.base_url`", "https://"),
+        ("`wiki.api_token`", "control characters"),
+        ("`success.page_size`", "at least 1, not 0"),
+        ("`success.retry.max_retry`", "Did you mean `success.retry.max_retries`?"),
+        ("`success.base_url`", "host"),
+        ("`concurency`", "Did you mean `concurrency`?"),
+        ("`concurrency`", "an integer", '"many"'),
+        ("`request_timeout`", "more than 0"),
+        ("`on_unknown_field`", '"evolve", "ignore", "fail"'),
+        ("`start_date`", '"yesterday"'),
     )
     assert "broken" not in done.stderr
     assert "in-two" not in done.stderr
@@ -111,17 +111,17 @@ def test_every_problem_of_the_declared_apis_is_told_at_once(demo):
     ]
     refused(
         run({"apis": apis}),
-        ("'a'", "paginator.type 'offest' is unknown", "page_number", "Did you mean 'offset'?"),
-        ("'b'", "auth.type 'baerer' is unknown", "api_key", "Did you mean 'bearer'?"),
+        ("'a'", "`paginator.type` 'offest' is unknown", "page_number", "Did you mean `offset`?"),
+        ("'b'", "auth.type` 'baerer' is unknown", "api_key", "Did you mean `bearer`?"),
         ("'c'", "'things'", "two resources"),
         ("'learning'", "'learning_people'", "built-in"),
         ("'d'", "{owner_id}", "resolve"),
         ("'e'", "circular", "hens → eggs → hens"),
         ("'f'", "resources"),
-        ("'g'", "processing_steps isn't supported"),
+        ("'g'", "`processing_steps` isn't supported"),
         ("'h'", "base_url"),
         ("'i'", "token"),
-        ("'j'", "optional_streams 'j_thing'", "j_things"),
+        ("'j'", "`optional_streams` 'j_thing'", "j_things"),
     )
 
 

@@ -179,7 +179,7 @@ def test_the_code_decides_whether_another_attempt_may_help(code, kind, cause):
 
 
 def test_a_wrong_version_points_to_the_base_url():
-    with pytest.raises(InBand, match="base_url: it carries the API's version"):
+    with pytest.raises(InBand, match="`base_url`: it carries the API's version"):
         raise_error({"API_ERROR": "INCORRECT_API_VERSION"}, has_rows=False, label="x")
 
 
