@@ -17,8 +17,7 @@ from tap_analytics.declarations.model import (
 )
 from tap_analytics.declarations.parents import linked
 from tap_analytics.declarations.resources import NAME, Surroundings, read_defaults, read_resource
-from tap_analytics.declarations.words import Place, Words, kind_of, suggestion
-from tap_analytics.errors import Fault
+from tap_analytics.declarations.words import Place, Words, suggestion
 from tap_analytics.settings.checks import url_problem
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -45,7 +44,8 @@ def parse(
     place. `reserved` are the names of streams that exist already.
     """
     if not isinstance(apis, (list, tuple)):
-        return (), [Fault(f"`apis` must be a list of APIs, not {kind_of(apis)}.")]
+        # The checks of the settings have told it.
+        return (), []
     taken = {name.lower(): "a built-in stream" for name in reserved}
     names: dict[str, str] = {}
     read: list[DeclaredApi] = []

@@ -92,7 +92,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
-    apis = {"apis": {"type": "array", "items": {"type": "object"}}}
+    apis = {"apis": {"type": "array"}}
     shallow = {**schema, "properties": {**schema["properties"], **apis}}
     for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
         yield from _in_words(error, schema)
