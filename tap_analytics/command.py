@@ -10,7 +10,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
-from tap_analytics.errors import explain
+from tap_analytics.errors import explain, is_expected
 from tap_analytics.sync import SyncFailedError
 from tap_analytics.transport.errors import joined
 from tap_analytics.writer import OutputClosedError
@@ -61,7 +61,8 @@ class AnalyticsCommand(SingerCommand):
         except Exception as error:
             if not standalone_mode:
                 raise
-            self.logger.debug("The tap failed.", exc_info=True)
+            if not is_expected(error):
+                self.logger.debug("The tap failed.", exc_info=True)
             code = self._fail(explain(error))
         else:
             code = result if isinstance(result, int) else 0

@@ -45,7 +45,7 @@ def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
         found = found[member]
     if not path and isinstance(found, dict) and any(_lists(found)):
         raise _nowhere(payload, "the response itself")
-    return as_rows(found, ".".join(path) or "the response")
+    return as_rows(found, f"`{'.'.join(path)}`" if path else "the response")
 
 
 def select_jsonpath(payload: object, expression: str) -> list[Row]:
@@ -55,7 +55,7 @@ def select_jsonpath(payload: object, expression: str) -> list[Row]:
         return []
     if found:
         rows = found[0] if len(found) == 1 and isinstance(found[0], list) else found
-        return as_rows(rows, expression)
+        return as_rows(rows, f"`{expression}`")
     holder = expression.removesuffix("[*]")
     if holder == expression or not list(extract_jsonpath(holder, t.cast("t.Any", payload))):
         raise _nowhere(payload, expression)
@@ -143,7 +143,7 @@ def _lists(payload: object, prefix: str = "") -> Iterator[str]:
 
 def _nowhere(payload: object, where: str) -> SelectorError:
     if isinstance(payload, list):
-        hint = "the response itself is a list: leave the selector out"
+        hint = "the response itself is a list"
     elif paths := ", ".join(f"`{path}`" for path in _lists(payload)):
         hint = f"the response holds a list at {paths}"
     elif isinstance(payload, dict):

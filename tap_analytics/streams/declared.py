@@ -52,7 +52,7 @@ class DeclaredStream(AnalyticsStream):
     @property
     @override
     def selector_hint(self) -> Fault:
-        return Fault("Set `data_selector` to where the rows are.")
+        return Fault("Set `data_selector` to where the rows are; leave it out for a bare list.")
 
     @property
     @override

@@ -46,9 +46,11 @@ def safe(done, *files, secrets=()):
     """Check that neither a run nor its files show a secret or a traceback; levels everywhere."""
     output = done.stdout.decode() + done.stderr
     shown = output + "".join(file.read_text("utf-8") for file in files)
-    assert [form for form in forms(*secrets) if form in shown] == []
-    assert "Traceback" not in done.stderr
-    assert [line for line in done.said if not LEVEL.search(line)] == []
+    leaked = [line for line in shown.splitlines() if any(form in line for form in forms(*secrets))]
+    assert leaked == [], leaked
+    assert "Traceback" not in done.stderr, done.stderr
+    bare = [line for line in done.said if not LEVEL.search(line)]
+    assert bare == [], bare
 
 
 def told(done, *causes, limit=ERROR_LINES):

@@ -75,7 +75,7 @@ def test_each_kind_of_setting_that_is_wrong_is_named():
         ("`stream_maps.__else__`", "--about"),
         ("`flattening_max_depth`", "an integer"),
         ("`concurrency`", "at least 1"),
-        ("`max_response_mb`", "number"),
+        ("`max_response_mb`", "an integer"),
         ("`user_agent`", "can't carry"),
         ("`end_date`", "after `start_date`"),
         ("`learning.page_size`", "Write it nested"),
