@@ -74,8 +74,9 @@ class Message:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """What the message looks like when it is told."""
-        parts = map(re.escape, _FILLED.split(self.text))
+        """What the message looks like when it is told; a word may stand behind its path."""
+        added = f"⟨⟩{self.hint}" if self.when == _ADDED else ""
+        parts = map(re.escape, _FILLED.split(self.text.removeprefix("`") + added))
         return re.compile(".*".join(parts), re.DOTALL)
 
 

@@ -7,6 +7,7 @@ import typing as t
 from singer_sdk.exceptions import MappingError, SingerSDKError
 
 from tap_analytics.transport.errors import TransportError, joined, one_line
+from tap_analytics.transport.redaction import redact
 
 #: What to do about errors that are not the tap's own.
 CHECK_MAPS = "Check `stream_maps`."
@@ -18,7 +19,10 @@ Fault = t.NewType("Fault", str)
 
 
 class TapError(Exception):
-    """Base of the errors whose text is all a user needs."""
+    """Base of the errors whose text, one line without secrets, is all a user needs."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(*([one_line(redact(text))] if text else []))
 
 
 class InputError(TapError):
@@ -32,7 +36,7 @@ def is_expected(error: BaseException) -> bool:
 
 def explain(error: BaseException) -> str:
     """Return the line that tells an error; one nobody expected is told with its type."""
-    text = one_line(str(error))
+    text = one_line(redact(str(error)))
     if isinstance(error, MappingError):
         return joined(text, CHECK_MAPS)
     if is_expected(error):

@@ -94,9 +94,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
     apis = {"apis": {"type": "array"}}
     shallow = {**schema, "properties": {**schema["properties"], **apis}}
+    told = set()
     for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
-        yield from _in_words(error, schema)
-    yield from _not_finite((), {name: config[name] for name in config if name != "apis"})
+        for problem in _in_words(error, schema):
+            told.add(problem.path)
+            yield problem
+    for problem in _not_finite((), {name: config[name] for name in config if name != "apis"}):
+        if problem.path not in told:
+            yield problem
 
 
 def _sound(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema

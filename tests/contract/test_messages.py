@@ -111,6 +111,12 @@ def _owner(message):
     ]
 
 
+def test_no_message_looks_like_any_other_text():
+    text = "It works: nothing to see here. `fine` 'fine' {fine}: (fine), fine; fine."
+
+    assert told(message for message in MESSAGES if message.pattern.search(text)) == []
+
+
 # --- what is collected ----------------------------------------------------------------------
 
 

@@ -238,6 +238,18 @@ def test_each_response_that_cannot_be_used_is_one_line(names, tmp_path):
         failed(apis, tmp_path, *causes, secrets=("canary-in-a-link",))
 
 
+def test_a_built_in_stream_whose_rows_are_elsewhere_points_to_its_address():
+    with OddApi(lambda *_: {"items": []}) as api:
+        block = {"api_key": "canary-built-in-4711", "base_url": api.url}
+        done = run({"learning": block}, env={"LOGLEVEL": "DEBUG"})
+    safe(done, secrets=("canary-built-in-4711",))
+    told(
+        done,
+        ("learning_people", "at `items`", "`base_url` of learning"),
+        ("learning_courses", "at `items`", "`base_url` of learning"),
+    )
+
+
 @pytest.mark.parametrize(
     ("setting", "row"),
     [("on_unknown_field", {"id": 1, "new": 2}), ("on_type_mismatch", {"id": "one"})],
