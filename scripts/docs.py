@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the generated blocks of the documentation: streams, settings and modules as they are.
+"""Write what the documentation shows of the code: tables, and the pictures in `docs/images`.
 
 A block stands between `<!-- name:begin -->` and `<!-- name:end -->`; everything else is prose and
 stays. With `--check` nothing is written: the difference is shown and the exit code is 1.
@@ -16,18 +16,20 @@ import sys
 import typing as t
 from pathlib import Path
 
-from messages import collect
+from handbook.columns import columns, diagrams
+from handbook.commands import commands, singer
+from handbook.errors import hints, messages
+from handbook.markdown import code, table, value
+from handbook.pictures import pictures
+from handbook.runs import metrics, position, summary
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.settings import COMMON, TOP
 from tap_analytics.streams import APIS
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.transport.answer import HINTS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from messages import Message
 
     from tap_analytics.api import Api
 
@@ -53,18 +55,26 @@ def main(argv: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true", help="only compare, and fail if it differs")
     options = parser.parse_args(argv)
     outdated = 0
-    for name, blocks in PAGES.items():
+    for name, after in written(root).items():
         page = root / name
-        before = page.read_text("utf-8")
-        after = before
-        for block in blocks:
-            after = with_block(after, block.__name__, "\n".join(block()))
+        before = page.read_text("utf-8") if page.exists() else ""
         if not options.check:
             page.write_text(after, "utf-8")
         elif before != after:
             outdated = 1
             sys.stdout.writelines(difference(name, before, after))
     return outdated
+
+
+def written(root: Path) -> dict[str, str]:
+    """Return the pages and pictures below `root` as they should be."""
+    found = {f"docs/images/{name}": picture for name, picture in pictures().items()}
+    for name, blocks in PAGES.items():
+        found[name] = (root / name).read_text("utf-8")
+        for block in blocks:
+            content = "\n".join(block()).rstrip()
+            found[name] = with_block(found[name], block.__name__, content)
+    return found
 
 
 def with_block(text: str, name: str, block: str) -> str:
@@ -238,99 +248,16 @@ def described(package: Path) -> Iterator[tuple[str, str]]:
             yield from described(path)
 
 
-# --- messages -------------------------------------------------------------------------------
-
-#: The parts of the code by what happens there; whatever is not named reads pages and rows.
-PHASES = {
-    "Before the first request": (
-        *("errors.py", "command.py", "inputs.py", "tap.py", "settings", "declarations"),
-    ),
-    "Requests and answers": ("transport", "auth.py", "payload.py", "client.py"),
-    "Pages and rows": (),
-    "The end of a run": ("extraction.py", "sync.py", "writer.py", "summary.py"),
-    "The tap's own commands": ("cli.py", "commands"),
-}
-
-
-def messages() -> Iterator[str]:
-    """Describe every message, by the phase of a run in which it comes."""
-    phases: dict[str, list[Message]] = {title: [] for title in PHASES}
-    for message in collect():
-        unit = message.module.partition("/")[0]
-        title = next((name for name, units in PHASES.items() if unit in units), "Pages and rows")
-        phases[title].append(message)
-    head = ("Message", "When", "What to do")
-    for title, found in phases.items():
-        found.sort(key=lambda message: (_place(title, message), message.module, message.line))
-        if found:
-            yield f"### {title}"
-            yield ""
-            yield from table(head, [(quoted(m.text), when(m), cell(m.hint)) for m in found])
-            yield ""
-
-
-def _place(title: str, message: Message) -> int:
-    units = PHASES[title]
-    unit = message.module.partition("/")[0]
-    return units.index(unit) if unit in units else 0
-
-
-def when(message: Message) -> str:
-    """Tell when a message comes: which error it is, or that it is none."""
-    told = {
-        "warning": "a warning: the run goes on",
-        "part": "a part of a message",
-        "problem": "a problem of the configuration",
-    }
-    return told.get(message.kind) or cell(message.when.rstrip("."))
-
-
-def hints() -> Iterator[str]:
-    """Say what to do by the cause of a failed request."""
-    rows = [(code(cause), cell(hint.replace("{name}", "⟨name⟩"))) for cause, hint in HINTS.items()]
-    yield from table(("Cause", "What to do"), rows)
-
-
-def cell(text: str) -> str:
-    """Set a text as it is in a table."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
-
-
-def quoted(text: str) -> str:
-    """Set a message that may hold backticks as code in a table."""
-    text = text.replace("|", "\\|")
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
-
-
-# --- markdown -------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lay out a table."""
-    yield f"| {' | '.join(head)} |"
-    yield f"| {' | '.join('---' for _ in head)} |"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
-def code(text: object) -> str:
-    """Set a text as code."""
-    return f"`{text}`"
-
-
-def value(default: object) -> str:
-    """Spell a default as it is written in a configuration; nothing for none."""
-    if default is None or default == "":
-        return ""
-    if isinstance(default, bool):
-        return code(str(default).lower())
-    return code(f"{default:g}" if isinstance(default, float) else default)
-
-
 PAGES: dict[str, tuple[Block, ...]] = {
     "README.md": (streams, settings),
     "docs/architecture.md": (modules,),
-    "docs/errors.md": (messages, hints),
+    "docs/reference/settings.md": (settings,),
+    "docs/reference/streams.md": (streams, diagrams, columns),
+    "docs/reference/commands.md": (singer, commands),
+    "docs/reference/metrics.md": (metrics,),
+    "docs/reference/state.md": (position,),
+    "docs/reference/summary.md": (summary,),
+    "docs/reference/errors.md": (messages, hints),
 }
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from time import monotonic
 
 from tap_analytics.completeness import Verdict, worst
 
@@ -18,6 +19,9 @@ class Outcome:
     #: Parents whose child endpoint answered 404: gone since the parent was read.
     skipped: int = 0
     walks: int = 0
+    #: Rows of the list that lie behind the reader, and rows in all, where the API says how many;
+    #: None for a child, whose lists are many.
+    share: tuple[int, int] | None = None
     #: Keys that came more than once; a lower bound if it isn't exact.
     repeated: int = 0
     repeats_exact: bool = True
@@ -29,6 +33,18 @@ class Outcome:
     started: float | None = None
     seconds: float = 0.0
     done: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the stream has come to its end, good or bad."""
+        return self.done or self.failure is not None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the stream's turn came, until its end if it has come to one."""
+        if self.seconds or self.started is None:
+            return self.seconds
+        return monotonic() - self.started
 
     @property
     def verdict(self) -> Verdict:

@@ -68,12 +68,15 @@ class Sync:
     def run(self) -> None:
         """Run to the end; raises `SyncFailedError`, or `SystemExit` after a signal."""
         started = monotonic()
-        threads = self._start()
-        self._await(threads)
+        with self._progress:
+            self._await(self._start())
+            self._end(started)
+
+    def _end(self, started: float) -> None:
         if self.tap.signum is not None or self._undelivered is not None:
             code = 1 if self._undelivered else 128 + t.cast("int", self.tap.signum)
             write_summary(self.tap, seconds=monotonic() - started, exit_code=code)
-            self._leave()
+            self._leave(started)
         self._progress.close()
         with self.tap.message_writer.lock:
             self.tap.write_state()
@@ -145,7 +148,7 @@ class Sync:
 
     # --- endings ----------------------------------------------------------------------------
 
-    def _leave(self) -> t.NoReturn:
+    def _leave(self, started: float) -> t.NoReturn:
         """End after a signal with a last STATE, or where standard output takes no more."""
         self._progress.close()
         if self._undelivered is not None:
@@ -156,6 +159,7 @@ class Sync:
             raise SystemExit(1)
         signum = t.cast("int", self.tap.signum)
         if not self.tap.message_writer.lock.acquire(timeout=0.5):
+            self._progress.conclude(monotonic() - started)
             self.tap.logger.warning("Stopped by signal %d; the target had stopped reading.", signum)
             # A thread waits in a write: nothing at exit may wait for it.
             os._exit(128 + signum)
@@ -163,6 +167,7 @@ class Sync:
         if self.tap.state:
             with contextlib.suppress(OutputClosedError):
                 self.tap.write_message(StateMessage(value=self.tap.state))
+        self._progress.conclude(monotonic() - started)
         self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
         raise SystemExit(128 + signum)
 
@@ -180,6 +185,8 @@ class Sync:
                 self.tap.logger.debug("%s failed.", outcome.name, exc_info=outcome.failure)
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
         fatal = [outcome for outcome in failed if not self._forgives(outcome)]
+        forgiven = {outcome.name for outcome in failed if outcome not in fatal}
+        self._progress.conclude(seconds, forgiven=forgiven)
         for outcome in failed:
             if outcome not in fatal:
                 self.tap.logger.warning(

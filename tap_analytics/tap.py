@@ -163,6 +163,11 @@ class TapAnalytics(Tap):
                 )
             return self._connections[name]
 
+    @property
+    def connections(self) -> dict[str, Connection]:
+        """The connections made so far, by the name of their API."""
+        return dict(self._connections)
+
     # --- runs -------------------------------------------------------------------------------
 
     @override

@@ -8,4 +8,6 @@ from __future__ import annotations
 #: Command name to its module.
 COMMANDS = {
     "demo-api": "tap_analytics.demo.cli",
+    "demo-postgres": "tap_analytics.demo.database",
+    "schema": "tap_analytics.commands.schema",
 }

@@ -89,6 +89,16 @@ class Throttle:
                 describe_wait(seconds),
             )
 
+    @property
+    def held_for(self) -> float:
+        """Seconds that the gate stays closed because the API asked for it; 0 while it is open."""
+        return max(0.0, self._held_until - self._clock())
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have passed the gate and are not answered yet."""
+        return self._flying
+
     def succeeded(self) -> None:
         """Count a success; as many in a row as the gate is wide widen it by one."""
         if self.width >= self.concurrency:

@@ -1,4 +1,4 @@
-"""Every message of the tap says what happened, where, and what to do; `docs/errors.md` has all.
+"""Every message of the tap says what happened, where, and what to do; one page has them all.
 
 The messages are collected from the code, so a new one is held to the same rules by itself.
 """
@@ -10,7 +10,7 @@ import re
 import textwrap
 
 import pytest
-from messages import PACKAGE, collect, error_classes, says_what_to_do
+from handbook.messages import PACKAGE, collect, error_classes, says_what_to_do
 
 #: Messages that leave the next step to another, with the one that has it.
 COMPLETED = {

@@ -8,7 +8,7 @@ import re
 from urllib.parse import quote, quote_plus
 
 from cli import LEVEL
-from messages import collect, says_what_to_do
+from handbook.messages import collect, says_what_to_do
 
 from tap_analytics.demo import DEFAULT
 

@@ -143,6 +143,19 @@ def test_width_halves_with_each_hold_and_recovers_step_by_step():
     assert max(widths) == 8
 
 
+def test_a_gate_tells_how_long_it_is_held_and_what_has_passed():
+    now = 100.0
+    throttle = make(clock=lambda: now)
+    assert (throttle.held_for, throttle.in_flight) == (0.0, 0)
+    with throttle.slot():
+        assert throttle.in_flight == 1
+        throttle.hold(30, reason="429")
+    now = 112.0
+    assert (throttle.held_for, throttle.in_flight) == (18.0, 0)
+    now = 131.0
+    assert throttle.held_for == 0.0
+
+
 def test_a_hold_of_no_time_is_none():
     throttle = make()
     throttle.hold(0, reason="429")

@@ -1,36 +1,14 @@
-#!/usr/bin/env python3
-"""Every message of the tap, found in its code: what it raises, warns of, and tells of settings.
-
-A message stands where it is raised, so the code is the only list of them there is. What is read:
-
-- calls of the tap's own error classes, and of those of click, argparse and the SDK;
-- `logger.warning` and `logger.error`;
-- problems of a configuration: `Problem(…)`, `report(…)`, `wrong(word, …)`, `parser.error(…)`;
-- parts of messages, `Fault(…)`, which follow the name of what is wrong;
-- what is added to the texts of others, `joined(…)`, and the rows of a table, `_Failure(…)`.
-
-A value that is filled in is shown as ⟨name⟩. A call that only passes a text on is no message.
-Run as a script, it prints the messages as JSON.
-"""
+"""Reading messages off the syntax of a module: what is called, and with what text."""
 
 from __future__ import annotations
 
 import ast
-import functools
-import json
 import re
-import sys
 import typing as t
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-PACKAGE = Path(__file__).resolve().parents[1] / "tap_analytics"
-#: Classes that are errors of the tap, whatever is derived from them, and where others come from.
-ROOTS = frozenset({"TapError", "TransportError"})
-FOREIGN = frozenset({"argparse", "click", "singer_sdk.exceptions"})
+    from collections.abc import Iterable, Iterator, Mapping
 
 Kind = t.Literal["error", "problem", "part", "warning"]
 
@@ -85,53 +63,7 @@ def says_what_to_do(line: str) -> bool:
     return _TELLS.search(line) is not None
 
 
-def collect(package: Path = PACKAGE) -> list[Message]:
-    """Return the messages of a package, in the order of its modules; the demo is none of it."""
-    trees = _parsed(package)
-    classes = error_classes(package)
-    constants = _constants(trees.values())
-    found: dict[tuple[str, str, str, str], Message] = {}
-    for path, tree in trees.items():
-        module = path.relative_to(package).as_posix()
-        for each in _Reader(module, tree, classes=classes, constants=constants).messages():
-            found.setdefault((each.module, each.kind, each.text, each.hint), each)
-    return list(found.values())
-
-
-@functools.cache
-def _parsed(package: Path) -> Mapping[Path, ast.Module]:
-    paths = sorted(p for p in package.rglob("*.py") if "demo" not in p.relative_to(package).parts)
-    return {path: ast.parse(path.read_text("utf-8")) for path in paths}
-
-
-def error_classes(package: Path = PACKAGE) -> dict[str, str]:
-    """Return the classes whose text users read, each with the first sentence of its docstring."""
-    bases: dict[str, set[str]] = {}
-    said: dict[str, str] = {}
-    for node in (node for tree in _parsed(package).values() for node in ast.walk(tree)):
-        if isinstance(node, ast.ClassDef):
-            bases[node.name] = {_last(base) for base in node.bases}
-            said[node.name] = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
-        elif isinstance(node, ast.ImportFrom) and node.module in FOREIGN:
-            said |= {a.name: "" for a in node.names if a.name.endswith(("Error", "Exception"))}
-    known = ROOTS | {name for name in said if name not in bases}
-    while more := {name for name, above in bases.items() if above & known} - known:
-        known |= more
-    return {name: said.get(name, "") for name in known}
-
-
-def _constants(trees: t.Iterable[ast.Module]) -> dict[str, ast.expr]:
-    """Return the constants of all modules by name; only those that mean one thing everywhere."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in (node for tree in trees for node in tree.body):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name) and target.id.strip("_").isupper():
-                found.setdefault(target.id, []).append(node.value)
-    return {name: values[0] for name, values in found.items() if len(values) == 1}
-
-
-class _Reader:
+class Reader:
     """Reads the messages of one module."""
 
     def __init__(
@@ -171,7 +103,7 @@ class _Reader:
         kind, text, hint = read
         if not _WORD.search(_FILLED.sub("", text + hint)):
             return None
-        name = _last(call.func)
+        name = last(call.func)
         return Message(
             module=self.module,
             line=call.lineno,
@@ -184,7 +116,7 @@ class _Reader:
 
     def _read(self, call: ast.Call) -> tuple[Kind, str, str] | None:
         """Return kind, text and hint of a call that tells something, or passes something on."""
-        name, arguments = _last(call.func), call.args
+        name, arguments = last(call.func), call.args
         kind: Kind = "problem"
         texts, hint = arguments[-1:], ""
         if name in self.classes:
@@ -200,7 +132,7 @@ class _Reader:
         elif name in {"warning", "error"} and _is_logger(call.func):
             kind = "error" if name == "error" else "warning"
             return kind, self._formatted(arguments), ""
-        elif not (name in {"Problem", "report", "wrong"} or _last(call.func) == "error"):
+        elif not (name in {"Problem", "report", "wrong"} or last(call.func) == "error"):
             return None
         passes_on = any(keyword.arg == "errors" for keyword in call.keywords)
         text = "".join(map(self._text, texts))
@@ -210,9 +142,9 @@ class _Reader:
 
     def _formatted(self, arguments: list[ast.expr]) -> str:
         """Return the text of a log record."""
-        filled = iter(arguments[1:])
+        filled = iter([each for argument in arguments[1:] for each in _spread(argument)])
         return _FORMAT.sub(
-            lambda found: "%" if found[1] == "%" else self._text(next(filled)),
+            lambda found: "%" if found[1] == "%" else self._text(next(filled, ast.Name("…"))),
             self._text(arguments[0]),
         )
 
@@ -248,7 +180,7 @@ class _Reader:
         given = next((keyword.value for keyword in call.keywords if keyword.arg == "hint"), None)
         if isinstance(given, ast.Name) and given.id in self.local:
             given = self.local[given.id]
-        if isinstance(given, ast.Call) and _last(given.func) == "hint":
+        if isinstance(given, ast.Call) and last(given.func) == "hint":
             return self._row(self._by_cause(given.args[0]))
         return "" if given is None else self._text(given)
 
@@ -278,17 +210,23 @@ def _assigned_once(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
+def _spread(argument: ast.expr) -> Iterable[ast.expr]:
+    """Return the arguments that `*(a, b)` stands for."""
+    is_spread = isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Tuple)
+    return argument.value.elts if is_spread else (argument,)
+
+
 def _is_text(node: ast.expr) -> bool:
     is_plain = isinstance(node, ast.Constant) and isinstance(node.value, str | int)
     return is_plain or isinstance(node, ast.JoinedStr)
 
 
 def _is_logger(func: ast.expr) -> bool:
-    receiver = _last(func.value) if isinstance(func, ast.Attribute) else ""
+    receiver = last(func.value) if isinstance(func, ast.Attribute) else ""
     return re.fullmatch(r"_?log(ger)?", receiver, re.IGNORECASE) is not None
 
 
-def _last(node: ast.AST) -> str:
+def last(node: ast.AST) -> str:
     """Return the last part of a dotted name."""
     if isinstance(node, ast.Attribute):
         return node.attr
@@ -304,7 +242,7 @@ def _label(node: ast.AST) -> str:
     label = "…"
     match node:
         case ast.Name() | ast.Attribute():
-            label = _last(node).strip("_").lower()
+            label = last(node).strip("_").lower()
         case ast.Call(func=ast.Attribute(value=ast.Constant()), args=[inner]):
             label = _label(inner)
         case ast.Call(func=func):
@@ -322,13 +260,3 @@ def _label(node: ast.AST) -> str:
         ):
             label = _label(inner)
     return label
-
-
-def main() -> None:
-    """Print the messages as JSON."""
-    json.dump([asdict(message) for message in collect()], sys.stdout, indent=1, ensure_ascii=False)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()
