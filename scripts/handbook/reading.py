@@ -197,8 +197,9 @@ class Reader:
 def _assigned_once(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, ast.expr]:
     """Return the values of the names that a function assigns in one place only."""
     found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(function):
-        for target in node.targets if isinstance(node, ast.Assign) else ():
+    assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    for node in assignments:
+        for target in node.targets:
             values = node.value
             if isinstance(target, ast.Tuple) and isinstance(values, ast.Tuple):
                 pairs = list(zip(target.elts, values.elts, strict=True))
@@ -212,8 +213,10 @@ def _assigned_once(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str
 
 def _spread(argument: ast.expr) -> Iterable[ast.expr]:
     """Return the arguments that `*(a, b)` stands for."""
-    is_spread = isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Tuple)
-    return argument.value.elts if is_spread else (argument,)
+    match argument:
+        case ast.Starred(value=ast.Tuple(elts=each)):
+            return each
+    return (argument,)
 
 
 def _is_text(node: ast.expr) -> bool:
