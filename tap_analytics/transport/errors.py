@@ -167,7 +167,8 @@ class Stop:
 
 def joined(what: str, hint: str) -> str:
     """Return two sentences as one line; what ends without a full stop gets one."""
-    ending = "" if not hint or what.endswith((".", "!", "?")) else "."
+    ended = what.rstrip(")").endswith((".", "!", "?"))
+    ending = "" if ended or not hint else "."
     return f"{what}{ending} {hint}".rstrip()
 
 
