@@ -18,6 +18,7 @@ from pathlib import Path
 
 from handbook.columns import columns, diagrams
 from handbook.commands import commands, singer
+from handbook.errors import hints, messages
 from handbook.markdown import code, table, value
 from handbook.pictures import pictures
 from handbook.runs import metrics, position, summary
@@ -256,6 +257,7 @@ PAGES: dict[str, tuple[Block, ...]] = {
     "docs/reference/metrics.md": (metrics,),
     "docs/reference/state.md": (position,),
     "docs/reference/summary.md": (summary,),
+    "docs/reference/errors.md": (messages, hints),
 }
 
 if __name__ == "__main__":

@@ -50,11 +50,15 @@ class Api:
         """What to do about errors, by the names of the settings to look at."""
         if not self.settings:
             return {}
-        keys = [f"{self.name}.{setting.name}" for setting in self.settings if setting.secret]
+        keys = [
+            f"`{self.name}.{setting.name}`"
+            for setting in self.settings
+            if setting.secret or setting.required
+        ]
         return {
             "credentials": f"Check {' and '.join(keys)}.",
-            "missing": f"Check {self.name}.base_url.",
-            "unreachable": f"Check {self.name}.base_url and the network.",
+            "missing": f"Check `{self.name}.base_url`, its version included.",
+            "unreachable": f"Check `{self.name}.base_url` and the network.",
         }
 
     @property

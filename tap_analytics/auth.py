@@ -216,8 +216,8 @@ class OAuth2ClientCredentials(Authenticator):
         value = answer.get("access_token")
         if not isinstance(value, str) or not value:
             raise CredentialsRefused(
-                "the token URL answered without an access_token",
-                hint="Check token_url, client_id, client_secret and scopes.",
+                "the token URL answered without an `access_token`",
+                hint="Check `access_token_url`, `client_id`, `client_secret` and `scopes`.",
             )
         self._issued.append(value)
         if self._learn is not None:

@@ -19,6 +19,7 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_analytics.decoding import BodyError, decode_json
+from tap_analytics.errors import Fault
 from tap_analytics.extraction import Extraction
 from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.pagination import Paginator, Query, SinglePage
@@ -88,6 +89,11 @@ class AnalyticsStream(RESTStream[Query]):
     def block(self) -> Mapping[str, t.Any]:
         """The API's configuration."""
         return self.connection.block
+
+    @property
+    def selector_hint(self) -> Fault:
+        """What a user may do where a response holds no rows at the place they are looked for."""
+        return Fault(f"Check `base_url` of {self.api}: another version or service may answer.")
 
     @property
     def label(self) -> str:
@@ -188,7 +194,7 @@ class AnalyticsStream(RESTStream[Query]):
             kind = response.headers.get("Content-Type", "no content type")
             raise Retriable(
                 f"{self.label} answered {response.status} with {error} ({kind})",
-                hint="Check base_url, and whether a proxy or a login page is in between.",
+                hint=f"Check `base_url` of {self.api}, and whether a proxy or a login answers.",
                 cause="body",
                 status=response.status,
             ) from None

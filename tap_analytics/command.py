@@ -10,13 +10,17 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
-from tap_analytics.errors import explain
+from tap_analytics.errors import explain, is_expected
 from tap_analytics.sync import SyncFailedError
+from tap_analytics.transport.errors import joined
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
     import logging
     from collections.abc import Sequence
+
+
+SEE_HELP = "Run `tap-analytics --help` to see the options."
 
 
 class AnalyticsCommand(SingerCommand):
@@ -46,7 +50,8 @@ class AnalyticsCommand(SingerCommand):
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
-            code = self._fail(error.format_message())
+            complaint = error.format_message()
+            code = self._fail(joined(complaint, SEE_HELP))
         except (click.Abort, KeyboardInterrupt):
             code = 130
         except SyncFailedError:
@@ -56,7 +61,8 @@ class AnalyticsCommand(SingerCommand):
         except Exception as error:
             if not standalone_mode:
                 raise
-            self.logger.debug("The tap failed.", exc_info=True)
+            if not is_expected(error):
+                self.logger.debug("The tap failed.", exc_info=True)
             code = self._fail(explain(error))
         else:
             code = result if isinstance(result, int) else 0

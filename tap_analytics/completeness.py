@@ -128,7 +128,7 @@ class Proof:
         if self.paginator.paging.absorbs_repeat(page):
             return False
         if times >= self._allowed(page):
-            raise PaginationError(self.repeated(page))
+            raise self.repeated(page)
         self.doubtful |= self.paginator.paging.is_numbered(page.query)
         return True
 
@@ -166,17 +166,17 @@ class Proof:
                 "kept naming a next page: a repeated empty page. Check the API's paging."
             )
 
-    def repeated(self, page: Page) -> str:
-        """Return what to say of a page whose rows had all arrived before."""
+    def repeated(self, page: Page) -> PaginationError:
+        """Return the error of a page whose rows had all arrived before."""
         asked = describe(page.query)
         if self.paginator.paging.is_numbered(page.query):
-            return (
+            return PaginationError(
                 f"{self.label}: the server repeated a page: {asked} brought rows that had already "
                 "arrived. It ignores the parameter, or answers the last page again beyond the "
                 "end. Use a paginator that follows the API's own cursor or next link, "
                 "`single_page` if it answers everything at once, or another parameter name."
             )
-        return (
+        return PaginationError(
             f"{self.label}: the server repeated a page: {asked} brought rows that had already "
             f"arrived, {ALIKE_LIMIT} times. Its cursor or next link doesn't advance: check the "
             "API's paging."

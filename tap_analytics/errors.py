@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from singer_sdk.exceptions import SingerSDKError
+import typing as t
 
-from tap_analytics.transport.errors import TransportError
+from singer_sdk.exceptions import MappingError, SingerSDKError
+
+from tap_analytics.transport.errors import TransportError, joined, one_line
+from tap_analytics.transport.redaction import redact
+
+#: What to do about errors that are not the tap's own.
+CHECK_MAPS = "Check `stream_maps`."
+LOOK_CLOSER = "Run again with `LOGLEVEL=DEBUG` to see where it comes from."
+
+
+#: The part of a message that says what is wrong with something, to follow its name.
+Fault = t.NewType("Fault", str)
 
 
 class TapError(Exception):
-    """Base of the errors whose text is all a user needs."""
+    """Base of the errors whose text, one line without secrets, is all a user needs."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(*([one_line(redact(text))] if text else []))
 
 
 class InputError(TapError):
-    """Bad input, found before any request."""
+    """Bad input, told before anything is extracted."""
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an error is one whose text is meant for users."""
+    return isinstance(error, (TapError, TransportError, SingerSDKError)) and bool(str(error))
 
 
 def explain(error: BaseException) -> str:
     """Return the line that tells an error; one nobody expected is told with its type."""
-    text = str(error)
-    if isinstance(error, (TapError, TransportError, SingerSDKError)) and text:
+    text = one_line(redact(str(error)))
+    if isinstance(error, MappingError):
+        return joined(text, CHECK_MAPS)
+    if is_expected(error):
         return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    unexpected = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return joined(unexpected, LOOK_CLOSER)

@@ -288,7 +288,7 @@ class Extraction:
             return Missing(
                 f"{stream.label}: the endpoint answered 404 for every one of "
                 f"{outcome.skipped} parents",
-                hint="Check the path.",
+                hint="Check the path and where its placeholders come from.",
             )
         if outcome.verdict is not Verdict.SHORT:
             return None

@@ -12,12 +12,16 @@ from pathlib import Path
 
 from singer_sdk.plugin_base import _ConfigInput
 
-from tap_analytics.errors import InputError
+from tap_analytics.errors import Fault, InputError
+from tap_analytics.values import JSON_TYPES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
 JsonObject = dict[str, t.Any]
+
+_NEW_CATALOG = "Run `tap-analytics --discover` for a new one."
+_STATE = "Give the last STATE line the tap wrote, or no state to read everything."
 
 
 def read_config(paths: Iterable[str]) -> _ConfigInput:
@@ -35,13 +39,15 @@ def read_config(paths: Iterable[str]) -> _ConfigInput:
 def _read_config_file(path: str) -> JsonObject:
     # The value may be the configuration itself, by mistake: it must not be shown.
     if path.lstrip().startswith(("{", "[")):
-        raise InputError("--config takes the path of a JSON file, or ENV, not JSON itself.")
+        raise InputError(
+            "`--config` takes the path of a JSON file, or ENV, not JSON itself. Write it to a file."
+        )
+    name = f"config file {path}"
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"The config file {path} can't be read: {reason}.") from None
-    return _object(text, f"config file {path}")
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
+    return _object(text, name)
 
 
 def read_json(file: t.IO[str] | None, kind: str) -> JsonObject | None:
@@ -51,10 +57,19 @@ def read_json(file: t.IO[str] | None, kind: str) -> JsonObject | None:
     name = f"{kind} file {getattr(file, 'name', '')}".rstrip()
     try:
         text = file.read()
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"The {name} can't be read as UTF-8 text.") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
     content = _object(text, name) if text.strip() or kind == "catalog" else {}
     return _catalog(content, name) if kind == "catalog" else _state(content, name)
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> InputError:
+    if isinstance(error, UnicodeDecodeError):
+        return InputError(f"The {name} is not UTF-8 text. Save it as UTF-8.")
+    reason = getattr(error, "strerror", None) or "no file can have that name"
+    return InputError(
+        f"The {name} can't be read: {reason}. Check its path and the permission to read it."
+    )
 
 
 def _object(text: str, name: str) -> JsonObject:
@@ -63,36 +78,42 @@ def _object(text: str, name: str) -> JsonObject:
         content = json.loads(text, parse_float=Decimal)
     except ValueError as error:
         # A decoder's text tells the place, never the content.
-        raise InputError(f"The {name} is not JSON: {error}.") from None
+        raise InputError(f"The {name} is not JSON: {error}. Correct it at that place.") from None
     if not isinstance(content, dict):
-        raise InputError(f"The {name} must hold a JSON object, not {type(content).__name__}.")
+        kind = JSON_TYPES[type(content)]
+        raise InputError(f"The {name} must hold a JSON object; it holds JSON of type {kind}.")
     return content
 
 
 def _catalog(content: JsonObject, name: str) -> JsonObject:
     streams = content.get("streams")
     if not isinstance(streams, list):
-        raise InputError(f"The {name} is not a Singer catalog: it has no list of `streams`.")
+        raise InputError(
+            f"The {name} is not a Singer catalog: it has no list of `streams`. {_NEW_CATALOG}"
+        )
     for number, entry in enumerate(streams):
         if problem := _catalog_problem(entry):
-            raise InputError(f"The {name} is not a Singer catalog: streams[{number}] {problem}.")
+            raise InputError(
+                f"The {name} is not a Singer catalog: streams[{number}] {problem}. {_NEW_CATALOG}"
+            )
     return content
 
 
-def _catalog_problem(entry: object) -> str | None:
+def _catalog_problem(entry: object) -> Fault | None:
     if not isinstance(entry, dict):
-        return "is not an object"
+        return Fault("is not an object")
     if not isinstance(entry.get("tap_stream_id"), str):
-        return "has no `tap_stream_id`"
+        return Fault("has no `tap_stream_id`")
     schema = entry.get("schema")
     properties = schema.get("properties", {}) if isinstance(schema, dict) else None
     if not isinstance(properties, dict):
-        return "has no `schema` with `properties`"
+        return Fault("has no `schema` with `properties`")
     if odd := [name for name, inner in properties.items() if not isinstance(inner, dict)]:
-        return f"('{entry['tap_stream_id']}') has no schema for its property '{odd[0]}'"
+        name = entry["tap_stream_id"]
+        return Fault(f"('{name}') has no schema for its property '{odd[0]}'")
     metadata = entry.get("metadata", [])
     if not isinstance(metadata, list) or not all(map(_is_metadata, metadata)):
-        return "has a `metadata` that is not a list of breadcrumbs"
+        return Fault("has a `metadata` that is not a list of breadcrumbs")
     return None
 
 
@@ -112,7 +133,9 @@ def _state(content: JsonObject, name: str) -> JsonObject:
     if not isinstance(bookmarks, dict) or not all(
         isinstance(bookmark, dict) for bookmark in bookmarks.values()
     ):
-        raise InputError(f"The {name} is not a Singer state: it has no object of `bookmarks`.")
+        raise InputError(
+            f"The {name} is not a Singer state: `bookmarks` is not an object of objects. {_STATE}"
+        )
     if content and "bookmarks" not in content:
-        raise InputError(f"The {name} is not a Singer state: it has no `bookmarks`.")
+        raise InputError(f"The {name} is not a Singer state: it has no `bookmarks`. {_STATE}")
     return content

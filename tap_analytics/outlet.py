@@ -139,8 +139,8 @@ class Outlet:
         for key in self.stream.primary_keys:
             if None in rows.column(key):
                 raise MissingKeyError(
-                    f"{self.stream.label}: a row came without its primary key `{key}`. Check the "
-                    "path, the selector and the primary key."
+                    f"{self.stream.label}: a row came without its primary key `{key}`. Check "
+                    "`path`, `data_selector` and `primary_key`."
                 )
 
     def _compile(self) -> Selection:

@@ -123,7 +123,7 @@ class Pages:
             payload = stream.decode(response)
             rows = stream.rows_of(payload, response)
         except SelectorError as error:
-            raise PaginationError(f"{stream.label}: {error}") from None
+            raise PaginationError(f"{stream.label}: {error} {stream.selector_hint}") from None
         if codec is not None and is_first:
             codec.learn(rows)
         return payload, DictRows(rows)

@@ -7,6 +7,7 @@ is an error. All three look alike to a careless reader, so they are told apart h
 from __future__ import annotations
 
 import typing as t
+from http import HTTPStatus
 
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
@@ -16,6 +17,8 @@ from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from tap_analytics.transport.errors import Cause
 
 Row = dict[str, t.Any]
 
@@ -38,11 +41,11 @@ def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
     found = payload
     for member in path:
         if not isinstance(found, dict) or member not in found:
-            raise SelectorError(_nowhere(payload, ".".join(path)))
+            raise _nowhere(payload, ".".join(path))
         found = found[member]
     if not path and isinstance(found, dict) and any(lists_in(found)):
-        raise SelectorError(_nowhere(payload, "the response itself"))
-    return as_rows(found, ".".join(path) or "the response")
+        raise _nowhere(payload, "the response itself")
+    return as_rows(found, f"`{'.'.join(path)}`" if path else "the response")
 
 
 def select_jsonpath(payload: object, expression: str) -> list[Row]:
@@ -52,10 +55,10 @@ def select_jsonpath(payload: object, expression: str) -> list[Row]:
         return []
     if found:
         rows = found[0] if len(found) == 1 and isinstance(found[0], list) else found
-        return as_rows(rows, expression)
+        return as_rows(rows, f"`{expression}`")
     holder = expression.removesuffix("[*]")
     if holder == expression or not list(extract_jsonpath(holder, t.cast("t.Any", payload))):
-        raise SelectorError(_nowhere(payload, expression))
+        raise _nowhere(payload, expression)
     return []
 
 
@@ -103,9 +106,13 @@ def raise_error(payload: object, *, has_rows: bool, label: str) -> None:
     code, message = error
     what = f"{label} answered 200 with an error: {message}"
     if code in RETRIED:
-        raise Retriable(what, cause="throttled" if code == 429 else "server", status=code)  # noqa: PLR2004 - Too Many Requests
-    hint = "Check base_url: it carries the API's version." if "VERSION" in message else ""
-    raise InBand(what, hint=hint, cause="credentials" if code == 401 else None, status=code)  # noqa: PLR2004 - Unauthorized
+        cause: Cause = "throttled" if code == HTTPStatus.TOO_MANY_REQUESTS else "server"
+        raise Retriable(what, hint="Try again later.", cause=cause, status=code)
+    if code == HTTPStatus.UNAUTHORIZED:
+        raise InBand(what, hint="Check the credentials.", cause="credentials", status=code)
+    if "VERSION" in message:
+        raise InBand(what, hint="Check `base_url`: it carries the API's version.", status=code)
+    raise InBand(what, hint="Check `base_url` and the parameters of the request.", status=code)
 
 
 def _message(first: object, payload: dict[str, t.Any], name: str) -> str:
@@ -134,9 +141,9 @@ def lists_in(payload: object, prefix: str = "") -> Iterator[str]:
             yield from lists_in(value, f"{prefix}{name}.")
 
 
-def _nowhere(payload: object, where: str) -> str:
+def _nowhere(payload: object, where: str) -> SelectorError:
     if isinstance(payload, list):
-        hint = "the response itself is a list: leave the selector out"
+        hint = "the response itself is a list"
     elif paths := ", ".join(f"`{path}`" for path in lists_in(payload)):
         hint = f"the response holds a list at {paths}"
     elif isinstance(payload, dict):
@@ -144,7 +151,7 @@ def _nowhere(payload: object, where: str) -> str:
         hint = f"the response is an object with {members}"
     else:
         hint = f"the response is {_kind(payload)}"
-    return f"found no rows at `{where}`; {hint}."
+    return SelectorError(f"found no rows at `{where}`; {hint}.")
 
 
 def _kind(value: object) -> str:

@@ -121,7 +121,9 @@ class Conformer:
         """Extend the types of fields that contradicted them."""
         fields = self.selection.schema["properties"]
         schemas = {name: widened(fields[name], kinds) for name, kinds in wider.items()}
-        self.logger.warning("Types are widened: %s", ", ".join(sorted(schemas)))
+        self.logger.warning(
+            "Values contradict the schema, so its types are widened: %s", ", ".join(sorted(schemas))
+        )
         self.selection = self.evolve(schemas)
         self.drift.widen(schemas)
         self.values = values.for_schema(self.selection.schema)

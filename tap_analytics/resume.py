@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tap_analytics.incremental import parse_iso
+from tap_analytics.transport.redaction import redact
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -117,8 +118,11 @@ class Resumption:
         """Put the page in hand into the state.
 
         The caller holds the writer's lock since before it wrote the page, so that no STATE says
-        less than the target has.
+        less than the target has. A token that holds a credential, as some links do, stays out.
         """
+        token = ENCODER.encode(self._walk.token).decode()
+        if redact(token) != token:
+            return
         seen = self._walk.paginator.seen
         position = Position(
             token=self._walk.token,

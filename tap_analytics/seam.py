@@ -193,7 +193,7 @@ class Joiner:
         beyond = self.fetch(query)
         joins = bool(beyond.keys) and beyond.keys[0] == fetched.keys[-1]
         if self.seam.has_all(beyond.keys) and not (joins and len(beyond.keys) == 1):
-            raise PaginationError(self.proof.repeated(fetched.page))
+            raise self.proof.repeated(fetched.page)
         self.proof.moved()
         self.logger.warning(INSERTED)
         if not joins:
@@ -225,5 +225,6 @@ class Joiner:
                 return fetched
         raise PaginationError(
             f"{self.proof.label}: rows move faster than they can be read: after {STEPS_BACK} "
-            "steps back the reader found no row it knew. Read the stream at a quieter time."
+            "steps back the reader found no row it knew. Read the stream at a quieter time, or "
+            "with a larger `page_size`."
         )

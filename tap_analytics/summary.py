@@ -32,7 +32,9 @@ def write_summary(tap: TapAnalytics, ending: Ending) -> None:
     try:
         Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
     except OSError as error:
-        tap.logger.warning("The summary can't be written to %s: %s.", path, error.strerror)
+        tap.logger.warning(
+            "The summary can't be written to %s: %s. Check `summary_path`.", path, error.strerror
+        )
 
 
 def _stream(tap: TapAnalytics, outcome: Outcome) -> dict[str, t.Any]:

@@ -19,7 +19,7 @@ from time import monotonic
 from singer_sdk.singerlib import StateMessage
 
 from tap_analytics.completeness import Verdict
-from tap_analytics.errors import TapError, explain
+from tap_analytics.errors import TapError, explain, is_expected
 from tap_analytics.extraction import Extraction
 from tap_analytics.outcome import SHARED_CAUSES, Ending
 from tap_analytics.progress import Progress
@@ -197,9 +197,14 @@ class Sync:
         outcomes = sorted(self.tap.outcomes.values(), key=lambda outcome: outcome.name)
         for outcome in outcomes:
             if not outcome.done and outcome.failure is None:
-                outcome.failure = NeverRanError(f"{outcome.name} did not come to an end.")
+                outcome.failure = NeverRanError(
+                    f"{outcome.name}: the stream came to no end, and no error says why. Run again "
+                    "with `LOGLEVEL=DEBUG`, and report what it says."
+                )
             if outcome.failure is None:
                 self.tap.logger.info("%s", _line(outcome))
+            elif not is_expected(outcome.failure):
+                self.tap.logger.debug("%s failed.", outcome.name, exc_info=outcome.failure)
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
         for outcome in failed:
             outcome.forgiven = self._forgives(outcome)
@@ -207,7 +212,9 @@ class Sync:
         fatal = [outcome for outcome in failed if not outcome.forgiven]
         for outcome in failed:
             if outcome.forgiven:
-                self.tap.logger.warning("Optional stream not extracted: %s", outcome.failure)
+                self.tap.logger.warning(
+                    "Optional stream %s not extracted: %s", outcome.name, outcome.failure
+                )
         self._log_failures(fatal)
         rows = sum(outcome.rows for outcome in outcomes)
         done = len(outcomes) - len(failed)
@@ -236,7 +243,13 @@ class Sync:
         for line in shown:
             self.tap.logger.error("%s", line)
         if len(lines) > len(shown):
-            self.tap.logger.error("%d more failures; see the summary.", len(lines) - len(shown))
+            more = len(lines) - len(shown)
+            if path := self.tap.config.get("summary_path"):
+                self.tap.logger.error("%d more failures: see %s.", more, path)
+            else:
+                self.tap.logger.error(
+                    "%d more failures: set `summary_path` to have them all in a file.", more
+                )
 
     @staticmethod
     def _cause(api: str, outcome: Outcome) -> tuple[str, str]:

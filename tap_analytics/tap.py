@@ -45,7 +45,7 @@ BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
 NO_API = (
     f"No API is configured. Give one of {', '.join(f'`{api.name}`' for api in APIS)} its "
-    "credential and base_url, or describe your own under `apis`."
+    "credential and `base_url`, or describe your own under `apis`."
 )
 
 
@@ -192,7 +192,10 @@ class TapAnalytics(Tap):
         failed = {stream.name: stream.failure for stream in streams if stream.failure is not None}
         if failed:
             reasons = "; ".join(dict.fromkeys(str(failure) for failure in failed.values()))
-            raise InputError(f"No schema could be sampled for {', '.join(failed)}: {reasons}")
+            raise InputError(
+                f"No schema could be sampled for {', '.join(failed)}. Declare a `schema` to do "
+                f"without a sample, or mend what failed: {reasons}"
+            )
         sys.stdout.write(f"{text}\n")
         return text
 

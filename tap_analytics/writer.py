@@ -61,7 +61,8 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
                 raise OutputClosedError from error
             except OSError as error:
                 raise OutputClosedError(
-                    f"Standard output can't be written: {error.strerror}. The run is stopped."
+                    f"Standard output can't be written: {error.strerror}. Make room "
+                    "where it leads, and run again with the last STATE."
                 ) from error
 
     @staticmethod

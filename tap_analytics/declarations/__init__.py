@@ -17,7 +17,7 @@ from tap_analytics.declarations.model import (
 )
 from tap_analytics.declarations.parents import linked
 from tap_analytics.declarations.resources import NAME, Surroundings, read_defaults, read_resource
-from tap_analytics.declarations.words import Place, Words, kind_of, suggestion
+from tap_analytics.declarations.words import Place, Words, suggestion
 from tap_analytics.settings.checks import url_problem
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -44,7 +44,8 @@ def parse(
     place. `reserved` are the names of streams that exist already.
     """
     if not isinstance(apis, (list, tuple)):
-        return (), [f"apis must be a list of APIs, not {kind_of(apis)}."]
+        # The checks of the settings have told it.
+        return (), []
     taken = {name.lower(): "a built-in stream" for name in reserved}
     names: dict[str, str] = {}
     read: list[DeclaredApi] = []
@@ -94,7 +95,7 @@ def _read_api(entry: object, place: Place) -> DeclaredApi:
 def _name(words: Words) -> str:
     name = words.text("name", required=True) or ""
     if name and not NAME.fullmatch(name):
-        words.wrong("name", f"'{name}' may only have letters, digits and '_'.")
+        words.wrong("name", f"'{name}' must have letters, digits and '_' only.")
     return name
 
 
@@ -131,7 +132,7 @@ def _resources(words: Words, around: Surroundings) -> tuple[DeclaredResource, ..
         place = words.place.inside(f"resource '{name}'" if known else f"resources[{index}]")
         draft = read_resource(value, place, around)
         if drafts.setdefault(draft.resource.name.lower(), draft) is not draft and known:
-            place.report(f"name '{name}' is given to two resources. Rename one.")
+            place.report(f"`name` '{name}' is given to two resources. Rename one.")
     return linked(tuple(drafts.values()))
 
 
@@ -146,4 +147,4 @@ def _check_streams(api: DeclaredApi, place: Place, taken: dict[str, str]) -> Non
     for name in api.optional_streams if streams else ():
         if name not in streams:
             hint = f"Known: {', '.join(streams)}.{suggestion(name, streams)}"
-            place.report(f"optional_streams '{name}' isn't a stream of this API. {hint}")
+            place.report(f"`optional_streams` '{name}' isn't a stream of this API. {hint}")

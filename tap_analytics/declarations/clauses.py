@@ -74,7 +74,7 @@ def read_paging(value: object, place: Place) -> Paging:
     }
     if "cursor_value" in given_words:
         if "cursor_path" in given_words:
-            words.wrong("cursor_value", "and cursor_path say the same. Remove one.")
+            words.wrong("cursor_value", "and `cursor_path` say the same. Remove one.")
         given_words["cursor_path"] = given_words.pop("cursor_value")
     return _pages(t.cast("t.Any", paging_class)(**given_words))
 
@@ -141,7 +141,7 @@ def _bearer(words: Words) -> Authenticator:
 def _oauth2(words: Words) -> Authenticator:
     known = [word for word in ("access_token_url", "token_url") if word in words]
     if len(known) > 1:
-        words.wrong("token_url", "and access_token_url say the same. Remove one.")
+        words.wrong("token_url", "and `access_token_url` say the same. Remove one.")
     word = known[0] if known else "access_token_url"
     url = words.text(word, required=True) or ""
     if url and (text := url_problem(url)):
@@ -215,9 +215,9 @@ def _statuses(value: object, words: Words) -> frozenset[int]:
         return frozenset()
     for status in value:
         if status not in _STATUSES:
-            words.wrong(word, f"has {status}: only 400 to 599 can be retried.")
+            words.wrong(word, f"has {status}: only 400 to 599 can be retried. Remove it.")
         elif status in NEVER_RETRIED:
-            words.wrong(word, f"has {status}: 401, 403 and 404 are never retried.")
+            words.wrong(word, f"has {status}: 401, 403 and 404 are never retried. Remove it.")
     return frozenset(value)
 
 

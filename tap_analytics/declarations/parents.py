@@ -37,7 +37,9 @@ def linked(drafts: Sequence[Draft]) -> tuple[DeclaredResource, ...]:
     ordered: list[str] = []
     for name, draft in by_name.items():
         if cycle := _visit(name, links, ordered, ()):
-            draft.place.report(f"its parents are circular: {' → '.join(cycle)}.")
+            draft.place.report(
+                f"its parents are circular: {' → '.join(cycle)}. Take a placeholder out of a path."
+            )
             return ()
     return tuple(
         replace(by_name[name].resource, parents=_one_parent(by_name[name], links, ordered))
@@ -69,17 +71,20 @@ def _links(draft: Draft, by_name: Mapping[str, Draft]) -> Iterator[tuple[str, Re
     placeholders = list(dict.fromkeys(PLACEHOLDER.findall(draft.resource.path)))
     for name in draft.resolves:
         if name not in placeholders:
-            place.report(f"params.{name} resolves a placeholder that the path doesn't have.")
+            place.report(
+                f"`params.{name}` resolves a placeholder that the path doesn't have. "
+                f"Add {{{name}}} to the path, or remove it."
+            )
     for placeholder in placeholders:
         link = draft.resolves.get(placeholder) or guess(placeholder, siblings)
         if link is None:
-            form = "params: {" + placeholder + ": {type: resolve, resource: …, field: …}}"
+            form = f"`params: {{{placeholder}: {{type: resolve, resource: …, field: …}}}}`"
             place.report(
-                f"path: no resource fits {{{placeholder}}}. Write {form}. "
+                f"`path`: no resource fits {{{placeholder}}}. Write {form}. "
                 f"Resources: {listed(siblings)}."
             )
         elif link.resource not in by_name:
-            shown = f"params.{placeholder}.resource '{link.resource}' is unknown."
+            shown = f"`params.{placeholder}.resource` '{link.resource}' is unknown."
             place.report(f"{shown} Known: {listed(siblings)}.{suggestion(link.resource, siblings)}")
         else:
             yield placeholder, link
@@ -139,8 +144,8 @@ def _one_parent(draft: Draft, links: Links, ordered: Sequence[str]) -> tuple[Par
         field = link.field if link.resource == nearest else inherited.get(link)
         if field is None:
             draft.place.report(
-                f"path: {{{placeholder}}} comes from '{link.resource}' and another placeholder "
-                f"from '{nearest}', which isn't a child of it. Only one line of parents works."
+                f"`path`: {{{placeholder}}} comes from '{link.resource}' and another placeholder "
+                f"from '{nearest}', which isn't a child of it. Keep to one line of parents."
             )
             continue
         found.append(ParentLink(placeholder=placeholder, resource=nearest, field=field))

@@ -27,7 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 #: dlt's expressions, which would be sent as they stand.
 TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
-_INSTEAD = "Use incremental.start_param, or {type: resolve, resource: …, field: …}."
+_INSTEAD = "Use `incremental.start_param`, or {type: resolve, resource: …, field: …}."
 DISPOSITIONS: tuple[WriteDisposition, ...] = ("merge", "append", "replace")
 _SHARED = ("primary_key", "write_disposition")
 RESOURCE_WORDS = ("name", "endpoint", "schema", "description", *_SHARED)
@@ -93,7 +93,7 @@ def read_resource(value: object, place: Place, around: Surroundings) -> Draft:
     name = words.text("name", required=True) or ""
     path = name
     if name and not NAME.fullmatch(name):
-        words.wrong("name", f"'{name}' may only have letters, digits and '_'.")
+        words.wrong("name", f"'{name}' must have letters, digits and '_' only.")
         path = ""
     endpoint = {"path": path, **_over_defaults(words, around.defaults["endpoint"])}
     endpoint_words = Words(endpoint, place, ("path", *_SHARED_ENDPOINT))
@@ -174,17 +174,17 @@ def _params(words: Words) -> tuple[Params, dict[str, Resolve]]:
         elif (text := scalar(value)) is not None:
             params[name] = text
         elif value is not None:
-            place.report(f"{place.path} must be a string, a number, a boolean or a list of them.")
+            place.report(f"`{place.path}` must be a string, a number, a boolean or a list of them.")
         if TEMPLATE.search(json.dumps(value)):
-            place.report(f"{place.path}: templates aren't supported. {_INSTEAD}")
+            place.report(f"`{place.path}`: templates aren't supported. {_INSTEAD}")
     return params, resolves
 
 
 def _resolve(name: str, value: dict[str, t.Any], place: Place) -> Resolve | None:
     if value.get("type") == "incremental":
         column = value.get("cursor_path", "…")
-        instead = f"incremental: {{cursor_path: {column}, start_param: {name}}}"
-        place.report(f"{place.path}.type 'incremental' isn't supported. Write {instead}.")
+        instead = f"`incremental: {{cursor_path: {column}, start_param: {name}}}`"
+        place.report(f"`{place.path}.type` 'incremental' isn't supported. Write {instead}.")
         return None
     words = Words(value, place, ("type", "resource", "field"))
     kind = words.choice("type", ("resolve",))
@@ -218,13 +218,16 @@ def _path(words: Words, params: Params) -> str:
         return ""
     path = words.text("path") or ""
     if "://" in path or path.startswith("//"):
-        words.wrong("path", "must be relative to client.base_url, without a host.")
+        words.wrong("path", "must be relative to `client.base_url`, without a host.")
     if set("?#") & set(path):
-        words.wrong("path", "must not have a query or a fragment. Queries go to params.")
+        words.wrong("path", "must not have a query or a fragment. Put queries into `params`.")
     if any(character.isspace() or not character.isprintable() for character in path):
-        words.wrong("path", "contains white space or control characters.")
+        words.wrong("path", "contains white space or control characters. Remove them.")
     if set("{}") & set(PLACEHOLDER.sub("", path)):
-        words.wrong("path", f"'{path}' has braces that aren't a placeholder such as {{user_id}}.")
+        words.wrong(
+            "path",
+            f"'{path}' has braces that aren't a placeholder. Write one such as {{user_id}}.",
+        )
     for name in PLACEHOLDER.findall(path):
         if isinstance(value := params.get(name), str):
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
@@ -237,7 +240,7 @@ def _body(words: Words, method: str) -> object | None:
     if body is None:
         return None
     if method != "POST":
-        words.wrong("json", "is a body, which only method POST sends.")
+        words.wrong("json", "is a body, which only POST sends. Set `method` to POST, or remove it.")
     if not isinstance(body, (dict, list)):
         words.wrong("json", f"must be an object or a list, not {kind_of(body)}.")
     if TEMPLATE.search(json.dumps(body)):
@@ -253,7 +256,10 @@ def _selector(words: Words) -> str | None:
         try:
             parse(selector)
         except Exception:  # noqa: BLE001 - the lexer and the parser raise classes of their own
-            words.wrong("data_selector", f"'{selector}' is neither a dotted path nor JSONPath.")
+            words.wrong(
+                "data_selector",
+                f"'{selector}' is neither a dotted path nor JSONPath. Write it like data.items.",
+            )
     return selector
 
 
@@ -272,7 +278,7 @@ def _check_params(resource: DeclaredResource, secret: tuple[str, ...], words: Wo
         writers.append((resource.incremental.start_param, "incremental"))
     for name, times in Counter(name for name, _ in writers).items():
         if times > 1:
-            who = " and ".join(writer for written, writer in writers if written == name)
+            who = " and ".join(f"`{writer}`" for written, writer in writers if written == name)
             words.place.report(f"query parameter '{name}' is written by {who}. Keep one.")
 
 
@@ -285,12 +291,12 @@ def _disposition(words: Words, *, has_keys: bool) -> WriteDisposition:
     if isinstance(value, dict):
         inner = Words(value, words.at("write_disposition"), ("disposition", "strategy"))
         if "strategy" in inner:
-            inner.wrong("strategy", "isn't supported: the target decides how it merges.")
+            inner.wrong("strategy", "isn't supported: the target decides how it merges. Remove it.")
         chosen = inner.choice("disposition", DISPOSITIONS)
     else:
         chosen = words.choice("write_disposition", DISPOSITIONS, "merge" if has_keys else "append")
     if chosen == "merge" and not has_keys:
-        words.wrong("write_disposition", "'merge' needs a primary_key.")
+        words.wrong("write_disposition", "'merge' needs a key. Add `primary_key`.")
     return next((known for known in DISPOSITIONS if known == chosen), "append")
 
 
@@ -299,9 +305,12 @@ def _check_disposition(words: Words, keys: tuple[str, ...], resource: DeclaredRe
     # A resource may append although the defaults name a key for the others.
     overrides = "write_disposition" in words and "primary_key" not in words
     if kind == "append" and keys and not overrides:
-        words.wrong("primary_key", "has no use with write_disposition 'append'. Remove one.")
+        words.wrong("primary_key", "has no use with `write_disposition` 'append'. Remove one.")
     if kind == "replace" and resource.incremental:
-        words.wrong("incremental", "reads a part, but write_disposition 'replace' needs all rows.")
+        words.wrong(
+            "incremental",
+            "reads a part, but `write_disposition` 'replace' needs all rows. Remove one.",
+        )
 
 
 def _check_schema(words: Words, resource: DeclaredResource) -> None:
@@ -311,14 +320,14 @@ def _check_schema(words: Words, resource: DeclaredResource) -> None:
         Draft7Validator.check_schema(resource.schema)
     except SchemaError as error:
         where = "".join(f".{part}" for part in error.absolute_path)
-        words.wrong("schema", f"isn't a JSON schema: see schema{where}.")
+        words.wrong("schema", f"isn't a JSON schema. Correct `schema{where}`.")
         return
     columns = resource.schema.get("properties")
     if not isinstance(columns, dict) or not columns:
-        words.wrong("schema", "must describe the columns of the rows under 'properties'.")
+        words.wrong("schema", "must describe the columns of the rows under `properties`.")
         return
     needed = set(resource.primary_keys) - set(PLACEHOLDER.findall(resource.path))
     if resource.incremental:
         needed.add(resource.incremental.cursor_path)
     for name in sorted(needed - set(columns)):
-        words.wrong("schema", f"has no property '{name}', which is a key of the stream.")
+        words.wrong("schema", f"has no property '{name}', which is a key of the stream. Add it.")

@@ -64,7 +64,7 @@ def listed(known: Iterable[str]) -> str:
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Return what an unknown word may have been meant to be, as a sentence with a blank before."""
     near = nearest(str(word), known)
-    return f" Did you mean '{near}'?" if near else ""
+    return f" Did you mean `{near}`?" if near else ""
 
 
 def kind_of(value: object) -> str:
@@ -82,12 +82,13 @@ class Words:
         self.is_object = isinstance(value, dict)
         self.given: dict[str, t.Any] = value if isinstance(value, dict) else {}
         if not self.is_object and (value is not None or not place.path):
-            place.report(f"{place.path or 'the entry'} must be an object, not {kind_of(value)}.")
+            named = f"`{place.path}`" if place.path else "the entry"
+            place.report(f"{named} must be an object, not {kind_of(value)}.")
         for word in self.given:
             if word not in known:
                 what = "isn't supported" if word in UNSUPPORTED else "is unknown"
                 hint = f"Known: {listed(known)}.{suggestion(word, known)}"
-                place.report(f"{place.name(str(word))} {what}. {hint}")
+                place.report(f"`{place.name(str(word))}` {what}. {hint}")
 
     def __contains__(self, word: str) -> bool:
         return self.given.get(word) is not None
@@ -98,12 +99,12 @@ class Words:
 
     def wrong(self, word: str, text: str) -> None:
         """Report a problem with one of the words."""
-        self.place.report(f"{self.place.name(word)} {text}")
+        self.place.report(f"`{self.place.name(word)}` {text}")
 
     def missing(self, word: str) -> None:
         """Report that a word isn't there; where there is no object, that has been told."""
         if self.is_object:
-            self.wrong(word, "is missing.")
+            self.wrong(word, "is missing. Write its value.")
 
     def text(self, word: str, *, required: bool = False) -> str | None:
         """Read a text that isn't blank."""
@@ -113,7 +114,7 @@ class Words:
         if value is not None and not isinstance(value, str):
             self.wrong(word, f"must be a string, not {kind_of(value)}.")
         elif value is not None:
-            self.wrong(word, "is empty.")
+            self.wrong(word, "is empty. Write its value.")
         elif required:
             self.missing(word)
         return None
@@ -133,7 +134,7 @@ class Words:
         value = self.text(word, required=default is None)
         if value is None or value in known:
             return value or default
-        shown = f"{self.place.name(word)} '{value}' is unknown."
+        shown = f"`{self.place.name(word)}` '{value}' is unknown."
         self.place.report(f"{shown} Known: {listed(known)}.{suggestion(value, known)}")
         return default
 
@@ -194,10 +195,10 @@ class Words:
                 continue
             if content is None:
                 self.at(word).report(
-                    f"{self.at(word).name(name)} must be a string, not {kind_of(value)}."
+                    f"`{self.at(word).name(name)}` must be a string, not {kind_of(value)}."
                 )
             elif text := header_problem(name, content):
-                self.at(word).report(f"{self.at(word).name(name)} {text}")
+                self.at(word).report(f"`{self.at(word).name(name)}` {text}")
             else:
                 headers[name] = content
         return headers

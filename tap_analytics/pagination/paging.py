@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from tap_analytics.pagination.members import dig, whole_number
 from tap_analytics.transport.channel import origin_of
-from tap_analytics.transport.errors import OriginRefused
+from tap_analytics.transport.errors import OriginRefused, Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,18 +60,24 @@ class Page:
         """Return the query of a next link, the only part of it that is ever followed.
 
         Raises `OriginRefused` for a link to another origin: credentials must not go there, and
-        what it means here nobody knows.
+        what it means here nobody knows. One that is no URL is `Rejected`.
         """
-        parts = urlsplit(link)
-        if parts.netloc:
-            here = urlsplit(self.url)
+        here = urlsplit(self.url)
+        try:
+            parts = urlsplit(link)
             there = parts._replace(scheme=parts.scheme or here.scheme)
-            if origin_of(there.geturl()) != origin_of(self.url):
-                raise OriginRefused(
-                    f"the next link of {here.path} leads to {there.scheme}://{there.netloc}, "
-                    f"which is not the configured {here.scheme}://{here.netloc}",
-                    hint="If that is where the API lives, set base_url to it.",
-                )
+            target = origin_of(there.geturl()) if parts.netloc else ""
+        except ValueError:
+            raise Rejected(
+                f"the next link of {here.path} is no URL that can be read",
+                hint="Check what the API sends, and where the paginator looks for the link.",
+            ) from None
+        if target and target != origin_of(self.url):
+            raise OriginRefused(
+                f"the next link of {here.path} leads to {target}, "
+                f"which is not the configured {origin_of(self.url)}",
+                hint="If that is where the API lives, set `base_url` to it.",
+            )
         query: Query = {}
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
             before = query.get(name, ())

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 
+from tap_analytics.errors import Fault
 from tap_analytics.incremental import parse_iso
 
 if t.TYPE_CHECKING:
@@ -24,8 +25,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.settings.model import JsonSchema, Setting
 
-#: Where in the configuration something stands, and what is wrong with it there.
-Problem = tuple[tuple[str | int, ...], str]
+Path = tuple[str | int, ...]
 
 ENVIRONMENT_PREFIX = "TAP_ANALYTICS_"
 EXAMPLE = "https://api.example.com"
@@ -51,6 +51,13 @@ _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(?:%\w+)?", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)
 
 
+class Problem(t.NamedTuple):
+    """Where in the configuration something stands, and what is wrong with it there."""
+
+    path: Path
+    text: str
+
+
 def problems(
     config: Mapping[str, t.Any], schema: JsonSchema, *, blocks: Mapping[str, Sequence[Setting]]
 ) -> list[str]:
@@ -60,11 +67,11 @@ def problems(
     """
     given = {name: value for name, value in config.items() if value is not None}
     found = [*_shape(given, schema), *_meaning(given, blocks)]
-    found.sort(key=lambda problem: _rank(problem[0], schema))
-    return list(dict.fromkeys(text for _, text in found))
+    found.sort(key=lambda problem: _rank(problem.path, schema))
+    return list(dict.fromkeys(problem.text for problem in found))
 
 
-def _rank(path: tuple[str | int, ...], schema: JsonSchema) -> tuple[int, ...]:
+def _rank(path: Path, schema: JsonSchema) -> tuple[int, ...]:
     """Return the position of a setting in the schema; unknown ones come after the known."""
     rank = []
     for part in path:
@@ -86,11 +93,16 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
-    apis = {"apis": {"type": "array", "items": {"type": "object"}}}
+    apis = {"apis": {"type": "array"}}
     shallow = {**schema, "properties": {**schema["properties"], **apis}}
+    told = set()
     for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
-        yield from _in_words(error, schema)
-    yield from _not_finite((), {name: config[name] for name in config if name != "apis"})
+        for problem in _in_words(error, schema):
+            told.add(problem.path)
+            yield problem
+    for problem in _not_finite((), {name: config[name] for name in config if name != "apis"}):
+        if problem.path not in told:
+            yield problem
 
 
 def _sound(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
@@ -110,26 +122,29 @@ def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
     name = _dotted(path)
     if rule == "additionalProperties" and asked is False:
         for unknown in sorted(set(error.instance) - set(error.schema["properties"])):
-            yield (*path, unknown), _unknown(path, unknown, schema, error.schema["properties"])
+            known = error.schema["properties"]
+            yield Problem((*path, unknown), _unknown(path, unknown, schema, known))
     elif rule == "required":
         for missing in (word for word in asked if word not in error.instance):
-            yield (*path, missing), _missing(path, missing, error.schema)
+            yield Problem((*path, missing), _missing(path, missing, error.schema))
     elif rule == "type":
         kinds = [asked] if isinstance(asked, str) else list(asked)
         shown = _SHOWN.issuperset(kinds) and not error.schema.get("secret")
         expected = " or ".join(_KINDS[kind] for kind in kinds)
         actual = _described(error.instance, shown=shown)
         hint = _hint(kinds, error.instance)
-        yield path, f"'{name}' must be {expected}, not {actual}.{hint}"
+        yield Problem(path, f"`{name}` must be {expected}, not {actual}.{hint}")
     elif rule == "enum":
-        known = ", ".join(json.dumps(choice) for choice in asked)
-        yield path, f"'{name}' must be one of {known}."
+        choices = ", ".join(json.dumps(choice) for choice in asked)
+        yield Problem(path, f"`{name}` must be one of {choices}.")
     elif rule in _BOUNDS:
-        yield path, f"'{name}' must be {_BOUNDS[rule]} {asked}, not {error.instance}."
+        yield Problem(path, f"`{name}` must be {_BOUNDS[rule]} {asked}, not {error.instance}.")
     elif rule == "pattern":
-        yield path, f"'{name}' is empty. Remove it or write a value."
+        yield Problem(path, f"`{name}` is empty. Remove it or write a value.")
     else:
-        yield path, f"'{name}' isn't valid; `tap-analytics --about` tells what it takes."
+        yield Problem(
+            path, f"`{name}` isn't valid. Run `tap-analytics --about` to see what it takes."
+        )
 
 
 def _dotted(path: Iterable[str | int]) -> str:
@@ -147,47 +162,48 @@ def _described(value: object, *, shown: bool) -> str:
     return "a list" if isinstance(value, list) else "an object"
 
 
-def _hint(kinds: list[str], value: object) -> str:
+def _hint(kinds: list[str], value: object) -> Fault:
     if isinstance(value, str) and not {"object", "array"}.isdisjoint(kinds):
-        return " Written as text it has to be valid JSON of that kind."
+        return Fault(" Written as text it must be valid JSON of that kind.")
     if isinstance(value, (int, float)) and "string" in kinds:
-        return " Put it in quotes."
-    return ""
+        return Fault(" Put it in quotes.")
+    return Fault("")
 
 
-def _unknown(
-    path: tuple[str | int, ...], word: str, schema: JsonSchema, known: Collection[str]
-) -> str:
+def _unknown(path: Path, word: str, schema: JsonSchema, known: Collection[str]) -> Fault:
     name = _dotted((*path, word))
     first, _, rest = word.partition(".")
     if rest and first in known:
-        return f'Unknown setting \'{name}\'. Write it nested: {{"{first}": {{"{rest}": …}}}}.'
+        nested = f'{{"{first}": {{"{rest}": …}}}}'
+        return Fault(f"Unknown setting `{name}`. Write it nested: {nested}.")
     if near := nearest(word, known):
-        return f"Unknown setting '{name}'. Did you mean '{_dotted((*path, near))}'?"
+        return Fault(f"Unknown setting `{name}`. Did you mean `{_dotted((*path, near))}`?")
     elsewhere = [
-        f"'{block}.{word}'"
+        f"`{block}.{word}`"
         for block, fragment in schema["properties"].items()
         if word in fragment.get("properties", {})
     ]
     if elsewhere and not path:
-        return f"Unknown setting '{name}'. Did you mean {' or '.join(elsewhere)}?"
-    return f"Unknown setting '{name}'. Known {'there' if path else 'ones'}: {', '.join(known)}."
+        return Fault(f"Unknown setting `{name}`. Did you mean {' or '.join(elsewhere)}?")
+    return Fault(f"Unknown setting `{name}`. Known: {', '.join(known)}.")
 
 
-def _missing(path: tuple[str | int, ...], word: str, schema: JsonSchema) -> str:
+def _missing(path: Path, word: str, schema: JsonSchema) -> Fault:
     name = _dotted((*path, word))
     variable = ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
     example = next(iter(schema["properties"][word].get("examples", ())), None)
-    if word == "base_url":
-        what = f"write the address of the API, such as {example or EXAMPLE}"
-    else:
-        what = "write its value" + (f", such as {example}" if example else "")
-    return f"'{name}' is missing: {what}, there or in {variable}."
+    what, example = (
+        ("the address of the API", example or EXAMPLE)
+        if word == "base_url"
+        else ("its value", example)
+    )
+    such = f", such as {example}" if example else ""
+    return Fault(f"`{name}` is missing: write {what}{such}, there or in `{variable}`.")
 
 
-def _not_finite(path: tuple[str | int, ...], value: object) -> Iterator[Problem]:
+def _not_finite(path: Path, value: object) -> Iterator[Problem]:
     if isinstance(value, float) and not math.isfinite(value):
-        yield path, f"'{_dotted(path)}' must be a finite number, not {value}."
+        yield Problem(path, f"`{_dotted(path)}` must be a finite number, not {value}.")
     elif isinstance(value, dict):
         for name, inner in value.items():
             yield from _not_finite((*path, name), inner)
@@ -201,64 +217,71 @@ def _meaning(
 ) -> Iterator[Problem]:
     for name, settings in blocks.items():
         if isinstance(block := config.get(name), dict):
-            for path, text in _block(block, settings):
-                yield (name, *path), f"'{_dotted((name, *path))}' {text}"
-    if fault := header_problem("User-Agent", config.get("user_agent")):
-        yield ("user_agent",), f"'user_agent' {fault}"
+            for path, fault in _block(block, settings):
+                yield _named((name, *path), fault)
+    if fault_ := header_problem("User-Agent", config.get("user_agent")):
+        yield _named(("user_agent",), fault_)
     yield from _dates(config)
 
 
-def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[Problem]:
+def _named(path: Path, fault: Fault) -> Problem:
+    return Problem(path, f"`{_dotted(path)}` {fault}")
+
+
+def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[tuple[Path, Fault]]:
     for setting in settings:
         value = block.get(setting.name)
         if isinstance(value, str) and setting.kind == "string":
             check = url_problem if setting.name == "base_url" else credential_problem
-            if text := check(value):
-                yield (setting.name,), text
+            if fault := check(value):
+                yield (setting.name,), fault
             elif setting.is_needed and not value.strip():
-                yield (setting.name,), "is empty. Write its value."
+                yield (setting.name,), Fault("is empty. Write its value.")
     headers = block.get("headers")
     for header, content in headers.items() if isinstance(headers, dict) else ():
         if fault := header_problem(header, content):
             yield ("headers", header), fault
 
 
-def url_problem(url: str) -> str | None:
+def url_problem(url: str) -> Fault | None:
     """Return what keeps a text from being the address of an API, to follow the setting's name."""
     if re.search(r"[\s\x00-\x1f\x7f-\x9f]", url):
-        return "contains white space or control characters. Write the address alone."
+        return Fault("contains white space or control characters. Write the address alone.")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return "isn't a valid URL: its host or port can't be read."
+        return Fault(f"isn't a valid URL: its host or port can't be read. Write it like {EXAMPLE}.")
     faults = (
-        (parts.scheme not in {"http", "https"}, f"must start with https://, such as {EXAMPLE}."),
-        ("@" in parts.netloc, "must not carry credentials: they have settings of their own."),
-        (not host, f"names no host. Write it like {EXAMPLE}."),
-        (not _HOST.fullmatch(host), "has a host that can't exist. Write your own site's name."),
-        (set("?#") & set(url), "must not have a query or a fragment. End it before '?' or '#'."),
+        (
+            parts.scheme not in {"http", "https"},
+            Fault(f"must start with https://, like {EXAMPLE}."),
+        ),
+        ("@" in parts.netloc, Fault("must not carry credentials: they have their own settings.")),
+        (not host, Fault(f"names no host. Write it like {EXAMPLE}.")),
+        (not _HOST.fullmatch(host), Fault("has an impossible host. Write your own site's name.")),
+        (set("?#") & set(url), Fault("must not have a query or a fragment: end it before ? or #.")),
     )
-    return next((text for is_wrong, text in faults if is_wrong), None)
+    return next((fault for is_wrong, fault in faults if is_wrong), None)
 
 
-def credential_problem(value: str) -> str | None:
+def credential_problem(value: str) -> Fault | None:
     """Return what keeps a text from being sent as a credential, without showing it."""
     if _CONTROL.search(value):
-        return "contains control characters, such as a line break. Copy it again."
+        return Fault("contains control characters, such as a line break. Copy it again.")
     if value != value.strip():
-        return "begins or ends with white space. Remove it."
+        return Fault("begins or ends with white space. Remove it.")
     return None
 
 
-def header_problem(name: str, value: object) -> str | None:
+def header_problem(name: str, value: object) -> Fault | None:
     """Return what keeps a header from being sent, without showing its value."""
     if not _HEADER_NAME.fullmatch(name):
-        return "isn't a header name: letters, digits and hyphens only."
+        return Fault("isn't a header name. Write it with letters, digits and hyphens only.")
     if not isinstance(value, str):
         return None
     if value.encode("latin-1", "replace").decode("latin-1") != value:
-        return "contains characters that a header can't carry."
+        return Fault("contains characters that a header can't carry. Write it in Latin letters.")
     return credential_problem(value)
 
 
@@ -269,8 +292,8 @@ def _dates(config: Mapping[str, t.Any]) -> Iterator[Problem]:
         if isinstance(value, str) and not (moments.setdefault(name, parse_iso(value))):
             shown = json.dumps(value[:40], ensure_ascii=False)
             good = "2026-01-31 or 2026-01-31T00:00:00Z"
-            yield (name,), f"'{name}' must be a date such as {good}, not {shown}."
+            yield Problem((name,), f"`{name}` must be a date such as {good}, not {shown}.")
     start, end = moments.get("start_date"), moments.get("end_date")
     if start and end and end <= start:
-        after = f"must be after 'start_date' ({written['start_date']})."
-        yield ("end_date",), f"'end_date' ({written['end_date']}) {after}"
+        first, last = written["start_date"], written["end_date"]
+        yield Problem(("end_date",), f"`end_date` ({last}) must be after `start_date` ({first}).")

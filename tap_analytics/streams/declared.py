@@ -16,6 +16,7 @@ from typing_extensions import override
 from tap_analytics.api import Api
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.declarations import parse
+from tap_analytics.errors import Fault
 from tap_analytics.inference import infer_schema
 from tap_analytics.payload import SelectorError, dig_field, select_jsonpath, select_rows
 from tap_analytics.transport.errors import Missing
@@ -47,6 +48,11 @@ class DeclaredStream(AnalyticsStream):
         super().__init__(tap, http_method=self.resource.method)
 
     # --- requests ---------------------------------------------------------------------------
+
+    @property
+    @override
+    def selector_hint(self) -> Fault:
+        return Fault("Set `data_selector` to where the rows are; leave it out for a bare list.")
 
     @property
     @override
@@ -121,7 +127,8 @@ class DeclaredStream(AnalyticsStream):
             if values[link.placeholder] is None:
                 raise SelectorError(
                     f"{self.label}: a row of {parent.name} has no `{link.field}`, which the path "
-                    f"needs for {{{link.placeholder}}}."
+                    f"needs for {{{link.placeholder}}}. Set the field of "
+                    f"`params.{link.placeholder}` to one that all rows have."
                 )
         yield values
 

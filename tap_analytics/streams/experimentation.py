@@ -155,8 +155,8 @@ class ExperimentationStream(AnalyticsStream):
             return super().select(payload)
         if isinstance(data, dict) and "partialCollection" in data:
             listed = data["partialCollection"]
-            return as_rows(listed, "_data.partialCollection") if isinstance(listed, list) else []
-        return as_rows(data, "_data")
+            return as_rows(listed, "`_data.partialCollection`") if isinstance(listed, list) else []
+        return as_rows(data, "`_data`")
 
     @property
     def account_id(self) -> str:

@@ -270,7 +270,7 @@ class CourseEnrollments(LearningStream):
             return
         self._course_conflict_reported = True
         self.logger.warning(
-            "%s: enrollment %s of course %s says its course_id is %s; the course it was listed "
+            "%s: enrollment %s of course %s says its `course_id` is %s; the course it was listed "
             "under is kept, for it is the key. Further cases are not reported.",
             self.name,
             enrollment.get("id"),

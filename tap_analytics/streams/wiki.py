@@ -201,7 +201,7 @@ class Audit(WikiStream):
         except (TypeError, ValueError) as error:
             msg = (
                 f"{self.name}: an event's creationDate is {moment!r} instead of epoch "
-                "milliseconds; check that wiki.v1_path leads to version 1 of the API."
+                "milliseconds; check that `wiki.v1_path` leads to version 1 of the API."
             )
             raise FatalAPIError(msg) from error
 

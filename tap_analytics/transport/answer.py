@@ -28,16 +28,17 @@ if t.TYPE_CHECKING:
 
 #: What a user may do, by cause; `{name}` is the API's.
 HINTS: Mapping[errors.Cause, str] = {
-    "unreachable": "Check {name}.base_url and the network.",
+    "unreachable": "Check `base_url` of {name} and the network.",
     "credentials": "Check the credentials of {name}.",
-    "forbidden": "Give the credentials of {name} the permission to read it.",
-    "missing": "Check {name}.base_url, its version included.",
+    "forbidden": "Give the credentials of {name} the permission to read it, or name the stream in "
+    "`optional_streams`.",
+    "missing": "Check the path, and `base_url` of {name} with its version.",
     "rejected": "Check the settings of {name}.",
-    "server": "Try again later.",
-    "throttled": "Lower {name}.requests_per_second or concurrency.",
-    "timeout": "Raise request_timeout or lower {name}.page_size.",
+    "server": "Try again later, or raise `retry.max_retries` of {name}.",
+    "throttled": "Lower `requests_per_second` of {name}, or `concurrency`.",
+    "timeout": "Raise `request_timeout`, or lower `page_size` of {name}.",
     "body": "Try again later.",
-    "origin": "Check {name}.base_url.",
+    "origin": "Check `base_url` of {name}.",
 }
 
 _EXCERPT = 200
@@ -66,7 +67,7 @@ _FAILURES = (
         (ssl.SSLCertVerificationError,),
         "found a TLS certificate that is not trusted ({reason})",
         "unreachable",
-        "Check {name}.base_url, or name the CA bundle in REQUESTS_CA_BUNDLE.",
+        "Check `base_url` of {name}, or name the CA bundle in `REQUESTS_CA_BUNDLE`.",
         is_final=True,
     ),
     _Failure((urllib3_errors.InvalidHeader,), "got an answer that is not HTTP", "server"),
@@ -80,7 +81,7 @@ _FAILURES = (
         (requests.exceptions.ProxyError, urllib3_errors.ProxyError),
         "got no connection through the proxy",
         "unreachable",
-        "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+        "Check `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.",
     ),
     _Failure((socket.gaierror,), "found no address for the host name", "unreachable"),
     _Failure((ConnectionRefusedError,), "got no connection (refused)", "unreachable"),

@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 #: What `unpack` can undo.
 ACCEPT_ENCODING = "gzip, deflate"
 
+_AGAIN = "Try again later."
 _CHUNK = 1024 * 1024
 #: Lets zlib tell gzip from zlib by the header; raw deflate has none.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
@@ -70,11 +71,13 @@ def _inflate(body: bytes, *, max_body: int, where: str) -> bytes:
         try:
             whole += member.decompress(body, max_body + 1 - len(whole))
         except zlib.error:
-            raise Retriable(f"{where} sent a damaged compressed body", cause="body") from None
+            raise Retriable(
+                f"{where} sent a damaged compressed body", hint=_AGAIN, cause="body"
+            ) from None
         if len(whole) > max_body:
             raise _oversized(where, max_body)
         if not member.eof:
-            raise Retriable(f"{where} sent a compressed body cut short", cause="body")
+            raise Retriable(f"{where} sent a compressed body cut short", hint=_AGAIN, cause="body")
         body = member.unused_data.lstrip(b"\0")
     return bytes(whole)
 
@@ -82,6 +85,6 @@ def _inflate(body: bytes, *, max_body: int, where: str) -> bytes:
 def _oversized(where: str, max_body: int) -> Fatal:
     return Fatal(
         f"{where} sent more than {max_body / 2**20:.0f} MiB",
-        hint="Set a smaller page_size.",
+        hint="Lower `page_size`, or raise `max_response_mb`.",
         cause="oversized",
     )

@@ -79,18 +79,23 @@ class Channel:
             if response.status not in _REDIRECTS or not location:
                 return response
             if request.method != "GET":
-                raise Rejected(f"{where} was redirected, which is followed for GET only")
+                raise Rejected(
+                    f"{where} was redirected, which is followed for GET only",
+                    hint=self.diagnosis.hint("origin"),
+                )
             seen.add(request.target)
             request = self._redirected(request, location, where=where)
             if request.target in seen or len(seen) > _MAX_REDIRECTS:
-                hint = self.diagnosis.hint("origin")
-                raise Rejected(f"{where} is redirected without end", hint=hint)
+                raise Rejected(
+                    f"{where} is redirected without end", hint=self.diagnosis.hint("origin")
+                )
 
     def _exchange(self, request: Request, *, where: str) -> Response:
         """Send one request and read its whole answer."""
         if not self._owns(request.url):
-            hint = self.diagnosis.hint("origin")
-            raise OriginRefused(f"{where} would leave the configured origin", hint=hint)
+            raise OriginRefused(
+                f"{where} would leave the configured origin", hint=self.diagnosis.hint("origin")
+            )
         prepared = self._prepared(self.sign(request))
         owner = self.stats.owner(request.owner)
         with self.throttle.slot(owner.held) as slot:
@@ -152,7 +157,9 @@ class Channel:
             url = urljoin(request.target, location).partition("#")[0]
             target = origin_of(url)
         except ValueError:
-            raise Rejected(f"{where} is redirected to a malformed URL") from None
+            raise Rejected(
+                f"{where} is redirected to a malformed URL", hint=self.diagnosis.hint("origin")
+            ) from None
         if target != self.origin:
             raise OriginRefused(
                 f"{where} is redirected to another origin, {target}",
@@ -165,7 +172,7 @@ class Channel:
 
     def _new_home(self, target: str) -> str:
         own, other = urlsplit(self.origin), urlsplit(target)
-        setting = f"{self.diagnosis.name}.base_url"
+        setting = f"`base_url` of {self.diagnosis.name}"
         if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
             return f"Use https in {setting}."
         return f"If that is where the API lives, set {setting} to it."

@@ -53,8 +53,7 @@ class TransportError(Exception):
         self.hint = one_line(redaction.redact(hint))
         self.cause = cause or self.cause
         self.status = status
-        ending = "" if not self.hint or self.what.endswith((".", "!", "?")) else "."
-        super().__init__(f"{self.what}{ending} {self.hint}".rstrip())
+        super().__init__(joined(self.what, self.hint))
 
 
 class Retriable(TransportError):  # noqa: N818 - named for what may be done about it
@@ -164,6 +163,13 @@ class Stop:
         if self._door.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
             self._door.release()
             self.check()
+
+
+def joined(what: str, hint: str) -> str:
+    """Return two sentences as one line; what ends without a full stop gets one."""
+    ended = what.rstrip(")").endswith((".", "!", "?"))
+    ending = "" if ended or not hint else "."
+    return f"{what}{ending} {hint}".rstrip()
 
 
 def one_line(text: str) -> str:

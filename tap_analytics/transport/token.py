@@ -7,7 +7,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from tap_analytics.transport.errors import CredentialsRefused, Fatal, Retriable
+from tap_analytics.transport.errors import CredentialsRefused, Retriable, TransportError
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.errors import Stop
     from tap_analytics.transport.request import Response
 
-HINT = "Check client_id, client_secret and access_token_url."
+HINT = "Check `access_token_url`, `client_id` and `client_secret`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +56,11 @@ class TokenEndpoint:
         )
         try:
             return transport.attempt(request, self._token)
-        except Retriable as error:
-            what = f"{self.name}: the token URL failed: {error.what}"
-            raise Retriable(what, hint=HINT, cause=error.cause, status=error.status) from None
-        except Fatal as error:
-            what = f"{self.name}: the token URL failed: {error.what}"
+        except TransportError as error:
+            reason = error.what.removeprefix(f"{self.name}: ")
+            what = f"{self.name}: the token URL failed: {reason}"
+            if isinstance(error, Retriable):
+                raise Retriable(what, hint=HINT, cause=error.cause, status=error.status) from None
             raise CredentialsRefused(what, hint=HINT, status=error.status) from None
         finally:
             transport.close()
@@ -71,5 +71,5 @@ class TokenEndpoint:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise Retriable(f"{self.name}: the token URL answered no JSON object", cause="body")
+            raise Retriable("it answered no JSON object", hint=HINT, cause="body")
         return answer

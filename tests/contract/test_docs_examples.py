@@ -82,7 +82,7 @@ def test_json_is_a_configuration_or_what_the_tap_writes(text):
         assert given["tags"]["verdict"] in {verdict.value for verdict in Verdict}
     elif "support" in given:
         [problem] = problems(given)
-        assert problem.startswith("Unknown setting 'support'")
+        assert problem.startswith("Unknown setting `support`")
     else:
         assert problems(given) == []
 

@@ -240,7 +240,9 @@ def test_tokens_are_secrets_that_are_told_before_they_are_used(server, oauth):
 @pytest.mark.parametrize("answer", [{"access_token": None}, {"access_token": ""}])
 def test_an_answer_without_a_token_says_what_to_check(server, oauth, answer):
     server.answer = answer
-    with pytest.raises(CredentialsRefused, match=r"access_token.*Check token_url, client_id"):
+    with pytest.raises(
+        CredentialsRefused, match=r"access_token.*Check `access_token_url`, `client_id`"
+    ):
         oauth(PLAIN)
 
 

@@ -199,8 +199,8 @@ def test_a_state_is_read(text, content):
     ("text", "said"),
     [
         ("{", "not JSON"),
-        ("[]", "must hold a JSON object, not list"),
-        ('"x"', "not str"),
+        ("[]", "must hold a JSON object; it holds JSON of type array"),
+        ('"x"', "of type string"),
         ('{"bookmarks": []}', "bookmarks"),
         ('{"bookmarks": null}', "bookmarks"),
         ('{"bookmarks": {"a": 1}}', "bookmarks"),

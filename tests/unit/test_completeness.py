@@ -120,7 +120,7 @@ def test_pages_of_one_row_are_told_apart_by_their_keys(keys):
     [
         ({"items": [{"id": 1}]}, "`items`"),
         ({"data": {"items": [{"id": 1}]}, "x": 1}, "`data.items`"),
-        ([{"id": 1}], "leave the selector out"),
+        ([{"id": 1}], "leave it out for a bare list"),
         ({"status": "ok"}, "`status`"),
     ],
     ids=["elsewhere", "deeper", "the list itself", "nowhere"],

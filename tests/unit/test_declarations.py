@@ -419,34 +419,37 @@ def test_client_credentials(word):
 @pytest.mark.parametrize(
     ("auth", "complaint"),
     [
-        ({}, "client.auth.type is missing."),
-        ("bearer", "client.auth must be an object, not a string."),
-        ({"type": "bearr", "token": "hunter2"}, "Did you mean 'bearer'?"),
-        ({"type": "bearer"}, "client.auth.token is missing."),
-        ({"type": "bearer", "token": ""}, "client.auth.token is empty."),
-        ({"type": "bearer", "token": "hunter2\n"}, "client.auth.token contains control characters"),
-        ({"type": "bearer", "token": " hunter2"}, "client.auth.token begins or ends with white"),
+        ({}, "`client.auth.type` is missing."),
+        ("bearer", "`client.auth` must be an object, not a string."),
+        ({"type": "bearr", "token": "hunter2"}, "Did you mean `bearer`?"),
+        ({"type": "bearer"}, "`client.auth.token` is missing."),
+        ({"type": "bearer", "token": ""}, "`client.auth.token` is empty."),
+        (
+            {"type": "bearer", "token": "hunter2\n"},
+            "`client.auth.token` contains control characters",
+        ),
+        ({"type": "bearer", "token": " hunter2"}, "`client.auth.token` begins or ends with white"),
         (
             {"type": "bearer", "token": ["hunter2"]},
-            "client.auth.token must be a string, not a list.",
+            "`client.auth.token` must be a string, not a list.",
         ),
         (
             {"type": "bearer", "token": "hunter2", "api_key": "hunter2"},
-            "client.auth.api_key is unk",
+            "`client.auth.api_key` is unk",
         ),
-        ({"type": "api_key", "api_key": "hunter2"}, "client.auth.name is missing."),
+        ({"type": "api_key", "api_key": "hunter2"}, "`client.auth.name` is missing."),
         (
             {"type": "api_key", "api_key": "hunter2", "name": "X Key"},
-            "client.auth.name isn't a header name",
+            "`client.auth.name` isn't a header name",
         ),
         (
             {"type": "api_key", "api_key": "hunter2", "name": "k", "location": "cookie"},
-            "client.auth.location 'cookie' is unknown. Known: header, query.",
+            "`client.auth.location` 'cookie' is unknown. Known: header, query.",
         ),
-        ({"type": "basic", "username": "u"}, "client.auth.password is missing."),
+        ({"type": "basic", "username": "u"}, "`client.auth.password` is missing."),
         (
             {"type": "basic", "username": "", "password": "hunter2"},
-            "client.auth.username is empty.",
+            "`client.auth.username` is empty.",
         ),
         ({"type": "basic", "username": "u:v", "password": "hunter2"}, "must not contain ':'"),
         (
@@ -456,7 +459,7 @@ def test_client_credentials(word):
                 "client_id": "app",
                 "client_secret": "hunter2",
             },
-            "client.auth.token_url must start with https://",
+            "`client.auth.token_url` must start with https://",
         ),
         (
             {
@@ -464,7 +467,7 @@ def test_client_credentials(word):
                 "client_id": "app",
                 "client_secret": "hunter2",
             },
-            "client.auth.access_token_url is missing.",
+            "`client.auth.access_token_url` is missing.",
         ),
         (
             {
@@ -474,7 +477,7 @@ def test_client_credentials(word):
                 "client_id": "app",
                 "client_secret": "hunter2",
             },
-            "client.auth.token_url and access_token_url say the same. Remove one.",
+            "`client.auth.token_url` and `access_token_url` say the same. Remove one.",
         ),
         (
             {
@@ -484,7 +487,7 @@ def test_client_credentials(word):
                 "client_secret": "hunter2",
                 "access_token_request_data": {"audience": ["api"]},
             },
-            "client.auth.access_token_request_data.audience must be a string.",
+            "`client.auth.access_token_request_data.audience` must be a string.",
         ),
     ],
 )
@@ -581,8 +584,8 @@ def test_parents_come_first_and_the_rest_keeps_its_order():
 def test_placeholders_without_a_source_are_told_with_the_siblings():
     line = problem_of(api({"name": "a", "endpoint": "/{org_slug}/a"}, "orgs2", "b"))
     assert line == (
-        "apis[0] 'billing', resource 'a': path: no resource fits {org_slug}. Write params: "
-        "{org_slug: {type: resolve, resource: …, field: …}}. Resources: b, orgs2."
+        "apis[0] 'billing', resource 'a': `path`: no resource fits {org_slug}. Write `params: "
+        "{org_slug: {type: resolve, resource: …, field: …}}`. Resources: b, orgs2."
     )
 
 
@@ -593,16 +596,20 @@ def test_circular_parents_are_told_with_the_circle():
         {"name": "c", "endpoint": "/{b_id}/c"},
     )
     line = problem_of(entries)
-    assert line.endswith("resource 'a': its parents are circular: a → c → b → a.")
+    assert line.endswith(
+        "resource 'a': its parents are circular: a → c → b → a. Take a placeholder out of a path."
+    )
     own = endpoint(
         path="/{x}", params={"x": {"type": "resolve", "resource": "invoices", "field": "id"}}
     )
-    assert problem_of(api(own)).endswith("circular: invoices → invoices.")
+    assert problem_of(api(own)).endswith(
+        "circular: invoices → invoices. Take a placeholder out of a path."
+    )
 
 
 def test_two_lines_of_parents_are_refused():
     line = problem_of(api("a", "b", {"name": "c", "endpoint": "/{a_id}/{b_id}"}))
-    assert "Only one line of parents works." in line
+    assert "Keep to one line of parents." in line
 
 
 # --- problems ---------------------------------------------------------------------------------
@@ -611,24 +618,30 @@ def test_two_lines_of_parents_are_refused():
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        (endpoint(paginator="ofset"), "paginator.type 'ofset' is unknown. Known: auto, cursor,"),
-        (endpoint(paginator="ofset"), "single_page. Did you mean 'offset'?"),
-        (endpoint(paginator=5), "paginator must be an object, not a number."),
-        (endpoint(paginator={}), "paginator.type is missing."),
-        (endpoint(paginator={"type": "cursor", "limit": 0}), "paginator.limit must be a whole"),
-        (endpoint(paginator={"type": "offset", "limit": True}), "paginator.limit must be a whole"),
-        (endpoint(paginator={"type": "offset", "offset": 1}), "paginator.offset isn't supported."),
+        (endpoint(paginator="ofset"), "`paginator.type` 'ofset' is unknown. Known: auto, cursor,"),
+        (endpoint(paginator="ofset"), "single_page. Did you mean `offset`?"),
+        (endpoint(paginator=5), "`paginator` must be an object, not a number."),
+        (endpoint(paginator={}), "`paginator.type` is missing."),
+        (endpoint(paginator={"type": "cursor", "limit": 0}), "`paginator.limit` must be a whole"),
+        (
+            endpoint(paginator={"type": "offset", "limit": True}),
+            "`paginator.limit` must be a whole",
+        ),
+        (
+            endpoint(paginator={"type": "offset", "offset": 1}),
+            "`paginator.offset` isn't supported.",
+        ),
         (
             endpoint(paginator={"type": "offset", "maximum_offset": 1}),
-            "paginator.maximum_offset isn't supported.",
+            "`paginator.maximum_offset` isn't supported.",
         ),
         (
             endpoint(paginator={"type": "offset", "cursor_path": "x"}),
-            "paginator.cursor_path is unknown.",
+            "`paginator.cursor_path` is unknown.",
         ),
         (
             endpoint(paginator={"type": "cursor", "cursor_value": "{{ request.next }}"}),
-            'paginator.cursor_value must read like "{{ response.next }}".',
+            '`paginator.cursor_value` must read like "{{ response.next }}".',
         ),
         (
             endpoint(
@@ -638,17 +651,20 @@ def test_two_lines_of_parents_are_refused():
                     "cursor_path": "next",
                 }
             ),
-            "paginator.cursor_value and cursor_path say the same.",
+            "`paginator.cursor_value` and `cursor_path` say the same.",
         ),
         (
             endpoint(paginator={"type": "json_link", "next_url_path": "@odata.nextLink"}),
-            "paginator.next_url_path '@odata.nextLink' must be a dotted path",
+            "`paginator.next_url_path` '@odata.nextLink' must be a dotted path",
         ),
-        (endpoint(error_handler={"max_retries": -1}), "error_handler.max_retries must be a whole"),
-        (endpoint(error_handler={"backoff_factor": -1}), "backoff_factor must be a number of at"),
+        (
+            endpoint(error_handler={"max_retries": -1}),
+            "`error_handler.max_retries` must be a whole",
+        ),
+        (endpoint(error_handler={"backoff_factor": -1}), "backoff_factor` must be a number of at"),
         (
             endpoint(error_handler={"retry_on_status_codes": [200]}),
-            "error_handler.retry_on_status_codes has 200: only 400 to 599 can be retried.",
+            "`error_handler.retry_on_status_codes` has 200: only 400 to 599 can be retried.",
         ),
         (
             endpoint(error_handler={"retry_on_status_codes": [404]}),
@@ -658,101 +674,113 @@ def test_two_lines_of_parents_are_refused():
             endpoint(error_handler={"retry_on_status_codes": "429"}),
             "must be a list of status codes",
         ),
-        (endpoint(error_handler={"retries": 1}), "error_handler.retries is unknown."),
-        (endpoint(method="PUT"), "method 'PUT' isn't supported. Known: GET, POST."),
-        (endpoint(json={}), "json is a body, which only method POST sends."),
-        (endpoint(method="POST", json="x"), "json must be an object or a list, not a string."),
-        (endpoint(data="x"), "data isn't supported."),
-        (endpoint(response_actions=[]), "response_actions isn't supported."),
-        (endpoint(data_selector_required=True), "data_selector_required isn't supported."),
-        (endpoint(pth="/x"), "pth is unknown. Known: data_selector, error_handler, headers,"),
-        (endpoint(data_selector="a..[b"), "data_selector 'a..[b' is neither a dotted path nor"),
+        (endpoint(error_handler={"retries": 1}), "`error_handler.retries` is unknown."),
+        (endpoint(method="PUT"), "`method` 'PUT' isn't supported. Known: GET, POST."),
+        (endpoint(json={}), "`json` is a body, which only POST sends. Set `method` to POST"),
+        (endpoint(method="POST", json="x"), "`json` must be an object or a list, not a string."),
+        (endpoint(data="x"), "`data` isn't supported."),
+        (endpoint(response_actions=[]), "`response_actions` isn't supported."),
+        (endpoint(data_selector_required=True), "`data_selector_required` isn't supported."),
+        (endpoint(pth="/x"), "`pth` is unknown. Known: data_selector, error_handler, headers,"),
+        (endpoint(data_selector="a..[b"), "`data_selector` 'a..[b' is neither a dotted path nor"),
         (
             endpoint(path="https://elsewhere.example.com/x"),
-            "path must be relative to client.base_u",
+            "`path` must be relative to `client.base_u",
         ),
-        (endpoint(path="/x?y=1"), "path must not have a query or a fragment."),
-        (endpoint(path="/x y"), "path contains white space"),
+        (endpoint(path="/x?y=1"), "`path` must not have a query or a fragment."),
+        (endpoint(path="/x y"), "`path` contains white space"),
         (endpoint(path="/{resources.customers.id}"), "has braces that aren't a placeholder"),
-        (endpoint(path=5), "path must be a string, not a number."),
+        (endpoint(path=5), "`path` must be a string, not a number."),
         (
             endpoint(params={"a": {"type": "resolve", "resource": "b"}}),
-            "params.a.field is missing.",
+            "`params.a.field` is missing.",
         ),
         (
             endpoint(method="POST", json={"since": "{{ incremental.start_value }}"}),
-            "json has a template, which isn't supported.",
+            "`json` has a template, which isn't supported.",
         ),
-        (endpoint(params={"a": {"resource": "b", "field": "id"}}), "params.a.type is missing."),
-        (endpoint(params={"a": [[1]]}), "params.a must be a string, a number, a boolean or a list"),
+        (endpoint(params={"a": {"resource": "b", "field": "id"}}), "`params.a.type` is missing."),
+        (
+            endpoint(params={"a": [[1]]}),
+            "`params.a` must be a string, a number, a boolean or a list",
+        ),
         (
             endpoint(params={"since": {"type": "incremental", "cursor_path": "at"}}),
-            "Write incremental: {cursor_path: at, start_param: since}.",
+            "Write `incremental: {cursor_path: at, start_param: since}`.",
         ),
         (endpoint(params={"since": "{incremental.start_value}"}), "templates aren't supported."),
         (
             endpoint(params={"x": {"type": "resolve", "resource": "y", "field": "id"}}),
-            "params.x resolves a placeholder that the path doesn't have.",
+            "`params.x` resolves a placeholder that the path doesn't have.",
         ),
         (
             endpoint(
                 path="/{x}",
                 params={"x": {"type": "resolve", "resource": "invocies", "field": "id"}},
             ),
-            "params.x.resource 'invocies' is unknown. Known: none.",
+            "`params.x.resource` 'invocies' is unknown. Known: none.",
         ),
         (
             endpoint(params={"offset": 5}, paginator="offset"),
-            "query parameter 'offset' is written by params and paginator. Keep one.",
+            "query parameter 'offset' is written by `params` and `paginator`. Keep one.",
         ),
         (
             endpoint(params={"limit": 5}, paginator={"type": "offset", "limit": 5}),
-            "params.limit is the paginator's limit too. Remove one.",
+            "`params.limit` is the paginator's limit too. Remove one.",
         ),
-        (endpoint(params={"limit": "all"}), "params.limit must be a whole number of at least 1."),
-        (endpoint(headers={"X A": "1"}), "headers.X A isn't a header name"),
-        (endpoint(headers={"X-A": []}), "headers.X-A must be a string, not a list."),
-        (endpoint(incremental={}), "incremental.cursor_path is missing."),
+        (endpoint(params={"limit": "all"}), "`params.limit` must be a whole number of at least 1."),
+        (endpoint(headers={"X A": "1"}), "`headers.X A` isn't a header name"),
+        (endpoint(headers={"X-A": []}), "headers.X-A` must be a string, not a list."),
+        (endpoint(incremental={}), "`incremental.cursor_path` is missing."),
         (
             endpoint(incremental={"cursor_path": "a.b"}),
             "must be a column: the top level of the rows",
         ),
-        (endpoint(incremental={"cursor_path": "at", "lag": 5}), "incremental.lag isn't supported."),
+        (
+            endpoint(incremental={"cursor_path": "at", "lag": 5}),
+            "`incremental.lag` isn't supported.",
+        ),
         (
             endpoint(incremental={"cursor_path": "at", "initial_value": True}),
-            "incremental.initial_value must be a string or a number.",
+            "`incremental.initial_value` must be a string or a number.",
         ),
-        ({"name": "invoices", "endpoint": []}, "endpoint must be an object, not a list."),
-        ({"name": "invoices", "columns": {}}, "columns isn't supported."),
-        ({"name": "invoices", "selected": False}, "selected isn't supported."),
-        ({"name": "invoices", "primary_kye": "id"}, "Did you mean 'primary_key'?"),
-        ({"name": "invoices", "primary_key": [1]}, "primary_key must be a string or a list"),
-        ({"name": "invoices", "write_disposition": "skip"}, "write_disposition 'skip' is unknown."),
-        ({"name": "invoices", "write_disposition": "merge"}, "'merge' needs a primary_key."),
+        ({"name": "invoices", "endpoint": []}, "`endpoint` must be an object, not a list."),
+        ({"name": "invoices", "columns": {}}, "`columns` isn't supported."),
+        ({"name": "invoices", "selected": False}, "`selected` isn't supported."),
+        ({"name": "invoices", "primary_kye": "id"}, "Did you mean `primary_key`?"),
+        ({"name": "invoices", "primary_key": [1]}, "`primary_key` must be a string or a list"),
+        (
+            {"name": "invoices", "write_disposition": "skip"},
+            "`write_disposition` 'skip' is unknown.",
+        ),
+        (
+            {"name": "invoices", "write_disposition": "merge"},
+            "'merge' needs a key. Add `primary_key`.",
+        ),
         (
             {
                 "name": "invoices",
                 "primary_key": "id",
                 "write_disposition": {"disposition": "merge", "strategy": "scd2"},
             },
-            "write_disposition.strategy isn't supported",
+            "`write_disposition.strategy` isn't supported",
         ),
         (
             {"name": "invoices", "primary_key": "id", "write_disposition": "append"},
-            "primary_key has no use with write_disposition 'append'. Remove one.",
+            "`primary_key` has no use with `write_disposition` 'append'. Remove one.",
         ),
         (
             endpoint(incremental={"cursor_path": "at"}) | {"write_disposition": "replace"},
-            "incremental reads a part, but write_disposition 'replace' needs all rows.",
+            "`incremental` reads a part, but `write_disposition` 'replace' needs all rows.",
         ),
         (
             {"name": "invoices", "schema": {"type": 5}},
-            "schema isn't a JSON schema: see schema.type.",
+            "`schema` isn't a JSON schema. Correct `schema.type`.",
         ),
-        ({"name": "invoices", "schema": {}}, "schema must describe the columns"),
+        ({"name": "invoices", "schema": {}}, "`schema` must describe the columns"),
         (
             {"name": "invoices", "primary_key": "id", "schema": {"properties": {"x": {}}}},
-            "schema has no property 'id', which is a key of the stream.",
+            "`schema` has no property 'id', which is a key of the stream.",
         ),
     ],
 )
@@ -766,37 +794,37 @@ def test_a_problem_of_a_resource_is_one_line_that_names_the_place(value, complai
     ("entry", "complaint"),
     [
         (5, "apis[0]: the entry must be an object, not a number."),
-        (api(), "apis[0] 'billing': resources must be a list with at least one resource."),
-        (api("a", name=""), "apis[0]: name is empty."),
-        (api("a", name="my-api"), "apis[0] 'my-api': name 'my-api' may only have letters, digits"),
-        (api("a", clent={}), "clent is unknown."),
-        (api("a b"), "resource 'a b': name 'a b' may only have letters, digits and '_'."),
-        (api({"endpoint": "x"}), "apis[0] 'billing', resources[0]: name is missing."),
+        (api(), "apis[0] 'billing': `resources` must be a list with at least one resource."),
+        (api("a", name=""), "apis[0]: `name` is empty."),
+        (api("a", name="my-api"), "apis[0] 'my-api': `name` 'my-api' must have letters, digits"),
+        (api("a", clent={}), "`clent` is unknown."),
+        (api("a b"), "resource 'a b': `name` 'a b' must have letters, digits and '_' only."),
+        (api({"endpoint": "x"}), "apis[0] 'billing', resources[0]: `name` is missing."),
         (api("a", 5), "apis[0] 'billing', resources[1]: the entry must be an object"),
-        (api("a", client={"base_url": None}), "client.base_url is missing."),
-        (api("a", client={"base_url": "ftp://x"}), "client.base_url must start with https://"),
-        (api("a", client={"session": {}}), "client.session isn't supported."),
+        (api("a", client={"base_url": None}), "`client.base_url` is missing."),
+        (api("a", client={"base_url": "ftp://x"}), "`client.base_url` must start with https://"),
+        (api("a", client={"session": {}}), "`client.session` isn't supported."),
         (
             api("a", client={"headers": {"A": "x\n"}}),
-            "client.headers.A contains control characters",
+            "`client.headers.A` contains control characters",
         ),
-        (api("a", client={"paginator": "x"}), "client.paginator.type 'x' is unknown."),
-        (api("a", page_size=0), "page_size must be a whole number of at least 1, not 0."),
-        (api("a", requests_per_second=-1), "requests_per_second must be a number of at least 0"),
-        (api("a", retry={"max_retries": "3"}), "retry.max_retries must be a whole number of at"),
+        (api("a", client={"paginator": "x"}), "`client.paginator.type` 'x' is unknown."),
+        (api("a", page_size=0), "`page_size` must be a whole number of at least 1, not 0."),
+        (api("a", requests_per_second=-1), "`requests_per_second` must be a number of at least 0"),
+        (api("a", retry={"max_retries": "3"}), "`retry.max_retries` must be a whole number of at"),
         (
             api("a", optional_streams=["a"]),
-            "optional_streams 'a' isn't a stream of this API. Known: billing_a.",
+            "`optional_streams` 'a' isn't a stream of this API. Known: billing_a.",
         ),
         (
             api("a", {"name": "b"}, resource_defaults={"endpoint": {"path": "x"}}),
-            "resource_defaults.endpoint.path is unknown.",
+            "`resource_defaults.endpoint.path` is unknown.",
         ),
         (
             api("a", "b", resource_defaults={"primary_key": 5}),
-            "apis[0] 'billing': resource_defaults.primary_key must be a string",
+            "apis[0] 'billing': `resource_defaults.primary_key` must be a string",
         ),
-        (api("a", "A"), "resource 'A': name 'A' is given to two resources. Rename one."),
+        (api("a", "A"), "resource 'A': `name` 'A' is given to two resources. Rename one."),
         (
             api(
                 {"name": "a", "endpoint": {"params": {"key": "x"}}},
@@ -804,7 +832,7 @@ def test_a_problem_of_a_resource_is_one_line_that_names_the_place(value, complai
                     "auth": {"type": "api_key", "name": "key", "api_key": "k", "location": "query"}
                 },
             ),
-            "query parameter 'key' is written by params and client.auth. Keep one.",
+            "query parameter 'key' is written by `params` and `client.auth`. Keep one.",
         ),
     ],
 )
@@ -832,9 +860,9 @@ def test_all_problems_come_at_once_and_good_apis_are_read_all_the_same():
     apis, problems = parse([bad, api("invoices")], reserved=())
     assert [declared.name for declared in apis] == ["billing"]
     assert [line.partition(": ")[2].split()[0] for line in problems] == [
-        *("zebra", "client.auth.type", "client.base_url", "resources")
+        *("`zebra`", "`client.auth.type`", "`client.base_url`", "`resources`")
     ]
-    assert parse("x", reserved=()) == ((), ["apis must be a list of APIs, not a string."])
+    assert parse("x", reserved=()) == ((), [])
 
 
 def test_a_problem_in_the_defaults_does_not_spoil_the_rest_of_them():
@@ -842,7 +870,7 @@ def test_a_problem_in_the_defaults_does_not_spoil_the_rest_of_them():
     value = {"name": "a", "write_disposition": "merge"}
     line = problem_of(api(value, resource_defaults=defaults))
     assert line == (
-        "apis[0] 'billing': resource_defaults.endpoint.method 'PUT' isn't supported. "
+        "apis[0] 'billing': `resource_defaults.endpoint.method` 'PUT' isn't supported. "
         "Known: GET, POST."
     )
 

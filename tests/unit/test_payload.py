@@ -48,18 +48,18 @@ def test_rows_are_a_list_or_one_object_or_null(payload, path, rows):
         ({"items": []}, ("data",), ["`items`"]),
         ({"a": {"b": {"c": [ROW]}}}, ("data",), ["`a.b.c`"]),
         ({"data": {"rows": [ROW]}}, ("data", "items"), ["`data.items`", "`data.rows`"]),
-        ([ROW], ("data",), ["`data`", "leave the selector out"]),
+        ([ROW], ("data",), ["`data`", "itself is a list"]),
         ({"ok": True}, ("data",), ["an object with `ok`"]),
         ({}, ("data",), ["an object with nothing"]),
         ("text", ("data",), ["is text"]),
         (7, ("data",), ["is a number"]),
         (None, ("data",), ["is null"]),
         ({"data": [ROW], "meta": {}}, (), ["the response itself", "`data`"]),
-        ({"data": ["x"]}, ("data",), ["data holds text"]),
-        ({"data": [ROW, None]}, ("data",), ["data holds null"]),
-        ({"data": "x"}, ("data",), ["data is text"]),
-        ({"data": True}, ("data",), ["data is a boolean"]),
-        ({"data": 1}, ("data",), ["data is a number"]),
+        ({"data": ["x"]}, ("data",), ["`data` holds text"]),
+        ({"data": [ROW, None]}, ("data",), ["`data` holds null"]),
+        ({"data": "x"}, ("data",), ["`data` is text"]),
+        ({"data": True}, ("data",), ["`data` is a boolean"]),
+        ({"data": 1}, ("data",), ["`data` is a number"]),
         ([[ROW]], (), ["the response holds a list"]),
     ],
     ids=str,
@@ -179,7 +179,7 @@ def test_the_code_decides_whether_another_attempt_may_help(code, kind, cause):
 
 
 def test_a_wrong_version_points_to_the_base_url():
-    with pytest.raises(InBand, match="base_url: it carries the API's version"):
+    with pytest.raises(InBand, match="`base_url`: it carries the API's version"):
         raise_error({"API_ERROR": "INCORRECT_API_VERSION"}, has_rows=False, label="x")
 
 

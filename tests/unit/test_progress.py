@@ -80,7 +80,10 @@ def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock,
         shown.conclude(12.0)
     assert given_back == [True]
     assert caplog.messages == [
-        "The display failed and is off: ZeroDivisionError",
+        (
+            "The display failed and is off: ZeroDivisionError. "
+            "Run again with `LOGLEVEL=DEBUG` to see where it comes from."
+        ),
         "learning_people: 1200 rows in 12 pages so far, 40 rows/s",
     ]
 

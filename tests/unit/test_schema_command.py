@@ -126,7 +126,7 @@ def test_columns_of_a_schema_that_is_given_are_known(schema):
 def test_a_bad_configuration_is_told_in_a_line_and_by_the_exit_code(schema):
     code, out, err = schema(config={"learnin": {}})
     assert (code, out) == (1, "")
-    assert err == "error: Unknown setting 'learnin'. Did you mean 'learning'?\n"
+    assert err == "error: Unknown setting `learnin`. Did you mean `learning`?\n"
 
 
 # --- what is declared -----------------------------------------------------------------------

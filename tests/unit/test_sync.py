@@ -109,7 +109,7 @@ def test_what_is_optional_may_be_forbidden_or_missing(status, name, caplog):
         done = TapRun(config, optional=built_in_way).run()
     assert done is None
     assert errors(caplog) == []
-    assert "Optional stream not extracted" in caplog.text
+    assert "Optional stream shop_b not extracted" in caplog.text
 
 
 def test_what_is_optional_must_still_be_right_when_it_answers():
@@ -155,7 +155,7 @@ def test_a_stream_that_never_ran_is_not_a_success(monkeypatch, caplog):
         with pytest.raises(Exception, match="2 of 2 streams failed"):
             one.sync_all()
     assert len(errors(caplog)) == 2
-    assert "did not come to an end" in errors(caplog)[0]
+    assert "came to no end" in errors(caplog)[0]
 
 
 # --- messages -----------------------------------------------------------------------------------
@@ -289,9 +289,12 @@ def handlers():
     [
         (InputError("say it"), "say it"),
         (Unreachable("no way", hint="Look."), "no way. Look."),
-        (ValueError("odd"), "ValueError: odd"),
-        (ValueError(), "ValueError"),
-        (InputError(), "InputError"),
+        (
+            ValueError("odd"),
+            "ValueError: odd. Run again with `LOGLEVEL=DEBUG` to see where it comes from.",
+        ),
+        (ValueError(), "ValueError. Run again with `LOGLEVEL=DEBUG` to see where it comes from."),
+        (InputError(), "InputError. Run again with `LOGLEVEL=DEBUG` to see where it comes from."),
     ],
     ids=str,
 )

@@ -24,7 +24,13 @@ def test_an_error_is_one_line_of_what_and_hint():
 
 @pytest.mark.parametrize(
     ("what", "hint", "text"),
-    [("gone", "", "gone"), ("gone.", "Look.", "gone. Look."), ("gone!", "Look.", "gone! Look.")],
+    [
+        ("gone", "", "gone"),
+        ("gone.", "Look.", "gone. Look."),
+        ("gone!", "Look.", "gone! Look."),
+        ("it (gone?)", "Look.", "it (gone?) Look."),
+        ("no (gone)", "Look.", "no (gone). Look."),
+    ],
 )
 def test_sentences_end_once(what, hint, text):
     assert str(Retriable(what, hint=hint)) == text

@@ -83,7 +83,7 @@ def test_an_api_that_refuses_connections_is_given_up_for_all_its_streams(caplog)
 
     assert str(caught.value) == (
         "learning: GET /v2/people got no connection (refused), after 4 attempts. "
-        "Check learning.base_url and the network."
+        "Check `base_url` of learning and the network."
     )
     assert str(again.value) == str(caught.value)
     assert len(stop.waits) == 3

@@ -45,14 +45,14 @@ def test_a_redirect_to_another_origin_gets_no_credentials_and_no_request():
     assert len(server.requests) == 1
     assert str(caught.value) == (
         f"learning: GET /v2/people is redirected to another origin, {other.origin}. "
-        "If that is where the API lives, set learning.base_url to it."
+        "If that is where the API lives, set `base_url` of learning to it."
     )
 
 
 @pytest.mark.parametrize(
     ("location", "text"),
     [
-        ("https://{host}/v2/people", "Use https in learning.base_url"),
+        ("https://{host}/v2/people", "Use https in `base_url` of learning"),
         ("http://user:pw@{host}:{port}/", "another origin, http://***@"),
         ("//evil.example/", "another origin, http://evil.example"),
         ("ftp://{host}/", "malformed"),

@@ -1,0 +1,68 @@
+"""What holds for every run that fails: what its lines say, and what nothing of it may show."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from urllib.parse import quote, quote_plus
+
+from cli import LEVEL
+from handbook.messages import collect, says_what_to_do
+
+from tap_analytics.demo import DEFAULT
+
+SECRETS = (
+    DEFAULT.learning_api_key,
+    DEFAULT.experimentation_api_key,
+    DEFAULT.wiki_api_token,
+    DEFAULT.success_secret_token,
+    DEFAULT.success_basic_auth_header,
+    DEFAULT.declared_api_key,
+)
+BASIC = (
+    f"{DEFAULT.wiki_email}:{DEFAULT.wiki_api_token}",
+    f"{DEFAULT.success_secret_token}:",
+    f"{DEFAULT.success_secret_token}:{DEFAULT.success_basic_auth_header}",
+)
+#: All secrets, as a server might send them back.
+ECHO = " ".join((*SECRETS, *(base64.b64encode(pair.encode()).decode() for pair in BASIC)))
+CATALOGUE = [message.pattern for message in collect() if message.kind != "warning"]
+COST = re.compile(r" \[not extracted: [^\]]*\]$")
+#: A failed run prints at most this many error lines.
+ERROR_LINES = 8
+
+
+def forms(*more):
+    """Return the spellings of secrets that no output may hold."""
+    for text in (*SECRETS, *BASIC, *more):
+        if not text.endswith(":"):
+            yield from {text, quote(text, safe=""), quote(text), quote_plus(text)}
+            yield json.dumps(text)[1:-1]
+        yield base64.b64encode(text.encode()).decode().rstrip("=")
+
+
+def safe(done, *files, secrets=()):
+    """Check that neither a run nor its files show a secret or a traceback; levels everywhere."""
+    output = done.stdout.decode() + done.stderr
+    shown = output + "".join(file.read_text("utf-8") for file in files)
+    leaked = [line for line in shown.splitlines() if any(form in line for form in forms(*secrets))]
+    assert leaked == [], leaked
+    assert "Traceback" not in done.stderr, done.stderr
+    bare = [line for line in done.said if not LEVEL.search(line)]
+    assert bare == [], bare
+
+
+def told(done, *causes, limit=ERROR_LINES):
+    """Check that a run failed with one line per cause, each complete; a cause is some words."""
+    assert done.code == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.errors) == len(causes) <= limit, "\n".join(done.errors)
+    for cause in causes:
+        words = (cause,) if isinstance(cause, str) else cause
+        lines = [line for line in done.errors if all(word in line for word in words)]
+        assert len(lines) == 1, (words, done.errors)
+    for line in done.errors:
+        text = COST.sub("", line)
+        assert says_what_to_do(text), text
+        assert [pattern for pattern in CATALOGUE if pattern.search(text)], text

@@ -1,0 +1,124 @@
+"""A secret that a server sends back in every way it can is nowhere to be seen afterwards.
+
+The log, the metrics, STATE and the summary are walked at DEBUG, and what a debugger or a crash
+report would show: tracebacks with their causes, and the `repr` of every part of the run.
+"""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import logging
+import traceback
+from urllib.parse import quote
+
+import pytest
+from runs import STREAM, JsonApi, declared, run
+from scripted_server import cut, redirect, reply, reset
+
+from tap_analytics.sync import SyncFailedError
+
+KEY = "canary/4711+key&="
+ECHO = json.dumps({"message": f"you sent {KEY}", "error": {"message": KEY}}).encode()
+SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
+#: How to sign in with the key, and what is sent then.
+AUTHS = {
+    "query": {"type": "api_key", "name": "key", "api_key": KEY, "location": "query"},
+    "header": {"type": "api_key", "name": "X-Key", "api_key": KEY},
+    "bearer": {"type": "bearer", "token": KEY},
+    "basic": {"type": "basic", "username": "us", "password": KEY},
+}
+#: What the server does about the second page; the first has a row.
+ANSWERS = {
+    "401": reply(401, ECHO),
+    "403": reply(403, ECHO),
+    "404": reply(404, ECHO),
+    "400": reply(400, f"refused {KEY}".encode()),
+    "429": reply(429, ECHO, Retry_After="0"),
+    "500": reply(500, ECHO),
+    "status line": b"HTTP/1.1 999 " + KEY.encode() + b"\r\nContent-Length: 0\r\n\r\n",
+    "not HTTP": cut(KEY.encode() + b"\r\n\r\n"),
+    "odd length": b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\nX: " + KEY.encode() + b"\r\n\r\n",
+    "closed": cut(b""),
+    "reset": reset(),
+    "cut": cut(reply(200, ECHO)[:-4]),
+    "damaged gzip": reply(200, ECHO, Content_Encoding="gzip"),
+    "odd encoding": reply(200, ECHO, Content_Encoding="br"),
+    "web page": reply(200, f"<html>{KEY}".encode()),
+    "in band": reply(200, ECHO),
+    "no rows": reply(200, json.dumps({KEY: [], "x": KEY}).encode()),
+    "text": reply(200, json.dumps({"data": KEY}).encode()),
+    "no key": reply(200, json.dumps({"data": [{"name": KEY}]}).encode()),
+    "redirect": redirect(f"http://127.0.0.2:9/?key={quote(KEY, safe='')}"),
+    "user info": redirect(f"http://us:{quote(KEY, safe='')}@127.0.0.2:9/"),
+    "foreign link": {"data": [{"id": 2}], "next": f"http://127.0.0.2:9/{quote(KEY)}?k={KEY}"},
+    "same token": {"data": [{"id": 2}], "next": f"/items?page=2&key={quote(KEY, safe='')}"},
+}
+
+
+def forms():
+    """Return the spellings of the key, alone and as a password."""
+    yield from {KEY, quote(KEY, safe=""), quote(KEY), json.dumps(KEY)[1:-1]}
+    for text in (KEY, f"us:{KEY}"):
+        yield base64.b64encode(text.encode()).decode().rstrip("=")
+
+
+def parts_of(tap):
+    """Yield the objects a debugger would show: the tap's own, and the errors that came."""
+    connection = tap.connection("shop")
+    stream = tap.streams[STREAM]
+    yield from (tap, stream, connection, connection.api, connection.auth, connection.transport)
+    yield from (connection.transport.stats, connection.throttle, connection.lookahead)
+    yield from (stream.paging, stream.resource, tap.outcomes)
+    yield from tap.outcomes.values()
+    for outcome in tap.outcomes.values():
+        error = outcome.failure
+        while error is not None:
+            yield error
+            yield vars(error)
+            error = error.__cause__ or error.__context__
+
+
+def shown_of(done):
+    """Return all that a failed run shows in this process."""
+    yield from (repr(part) for part in parts_of(done.tap))
+    yield "".join(line.decode() for line in done.lines)
+    yield "".join(traceback.format_exception(done.error))
+    for outcome in done.tap.outcomes.values():
+        yield "".join(traceback.format_exception(outcome.failure))
+
+
+@pytest.mark.parametrize("auth", AUTHS)
+@pytest.mark.parametrize("case", ANSWERS)
+def test_no_failure_shows_the_key(case, auth, caplog, tmp_path):
+    caplog.set_level(logging.DEBUG)
+    summary = tmp_path / "summary.json"
+
+    def answer(query):
+        if "page" in query:
+            return ANSWERS[case]
+        return {"data": [{"id": 1}], "next": "/items?page=2"}
+
+    with JsonApi(answer) as api:
+        endpoint = {"paginator": {"type": "json_link", "next_url_path": "next"}}
+        config = declared(api.origin, endpoint=endpoint, schema=SCHEMA)
+        config["apis"][0]["client"]["auth"] = AUTHS[auth]
+        done = run(config | {"summary_path": str(summary)})
+        gc.collect()
+
+    assert isinstance(done.error, SyncFailedError), done.failure()
+    assert done.records() != []
+    assert done.state != {}
+    assert "METRIC" in caplog.text
+    assert "urllib3" in {record.name.partition(".")[0] for record in caplog.records}
+    logged = "".join(repr(vars(record)) for record in caplog.records)
+    output = [caplog.text, logged, summary.read_text("utf-8"), *shown_of(done)]
+    assert [form for form in forms() for text in output if form in text] == []
+
+
+def test_the_walk_would_see_a_key():
+    with JsonApi(lambda _: {"data": [{"id": 1, "note": KEY}]}) as api:
+        done = run(declared(api.origin, endpoint={"paginator": "single_page"}))
+
+    assert [text for text in shown_of(done) if KEY in text] != []
