@@ -29,6 +29,10 @@ class Outcome:
     started: float | None = None
     seconds: float = 0.0
     done: bool = False
+    #: Whether a preview had its fill before the end.
+    cut: bool = False
+    #: Whether the requests of the run were spent before the end.
+    halted: bool = False
 
     @property
     def verdict(self) -> Verdict:

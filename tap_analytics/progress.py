@@ -47,7 +47,10 @@ class Progress:
         running = [
             outcome
             for outcome in list(self.tap.outcomes.values())
-            if outcome.started is not None and not outcome.done and outcome.failure is None
+            if outcome.started is not None
+            and not outcome.done
+            and outcome.failure is None
+            and not outcome.halted
         ]
         if self._live:
             self._draw(running)

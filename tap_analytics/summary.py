@@ -38,7 +38,7 @@ def write_summary(tap: TapAnalytics, *, seconds: float, exit_code: int) -> None:
 def _stream(outcome: Outcome) -> dict[str, t.Any]:
     failure = outcome.failure
     return {
-        "status": "complete" if outcome.done else "failed" if failure else "unfinished",
+        "status": _status(outcome),
         "verdict": outcome.verdict.value if outcome.done else None,
         "rows": outcome.rows,
         "pages": outcome.pages,
@@ -49,6 +49,12 @@ def _stream(outcome: Outcome) -> dict[str, t.Any]:
         "seconds": round(outcome.seconds, 3),
         "error": explain(failure) if failure else None,
     }
+
+
+def _status(outcome: Outcome) -> str:
+    if outcome.done:
+        return "cut" if outcome.cut else "complete"
+    return "failed" if outcome.failure else "unfinished"
 
 
 def _api(tap: TapAnalytics, name: str) -> dict[str, t.Any]:

@@ -19,9 +19,10 @@ from singer_sdk.singerlib import StateMessage
 from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain
 from tap_analytics.extraction import Extraction
+from tap_analytics.instalments import Instalments
 from tap_analytics.progress import Progress
 from tap_analytics.summary import write_summary
-from tap_analytics.transport.errors import Interrupted, TransportError
+from tap_analytics.transport.errors import BudgetSpent, Interrupted, TransportError
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
@@ -54,12 +55,8 @@ class Sync:
 
     def __init__(self, tap: TapAnalytics) -> None:
         self.tap = tap
-        self.streams = [
-            t.cast("AnalyticsStream", stream)
-            for stream in tap.streams.values()
-            if not stream.parent_stream_type
-            and (stream.selected or stream.has_selected_descendents)
-        ]
+        self._instalments = Instalments(tap)
+        self.streams = self._instalments.ordered(tap.roots)
         # Made up front, so that a stream that never came to run counts as failed, not as absent.
         self._extractions = {stream.name: Extraction(stream) for stream in self.streams}
         self._undelivered: OutputClosedError | None = None
@@ -76,6 +73,7 @@ class Sync:
             self._leave()
         self._progress.close()
         with self.tap.message_writer.lock:
+            self._instalments.conclude(self._extractions.values())
             self.tap.write_state()
         seconds = monotonic() - started
         try:
@@ -89,7 +87,7 @@ class Sync:
 
     def _start(self) -> list[threading.Thread]:
         concurrency = self.tap.config["concurrency"]
-        if concurrency == 1:
+        if concurrency == 1 or self._instalments.budgeted:
             tasks: list[Sequence[AnalyticsStream]] = [self.streams]
         else:
             tasks = [[stream] for stream in self.streams]
@@ -133,10 +131,15 @@ class Sync:
         try:
             extraction.announce()
             extraction.open()
+            if (verdict := self._instalments.passes(extraction)) is not None:
+                extraction.pass_over(verdict)
+                return
             extraction.run(None)
             extraction.conclude()
         except Interrupted:
             pass
+        except BudgetSpent:
+            extraction.halt()
         except OutputClosedError as error:
             self._undelivered = self._undelivered or error
             self.tap.stop.set()
@@ -169,24 +172,58 @@ class Sync:
     def _report(self, seconds: float) -> None:
         outcomes = sorted(self.tap.outcomes.values(), key=lambda outcome: outcome.name)
         for outcome in outcomes:
-            if not outcome.done and outcome.failure is None:
+            if not outcome.done and outcome.failure is None and not outcome.halted:
                 outcome.failure = NeverRanError(f"{outcome.name} did not come to an end.")
-            if outcome.failure is None:
+            if outcome.done and outcome.failure is None:
                 self.tap.logger.info("%s", _line(outcome))
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
         fatal = [outcome for outcome in failed if not self._forgives(outcome)]
         for outcome in failed:
             if outcome not in fatal:
                 self.tap.logger.warning("Optional stream not extracted: %s", outcome.failure)
-        self._log_failures(fatal)
+        halted = [outcome for outcome in outcomes if outcome.halted]
+        self._log_failures(fatal, lines=ERROR_LINES - 1 if halted else ERROR_LINES)
+        if halted:
+            self.tap.logger.error("%s", self._budget_line(halted))
+        if cut := [outcome.name for outcome in outcomes if outcome.cut]:
+            self.tap.logger.warning("%s", self._preview_line(cut))
         rows = sum(outcome.rows for outcome in outcomes)
-        done = len(outcomes) - len(failed)
+        done = sum(outcome.done and not outcome.cut for outcome in outcomes)
         self.tap.logger.info(
             "%d of %d streams complete, %d rows in %.1f s.", done, len(outcomes), rows, seconds
         )
-        if fatal:
-            names = ", ".join(outcome.name for outcome in fatal)
-            raise SyncFailedError(f"{len(fatal)} of {len(outcomes)} streams failed: {names}")
+        if incomplete := [*fatal, *halted]:
+            names = ", ".join(outcome.name for outcome in incomplete)
+            raise SyncFailedError(f"{len(incomplete)} of {len(outcomes)} streams failed: {names}")
+
+    def _budget_line(self, halted: Sequence[Outcome]) -> str:
+        """Tell that the budget is spent, and what the next run makes of it."""
+        extractions, instalments = self._extractions.values(), self._instalments
+        names = ", ".join(outcome.name for outcome in halted)
+        limit = self.tap.budget.limit
+        told = f"The budget of {limit} requests is spent (max_requests) [not finished: {names}]."
+        if not instalments.lasting:
+            return f"{told} A preview leaves no place to go on from: raise max_requests."
+        if not instalments.got_further(extractions):
+            return (
+                f"{told} The next run would get no further than this one, for so many requests "
+                "are never enough: raise max_requests; `tap-analytics plan` tells what it takes."
+            )
+        again = [each for each in extractions if each.outcome.halted]
+        again = [each for each in again if instalments.begins_again(each)]
+        if not again:
+            return f"{told} The next run goes on from here."
+        names = ", ".join(one.outcome.name for root in again for one in root.tree)
+        return (
+            f"{told} The next run goes on from here, but begins anew with what can't be taken up "
+            f"in the middle, so max_requests must be enough for it: {names}."
+        )
+
+    def _preview_line(self, names: Sequence[str]) -> str:
+        return (
+            f"Cut short after {self.tap.config['max_records']} records (max_records), which leaves "
+            f"bookmarks and versions as they were: {', '.join(names)}."
+        )
 
     def _forgives(self, outcome: Outcome) -> bool:
         stream = t.cast("AnalyticsStream", self.tap.streams[outcome.name])
@@ -195,18 +232,18 @@ class Sync:
         cause = getattr(outcome.failure, "cause", None)
         return cause in FORGIVABLE and not names.isdisjoint(optional)
 
-    def _log_failures(self, failed: Sequence[Outcome]) -> None:
-        """Log each cause once, in at most `ERROR_LINES` lines."""
+    def _log_failures(self, failed: Sequence[Outcome], *, lines: int) -> None:
+        """Log each cause once, in at most so many lines."""
         groups: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
         for outcome in failed:
             api = t.cast("AnalyticsStream", self.tap.streams[outcome.name]).api
             groups[self._cause(api, outcome)].append(outcome)
-        lines = [self._failure_line(group) for group in groups.values()]
-        shown = lines if len(lines) <= ERROR_LINES else lines[: ERROR_LINES - 1]
+        told = [self._failure_line(group) for group in groups.values()]
+        shown = told if len(told) <= lines else told[: lines - 1]
         for line in shown:
             self.tap.logger.error("%s", line)
-        if len(lines) > len(shown):
-            self.tap.logger.error("%d more failures; see the summary.", len(lines) - len(shown))
+        if len(told) > len(shown):
+            self.tap.logger.error("%d more failures; see the summary.", len(told) - len(shown))
 
     @staticmethod
     def _cause(api: str, outcome: Outcome) -> tuple[str, str]:
@@ -223,6 +260,7 @@ class Sync:
 
 def _line(outcome: Outcome) -> str:
     notes = f", {outcome.skipped} parents gone" if outcome.skipped else ""
+    notes += ", cut short" if outcome.cut else ""
     if outcome.repeated:
         at_least = "" if outcome.repeats_exact else "at least "
         keys = "key" if outcome.repeated == 1 else "keys"

@@ -76,6 +76,8 @@ class Walk:
         self._resumed: Fetched | None = None
         #: Pages to read ahead at most: one where children need the room.
         self.breadth = stream.connection.concurrency
+        #: Rows beyond which nothing is read ahead, for a reader who wants no more.
+        self.most: int | None = None
         self._width = 1
 
     def _new_joiner(self) -> Joiner | None:
@@ -209,7 +211,9 @@ class Walk:
         Without a total the width grows from page to page as long as pages are full, so that a
         short stream costs few requests that nobody needs.
         """
-        asked, widest = self.stream.page_size, self.breadth
+        asked, widest = self.stream.page_size, self._breadth(page)
+        if widest < 1:
+            return
         full = page.size > 0 and (asked is None or page.received >= asked)
         known = self.paginator.seen.total is not None
         grown = min(self._width * 2, widest) if full else 1
@@ -217,3 +221,11 @@ class Walk:
         named = self.stream.paging.ahead(query, page, self.paginator.seen)
         for token in (query, *islice(named, self._width - 1)):
             self.pages.want(token)
+
+    def _breadth(self, page: Page) -> int:
+        """Return how many pages may be read ahead."""
+        widest = 1 if self.stream.connection.is_scarce else self.breadth
+        if self.most is None:
+            return widest
+        lacking = max(0, self.most - self.paginator.seen.rows)
+        return min(widest, -(-lacking // max(1, page.size)))
