@@ -54,8 +54,6 @@ class Extraction:
         self.spared = False
         #: Whether the SDK's dry run has had its fill of this stream.
         self.aborted = False
-        #: Whether the run has left a place behind for the next one to go on from.
-        self.advanced = False
         most = stream.config.get("max_records")
         self.preview = None if most is None else Preview(most, self.outcome, stream.selected)
         self.tap.outcomes[stream.name] = self.outcome
@@ -133,7 +131,6 @@ class Extraction:
         """Keep the place of the page that was written."""
         highest = None if self.bookmark is None else self.bookmark.highest
         resumption.note(version=self.outlet.version, highest=highest, began=self.began)
-        self.advanced = True
         self.tap.write_state_now_and_then()
 
     def _walk(self, context: Context | None) -> Walk:

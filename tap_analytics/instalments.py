@@ -34,10 +34,12 @@ class Instalments:
         self.tap = tap
         #: Whether the run has a budget of requests.
         self.budgeted = tap.config.get("max_requests") is not None
-        #: A preview goes on from nowhere and leaves nothing behind.
-        self.lasting = "max_records" not in tap.config
+        #: Whether the run goes on where another was cut, and leaves a place to go on from.
+        self.lasting = "max_records" not in tap.config and tap.config["resume_within_hours"] > 0
         self._shapes: dict[str, str] = {}
         self._passed: set[str] = set()
+        #: Rows behind which each stream goes on.
+        self._places = self._rows_by_stream()
 
     def ordered(self, streams: Sequence[AnalyticsStream]) -> list[AnalyticsStream]:
         """Return streams in the order in which a budget gets furthest."""
@@ -54,7 +56,7 @@ class Instalments:
         if not isinstance(mark, dict) or mark.get("shape") != shape:
             return None
         at = parse_iso(str(mark.get("at")))
-        hours = self.tap.config.get("resume_within_hours", 0)
+        hours = self.tap.config["resume_within_hours"]
         if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
             return None
         verdict = next((one for one in Verdict if one.value == mark.get("verdict")), None)
@@ -88,16 +90,22 @@ class Instalments:
 
     def got_further(self, extractions: Iterable[Extraction]) -> bool:
         """Whether the next run will begin further on than this one did."""
-        return self.lasting and any(
-            extraction.advanced or extraction.outcome.done
-            for extraction in extractions
-            if extraction.stream.name not in self._passed
-        )
+        return self.lasting and any(self._is_further(extraction) for extraction in extractions)
 
     def begins_again(self, extraction: Extraction) -> bool:
         """Whether a stream that was begun has no position to go on from."""
         begun = extraction.outcome.pages > 0
         return begun and POSITION not in self._bookmarks.get(extraction.stream.name, {})
+
+    def _is_further(self, extraction: Extraction) -> bool:
+        name = extraction.stream.name
+        if extraction.outcome.done:
+            return name not in self._passed
+        return self._rows_by_stream().get(name, 0) > self._places.get(name, 0)
+
+    def _rows_by_stream(self) -> dict[str, int]:
+        found = {name: mark.get(POSITION) for name, mark in self._bookmarks.items()}
+        return {name: place["rows"] for name, place in found.items() if place and "rows" in place}
 
     @property
     def _bookmarks(self) -> dict[str, dict[str, t.Any]]:

@@ -34,8 +34,6 @@ if t.TYPE_CHECKING:
 
 #: Causes that an API's streams share: told once, with the streams they cost.
 SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
-#: Failures that `optional_streams` forgives.
-FORGIVABLE = frozenset({"forbidden", "missing"})
 #: A failed run prints at most this many error lines.
 ERROR_LINES = 8
 #: Seconds that streams have after a signal to finish the page in hand.
@@ -203,21 +201,24 @@ class Sync:
         limit = self.tap.budget.limit
         told = f"The budget of {limit} requests is spent (max_requests) [not finished: {names}]."
         if not instalments.lasting:
-            return f"{told} A preview leaves no place to go on from: raise max_requests."
-        if not instalments.got_further(extractions):
             return (
-                f"{told} The next run would get no further than this one, for so many requests "
-                "are never enough: raise max_requests; `tap-analytics plan` tells what it takes."
+                f"{told} With max_records, or resume_within_hours at 0, no run goes on from "
+                "another: raise max_requests."
             )
-        again = [each for each in extractions if each.outcome.halted]
-        again = [each for each in again if instalments.begins_again(each)]
-        if not again:
-            return f"{told} The next run goes on from here."
-        names = ", ".join(one.outcome.name for root in again for one in root.tree)
-        return (
-            f"{told} The next run goes on from here, but begins anew with what can't be taken up "
-            f"in the middle, so max_requests must be enough for it: {names}."
+        again = ", ".join(
+            each.outcome.name
+            for root in extractions
+            if root.outcome.halted and instalments.begins_again(root)
+            for each in root.tree
         )
+        if not instalments.got_further(extractions):
+            why = f", for {again} can't be taken up in the middle" if again else ""
+            return (
+                f"{told} The next run would end where this one did{why}: raise max_requests; "
+                "`tap-analytics plan` tells what it takes."
+            )
+        but = f", but begins anew with {again}: max_requests must be enough for it" if again else ""
+        return f"{told} The next run goes on from here{but}."
 
     def _preview_line(self, names: Sequence[str]) -> str:
         return (
@@ -227,10 +228,7 @@ class Sync:
 
     def _forgives(self, outcome: Outcome) -> bool:
         stream = t.cast("AnalyticsStream", self.tap.streams[outcome.name])
-        optional = stream.block.get("optional_streams") or ()
-        names = {outcome.name, outcome.name.removeprefix(f"{stream.api}_")}
-        cause = getattr(outcome.failure, "cause", None)
-        return cause in FORGIVABLE and not names.isdisjoint(optional)
+        return stream.forgives(outcome.failure)
 
     def _log_failures(self, failed: Sequence[Outcome], *, lines: int) -> None:
         """Log each cause once, in at most so many lines."""

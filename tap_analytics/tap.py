@@ -180,6 +180,15 @@ class TapAnalytics(Tap):
                 )
             return self._connections[name]
 
+    def require_api(self) -> None:
+        """Raise `InputError` where no API is configured."""
+        if not self.apis:
+            names = ", ".join(f"`{api.name}`" for api in APIS)
+            raise InputError(
+                f"No API is configured. Give one of {names} its credential and base_url, or "
+                "describe your own under `apis`."
+            )
+
     # --- runs -------------------------------------------------------------------------------
 
     @override
@@ -196,12 +205,7 @@ class TapAnalytics(Tap):
     @override  # type: ignore[misc]  # the SDK's is serial and ends with the first error
     def sync_all(self) -> None:
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
-        if not self.apis:
-            names = ", ".join(f"`{api.name}`" for api in APIS)
-            raise InputError(
-                f"No API is configured. Give one of {names} its credential and base_url, or "
-                "describe your own under `apis`."
-            )
+        self.require_api()
         self._reset_state_progress_markers()
         self.write_state()
         self._running = True

@@ -69,6 +69,8 @@ class Walk:
         self.token = self.paginator.current_value
         self.keys: Sequence[Hashable] = ()
         self.last_key: Hashable = None
+        #: Seconds its answer took.
+        self.elapsed = 0.0
         self.pages = Pages(
             stream, context, first=self.token, window=window, sorting=sorting, codec=codec
         )
@@ -102,6 +104,7 @@ class Walk:
                 fetched = self._take(query)
                 self.token = fetched.page.query
                 self.keys = fetched.keys
+                self.elapsed = fetched.elapsed
                 self.last_key = fetched.keys[-1] if fetched.keys else self.last_key
                 query = self._advance(fetched)
                 rows = self._process(fetched.rows)

@@ -74,13 +74,27 @@ def run(body: Body, options: argparse.Namespace) -> int:
     return 1
 
 
-def open_tap(options: argparse.Namespace) -> TapAnalytics:
+def open_tap(
+    options: argparse.Namespace,
+    *,
+    catalog: dict[str, t.Any] | None = None,
+    state: dict[str, t.Any] | None = None,
+    setup_mapper: bool = True,
+) -> TapAnalytics:
     """Return a tap with the configuration that the options name.
+
+    Without the mapper, nothing has looked at the streams yet, which may take requests.
 
     Raises `InputError` for unreadable files and `ConfigValidationError` for wrong settings.
     """
     given = read_config(options.config or ["ENV"])
-    tap = TapAnalytics(config=given.config, parse_env_config=given.parse_env)
+    tap = TapAnalytics(
+        config=given.config,
+        parse_env_config=given.parse_env,
+        catalog=catalog,
+        state=state,
+        setup_mapper=setup_mapper,
+    )
     # What a command has to say stands in its output; what goes wrong meanwhile is still told.
     logging.getLogger("tap-analytics").setLevel(logging.WARNING)
     return tap

@@ -97,7 +97,6 @@ TOP: tuple[Setting, ...] = (
         minimum=1,
         description="Most requests a run sends, over all APIs, retries included; the next run goes "
         "on where they were spent. Streams are read one after the other then.",
-        example="1000",
     ),
     Setting(
         name="max_records",
@@ -105,7 +104,6 @@ TOP: tuple[Setting, ...] = (
         minimum=1,
         description="Most records of each stream, for a preview: a stream that is cut short by it "
         "leaves no trace in the state.",
-        example="10",
     ),
     Setting(
         name="request_timeout",

@@ -56,6 +56,11 @@ class Throttle:
         self._held_until = -math.inf
         self._change = threading.Condition(threading.Lock())
 
+    @property
+    def rate(self) -> float:
+        """Requests per second that may pass; infinite where there is no cap."""
+        return self._burst / self._window if self._burst else math.inf
+
     def slot(self) -> Slot:
         """Return the right to send one request, to be used as a context.
 
