@@ -21,6 +21,7 @@ from tap_analytics.outcome import Outcome
 from tap_analytics.outlet import Outlet
 from tap_analytics.preview import Preview
 from tap_analytics.resume import Resumption, forget
+from tap_analytics.shortfall import shortfall
 from tap_analytics.transport.errors import BudgetSpent, Interrupted, Missing
 from tap_analytics.writer import OutputClosedError
 
@@ -33,10 +34,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.rows import Codec, DictRows, Rows
     from tap_analytics.walk import Walk
-
-
-class ShortError(TapError):
-    """A stream that ended before the total the API gives."""
 
 
 class Extraction:
@@ -295,7 +292,7 @@ class Extraction:
         to a parent that did not come: they are not taken for deleted.
         """
         outcome = self.outcome
-        outcome.failure = outcome.failure or self._shortfall()
+        outcome.failure = outcome.failure or shortfall(self.stream, outcome)
         if outcome.failure is not None:
             self.abandon(outcome.failure)
             return
@@ -311,26 +308,6 @@ class Extraction:
                 self._move_bookmark()
         outcome.done = True
         self.close()
-
-    def _shortfall(self) -> Exception | None:
-        outcome, stream = self.outcome, self.stream
-        if outcome.skipped and outcome.skipped == outcome.walks:
-            return Missing(
-                f"{stream.label}: the endpoint answered 404 for every one of "
-                f"{outcome.skipped} parents",
-                hint="Check the path.",
-            )
-        if outcome.verdict is not Verdict.SHORT:
-            return None
-        error = ShortError(
-            f"{stream.label}: the API says there are more rows than it gave, so rows are "
-            "missing. Check the paginator, and run again if rows were deleted meanwhile; "
-            "`on_shortfall: warn` accepts it."
-        )
-        if stream.config.get("on_shortfall") != "warn":
-            return error
-        stream.logger.warning("%s", error)
-        return None
 
     def _move_bookmark(self) -> None:
         bookmarks = self.tap.state.setdefault("bookmarks", {})

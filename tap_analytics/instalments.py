@@ -17,7 +17,7 @@ from tap_analytics.resume import MEMBER as POSITION
 from tap_analytics.resume import digest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.extraction import Extraction
@@ -82,22 +82,52 @@ class Instalments:
                 "shape": self._shapes[name],
                 "verdict": roots[name].outcome.verdict.value,
             }
+        failed = any(one.failure for tree in outcomes.values() for one in tree)
         marked = [name for name, bookmark in self._bookmarks.items() if MEMBER in bookmark]
         for name in set(marked) - finished:
-            del self._bookmarks[name][MEMBER]
-            if not self._bookmarks[name]:
-                del self._bookmarks[name]
+            self._unmark(name, overwrite=failed)
 
-    def got_further(self, extractions: Iterable[Extraction]) -> bool:
-        """Whether the next run will begin further on than this one did."""
-        return self.lasting and any(self._is_further(extraction) for extraction in extractions)
+    def _unmark(self, name: str, *, overwrite: bool) -> None:
+        """Take a mark back.
 
-    def begins_again(self, extraction: Extraction) -> bool:
+        Meltano lays the state of a failed run over the last one, so a member that is not there
+        would stay: it is overwritten.
+        """
+        if overwrite:
+            self._bookmarks[name][MEMBER] = None
+            return
+        del self._bookmarks[name][MEMBER]
+        if not self._bookmarks[name]:
+            del self._bookmarks[name]
+
+    def line(self, extractions: Collection[Extraction]) -> str:
+        """Tell which streams are not finished, and what the next run will make of it."""
+        trees = [[*extraction.tree] for extraction in extractions if extraction.outcome.halted]
+        halted = _names(each for tree in trees for each in tree if each.outcome.halted)
+        limit = self.tap.budget.limit
+        told = f"The run's requests are spent (max_requests: {limit}) [not finished: {halted}]."
+        if not self.lasting:
+            return (
+                f"{told} With max_records, or resume_within_hours at 0, no run goes on from "
+                "another: raise max_requests."
+            )
+        again = _names(each for tree in trees if self._begins_again(tree[0]) for each in tree)
+        if not any(map(self._is_further, extractions)):
+            why = f", for {again} can't be taken up in the middle" if again else ""
+            return (
+                f"{told} The next run would end where this one did{why}: raise max_requests; "
+                "`tap-analytics plan` tells what it takes."
+            )
+        but = f", but begins anew with {again}: max_requests must be enough for it" if again else ""
+        return f"{told} The next run goes on from here{but}."
+
+    def _begins_again(self, extraction: Extraction) -> bool:
         """Whether a stream that was begun has no position to go on from."""
         begun = extraction.outcome.pages > 0
         return begun and POSITION not in self._bookmarks.get(extraction.stream.name, {})
 
     def _is_further(self, extraction: Extraction) -> bool:
+        """Whether the next run begins further on with a stream than this one did."""
         name = extraction.stream.name
         if extraction.outcome.done:
             return name not in self._passed
@@ -115,6 +145,10 @@ class Instalments:
     def _rank(self, stream: AnalyticsStream) -> tuple[bool, bool]:
         begun = POSITION in self._bookmarks.get(stream.name, {})
         return not begun, stream.has_selected_descendents
+
+
+def _names(extractions: Iterable[Extraction]) -> str:
+    return ", ".join(extraction.outcome.name for extraction in extractions)
 
 
 def _shape(extraction: Extraction) -> str:

@@ -182,7 +182,7 @@ class Sync:
         halted = [outcome for outcome in outcomes if outcome.halted]
         self._log_failures(fatal, lines=ERROR_LINES - 1 if halted else ERROR_LINES)
         if halted:
-            self.tap.logger.error("%s", self._budget_line(halted))
+            self.tap.logger.error("%s", self._instalments.line(self._extractions.values()))
         if cut := [outcome.name for outcome in outcomes if outcome.cut]:
             self.tap.logger.warning("%s", self._preview_line(cut))
         rows = sum(outcome.rows for outcome in outcomes)
@@ -193,32 +193,6 @@ class Sync:
         if incomplete := [*fatal, *halted]:
             names = ", ".join(outcome.name for outcome in incomplete)
             raise SyncFailedError(f"{len(incomplete)} of {len(outcomes)} streams failed: {names}")
-
-    def _budget_line(self, halted: Sequence[Outcome]) -> str:
-        """Tell that the budget is spent, and what the next run makes of it."""
-        extractions, instalments = self._extractions.values(), self._instalments
-        names = ", ".join(outcome.name for outcome in halted)
-        limit = self.tap.budget.limit
-        told = f"The budget of {limit} requests is spent (max_requests) [not finished: {names}]."
-        if not instalments.lasting:
-            return (
-                f"{told} With max_records, or resume_within_hours at 0, no run goes on from "
-                "another: raise max_requests."
-            )
-        again = ", ".join(
-            each.outcome.name
-            for root in extractions
-            if root.outcome.halted and instalments.begins_again(root)
-            for each in root.tree
-        )
-        if not instalments.got_further(extractions):
-            why = f", for {again} can't be taken up in the middle" if again else ""
-            return (
-                f"{told} The next run would end where this one did{why}: raise max_requests; "
-                "`tap-analytics plan` tells what it takes."
-            )
-        but = f", but begins anew with {again}: max_requests must be enough for it" if again else ""
-        return f"{told} The next run goes on from here{but}."
 
     def _preview_line(self, names: Sequence[str]) -> str:
         return (

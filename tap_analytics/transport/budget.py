@@ -33,7 +33,7 @@ class Budget:
     def check(self) -> None:
         """Raise `BudgetSpent` where nothing is left."""
         if self.used >= self.limit:
-            raise BudgetSpent(f"the budget of {self.limit} requests is spent")
+            raise BudgetSpent(f"no request is left of {self.limit}")
 
     def grant(self, requests: int) -> None:
         """Let so many requests be sent from now on."""

@@ -206,6 +206,17 @@ def test_marks_older_than_a_position_may_be_are_not_heeded():
     assert second.ids() == list(range(30))
 
 
+def test_a_mark_that_no_longer_holds_is_overwritten_where_a_run_fails():
+    """Meltano lays the state of a failed run over the last one: what is missing would stay."""
+    state = {"bookmarks": {STREAM: {"finished": {"at": "2024-01-01T00:00:00Z"}}}}
+    with JsonApi(lambda _: reply(403)) as api:
+        failed = run(two_streams(api.origin), state=state)
+    assert failed.state["bookmarks"][STREAM] == {"finished": None}
+    with JsonApi(by_cursor(rows_of(20))) as api:
+        complete = run(two_streams(api.origin), state=failed.state)
+    assert complete.state == {"bookmarks": {}}
+
+
 def test_without_a_budget_marks_are_cleared_and_everything_is_read():
     with JsonApi(by_cursor(rows_of(80))) as api:
         first = run(two_streams(api.origin))
@@ -226,7 +237,7 @@ def test_one_line_names_the_unfinished_and_says_that_the_next_run_goes_on(caplog
         first = run(two_streams(api.origin) | {"summary_path": str(path)})
     assert errors(caplog) == [
         (
-            "The budget of 10 requests is spent (max_requests) [not finished: shop_others]. "
+            "The run's requests are spent (max_requests: 10) [not finished: shop_others]. "
             "The next run goes on from here."
         )
     ]
@@ -287,7 +298,7 @@ def test_a_budget_too_small_for_children_says_that_it_never_ends(width, caplog):
         assert len(api.requests) == 15
     [line] = errors(caplog)
     assert line == (
-        "The budget of 15 requests is spent (max_requests) "
+        "The run's requests are spent (max_requests: 15) "
         "[not finished: shop_items, shop_parts]. The next run would end where this one did, for "
         "shop_items, shop_parts can't be taken up in the middle: raise max_requests; "
         "`tap-analytics plan` tells what it takes."

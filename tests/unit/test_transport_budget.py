@@ -48,7 +48,7 @@ def test_a_grant_counts_from_now_on():
     budget.pay()
     budget.grant(1)
     budget.pay()
-    with pytest.raises(BudgetSpent, match="2 requests"):
+    with pytest.raises(BudgetSpent, match="left of 2"):
         budget.pay()
 
 
