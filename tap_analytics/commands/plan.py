@@ -25,8 +25,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.planning import Estimate
 
 SECONDS_PER_MINUTE = 60
-#: Minutes below which nobody counts.
-SHORTEST = 0.01
 MEANINGS = {
     Basis.EXACT: "exact: read to the end.",
     Basis.TOTAL: "total: counted by the API.",
@@ -120,7 +118,7 @@ def _cells(one: Estimate) -> list[str]:
         f"{sign}{one.requests:,}",
         f"{bound if one.bounded else sign}{one.rows:,}",
         one.basis.value,
-        _minutes(one.seconds),
+        f"{sign}{one.seconds / SECONDS_PER_MINUTE:,.2f}",
     ]
 
 
@@ -149,10 +147,3 @@ def _sign(one: Estimate) -> str:
     if one.basis is Basis.AT_LEAST:
         return "≳ " if one.estimated else "≥ "
     return "~ " if one.estimated else ""
-
-
-def _minutes(seconds: float) -> str:
-    minutes = seconds / SECONDS_PER_MINUTE
-    if 0 < minutes < SHORTEST:
-        return f"< {SHORTEST}"
-    return f"{minutes:,.2f}" if minutes < 1 else f"{minutes:,.1f}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
-from cli import bag, choose, discover, run
+from cli import bag, choose, discover, only, run
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.demo.dialects import DIALECTS
 
+LOADS = pytest.mark.xdist_group("meltano")
 #: A stream of each kind of paging: offset, page number and cursor, and by row number or link.
 STREAMS = ("declared_resource_name", "learning_people", "success_notes", "wiki_audit")
 
@@ -83,6 +87,31 @@ def test_faults_do_not_overspend(width):
         done = run(config | {"max_requests": 12}, catalog=choose(catalog, *STREAMS))
         assert api.stats()["requests_total"] == 12
     assert done.code == 1
+
+
+@LOADS
+def test_meltano_carries_what_a_budget_leaves(meltano_project, settings, tmp_path):
+    with DemoApi() as api:
+        config = only(api.config, "learning") | {"max_requests": 18}
+        config["learning"] |= {"page_size": 20, "requests_per_second": 0}
+        env = settings(config) | {
+            "MELTANO_DATABASE_URI": f"sqlite:///{tmp_path}/meltano.db",
+            "TARGET_JSONL_DESTINATION_PATH": str(tmp_path),
+        }
+        arguments = ("run", "--no-install", "tap-analytics", "target-jsonl")
+        said = meltano_project.meltano(*arguments, env=env, fails=True)
+        assert "learning_people" not in said.partition("not finished: ")[2].partition("]")[0]
+        api.reset_counts()
+        meltano_project.meltano(*arguments, env=env)
+        assert not [asked for asked in api.requests if asked.path.endswith("/people")]
+        for stream in ("learning_people", "learning_courses", "learning_course_enrollments"):
+            lines = Path(tmp_path, f"{stream}.jsonl").read_text("utf-8").splitlines()
+            ids = {json.loads(line)["id"] for line in lines}
+            assert ids == {row["id"] for row in api.rows(stream)}, stream
+        api.reset_counts()
+        # What follows a complete run reads everything again, from the bookmarks on.
+        meltano_project.meltano(*arguments, env=env)
+        assert [asked for asked in api.requests if asked.path.endswith("/people")]
 
 
 def test_a_preview_changes_nothing_for_the_next_run():
