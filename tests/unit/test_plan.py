@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from runs import JsonApi, declared, discover, run, select
@@ -130,6 +131,29 @@ def test_what_was_asked_counts_retries_too():
         plan = planned(shop(server, "single_page"))
     assert plan.budget.used == 2
     assert [each.error for each in plan.estimates] == [None]
+
+
+def test_a_token_is_asked_for_beside_the_pages():
+    def answer(received):
+        if received.target == "/token":
+            return reply(200, b'{"access_token": "swordfish-2", "expires_in": 3600}')
+        start = int(dict(parse_qsl(urlsplit(received.target).query)).get("cursor", 0))
+        body = {"data": rows_of(200)[start : start + LIMIT], "cursors": {"next": start + LIMIT}}
+        return reply(200, json.dumps(body).encode())
+
+    with ScriptedServer(answer) as server:
+        config = shop(server, CURSOR)
+        config["apis"][0]["client"]["auth"] = {
+            "type": "oauth2_client_credentials",
+            "access_token_url": f"{server.origin}/token",
+            "client_id": "shop",
+            "client_secret": "swordfish-3",
+        }
+        plan = planned(config)
+        [estimate] = plan.estimates
+        assert [received.target for received in server.requests].count("/token") == 1
+        assert len(server.requests) == plan.budget.used == 3
+    assert (estimate.requests, estimate.rows, estimate.basis.value) == (3, 20, "at least")
 
 
 # --- with a state -------------------------------------------------------------------------------
