@@ -2,8 +2,8 @@
 
 A stream that was cut has its position in the state. One that was read to its end is marked there,
 so that the next run spends nothing on it before the others have been read. Streams run one after
-the other, those begun first and those that can't be taken up last: side by side, each might get
-less than it takes to get any further.
+the other, those begun first and those with children last: side by side, each might get less than
+it takes to get any further.
 """
 
 from __future__ import annotations
@@ -85,13 +85,13 @@ class Instalments:
         failed = any(one.failure for tree in outcomes.values() for one in tree)
         marked = [name for name, bookmark in self._bookmarks.items() if MEMBER in bookmark]
         for name in set(marked) - finished:
-            self._unmark(name, overwrite=failed)
+            self._unmark(name, overwrite=goes_on or failed)
 
     def _unmark(self, name: str, *, overwrite: bool) -> None:
         """Take a mark back.
 
-        Meltano lays the state of a failed run over the last one, so a member that is not there
-        would stay: it is overwritten.
+        Meltano lays the state of a run that is not complete over the last one, so a member that
+        is not there would stay: it is overwritten.
         """
         if overwrite:
             self._bookmarks[name][MEMBER] = None
@@ -135,7 +135,11 @@ class Instalments:
 
     def _rows_by_stream(self) -> dict[str, int]:
         found = {name: mark.get(POSITION) for name, mark in self._bookmarks.items()}
-        return {name: place["rows"] for name, place in found.items() if place and "rows" in place}
+        return {
+            name: place["rows"]
+            for name, place in found.items()
+            if isinstance(place, dict) and isinstance(place.get("rows"), int)
+        }
 
     @property
     def _bookmarks(self) -> dict[str, dict[str, t.Any]]:

@@ -172,7 +172,7 @@ class Sync:
         for outcome in outcomes:
             if not outcome.done and outcome.failure is None and not outcome.halted:
                 outcome.failure = NeverRanError(f"{outcome.name} did not come to an end.")
-            if outcome.done and outcome.failure is None:
+            if outcome.failure is None and (outcome.done or outcome.pages):
                 self.tap.logger.info("%s", _line(outcome))
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
         fatal = [outcome for outcome in failed if not self._forgives(outcome)]
@@ -232,7 +232,7 @@ class Sync:
 
 def _line(outcome: Outcome) -> str:
     notes = f", {outcome.skipped} parents gone" if outcome.skipped else ""
-    notes += ", cut short" if outcome.cut else ""
+    notes += ", cut short" if outcome.cut else ", not finished" if outcome.halted else ""
     if outcome.repeated:
         at_least = "" if outcome.repeats_exact else "at least "
         keys = "key" if outcome.repeated == 1 else "keys"

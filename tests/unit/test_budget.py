@@ -152,11 +152,14 @@ def test_small_budgets_add_up_to_the_whole(kind, width):
     assert "bookmarks" not in done[-1].state or STREAM not in done[-1].state["bookmarks"]
 
 
-def test_what_was_read_ahead_is_not_wasted_on_a_small_budget():
-    with JsonApi(by_offset(rows_of(400), total=False)) as api:
-        done = run(config(api, "offset without total", concurrency=8, requests=12))
-    # Every page but the first begins with the last row of the one before.
-    assert len(done.ids()) == LIMIT + 11 * (LIMIT - 1)
+@pytest.mark.parametrize("requests", [12, 40])
+@pytest.mark.parametrize("kind", ["offset", "offset without total", "page number"])
+def test_nothing_that_was_read_ahead_is_wasted_at_the_end_of_a_budget(kind, requests):
+    with JsonApi(KINDS[kind][1](rows_of(900))) as api:
+        done = run(config(api, kind, concurrency=8, requests=requests))
+    # By row number, every page but the first begins with the last row of the one before.
+    stride = LIMIT if kind == "page number" else LIMIT - 1
+    assert len(done.ids()) == LIMIT + (requests - 1) * stride
 
 
 def two_streams(origin):
