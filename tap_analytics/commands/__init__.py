@@ -11,4 +11,5 @@ COMMANDS = {
     "demo-postgres": "tap_analytics.demo.database",
     "doctor": "tap_analytics.commands.doctor",
     "schema": "tap_analytics.commands.schema",
+    "plan": "tap_analytics.commands.plan",
 }
