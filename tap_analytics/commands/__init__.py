@@ -8,4 +8,5 @@ from __future__ import annotations
 #: Command name to its module.
 COMMANDS = {
     "demo-api": "tap_analytics.demo.cli",
+    "import": "tap_analytics.commands.import_",
 }

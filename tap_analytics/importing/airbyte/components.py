@@ -1,0 +1,203 @@
+"""The parts of a manifest: references followed, parameters handed down, and unread words kept."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from tap_analytics.errors import InputError
+from tap_analytics.importing.airbyte.expressions import PARTITIONS, Reference, replaced
+from tap_analytics.importing.loading import MOST_VALUES, TOO_LARGE
+from tap_analytics.importing.notes import listed, shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_analytics.importing.notes import Notes
+
+Object = dict[str, t.Any]
+
+_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+#: Words that say nothing about how to ask.
+_SILENT = {"type", "$parameters", "$options", "$ref", "description", "title", "class_name"}
+
+
+class Manifest:
+    """A whole manifest: what references are followed in, and what the configuration may hold."""
+
+    def __init__(self, value: Object, notes: Notes) -> None:
+        self.value = value
+        self.notes = notes
+        self._followed = 0
+        spec = value.get("spec")
+        spec = spec.get("connection_specification") if isinstance(spec, dict) else None
+        properties = spec.get("properties") if isinstance(spec, dict) else None
+        self._settings = properties if isinstance(properties, dict) else {}
+
+    def root(self) -> Component:
+        """Return the manifest as a component."""
+        return Component(self, self.value, "", {})
+
+    def resolved(self, value: t.Any, open_refs: tuple[str, ...] = ()) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a value with its own reference followed; what it holds is left as it is."""
+        self._followed += 1
+        if self._followed > MOST_VALUES:
+            raise InputError(TOO_LARGE)
+        if isinstance(value, str) and (value.startswith("#/") or _is_old(value)):
+            return self._at(value, open_refs)
+        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
+            base = self._at(value["$ref"], open_refs)
+            own = {word: inner for word, inner in value.items() if word != "$ref"}
+            return {**base, **own} if isinstance(base, dict) else base
+        return value
+
+    def unfolded(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a value with all references in it followed."""
+        value = self.resolved(value)
+        if isinstance(value, dict):
+            return {name: self.unfolded(inner) for name, inner in value.items()}
+        return [self.unfolded(each) for each in value] if isinstance(value, list) else value
+
+    def _at(self, ref: str, open_refs: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - any JSON value
+        if ref in open_refs:
+            raise InputError(f"`$ref: {shown(ref)}` leads back to itself.")
+        found: t.Any = self.value
+        parts = ref[5:-1].split(".") if _is_old(ref) else ref.removeprefix("#/").split("/")
+        for part in parts:
+            found = self.resolved(found, (*open_refs, ref))
+            index = int(part) if isinstance(found, list) and part.isdecimal() else None
+            if isinstance(found, dict) and part in found:
+                found = found[part]
+            elif index is not None and index < len(found):
+                found = found[index]
+            else:
+                raise InputError(f"`$ref: {shown(ref)}` leads nowhere.")
+        return self.resolved(found, (*open_refs, ref))
+
+    def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
+        """Return what stands for a member of the connector's configuration."""
+        known = self._settings.get(name)
+        known = known if isinstance(known, dict) else {}
+        value = known.get("default") if default is None else default
+        is_secret = is_secret or bool(known.get("airbyte_secret"))
+        if isinstance(value, str | int) and not is_secret:
+            self.notes.add(where, f"`config.{shown(name)}` has its default, {shown(value)!r}.")
+            return str(value).lower() if isinstance(value, bool) else str(value)
+        variable = self.notes.variable(name)
+        self.notes.add("", f"`config.{shown(name)}` becomes {variable}.")
+        return variable
+
+
+def _is_old(value: str) -> bool:
+    return value.startswith("*ref(") and value.endswith(")")
+
+
+class Component:
+    """A part of a manifest: its words, the parameters handed down to it, and where it stands."""
+
+    def __init__(self, manifest: Manifest, value: Object, path: str, parameters: Object) -> None:
+        own = value.get("$parameters", value.get("$options"))
+        self.manifest = manifest
+        self.path = path
+        self.value = value
+        self.parameters = {**parameters, **(own if isinstance(own, dict) else {})}
+        self._read: set[str] = set()
+
+    @property
+    def kind(self) -> str:
+        """What the component says it is."""
+        return str(self.value.get("type", ""))
+
+    def note(self, word: str, text: str) -> None:
+        """Tell something about one of the words."""
+        self.manifest.notes.add(f"{self.path}.{word}".strip("."), text)
+
+    def ignore(self, *words: str) -> None:
+        """Pass over words that change nothing here."""
+        self._read.update(words)
+
+    def get(self, word: str) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return what a word says, or the parameter of that name says."""
+        self._read.add(word)
+        value = self.manifest.resolved(self.value.get(word))
+        return self.parameters.get(word) if value is None else value
+
+    def child(self, word: str) -> Component | None:
+        """Return the component that stands at a word."""
+        value = self.get(word)
+        return self._inner(value, word) if isinstance(value, dict) else None
+
+    def children(self, word: str) -> list[Component]:
+        """Return the components in the list at a word."""
+        return list(self._children(word))
+
+    def _children(self, word: str) -> Iterator[Component]:
+        values = self.get(word)
+        for index, given in enumerate(values if isinstance(values, list) else ()):
+            value = self.manifest.resolved(given)
+            if isinstance(value, dict):
+                yield self._inner(value, f"{word}[{index}]")
+            else:
+                self.note(f"{word}[{index}]", "isn't a component: left out.")
+
+    def _inner(self, value: Object, word: str) -> Component:
+        path = f"{self.path}.{word}".strip(".")
+        return Component(self.manifest, value, path, self.parameters)
+
+    def text(self, word: str, *, partitions: t.Collection[str] = ()) -> str | None:
+        """Return a text with its expressions replaced, or None where one can't be."""
+        value = self.get(word)
+        return self.interpolated(value, word, partitions) if isinstance(value, str) else None
+
+    def credential(self, word: str) -> str | None:
+        """Return a text in which a member of the configuration is always a variable."""
+        value = self.get(word)
+        return self.interpolated(value, word, is_secret=True) if isinstance(value, str) else None
+
+    def interpolated(
+        self,
+        text: str,
+        word: str,
+        partitions: t.Collection[str] = (),
+        *,
+        is_secret: bool = False,
+    ) -> str | None:
+        """Return a text with its expressions replaced; `partitions` are those of the parent."""
+
+        def value_of(found: Reference) -> str | None:
+            name = found.path[0] if len(found.path) == 1 else None
+            if name is None:
+                return None
+            if found.root == "config":
+                where = f"{self.path}.{word}".strip(".")
+                return self.manifest.setting(name, found.default, where=where, is_secret=is_secret)
+            if found.root in {"parameters", "options"}:
+                value = self.parameters.get(name)
+                if isinstance(value, str) and "{{" not in value:
+                    return value
+                return str(value) if isinstance(value, int | float) else None
+            if found.root in PARTITIONS and name in partitions:
+                return f"{{{name}}}"
+            return None
+
+        return replaced(text, value_of)
+
+    def whole(self, word: str) -> int | None:
+        """Return a whole number, which may be written as a text."""
+        value = self.get(word)
+        if isinstance(value, str):
+            value = self.interpolated(value, word) or ""
+            value = int(value) if _WHOLE.fullmatch(value) else None
+        return value if type(value) is int else None
+
+    def tell_unread(self, *, silent: t.Collection[str] = ()) -> None:
+        """Tell the words that nobody has read."""
+        unread = [
+            word
+            for word, value in self.value.items()
+            if word not in self._read and word not in _SILENT and word not in silent
+            if value not in (None, [], {}, "")
+        ]
+        if unread:
+            verb = "isn't" if len(unread) == 1 else "aren't"
+            self.note("", f"{listed(unread)} {verb} taken.")

@@ -1,0 +1,136 @@
+"""The text of a file, and the JSON or YAML in it: bounded, plain values only, whatever it holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+from tap_analytics.errors import InputError
+
+#: A large manifest has half a megabyte.
+MOST_BYTES = 2 * 1024 * 1024
+#: Values that a file may come to, with those that its aliases and references repeat.
+MOST_VALUES = 200_000
+_MOST_BITS = 256
+
+TOO_DEEP = "It is nested too deeply to be a description of an API."
+TOO_LARGE = "Its aliases or references unfold into too much to be a description of an API."
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file, or of standard input for `-`."""
+    try:
+        if path == "-":
+            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name can't be a file's"
+        raise InputError(f"The file {path} can't be read: {reason}.") from None
+    if len(content) > MOST_BYTES:
+        raise InputError(f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"The file {path} can't be read: it is not UTF-8 text.") from None
+
+
+def load(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return what JSON or YAML holds, as plain JSON values.
+
+    Raises `InputError` for what is neither, and for what unfolds into too much.
+    """
+    try:
+        if text.lstrip().startswith(("{", "[")):
+            try:
+                return _plain(json.loads(text))
+            except ValueError:
+                pass
+        return _plain(_yaml(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"It is not YAML: {_reason(error)}.") from None
+    except (ValueError, OverflowError, TypeError, AttributeError):
+        raise InputError("It is not YAML: a value can't be read.") from None
+    except RecursionError:
+        raise InputError(TOO_DEEP) from None
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
+    """Plain values; what looks like a date is the text it was written as."""
+
+    yaml_implicit_resolvers: t.ClassVar[dict[str, t.Any]] = {
+        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _yaml(text: str) -> t.Any:  # noqa: ANN401 - whatever the loader makes
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        # Before anything is constructed: a merge of aliases copies what it merges.
+        _measure(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _measure(node: yaml.Node, sizes: dict[int, int | None]) -> int:
+    """Return how many values a node comes to once its aliases are written out."""
+    known = sizes.get(id(node), 0)
+    if known is None:
+        raise InputError("It holds itself: an alias stands inside of what it names.")
+    if known:
+        return known
+    sizes[id(node)] = None
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        size += sum(_measure(each, sizes) for pair in node.value for each in pair)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_measure(each, sizes) for each in node.value)
+    if size > MOST_VALUES:
+        raise InputError(TOO_LARGE)
+    sizes[id(node)] = size
+    return size
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    """Return why YAML can't be read, in one line and without showing any of it."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return "it has characters that YAML doesn't allow"
+    mark = error.problem_mark or error.context_mark
+    where = f"line {mark.line + 1}: " if mark else ""
+    if isinstance(error, yaml.constructor.ConstructorError) and "constructor for" in str(
+        error.problem
+    ):
+        return f"{where}it has a tag other than those of plain values"
+    return f"{where}it can't be understood from there on"
+
+
+def _plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {_key(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ValueError("no plain value")
+
+
+def _key(name: object) -> str:
+    if isinstance(name, str):
+        return name
+    written = _plain(name)
+    return written if isinstance(written, str) else json.dumps(written)
