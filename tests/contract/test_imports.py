@@ -249,7 +249,6 @@ def test_manifest_tells_what_it_could_not_take(tap):
     notes = imported(tap, IMPORTS / "vwo.yaml")["notes"]
 
     assert [note for note in notes if note.startswith("streams[2].")] == [
-        "streams[2].transformations: aren't taken: AddFields `uid`. "
-        "The rows stay as the API sends them.",
+        "streams[2].transformations: aren't taken: AddFields `uid`; rows stay as they are sent.",
         "streams[2].primary_key: `uid` is made by a transformation, not sent: rows are appended.",
     ]

@@ -67,9 +67,7 @@ def made_columns(stream: Component) -> tuple[set[str], bool]:
             f"{shown(kind)} {listed(names)}" if names else shown(kind)
             for kind, names in told.items()
         )
-        stream.note(
-            "transformations", f"aren't taken: {what}. The rows stay as the API sends them."
-        )
+        stream.note("transformations", f"aren't taken: {what}; rows stay as they are sent.")
     return made, bool(told)
 
 
