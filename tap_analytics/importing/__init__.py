@@ -10,9 +10,9 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_analytics.errors import InputError
-from tap_analytics.importing import airbyte, dlt, prose, python_dict
+from tap_analytics.importing import airbyte, dlt, merging, prose, python_dict
 from tap_analytics.importing.finish import filled, finish, name_for
-from tap_analytics.importing.loading import TOO_DEEP, load, read_text
+from tap_analytics.importing.loading import TOO_DEEP, load_json, load_yaml, read_text
 from tap_analytics.importing.notes import Notes
 
 if t.TYPE_CHECKING:
@@ -63,14 +63,15 @@ def import_file(
 def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
     if (config := _in_document(text, notes)) is not None:
         entry = dlt.entry_of(config, notes)
-        prose.merge(entry, text, notes)
+        merging.merge(entry, text, notes)
         return entry
     reason = f"It describes no API. It should be {_KNOWN}."
-    if (config := _in_python(text, path, notes)) is not None:
-        return dlt.entry_of(config, notes)
-    if path.endswith((".py", ".md")):
-        raise InputError(reason)
-    value = load(text)
+    if (value := load_json(text)) is None:
+        if (config := _in_python(text, path, notes)) is not None:
+            return dlt.entry_of(config, notes)
+        if path.endswith((".py", ".md")):
+            raise InputError(reason)
+        value = load_yaml(text)
     if isinstance(value, dict) and isinstance(value.get("apis"), list):
         value = _only(value["apis"])
     if isinstance(value, dict) and airbyte.is_manifest(value):

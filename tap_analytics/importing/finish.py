@@ -8,6 +8,7 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from tap_analytics import settings
+from tap_analytics.importing.notes import listed
 from tap_analytics.transport.redaction import Secrets
 
 if t.TYPE_CHECKING:
@@ -58,7 +59,10 @@ def finish(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object
     for value in literal:
         if len(value) >= _TELLING:
             secrets.add(value)
-    _share(entry)
+    if shared := _share(entry):
+        notes.add(
+            "resource_defaults", f"all resources say the same of {listed(shared)}: it stands there."
+        )
     entry["name"] = notes.api
     return {word: entry[word] for word in _ORDER if word in entry}, secrets
 
@@ -136,8 +140,9 @@ _CARRIER = re.compile(r"\.(?:auth|headers|params|json)\.")
 # --- what all resources share -----------------------------------------------------------------
 
 
-def _share(entry: Object) -> None:
-    """Say once for all resources what each of them says alike."""
+def _share(entry: Object) -> list[str]:
+    """Say once for all resources what each of them says alike; return these words."""
+    moved: list[str] = []
     resources = entry.get("resources")
     endpoints = [
         resource["endpoint"]
@@ -145,15 +150,16 @@ def _share(entry: Object) -> None:
         if isinstance(resource, dict) and isinstance(resource.get("endpoint"), dict)
     ]
     if len(endpoints) < 2 or len(endpoints) != len(resources or ()):  # noqa: PLR2004 - one has nothing to share with
-        return
+        return moved
     defaults = entry.setdefault("resource_defaults", {})
     shared = defaults.setdefault("endpoint", {}) if isinstance(defaults, dict) else None
     if not isinstance(shared, dict):
-        return
+        return moved
     for word in _SHARED:
         values = [endpoint.get(word) for endpoint in endpoints]
         if word not in shared and values[0] is not None and values.count(values[0]) == len(values):
             shared[word] = values[0]
+            moved.append(word)
             for endpoint in endpoints:
                 del endpoint[word]
     for resource in resources or ():
@@ -163,6 +169,7 @@ def _share(entry: Object) -> None:
         del defaults["endpoint"]
     if not defaults:
         del entry["resource_defaults"]
+    return moved
 
 
 # --- checking -----------------------------------------------------------------------------------

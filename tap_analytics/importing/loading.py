@@ -9,17 +9,18 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from typing_extensions import override
 
 from tap_analytics.errors import InputError
 
-#: A large manifest has half a megabyte.
-MOST_BYTES = 2 * 1024 * 1024
+#: Large manifests have half of it.
+MOST_BYTES = 1024 * 1024
 #: Values that a file may come to, with those that its aliases and references repeat.
-MOST_VALUES = 200_000
+MOST_VALUES = 100_000
 _MOST_BITS = 256
 
 TOO_DEEP = "It is nested too deeply to be a description of an API."
-TOO_LARGE = "Its aliases or references unfold into too much to be a description of an API."
+TOO_LARGE = "It holds or unfolds into too much to be a description of an API."
 
 
 def read_text(path: str) -> str:
@@ -41,17 +42,22 @@ def read_text(path: str) -> str:
         raise InputError(f"The file {path} can't be read: it is not UTF-8 text.") from None
 
 
-def load(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return what JSON or YAML holds, as plain JSON values.
+def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return what JSON holds, or None for what isn't an object in JSON."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        return _plain(json.loads(text))
+    except ValueError:
+        return None
 
-    Raises `InputError` for what is neither, and for what unfolds into too much.
+
+def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return what YAML holds, as plain JSON values.
+
+    Raises `InputError` for what is no YAML, and for what unfolds into too much.
     """
     try:
-        if text.lstrip().startswith(("{", "[")):
-            try:
-                return _plain(json.loads(text))
-            except ValueError:
-                pass
         return _plain(_yaml(text))
     except yaml.YAMLError as error:
         raise InputError(f"It is not YAML: {_reason(error)}.") from None
@@ -64,10 +70,18 @@ def load(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
     """Plain values; what looks like a date is the text it was written as."""
 
+    _composed = 0
     yaml_implicit_resolvers: t.ClassVar[dict[str, t.Any]] = {
         first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    @override
+    def compose_node(self, parent: t.Any, index: t.Any) -> t.Any:
+        self._composed += 1
+        if self._composed > MOST_VALUES:
+            raise InputError(TOO_LARGE)
+        return super().compose_node(parent, index)
 
 
 def _yaml(text: str) -> t.Any:  # noqa: ANN401 - whatever the loader makes
