@@ -20,9 +20,12 @@ Object = dict[str, t.Any]
 
 def merge(entry: Object, text: str, notes: Notes) -> None:
     """Lay what the text of a document tells over the entry made of its dict."""
+    given = entry["resources"]
+    # A name alone is a resource as well.
+    named = [{"name": each} if isinstance(each, str) else each for each in given]
     resources = {
         plain(resource["name"]): resource
-        for resource in entry.get("resources", [])
+        for resource in named
         if isinstance(resource, dict) and isinstance(resource.get("name"), str)
     }
     told = read(text, resources)
@@ -32,6 +35,9 @@ def merge(entry: Object, text: str, notes: Notes) -> None:
         _merge_key(resources[name], said, default_key, notes)
         _merge_incremental(resources[name], said, notes)
         _merge_fields(resources[name], said, default_key, notes)
+    entry["resources"] = [
+        old if new == {"name": old} else new for old, new in zip(given, named, strict=True)
+    ]
     _merge_retry(entry, list(resources.values()), told, notes)
     if told.rate and "requests_per_second" not in entry:
         entry["requests_per_second"] = told.rate
@@ -42,9 +48,10 @@ def _merge_key(resource: Object, said: Told, default: object, notes: Notes) -> N
     keys: str | list[str] = said.keys[0] if len(said.keys) == 1 else said.keys
     if not keys or keys == resource.get("primary_key", default):
         return
-    has_own = "primary_key" in resource
+    instead = "the dict has another for all" if default else "the dict has none"
+    if "primary_key" in resource:
+        instead = "its dict has another"
     resource["primary_key"] = keys
-    instead = "its dict has another" if has_own else "the dict has another for all"
     where = f"resource '{resource['name']}'"
     notes.add(where, f"the key is {listed(said.keys)}, as line {said.line} says; {instead}.")
 
