@@ -11,7 +11,7 @@ import yaml
 
 from tap_analytics import settings
 from tap_analytics.commands.base import parser, run, show
-from tap_analytics.importing import filled, import_file
+from tap_analytics.importing import filled, import_file, one_line
 from tap_analytics.streams import declared_apis
 from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
 from tap_analytics.transport import redaction
@@ -65,7 +65,8 @@ def _problems(config: dict[str, t.Any]) -> list[str]:
     TapAnalytics.append_builtin_config(schema)
     given = settings.clean(filled(config), blocks=BLOCKS)
     found = settings.problems(given, schema, blocks=BLOCKS)
-    return found or declared_apis(given, reserved=RESERVED)[1]
+    found = found or declared_apis(given, reserved=RESERVED)[1]
+    return [one_line(problem) for problem in found]
 
 
 def _yaml(config: dict[str, t.Any]) -> str:

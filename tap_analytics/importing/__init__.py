@@ -13,14 +13,14 @@ from tap_analytics.errors import InputError
 from tap_analytics.importing import airbyte, dlt, merging, prose, python_dict
 from tap_analytics.importing.finish import filled, finish, name_for
 from tap_analytics.importing.loading import TOO_DEEP, load_json, load_yaml, read_text
-from tap_analytics.importing.notes import Notes
+from tap_analytics.importing.notes import Notes, one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from tap_analytics.transport.redaction import Secrets
 
-__all__ = ["Imported", "filled", "import_file"]
+__all__ = ["Imported", "filled", "import_file", "one_line"]
 
 _KNOWN = (
     "a document or Python code with a dict of `client` and `resources`, the same as JSON or YAML, "

@@ -20,6 +20,7 @@ MOST_VALUES = 100_000
 _MOST_BITS = 256
 
 TOO_DEEP = "It is nested too deeply to be a description of an API."
+_NO_VALUE = "It has a number or a text that no API could be asked with."
 TOO_LARGE = "It holds or unfolds into too much to be a description of an API."
 
 
@@ -47,9 +48,10 @@ def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
     if not text.lstrip().startswith("{"):
         return None
     try:
-        return _plain(json.loads(text))
+        value = json.loads(text)
     except ValueError:
         return None
+    return _checked(value)
 
 
 def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -58,13 +60,19 @@ def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
     Raises `InputError` for what is no YAML, and for what unfolds into too much.
     """
     try:
-        return _plain(_yaml(text))
+        value = _yaml(text)
     except yaml.YAMLError as error:
         raise InputError(f"It is not YAML: {_reason(error)}.") from None
     except (ValueError, OverflowError, TypeError, AttributeError):
-        raise InputError("It is not YAML: a value can't be read.") from None
-    except RecursionError:
-        raise InputError(TOO_DEEP) from None
+        raise InputError(_NO_VALUE) from None
+    return _checked(value)
+
+
+def _checked(value: object) -> t.Any:  # noqa: ANN401 - any JSON value
+    try:
+        return _plain(value)
+    except ValueError:
+        raise InputError(_NO_VALUE) from None
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
@@ -134,7 +142,10 @@ def _plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
         return {_key(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
-    if value is None or isinstance(value, bool | str):
+    if isinstance(value, str):
+        # Half a character of UTF-16, which JSON can escape, is no text.
+        return value.encode().decode()
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
         return value

@@ -27,7 +27,7 @@ class Notes:
 
     def add(self, where: str, text: str) -> None:
         """Tell something about a place: a line, a resource, a path in a manifest."""
-        line = f"{where}: {text}" if where else text
+        line = one_line(f"{where}: {text}" if where else text)
         if line in self.lines:
             return
         if len(self.lines) < MOST:
@@ -56,9 +56,14 @@ class Notes:
         return (*self.lines, *more)
 
 
+def one_line(text: str) -> str:
+    """Return a text on one line, with nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def shown(name: object) -> str:
     """Return a name that somebody wrote, short and on one line."""
-    text = "".join(c if c.isprintable() else " " for c in str(name)[: _SHOWN + 1])
+    text = one_line(str(name)[: _SHOWN + 1])
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

@@ -157,7 +157,10 @@ class Reader:
 
     def _constant(self, node: ast.Constant, _: str) -> t.Any:  # noqa: ANN401 - any JSON value
         value = node.value
-        if value is None or isinstance(value, str | bool):
+        if isinstance(value, str):
+            # Half a character of UTF-16, which Python can escape, is no text.
+            return value if value == value.encode(errors="ignore").decode() else OMITTED
+        if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
             return value

@@ -137,8 +137,9 @@ def bomb(level):
         ("client: {a: [}\n", "line 1: it can't be understood"),
         ('{"client": ' * 50_000, "nested too deeply"),
         ("? {a: b}\n: c\n", "It is not YAML"),
-        ("a: " + "9" * 10_000, "It is not YAML"),
-        ("a: .nan", "It is not YAML"),
+        ("a: " + "9" * 10_000, "a number or a text that no API"),
+        ("a: .nan", "a number or a text that no API"),
+        ('{"client": "\\ud800", "resources": []}', "a number or a text that no API"),
     ],
 )
 def test_yaml_that_is_more_than_plain_values_is_refused(text, reason, file):

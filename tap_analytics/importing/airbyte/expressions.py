@@ -113,7 +113,7 @@ def _called(node: ast.Call, function: ast.Attribute) -> Reference | None:
     if function.attr in {"strip", "lower"} and not arguments:
         return held
     if function.attr == "split" and arguments and "=" in str(arguments[0]):
-        return Reference(root=held.root, path=held.path, is_cut=True)
+        return Reference(root=held.root, path=held.path, default=held.default, is_cut=True)
     return None
 
 
