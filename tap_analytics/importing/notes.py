@@ -39,7 +39,7 @@ class Notes:
         """Return the placeholder of a value that the file doesn't hold, or that it should not."""
         words = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()[:_SHOWN]
         prefix = self.api.upper().removesuffix("_API") or "API"
-        variable = f"${prefix}_{words or 'VALUE'}"
+        variable = f"${prefix}_{words.removeprefix(f'{prefix}_') or 'VALUE'}"
         self.variables.add(variable)
         return variable
 

@@ -252,3 +252,20 @@ def test_manifest_tells_what_it_could_not_take(tap):
         "streams[2].transformations: aren't taken: AddFields `uid`; rows stay as they are sent.",
         "streams[2].primary_key: `uid` is made by a transformation, not sent: rows are appended.",
     ]
+
+
+# --- the page about it ------------------------------------------------------------------------
+
+
+def test_page_shows_what_the_command_prints(tap, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
+    [document] = re.findall(r"^````markdown\n(.*?)^````$", page, re.DOTALL | re.MULTILINE)
+    after = page.partition("$ tap-analytics import")[2]
+    [shown] = re.findall(r"^```yaml\n(.*?)^```$", after, re.DOTALL | re.MULTILINE)
+    [notes] = re.findall(r"^```text\n(.*?)^```$", after, re.DOTALL | re.MULTILINE)
+    path = tmp_path / "billing.md"
+    path.write_text(document, "utf-8")
+
+    run = tap("import", str(path), "--yaml")
+
+    assert (run.code, run.stdout, run.stderr) == (0, shown, notes)

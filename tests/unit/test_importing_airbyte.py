@@ -95,6 +95,12 @@ def test_default_and_cut_are_known():
     )
     cut = reference("{{ response['_links'].get('next', '').split('cursor=')[-1] }}")
     assert cut == Reference(root="response", path=("_links", "next"), default="", is_cut=True)
+    for text in (
+        "{{ response._links.next.split('cursor=')[-1].split('&')[0] }}",
+        "{{ response._links.next | regex_search('cursor=([^&]+)') }}",
+    ):
+        cut = reference(text)
+        assert cut == Reference(root="response", path=("_links", "next"), is_cut=True)
 
 
 @pytest.mark.parametrize(
@@ -262,12 +268,14 @@ def test_parameters_are_handed_down_through_references(command):
     base.pop("name")
     base["retriever"]["requester"]["path"] = "{{ parameters.path }}/{{ parameters['kind'] }}"
     derived = {"$ref": "#/definitions/base", "$parameters": {"name": "shops", "path": "/all"}}
-    derived["$parameters"]["kind"] = "open"
+    derived["$parameters"] |= {"kind": "open", "key": "code"}
+    base["primary_key"] = ["{{ parameters.key }}"]
 
     _, entry, _ = command(manifest(derived, definitions={"base": base}))
 
     [shops] = entry["resources"]
     assert (shops["name"], shops["endpoint"]["path"]) == ("shops", "/all/open")
+    assert shops["primary_key"] == "code"
 
 
 def test_configuration_has_its_default_or_a_variable(command):
@@ -374,6 +382,7 @@ def test_schema_is_taken_with_columns_that_may_be_null(command):
     columns = {
         "id": {"type": ["null", "integer"]},
         "name": {"type": "string"},
+        "at": {"type": "object", "properties": {"format": "date-time"}},
         "shop": {"type": "object", "required": ["a"], "properties": {"a": {"type": "number"}}},
     }
 
@@ -383,6 +392,7 @@ def test_schema_is_taken_with_columns_that_may_be_null(command):
     assert entry["resources"][0]["schema"]["properties"] == {
         "id": {"type": ["integer"]},
         "name": {"type": ["string", "null"]},
+        "at": {"type": ["object", "null"], "properties": {}},
         "shop": {"type": ["object", "null"], "properties": {"a": {"type": ["number", "null"]}}},
     }
 
@@ -392,6 +402,7 @@ def test_schema_is_taken_with_columns_that_may_be_null(command):
     [
         ({"schema_loader": {"type": "JsonFileSchemaLoader"}}, "JsonFileSchemaLoader isn't taken"),
         ({"schema_loader": inline({"name": {}})}, "lacks `id`"),
+        ({"schema_loader": inline({"id": {"type": "text"}})}, "isn't a JSON schema"),
         (
             {
                 "schema_loader": inline({"id": {}}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from jsonschema import Draft202012Validator
+
 from tap_analytics.importing.airbyte.paging import UntakenError
 from tap_analytics.importing.notes import listed, shown
 
@@ -13,6 +15,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.importing.airbyte.components import Component, Object
 
+_META_SCHEMA = Draft202012Validator(Draft202012Validator.META_SCHEMA)
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 
 
@@ -90,8 +93,12 @@ def key_of(stream: Component, made: Collection[str]) -> str | list[str] | None:
     names = given if isinstance(given, list) else [given] if given else []
     if not names:
         return None
-    if not all(isinstance(name, str) and name for name in names):
-        stream.note("primary_key", "is nested: not taken, so rows are appended.")
+    names = [
+        stream.interpolated(name, "primary_key") if isinstance(name, str) else None
+        for name in names
+    ]
+    if not all(names):
+        stream.note("primary_key", "is nested or computed: not taken, so rows are appended.")
         return None
     if invented := [name for name in names if name in made]:
         stream.note(
@@ -117,18 +124,22 @@ def schema_of(stream: Component, *, is_transformed: bool, needed: Collection[str
     columns = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(columns, dict) or not columns:
         return None
-    if is_transformed:
-        loader.note("", "describes transformed rows: left out, the columns are read off the rows.")
-        return None
-    if lacking := sorted(set(needed) - set(columns)):
-        loader.note("", f"lacks {listed(lacking)}: left out, the columns are read off the rows.")
-        return None
     properties = {
         name: _loose(column, is_key=name in needed)
         for name, column in columns.items()
         if isinstance(column, dict)
     }
-    return {"type": "object", "properties": properties}
+    made = {"type": "object", "properties": properties}
+    lacking = sorted(set(needed) - set(properties))
+    faults = (
+        (is_transformed, "describes transformed rows"),
+        (lacking, f"lacks {listed(lacking)}"),
+        (not _META_SCHEMA.is_valid(made), "isn't a JSON schema"),
+    )
+    if fault := next((text for is_wrong, text in faults if is_wrong), None):
+        loader.note("", f"{fault}: left out, the columns are read off the rows.")
+        return None
+    return made
 
 
 def _loose(column: Object, *, is_key: bool = False) -> Object:
@@ -140,8 +151,9 @@ def _loose(column: Object, *, is_key: bool = False) -> Object:
         made["type"] = named if is_key else [*named, "null"]
     if isinstance(made.get("properties"), dict):
         made["properties"] = {
-            name: _loose(inner) if isinstance(inner, dict) else inner
+            name: _loose(inner)
             for name, inner in made["properties"].items()
+            if isinstance(inner, dict)
         }
     if isinstance(made.get("items"), dict):
         made["items"] = _loose(made["items"])

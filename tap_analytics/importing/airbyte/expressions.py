@@ -88,11 +88,12 @@ def _path(node: ast.expr) -> Reference | None:
             found = _or(_path(first), _constant(second))
         case ast.IfExp(body=body):
             found = _path(body)
-        case (
-            ast.BinOp(op=ast.BitOr(), left=left, right=ast.Name(id=name))
-            | ast.BinOp(op=ast.BitOr(), left=left, right=ast.Call(func=ast.Name(id=name)))
-        ) if name in _HARMLESS:
-            found = _path(left)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=ast.Name(id=name)):
+            found = _filtered(_path(left), name, [])
+        case ast.BinOp(
+            op=ast.BitOr(), left=left, right=ast.Call(func=ast.Name(id=name), args=given)
+        ):
+            found = _filtered(_path(left), name, given)
     return found
 
 
@@ -110,11 +111,23 @@ def _called(node: ast.Call, function: ast.Attribute) -> Reference | None:
     if function.attr == "get" and arguments and isinstance(arguments[0], str):
         found = _below(held, arguments[0])
         return _or(found, arguments[1]) if arguments[1:] else found
-    if function.attr in {"strip", "lower"} and not arguments:
+    if function.attr in {"strip", "lower"} or (held.is_cut and function.attr == "split"):
         return held
     if function.attr == "split" and arguments and "=" in str(arguments[0]):
-        return Reference(root=held.root, path=held.path, default=held.default, is_cut=True)
+        return _cut(held)
     return None
+
+
+def _filtered(held: Reference | None, name: str, arguments: list[ast.expr]) -> Reference | None:
+    if name in _HARMLESS:
+        return held
+    # A search for a parameter of a link.
+    is_search = name == "regex_search" and arguments and "=" in str(_constant(arguments[0]))
+    return _cut(held) if is_search and held else None
+
+
+def _cut(held: Reference) -> Reference:
+    return Reference(root=held.root, path=held.path, default=held.default, is_cut=True)
 
 
 def _below(held: Reference | None, name: str) -> Reference | None:
