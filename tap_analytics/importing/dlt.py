@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
 
 Object = dict[str, t.Any]
 
+_DEFAULTS = ("primary_key", "write_disposition", "endpoint")
 _PARENT = re.compile(r"\{resources\.([A-Za-z_]\w*)\.([A-Za-z_][\w.]*)\}", re.ASCII)
 _START = re.compile(r"\{\{?\s*incremental\.(?:start_value|last_value)\s*\}?\}")
 _TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
@@ -46,7 +47,7 @@ def entry_of(config: Object, notes: Notes) -> Object:
     kept["client"] = _client(client, notes)
     if isinstance(kept.get("resource_defaults"), dict):
         kept["resource_defaults"] = _resource(
-            kept["resource_defaults"], "resource_defaults", notes, optional=[]
+            kept["resource_defaults"], "resource_defaults", notes, optional=[], words=_DEFAULTS
         )
     optional: list[str] = []
     resources = kept.get("resources")
@@ -132,11 +133,18 @@ def _paginator(paginator: object, where: str, notes: Notes) -> object:
 # --- a resource -------------------------------------------------------------------------------
 
 
-def _resource(resource: Object, where: str, notes: Notes, *, optional: list[str]) -> Object:
+def _resource(
+    resource: Object,
+    where: str,
+    notes: Notes,
+    *,
+    optional: list[str],
+    words: Collection[str] = RESOURCE_WORDS,
+) -> Object:
     if resource.get("selected") is False:
         notes.add(where, "isn't selected there; here the catalog selects streams.")
     quiet = {word: value for word, value in resource.items() if word != "selected"}
-    made = _known(quiet, RESOURCE_WORDS, where, notes)
+    made = _known(quiet, words, where, notes)
     if "write_disposition" in made:
         _disposition(made, where, notes)
     if isinstance(made.get("endpoint"), dict):

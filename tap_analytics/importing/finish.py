@@ -54,7 +54,7 @@ def finish(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object
     _address(client, notes, base_url)
     found = settings.secrets_of({"apis": [entry]}, blocks={})
     literal = [value for value in found.values if _is_literal(value, notes)]
-    entry = _without(entry, _Literals(literal, notes), "")
+    entry = _Literals(literal, notes).without(entry)
     secrets = Secrets()
     for value in literal:
         if len(value) >= _TELLING:
@@ -76,6 +76,11 @@ def _address(client: Object, notes: Notes, base_url: str | None) -> None:
         client["base_url"] = notes.variable("base_url")
         notes.add("client", f"has no base_url: it becomes {client['base_url']}.")
         return
+    scheme, slashes, rest = url.partition("://")
+    before, at, _ = rest.partition("/")[0].rpartition("@")
+    if slashes and at:
+        notes.add("client", "its base_url holds credentials: left out, for they belong to `auth`.")
+        url = f"{scheme}://{rest[len(before) + 1 :]}"
     # A path is laid behind the address, with a slash between them.
     client["base_url"] = url.rstrip("/")
     try:
@@ -91,6 +96,8 @@ def _address(client: Object, notes: Notes, base_url: str | None) -> None:
 
 def _is_literal(value: str, notes: Notes) -> bool:
     """Whether a value holds more than a variable and the word before it, as in `Bearer $X`."""
+    if value.lower() in {"true", "false"}:
+        return False
     rest = re.sub(r"\$[A-Z][A-Z0-9_]*|\$\{[A-Z][A-Z0-9_]*\}", "", value, count=1)
     for variable in notes.variables:
         rest = rest.replace(variable, "").replace(f"${{{variable[1:]}}}", "")
@@ -101,40 +108,45 @@ class _Literals:
     """The secrets that a file holds, and the variables that stand for them."""
 
     def __init__(self, secrets: list[str], notes: Notes) -> None:
-        self.secrets = sorted(set(secrets), key=len, reverse=True)
+        self._secrets = sorted(set(secrets), key=len, reverse=True)
         self._notes = notes
         self._variables: dict[str, str] = {}
 
-    def replaced(self, value: str, where: str) -> str:
-        """Return a text with variables in the place of secrets."""
-        carries = _CARRIER.search(f".{where}")
-        for secret in self.secrets:
-            is_whole = value == secret and carries is not None
-            if not is_whole and (len(secret) < _TELLING or secret not in value):
-                continue
-            word = re.sub(r"\[\d+\]", "", where).rpartition(".")[2]
-            if secret not in self._variables:
-                self._variables[secret] = self._notes.new_variable(word)
-            variable = self._variables[secret]
-            value = value.replace(secret, variable)
-            self._notes.add(where, f"holds what may be a secret: it becomes {variable}.")
+    def without(self, value: t.Any, where: str = "", holder: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a value with variables for secrets; it stands at a word of `holder`."""
+        if isinstance(value, dict):
+            return {
+                name: self.without(inner, f"{where}.{name}".removeprefix("."), word, name)
+                for name, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [
+                self.without(inner, f"{where}[{index}]", holder, word)
+                for index, inner in enumerate(value)
+            ]
+        if not isinstance(value, str):
+            return value
+        if value in self._secrets and _is_secret(holder, word, value):
+            return self._replaced(value, value, where, word)
+        for secret in self._secrets:
+            if len(secret) >= _TELLING and secret in value:
+                value = self._replaced(value, secret, where, word)
         return value
 
-
-def _without(value: t.Any, literals: _Literals, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a value in which variables stand for literal secrets."""
-    if isinstance(value, dict):
-        return {
-            word: _without(inner, literals, f"{where}.{word}".removeprefix("."))
-            for word, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_without(inner, literals, f"{where}[{index}]") for index, inner in enumerate(value)]
-    return literals.replaced(value, where) if isinstance(value, str) else value
+    def _replaced(self, value: str, secret: str, where: str, word: str) -> str:
+        if secret not in self._variables:
+            self._variables[secret] = self._notes.new_variable(word)
+        variable = self._variables[secret]
+        self._notes.add(where, f"holds what may be a secret: it becomes {variable}.")
+        return value.replace(secret, variable)
 
 
-#: Places of an entry where a whole value may be a secret, however short it is.
-_CARRIER = re.compile(r"\.(?:auth|headers|params|json)\.")
+def _is_secret(holder: str, word: str, value: str) -> bool:
+    """Whether a value is a secret where it stands; a short one may be harmless elsewhere."""
+    held: Object = {holder: {word: value}}
+    if holder == "access_token_request_data":
+        held = {"auth": held}
+    return value in settings.secrets_of({"apis": [held]}, blocks={}).values
 
 
 # --- what all resources share -----------------------------------------------------------------

@@ -38,7 +38,8 @@ class Notes:
     def variable(self, name: str) -> str:
         """Return the placeholder of a value that the file doesn't hold, or that it should not."""
         words = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()[:_SHOWN]
-        prefix = self.api.upper().removesuffix("_API") or "API"
+        prefix = re.sub(r"[^A-Z0-9]+", "_", self.api.upper()).strip("_").removesuffix("_API")
+        prefix = f"API_{prefix}".rstrip("_") if not prefix or prefix[0].isdecimal() else prefix
         variable = f"${prefix}_{words.removeprefix(f'{prefix}_') or 'VALUE'}"
         self.variables.add(variable)
         return variable

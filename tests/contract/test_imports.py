@@ -128,15 +128,6 @@ def test_retries_of_the_text_are_taken_where_the_dict_has_none(document, entries
         assert (retry["max_retries"], retry["backoff_factor"]) == (retries, factor)
 
 
-@pytest.mark.parametrize("document", documents.ROOTS)
-def test_name_of_a_file_is_kept_off_the_built_in_streams(document, tap):
-    config = imported(tap, documents.FOLDER / f"{document}.md")
-    [entry] = config["apis"]
-
-    assert entry["name"] == (document if document == "declared" else f"{document}_api")
-    assert any("base_url is an example" in note for note in config["notes"])
-
-
 # --- a configuration of dlt -----------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -123,6 +124,17 @@ def test_name_comes_from_the_file_or_its_folder(file, name, command, tmp_path):
     assert json.loads(command(config(item()), name=file)[1])["apis"][0]["name"] == name
 
 
+@pytest.mark.parametrize("document", ["declared", "experimentation", "learning", "success", "wiki"])
+def test_documents_are_valid_under_a_name_of_their_own(document, capsys):
+    """Their files are called like the built-in APIs, whose streams are there already."""
+    folder = Path(__file__).parent.parent / "fixtures" / "specs"
+
+    assert main([str(folder / f"{document}.md"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["apis"][0]["name"] == (document if document == "declared" else f"{document}_api")
+    assert any("its base_url is an example" in note for note in said["notes"])
+
+
 # --- secrets --------------------------------------------------------------------------------
 
 
@@ -162,6 +174,26 @@ def test_literal_secret_becomes_a_variable_of_its_own(imported):
     headers = [endpoint_of(entry, index)["headers"]["X-Token"] for index in (0, 1)]
     assert sorted(headers) == ["$SHOP_X_TOKEN", "$SHOP_X_TOKEN_2"]
     assert sum("may be a secret" in note for note in notes) == 2
+
+
+def test_short_secret_is_replaced_only_where_it_is_one(imported):
+    given = config(item(params={"api_key": "open", "state": "open", "with_token": "true"}))
+
+    entry, _ = imported(given)
+
+    assert endpoint_of(entry)["params"] == {
+        "api_key": "$SHOP_API_KEY",
+        "state": "open",
+        "with_token": "true",
+    }
+
+
+def test_credentials_in_an_address_are_left_out(imported):
+    entry, notes = imported(config(item()) | {"client": {"base_url": "https://me:pw@api.shop.com"}})
+
+    assert entry["client"]["base_url"] == "https://api.shop.com"
+    assert notes[0].startswith("client: its base_url holds credentials: left out")
+    assert "pw" not in str(notes)
 
 
 def test_variable_behind_its_scheme_stays(imported):
@@ -210,7 +242,7 @@ def source(key=dlt.secrets.value, *, page: int = 50):
             "api_key": "$SHOP_KEY",
             "location": "header",
         },
-        "headers": {"X-Team": "$TEAM", "X-Shop": "$SHOP_SHOP_ID"},
+        "headers": {"X-Team": "$TEAM", "X-Shop": "$SHOP_ID"},
     }
     items, orders = entry["resources"]
     assert orders == "orders"

@@ -280,15 +280,16 @@ def test_parameters_are_handed_down_through_references(command):
 
 def test_configuration_has_its_default_or_a_variable(command):
     requester = {
-        "url_base": "https://{{ config['site'] }}.shop.com/",
+        "url_base": "https://{{ config['site'] }}.shop.com{{ config['root'] }}/eu",
         "request_parameters": {"state": "{{ config['state'] }}", "n": "{{ config.get('n', 5) }}"},
     }
     spec = {"connection_specification": {"properties": {"state": {"default": "open"}}}}
+    spec["connection_specification"]["properties"]["root"] = {"default": "/v1/"}
 
     code, entry, notes = command(manifest(stream(requester=requester), spec=spec))
 
     assert code == 0
-    assert entry["client"]["base_url"] == "https://$SHOP_SITE.shop.com"
+    assert entry["client"]["base_url"] == "https://$SHOP_SITE.shop.com/v1/eu"
     assert entry["resources"][0]["endpoint"]["params"] == {"state": "open", "n": "5"}
     assert "`config.site` becomes $SHOP_SITE." in notes
 
@@ -305,6 +306,17 @@ def test_addresses_of_one_host_become_one_address_and_longer_paths(command):
     assert entry["client"]["base_url"] == "https://api.shop.com"
     assert paths == ["/v1/items", "/v2/eu/orders"]
     assert notes[0] == "the stream 'files' is left out: it is served by another host."
+
+
+def test_address_with_a_path_in_it_is_taken_apart(command):
+    whole = {"url_base": "", "url": "https://api.shop.com/v1/all?state=open", "path": ""}
+
+    code, entry, _ = command(manifest(stream(requester=whole)))
+
+    assert code == 0
+    assert entry["client"]["base_url"] == "https://api.shop.com"
+    assert entry["resources"][0]["endpoint"]["path"] == "/v1/all"
+    assert entry["resources"][0]["endpoint"]["params"] == {"state": "open"}
 
 
 # --- parents --------------------------------------------------------------------------------
@@ -451,13 +463,20 @@ def test_cursor_over_time_is_taken(command):
 
 def test_start_of_an_interval_among_the_parameters_is_the_start_param(command):
     time = {"type": "DatetimeBasedCursor", "cursor_field": "at", "start_datetime": "2024-01-01"}
-    requester = {"request_parameters": {"from": "{{ stream_interval['start_time'] }}"}}
+    requester = {
+        "request_parameters": {
+            "from": "{{ stream_interval['start_time'] }}",
+            "to": "{{ stream_interval.end_time }}",
+        }
+    }
 
-    _, entry, _ = command(manifest(stream(requester=requester, incremental_sync=time)))
+    _, entry, notes = command(manifest(stream(requester=requester, incremental_sync=time)))
 
     endpoint = entry["resources"][0]["endpoint"]
     assert "params" not in endpoint
     assert endpoint["incremental"]["start_param"] == "from"
+    where = "streams[0].retriever.requester.request_parameters.to"
+    assert notes == [f"{where}: is an end of an interval: not sent."]
 
 
 def test_filter_in_another_notation_is_left_to_the_tap(command):

@@ -99,7 +99,7 @@ def _seconds(part: Component, word: str) -> float | None:
 
 
 def _filter(part: Component, handling: Handling) -> None:
-    action = part.get("action")
+    action = str(part.get("action"))
     given = part.get("http_codes")
     codes = {code for code in given if type(code) is int} if isinstance(given, list) else set()
     part.ignore("error_message", "failure_type")

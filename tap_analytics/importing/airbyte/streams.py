@@ -13,7 +13,7 @@ from tap_analytics.importing.airbyte.columns import (
     schema_of,
     selector_of,
 )
-from tap_analytics.importing.airbyte.expressions import reference
+from tap_analytics.importing.airbyte.expressions import Reference, reference
 from tap_analytics.importing.airbyte.failures import handler_of
 from tap_analytics.importing.airbyte.novelty import incremental_of
 from tap_analytics.importing.airbyte.paging import UntakenError, paginator_of
@@ -23,9 +23,11 @@ from tap_analytics.importing.notes import listed, shown
 if t.TYPE_CHECKING:
     from tap_analytics.importing.airbyte.components import Component, Object
 
+_HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-#: Expressions that stand for the start of what an incremental run reads.
-_START = {"start_time", "start_date", "cursor_slice"}
+#: Names of an interval's ends, and what holds them.
+_START, _END = {"start_time", "start_date"}, {"end_time", "end_date"}
+_INTERVALS = {"stream_interval", "stream_slice"}
 
 
 @dataclass(kw_only=True)
@@ -61,10 +63,10 @@ def taken(stream: Component) -> Taken:
         raise UntakenError("it has no plain HttpRequester")
     made, is_transformed = made_columns(stream)
     key = key_of(stream, made)
-    endpoint, parents = _endpoint(retriever, requester)
+    endpoint, base_url, parents = _endpoint(retriever, requester)
     incremental = incremental_of(stream.child("incremental_sync"), made_columns=made)
+    _give_start(endpoint, incremental, requester)
     if incremental is not None:
-        _give_start(endpoint, incremental)
         endpoint["incremental"] = incremental
     handler, is_optional = handler_of(requester.child("error_handler"))
     if handler:
@@ -77,7 +79,6 @@ def taken(stream: Component) -> Taken:
     schema = schema_of(stream, is_transformed=is_transformed, needed=needed)
     if schema is not None:
         resource["schema"] = schema
-    base_url = _address(requester)
     auth = auth_of(requester.child("authenticator"))
     requester.ignore("use_cache", "name")
     retriever.ignore(
@@ -102,31 +103,47 @@ def _ordered(endpoint: Object) -> Object:
     return known | {word: endpoint[word] for word in endpoint if word not in words}
 
 
-def _give_start(endpoint: Object, incremental: Object) -> None:
+def _is_interval(found: Reference) -> bool:
+    ends = _START | _END
+    return found.root in _INTERVALS and bool(found.path) and found.path[-1] in ends
+
+
+def _give_start(endpoint: Object, incremental: Object | None, requester: Component) -> None:
     """Make a parameter that carries the start of an interval the one that asks for what is new."""
-    for name, value in list(endpoint.get("params", {}).items()):
+    for name, value in list(endpoint["params"].items()):
         found = reference(value) if isinstance(value, str) else None
-        if found is not None and found.path[-1:] and found.path[-1] in _START:
-            del endpoint["params"][name]
+        if found is None or not _is_interval(found):
+            continue
+        del endpoint["params"][name]
+        if incremental is not None and found.path[-1] in _START:
             incremental.setdefault("start_param", name)
+        else:
+            where = f"request_parameters.{shown(name)}"
+            requester.note(where, "is an end of an interval: not sent.")
 
 
-def _address(requester: Component) -> str:
+def _address(requester: Component, partitions: t.Collection[str]) -> tuple[str, str]:
+    """Return the address of a stream and the path below it, of which one may hold the other."""
     word = "url_base" if requester.get("url_base") else "url"
-    return (requester.text(word) or "").strip()
-
-
-def _endpoint(retriever: Component, requester: Component) -> tuple[Object, tuple[Component, ...]]:
-    selector = selector_of(retriever.child("record_selector"))
-    partitions, parents = _partitions(retriever)
-    path = requester.get("path")
-    if path is not None:
-        path = requester.text("path", partitions=partitions)
-        if path is None:
-            raise UntakenError("its path is computed")
-    path = (path or "").strip()
+    # Parts that are put together may bring a slash each.
+    url = re.sub(r"(?<!:)/{2,}", "/", (requester.text(word, partitions=partitions) or "").strip())
+    if requester.get("path") in (None, ""):
+        host = _HOST.match(url)
+        return (host[0], url[host.end() :]) if host else (url, "")
+    path = requester.text("path", partitions=partitions)
+    if path is None:
+        raise UntakenError("its path is computed")
     if "://" in path:
         raise UntakenError("its path is an address of its own")
+    return url, path.strip()
+
+
+def _endpoint(
+    retriever: Component, requester: Component
+) -> tuple[Object, str, tuple[Component, ...]]:
+    selector = selector_of(retriever.child("record_selector"))
+    partitions, parents = _partitions(retriever)
+    address, path = _address(requester, partitions)
     path, _, query = path.partition("?")
     params = dict(parse_qsl(query)) | _pairs(requester, "request_parameters", partitions)
     for name in partitions:
@@ -142,12 +159,12 @@ def _endpoint(retriever: Component, requester: Component) -> tuple[Object, tuple
     if selector is not None:
         endpoint["data_selector"] = selector
     method = requester.get("http_method")
-    if method in {"POST", "post"}:
+    if method in ("POST", "post"):
         endpoint["method"] = "POST"
         endpoint["json"] = _body(requester)
-    elif method not in {None, "", "GET", "get"}:
+    elif method not in (None, "", "GET", "get"):
         raise UntakenError(f"it asks by {shown(method)}")
-    return endpoint, parents
+    return endpoint, address, parents
 
 
 def _body(requester: Component) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -172,7 +189,7 @@ def _pairs(requester: Component, word: str, partitions: t.Collection[str]) -> Ob
     for name, value in given.items() if isinstance(given, dict) else ():
         if isinstance(value, str):
             found = reference(value)
-            if found is not None and found.root == "stream_interval":
+            if found is not None and _is_interval(found):
                 # For the cursor to take, which knows what it stands for.
                 made[name] = value
                 continue
