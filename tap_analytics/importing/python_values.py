@@ -18,6 +18,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.importing.notes import Notes
 
+T = t.TypeVar("T")
+
 #: What stands for a value that can't be told without running the code.
 OMITTED = object()
 #: Most parts of a dict, with those that names stand for; nobody writes more by hand.
@@ -170,8 +172,7 @@ class Reader:
         members: dict[str, t.Any] = {}
         for key, inner in zip(node.keys, node.values, strict=True):
             if key is None:
-                spread = self.value(inner, where)
-                members |= spread if isinstance(spread, dict) else {}
+                members |= self._spread(inner, where, dict, {})
                 continue
             name = self.value(key, where)
             if not isinstance(name, str):
@@ -179,6 +180,15 @@ class Reader:
                 continue
             self._put(members, name, inner, where)
         return members
+
+    def _spread(self, node: ast.expr, where: str, kind: type[T], none: T) -> T:
+        """Return what is put into a dict or a list in one go."""
+        given = self._names.get(node.id) if isinstance(node, ast.Name) else node
+        value = self.value(node, where) if given is not None else OMITTED
+        if isinstance(value, kind):
+            return value
+        self._tell(node, where, "takes in what is known only by running the code: left out.")
+        return none
 
     def _put(self, members: dict[str, t.Any], name: str, node: ast.expr, where: str) -> None:
         value = self.value(node, f"{where}.{shown(name)}".removeprefix("."))
@@ -189,8 +199,7 @@ class Reader:
         items: list[t.Any] = []
         for index, part in enumerate(node.elts):
             if isinstance(part, ast.Starred):
-                spread = self.value(part.value, where)
-                items += spread if isinstance(spread, list) else []
+                items += self._spread(part.value, where, list, [])
                 continue
             item = self.value(part, f"{where}[{index}]")
             items += [] if item is OMITTED else [item]

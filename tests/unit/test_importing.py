@@ -255,6 +255,40 @@ def source(key=dlt.secrets.value, *, page: int = 50):
     assert "line 9: dlt's setting `key` becomes $SHOP_KEY." in notes
 
 
+def test_python_names_that_may_mean_more_than_one_thing_become_variables(imported):
+    entry, notes = imported(
+        """
+URL = "https://a.shop.com"
+URL = "https://b.shop.com"
+KEYS = {"live": "k9-very-secret-0451"}
+config = {
+    "client": {
+        "base_url": URL,
+        "auth": {"type": "bearer", "token": KEYS["live"]},
+        "headers": {"A": settings.TEAM, "B": settings["shop"], "C": f"{not_there}/x", "D": b"x"},
+    },
+    "resources": ["items", *more, 1 + 1, {**extra, "name": "orders", 5: 6}],
+}
+""",
+        "shop.py",
+    )
+
+    assert entry["client"] == {
+        "base_url": "$SHOP_URL",
+        "auth": {"type": "bearer", "token": "$SHOP_TOKEN"},
+        "headers": {"A": "$SHOP_TEAM", "B": "$SHOP_SHOP", "C": "${SHOP_NOT_THERE}/x"},
+    }
+    assert entry["resources"] == ["items", {"name": "orders"}]
+    assert (
+        "line 9: client.headers.D is an expression, known only by running the code: left out."
+        in (notes)
+    )
+    taken_in = "takes in what is known only by running the code: left out."
+    assert f"line 11: resources {taken_in}" in notes
+    assert f"line 11: resources[3] {taken_in}" in notes
+    assert "k9-very" not in str(notes)
+
+
 def test_python_that_only_running_could_tell_is_told_with_its_line(imported):
     entry, notes = imported(
         """

@@ -198,6 +198,83 @@ def test_nothing_that_can_be_taken_is_an_error(command):
     assert command(manifest(odd))[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_told"),
+    [
+        ("{{ not response.next }}", False),
+        ("{{ response['next'] is none }}", False),
+        ("{{ response.next == '' }}", False),
+        ("{{ not response.has_more }}", True),
+        ("{{ response.page >= response.pages }}", True),
+    ],
+)
+def test_condition_to_stop_is_told_unless_it_is_that_of_a_cursor(condition, is_told, command):
+    pages = paged(cursor("{{ response.next }}", stop_condition=condition), "after")
+
+    _, _, notes = command(manifest(stream(retriever=pages)))
+
+    assert (
+        any("the walk ends where the response has no cursor" in note for note in notes) == is_told
+    )
+
+
+def test_rows_that_a_filter_drops_are_told(command):
+    selector = {
+        "record_filter": {"condition": "{{ record.a }}"},
+        "extractor": {"field_path": ["a"]},
+    }
+
+    _, _, notes = command(manifest(stream(retriever={"record_selector": selector})))
+
+    [note] = notes
+    assert note.endswith("record_filter: isn't taken: the rows it drops arrive as well.")
+
+
+# --- requests -------------------------------------------------------------------------------
+
+
+def test_body_of_a_post_is_taken(command):
+    requester = {
+        "http_method": "POST",
+        "request_body_json": {"filter": {"$ref": "#/definitions/open"}},
+        "request_parameters": "a=1&b=2",
+    }
+
+    code, entry, _ = command(
+        manifest(stream(requester=requester), definitions={"open": {"state": "open"}})
+    )
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"] == {
+        "path": "/items",
+        "method": "POST",
+        "params": {"a": "1", "b": "2"},
+        "json": {"filter": {"state": "open"}},
+        "paginator": "single_page",
+    }
+
+
+@pytest.mark.parametrize(
+    ("requester", "reason"),
+    [
+        ({"http_method": "PUT"}, "it asks by PUT"),
+        ({"http_method": "POST", "request_body_data": "a=1"}, "its body isn't JSON"),
+        (
+            {"http_method": "POST", "request_body_json": {"a": "{{ next_page_token }}"}},
+            "its body is computed",
+        ),
+        ({"path": "{{ now_utc() }}"}, "its path is computed"),
+        ({"path": "https://other.shop.com/items"}, "its path is an address of its own"),
+        ({"type": "CustomRequester"}, "it has no plain HttpRequester"),
+    ],
+)
+def test_request_that_would_be_another_is_not_made(requester, reason, command):
+    _, entry, notes = command(manifest(stream(), stream("odd", requester=requester)))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert f"streams[1]: the stream 'odd' is left out: {reason}." in notes
+
+
 # --- signing --------------------------------------------------------------------------------
 
 
@@ -501,14 +578,21 @@ def test_failures_are_handled_alike(command):
             {
                 "type": "DefaultErrorHandler",
                 "max_retries": 7,
-                "backoff_strategies": [{"type": "ConstantBackoffStrategy"}],
+                "backoff_strategies": [
+                    {"type": "ConstantBackoffStrategy"},
+                    {"type": "WaitTimeFromHeader", "header": "Retry-After"},
+                    {"type": "WaitTimeFromHeader", "header": "X-Wait"},
+                    {"type": "ExponentialBackoffStrategy", "factor": 9},
+                ],
                 "response_filters": [
                     {"action": "RETRY", "http_codes": [418, 401]},
                     {"action": "FAIL", "http_codes": [500]},
                     {"action": "IGNORE", "http_codes": [404]},
                     {"action": "RETRY", "predicate": "{{ response.wait }}"},
+                    {"action": "IGNORE", "http_codes": [400]},
                 ],
-            }
+            },
+            {"type": "CustomErrorHandler"},
         ],
     }
     handler["error_handlers"][0]["backoff_strategies"][0]["backoff_time_in_seconds"] = 3
@@ -525,9 +609,13 @@ def test_failures_are_handled_alike(command):
     where = "streams[0].retriever.requester.error_handler.error_handlers[0]"
     assert notes == [
         f"{where}.backoff_strategies[0]: each wait is twice the one before: 3, 6, 12 s.",
+        f"{where}.backoff_strategies[2].header: isn't taken: the tap heeds `Retry-After`.",
+        f"{where}.backoff_strategies[3]: `factor` isn't taken.",
         f"{where}.response_filters[0].http_codes: `401` can't be retried: left out.",
         f"{where}.response_filters[2]: `404` is ignored there; here the stream is optional.",
         f"{where}.response_filters[3]: looks into the response: not taken.",
+        f"{where}.response_filters[4]: the action IGNORE isn't taken.",
+        f"{where[:-3]}[1]: CustomErrorHandler isn't taken; the tap's own retries hold.",
     ]
 
 

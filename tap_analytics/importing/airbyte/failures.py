@@ -83,7 +83,7 @@ def _backoff(part: Component, handling: Handling) -> None:
     elif part.kind in {"WaitTimeFromHeader", "WaitUntilTimeFromHeader"}:
         part.ignore("min_wait", "max_waiting_time_in_seconds")
         if not isinstance(header, str) or header.lower() not in _OWN_HEADERS:
-            part.note("header", "isn't taken: the tap heeds `Retry-After` and the usual others.")
+            part.note("header", "isn't taken: the tap heeds `Retry-After`.")
     else:
         part.note("", f"{shown(part.kind)} isn't taken.")
         return
