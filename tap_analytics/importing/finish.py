@@ -25,6 +25,10 @@ _ORDER = (
     *("optional_streams", "resource_defaults", "resources"),
 )
 _EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|test)")
+#: A variable, alone or behind the name of a scheme.
+_FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
+#: What a text may have around a variable that was put into it.
+_AROUND = re.compile(r"[A-Za-z =:-]{0,24}")
 #: File names that say nothing of the API; that of the folder may.
 _NAMELESS = {"manifest", "source", "sources", "config", "main", "pipeline", "init", "readme", ""}
 #: Words of an endpoint that may stand once for all resources.
@@ -60,9 +64,7 @@ def finish(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object
         if len(value) >= _TELLING:
             secrets.add(value)
     if shared := _share(entry):
-        notes.add(
-            "resource_defaults", f"all resources say the same of {listed(shared)}: it stands there."
-        )
+        notes.add("resource_defaults", f"holds {listed(shared)}, in which all resources are alike.")
     entry["name"] = notes.api
     return {word: entry[word] for word in _ORDER if word in entry}, secrets
 
@@ -98,10 +100,12 @@ def _is_literal(value: str, notes: Notes) -> bool:
     """Whether a value holds more than a variable and the word before it, as in `Bearer $X`."""
     if value.lower() in {"true", "false"}:
         return False
-    rest = re.sub(r"\$[A-Z][A-Z0-9_]*|\$\{[A-Z][A-Z0-9_]*\}", "", value, count=1)
+    if _FILLED_IN.fullmatch(value):
+        return False
+    rest = value
     for variable in notes.variables:
-        rest = rest.replace(variable, "").replace(f"${{{variable[1:]}}}", "")
-    return rest != value and not re.fullmatch(r"[A-Za-z-]*\s*", rest) if "$" in value else True
+        rest = rest.replace(f"${{{variable[1:]}}}", "")
+    return rest == value or not _AROUND.fullmatch(rest)
 
 
 class _Literals:

@@ -239,9 +239,10 @@ def test_manifest_runs_as_imported(case, demos, tap):
 def test_manifest_tells_what_it_could_not_take(tap):
     notes = imported(tap, IMPORTS / "vwo.yaml")["notes"]
 
-    assert [note for note in notes if note.startswith("streams[2].")] == [
-        "streams[2].transformations: aren't taken: AddFields `uid`; rows stay as they are sent.",
-        "streams[2].primary_key: `uid` is made by a transformation, not sent: rows are appended.",
+    where = "definitions.streams.smartcode"
+    assert [note for note in notes if note.startswith(where)] == [
+        f"{where}.transformations: aren't taken: AddFields `uid`; rows stay as they are sent.",
+        f"{where}.primary_key: `uid` is made by a transformation, not sent: rows are appended.",
     ]
 
 

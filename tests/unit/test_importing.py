@@ -196,6 +196,14 @@ def test_credentials_in_an_address_are_left_out(imported):
     assert "pw" not in str(notes)
 
 
+@pytest.mark.parametrize("secret", ["hunter$A", "$ecret", "a${B}c", "$A$B", "Bearer $hush"])
+def test_dollar_in_a_secret_makes_no_variable_of_it(secret, command):
+    _, out, err = command(config(item(), auth={"type": "bearer", "token": secret}))
+
+    assert json.loads(out)["apis"][0]["client"]["auth"]["token"] == "$SHOP_TOKEN"
+    assert secret not in out + err
+
+
 def test_variable_behind_its_scheme_stays(imported):
     headers = {"Authorization": "Bearer $SHOP_KEY", "X-Key": "${OTHER}"}
 

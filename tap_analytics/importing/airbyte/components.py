@@ -17,6 +17,8 @@ if t.TYPE_CHECKING:
 
 Object = dict[str, t.Any]
 
+#: A value, its path, and the paths of those of its words that a reference brought.
+Located = tuple[t.Any, str, dict[str, str]]
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 #: Words that say nothing about how to ask.
 _SILENT = {"type", "$parameters", "$options", "$ref", "description", "title", "class_name"}
@@ -36,20 +38,31 @@ class Manifest:
 
     def root(self) -> Component:
         """Return the manifest as a component."""
-        return Component(self, self.value, "", {})
+        return Component(self, (self.value, "", {}), {})
 
-    def resolved(self, value: t.Any, open_refs: tuple[str, ...] = ()) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return a value with its own reference followed; what it holds is left as it is."""
+    def located(self, value: t.Any, path: str, open_refs: tuple[str, ...] = ()) -> Located:  # noqa: ANN401 - any JSON value
+        """Return a value with its own reference followed, and where it and its words stand."""
         self._followed += 1
         if self._followed > MOST_VALUES:
             raise InputError(TOO_LARGE)
-        if isinstance(value, str) and (value.startswith("#/") or _is_old(value)):
-            return self._at(value, open_refs)
-        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
-            base = self._at(value["$ref"], open_refs)
-            own = {word: inner for word, inner in value.items() if word != "$ref"}
-            return {**base, **own} if isinstance(base, dict) else base
-        return value
+        ref = value.get("$ref") if isinstance(value, dict) else value
+        if not isinstance(ref, str) or not (isinstance(value, dict) or _is_reference(ref)):
+            return value, path, {}
+        if ref in open_refs:
+            raise InputError(f"`$ref: {shown(ref)}` leads back to itself.")
+        open_refs = (*open_refs, ref)
+        base, base_path, words = self.located(*self._at(ref, open_refs), open_refs)
+        own = (
+            {word: inner for word, inner in value.items() if word != "$ref"} if value != ref else {}
+        )
+        if not own or not isinstance(base, dict):
+            return base, base_path, words
+        below = {word: words.get(word, base_path) for word in base if word not in own}
+        return {**base, **own}, path, below
+
+    def resolved(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a value with its own reference followed; what it holds is left as it is."""
+        return self.located(value, "")[0]
 
     def unfolded(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
         """Return a value with all references in it followed."""
@@ -58,21 +71,23 @@ class Manifest:
             return {name: self.unfolded(inner) for name, inner in value.items()}
         return [self.unfolded(each) for each in value] if isinstance(value, list) else value
 
-    def _at(self, ref: str, open_refs: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - any JSON value
-        if ref in open_refs:
-            raise InputError(f"`$ref: {shown(ref)}` leads back to itself.")
+    def _at(self, ref: str, open_refs: tuple[str, ...]) -> tuple[t.Any, str]:
+        """Return what stands at a reference, and the path there."""
         found: t.Any = self.value
-        parts = ref[5:-1].split(".") if _is_old(ref) else ref.removeprefix("#/").split("/")
+        path = ""
+        parts = (
+            ref[5:-1].split(".") if ref.startswith("*ref(") else ref.removeprefix("#/").split("/")
+        )
         for part in parts:
-            found = self.resolved(found, (*open_refs, ref))
-            index = int(part) if isinstance(found, list) and part.isdecimal() else None
+            found = self.located(found, path, open_refs)[0]
+            index = int(part) if isinstance(found, list) and _WHOLE.fullmatch(part) else None
             if isinstance(found, dict) and part in found:
-                found = found[part]
+                found, path = found[part], f"{path}.{part}".strip(".")
             elif index is not None and index < len(found):
-                found = found[index]
+                found, path = found[index], f"{path}[{index}]"
             else:
                 raise InputError(f"`$ref: {shown(ref)}` leads nowhere.")
-        return self.resolved(found, (*open_refs, ref))
+        return found, path
 
     def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
         """Return what stands for a member of the connector's configuration."""
@@ -88,20 +103,24 @@ class Manifest:
         return variable
 
 
-def _is_old(value: str) -> bool:
-    return value.startswith("*ref(") and value.endswith(")")
+def _is_reference(value: str) -> bool:
+    return value.startswith("#/") or (value.startswith("*ref(") and value.endswith(")"))
 
 
 class Component:
     """A part of a manifest: its words, the parameters handed down to it, and where it stands."""
 
-    def __init__(self, manifest: Manifest, value: Object, path: str, parameters: Object) -> None:
-        own = value.get("$parameters", value.get("$options"))
+    def __init__(self, manifest: Manifest, located: Located, parameters: Object) -> None:
         self.manifest = manifest
-        self.path = path
-        self.value = value
+        self.value, self.path, self._words = located
+        own = self.value.get("$parameters", self.value.get("$options"))
         self.parameters = {**parameters, **(own if isinstance(own, dict) else {})}
         self._read: set[str] = set()
+
+    def place(self, word: str) -> str:
+        """Return the path of a word, which a reference may have brought from elsewhere."""
+        path = self._words.get(word.partition(".")[0].partition("[")[0], self.path)
+        return f"{path}.{word}".strip(".")
 
     @property
     def kind(self) -> str:
@@ -110,7 +129,7 @@ class Component:
 
     def note(self, word: str, text: str) -> None:
         """Tell something about one of the words."""
-        self.manifest.notes.add(f"{self.path}.{word}".strip("."), text)
+        self.manifest.notes.add(self.place(word), text)
 
     def ignore(self, *words: str) -> None:
         """Pass over words that change nothing here."""
@@ -124,8 +143,12 @@ class Component:
 
     def child(self, word: str) -> Component | None:
         """Return the component that stands at a word."""
-        value = self.get(word)
-        return self._inner(value, word) if isinstance(value, dict) else None
+        if not isinstance(value := self.get(word), dict):
+            return None
+        located = self.manifest.located(self.value.get(word), self.place(word))
+        if located[0] is None:
+            located = value, self.place(word), {}
+        return Component(self.manifest, located, self.parameters)
 
     def children(self, word: str) -> list[Component]:
         """Return the components in the list at a word."""
@@ -134,15 +157,11 @@ class Component:
     def _children(self, word: str) -> Iterator[Component]:
         values = self.get(word)
         for index, given in enumerate(values if isinstance(values, list) else ()):
-            value = self.manifest.resolved(given)
-            if isinstance(value, dict):
-                yield self._inner(value, f"{word}[{index}]")
+            located = self.manifest.located(given, self.place(f"{word}[{index}]"))
+            if isinstance(located[0], dict):
+                yield Component(self.manifest, located, self.parameters)
             else:
                 self.note(f"{word}[{index}]", "isn't a component: left out.")
-
-    def _inner(self, value: Object, word: str) -> Component:
-        path = f"{self.path}.{word}".strip(".")
-        return Component(self.manifest, value, path, self.parameters)
 
     def text(self, word: str, *, partitions: t.Collection[str] = ()) -> str | None:
         """Return a text with its expressions replaced, or None where one can't be."""
@@ -198,6 +217,9 @@ class Component:
             if word not in self._read and word not in _SILENT and word not in silent
             if value not in (None, [], {}, "")
         ]
-        if unread:
-            verb = "isn't" if len(unread) == 1 else "aren't"
-            self.note("", f"{listed(unread)} {verb} taken.")
+        by_path: dict[str, list[str]] = {}
+        for word in unread:
+            by_path.setdefault(self._words.get(word, self.path), []).append(word)
+        for path, words in by_path.items():
+            verb = "isn't" if len(words) == 1 else "aren't"
+            self.manifest.notes.add(path, f"{listed(words)} {verb} taken.")
