@@ -31,7 +31,9 @@ _RATE = re.compile(
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _STATUS = re.compile(r"\b([45]\d\d)\b")
 #: Labels and table columns, in lower case, to what they tell.
-_KEY = ("primary key", "primary keys", "key", "unique key")
+_KEY = ("primary key", "primary keys", "unique key")
+#: What a cell may say instead of a column.
+_NO_COLUMN = {"yes", "no", "none", "true", "false", "supported", "unsupported"}
 _INCREMENTAL = (
     *("incremental key", "incremental field", "incremental column", "cursor field"),
     *("cursor column", "replication key", "incremental"),
@@ -110,7 +112,7 @@ def _columns(text: str) -> list[str]:
     found = [code for code in _CODE.findall(text) if _COLUMN.fullmatch(code)]
     if not found and _COLUMN.fullmatch(text.strip()):
         found = [text.strip()]
-    return found[:8]
+    return [name for name in found[:8] if name.lower() not in _NO_COLUMN]
 
 
 class _Reader:
@@ -188,4 +190,4 @@ class _Reader:
             return
         name = next((plain(row[word]) for word in _NAMES if word in row), "")
         for label, value in row.items() if name in self._names else ():
-            self._of_resource(name, label, value, number)
+            self._of_resource(name, "primary key" if label == "key" else label, value, number)

@@ -417,11 +417,14 @@ source = {"client": {"base_url": "https://api.shop.com"},
 
 ## Order Lines
 - **Primary Key**: `order_id`, `line`
+- **Key**: `X-Key`
+- **Incremental**: yes
 - **Fields**: `order_id` (integer), `line` (integer), `note`
 
-| Resource | Primary key | Incremental |
+| Resource | Key | Incremental |
 | --- | --- | --- |
 | Shops | `code` | `opened` |
+| Items | | yes |
 
 # Errors
 - **Retry on**: 429 and 503

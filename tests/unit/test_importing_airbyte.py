@@ -176,6 +176,7 @@ def test_pagination_is_taken(retriever, paginator, command):
             "its rows are read by CustomRecordExtractor",
         ),
         ({"type": "AsyncRetriever"}, "its retriever is a AsyncRetriever"),
+        ({"decoder": {"type": "XmlDecoder"}}, "its answers are read by XmlDecoder"),
         (
             {"partition_router": {"type": "ListPartitionRouter", "values": ["a"]}},
             "it is read by ListPartitionRouter",
@@ -534,8 +535,11 @@ def test_cursor_over_time_is_taken(command):
         "start_param": "since",
         "initial_value": "2024-01-01T00:00:00Z",
     }
-    where = "streams[0].incremental_sync.lookback_window"
-    assert notes == [f"{where}: isn't taken: the tap's setting is `lookback_seconds`."]
+    where = "streams[0].incremental_sync"
+    assert notes == [
+        f"{where}.lookback_window: isn't taken: the tap's setting is `lookback_seconds`.",
+        f"{where}.step: isn't taken: a run asks for all that is new at once.",
+    ]
 
 
 def test_start_of_an_interval_among_the_parameters_is_the_start_param(command):

@@ -18,10 +18,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.importing.airbyte.components import Component, Object
     from tap_analytics.importing.notes import Notes
 
-_SILENT = (
-    *("version", "check", "definitions", "spec", "metadata", "schemas", "streams"),
-    *("api_budget", "concurrency_level"),
-)
+_SILENT = ("version", "check", "definitions", "spec", "metadata", "schemas", "streams")
 _UNITS = {"S": 1.0, "M": 60.0, "H": 3600.0}
 
 
@@ -50,6 +47,8 @@ def entry_of(value: Object, notes: Notes) -> Object:
     entry["resources"] = [
         resource for each in found if (resource := _below(each, found[0], base_url, notes))
     ]
+    if root.get("concurrency_level") is not None:
+        root.note("concurrency_level", "isn't taken: the tap's setting is `concurrency`.")
     root.tell_unread(silent=_SILENT)
     return entry
 

@@ -96,7 +96,7 @@ class Manifest:
         value = known.get("default") if default is None else default
         is_secret = is_secret or bool(known.get("airbyte_secret"))
         if isinstance(value, str | int) and not is_secret:
-            self.notes.add(where, f"`config.{shown(name)}` has its default, {shown(value)!r}.")
+            self.notes.add(where, f"`config.{shown(name)}` is taken at its default.")
             return str(value).lower() if isinstance(value, bool) else str(value)
         variable = self.notes.variable(name)
         self.notes.add("", f"`config.{shown(name)}` becomes {variable}.")

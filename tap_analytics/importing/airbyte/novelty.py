@@ -33,7 +33,9 @@ def incremental_of(part: Component | None, *, made_columns: Collection[str]) -> 
         part.note("end_time_option", "isn't sent: the tap's `end_date` is compared with the rows.")
     if part.get("lookback_window") is not None:
         part.note("lookback_window", "isn't taken: the tap's setting is `lookback_seconds`.")
-    part.ignore("step", "cursor_granularity", "end_datetime", "is_data_feed")
+    if part.get("step") is not None and "start_param" in made:
+        part.note("step", "isn't taken: a run asks for all that is new at once.")
+    part.ignore("cursor_granularity", "end_datetime", "is_data_feed")
     part.ignore("is_client_side_incremental", "partition_field_start", "partition_field_end")
     part.ignore("is_compare_strictly", "global_substream_cursor", "start_value")
     part.tell_unread()

@@ -18,7 +18,7 @@ from tap_analytics.importing.airbyte.failures import handler_of
 from tap_analytics.importing.airbyte.novelty import incremental_of
 from tap_analytics.importing.airbyte.paging import UntakenError, paginator_of
 from tap_analytics.importing.airbyte.signing import auth_of
-from tap_analytics.importing.notes import listed, shown
+from tap_analytics.importing.notes import shown
 
 if t.TYPE_CHECKING:
     from tap_analytics.importing.airbyte.components import Component, Object
@@ -61,6 +61,9 @@ def taken(stream: Component) -> Taken:
     requester = retriever.child("requester")
     if requester is None or requester.kind not in {"", "HttpRequester"}:
         raise UntakenError("it has no plain HttpRequester")
+    decoder = retriever.child("decoder")
+    if decoder is not None and decoder.kind != "JsonDecoder":
+        raise UntakenError(f"its answers are read by {shown(decoder.kind)}")
     made, is_transformed = made_columns(stream)
     key = key_of(stream, made)
     endpoint, base_url, parents = _endpoint(retriever, requester)
@@ -81,9 +84,7 @@ def taken(stream: Component) -> Taken:
         resource["schema"] = schema
     auth = auth_of(requester.child("authenticator"))
     requester.ignore("use_cache", "name")
-    retriever.ignore(
-        "name", "primary_key", "decoder", "ignore_stream_slicer_parameters_on_paginated_requests"
-    )
+    retriever.ignore("name", "primary_key", "ignore_stream_slicer_parameters_on_paginated_requests")
     stream.ignore("stream_cursor_field", "retriever")
     for part in (stream, retriever, requester):
         part.tell_unread()
@@ -232,8 +233,6 @@ def _partitions(retriever: Component) -> tuple[Object, tuple[Component, ...]]:
                 raise UntakenError("its parent has no stream, parent_key or partition_field")
             if config.get("request_option") is not None:
                 raise UntakenError("its parent's value is a parameter, and only a path takes one")
-            if extra := config.get("extra_fields"):
-                config.note("extra_fields", f"{listed(map(str, extra))} isn't taken.")
             found[name] = {"type": "resolve", "resource": name_of(stream), "field": key}
             parents.append(stream)
             config.ignore("incremental_dependency", "lazy_read_pointer")
