@@ -164,16 +164,6 @@ def test_configuration_in_json_or_yaml_runs_as_imported(form, demos, tap, tmp_pa
     assert canonical(run.rows["shop_resource_name"]) == canonical(expected)
 
 
-def test_what_was_imported_is_imported_again_as_it_is(tap, tmp_path):
-    first = tap("import", str(documents.FOLDER / "wiki.md"), "--name=once")
-    path = tmp_path / "once.json"
-    path.write_text(first.stdout, "utf-8")
-
-    again = tap("import", str(path))
-
-    assert (again.code, json.loads(again.stdout)) == (0, json.loads(first.stdout))
-
-
 # --- manifests ------------------------------------------------------------------------------
 
 #: Manifest, dialect, root of the API there, and whose credentials.

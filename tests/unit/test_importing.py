@@ -12,6 +12,7 @@ from tap_analytics.commands.import_ import main
 from tap_analytics.importing import import_file
 
 SECRET = "k9-very-secret-0451"
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 @pytest.fixture
@@ -127,12 +128,23 @@ def test_name_comes_from_the_file_or_its_folder(file, name, command, tmp_path):
 @pytest.mark.parametrize("document", ["declared", "experimentation", "learning", "success", "wiki"])
 def test_documents_are_valid_under_a_name_of_their_own(document, capsys):
     """Their files are called like the built-in APIs, whose streams are there already."""
-    folder = Path(__file__).parent.parent / "fixtures" / "specs"
-
-    assert main([str(folder / f"{document}.md"), "--json"]) == 0
+    assert main([str(FIXTURES / "specs" / f"{document}.md"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["apis"][0]["name"] == (document if document == "declared" else f"{document}_api")
     assert any("its base_url is an example" in note for note in said["notes"])
+
+
+FILES = sorted([*(FIXTURES / "imports").iterdir(), *(FIXTURES / "specs").glob("*.md")])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_what_was_imported_is_imported_again_as_it_is(path, command, capsys):
+    assert main([str(path), "--name=once"]) == 0
+    once = capsys.readouterr().out
+
+    code, again, _ = command(once, "--name=once")
+
+    assert (code, again) == (0, once)
 
 
 # --- secrets --------------------------------------------------------------------------------
