@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the generated blocks of the documentation: streams, settings and modules as they are.
+"""Write what the documentation shows of the code: tables, and the pictures in `docs/images`.
 
 A block stands between `<!-- name:begin -->` and `<!-- name:end -->`; everything else is prose and
 stays. With `--check` nothing is written: the difference is shown and the exit code is 1.
@@ -15,6 +15,12 @@ import re
 import sys
 import typing as t
 from pathlib import Path
+
+from handbook.columns import columns, diagrams
+from handbook.commands import commands, singer
+from handbook.markdown import code, table, value
+from handbook.pictures import pictures
+from handbook.runs import metrics, position, summary
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.settings import COMMON, TOP
@@ -48,18 +54,26 @@ def main(argv: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true", help="only compare, and fail if it differs")
     options = parser.parse_args(argv)
     outdated = 0
-    for name, blocks in PAGES.items():
+    for name, after in written(root).items():
         page = root / name
-        before = page.read_text("utf-8")
-        after = before
-        for block in blocks:
-            after = with_block(after, block.__name__, "\n".join(block()))
+        before = page.read_text("utf-8") if page.exists() else ""
         if not options.check:
             page.write_text(after, "utf-8")
         elif before != after:
             outdated = 1
             sys.stdout.writelines(difference(name, before, after))
     return outdated
+
+
+def written(root: Path) -> dict[str, str]:
+    """Return the pages and pictures below `root` as they should be."""
+    found = {f"docs/images/{name}": picture for name, picture in pictures().items()}
+    for name, blocks in PAGES.items():
+        found[name] = (root / name).read_text("utf-8")
+        for block in blocks:
+            content = "\n".join(block()).rstrip()
+            found[name] = with_block(found[name], block.__name__, content)
+    return found
 
 
 def with_block(text: str, name: str, block: str) -> str:
@@ -233,34 +247,15 @@ def described(package: Path) -> Iterator[tuple[str, str]]:
             yield from described(path)
 
 
-# --- markdown -------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lay out a table."""
-    yield f"| {' | '.join(head)} |"
-    yield f"| {' | '.join('---' for _ in head)} |"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
-def code(text: object) -> str:
-    """Set a text as code."""
-    return f"`{text}`"
-
-
-def value(default: object) -> str:
-    """Spell a default as it is written in a configuration; nothing for none."""
-    if default is None or default == "":
-        return ""
-    if isinstance(default, bool):
-        return code(str(default).lower())
-    return code(f"{default:g}" if isinstance(default, float) else default)
-
-
 PAGES: dict[str, tuple[Block, ...]] = {
     "README.md": (streams, settings),
     "docs/architecture.md": (modules,),
+    "docs/reference/settings.md": (settings,),
+    "docs/reference/streams.md": (streams, diagrams, columns),
+    "docs/reference/commands.md": (singer, commands),
+    "docs/reference/metrics.md": (metrics,),
+    "docs/reference/state.md": (position,),
+    "docs/reference/summary.md": (summary,),
 }
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ class AnalyticsStream(RESTStream[Query]):
     stable_order: t.ClassVar[Mapping[str, str]] = {}
     #: Parameters that ask for the most recently changed rows first, where the server can.
     newest_first: t.ClassVar[Mapping[str, str]] = {}
+    #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
+    references: t.ClassVar[Mapping[str, str]] = {}
     #: The first page, if it was fetched to sample the schema, and the request it answers.
     sampled: tuple[Request, Fetched] | None = None
     #: Why the stream can't be read, if its schema could not be sampled.
@@ -71,6 +73,11 @@ class AnalyticsStream(RESTStream[Query]):
     #: One bookmark per stream, never one per parent.
     state_partitioning_keys: Sequence[str] | None = ()
     _tap: TapAnalytics
+
+    @classmethod
+    def known_columns(cls) -> Mapping[str, t.Any]:
+        """Return the schemas of the columns that are known without a request."""
+        return t.cast("Mapping[str, t.Any]", t.cast("t.Any", cls).schema["properties"])
 
     @functools.cached_property
     def connection(self) -> Connection:
@@ -158,6 +165,7 @@ class AnalyticsStream(RESTStream[Query]):
             headers=tuple(http.headers.items()),
             json=None if http.data is None else ENCODER.encode(http.data),
             retry=self.retry,
+            owner=self.name,
         )
 
     def window(self, start: t.Any, end: t.Any) -> Query:  # noqa: ANN401, ARG002 - values of the key; for servers that can filter

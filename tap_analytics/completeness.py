@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from tap_analytics.errors import TapError
-from tap_analytics.pagination import End, NumberedPaging
+from tap_analytics.pagination import End
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -64,11 +64,13 @@ class Repeats:
     exact: bool = True
     _seen: set[Hashable] = field(default_factory=set)
 
+    def fresh(self, keys: Sequence[Hashable], *, within: Hashable = None) -> list[bool]:
+        """Return which keys have not been noted; beyond the budget, which may not have been."""
+        return [key not in self._seen for key in _short(keys, within)]
+
     def note(self, keys: Sequence[Hashable], *, within: Hashable = None) -> None:
         """Take note of a page's keys; those of a child stream are unique within its parent."""
-        known: list[Hashable] = [
-            key if within is None and type(key) is int else hash((within, key)) for key in keys
-        ]
+        known = _short(keys, within)
         if len(self._seen) < self.budget:
             before = len(self._seen)
             self._seen.update(known)
@@ -76,6 +78,11 @@ class Repeats:
         else:
             self.exact = False
             self.count += sum(key in self._seen for key in known)
+
+
+def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
+    """Return keys as they are remembered: numbers as they are, others as their hash."""
+    return [key if within is None and type(key) is int else hash((within, key)) for key in keys]
 
 
 @dataclass(slots=True)
@@ -93,7 +100,8 @@ class Proof:
     keyed: bool
     _tokens: set[frozenset[tuple[str, str | tuple[str, ...]]]] = field(default_factory=set)
     _prints: dict[Hashable, int] = field(default_factory=dict)
-    #: Whether pages looked alike and nothing but a total says that they are different ones.
+    #: Whether pages looked alike and nothing but a total says that they are different ones, or
+    #: rows moved where paging can't show them all.
     doubtful: bool = False
     _empty: int = 0
 
@@ -121,7 +129,7 @@ class Proof:
             return False
         if times >= self._allowed(page):
             raise PaginationError(self.repeated(page))
-        self.doubtful |= self._is_numbered(page)
+        self.doubtful |= self.paginator.paging.is_numbered(page.query)
         return True
 
     def moved(self) -> None:
@@ -131,26 +139,24 @@ class Proof:
     def verdict(self) -> Verdict:
         """Judge the finished walk by the total, else by why it ended."""
         seen, end = self.paginator.seen, self.paginator.end
+        counted = seen.total is not None and end is not End.OLDER
+        if counted and end is not End.TOTAL and seen.rows < t.cast("int", seen.total):
+            return Verdict.SHORT
         if self.doubtful or (seen.shrunk and not seen.overlap):
             return Verdict.UNVERIFIED
-        if seen.total is not None and end is not End.OLDER:
-            whole = end is End.TOTAL or seen.rows >= seen.total
-            return Verdict.VERIFIED if whole else Verdict.SHORT
+        if counted:
+            return Verdict.VERIFIED
         if end is None or not end.proves:
             return Verdict.UNVERIFIED
         return Verdict.CONSISTENT
 
     def _allowed(self, page: Page) -> float:
         """How often a page like this one may come before it is a loop."""
-        numbered = self._is_numbered(page)
+        numbered = self.paginator.paging.is_numbered(page.query)
         if not self.keyed:
             vouched = not numbered or self.paginator.seen.total is not None
             return float("inf") if vouched else ALIKE_LIMIT
         return 2 if numbered else ALIKE_LIMIT
-
-    def _is_numbered(self, page: Page) -> bool:
-        paging = self.paginator.paging
-        return isinstance(paging, NumberedPaging) and paging.number_param in page.query
 
     def _count_empty(self) -> None:
         self._empty += 1
@@ -163,7 +169,7 @@ class Proof:
     def repeated(self, page: Page) -> str:
         """Return what to say of a page whose rows had all arrived before."""
         asked = describe(page.query)
-        if self._is_numbered(page):
+        if self.paginator.paging.is_numbered(page.query):
             return (
                 f"{self.label}: the server repeated a page: {asked} brought rows that had already "
                 "arrived. It ignores the parameter, or answers the last page again beyond the "

@@ -6,6 +6,7 @@ last page has been written, under the lock that keeps STATE behind its records.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from contextlib import ExitStack, nullcontext
 from time import monotonic
@@ -44,7 +45,7 @@ class Extraction:
         self.stream = stream
         self.tap = stream._tap  # noqa: SLF001 - the SDK gives streams no public way to their tap
         self.outcome = Outcome(name=stream.name)
-        self.outlet = Outlet(stream, self.tap.message_writer)
+        self.outlet = Outlet(stream, self.tap.message_writer, self.outcome.drift)
         self.metrics = ExitStack()
         self.timer: Timer | None = None
         self.repeats = Repeats()
@@ -88,11 +89,13 @@ class Extraction:
         walk = self._walk(context)
         resumption = self._resumption(walk, context)
         self.outcome.walks += 1
+        repeated = self.repeats.count
         for rows in walk:
             self.tap.stop.check()
             self.outcome.pages += 1
+            self.outcome.share = walk.share if context is None else None
             if stream.primary_keys:
-                self.repeats.note(walk.keys, within=walk.pages.owner if context else None)
+                self.repeats.note(walk.keys, within=walk.within)
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
             with nullcontext() if resumption is None else self.tap.message_writer.lock:
                 self._deliver(kept, context)
@@ -100,7 +103,21 @@ class Extraction:
                     self._note(resumption)
             if len(kept) < len(rows):
                 stream._check_max_record_limit(self.outcome.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
+        self._look_again(walk, context, repeats=self.repeats.count > repeated)
         self.outcome.verdicts[walk.verdict] += 1
+
+    def _look_again(self, walk: Walk, context: Context | None, *, repeats: bool) -> None:
+        """Write the rows that moved past the reader, where paging let them."""
+        fresh = functools.partial(self.repeats.fresh, within=walk.within)
+        for rows in walk.look_again(whole=self.promises_deletes, repeats=repeats, fresh=fresh):
+            self.tap.stop.check()
+            self.repeats.note(walk.keys, within=walk.within)
+            self._deliver(rows, context)
+
+    @property
+    def promises_deletes(self) -> bool:
+        """Whether a target may take rows for deleted that this stream, or one below, lacks."""
+        return self.stream.versioned or any(child.promises_deletes for child in self.children)
 
     def _resumption(self, walk: Walk, context: Context | None) -> Resumption | None:
         """Go on where an earlier run was cut, if the walk is of the kind that can."""
@@ -222,12 +239,20 @@ class Extraction:
         for child in self.children:
             child.abandon(outcome.failure)
 
-    def _close(self) -> None:
+    def interrupt(self) -> None:
+        """Take stock of a stream that is stopped on its way, and of its children."""
+        self._take_stock()
+        for child in self.children:
+            child.interrupt()
+
+    def _take_stock(self) -> None:
         self.outcome.repeated, self.outcome.repeats_exact = self.repeats.count, self.repeats.exact
-        self.outcome.mismatches = self.outlet.mismatches if self.outcome.started else 0
-        self.repeats = Repeats()
         if self.outcome.started is not None:
             self.outcome.seconds = monotonic() - self.outcome.started
+
+    def _close(self) -> None:
+        self._take_stock()
+        self.repeats = Repeats()
         if self.timer is not None:
             failed = self.outcome.failure is not None
             self.timer.tags[Tag.STATUS] = Status.FAILED if failed else Status.SUCCEEDED

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
+from time import monotonic
 
 from tap_analytics.completeness import Verdict, worst
+from tap_analytics.drift import Drift
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+#: Causes that an API's streams share: told once, with the streams they cost.
+SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
+
+Status = t.Literal["complete", "failed", "unfinished"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """When a run was, and how it ended."""
+
+    began: datetime
+    #: The same moment on the monotonic clock.
+    started: float
+    seconds: float
+    exit_code: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,19 +40,47 @@ class Outcome:
     #: Parents whose child endpoint answered 404: gone since the parent was read.
     skipped: int = 0
     walks: int = 0
+    #: Rows of the list that lie behind the reader, and rows in all, where the API says how many;
+    #: None for a child, whose lists are many.
+    share: tuple[int, int] | None = None
     #: Keys that came more than once; a lower bound if it isn't exact.
     repeated: int = 0
     repeats_exact: bool = True
-    #: Values that contradicted the schema, if `on_type_mismatch` has them looked for.
-    mismatches: int = 0
+    drift: Drift = field(default_factory=Drift)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     failure: Exception | None = None
+    #: Whether the failure is one that `optional_streams` forgives.
+    forgiven: bool = False
     #: On the monotonic clock; None until the stream's turn comes.
     started: float | None = None
     seconds: float = 0.0
     done: bool = False
 
     @property
+    def over(self) -> bool:
+        """Whether the stream has come to its end, good or bad."""
+        return self.done or self.failure is not None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the stream's turn came, until its end if it has come to one."""
+        if self.seconds or self.started is None:
+            return self.seconds
+        return monotonic() - self.started
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict of the whole stream: the worst of its walks."""
         return worst(self.verdicts)
+
+    @property
+    def status(self) -> Status:
+        """How the stream ended, in a word."""
+        if self.done:
+            return "complete"
+        return "failed" if self.failure else "unfinished"
+
+    @property
+    def mismatches(self) -> int:
+        """Values that contradicted the schema, as far as the settings have them looked for."""
+        return self.drift.mismatches.total()

@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.drift import Drift
     from tap_analytics.incremental import Bookmark
     from tap_analytics.rows import Rows
     from tap_analytics.writer import MessageWriter
@@ -33,9 +34,10 @@ class MissingKeyError(TapError):
 class Outlet:
     """Announces one stream and writes its rows."""
 
-    def __init__(self, stream: AnalyticsStream, writer: MessageWriter) -> None:
+    def __init__(self, stream: AnalyticsStream, writer: MessageWriter, drift: Drift) -> None:
         self.stream = stream
         self.writer = writer
+        self.drift = drift
 
     def announce(self) -> None:
         """Write the schema of a selected stream, rows or no rows."""
@@ -54,6 +56,7 @@ class Outlet:
             logger=stream.logger,
             evolve=self._evolve,
             values=self._values(),
+            drift=self.drift,
         )
         self.sink = self._new_sink()
 
@@ -119,12 +122,6 @@ class Outlet:
         """Write what is held back."""
         self.sink.flush()
 
-    @property
-    def mismatches(self) -> int:
-        """Values that contradicted the schema, as far as the settings have them looked for."""
-        values = self.conformer.values
-        return 0 if values is None else values.mismatches
-
     def _values(self) -> Values | None:
         """Return what the settings want done to values, None where they want nothing."""
         stream = self.stream
@@ -134,6 +131,7 @@ class Outlet:
             keys=stream.primary_keys,
             on_mismatch=stream.config.get("on_type_mismatch", "pass"),
             in_utc=stream.config.get("datetimes") == "utc",
+            mismatches=self.drift.mismatches,
         )
         return values if values.looks else None
 

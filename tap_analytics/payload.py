@@ -40,7 +40,7 @@ def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
         if not isinstance(found, dict) or member not in found:
             raise SelectorError(_nowhere(payload, ".".join(path)))
         found = found[member]
-    if not path and isinstance(found, dict) and any(_lists(found)):
+    if not path and isinstance(found, dict) and any(lists_in(found)):
         raise SelectorError(_nowhere(payload, "the response itself"))
     return as_rows(found, ".".join(path) or "the response")
 
@@ -123,7 +123,7 @@ def _code(error: object) -> int | None:
     return next((int(text) for text in given if text.isascii() and text.isdigit()), None)
 
 
-def _lists(payload: object, prefix: str = "") -> Iterator[str]:
+def lists_in(payload: object, prefix: str = "") -> Iterator[str]:
     """Name the paths below a response that hold a list of objects, or an empty list."""
     if not isinstance(payload, dict):
         return
@@ -131,13 +131,13 @@ def _lists(payload: object, prefix: str = "") -> Iterator[str]:
         if isinstance(value, list) and (not value or isinstance(value[0], dict)):
             yield f"{prefix}{name}"
         elif isinstance(value, dict):
-            yield from _lists(value, f"{prefix}{name}.")
+            yield from lists_in(value, f"{prefix}{name}.")
 
 
 def _nowhere(payload: object, where: str) -> str:
     if isinstance(payload, list):
         hint = "the response itself is a list: leave the selector out"
-    elif paths := ", ".join(f"`{path}`" for path in _lists(payload)):
+    elif paths := ", ".join(f"`{path}`" for path in lists_in(payload)):
         hint = f"the response holds a list at {paths}"
     elif isinstance(payload, dict):
         members = ", ".join(f"`{name}`" for name in list(payload)[:8]) or "nothing"

@@ -1,106 +1,125 @@
-"""Progress on standard error: a live line per stream on a terminal, log lines elsewhere.
+"""Progress on standard error: a live display on a terminal, log lines elsewhere.
 
 Standard output belongs to the Singer messages.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
 import sys
 import typing as t
 from time import monotonic
 
-from typing_extensions import override
+from tap_analytics.errors import explain
+from tap_analytics.terminal.screen import in_foreground
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
+    from types import TracebackType
 
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
+    from tap_analytics.terminal.display import Display
 
+P = t.ParamSpec("P")
 #: Seconds between two looks, on a terminal and elsewhere.
 LIVE_INTERVAL = 0.2
 LOG_INTERVAL = 10.0
+#: Variables that say that somebody else decides what standard error looks like: a logging
+#: configuration, which may want every line to be an object, or Meltano.
+OTHERS = ("SINGER_SDK_LOG_CONFIG", "MELTANO_EXTRACTOR_NAME")
 
 
 class Progress:
-    """Shows how far the streams of a run are."""
+    """Shows how far the streams of a run are, while it is entered."""
 
     def __init__(self, tap: TapAnalytics) -> None:
         self.tap = tap
-        self._drawn = 0
         self._last = monotonic()
-        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._eraser = _Eraser(self)
-        if self._live:
-            for handler in logging.getLogger().handlers:
-                handler.addFilter(self._eraser)
+        self._display: Display | None = None
+
+    def __enter__(self) -> Progress:  # noqa: PYI034 - never subclassed
+        if is_watched():
+            # Only here, for what draws takes its time to load.
+            from tap_analytics.terminal.display import Display  # noqa: PLC0415
+
+            self._display = Display(self.tap, sys.stderr)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._display is not None:
+            self._display.leave()
 
     def tick(self) -> None:
         """Show progress if it is time to."""
         now = monotonic()
-        if now - self._last < (LIVE_INTERVAL if self._live else LOG_INTERVAL):
+        if now - self._last < (LOG_INTERVAL if self._display is None else LIVE_INTERVAL):
             return
         self._last = now
-        running = [
-            outcome
-            for outcome in list(self.tap.outcomes.values())
-            if outcome.started is not None and not outcome.done and outcome.failure is None
-        ]
-        if self._live:
-            self._draw(running)
+        if self._display is None:
+            self._log()
         else:
-            self._log(running)
+            self._show(self._display.draw)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
-        self.erase()
-        for handler in logging.getLogger().handlers:
-            handler.removeFilter(self._eraser)
+        """Take the live lines off the terminal."""
+        if self._display is not None:
+            self._show(self._display.close)
 
-    def erase(self) -> None:
-        """Take the live lines off the terminal, so that a log line can be written."""
-        if self._drawn:
-            sys.stderr.write(f"\x1b[{self._drawn}A\x1b[J")
-            self._drawn = 0
+    def conclude(self, seconds: float) -> None:
+        """Tell what became of the streams, where the log lines that tell it don't show."""
+        if self._display is not None:
+            self._show(self._display.conclude, seconds)
 
-    def _draw(self, running: Sequence[Outcome]) -> None:
-        self.erase()
-        size = shutil.get_terminal_size()
-        shown = running[: max(1, size.lines - 2)]
-        for outcome in shown:
-            line = (
-                f"  {outcome.name:<36} {outcome.rows:>12,} rows {outcome.pages:>8,} pages "
-                f"{_rate(outcome):>10,.0f} rows/s"
-            )
-            sys.stderr.write(line[: size.columns - 1] + "\n")
-        sys.stderr.flush()
-        self._drawn = len(shown)
+    def _show(self, show: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Let the display show something; a fault of its own must not end the run."""
+        try:
+            show(*args, **kwargs)
+        except Exception as error:
+            t.cast("Display", self._display).screen.give_back()
+            self._display = None
+            self.tap.logger.warning("The display failed and is off: %s", explain(error))
+            self.tap.logger.debug("The display failed.", exc_info=True)
 
-    def _log(self, running: Sequence[Outcome]) -> None:
-        for outcome in running:
-            self.tap.logger.info(
-                "%s: %d rows in %d pages so far, %.0f rows/s",
-                outcome.name,
-                outcome.rows,
-                outcome.pages,
-                _rate(outcome),
-            )
+    def _log(self) -> None:
+        for outcome in list(self.tap.outcomes.values()):
+            if outcome.started is not None and not outcome.over:
+                self.tap.logger.info(
+                    "%s: %d rows in %d pages so far, %.0f rows/s",
+                    outcome.name,
+                    outcome.rows,
+                    outcome.pages,
+                    _rate(outcome),
+                )
 
 
-class _Eraser(logging.Filter):
-    """Makes room for a log line among live lines."""
+def is_watched() -> bool:
+    """Whether standard error is a terminal, and nobody wants it to be plain.
 
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self._progress = progress
+    Where the messages go to a terminal as well, they would mix with what is drawn; and a job in the
+    background has no terminal of its own.
+    """
+    if os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+        return False
+    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
+        return False
+    if any(os.environ.get(name) for name in OTHERS):
+        return False
+    if not _is_terminal(sys.stderr) or _is_terminal(sys.stdout):
+        return False
+    return in_foreground(sys.stderr.fileno())
 
-    @override
-    def filter(self, record: logging.LogRecord) -> bool:
-        self._progress.erase()
-        return True
+
+def _is_terminal(stream: t.TextIO) -> bool:
+    try:
+        return os.isatty(stream.fileno())
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def _rate(outcome: Outcome) -> float:

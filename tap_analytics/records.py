@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import SelectionMask
 
+    from tap_analytics.drift import Drift
     from tap_analytics.rows import DictRows, Rows
     from tap_analytics.values import Values
 
@@ -98,6 +99,7 @@ class Conformer:
     #: Called with the schemas of new fields; extends the stream's schema and returns the selection
     #: that is in force from then on.
     evolve: Callable[[Mapping[str, t.Any]], Selection]
+    drift: Drift
     #: What the settings want done to values, where they want anything.
     values: Values | None = None
 
@@ -121,6 +123,7 @@ class Conformer:
         schemas = {name: widened(fields[name], kinds) for name, kinds in wider.items()}
         self.logger.warning("Types are widened: %s", ", ".join(sorted(schemas)))
         self.selection = self.evolve(schemas)
+        self.drift.widen(schemas)
         self.values = values.for_schema(self.selection.schema)
 
     def _meet(self, unknown: list[str], rows: Sequence[Row]) -> None:
@@ -132,13 +135,16 @@ class Conformer:
             )
         if self.policy == "ignore":
             self.logger.warning("Fields not in the schema are dropped: %s", names)
+            self.drift.drop(unknown)
             self.selection = Selection(
                 **{**self.selection.__dict__, "refused": self.selection.refused | set(unknown)}
             )
             return
         self.logger.warning("New fields extend the schema: %s", names)
         samples = ({name: row[name] for name in unknown if name in row} for row in rows)
-        self.selection = self.evolve(infer_schema(samples)["properties"])
+        properties = infer_schema(samples)["properties"]
+        self.selection = self.evolve(properties)
+        self.drift.extend(properties)
 
 
 class RecordLines:

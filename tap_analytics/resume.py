@@ -36,17 +36,19 @@ class Position:
     token: Query
     #: Digest of the key of the page's last row.
     seam: str
-    #: Rows and pages up to its end.
+    #: Rows up to its end.
     rows: int
+    #: Pages up to its end.
     pages: int
+    #: Version that the rows carry; null where they carry none.
     version: int | None
-    #: Highest replication value so far, and the moment the first of the runs began: rows of the
-    #: pages read then may have changed since.
+    #: Highest replication value so far; null for full tables.
     highest: t.Any
+    #: Moment the first of the runs began: rows of the pages read then may have changed since.
     began: str
     #: Digest of what shapes the stream: its request, its columns, its keys.
     shape: str
-    #: ISO 8601, UTC.
+    #: Moment the page was written, ISO 8601 in UTC.
     at: str
 
     def to_state(self) -> dict[str, t.Any]:

@@ -10,6 +10,7 @@ into dicts like everything else.
 from __future__ import annotations
 
 import operator
+import re
 import typing as t
 from decimal import Decimal
 
@@ -23,6 +24,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 
 Row = dict[str, t.Any]
+
+#: What a field of a struct can't have in its name; rows with such fields are read as dicts.
+_UNSPELLABLE = re.compile(r'[\\"\x00-\x1f\ud800-\udfff]')
 
 
 class DictRows:
@@ -145,6 +149,8 @@ class Codec:
         """Compile the decoder for rows like these."""
         seen = dict.fromkeys(name for row in rows for name in row)
         names = [*dict.fromkeys((*seen, *sorted(self.known | self.refused | self.typed)))]
+        if any(map(_UNSPELLABLE.search, names)):
+            return
         self._fields = {name: f"f{number}" for number, name in enumerate(names)}
         dropped = self.refused if self.keeps_unknown else set(names) - self.known
         self._blank = tuple(self._fields[name] for name in names if name in dropped)

@@ -10,11 +10,11 @@ import msgspec
 from tap_analytics.errors import explain
 
 if t.TYPE_CHECKING:
-    from tap_analytics.outcome import Outcome
+    from tap_analytics.outcome import Ending, Outcome
     from tap_analytics.tap import TapAnalytics
 
 
-def write_summary(tap: TapAnalytics, *, seconds: float, exit_code: int) -> None:
+def write_summary(tap: TapAnalytics, ending: Ending) -> None:
     """Write the file of the setting `summary_path`, if it is set; a failure to is only logged."""
     path = tap.config.get("summary_path")
     if path is None:
@@ -23,10 +23,10 @@ def write_summary(tap: TapAnalytics, *, seconds: float, exit_code: int) -> None:
     summary = {
         "tap": tap.name,
         "version": tap.plugin_version,
-        "exit_code": exit_code,
-        "seconds": round(seconds, 3),
+        "exit_code": ending.exit_code,
+        "seconds": round(ending.seconds, 3),
         "rows": sum(outcome.rows for outcome in outcomes),
-        "streams": {outcome.name: _stream(outcome) for outcome in outcomes},
+        "streams": {outcome.name: _stream(tap, outcome) for outcome in outcomes},
         "apis": {name: _api(tap, name) for name in tap.apis},
     }
     try:
@@ -35,13 +35,16 @@ def write_summary(tap: TapAnalytics, *, seconds: float, exit_code: int) -> None:
         tap.logger.warning("The summary can't be written to %s: %s.", path, error.strerror)
 
 
-def _stream(outcome: Outcome) -> dict[str, t.Any]:
+def _stream(tap: TapAnalytics, outcome: Outcome) -> dict[str, t.Any]:
     failure = outcome.failure
+    asked = tap.asked_for(outcome.name)
     return {
-        "status": "complete" if outcome.done else "failed" if failure else "unfinished",
+        "status": outcome.status,
         "verdict": outcome.verdict.value if outcome.done else None,
         "rows": outcome.rows,
         "pages": outcome.pages,
+        "requests": asked.requests,
+        "retries": asked.retries,
         "parents_gone": outcome.skipped,
         "repeated_keys": outcome.repeated,
         "repeated_keys_exact": outcome.repeats_exact,

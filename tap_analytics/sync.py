@@ -12,6 +12,8 @@ import os
 import threading
 import typing as t
 from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime
 from time import monotonic
 
 from singer_sdk.singerlib import StateMessage
@@ -19,6 +21,7 @@ from singer_sdk.singerlib import StateMessage
 from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain
 from tap_analytics.extraction import Extraction
+from tap_analytics.outcome import SHARED_CAUSES, Ending
 from tap_analytics.progress import Progress
 from tap_analytics.summary import write_summary
 from tap_analytics.transport.errors import Interrupted, TransportError
@@ -31,8 +34,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
 
-#: Causes that an API's streams share: told once, with the streams they cost.
-SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
 #: Failures that `optional_streams` forgives.
 FORGIVABLE = frozenset({"forbidden", "missing"})
 #: A failed run prints at most this many error lines.
@@ -67,23 +68,47 @@ class Sync:
 
     def run(self) -> None:
         """Run to the end; raises `SyncFailedError`, or `SystemExit` after a signal."""
-        started = monotonic()
-        threads = self._start()
-        self._await(threads)
-        if self.tap.signum is not None or self._undelivered is not None:
-            code = 1 if self._undelivered else 128 + t.cast("int", self.tap.signum)
-            write_summary(self.tap, seconds=monotonic() - started, exit_code=code)
-            self._leave()
-        self._progress.close()
-        with self.tap.message_writer.lock:
-            self.tap.write_state()
+        began, started = datetime.now(UTC), monotonic()
+        with self._progress:
+            self._await(self._start())
+            self._end(began, started)
+
+    def _end(self, began: datetime, started: float) -> None:
+        if not self._is_cut:
+            self._progress.close()
+            self._write_last_state()
         seconds = monotonic() - started
+        ending = Ending(began=began, started=started, seconds=seconds)
+        if self._is_cut:
+            code = 1 if self._undelivered else 128 + t.cast("int", self.tap.signum)
+            self._record(replace(ending, exit_code=code))
+            self._leave(started)
         try:
             self._report(seconds)
         except SyncFailedError:
-            write_summary(self.tap, seconds=seconds, exit_code=1)
+            self._record(replace(ending, exit_code=1))
             raise
-        write_summary(self.tap, seconds=seconds, exit_code=0)
+        self._record(ending)
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the run was ended from outside."""
+        return self.tap.signum is not None or self._undelivered is not None
+
+    def _write_last_state(self) -> None:
+        try:
+            with self.tap.message_writer.lock:
+                self.tap.write_state()
+        except OutputClosedError as error:
+            self._undelivered = error
+
+    def _record(self, ending: Ending) -> None:
+        """Write the files about the run that are asked for."""
+        write_summary(self.tap, ending)
+        if self.tap.config.get("report_path"):
+            from tap_analytics.report import write_report  # noqa: PLC0415 - costs start-up, seldom needed
+
+            write_report(self.tap, ending)
 
     # --- threads ----------------------------------------------------------------------------
 
@@ -136,7 +161,7 @@ class Sync:
             extraction.run(None)
             extraction.conclude()
         except Interrupted:
-            pass
+            extraction.interrupt()
         except OutputClosedError as error:
             self._undelivered = self._undelivered or error
             self.tap.stop.set()
@@ -145,7 +170,7 @@ class Sync:
 
     # --- endings ----------------------------------------------------------------------------
 
-    def _leave(self) -> t.NoReturn:
+    def _leave(self, started: float) -> t.NoReturn:
         """End after a signal with a last STATE, or where standard output takes no more."""
         self._progress.close()
         if self._undelivered is not None:
@@ -156,6 +181,7 @@ class Sync:
             raise SystemExit(1)
         signum = t.cast("int", self.tap.signum)
         if not self.tap.message_writer.lock.acquire(timeout=0.5):
+            self._progress.conclude(monotonic() - started)
             self.tap.logger.warning("Stopped by signal %d; the target had stopped reading.", signum)
             # A thread waits in a write: nothing at exit may wait for it.
             os._exit(128 + signum)
@@ -163,6 +189,7 @@ class Sync:
         if self.tap.state:
             with contextlib.suppress(OutputClosedError):
                 self.tap.write_message(StateMessage(value=self.tap.state))
+        self._progress.conclude(monotonic() - started)
         self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
         raise SystemExit(128 + signum)
 
@@ -174,9 +201,12 @@ class Sync:
             if outcome.failure is None:
                 self.tap.logger.info("%s", _line(outcome))
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
-        fatal = [outcome for outcome in failed if not self._forgives(outcome)]
         for outcome in failed:
-            if outcome not in fatal:
+            outcome.forgiven = self._forgives(outcome)
+        self._progress.conclude(seconds)
+        fatal = [outcome for outcome in failed if not outcome.forgiven]
+        for outcome in failed:
+            if outcome.forgiven:
                 self.tap.logger.warning("Optional stream not extracted: %s", outcome.failure)
         self._log_failures(fatal)
         rows = sum(outcome.rows for outcome in outcomes)

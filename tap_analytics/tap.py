@@ -37,11 +37,16 @@ if t.TYPE_CHECKING:
     from tap_analytics.api import Api
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.outcome import Outcome
+    from tap_analytics.transport.stats import Owned
 
 #: Seconds between STATE messages while streams are under way.
 STATE_INTERVAL = 1.0
 BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
+NO_API = (
+    f"No API is configured. Give one of {', '.join(f'`{api.name}`' for api in APIS)} its "
+    "credential and base_url, or describe your own under `apis`."
+)
 
 
 class TapAnalytics(Tap):
@@ -163,6 +168,21 @@ class TapAnalytics(Tap):
                 )
             return self._connections[name]
 
+    def close(self) -> None:
+        """Close the connections to all APIs."""
+        for connection in self._connections.values():
+            connection.transport.close()
+
+    @property
+    def connections(self) -> dict[str, Connection]:
+        """The connections made so far, by the name of their API."""
+        return dict(self._connections)
+
+    def asked_for(self, stream: str) -> Owned:
+        """Return the figures of the requests made for a stream."""
+        api = t.cast("AnalyticsStream", self.streams[stream]).api
+        return self.connection(api).transport.stats.owner(stream)
+
     # --- runs -------------------------------------------------------------------------------
 
     @override
@@ -180,11 +200,7 @@ class TapAnalytics(Tap):
     def sync_all(self) -> None:
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
         if not self.apis:
-            names = ", ".join(f"`{api.name}`" for api in APIS)
-            raise InputError(
-                f"No API is configured. Give one of {names} its credential and base_url, or "
-                "describe your own under `apis`."
-            )
+            raise InputError(NO_API)
         self._reset_state_progress_markers()
         self.write_state()
         self._running = True
@@ -192,8 +208,7 @@ class TapAnalytics(Tap):
             Sync(self).run()
         finally:
             self._running = False
-            for connection in self._connections.values():
-                connection.transport.close()
+            self.close()
 
     def write_state(self) -> None:
         """Write a STATE message if the state has changed since the last."""

@@ -14,6 +14,7 @@ from tap_analytics.errors import TapError
 from tap_analytics.incremental import parse_iso
 
 if t.TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Mapping, Sequence
 
     from tap_analytics.payload import Row
@@ -40,7 +41,7 @@ class TypeMismatchError(TapError):
 class Values:
     """Applies the settings `on_type_mismatch` and `datetimes` to the root fields of rows."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the settings want, each by its name
         self,
         schema: Mapping[str, t.Any],
         *,
@@ -48,14 +49,15 @@ class Values:
         keys: Sequence[str],
         on_mismatch: TypeMismatch,
         in_utc: bool,
+        mismatches: Counter[str],
     ) -> None:
         properties: Mapping[str, Mapping[str, t.Any]] = schema.get("properties", {})
         self.stream = stream
         self.keys = frozenset(keys)
         self.in_utc = in_utc
         self.on_mismatch = on_mismatch
-        #: Values that contradicted the schema so far.
-        self.mismatches = 0
+        #: Values that contradicted the schema, counted by field.
+        self.mismatches = mismatches
         self._allowed = {} if on_mismatch == "pass" else _allowed_types(properties)
         self._times = [name for name, field in properties.items() if in_utc and _is_time(field)]
 
@@ -65,16 +67,15 @@ class Values:
         return bool(self._allowed or self._times)
 
     def for_schema(self, schema: Mapping[str, t.Any]) -> Values:
-        """Return the same for a schema that has been extended; what was counted stays counted."""
-        values = Values(
+        """Return the same for a schema that has been extended."""
+        return Values(
             schema,
             stream=self.stream,
             keys=sorted(self.keys),
             on_mismatch=self.on_mismatch,
             in_utc=self.in_utc,
+            mismatches=self.mismatches,
         )
-        values.mismatches = self.mismatches
-        return values
 
     def apply(self, rows: Iterable[Row]) -> dict[str, set[str]]:
         """Change rows in place; return the JSON types that fields have to be widened by.
@@ -98,7 +99,7 @@ class Values:
                 f"{self.stream}: field `{name}` came as {kind}, which its schema doesn't allow. "
                 "Set `on_type_mismatch` to `widen` or `null`, or correct the schema."
             )
-        self.mismatches += 1
+        self.mismatches[name] += 1
         if self.on_mismatch == "null":
             row[name] = None
         else:

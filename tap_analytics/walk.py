@@ -15,13 +15,13 @@ from singer_sdk.streams.core import Stream
 from tap_analytics.completeness import PaginationError, Proof
 from tap_analytics.pages import Pages
 from tap_analytics.pagination import End, Offset
+from tap_analytics.recheck import Recheck, fingerprint
 from tap_analytics.rows import DictRows, StructRows
 from tap_analytics.seam import Joiner, Seam
 from tap_analytics.transport.errors import Rejected, TransportError
-from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
 
@@ -77,6 +77,12 @@ class Walk:
         #: Pages to read ahead at most: one where children need the room.
         self.breadth = stream.connection.concurrency
         self._width = 1
+        self._recheck = Recheck(
+            fetch=self._fetch,
+            want=self.pages.want,
+            breadth=stream.connection.concurrency,
+            logger=stream.logger,
+        )
 
     def _new_joiner(self) -> Joiner | None:
         """Return what checks the seams, where pages go by row number and rows have keys."""
@@ -112,6 +118,49 @@ class Walk:
         finally:
             self.pages.drop()
 
+    def look_again(
+        self,
+        *,
+        whole: bool,
+        repeats: bool,
+        fresh: Callable[[Sequence[Hashable]], list[bool]],
+    ) -> Iterator[Rows]:
+        """Yield the rows that moved past the reader, where pages by number don't overlap.
+
+        A total that is reached vouches for them, unless it fell or rows were repeated. Deletes
+        ask for the `whole`, total or not, for one row gone and another one new leave it as it was.
+        `fresh` tells which keys the stream has not brought yet.
+        """
+        seen, pages = self.paginator.seen, self._recheck.pages
+        joined = seen.overlap or not self.stream.paging.is_numbered(self.token)
+        if not self.proof.keyed or joined or not pages:
+            return
+        suspect = seen.total is not None and (seen.shrunk or repeats or seen.rows < seen.total)
+        if seen.total is not None and not (suspect or whole):
+            return
+        whole, found = whole or suspect, 0
+        try:
+            for fetched in self._recheck.look(whole=whole, ended=self._ended(whole=whole)):
+                kept = fetched.keep(fresh(fetched.keys))
+                self.keys = kept.keys
+                found += kept.page.size
+                yield self._process(kept.rows)
+        finally:
+            self.pages.drop()
+        seen.rows += found
+        self.proof.doubtful |= bool(self._recheck.changed) or (whole and self._recheck.partial)
+        self._recheck.report(found=found, loud=self.context is None)
+
+    def _ended(self, *, whole: bool) -> bool:
+        """Whether the last page with rows showed that nothing lies behind it."""
+        seen, pages = self.paginator.seen, self._recheck.pages
+        if self.paginator.end is not End.EMPTY:
+            return True
+        if len(pages) > 1:
+            return pages[-1].rows < seen.largest
+        # Whether a single page is a full one, nobody knows where no page size is asked for.
+        return not whole if seen.asked is None else pages[-1].rows < seen.asked
+
     def resume(self, position: Position) -> bool:
         """Go on behind a position of an earlier run; False if it doesn't hold any more."""
         self.pages.first = position.token
@@ -130,6 +179,7 @@ class Walk:
         seen.rows, seen.pages, seen.largest = position.rows, position.pages - 1, len(behind)
         if self._joiner is not None:
             self._joiner.go_on(fetched)
+        self._recheck.partial = True
         self.token, self._resumed = position.token, fetched.keep(behind)
         return True
 
@@ -145,9 +195,26 @@ class Walk:
         return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
 
     @property
+    def within(self) -> Hashable:
+        """What keys are unique within: the parent, None for a stream that has none."""
+        return self.pages.owner if self.context else None
+
+    @property
     def verdict(self) -> Verdict:
         """What the walk, once finished, can say about its completeness."""
         return self.proof.verdict()
+
+    @property
+    def share(self) -> tuple[int, int] | None:
+        """The rows read so far and those of the whole list; None where the whole isn't known.
+
+        A total that one page reaches may count the rows of that page, and a walk that ends at the
+        bookmark has no end that a total tells.
+        """
+        seen = self.paginator.seen
+        if seen.total is None or seen.total <= seen.largest or self.order is not None:
+            return None
+        return min(seen.rows, seen.total), seen.total
 
     def _take(self, query: Query) -> Fetched:
         """Return what is new of the page that comes next."""
@@ -171,11 +238,14 @@ class Walk:
 
     def _advance(self, fetched: Fetched) -> Query | None:
         """Take note of a page and return the token of the next one, or None at the end."""
-        admitted = self.proof.admit(fetched.page, hash(ENCODER.encode(fetched.keys)))
+        mark = fingerprint(fetched.keys)
+        admitted = self.proof.admit(fetched.page, mark)
         query = self.paginator.receive(fetched.page)
         if not admitted:
             self.paginator.seen.rows -= fetched.page.size
             fetched.rows = DictRows([])
+        elif fetched.page.size == fetched.page.received > 0:
+            self._recheck.note(fetched.page.query, mark, rows=fetched.page.size)
         if query is None:
             return None
         # A link may repeat the credential of the request it answers; the next one is signed anew.

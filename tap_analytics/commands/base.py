@@ -15,6 +15,7 @@ import typing as t
 from decimal import Decimal
 
 from rich.console import Console
+from rich.text import Text
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
@@ -74,13 +75,16 @@ def run(body: Body, options: argparse.Namespace) -> int:
     return 1
 
 
-def open_tap(options: argparse.Namespace) -> TapAnalytics:
+def open_tap(options: argparse.Namespace, *, samples: bool = True) -> TapAnalytics:
     """Return a tap with the configuration that the options name.
 
+    Without `samples` no server is asked for the schemas of declared streams, which stay open then.
     Raises `InputError` for unreadable files and `ConfigValidationError` for wrong settings.
     """
     given = read_config(options.config or ["ENV"])
-    tap = TapAnalytics(config=given.config, parse_env_config=given.parse_env)
+    # Streams of a catalog are not sampled, and an empty one changes nothing else about them.
+    catalog: dict[str, t.Any] | None = None if samples else {"streams": []}
+    tap = TapAnalytics(config=given.config, parse_env_config=given.parse_env, catalog=catalog)
     # What a command has to say stands in its output; what goes wrong meanwhile is still told.
     logging.getLogger("tap-analytics").setLevel(logging.WARNING)
     return tap
@@ -105,7 +109,8 @@ def _rendered(parts: Sequence[RenderableType]) -> str:
         highlight=False,
     )
     for part in parts:
-        console.print(part)
+        # Text that is not to be wrapped stays whole, so that it can be copied.
+        console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
     return t.cast("io.StringIO", console.file).getvalue()
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from jsonschema import Draft202012Validator, SchemaError
+from jsonschema import Draft7Validator, SchemaError
 
 from tap_analytics.declarations.clauses import read_incremental, read_paging, read_retry
 from tap_analytics.declarations.model import DeclaredResource, WriteDisposition
@@ -309,7 +309,7 @@ def _check_schema(words: Words, resource: DeclaredResource) -> None:
     if resource.schema is None:
         return
     try:
-        Draft202012Validator.check_schema(resource.schema)
+        Draft7Validator.check_schema(resource.schema)
     except SchemaError as error:
         where = "".join(f".{part}" for part in error.absolute_path)
         words.wrong("schema", f"isn't a JSON schema: see schema{where}.")

@@ -29,6 +29,8 @@ CURSORS = {
     "next_page_token": "page_token",
     "nextPageToken": "pageToken",
 }
+#: What `auto` counts by where the response names its own place.
+NUMBERS = ("offset", "page")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +51,14 @@ class Auto(Paging):
             return End.LINK
         return End.CURSOR if any(has(page.payload, path) for path in CURSORS) else End.SINGLE
 
+    @override
+    def is_numbered(self, query: Query) -> bool:
+        return not query.keys().isdisjoint(NUMBERS)
+
     @property
     @override
     def members(self) -> frozenset[str]:
-        return LINK_MEMBERS | roots(*CURSORS) | {"total", "offset", "page"}
+        return LINK_MEMBERS | roots(*CURSORS) | {"total", *NUMBERS}
 
     @override
     def total(self, page: Page) -> int | None:

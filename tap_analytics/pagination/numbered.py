@@ -61,6 +61,10 @@ class NumberedPaging(Paging):
             return End.EMPTY
         return {self.number_param: str(self.counted(page, seen))}
 
+    @override
+    def is_numbered(self, query: Query) -> bool:
+        return self.number_param in query
+
     @property
     @override
     def members(self) -> frozenset[str]:

@@ -116,6 +116,10 @@ class Paging(ABC):
     def next(self, page: Page, seen: Seen) -> Query | End:
         """Return the token of the page after `page`, or why there is none."""
 
+    def is_numbered(self, query: Query) -> bool:  # noqa: ARG002 - for paging that counts
+        """Whether a token names its page by a number that this side counts."""
+        return False
+
     def ahead(self, following: Query, page: Page, seen: Seen) -> Iterator[Query]:  # noqa: ARG002 - for paging that can be numbered
         """Name the pages that may come after `following`; only numbered pages can be named."""
         return iter(())

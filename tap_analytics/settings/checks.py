@@ -6,7 +6,6 @@ schema can say: addresses, credentials, headers and dates.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -78,6 +77,8 @@ def _rank(path: tuple[str | int, ...], schema: JsonSchema) -> tuple[int, ...]:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that `word` most likely stands for."""
+    import difflib  # noqa: PLC0415 - takes time, and few configurations have a typo
+
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
 

@@ -150,6 +150,12 @@ TOP: tuple[Setting, ...] = (
         description="File to write the outcome of a run to, as JSON.",
     ),
     Setting(
+        name="report_path",
+        kind="string",
+        description="File to write a report on a run to: a page to look at, and the same figures "
+        "as JSON beside it.",
+    ),
+    Setting(
         name="emit_activate_version_messages",
         kind="boolean",
         title="Emit `ACTIVATE_VERSION` messages",

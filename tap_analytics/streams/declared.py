@@ -138,13 +138,14 @@ class DeclaredStream(AnalyticsStream):
     @override
     def schema(self) -> dict[str, t.Any]:
         if self.resource.schema is not None:
-            return self._completed(self.resource.schema)
+            return _completed(self.resource.schema, stream=self)
         if self._input_schema is not None:
             return self._input_schema
         if self._sampled_schema is None:
             rows = self._sample()
             self._settle_keys(rows)
-            self._sampled_schema = self._completed(infer_schema(rows, keys=self.primary_keys))
+            inferred = infer_schema(rows, keys=self.primary_keys)
+            self._sampled_schema = _completed(inferred, stream=self)
         return self._sampled_schema
 
     def _settle_keys(self, rows: Sequence[Row]) -> None:
@@ -161,18 +162,11 @@ class DeclaredStream(AnalyticsStream):
             "`uid` is taken instead" if has_uid else "they are appended without a key",
         )
 
-    def _completed(self, schema: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Return a schema with the columns that come from parents and from the cursor path."""
-        columns = {
-            link.placeholder: ["integer", "string", "null"] for link in self.resource.parents
-        }
-        if self.replication_key is not None:
-            columns[self.replication_key] = ["string", "number", "null"]
-        for key in self.primary_keys:
-            columns[key] = ["integer", "string"]
-        given = schema.get("properties", {})
-        added = {name: {"type": kinds} for name, kinds in columns.items() if name not in given}
-        return {"type": "object", **schema, "properties": {**given, **added}}
+    @override
+    @classmethod
+    def known_columns(cls) -> Mapping[str, t.Any]:
+        completed = _completed(cls.resource.schema or {}, stream=cls)
+        return t.cast("Mapping[str, t.Any]", completed["properties"])
 
     def _sample(self) -> list[Row]:
         """Return the processed rows of the first page; a failure fails the stream, once."""
@@ -207,6 +201,20 @@ class DeclaredStream(AnalyticsStream):
         if bookmark is None or self.has_children:
             return {}
         return self.window(bookmark.start, bookmark.end)
+
+
+def _completed(
+    schema: Mapping[str, t.Any], *, stream: DeclaredStream | type[DeclaredStream]
+) -> dict[str, t.Any]:
+    """Return a schema with the columns that come from parents and from the cursor path."""
+    columns = {link.placeholder: ["integer", "string", "null"] for link in stream.resource.parents}
+    if stream.replication_key is not None:
+        columns[t.cast("str", stream.replication_key)] = ["string", "number", "null"]
+    for key in t.cast("Sequence[str]", stream.primary_keys):
+        columns[key] = ["integer", "string"]
+    given = schema.get("properties", {})
+    added = {name: {"type": kinds} for name, kinds in columns.items() if name not in given}
+    return {"type": "object", **schema, "properties": {**given, **added}}
 
 
 def declare(
@@ -253,6 +261,10 @@ def _stream_class(
         "primary_keys": resource.primary_keys,
         "replication_key": incremental.cursor_path if incremental else None,
         "parent_stream_type": parent,
+        "references": {
+            link.placeholder: f"{vars(classes[link.resource])['name']}.{link.field}"
+            for link in resource.parents
+        },
         "resource": resource,
     }
     return type(resource.stream, (DeclaredStream,), body)

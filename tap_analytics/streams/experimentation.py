@@ -198,6 +198,12 @@ class AccountsFeeds(ExperimentationStream):
     path = "/accounts/{account}/feeds"
     replication_key = "when"
     replication_unit = "epoch_s"
+    references = MappingProxyType(
+        {
+            "who.id": "experimentation_users.id",
+            "campaign.id": "experimentation_campaigns.id",
+        }
+    )
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the activity."),
         th.Property("type", th.StringType, description="Kind of the thing acted on."),
@@ -219,6 +225,7 @@ class Users(ExperimentationStream):
 
     name = "experimentation_users"
     path = "/accounts/{account}/users"
+    references = MappingProxyType({"account": "experimentation_accounts.id"})
     schema = th.PropertiesList(
         th.Property("id", th.IntegerType, required=True, description="Identifier of the user."),
         th.Property("account", th.IntegerType, description="Account the user belongs to."),
@@ -239,6 +246,12 @@ class Campaigns(ExperimentationStream):
 
     name = "experimentation_campaigns"
     path = "/accounts/{account}/campaigns"
+    references = MappingProxyType(
+        {
+            "createdBy.id": "experimentation_users.id",
+            "labels.id": "experimentation_labels.id",
+        }
+    )
     schema = th.PropertiesList(
         th.Property("id", th.IntegerType, required=True, description="Identifier of the campaign."),
         th.Property("name", th.StringType, description="Name of the campaign."),

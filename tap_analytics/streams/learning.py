@@ -8,6 +8,7 @@ the API's own name; a row that is flat already passes as it is.
 from __future__ import annotations
 
 import typing as t
+from types import MappingProxyType
 
 from singer_sdk import typing as th
 from typing_extensions import override
@@ -215,6 +216,12 @@ class CourseEnrollments(LearningStream):
     parent_stream_type = Courses
     # An enrollment's id is documented as unique within its course only.
     primary_keys = ("course_id", "id")
+    references = MappingProxyType(
+        {
+            "course_id": "learning_courses.id",
+            "person_id": "learning_people.id",
+        }
+    )
     schema = th.PropertiesList(
         th.Property("course_id", th.StringType, required=True, description="Course enrolled in."),
         th.Property(

@@ -183,6 +183,13 @@ class Accounts(ChangingStream):
     name = "success_accounts"
     path = "/accounts"
     setting_params = MappingProxyType({"status": "account_status"})
+    references = MappingProxyType(
+        {
+            "accountOwnerId": "success_admins.id",
+            "csmId": "success_admins.id",
+            "accountExecutiveId": "success_admins.id",
+        }
+    )
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the account."),
         *ACCOUNT_FIELDS,
@@ -215,6 +222,12 @@ class Notes(ChangingStream):
 
     name = "success_notes"
     path = "/notes"
+    references = MappingProxyType(
+        {
+            "accountId": "success_accounts.id",
+            "authorId": "success_admins.id",
+        }
+    )
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the note."),
         th.Property("subject", th.StringType, description="Subject."),
@@ -237,6 +250,14 @@ class Tasks(ChangingStream):
 
     name = "success_tasks"
     path = "/tasks"
+    references = MappingProxyType(
+        {
+            "accountId": "success_accounts.id",
+            "assignedToId": "success_admins.id",
+            "completedById": "success_admins.id",
+            "createdById": "success_admins.id",
+        }
+    )
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the task."),
         th.Property("name", th.StringType, description="What is to be done."),
@@ -259,6 +280,7 @@ class Users(ChangingStream):
 
     name = "success_users"
     path = "/users"
+    references = MappingProxyType({"accounts.id": "success_accounts.id"})
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the user."),
         CREATED,

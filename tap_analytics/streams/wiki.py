@@ -229,6 +229,7 @@ class Pages(VersionedContentStream):
     name = "wiki_pages"
     version = 2
     path = "/pages"
+    references = MappingProxyType({"spaceId": "wiki_space.id"})
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the page."),
         *CONTENT,
@@ -252,6 +253,7 @@ class BlogPosts(VersionedContentStream):
     name = "wiki_blog_posts"
     version = 2
     path = "/blogposts"
+    references = MappingProxyType({"spaceId": "wiki_space.id"})
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the post."),
         *CONTENT,
@@ -267,6 +269,7 @@ class Space(WikiStream):
     setting_params = MappingProxyType(
         {"description-format": "description_format", "include-icon": "include_icon"}
     )
+    references = MappingProxyType({"homepageId": "wiki_pages.id"})
     schema = th.PropertiesList(
         th.Property("id", th.StringType, required=True, description="Identifier of the space."),
         th.Property("key", th.StringType, description="Short unique name, may change."),

@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
-import threading
 import time
 import typing as t
-from collections import Counter
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import requests
@@ -23,6 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from tap_analytics.transport import body, wire
 from tap_analytics.transport.errors import OriginRefused, Rejected
 from tap_analytics.transport.request import Response
+from tap_analytics.transport.stats import Stats
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,39 +45,6 @@ _FAULTS = (
     OSError,
     ValueError,
 )
-
-
-@dataclass
-class Stats:
-    """What an API was asked and has answered so far."""
-
-    requests: int = 0
-    retries: int = 0
-    #: Of bodies as they were sent.
-    bytes: int = 0
-    statuses: Counter[int] = field(default_factory=Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def answers(self) -> int:
-        """The number of complete answers."""
-        return self.statuses.total()
-
-    def asked(self) -> None:
-        """Count a request."""
-        with self._lock:
-            self.requests += 1
-
-    def retried(self) -> None:
-        """Count a retry."""
-        with self._lock:
-            self.retries += 1
-
-    def answered(self, status: int, *, size: int) -> None:
-        """Count an answer."""
-        with self._lock:
-            self.statuses[status] += 1
-            self.bytes += size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,21 +92,24 @@ class Channel:
             hint = self.diagnosis.hint("origin")
             raise OriginRefused(f"{where} would leave the configured origin", hint=hint)
         prepared = self._prepared(self.sign(request))
-        with self.throttle.slot() as slot:
+        owner = self.stats.owner(request.owner)
+        with self.throttle.slot(owner.held) as slot:
             exchange = wire.Exchange(timeout=self.timeout, stop=self.stop, sent=slot.sent)
-            self.stats.asked()
+            self.stats.asked(owner, again=request.again)
             try:
                 with wire.carrying(exchange):
                     raw, packed = self._sent(prepared, where=where)
             except _FAULTS as error:
                 # The libraries' errors tell the whole URL, and the query may hold a key.
                 raise self.diagnosis.failure(error, where=where) from None
-        self.stats.answered(raw.status, size=len(packed))
+            elapsed = time.monotonic() - exchange.started
+            slot.failed = raw.status >= HTTPStatus.BAD_REQUEST
+        self.stats.answered(owner, raw.status, size=len(packed), seconds=elapsed)
         return Response(
             status=raw.status,
             headers=raw.headers,
             body=body.unpack(packed, raw.headers, max_body=self.max_body, where=where),
-            elapsed=time.monotonic() - exchange.started,
+            elapsed=elapsed,
             url=request.url.partition("?")[0],
             received_at=time.time(),
         )
@@ -191,7 +161,7 @@ class Channel:
         path, _, query = url.partition("?")
         # The query goes through the signing again, which replaces a key it may hold.
         params = tuple(parse_qsl(query, keep_blank_values=True))
-        return replace(request, url=path, params=params)
+        return replace(request, url=path, params=params, again=False)
 
     def _new_home(self, target: str) -> str:
         own, other = urlsplit(self.origin), urlsplit(target)

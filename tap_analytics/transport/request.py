@@ -27,6 +27,10 @@ class Request:
     json: bytes | None = None
     #: The endpoint's own retry policy, in place of its API's.
     retry: RetryPolicy | None = None
+    #: For whom it is made, as figures are kept by it.
+    owner: str = ""
+    #: Whether it repeats one that failed.
+    again: bool = False
 
     @property
     def label(self) -> str:

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 import requests
@@ -24,10 +24,10 @@ from tap_analytics.transport.throttle import describe_wait
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_analytics.transport.channel import Stats
     from tap_analytics.transport.errors import Cause, Stop
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.retry import RetryPolicy
+    from tap_analytics.transport.stats import Stats
     from tap_analytics.transport.throttle import Throttle
 
 T = t.TypeVar("T")
@@ -116,7 +116,7 @@ class Transport:
             if attempts > policy.max_retries:
                 break
             self._wait(failed, request, number=attempts, computed=next(waits))
-            failed = None
+            failed, request = None, replace(request, again=True)
         raise self._given_up(failed, attempts=attempts, was_silent=self.stats.answers == answers)
 
     def attempt(self, request: Request, decode: Callable[[Response], T]) -> T:
@@ -162,7 +162,6 @@ class Transport:
         what = failed.what
         if failed.status:
             what = f"{self.name}: {request.label} answered {failed.status}"
-        self.stats.retried()
         self._logger.warning(
             "%s, retry %d of %d in %s",
             what,

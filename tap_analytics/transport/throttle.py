@@ -5,12 +5,16 @@ One gate serves all streams and threads of an API, so one refusal holds everybod
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import threading
 import time
 import typing as t
 from collections import deque
+
+from tap_analytics.transport.errors import Interrupted
+from tap_analytics.transport.timeline import Timeline, Waiting
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,13 +59,21 @@ class Throttle:
         self._successes = 0
         self._held_until = -math.inf
         self._change = threading.Condition(threading.Lock())
+        self._timeline = Timeline(clock())
 
-    def slot(self) -> Slot:
+    def slot(self, held: Waiting | None = None) -> Slot:
         """Return the right to send one request, to be used as a context.
 
         Entering waits for the gate and raises `Interrupted` when the run is stopping.
+        `held` counts the time the request stands before a gate that a hold has closed.
         """
-        return Slot(self)
+        return Slot(self, held or Waiting())
+
+    def timeline(self) -> Timeline:
+        """Return a copy of what flew when, up to now."""
+        with self._change:
+            self._timeline.advance(self._clock())
+            return copy.deepcopy(self._timeline)
 
     def hold(self, seconds: float, *, reason: str) -> None:
         """Let nobody pass for `seconds`, and fewer at a time afterwards.
@@ -77,6 +89,7 @@ class Throttle:
             until = max(self._held_until, now + seconds)
             self.throttled_seconds += until - max(self._held_until, now)
             self._held_until = until
+            self._timeline.hold(now, until=until)
             if is_new:
                 self.throttled_count += 1
                 self.width = max(1, self.width // 2)
@@ -88,6 +101,16 @@ class Throttle:
                 reason,
                 describe_wait(seconds),
             )
+
+    @property
+    def held_for(self) -> float:
+        """Seconds that the gate stays closed because the API asked for it; 0 while it is open."""
+        return max(0.0, self._held_until - self._clock())
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have passed the gate and are not answered yet."""
+        return self._flying
 
     def succeeded(self) -> None:
         """Count a success; as many in a row as the gate is wide widen it by one."""
@@ -103,13 +126,24 @@ class Throttle:
     def enter(self, slot: Slot) -> None:
         """Wait until `slot` may pass."""
         with self._change:
-            while True:
-                self._stop.check()
-                delay = self._delay()
-                if delay <= 0:
-                    break
-                self._change.wait(min(delay, _TICK))
+            is_held = False
+            try:
+                while True:
+                    self._stop.check()
+                    now = self._clock()
+                    delay = self._delay(now)
+                    if is_held != (now < self._held_until):
+                        is_held = not is_held
+                        (slot.held.begin if is_held else slot.held.end)(now)
+                    if delay <= 0:
+                        break
+                    self._change.wait(min(delay, _TICK))
+            except Interrupted:
+                if is_held:
+                    slot.held.end(self._clock())
+                raise
             self._flying += 1
+            self._timeline.left(now)
             if self._burst:
                 self._sends.append(slot)
 
@@ -123,11 +157,11 @@ class Throttle:
         with self._change:
             self.sent(slot)
             self._flying -= 1
+            self._timeline.landed(self._clock(), failed=slot.failed)
             self._change.notify()
 
-    def _delay(self) -> float:
+    def _delay(self, now: float) -> float:
         """Return how long the gate stays closed for sure; 0 if it is open."""
-        now = self._clock()
         if now < self._held_until:
             return self._held_until - now
         if self._flying >= self.width:
@@ -149,11 +183,14 @@ class Throttle:
 class Slot:
     """The right to send one request."""
 
-    __slots__ = ("_throttle", "sent_at")
+    __slots__ = ("_throttle", "failed", "held", "sent_at")
 
-    def __init__(self, throttle: Throttle) -> None:
+    def __init__(self, throttle: Throttle, held: Waiting) -> None:
         self._throttle = throttle
+        self.held = held
         self.sent_at: float | None = None
+        #: Until an answer of success is there.
+        self.failed = True
 
     def __enter__(self) -> Slot:  # noqa: PYI034 - never subclassed
         self._throttle.enter(self)

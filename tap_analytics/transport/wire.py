@@ -186,6 +186,29 @@ class Adapter(requests.adapters.HTTPAdapter):
         return manager
 
     @override
+    def send(self, request: t.Any, *args: t.Any, **settings: t.Any) -> requests.Response:
+        """Send a request; raises what `requests` raises, and from the second on what urllib3 does.
+
+        The first one finds the way, proxies and certificates included; without a proxy, nothing
+        has to be looked up again.
+        """
+        if self._pool is None or settings.get("proxies"):
+            return super().send(request, *args, **settings)
+        answer = self._pool.urlopen(
+            request.method,
+            request.path_url,
+            body=request.body,
+            headers=request.headers,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            retries=self.max_retries,
+            timeout=settings["timeout"],
+        )
+        return self.build_response(request, answer)
+
+    @override
     def get_connection_with_tls_context(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         if self._pool is None:
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)

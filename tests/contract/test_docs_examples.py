@@ -16,14 +16,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from singer_sdk.metrics import Metric
 
 from tap_analytics import settings
+from tap_analytics.completeness import Verdict
 from tap_analytics.declarations import clauses, resources
+from tap_analytics.resume import Position
 from tap_analytics.streams import declared_apis
 from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+HOW_TO = ROOT / "docs" / "how-to"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -65,12 +69,17 @@ def logged(text):
 
 
 @pytest.mark.parametrize("text", examples("json"))
-def test_json_is_a_configuration_or_a_state(text):
+def test_json_is_a_configuration_or_what_the_tap_writes(text):
     given = json.loads(text)
     if set(given) == {"bookmarks"}:
         for stream, bookmark in given["bookmarks"].items():
             assert stream in RESERVED
-            assert set(bookmark) == {"replication_key", "replication_key_value"}
+            position = bookmark.pop("position", None)
+            assert position is None or set(position) == set(Position.__dataclass_fields__)
+            assert set(bookmark) in ({"replication_key", "replication_key_value"}, set())
+    elif "metric" in given:
+        assert Metric(given["metric"])
+        assert given["tags"]["verdict"] in {verdict.value for verdict in Verdict}
     elif "support" in given:
         [problem] = problems(given)
         assert problem.startswith("Unknown setting 'support'")
@@ -115,12 +124,12 @@ def test_mistakes_are_told_as_the_readme_shows():
 
 
 def test_mistakes_in_a_declaration_are_told_as_its_page_shows():
-    page = ROOT / "docs" / "declare-an-api.md"
+    page = HOW_TO / "declare-an-api.md"
     assert logged(blocks(page, "text")[-1]) == problems(yaml.safe_load(blocks(page, "yaml")[-1]))
 
 
 def test_declare_an_api_explains_every_word():
-    text = (ROOT / "docs" / "declare-an-api.md").read_text("utf-8")
+    text = (HOW_TO / "declare-an-api.md").read_text("utf-8")
     explained = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
     words = {*resources.RESOURCE_WORDS, *clauses.PAGINATORS, *clauses.AUTHS}
     words |= set(resources._SHARED_ENDPOINT) | set(resources.DISPOSITIONS)
@@ -139,7 +148,8 @@ def test_links_lead_somewhere(page):
         name, _, anchor = link.partition("#")
         target = page.parent / name if name else page
         assert target.exists(), link
-        headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
+        inside = target.read_text("utf-8") if target.suffix == ".md" else ""
+        headings = re.findall(r"^#+ (.+)$", inside, re.MULTILINE)
         slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
         assert not anchor or anchor in slugs, link
 
@@ -198,7 +208,7 @@ def support_desk():
 @pytest.fixture(scope="module")
 def six_apis(tmp_path_factory):
     """A copy of the package with the module and the registry lines of the page, nothing else."""
-    page = ROOT / "docs" / "adding-an-api.md"
+    page = HOW_TO / "adding-an-api.md"
     folder = tmp_path_factory.mktemp("six")
     package = folder / "tap_analytics"
     shutil.copytree(ROOT / "tap_analytics", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -219,7 +229,7 @@ def six_apis(tmp_path_factory):
 @pytest.fixture(scope="module")
 def support(six_apis, support_desk):
     """Run the tap with the sixth API, configured as the page shows."""
-    [example] = blocks(ROOT / "docs" / "adding-an-api.md", "json")
+    [example] = blocks(HOW_TO / "adding-an-api.md", "json")
     config = json.loads(example)
     base_url = f"http://127.0.0.1:{support_desk.server_port}/api/v1"
     config["support"] |= {"token": TOKEN, "base_url": base_url}
@@ -282,6 +292,11 @@ def test_without_its_children_the_server_is_asked_for_changes_only(support, six_
 
     assert rows == {"support_tickets": TICKETS[3:]}
     assert [path for path in support_desk.asked if "updated_since=2026-01-04" in path]
+
+
+def test_the_diagram_shows_the_sixth_api(support):
+    drawn = support("schema", "--config=config.json")
+    assert '    support_tickets ||--o{ support_comments : "ticket_id"' in drawn.splitlines()
 
 
 def test_about_knows_the_sixth_api(support):

@@ -131,7 +131,13 @@ def test_nothing_needs_the_demo():
     [
         (
             "import tap_analytics.tap",
-            {"genson", "tap_analytics.demo", "tap_analytics.declarations"},
+            {
+                "genson",
+                "rich",
+                "tap_analytics.demo",
+                "tap_analytics.declarations",
+                "tap_analytics.report",
+            },
         ),
         (
             "from tap_analytics.cli import main; main(['--version'])",

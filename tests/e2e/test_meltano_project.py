@@ -51,3 +51,11 @@ def test_secrets_are_hidden_in_the_list_of_settings(meltano_project):
     said = meltano_project.meltano("config", "list", "tap-analytics", env=env)
     assert "learning.api_key" in said
     assert "s3cret" not in said
+
+
+def test_the_diagram_is_a_command_of_the_plugin(meltano_project, settings):
+    with DemoApi() as api:
+        env = settings({"wiki": api.config["wiki"]})
+        said = meltano_project.meltano("invoke", "tap-analytics:schema", env=env)
+    assert 'wiki_space |o..o{ wiki_pages : "spaceId"' in said
+    assert "success_accounts" not in said

@@ -1,4 +1,4 @@
-"""Progress is for people: on standard error, live on a terminal and in lines elsewhere."""
+"""Progress is for people: where nobody watches it is a line in the log now and then."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from runs import JsonApi, declared, run
 
 from tap_analytics import progress
 from tap_analytics.outcome import Outcome
-from tap_analytics.progress import LIVE_INTERVAL, LOG_INTERVAL, Progress
+from tap_analytics.progress import LOG_INTERVAL, Progress
 
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+PAGE = 10
 
 
 class Clock:
@@ -35,32 +32,8 @@ def clock(monkeypatch):
     return clock
 
 
-@pytest.fixture
-def sit_down(monkeypatch):
-    """Return a function that puts a terminal in the place of standard error, during a test."""
-
-    def put():
-        terminal = Terminal()
-        monkeypatch.setattr(sys, "stderr", terminal)
-        monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setenv("COLUMNS", "60")
-        monkeypatch.setenv("LINES", "5")
-        return terminal
-
-    return put
-
-
 def outcome(name, **fields):
     return Outcome(name=name, **{"started": 990.0, "rows": 1200, "pages": 12} | fields)
-
-
-@pytest.fixture(autouse=True)
-def _no_filters_left():
-    """Take live lines that a test left open off the handlers that later tests log to."""
-    before = {handler: list(handler.filters) for handler in logging.getLogger().handlers}
-    yield
-    for handler, filters in before.items():
-        handler.filters[:] = filters
 
 
 def tap_with(*outcomes):
@@ -69,93 +42,119 @@ def tap_with(*outcomes):
     )
 
 
-def screen(text):
-    """Return what a terminal shows: the lines after the last erasure."""
-    return text.rpartition("\x1b[J")[2].splitlines()
-
-
-def test_a_terminal_has_a_live_line_per_running_stream(clock, sit_down):
-    terminal = sit_down()
+def test_off_a_terminal_it_is_a_line_in_the_log_now_and_then(clock, monkeypatch, caplog):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    caplog.set_level(logging.INFO)
     done = outcome("success_users", done=True)
     failed = outcome("success_tasks", failure=ValueError("x"))
     waiting = outcome("success_notes", started=None)
-    shown = Progress(tap_with(outcome("learning_people"), done, failed, waiting))
-    clock.now += LIVE_INTERVAL
-    shown.tick()
-    (line,) = screen(terminal.getvalue())
-    assert "learning_people" in line
-    assert "1,200 rows" in line
-    assert len(line) < 60
-
-
-def test_lines_are_drawn_over_and_taken_away_at_the_end(clock, sit_down):
-    terminal = sit_down()
-    shown = Progress(tap_with(outcome("a"), outcome("b")))
-    for _ in range(3):
-        clock.now += LIVE_INTERVAL
+    with Progress(tap_with(outcome("learning_people"), done, failed, waiting)) as shown:
+        clock.now += LOG_INTERVAL / 2
         shown.tick()
-    assert len(screen(terminal.getvalue())) == 2
-    assert terminal.getvalue().count("\x1b[2A\x1b[J") == 2
-    shown.close()
-    assert screen(terminal.getvalue()) == []
-    shown.close()
-    assert terminal.getvalue().count("\x1b[2A\x1b[J") == 3
-
-
-def test_nothing_is_drawn_more_often_than_anybody_can_read(clock, sit_down):
-    terminal = sit_down()
-    shown = Progress(tap_with(outcome("a")))
-    clock.now += LIVE_INTERVAL / 2
-    shown.tick()
-    assert terminal.getvalue() == ""
-
-
-def test_more_streams_than_lines_are_not_all_shown(clock, sit_down):
-    terminal = sit_down()
-    shown = Progress(tap_with(*(outcome(f"s{n}") for n in range(20))))
-    clock.now += LIVE_INTERVAL
-    shown.tick()
-    assert len(screen(terminal.getvalue())) == 3
-
-
-def test_a_log_line_makes_room_for_itself(clock, sit_down):
-    terminal = sit_down()
-    handler = logging.StreamHandler(terminal)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    try:
-        shown = Progress(tap_with(outcome("a")))
-        clock.now += LIVE_INTERVAL
+        assert caplog.messages == []
+        clock.now += LOG_INTERVAL / 2
         shown.tick()
-        logging.getLogger("tap-analytics").warning("look here")
-        assert screen(terminal.getvalue()) == ["look here"]
         shown.close()
-        assert not handler.filters
-    finally:
-        root.removeHandler(handler)
-
-
-@pytest.mark.parametrize("name", ["dumb", "xterm"])
-def test_elsewhere_it_is_a_line_in_the_log_now_and_then(clock, monkeypatch, caplog, name):
-    stream = Terminal() if name == "dumb" else io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setenv("TERM", name)
-    caplog.set_level(logging.INFO)
-    shown = Progress(tap_with(outcome("learning_people")))
-    clock.now += LOG_INTERVAL / 2
-    shown.tick()
-    assert caplog.messages == []
-    clock.now += LOG_INTERVAL / 2
-    shown.tick()
+        shown.conclude(12.0)
     assert caplog.messages == ["learning_people: 1200 rows in 12 pages so far, 60 rows/s"]
-    assert "\x1b" not in stream.getvalue()
+    assert stream.getvalue() == ""
 
 
-def test_a_run_on_a_terminal_leaves_standard_output_to_messages(monkeypatch, sit_down):
-    terminal = sit_down()
-    monkeypatch.setattr(progress, "LIVE_INTERVAL", 0)
-    with JsonApi(lambda _: {"data": [{"id": 1}]}) as api:
-        done = run(declared(api.origin, endpoint={"paginator": "single_page"}))
-    assert done.ids() == [1]
-    assert all(line.startswith(b"{") for line in done.lines)
-    assert "shop_items" not in "".join(screen(terminal.getvalue()))
+def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock, caplog):
+    given_back = []
+
+    class Broken:
+        screen = types.SimpleNamespace(give_back=lambda: given_back.append(True))
+
+        def draw(self):
+            raise ZeroDivisionError
+
+    caplog.set_level(logging.INFO)
+    with Progress(tap_with(outcome("learning_people"))) as shown:
+        shown._display = Broken()
+        for _ in range(2):
+            clock.now += LOG_INTERVAL
+            shown.tick()
+        shown.close()
+        shown.conclude(12.0)
+    assert given_back == [True]
+    assert caplog.messages == [
+        "The display failed and is off: ZeroDivisionError",
+        "learning_people: 1200 rows in 12 pages so far, 40 rows/s",
+    ]
+
+
+# --- how far a stream is ------------------------------------------------------------------------
+
+
+def shares(answer, **settings):
+    """Run and return what is known of the share of `items` whenever a page is asked for."""
+    seen = []
+
+    def watched(query):
+        seen.append(query)
+        return answer(query)
+
+    with JsonApi(watched) as api:
+        done = run(declared(api.origin, **settings))
+    assert done.error is None
+    return done.tap.outcomes["shop_items"].share
+
+
+def by_offset(total):
+    """Answer pages of 25 rows with a total."""
+
+    def answer(query):
+        start, size = int(query.get("offset", 0)), int(query.get("limit", PAGE))
+        ids = range(start, min(start + size, 25))
+        return {"data": [{"id": n} for n in ids], "total": total(len(ids))}
+
+    return answer
+
+
+def endpoint(**paginator):
+    return {"paginator": {"type": "offset", "limit": PAGE, "total_path": "total"} | paginator}
+
+
+def test_a_total_makes_a_share():
+    assert shares(by_offset(lambda _: 25), endpoint=endpoint()) == (25, 25)
+
+
+def test_a_total_that_counts_the_rows_of_a_page_makes_none():
+    assert shares(by_offset(lambda rows: rows), endpoint=endpoint()) is None
+
+
+def test_without_a_total_there_is_no_share():
+    assert shares(by_offset(lambda _: None), endpoint=endpoint()) is None
+
+
+def test_children_have_no_share_for_their_lists_are_many():
+    def answer(received):
+        return by_offset(lambda _: 25)(received)
+
+    below = {
+        "name": "parts",
+        "endpoint": {"path": "/items/{item_id}/parts", "data_selector": "data"} | endpoint(),
+        "primary_key": "id",
+    }
+    with JsonApi(answer) as api:
+        done = run(declared(api.origin, endpoint=endpoint(), children=[below]))
+    assert done.error is None
+    outcomes = done.tap.outcomes
+    assert outcomes["shop_items"].share == (25, 25)
+    assert outcomes["shop_parts"].share is None
+    assert (outcomes["shop_parts"].walks, outcomes["shop_parts"].rows) == (25, 625)
+
+
+def test_a_walk_that_ends_at_the_bookmark_has_no_share():
+    stamps = [f"2024-01-{day:02}T00:00:00Z" for day in range(25, 0, -1)]
+
+    def answer(query):
+        start = int(query.get("offset", 0))
+        rows = [{"id": stamp, "at": stamp} for stamp in stamps[start : start + PAGE]]
+        return {"data": rows, "total": len(stamps)}
+
+    incremental = {"cursor_path": "at"}
+    config = {"endpoint": endpoint() | {"incremental": incremental}}
+    assert shares(answer, **config) == (25, 25)

@@ -470,3 +470,16 @@ def test_threads_share_a_codec():
     for thread in threads:
         thread.join()
     assert found == {number: [number] for number in range(8)}
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name', "back\\slash", "tab\there", "lone \ud800"])
+def test_rows_with_names_that_no_struct_can_have_are_read_as_dicts(name):
+    pages = [[{"id": 1, name: "a"}], [{"id": 2, name: "b"}], []]
+
+    def answer(query):
+        return {"data": pages[int(query.get("offset", 0))]}
+
+    with JsonApi(answer) as api:
+        done = run(declared(api.origin, schema=SCHEMA, endpoint={"paginator": "offset"}))
+    assert done.error is None
+    assert done.ids() == [1, 2]

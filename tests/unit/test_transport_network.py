@@ -18,6 +18,7 @@ from tap_analytics.transport.errors import (
 )
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.stats import Owned
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ def test_an_api_that_answers_others_meanwhile_is_not_given_up():
     stop = UnhurriedStop()
     origin = f"http://127.0.0.1:{free_port()}"
     transport = make_transport(origin, stop=stop)
-    stop.wait = lambda _: transport.stats.answered(200, size=1)
+    stop.wait = lambda _: transport.stats.answered(Owned(), 200, size=1, seconds=0.1)
 
     with pytest.raises(Unreachable):
         transport.fetch(Request(url=f"{origin}/v2/people"), body_of)

@@ -99,9 +99,9 @@ def test_a_request_counts_from_when_it_was_sent_not_from_when_it_passed():
         now = 30.5
 
     assert slot.sent_at == 30.0
-    assert throttle._delay() == pytest.approx(0.55)
+    assert throttle._delay(now) == pytest.approx(0.55)
     now = 31.06
-    assert throttle._delay() == 0.0
+    assert throttle._delay(now) == 0.0
 
 
 def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):
@@ -141,6 +141,19 @@ def test_width_halves_with_each_hold_and_recovers_step_by_step():
     assert widths[:6] == [2, 2, 3, 3, 3, 4]
     assert widths[27] == 8
     assert max(widths) == 8
+
+
+def test_a_gate_tells_how_long_it_is_held_and_what_has_passed():
+    now = 100.0
+    throttle = make(clock=lambda: now)
+    assert (throttle.held_for, throttle.in_flight) == (0.0, 0)
+    with throttle.slot():
+        assert throttle.in_flight == 1
+        throttle.hold(30, reason="429")
+    now = 112.0
+    assert (throttle.held_for, throttle.in_flight) == (18.0, 0)
+    now = 131.0
+    assert throttle.held_for == 0.0
 
 
 def test_a_hold_of_no_time_is_none():

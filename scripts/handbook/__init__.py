@@ -1,0 +1,1 @@
+"""What the documentation shows of the code: tables, examples of runs, and pictures."""

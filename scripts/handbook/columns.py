@@ -1,0 +1,51 @@
+"""The columns of every built-in stream, and the pictures of how streams refer to each other."""
+
+from __future__ import annotations
+
+import typing as t
+
+from handbook.markdown import code, table
+from tap_analytics.relations import relations
+from tap_analytics.streams import APIS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_analytics.relations import Column, Relation
+
+
+def diagrams() -> Iterator[str]:
+    """Show the picture of each API."""
+    for api in APIS:
+        yield f"![Streams of the {api.title}, their keys and references]({_picture(api.name)})"
+        yield ""
+
+
+def columns() -> Iterator[str]:
+    """Describe the columns of every built-in stream."""
+    for api in APIS:
+        yield f"## {api.title}"
+        yield ""
+        for relation in relations([api]):
+            yield f"### `{relation.name}`"
+            yield ""
+            yield relation.description
+            yield ""
+            rows = [_row(column, relation) for column in relation.columns]
+            yield from table(("Column", "Type", "Role", "Meaning"), rows)
+            yield ""
+
+
+def _picture(api: str) -> str:
+    return f"../images/streams-{api}.svg"
+
+
+def _row(column: Column, relation: Relation) -> tuple[str, str, str, str]:
+    roles = ["key"] if column.name in relation.keys else []
+    roles += ["bookmark"] if column.name == relation.bookmark else []
+    roles += [
+        f"{'parent' if each.is_parent else 'holds'} {code(f'{each.stream}.{each.field}')}"
+        for each in relation.references
+        if each.root == column.name
+    ]
+    return code(column.name), " or ".join(column.types), ", ".join(roles), column.description

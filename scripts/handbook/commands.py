@@ -1,0 +1,86 @@
+"""The command line as its parsers know it: the Singer options, and each command of the tap's own.
+
+Parsers are asked for what they hold, for the help they print differs between Python's versions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import typing as t
+from importlib import import_module
+from unittest import mock
+
+import click
+
+from handbook.markdown import code, table
+from tap_analytics.commands import COMMANDS
+from tap_analytics.tap import TapAnalytics
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def singer() -> Iterator[str]:
+    """Describe the options of the Singer command line."""
+    rows = []
+    for option in TapAnalytics.get_singer_command().params:
+        if isinstance(option, click.Option) and not option.hidden:
+            takes = "" if option.is_flag else f" {_placeholder(option)}"
+            rows.append((code(f"{option.opts[-1]}{takes}"), option.help or ""))
+    yield from table(("Option", "Meaning"), rows)
+
+
+def commands() -> Iterator[str]:
+    """Describe each of the tap's own commands with its options."""
+    for name in COMMANDS:
+        parser = parser_of(name)
+        yield f"### `tap-analytics {name}`"
+        yield ""
+        yield parser.description or ""
+        yield ""
+        if rows := list(_arguments(parser)):
+            yield from table(("Option", "Meaning"), rows)
+            yield ""
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, caught at the moment it is to parse."""
+    with mock.patch.object(argparse.ArgumentParser, "parse_known_args", _catch):
+        try:
+            import_module(COMMANDS[name]).main([])
+        except _CaughtError as caught:
+            return caught.parser
+    raise ValueError(f"{name} parses no arguments")
+
+
+class _CaughtError(Exception):
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
+
+
+def _catch(parser: argparse.ArgumentParser, *_: object) -> t.NoReturn:
+    raise _CaughtError(parser)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public list of them
+        if isinstance(action, argparse._HelpAction):  # noqa: SLF001 - as above
+            continue
+        takes = ""
+        if action.nargs != 0 and action.option_strings:
+            takes = f" {action.metavar or _choices(action.choices) or action.dest.upper()}"
+        names = action.option_strings or [str(action.metavar or action.dest)]
+        yield (
+            code(f"{names[-1]}{takes}"),
+            (action.help or "").replace("%%", "%").replace("|", "\\|"),
+        )
+
+
+def _placeholder(option: click.Option) -> str:
+    if isinstance(option.type, click.Choice):
+        return _choices(option.type.choices)
+    return option.metavar or option.type.name.upper()
+
+
+def _choices(given: Iterable[object] | None) -> str:
+    return f"{{{','.join(map(str, given))}}}" if given else ""

@@ -1,0 +1,213 @@
+"""One stream examined: its first page, its rows, its paging, in at most three requests."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.commands.doctor.dialects import dialect_of
+from tap_analytics.commands.doctor.findings import StreamReport, merged, note, warning, wrong
+from tap_analytics.commands.doctor.inquiry import BUDGET, BudgetSpent, Inquiry
+from tap_analytics.commands.doctor.pager import Pager, Relation, changed_clause
+from tap_analytics.commands.doctor.paging import examine_paging
+from tap_analytics.commands.doctor.rates import rate_headers, throttled, too_fast
+from tap_analytics.commands.doctor.refusals import Extra, Refused, first_page, sentence
+from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
+from tap_analytics.commands.doctor.sizes import check_limit, check_total
+from tap_analytics.errors import TapError, explain
+from tap_analytics.pagination import PageNumber
+from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.transport.errors import Interrupted, OriginRefused, TransportError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.commands.doctor.inquiry import Answer
+    from tap_analytics.payload import Row
+
+
+class Checkup:
+    """The examination of one stream; raises `Interrupted` alone."""
+
+    def __init__(self, stream: AnalyticsStream, *, budget: int = BUDGET) -> None:
+        self.stream = stream
+        #: Those that a child is tried in: below its first parents.
+        self.contexts: Sequence[Context | None] = (None,)
+        self.report = StreamReport(name=stream.name, path=stream.path or "")
+        #: The first page's rows as a run would write them.
+        self.rows: list[Row] = []
+        #: Why there is no first page.
+        self.refused: Refused | None = None
+        self._inquiry = Inquiry(stream, budget=budget)
+
+    @property
+    def context(self) -> Context | None:
+        """The context the rows were read in."""
+        return self._inquiry.context
+
+    def run(self) -> None:
+        """Ask and look."""
+        findings = self.report.findings
+        try:
+            self._look()
+        except Refused as refused:
+            self.refused = refused
+            findings.append(refused.finding)
+        except Interrupted:
+            raise
+        except BudgetSpent:
+            pass
+        except Exception as error:  # noqa: BLE001 - a stream that fails must not stop the others
+            findings.append(wrong("failed", sentence(explain(error))))
+        self.report.requests = self._inquiry.spent
+        findings[:0] = self._inquiry.findings
+        is_told = any(finding.code == "throttled" for finding in findings)
+        for failure in () if is_told else self._inquiry.throttled[:1]:
+            told = f"A request was answered {failure.status}, and had to wait."
+            findings.append(throttled(self.stream.connection, told, self.report.rate_headers))
+        self._settle()
+
+    def _look(self) -> None:
+        inquiry, report, stream = self._inquiry, self.report, self.stream
+        answer = check_selector(inquiry, self._first(), report)
+        report.dialect = dialect_of(stream, answer.page.payload, answer.rows)
+        report.rate_headers = rate_headers(answer.page.headers)
+        if fast := too_fast(stream.connection, answer.page.headers):
+            report.findings.append(fast)
+        if not answer.rows:
+            answer = self._from_other_page(answer)
+        report.rows = len(answer.rows)
+        if not answer.rows:
+            if not any(finding.code == "selector" for finding in report.findings):
+                text = "The server answers with no rows, so nothing more can be told."
+                report.findings.append(note("empty", text))
+            return
+        self.rows = inquiry.processed(answer.rows)
+        check_bookmark(stream, self.rows, report)
+        pager = self._paged(answer)
+        if pager is None:
+            check_keys(inquiry, self.rows, report)
+            return
+        check_limit(pager)
+        check_total(pager)
+        # Rows that are read twice say nothing about their keys.
+        fresh = [page for page in pager.further if pager.relation(page) is Relation.NEW]
+        more = inquiry.processed([row for page in fresh[:1] for row in page.rows])
+        check_keys(inquiry, [*self.rows, *more], report)
+
+    # --- the first page -------------------------------------------------------------------------
+
+    def _first(self) -> Answer:
+        """Return the first page as a first run asks for it; of a child, below a parent's row."""
+        stream, inquiry = self.stream, self._inquiry
+        first = stream.get_new_paginator().current_value or {}
+        extras = _extras(stream)
+        for number, context in enumerate(self.contexts, start=1):
+            inquiry.context = context
+            is_last = number == len(self.contexts)
+            try:
+                answer = first_page(inquiry, first, extras=extras)
+            except Refused as refused:
+                if is_last or refused.cause != "missing":
+                    return self._from_page_one(refused)
+                # The parent may be gone by now; another one may be there.
+                continue
+            if answer.rows or is_last:
+                break
+        return answer
+
+    def _from_page_one(self, refused: Refused) -> Answer:
+        """Where page 0 is refused, the server may count from 1; raises the refusal if not."""
+        paging = self._page_number
+        if refused.cause != "rejected" or paging is None or paging.base_page:
+            raise refused
+        try:
+            answer = self._inquiry.ask({paging.page_param: "1"})
+        except (TransportError, BudgetSpent):
+            raise refused from None
+        text = "The server counts pages from 1 and refuses page 0."
+        finding = wrong("base_page", text, paginator={"base_page": 1})
+        self.report.findings.append(finding)
+        return answer
+
+    def _from_other_page(self, answer: Answer) -> Answer:
+        """Where the first page is empty, the server may count from another number."""
+        paging = self._page_number
+        if paging is None:
+            return answer
+        base = paging.base_page - 1 if paging.base_page else 1
+        try:
+            other = self._inquiry.ask({**answer.page.query, paging.page_param: str(base)})
+        except (TransportError, BudgetSpent):
+            return answer
+        if not other.rows:
+            return answer
+        # Without a base the tap looks at page 1 as well.
+        tell = warning if paging.base_page is None else wrong
+        text = f"The server counts pages from {base}, and the walk begins with another."
+        self.report.findings.append(tell("base_page", text, paginator={"base_page": base}))
+        return other
+
+    @property
+    def _page_number(self) -> PageNumber | None:
+        """The paging, if it counts pages from a number that can be configured."""
+        paging = self.stream.paging
+        is_declared = isinstance(self.stream, DeclaredStream)
+        return paging if is_declared and isinstance(paging, PageNumber) else None
+
+    # --- what follows ---------------------------------------------------------------------------
+
+    def _paged(self, answer: Answer) -> Pager | None:
+        """Examine the paging; None where the next page that is named can't be asked for."""
+        inquiry, report = self._inquiry, self.report
+        try:
+            pager = Pager(inquiry=inquiry, first=answer, report=report)
+        except (OriginRefused, ValueError) as error:
+            is_elsewhere = isinstance(error, OriginRefused)
+            told = explain(error) if is_elsewhere else "The link to the next page is malformed."
+            report.paging = "fails"
+            report.findings.append(wrong("link", sentence(f"{told[0].upper()}{told[1:]}")))
+            return None
+        try:
+            if inquiry.left:
+                examine_paging(pager)
+        except BudgetSpent:
+            pass
+        except (TransportError, TapError) as error:
+            report.paging = "fails"
+            text = f"The second page can't be had. {sentence(explain(error))}"
+            report.findings.append(wrong("next_failed", text))
+        return pager
+
+    def _settle(self) -> None:
+        """Put together what the findings ask to change in the declaration of the resource."""
+        report, stream = self.report, self.stream
+        for finding in report.findings:
+            report.resource = merged(report.resource, finding.resource)
+        changes = [finding.paginator for finding in report.findings if finding.paginator]
+        if changes and isinstance(stream, DeclaredStream):
+            clause = changed_clause(stream, changes)
+            report.resource = merged(report.resource, {"endpoint": {"paginator": clause}})
+
+
+def _extras(stream: AnalyticsStream) -> tuple[Extra, ...]:
+    """Return what a first run sends beside paging: its order, and the server's own filter."""
+    bookmark = stream.open_bookmark()
+    window = {}
+    if bookmark is not None and not stream.child_streams:
+        window = stream.window(bookmark.start, bookmark.end)
+    names = ", ".join(f"`{name}`" for name in window)
+    change = {"endpoint": {"incremental": {"start_param": None}}}
+    filtered = warning(
+        "filter_refused",
+        f"The server refuses the filter {names}; the tap reads without it.",
+        resource=change if isinstance(stream, DeclaredStream) else {},
+    )
+    sorting = stream.ordering(newest=False)
+    names = ", ".join(f"`{name}={value}`" for name, value in sorting.items())
+    text = f"The server refuses the order {names}."
+    return Extra(window, filtered), Extra(
+        sorting, wrong("order_refused", text, api={"sort_by": None})
+    )

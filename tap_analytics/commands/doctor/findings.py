@@ -1,0 +1,202 @@
+"""What the doctor has found about streams and APIs, and the settings that follow from it."""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+Settings = dict[str, t.Any]
+
+
+class Level(enum.Enum):
+    """How much a finding matters; only what is wrong makes the exit code 1."""
+
+    WRONG = "wrong"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Result(enum.Enum):
+    """What the table says of a stream."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+    UNCHECKED = "not checked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing found, in a sentence without the stream's name, and what would settle it."""
+
+    #: For programs; findings of one code and text are told together.
+    code: str
+    level: Level
+    text: str
+    #: Settings to lay over the API's block, or over its entry in `apis`.
+    api: Mapping[str, t.Any] = field(default_factory=dict)
+    #: Words to lay over the declaration of the resource.
+    resource: Mapping[str, t.Any] = field(default_factory=dict)
+    #: Words to lay over the resource's paginator; with `type` they take its place.
+    paginator: Mapping[str, t.Any] = field(default_factory=dict)
+    #: What it has in common with others of its code that are worded differently.
+    told_as: str = ""
+
+
+def wrong(code: str, text: str, **changes: t.Any) -> Finding:  # noqa: ANN401 - settings of any type
+    """Return a finding that makes the exit code 1."""
+    return Finding(code=code, level=Level.WRONG, text=text, **changes)
+
+
+def warning(code: str, text: str, **changes: t.Any) -> Finding:  # noqa: ANN401 - settings of any type
+    """Return a finding that could be better, but loses nothing."""
+    return Finding(code=code, level=Level.WARNING, text=text, **changes)
+
+
+def note(code: str, text: str) -> Finding:
+    """Return a finding that is good to know."""
+    return Finding(code=code, level=Level.NOTE, text=text)
+
+
+@dataclass(kw_only=True)
+class StreamReport:
+    """What is known of one stream; the cells of the table are short words."""
+
+    name: str
+    path: str
+    requests: int = 0
+    #: Rows of the first page.
+    rows: int | None = None
+    paging: str = ""
+    total: int | None = None
+    key: str = ""
+    bookmark: str = ""
+    #: `real` or `spec`, where the answer tells.
+    dialect: str | None = None
+    rate_headers: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    #: Why the stream was not asked.
+    unchecked: str = ""
+    #: Settings that follow for the resource of a declared stream.
+    resource: Settings = field(default_factory=dict)
+
+    @property
+    def result(self) -> Result:
+        """The worst of what was found."""
+        levels = {finding.level for finding in self.findings}
+        if Level.WRONG in levels:
+            return Result.WRONG
+        if self.unchecked:
+            return Result.UNCHECKED
+        return Result.WARNING if Level.WARNING in levels else Result.OK
+
+
+@dataclass(kw_only=True)
+class ApiReport:
+    """What is known of one API: what holds for all of it, and its streams."""
+
+    name: str
+    base_url: str
+    is_declared: bool
+    #: Whether requests are signed at all.
+    has_credential: bool = True
+    #: Whether the credential is accepted; None where nobody could tell.
+    credential: bool | None = None
+    findings: list[Finding] = field(default_factory=list)
+    streams: list[StreamReport] = field(default_factory=list)
+
+    @property
+    def dialect(self) -> str | None:
+        """Whether the server speaks as the real service does, or as the specification."""
+        spoken = {stream.dialect for stream in self.streams} - {None}
+        return spoken.pop() if len(spoken) == 1 else None
+
+    @property
+    def rate_headers(self) -> dict[str, str]:
+        """Headers about the rate, of the last stream that got any."""
+        told = [stream.rate_headers for stream in self.streams if stream.rate_headers]
+        return told[-1] if told else {}
+
+    @property
+    def everything(self) -> list[tuple[Finding, list[str]]]:
+        """All findings, each told once, with the streams it concerns (none: the whole API)."""
+        told: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
+        for finding, name in self._each():
+            key = (finding.code, finding.told_as or finding.text)
+            names = told.setdefault(key, (finding, []))[1]
+            names.extend([name] if name and name not in names else [])
+        return list(told.values())
+
+    def _each(self) -> Iterator[tuple[Finding, str]]:
+        yield from ((finding, "") for finding in self.findings)
+        for stream in self.streams:
+            yield from ((finding, stream.name) for finding in stream.findings)
+
+    @property
+    def patch(self) -> Settings:
+        """The settings that follow from the findings, as part of a configuration."""
+        block: Settings = {}
+        for finding, _ in self._each():
+            block = merged(block, finding.api)
+        if not self.is_declared:
+            return {self.name: block} if block else {}
+        resources = [
+            {"name": stream.name.removeprefix(f"{self.name}_"), **stream.resource}
+            for stream in self.streams
+            if stream.resource
+        ]
+        if resources:
+            block["resources"] = resources
+        return {"apis": [{"name": self.name, **block}]} if block else {}
+
+
+def is_wrong(apis: Iterable[ApiReport]) -> bool:
+    """Whether anything was found that makes the exit code 1."""
+    return any(finding.level is Level.WRONG for api in apis for finding, _ in api.everything)
+
+
+def patch_of(apis: Iterable[ApiReport]) -> Settings:
+    """Return one configuration fragment with the settings that follow from all findings."""
+    whole: Settings = {}
+    for api in apis:
+        whole = merged(whole, api.patch)
+    return whole
+
+
+def merged(config: Mapping[str, t.Any], patch: Mapping[str, t.Any]) -> Settings:
+    """Lay a fragment over a configuration, as the report tells people to do it.
+
+    Objects are merged word by word, but a `paginator` is replaced; entries of lists are found by
+    their `name`; what is written as a text alone is the `path`, or the `name`, of its object.
+    """
+    result = dict(config)
+    for word, value in patch.items():
+        before = result.get(word)
+        if isinstance(value, dict) and word != "paginator":
+            base = {"path": before} if isinstance(before, str) else before or {}
+            result[word] = merged(base, value)
+        elif isinstance(value, list) and isinstance(before, (list, tuple)):
+            result[word] = _merged_lists(before, value)
+        else:
+            result[word] = value
+    return result
+
+
+def _merged_lists(before: Sequence[t.Any], patch: Sequence[t.Any]) -> list[t.Any]:
+    by_name = {_name(entry): entry for entry in before}
+    for entry in patch:
+        known = by_name.get(_name(entry))
+        if isinstance(entry, dict) and known is not None:
+            base = {"name": known} if isinstance(known, str) else known
+            by_name[_name(entry)] = merged(base, entry)
+        else:
+            by_name[_name(entry)] = entry
+    return list(by_name.values())
+
+
+def _name(entry: t.Any) -> t.Any:  # noqa: ANN401 - an entry is an object or a text
+    return entry["name"] if isinstance(entry, dict) else entry

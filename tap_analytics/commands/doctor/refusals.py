@@ -1,0 +1,181 @@
+"""Where there is no answer: what it means, and whether another configuration gets one."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.commands.doctor.dialects import SPOKEN, alternatives
+from tap_analytics.commands.doctor.findings import warning, wrong
+from tap_analytics.commands.doctor.inquiry import PATIENCE, BudgetSpent
+from tap_analytics.commands.doctor.rates import throttled
+from tap_analytics.errors import explain
+from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.transport.errors import Interrupted, Rejected, Retriable, TransportError
+
+if t.TYPE_CHECKING:
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.commands.doctor.dialects import Alternative
+    from tap_analytics.commands.doctor.findings import Finding
+    from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
+    from tap_analytics.pagination import Query
+
+#: Causes that all streams of an API share: where the first one meets them, no other is asked.
+SHARED = frozenset({"credentials", "unreachable", "origin", "paused"})
+#: Causes for which the configuration may fit another dialect, or another address.
+_MISPLACED = frozenset({"missing", "body", "in_band", "rejected"})
+_FORGIVABLE = frozenset({"forbidden", "missing"})
+#: How the transport's errors begin where it is the server that did it.
+_SERVERS_DOING = ("answered", "sent", "gave")
+
+
+class Refused(Exception):  # noqa: N818 - it carries what the doctor has found
+    """The first page can't be had; `finding` tells why and what to do."""
+
+    def __init__(self, finding: Finding, *, cause: str) -> None:
+        super().__init__(finding.text)
+        self.finding = finding
+        self.cause = cause
+
+
+def first_page(inquiry: Inquiry, query: Query, *, extras: tuple[Extra, ...]) -> Answer:
+    """Return the first page, or raise `Refused` with what to do.
+
+    `extras` are parameters that a server may not know; without those it refuses, the page is
+    asked for again.
+    """
+    inquiry.extras = _all(extras)
+    try:
+        return inquiry.ask(query)
+    except Interrupted:
+        raise
+    except Rejected as error:
+        if error.status in {400, 422} and (answer := _without(inquiry, query, extras)):
+            return answer
+        raise _refused(inquiry, query, error) from None
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        raise _refused(inquiry, query, error) from None
+
+
+class Extra(t.NamedTuple):
+    """Parameters beside those of paging, and the settings that leave them out."""
+
+    params: Query
+    #: What is found where the server takes the page without them.
+    finding: Finding
+
+
+def _all(extras: tuple[Extra, ...]) -> Query:
+    return {name: value for extra in extras for name, value in extra.params.items()}
+
+
+def _without(inquiry: Inquiry, query: Query, extras: tuple[Extra, ...]) -> Answer | None:
+    """Leave out one group of parameters after the other, as far as requests are left."""
+    for extra in extras:
+        if not extra.params:
+            continue
+        inquiry.extras = _all(tuple(other for other in extras if other is not extra))
+        try:
+            answer = inquiry.ask(query)
+        except (TransportError, BudgetSpent):
+            continue
+        inquiry.findings.append(extra.finding)
+        return answer
+    inquiry.extras = _all(extras)
+    return None
+
+
+# --- what a refusal means -----------------------------------------------------------------------
+
+
+def _refused(inquiry: Inquiry, query: Query, error: Exception) -> Refused:
+    cause = str(getattr(error, "cause", "") or "failed")
+    if isinstance(error, Retriable) and (error.retry_after or 0) > PATIENCE:
+        cause = "paused"
+    # Before other requests are made, which have other names.
+    finding = _finding(inquiry, error, cause)
+    told = _told(inquiry, error)
+    if cause in _MISPLACED or cause == "credentials":
+        for other in alternatives(inquiry.stream, refused=cause == "credentials"):
+            if _answers(inquiry, query, other):
+                return Refused(_fits_other(told, other), cause=cause)
+    return Refused(finding, cause=cause)
+
+
+def _answers(inquiry: Inquiry, query: Query, other: Alternative) -> bool:
+    try:
+        answer = inquiry.ask(query, alter=other.alter)
+        inquiry.select(answer.page.payload)
+    except Interrupted:
+        raise
+    except Exception:  # noqa: BLE001 - an alternative that fails is none
+        return False
+    return True
+
+
+def _fits_other(what: str, other: Alternative) -> Finding:
+    named = " and ".join(f"`{name}`" for name in other.api) or "path"
+    speaks = (
+        f" It answers {SPOKEN[other.dialect]}, and the configuration fits the other one."
+        if other.dialect
+        else ""
+    )
+    return wrong(
+        "dialect" if other.dialect else "address",
+        f"{what} With another {named} it answers.{speaks}",
+        api=other.api,
+        resource=other.resource,
+        told_as=", ".join([*other.api, *other.resource]),
+    )
+
+
+def _finding(inquiry: Inquiry, error: Exception, cause: str) -> Finding:
+    stream, hint = inquiry.stream, getattr(error, "hint", "")
+    text = f"{_told(inquiry, error)} {sentence(hint)}" if hint else _told(inquiry, error)
+    if isinstance(error, BudgetSpent):
+        return wrong("failed", "No request was left to find out more.")
+    if cause in {"throttled", "paused"}:
+        found = throttled(stream.connection, _told(inquiry, error), {})
+        return wrong("throttled", found.text, api=found.api)
+    if cause in _FORGIVABLE:
+        optional = tuple(stream.block.get("optional_streams") or ())
+        if {stream.name, stream.name.removeprefix(f"{stream.api}_")} & set(optional):
+            return warning(cause, f"{text} It is among optional_streams.", told_as=cause)
+        if cause == "forbidden":
+            return wrong(
+                cause,
+                f"{text} Or name the stream in optional_streams, or deselect it.",
+                api={"optional_streams": [*optional, stream.name]},
+                told_as=cause,
+            )
+    if cause == "origin" and _wants_https(error):
+        return wrong(cause, text, api=_with_https(stream))
+    return wrong(cause, text, told_as=cause)
+
+
+def _wants_https(error: Exception) -> bool:
+    return isinstance(error, TransportError) and error.hint.startswith("Use https")
+
+
+def _with_https(stream: AnalyticsStream) -> dict[str, t.Any]:
+    """Return the setting of the API's address with the other scheme."""
+    home = stream.connection.base_url.replace("http://", "https://", 1)
+    if isinstance(stream, DeclaredStream):
+        return {"client": {"base_url": home}}
+    return {"base_url": home}
+
+
+def _told(inquiry: Inquiry, error: Exception) -> str:
+    """Return what happened without the place, so that streams with one trouble tell it as one."""
+    stream = inquiry.stream
+    what = str(getattr(error, "what", explain(error)))
+    for place in (f"{stream.api}: {inquiry.label} ", f"{stream.label} "):
+        if what.startswith(place):
+            rest = what.removeprefix(place)
+            subject = "server" if rest.startswith(_SERVERS_DOING) else "request"
+            return sentence(f"The {subject} {rest}")
+    return sentence(what)
+
+
+def sentence(text: str) -> str:
+    """Return a text with the full stop that it may lack."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."

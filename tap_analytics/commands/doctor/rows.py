@@ -1,0 +1,237 @@
+"""What the rows of a stream show: whether the selector finds them, their keys, their bookmark."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections import Counter
+
+from tap_analytics.commands.doctor.findings import note, warning, wrong
+from tap_analytics.declarations.words import DOTTED
+from tap_analytics.incremental import instant, unit_of
+from tap_analytics.pagination import dig
+from tap_analytics.payload import SelectorError, lists_in
+from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.writer import ENCODER
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.commands.doctor.findings import Finding, StreamReport
+    from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
+    from tap_analytics.payload import Row
+
+#: Names of columns that are keys by custom; any other has to end like one of them.
+_KEY_NAMES = ("id", "uid", "uuid", "guid", "_id", "key", "code")
+_KEY_ENDINGS = ("_id", "Id", "_uid", "_uuid", "Uuid", "_key", "Key", "_code", "Code")
+_CHANGE_NAMES = ("updated", "modified", "changed", "created")
+
+
+# --- the selector -----------------------------------------------------------------------------
+
+
+def check_selector(inquiry: Inquiry, answer: Answer, report: StreamReport) -> Answer:
+    """Return the answer with its rows, from where they really are if the selector is wrong."""
+    payload = answer.page.payload
+    selector = getattr(getattr(inquiry.stream, "resource", None), "data_selector", None)
+    try:
+        selected = inquiry.select(payload)
+    except SelectorError as error:
+        return _elsewhere(inquiry, answer, report, told=str(error))
+    if not isinstance(inquiry.stream, DeclaredStream) or not isinstance(payload, dict):
+        return answer
+    other = _best_list(payload)
+    if not selected and other and _size(payload, other):
+        told = f"`{selector}` is empty, while the response holds a list at `{other}`."
+        return _elsewhere(inquiry, answer, report, told=told, is_sure=False)
+    keys = inquiry.stream.primary_keys
+    is_wrapper = len(selected) == 1 and not any(key in selected[0] for key in keys)
+    inner = dig(payload, other) if other else None
+    if is_wrapper and inner and any(key in inner[0] for key in keys):
+        told = f"`{selector or 'the response'}` is one object, whose rows are a list at `{other}`."
+        return _elsewhere(inquiry, answer, report, told=told)
+    return answer
+
+
+def _elsewhere(
+    inquiry: Inquiry, answer: Answer, report: StreamReport, *, told: str, is_sure: bool = True
+) -> Answer:
+    """Tell where the rows are and go on with them."""
+    payload = answer.page.payload
+    is_list = isinstance(payload, list)
+    path = "" if is_list else _best_list(payload)
+    tell = wrong if is_sure else warning
+    told = f"{told[0].upper()}{told[1:]}" if told[0] == "f" else told
+    if not isinstance(inquiry.stream, DeclaredStream) or not (path or is_list):
+        hint = " Check that base_url is that of this API." if not path else ""
+        report.findings.append(tell("selector", f"{told}{hint}"))
+        return answer
+    change = {"endpoint": {"data_selector": path or None}}
+    report.findings.append(tell("selector", told, resource=change))
+    return inquiry.reselect(answer, tuple(path.split(".")) if path else ())
+
+
+def _best_list(payload: object) -> str:
+    """Return the path of the longest list of objects in a response."""
+    paths = [path for path in lists_in(payload) if DOTTED.fullmatch(path)]
+    return max(paths, key=lambda path: _size(payload, path), default="")
+
+
+def _size(payload: object, path: str) -> int:
+    return len(dig(payload, path) or ())
+
+
+# --- the keys ---------------------------------------------------------------------------------
+
+
+def check_keys(inquiry: Inquiry, rows: Sequence[Row], report: StreamReport) -> None:
+    """Look for the primary key in rows as they would be written: is it there, is it unique?"""
+    stream = inquiry.stream
+    keys = tuple(stream.primary_keys)
+    if not keys:
+        report.key = "none"
+        return
+    lacking = [key for key in keys if any(row.get(key) is None for row in rows)]
+    if lacking:
+        report.key = "missing"
+        report.findings.append(_missing_key(stream, lacking[0], rows))
+        return
+    alike = _repeated(rows, keys)
+    report.key = "repeated" if alike else "unique"
+    if alike:
+        report.findings.append(_repeated_key(stream, keys, alike, rows))
+
+
+def _missing_key(stream: AnalyticsStream, key: str, rows: Sequence[Row]) -> Finding:
+    count = sum(row.get(key) is None for row in rows)
+    how_many = "No row has" if count == len(rows) else f"{count} of {len(rows)} rows lack"
+    text = f"{how_many} `{key}`, the primary key."
+    if not isinstance(stream, DeclaredStream):
+        return wrong("key_missing", f"{text} Check that base_url is that of this API.")
+    best = best_key(stream, rows)
+    if not stream.resource.assumes_keys:
+        return wrong("key_missing", f"{text} {_instead(best)}", resource=_key_change(best))
+    return warning(
+        "key_missing",
+        f"{text} It is only the default of `resource_defaults`. {_instead(best)}",
+        resource=_key_change(best),
+    )
+
+
+def _repeated_key(
+    stream: AnalyticsStream, keys: tuple[str, ...], alike: int, rows: Sequence[Row]
+) -> Finding:
+    name = ", ".join(f"`{key}`" for key in keys)
+    noun = "row has" if alike == 1 else "rows have"
+    text = f"{alike} {noun} the primary key ({name}) of another row: a target would merge them."
+    if not isinstance(stream, DeclaredStream):
+        return wrong("key_repeated", text)
+    best = best_key(stream, rows) or _pair(stream, rows, keys)
+    return wrong("key_repeated", f"{text} {_instead(best)}", resource=_key_change(best))
+
+
+def _instead(best: tuple[str, ...]) -> str:
+    if not best:
+        return "No column tells the rows apart: append them without a key."
+    names = " and ".join(f"`{name}`" for name in best)
+    return f"{names} would be one." if len(best) == 1 else f"{names} together would be one."
+
+
+def _key_change(best: tuple[str, ...]) -> dict[str, t.Any]:
+    if not best:
+        return {"primary_key": None, "write_disposition": "append"}
+    return {"primary_key": best[0] if len(best) == 1 else list(best)}
+
+
+def best_key(stream: AnalyticsStream, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the column that most likely is the key: named like one, everywhere, unique."""
+    noun = stream.name.removeprefix(f"{stream.api}_").rstrip("s")
+    own = (f"{noun}_id", f"{noun}Id", f"{noun}_key")
+    named = [*_KEY_NAMES, *own]
+    columns = _columns(stream, rows)
+    rest = [name for name in columns if name.endswith(_KEY_ENDINGS) and name not in named]
+    if isinstance(stream, DeclaredStream):
+        # What comes from the parent is the same in all rows of one.
+        placeholders = {link.placeholder for link in stream.resource.parents}
+        rest = [name for name in rest if name not in placeholders]
+    candidates = (name for name in (*named, *rest) if name in columns)
+    return next(((name,) for name in candidates if _is_key(rows, (name,))), ())
+
+
+def _pair(stream: AnalyticsStream, rows: Sequence[Row], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the key with the first further column that makes it unique."""
+    pairs = ((*keys, name) for name in _columns(stream, rows) if name not in keys)
+    return next((pair for pair in pairs if _is_key(rows, pair)), ())
+
+
+def _columns(stream: AnalyticsStream, rows: Sequence[Row]) -> list[str]:
+    """Return the columns that may become keys: a declared schema has to know them."""
+    schema = stream.resource.schema if isinstance(stream, DeclaredStream) else None
+    known = rows[0] if schema is None else schema.get("properties", {})
+    return [name for name in rows[0] if name in known]
+
+
+def _is_key(rows: Sequence[Row], names: tuple[str, ...]) -> bool:
+    has_all = all(_is_plain(row.get(name)) for row in rows for name in names)
+    return has_all and not _repeated(rows, names)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+
+
+def _repeated(rows: Sequence[Row], keys: tuple[str, ...]) -> int:
+    """Count rows whose key another row has, unless the rows are the same altogether."""
+    distinct = {ENCODER.encode(row): row for row in rows}.values()
+    counts = Counter(json.dumps([str(row.get(key)) for key in keys]) for row in distinct)
+    return sum(count - 1 for count in counts.values())
+
+
+# --- the bookmark -----------------------------------------------------------------------------
+
+
+def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamReport) -> None:
+    """Look for the replication key in rows: is it there, can its values be compared?"""
+    key = stream.replication_key
+    if key is None:
+        return
+    values = [row.get(key) for row in rows]
+    present = [value for value in values if value is not None]
+    unreadable = [value for value in present if not _reads(stream, value)]
+    report.bookmark = "unreadable" if unreadable else "reads" if present else "missing"
+    change = dict(_bookmark_change(stream, rows))
+    if not present:
+        text = f"No row has `{key}`, the replication key, so nothing tells what is new."
+        report.findings.append(wrong("bookmark_missing", text, resource=change))
+    elif unreadable:
+        text = (
+            f"The replication key `{key}` has values that are neither time nor number, such as "
+            f"{json.dumps(unreadable[0], default=str)[:40]}, so they can't be compared."
+        )
+        report.findings.append(wrong("bookmark_unreadable", text, resource=change))
+    elif len(present) < len(values):
+        count = len(values) - len(present)
+        text = f"{count} of {len(values)} rows have no `{key}`; such rows are read in every run."
+        report.findings.append(note("bookmark_partial", text))
+
+
+def _reads(stream: AnalyticsStream, value: object) -> bool:
+    if stream.replication_unit is not None:
+        return instant(value, stream.replication_unit) is not None
+    return unit_of(value) is not None or (isinstance(value, str) and value.isdigit())
+
+
+def _bookmark_change(stream: AnalyticsStream, rows: Sequence[Row]) -> Iterator[tuple[str, t.Any]]:
+    """Yield the column that tells when a row changed, where there is one."""
+    if not isinstance(stream, DeclaredStream):
+        return
+    for word in _CHANGE_NAMES:
+        for name in _columns(stream, rows):
+            if word in name.lower() and all(_is_time(row.get(name)) for row in rows):
+                yield "endpoint", {"incremental": {"cursor_path": name}}
+                return
+
+
+def _is_time(value: object) -> bool:
+    return unit_of(value) in {"iso", "epoch_s", "epoch_ms"}

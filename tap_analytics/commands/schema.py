@@ -1,0 +1,129 @@
+"""`tap-analytics schema`: the streams with their keys and relations, as a diagram or as JSON."""
+
+from __future__ import annotations
+
+import re
+import sys
+import typing as t
+
+from tap_analytics.commands.base import parser, run, show
+from tap_analytics.inputs import read_config
+from tap_analytics.relations import relations
+from tap_analytics.streams import APIS
+from tap_analytics.tap import TapAnalytics
+from tap_analytics.transport.redaction import redact
+
+if t.TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tap_analytics.relations import Column, Reference, Relation
+
+DESCRIPTION = (
+    "Print the streams with their keys and relations, as a Mermaid diagram. Those of the "
+    "configured APIs, or all built-in ones if none is configured. Makes no request."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the diagram; 1 if the configuration is bad."""
+    options = parser("schema", DESCRIPTION)
+    options.add_argument(
+        "--columns", action="store_true", help="show all columns, not only those that link streams"
+    )
+    return run(_print, options.parse_args(argv))
+
+
+def _print(options: argparse.Namespace) -> int:
+    given = read_config(options.config or ["ENV"])
+    # Without a mapper no schema is sampled, so nothing is asked of any server.
+    tap = TapAnalytics(config=given.config, parse_env_config=given.parse_env, setup_mapper=False)
+    found = relations(tap.apis.values() or APIS)
+    if options.json:
+        show(as_data(found), as_json=True)
+    else:
+        lines = mermaid(found, columns=options.columns)
+        sys.stdout.write(redact("".join(f"{line}\n" for line in lines)))
+        sys.stdout.flush()
+    return 0
+
+
+def as_data(found: Iterable[Relation]) -> dict[str, t.Any]:
+    """Return the streams as values of JSON."""
+    return {
+        "streams": [
+            {
+                "name": relation.name,
+                "api": relation.api,
+                "description": relation.description,
+                "primary_keys": relation.keys,
+                "replication_key": relation.bookmark,
+                "parent": relation.parent,
+                "references": [
+                    {
+                        "column": each.column,
+                        "stream": each.stream,
+                        "field": each.field,
+                        "many": each.is_list,
+                    }
+                    for each in relation.references
+                ],
+                "columns": [
+                    {"name": column.name, "type": column.types, "description": column.description}
+                    for column in relation.columns
+                ],
+            }
+            for relation in found
+        ]
+    }
+
+
+# --- Mermaid --------------------------------------------------------------------------------
+
+
+def mermaid(found: Sequence[Relation], *, columns: bool) -> Iterator[str]:
+    """Yield the lines of an entity-relationship diagram."""
+    names = {relation.name for relation in found}
+    yield "erDiagram"
+    for relation in found:
+        shown = relation.columns if columns else relation.linking
+        if not shown:
+            yield f"    {relation.name}"
+            continue
+        yield f"    {relation.name} {{"
+        for column in shown:
+            yield f"        {_attribute(column, relation)}"
+        yield "    }"
+    for relation in found:
+        for each in relation.references:
+            if each.stream in names:
+                yield f"    {_line(each, relation)}"
+
+
+def _attribute(column: Column, relation: Relation) -> str:
+    """Spell a column; a name that Mermaid can't take stands as it is in the comment."""
+    holders = {each.root for each in relation.references}
+    marks = [
+        mark
+        for mark, applies in (("PK", column.name in relation.keys), ("FK", column.name in holders))
+        if applies
+    ]
+    name = _word(column.name)
+    comment = "" if name == column.name else " ".join(column.name.replace('"', "'").split())
+    if column.name == relation.bookmark:
+        comment = f"{comment}, bookmark".removeprefix(", ")
+    parts = [_word("_or_".join(column.types) or "any"), name, ", ".join(marks)]
+    return " ".join(filter(None, [*parts, f'"{comment}"' if comment else ""]))
+
+
+def _line(each: Reference, relation: Relation) -> str:
+    """Spell a relation: solid to the parent a stream is read for, dashed to any other."""
+    there = "}o" if each.is_list else "||" if each.column in relation.keys else "|o"
+    line = "--" if each.is_parent else ".."
+    return f'{each.stream} {there}{line}o{{ {relation.name} : "{each.column}"'
+
+
+def _word(text: str) -> str:
+    """Return a text as a word of Mermaid's: letters, digits, `_` and `-`, no digit at first."""
+    word = re.sub(r"[^A-Za-z0-9_-]", "_", text)
+    return word if re.match(r"[A-Za-z_]", word) else f"_{word}"

@@ -1,0 +1,76 @@
+"""The documentation site builds without a warning, leaves out no page, and fetches nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# One worker builds the site.
+pytestmark = pytest.mark.xdist_group("site")
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+#: What a browser loads by itself; what a reader may click on is another matter.
+ELSEWHERE = r"""["']?(?:https?:)?//[^"'> )]+"""
+LOADED = re.compile(
+    rf"<(?:script|img|iframe|source)[^>]+?src={ELSEWHERE}"
+    rf"|<link[^>]+?rel=.?(?:stylesheet|preconnect|icon|preload)[^>]+?href={ELSEWHERE}"
+    rf"|url\({ELSEWHERE}"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Build the site where no network can be reached."""
+    folder = tmp_path_factory.mktemp("site")
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    built = subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **nowhere, "NO_MKDOCS_2_WARNING": "1"},
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    assert "WARNING" not in built.stderr
+    return folder
+
+
+def place(page):
+    """Return where a page is in the site."""
+    inside = page.relative_to(ROOT / "docs").with_suffix("")
+    return (inside.parent if inside.name == "index" else inside) / "index.html"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_page_is_built_and_in_the_navigation(site, page):
+    [title] = re.findall(r"^# (.+)$", page.read_text("utf-8"), re.MULTILINE)[:1]
+    start = (site / "index.html").read_text("utf-8")
+    assert title.replace("`", "") in (site / place(page)).read_text("utf-8").replace("&amp;", "&")
+    assert place(page).parent.as_posix() in start
+
+
+def test_a_reader_loads_nothing_from_anywhere_else(site):
+    found = {
+        file.relative_to(site).as_posix(): LOADED.findall(file.read_text("utf-8"))
+        for file in [*site.rglob("*.html"), *(site / "stylesheets").glob("*.css")]
+    }
+    assert {name: loads for name, loads in found.items() if loads} == {}
+
+
+def test_no_diagram_needs_a_script(site):
+    """Material would load one from elsewhere for Mermaid; every picture is drawn beforehand."""
+    assert [file for file in site.rglob("*.html") if 'class="mermaid"' in file.read_text()] == []
+
+
+def test_every_picture_is_there(site):
+    for page in PAGES:
+        for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text("utf-8")):
+            assert (page.parent / picture).resolve().is_file(), picture

@@ -1,0 +1,194 @@
+"""The command itself: options, output for people and for programs, and what it never shows."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from doctor import items
+from runs import JsonApi, declared
+from scripted_server import ScriptedServer, reply
+
+from tap_analytics.commands.doctor import main
+from tap_analytics.commands.doctor.findings import merged
+from tap_analytics.demo import DEFAULT, DemoApi
+
+ROOT = Path(__file__).parents[2]
+SECRETS = (
+    *(DEFAULT.learning_api_key, DEFAULT.experimentation_api_key, DEFAULT.wiki_api_token),
+    *(DEFAULT.success_secret_token, DEFAULT.declared_api_key),
+)
+FAULTS = {
+    "refused": {"status": 401, "body": {"error": " ".join(SECRETS)}},
+    "forbidden": {"status": 403, "body": " ".join(SECRETS)},
+    "missing": {"status": 404},
+    "html": {"action": "html"},
+    "broken": {"action": "truncate_json"},
+    "reset": {"action": "reset"},
+    "odd": {"action": "wrong_type", "body": {"echo": list(SECRETS)}},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_no_secret_is_shown_whatever_fails(doctor, fault, options):
+    with DemoApi(faults=[{"times": None} | fault]) as demo:
+        code, text = doctor.say(demo.config, *options)
+    assert code == 1
+    for secret in SECRETS:
+        encoded = base64.b64encode(secret.encode()).decode()
+        for form in (secret, quote(secret, safe=""), encoded):
+            assert form not in text + doctor.errors
+
+
+def test_people_get_a_table_sentences_and_the_settings(doctor):
+    with JsonApi(lambda _: {"items": items(3)}) as api:
+        config = declared(api.origin, endpoint={"paginator": "single_page"})
+        code, text = doctor.say(config)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert code == 1
+    assert lines[0].startswith(f"shop at {api.origin}: ")
+    assert lines[1] == "stream result rows total paging key bookmark"
+    assert lines[2] == "shop_items wrong 3 none one page unique"
+    assert lines[3].startswith("wrong shop_items: Found no rows at `data`;")
+    assert "Suggested settings, to be laid over yours:" in lines
+    assert json.loads(text[text.index("{\n") : text.rindex("}") + 1]) == {
+        "apis": [
+            {
+                "name": "shop",
+                "resources": [{"name": "items", "endpoint": {"data_selector": "items"}}],
+            }
+        ]
+    }
+    assert lines[-1] == "1 stream, 3 requests: 1 fault."
+
+
+def test_no_line_is_wider_than_a_page(doctor):
+    with DemoApi(faults=[{"status": 404, "times": None}]) as demo:
+        _, text = doctor.say(demo.config)
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_json_tells_what_the_table_tells(doctor):
+    with JsonApi(lambda _: {"items": items(3)}) as api:
+        config = declared(api.origin, endpoint={"paginator": "single_page"})
+        report = doctor(config)
+    assert report.data["ok"] is False
+    assert report.stream() == {
+        "name": "shop_items",
+        "path": "/items",
+        "result": "wrong",
+        "requests": 3,
+        "rows": 3,
+        "paging": "one page",
+        "total": None,
+        "key": "unique",
+        "bookmark": None,
+        "not_checked": None,
+        "findings": [
+            {
+                "code": "selector",
+                "level": "wrong",
+                "text": "Found no rows at `data`; the response holds a list at `items`.",
+            }
+        ],
+    }
+
+
+def test_streams_can_be_named(doctor):
+    with DemoApi() as demo:
+        report = doctor(demo.config, "--stream", "wiki_group", "--stream", "learning_people")
+        asked = {asked.path for asked in demo.requests}
+    names = [stream["name"] for api in report.data["apis"] for stream in api["streams"]]
+    assert sorted(names) == ["learning_people", "wiki_group"]
+    assert asked == {"/wiki/rest/api/group", "/learning/v2/people"}
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "said"),
+    [
+        ({}, (), "No API is configured"),
+        ({"learning": {"api_key": "x"}}, (), "'learning.base_url' is missing"),
+        (
+            {"learning": {"api_key": "x", "base_url": "http://127.0.0.1:9"}},
+            ("--stream", "learning_peple"),
+            "There is no stream learning_peple. Did you mean learning_people?",
+        ),
+    ],
+)
+def test_bad_input_is_told_in_one_line(doctor, config, options, said):
+    code, text = doctor.say(config, *options)
+    assert (code, text) == (1, "")
+    assert said in doctor.errors
+    assert doctor.errors.count("\n") == 1
+
+
+def test_a_schema_is_never_sampled(doctor):
+    with ScriptedServer([reply(500, b"{}")]) as server:
+        report = doctor(declared(server.origin))
+        assert len(server.requests) == 1
+    assert report.code == 1
+
+
+def test_the_environment_is_a_configuration(monkeypatch, capsys):
+    with DemoApi() as demo:
+        block = demo.config["learning"]
+        for name, value in block.items():
+            monkeypatch.setenv(f"TAP_ANALYTICS_LEARNING_{name.upper()}", str(value))
+        assert main(["--config=ENV", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [api["name"] for api in report["apis"]] == ["learning"]
+
+
+def test_a_fragment_is_laid_over_a_configuration_by_name():
+    config = {
+        "concurrency": 2,
+        "apis": [
+            {"name": "a", "resources": ["x", {"name": "y", "endpoint": "/why"}]},
+            {
+                "name": "b",
+                "resources": [{"name": "x", "endpoint": {"paginator": {"type": "auto"}}}],
+            },
+        ],
+    }
+    patch = {
+        "apis": [
+            {
+                "name": "a",
+                "resources": [
+                    {"name": "x", "primary_key": "uid"},
+                    {"name": "y", "endpoint": {"data_selector": "items"}},
+                ],
+            },
+            {"name": "b", "resources": [{"name": "x", "endpoint": {"paginator": {"type": "o"}}}]},
+        ]
+    }
+    assert merged(config, patch) == {
+        "concurrency": 2,
+        "apis": [
+            {
+                "name": "a",
+                "resources": [
+                    {"name": "x", "primary_key": "uid"},
+                    {"name": "y", "endpoint": {"path": "/why", "data_selector": "items"}},
+                ],
+            },
+            {"name": "b", "resources": [{"name": "x", "endpoint": {"paginator": {"type": "o"}}}]},
+        ],
+    }
+
+
+def test_the_example_of_the_documentation_is_what_the_doctor_says(doctor):
+    page = (ROOT / "docs" / "doctor.md").read_text("utf-8")
+    [config] = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    [shown] = re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    address = re.search(r"http://127\.0\.0\.1:\d+", config)[0]
+    with DemoApi() as demo:
+        code, text = doctor.say(json.loads(config.replace(address, demo.url)))
+        said = text.replace(demo.url, address)
+    assert code == 1
+    assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()

@@ -1,0 +1,207 @@
+"""Rows that move while a list is read by page number, which can't overlap: found, or told."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runs import STREAM, JsonApi, declared, run
+
+from tap_analytics.recheck import FEW
+
+LIMIT = 10
+
+
+class Paged:
+    """A list that is served by page number from 1, and changes when told to."""
+
+    def __init__(self, count, *, total=False, after=None):
+        self.table = list(range(count))
+        self.stable = set(self.table)
+        self.total = total
+        #: What happens after the n-th answer: a function of this object.
+        self.after = after or {}
+        self.answers = 0
+
+    def answer(self, query):
+        start = (int(query["page"]) - 1) * LIMIT
+        body = {"data": [{"id": number} for number in self.table[start : start + LIMIT]]}
+        if self.total:
+            body["total"] = len(self.table)
+        self.answers += 1
+        if change := self.after.get(self.answers):
+            change(self)
+        return body
+
+    def delete(self, position):
+        if self.table:
+            self.stable.discard(self.table.pop(position % len(self.table)))
+
+    def insert(self, position):
+        self.table.insert(position % (len(self.table) + 1), 1000 + self.answers)
+
+
+def config(origin, *, concurrency=1, **top):
+    paginator = {"type": "page_number", "base_page": 1, "limit": LIMIT}
+    if top.pop("total", False):
+        paginator["total_path"] = "total"
+    return declared(origin, endpoint={"paginator": paginator}, concurrency=concurrency, **top)
+
+
+def read(paged, **top):
+    with JsonApi(paged.answer) as api:
+        done = run(config(api.origin, total=paged.total, **top))
+    return done, [int(query["page"]) for query in api.queries]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+@pytest.mark.parametrize("versions", [False, True])
+def test_a_row_that_moved_past_the_reader_is_found(after, concurrency, versions):
+    paged = Paged(45, after={after: lambda api: api.delete(3)})
+    done, _ = read(paged, concurrency=concurrency, emit_activate_version_messages=versions)
+    assert done.error is None
+    assert paged.stable <= set(done.ids())
+
+
+def test_rows_that_moved_permit_no_deletes():
+    paged = Paged(45, after={2: lambda api: api.delete(3)})
+    done, _ = read(paged, emit_activate_version_messages=True)
+    assert done.verdict() == "unverified"
+    assert not done.of("ACTIVATE_VERSION")
+
+
+def test_rows_that_moved_are_told_with_what_it_cost(caplog):
+    caplog.set_level(logging.INFO)
+    paged = Paged(45, after={2: lambda api: api.delete(3)})
+    read(paged)
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert "2 of 5 pages have changed" in told
+    assert "New rows found on them: 1; requests it took to look again: 4." in told
+
+
+def test_a_list_that_stands_still_is_proven_and_no_row_is_written_twice(caplog):
+    caplog.set_level(logging.INFO)
+    paged = Paged(45)
+    done, pages = read(paged, emit_activate_version_messages=True)
+    assert done.ids() == list(range(45))
+    assert done.verdict() == "consistent"
+    assert len(done.of("ACTIVATE_VERSION")) == 1
+    assert pages == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4]
+    assert "Looked again at 4 of 5 pages: nothing has moved meanwhile." in caplog.text
+
+
+def test_a_single_page_is_not_read_again():
+    _, pages = read(Paged(7))
+    assert pages == [1, 2]
+
+
+def test_a_single_page_that_is_full_is_read_again():
+    paged = Paged(11, after={1: lambda api: api.delete(0)})
+    done, pages = read(paged)
+    assert pages == [1, 2, 1]
+    assert paged.stable <= set(done.ids())
+
+
+def test_a_long_list_is_probed_in_the_middle():
+    count = (FEW + 10) * LIMIT - 5
+    done, pages = read(Paged(count))
+    assert done.ids() == list(range(count))
+    assert pages[FEW + 11 :] == [13]
+
+
+def test_of_a_long_list_all_is_read_again_where_deletes_depend_on_it():
+    count = (FEW + 10) * LIMIT - 5
+    _, pages = read(Paged(count), emit_activate_version_messages=True)
+    assert pages[FEW + 11 :] == list(range(1, FEW + 10))
+
+
+def test_from_a_changed_page_in_the_middle_the_rows_that_moved_are_followed():
+    count = (FEW + 10) * LIMIT - 5
+    paged = Paged(count, after={16: lambda api: api.delete(3)})
+    done, pages = read(paged)
+    assert paged.stable <= set(done.ids())
+    assert done.verdict() == "unverified"
+    assert pages[FEW + 11 :] == [13, 14, 15, 16, 17]
+
+
+def test_a_total_vouches_for_the_pages():
+    done, pages = read(Paged(45, total=True))
+    assert done.verdict() == "verified"
+    assert len(pages) == len(set(pages))
+
+
+def test_a_total_does_not_vouch_for_deletes():
+    def swap(api):
+        api.delete(3)
+        api.insert(len(api.table))
+
+    paged = Paged(45, total=True, after={2: swap})
+    done, _ = read(paged, emit_activate_version_messages=True)
+    assert paged.stable <= set(done.ids())
+    assert done.verdict() == "unverified"
+
+
+def test_a_total_that_falls_has_the_pages_read_again():
+    paged = Paged(45, total=True, after={2: lambda api: api.delete(3)})
+    done, _ = read(paged, emit_activate_version_messages=True)
+    assert paged.stable <= set(done.ids())
+    assert done.verdict() == "unverified"
+    assert not done.of("ACTIVATE_VERSION")
+
+
+def test_rows_that_came_twice_have_the_pages_read_again_whatever_the_total_says():
+    def swap(api):
+        api.insert(0)
+
+    paged = Paged(45, total=True, after={2: swap, 3: lambda api: api.delete(5)})
+    done, _ = read(paged)
+    assert paged.stable <= set(done.ids())
+    assert done.verdict() == "unverified"
+
+
+def test_children_of_a_parent_that_moved_past_the_reader_are_read():
+    courses = Paged(25, after={1: lambda api: api.delete(2)})
+
+    def answer(query):
+        if "page" in query:
+            return courses.answer(query)
+        return {"data": [{"id": "lesson"}]}
+
+    lessons = {
+        "name": "lessons",
+        "endpoint": {
+            "path": "/items/{item_id}/lessons",
+            "data_selector": "data",
+            "paginator": "single_page",
+        },
+        "primary_key": ["item_id", "id"],
+    }
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, children=[lessons]))
+    parents = {row["item_id"] for row in done.records("shop_lessons")}
+    assert {str(number) for number in courses.stable} <= {str(parent) for parent in parents}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    count=st.integers(0, 60),
+    total=st.booleans(),
+    changes=st.dictionaries(
+        st.integers(1, 8),
+        st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 60)),
+        max_size=5,
+    ),
+)
+def test_a_row_is_there_or_the_verdict_says_that_it_may_not_be(count, total, changes):
+    after = {
+        number: lambda api, kind=kind, where=where: getattr(api, kind)(where)
+        for number, (kind, where) in changes.items()
+    }
+    paged = Paged(count, total=total, after=after)
+    done, _ = read(paged, emit_activate_version_messages=True)
+    complete = paged.stable <= set(done.ids())
+    assert complete or done.error is not None or done.verdict(STREAM) == "unverified"
+    assert complete or not done.of("ACTIVATE_VERSION")

@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import copy
+import json
+
+import msgspec
+import pytest
+from pages import Page
+from runs import STREAM, JsonApi, declared, run
+from scripted_server import ScriptedServer, reply
+
+from tap_analytics.report import model
+from tap_analytics.report.drift import FIELDS
+from tap_analytics.report.page import page
+from tap_analytics.transport.timeline import BUCKETS
+
+HOSTILE = '</td><script>alert("1")</script>&amp;<img src=x onerror=alert(1)>'
+SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "report.html"
+
+
+def figures_of(path):
+    return json.loads(path.with_suffix(".json").read_bytes())
+
+
+def page_of(path):
+    return Page(path.read_text("utf-8"))
+
+
+def only_page(rows):
+    return lambda query: {"data": rows if not query.get("offset", "0").strip("0") else []}
+
+
+def single(origin, path, **settings):
+    endpoint = {"paginator": "single_page"}
+    return declared(origin, schema=SCHEMA, endpoint=endpoint, **settings) | {
+        "report_path": str(path)
+    }
+
+
+# --- what it tells --------------------------------------------------------------------------
+
+
+def test_the_figures_are_those_of_the_run(path):
+    rows = [{"id": n} for n in range(250)]
+
+    def answer(query):
+        start = int(query.get("offset", 0))
+        return {"data": rows[start : start + 100], "total": 250}
+
+    endpoint = {"paginator": {"type": "offset", "limit": 100, "total_path": "total"}}
+    with JsonApi(answer) as api:
+        done = run(declared(api.origin, endpoint=endpoint) | {"report_path": str(path)})
+        asked = len(api.requests)
+    told, shown = figures_of(path), page_of(path)
+    [stream], [of_api] = told["streams"], told["apis"]
+
+    assert told["rows"] == stream["rows"] == len(done.records()) == 250
+    assert told["requests"] == stream["requests"] == of_api["requests"] == asked
+    assert (told["status"], told["exit_code"], stream["verdict"]) == ("complete", 0, "verified")
+    assert shown.figures[None, "rows"] == shown.figures[STREAM, "rows"] == "250"
+    assert shown.figures[None, "requests"] == shown.figures[STREAM, "requests"] == str(asked)
+    assert "The stream is complete" in shown.text
+
+
+def test_the_timeline_and_the_latencies_hold_every_request(path):
+    rows = [{"id": n} for n in range(500)]
+
+    def answer(query):
+        start = int(query.get("offset", 0))
+        return {"data": rows[start : start + 10], "total": 500}
+
+    endpoint = {"paginator": {"type": "offset", "limit": 10, "total_path": "total"}}
+    with JsonApi(answer) as api:
+        config = declared(api.origin, endpoint=endpoint, concurrency=4)
+        run(config | {"report_path": str(path)})
+        asked = len(api.requests)
+    [api] = figures_of(path)["apis"]
+
+    buckets = api["timeline"]["buckets"]
+    assert len(buckets) <= BUCKETS
+    assert sum(bucket["sent"] for bucket in buckets) == asked
+    assert max(bucket["peak"] for bucket in buckets) == api["peak"] <= 4
+    assert all(bucket["in_flight"] <= bucket["peak"] for bucket in buckets)
+    assert sum(step["answers"] for step in api["latency"]["steps"]) == asked == api["answers"]
+    assert 0 < api["latency"]["p50"] <= api["latency"]["p95"] <= api["latency"]["max"]
+
+
+def test_pauses_retries_and_throttled_time_are_told(path):
+    answers = iter([reply(429, Retry_After="0.3"), *[reply(body=b'{"data": [{"id": 1}]}')] * 2])
+    with ScriptedServer(lambda _: next(answers)) as api:
+        run(single(api.origin, path))
+    told, shown = figures_of(path), page_of(path)
+    [stream], [of_api] = told["streams"], told["apis"]
+
+    assert (stream["requests"], stream["retries"], of_api["held_times"]) == (2, 1, 1)
+    assert 0.3 <= stream["throttled_seconds"] <= of_api["held_seconds"] + 0.1
+    assert of_api["statuses"] == [{"status": 200, "answers": 1}, {"status": 429, "answers": 1}]
+    assert sum(each["failed"] for each in of_api["timeline"]["buckets"]) == 1
+    assert ("rect", "hold") in [(tag, given.get("class")) for tag, given in shown.elements]
+    assert "1 pause of" in shown.text
+
+
+def test_new_fields_are_told_with_the_type_that_was_inferred(path):
+    rows = [{"id": 1, "size": 1.5, "tags": ["a"], "note": None, "deep": {"a": 1}}]
+    with JsonApi(only_page(rows)) as api:
+        run(single(api.origin, path))
+    drift = figures_of(path)["streams"][0]["drift"]
+
+    assert {(each["field"], each["change"], each["type"]) for each in drift} == {
+        ("size", "added", "number"),
+        ("tags", "added", "array of string"),
+        ("note", "added", "anything"),
+        ("deep", "added", "object"),
+    }
+    assert "array of string" in page_of(path).text
+
+
+def test_fields_that_are_left_out_are_told(path):
+    with JsonApi(only_page([{"id": 1, "size": 1}])) as api:
+        run(single(api.origin, path, on_unknown_field="ignore"))
+    [field] = figures_of(path)["streams"][0]["drift"]
+
+    assert (field["field"], field["change"]) == ("size", "dropped")
+    assert "new, left out" in page_of(path).text
+
+
+@pytest.mark.parametrize(
+    ("policy", "change", "kind"),
+    [("widen", "widened", "integer or string"), ("null", "mismatched", None)],
+)
+def test_values_that_contradict_the_schema_are_counted_by_field(path, policy, change, kind):
+    schema = {"type": "object", "properties": {**SCHEMA["properties"], "n": {"type": "integer"}}}
+    rows = [{"id": 1, "n": "a"}, {"id": 2, "n": 2}, {"id": 3, "n": "c"}]
+    with JsonApi(only_page(rows)) as api:
+        config = declared(api.origin, schema=schema, endpoint={"paginator": "single_page"})
+        run(config | {"report_path": str(path), "on_type_mismatch": policy})
+    [stream] = figures_of(path)["streams"]
+
+    assert stream["drift"] == [{"field": "n", "change": change, "type": kind, "values": 2}]
+    assert stream["type_mismatches"] == 2
+
+
+def test_a_cause_that_streams_share_is_told_once_with_all_of_them(path):
+    resources = ["a", "b", "c"]
+    with ScriptedServer(lambda _: reply(401, b"{}")) as api:
+        config = single(api.origin, path)
+        config["apis"][0]["resources"] = [
+            {"name": name, "schema": SCHEMA, "endpoint": {"path": f"/{name}"}} for name in resources
+        ]
+        run(config)
+    told, shown = figures_of(path), page_of(path)
+
+    assert [stream["error"]["cause"] for stream in told["streams"]] == ["credentials"] * 3
+    assert all(stream["error"]["what_to_do"] for stream in told["streams"])
+    assert (told["status"], told["exit_code"]) == ("failed", 1)
+    assert shown.text.count("GET /a answered 401") == 1
+    assert "GET /b" not in shown.text
+    assert "3 of 3 streams failed" in shown.text
+
+
+def test_a_failure_that_is_accepted_leaves_the_run_complete(path):
+    def answer(received):
+        return reply(403) if received.target.startswith("/secret") else reply()
+
+    with ScriptedServer(answer) as api:
+        config = single(api.origin, path)
+        config["apis"][0]["optional_streams"] = ["shop_secret"]
+        config["apis"][0]["resources"].append(
+            {"name": "secret", "schema": SCHEMA, "endpoint": {"path": "/secret"}}
+        )
+        run(config)
+    told, shown = figures_of(path), page_of(path)
+
+    assert told["exit_code"] == 0
+    assert [stream["optional"] for stream in told["streams"]] == [False, True]
+    assert "1 of 2 streams complete, 1 optional could not be read" in shown.text
+
+
+def test_settings_are_told_with_what_was_chosen(path):
+    with JsonApi(only_page([{"id": 1}])) as api:
+        config = single(api.origin, path, concurrency=3)
+        config["apis"][0] |= {"requests_per_second": 50, "headers": {"X-Key": "dragonfly"}}
+        run(config | {"stream_maps": {STREAM: {"who": "'dragonfly'"}}})
+    told = {
+        (each["api"], each["name"]): (each["value"], each["is_default"])
+        for each in figures_of(path)["settings"]
+    }
+
+    assert told["", "concurrency"] == ("3", False)
+    assert told["", "request_timeout"] == ("60", True)
+    assert told["shop", "requests_per_second"] == ("50", False)
+    assert told["shop", "max_retries"] == ("1", False)
+    assert told["", "stream_maps"] == ("set", False)
+    assert not [name for _, name in told if "header" in name or "path" in name]
+    assert "dragonfly" not in path.read_text() + path.with_suffix(".json").read_text()
+
+
+# --- what it must not do --------------------------------------------------------------------
+
+
+def test_no_secret_gets_into_it_by_any_field(path):
+    secret = "swordfish+4711/<b>"
+    body = json.dumps({"message": f"bad key {secret}"}).encode()
+    rows = json.dumps({"data": [{"id": 1, f"about {secret}": 1}]}).encode()
+
+    def answer(received):
+        return reply(400, body) if received.target.startswith("/bad") else reply(body=rows)
+
+    with ScriptedServer(answer) as api:
+        config = single(api.origin, path)
+        config["apis"][0]["client"]["auth"] = {"type": "bearer", "token": secret}
+        config["apis"][0]["resources"].append(
+            {"name": "bad", "schema": SCHEMA, "endpoint": {"path": "/bad"}}
+        )
+        run(config)
+
+    written = path.read_text("utf-8") + path.with_suffix(".json").read_text("utf-8")
+    assert "swordfish" not in written
+    assert written.count("about ***") == 2
+    assert "bad key ***" in page_of(path).text
+
+
+def test_what_comes_from_outside_is_text_and_never_markup(path):
+    body = json.dumps({"message": HOSTILE}).encode()
+    rows = json.dumps({"data": [{"id": 1, HOSTILE: 1, "a\ud800\x00\u202eb": 1}]}).encode()
+
+    def answer(received):
+        return reply(400, body) if received.target.startswith("/bad") else reply(body=rows)
+
+    with ScriptedServer(answer) as api:
+        config = single(api.origin, path)
+        config["apis"][0]["resources"].append(
+            {"name": "bad", "schema": SCHEMA, "endpoint": {"path": "/bad"}}
+        )
+        run(config)
+    shown = page_of(path)
+
+    assert not {"script", "img"} & {tag for tag, _ in shown.elements}
+    assert shown.text.count('<script>alert("1")</script>') == 2
+    fields = [each["field"] for each in figures_of(path)["streams"][1]["drift"]]
+    assert HOSTILE in fields
+    assert "\x00" not in path.read_text("utf-8")
+
+
+def test_every_name_is_escaped_wherever_it_stands(path):
+    with ScriptedServer(lambda _: reply(404, b"{}")) as api:
+        config = single(api.origin, path)
+        run(config | {"on_unknown_field": "ignore"})
+    told = msgspec.json.decode(path.with_suffix(".json").read_bytes())
+    drift = [{"field": "a", "change": "added", "type": "b"}]
+    told["streams"].append(told["streams"][0] | {"status": "complete", "verdict": "c"})
+    told["streams"][0]["drift"] = drift
+
+    shown = Page(page(msgspec.convert(replaced(told), model.Run), figures=HOSTILE))
+
+    assert not {"script", "img"} & {tag for tag, _ in shown.elements}
+    assert all(not name.startswith("on") for _, given in shown.elements for name in given)
+    assert shown.text.count("alert(1)") > 30
+
+
+def replaced(value):
+    """Return figures in which every text is hostile."""
+    if isinstance(value, dict):
+        # Moments are read as such; all other texts may be anything.
+        return {
+            name: inner if name in {"began", "ended"} else replaced(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [replaced(inner) for inner in value]
+    return HOSTILE if isinstance(value, str) else copy.copy(value)
+
+
+def test_nothing_is_loaded_and_nothing_runs(path):
+    with JsonApi(only_page([{"id": 1}])) as api:
+        run(single(api.origin, path))
+    shown = page_of(path)
+
+    assert [link for link in shown.loads if not link.startswith("#")] == []
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in shown.elements}
+    [policy] = [
+        given["content"] for tag, given in shown.elements if "http-equiv" in given and tag == "meta"
+    ]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_charts_and_tables_speak_to_those_who_do_not_see_them(path):
+    with JsonApi(only_page([{"id": 1}])) as api:
+        run(single(api.origin, path))
+    shown = page_of(path)
+    charts = [given for tag, given in shown.elements if tag == "svg"]
+
+    assert [given["role"] for given in charts] == ["img", "img"]
+    assert "Requests in flight to shop" in charts[0]["aria-label"]
+    assert "half within" in charts[1]["aria-label"]
+    heads = [given for tag, given in shown.elements if tag == "th"]
+    assert all(given.get("scope") for given in heads)
+    assert ("html", {"lang": "en"}) in shown.elements
+
+
+def test_a_page_stays_short_where_a_stream_drifts_without_end(path):
+    rows = [{"id": 1, **{f"field_{n}": n for n in range(FIELDS + 25)}}]
+    with JsonApi(only_page(rows)) as api:
+        run(single(api.origin, path))
+
+    assert len(figures_of(path)["streams"][0]["drift"]) == FIELDS + 25
+    assert "25 more fields" in page_of(path).text
+    assert f"field_{FIELDS + 24}" not in page_of(path).text
+
+
+# --- where it goes --------------------------------------------------------------------------
+
+
+def test_nothing_is_written_unless_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with JsonApi(only_page([{"id": 1}])) as api:
+        run(declared(api.origin))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("report.html", ["report.html", "report.json"]),
+        ("run.2026.htm", ["run.2026.htm", "run.2026.json"]),
+        ("report.json", ["report.json"]),
+        ("report", ["report", "report.json"]),
+        ("run.2026", ["run.2026", "run.2026.json"]),
+    ],
+)
+def test_the_json_stands_beside_the_page_or_alone(tmp_path, name, files):
+    with JsonApi(only_page([{"id": 1}])) as api:
+        run(single(api.origin, tmp_path / name))
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == files
+    assert json.loads((tmp_path / files[-1]).read_bytes())["rows"] == 1
+
+
+def test_a_report_takes_the_place_of_the_one_before(path):
+    path.write_text("the one before")
+    with JsonApi(only_page([{"id": 1}])) as api:
+        run(single(api.origin, path))
+
+    assert "the one before" not in path.read_text()
+    assert sorted(each.name for each in path.parent.iterdir()) == ["report.html", "report.json"]
+
+
+def test_a_report_that_cannot_be_written_does_not_fail_the_run(tmp_path, caplog):
+    folder = tmp_path / "folder.html"
+    folder.mkdir()
+    for place in (tmp_path / "no" / "report.html", folder):
+        with JsonApi(only_page([{"id": 1}])) as api:
+            done = run(single(api.origin, place))
+        assert done.error is None
+        assert f"The report can't be written to {place}" in caplog.text
+        caplog.clear()
+
+
+def test_a_fault_of_the_report_does_not_fail_the_run(path, caplog, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("of the report")
+
+    monkeypatch.setattr("tap_analytics.report.page", broken)
+    with JsonApi(only_page([{"id": 1}])) as api:
+        done = run(single(api.origin, path))
+
+    assert done.error is None
+    assert "The report can't be made: ZeroDivisionError: of the report" in caplog.text
+
+
+def test_the_summary_is_not_overwritten(path, caplog):
+    summary = path.with_suffix(".json")
+    with JsonApi(only_page([{"id": 1}])) as api:
+        run(single(api.origin, path) | {"summary_path": str(summary)})
+
+    assert "seconds" in json.loads(summary.read_bytes())
+    assert "settings" not in json.loads(summary.read_bytes())
+    assert "summary_path names" in caplog.text
+    assert path.exists()
+
+
+def test_the_summary_counts_requests_by_stream(tmp_path):
+    summary = tmp_path / "summary.json"
+    answers = iter([reply(500), *[reply(body=b'{"data": [{"id": 1}]}')] * 2])
+    with ScriptedServer(lambda _: next(answers)) as api:
+        config = single(api.origin, tmp_path / "report.html")
+        run(config | {"summary_path": str(summary)})
+    told = json.loads(summary.read_bytes())
+
+    assert told["streams"][STREAM]["requests"] == told["apis"]["shop"]["requests"] == 2
+    assert told["streams"][STREAM]["retries"] == told["apis"]["shop"]["retries"] == 1

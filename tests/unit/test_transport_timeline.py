@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+from scripted_server import (
+    ScriptedServer,
+    UnhurriedStop,
+    body_of,
+    make_transport,
+    people,
+    reply,
+)
+
+from tap_analytics.transport.errors import Interrupted, Stop
+from tap_analytics.transport.stats import Stats
+from tap_analytics.transport.throttle import Throttle
+from tap_analytics.transport.timeline import BUCKETS, STEPS, Latency, Timeline, Waiting
+
+WEEK = 7 * 24 * 3600.0
+
+
+def flown(flights, *, until):
+    """Return the timeline of flights, each a pair of moments."""
+    line = Timeline(0.0)
+    events = sorted([(begin, True) for begin, _ in flights] + [(end, False) for _, end in flights])
+    for moment, is_begin in events:
+        if is_begin:
+            line.left(moment)
+        else:
+            line.landed(moment, failed=False)
+    line.advance(until)
+    return line
+
+
+@pytest.mark.parametrize("length", [0.5, 60.0, WEEK])
+def test_a_timeline_is_exact_in_its_counts_however_long_it_is(length):
+    chance = random.Random(4711)
+    begins = [chance.uniform(0, length * 0.9) for _ in range(3000)]
+    flights = [(begin, begin + chance.uniform(0, length * 0.1)) for begin in begins]
+
+    line = flown(flights, until=length)
+
+    assert len(line.buckets) <= BUCKETS
+    assert sum(bucket.sent for bucket in line.buckets) == len(flights)
+    total = sum(end - begin for begin, end in flights)
+    assert sum(bucket.busy for bucket in line.buckets) == pytest.approx(total)
+    for number, bucket in enumerate(line.buckets):
+        begin, end = number * line.width, (number + 1) * line.width
+        sent = sum(begin <= start < end for start, _ in flights)
+        assert bucket.sent == sent
+        assert bucket.busy <= bucket.peak * line.width + 1e-6
+
+
+def test_the_peak_of_a_stretch_is_the_most_that_flew_at_once():
+    line = flown([(1.0, 5.0), (2.0, 3.0), (2.5, 6.0), (5.5, 7.0)], until=8.0)
+
+    assert max(bucket.peak for bucket in line.buckets) == 3
+    last = [bucket for bucket, _ in line.stretches()][-1]
+    assert (last.peak, last.busy) == (0, 0.0)
+
+
+def test_holds_are_counted_for_as_long_as_they_lasted():
+    line = Timeline(100.0)
+    line.hold(103.0, until=109.0)
+    line.hold(105.0, until=110.0)
+    line.advance(300.0)
+    line.hold(301.0, until=900.0)
+    line.advance(302.0)
+
+    assert sum(bucket.held for bucket in line.buckets) == pytest.approx(8.0)
+
+
+def test_stretches_add_up_to_the_time_that_has_passed():
+    line = flown([(0.0, 1.0)], until=123.456)
+
+    assert sum(seconds for _, seconds in line.stretches()) == pytest.approx(123.456)
+
+
+def test_a_long_pause_costs_no_more_buckets_than_a_short_one():
+    line = flown([(0.0, 0.1), (WEEK, WEEK + 1)], until=2 * WEEK)
+
+    assert len(line.buckets) <= BUCKETS
+    assert [bucket.sent for bucket in line.buckets if bucket.sent] == [1, 1]
+
+
+# --- latency --------------------------------------------------------------------------------
+
+
+def test_quantiles_are_right_to_within_a_step():
+    chance = random.Random(4711)
+    taken = sorted(chance.lognormvariate(-3, 1) for _ in range(5000))
+    latency = Latency()
+    for seconds in taken:
+        latency.note(seconds)
+
+    step = 2 ** (1 / STEPS)
+    for share in (0.5, 0.95):
+        exact = taken[int(share * len(taken)) - 1]
+        assert exact <= latency.quantile(share) * 1.0001
+        assert latency.quantile(share) <= exact * step * 1.0001
+    assert latency.longest == taken[-1]
+    assert latency.quantile(1) == taken[-1]
+    assert sum(latency.counts) == len(taken)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e9])
+def test_answers_of_any_length_are_counted(seconds):
+    latency = Latency()
+    latency.note(seconds)
+
+    assert sum(latency.counts) == 1
+    assert latency.quantile(0.5) <= max(seconds, 1e-3)
+
+
+def test_no_answers_have_no_quantiles():
+    assert Latency().quantile(0.95) == 0.0
+
+
+# --- who waited -----------------------------------------------------------------------------
+
+
+def test_time_in_which_several_wait_is_counted_once():
+    waiting = Waiting()
+    waiting.begin(1.0)
+    waiting.begin(2.0)
+    waiting.end(4.0)
+    waiting.end(5.0)
+    waiting.begin(7.0)
+    waiting.end(8.0)
+
+    assert waiting.seconds == 5.0
+
+
+def test_who_stands_before_a_held_gate_is_told_from_who_only_waits_for_room():
+    now = [0.0]
+    stop = Stop()
+    throttle = Throttle(name="a", concurrency=1, stop=stop, clock=lambda: now[0])
+    held, queued = Waiting(), Waiting()
+    throttle.hold(10.0, reason="a 429")
+    inside = threading.Event()
+
+    def wait(waiting):
+        with throttle.slot(waiting):
+            inside.set()
+
+    first = threading.Thread(target=wait, args=(held,))
+    first.start()
+    while not held._waiting:
+        pass
+    now[0] = 12.0
+    first.join()
+    with throttle.slot():
+        second = threading.Thread(target=wait, args=(queued,))
+        second.start()
+        now[0] = 20.0
+    second.join()
+
+    assert held.seconds == 12.0
+    assert queued.seconds == 0.0
+    assert sum(bucket.held for bucket in throttle.timeline().buckets) == pytest.approx(10.0)
+
+
+def test_a_wait_that_a_stop_ends_is_counted_as_well():
+    now = [0.0]
+    stop = Stop()
+    throttle = Throttle(name="a", concurrency=1, stop=stop, clock=lambda: now[0])
+    held = Waiting()
+    throttle.hold(60.0, reason="a 429")
+
+    def wait():
+        with pytest.raises(Interrupted), throttle.slot(held):
+            pass
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    while not held._waiting:
+        pass
+    now[0] = 3.0
+    stop.set()
+    waiter.join()
+
+    assert held.seconds == 3.0
+
+
+# --- a transport's figures ------------------------------------------------------------------
+
+
+def test_figures_take_no_more_memory_for_more_requests():
+    stats, line = Stats(), Timeline(0.0)
+
+    def held():
+        return len(line.buckets), len(stats.latency.counts), len(stats.owners), len(stats.statuses)
+
+    def send(numbers):
+        for number in numbers:
+            owner = stats.owner(f"stream_{number % 7}")
+            line.left(number * 0.01)
+            stats.asked(owner, again=number % 10 == 0)
+            stats.answered(owner, 200, size=3, seconds=number % 100 / 1000)
+            line.landed(number * 0.01 + 0.005, failed=False)
+
+    send(range(5_000))
+    before = held()
+    send(range(5_000, 50_000))
+
+    assert before[1:] == held()[1:] == (len(stats.latency.counts), 7, 1)
+    assert held()[0] <= BUCKETS
+    assert sum(owned.requests for owned in stats.owners.values()) == stats.requests == 50_000
+    assert sum(owned.retries for owned in stats.owners.values()) == stats.retries == 5_000
+    assert sum(stats.latency.counts) == stats.answers
+
+
+def test_requests_retries_and_failures_belong_to_whom_they_were_made_for():
+    answers = [reply(503), reply(503), reply(), reply(), reply(404)]
+    with ScriptedServer(answers) as server:
+        transport = make_transport(server.origin, stop=UnhurriedStop())
+        made = people(server)
+        for owner in ("first", "second"):
+            transport.fetch(type(made)(url=made.url, owner=owner), body_of)
+        with pytest.raises(Exception, match="404"):
+            transport.fetch(type(made)(url=made.url, owner="second"), body_of)
+        received = len(server.requests)
+
+    stats, line = transport.stats, transport.throttle.timeline()
+    assert (stats.owner("first").requests, stats.owner("first").retries) == (3, 2)
+    assert (stats.owner("second").requests, stats.owner("second").retries) == (2, 0)
+    assert stats.requests == received == sum(bucket.sent for bucket in line.buckets)
+    assert sum(bucket.failed for bucket in line.buckets) == 3
