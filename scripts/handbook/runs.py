@@ -34,6 +34,8 @@ SUMMARY = {
     "streams.NAME.verdict": "The verdict of a complete stream, else null.",
     "streams.NAME.rows": "Rows written.",
     "streams.NAME.pages": "Pages read.",
+    "streams.NAME.requests": "HTTP requests made for it, retries among them.",
+    "streams.NAME.retries": "Requests that were tried again.",
     "streams.NAME.parents_gone": "Parents that were gone (404) when their children were read.",
     "streams.NAME.repeated_keys": "Rows whose key had already come in this run.",
     "streams.NAME.repeated_keys_exact": "Whether that count is exact; else it is a lower bound.",

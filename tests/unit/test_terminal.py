@@ -17,6 +17,7 @@ import pyte
 import pytest
 
 from tap_analytics.completeness import Verdict
+from tap_analytics.drift import Drift
 from tap_analytics.outcome import Outcome
 from tap_analytics.terminal import display, layout
 from tap_analytics.terminal.closing import Closing, reason
@@ -145,7 +146,12 @@ def closing(*outcomes):
 def crowded():
     """Return streams that have all there is to say, and much of it."""
     big = {"rows": 12_345_678, "pages": 123_456, "seconds": 86_000.0, "started": 1.0}
-    odd = {"skipped": 3, "repeated": 12, "repeats_exact": False, "mismatches": 1}
+    odd = {
+        "skipped": 3,
+        "repeated": 12,
+        "repeats_exact": False,
+        "drift": Drift(mismatches=Counter(a=1)),
+    }
     proven = Counter([Verdict.CONSISTENT])
     return [
         Outcome(name=LONG, done=True, verdicts=proven, **big),
