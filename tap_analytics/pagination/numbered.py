@@ -52,7 +52,7 @@ class NumberedPaging(Paging):
         has_links, link = next_link(page)
         if link is not None:
             return self.stepped_back(page.follow(link), page, seen)
-        if seen.total is not None and self.reached(page, seen) >= seen.total:
+        if self._has_reached_total(page, seen):
             return End.TOTAL
         if has_links and seen.total is None:
             return End.LINK
@@ -60,6 +60,12 @@ class NumberedPaging(Paging):
         if not page.received or (told and page.received <= seen.overlap):
             return End.EMPTY
         return {self.number_param: str(self.counted(page, seen))}
+
+    def _has_reached_total(self, page: Page, seen: Seen) -> bool:
+        """Whether this page reaches the total it names; one named before may hold no more."""
+        if seen.total is None or self.total(page) is None:
+            return False
+        return self.reached(page, seen) >= seen.total
 
     @property
     @override
