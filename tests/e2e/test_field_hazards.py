@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from cli import run, start
 from odd_server import OddApi
+from scripted_server import ScriptedServer, redirect, reply
 
 TESTS = Path(__file__).resolve().parents[1]
 HERE = "e2e/test_field_hazards.py"
@@ -80,8 +81,10 @@ HELD = {
     ),
     "the key in the query shows when a connection is refused": f"{HERE}::test_no_key_is_shown",
     "the key in the query shows when a request is refused": f"{HERE}::test_no_key_is_shown",
-    "credentials follow a link or a redirect": (
-        "e2e/test_faults.py::test_a_foreign_next_link_gets_no_credentials"
+    "credentials follow a redirect": f"{HERE}::test_credentials_stay_at_their_origin",
+    "credentials follow a link": f"{HERE}::test_credentials_stay_at_their_origin",
+    "credentials go from https to http": (
+        "unit/test_transport_wire.py::test_a_redirect_from_https_to_http_is_refused"
     ),
     # Runs that are cut.
     "what was read before a failure is read again": f"{HERE}::test_a_failure_at_page_31",
@@ -416,6 +419,28 @@ def test_no_key_is_shown(case):
     assert "q+key" not in output
     assert not re.search(r"q(%2B|%2b| )key", output)
     assert keys == (set() if case == "refused" else {KEY})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+@pytest.mark.parametrize("way", [301, 307, 308, "link"])
+def test_credentials_stay_at_their_origin(way, host):
+    """Neither another port nor another host gets as much as a connection."""
+    auth = {"type": "bearer", "token": "the-odd-token"}
+    with socket.create_server((host, 0)) as stranger:
+        foreign = f"http://{host}:{stranger.getsockname()[1]}/things?page=2"
+        answer = reply(200, json.dumps({"data": rows(0, 9), "next": foreign}).encode())
+        with ScriptedServer([answer if way == "link" else redirect(foreign, status=way)]) as api:
+            client = {"base_url": api.origin, "auth": auth}
+            entry = {"name": "odd", "client": client, "resources": [things("json_link")]}
+            done = run({"apis": [entry]})
+            asked = [received.headers["authorization"] for received in api.requests]
+        stranger.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stranger.accept()
+    assert asked == ["Bearer the-odd-token"]
+    assert (done.code, len(done.errors)) == (1, 1)
+    assert host in done.errors[0]
+    assert "the-odd-token" not in done.stderr
 
 
 # --- runs that are cut --------------------------------------------------------------------------
