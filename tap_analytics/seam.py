@@ -196,12 +196,12 @@ class Joiner:
     def _confirmed(self, fetched: Fetched) -> Joined:
         """Judge a page asked for where the page before ended, which is mostly the end."""
         fresh = self.seam.fresh(fetched.keys)
-        if not fetched.keys or (any(fresh) and not self.seen.overlap):
+        if not fetched.keys or (all(fresh) and not self.seen.overlap):
             return fetched, None
         self._move()
         if not any(fresh) and self._is_end(fetched):
             return replace(fetched, page=replace(fetched.page, received=0)), fresh
-        if not fresh[0]:
+        if not fresh[0] or not self.seen.overlap:
             return fetched, fresh
         # The page before was short because the server caps its pages: this seam is open yet.
         early = self._reached - 1

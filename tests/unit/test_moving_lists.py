@@ -136,12 +136,14 @@ def moving(*, at_most, pages, totals):
 def check_nothing_is_lost(server):
     found, error, verdict = server.read()
     assert error or verdict is Verdict.SHORT or server.stable <= set(found), server.asked
+    assert len(found) == len(set(found))
 
 
 def check_no_error(server):
     found, error, verdict = server.read()
     assert error == ""
     assert server.stable <= set(found)
+    assert len(found) == len(set(found))
     assert verdict is not Verdict.SHORT
 
 
@@ -153,6 +155,7 @@ FRONT, BACK = (True, 0.0), (True, 0.99)
 
 
 @settings(max_examples=300, derandomize=True, **QUIET)
+@example(server=Server(1, 11, moves=[[FRONT]] * 3)).via("a first page of one row comes again")
 @example(server=Server(40, 10, total="first", moves=[[BACK], [BACK]])).via("a total that grows")
 @example(server=Server(12, 3, moves=[[FRONT, FRONT], [], [(False, 0.0)]])).via("a page comes twice")
 @quick
