@@ -52,7 +52,7 @@ class Seam:
 
     #: Name of the parameter that carries the row number.
     param: str
-    #: Whether a page has joined; until then the server may not know odd row numbers.
+    #: Whether the server is known to know odd row numbers, which some don't.
     proven: bool = False
     #: The page that the next one is to join, and the last ones that brought rows.
     _last: Sequence[Hashable] = ()
@@ -187,6 +187,8 @@ class Joiner:
             return fetched, [False, *([True] * (len(fetched.keys) - 1))]
         if not self.seam.proven and (not fetched.keys or self.seam.is_last(fetched.keys)):
             return self._aligned(fetched, start)
+        # Whatever else comes, the server knows odd row numbers.
+        self.seam.proven |= bool(fetched.keys)
         self._move()
         if joint is Joint.TORN:
             return self._torn(fetched, start)
@@ -287,7 +289,6 @@ class Joiner:
             fetched = self._at(query, position)
             fresh = self.seam.fresh(fetched.keys)
             if position == 0 or (fresh and not fresh[0]):
-                self.seam.proven |= position > 0
                 self.logger.warning(
                     "Rows were deleted in front of the reader: stepped back to row %d, "
                     "found %d rows that had moved past it, with %d more requests.",
