@@ -188,6 +188,31 @@ def test_many_walks_end_in_no_error(server):
     check_no_error(server)
 
 
+class Sorted(Server):
+    """A list in the order of the last change: a row that changes jumps to an end of it."""
+
+    def move(self, place, *, is_insert):
+        if self.rows:
+            row = self.rows.pop(int(place * len(self.rows)))
+            self.stable.discard(row)
+            self.rows.insert(0 if is_insert else len(self.rows), row)
+
+
+@settings(max_examples=200, derandomize=True, **QUIET)
+@given(
+    count=st.sampled_from([17, 60, 150]),
+    limit=st.integers(4, 25),
+    total=st.sampled_from(["none", "all"]),
+    newest_first=st.booleans(),
+    places=st.lists(st.lists(st.floats(0, 1, exclude_max=True), max_size=1), max_size=40),
+)
+def test_rows_that_jump_to_an_end_of_the_list_hide_no_other(
+    *, count, limit, total, newest_first, places
+):
+    moves = [[(newest_first, place) for place in some] for some in places]
+    check_nothing_is_lost(Sorted(count, limit, total=total, moves=moves))
+
+
 # --- servers that go in circles -----------------------------------------------------------------
 
 LIMIT = 10
