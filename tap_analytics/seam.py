@@ -227,7 +227,7 @@ class Joiner:
             return self._torn(early, start)
         if fresh and not fresh[0]:
             return aligned, fresh
-        if not self._is_aligned(early, aligned, start):
+        if not all(fresh) or not self._is_aligned(early, aligned, start):
             return self._torn(aligned, start)
         if aligned.keys:
             self._align()

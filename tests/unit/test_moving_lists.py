@@ -158,6 +158,9 @@ FRONT, BACK = (True, 0.0), (True, 0.99)
 @example(server=Server(1, 11, moves=[[FRONT]] * 3)).via("a first page of one row comes again")
 @example(server=Server(40, 10, total="first", moves=[[BACK], [BACK]])).via("a total that grows")
 @example(server=Server(12, 3, moves=[[FRONT, FRONT], [], [(False, 0.0)]])).via("a page comes twice")
+@example(
+    server=Server(4, 4, moves=[[(False, 0.0)], [(True, 0.56), FRONT, FRONT], [(False, 0.0)] * 3])
+).via("a list that shrinks and grows, as if it knew whole pages only")
 @quick
 def test_no_row_is_lost_in_silence_however_rows_move(server):
     check_nothing_is_lost(server)
