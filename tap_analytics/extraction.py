@@ -24,6 +24,7 @@ from tap_analytics.preview import Preview
 from tap_analytics.resume import Resumption, forget
 from tap_analytics.shortfall import shortfall
 from tap_analytics.transport.errors import BudgetSpent, Interrupted, Missing
+from tap_analytics.visits import Visit, Visits
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
@@ -33,7 +34,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.metrics import Timer
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.rows import Codec, DictRows, Rows
+    from tap_analytics.rows import Codec, DictRows, Row, Rows
     from tap_analytics.walk import Walk
 
 
@@ -48,6 +49,7 @@ class Extraction:
         self.metrics = ExitStack()
         self.timer: Timer | None = None
         self.repeats = Repeats()
+        self.visits = Visits(self._ahead)
         #: Whether a stream map left out parents, whose rows were not read.
         self.spared = False
         #: Whether the SDK's dry run has had its fill of this stream.
@@ -79,6 +81,7 @@ class Extraction:
         for child in self.children:
             child.announce()
             child.open()
+            child.outcome.failure = child.stream.failure
 
     # --- running ----------------------------------------------------------------------------
 
@@ -88,6 +91,7 @@ class Extraction:
         if stream.failure is not None:
             raise stream.failure
         walk = self._walk(context)
+        self.visits = Visits(self._ahead)
         resumption = self._resumption(walk, context)
         self.outcome.walks += 1
         repeated = self.repeats.count
@@ -102,7 +106,7 @@ class Extraction:
                 key = stream.replication_key
                 kept = self.preview.wanted(kept, bookmark=self.bookmark, key=key)
             with nullcontext() if resumption is None else self.tap.message_writer.lock:
-                self._deliver(kept, context)
+                self._deliver(kept, context, walk=walk)
                 if resumption is not None and walk.last_key is not None:
                     self._note(resumption)
             if len(kept) < len(rows):
@@ -166,16 +170,18 @@ class Extraction:
         key = self.stream.replication_key if self.bookmark is not None else None
         return self.outlet.codec(replication_key=key)
 
-    def _deliver(self, rows: Rows, context: Context | None) -> None:
-        """Write the rows the run wants, then read the children of all of them."""
-        parents = [
-            child.contexts(self.stream, t.cast("DictRows", rows), context)
-            for child in self.children
-        ]
+    def _deliver(self, rows: Rows, context: Context | None, *, walk: Walk | None = None) -> None:
+        """Write the rows the run wants, then read the children of all of them.
+
+        Where the rows come from a walk, the children of its next page are warmed meanwhile.
+        """
+        visits = self._visits(t.cast("DictRows", rows).dicts, context) if self.children else []
         if self.stream.selected and rows:
             self._count(self.outlet.write(rows, bookmark=self.bookmark))
-        for child, contexts in zip(self.children, parents, strict=True):
-            child.run_parents(contexts)
+        if visits:
+            self.visits.pay(
+                visits, lambda: [] if walk is None else self._upcoming(walk.upcoming(), context)
+            )
 
     def _count(self, rows: int) -> None:
         if rows:
@@ -184,40 +190,63 @@ class Extraction:
 
     # --- children ---------------------------------------------------------------------------
 
-    def contexts(
-        self, parent: AnalyticsStream, rows: DictRows, context: Context | None
-    ) -> list[Context]:
-        """Return the contexts below a page of parents; one a stream map filters out has none."""
-        if self.outcome.failure is not None:
-            return []
-        passes = parent.stream_maps[0].get_filter_result if parent.selected else bool
-        kept = [row for row in rows.dicts if passes(row)]
-        self.spared |= len(kept) < len(rows)
+    def _visits(self, rows: Sequence[Row], context: Context | None) -> list[Visit]:
+        """Return the visits below a page of parents; one a stream map leaves out has none."""
+        visits: list[Visit] = []
+        for child in self.children:
+            kept = self._passed_on(rows)
+            child.spared |= len(kept) < len(rows)
+            try:
+                visits += child.below(self.stream, kept, context)
+            except TapError as error:
+                child.outcome.failure = child.outcome.failure or error
+        return visits
+
+    def _upcoming(self, rows: Sequence[Row], context: Context | None) -> list[Visit]:
+        """Return the visits below parents whose turn has not come; an error waits for that."""
+        kept = self._passed_on(rows)
         try:
             return [
-                below for row in kept for below in self.stream.contexts_below(parent, row, context)
+                visit
+                for child in self.children
+                for visit in child.below(self.stream, kept, context)
             ]
-        except TapError as error:
-            self.outcome.failure = error
+        except TapError:
             return []
 
-    def run_parents(self, contexts: Sequence[Context]) -> None:
-        """Read this child stream for a page of parents, while those that come next are warmed."""
-        self.outcome.failure = self.outcome.failure or self.stream.failure
-        warmed = 0
-        for position, context in enumerate(contexts):
-            if self.outcome.failure is not None or self.aborted:
-                return
-            if self.is_full:
-                self.cut()
-                return
-            warmed = max(warmed, position + 1)
-            last = min(len(contexts), position + 1 + self._ahead)
-            while warmed < last and self._walk(contexts[warmed]).warm():
-                warmed += 1
-            self._run_parent(context)
+    def _passed_on(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the parents that no stream map leaves out."""
+        stream = self.stream
+        passes = stream.stream_maps[0].get_filter_result if stream.selected else bool
+        return [row for row in rows if passes(row)]
 
-    def _run_parent(self, context: Context) -> None:
+    def below(
+        self, parent: AnalyticsStream, rows: Sequence[Row], context: Context | None
+    ) -> list[Visit]:
+        """Return the visits of this child stream below rows of its parent."""
+        if self.is_over:
+            return []
+        return [
+            Visit(self, below)
+            for row in rows
+            for below in self.stream.contexts_below(parent, row, context)
+        ]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more of the stream is read, for better or worse."""
+        return self.outcome.failure is not None or self.aborted or self.is_full
+
+    def warm(self, context: Context) -> bool:
+        """Ask for the first page below a parent; False if there is no room."""
+        return self._walk(context).warm()
+
+    def run_parent(self, context: Context) -> None:
+        """Read this child stream below one parent; a failure ends it, not its parent."""
+        if self.is_full:
+            self.cut()
+        if self.is_over:
+            return
         pages = self.outcome.pages
         try:
             self.run(context)
@@ -234,7 +263,6 @@ class Extraction:
         except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
             self.outcome.failure = error
 
-    @property
     def _ahead(self) -> int:
         """How many parents to warm: none where a request may turn out to be one too many."""
         connection = self.stream.connection

@@ -18,7 +18,7 @@ from tap_analytics.pagination import End, Offset
 from tap_analytics.recheck import Recheck, fingerprint
 from tap_analytics.rows import DictRows, StructRows
 from tap_analytics.seam import Joiner, Seam
-from tap_analytics.transport.errors import Rejected, TransportError
+from tap_analytics.transport.errors import Interrupted, Rejected, TransportError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -74,6 +74,9 @@ class Walk:
         self.pages = Pages(
             stream, context, first=self.token, window=window, sorting=sorting, codec=codec
         )
+        #: Token of the page after the one in hand, and what came of it if it was taken early.
+        self._following: Query | None = None
+        self._early: Fetched | Exception | None = None
         self._joiner = self._new_joiner()
         self._resumed: Fetched | None = None
         #: Pages to read ahead at most: one where children need the room.
@@ -119,9 +122,32 @@ class Walk:
                 slow = fetched.elapsed > HANDOFF
                 if query is not None and slow and self.stream.connection.concurrency > 1:
                     self._read_ahead(query, fetched.page)
+                self._following = query
                 yield rows
         finally:
             self.pages.drop()
+
+    def upcoming(self) -> list[Row]:
+        """Return the rows that the next page adds, taken before its turn; an error waits for that.
+
+        The rows are good for a guess only: when the page's turn comes, the seam may show others.
+        """
+        if self._following is None or self._resumed is not None:
+            return []
+        if self._early is None:
+            try:
+                self._early = self.pages.take(self._following)
+            except Interrupted:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised when the page's turn comes
+                self._early = error
+        if isinstance(self._early, Exception):
+            return []
+        fetched, known = self._early, set(self.keys)
+        if self.proof.keyed:
+            fetched = fetched.keep([key not in known for key in fetched.keys])
+        rows = t.cast("DictRows", fetched.rows)
+        return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
 
     def look_again(
         self,
@@ -229,6 +255,11 @@ class Walk:
         return self._fetch(query) if self._joiner is None else self._joiner.take(query)
 
     def _fetch(self, query: Query) -> Fetched:
+        early, self._early = self._early, None
+        if early is not None and query == self._following:
+            if isinstance(early, Exception):
+                raise early
+            return early
         try:
             return self.pages.take(query)
         except Rejected as error:
