@@ -65,6 +65,11 @@ class Seam:
         return bool(self._last)
 
     @property
+    def width(self) -> int:
+        """Return how many rows the last page had."""
+        return len(self._last)
+
+    @property
     def last(self) -> Hashable:
         """Return the row to join to."""
         return self._last[-1]
@@ -123,6 +128,8 @@ class Joiner:
     _reached: int = 0
     #: Whether rows have moved, so that rows that have been read may come again on any page.
     _moved: bool = False
+    #: Whether a row number that had to be there was answered with nothing.
+    _was_empty: bool = False
     _still: Standstill = field(default_factory=Standstill)
 
     @property
@@ -229,6 +236,10 @@ class Joiner:
             return aligned, fresh
         if not all(fresh) or not self._is_aligned(early, aligned, start):
             return self._torn(aligned, start)
+        if not early.keys and not self._was_empty:
+            # A list that shrinks and grows may look so once.
+            self._was_empty = True
+            return self._torn(aligned, start)
         if aligned.keys:
             self._align()
         return aligned, None
@@ -285,7 +296,7 @@ class Joiner:
     def _stepped_back(self, query: Query, position: int) -> Fetched:
         """Read backwards to a page that begins with a known row, or to the first page."""
         for step in range(1, STEPS_BACK + 1):
-            position = max(0, position - max(2, self.seen.largest) + 1)
+            position = max(0, position - max(2, self.seen.largest, self.seam.width) + 1)
             fetched = self._at(query, position)
             fresh = self.seam.fresh(fetched.keys)
             if position == 0 or (fresh and not fresh[0]):

@@ -173,12 +173,17 @@ def ids(messages, stream):
     ]
 
 
-def kill_and_go_on(api, config, catalog, file, *, after):
-    """Kill a run after so many requests; check the next one, return the streams it took up."""
+def kill_and_go_on(api, config, catalog, file, *, after, placed):
+    """Kill a run after so many requests; check the next one, return the streams it took up.
+
+    `placed` waits until the output holds a place to go on from.
+    """
     api.reset_counts()
     with file.open("wb") as out:
         begun = start(config, catalog=catalog, stdout=out)
         begun.until(lambda: api.stats()["requests_total"] >= after)
+        if placed:
+            begun.until(lambda: b'"position"' in file.read_bytes())
         begun.signal(signal.SIGKILL)
         assert begun.end().code == -signal.SIGKILL
     kept, state = until_state(lines_of(file))
@@ -206,7 +211,11 @@ def kill_often(times, folder):
             after = int(total * 0.9 * (number + dice.random()) / times) + 1
             settings = {"concurrency": (1, 4)[number % 2]}
             file = folder / f"{number}.jsonl"
-            taken_up += kill_and_go_on(api, config | settings, catalog, file, after=after)
+            # STATE comes once a second at most, so the sampled kills may all come before one.
+            placed = number == 0
+            taken_up += kill_and_go_on(
+                api, config | settings, catalog, file, after=after, placed=placed
+            )
     print(f"taken up: {taken_up}")  # noqa: T201 - what was proven
     return taken_up
 
