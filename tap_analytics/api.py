@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.auth import Authenticator
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.settings import Setting
+    from tap_analytics.transport.budget import Budget
     from tap_analytics.transport.errors import Cause, Stop
 
 
@@ -97,6 +98,7 @@ class Connection:
         timeout: float,
         user_agent: str,
         max_body: int,
+        budget: Budget | None = None,
     ) -> None:
         self.api = api
         self.block = block
@@ -105,6 +107,7 @@ class Connection:
         self.base_url: str = block["base_url"].rstrip("/")
         self.page_size: int | None = block.get("page_size", api.page_size)
         self.concurrency = concurrency
+        self.budget = budget
         self.auth = api.authenticate(block)
         self.throttle = Throttle(
             name=api.name,
@@ -125,10 +128,18 @@ class Connection:
             headers=block.get("headers") or {},
             hints=api.hints,
             max_body=max_body,
+            budget=budget,
         )
-        tokens = TokenEndpoint(name=api.name, timeout=timeout, stop=stop, user_agent=user_agent)
+        tokens = TokenEndpoint(
+            name=api.name, timeout=timeout, stop=stop, user_agent=user_agent, budget=budget
+        )
         self.auth.bind(tokens.post, learn=SECRETS.add)
         self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether so few requests are left that none may go to a page nobody may need."""
+        return self.budget is not None and self.budget.left <= 2 * self.concurrency
 
     def note_date(self, header: str | None, *, elapsed: float = 0.0) -> None:
         """Take the moment the first request was sent for the one the run began, if it is earlier.

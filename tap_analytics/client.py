@@ -47,6 +47,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.retry import RetryPolicy
 
 NO_CONTENT = 204
+#: Failures that `optional_streams` forgives.
+FORGIVABLE = frozenset({"forbidden", "missing"})
 
 
 class AnalyticsStream(RESTStream[Query]):
@@ -110,6 +112,13 @@ class AnalyticsStream(RESTStream[Query]):
         # The SDK tells that an error has passed a stream; what it is, the command tells, once.
         if level < logging.ERROR or sys.exception() is None:
             super().log(message, *args, level=level, **kwargs)
+
+    def forgives(self, failure: Exception | None) -> bool:
+        """Whether the settings call the stream optional and the failure is one of access."""
+        optional = self.block.get("optional_streams") or ()
+        names = {self.name, self.name.removeprefix(f"{self.api}_")}
+        cause = getattr(failure, "cause", None)
+        return cause in FORGIVABLE and not names.isdisjoint(optional)
 
     def contexts_below(
         self, parent: AnalyticsStream, record: Record, context: Context | None

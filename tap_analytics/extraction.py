@@ -14,28 +14,27 @@ from time import monotonic
 from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.metrics import Status, Tag
 
+from tap_analytics.approach import approach
 from tap_analytics.completeness import Repeats, Verdict
 from tap_analytics.errors import TapError
-from tap_analytics.incremental import NewestFirst, parse_iso
+from tap_analytics.incremental import parse_iso
 from tap_analytics.outcome import Outcome
 from tap_analytics.outlet import Outlet
+from tap_analytics.preview import Preview
 from tap_analytics.resume import Resumption, forget
-from tap_analytics.transport.errors import Interrupted, Missing
-from tap_analytics.walk import Walk
+from tap_analytics.shortfall import shortfall
+from tap_analytics.transport.errors import BudgetSpent, Interrupted, Missing
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Timer
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.rows import Codec, DictRows, Rows
-
-
-class ShortError(TapError):
-    """A stream that ended before the total the API gives."""
+    from tap_analytics.walk import Walk
 
 
 class Extraction:
@@ -53,6 +52,8 @@ class Extraction:
         self.spared = False
         #: Whether the SDK's dry run has had its fill of this stream.
         self.aborted = False
+        most = stream.config.get("max_records")
+        self.preview = None if most is None else Preview(most, self.outcome, stream.selected)
         self.tap.outcomes[stream.name] = self.outcome
         self.children = [
             Extraction(t.cast("AnalyticsStream", child))
@@ -97,12 +98,19 @@ class Extraction:
             if stream.primary_keys:
                 self.repeats.note(walk.keys, within=walk.within)
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
+            if self.preview is not None:
+                key = stream.replication_key
+                kept = self.preview.wanted(kept, bookmark=self.bookmark, key=key)
             with nullcontext() if resumption is None else self.tap.message_writer.lock:
                 self._deliver(kept, context)
                 if resumption is not None and walk.last_key is not None:
                     self._note(resumption)
             if len(kept) < len(rows):
                 stream._check_max_record_limit(self.outcome.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
+            unread = len(kept) < len(rows) or walk.paginator.end is None
+            if unread and self.is_full:
+                self.cut()
+                return
         self._look_again(walk, context, repeats=self.repeats.count > repeated)
         self.outcome.verdicts[walk.verdict] += 1
 
@@ -122,7 +130,7 @@ class Extraction:
     def _resumption(self, walk: Walk, context: Context | None) -> Resumption | None:
         """Go on where an earlier run was cut, if the walk is of the kind that can."""
         plain = context is None and not self.children and walk.order is None
-        if not plain or not self.outlet.writes_at_once:
+        if not plain or not self.outlet.writes_at_once or self.preview is not None:
             return None
         columns = self.outlet.conformer.selection.known
         resumption = Resumption(self.stream, walk, columns=columns, state=self.tap.state)
@@ -140,20 +148,15 @@ class Extraction:
         self.tap.write_state_now_and_then()
 
     def _walk(self, context: Context | None) -> Walk:
-        """Choose filter and order: everything if children need every parent, else what changed."""
-        stream, bookmark = self.stream, self.bookmark
-        sorting, order, window = stream.ordering(newest=False), None, {}
-        if bookmark is not None and not self.children:
-            window = stream.window(bookmark.start, bookmark.end)
-            newest = stream.ordering(newest=True)
-            if bookmark.stored is not None and newest and newest == stream.newest_first:
-                sorting = newest
-                order = NewestFirst(t.cast("str", stream.replication_key), bookmark)
+        """Return the walk over an endpoint, which reads no further ahead than is of use."""
+        bookmark = None if self.children else self.bookmark
         codec = self._codec(context)
-        walk = Walk(stream, context, window=window, order=order, sorting=sorting, codec=codec)
+        walk = approach(self.stream, context, bookmark=bookmark, codec=codec)
         if self.children:
             # The room is the children's: parents that are read far ahead would only wait for them.
             walk.breadth = 1
+        if self.preview is not None:
+            walk.most = self.preview.room
         return walk
 
     def _codec(self, context: Context | None) -> Codec | None:
@@ -200,14 +203,16 @@ class Extraction:
 
     def run_parents(self, contexts: Sequence[Context]) -> None:
         """Read this child stream for a page of parents, while those that come next are warmed."""
-        ahead = self.stream.connection.concurrency
         self.outcome.failure = self.outcome.failure or self.stream.failure
         warmed = 0
         for position, context in enumerate(contexts):
             if self.outcome.failure is not None or self.aborted:
                 return
+            if self.is_full:
+                self.cut()
+                return
             warmed = max(warmed, position + 1)
-            last = min(len(contexts), position + 1 + ahead)
+            last = min(len(contexts), position + 1 + self._ahead)
             while warmed < last and self._walk(contexts[warmed]).warm():
                 warmed += 1
             self._run_parent(context)
@@ -216,7 +221,7 @@ class Extraction:
         pages = self.outcome.pages
         try:
             self.run(context)
-        except (Interrupted, OutputClosedError):
+        except (Interrupted, BudgetSpent, OutputClosedError):
             raise
         except Missing as error:
             if self.outcome.pages > pages:
@@ -229,33 +234,79 @@ class Extraction:
         except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
             self.outcome.failure = error
 
+    @property
+    def _ahead(self) -> int:
+        """How many parents to warm: none where a request may turn out to be one too many."""
+        connection = self.stream.connection
+        return 0 if self.preview is not None or connection.is_scarce else connection.concurrency
+
+    # --- previews ---------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a preview has had its fill; a stream that isn't written is read for others."""
+        if self.preview is None:
+            return False
+        if self.preview.written:
+            return self.preview.room <= 0
+        return all(child.is_full for child in self.children)
+
+    def cut(self) -> None:
+        """End before the end: nothing is proven of the stream, nor of what hangs on it."""
+        if not self.outcome.cut:
+            self.outcome.cut = True
+            self.outcome.verdicts[Verdict.UNVERIFIED] += 1
+        for child in self.children:
+            child.cut()
+
     # --- concluding -------------------------------------------------------------------------
+
+    @property
+    def tree(self) -> Iterator[Extraction]:
+        """The stream and all that hang on it."""
+        yield self
+        for child in self.children:
+            yield from child.tree
+
+    def pass_over(self, verdict: Verdict) -> None:
+        """Leave out a stream that an earlier run, which this one goes on with, has read."""
+        for each in self.tree:
+            each.outcome.verdicts[verdict] += 1
+            each.outcome.done = True
+            each.close()
+
+    def halt(self) -> None:
+        """Stop where the run's requests are spent: neither complete nor failed."""
+        for each in self.tree:
+            each.outcome.halted = each.outcome.failure is None and not each.outcome.done
+            each.close()
 
     def abandon(self, cause: Exception) -> None:
         """Mark what this failure costs: the stream and the children that hang on it."""
         outcome = self.outcome
         outcome.failure = outcome.failure or cause
-        self._close()
+        self.close()
         for child in self.children:
             child.abandon(outcome.failure)
 
     def interrupt(self) -> None:
         """Take stock of a stream that is stopped on its way, and of its children."""
-        self._take_stock()
-        for child in self.children:
-            child.interrupt()
+        for each in self.tree:
+            each.take_stock()
 
-    def _take_stock(self) -> None:
+    def take_stock(self) -> None:
+        """Settle the figures so far."""
         self.outcome.repeated, self.outcome.repeats_exact = self.repeats.count, self.repeats.exact
         if self.outcome.started is not None:
             self.outcome.seconds = monotonic() - self.outcome.started
 
-    def _close(self) -> None:
-        self._take_stock()
+    def close(self) -> None:
+        """Settle the figures for good."""
+        self.take_stock()
         self.repeats = Repeats()
         if self.timer is not None:
-            failed = self.outcome.failure is not None
-            self.timer.tags[Tag.STATUS] = Status.FAILED if failed else Status.SUCCEEDED
+            done = self.outcome.done
+            self.timer.tags[Tag.STATUS] = Status.SUCCEEDED if done else Status.FAILED
             self.timer.tags["verdict"] = self.outcome.verdict.value if self.outcome.done else None
         self.metrics.close()
 
@@ -266,7 +317,7 @@ class Extraction:
         to a parent that did not come: they are not taken for deleted.
         """
         outcome = self.outcome
-        outcome.failure = outcome.failure or self._shortfall()
+        outcome.failure = outcome.failure or shortfall(self.stream, outcome)
         if outcome.failure is not None:
             self.abandon(outcome.failure)
             return
@@ -278,29 +329,10 @@ class Extraction:
         with self.tap.message_writer.lock:
             if proven and self.stream.selected:
                 self.stream.activate_version()
-            self._move_bookmark()
+            if not outcome.cut:
+                self._move_bookmark()
         outcome.done = True
-        self._close()
-
-    def _shortfall(self) -> Exception | None:
-        outcome, stream = self.outcome, self.stream
-        if outcome.skipped and outcome.skipped == outcome.walks:
-            return Missing(
-                f"{stream.label}: the endpoint answered 404 for every one of "
-                f"{outcome.skipped} parents",
-                hint="Check the path and where its placeholders come from.",
-            )
-        if outcome.verdict is not Verdict.SHORT:
-            return None
-        error = ShortError(
-            f"{stream.label}: the API says there are more rows than it gave, so rows are "
-            "missing. Check the paginator, and run again if rows were deleted meanwhile; "
-            "`on_shortfall: warn` accepts it."
-        )
-        if stream.config.get("on_shortfall") != "warn":
-            return error
-        stream.logger.warning("%s", error)
-        return None
+        self.close()
 
     def _move_bookmark(self) -> None:
         bookmarks = self.tap.state.setdefault("bookmarks", {})

@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 #: Causes that an API's streams share: told once, with the streams they cost.
 SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
 
-Status = t.Literal["complete", "failed", "unfinished"]
+Status = t.Literal["complete", "cut", "failed", "unfinished"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +55,15 @@ class Outcome:
     started: float | None = None
     seconds: float = 0.0
     done: bool = False
+    #: Whether a preview had its fill before the end.
+    cut: bool = False
+    #: Whether the requests of the run were spent before the end.
+    halted: bool = False
 
     @property
     def over(self) -> bool:
-        """Whether the stream has come to its end, good or bad."""
-        return self.done or self.failure is not None
+        """Whether the stream has come to its end, good or bad, or to that of the budget."""
+        return self.done or self.halted or self.failure is not None
 
     @property
     def elapsed(self) -> float:
@@ -77,7 +81,7 @@ class Outcome:
     def status(self) -> Status:
         """How the stream ended, in a word."""
         if self.done:
-            return "complete"
+            return "cut" if self.cut else "complete"
         return "failed" if self.failure else "unfinished"
 
     @property

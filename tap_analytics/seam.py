@@ -8,12 +8,14 @@ row is the last row of the page before, nothing has moved. If not, the rows tell
 from __future__ import annotations
 
 import enum
+import operator
 import typing as t
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tap_analytics.completeness import PaginationError
 from tap_analytics.pagination import whole_number
+from tap_analytics.standstill import Standstill
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
@@ -24,8 +26,9 @@ if t.TYPE_CHECKING:
     from tap_analytics.pages import Fetched
     from tap_analytics.pagination import Page, Query, Seen
 
-#: Pages whose keys are remembered; rows rarely move further.
+#: Pages whose keys are remembered, and rows where pages are small; rows rarely move further.
 PAGES = 8
+ROWS = 1000
 #: Pages the reader goes back, at most, to find rows that moved past it.
 STEPS_BACK = 8
 INSERTED = "Rows were inserted in front of the reader; going on."
@@ -49,46 +52,52 @@ class Seam:
 
     #: Name of the parameter that carries the row number.
     param: str
-    #: Whether a page has joined; until then the server may not know odd row numbers.
+    #: Whether the server is known to know odd row numbers, which some don't.
     proven: bool = False
-    _pages: deque[Sequence[Hashable]] = field(default_factory=lambda: deque(maxlen=PAGES))
+    #: The page that the next one is to join, and the last ones that brought rows.
+    _last: Sequence[Hashable] = ()
+    _pages: deque[Sequence[Hashable]] = field(default_factory=deque)
+    _rows: int = 0
 
     @property
     def is_open(self) -> bool:
         """Whether there is a row to join to."""
-        return bool(self._pages)
+        return bool(self._last)
 
     @property
-    def width(self) -> int:
-        """Return how many rows the last page had."""
-        return len(self._pages[-1]) if self._pages else 0
+    def last(self) -> Hashable:
+        """Return the row to join to."""
+        return self._last[-1]
 
     def judge(self, keys: Sequence[Hashable]) -> Joint:
         """Tell how a page that should begin with the last row joins."""
-        if keys and keys[0] == self._pages[-1][-1]:
+        if keys and keys[0] == self.last:
             return Joint.JOINED
-        known = self._known()
-        fresh = [key not in known for key in keys]
+        fresh = self.fresh(keys)
         if not keys or fresh[0]:
             return Joint.TORN
         return Joint.PUSHED if any(fresh) else Joint.REPEATED
 
     def fresh(self, keys: Sequence[Hashable]) -> list[bool]:
         """Return which rows have not been read."""
-        known = self._known()
+        known = {key for page in self._pages for key in page}.union(self._last)
         return [key not in known for key in keys]
 
-    def has_all(self, keys: Sequence[Hashable]) -> bool:
-        """Whether there are rows, and all of them have been read."""
-        return self.is_open and bool(keys) and not any(self.fresh(keys))
+    def is_last(self, keys: Sequence[Hashable]) -> bool:
+        """Whether a page is the last one again, row for row."""
+        return len(keys) == len(self._last) and all(map(operator.eq, keys, self._last))
 
-    def remember(self, keys: Sequence[Hashable]) -> None:
-        """Take note of a page's rows, in order."""
-        if keys:
-            self._pages.append(keys)
-
-    def _known(self) -> set[Hashable]:
-        return {key for page in self._pages for key in page}
+    def remember(self, keys: Sequence[Hashable], *, new: bool = True) -> None:
+        """Take note of a page's rows, in order; one without a new row pushes no other out."""
+        if not keys:
+            return
+        self._last = keys
+        if not new:
+            return
+        self._pages.append(keys)
+        self._rows += len(keys)
+        while len(self._pages) > PAGES and self._rows > ROWS:
+            self._rows -= len(self._pages.popleft())
 
 
 #: A page, and which of its rows are new where not all are.
@@ -99,8 +108,9 @@ Joined = tuple["Fetched", list[bool] | None]
 class Joiner:
     """Fetches pages by row number, in order, and returns what is new of each.
 
-    Raises `PaginationError` where the server repeats itself, or where rows move faster than they
-    can be read.
+    What it takes begins with a row that has been read, or with the first row of the list: so no row
+    lies between. Raises `PaginationError` where the server repeats itself, or where rows move
+    faster than they can be read.
     """
 
     seam: Seam
@@ -111,6 +121,9 @@ class Joiner:
     drop: Callable[[], None]
     #: Rows of the list that lie behind the reader.
     _reached: int = 0
+    #: Whether rows have moved, so that rows that have been read may come again on any page.
+    _moved: bool = False
+    _still: Standstill = field(default_factory=Standstill)
 
     @property
     def seen(self) -> Seen:
@@ -120,10 +133,15 @@ class Joiner:
     def take(self, query: Query) -> Fetched:
         """Return what is new of a page, rows that have moved meanwhile included."""
         fetched, fresh = self._joined(query)
+        idle = bool(fresh and not any(fresh) and fetched.page.received)
         if not self.seam.is_open and fetched.page.received > 1:
             self.seen.overlap = 1
-        self.seam.remember(fetched.keys)
+        self.seam.remember(fetched.keys, new=not idle)
         self._reached = self._end(fetched.page)
+        if idle:
+            self._wait(fetched)
+        else:
+            self._still.end()
         return fetched if fresh is None else fetched.keep(fresh)
 
     def go_on(self, fetched: Fetched) -> None:
@@ -136,85 +154,141 @@ class Joiner:
     def _end(self, page: Page) -> int:
         return self.proof.paginator.paging.reached(page, self.seen)
 
+    def _at(self, query: Query, start: int) -> Fetched:
+        return self._ask({**query, self.seam.param: str(start)})
+
+    def _ask(self, query: Query) -> Fetched:
+        fetched = self.fetch(query)
+        self._still.note(fetched.keys)
+        return fetched
+
     def _joined(self, query: Query) -> Joined:
         start = whole_number(query.get(self.seam.param))
         if not self.seam.is_open or start is None or start > self._reached:
-            return self.fetch(query), None
+            return self._ask(query), None
         if start == self._reached:
-            return self._confirmed(self.fetch(query))
+            return self._confirmed(self._ask(query))
         try:
-            fetched = self.fetch(query)
+            fetched = self._ask(query)
         except Rejected as error:
             if self.seam.proven or error.status not in {400, 422}:
                 raise
-            return self._realigned(query), None
-        return self._judged(query, fetched)
+            self._align()
+            return self._at(query, start + 1), None
+        return self._judged(fetched, start)
 
-    def _judged(self, query: Query, fetched: Fetched) -> Joined:
+    def _judged(self, fetched: Fetched, start: int) -> Joined:
         """Judge a page that begins a row early."""
         joint = self.seam.judge(fetched.keys)
         if joint is Joint.JOINED:
             self.seam.proven = True
+            if self._moved:
+                return fetched, self.seam.fresh(fetched.keys)
             return fetched, [False, *([True] * (len(fetched.keys) - 1))]
-        if joint is Joint.REPEATED:
-            proven = self.seam.proven
-            return self._beyond(fetched) if proven else self._confirmed(self._realigned(query))
-        if not fetched.keys and not self.seam.proven:
-            # Some servers answer odd row numbers with nothing; so does a list that has shrunk.
-            aligned = self._realigned(query)
-            if aligned.keys:
-                return self._confirmed(aligned)
-            self.seen.overlap = 1
-        self.drop()
-        self.proof.moved()
-        if joint is Joint.PUSHED:
-            self.logger.warning(INSERTED)
-            return fetched, self.seam.fresh(fetched.keys)
-        back = self._stepped_back(query)
-        fresh = self.seam.fresh(back.keys)
-        # Nothing on this page and nothing new before it: that was the end.
-        return (back, fresh) if fetched.keys or any(fresh) else (fetched, None)
+        if not self.seam.proven and (not fetched.keys or self.seam.is_last(fetched.keys)):
+            return self._aligned(fetched, start)
+        # Whatever else comes, the server knows odd row numbers.
+        self.seam.proven |= bool(fetched.keys)
+        self._move()
+        if joint is Joint.TORN:
+            return self._torn(fetched, start)
+        self.logger.warning(INSERTED)
+        return fetched, self.seam.fresh(fetched.keys)
 
     def _confirmed(self, fetched: Fetched) -> Joined:
         """Judge a page asked for where the page before ended, which is mostly the end."""
-        if self.seam.has_all(fetched.keys):
-            return self._beyond(fetched)
-        if not fetched.keys or not self.seen.overlap:
+        fresh = self.seam.fresh(fetched.keys)
+        if not fetched.keys or (all(fresh) and not self.seen.overlap):
             return fetched, None
+        self._move()
+        if not any(fresh) and self._is_end(fetched):
+            return replace(fetched, page=replace(fetched.page, received=0)), fresh
+        if not fresh[0] or not self.seen.overlap:
+            return fetched, fresh
         # The page before was short because the server caps its pages: this seam is open yet.
-        early = {**fetched.page.query, self.seam.param: str(self._reached - 1)}
-        self.proof.moved()
-        return self._judged(early, self.fetch(early))
+        early = self._reached - 1
+        return self._judged(self._at(fetched.page.query, early), early)
 
-    def _beyond(self, fetched: Fetched) -> Joined:
-        """Look behind a page of known rows: rows were inserted, or the server repeats itself."""
-        self.drop()
-        query = {**fetched.page.query, self.seam.param: str(self._end(fetched.page) - 1)}
-        beyond = self.fetch(query)
-        joins = bool(beyond.keys) and beyond.keys[0] == fetched.keys[-1]
-        if self.seam.has_all(beyond.keys) and not (joins and len(beyond.keys) == 1):
-            raise self.proof.repeated(fetched.page)
-        self.proof.moved()
-        self.logger.warning(INSERTED)
-        if not joins:
-            beyond = self._stepped_back(query)
-        return beyond, self.seam.fresh(beyond.keys)
+    def _is_end(self, fetched: Fetched) -> bool:
+        """Whether a page ends with the last row, which was pushed there, though it has room."""
+        short = fetched.page.received < self.seen.largest
+        return short and fetched.keys[-1] == self.seam.last
 
-    def _realigned(self, query: Query) -> Fetched:
-        """Ask again where the page before ended: this server knows whole pages only."""
+    def _aligned(self, early: Fetched, start: int) -> Joined:
+        """Judge a page as servers give it that know whole pages only: the last one, or nothing.
+
+        Rows that moved may look like that, but not twice: such a server answers the same again.
+        """
+        self._move()
+        query = early.page.query
+        aligned = self._at(query, start + 1)
+        fresh = self.seam.fresh(aligned.keys)
+        if not aligned.keys and not early.keys:
+            return self._torn(early, start)
+        if fresh and not fresh[0]:
+            return aligned, fresh
+        if not all(fresh) or not self._is_aligned(early, aligned, start):
+            return self._torn(aligned, start)
+        if aligned.keys:
+            self._align()
+        return aligned, None
+
+    def _is_aligned(self, early: Fetched, aligned: Fetched, start: int) -> bool:
+        """Whether odd row numbers are answered the same again, with a whole page or nothing."""
+        query = early.page.query
+        if list(self._at(query, start).keys) != list(early.keys):
+            return False
+        if not (early.keys and aligned.keys):
+            return True
+        return list(self._at(query, start + 2).keys) == list(aligned.keys)
+
+    def _align(self) -> None:
+        """From here on ask where the page before ended: this server knows whole pages only."""
         self.seen.overlap = 0
         self.drop()
-        return self.fetch({**query, self.seam.param: str(int(str(query[self.seam.param])) + 1)})
 
-    def _stepped_back(self, query: Query) -> Fetched:
+    def _move(self) -> None:
+        """Note that rows have moved, so that what was read ahead lies elsewhere now."""
+        self._moved = True
+        self.drop()
+        self.proof.moved()
+
+    def _wait(self, fetched: Fetched) -> None:
+        """Let a page without a new row pass, unless the server repeats itself."""
+        if self._still.doubts(fetched.keys) and self._is_everywhere(fetched):
+            raise self.proof.repeated(fetched.page)
+        if self._still.is_over:
+            raise PaginationError(
+                f"{self.proof.label}: rows move faster than they can be read: {self._still.pages} "
+                "pages in a row brought none that is new. Read the stream at a quieter time, or "
+                "in larger pages."
+            )
+
+    def _is_everywhere(self, fetched: Fetched) -> bool:
+        """Whether the server gives rows far ahead that it has just given here."""
+        far = self._end(fetched.page) + max(self._still.reach, self.seen.asked or 0)
+        try:
+            beyond = self.fetch({**fetched.page.query, self.seam.param: str(far)})
+        except Rejected:
+            return False
+        return self._still.has(beyond.keys)
+
+    def _torn(self, torn: Fetched, start: int) -> Joined:
+        """Return the rows that moved past the reader, found by going back."""
+        back = self._stepped_back(torn.page.query, start)
+        fresh = self.seam.fresh(back.keys)
+        # The end, if this page isn't full, or if odd row numbers are answered with nothing.
+        odd = not self.seam.proven and self._end(back.page) > start
+        is_end = odd or back.page.received < self.seen.largest
+        return (torn, None) if is_end and not torn.keys and not any(fresh) else (back, fresh)
+
+    def _stepped_back(self, query: Query, position: int) -> Fetched:
         """Read backwards to a page that begins with a known row, or to the first page."""
-        position = int(str(query[self.seam.param]))
         for step in range(1, STEPS_BACK + 1):
-            position = max(0, position - max(2, self.seen.asked or 0, self.seam.width) + 1)
-            fetched = self.fetch({**query, self.seam.param: str(position)})
+            position = max(0, position - max(2, self.seen.largest) + 1)
+            fetched = self._at(query, position)
             fresh = self.seam.fresh(fetched.keys)
             if position == 0 or (fresh and not fresh[0]):
-                self.seam.proven = True
                 self.logger.warning(
                     "Rows were deleted in front of the reader: stepped back to row %d, "
                     "found %d rows that had moved past it, with %d more requests.",
@@ -225,6 +299,5 @@ class Joiner:
                 return fetched
         raise PaginationError(
             f"{self.proof.label}: rows move faster than they can be read: after {STEPS_BACK} "
-            "steps back the reader found no row it knew. Read the stream at a quieter time, or "
-            "with a larger `page_size`."
+            "steps back the reader found no row it knew. Read the stream at a quieter time."
         )

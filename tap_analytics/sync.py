@@ -21,10 +21,11 @@ from singer_sdk.singerlib import StateMessage
 from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain, is_expected
 from tap_analytics.extraction import Extraction
+from tap_analytics.instalments import Instalments
 from tap_analytics.outcome import SHARED_CAUSES, Ending
 from tap_analytics.progress import Progress
 from tap_analytics.summary import write_summary
-from tap_analytics.transport.errors import Interrupted, TransportError
+from tap_analytics.transport.errors import BudgetSpent, Interrupted, TransportError
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
@@ -55,12 +56,8 @@ class Sync:
 
     def __init__(self, tap: TapAnalytics) -> None:
         self.tap = tap
-        self.streams = [
-            t.cast("AnalyticsStream", stream)
-            for stream in tap.streams.values()
-            if not stream.parent_stream_type
-            and (stream.selected or stream.has_selected_descendents)
-        ]
+        self._instalments = Instalments(tap)
+        self.streams = self._instalments.ordered(tap.roots)
         # Made up front, so that a stream that never came to run counts as failed, not as absent.
         self._extractions = {stream.name: Extraction(stream) for stream in self.streams}
         self._undelivered: OutputClosedError | None = None
@@ -98,6 +95,7 @@ class Sync:
     def _write_last_state(self) -> None:
         try:
             with self.tap.message_writer.lock:
+                self._instalments.conclude(self._extractions.values())
                 self.tap.write_state()
         except OutputClosedError as error:
             self._undelivered = error
@@ -114,7 +112,7 @@ class Sync:
 
     def _start(self) -> list[threading.Thread]:
         concurrency = self.tap.config["concurrency"]
-        if concurrency == 1:
+        if concurrency == 1 or self._instalments.budgeted:
             tasks: list[Sequence[AnalyticsStream]] = [self.streams]
         else:
             tasks = [[stream] for stream in self.streams]
@@ -158,10 +156,15 @@ class Sync:
         try:
             extraction.announce()
             extraction.open()
+            if (verdict := self._instalments.passes(extraction)) is not None:
+                extraction.pass_over(verdict)
+                return
             extraction.run(None)
             extraction.conclude()
         except Interrupted:
             extraction.interrupt()
+        except BudgetSpent:
+            extraction.halt()
         except OutputClosedError as error:
             self._undelivered = self._undelivered or error
             self.tap.stop.set()
@@ -196,15 +199,7 @@ class Sync:
     def _report(self, seconds: float) -> None:
         outcomes = sorted(self.tap.outcomes.values(), key=lambda outcome: outcome.name)
         for outcome in outcomes:
-            if not outcome.done and outcome.failure is None:
-                outcome.failure = NeverRanError(
-                    f"{outcome.name}: the stream came to no end, and no error says why. Run again "
-                    "with `LOGLEVEL=DEBUG`, and report what it says."
-                )
-            if outcome.failure is None:
-                self.tap.logger.info("%s", _line(outcome))
-            elif not is_expected(outcome.failure):
-                self.tap.logger.debug("%s failed.", outcome.name, exc_info=outcome.failure)
+            self._settle(outcome)
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
         for outcome in failed:
             outcome.forgiven = self._forgives(outcome)
@@ -215,35 +210,56 @@ class Sync:
                 self.tap.logger.warning(
                     "Optional stream %s not extracted: %s", outcome.name, outcome.failure
                 )
-        self._log_failures(fatal)
+        halted = [outcome for outcome in outcomes if outcome.halted]
+        self._log_failures(fatal, lines=ERROR_LINES - 1 if halted else ERROR_LINES)
+        if halted:
+            self.tap.logger.error("%s", self._instalments.line(self._extractions.values()))
+        if cut := [outcome.name for outcome in outcomes if outcome.cut]:
+            self.tap.logger.warning("%s", self._preview_line(cut))
         rows = sum(outcome.rows for outcome in outcomes)
-        done = len(outcomes) - len(failed)
+        done = sum(outcome.done and not outcome.cut for outcome in outcomes)
         self.tap.logger.info(
             "%d of %d streams complete, %d rows in %.1f s.", done, len(outcomes), rows, seconds
         )
-        if fatal:
-            names = ", ".join(outcome.name for outcome in fatal)
-            raise SyncFailedError(f"{len(fatal)} of {len(outcomes)} streams failed: {names}")
+        if incomplete := [*fatal, *halted]:
+            names = ", ".join(outcome.name for outcome in incomplete)
+            raise SyncFailedError(f"{len(incomplete)} of {len(outcomes)} streams failed: {names}")
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Log how a stream ended, if it did; one that didn't has failed."""
+        if not outcome.over:
+            outcome.failure = NeverRanError(
+                f"{outcome.name}: the stream came to no end, and no error says why. Run again "
+                "with `LOGLEVEL=DEBUG`, and report what it says."
+            )
+        if outcome.failure is None:
+            if outcome.done or outcome.pages:
+                self.tap.logger.info("%s", _line(outcome))
+        elif not is_expected(outcome.failure):
+            self.tap.logger.debug("%s failed.", outcome.name, exc_info=outcome.failure)
+
+    def _preview_line(self, names: Sequence[str]) -> str:
+        return (
+            f"Cut short after {self.tap.config['max_records']} records (max_records), which leaves "
+            f"bookmarks and versions as they were: {', '.join(names)}."
+        )
 
     def _forgives(self, outcome: Outcome) -> bool:
         stream = t.cast("AnalyticsStream", self.tap.streams[outcome.name])
-        optional = stream.block.get("optional_streams") or ()
-        names = {outcome.name, outcome.name.removeprefix(f"{stream.api}_")}
-        cause = getattr(outcome.failure, "cause", None)
-        return cause in FORGIVABLE and not names.isdisjoint(optional)
+        return stream.forgives(outcome.failure)
 
-    def _log_failures(self, failed: Sequence[Outcome]) -> None:
-        """Log each cause once, in at most `ERROR_LINES` lines."""
+    def _log_failures(self, failed: Sequence[Outcome], *, lines: int) -> None:
+        """Log each cause once, in at most so many lines."""
         groups: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
         for outcome in failed:
             api = t.cast("AnalyticsStream", self.tap.streams[outcome.name]).api
             groups[self._cause(api, outcome)].append(outcome)
-        lines = [self._failure_line(group) for group in groups.values()]
-        shown = lines if len(lines) <= ERROR_LINES else lines[: ERROR_LINES - 1]
+        told = [self._failure_line(group) for group in groups.values()]
+        shown = told if len(told) <= lines else told[: lines - 1]
         for line in shown:
             self.tap.logger.error("%s", line)
-        if len(lines) > len(shown):
-            more = len(lines) - len(shown)
+        if len(told) > len(shown):
+            more = len(told) - len(shown)
             if path := self.tap.config.get("summary_path"):
                 self.tap.logger.error("%d more failures: see %s.", more, path)
             else:
@@ -266,6 +282,7 @@ class Sync:
 
 def _line(outcome: Outcome) -> str:
     notes = f", {outcome.skipped} parents gone" if outcome.skipped else ""
+    notes += ", cut short" if outcome.cut else ", not finished" if outcome.halted else ""
     if outcome.repeated:
         at_least = "" if outcome.repeats_exact else "at least "
         keys = "key" if outcome.repeated == 1 else "keys"

@@ -23,6 +23,7 @@ from tap_analytics.inputs import read_config, read_json
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.sync import Sync
 from tap_analytics.transport import redaction
+from tap_analytics.transport.budget import Budget
 from tap_analytics.transport.errors import Stop
 from tap_analytics.writer import MessageWriter
 
@@ -147,9 +148,24 @@ class TapAnalytics(Tap):
         return [stream(self) for api in self.apis.values() or APIS for stream in api.streams]
 
     @property
+    def roots(self) -> list[AnalyticsStream]:
+        """The streams without a parent that are selected, or have a child that is."""
+        return [
+            t.cast("AnalyticsStream", stream)
+            for stream in self.streams.values()
+            if not stream.parent_stream_type
+            and (stream.selected or stream.has_selected_descendents)
+        ]
+
+    @property
     def streams_by_type(self) -> dict[type[Stream], Stream]:
         """The streams by their class, which is how parents are named."""
         return {type(stream): stream for stream in self.streams.values()}
+
+    @functools.cached_property
+    def budget(self) -> Budget:
+        """What the requests of all connections are paid from."""
+        return Budget(self.config.get("max_requests", sys.maxsize))
 
     def connection(self, name: str) -> Connection:
         """Return the connection to a configured API, made when it is first needed."""
@@ -163,6 +179,7 @@ class TapAnalytics(Tap):
                     concurrency=self.config["concurrency"],
                     timeout=self.config["request_timeout"],
                     max_body=self.config["max_response_mb"] * 2**20,
+                    budget=self.budget,
                     user_agent=self.config.get("user_agent")
                     or f"{self.name}/{self.plugin_version}",
                 )
@@ -183,6 +200,11 @@ class TapAnalytics(Tap):
         api = t.cast("AnalyticsStream", self.streams[stream]).api
         return self.connection(api).transport.stats.owner(stream)
 
+    def require_api(self) -> None:
+        """Raise `InputError` where no API is configured."""
+        if not self.apis:
+            raise InputError(NO_API)
+
     # --- runs -------------------------------------------------------------------------------
 
     @override
@@ -202,8 +224,7 @@ class TapAnalytics(Tap):
     @override  # type: ignore[misc]  # the SDK's is serial and ends with the first error
     def sync_all(self) -> None:
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
-        if not self.apis:
-            raise InputError(NO_API)
+        self.require_api()
         self._reset_state_progress_markers()
         self.write_state()
         self._running = True

@@ -69,6 +69,8 @@ class Walk:
         self.token = self.paginator.current_value
         self.keys: Sequence[Hashable] = ()
         self.last_key: Hashable = None
+        #: Seconds its answer took.
+        self.elapsed = 0.0
         self.pages = Pages(
             stream, context, first=self.token, window=window, sorting=sorting, codec=codec
         )
@@ -76,6 +78,8 @@ class Walk:
         self._resumed: Fetched | None = None
         #: Pages to read ahead at most: one where children need the room.
         self.breadth = stream.connection.concurrency
+        #: Rows beyond which nothing is read ahead, for a reader who wants no more.
+        self.most: int | None = None
         self._width = 1
         self._recheck = Recheck(
             fetch=self._fetch,
@@ -106,6 +110,7 @@ class Walk:
                 fetched = self._take(query)
                 self.token = fetched.page.query
                 self.keys = fetched.keys
+                self.elapsed = fetched.elapsed
                 self.last_key = fetched.keys[-1] if fetched.keys else self.last_key
                 query = self._advance(fetched)
                 rows = self._process(fetched.rows)
@@ -279,7 +284,9 @@ class Walk:
         Without a total the width grows from page to page as long as pages are full, so that a
         short stream costs few requests that nobody needs.
         """
-        asked, widest = self.stream.page_size, self.breadth
+        asked, widest = self.stream.page_size, self._breadth(page)
+        if widest < 1:
+            return
         full = page.size > 0 and (asked is None or page.received >= asked)
         known = self.paginator.seen.total is not None
         grown = min(self._width * 2, widest) if full else 1
@@ -287,3 +294,11 @@ class Walk:
         named = self.stream.paging.ahead(query, page, self.paginator.seen)
         for token in (query, *islice(named, self._width - 1)):
             self.pages.want(token)
+
+    def _breadth(self, page: Page) -> int:
+        """Return how many pages may be read ahead."""
+        widest = 1 if self.stream.connection.is_scarce else self.breadth
+        if self.most is None:
+            return widest
+        lacking = max(0, self.most - self.paginator.seen.rows)
+        return min(widest, -(-lacking // max(1, page.size)))

@@ -10,5 +10,7 @@ COMMANDS = {
     "demo-api": "tap_analytics.demo.cli",
     "demo-postgres": "tap_analytics.demo.database",
     "doctor": "tap_analytics.commands.doctor",
+    "import": "tap_analytics.commands.import_",
     "schema": "tap_analytics.commands.schema",
+    "plan": "tap_analytics.commands.plan",
 }

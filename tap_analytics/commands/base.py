@@ -75,16 +75,32 @@ def run(body: Body, options: argparse.Namespace) -> int:
     return 1
 
 
-def open_tap(options: argparse.Namespace, *, samples: bool = True) -> TapAnalytics:
+def open_tap(
+    options: argparse.Namespace,
+    *,
+    catalog: dict[str, t.Any] | None = None,
+    state: dict[str, t.Any] | None = None,
+    samples: bool = True,
+    setup_mapper: bool = True,
+) -> TapAnalytics:
     """Return a tap with the configuration that the options name.
 
     Without `samples` no server is asked for the schemas of declared streams, which stay open then.
+    Without the mapper, nothing has looked at the streams yet, which may take requests.
+
     Raises `InputError` for unreadable files and `ConfigValidationError` for wrong settings.
     """
     given = read_config(options.config or ["ENV"])
-    # Streams of a catalog are not sampled, and an empty one changes nothing else about them.
-    catalog: dict[str, t.Any] | None = None if samples else {"streams": []}
-    tap = TapAnalytics(config=given.config, parse_env_config=given.parse_env, catalog=catalog)
+    if not samples:
+        # Streams of a catalog are not sampled, and an empty one changes nothing else about them.
+        catalog = {"streams": []}
+    tap = TapAnalytics(
+        config=given.config,
+        parse_env_config=given.parse_env,
+        catalog=catalog,
+        state=state,
+        setup_mapper=setup_mapper,
+    )
     # What a command has to say stands in its output; what goes wrong meanwhile is still told.
     logging.getLogger("tap-analytics").setLevel(logging.WARNING)
     return tap

@@ -26,13 +26,21 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.declarations.resources import Draft
 
-__all__ = ["DeclaredApi", "DeclaredIncremental", "DeclaredResource", "ParentLink", "parse"]
+__all__ = [
+    "CLIENT_WORDS",
+    "ENTRY_WORDS",
+    "DeclaredApi",
+    "DeclaredIncremental",
+    "DeclaredResource",
+    "ParentLink",
+    "parse",
+]
 
-_ENTRY_WORDS = (
+ENTRY_WORDS = (
     *("name", "client", "resource_defaults", "resources"),
     *("page_size", "headers", "requests_per_second", "retry", "optional_streams"),
 )
-_CLIENT_WORDS = ("base_url", "auth", "headers", "paginator")
+CLIENT_WORDS = ("base_url", "auth", "headers", "paginator")
 
 
 def parse(
@@ -66,8 +74,8 @@ def parse(
 
 
 def _read_api(entry: object, place: Place) -> DeclaredApi:
-    words = Words(entry, place, _ENTRY_WORDS)
-    client = Words(words.given.get("client"), words.at("client"), _CLIENT_WORDS)
+    words = Words(entry, place, ENTRY_WORDS)
+    client = Words(words.given.get("client"), words.at("client"), CLIENT_WORDS)
     auth = read_auth(client.given.get("auth"), client.at("auth"))
     around = Surroundings(
         api=_name(words),

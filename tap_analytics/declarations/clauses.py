@@ -190,13 +190,15 @@ def read_auth(value: object, place: Place) -> Authenticator:
 
 # --- retry and incremental --------------------------------------------------------------------
 
+RETRY_WORDS = ("max_retries", "backoff_factor", "retry_on_status_codes")
+INCREMENTAL_WORDS = ("cursor_path", "start_param", "initial_value")
 NEVER_RETRIED = frozenset({401, 403, 404})
 _STATUSES = range(400, 600)
 
 
 def read_retry(value: object, place: Place, *, over: RetryPolicy) -> RetryPolicy:
     """Read what to retry, over a policy that holds for what isn't said."""
-    words = Words(value, place, ("max_retries", "backoff_factor", "retry_on_status_codes"))
+    words = Words(value, place, RETRY_WORDS)
     retries = words.integer("max_retries", minimum=0)
     factor = words.number("backoff_factor", minimum=0)
     statuses = words.given.get("retry_on_status_codes")
@@ -225,7 +227,7 @@ def read_incremental(value: object, place: Place) -> DeclaredIncremental | None:
     """Read which column tells what is new, and how the API is asked for it."""
     if value is None:
         return None
-    words = Words(value, place, ("cursor_path", "start_param", "initial_value"))
+    words = Words(value, place, INCREMENTAL_WORDS)
     path = words.dotted("cursor_path")
     if path is None and "cursor_path" not in words:
         words.missing("cursor_path")

@@ -35,6 +35,7 @@ _SHARED_ENDPOINT = (
     *("method", "json", "params", "headers", "data_selector"),
     *("paginator", "error_handler", "incremental"),
 )
+ENDPOINT_WORDS = ("path", *_SHARED_ENDPOINT)
 #: Parts of an endpoint whose words are laid over the default's one by one.
 _MERGED = ("params", "headers", "error_handler")
 
@@ -96,7 +97,7 @@ def read_resource(value: object, place: Place, around: Surroundings) -> Draft:
         words.wrong("name", f"'{name}' must have letters, digits and '_' only.")
         path = ""
     endpoint = {"path": path, **_over_defaults(words, around.defaults["endpoint"])}
-    endpoint_words = Words(endpoint, place, ("path", *_SHARED_ENDPOINT))
+    endpoint_words = Words(endpoint, place, ENDPOINT_WORDS)
     resource, resolves = _endpoint(endpoint_words, name, around)
     merged = {**around.defaults, **words.given}
     keys = Words(merged, place, merged).texts("primary_key")

@@ -52,7 +52,7 @@ class NumberedPaging(Paging):
         has_links, link = next_link(page)
         if link is not None:
             return self.stepped_back(page.follow(link), page, seen)
-        if seen.total is not None and self.reached(page, seen) >= seen.total:
+        if self._has_reached_total(page, seen):
             return End.TOTAL
         if has_links and seen.total is None:
             return End.LINK
@@ -64,6 +64,12 @@ class NumberedPaging(Paging):
     @override
     def is_numbered(self, query: Query) -> bool:
         return self.number_param in query
+
+    def _has_reached_total(self, page: Page, seen: Seen) -> bool:
+        """Whether this page reaches the total it names; one named before may hold no more."""
+        if seen.total is None or self.total(page) is None:
+            return False
+        return self.reached(page, seen) >= seen.total
 
     @property
     @override

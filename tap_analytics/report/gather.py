@@ -45,10 +45,18 @@ def figures(tap: TapAnalytics, ending: Ending) -> Run:
     apis = [_api(tap, name, ending) for name in tap.apis]
     signal = None if tap.signum is None else SIGNALS.get(tap.signum, f"signal {tap.signum}")
     stopped = signal is not None and ending.exit_code > 1
+    spent = any(outcome.halted for outcome in outcomes)
+    failed = any(outcome.failure and not outcome.forgiven for outcome in outcomes)
     run = Run(
         tap=tap.name,
         version=str(tap.plugin_version),
-        status="stopped" if stopped else "failed" if ending.exit_code else "complete",
+        status=(
+            "stopped"
+            if stopped or (spent and not failed)
+            else "failed"
+            if ending.exit_code
+            else "complete"
+        ),
         signal=signal if stopped else None,
         exit_code=ending.exit_code,
         began=ending.began.isoformat(timespec="seconds"),

@@ -30,7 +30,7 @@ class Stream(msgspec.Struct, kw_only=True):
 
     name: str
     api: str
-    #: "complete", "failed" or "unfinished".
+    #: "complete", "cut" (short, by max_records), "failed" or "unfinished".
     status: str
     #: What a complete stream can say of its completeness.
     verdict: str | None

@@ -86,13 +86,16 @@ def _sentence(run: Run) -> str:
     failed = sum(stream.status == "failed" and not stream.optional for stream in run.streams)
     optional = sum(stream.optional for stream in run.streams)
     if run.status == "stopped":
-        return f"Stopped by {run.signal} with {done} of {streams} complete"
+        by = f"by {run.signal}" if run.signal else "where max_requests was spent,"
+        return f"Stopped {by} with {done} of {streams} complete"
     if failed:
         return f"{failed} of {streams} failed"
     if run.status == "failed":
         return f"The output could not be delivered; {done} of {streams} complete"
     if optional:
         return f"{done} of {streams} complete, {optional} optional could not be read"
+    if cut := sum(stream.status == "cut" for stream in run.streams):
+        return f"{done} of {streams} complete, {cut} cut short by max_records"
     return f"All {streams} complete" if whole != 1 else "The stream is complete"
 
 

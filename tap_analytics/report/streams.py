@@ -72,7 +72,7 @@ def _chip(stream: Stream) -> Markup:
     if stream.status == "complete":
         word = stream.verdict or stream.status
         return tag("span", word, class_=f"chip {_TONES.get(word, 'plain')}")
-    tone = {"failed": "bad", "unfinished": "warn"}.get(stream.status, "plain")
+    tone = {"failed": "bad", "unfinished": "warn", "cut": "warn"}.get(stream.status, "plain")
     if stream.optional:
         return tag("a", "optional, failed", href="#failures", class_="chip warn")
     if stream.error is not None:

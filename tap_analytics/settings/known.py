@@ -92,6 +92,20 @@ TOP: tuple[Setting, ...] = (
         description="Requests in flight per API; 1 is strictly serial.",
     ),
     Setting(
+        name="max_requests",
+        kind="integer",
+        minimum=1,
+        description="Most requests a run sends, over all APIs, retries included; the next run goes "
+        "on where they were spent. Streams are read one after the other then.",
+    ),
+    Setting(
+        name="max_records",
+        kind="integer",
+        minimum=1,
+        description="Most records of each stream, for a preview: a stream that is cut short by it "
+        "leaves no trace in the state.",
+    ),
+    Setting(
         name="request_timeout",
         kind="number",
         default=60,

@@ -173,6 +173,8 @@ def _notes(outcome: Outcome) -> str:
     notes = []
     if outcome.failure is not None:
         notes.append(reason(outcome.failure))
+    if outcome.cut:
+        notes.append("cut short")
     if outcome.skipped:
         notes.append(f"{counted(outcome.skipped, 'parent')} gone")
     if outcome.repeated:

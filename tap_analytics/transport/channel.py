@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tap_analytics.transport.answer import Diagnosis
+    from tap_analytics.transport.budget import Budget
     from tap_analytics.transport.errors import Stop
     from tap_analytics.transport.request import Request
     from tap_analytics.transport.throttle import Throttle
@@ -60,6 +61,8 @@ class Channel:
     max_body: int
     diagnosis: Diagnosis
     session: requests.Session
+    #: What requests are paid from; None where they cost nothing.
+    budget: Budget | None = None
     stats: Stats = field(default_factory=Stats)
 
     def __post_init__(self) -> None:
@@ -97,6 +100,8 @@ class Channel:
                 f"{where} would leave the configured origin", hint=self.diagnosis.hint("origin")
             )
         prepared = self._prepared(self.sign(request))
+        if self.budget is not None:
+            self.budget.pay()
         owner = self.stats.owner(request.owner)
         with self.throttle.slot(owner.held) as slot:
             exchange = wire.Exchange(timeout=self.timeout, stop=self.stop, sent=slot.sent)

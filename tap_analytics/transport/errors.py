@@ -8,6 +8,7 @@ TransportError
 ├── OriginRefused    an answer points to another server
 └── InBand           an error inside HTTP 200
 Interrupted              the run is stopping
+BudgetSpent              the run may send no further request
 """
 
 from __future__ import annotations
@@ -125,6 +126,10 @@ class InBand(Fatal):
 
 class Interrupted(Exception):  # noqa: N818 - not an error: it says that the run is stopping
     """The run is stopping; whatever waited has been given up."""
+
+
+class BudgetSpent(Exception):  # noqa: N818 - not an error: it says that the run has to pause
+    """The run may send no further request; what it has read stands."""
 
 
 class Stop:

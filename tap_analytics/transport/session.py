@@ -24,6 +24,7 @@ from tap_analytics.transport.throttle import describe_wait
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tap_analytics.transport.budget import Budget
     from tap_analytics.transport.errors import Cause, Stop
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.retry import RetryPolicy
@@ -53,6 +54,8 @@ class Transport:
     user_agent: str
     headers: Mapping[str, str] = field(default_factory=dict)
     max_body: int = MAX_BODY
+    #: What all requests of the run are paid from.
+    budget: Budget | None = None
     #: What users of this API may do, by cause.
     hints: Mapping[Cause, str] = field(default_factory=dict)
     #: Why nobody can be reached; while it is set, nothing is sent.
@@ -78,6 +81,7 @@ class Transport:
             max_body=self.max_body,
             diagnosis=self._diagnosis,
             session=requests.Session(),
+            budget=self.budget,
         )
 
     @property
@@ -155,6 +159,8 @@ class Transport:
 
     def _wait(self, failed: Retriable, request: Request, *, number: int, computed: float) -> None:
         """Wait before retry `number`, counted from the failure; a told wait is for everybody."""
+        if self.budget is not None:
+            self.budget.check()
         seconds = failed.retry_after or computed
         # Spreads the retries of several processes; it only adds, for less would be too early.
         seconds += min(1.0, seconds * random.uniform(0, 0.1))  # noqa: S311 - nothing to guess

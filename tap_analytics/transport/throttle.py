@@ -61,6 +61,11 @@ class Throttle:
         self._change = threading.Condition(threading.Lock())
         self._timeline = Timeline(clock())
 
+    @property
+    def rate(self) -> float:
+        """Requests per second that may pass; infinite where there is no cap."""
+        return self._burst / self._window if self._burst else math.inf
+
     def slot(self, held: Waiting | None = None) -> Slot:
         """Return the right to send one request, to be used as a context.
 

@@ -16,6 +16,7 @@ from tap_analytics.transport.throttle import Throttle
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_analytics.transport.budget import Budget
     from tap_analytics.transport.errors import Stop
     from tap_analytics.transport.request import Response
 
@@ -31,6 +32,7 @@ class TokenEndpoint:
     timeout: float
     stop: Stop
     user_agent: str
+    budget: Budget | None = None
 
     def post(self, url: str, form: Mapping[str, str]) -> Mapping[str, t.Any]:
         """Return the JSON object the URL answers to one attempt.
@@ -47,6 +49,7 @@ class TokenEndpoint:
             timeout=self.timeout,
             stop=self.stop,
             user_agent=self.user_agent,
+            budget=self.budget,
         )
         request = Request(
             method="POST",

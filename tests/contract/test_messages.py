@@ -29,9 +29,12 @@ INSIDE = {
     "NameResolutionError": "becomes the error of a host without an address",
     "NewConnectionError": "becomes the error of a host where nobody answers",
     "OSError": "becomes the error of a host where nobody answers",
+    "RecursionError": "becomes the error of a description that is nested too deeply",
     "RuntimeError": "a fault of this program",
     "SyncFailedError": "ends the process; its causes have been told",
+    "SyntaxError": "says that a text is no Python; the import goes on to other notations",
     "SystemExit": "ends the process",
+    "UntakenError": "becomes a note of the import: why a stream is left out",
     "ValueError": "caught by whoever reads the value",
 }
 MESSAGES = collect()

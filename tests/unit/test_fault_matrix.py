@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, note, seed, settings
 from hypothesis import strategies as st
 from runs import STREAM, declared, query_of, run
-from scripted_server import ScriptedServer, cut, reply, reset
+from scripted_server import ScriptedServer, cut, redirect, reply, reset
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
 MAX_RETRIES = 3
@@ -50,7 +50,13 @@ class Api:
             "page from 1": {"type": "page_number", "base_page": 1},
             "cursor": {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"},
             "json_link": {"type": "json_link", "next_url_path": "next"},
+            "header_cursor": {
+                "type": "header_cursor",
+                "cursor_key": "X-Next",
+                "cursor_param": "cursor",
+            },
             "header_link": {"type": "header_link"},
+            "auto": {"type": "auto"},
         }
         return kinds[self.paging] | {"limit": self.limit}
 
@@ -65,8 +71,10 @@ class Api:
             body["total"] = self.count
         elif self.paging == "cursor":
             body["next"] = following and str(following)
-        elif self.paging == "json_link":
+        elif self.paging in {"json_link", "auto"}:
             body["next"] = following and link
+        elif self.paging == "header_cursor" and following:
+            headers["X_Next"] = str(following)
         elif self.paging == "header_link":
             headers["Link"] = '</items>; rel="first"'
             if following:
@@ -97,9 +105,15 @@ class Faulty(ScriptedServer):
         if fault is None:
             return whole
         self.met.append(fault)
-        return self.refuse if fault == "refused" else FAULTS[fault](body, whole)
+        if fault == "redirect to itself":
+            return redirect(received.target)
+        return getattr(self, fault, None) or FAULTS[fault](body, whole)
 
-    def refuse(self, connection):
+    def dripping(self, connection):
+        """Send a whole answer, but so slowly that the timeout comes first."""
+        return self.drip(reply(200, b" " * 500))(connection)
+
+    def refused(self, connection):
         """Hang up and listen no longer: whoever connects from now on is refused."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -140,20 +154,24 @@ FAULTS = {
     "HTML 200": status(200, b"<!doctype html><title>Sign in</title>"),
     "gzip cut short": packed_and_cut,
     "busy in 200": status(200, BUSY),
+    "text instead of JSON": lambda body, _whole: reply(200, body[1:], Content_Type="text/plain"),
 }
 #: No attempt helps against these.
 FINAL = {
     "error in 200": status(200, b'{"error": {"message": "no such thing"}}'),
     "refused": None,
+    "redirect to itself": None,
 }
 FAULTS |= FINAL
+#: These wait for the timeout, so few runs meet them.
+SLOW_FAULTS = ("dripping", "hang")
 
 apis = st.builds(
     Api,
     paging=st.sampled_from(
         [
             *("offset with total", "offset", "page from 0", "page from 1"),
-            *("cursor", "json_link", "header_link"),
+            *("cursor", "header_cursor", "json_link", "header_link", "auto"),
         ]
     ),
     count=st.integers(0, 40),
@@ -174,14 +192,26 @@ matrix = given(
     concurrency=st.sampled_from([1, 4]),
     sampled=st.booleans(),
 )
+#: Answers that never end, among others, on walks of a few pages.
+dragging = given(
+    api=apis,
+    faults=st.dictionaries(
+        st.integers(1, 4),
+        st.sampled_from(SLOW_FAULTS) | st.sampled_from(sorted(FAULTS)),
+        min_size=1,
+        max_size=3,
+    ),
+    concurrency=st.sampled_from([1, 4]),
+)
 SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
-def check(api, faults, concurrency, sampled):
+def check(api, faults, concurrency, sampled, **settings):
     with Faulty(api, faults) as server:
         endpoint = {"paginator": api.paginator}
         schema = {} if sampled else {"schema": SCHEMA}
-        config = declared(server.origin, endpoint=endpoint, concurrency=concurrency, **schema)
+        more = schema | settings
+        config = declared(server.origin, endpoint=endpoint, concurrency=concurrency, **more)
         config["apis"][0]["retry"] = {"max_retries": MAX_RETRIES, "backoff_factor": 0}
         done = run(config, catalog=None)
     ids, wanted = done.ids(), list(range(api.count))
@@ -195,7 +225,7 @@ def check(api, faults, concurrency, sampled):
     else:
         assert ids == wanted[: len(ids)], "rows out of order before the error"
         assert server.met, done.failure()
-    hopeful = len(server.met) <= MAX_RETRIES and not FINAL.keys() & set(server.met)
+    hopeful = len(server.met) <= MAX_RETRIES and not {*FINAL, *SLOW_FAULTS} & set(server.met)
     if hopeful:
         # No request can have met more faults than it has retries.
         assert done.error is None, done.failure()
@@ -208,6 +238,25 @@ def check(api, faults, concurrency, sampled):
 @matrix
 def test_a_run_brings_every_row_or_an_error(api, faults, concurrency, sampled):
     check(api, faults, concurrency, sampled)
+
+
+@settings(max_examples=12, derandomize=True, **SLOW)
+@example(api=Api("cursor", 9, 3, None), faults={2: "dripping", 3: "hang"}, concurrency=1).via(
+    "the timeout twice, then the page"
+)
+@dragging
+def test_a_run_whose_answers_never_end_brings_every_row_or_an_error(api, faults, concurrency):
+    # A busy machine may let other answers time out as well, which is one fault more.
+    check(api, faults, concurrency, sampled=False, request_timeout=0.4)
+
+
+@pytest.mark.soak
+@seed(SEED)
+@settings(max_examples=200, **SLOW)
+@dragging
+def test_many_runs_whose_answers_never_end_bring_every_row_or_an_error(api, faults, concurrency):
+    note(f"FAULT_SEED={SEED}")
+    check(api, faults, concurrency, sampled=False, request_timeout=0.4)
 
 
 @pytest.mark.soak

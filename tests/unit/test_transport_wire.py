@@ -10,9 +10,25 @@ import threading
 import zlib
 
 import pytest
-from scripted_server import ScriptedServer, body_of, cut, make_transport, people, reply, reset
+from scripted_server import (
+    ScriptedServer,
+    body_of,
+    cut,
+    make_transport,
+    people,
+    redirect,
+    reply,
+    reset,
+)
 
-from tap_analytics.transport.errors import Fatal, Interrupted, Retriable, Stop, Unreachable
+from tap_analytics.transport.errors import (
+    Fatal,
+    Interrupted,
+    OriginRefused,
+    Retriable,
+    Stop,
+    Unreachable,
+)
 from tap_analytics.transport.request import Request
 
 DATA = b'{"data": [' + b"1, " * 50_000 + b"2]}"
@@ -250,6 +266,17 @@ def test_a_certificate_of_the_environments_bundle_is_trusted(tls, certificate, m
         assert transport.fetch(people(server), body_of) == DATA
         assert transport.fetch(people(server), body_of) == DATA
     assert server.connections == 1
+
+
+def test_a_redirect_from_https_to_http_is_refused(tls, certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+
+    def script(received):
+        return redirect(f"http://{received.headers['host']}/v2/people")
+
+    with ScriptedServer(script, tls=tls) as server, pytest.raises(OriginRefused):
+        make_transport(server.origin).fetch(people(server), body_of)
+    assert len(server.requests) == 1
 
 
 def test_the_deadline_holds_for_tls(tls, certificate, monkeypatch):

@@ -309,14 +309,18 @@ def test_the_first_rows_of_a_page_tell_how_it_joins(page, joint):
 
 
 def test_a_seam_without_pages_is_open_to_nothing():
-    seam = seam_of([])
-    assert not seam.is_open
-    assert seam.width == 0
-    assert not seam.has_all(["a"])
-    assert seam_of("ab").has_all(["a", "b"])
-    assert not seam_of("ab").has_all([])
+    assert not seam_of([]).is_open
+    assert seam_of("ab").is_open
     assert seam_of("ab", "cd").fresh(["a", "x", "d"]) == [False, True, False]
-    assert seam_of("ab", "cd").width == 2
+
+
+def test_a_seam_remembers_more_pages_the_smaller_they_are():
+    small, large = (
+        seam_of(*([n, n + 1] for n in range(200))),
+        seam_of(*([range(n, n + 999)] for n in range(9))),
+    )
+    assert small.fresh([0]) == [False]
+    assert large.fresh([range(999)]) == [False]
 
 
 # --- any concurrency ------------------------------------------------------------------------------

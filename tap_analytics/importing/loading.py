@@ -1,0 +1,170 @@
+"""The text of a file, and the JSON or YAML in it: bounded, plain values only, whatever it holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+from typing_extensions import override
+
+from tap_analytics.errors import InputError
+
+#: Large manifests have half of it.
+MOST_BYTES = 1024 * 1024
+#: Values that a file may come to, with those that its aliases and references repeat.
+MOST_VALUES = 100_000
+_MOST_BITS = 256
+
+TOO_DEEP = "It is nested too deeply for a description of an API. Leave that alone in it."
+_NO_VALUE = "It has a number or a text that no API could be asked with. Remove it."
+TOO_LARGE = "It holds or unfolds into too much for a description of an API. Leave that alone in it."
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file, or of standard input for `-`."""
+    try:
+        if path == "-":
+            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name can't be a file's"
+        raise InputError(
+            f"The file {path} can't be read: {reason}. Check its path and who may read it."
+        ) from None
+    if len(content) > MOST_BYTES:
+        raise InputError(
+            f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB. Leave the "
+            "description alone in it."
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(
+            f"The file {path} can't be read: it is not UTF-8 text. Save it as UTF-8."
+        ) from None
+
+
+def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return what JSON holds, or None for what isn't an object in JSON."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return _checked(value)
+
+
+def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return what YAML holds, as plain JSON values.
+
+    Raises `InputError` for what is no YAML, and for what unfolds into too much.
+    """
+    try:
+        value = _yaml(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"It is not YAML: {_reason(error)}. Correct it there.") from None
+    except (ValueError, OverflowError, TypeError, AttributeError):
+        raise InputError(_NO_VALUE) from None
+    return _checked(value)
+
+
+def _checked(value: object) -> t.Any:  # noqa: ANN401 - any JSON value
+    try:
+        return _plain(value)
+    except ValueError:
+        raise InputError(_NO_VALUE) from None
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
+    """Plain values; what looks like a date is the text it was written as."""
+
+    _composed = 0
+    yaml_implicit_resolvers: t.ClassVar[dict[str, t.Any]] = {
+        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    @override
+    def compose_node(self, parent: t.Any, index: t.Any) -> t.Any:
+        self._composed += 1
+        if self._composed > MOST_VALUES:
+            raise InputError(TOO_LARGE)
+        return super().compose_node(parent, index)
+
+
+def _yaml(text: str) -> t.Any:  # noqa: ANN401 - whatever the loader makes
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        # Before anything is constructed: a merge of aliases copies what it merges.
+        _measure(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _measure(node: yaml.Node, sizes: dict[int, int | None]) -> int:
+    """Return how many values a node comes to once its aliases are written out."""
+    known = sizes.get(id(node), 0)
+    if known is None:
+        raise InputError(
+            "It holds itself: an alias stands inside of what it names. Write out what it means."
+        )
+    if known:
+        return known
+    sizes[id(node)] = None
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        size += sum(_measure(each, sizes) for pair in node.value for each in pair)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_measure(each, sizes) for each in node.value)
+    if size > MOST_VALUES:
+        raise InputError(TOO_LARGE)
+    sizes[id(node)] = size
+    return size
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    """Return why YAML can't be read, in one line and without showing any of it."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return "it has characters that YAML doesn't allow"
+    mark = error.problem_mark or error.context_mark
+    where = f"line {mark.line + 1}: " if mark else ""
+    if isinstance(error, yaml.constructor.ConstructorError) and "constructor for" in str(
+        error.problem
+    ):
+        return f"{where}it has a tag other than those of plain values"
+    return f"{where}it can't be understood from there on"
+
+
+def _plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {_key(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, str):
+        # Half a character of UTF-16, which JSON can escape, is no text.
+        return value.encode().decode()
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ValueError("no plain value")
+
+
+def _key(name: object) -> str:
+    if isinstance(name, str):
+        return name
+    written = _plain(name)
+    return written if isinstance(written, str) else json.dumps(written)

@@ -1,0 +1,74 @@
+"""What an import has to tell: what it changed, merged or left out, in one line and only once."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: More lines than anybody reads; what comes after them is counted.
+MOST = 500
+_SHOWN = 60
+
+
+@dataclass
+class Notes:
+    """The notes of one import, in the order in which they came up, and its `$VARIABLE`s."""
+
+    #: Name of the API, which begins the names of the variables.
+    api: str
+    lines: list[str] = field(default_factory=list)
+    #: The variables that stand for something already.
+    variables: set[str] = field(default_factory=set)
+    left_out: int = 0
+
+    def add(self, where: str, text: str) -> None:
+        """Tell something about a place: a line, a resource, a path in a manifest."""
+        line = one_line(f"{where}: {text}" if where else text)
+        if line in self.lines:
+            return
+        if len(self.lines) < MOST:
+            self.lines.append(line)
+        else:
+            self.left_out += 1
+
+    def variable(self, name: str) -> str:
+        """Return the placeholder of a value that the file doesn't hold, or that it should not."""
+        words = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()[:_SHOWN]
+        prefix = re.sub(r"[^A-Z0-9]+", "_", self.api.upper()).strip("_").removesuffix("_API")
+        prefix = f"API_{prefix}".rstrip("_") if not prefix or prefix[0].isdecimal() else prefix
+        variable = f"${prefix}_{words.removeprefix(f'{prefix}_') or 'VALUE'}"
+        self.variables.add(variable)
+        return variable
+
+    def new_variable(self, name: str) -> str:
+        """Return a placeholder that stands for nothing else yet."""
+        taken, number = set(self.variables), 1
+        while (variable := self.variable(name if number == 1 else f"{name}_{number}")) in taken:
+            number += 1
+        return variable
+
+    def told(self) -> tuple[str, ...]:
+        """Return all notes."""
+        more = (f"{self.left_out} more notes aren't shown.",) if self.left_out else ()
+        return (*self.lines, *more)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, with nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def shown(name: object) -> str:
+    """Return a name that somebody wrote, short and on one line."""
+    text = one_line(str(name)[: _SHOWN + 1])
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as a list, cut where it gets long."""
+    known = [f"`{shown(name)}`" for name in names]
+    return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")  # noqa: PLR2004 - as many as a line takes

@@ -1,0 +1,174 @@
+"""A sync in instalments: what a run whose requests are spent leaves to the next one.
+
+A stream that was cut has its position in the state. One that was read to its end is marked there,
+so that the next run spends nothing on it before the others have been read. Streams run one after
+the other, those begun first and those with children last: side by side, each might get less than
+it takes to get any further.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+from tap_analytics.completeness import Verdict
+from tap_analytics.incremental import parse_iso
+from tap_analytics.resume import MEMBER as POSITION
+from tap_analytics.resume import digest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.extraction import Extraction
+    from tap_analytics.tap import TapAnalytics
+
+#: Member of a stream's bookmark that says it was read to its end.
+MEMBER = "finished"
+
+
+class Instalments:
+    """Which streams a run with a budget leaves out, and what it leaves behind."""
+
+    def __init__(self, tap: TapAnalytics) -> None:
+        self.tap = tap
+        #: Whether the run has a budget of requests.
+        self.budgeted = tap.config.get("max_requests") is not None
+        #: Whether the run goes on where another was cut, and leaves a place to go on from.
+        self.lasting = "max_records" not in tap.config and tap.config["resume_within_hours"] > 0
+        self._shapes: dict[str, str] = {}
+        self._passed: set[str] = set()
+        #: Rows behind which each stream goes on.
+        self._places = self._rows_by_stream()
+
+    def ordered(self, streams: Sequence[AnalyticsStream]) -> list[AnalyticsStream]:
+        """Return streams in the order in which a budget gets furthest."""
+        return sorted(streams, key=self._rank) if self.budgeted else [*streams]
+
+    def passes(self, extraction: Extraction) -> Verdict | None:
+        """Return the verdict of a stream that an earlier instalment has read to its end, if so."""
+        if not (self.budgeted and self.lasting):
+            return None
+        name = extraction.stream.name
+        # Before the run extends a schema: the next one starts from the same.
+        shape = self._shapes[name] = _shape(extraction)
+        mark = self._bookmarks.get(name, {}).get(MEMBER)
+        if not isinstance(mark, dict) or mark.get("shape") != shape:
+            return None
+        at = parse_iso(str(mark.get("at")))
+        hours = self.tap.config["resume_within_hours"]
+        if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
+            return None
+        verdict = next((one for one in Verdict if one.value == mark.get("verdict")), None)
+        if verdict is not None:
+            self._passed.add(name)
+            self.tap.logger.info("%s was read to its end by an earlier run and is left out.", name)
+        return verdict
+
+    def conclude(self, extractions: Iterable[Extraction]) -> None:
+        """Mark the streams that the next run may leave out; none, if this run is through."""
+        if not self.lasting:
+            return
+        roots = {extraction.stream.name: extraction for extraction in extractions}
+        outcomes = {name: [each.outcome for each in root.tree] for name, root in roots.items()}
+        goes_on = any(one.halted for tree in outcomes.values() for one in tree)
+        finished = {
+            name for name, tree in outcomes.items() if goes_on and all(one.done for one in tree)
+        }
+        for name in finished - self._passed:
+            bookmarks = self.tap.state.setdefault("bookmarks", {})
+            bookmarks.setdefault(name, {})[MEMBER] = {
+                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "shape": self._shapes[name],
+                "verdict": roots[name].outcome.verdict.value,
+            }
+        failed = any(one.failure for tree in outcomes.values() for one in tree)
+        marked = [name for name, bookmark in self._bookmarks.items() if MEMBER in bookmark]
+        for name in set(marked) - finished:
+            self._unmark(name, overwrite=goes_on or failed)
+
+    def _unmark(self, name: str, *, overwrite: bool) -> None:
+        """Take a mark back.
+
+        Meltano lays the state of a run that is not complete over the last one, so a member that
+        is not there would stay: it is overwritten.
+        """
+        if overwrite:
+            self._bookmarks[name][MEMBER] = None
+            return
+        del self._bookmarks[name][MEMBER]
+        if not self._bookmarks[name]:
+            del self._bookmarks[name]
+
+    def line(self, extractions: Collection[Extraction]) -> str:
+        """Tell which streams are not finished, and what the next run will make of it."""
+        trees = [[*extraction.tree] for extraction in extractions if extraction.outcome.halted]
+        halted = _names(each for tree in trees for each in tree if each.outcome.halted)
+        limit = self.tap.budget.limit
+        told = f"The run's requests are spent (max_requests: {limit}) [not finished: {halted}]."
+        if not self.lasting:
+            return (
+                f"{told} With max_records, or resume_within_hours at 0, no run goes on from "
+                "another: raise max_requests."
+            )
+        again = _names(each for tree in trees if self._begins_again(tree[0]) for each in tree)
+        if not any(map(self._is_further, extractions)):
+            why = f", for {again} can't be taken up in the middle" if again else ""
+            return (
+                f"{told} The next run would end where this one did{why}: raise max_requests; "
+                "`tap-analytics plan` tells what it takes."
+            )
+        but = f", but begins anew with {again}: max_requests must be enough for it" if again else ""
+        return f"{told} The next run goes on from here{but}."
+
+    def _begins_again(self, extraction: Extraction) -> bool:
+        """Whether a stream that was begun has no position to go on from."""
+        begun = extraction.outcome.pages > 0
+        return begun and POSITION not in self._bookmarks.get(extraction.stream.name, {})
+
+    def _is_further(self, extraction: Extraction) -> bool:
+        """Whether the next run begins further on with a stream than this one did."""
+        name = extraction.stream.name
+        if extraction.outcome.done:
+            return name not in self._passed
+        return self._rows_by_stream().get(name, 0) > self._places.get(name, 0)
+
+    def _rows_by_stream(self) -> dict[str, int]:
+        found = {name: mark.get(POSITION) for name, mark in self._bookmarks.items()}
+        return {
+            name: place["rows"]
+            for name, place in found.items()
+            if isinstance(place, dict) and isinstance(place.get("rows"), int)
+        }
+
+    @property
+    def _bookmarks(self) -> dict[str, dict[str, t.Any]]:
+        found: dict[str, dict[str, t.Any]] = self.tap.state.get("bookmarks", {})
+        return found
+
+    def _rank(self, stream: AnalyticsStream) -> tuple[bool, bool]:
+        begun = POSITION in self._bookmarks.get(stream.name, {})
+        return not begun, stream.has_selected_descendents
+
+
+def _names(extractions: Iterable[Extraction]) -> str:
+    return ", ".join(extraction.outcome.name for extraction in extractions)
+
+
+def _shape(extraction: Extraction) -> str:
+    """Return a digest of what shapes the streams: a change of it has them read again."""
+    config = extraction.stream.config
+    root = extraction.stream.request(None, extraction.stream.paging.start())
+    given = [config.get(name) for name in ("stream_maps", "start_date", "end_date")]
+    streams = [
+        [
+            each.stream.name,
+            each.stream.path,
+            each.stream.selected,
+            list(each.stream.primary_keys),
+            each.stream.replication_method,
+            sorted(each.outlet.conformer.selection.known),
+        ]
+        for each in extraction.tree
+    ]
+    return digest([repr(root), repr(given), streams])

@@ -1,0 +1,341 @@
+"""A run with `max_requests`: never one request more, and run after run it gets to the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runs import STREAM, JsonApi, declared, discover, run
+from scripted_server import ScriptedServer, redirect, reply
+
+from tap_analytics.demo import DemoApi
+from tap_analytics.rows import DictRows
+
+WIDTHS = (1, 2, 8)
+LIMIT = 10
+
+
+def rows_of(count):
+    return [{"id": number} for number in range(count)]
+
+
+def by_offset(rows, *, total=True):
+    def answer(query):
+        start = int(query["offset"])
+        body = {"data": rows[start : start + LIMIT]}
+        return body | ({"total": len(rows)} if total else {})
+
+    return answer
+
+
+def by_cursor(rows):
+    def answer(query):
+        start = int(query.get("cursor", 0))
+        following = start + LIMIT
+        cursor = str(following) if following < len(rows) else None
+        return {"data": rows[start:following], "cursors": {"next": cursor}}
+
+    return answer
+
+
+def by_page(rows):
+    def answer(query):
+        start = (int(query["page"]) - 1) * LIMIT
+        return {"data": rows[start : start + LIMIT]}
+
+    return answer
+
+
+KINDS = {
+    "offset": ({"type": "offset", "limit": LIMIT}, by_offset),
+    "offset without total": (
+        {"type": "offset", "limit": LIMIT, "total_path": None},
+        lambda rows: by_offset(rows, total=False),
+    ),
+    "cursor": ({"type": "cursor", "limit": LIMIT}, by_cursor),
+    "page number": ({"type": "page_number", "base_page": 1, "limit": LIMIT}, by_page),
+}
+SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
+
+
+def config(api, kind, *, concurrency, requests):
+    made = declared(
+        api.origin,
+        endpoint={"paginator": KINDS[kind][0]},
+        schema=SCHEMA,
+        concurrency=concurrency,
+    )
+    return made | {"max_requests": requests}
+
+
+def errors(caplog):
+    return [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+
+
+# --- never one more -----------------------------------------------------------------------------
+
+
+@given(
+    width=st.sampled_from(WIDTHS),
+    requests=st.integers(1, 40),
+    kind=st.sampled_from(sorted(KINDS)),
+    count=st.integers(0, 150),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_run_sends_more_than_its_budget(width, requests, kind, count):
+    with JsonApi(KINDS[kind][1](rows_of(count))) as api:
+        done = run(config(api, kind, concurrency=width, requests=requests))
+    assert len(api.requests) <= requests
+    assert done.ids() == list(range(count))[: len(done.ids())]
+    if done.error is None:
+        assert len(done.ids()) == count
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("requests", [1, 3, 7, 20])
+def test_retries_and_redirects_stay_within_the_budget(width, requests):
+    served = []
+
+    def answer(received):
+        path, _, query = received.target.partition("?")
+        if path == "/items":
+            return redirect(f"/moved?{query}")
+        served.append(query)
+        if len(served) % 2:
+            return reply(500)
+        start = int(query.partition("offset=")[2].partition("&")[0])
+        body = {"data": rows_of(200)[start : start + LIMIT], "total": 200}
+        return reply(200, json.dumps(body).encode())
+
+    with ScriptedServer(answer) as api:
+        done = run(config(api, "offset", concurrency=width, requests=requests))
+    assert len(api.requests) <= requests
+    assert done.error is not None
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_budget_holds_over_all_apis(width):
+    with DemoApi() as demo:
+        config = demo.config | {"concurrency": width, "max_requests": 9}
+        catalog = discover(demo.config)
+        demo.reset_counts()
+        done = run(config, catalog=catalog)
+        assert demo.stats()["requests_total"] == 9
+    assert done.error is not None
+
+
+# --- run after run ------------------------------------------------------------------------------
+
+
+def until_complete(config, *, runs):
+    """Run again and again from where the last run ended; return all runs."""
+    state, found = None, []
+    while len(found) < runs:
+        found.append(run(config, state=state))
+        state = found[-1].state or state
+        if found[-1].error is None:
+            return found
+    raise AssertionError(f"not complete after {runs} runs: {state}")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_small_budgets_add_up_to_the_whole(kind, width):
+    with JsonApi(KINDS[kind][1](rows_of(123))) as api:
+        done = until_complete(config(api, kind, concurrency=width, requests=4), runs=12)
+    assert len(done) > 2
+    assert sorted({each for one in done for each in one.ids()}) == list(range(123))
+    assert all("position" in one.state["bookmarks"][STREAM] for one in done[:-1])
+    assert "bookmarks" not in done[-1].state or STREAM not in done[-1].state["bookmarks"]
+
+
+@pytest.mark.parametrize("requests", [12, 40])
+@pytest.mark.parametrize("kind", ["offset", "offset without total", "page number"])
+def test_nothing_that_was_read_ahead_is_wasted_at_the_end_of_a_budget(kind, requests):
+    with JsonApi(KINDS[kind][1](rows_of(900))) as api:
+        done = run(config(api, kind, concurrency=8, requests=requests))
+    # By row number, every page but the first begins with the last row of the one before.
+    stride = LIMIT if kind == "page number" else LIMIT - 1
+    assert len(done.ids()) == LIMIT + (requests - 1) * stride
+
+
+def two_streams(origin):
+    endpoint = {"path": "/others", "data_selector": "data", "paginator": KINDS["cursor"][0]}
+    others = {"name": "others", "endpoint": endpoint, "primary_key": "id", "schema": SCHEMA}
+    made = declared(
+        origin,
+        endpoint={"paginator": KINDS["cursor"][0]},
+        schema=SCHEMA,
+        children=[others],
+        emit_activate_version_messages=True,
+    )
+    return made | {"max_requests": 10}
+
+
+def test_a_stream_that_is_through_is_left_out_until_the_others_are(caplog):
+    caplog.set_level(logging.INFO)
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        first, second = until_complete(two_streams(api.origin), runs=2)
+        asked_again = api.paths[10:].count("/items")
+        third = run(two_streams(api.origin), state=second.state)
+    assert asked_again == 0
+    assert (first.ids(), second.ids()) == (list(range(80)), [])
+    assert len(first.of("ACTIVATE_VERSION")) == 1
+    assert len(second.of("ACTIVATE_VERSION")) == 0
+    assert len(second.of("ACTIVATE_VERSION", "shop_others")) == 1
+    assert "finished" in first.state["bookmarks"][STREAM]
+    assert second.state == {"bookmarks": {}}
+    # What follows a complete run is a run like any other.
+    assert third.ids() == list(range(80))
+
+
+def test_what_was_left_out_is_read_again_where_its_shape_has_changed():
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        first = run(two_streams(api.origin))
+        changed = two_streams(api.origin) | {"stream_maps": {STREAM: {"double": "id * 2"}}}
+        second = run(changed, state=first.state)
+    assert second.ids() == list(range(20))
+
+
+def test_marks_older_than_a_position_may_be_are_not_heeded():
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        first = run(two_streams(api.origin))
+        state = json.loads(json.dumps(first.state))
+        state["bookmarks"][STREAM]["finished"]["at"] = "2024-01-01T00:00:00+00:00"
+        second = run(two_streams(api.origin), state=state)
+    assert second.ids() == list(range(30))
+
+
+def test_a_mark_that_no_longer_holds_is_overwritten_where_a_run_fails():
+    """Meltano lays the state of a failed run over the last one: what is missing would stay."""
+    state = {"bookmarks": {STREAM: {"finished": {"at": "2024-01-01T00:00:00Z"}}}}
+    with JsonApi(lambda _: reply(403)) as api:
+        failed = run(two_streams(api.origin), state=state)
+    assert failed.state["bookmarks"][STREAM] == {"finished": None}
+    with JsonApi(by_cursor(rows_of(20))) as api:
+        complete = run(two_streams(api.origin), state=failed.state)
+    assert complete.state == {"bookmarks": {}}
+
+
+def test_without_a_budget_marks_are_cleared_and_everything_is_read():
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        first = run(two_streams(api.origin))
+        whole = two_streams(api.origin)
+        del whole["max_requests"]
+        second = run(whole, state=first.state)
+    assert second.error is None
+    assert second.ids() == list(range(80))
+    assert second.state == {"bookmarks": {}}
+
+
+# --- what is told -------------------------------------------------------------------------------
+
+
+def test_one_line_names_the_unfinished_and_says_that_the_next_run_goes_on(caplog, tmp_path):
+    path = tmp_path / "summary.json"
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        first = run(two_streams(api.origin) | {"summary_path": str(path)})
+    assert errors(caplog) == [
+        (
+            "The run's requests are spent (max_requests: 10) [not finished: shop_others]. "
+            "The next run goes on from here."
+        )
+    ]
+    assert "shop_others" in str(first.error)
+    summary = json.loads(path.read_bytes())
+    assert summary["exit_code"] == 1
+    told = {name: one["status"] for name, one in summary["streams"].items()}
+    assert told == {STREAM: "complete", "shop_others": "unfinished"}
+    assert summary["streams"]["shop_others"]["error"] is None
+    assert first.of("ACTIVATE_VERSION", "shop_others") == []
+
+
+def test_a_stream_that_fails_is_told_apart_from_one_that_is_not_finished(caplog):
+    def answer(received):
+        if received.target.startswith("/items"):
+            return reply(403)
+        start = int(received.target.partition("cursor=")[2] or 0)
+        body = {"data": rows_of(300)[start : start + LIMIT], "cursors": {"next": start + LIMIT}}
+        return reply(200, json.dumps(body).encode())
+
+    with ScriptedServer(answer) as api:
+        done = run(two_streams(api.origin))
+    told = errors(caplog)
+    assert len(told) == 2
+    assert "403" in told[0]
+    assert "[not finished: shop_others]" in told[1]
+    assert done.failure("shop_others") == ""
+
+
+def family(count):
+    """Answer with parents in one page, and with one row below each."""
+
+    def answer(received):
+        path = received.target.partition("?")[0]
+        found = rows_of(count) if path == "/items" else [{"id": int(path.split("/")[2])}]
+        return reply(200, json.dumps({"data": found}).encode())
+
+    return ScriptedServer(answer)
+
+
+def with_children(origin, *, concurrency, requests):
+    endpoint = {"path": "/items/{item_id}/parts", "data_selector": "data"}
+    child = {"name": "parts", "endpoint": endpoint | {"paginator": "single_page"}}
+    made = declared(
+        origin,
+        endpoint={"paginator": "single_page"},
+        schema=SCHEMA,
+        children=[child | {"primary_key": "id", "schema": SCHEMA}],
+        concurrency=concurrency,
+    )
+    return made | {"max_requests": requests}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_budget_too_small_for_children_says_that_it_never_ends(width, caplog):
+    with family(20) as api:
+        done = run(with_children(api.origin, concurrency=width, requests=15))
+        assert len(api.requests) == 15
+    [line] = errors(caplog)
+    assert line == (
+        "The run's requests are spent (max_requests: 15) "
+        "[not finished: shop_items, shop_parts]. The next run would end where this one did, for "
+        "shop_items, shop_parts can't be taken up in the middle: raise max_requests; "
+        "`tap-analytics plan` tells what it takes."
+    )
+    assert done.state == {}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_budget_that_is_just_enough_is_enough(width):
+    with family(20) as api:
+        done = run(with_children(api.origin, concurrency=width, requests=21))
+    assert done.error is None
+    assert done.ids("shop_parts") == list(range(20))
+
+
+def test_a_budget_of_one_says_that_it_gets_nowhere(caplog):
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        first = run(config(api, "cursor", concurrency=1, requests=1))
+        caplog.clear()
+        second = run(config(api, "cursor", concurrency=1, requests=1), state=first.state)
+    assert (first.ids(), second.ids()) == (list(range(LIMIT)), [])
+    [line] = errors(caplog)
+    assert "The next run would end where this one did: raise max_requests" in line
+    assert second.state == first.state
+
+
+def test_where_nothing_is_taken_up_the_line_says_so(caplog):
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        never = config(api, "cursor", concurrency=1, requests=3) | {"resume_within_hours": 0}
+        run(never)
+    [line] = errors(caplog)
+    assert "no run goes on from another" in line
+
+
+def test_rows_without_a_key_of_the_apis_are_found_again_by_another_process():
+    # Were it a hash of this process, it would be another one in each run.
+    assert DictRows([{"a": 1}]).keys(["id"]) == ["1f8c00645b7df6ce"]

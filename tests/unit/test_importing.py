@@ -1,0 +1,483 @@
+"""Descriptions in other tools' words become entries of `apis`, and each deviation is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tap_analytics.commands.import_ import main
+from tap_analytics.importing import import_file
+
+SECRET = "k9-very-secret-0451"
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Import a text, or a value as JSON; returns the entry and the notes."""
+
+    def read(content, name="shop.txt", **options):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+        found, _ = import_file(str(path), **options)
+        return found.entry, found.notes
+
+    return read
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    """Run the command on a value; returns code, stdout and stderr."""
+
+    def run(content, *options, name="shop.json"):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+        code = main([str(path), *options])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+def config(*resources, **client):
+    return {"client": {"base_url": "https://api.shop.com", **client}, "resources": [*resources]}
+
+
+def item(**endpoint):
+    return {"name": "items", "primary_key": "id", "endpoint": {"path": "/items", **endpoint}}
+
+
+def endpoint_of(entry, index=0):
+    return entry["resources"][index]["endpoint"]
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+def test_output_is_a_configuration_and_notes_go_to_stderr(command):
+    code, out, err = command(config(item(has_more="x")))
+
+    assert code == 0
+    assert json.loads(out)["apis"][0]["name"] == "shop"
+    assert err == "note: resource 'items': `has_more` isn't known to the tap: left out.\n"
+
+
+def test_json_holds_the_notes(command):
+    code, out, err = command(config(item(has_more="x")), "--json")
+
+    assert (code, err) == (0, "")
+    assert json.loads(out)["notes"] == [
+        "resource 'items': `has_more` isn't known to the tap: left out."
+    ]
+
+
+def test_yaml_says_the_same(command):
+    given = config(item(), {"name": "orders", "endpoint": {"path": "/orders", "params": {"a": 1}}})
+    _, plain, _ = command(given)
+    _, as_yaml, _ = command(given, "--yaml")
+
+    assert yaml.safe_load(as_yaml) == json.loads(plain)
+    assert "&id" not in as_yaml
+
+
+def test_entry_that_is_not_valid_is_printed_with_what_is_wrong(command):
+    code, out, err = command(config(item(paginator={"type": "ofset"})))
+
+    assert code == 1
+    assert json.loads(out)["apis"][0]["resources"]
+    assert err.startswith("error: apis[0] 'shop', resource 'items': paginator.type 'ofset' is")
+    assert json.loads(command(config(), "--json")[1])["problems"]
+
+
+def test_name_and_address_can_be_given(command):
+    code, out, _ = command(config(item()), "--name=store", "--base-url=https://b.example.org/v1")
+    [entry] = json.loads(out)["apis"]
+
+    assert code == 0
+    assert (entry["name"], entry["client"]["base_url"]) == ("store", "https://b.example.org/v1")
+
+
+def test_given_name_that_collides_with_a_built_in_stream_is_an_error(command):
+    people = {"name": "people", "endpoint": "/people"}
+
+    code, _, err = command(config(people), "--name=learning")
+    assert code == 1
+    assert "'learning_people' has the name of a built-in stream" in err
+    assert command(config(people), name="learning.json")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("source-shop/manifest.json", "shop"),
+        ("source_shop.json", "shop"),
+        ("shop_pipeline.json", "shop"),
+        ("My Shop (v2).json", "my_shop_v2"),
+        ("wiki.json", "wiki_api"),
+    ],
+)
+def test_name_comes_from_the_file_or_its_folder(file, name, command, tmp_path):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+
+    assert json.loads(command(config(item()), name=file)[1])["apis"][0]["name"] == name
+
+
+@pytest.mark.parametrize("document", ["declared", "experimentation", "learning", "success", "wiki"])
+def test_documents_are_valid_under_a_name_of_their_own(document, capsys):
+    """Their files are called like the built-in APIs, whose streams are there already."""
+    assert main([str(FIXTURES / "specs" / f"{document}.md"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["apis"][0]["name"] == (document if document == "declared" else f"{document}_api")
+    assert any("its base_url is an example" in note for note in said["notes"])
+
+
+FILES = sorted([*(FIXTURES / "imports").iterdir(), *(FIXTURES / "specs").glob("*.md")])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_what_was_imported_is_imported_again_as_it_is(path, command, capsys):
+    assert main([str(path), "--name=once"]) == 0
+    once = capsys.readouterr().out
+
+    code, again, _ = command(once, "--name=once")
+
+    assert (code, again) == (0, once)
+
+
+# --- secrets --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        config(item(), auth={"type": "bearer", "token": SECRET}),
+        config(item(), auth={"token": SECRET}),
+        config(item(), auth={"type": "api_key", "name": "k", "api_key": SECRET}),
+        config(item(), auth={"type": "http_basic", "username": "u", "password": SECRET}),
+        config(item(), auth={"type": "magic", "spell": SECRET}),
+        config(item(), headers={"Authorization": f"Bearer {SECRET}"}),
+        config(item(params={"api_key": SECRET})),
+        config(item(headers={"X-Token": SECRET}, params={"also": SECRET})),
+        config(item(method="POST", json={"password": SECRET}, paginator="single_page")),
+        config(item(unknown=SECRET, paginator={"type": "offset", "token": SECRET})),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--json"], ["--yaml"]])
+@pytest.mark.parametrize("form", ["json", "py"])
+def test_literal_secret_is_never_printed(given, options, form, command):
+    text = json.dumps(given) if form == "json" else f"config = {given!r}"
+
+    _, out, err = command(text, *options, name=f"shop.{form}")
+
+    assert SECRET not in out + err
+    assert "$SHOP_" in out or "magic" in text or "unknown" in text
+
+
+def test_literal_secret_becomes_a_variable_of_its_own(imported):
+    given = config(
+        item(headers={"X-Token": SECRET}),
+        {"name": "orders", "endpoint": {"path": "/orders", "headers": {"X-Token": f"{SECRET}-2"}}},
+    )
+    entry, notes = imported(given)
+
+    headers = [endpoint_of(entry, index)["headers"]["X-Token"] for index in (0, 1)]
+    assert sorted(headers) == ["$SHOP_X_TOKEN", "$SHOP_X_TOKEN_2"]
+    assert sum("may be a secret" in note for note in notes) == 2
+
+
+def test_short_secret_is_replaced_only_where_it_is_one(imported):
+    given = config(item(params={"api_key": "open", "state": "open", "with_token": "true"}))
+
+    entry, _ = imported(given)
+
+    assert endpoint_of(entry)["params"] == {
+        "api_key": "$SHOP_API_KEY",
+        "state": "open",
+        "with_token": "true",
+    }
+
+
+def test_credentials_in_an_address_are_left_out(imported):
+    entry, notes = imported(config(item()) | {"client": {"base_url": "https://me:pw@api.shop.com"}})
+
+    assert entry["client"]["base_url"] == "https://api.shop.com"
+    assert notes[0].startswith("client: its base_url holds credentials: left out")
+    assert "pw" not in str(notes)
+
+
+@pytest.mark.parametrize("secret", ["hunter$A", "$ecret", "a${B}c", "$A$B", "Bearer $hush"])
+def test_dollar_in_a_secret_makes_no_variable_of_it(secret, command):
+    _, out, err = command(config(item(), auth={"type": "bearer", "token": secret}))
+
+    assert json.loads(out)["apis"][0]["client"]["auth"]["token"] == "$SHOP_TOKEN"
+    assert secret not in out + err
+
+
+def test_variable_behind_its_scheme_stays(imported):
+    headers = {"Authorization": "Bearer $SHOP_KEY", "X-Key": "${OTHER}"}
+
+    entry, notes = imported(config(item(headers=headers)))
+
+    assert endpoint_of(entry)["headers"] == headers
+    assert notes == ()
+
+
+# --- Python ---------------------------------------------------------------------------------
+
+
+def test_python_values_that_need_no_running_are_read(imported):
+    entry, notes = imported(
+        """
+from x import dlt, os, client
+BASE = "https://api.shop.com"
+PARTS = ["orders"]
+def source(key=dlt.secrets.value, *, page: int = 50):
+    return rest_api_source(dict(
+        client={
+            "base_url": f"{BASE}/v{2}" + "/eu",
+            "auth": APIKeyAuth("X-Key", api_key=key, location="header"),
+            "headers": {"X-Team": os.getenv("TEAM"), "X-Shop": dlt.config["shop.id"]},
+        },
+        resources=[
+            {"name": "items", "endpoint": {
+                "path": "items",
+                "params": {"low": -1, "since": dlt.sources.incremental("at", initial_value="0")},
+                "paginator": OffsetPaginator(limit=page, total_path=None),
+            }},
+            *PARTS,
+        ],
+    ))
+""",
+        "shop.py",
+    )
+
+    assert entry["client"] == {
+        "base_url": "https://api.shop.com/v2/eu",
+        "auth": {
+            "type": "api_key",
+            "name": "X-Key",
+            "api_key": "$SHOP_KEY",
+            "location": "header",
+        },
+        "headers": {"X-Team": "$TEAM", "X-Shop": "$SHOP_ID"},
+    }
+    items, orders = entry["resources"]
+    assert orders == "orders"
+    assert items["endpoint"] == {
+        "path": "items",
+        "params": {"low": -1},
+        "paginator": {"type": "offset", "limit": 50, "total_path": None},
+        "incremental": {"cursor_path": "at", "initial_value": "0", "start_param": "since"},
+    }
+    assert "line 9: dlt's setting `key` becomes $SHOP_KEY." in notes
+
+
+def test_python_names_that_may_mean_more_than_one_thing_become_variables(imported):
+    entry, notes = imported(
+        """
+URL = "https://a.shop.com"
+URL = "https://b.shop.com"
+KEYS = {"live": "k9-very-secret-0451"}
+config = {
+    "client": {
+        "base_url": URL,
+        "auth": {"type": "bearer", "token": KEYS["live"]},
+        "headers": {"A": settings.TEAM, "B": settings["shop"], "C": f"{not_there}/x", "D": b"x"},
+    },
+    "resources": ["items", *more, 1 + 1, {**extra, "name": "orders", 5: 6}],
+}
+""",
+        "shop.py",
+    )
+
+    assert entry["client"] == {
+        "base_url": "$SHOP_URL",
+        "auth": {"type": "bearer", "token": "$SHOP_TOKEN"},
+        "headers": {"A": "$SHOP_TEAM", "B": "$SHOP_SHOP", "C": "${SHOP_NOT_THERE}/x"},
+    }
+    assert entry["resources"] == ["items", {"name": "orders"}]
+    assert (
+        "line 9: client.headers.D is an expression, known only by running the code: left out."
+        in (notes)
+    )
+    taken_in = "takes in what is known only by running the code: left out."
+    assert f"line 11: resources {taken_in}" in notes
+    assert f"line 11: resources[3] {taken_in}" in notes
+    assert "k9-very" not in str(notes)
+
+
+def test_python_that_only_running_could_tell_is_told_with_its_line(imported):
+    entry, notes = imported(
+        """
+config = {
+    "client": {"base_url": url},
+    "resources": [
+        {"name": n, "endpoint": f"/{n}"} for n in NAMES
+    ] or [],
+}
+more = {"client": {}, "resources": []}
+""",
+        "shop.py",
+    )
+
+    assert entry["client"]["base_url"] == "$SHOP_URL"
+    assert notes[:3] == (
+        "line 2: this description is taken; there are others at line 8.",
+        "line 3: client.base_url is the name `url`: it becomes $SHOP_URL.",
+        "line 4: resources is an expression, known only by running the code: left out.",
+    )
+
+
+# --- the words of dlt -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        (
+            {"params": {"since": "{incremental.start_value}"}, "incremental": {"cursor_path": "a"}},
+            {"incremental": {"cursor_path": "a", "start_param": "since"}},
+        ),
+        (
+            {"incremental": {"cursor_path": "$.a", "end_param": "until", "lag": 3}},
+            {"incremental": {"cursor_path": "a"}},
+        ),
+        ({"incremental": {"cursor_path": "meta.a"}}, {}),
+        (
+            {"path": "/shops/{resources.shops.id}/items"},
+            {
+                "path": "/shops/{shops_id}/items",
+                "params": {"shops_id": {"type": "resolve", "resource": "shops", "field": "id"}},
+            },
+        ),
+        (
+            {"paginator": {"type": "json_response", "next_key": "next"}},
+            {"paginator": {"type": "json_link", "next_url_path": "next"}},
+        ),
+        (
+            {
+                "paginator": {"type": "offset", "limit": 5, "maximum_offset": 9},
+                "params": {"limit": 9},
+            },
+            {"paginator": {"type": "offset", "limit": 5}},
+        ),
+        (
+            {"error_handler": {"retry_on_status_codes": [401, 429], "x": 1}},
+            {"error_handler": {"retry_on_status_codes": [429]}},
+        ),
+    ],
+)
+def test_dlt_says_it_otherwise(given, made, imported):
+    entry, notes = imported(config(item(**given), "shops"))
+
+    assert endpoint_of(entry) == {"path": "/items", **made}
+    assert notes
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        ({"selected": False}, "the catalog selects streams"),
+        ({"table_name": "x"}, "`table_name` isn't known to the tap"),
+        ({"write_disposition": {"disposition": "merge", "strategy": "scd2"}}, "strategy` is left"),
+        ({"write_disposition": "skip"}, "write_disposition 'skip' isn't known"),
+    ],
+)
+def test_dlt_says_more_of_a_resource(given, note, command):
+    code, _, err = command(config(item() | given))
+
+    assert code == 0
+    assert note in err
+
+
+def test_ignored_statuses_make_a_stream_optional(command):
+    actions = [{"status_code": 404, "action": "ignore"}]
+
+    code, out, _ = command(config(item(response_actions=actions)))
+
+    assert code == 0
+    assert json.loads(out)["apis"][0]["optional_streams"] == ["shop_items"]
+
+
+# --- the text of a document -----------------------------------------------------------------
+
+DOCUMENT = """# Shop
+
+At most 120 requests per minute.
+
+```python
+source = {"client": {"base_url": "https://api.shop.com"},
+          "resource_defaults": {"primary_key": "id"},
+          "resources": [{"name": "items", "endpoint": {"path": "/items"}}, "order_lines", "shops"]}
+```
+
+# Resources
+
+### Items
+- **Primary Key**: `sku`
+- **Cursor Field**: `changed_at`
+- **Filter Parameter**: `since`
+
+| Field | Type |
+| --- | --- |
+| `sku` | string |
+| changed_at | date-time |
+| price | decimal |
+
+## Order Lines
+- **Primary Key**: `order_id`, `line`
+- **Key**: `X-Key`
+- **Incremental**: yes
+- **Fields**: `order_id` (integer), `line` (integer), `note`
+
+| Resource | Key | Incremental |
+| --- | --- | --- |
+| Shops | `code` | `opened` |
+| Items | | yes |
+
+# Errors
+- **Retry on**: 429 and 503
+- __Max Retries__: 7
+"""
+
+
+def test_text_of_a_document_says_what_the_dict_does_not(imported):
+    entry, notes = imported(DOCUMENT, "shop.md")
+    items, lines, shops = entry["resources"]
+
+    assert entry["requests_per_second"] == 2
+    assert entry["retry"] == {"retry_on_status_codes": [429, 503], "max_retries": 7}
+    assert items["primary_key"] == "sku"
+    assert items["endpoint"]["incremental"] == {
+        "cursor_path": "changed_at",
+        "start_param": "since",
+    }
+    assert items["schema"]["properties"] == {
+        "sku": {"type": "string"},
+        "changed_at": {"type": "string", "format": "date-time"},
+        "price": {"type": ["number", "null"]},
+    }
+    assert lines == {"name": "order_lines", "primary_key": ["order_id", "line"]}
+    assert shops["primary_key"] == "code"
+    assert shops["endpoint"] == {"path": "shops", "incremental": {"cursor_path": "opened"}}
+    assert (
+        "resource 'items': the key is `sku`, as line 14 says; the dict has another for all."
+        in notes
+    )
+
+
+def test_document_with_a_text_that_adds_is_valid(command):
+    assert command(DOCUMENT, name="shop.md")[0] == 0
+
+
+def test_dict_wins_where_the_text_says_otherwise(imported):
+    text = DOCUMENT.replace('"/items"}', '"/items", "error_handler": {"max_retries": 2}}')
+
+    entry, notes = imported(text, "shop.md")
+
+    assert entry["resources"][0]["endpoint"]["error_handler"] == {"max_retries": 2}
+    assert entry["retry"] == {"retry_on_status_codes": [429, 503]}
+    assert any("differ on max_retries; the dict's is taken" in note for note in notes)

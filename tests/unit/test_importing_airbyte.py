@@ -1,0 +1,647 @@
+"""Manifests of Airbyte: what the tap has words for is taken, the rest told with its path."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tap_analytics.commands.import_ import main
+from tap_analytics.importing import import_file
+from tap_analytics.importing.airbyte.expressions import Reference, reference
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    """Import a manifest by command; returns the code, the entry and the notes."""
+
+    def run(manifest):
+        path = tmp_path / "shop.json"
+        path.write_text(json.dumps(manifest), "utf-8")
+        code = main([str(path), "--json"])
+        said = json.loads(capsys.readouterr().out)
+        return code, said["apis"][0], said["notes"]
+
+    return run
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Import one stream; returns its resource and the notes."""
+
+    def run(made, **parts):
+        path = tmp_path / "shop.json"
+        path.write_text(json.dumps(manifest(made, **parts)), "utf-8")
+        found, _ = import_file(str(path))
+        return found.entry, found.notes
+
+    return run
+
+
+def manifest(*streams, **parts):
+    return {"type": "DeclarativeSource", "streams": list(streams), **parts}
+
+
+def stream(name="items", *, requester=None, retriever=None, **words):
+    sender = {"type": "HttpRequester", "url_base": "https://api.shop.com/v1", "path": f"/{name}"}
+    reader = {"type": "SimpleRetriever", "requester": sender | (requester or {})}
+    return {
+        "type": "DeclarativeStream",
+        "name": name,
+        "primary_key": "id",
+        "retriever": reader | (retriever or {}),
+    } | words
+
+
+def paged(strategy, token="page", size="limit"):
+    option = {"type": "RequestOption", "inject_into": "request_parameter"}
+    paginator = {"type": "DefaultPaginator", "pagination_strategy": strategy}
+    paginator |= {"page_token_option": option | {"field_name": token}} if token else {}
+    paginator |= {"page_size_option": option | {"field_name": size}} if size else {}
+    return {"paginator": paginator}
+
+
+def cursor(value, **words):
+    return {"type": "CursorPagination", "cursor_value": value, **words}
+
+
+# --- expressions ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "path"),
+    [
+        ("{{ response.next }}", "response", ("next",)),
+        ("{{response['meta']['next']}}", "response", ("meta", "next")),
+        ("{{ response.get('links', {}).get('next') }}", "response", ("links", "next")),
+        ('{{ response.get("a", {})["b"] }}', "response", ("a", "b")),
+        ("{{ response.next or '' }}", "response", ("next",)),
+        ("{{ response.next | default('') }}", "response", ("next",)),
+        ("{{ response.next if response.more else None }}", "response", ("next",)),
+        ("{{ headers['link']['next']['url'] }}", "headers", ("link", "next", "url")),
+        ("{{ last_records[-1]['id'] }}", "last_records", ("-1", "id")),
+    ],
+)
+def test_expression_that_names_a_member_is_a_path(text, root, path):
+    found = reference(text)
+
+    assert found is not None
+    assert (found.root, found.path) == (root, path)
+
+
+def test_default_and_cut_are_known():
+    assert reference("{{ config.get('n', 10) }}") == Reference(
+        root="config", path=("n",), default=10
+    )
+    cut = reference("{{ response['_links'].get('next', '').split('cursor=')[-1] }}")
+    assert cut == Reference(root="response", path=("_links", "next"), default="", is_cut=True)
+    for text in (
+        "{{ response._links.next.split('cursor=')[-1].split('&')[0] }}",
+        "{{ response._links.next | regex_search('cursor=([^&]+)') }}",
+    ):
+        cut = reference(text)
+        assert cut == Reference(root="response", path=("_links", "next"), is_cut=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ response.page + 1 }}",
+        "{{ now_utc() }}",
+        "{{ response.next | base64decode }}",
+        "{% if response.next %}{{ response.next }}{% endif %}",
+        "{{ response.next }}{{ response.more }}",
+        "{{ ",
+        "next",
+    ],
+)
+def test_expression_that_computes_is_none(text):
+    assert reference(text) is None
+
+
+# --- pages ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("retriever", "paginator"),
+    [
+        ({}, "single_page"),
+        ({"paginator": {"type": "NoPagination"}}, "single_page"),
+        (
+            paged({"type": "OffsetIncrement", "page_size": "50"}, "skip", "top"),
+            {"type": "offset", "offset_param": "skip", "limit": 50, "limit_param": "top"},
+        ),
+        (
+            paged({"type": "PageIncrement", "page_size": 20, "start_from_page": 1}),
+            {"type": "page_number", "page_param": "page", "base_page": 1, "limit": 20},
+        ),
+        (
+            paged({"type": "PageIncrement"}, size=None),
+            {"type": "page_number", "page_param": "page"},
+        ),
+        (
+            paged(cursor("{{ response.meta.next }}", page_size=5), "after"),
+            {"type": "cursor", "cursor_path": "meta.next", "cursor_param": "after", "limit": 5},
+        ),
+        (
+            paged(cursor("{{ headers['X-Next'] }}"), "after", None),
+            {"type": "header_cursor", "cursor_key": "X-Next", "cursor_param": "after"},
+        ),
+        (
+            paged(cursor("{{ headers['link']['next']['url'] }}"), None, None),
+            {"type": "header_link"},
+        ),
+        (
+            paged(cursor("{{ response.links.next.split('c=')[1] }}"), "c", None),
+            {"type": "json_link", "next_url_path": "links.next"},
+        ),
+    ],
+)
+def test_pagination_is_taken(retriever, paginator, command):
+    code, entry, _ = command(manifest(stream(retriever=retriever)))
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["paginator"] == paginator
+
+
+@pytest.mark.parametrize(
+    ("retriever", "reason"),
+    [
+        (paged(cursor("{{ last_record['id'] }}")), "its cursor_value is `{{ last_record['id'] }}`"),
+        (paged(cursor("{{ response.page + 1 }}")), "and a cursor is a member or a header"),
+        (paged({"type": "CustomPaginationStrategy"}), "its pagination is CustomPaginationStrategy"),
+        (paged({"type": "OffsetIncrement"}, token=None), "isn't asked for by a query parameter"),
+        (
+            {"record_selector": {"extractor": {"type": "CustomRecordExtractor"}}},
+            "its rows are read by CustomRecordExtractor",
+        ),
+        ({"type": "AsyncRetriever"}, "its retriever is a AsyncRetriever"),
+        ({"decoder": {"type": "XmlDecoder"}}, "its answers are read by XmlDecoder"),
+        (
+            {"partition_router": {"type": "ListPartitionRouter", "values": ["a"]}},
+            "it is read by ListPartitionRouter",
+        ),
+    ],
+)
+def test_stream_whose_rows_would_be_others_is_left_out(retriever, reason, command):
+    code, entry, notes = command(manifest(stream(), stream("odd", retriever=retriever)))
+
+    assert code == 0
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    [note] = [note for note in notes if "left out" in note]
+    assert note.startswith("streams[1]: the stream 'odd' is left out: ")
+    assert reason in note
+
+
+def test_nothing_that_can_be_taken_is_an_error(command):
+    odd = stream(retriever={"type": "AsyncRetriever"})
+
+    assert command(manifest(odd))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_told"),
+    [
+        ("{{ not response.next }}", False),
+        ("{{ response['next'] is none }}", False),
+        ("{{ response.next == '' }}", False),
+        ("{{ not response.has_more }}", True),
+        ("{{ response.page >= response.pages }}", True),
+    ],
+)
+def test_condition_to_stop_is_told_unless_it_is_that_of_a_cursor(condition, is_told, command):
+    pages = paged(cursor("{{ response.next }}", stop_condition=condition), "after")
+
+    _, _, notes = command(manifest(stream(retriever=pages)))
+
+    assert (
+        any("the walk ends where the response has no cursor" in note for note in notes) == is_told
+    )
+
+
+def test_rows_that_a_filter_drops_are_told(command):
+    selector = {
+        "record_filter": {"condition": "{{ record.a }}"},
+        "extractor": {"field_path": ["a"]},
+    }
+
+    _, _, notes = command(manifest(stream(retriever={"record_selector": selector})))
+
+    [note] = notes
+    assert note.endswith("record_filter: isn't taken: the rows it drops arrive as well.")
+
+
+# --- requests -------------------------------------------------------------------------------
+
+
+def test_body_of_a_post_is_taken(command):
+    requester = {
+        "http_method": "POST",
+        "request_body_json": {"filter": {"$ref": "#/definitions/open"}},
+        "request_parameters": "a=1&b=2",
+    }
+
+    code, entry, _ = command(
+        manifest(stream(requester=requester), definitions={"open": {"state": "open"}})
+    )
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"] == {
+        "path": "/items",
+        "method": "POST",
+        "params": {"a": "1", "b": "2"},
+        "json": {"filter": {"state": "open"}},
+        "paginator": "single_page",
+    }
+
+
+@pytest.mark.parametrize(
+    ("requester", "reason"),
+    [
+        ({"http_method": "PUT"}, "it asks by PUT"),
+        ({"http_method": "POST", "request_body_data": "a=1"}, "its body isn't JSON"),
+        (
+            {"http_method": "POST", "request_body_json": {"a": "{{ next_page_token }}"}},
+            "its body is computed",
+        ),
+        ({"path": "{{ now_utc() }}"}, "its path is computed"),
+        ({"path": "https://other.shop.com/items"}, "its path is an address of its own"),
+        ({"type": "CustomRequester"}, "it has no plain HttpRequester"),
+    ],
+)
+def test_request_that_would_be_another_is_not_made(requester, reason, command):
+    _, entry, notes = command(manifest(stream(), stream("odd", requester=requester)))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert f"streams[1]: the stream 'odd' is left out: {reason}." in notes
+
+
+# --- signing --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "auth"),
+    [
+        ({"type": "NoAuth"}, None),
+        (
+            {"type": "BearerAuthenticator", "api_token": "{{ config['key'] }}"},
+            {"type": "bearer", "token": "$SHOP_KEY"},
+        ),
+        (
+            {"type": "ApiKeyAuthenticator", "header": "X-K", "api_token": "{{ config.key }}"},
+            {"type": "api_key", "name": "X-K", "api_key": "$SHOP_KEY", "location": "header"},
+        ),
+        (
+            {
+                "type": "ApiKeyAuthenticator",
+                "api_token": "{{ config.key }}",
+                "inject_into": {"field_name": "k", "inject_into": "request_parameter"},
+            },
+            {"type": "api_key", "name": "k", "api_key": "$SHOP_KEY", "location": "query"},
+        ),
+        (
+            {"type": "BasicHttpAuthenticator", "username": "{{ config['user'] }}"},
+            {"type": "http_basic", "username": "$SHOP_USER", "password": ""},
+        ),
+        (
+            {
+                "type": "OAuthAuthenticator",
+                "grant_type": "client_credentials",
+                "token_refresh_endpoint": "https://api.shop.com/token",
+                "client_id": "{{ config['id'] }}",
+                "client_secret": "{{ config['secret'] }}",
+            },
+            {
+                "type": "oauth2_client_credentials",
+                "access_token_url": "https://api.shop.com/token",
+                "client_id": "$SHOP_ID",
+                "client_secret": "$SHOP_SECRET",
+            },
+        ),
+    ],
+)
+def test_authenticator_is_taken(authenticator, auth, command):
+    code, entry, _ = command(manifest(stream(requester={"authenticator": authenticator})))
+
+    assert code == 0
+    assert entry["client"].get("auth") == auth
+
+
+def test_authenticator_that_is_not_taken_is_told(command):
+    odd = {"type": "JwtAuthenticator", "secret_key": "k9-very-secret-0451"}
+
+    code, entry, notes = command(manifest(stream(requester={"authenticator": odd})))
+
+    assert code == 0
+    assert "auth" not in entry["client"]
+    [note] = notes
+    assert note.startswith("streams[0].retriever.requester.authenticator: JwtAuthenticator isn't")
+
+
+# --- references, parameters, the configuration -------------------------------------------------
+
+
+def test_parameters_are_handed_down_through_references(command):
+    base = stream()
+    base.pop("name")
+    base["retriever"]["requester"]["path"] = "{{ parameters.path }}/{{ parameters['kind'] }}"
+    derived = {"$ref": "#/definitions/base", "$parameters": {"name": "shops", "path": "/all"}}
+    derived["$parameters"] |= {"kind": "open", "key": "code"}
+    base["primary_key"] = ["{{ parameters.key }}"]
+
+    _, entry, _ = command(manifest(derived, definitions={"base": base}))
+
+    [shops] = entry["resources"]
+    assert (shops["name"], shops["endpoint"]["path"]) == ("shops", "/all/open")
+    assert shops["primary_key"] == "code"
+
+
+def test_configuration_has_its_default_or_a_variable(command):
+    requester = {
+        "url_base": "https://{{ config['site'] }}.shop.com{{ config['root'] }}/eu",
+        "request_parameters": {"state": "{{ config['state'] }}", "n": "{{ config.get('n', 5) }}"},
+    }
+    spec = {"connection_specification": {"properties": {"state": {"default": "open"}}}}
+    spec["connection_specification"]["properties"]["root"] = {"default": "/v1/"}
+
+    code, entry, notes = command(manifest(stream(requester=requester), spec=spec))
+
+    assert code == 0
+    assert entry["client"]["base_url"] == "https://$SHOP_SITE.shop.com/v1/eu"
+    assert entry["resources"][0]["endpoint"]["params"] == {"state": "open", "n": "5"}
+    assert "`config.site` becomes $SHOP_SITE." in notes
+
+
+def test_addresses_of_one_host_become_one_address_and_longer_paths(command):
+    second = {"url_base": "https://api.shop.com/v2/eu"}
+    other = {"url_base": "https://files.shop.com/v1"}
+
+    _, entry, notes = command(
+        manifest(stream(), stream("orders", requester=second), stream("files", requester=other))
+    )
+
+    paths = [resource["endpoint"] for resource in entry["resources"]]
+    assert entry["client"]["base_url"] == "https://api.shop.com"
+    assert paths == ["/v1/items", "/v2/eu/orders"]
+    assert notes[0] == "the stream 'files' is left out: it is served by another host."
+
+
+def test_address_with_a_path_in_it_is_taken_apart(command):
+    whole = {"url_base": "", "url": "https://api.shop.com/v1/all?state=open", "path": ""}
+
+    code, entry, _ = command(manifest(stream(requester=whole)))
+
+    assert code == 0
+    assert entry["client"]["base_url"] == "https://api.shop.com"
+    assert entry["resources"][0]["endpoint"]["path"] == "/v1/all"
+    assert entry["resources"][0]["endpoint"]["params"] == {"state": "open"}
+
+
+# --- parents --------------------------------------------------------------------------------
+
+
+def child(parent, **words):
+    config = {"type": "ParentStreamConfig", "parent_key": "id", "partition_field": "item"}
+    router = {
+        "type": "SubstreamPartitionRouter",
+        "parent_stream_configs": [config | {"stream": parent} | words],
+    }
+    path = "items/{{ stream_slice['item'] }}/parts"
+    return stream("parts", requester={"path": path}, retriever={"partition_router": router})
+
+
+def test_parent_fills_the_path_of_its_children(command):
+    code, entry, notes = command(manifest(child(stream())))
+
+    assert code == 0
+    parts, items = entry["resources"]
+    assert items["name"] == "items"
+    assert parts["endpoint"]["path"] == "/items/{item}/parts"
+    assert parts["endpoint"]["params"] == {
+        "item": {"type": "resolve", "resource": "items", "field": "id"}
+    }
+    assert any("the parent 'items' is taken as a resource of its own" in note for note in notes)
+
+
+def test_child_of_what_is_left_out_is_left_out(command):
+    odd = stream(retriever={"type": "AsyncRetriever"})
+
+    _, entry, notes = command(manifest(stream("shops"), odd, child(odd)))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["shops"]
+    assert "the stream 'parts' is left out: so is its parent." in notes
+
+
+def test_parent_whose_value_is_a_parameter_is_not_taken(command):
+    odd = child(stream(), request_option={"field_name": "item", "inject_into": "header"})
+
+    _, entry, notes = command(manifest(stream(), odd))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any("only a path takes one" in note for note in notes)
+
+
+# --- rows, keys, columns ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "selector"),
+    [
+        ([], None),
+        (["data"], "data"),
+        (["data", "rows"], "data.rows"),
+        (["data", "*", "rows"], "$['data'][*]['rows']"),
+        (["odata.value"], "$['odata.value']"),
+    ],
+)
+def test_field_path_is_the_selector(path, selector, command):
+    extractor = {"type": "DpathExtractor", "field_path": path}
+    made = stream(retriever={"record_selector": {"extractor": extractor}})
+
+    code, entry, _ = command(manifest(made))
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"].get("data_selector") == selector
+
+
+def inline(properties, **words):
+    return {"type": "InlineSchemaLoader", "schema": {"type": "object", "properties": properties}}
+
+
+def test_schema_is_taken_with_columns_that_may_be_null(command):
+    columns = {
+        "id": {"type": ["null", "integer"]},
+        "name": {"type": "string"},
+        "at": {"type": "object", "properties": {"format": "date-time"}},
+        "shop": {"type": "object", "required": ["a"], "properties": {"a": {"type": "number"}}},
+    }
+
+    code, entry, _ = command(manifest(stream(schema_loader=inline(columns))))
+
+    assert code == 0
+    assert entry["resources"][0]["schema"]["properties"] == {
+        "id": {"type": ["integer"]},
+        "name": {"type": ["string", "null"]},
+        "at": {"type": ["object", "null"], "properties": {}},
+        "shop": {"type": ["object", "null"], "properties": {"a": {"type": ["number", "null"]}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ({"schema_loader": {"type": "JsonFileSchemaLoader"}}, "JsonFileSchemaLoader isn't taken"),
+        ({"schema_loader": inline({"name": {}})}, "lacks `id`"),
+        ({"schema_loader": inline({"id": {"type": "text"}})}, "isn't a JSON schema"),
+        (
+            {
+                "schema_loader": inline({"id": {}}),
+                "transformations": [{"type": "RemoveFields", "field_pointers": [["a", "b"]]}],
+            },
+            "RemoveFields `a.b`",
+        ),
+        ({"primary_key": [["a", "b"]]}, "primary_key: is nested"),
+        ({"incremental_sync": {"type": "CustomIncrementalSync"}}, "all rows are read"),
+    ],
+)
+def test_what_is_not_taken_of_a_stream_is_told(words, note, command):
+    code, entry, notes = command(manifest(stream(**words)))
+
+    assert code == 0
+    assert "schema" not in entry["resources"][0]
+    assert any(note in each for each in notes)
+
+
+# --- what is new, what fails --------------------------------------------------------------------
+
+
+def test_cursor_over_time_is_taken(command):
+    time = {
+        "type": "DatetimeBasedCursor",
+        "cursor_field": "at",
+        "datetime_format": "%s",
+        "start_datetime": {"type": "MinMaxDatetime", "datetime": "2024-01-01T00:00:00Z"},
+        "start_time_option": {"field_name": "since", "inject_into": "request_parameter"},
+        "step": "P1M",
+        "cursor_granularity": "PT1S",
+        "lookback_window": "P1D",
+    }
+
+    code, entry, notes = command(manifest(stream(incremental_sync=time)))
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["incremental"] == {
+        "cursor_path": "at",
+        "start_param": "since",
+        "initial_value": "2024-01-01T00:00:00Z",
+    }
+    where = "streams[0].incremental_sync"
+    assert notes == [
+        f"{where}.lookback_window: isn't taken: the tap's setting is `lookback_seconds`.",
+        f"{where}.step: isn't taken: a run asks for all that is new at once.",
+    ]
+
+
+def test_start_of_an_interval_among_the_parameters_is_the_start_param(command):
+    time = {"type": "DatetimeBasedCursor", "cursor_field": "at", "start_datetime": "2024-01-01"}
+    requester = {
+        "request_parameters": {
+            "from": "{{ stream_interval['start_time'] }}",
+            "to": "{{ stream_interval.end_time }}",
+        }
+    }
+
+    _, entry, notes = command(manifest(stream(requester=requester, incremental_sync=time)))
+
+    endpoint = entry["resources"][0]["endpoint"]
+    assert "params" not in endpoint
+    assert endpoint["incremental"]["start_param"] == "from"
+    where = "streams[0].retriever.requester.request_parameters.to"
+    assert notes == [f"{where}: is an end of an interval: not sent."]
+
+
+def test_filter_in_another_notation_is_left_to_the_tap(command):
+    time = {
+        "type": "DatetimeBasedCursor",
+        "cursor_field": "at",
+        "datetime_format": "%Y-%m-%d",
+        "cursor_datetime_formats": ["%s"],
+        "start_time_option": {"field_name": "since", "inject_into": "request_parameter"},
+    }
+
+    _, entry, notes = command(manifest(stream(incremental_sync=time)))
+
+    assert entry["resources"][0]["endpoint"]["incremental"] == {"cursor_path": "at"}
+    assert any("another notation" in note for note in notes)
+
+
+def test_failures_are_handled_alike(command):
+    handler = {
+        "type": "CompositeErrorHandler",
+        "error_handlers": [
+            {
+                "type": "DefaultErrorHandler",
+                "max_retries": 7,
+                "backoff_strategies": [
+                    {"type": "ConstantBackoffStrategy"},
+                    {"type": "WaitTimeFromHeader", "header": "Retry-After"},
+                    {"type": "WaitTimeFromHeader", "header": "X-Wait"},
+                    {"type": "ExponentialBackoffStrategy", "factor": 9},
+                ],
+                "response_filters": [
+                    {"action": "RETRY", "http_codes": [418, 401]},
+                    {"action": "FAIL", "http_codes": [500]},
+                    {"action": "IGNORE", "http_codes": [404]},
+                    {"action": "RETRY", "predicate": "{{ response.wait }}"},
+                    {"action": "IGNORE", "http_codes": [400]},
+                ],
+            },
+            {"type": "CustomErrorHandler"},
+        ],
+    }
+    handler["error_handlers"][0]["backoff_strategies"][0]["backoff_time_in_seconds"] = 3
+
+    code, entry, notes = command(manifest(stream(requester={"error_handler": handler})))
+
+    assert code == 0
+    assert entry["optional_streams"] == ["shop_items"]
+    assert entry["resources"][0]["endpoint"]["error_handler"] == {
+        "retry_on_status_codes": [418, 429, 502, 503, 504],
+        "max_retries": 7,
+        "backoff_factor": 3,
+    }
+    where = "streams[0].retriever.requester.error_handler.error_handlers[0]"
+    assert notes == [
+        f"{where}.backoff_strategies[0]: each wait is twice the one before: 3, 6, 12 s.",
+        f"{where}.backoff_strategies[2].header: isn't taken: the tap heeds `Retry-After`.",
+        f"{where}.backoff_strategies[3]: `factor` isn't taken.",
+        f"{where}.response_filters[0].http_codes: `401` can't be retried: left out.",
+        f"{where}.response_filters[2]: `404` is ignored there; here the stream is optional.",
+        f"{where}.response_filters[3]: looks into the response: not taken.",
+        f"{where}.response_filters[4]: the action IGNORE isn't taken.",
+        f"{where[:-3]}[1]: CustomErrorHandler isn't taken; the tap's own retries hold.",
+    ]
+
+
+def test_budget_is_the_rate(command):
+    rates = [{"limit": 600, "interval": "PT1M"}, {"limit": 20, "interval": "PT1S"}]
+    budget = {"type": "HTTPAPIBudget", "policies": [{"rates": rates}]}
+
+    assert command(manifest(stream(), api_budget=budget))[1]["requests_per_second"] == 10
+
+
+def test_words_that_nobody_reads_are_told(command):
+    requester = {"request_headers": {"A": "b", "C": "{{ now_utc() }}"}, "surprise": 1}
+
+    code, entry, notes = command(
+        manifest(stream(requester=requester, more=True), dynamic_streams=[{"type": "X"}])
+    )
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["headers"] == {"A": "b"}
+    assert notes == [
+        "streams[0].retriever.requester.request_headers.C: is empty or computed: left out.",
+        "streams[0]: `more` isn't taken.",
+        "streams[0].retriever.requester: `surprise` isn't taken.",
+        "`dynamic_streams` isn't taken.",
+    ]

@@ -1,0 +1,459 @@
+"""A plan tells what a sync would cost, from few requests, and says how sure it is."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from runs import JsonApi, declared, discover, run, select
+from scripted_server import ScriptedServer, reply
+
+from tap_analytics.commands import plan as command
+from tap_analytics.planning import Plan
+from tap_analytics.tap import TapAnalytics
+
+LIMIT = 10
+SCHEMA = {
+    "type": "object",
+    "properties": {"id": {"type": "integer"}, "at": {"type": "string"}},
+}
+OFFSET = {"type": "offset", "limit": LIMIT}
+CURSOR = {"type": "cursor", "limit": LIMIT}
+PAGES = {"type": "page_number", "base_page": 1, "limit": LIMIT, "total_path": "total"}
+
+
+def rows_of(count):
+    return [{"id": number, "at": f"2024-01-{1 + number % 28:02d}"} for number in range(count)]
+
+
+def by_offset(count, *, total=True):
+    def answer(query):
+        start = int(query["offset"])
+        body = {"data": rows_of(count)[start : start + LIMIT]}
+        return body | ({"total": count} if total else {})
+
+    return answer
+
+
+def by_cursor(count):
+    def answer(query):
+        start = int(query.get("cursor", 0))
+        following = str(start + LIMIT) if start + LIMIT < count else None
+        return {"data": rows_of(count)[start : start + LIMIT], "cursors": {"next": following}}
+
+    return answer
+
+
+def by_page(count):
+    def answer(query):
+        start = (int(query["page"]) - 1) * LIMIT
+        return {"data": rows_of(count)[start : start + LIMIT], "total": count}
+
+    return answer
+
+
+def planned(config, **given):
+    tap = TapAnalytics(config=config, setup_mapper=False, **given)
+    return Plan(tap)
+
+
+def one(config, **given):
+    """Return the only estimate of a plan, as a tuple."""
+    [estimate] = planned(config, **given).estimates
+    assert estimate.error is None, estimate.error
+    return estimate.requests, estimate.rows, estimate.basis.value
+
+
+def shop(api, paginator, **more):
+    more = {"schema": SCHEMA} | more
+    endpoint = {"paginator": paginator} | more.pop("endpoint", {})
+    return declared(api.origin, endpoint=endpoint, **more)
+
+
+# --- one stream ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "paginator", "requests", "expected"),
+    [
+        (by_offset(200), OFFSET, 1, (23, 200, "total")),
+        (by_offset(4), OFFSET, 1, (1, 4, "exact")),
+        (by_offset(0), OFFSET, 1, (1, 0, "exact")),
+        (by_page(95), PAGES, 1, (11, 95, "total")),
+        (by_offset(4, total=False), OFFSET, 2, (2, 4, "exact")),
+        (by_offset(200, total=False), OFFSET, 2, (3, 19, "at least")),
+        (by_cursor(4), CURSOR, 1, (1, 4, "exact")),
+        (by_cursor(17), CURSOR, 2, (2, 17, "exact")),
+        (by_cursor(200), CURSOR, 2, (3, 20, "at least")),
+        (lambda _: {"data": rows_of(7)}, "single_page", 1, (1, 7, "exact")),
+    ],
+    ids=[
+        *("total", "short page with total", "nothing", "pages with total", "short page"),
+        *("no end in sight", "one page by cursor", "two pages by cursor", "more by cursor"),
+        "everything at once",
+    ],
+)
+def test_a_stream_is_told_by_total_by_its_end_or_by_what_was_seen(
+    answer, paginator, requests, expected
+):
+    with JsonApi(answer) as api:
+        config = shop(api, paginator)
+        assert one(config) == expected
+        assert len(api.requests) == requests
+        api.requests.clear()
+        done = run(config)
+    if expected[2] == "at least":
+        assert (len(api.requests) >= expected[0], len(done.ids()) >= expected[1]) == (True, True)
+    else:
+        assert (len(api.requests), len(done.ids())) == expected[:2]
+
+
+def test_a_schema_that_is_sampled_costs_no_request_of_its_own():
+    with JsonApi(by_cursor(200)) as api:
+        plan = planned(shop(api, CURSOR, schema=None))
+        assert [each.basis.value for each in plan.estimates] == ["at least"]
+        assert len(api.requests) == 2 == plan.budget.used
+
+
+def test_nothing_is_read_ahead():
+    with JsonApi(by_cursor(200)) as api:
+        one(shop(api, CURSOR, concurrency=8))
+        assert len(api.requests) == 2
+
+
+def test_what_was_asked_counts_retries_too():
+    def answer(received):
+        del received
+        return reply(500) if len(server.requests) == 1 else reply(200, b'{"data": [{"id": 1}]}')
+
+    with ScriptedServer(answer) as server:
+        plan = planned(shop(server, "single_page"))
+    assert plan.budget.used == 2
+    assert [each.error for each in plan.estimates] == [None]
+
+
+def test_a_token_is_asked_for_beside_the_pages():
+    def answer(received):
+        if received.target == "/token":
+            return reply(200, b'{"access_token": "swordfish-2", "expires_in": 3600}')
+        start = int(dict(parse_qsl(urlsplit(received.target).query)).get("cursor", 0))
+        body = {"data": rows_of(200)[start : start + LIMIT], "cursors": {"next": start + LIMIT}}
+        return reply(200, json.dumps(body).encode())
+
+    with ScriptedServer(answer) as server:
+        config = shop(server, CURSOR)
+        config["apis"][0]["client"]["auth"] = {
+            "type": "oauth2_client_credentials",
+            "access_token_url": f"{server.origin}/token",
+            "client_id": "shop",
+            "client_secret": "swordfish-3",
+        }
+        plan = planned(config)
+        [estimate] = plan.estimates
+        assert [received.target for received in server.requests].count("/token") == 1
+        assert len(server.requests) == plan.budget.used == 3
+    assert (estimate.requests, estimate.rows, estimate.basis.value) == (3, 20, "at least")
+
+
+# --- with a state -------------------------------------------------------------------------------
+
+
+def bookmark(value):
+    mark = {"replication_key": "at", "replication_key_value": value}
+    return {"bookmarks": {"shop_items": mark}}
+
+
+def changed_since(count):
+    """Answer with the rows that `since` asks for."""
+
+    def answer(query):
+        wanted = [row for row in rows_of(count) if row["at"] >= query.get("since", "")]
+        start = int(query["offset"])
+        return {"data": wanted[start : start + LIMIT], "total": len(wanted)}
+
+    return answer
+
+
+def test_a_bookmark_is_sent_where_the_server_filters():
+    endpoint = {"incremental": {"cursor_path": "at", "start_param": "since"}}
+    with JsonApi(changed_since(280)) as api:
+        config = shop(api, OFFSET, endpoint=endpoint)
+        plan = planned(config, state=bookmark("2024-01-20"))
+        [estimate] = plan.estimates
+        assert api.queries[0]["since"] == "2024-01-20"
+        api.requests.clear()
+        done = run(config, state=bookmark("2024-01-20"))
+    assert (estimate.rows, estimate.bounded) == (len(done.ids()), False)
+    assert (estimate.requests, estimate.rows) == (len(api.requests), 90)
+
+
+@pytest.mark.parametrize("given", [{}, {"start_param": "ignored"}], ids=["no filter", "ignored"])
+def test_where_the_server_does_not_filter_the_rows_are_an_upper_bound(given):
+    endpoint = {"incremental": {"cursor_path": "at"} | given}
+    with JsonApi(by_offset(280)) as api:
+        config = shop(api, OFFSET, endpoint=endpoint)
+        [estimate] = planned(config, state=bookmark("2024-01-20")).estimates
+    assert (estimate.rows, estimate.basis.value, estimate.bounded) == (280, "total", True)
+
+
+def test_where_the_end_is_seen_the_rows_are_counted_as_the_run_wants_them():
+    endpoint = {"incremental": {"cursor_path": "at"}}
+    with JsonApi(by_cursor(17)) as api:
+        config = shop(api, CURSOR, endpoint=endpoint)
+        [estimate] = planned(config, state=bookmark("2024-01-15")).estimates
+    assert (estimate.rows, estimate.basis.value, estimate.bounded) == (3, "exact", False)
+
+
+# --- children -----------------------------------------------------------------------------------
+
+
+def family(parents, below, *, gone=()):
+    """Answer with pages of parents, and with `below` of rows below each."""
+
+    def answer(received):
+        path, _, query = received.target.partition("?")
+        if path == "/items":
+            start = int(query.partition("offset=")[2].partition("&")[0])
+            found = {"data": rows_of(parents)[start : start + LIMIT], "total": parents}
+        else:
+            parent = int(path.split("/")[2])
+            if parent in gone:
+                return reply(404)
+            found = {"data": [{"id": 1000 * parent + number} for number in range(below(parent))]}
+        return reply(200, json.dumps(found).encode())
+
+    return ScriptedServer(answer)
+
+
+def with_children(api, *, paginator="single_page", **more):
+    endpoint = {"path": "/items/{item_id}/parts", "data_selector": "data", "paginator": paginator}
+    child = {"name": "parts", "endpoint": endpoint, "primary_key": "id", "schema": SCHEMA}
+    return shop(api, OFFSET, children=[child], **more)
+
+
+def test_children_are_multiplied_out():
+    with family(64, lambda parent: 2) as api:
+        config = with_children(api)
+        parents, parts = planned(config).estimates
+        assert len(api.requests) == 1 + 3
+        api.requests.clear()
+        done = run(config)
+    assert (parents.requests, parents.rows, parents.basis.value) == (7, 64, "total")
+    assert (parts.requests, parts.rows, parts.basis.value) == (64, 128, "sample")
+    assert parents.requests + parts.requests == len(api.requests)
+    assert parts.rows == len(done.records("shop_parts"))
+
+
+def test_a_sample_is_taken_from_all_over_the_page():
+    with family(10, lambda parent: parent) as api:
+        [_, parts] = planned(with_children(api)).estimates
+        asked = [int(each.target.split("/")[2]) for each in api.requests[1:]]
+    assert asked == [0, 4, 8]
+    assert (parts.rows, parts.estimated) == (40, True)
+
+
+def test_children_of_so_few_parents_are_known():
+    with family(3, lambda parent: parent) as api:
+        [_, parts] = planned(with_children(api)).estimates
+    assert (parts.requests, parts.rows, parts.basis.value) == (3, 3, "exact")
+    assert not parts.estimated
+
+
+def test_without_parents_there_are_no_children():
+    with family(0, lambda parent: 2) as api:
+        [_, parts] = planned(with_children(api)).estimates
+        assert len(api.requests) == 1
+    assert (parts.requests, parts.rows, parts.basis.value) == (0, 0, "exact")
+
+
+def test_a_parent_that_is_gone_costs_a_request():
+    with family(3, lambda parent: 5, gone={1}) as api:
+        [_, parts] = planned(with_children(api)).estimates
+    assert (parts.requests, parts.rows) == (3, 10)
+
+
+def test_a_parent_that_is_not_selected_is_read_and_not_written():
+    with family(30, lambda parent: 2) as api:
+        config = with_children(api)
+        catalog = select(discover(config), ("shop_parts",))
+        parents, parts = planned(config, catalog=catalog).estimates
+    assert (parents.requests > 1, parents.rows) == (True, 0)
+    assert parts.rows == 60
+
+
+def test_parents_that_a_stream_map_leaves_out_have_no_children():
+    with family(10, lambda parent: 2) as api:
+        config = with_children(api, stream_maps={"shop_items": {"__filter__": "id < 5"}})
+        [_, parts] = planned(config).estimates
+    assert (parts.requests, parts.rows) == (5, 10)
+
+
+def test_a_short_page_of_children_takes_a_confirming_request():
+    with family(9, lambda parent: 2) as api:
+        paging = {"type": "page_number", "base_page": 1, "limit": LIMIT}
+        config = with_children(api, paginator=paging)
+        # Whatever page is asked for, there are the same two rows: a sync would call it a loop.
+        [_, parts] = planned(config).estimates
+    assert (parts.requests, parts.rows, parts.basis.value) == (18, 18, "sample")
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+def test_the_allowed_pace_bounds_the_time():
+    with JsonApi(by_offset(200)) as api:
+        config = shop(api, OFFSET)
+        config["apis"][0]["requests_per_second"] = 2
+        plan = planned(config)
+    # 23 requests, no more than two of them in any second.
+    assert 23 / 2 <= plan.total.seconds <= 23 / 2 * 1.1
+
+
+def test_apis_wait_side_by_side_and_one_after_the_other_where_all_is_serial():
+    seconds = {}
+    with JsonApi(by_offset(200)) as api:
+        for more in ({"concurrency": 8}, {"concurrency": 1}, {"max_requests": 9}):
+            config = shop(api, OFFSET) | {"concurrency": 8} | more
+            [entry] = config["apis"]
+            config["apis"] = [
+                entry | {"name": name, "requests_per_second": 1} for name in ("one", "two")
+            ]
+            seconds[str(more)] = planned(config).total.seconds
+    together, serial, budgeted = seconds.values()
+    assert serial == budgeted == pytest.approx(2 * together)
+
+
+# --- what can't be planned ----------------------------------------------------------------------
+
+
+def config_file(tmp_path, config, name="config.json"):
+    path = tmp_path / name
+    path.write_text(json.dumps(config), "utf-8")
+    return str(path)
+
+
+def told(capsys, *arguments):
+    code = command.main([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def two(api, *, optional=()):
+    """Return a configuration with a stream that is forbidden, its child, and one that is not."""
+    parts = {"path": "/items/{item_id}/parts", "paginator": "single_page"}
+    children = [
+        {"name": "parts", "endpoint": parts, "schema": SCHEMA},
+        {"name": "fine", "endpoint": {"path": "/fine", "paginator": "single_page"}},
+    ]
+    config = shop(api, OFFSET, children=children)
+    config["apis"][0]["optional_streams"] = list(optional)
+    return config
+
+
+def forbidding(received):
+    return reply(403) if received.target.startswith("/items") else reply(200, b'[{"id": 1}]')
+
+
+def test_a_stream_that_cannot_be_planned_is_told_with_its_children(tmp_path, capsys):
+    with ScriptedServer(forbidding) as api:
+        code, data = told(capsys, "--config", config_file(tmp_path, two(api)))
+    assert code == 1
+    errors = {each["stream"]: each["error"] for each in data["streams"]}
+    assert errors["shop_fine"] is None
+    assert "403" in errors["shop_items"]
+    assert errors["shop_parts"] == errors["shop_items"]
+    assert data["sum"]["rows"] == 1
+
+
+def test_an_optional_stream_that_is_forbidden_fails_no_plan(tmp_path, capsys):
+    with ScriptedServer(forbidding) as api:
+        config = two(api, optional=["shop_items", "shop_parts"])
+        code, data = told(capsys, "--config", config_file(tmp_path, config))
+    assert code == 0
+    assert [each["stream"] for each in data["streams"] if each["error"]] == [
+        "shop_items",
+        "shop_parts",
+    ]
+
+
+def test_a_server_that_never_answers_well_costs_no_more_than_two_requests(tmp_path, capsys):
+    with ScriptedServer([reply(500)]) as api:
+        config = shop(api, "single_page")
+        config["apis"][0]["retry"] = {"max_retries": 5, "backoff_factor": 0}
+        code, data = told(capsys, "--config", config_file(tmp_path, config))
+        assert len(api.requests) == 2 == data["requests_used"]
+    assert code == 1
+    assert "brought no page" in data["streams"][0]["error"]
+
+
+@pytest.mark.parametrize("option", ["--catalog", "--state"])
+def test_a_file_that_is_not_there_is_one_line(option, tmp_path, capsys):
+    missing = str(tmp_path / "missing.json")
+    assert command.main(["--config", config_file(tmp_path, {}), option, missing]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "missing.json can't be read" in said
+
+
+def test_without_an_api_there_is_nothing_to_plan(tmp_path, capsys):
+    assert command.main(["--config", config_file(tmp_path, {})]) == 1
+    assert "No API is configured" in capsys.readouterr().err
+
+
+# --- what is shown ------------------------------------------------------------------------------
+
+
+def test_the_table_says_what_its_figures_rest_on(tmp_path, capsys):
+    with family(64, lambda parent: 2) as api:
+        config = with_children(api) | {"max_requests": 30}
+        code = command.main(["--config", config_file(tmp_path, config)])
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines()]
+    assert code == 0
+    assert ["shop_items", "7", "64", "total"] in [line[:4] for line in lines]
+    assert ["shop_parts", "~", "64", "~", "128", "sample"] in [line[:6] for line in lines]
+    assert ["Sum", "~", "71", "~", "192", "sample"] in [line[:6] for line in lines]
+    assert [
+        "With",
+        "max_requests",
+        "at",
+        "30,",
+        "that",
+        "takes",
+        "3",
+        "runs",
+        "or",
+        "more.",
+    ] in lines
+    assert ["Planned", "with", "4", "requests,", "for", "concurrency", "1."] in lines
+
+
+def test_catalog_and_state_are_taken_from_files(tmp_path, capsys):
+    endpoint = {"incremental": {"cursor_path": "at", "start_param": "since"}}
+    with JsonApi(changed_since(280)) as api:
+        config = shop(api, OFFSET, endpoint=endpoint)
+        catalog = discover(config)
+        state = {"type": "STATE", "value": bookmark("2024-01-28")}
+        given = {"config": config, "catalog": catalog, "state": state}
+        arguments = [
+            part
+            for name, content in given.items()
+            for part in (f"--{name}", config_file(tmp_path, content, f"{name}.json"))
+        ]
+        _, data = told(capsys, *arguments)
+        nothing = config_file(tmp_path, select(catalog, ()), "catalog.json")
+        _, empty = told(capsys, *arguments, "--catalog", nothing)
+    assert data["streams"][0]["rows"] == 10
+    assert empty["streams"] == []
+    assert empty["sum"]["requests"] == 0
+
+
+def test_no_secret_is_shown(tmp_path, capsys):
+    with ScriptedServer([reply(403)]) as api:
+        config = shop(api, "single_page")
+        auth = {"type": "api_key", "name": "key", "api_key": "swordfish-1", "location": "query"}
+        config["apis"][0]["client"]["auth"] = auth
+        for options in ([], ["--json"]):
+            assert command.main(["--config", config_file(tmp_path, config), *options]) == 1
+    shown = capsys.readouterr()
+    assert "swordfish-1" not in shown.out + shown.err

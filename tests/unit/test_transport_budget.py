@@ -1,0 +1,118 @@
+"""A budget is never overspent: whatever sends a request, at any concurrency, pays for it first."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from scripted_server import (
+    ScriptedServer,
+    UnhurriedStop,
+    body_of,
+    make_transport,
+    people,
+    redirect,
+    reply,
+)
+
+from tap_analytics.transport.budget import Budget
+from tap_analytics.transport.errors import BudgetSpent, Stop
+from tap_analytics.transport.lookahead import Lookahead
+from tap_analytics.transport.token import TokenEndpoint
+
+
+def test_many_threads_get_exactly_what_there_is():
+    budget = Budget(500)
+    paid, refused = [], []
+
+    def spend():
+        for _ in range(100):
+            try:
+                budget.pay()
+            except BudgetSpent:
+                refused.append(1)
+            else:
+                paid.append(1)
+
+    threads = [threading.Thread(target=spend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(paid), len(refused)) == (500, 300)
+    assert (budget.used, budget.left) == (500, 0)
+
+
+def test_a_grant_counts_from_now_on():
+    budget = Budget(1)
+    budget.pay()
+    budget.grant(1)
+    budget.pay()
+    with pytest.raises(BudgetSpent, match="left of 2"):
+        budget.pay()
+
+
+def test_retries_are_paid_for_and_not_waited_for_where_nothing_is_left():
+    stop = UnhurriedStop()
+    with ScriptedServer([reply(500)]) as server:
+        transport = make_transport(server.origin, stop=stop, budget=Budget(2))
+        with pytest.raises(BudgetSpent):
+            transport.fetch(people(server), body_of)
+    assert len(server.requests) == 2
+    assert len(stop.waits) == 1
+
+
+def test_redirects_are_paid_for():
+    with ScriptedServer([redirect("/elsewhere"), reply(200, b"there")]) as server:
+        budget = Budget(2)
+        transport = make_transport(server.origin, budget=budget)
+        assert transport.fetch(people(server), body_of) == b"there"
+        assert budget.left == 0
+        with pytest.raises(BudgetSpent):
+            transport.fetch(people(server), body_of)
+    assert len(server.requests) == 2
+
+
+def test_a_redirect_that_nothing_is_left_for_is_not_followed():
+    with ScriptedServer([redirect("/elsewhere")]) as server:
+        transport = make_transport(server.origin, budget=Budget(1))
+        with pytest.raises(BudgetSpent):
+            transport.fetch(people(server), body_of)
+    assert len(server.requests) == 1
+
+
+def test_tokens_are_paid_for():
+    with ScriptedServer([reply(200, b'{"access_token": "x"}')]) as server:
+        endpoint = TokenEndpoint(
+            name="shop", timeout=5, stop=Stop(), user_agent="test", budget=Budget(1)
+        )
+        assert endpoint.post(f"{server.origin}/token", {})["access_token"] == "x"
+        with pytest.raises(BudgetSpent):
+            endpoint.post(f"{server.origin}/token", {})
+    assert len(server.requests) == 1
+
+
+def test_one_budget_holds_for_several_transports():
+    with ScriptedServer([reply()]) as one, ScriptedServer([reply()]) as other:
+        budget = Budget(3)
+        transports = [make_transport(each.origin, budget=budget) for each in (one, other)]
+        for turn in range(3):
+            transports[turn % 2].fetch(people(one if turn % 2 == 0 else other), body_of)
+        for transport, server in zip(transports, (one, other), strict=True):
+            with pytest.raises(BudgetSpent):
+                transport.fetch(people(server), body_of)
+    assert len(one.requests) + len(other.requests) == 3
+
+
+def test_a_page_read_ahead_is_paid_for_once_and_taken_when_nothing_is_left():
+    with ScriptedServer([reply(200, b"page")]) as server:
+        transport = make_transport(server.origin, budget=Budget(1))
+        ahead = Lookahead(transport, concurrency=4)
+        assert ahead.want(("one", 1), people(server), body_of)
+        while not server.requests:
+            pass
+        assert ahead.want(("one", 2), people(server, ("page", "2")), body_of)
+        assert ahead.take(("one", 1), people(server), body_of) == b"page"
+        with pytest.raises(BudgetSpent):
+            ahead.take(("one", 2), people(server, ("page", "2")), body_of)
+    assert len(server.requests) == 1
