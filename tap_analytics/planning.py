@@ -159,7 +159,10 @@ class Plan:
     def _fail(self, stream: AnalyticsStream, estimate: Estimate, error: Exception) -> None:
         """Tell why a stream, and with it its children, can't be planned."""
         if isinstance(error, BudgetSpent):
-            error = TapError(f"{stream.label}: the few requests a plan may send brought no page.")
+            error = TapError(
+                f"{stream.label}: the few requests a plan may send brought no page. Run "
+                "`tap-analytics doctor`."
+            )
         estimate.error, estimate.forgiven = explain(error), stream.forgives(error)
         for child in _children(stream):
             below = Estimate(name=child.name, api=child.api, root=estimate.root)

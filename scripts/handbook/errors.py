@@ -52,6 +52,7 @@ def when(message: Message) -> str:
         "warning": "a warning: the run goes on",
         "part": "a part of a message",
         "problem": "a problem of the configuration",
+        "finding": "a finding of `tap-analytics doctor`",
     }
     return told.get(message.kind) or cell(message.when.rstrip("."))
 

@@ -8,8 +8,8 @@ A message stands where it is raised, so the code is the only list of them there 
 - parts of messages, `Fault(…)`, which follow the name of what is wrong;
 - what is added to the texts of others, `joined(…)`, and the rows of a table, `_Failure(…)`.
 
-A value that is filled in is shown as ⟨name⟩. A call that only passes a text on is no message.
-`python -m handbook.messages`, in `scripts`, prints the messages as JSON.
+A value that is filled in is shown as ⟨name⟩, and what depends as ⟦this | that⟧. A call that only
+passes a text on is no message. `python -m handbook.messages`, in `scripts`, prints all as JSON.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-Kind = t.Literal["error", "problem", "part", "warning"]
+Kind = t.Literal["error", "problem", "part", "warning", "finding"]
 
 _VERBS = """
     Add Ask Check Choose Copy Correct Declare Drop End Free Give Install Keep Leave Look Lower Make
@@ -24,8 +24,11 @@ _TELLS = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _FILLED = re.compile(r"⟨[^⟩]*⟩")
+_CHOICE = re.compile(r"⟦[^⟧]*⟧")
 _ADDED = "added to what another library says"
 _BRACED = re.compile(r"\{(\w+)(?::\w+)?\}")
+#: What a finding of the doctor may want changed.
+_CHANGED = frozenset({"paginator", "resource", "api"})
 _FORMAT = re.compile(r"%[-+.\d]*([sdrfg%])")
 
 
@@ -54,7 +57,8 @@ class Message:
     def pattern(self) -> re.Pattern[str]:
         """What the message looks like when it is told; a word may stand behind its path."""
         added = f"⟨⟩{self.hint}" if self.when == _ADDED else ""
-        parts = map(re.escape, _FILLED.split(self.text.removeprefix("`") + added))
+        text = _CHOICE.sub("⟨⟩", self.text.removeprefix("`") + added)
+        parts = map(re.escape, _FILLED.split(text))
         return re.compile(".*".join(parts), re.DOTALL)
 
 
@@ -119,6 +123,12 @@ class Reader:
         name, arguments = last(call.func), call.args
         kind: Kind = "problem"
         texts, hint = arguments[-1:], ""
+        if name in {"wrong", "warning"} and isinstance(call.func, ast.Name):
+            # Of the doctor, which prints the settings to change.
+            changed = [f"`{k.arg}`" for k in call.keywords if k.arg in _CHANGED]
+            text = self._text(arguments[1])
+            hint = f"Change {' and '.join(changed)} as the command shows." if changed else ""
+            return ("finding", text, hint) if _WORD.search(_FILLED.sub("", text)) else None
         if name in self.classes:
             kind, texts, hint = "error", arguments[:1], self._hint(call)
         elif name == "joined":
@@ -165,10 +175,10 @@ class Reader:
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 text = self._text(left) + self._text(right)
             case ast.IfExp(body=body, orelse=other) if _is_text(body) and _is_text(other):
-                text = f"⟨{self._text(body)} | {self._text(other)}⟩"
+                text = f"⟦{self._text(body)} | {self._text(other)}⟧"
             case ast.Name(id=name):
                 known = self.local.get(name) or self.constants.get(name)
-                text = self._text(known) if known and _is_text(known) else text
+                text = self._text(known) if known and _tells(known) else text
         return text
 
     def _row(self, node: ast.expr) -> str:
@@ -219,6 +229,12 @@ def _spread(argument: ast.expr) -> Iterable[ast.expr]:
     return (argument,)
 
 
+def _tells(node: ast.expr) -> bool:
+    return _is_text(node) or (
+        isinstance(node, ast.IfExp) and _is_text(node.body) and _is_text(node.orelse)
+    )
+
+
 def _is_text(node: ast.expr) -> bool:
     is_plain = isinstance(node, ast.Constant) and isinstance(node.value, str | int)
     return is_plain or isinstance(node, ast.JoinedStr)
@@ -260,6 +276,11 @@ def _label(node: ast.AST) -> str:
             | ast.IfExp(body=inner)
             | ast.BoolOp(values=[inner, *_])
             | ast.Tuple(elts=[inner, *_])
+            | ast.FormattedValue(value=inner)
         ):
             label = _label(inner)
+        case ast.JoinedStr(values=values):
+            label = next(
+                (_label(each) for each in values if isinstance(each, ast.FormattedValue)), label
+            )
     return label

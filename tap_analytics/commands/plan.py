@@ -63,7 +63,10 @@ def _read(path: str | None, kind: str) -> dict[str, t.Any] | None:
         with Path(path).open(encoding="utf-8") as file:
             return read_json(file, kind)
     except OSError as error:
-        raise InputError(f"The {kind} file {path} can't be read: {error.strerror}.") from None
+        raise InputError(
+            f"The {kind} file {path} can't be read: {error.strerror}. Check its path and the "
+            "permission to read it."
+        ) from None
 
 
 # --- as data ----------------------------------------------------------------------------------

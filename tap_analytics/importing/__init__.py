@@ -65,7 +65,7 @@ def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
         entry = dlt.entry_of(config, notes)
         merging.merge(entry, text, notes)
         return entry
-    reason = f"It describes no API. It should be {_KNOWN}."
+    reason = f"It describes no API. It must be {_KNOWN}."
     if (value := load_json(text)) is None:
         if (config := _in_python(text, path, notes)) is not None:
             return dlt.entry_of(config, notes)
@@ -83,7 +83,9 @@ def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
 
 def _only(apis: list[t.Any]) -> object:
     if len(apis) != 1:
-        raise InputError(f"Its `apis` has {len(apis)} entries, and one is imported at a time.")
+        raise InputError(
+            f"Its `apis` has {len(apis)} entries, and one is imported at a time. Leave one in it."
+        )
     return apis[0]
 
 

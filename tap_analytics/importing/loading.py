@@ -19,9 +19,9 @@ MOST_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
 _MOST_BITS = 256
 
-TOO_DEEP = "It is nested too deeply to be a description of an API."
-_NO_VALUE = "It has a number or a text that no API could be asked with."
-TOO_LARGE = "It holds or unfolds into too much to be a description of an API."
+TOO_DEEP = "It is nested too deeply for a description of an API. Leave that alone in it."
+_NO_VALUE = "It has a number or a text that no API could be asked with. Remove it."
+TOO_LARGE = "It holds or unfolds into too much for a description of an API. Leave that alone in it."
 
 
 def read_text(path: str) -> str:
@@ -34,13 +34,20 @@ def read_text(path: str) -> str:
                 content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name can't be a file's"
-        raise InputError(f"The file {path} can't be read: {reason}.") from None
+        raise InputError(
+            f"The file {path} can't be read: {reason}. Check its path and who may read it."
+        ) from None
     if len(content) > MOST_BYTES:
-        raise InputError(f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB.")
+        raise InputError(
+            f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB. Leave the "
+            "description alone in it."
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(f"The file {path} can't be read: it is not UTF-8 text.") from None
+        raise InputError(
+            f"The file {path} can't be read: it is not UTF-8 text. Save it as UTF-8."
+        ) from None
 
 
 def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -62,7 +69,7 @@ def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
     try:
         value = _yaml(text)
     except yaml.YAMLError as error:
-        raise InputError(f"It is not YAML: {_reason(error)}.") from None
+        raise InputError(f"It is not YAML: {_reason(error)}. Correct it there.") from None
     except (ValueError, OverflowError, TypeError, AttributeError):
         raise InputError(_NO_VALUE) from None
     return _checked(value)
@@ -109,7 +116,9 @@ def _measure(node: yaml.Node, sizes: dict[int, int | None]) -> int:
     """Return how many values a node comes to once its aliases are written out."""
     known = sizes.get(id(node), 0)
     if known is None:
-        raise InputError("It holds itself: an alias stands inside of what it names.")
+        raise InputError(
+            "It holds itself: an alias stands inside of what it names. Write out what it means."
+        )
     if known:
         return known
     sizes[id(node)] = None

@@ -121,7 +121,9 @@ class Reader:
         """Return the value of an expression, or OMITTED."""
         self._parts += 1
         if self._parts > MOST_PARTS:
-            raise InputError(f"The dict has more than {MOST_PARTS} parts.")
+            raise InputError(
+                f"The dict has more than {MOST_PARTS} parts. Leave some resources out."
+            )
         self._refuse(node)
         reader = getattr(self, f"_{type(node).__name__.lower()}", None)
         value = OMITTED if reader is None else reader(node, where)
@@ -152,7 +154,7 @@ class Reader:
         if name.startswith("__") or name.split(".")[0] in _FORBIDDEN or is_os:
             raise InputError(
                 f"line {line_of(node)}: the dict uses `{shown(name)}`, which a description "
-                "has no use for. Nothing was run, and nothing is imported."
+                "has no use for. Nothing was run, and nothing is imported. Write a value there."
             )
 
     # --- literals ---------------------------------------------------------------------------
@@ -240,7 +242,9 @@ class Reader:
     @staticmethod
     def _bounded(text: str) -> str:
         if len(text) > MOST_TEXT:
-            raise InputError(f"The dict has a text of more than {MOST_TEXT} characters.")
+            raise InputError(
+                f"The dict has a text of more than {MOST_TEXT} characters. Write a shorter one."
+            )
         return text
 
     # --- names, settings, calls -------------------------------------------------------------

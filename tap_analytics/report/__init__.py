@@ -28,11 +28,13 @@ def write_report(tap: TapAnalytics, ending: Ending) -> None:
     try:
         for file, content in _files(path, figures(tap, ending)):
             if _is_summary(file, tap):
-                tap.logger.warning("The report's JSON is left out: summary_path names %s.", file)
+                tap.logger.warning("The report's JSON is left out: `summary_path` names %s.", file)
                 continue
             _write(file, content)
     except OSError as error:
-        tap.logger.warning("The report can't be written to %s: %s.", path, error.strerror)
+        tap.logger.warning(
+            "The report can't be written to %s: %s. Check `report_path`.", path, error.strerror
+        )
     except Exception as error:  # noqa: BLE001 - no fault of a report may cost a run its ending
         tap.logger.warning("The report can't be made: %s", explain(error))
     else:

@@ -112,7 +112,7 @@ def test_streams_can_be_named(doctor):
     ("config", "options", "said"),
     [
         ({}, (), "No API is configured"),
-        ({"learning": {"api_key": "x"}}, (), "'learning.base_url' is missing"),
+        ({"learning": {"api_key": "x"}}, (), "`learning.base_url` is missing"),
         (
             {"learning": {"api_key": "x", "base_url": "http://127.0.0.1:9"}},
             ("--stream", "learning_peple"),

@@ -161,7 +161,7 @@ def test_a_wrong_credential_is_refused_once(doctor):
             report = doctor(broken(demo, name, **{setting: "not-the-one"}))
             assert len(demo.requests) == 1
             assert (report.code, report.findings) == (1, [("wrong", "credentials")])
-            assert f"Check {name}.{setting}" in report.texts
+            assert f"Check `{name}.{setting}`" in report.texts
             assert "not-the-one" not in json.dumps(report.data)
             assert report.data["apis"][0]["credential_accepted"] is False
 

@@ -66,7 +66,7 @@ def test_a_refused_connection_is_told_once(doctor):
     code, text = doctor.say(shop(deserted()))
     assert code == 1
     assert text.count("got no connection (refused)") == 1
-    assert "Check shop.base_url and the network." in " ".join(text.split())
+    assert "Check `base_url` of shop and the network." in " ".join(text.split())
     assert not spelled(KEY) & set(text.split())
 
 

@@ -88,7 +88,7 @@ def test_entry_that_is_not_valid_is_printed_with_what_is_wrong(command):
 
     assert code == 1
     assert json.loads(out)["apis"][0]["resources"]
-    assert err.startswith("error: apis[0] 'shop', resource 'items': paginator.type 'ofset' is")
+    assert err.startswith("error: apis[0] 'shop', resource 'items': `paginator.type` 'ofset' is")
     assert json.loads(command(config(), "--json")[1])["problems"]
 
 

@@ -381,7 +381,7 @@ def test_the_summary_is_not_overwritten(path, caplog):
 
     assert "seconds" in json.loads(summary.read_bytes())
     assert "settings" not in json.loads(summary.read_bytes())
-    assert "summary_path names" in caplog.text
+    assert "`summary_path` names" in caplog.text
     assert path.exists()
 
 

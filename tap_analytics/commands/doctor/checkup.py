@@ -16,7 +16,7 @@ from tap_analytics.commands.doctor.sizes import check_limit, check_total
 from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination import PageNumber
 from tap_analytics.streams.declared import DeclaredStream
-from tap_analytics.transport.errors import Interrupted, OriginRefused, TransportError
+from tap_analytics.transport.errors import Interrupted, OriginRefused, Rejected, TransportError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,9 +164,8 @@ class Checkup:
         inquiry, report = self._inquiry, self.report
         try:
             pager = Pager(inquiry=inquiry, first=answer, report=report)
-        except (OriginRefused, ValueError) as error:
-            is_elsewhere = isinstance(error, OriginRefused)
-            told = explain(error) if is_elsewhere else "The link to the next page is malformed."
+        except (OriginRefused, Rejected) as error:
+            told = explain(error)
             report.paging = "fails"
             report.findings.append(wrong("link", sentence(f"{told[0].upper()}{told[1:]}")))
             return None

@@ -10,7 +10,7 @@ from tap_analytics.declarations.words import DOTTED
 from tap_analytics.pagination import whole_number
 from tap_analytics.pagination.auto import CURSORS
 from tap_analytics.pagination.links import header_links
-from tap_analytics.transport.errors import OriginRefused
+from tap_analytics.transport.errors import OriginRefused, Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def _links(page: Page) -> Iterator[Sign]:
 def _followed(page: Page, link: str, clause: dict[str, t.Any], where: str) -> Iterator[Sign]:
     try:
         query = page.follow(link)
-    except (OriginRefused, ValueError):
+    except (OriginRefused, Rejected):
         return
     if query:
         yield Sign(paginator=clause, query=query, where=f"a link to the next page {where}")

@@ -49,7 +49,9 @@ class Manifest:
         if not isinstance(ref, str) or not (isinstance(value, dict) or _is_reference(ref)):
             return value, path, {}
         if ref in open_refs:
-            raise InputError(f"`$ref: {shown(ref)}` leads back to itself.")
+            raise InputError(
+                f"`$ref: {shown(ref)}` leads back to itself. Write out what it stands for."
+            )
         open_refs = (*open_refs, ref)
         base, base_path, words = self.located(*self._at(ref, open_refs), open_refs)
         own = (
@@ -86,7 +88,10 @@ class Manifest:
             elif index is not None and index < len(found):
                 found, path = found[index], f"{path}[{index}]"
             else:
-                raise InputError(f"`$ref: {shown(ref)}` leads nowhere.")
+                raise InputError(
+                    f"`$ref: {shown(ref)}` leads nowhere. Correct it, or write out what it stands "
+                    "for."
+                )
         return found, path
 
     def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
