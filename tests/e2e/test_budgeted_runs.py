@@ -68,7 +68,7 @@ def test_the_runs_add_up_to_the_source(dialect, width):
 def test_streams_with_children_get_a_whole_budget_in_the_end(width):
     with DemoApi() as api:
         config, catalog = prepared(api, width=width)
-        found, _ = until_complete(api, config, catalog, requests=40, runs=12)
+        found, _ = until_complete(api, config, catalog, requests=70, runs=8)
         for stream in api.streams:
             expected = api.rows(stream)
             if expected and "id" in expected[0]:
