@@ -92,7 +92,7 @@ def test_faults_do_not_overspend(width):
 @LOADS
 def test_meltano_carries_what_a_budget_leaves(meltano_project, settings, tmp_path):
     with DemoApi() as api:
-        config = only(api.config, "learning") | {"max_requests": 15}
+        config = only(api.config, "learning") | {"max_requests": 17}
         env = settings(config) | {
             "MELTANO_DATABASE_URI": f"sqlite:///{tmp_path}/meltano.db",
             "TARGET_JSONL_DESTINATION_PATH": str(tmp_path),
