@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from itertools import islice
 
 from tap_analytics.writer import ENCODER
 
@@ -71,19 +70,16 @@ class Recheck:
         end = len(self.pages) - ended
         chosen = range(end) if whole or end <= FEW else (end // 2,)
         reached = 0
-        for position in chosen:
+        for index, position in enumerate(chosen):
             if position < reached:
                 continue
-            self._read_ahead(chosen, position)
+            for following in chosen[index : index + self.breadth]:
+                self.want(self.pages[following].token)
             reached = position
             while reached < end and (page := self._changed(reached)) is not None:
                 yield page
                 reached += 1
             reached += 1
-
-    def _read_ahead(self, chosen: Sequence[int], position: int) -> None:
-        for following in islice((each for each in chosen if each >= position), self.breadth):
-            self.want(self.pages[following].token)
 
     def _changed(self, position: int) -> Fetched | None:
         page = self.pages[position]
