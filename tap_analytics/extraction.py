@@ -179,9 +179,7 @@ class Extraction:
         if self.stream.selected and rows:
             self._count(self.outlet.write(rows, bookmark=self.bookmark))
         if visits:
-            self.visits.pay(
-                visits, lambda: [] if walk is None else self._upcoming(walk.upcoming(), context)
-            )
+            self.visits.pay(visits, lambda: [] if walk is None else self._upcoming(walk, context))
 
     def _count(self, rows: int) -> None:
         if rows:
@@ -202,16 +200,18 @@ class Extraction:
                 child.outcome.failure = child.outcome.failure or error
         return visits
 
-    def _upcoming(self, rows: Sequence[Row], context: Context | None) -> list[Visit]:
+    def _upcoming(self, walk: Walk, context: Context | None) -> list[Visit]:
         """Return the visits below parents whose turn has not come; an error waits for that."""
-        kept = self._passed_on(rows)
         try:
+            kept = self._passed_on(walk.upcoming())
             return [
                 visit
                 for child in self.children
                 for visit in child.below(self.stream, kept, context)
             ]
-        except TapError:
+        except Interrupted:
+            raise
+        except Exception:  # noqa: BLE001 - raised when the parents' turn comes
             return []
 
     def _passed_on(self, rows: Sequence[Row]) -> list[Row]:
@@ -262,6 +262,11 @@ class Extraction:
             self.aborted = True
         except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
             self.outcome.failure = error
+
+    def drop(self) -> None:
+        """Forget what was warmed and won't be read: the room is that of the API's other streams."""
+        for each in self.tree:
+            each.stream.connection.lookahead.drop((each.stream.name,))
 
     def _ahead(self) -> int:
         """How many parents to warm: none where a request may turn out to be one too many."""
@@ -331,6 +336,7 @@ class Extraction:
     def close(self) -> None:
         """Settle the figures for good."""
         self.take_stock()
+        self.drop()
         self.repeats = Repeats()
         if self.timer is not None:
             done = self.outcome.done

@@ -31,6 +31,8 @@ class Visit:
     def pay(self) -> None:
         """Read the endpoint to its end, if the child stream is still read."""
         self.child.run_parent(self.context)
+        if self.child.is_over:
+            self.child.drop()
 
 
 @dataclass(slots=True)
