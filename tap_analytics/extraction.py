@@ -217,6 +217,11 @@ class Extraction:
         except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
             self.outcome.failure = error
 
+    def drop(self) -> None:
+        """Forget what was warmed and won't be read: the room is that of the API's other streams."""
+        for each in self.tree:
+            each.stream.connection.lookahead.drop((each.stream.name,))
+
     @property
     def ahead(self) -> int:
         """How many parents to warm: none where a request may turn out to be one too many."""
@@ -286,6 +291,7 @@ class Extraction:
     def close(self) -> None:
         """Settle the figures for good."""
         self.take_stock()
+        self.drop()
         self.repeats = Repeats()
         if self.timer is not None:
             done = self.outcome.done

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from itertools import islice
 
 from tap_analytics.pagination import End
 from tap_analytics.writer import ENCODER
@@ -74,10 +73,11 @@ class Recheck:
         """Yield the pages that have changed since they were read."""
         end, chosen = self._end(whole=whole), self.chosen(whole=whole)
         reached = 0
-        for position in chosen:
+        for index, position in enumerate(chosen):
             if position < reached:
                 continue
-            self._read_ahead(chosen, position)
+            for following in chosen[index : index + self.breadth]:
+                self.want(self.pages[following].token)
             reached = position
             while reached < end and (page := self._changed(reached)) is not None:
                 yield page
@@ -100,10 +100,6 @@ class Recheck:
         else:
             ended = last.rows < seen.asked
         return len(self.pages) - ended
-
-    def _read_ahead(self, chosen: Sequence[int], position: int) -> None:
-        for following in islice((each for each in chosen if each >= position), self.breadth):
-            self.want(self.pages[following].token)
 
     def _changed(self, position: int) -> Fetched | None:
         page = self.pages[position]

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_analytics.errors import TapError
+from tap_analytics.transport.errors import Interrupted
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,8 @@ class Visit:
     def pay(self) -> None:
         """Read the endpoint to its end, if the child stream is still read."""
         self.child.run_parent(self.context)
+        if self.child.is_over:
+            self.child.drop()
 
 
 @dataclass(slots=True)
@@ -67,21 +70,23 @@ class Visits:
             end = position + 1 + self.parent.ahead
             self._warmed = max(self._warmed, position + 1)
             if walk is not None and not is_whole and end > len(line) and self.parent.ahead > 1:
-                line += self._upcoming(walk.upcoming(), context)
+                line += self._upcoming(walk, context)
                 is_whole = True
             while self._warmed < min(end, len(line)) and line[self._warmed].warm():
                 self._warmed += 1
             visit.pay()
         self._warmed = max(0, self._warmed - len(visits))
 
-    def _upcoming(self, rows: Sequence[Row], context: Context | None) -> list[Visit]:
+    def _upcoming(self, walk: Walk, context: Context | None) -> list[Visit]:
         """Return the visits below parents whose turn has not come; an error waits for that."""
-        kept = self._passed_on(rows)
         try:
+            kept = self._passed_on(walk.upcoming())
             return [
                 visit for child in self.parent.children for visit in self._of(child, kept, context)
             ]
-        except TapError:
+        except Interrupted:
+            raise
+        except Exception:  # noqa: BLE001 - raised when the parents' turn comes
             return []
 
     def _of(
