@@ -16,6 +16,8 @@ from tap_analytics.commands import COMMANDS
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: What `--help` says of the tap's own commands.
+OWN = f"Its own commands are {', '.join(COMMANDS)}; each tells its options with --help."
 #: The option of glibc's `mallopt` that bounds the number of heaps.
 M_ARENA_MAX = -8
 
@@ -39,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     gc.freeze()
     gc.enable()
-    TapAnalytics.cli(arguments)
+    command = TapAnalytics.cli
+    command.epilog = OWN
+    command(arguments)
 
 
 def _share_one_heap() -> None:

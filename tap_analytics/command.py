@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-SEE_HELP = "Run `tap-analytics --help` to see the options."
+SEE_HELP = "Run `tap-analytics --help` to see the options and commands."
 
 
 class AnalyticsCommand(SingerCommand):

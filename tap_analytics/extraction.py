@@ -16,7 +16,6 @@ from singer_sdk.metrics import Status, Tag
 
 from tap_analytics.approach import approach
 from tap_analytics.completeness import Repeats, Verdict
-from tap_analytics.errors import TapError
 from tap_analytics.incremental import parse_iso
 from tap_analytics.outcome import Outcome
 from tap_analytics.outlet import Outlet
@@ -24,17 +23,17 @@ from tap_analytics.preview import Preview
 from tap_analytics.resume import Resumption, forget
 from tap_analytics.shortfall import shortfall
 from tap_analytics.transport.errors import BudgetSpent, Interrupted, Missing
-from tap_analytics.visits import Visit, Visits
+from tap_analytics.visits import Visits
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Timer
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.rows import Codec, DictRows, Row, Rows
+    from tap_analytics.rows import Codec, Rows
     from tap_analytics.walk import Walk
 
 
@@ -49,7 +48,7 @@ class Extraction:
         self.metrics = ExitStack()
         self.timer: Timer | None = None
         self.repeats = Repeats()
-        self.visits = Visits(self._ahead)
+        self.visits = Visits(self)
         #: Whether a stream map left out parents, whose rows were not read.
         self.spared = False
         #: Whether the SDK's dry run has had its fill of this stream.
@@ -91,7 +90,7 @@ class Extraction:
         if stream.failure is not None:
             raise stream.failure
         walk = self._walk(context)
-        self.visits = Visits(self._ahead)
+        self.visits = Visits(self)
         resumption = self._resumption(walk, context)
         self.outcome.walks += 1
         repeated = self.repeats.count
@@ -175,13 +174,10 @@ class Extraction:
 
         Where the rows come from a walk, the children of its next page are warmed meanwhile.
         """
-        visits = self._visits(t.cast("DictRows", rows).dicts, context) if self.children else []
+        visits = self.visits.below(rows, context)
         if self.stream.selected and rows:
             self._count(self.outlet.write(rows, bookmark=self.bookmark))
-        if visits:
-            self.visits.pay(
-                visits, lambda: [] if walk is None else self._upcoming(walk.upcoming(), context)
-            )
+        self.visits.pay(visits, context, walk=walk)
 
     def _count(self, rows: int) -> None:
         if rows:
@@ -189,48 +185,6 @@ class Extraction:
             self.counter.increment(rows)
 
     # --- children ---------------------------------------------------------------------------
-
-    def _visits(self, rows: Sequence[Row], context: Context | None) -> list[Visit]:
-        """Return the visits below a page of parents; one a stream map leaves out has none."""
-        visits: list[Visit] = []
-        for child in self.children:
-            kept = self._passed_on(rows)
-            child.spared |= len(kept) < len(rows)
-            try:
-                visits += child.below(self.stream, kept, context)
-            except TapError as error:
-                child.outcome.failure = child.outcome.failure or error
-        return visits
-
-    def _upcoming(self, rows: Sequence[Row], context: Context | None) -> list[Visit]:
-        """Return the visits below parents whose turn has not come; an error waits for that."""
-        kept = self._passed_on(rows)
-        try:
-            return [
-                visit
-                for child in self.children
-                for visit in child.below(self.stream, kept, context)
-            ]
-        except TapError:
-            return []
-
-    def _passed_on(self, rows: Sequence[Row]) -> list[Row]:
-        """Return the parents that no stream map leaves out."""
-        stream = self.stream
-        passes = stream.stream_maps[0].get_filter_result if stream.selected else bool
-        return [row for row in rows if passes(row)]
-
-    def below(
-        self, parent: AnalyticsStream, rows: Sequence[Row], context: Context | None
-    ) -> list[Visit]:
-        """Return the visits of this child stream below rows of its parent."""
-        if self.is_over:
-            return []
-        return [
-            Visit(self, below)
-            for row in rows
-            for below in self.stream.contexts_below(parent, row, context)
-        ]
 
     @property
     def is_over(self) -> bool:
@@ -263,7 +217,13 @@ class Extraction:
         except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
             self.outcome.failure = error
 
-    def _ahead(self) -> int:
+    def drop(self) -> None:
+        """Forget what was warmed and won't be read: the room is that of the API's other streams."""
+        for each in self.tree:
+            each.stream.connection.lookahead.drop((each.stream.name,))
+
+    @property
+    def ahead(self) -> int:
         """How many parents to warm: none where a request may turn out to be one too many."""
         connection = self.stream.connection
         return 0 if self.preview is not None or connection.is_scarce else connection.concurrency
@@ -331,6 +291,7 @@ class Extraction:
     def close(self) -> None:
         """Settle the figures for good."""
         self.take_stock()
+        self.drop()
         self.repeats = Repeats()
         if self.timer is not None:
             done = self.outcome.done

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from itertools import islice
 
+from tap_analytics.pagination import End
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from logging import Logger
 
     from tap_analytics.pages import Fetched
-    from tap_analytics.pagination import Query
+    from tap_analytics.pagination import Paginator, Query
 
 #: A walk of up to so many pages is looked at again as a whole, for it costs little.
 FEW = 16
@@ -47,6 +47,7 @@ class Recheck:
     moved lie there.
     """
 
+    paginator: Paginator
     fetch: Callable[[Query], Fetched]
     want: Callable[[Query], bool]
     #: Pages to read ahead at most.
@@ -63,31 +64,42 @@ class Recheck:
         """Take note of a page that came whole and has rows."""
         self.pages.append(ReadPage(token, fingerprint, rows))
 
-    def chosen(self, *, whole: bool, ended: bool) -> Sequence[int]:
+    def chosen(self, *, whole: bool) -> Sequence[int]:
         """Return the positions of the pages that are looked at, if none of them has changed."""
-        end = len(self.pages) - ended
+        end = self._end(whole=whole)
         return range(end) if whole or end <= FEW else (end // 2,)
 
-    def look(self, *, whole: bool, ended: bool) -> Iterator[Fetched]:
-        """Yield the pages that have changed since they were read.
-
-        Nothing moves onto the last page if the list `ended` there when it was read.
-        """
-        end, chosen = len(self.pages) - ended, self.chosen(whole=whole, ended=ended)
+    def look(self, *, whole: bool) -> Iterator[Fetched]:
+        """Yield the pages that have changed since they were read."""
+        end, chosen = self._end(whole=whole), self.chosen(whole=whole)
         reached = 0
-        for position in chosen:
+        for index, position in enumerate(chosen):
             if position < reached:
                 continue
-            self._read_ahead(chosen, position)
+            for following in chosen[index : index + self.breadth]:
+                self.want(self.pages[following].token)
             reached = position
             while reached < end and (page := self._changed(reached)) is not None:
                 yield page
                 reached += 1
             reached += 1
 
-    def _read_ahead(self, chosen: Sequence[int], position: int) -> None:
-        for following in islice((each for each in chosen if each >= position), self.breadth):
-            self.want(self.pages[following].token)
+    def _end(self, *, whole: bool) -> int:
+        """Return the number of pages that rows may have moved onto.
+
+        Nothing moves onto the last page if it showed that the list ended there.
+        """
+        seen, last = self.paginator.seen, self.pages[-1]
+        if self.paginator.end is not End.EMPTY:
+            ended = True
+        elif len(self.pages) > 1:
+            ended = last.rows < seen.largest
+        elif seen.asked is None:
+            # Whether a single page is a full one, nobody knows.
+            ended = not whole
+        else:
+            ended = last.rows < seen.asked
+        return len(self.pages) - ended
 
     def _changed(self, position: int) -> Fetched | None:
         page = self.pages[position]

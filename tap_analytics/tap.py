@@ -46,7 +46,8 @@ BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
 NO_API = (
     f"No API is configured. Give one of {', '.join(f'`{api.name}`' for api in APIS)} its "
-    "credential and `base_url`, or describe your own under `apis`."
+    "credential and `base_url`, or describe your own under `apis`. `--config=ENV` reads the "
+    "environment and `.env`."
 )
 
 

@@ -9,12 +9,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from tap_analytics.errors import TapError
+from tap_analytics.transport.errors import Interrupted
+
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.extraction import Extraction
+    from tap_analytics.rows import DictRows, Row, Rows
+    from tap_analytics.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +36,69 @@ class Visit:
     def pay(self) -> None:
         """Read the endpoint to its end, if the child stream is still read."""
         self.child.run_parent(self.context)
+        if self.child.is_over:
+            self.child.drop()
 
 
 @dataclass(slots=True)
 class Visits:
     """The visits that follow from one walk over parents."""
 
-    #: How many visits to warm; none or one, and nothing is taken early.
-    ahead: Callable[[], int]
+    parent: Extraction
+    #: How many of those that come next have been warmed.
     _warmed: int = 0
 
-    def pay(self, visits: Sequence[Visit], upcoming: Callable[[], Sequence[Visit]]) -> None:
-        """Pay the visits of a page; `upcoming` names those of the next one, if it has come."""
-        line = [*visits]
-        is_whole = False
+    def below(self, rows: Rows, context: Context | None) -> list[Visit]:
+        """Return the visits below a page of parents; one a stream map leaves out has none."""
+        visits: list[Visit] = []
+        if not self.parent.children:
+            return visits
+        dicts = t.cast("DictRows", rows).dicts
+        kept = self._passed_on(dicts)
+        for child in self.parent.children:
+            child.spared |= len(kept) < len(dicts)
+            try:
+                visits += self._of(child, kept, context)
+            except TapError as error:
+                child.outcome.failure = child.outcome.failure or error
+        return visits
+
+    def pay(self, visits: Sequence[Visit], context: Context | None, *, walk: Walk | None) -> None:
+        """Pay the visits of a page, while those of the next page of the walk are warmed."""
+        line, is_whole = [*visits], walk is None
         for position, visit in enumerate(visits):
-            end = position + 1 + self.ahead()
+            end = position + 1 + self.parent.ahead
             self._warmed = max(self._warmed, position + 1)
-            if end > len(line) and self.ahead() > 1 and not is_whole:
-                line += upcoming()
+            if walk is not None and not is_whole and end > len(line) and self.parent.ahead > 1:
+                line += self._upcoming(walk, context)
                 is_whole = True
             while self._warmed < min(end, len(line)) and line[self._warmed].warm():
                 self._warmed += 1
             visit.pay()
         self._warmed = max(0, self._warmed - len(visits))
+
+    def _upcoming(self, walk: Walk, context: Context | None) -> list[Visit]:
+        """Return the visits below parents whose turn has not come; an error waits for that."""
+        try:
+            kept = self._passed_on(walk.upcoming())
+            return [
+                visit for child in self.parent.children for visit in self._of(child, kept, context)
+            ]
+        except Interrupted:
+            raise
+        except Exception:  # noqa: BLE001 - raised when the parents' turn comes
+            return []
+
+    def _of(
+        self, child: Extraction, rows: Sequence[Row], context: Context | None
+    ) -> Iterator[Visit]:
+        if not child.is_over:
+            for row in rows:
+                for below in child.stream.contexts_below(self.parent.stream, row, context):
+                    yield Visit(child, below)
+
+    def _passed_on(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the parents that no stream map leaves out."""
+        stream = self.parent.stream
+        passes = stream.stream_maps[0].get_filter_result if stream.selected else bool
+        return [row for row in rows if passes(row)]

@@ -85,6 +85,7 @@ class Walk:
         self.most: int | None = None
         self._width = 1
         self._recheck = Recheck(
+            paginator=self.paginator,
             fetch=self._fetch,
             want=self.pages.want,
             breadth=stream.connection.concurrency,
@@ -167,7 +168,7 @@ class Walk:
             return
         whole, found = whole or suspect, 0
         try:
-            for fetched in self._recheck.look(whole=whole, ended=self._ended(whole=whole)):
+            for fetched in self._recheck.look(whole=whole):
                 kept = fetched.keep(fresh(fetched.keys))
                 self.keys = kept.keys
                 found += kept.page.size
@@ -184,7 +185,7 @@ class Walk:
         if not self._may_have_moved(suspect=suspect, whole=whole):
             return 0
         whole = whole or suspect
-        return len(self._recheck.chosen(whole=whole, ended=self._ended(whole=whole)))
+        return len(self._recheck.chosen(whole=whole))
 
     def _is_suspect(self, *, repeats: bool) -> bool:
         """Whether there is a total that doesn't vouch for the rows."""
@@ -198,16 +199,6 @@ class Walk:
         if not self.proof.keyed or joined or not self._recheck.pages:
             return False
         return seen.total is None or suspect or whole
-
-    def _ended(self, *, whole: bool) -> bool:
-        """Whether the last page with rows showed that nothing lies behind it."""
-        seen, pages = self.paginator.seen, self._recheck.pages
-        if self.paginator.end is not End.EMPTY:
-            return True
-        if len(pages) > 1:
-            return pages[-1].rows < seen.largest
-        # Whether a single page is a full one, nobody knows where no page size is asked for.
-        return not whole if seen.asked is None else pages[-1].rows < seen.asked
 
     def resume(self, position: Position) -> bool:
         """Go on behind a position of an earlier run; False if it doesn't hold any more."""

@@ -10,6 +10,8 @@ import threading
 import typing as t
 from pathlib import Path
 
+from typing_extensions import override
+
 from tap_analytics.demo.api import DemoApi
 from tap_analytics.demo.dialects import DIALECTS
 
@@ -49,8 +51,17 @@ def _announce(demo: DemoApi, options: argparse.Namespace) -> None:
     sys.stdout.flush()
 
 
+class _Parser(argparse.ArgumentParser):
+    """As the tap's other commands end: bad options with exit code 1."""
+
+    @override
+    def error(self, message: str) -> t.NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tap-analytics demo-api",
         description="Serve the five APIs on loopback, with invented data.",
     )

@@ -39,7 +39,7 @@ class _Page(t.Generic[T]):
 class Lookahead(t.Generic[T]):
     """Reads pages of one API ahead, at most `concurrency` of them at a time.
 
-    Keys are tuples whose first element is the owner, the stream.
+    Keys are tuples whose first element is the owner, a tuple that begins with the stream.
     """
 
     def __init__(self, transport: Transport, *, concurrency: int) -> None:
@@ -79,10 +79,11 @@ class Lookahead(t.Generic[T]):
             raise page.error
         return t.cast("T", page.value)
 
-    def drop(self, owner: Hashable) -> None:
-        """Forget the pages of an owner, those in flight included."""
+    def drop(self, owner: tuple[Hashable, ...]) -> None:
+        """Forget the pages of owners that begin so, those in flight included."""
         with self._lock:
-            for key in [key for key in self._pages if t.cast("tuple[t.Any]", key)[0] == owner]:
+            keys = t.cast("list[tuple[t.Any, ...]]", [*self._pages])
+            for key in [key for key in keys if key[0][: len(owner)] == owner]:
                 page = self._pages.pop(key)
                 if page in self._queue:
                     self._queue.remove(page)

@@ -13,6 +13,7 @@ from runs import JsonApi, declared, discover
 from scripted_server import reply
 
 from tap_analytics import cli
+from tap_analytics.commands import COMMANDS
 from tap_analytics.errors import InputError
 from tap_analytics.inputs import read_config, read_json
 from tap_analytics.tap import TapAnalytics
@@ -55,6 +56,18 @@ def error_lines(caplog):
 
 
 ONE_PAGE = {"paginator": "single_page"}
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+def test_help_names_the_tap_s_own_commands(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+
+    assert ended.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"Its own commands are {', '.join(COMMANDS)};" in told
 
 
 # --- endings ------------------------------------------------------------------------------------

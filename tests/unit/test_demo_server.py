@@ -221,3 +221,10 @@ def test_the_command_says_why_it_can_t_start(api, tmp_path, capsys):
     assert "explode" in capsys.readouterr().err
     assert main(["--port", api.url.rpartition(":")[2]]) == 1
     assert "can't start" in capsys.readouterr().err
+
+
+def test_bad_options_end_with_exit_code_1(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--port", "x"])
+    assert ended.value.code == 1
+    assert "--port" in capsys.readouterr().err

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, run
-from scripted_server import reply
+from runs import STREAM, JsonApi, declared, query_of, run
+from scripted_server import ScriptedServer, reply
 
 from tap_analytics import walk
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.demo import DemoApi
 from tap_analytics.seam import Joint, Seam
+from tap_analytics.transport.request import Request
 
 #: What differs between two dialects is the shape of rows and pages, never the rows.
 DIALECTS = ("real", "spec")
@@ -489,3 +491,54 @@ def test_parents_that_are_read_ahead_leave_the_room_to_their_children(monkeypatc
     before_children = api.paths[: next(n for n, path in enumerate(api.paths) if "bits" in path)]
     assert len(before_children) <= 2
     assert len(done.records("shop_bits")) == 40
+
+
+def family(answer, *, concurrency, **top):
+    """Run 20 parents in two pages, with two child streams below each."""
+
+    def reply_to(received):
+        path, query = urlsplit(received.target).path, query_of(received)
+        if path == "/items":
+            start = int(query.get("cursor", 0))
+            rows = [{"id": n, "size": n if n < 15 else None} for n in range(start, start + 10)]
+            return reply(body=json.dumps({"data": rows, "next": None if start else "10"}).encode())
+        return answer(path)
+
+    def resource(name, path, paginator):
+        endpoint = {"path": path, "paginator": paginator, "data_selector": "data"}
+        fields = {"id": {"type": "integer"}, "size": {"type": ["integer", "null"]}}
+        schema = {"type": "object", "properties": fields}
+        return {"name": name, "primary_key": "id", "schema": schema, "endpoint": endpoint}
+
+    cursor = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
+    resources = [
+        resource("items", "/items", cursor),
+        resource("bits", "/items/{item_id}/bits", "single_page"),
+        resource("bolts", "/items/{item_id}/bolts", "single_page"),
+    ]
+    with ScriptedServer(reply_to) as server:
+        shop = {"name": "shop", "client": {"base_url": server.origin}, "resources": resources}
+        return run({"apis": [shop], "concurrency": concurrency, **top})
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+def test_a_filter_that_fails_on_parents_taken_early_fails_in_their_turn(concurrency):
+    done = family(
+        lambda _path: reply(body=b'{"data": [{"id": 1}]}'),
+        concurrency=concurrency,
+        stream_maps={"shop_items": {"__filter__": "size >= 0"}},
+    )
+    assert done.failure()
+    assert len(done.records("shop_bits")) == len(done.records("shop_bolts")) == 10
+
+
+def test_a_child_stream_that_failed_leaves_no_place_for_a_request_taken():
+    done = family(
+        lambda path: reply(400) if path.endswith("bits") else reply(body=b'{"data": [{"id": 1}]}'),
+        concurrency=8,
+    )
+    assert done.failure("shop_bits")
+    assert len(done.records("shop_bolts")) == 20
+    ahead = done.tap.connection("shop").lookahead
+    request = Request(url="http://127.0.0.1:1/", params=())
+    assert all(ahead.want((("other",), n), request, bytes) for n in range(8))
