@@ -107,7 +107,7 @@ class Extraction:
                 kept = self.preview.wanted(kept, bookmark=self.bookmark, key=key)
             with nullcontext() if resumption is None else self.tap.message_writer.lock:
                 self._deliver(kept, context, walk=walk)
-                if resumption is not None and walk.last_key is not None:
+                if resumption is not None and walk.keys:
                     self._note(resumption)
             if len(kept) < len(rows):
                 stream._check_max_record_limit(self.outcome.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so

@@ -59,9 +59,10 @@ class Glimpse:
     rows: Sequence[tuple[Row, Context | None]] = ()
 
 
-def glimpse(walk: Walk, bookmark: Bookmark | None, *, pages: int) -> Glimpse:
+def glimpse(walk: Walk, bookmark: Bookmark | None, *, pages: int, whole: bool) -> Glimpse:
     """Read the first page, and further ones where they are allowed and of use.
 
+    `whole` says that a sync looks again at all pages that rows may have moved to.
     Raises what the walk raises; that no request is left ends it as well, once a page has come.
     """
     stream, seen = walk.stream, walk.paginator.seen
@@ -85,7 +86,8 @@ def glimpse(walk: Walk, bookmark: Bookmark | None, *, pages: int) -> Glimpse:
         reading.close()
     # The page that the schema was sampled from is one a sync asks for, too.
     reused = sampled is not None and stream.sampled is None
-    read, requests, basis = _extent(walk, stats.requests - stats.retries - before + reused)
+    asked = stats.requests - stats.retries - before + reused
+    read, requests, basis = _extent(walk, asked, whole=whole)
     key = stream.replication_key
     wants = [bookmark is None or key is None or bookmark.wants(row.get(key)) for row in rows]
     counted = walk.paginator.end is not None or basis is not Basis.TOTAL
@@ -123,17 +125,18 @@ def multiplied(glimpses: Sequence[Glimpse], *, parents: int, basis: Basis) -> Gl
     )
 
 
-def _extent(walk: Walk, asked: int) -> tuple[int, int, Basis]:
+def _extent(walk: Walk, asked: int, *, whole: bool) -> tuple[int, int, Basis]:
     """Return rows and requests of a whole walk, after its first pages took so many requests."""
     paginator = walk.paginator
     seen = paginator.seen
     if paginator.end is not None:
-        return seen.rows, asked, Basis.EXACT
+        return seen.rows, asked + walk.second_look(whole=whole), Basis.EXACT
     if seen.total is not None:
         per_page = max(1, seen.largest - seen.overlap)
         more = math.ceil(max(0, seen.total - seen.rows) / per_page)
         # By page number, only an empty page says that the total is not one of pages.
-        more += isinstance(paginator.paging, PageNumber)
+        if isinstance(paginator.paging, PageNumber):
+            more += 1 + (more if whole and walk.proof.keyed else 0)
         return seen.total, asked + more, Basis.TOTAL
     # After a short page, the next is likely the empty one that shows the end.
     likely = seen.pages == 1 and seen.began_short

@@ -70,14 +70,15 @@ class Plan:
 
     @property
     def total(self) -> Estimate:
-        """The sum of all that could be planned."""
+        """The sum of all that could be planned; a lower bound where something could not."""
+        bases = [Basis.AT_LEAST if each.error else each.basis for each in self.estimates]
         return Estimate(
             name="Sum",
             api="",
             root="",
             requests=sum(each.requests for each in self.estimates),
             rows=sum(each.rows for each in self.estimates),
-            basis=least_sure(each.basis for each in self.estimates),
+            basis=least_sure(bases),
             estimated=any(each.estimated for each in self.estimates),
             bounded=any(each.bounded for each in self.estimates),
             seconds=self._seconds(),
@@ -178,7 +179,8 @@ class Plan:
             self._grant(stream, pages)
         bookmark = stream.open_bookmark()
         filtered = None if _children(stream) else bookmark
-        return glimpse(approach(stream, context, bookmark=filtered), bookmark, pages=pages)
+        walk = approach(stream, context, bookmark=filtered)
+        return glimpse(walk, bookmark, pages=pages, whole=_promises_deletes(stream))
 
     def _look_below(self, stream: AnalyticsStream, context: Context) -> Glimpse:
         try:
@@ -198,6 +200,11 @@ class Plan:
 def _children(stream: AnalyticsStream) -> list[AnalyticsStream]:
     children = t.cast("list[AnalyticsStream]", stream.child_streams)
     return [child for child in children if child.selected or child.has_selected_descendents]
+
+
+def _promises_deletes(stream: AnalyticsStream) -> bool:
+    """Whether a target may take rows for deleted that this stream, or one below, lacks."""
+    return stream.versioned or any(map(_promises_deletes, _children(stream)))
 
 
 def _spread(contexts: Sequence[Context]) -> Sequence[Context]:

@@ -62,13 +62,17 @@ class Recheck:
         """Take note of a page that came whole and has rows."""
         self.pages.append(ReadPage(token, fingerprint, rows))
 
+    def chosen(self, *, whole: bool, ended: bool) -> Sequence[int]:
+        """Return the positions of the pages that are looked at, if none of them has changed."""
+        end = len(self.pages) - ended
+        return range(end) if whole or end <= FEW else (end // 2,)
+
     def look(self, *, whole: bool, ended: bool) -> Iterator[Fetched]:
         """Yield the pages that have changed since they were read.
 
         Nothing moves onto the last page if the list `ended` there when it was read.
         """
-        end = len(self.pages) - ended
-        chosen = range(end) if whole or end <= FEW else (end // 2,)
+        end, chosen = len(self.pages) - ended, self.chosen(whole=whole, ended=ended)
         reached = 0
         for index, position in enumerate(chosen):
             if position < reached:

@@ -162,12 +162,8 @@ class Walk:
         ask for the `whole`, total or not, for one row gone and another one new leave it as it was.
         `fresh` tells which keys the stream has not brought yet.
         """
-        seen, pages = self.paginator.seen, self._recheck.pages
-        joined = seen.overlap or not self.stream.paging.is_numbered(self.token)
-        if not self.proof.keyed or joined or not pages:
-            return
-        suspect = seen.total is not None and (seen.shrunk or repeats or seen.rows < seen.total)
-        if seen.total is not None and not (suspect or whole):
+        seen, suspect = self.paginator.seen, self._is_suspect(repeats=repeats)
+        if not self._may_have_moved(suspect=suspect, whole=whole):
             return
         whole, found = whole or suspect, 0
         try:
@@ -181,6 +177,27 @@ class Walk:
         seen.rows += found
         self.proof.doubtful |= bool(self._recheck.changed) or (whole and self._recheck.partial)
         self._recheck.report(found=found, loud=self.context is None)
+
+    def second_look(self, *, whole: bool) -> int:
+        """Return how many requests it takes to look again where nothing has moved."""
+        suspect = self._is_suspect(repeats=False)
+        if not self._may_have_moved(suspect=suspect, whole=whole):
+            return 0
+        whole = whole or suspect
+        return len(self._recheck.chosen(whole=whole, ended=self._ended(whole=whole)))
+
+    def _is_suspect(self, *, repeats: bool) -> bool:
+        """Whether there is a total that doesn't vouch for the rows."""
+        seen = self.paginator.seen
+        return seen.total is not None and (seen.shrunk or repeats or seen.rows < seen.total)
+
+    def _may_have_moved(self, *, suspect: bool, whole: bool) -> bool:
+        """Whether rows may have moved past the reader without a sign."""
+        seen = self.paginator.seen
+        joined = seen.overlap or not self.stream.paging.is_numbered(self.token)
+        if not self.proof.keyed or joined or not self._recheck.pages:
+            return False
+        return seen.total is None or suspect or whole
 
     def _ended(self, *, whole: bool) -> bool:
         """Whether the last page with rows showed that nothing lies behind it."""

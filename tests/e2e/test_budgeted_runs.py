@@ -68,7 +68,7 @@ def test_the_runs_add_up_to_the_source(dialect, width):
 def test_streams_with_children_get_a_whole_budget_in_the_end(width):
     with DemoApi() as api:
         config, catalog = prepared(api, width=width)
-        found, _ = until_complete(api, config, catalog, requests=40, runs=12)
+        found, _ = until_complete(api, config, catalog, requests=70, runs=8)
         for stream in api.streams:
             expected = api.rows(stream)
             if expected and "id" in expected[0]:
@@ -92,7 +92,7 @@ def test_faults_do_not_overspend(width):
 @LOADS
 def test_meltano_carries_what_a_budget_leaves(meltano_project, settings, tmp_path):
     with DemoApi() as api:
-        config = only(api.config, "learning") | {"max_requests": 15}
+        config = only(api.config, "learning") | {"max_requests": 17}
         env = settings(config) | {
             "MELTANO_DATABASE_URI": f"sqlite:///{tmp_path}/meltano.db",
             "TARGET_JSONL_DESTINATION_PATH": str(tmp_path),

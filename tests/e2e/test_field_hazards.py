@@ -236,8 +236,12 @@ def test_the_first_row_is_there(paginator):
     assert sorted(ids(done)) == list(range(5000))
 
 
-@pytest.mark.parametrize("paginator", [OFFSET, {"type": "page_number", "limit": 100}])
-def test_no_total_is_needed(paginator):
+@pytest.mark.parametrize(
+    ("paginator", "most"),
+    # Pages by number are looked at again: all but the last one, which is short.
+    [(OFFSET, 4), ({"type": "page_number", "limit": 100}, 6)],
+)
+def test_no_total_is_needed(paginator, most):
     """No total, no flag, no link: others failed, or stopped after page 1."""
 
     def answer(path, query):
@@ -248,7 +252,7 @@ def test_no_total_is_needed(paginator):
         asked = len(api.asked)
     assert (done.code, done.errors) == (0, [])
     assert ids(done) == list(range(250))
-    assert asked <= 4
+    assert asked <= most
 
 
 @pytest.mark.parametrize("total", [True, False])
