@@ -17,7 +17,7 @@ import typing as t
 from pathlib import Path
 
 from handbook.columns import columns, diagrams
-from handbook.commands import commands, singer
+from handbook.commands import commands, exits, singer
 from handbook.errors import hints, messages
 from handbook.markdown import code, table, value
 from handbook.pictures import pictures
@@ -249,11 +249,11 @@ def described(package: Path) -> Iterator[tuple[str, str]]:
 
 
 PAGES: dict[str, tuple[Block, ...]] = {
-    "README.md": (streams, settings),
+    "README.md": (streams, settings, exits),
     "docs/architecture.md": (modules,),
     "docs/reference/settings.md": (settings,),
     "docs/reference/streams.md": (streams, diagrams, columns),
-    "docs/reference/commands.md": (singer, commands),
+    "docs/reference/commands.md": (singer, commands, exits),
     "docs/reference/metrics.md": (metrics,),
     "docs/reference/state.md": (position,),
     "docs/reference/summary.md": (summary,),

@@ -13,6 +13,7 @@ from unittest import mock
 import click
 
 from handbook.markdown import code, table
+from tap_analytics.command import EXIT_CODES
 from tap_analytics.commands import COMMANDS
 from tap_analytics.tap import TapAnalytics
 
@@ -28,6 +29,13 @@ def singer() -> Iterator[str]:
             takes = "" if option.is_flag else f" {_placeholder(option)}"
             rows.append((code(f"{option.opts[-1]}{takes}"), option.help or ""))
     yield from table(("Option", "Meaning"), rows)
+
+
+def exits() -> Iterator[str]:
+    """Describe the exit codes."""
+    yield from table(
+        ("Exit code", "Meaning"), ((str(each), means) for each, means in EXIT_CODES.items())
+    )
 
 
 def commands() -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -22,15 +21,6 @@ SCHEMA = {
 OFFSET = {"type": "offset", "limit": LIMIT}
 CURSOR = {"type": "cursor", "limit": LIMIT}
 PAGES = {"type": "page_number", "base_page": 1, "limit": LIMIT, "total_path": "total"}
-
-
-@pytest.fixture(autouse=True)
-def level():
-    """Give back the level of the log, which commands raise."""
-    logger = logging.getLogger("tap-analytics")
-    before = logger.level
-    yield
-    logger.setLevel(before)
 
 
 def rows_of(count):
