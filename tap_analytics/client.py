@@ -120,6 +120,26 @@ class AnalyticsStream(RESTStream[Query]):
         cause = getattr(failure, "cause", None)
         return cause in FORGIVABLE and not names.isdisjoint(optional)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether a run reads the stream: for itself, or for a child."""
+        return bool(self.selected or self.has_selected_descendents)
+
+    @property
+    def read_children(self) -> list[AnalyticsStream]:
+        """The child streams that a run reads."""
+        children = t.cast("list[AnalyticsStream]", self.child_streams)
+        return [child for child in children if child.is_read]
+
+    @property
+    def promises_deletes(self) -> bool:
+        """Whether a target may take rows for deleted that this stream, or one below, lacks."""
+        return self.versioned or any(child.promises_deletes for child in self.read_children)
+
+    def passes_on(self, row: Row) -> bool:
+        """Whether the children of a row are read: not if a stream map leaves the row out."""
+        return bool(self.stream_maps[0].get_filter_result(row) if self.selected else row)
+
     def contexts_below(
         self, parent: AnalyticsStream, record: Record, context: Context | None
     ) -> Iterable[Context]:

@@ -56,11 +56,7 @@ class Extraction:
         most = stream.config.get("max_records")
         self.preview = None if most is None else Preview(most, self.outcome, stream.selected)
         self.tap.outcomes[stream.name] = self.outcome
-        self.children = [
-            Extraction(t.cast("AnalyticsStream", child))
-            for child in stream.child_streams
-            if child.selected or child.has_selected_descendents
-        ]
+        self.children = [Extraction(child) for child in stream.read_children]
 
     # --- opening ----------------------------------------------------------------------------
 
@@ -120,15 +116,11 @@ class Extraction:
     def _look_again(self, walk: Walk, context: Context | None, *, repeats: bool) -> None:
         """Write the rows that moved past the reader, where paging let them."""
         fresh = functools.partial(self.repeats.fresh, within=walk.within)
-        for rows in walk.look_again(whole=self.promises_deletes, repeats=repeats, fresh=fresh):
+        promised = self.stream.promises_deletes
+        for rows in walk.look_again(whole=promised, repeats=repeats, fresh=fresh):
             self.tap.stop.check()
             self.repeats.note(walk.keys, within=walk.within)
             self._deliver(rows, context)
-
-    @property
-    def promises_deletes(self) -> bool:
-        """Whether a target may take rows for deleted that this stream, or one below, lacks."""
-        return self.stream.versioned or any(child.promises_deletes for child in self.children)
 
     def _resumption(self, walk: Walk, context: Context | None) -> Resumption | None:
         """Go on where an earlier run was cut, if the walk is of the kind that can."""

@@ -108,7 +108,6 @@ class Plan:
     # --- streams ----------------------------------------------------------------------------
 
     def _plan_root(self, stream: AnalyticsStream) -> None:
-        children = _children(stream)
         estimate = Estimate(name=stream.name, api=stream.api, root=stream.name)
         self.estimates.append(estimate)
         try:
@@ -117,7 +116,7 @@ class Plan:
             self._fail(stream, estimate, error)
             return
         self._settle(stream, estimate, seen)
-        for child in children:
+        for child in stream.read_children:
             self._plan_child(child, stream, seen, root=stream.name)
 
     def _plan_child(
@@ -126,13 +125,11 @@ class Plan:
         """Multiply out what a few parents' children cost."""
         estimate = Estimate(name=stream.name, api=stream.api, root=root)
         self.estimates.append(estimate)
-        # A stream map leaves out parents, whose children a sync doesn't read.
-        passes = parent.stream_maps[0].get_filter_result if parent.selected else bool
         try:
             below = [
                 context
                 for row, above in parents.rows
-                if passes(row)
+                if parent.passes_on(row)
                 for context in stream.contexts_below(parent, row, above)
             ]
             self._grant(stream, PARENTS)
@@ -145,7 +142,7 @@ class Plan:
         seen = multiplied(sample, parents=number, basis=parents.basis)
         seen.parallel = stream.connection.concurrency
         self._settle(stream, estimate, seen)
-        for child in _children(stream):
+        for child in stream.read_children:
             self._plan_child(child, stream, seen, root=root)
 
     def _settle(self, stream: AnalyticsStream, estimate: Estimate, seen: Glimpse) -> None:
@@ -165,7 +162,7 @@ class Plan:
                 "`tap-analytics doctor`."
             )
         estimate.error, estimate.forgiven = explain(error), stream.forgives(error)
-        for child in _children(stream):
+        for child in stream.read_children:
             below = Estimate(name=child.name, api=child.api, root=estimate.root)
             self.estimates.append(below)
             self._fail(child, below, error)
@@ -178,9 +175,9 @@ class Plan:
         if context is None:
             self._grant(stream, pages)
         bookmark = stream.open_bookmark()
-        filtered = None if _children(stream) else bookmark
+        filtered = None if stream.read_children else bookmark
         walk = approach(stream, context, bookmark=filtered)
-        return glimpse(walk, bookmark, pages=pages, whole=_promises_deletes(stream))
+        return glimpse(walk, bookmark, pages=pages, whole=stream.promises_deletes)
 
     def _look_below(self, stream: AnalyticsStream, context: Context) -> Glimpse:
         try:
@@ -195,16 +192,6 @@ class Plan:
         self._signed.add(stream.api)
         token = fresh and isinstance(stream.connection.auth, OAuth2ClientCredentials)
         self.budget.grant(requests + token - (stream.sampled is not None))
-
-
-def _children(stream: AnalyticsStream) -> list[AnalyticsStream]:
-    children = t.cast("list[AnalyticsStream]", stream.child_streams)
-    return [child for child in children if child.selected or child.has_selected_descendents]
-
-
-def _promises_deletes(stream: AnalyticsStream) -> bool:
-    """Whether a target may take rows for deleted that this stream, or one below, lacks."""
-    return stream.versioned or any(map(_promises_deletes, _children(stream)))
 
 
 def _spread(contexts: Sequence[Context]) -> Sequence[Context]:

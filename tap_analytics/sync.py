@@ -35,8 +35,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
 
-#: Failures that `optional_streams` forgives.
-FORGIVABLE = frozenset({"forbidden", "missing"})
 #: A failed run prints at most this many error lines.
 ERROR_LINES = 8
 #: Seconds that streams have after a signal to finish the page in hand.

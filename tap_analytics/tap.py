@@ -151,12 +151,8 @@ class TapAnalytics(Tap):
     @property
     def roots(self) -> list[AnalyticsStream]:
         """The streams without a parent that are selected, or have a child that is."""
-        return [
-            t.cast("AnalyticsStream", stream)
-            for stream in self.streams.values()
-            if not stream.parent_stream_type
-            and (stream.selected or stream.has_selected_descendents)
-        ]
+        streams = t.cast("Iterable[AnalyticsStream]", self.streams.values())
+        return [stream for stream in streams if not stream.parent_stream_type and stream.is_read]
 
     @property
     def streams_by_type(self) -> dict[type[Stream], Stream]:

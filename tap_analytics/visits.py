@@ -65,13 +65,13 @@ class Visits:
 
     def pay(self, visits: Sequence[Visit], context: Context | None, *, walk: Walk | None) -> None:
         """Pay the visits of a page, while those of the next page of the walk are warmed."""
-        line, is_whole = [*visits], walk is None
+        line = [*visits]
         for position, visit in enumerate(visits):
             end = position + 1 + self.parent.ahead
             self._warmed = max(self._warmed, position + 1)
-            if walk is not None and not is_whole and end > len(line) and self.parent.ahead > 1:
+            if walk is not None and end > len(line) and self.parent.ahead > 1:
                 line += self._upcoming(walk, context)
-                is_whole = True
+                walk = None
             while self._warmed < min(end, len(line)) and line[self._warmed].warm():
                 self._warmed += 1
             visit.pay()
@@ -99,6 +99,4 @@ class Visits:
 
     def _passed_on(self, rows: Sequence[Row]) -> list[Row]:
         """Return the parents that no stream map leaves out."""
-        stream = self.parent.stream
-        passes = stream.stream_maps[0].get_filter_result if stream.selected else bool
-        return [row for row in rows if passes(row)]
+        return [row for row in rows if self.parent.stream.passes_on(row)]

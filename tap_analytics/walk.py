@@ -147,8 +147,7 @@ class Walk:
         fetched, known = self._early, set(self.keys)
         if self.proof.keyed:
             fetched = fetched.keep([key not in known for key in fetched.keys])
-        rows = t.cast("DictRows", fetched.rows)
-        return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
+        return self._foreseen(fetched)
 
     def look_again(
         self,
@@ -230,6 +229,10 @@ class Walk:
         """Return the rows of the first page alone; the walk that comes later finds it again."""
         fetched = self._fetch(self.token)
         self.stream.sampled = (self.pages.request(self.token), fetched)
+        return self._foreseen(fetched)
+
+    def _foreseen(self, fetched: Fetched) -> list[Row]:
+        """Return the processed rows of a page whose turn is yet to come, which stays as it is."""
         rows = t.cast("DictRows", fetched.rows)
         return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
 

@@ -78,3 +78,12 @@ def prose_retries(document):
         return None
     statuses = re.search(r"[Ss]tatus [Cc]odes\W+([\d, ]+)", section)[1]
     return {int(status) for status in statuses.split(",")}, int(retries[1]), int(factor[1])
+
+
+def lifted(row):
+    """Return a JSON:API row as the built-in streams deliver it."""
+    columns = {name: value for name, value in row.items() if name != "attributes"}
+    columns |= row["attributes"]
+    if "course_id" in columns:
+        columns.setdefault("person_id", row["relationships"]["person"]["data"]["id"])
+    return columns

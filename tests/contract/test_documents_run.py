@@ -93,15 +93,6 @@ def test_real_rows_all_arrive_as_they_were_sent(document, resource, real, demos)
 
     rows = real.rows[f"own_{document}_{resource}"]
     if document == "learning":
-        rows = map(lifted, rows)
+        rows = map(documents.lifted, rows)
 
     assert canonical(rows) == canonical(expected)
-
-
-def lifted(row):
-    """Return a JSON:API row as the built-in streams deliver it."""
-    columns = {name: value for name, value in row.items() if name != "attributes"}
-    columns |= row["attributes"]
-    if "course_id" in columns:
-        columns.setdefault("person_id", row["relationships"]["person"]["data"]["id"])
-    return columns

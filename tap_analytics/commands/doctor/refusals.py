@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from tap_analytics.client import FORGIVABLE
 from tap_analytics.commands.doctor.dialects import SPOKEN, alternatives
 from tap_analytics.commands.doctor.findings import warning, wrong
 from tap_analytics.commands.doctor.inquiry import PATIENCE, BudgetSpent
@@ -23,7 +24,6 @@ if t.TYPE_CHECKING:
 SHARED = frozenset({"credentials", "unreachable", "origin", "paused"})
 #: Causes for which the configuration may fit another dialect, or another address.
 _MISPLACED = frozenset({"missing", "body", "in_band", "rejected"})
-_FORGIVABLE = frozenset({"forbidden", "missing"})
 #: How the transport's errors begin where it is the server that did it.
 _SERVERS_DOING = ("answered", "sent", "gave")
 
@@ -136,9 +136,9 @@ def _finding(inquiry: Inquiry, error: Exception, cause: str) -> Finding:
     if cause in {"throttled", "paused"}:
         found = throttled(stream.connection, _told(inquiry, error), {})
         return wrong("throttled", found.text, api=found.api)
-    if cause in _FORGIVABLE:
+    if cause in FORGIVABLE:
         optional = tuple(stream.block.get("optional_streams") or ())
-        if {stream.name, stream.name.removeprefix(f"{stream.api}_")} & set(optional):
+        if stream.forgives(error):
             return warning(cause, f"{text} It is among optional_streams.", told_as=cause)
         if cause == "forbidden":
             return wrong(
