@@ -42,6 +42,15 @@ class Verdict(enum.Enum):
         return self in {Verdict.VERIFIED, Verdict.CONSISTENT}
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict and, where it isn't a good one, what would have made it one."""
+
+    verdict: Verdict
+    #: Which evidence was missing, and which setting or word of the API would give it; a sentence.
+    missing: str | None = None
+
+
 _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
 
 
@@ -137,18 +146,31 @@ class Proof:
         self._tokens.clear()
 
     def verdict(self) -> Verdict:
+        """Return the verdict alone."""
+        return self.finding().verdict
+
+    def finding(self) -> Finding:
         """Judge the finished walk by the total, else by why it ended."""
         seen, end = self.paginator.seen, self.paginator.end
         counted = seen.total is not None and end is not End.OLDER
         if counted and end is not End.TOTAL and seen.rows < t.cast("int", seen.total):
-            return Verdict.SHORT
+            return Finding(
+                Verdict.SHORT, f"the API counts {seen.total} rows and gave {seen.rows} of them"
+            )
         if self.doubtful or (seen.shrunk and not seen.overlap):
-            return Verdict.UNVERIFIED
+            return Finding(
+                Verdict.UNVERIFIED,
+                "rows moved while they were read; read the stream at a quieter time",
+            )
         if counted:
-            return Verdict.VERIFIED
+            return Finding(Verdict.VERIFIED)
         if end is None or not end.proves:
-            return Verdict.UNVERIFIED
-        return Verdict.CONSISTENT
+            return Finding(
+                Verdict.UNVERIFIED,
+                "nothing in the responses shows that the page was the last one; declare a "
+                "`paginator` that fits the API",
+            )
+        return Finding(Verdict.CONSISTENT)
 
     def _allowed(self, page: Page) -> float:
         """How often a page like this one may come before it is a loop."""

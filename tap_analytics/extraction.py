@@ -111,7 +111,7 @@ class Extraction:
                 self.cut()
                 return
         self._look_again(walk, context, repeats=self.repeats.count > repeated)
-        self.outcome.verdicts[walk.verdict] += 1
+        self.outcome.add(walk.finding)
 
     def _look_again(self, walk: Walk, context: Context | None, *, repeats: bool) -> None:
         """Write the rows that moved past the reader, where paging let them."""

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
 
-from tap_analytics.completeness import Verdict, worst
+from tap_analytics.completeness import Finding, Verdict, worst
 from tap_analytics.drift import Drift
 
 if t.TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Outcome:
     repeats_exact: bool = True
     drift: Drift = field(default_factory=Drift)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
+    #: For each verdict, which evidence the first walk that earned it lacked, if any.
+    missing: dict[Verdict, str] = field(default_factory=dict)
     failure: Exception | None = None
     #: Whether the failure is one that `optional_streams` forgives.
     forgiven: bool = False
@@ -76,6 +78,17 @@ class Outcome:
     def verdict(self) -> Verdict:
         """The verdict of the whole stream: the worst of its walks."""
         return worst(self.verdicts)
+
+    @property
+    def finding(self) -> Finding:
+        """The verdict of the whole stream, and which evidence was missing for a better one."""
+        return Finding(self.verdict, self.missing.get(self.verdict))
+
+    def add(self, finding: Finding) -> None:
+        """Take note of what one walk has shown."""
+        self.verdicts[finding.verdict] += 1
+        if finding.missing is not None:
+            self.missing.setdefault(finding.verdict, finding.missing)
 
     @property
     def status(self) -> Status:

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.completeness import Verdict
+    from tap_analytics.completeness import Finding, Verdict
     from tap_analytics.incremental import NewestFirst
     from tap_analytics.pages import Fetched
     from tap_analytics.pagination import Page, Query
@@ -242,9 +242,14 @@ class Walk:
         return self.pages.owner if self.context else None
 
     @property
-    def verdict(self) -> Verdict:
+    def finding(self) -> Finding:
         """What the walk, once finished, can say about its completeness."""
-        return self.proof.verdict()
+        return self.proof.finding()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict alone."""
+        return self.finding.verdict
 
     @property
     def share(self) -> tuple[int, int] | None:

@@ -6,7 +6,8 @@ import pytest
 from runs import JsonApi, declared, run
 from urllib3 import HTTPHeaderDict
 
-from tap_analytics.completeness import Proof, Verdict, describe, worst
+from tap_analytics.completeness import Finding, Proof, Verdict, describe, worst
+from tap_analytics.outcome import Outcome
 from tap_analytics.pagination import Cursor, Offset, Page, Paginator
 
 
@@ -267,3 +268,12 @@ def test_a_token_is_shown_at_a_readable_length():
     assert describe({}) == "the first page"
     assert describe({"page": "2", "limit": "10"}) == "page=2, limit=10"
     assert len(describe({"cursor": "x" * 500})) == 80
+
+
+def test_a_finding_says_which_evidence_is_missing():
+    assert "paginator" in proof_of(Offset()).finding().missing
+    outcome = Outcome(name="x_y")
+    outcome.add(Finding(Verdict.CONSISTENT))
+    outcome.add(Finding(Verdict.UNVERIFIED, "first"))
+    outcome.add(Finding(Verdict.UNVERIFIED, "second"))
+    assert outcome.finding == Finding(Verdict.UNVERIFIED, "first")
