@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write what the documentation shows of the code: tables, and the pictures in `docs/images`.
+"""Write what the documentation shows of the code: tables and diagrams.
 
 A block stands between `<!-- name:begin -->` and `<!-- name:end -->`; everything else is prose and
 stays. With `--check` nothing is written: the difference is shown and the exit code is 1.
@@ -8,7 +8,6 @@ stays. With `--check` nothing is written: the difference is shown and the exit c
 from __future__ import annotations
 
 import argparse
-import ast
 import copy
 import difflib
 import re
@@ -18,9 +17,7 @@ from pathlib import Path
 
 from handbook.columns import columns, diagrams
 from handbook.commands import commands, exits, singer
-from handbook.errors import hints, messages
 from handbook.markdown import code, table, value
-from handbook.pictures import pictures
 from handbook.runs import metrics, position, summary
 
 from tap_analytics.client import AnalyticsStream
@@ -67,8 +64,8 @@ def main(argv: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
 
 
 def written(root: Path) -> dict[str, str]:
-    """Return the pages and pictures below `root` as they should be."""
-    found = {f"docs/images/{name}": picture for name, picture in pictures().items()}
+    """Return the pages below `root` as they should be."""
+    found: dict[str, str] = {}
     for name, blocks in PAGES.items():
         found[name] = (root / name).read_text("utf-8")
         for block in blocks:
@@ -227,37 +224,14 @@ def by_api(read: t.Callable[[Api], object]) -> str:
     return ", ".join(f"{name} {default}" for name, default in found.items())
 
 
-# --- modules --------------------------------------------------------------------------------
-
-
-def modules() -> Iterator[str]:
-    """Name every module with the sentence that it begins with; of the demo, the package."""
-    yield from table(("Module", "What it is for"), described(ROOT / "tap_analytics"))
-
-
-def described(package: Path) -> Iterator[tuple[str, str]]:
-    """Pair the modules of a package, and of the packages in it, with their first sentences."""
-    for path in sorted(package.iterdir()):
-        module = path / "__init__.py" if path.is_dir() else path
-        if path.name.startswith("_") or module.suffix != ".py" or not module.exists():
-            continue
-        sentence = (ast.get_docstring(ast.parse(module.read_text("utf-8"))) or "").split("\n\n")[0]
-        shown = path.relative_to(ROOT / "tap_analytics").as_posix()
-        yield code(f"{shown}/" if path.is_dir() else shown), " ".join(sentence.split())
-        if path.is_dir() and path.name != "demo":
-            yield from described(path)
-
-
 PAGES: dict[str, tuple[Block, ...]] = {
     "README.md": (streams, settings, exits),
-    "docs/architecture.md": (modules,),
     "docs/reference/settings.md": (settings,),
     "docs/reference/streams.md": (streams, diagrams, columns),
     "docs/reference/commands.md": (singer, commands, exits),
     "docs/reference/metrics.md": (metrics,),
     "docs/reference/state.md": (position,),
     "docs/reference/summary.md": (summary,),
-    "docs/reference/errors.md": (messages, hints),
 }
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_analytics.decoding import BodyError, decode_json
-from tap_analytics.errors import Fault
 from tap_analytics.extraction import Extraction
 from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.pagination import Paginator, Query, SinglePage
@@ -93,9 +92,9 @@ class AnalyticsStream(RESTStream[Query]):
         return self.connection.block
 
     @property
-    def selector_hint(self) -> Fault:
+    def selector_hint(self) -> str:
         """What a user may do where a response holds no rows at the place they are looked for."""
-        return Fault(f"Check `base_url` of {self.api}: another version or service may answer.")
+        return f"Check `base_url` of {self.api}: another version or service may answer."
 
     @property
     def label(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from singer_sdk.exceptions import MappingError, SingerSDKError
 
 from tap_analytics.transport.errors import TransportError, joined, one_line
@@ -12,10 +10,6 @@ from tap_analytics.transport.redaction import redact
 #: What to do about errors that are not the tap's own.
 CHECK_MAPS = "Check `stream_maps`."
 LOOK_CLOSER = "Run again with `LOGLEVEL=DEBUG` to see where it comes from."
-
-
-#: The part of a message that says what is wrong with something, to follow its name.
-Fault = t.NewType("Fault", str)
 
 
 class TapError(Exception):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from singer_sdk.plugin_base import _ConfigInput
 
-from tap_analytics.errors import Fault, InputError
+from tap_analytics.errors import InputError
 from tap_analytics.values import JSON_TYPES
 
 if t.TYPE_CHECKING:
@@ -99,21 +99,21 @@ def _catalog(content: JsonObject, name: str) -> JsonObject:
     return content
 
 
-def _catalog_problem(entry: object) -> Fault | None:
+def _catalog_problem(entry: object) -> str | None:
     if not isinstance(entry, dict):
-        return Fault("is not an object")
+        return "is not an object"
     if not isinstance(entry.get("tap_stream_id"), str):
-        return Fault("has no `tap_stream_id`")
+        return "has no `tap_stream_id`"
     schema = entry.get("schema")
     properties = schema.get("properties", {}) if isinstance(schema, dict) else None
     if not isinstance(properties, dict):
-        return Fault("has no `schema` with `properties`")
+        return "has no `schema` with `properties`"
     if odd := [name for name, inner in properties.items() if not isinstance(inner, dict)]:
         name = entry["tap_stream_id"]
-        return Fault(f"('{name}') has no schema for its property '{odd[0]}'")
+        return f"('{name}') has no schema for its property '{odd[0]}'"
     metadata = entry.get("metadata", [])
     if not isinstance(metadata, list) or not all(map(_is_metadata, metadata)):
-        return Fault("has a `metadata` that is not a list of breadcrumbs")
+        return "has a `metadata` that is not a list of breadcrumbs"
     return None
 
 

@@ -1,10 +1,11 @@
-"""The columns of every built-in stream, and the pictures of how streams refer to each other."""
+"""The columns of every built-in stream, and diagrams of how streams refer to each other."""
 
 from __future__ import annotations
 
 import typing as t
 
 from handbook.markdown import code, table
+from tap_analytics.commands.schema import mermaid
 from tap_analytics.relations import relations
 from tap_analytics.streams import APIS
 
@@ -15,9 +16,13 @@ if t.TYPE_CHECKING:
 
 
 def diagrams() -> Iterator[str]:
-    """Show the picture of each API."""
+    """Show the streams of each API with their keys and references."""
     for api in APIS:
-        yield f"![Streams of the {api.title}, their keys and references]({_picture(api.name)})"
+        yield f"### {api.title}"
+        yield ""
+        yield "```mermaid"
+        yield from mermaid(relations([api]), columns=False)
+        yield "```"
         yield ""
 
 
@@ -34,10 +39,6 @@ def columns() -> Iterator[str]:
             rows = [_row(column, relation) for column in relation.columns]
             yield from table(("Column", "Type", "Role", "Meaning"), rows)
             yield ""
-
-
-def _picture(api: str) -> str:
-    return f"../images/streams-{api}.svg"
 
 
 def _row(column: Column, relation: Relation) -> tuple[str, str, str, str]:

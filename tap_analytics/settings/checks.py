@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 
-from tap_analytics.errors import Fault
 from tap_analytics.incremental import parse_iso
 
 if t.TYPE_CHECKING:
@@ -162,33 +161,33 @@ def _described(value: object, *, shown: bool) -> str:
     return "a list" if isinstance(value, list) else "an object"
 
 
-def _hint(kinds: list[str], value: object) -> Fault:
+def _hint(kinds: list[str], value: object) -> str:
     if isinstance(value, str) and not {"object", "array"}.isdisjoint(kinds):
-        return Fault(" Written as text it must be valid JSON of that kind.")
+        return " Written as text it must be valid JSON of that kind."
     if isinstance(value, (int, float)) and "string" in kinds:
-        return Fault(" Put it in quotes.")
-    return Fault("")
+        return " Put it in quotes."
+    return ""
 
 
-def _unknown(path: Path, word: str, schema: JsonSchema, known: Collection[str]) -> Fault:
+def _unknown(path: Path, word: str, schema: JsonSchema, known: Collection[str]) -> str:
     name = _dotted((*path, word))
     first, _, rest = word.partition(".")
     if rest and first in known:
         nested = f'{{"{first}": {{"{rest}": …}}}}'
-        return Fault(f"Unknown setting `{name}`. Write it nested: {nested}.")
+        return f"Unknown setting `{name}`. Write it nested: {nested}."
     if near := nearest(word, known):
-        return Fault(f"Unknown setting `{name}`. Did you mean `{_dotted((*path, near))}`?")
+        return f"Unknown setting `{name}`. Did you mean `{_dotted((*path, near))}`?"
     elsewhere = [
         f"`{block}.{word}`"
         for block, fragment in schema["properties"].items()
         if word in fragment.get("properties", {})
     ]
     if elsewhere and not path:
-        return Fault(f"Unknown setting `{name}`. Did you mean {' or '.join(elsewhere)}?")
-    return Fault(f"Unknown setting `{name}`. Known: {', '.join(known)}.")
+        return f"Unknown setting `{name}`. Did you mean {' or '.join(elsewhere)}?"
+    return f"Unknown setting `{name}`. Known: {', '.join(known)}."
 
 
-def _missing(path: Path, word: str, schema: JsonSchema) -> Fault:
+def _missing(path: Path, word: str, schema: JsonSchema) -> str:
     name = _dotted((*path, word))
     variable = ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
     example = next(iter(schema["properties"][word].get("examples", ())), None)
@@ -198,7 +197,7 @@ def _missing(path: Path, word: str, schema: JsonSchema) -> Fault:
         else ("its value", example)
     )
     such = f", such as {example}" if example else ""
-    return Fault(f"`{name}` is missing: write {what}{such}, there or in `{variable}`.")
+    return f"`{name}` is missing: write {what}{such}, there or in `{variable}`."
 
 
 def _not_finite(path: Path, value: object) -> Iterator[Problem]:
@@ -224,11 +223,11 @@ def _meaning(
     yield from _dates(config)
 
 
-def _named(path: Path, fault: Fault) -> Problem:
+def _named(path: Path, fault: str) -> Problem:
     return Problem(path, f"`{_dotted(path)}` {fault}")
 
 
-def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[tuple[Path, Fault]]:
+def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[tuple[Path, str]]:
     for setting in settings:
         value = block.get(setting.name)
         if isinstance(value, str) and setting.kind == "string":
@@ -236,52 +235,52 @@ def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[
             if fault := check(value):
                 yield (setting.name,), fault
             elif setting.is_needed and not value.strip():
-                yield (setting.name,), Fault("is empty. Write its value.")
+                yield (setting.name,), "is empty. Write its value."
     headers = block.get("headers")
     for header, content in headers.items() if isinstance(headers, dict) else ():
         if fault := header_problem(header, content):
             yield ("headers", header), fault
 
 
-def url_problem(url: str) -> Fault | None:
+def url_problem(url: str) -> str | None:
     """Return what keeps a text from being the address of an API, to follow the setting's name."""
     if re.search(r"[\s\x00-\x1f\x7f-\x9f]", url):
-        return Fault("contains white space or control characters. Write the address alone.")
+        return "contains white space or control characters. Write the address alone."
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return Fault(f"isn't a valid URL: its host or port can't be read. Write it like {EXAMPLE}.")
+        return f"isn't a valid URL: its host or port can't be read. Write it like {EXAMPLE}."
     faults = (
         (
             parts.scheme not in {"http", "https"},
-            Fault(f"must start with https://, like {EXAMPLE}."),
+            f"must start with https://, like {EXAMPLE}.",
         ),
-        ("@" in parts.netloc, Fault("must not carry credentials: they have their own settings.")),
-        (not host, Fault(f"names no host. Write it like {EXAMPLE}.")),
-        (not _HOST.fullmatch(host), Fault("has an impossible host. Write your own site's name.")),
-        (set("?#") & set(url), Fault("must not have a query or a fragment: end it before ? or #.")),
+        ("@" in parts.netloc, "must not carry credentials: they have their own settings."),
+        (not host, f"names no host. Write it like {EXAMPLE}."),
+        (not _HOST.fullmatch(host), "has an impossible host. Write your own site's name."),
+        (set("?#") & set(url), "must not have a query or a fragment: end it before ? or #."),
     )
     return next((fault for is_wrong, fault in faults if is_wrong), None)
 
 
-def credential_problem(value: str) -> Fault | None:
+def credential_problem(value: str) -> str | None:
     """Return what keeps a text from being sent as a credential, without showing it."""
     if _CONTROL.search(value):
-        return Fault("contains control characters, such as a line break. Copy it again.")
+        return "contains control characters, such as a line break. Copy it again."
     if value != value.strip():
-        return Fault("begins or ends with white space. Remove it.")
+        return "begins or ends with white space. Remove it."
     return None
 
 
-def header_problem(name: str, value: object) -> Fault | None:
+def header_problem(name: str, value: object) -> str | None:
     """Return what keeps a header from being sent, without showing its value."""
     if not _HEADER_NAME.fullmatch(name):
-        return Fault("isn't a header name. Write it with letters, digits and hyphens only.")
+        return "isn't a header name. Write it with letters, digits and hyphens only."
     if not isinstance(value, str):
         return None
     if value.encode("latin-1", "replace").decode("latin-1") != value:
-        return Fault("contains characters that a header can't carry. Write it in Latin letters.")
+        return "contains characters that a header can't carry. Write it in Latin letters."
     return credential_problem(value)
 
 

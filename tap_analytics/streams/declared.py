@@ -16,7 +16,6 @@ from typing_extensions import override
 from tap_analytics.api import Api
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.declarations import parse
-from tap_analytics.errors import Fault
 from tap_analytics.inference import infer_schema
 from tap_analytics.payload import SelectorError, dig_field, select_jsonpath, select_rows
 from tap_analytics.transport.errors import Missing
@@ -51,8 +50,8 @@ class DeclaredStream(AnalyticsStream):
 
     @property
     @override
-    def selector_hint(self) -> Fault:
-        return Fault("Set `data_selector` to where the rows are; leave it out for a bare list.")
+    def selector_hint(self) -> str:
+        return "Set `data_selector` to where the rows are; leave it out for a bare list."
 
     @property
     @override
