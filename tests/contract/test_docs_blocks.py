@@ -32,6 +32,7 @@ CHECKED = {
     "text": None,  # here, as far as it is what the tap says
     "markdown": None,  # here, as the file that a command reads
     "json": None,  # test_docs_examples.py
+    "mermaid": None,  # drawn by whoever shows the page
     "yaml": None,  # test_docs_examples.py
     "dotenv": None,  # test_docs_examples.py
     "python": {"docs/how-to/adding-an-api.md"},  # test_docs_examples.py
