@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
         "import",
         "Print the `apis` entry for an API that is described elsewhere: in a document with a "
         "configuration of dlt's REST source, in such a configuration as Python, JSON or YAML, or "
-        "in a low-code manifest of Airbyte. Nothing in the file is run. What was changed, merged "
+        "in a low-code manifest of Airbyte. Nothing in the file is run. What was changed "
         "or left out is told on standard error, or with --json in the output.",
         configured=False,
     )

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_analytics.errors import InputError
-from tap_analytics.importing import airbyte, dlt, merging, prose, python_dict
+from tap_analytics.importing import airbyte, dlt, python_dict
 from tap_analytics.importing.finish import filled, finish, name_for
 from tap_analytics.importing.loading import TOO_DEEP, load_json, load_yaml, read_text
 from tap_analytics.importing.notes import Notes, one_line
@@ -30,7 +30,7 @@ _KNOWN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """An entry of `apis`, and what was changed, merged or left out on the way to it."""
+    """An entry of `apis`, and what was changed or left out on the way to it."""
 
     entry: dict[str, t.Any]
     notes: tuple[str, ...]
@@ -62,9 +62,7 @@ def import_file(
 
 def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
     if (config := _in_document(text, notes)) is not None:
-        entry = dlt.entry_of(config, notes)
-        merging.merge(entry, text, notes)
-        return entry
+        return dlt.entry_of(config, notes)
     reason = f"It describes no API. It must be {_KNOWN}."
     if (value := load_json(text)) is None:
         if (config := _in_python(text, path, notes)) is not None:
@@ -91,7 +89,7 @@ def _only(apis: list[t.Any]) -> object:
 
 def _in_document(text: str, notes: Notes) -> dict[str, t.Any] | None:
     """Return the dict in the first code block of a document that holds one."""
-    for line, code in prose.blocks(text):
+    for line, code in python_dict.blocks(text):
         try:
             found = python_dict.find(code, notes, first_line=line)
         except SyntaxError:

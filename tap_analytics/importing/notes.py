@@ -1,4 +1,4 @@
-"""What an import has to tell: what it changed, merged or left out, in one line and only once."""
+"""What an import has to tell: what it changed or left out, in one line and only once."""
 
 from __future__ import annotations
 

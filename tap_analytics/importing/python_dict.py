@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 import typing as t
 import warnings
 
 from tap_analytics.importing.python_values import DICTS, Reader, dotted, line_of
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_analytics.importing.notes import Notes
+
+_FENCES = ("```", "~~~")
+
+
+def blocks(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the code blocks of a Markdown document, with the number of their first line."""
+    code: list[str] = []
+    first = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip().startswith(_FENCES):
+            if first:
+                yield first, textwrap.dedent("\n".join(code))
+            code, first = [], 0 if first else number + 1
+        elif first:
+            code.append(line)
 
 
 def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | None:

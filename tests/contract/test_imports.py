@@ -103,31 +103,6 @@ def test_rows_of_an_imported_document_all_arrive(document, resource, described, 
     assert canonical(described.rows[f"own_{document}_{resource}"]) == canonical(expected)
 
 
-@each_resource
-def test_key_of_the_text_goes_before_that_of_the_dict(document, resource, described):
-    default = documents.configuration(document)["resource_defaults"]["primary_key"]
-    key = documents.prose_key(document, resource) or default
-    [schema, *_] = described.of("SCHEMA")[f"own_{document}_{resource}"]
-
-    assert schema["key_properties"] == [key]
-
-
-@pytest.mark.parametrize("document", documents.ROOTS)
-def test_retries_of_the_text_are_taken_where_the_dict_has_none(document, entries):
-    [entry] = entries[document]["apis"]
-    defaults = entry.get("resource_defaults", {}).get("endpoint", {})
-    retry = entry.get("retry") or defaults.get("error_handler")
-    told = documents.prose_retries(document)
-
-    if told is None:
-        assert retry is None
-        assert any("sets any" in note for note in entries[document]["notes"])
-    else:
-        statuses, retries, factor = told
-        assert set(retry["retry_on_status_codes"]) == statuses
-        assert (retry["max_retries"], retry["backoff_factor"]) == (retries, factor)
-
-
 # --- a configuration of dlt -----------------------------------------------------------------
 
 

@@ -402,82 +402,32 @@ def test_ignored_statuses_make_a_stream_optional(command):
     assert json.loads(out)["apis"][0]["optional_streams"] == ["shop_items"]
 
 
-# --- the text of a document -----------------------------------------------------------------
+# --- a document -----------------------------------------------------------------------------
 
-DOCUMENT = """# Shop
+
+def test_document_is_read_for_its_dict_alone(command):
+    document = """# Shop
 
 At most 120 requests per minute.
 
-```python
-source = {"client": {"base_url": "https://api.shop.com"},
-          "resource_defaults": {"primary_key": "id"},
-          "resources": [{"name": "items", "endpoint": {"path": "/items"}}, "order_lines", "shops"]}
+```console
+$ shop --help
 ```
 
-# Resources
+~~~python
+source = {"client": {"base_url": "https://api.shop.com"},
+          "resource_defaults": {"primary_key": "id"},
+          "resources": [{"name": "items", "endpoint": {"path": "/items"}}]}
+~~~
 
 ### Items
 - **Primary Key**: `sku`
-- **Cursor Field**: `changed_at`
-- **Filter Parameter**: `since`
-
-| Field | Type |
-| --- | --- |
-| `sku` | string |
-| changed_at | date-time |
-| price | decimal |
-
-## Order Lines
-- **Primary Key**: `order_id`, `line`
-- **Key**: `X-Key`
-- **Incremental**: yes
-- **Fields**: `order_id` (integer), `line` (integer), `note`
-
-| Resource | Key | Incremental |
-| --- | --- | --- |
-| Shops | `code` | `opened` |
-| Items | | yes |
-
-# Errors
-- **Retry on**: 429 and 503
-- __Max Retries__: 7
 """
 
+    code, out, _ = command(document, name="shop.md")
 
-def test_text_of_a_document_says_what_the_dict_does_not(imported):
-    entry, notes = imported(DOCUMENT, "shop.md")
-    items, lines, shops = entry["resources"]
-
-    assert entry["requests_per_second"] == 2
-    assert entry["retry"] == {"retry_on_status_codes": [429, 503], "max_retries": 7}
-    assert items["primary_key"] == "sku"
-    assert items["endpoint"]["incremental"] == {
-        "cursor_path": "changed_at",
-        "start_param": "since",
-    }
-    assert items["schema"]["properties"] == {
-        "sku": {"type": "string"},
-        "changed_at": {"type": "string", "format": "date-time"},
-        "price": {"type": ["number", "null"]},
-    }
-    assert lines == {"name": "order_lines", "primary_key": ["order_id", "line"]}
-    assert shops["primary_key"] == "code"
-    assert shops["endpoint"] == {"path": "shops", "incremental": {"cursor_path": "opened"}}
-    assert (
-        "resource 'items': the key is `sku`, as line 14 says; the dict has another for all."
-        in notes
-    )
-
-
-def test_document_with_a_text_that_adds_is_valid(command):
-    assert command(DOCUMENT, name="shop.md")[0] == 0
-
-
-def test_dict_wins_where_the_text_says_otherwise(imported):
-    text = DOCUMENT.replace('"/items"}', '"/items", "error_handler": {"max_retries": 2}}')
-
-    entry, notes = imported(text, "shop.md")
-
-    assert entry["resources"][0]["endpoint"]["error_handler"] == {"max_retries": 2}
-    assert entry["retry"] == {"retry_on_status_codes": [429, 503]}
-    assert any("differ on max_retries; the dict's is taken" in note for note in notes)
+    assert code == 0
+    [entry] = json.loads(out)["apis"]
+    assert entry["resource_defaults"] == {"primary_key": "id"}
+    assert entry["resources"] == [{"name": "items", "endpoint": {"path": "/items"}}]
+    assert "requests_per_second" not in entry
