@@ -13,6 +13,7 @@ from typing_extensions import override
 from tap_analytics.errors import explain, is_expected
 from tap_analytics.sync import SyncFailedError
 from tap_analytics.transport.errors import joined
+from tap_analytics.transport.redaction import clean_line
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
@@ -88,5 +89,5 @@ class AnalyticsCommand(SingerCommand):
             ctx.exit(1)
 
     def _fail(self, message: str) -> int:
-        self.logger.error("%s", message)
+        self.logger.error("%s", clean_line(message))
         return 1

@@ -22,15 +22,32 @@ from typing_extensions import override
 from tap_analytics.errors import explain
 from tap_analytics.inputs import read_config
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.transport.redaction import redact
+from tap_analytics.transport.redaction import clean_line, clean_lines
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from rich.console import RenderableType
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 #: Columns of output that nobody's window bounds.
 WIDTH = 120
+
+
+class _SafeConsole(Console):
+    """A console that cleans text before it is laid out: nothing in it styles, steers or leaks."""
+
+    @override
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        if isinstance(renderable, str):
+            renderable = Text(renderable)
+        if isinstance(renderable, Text):
+            renderable = renderable.copy()
+            renderable.plain = clean_lines(renderable.plain)
+        return super().render(renderable, options)
+
 
 Body = t.Callable[[argparse.Namespace], int]
 
@@ -41,7 +58,7 @@ class Parser(argparse.ArgumentParser):
     @override
     def error(self, message: str) -> t.NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
+        self.exit(1, f"{self.prog}: {clean_line(message)}\n")
 
 
 def parser(name: str, description: str, *, configured: bool = True) -> Parser:
@@ -71,7 +88,7 @@ def run(body: Body, options: argparse.Namespace) -> int:
         logging.getLogger("tap-analytics").debug("The command failed.", exc_info=True)
         problems = [explain(error)]
     for problem in problems:
-        sys.stderr.write(f"error: {redact(problem)}\n")
+        sys.stderr.write(f"error: {clean_line(problem)}\n")
     return 1
 
 
@@ -109,20 +126,27 @@ def open_tap(
 def show(value: object, *parts: RenderableType, as_json: bool) -> None:
     """Print a value as JSON, or the parts that tell it to people; never a secret."""
     if as_json:
-        text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n"
+        put(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
     else:
-        text = _rendered(parts)
-    sys.stdout.write(redact(text))
+        sys.stdout.write(_rendered(parts))
+        sys.stdout.flush()
+
+
+def put(text: str) -> None:
+    """Print lines; never a secret, nor a character that steers a terminal."""
+    sys.stdout.write(clean_lines(text))
     sys.stdout.flush()
 
 
 def _rendered(parts: Sequence[RenderableType]) -> str:
     is_terminal = sys.stdout.isatty()
-    console = Console(
+    console = _SafeConsole(
         file=io.StringIO(),
         force_terminal=is_terminal,
         width=None if is_terminal else WIDTH,
         highlight=False,
+        markup=False,
+        emoji=False,
     )
     for part in parts:
         # Text that is not to be wrapped stays whole, so that it can be copied.

@@ -10,7 +10,7 @@ import typing as t
 import yaml
 
 from tap_analytics import settings
-from tap_analytics.commands.base import parser, run, show
+from tap_analytics.commands.base import parser, put, run, show
 from tap_analytics.importing import filled, import_file, one_line
 from tap_analytics.streams import declared_apis
 from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
@@ -50,13 +50,12 @@ def _import(options: argparse.Namespace) -> int:
         show(found | ({"problems": problems} if problems else {}), as_json=True)
         return 1 if problems else 0
     if options.yaml:
-        sys.stdout.write(redaction.redact(_yaml(config)))
-        sys.stdout.flush()
+        put(_yaml(config))
     else:
         show(config, as_json=True)
     for kind, lines in (("note", imported.notes), ("error", problems)):
         for line in lines:
-            sys.stderr.write(f"{kind}: {redaction.redact(line)}\n")
+            sys.stderr.write(f"{kind}: {redaction.clean_line(line)}\n")
     return 1 if problems else 0
 
 
@@ -73,8 +72,10 @@ def _problems(config: dict[str, t.Any]) -> list[str]:
 def _yaml(config: dict[str, t.Any]) -> str:
     # Written and read once: what is said twice must not become an anchor and an alias.
     plain = json.loads(json.dumps(config))
+    # What a terminal can't show is written as an escape, which needs quotes.
+    readable = json.dumps(plain, ensure_ascii=False).isprintable()
     return str(
         yaml.safe_dump(
-            plain, allow_unicode=True, default_flow_style=None, sort_keys=False, width=100
+            plain, allow_unicode=readable, default_flow_style=None, sort_keys=False, width=100
         )
     )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 import typing as t
 
-from tap_analytics.commands.base import parser, run, show
+from tap_analytics.commands.base import parser, put, run, show
 from tap_analytics.inputs import read_config
 from tap_analytics.relations import relations
 from tap_analytics.streams import APIS
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
     import argparse
@@ -42,9 +40,7 @@ def _print(options: argparse.Namespace) -> int:
     if options.json:
         show(as_data(found), as_json=True)
     else:
-        lines = mermaid(found, columns=options.columns)
-        sys.stdout.write(redact("".join(f"{line}\n" for line in lines)))
-        sys.stdout.flush()
+        put("".join(f"{line}\n" for line in mermaid(found, columns=options.columns)))
     return 0
 
 

@@ -28,7 +28,7 @@ from tap_analytics.report.model import (
 )
 from tap_analytics.transport import timeline as recorded
 from tap_analytics.transport.channel import origin_of
-from tap_analytics.transport.redaction import redact
+from tap_analytics.transport.redaction import clean_line
 
 if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
@@ -200,9 +200,4 @@ def _cleaned(value: t.Any) -> t.Any:  # noqa: ANN401 - any part of the figures
         return {name: _cleaned(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_cleaned(inner) for inner in value]
-    return shown(value) if isinstance(value, str) else value
-
-
-def shown(text: str) -> str:
-    """Return a text from outside as it may be shown: no secret, nothing that isn't printable."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in redact(text))
+    return clean_line(value) if isinstance(value, str) else value

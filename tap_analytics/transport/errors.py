@@ -178,5 +178,5 @@ def joined(what: str, hint: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Replace line breaks, other control characters and runs of blanks by single blanks."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Replace line breaks and runs of blanks by single blanks, and escape what isn't printable."""
+    return redaction.escaped(" ".join(text.split()))

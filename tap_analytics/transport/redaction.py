@@ -1,13 +1,15 @@
 """Secrets are known by value and replaced wherever text leaves the process.
 
 `install` puts them at the process's edges: log records, tracebacks, warnings.
-A record is cleaned when it is made, so it is safe under any logging configuration.
+A record is cleaned when it is made, so it is safe under any logging configuration. Control
+characters are escaped there too: text from outside can't forge a line or steer a terminal.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import textwrap
 import threading
 import traceback
 import typing as t
@@ -26,6 +28,7 @@ if t.TYPE_CHECKING:
 MASK = "***"
 #: Shorter values are words of their own too often to be replaced wherever they occur.
 _SHORTEST = 4
+_SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 class Secrets:
@@ -77,6 +80,23 @@ def redact(text: str) -> str:
     return text
 
 
+def escaped(text: str) -> str:
+    """Return `text` with what isn't printable, line breaks included, escaped as JSON does."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def clean_line(text: str) -> str:
+    """Return `text` as one line that is safe to show."""
+    return escaped(redact(text))
+
+
+def clean_lines(text: str) -> str:
+    """Return `text` as it is safe to show, its line breaks as they are."""
+    return "\n".join(map(escaped, redact(text).split("\n")))
+
+
 def install(secrets: Secrets) -> None:
     """Keep `secrets` out of log records, tracebacks and warnings of this process.
 
@@ -100,6 +120,13 @@ def install(secrets: Secrets) -> None:
 def _hook(hook: _Hook) -> _Hook:
     _hooks.add(hook)
     return hook
+
+
+def _escape(character: str) -> str:
+    if short := _SHORT_ESCAPES.get(character):
+        return short
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _mask(match: re.Match[str]) -> str:
@@ -159,7 +186,7 @@ def _clean_unraisablehook(inner: _Hook) -> _Hook:
         error = args.exc_value
         where = f"{args.err_msg or 'Exception ignored in'}: {_shown(args.object)}\n"
         if error is not None and (_tells_secret(error, args.exc_traceback) or _is_secret(where)):
-            _write(f"{redact(where)}{_formatted(error, args.exc_traceback)}")
+            _write(f"{clean_lines(where)}{_formatted(error, args.exc_traceback)}")
         else:
             inner(args)
 
@@ -180,31 +207,44 @@ def _clean_message(record: logging.LogRecord) -> None:
     try:
         text = record.getMessage()
     except Exception:  # noqa: BLE001 - else each handler would print its arguments and a traceback
-        record.msg, record.args = redact(f"{record.msg} {shown}"), ()
+        record.msg, record.args = clean_line(f"{record.msg} {shown}"), ()
     else:
-        if _is_secret(text) or _is_secret(shown):
-            record.msg, record.args = redact(text), ()
+        if not text.isprintable() or _is_secret(text) or _is_secret(shown):
+            record.msg, record.args = clean_line(text.rstrip("\n")), ()
 
 
 def _clean_traceback(record: logging.LogRecord) -> None:
-    """Turn a traceback that would tell a secret, in a variable even, into its clean text."""
+    """Turn a traceback that would tell a secret, in a variable even, into its clean text.
+
+    So is one whose error's text has lines of its own, which could pass for lines of the log.
+    """
     if record.stack_info:
-        record.stack_info = redact(record.stack_info)
+        record.stack_info = clean_lines(record.stack_info)
     if record.exc_info and record.exc_info[1] is not None:
         error, frames = record.exc_info[1:]
-        if _tells_secret(error, frames):
-            record.exc_info, record.exc_text = None, _formatted(error, frames).rstrip("\n")
+        if _tells_secret(error, frames) or not all(map(_is_printable, _chain(error))):
+            text = textwrap.indent(_formatted(error, frames).rstrip("\n"), "  ")
+            record.exc_info, record.exc_text = None, text
 
 
 def _clean(value: object) -> object:
-    """Return `value`, rebuilt without secrets if it shows any."""
+    """Return `value`, rebuilt without secrets if it shows any; a text is a line of its own."""
+    if isinstance(value, str):
+        return clean_line(value)
     if not _is_secret(_shown(value)):
         return value
     if isinstance(value, dict):
         return {_clean(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
-    return redact(value if isinstance(value, str) else _shown(value))
+    return redact(_shown(value))
+
+
+def _is_printable(error: BaseException) -> bool:
+    try:
+        return str(error).isprintable()
+    except Exception:  # noqa: BLE001 - a foreign object's own fault, on the way to a log
+        return False
 
 
 def _is_secret(text: str) -> bool:
@@ -255,7 +295,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _formatted(error: BaseException, frames: TracebackType | None) -> str:
-    return redact("".join(traceback.format_exception(type(error), error, frames)))
+    return clean_lines("".join(traceback.format_exception(type(error), error, frames)))
 
 
 def _write(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import signal
 
 import click
@@ -187,6 +188,24 @@ def test_a_caller_that_wants_exceptions_gets_them(monkeypatch):
         TapAnalytics.cli([], standalone_mode=False)
     monkeypatch.setattr(TapAnalytics, "sync_all", lambda self: None)
     assert TapAnalytics.cli([], standalone_mode=False) == 0
+
+
+@pytest.mark.parametrize("policy", ["evolve", "ignore", "fail"])
+def test_names_from_outside_cannot_forge_a_line_of_the_log(policy, file, capfd):
+    forged = "x\n2026-01-01 00:00:00,000 | ERROR    | tap-analytics | all lost\x1b[2J\u2028\u202e"
+    with JsonApi(lambda _: {"data": [{"id": 1, forged: 1}]}) as api:
+        config = declared(
+            api.origin,
+            endpoint=ONE_PAGE,
+            schema={"type": "object", "properties": {"id": {"type": "integer"}}},
+            on_unknown_field=policy,
+        )
+        assert command("--config", file(config)) == int(policy == "fail")
+    said = capfd.readouterr().err
+    assert r"all lost\u001b[2J" in said
+    assert said.replace("\n", "").isprintable()
+    assert all(re.match(r"\d{4}-.{18} \| (INFO|WARN|ERR)", line) for line in said.splitlines())
+    assert said.count("\n2026-01-01 00:00:00,000") == 0
 
 
 # --- files --------------------------------------------------------------------------------------

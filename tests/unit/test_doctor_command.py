@@ -10,12 +10,16 @@ from urllib.parse import quote
 
 import pytest
 from doctor import items
+from rich.table import Table
+from rich.text import Text
 from runs import JsonApi, declared
 from scripted_server import ScriptedServer, reply
 
+from tap_analytics.commands.base import show
 from tap_analytics.commands.doctor import main
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.demo import DEFAULT, DemoApi
+from tap_analytics.transport import redaction
 
 ROOT = Path(__file__).parents[2]
 SECRETS = (
@@ -43,6 +47,32 @@ def test_no_secret_is_shown_whatever_fails(doctor, fault, options):
         encoded = base64.b64encode(secret.encode()).decode()
         for form in (secret, quote(secret, safe=""), encoded):
             assert form not in text + doctor.errors
+
+
+FORGED = "k\x1b[2J\x9b\u202e[red]x[/red]:smile:"
+SHOWN = r"k\u001b[2J\u009b\u202e[red]x[/red]:smile:"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_names_from_outside_are_shown_as_they_are(doctor, options):
+    with JsonApi(lambda _: {FORGED: [{"id": 1}]}) as api:
+        code, text = doctor.say(declared(api.origin), *options)
+    assert code == 1
+    assert text.replace("\n", "").isprintable()
+    told = json.loads(text)["apis"][0]["findings"][0]["text"] if options else text
+    assert SHOWN in told
+
+
+def test_a_cell_holds_what_it_was_given_and_no_secret(capsys, monkeypatch):
+    registry = redaction.Secrets()
+    registry.add("swordfish-4711 of the sea")
+    monkeypatch.setattr(redaction, "_registries", {registry})
+    table = Table(box=None)
+    table.add_column("key", width=60)
+    table.add_row(FORGED)
+    table.add_row(Text("swordfish-4711 of the sea", style="red"))
+    show(None, table, as_json=False)
+    assert capsys.readouterr().out.split() == ["key", SHOWN, "***"]
 
 
 def test_people_get_a_table_sentences_and_the_settings(doctor):

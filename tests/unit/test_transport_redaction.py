@@ -155,6 +155,43 @@ def test_a_variable_or_a_hidden_context_makes_a_traceback_unsafe_too(secrets):
         assert "swordfish" not in record.exc_text.replace('"swordfish-4711"', "")
 
 
+HOSTILE = "a\n2026 | ERROR | x\r\x1b[31m\x9b2J\x7f\u2028\u202e\U000e0041\ud800 é"
+ESCAPED = r"a\n2026 | ERROR | x\r\u001b[31m\u009b2J\u007f\u2028\u202e\udb40\udc41\ud800 é"
+
+
+def test_text_from_outside_cannot_forge_a_line(secrets, log):
+    log.logger.info("new field %s", HOSTILE)
+    log.logger.info("swordfish-4711 %s", HOSTILE)
+    log.logger.info("wrong %d", HOSTILE)
+    log.logger.warning("of several lines\n  all its own\n")
+
+    escaped, secret, wrong, several = log.text().splitlines()
+    assert escaped == f"new field {ESCAPED}"
+    assert secret == f"*** {ESCAPED}"
+    assert wrong.startswith("wrong %d (")
+    assert several == r"of several lines\n  all its own"
+    assert json.loads(f'"{ESCAPED}"') == HOSTILE
+
+
+def test_an_extra_field_is_a_line_of_its_own(secrets):
+    extra = {"field": HOSTILE, "fields": [HOSTILE]}
+    record = logging.getLogger("x").makeRecord("x", 20, "p", 1, "m", (), None, extra=extra)
+    assert record.field == ESCAPED
+    assert f"{record.fields}".isprintable()
+
+
+def test_the_text_of_an_error_cannot_forge_a_line_either(secrets, log):
+    def function():
+        raise ValueError(HOSTILE)
+
+    log.logger.handle(record_of(function))
+    first, *told = log.text().splitlines()
+    assert first == "m"
+    assert all(line.startswith("  ") for line in told)
+    assert "\x1b" not in log.text()
+    assert r"\u001b[31m" in told[-1]
+
+
 def record_of(function):
     try:
         function()
