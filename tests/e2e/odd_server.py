@@ -25,6 +25,7 @@ class OddApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self):
                 parts = urlsplit(self.path)
