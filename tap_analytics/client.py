@@ -21,6 +21,7 @@ from typing_extensions import override
 from tap_analytics.decoding import BodyError, decode_json
 from tap_analytics.extraction import Extraction
 from tap_analytics.incremental import Bookmark, is_readable
+from tap_analytics.inputs import include_always, names_keys
 from tap_analytics.pagination import Paginator, Query, SinglePage
 from tap_analytics.payload import raise_error, select_rows
 from tap_analytics.transport.errors import Retriable
@@ -34,6 +35,7 @@ if t.TYPE_CHECKING:
     import requests
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
 
     from tap_analytics.api import Connection
     from tap_analytics.incremental import Unit
@@ -145,6 +147,29 @@ class AnalyticsStream(RESTStream[Query]):
         """Yield the contexts in which this child stream is read for a record of its parent."""
         found = parent.generate_child_contexts(record=record, context=context)
         return (each for each in found if each is not None)
+
+    # --- catalog ----------------------------------------------------------------------------
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take the catalog's word, and the stream's own where it has none.
+
+        Keys and replication key can't be deselected: a run would lose what it proves itself by.
+        """
+        keys, replication_key = self.primary_keys, self.replication_key
+        super().apply_catalog(catalog)
+        entry = catalog.get_stream(self.name)
+        if entry is None:
+            return
+        if not names_keys(entry):
+            self.primary_keys = keys
+        if self.replication_method == REPLICATION_INCREMENTAL and not self.replication_key:
+            self.replication_key = replication_key
+        # The schema is announced with the entry's keys until it changes, then with the stream's.
+        entry.key_properties = tuple(self.primary_keys)
+        always = [*self.primary_keys, *filter(None, [self.replication_key])]
+        include_always(entry, always, columns=self.known_columns())
+        self._input_schema = entry.schema.to_dict()
 
     # --- requests ---------------------------------------------------------------------------
 

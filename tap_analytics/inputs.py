@@ -11,12 +11,15 @@ from decimal import Decimal
 from pathlib import Path
 
 from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.singerlib import Metadata, Schema
 
 from tap_analytics.errors import InputError
 from tap_analytics.values import JSON_TYPES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from singer_sdk.singerlib import CatalogEntry
 
 JsonObject = dict[str, t.Any]
 
@@ -123,6 +126,28 @@ def _is_metadata(entry: object) -> bool:
         and isinstance(entry.get("breadcrumb"), list)
         and isinstance(entry.get("metadata"), dict)
     )
+
+
+def names_keys(entry: CatalogEntry) -> bool:
+    """Whether a catalog says what a stream's primary key is, be it none."""
+    told = t.cast("t.Any", entry.metadata.get(()))
+    return (
+        entry.key_properties is not None or getattr(told, "table_key_properties", None) is not None
+    )
+
+
+def include_always(
+    entry: CatalogEntry, names: Sequence[str], *, columns: Mapping[str, t.Any]
+) -> None:
+    """Have a catalog include columns whatever it says of them: automatically, as Singer has it."""
+    properties = entry.schema.properties = {**(entry.schema.properties or {})}
+    for name in names:
+        if name not in properties:
+            properties[name] = Schema.from_dict(columns.get(name, {}))
+        # Without any metadata all is selected: a first entry would deselect the stream.
+        if entry.metadata:
+            automatic = Metadata.InclusionType.AUTOMATIC
+            entry.metadata[("properties", name)].inclusion = automatic
 
 
 def _state(content: JsonObject, name: str) -> JsonObject:

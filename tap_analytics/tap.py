@@ -144,6 +144,12 @@ class TapAnalytics(Tap):
         return {api.name: api for api in (*configured, *self._declared)}
 
     @override
+    def setup_mapper(self) -> None:
+        # Streams complete the catalog, of which the mapper makes the schemas that are announced.
+        _ = self.streams
+        super().setup_mapper()
+
+    @override
     def discover_streams(self) -> list[AnalyticsStream]:
         """Return the streams of the configured APIs, or all built-in ones if none is."""
         return [stream(self) for api in self.apis.values() or APIS for stream in api.streams]

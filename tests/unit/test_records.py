@@ -218,6 +218,105 @@ def test_a_key_cannot_be_deselected():
     assert done.ids() == [1]
 
 
+KEYED = ("id", "at")
+AT = {"type": ["string", "null"]}
+INCREMENTAL = {
+    "schema": {"type": "object", "properties": {**SCHEMA["properties"], "at": AT}},
+    "endpoint": {"incremental": {"cursor_path": "at"}},
+}
+
+
+def unselected(catalog):
+    """Deselect the keys where the catalog says nothing of their inclusion."""
+    for part in catalog["streams"][0]["metadata"]:
+        if part["breadcrumb"][1:] and part["breadcrumb"][1] in KEYED:
+            part["metadata"] = {"selected": False}
+
+
+def unsupported(catalog):
+    for part in catalog["streams"][0]["metadata"]:
+        if part["breadcrumb"][1:] and part["breadcrumb"][1] in KEYED:
+            part["metadata"] = {"inclusion": "unsupported"}
+
+
+def pruned(catalog):
+    for name in KEYED:
+        del catalog["streams"][0]["schema"]["properties"][name]
+
+
+def without_metadata(catalog):
+    catalog["streams"][0]["metadata"] = []
+    pruned(catalog)
+
+
+def without_key_properties(catalog):
+    del catalog["streams"][0]["key_properties"]
+
+
+def without_any_keys(catalog):
+    entry = catalog["streams"][0]
+    del entry["key_properties"]
+    del entry["metadata"][-1]["metadata"]["table-key-properties"]
+
+
+@pytest.mark.parametrize("maps", [{}, {STREAM: {"twice": "name * 2"}}], ids=["raw", "mapped"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        unselected,
+        unsupported,
+        pruned,
+        without_metadata,
+        without_key_properties,
+        without_any_keys,
+    ],
+)
+def test_the_keys_of_a_stream_are_always_selected(change, maps):
+    rows = [
+        [{"id": n, "at": f"2024-01-0{n + 1}", "name": "x"} | ({"new": 1} if n == 2 else {})]
+        for n in range(4)
+    ]
+    with JsonApi(pages(*rows)) as api:
+        given_config = config(api.origin, **INCREMENTAL)
+        catalog = discover(given_config)
+        assert catalog["streams"][0]["metadata"][-1]["breadcrumb"] == []
+        change(catalog)
+        done = run(given_config | {"stream_maps": maps}, catalog=catalog)
+    assert done.error is None
+    assert done.ids() == [0, 1, 2, 3]
+    assert [row["at"] for row in done.records()] == [row[0]["at"] for row in rows]
+    assert done.bookmark() == "2024-01-04"
+    schemas = done.of("SCHEMA")
+    assert len(schemas) == 2
+    for message in schemas:
+        assert message["key_properties"] == ["id"]
+        assert {"id", "at", "name"} <= set(message["schema"]["properties"])
+        assert message["bookmark_properties"] == ["at"]
+
+
+def test_a_catalog_may_say_that_a_stream_has_no_key():
+    with JsonApi(pages([PERSON], [{**PERSON, "new": 1}])) as api:
+        given_config = config(api.origin)
+        catalog = discover(given_config)
+        catalog["streams"][0]["key_properties"] = []
+        del catalog["streams"][0]["metadata"][-1]["metadata"]["table-key-properties"]
+        done = run(given_config, catalog=catalog)
+    assert not any(message.get("key_properties") for message in done.of("SCHEMA"))
+    assert len(done.records()) == 2
+
+
+def test_a_catalog_that_asks_for_incremental_reading_gets_the_streams_own_bookmark():
+    with JsonApi(pages([{"id": 1, "at": "2024-01-01"}])) as api:
+        given_config = config(api.origin, **INCREMENTAL)
+        catalog = discover(given_config)
+        entry = catalog["streams"][0]
+        del entry["replication_key"]
+        del entry["metadata"][-1]["metadata"]["replication-key"]
+        entry["replication_method"] = "INCREMENTAL"
+        done = run(given_config, catalog=catalog)
+    assert done.bookmark() == "2024-01-01"
+
+
 def test_a_row_without_its_key_fails_the_stream():
     with JsonApi(pages([{"id": 1}], [{"name": "x"}])) as api:
         done = run(config(api.origin))
