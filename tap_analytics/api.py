@@ -6,6 +6,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from tap_analytics.transport.lookahead import Lookahead
 from tap_analytics.transport.redaction import Secrets
@@ -133,7 +134,7 @@ class Connection:
         tokens = TokenEndpoint(
             name=api.name, timeout=timeout, stop=stop, user_agent=user_agent, budget=budget
         )
-        self.auth.bind(tokens.post, learn=SECRETS.add)
+        self.auth.bind(tokens.post, learn=partial(SECRETS.add_token, of=api.name))
         self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)
 
     @property

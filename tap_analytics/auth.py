@@ -176,7 +176,6 @@ class OAuth2ClientCredentials(Authenticator):
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._token: _Token | None = None
-        self._issued: list[str] = []
         #: The token each thread signed with last: the one a 401 it meets is about.
         self._signed = threading.local()
         self._post: Post | None = None
@@ -192,7 +191,7 @@ class OAuth2ClientCredentials(Authenticator):
 
     @override
     def secrets(self) -> tuple[str, ...]:
-        return (self.client_secret, *self._issued)
+        return (self.client_secret, *([self._token.value] if self._token else []))
 
     @override
     def bind(self, post: Post, *, learn: Learn | None = None) -> None:
@@ -219,7 +218,6 @@ class OAuth2ClientCredentials(Authenticator):
                 "the token URL answered without an `access_token`",
                 hint="Check `access_token_url`, `client_id`, `client_secret` and `scopes`.",
             )
-        self._issued.append(value)
         if self._learn is not None:
             self._learn(value)
         return _Token(value, asked_at + _usable_for(answer.get("expires_in")))

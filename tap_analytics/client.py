@@ -24,7 +24,7 @@ from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.inputs import include_always, names_keys
 from tap_analytics.pagination import Paginator, Query, SinglePage
 from tap_analytics.payload import raise_error, select_rows
-from tap_analytics.transport.errors import Retriable
+from tap_analytics.transport.errors import Retriable, shorten
 from tap_analytics.transport.request import Request
 from tap_analytics.walk import Walk
 from tap_analytics.writer import ENCODER
@@ -244,7 +244,7 @@ class AnalyticsStream(RESTStream[Query]):
         try:
             return decode_json(response.body)
         except BodyError as error:
-            kind = response.headers.get("Content-Type", "no content type")
+            kind = shorten(response.headers.get("Content-Type", "no content type"), 80)
             raise Retriable(
                 f"{self.label} answered {response.status} with {error} ({kind})",
                 hint=f"Check `base_url` of {self.api}, and whether a proxy or a login answers.",

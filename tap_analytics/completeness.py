@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tap_analytics.errors import TapError
 from tap_analytics.pagination import End
+from tap_analytics.transport.errors import shorten
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
 ALIKE_LIMIT = 3
 #: Pages without a single row, one after the other, before it is taken for a loop.
 EMPTY_LIMIT = 100
+_SHOWN = 80
 
 
 class PaginationError(TapError):
@@ -208,4 +210,4 @@ class Proof:
 def describe(query: Query) -> str:
     """Show a page token in a message, cut to a readable length."""
     text = ", ".join(f"{name}={value}" for name, value in query.items()) or "the first page"
-    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a line's worth
+    return shorten(text, _SHOWN)

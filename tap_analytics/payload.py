@@ -12,7 +12,7 @@ from http import HTTPStatus
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_analytics.errors import TapError
-from tap_analytics.transport.errors import InBand, Retriable
+from tap_analytics.transport.errors import InBand, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
@@ -27,6 +27,9 @@ RETRIED = RetryPolicy().statuses
 #: Members that always speak of an error, and those that do where there is no data beside them.
 ALWAYS_ERRORS = ("_errors", "API_ERROR")
 ERRORS_WITHOUT_DATA = ("errors", "error")
+
+
+_SHOWN = 200
 
 
 class SelectorError(TapError):
@@ -119,9 +122,9 @@ def _message(first: object, payload: dict[str, t.Any], name: str) -> str:
     if isinstance(first, dict):
         for member in ("message", "detail", "title", "description"):
             if first.get(member):
-                return str(first[member])[:200]
+                return shorten(str(first[member]), _SHOWN)
     described = payload.get(f"{name}_DESCRIPTION")
-    return f"{first} ({described})"[:200] if described else str(first)[:200]
+    return shorten(f"{first} ({described})" if described else str(first), _SHOWN)
 
 
 def _code(error: object) -> int | None:
@@ -151,7 +154,7 @@ def _nowhere(payload: object, where: str) -> SelectorError:
         hint = f"the response is an object with {members}"
     else:
         hint = f"the response is {_kind(payload)}"
-    return SelectorError(f"found no rows at `{where}`; {hint}.")
+    return SelectorError(f"found no rows at `{where}`; {shorten(hint, _SHOWN)}.")
 
 
 def _kind(value: object) -> str:

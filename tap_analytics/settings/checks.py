@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator
 
 from tap_analytics.incremental import parse_iso
+from tap_analytics.transport.errors import shorten
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -155,7 +156,11 @@ def _described(value: object, *, shown: bool) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, str):
-        return f"the string {json.dumps(value[:40], ensure_ascii=False)}" if shown else "a string"
+        return (
+            f"the string {json.dumps(shorten(value, 40), ensure_ascii=False)}"
+            if shown
+            else "a string"
+        )
     if isinstance(value, (int, float)):
         return f"the number {value}" if shown else "a number"
     return "a list" if isinstance(value, list) else "an object"
@@ -289,7 +294,7 @@ def _dates(config: Mapping[str, t.Any]) -> Iterator[Problem]:
     moments: dict[str, datetime | None] = {}
     for name, value in written.items():
         if isinstance(value, str) and not (moments.setdefault(name, parse_iso(value))):
-            shown = json.dumps(value[:40], ensure_ascii=False)
+            shown = json.dumps(shorten(value, 40), ensure_ascii=False)
             good = "2026-01-31 or 2026-01-31T00:00:00Z"
             yield Problem((name,), f"`{name}` must be a date such as {good}, not {shown}.")
     start, end = moments.get("start_date"), moments.get("end_date")

@@ -17,7 +17,6 @@ import requests
 import urllib3.exceptions as urllib3_errors
 
 from tap_analytics.transport import errors
-from tap_analytics.transport.redaction import redact
 from tap_analytics.transport.retry import told_wait
 
 if t.TYPE_CHECKING:
@@ -155,9 +154,7 @@ def excerpt(body: bytes) -> str:
         said = _said(json.loads(body))
     except (ValueError, RecursionError):
         return ""
-    # Before it is cut, for half a secret would not be known as one.
-    line = errors.one_line(redact(said))
-    return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…"
+    return errors.shorten(said, _EXCERPT)
 
 
 def _said(value: object) -> str:

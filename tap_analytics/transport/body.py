@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 import zlib
 
-from tap_analytics.transport.errors import Fatal, Retriable
+from tap_analytics.transport.errors import Fatal, Retriable, shorten
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ ACCEPT_ENCODING = "gzip, deflate"
 
 _AGAIN = "Try again later."
 _CHUNK = 1024 * 1024
+_SHOWN = 40
 #: Lets zlib tell gzip from zlib by the header; raw deflate has none.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 
@@ -47,15 +48,16 @@ def unpack(body: bytes, headers: Mapping[str, str], *, max_body: int, where: str
     encodings = headers.get("Content-Encoding", "")
     if not encodings or not body:
         return body
-    for name in reversed(encodings.lower().split(",")):
-        match name.strip():
+    for name in reversed(encodings.split(",")):
+        match name.strip().lower():
             case "gzip" | "x-gzip" | "deflate":
                 body = _inflate(body, max_body=max_body, where=where)
             case "" | "identity":
                 pass
-            case unknown:
+            case _:
+                shown = shorten(name.strip(), _SHOWN)
                 raise Fatal(
-                    f"{where} sent a body encoded as {unknown!r}, which was not asked for",
+                    f"{where} sent a body encoded as '{shown}', which was not asked for",
                     hint=f"Have the server or its proxy send one of {ACCEPT_ENCODING}.",
                     cause="body",
                 )

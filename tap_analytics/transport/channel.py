@@ -21,6 +21,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tap_analytics.transport import body, wire
 from tap_analytics.transport.errors import OriginRefused, Rejected
+from tap_analytics.transport.redaction import redact
 from tap_analytics.transport.request import Response
 from tap_analytics.transport.stats import Stats
 
@@ -167,7 +168,7 @@ class Channel:
             ) from None
         if target != self.origin:
             raise OriginRefused(
-                f"{where} is redirected to another origin, {target}",
+                f"{where} is redirected to another origin{_shown(url)}",
                 hint=self._new_home(target),
             )
         path, _, query = url.partition("?")
@@ -181,6 +182,13 @@ class Channel:
         if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
             return f"Use https in {setting}."
         return f"If that is where the API lives, set {setting} to it."
+
+
+def _shown(url: str) -> str:
+    """Return the origin of a URL to go on with; it is redacted before its letters change case."""
+    with contextlib.suppress(ValueError):
+        return f", {origin_of(redact(url))}"
+    return ""
 
 
 def origin_of(url: str) -> str:

@@ -177,6 +177,13 @@ def joined(what: str, hint: str) -> str:
     return f"{what}{ending} {hint}".rstrip()
 
 
+def shorten(text: str, limit: int) -> str:
+    """Return a text from outside on one line, without secrets and at most `limit` long."""
+    # Redacted before it is cut, for half a secret would not be known as one.
+    line = one_line(redaction.redact(text))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
 def one_line(text: str) -> str:
     """Replace line breaks and runs of blanks by single blanks, and escape what isn't printable."""
     return redaction.escaped(" ".join(text.split()))

@@ -7,7 +7,9 @@ characters are escaped there too: text from outside can't forge a line or steer 
 
 from __future__ import annotations
 
+import base64
 import logging
+import math
 import sys
 import textwrap
 import threading
@@ -15,57 +17,95 @@ import traceback
 import typing as t
 import warnings
 import weakref
+from collections import defaultdict
 
-from tap_analytics.transport import spelling
+from tap_analytics.transport.spelling import SHORTEST, Folded, Needles, fold, whole_words
 
 if t.TYPE_CHECKING:
-    import re
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     _Hook: t.TypeAlias = Callable[..., t.Any]
 
 MASK = "***"
-#: Shorter values are words of their own too often to be replaced wherever they occur.
-_SHORTEST = 4
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+#: Tokens of one holder that are remembered: the one in use, and those that just were.
+_TOKENS = 16
 
 
 class Secrets:
-    """The secrets of one run; thread-safe."""
+    """The secrets of one run; thread-safe. Adding one costs the same however many there are."""
 
     def __init__(self) -> None:
-        self._values: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._kept: dict[str, Needles] = {}
+        self._tokens: defaultdict[str, dict[str, Needles]] = defaultdict(dict)
+        self._short: set[str] = set()
+        self._all: tuple[Needles, ...] = ()
+        self._words = whole_words(())
         self._lock = threading.Lock()
 
     def add(self, value: str) -> None:
         """Register a secret, and its base64."""
-        if value.strip():
-            forms = [value]
-            if len(value) >= _SHORTEST:
-                forms.extend(spelling.base64_forms(value))
-            self._register(forms)
+        if len(value) >= SHORTEST:
+            self._register(self._kept, value)
+        elif value.strip():
+            with self._lock:
+                self._short.add(value)
+                self._words = whole_words(self._short)
 
     def add_basic(self, username: str, password: str) -> None:
         """Register the password, and the pair as text and as the header's token."""
         self.add(password)
-        pair = f"{username}:{password}"
         if username or password:
-            self._register([pair, *spelling.base64_forms(pair)])
+            pair = f"{username}:{password}"
+            self.add(pair)
+            self.add(base64.b64encode(pair.encode("utf-8", "surrogatepass")).decode().rstrip("="))
+
+    def add_token(self, value: str, *, of: str) -> None:
+        """Register a secret that its holder replaces in time: only its latest are remembered."""
+        if len(value) >= SHORTEST:
+            self._register(self._tokens[of], value, most=_TOKENS)
+        else:
+            self.add(value)
 
     def redact(self, text: str) -> str:
         """Return `text` with `***` in the place of every secret."""
-        pattern = self._pattern
-        return text if pattern is None else pattern.sub(_mask, text)
+        parts: list[str] = []
+        done = 0
+        for start, end in sorted(self._places(text)):
+            if start > done or not parts:
+                parts += text[done:start], MASK
+            done = max(done, end)
+        return "".join([*parts, text[done:]]) if parts else text
 
-    def _register(self, forms: Iterable[str]) -> None:
+    def _places(self, text: str) -> list[tuple[int, int]]:
+        """Return where secrets stand, in any order; places may overlap."""
+        known, words = self._all, self._words
+        places = [place for each in known for place in each.in_text(text)]
+        places += [match.span("word") for match in words.finditer(text)]
+        folded = fold(text)
+        if folded == text:
+            return places
+        found = [place for each in known for place in each.in_folded(folded)]
+        short = [match.span("word") for match in words.finditer(folded)]
+        if found or short:
+            origin = Folded(text).origin
+            spelled = (origin(*place) for place in found)
+            # A secret of backslashes folds to little; as it is written it is as long as ever.
+            places += [place for place in spelled if place[1] - place[0] >= SHORTEST]
+            places += [origin(*place) for place in short]
+        return places
+
+    def _register(self, group: dict[str, Needles], value: str, *, most: float = math.inf) -> None:
+        if value in group or not value.strip():
+            return
+        needles = Needles.of(value)
         with self._lock:
-            self._values.update(forms)
-            self._pattern = spelling.pattern(
-                (value for value in self._values if len(value) >= _SHORTEST),
-                (value for value in self._values if len(value) < _SHORTEST),
-            )
+            group[value] = needles
+            if len(group) > most:
+                del group[next(iter(group))]
+            tokens = (each for latest in self._tokens.values() for each in latest.values())
+            self._all = (*self._kept.values(), *tokens)
 
 
 #: Whose secrets the edges replace; a run's registry goes with the run.
@@ -127,10 +167,6 @@ def _escape(character: str) -> str:
         return short
     units = character.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
-
-
-def _mask(match: re.Match[str]) -> str:
-    return f"{match['lead'] or ''}{MASK}"
 
 
 def _clean_factory(inner: _Hook) -> _Hook:

@@ -1,7 +1,7 @@
-"""How encoders spell a text, as a regular expression that finds it in all of these spellings.
+"""How encoders spell a text, so that it is found in any of these spellings.
 
-Each character is matched in every form that URLs, JSON, `repr` and HTML give it,
-so one pattern finds the text in any encoding, in mixtures and in nested ones.
+Texts are compared folded: each escape of URLs, JSON, `repr` and HTML, one inside of another too,
+becomes the character it stands for. That takes time in proportion to the text, whatever is in it.
 Base64 is no encoding of single characters: its forms are texts of their own.
 """
 
@@ -12,29 +12,176 @@ import html
 import json
 import re
 import typing as t
+from urllib.parse import quote
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+#: Shorter values are words of their own too often to be found wherever they occur.
+SHORTEST = 4
+#: What stands before a value.
+_LEAD = r"""[=:]\s*["']?(?:(?:Basic|Bearer|Token)\s+)?"""
 #: What stays the same inside of longer base64 is only telling above this length.
 _SHORTEST_INNER_BASE64 = 8
-_BACKSLASH = r"(?:\\|%(?:25)*5[Cc])"
-_LEAD = r"(?:[=:]|%3[ADad])\s*\\*[\"']?(?:(?:Basic|Bearer|Token)\s+)?"
+#: Encodings inside of each other that are undone, each of any depth in itself.
+_ROUNDS = 4
+_URLSAFE = str.maketrans("+/", "-_")
+#: Octets that aren't UTF-8 are Latin-1.
+_LATIN = {0xDC00 + octet: octet for octet in range(0x80, 0x100)}
+_SPECIAL = re.compile(r"[%&\\\x00-\x09\x0b-\x1f\x7f]")
+#: Longest escapes of one character: `%252525…2F`, `&amp;amp;…#47;`, `\\\\…u002f`.
+_PERCENT = re.compile(r"(?:%(?:25)*[0-9A-Fa-f]{2})++")
+_ENTITY = re.compile(
+    r"&(?:amp;)*(#0*[0-9]{1,7}|#[xX]0*[0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
+)
+_OCTETS = re.compile(r"(?<!\\)(?:\\++x[0-9A-Fa-f]{2})++")
+_UNITS = re.compile(r"(?<!\\)(?:\\++(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}))++")
+#: Other backslashes are left out: nobody can tell how often they were doubled.
+_BACKSLASHES = re.compile(r"\\++([abfnrtv]?)|[\x00-\x1f\x7f]")
 
 
-def pattern(long: Iterable[str], short: Iterable[str]) -> re.Pattern[str]:
-    """Return one pattern for all values, longest first, for one secret may contain another.
-
-    `long` values match anywhere, `short` ones only as a whole word after `=` or `:`,
-    where the group `lead` holds what stands before them.
-    """
-    branches = [_spelled(value) for value in _longest_first(long)]
-    words = "|".join(map(_spelled, _longest_first(short))) or "(?!)"
-    branches.append(rf"(?P<lead>{_LEAD})(?:{words})(?!\w)")
-    return re.compile("|".join(branches))
+def _unquoted(match: re.Match[str]) -> str:
+    return _text(re.findall(r"%(?:25)*([0-9A-Fa-f]{2})", match[0]))
 
 
-def base64_forms(value: str) -> Iterator[str]:
+def _unescaped(match: re.Match[str]) -> str:
+    return _text(re.findall(r"x(..)", match[0]))
+
+
+def _text(octets: list[str]) -> str:
+    return bytes.fromhex("".join(octets)).decode("utf-8", "surrogateescape").translate(_LATIN)
+
+
+def _joined(match: re.Match[str]) -> str:
+    r"""Return the characters of `\u` escapes; two halves of a surrogate pair are one."""
+    codes = [int(code, 16) for code in re.findall(r"[uU]([0-9A-Fa-f]+)", match[0])]
+    chars = "".join(chr(min(code, 0x10FFFF)) for code in codes)
+    return chars.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _control(match: re.Match[str]) -> str:
+    """Return the one that stands for all control characters, or nothing."""
+    return "" if match[1] == "" else "\n"
+
+
+_PASSES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (_PERCENT, _unquoted),
+    (_ENTITY, lambda match: html.unescape(f"&{match[1]};")),
+    (_OCTETS, _unescaped),
+    (_UNITS, _joined),
+    (_BACKSLASHES, _control),
+)
+
+
+def fold(text: str) -> str:
+    """Return a text without escapes: what encoders make of it folds to the same."""
+    for _ in range(_ROUNDS):
+        if not _SPECIAL.search(text):
+            break
+        before = text
+        for pattern, decoded in _PASSES:
+            text = pattern.sub(decoded, text)
+        if text == before:
+            break
+    return text
+
+
+class Folded:
+    """A folded text that knows where each of its characters came from."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts = list(range(len(text)))
+        self._ends = list(range(1, len(text) + 1))
+        for _ in range(_ROUNDS):
+            before = self.text
+            for pattern, decoded in _PASSES:
+                self._replace(pattern, decoded)
+            if self.text == before:
+                break
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """Return the place in the original text of a stretch of the folded one."""
+        return self._starts[start], self._ends[end - 1]
+
+    def _replace(self, pattern: re.Pattern[str], decoded: Callable[[re.Match[str]], str]) -> None:
+        parts: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        done = 0
+        for match in pattern.finditer(self.text):
+            start, end = match.span()
+            new = decoded(match)
+            parts += self.text[done:start], new
+            starts += self._starts[done:start] + [self._starts[start]] * len(new)
+            ends += self._ends[done:start] + [self._ends[end - 1]] * len(new)
+            done = end
+        if done:
+            self.text = "".join([*parts, self.text[done:]])
+            self._starts = starts + self._starts[done:]
+            self._ends = ends + self._ends[done:]
+
+
+class Needles(t.NamedTuple):
+    """The texts by which a value is found."""
+
+    plain: tuple[str, ...]
+    folded: tuple[str, ...]
+
+    @classmethod
+    def of(cls, value: str) -> Needles:
+        """Return the needles of a value that isn't a short one."""
+        texts = [form for text in (value, *_base64_forms(value)) for form in _forms(text)]
+        plain = dict.fromkeys([*texts, *_encoded(value)])
+        return cls(tuple(plain), tuple(filter(None, dict.fromkeys(map(fold, texts)))))
+
+    def in_text(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where the value stands in a text as it is."""
+        return _occurrences(self.plain, text)
+
+    def in_folded(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where the value stands in a folded text."""
+        return _occurrences(self.folded, text)
+
+
+def whole_words(values: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for short values, which are found only where a value stands."""
+    longest_first = sorted(values, key=lambda value: (-len(value), value))
+    words = "|".join(map(re.escape, longest_first)) or "(?!)"
+    return re.compile(rf"{_LEAD}(?P<word>{words})(?!\w)")
+
+
+def _occurrences(needles: Iterable[str], text: str) -> Iterator[tuple[int, int]]:
+    for needle in needles:
+        start = text.find(needle)
+        while start >= 0:
+            yield start, start + len(needle)
+            start = text.find(needle, start + len(needle))
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield the texts that stand for a value once they are folded."""
+    yield value
+    # The query's blank, and URL-safe base64.
+    yield value.replace(" ", "+")
+    yield value.translate(_URLSAFE)
+    # UTF-8 read as Latin-1, as HTTP headers are.
+    yield value.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def _encoded(value: str, *, depth: int = 2) -> Iterator[str]:
+    """Yield the commonest spellings, which are found even where folding meets its neighbours."""
+    for spelled in (
+        quote(value, safe="", errors="surrogatepass"),
+        json.dumps(value)[1:-1],
+        html.escape(value),
+    ):
+        yield spelled
+        if depth > 1:
+            yield from _encoded(spelled, depth=depth - 1)
+
+
+def _base64_forms(value: str) -> Iterator[str]:
     """Yield the value's base64, whole and as it stands inside of a longer text's."""
     for encoding in ("utf-8", "latin-1"):
         try:
@@ -49,31 +196,3 @@ def base64_forms(value: str) -> Iterator[str]:
             inner = base64.b64encode(b"\0" * shift + octets).decode()[start:end]
             if len(inner) >= _SHORTEST_INNER_BASE64:
                 yield inner
-
-
-def _longest_first(values: Iterable[str]) -> list[str]:
-    return sorted(values, key=lambda value: (-len(value), value))
-
-
-def _spelled(value: str) -> str:
-    return "".join(map(_spellings, value))
-
-
-def _spellings(char: str) -> str:
-    """Return a pattern for one character as encoders write it, in one go or one after another."""
-    if char.isascii() and char.isalnum():
-        return char
-    octets = char.encode("utf-8", "surrogatepass")
-    written = [
-        *(char, html.escape(char), json.dumps(char)[1:-1]),
-        *(repr(char)[1:-1], ascii(char)[1:-1], repr(octets)[2:-1]),
-    ]
-    forms = [
-        re.escape(form).replace(r"\\", f"{_BACKSLASH}+").replace("\\&", "&(?:amp;)*")
-        for form in dict.fromkeys(written)
-    ]
-    forms.append("".join(f"%(?:25)*{octet:02x}" for octet in octets))
-    forms.append(f"&(?:amp;)*\\#(?:0*{ord(char)}|x0*{ord(char):x});")
-    # URL-safe base64, and the query's blank.
-    forms.extend({"+": ["-"], "/": ["_"], " ": [r"\+"]}.get(char, ()))
-    return f"(?:{_BACKSLASH}*(?i:{'|'.join(forms)}))"

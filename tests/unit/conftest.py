@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from copy import deepcopy
 
 import pytest
 from doctor import Doctor
@@ -14,10 +15,11 @@ from tap_analytics.api import SECRETS
 def process():
     """Give back what runs and commands leave in the process: the log's level, known secrets."""
     logger = logging.getLogger("tap-analytics")
-    level, values, pattern = logger.level, set(SECRETS._values), SECRETS._pattern
+    level = logger.level
+    known = {name: deepcopy(value) for name, value in vars(SECRETS).items() if name != "_lock"}
     yield
     logger.setLevel(level)
-    SECRETS._values, SECRETS._pattern = values, pattern
+    vars(SECRETS).update(known)
 
 
 @pytest.fixture

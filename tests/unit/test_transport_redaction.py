@@ -12,12 +12,15 @@ import warnings
 from dataclasses import replace
 
 import pytest
+from runs import JsonApi, declared, run
 from scripted_server import ScriptedServer, body_of, make_transport, people, reply, reset
 
 from tap_analytics.transport import redaction
 from tap_analytics.transport.errors import Rejected, TransportError
 from tap_analytics.transport.redaction import Secrets, install
 from tap_analytics.transport.retry import RetryPolicy
+
+SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
 
 
 @pytest.fixture
@@ -337,6 +340,54 @@ def test_no_error_or_log_line_of_a_request_tells_a_secret(secrets, step, caplog)
     assert "swordf" not in str(caught.value)
     assert "swordf" not in caplog.text
     assert "api_key=" not in re.sub(r"api_key=\*\*\*", "", caplog.text)
+
+
+def cursor_repeats(query, secret):
+    return reply(200, json.dumps({"data": [{"id": 1}], "next": "x" * 60 + secret}).encode())
+
+
+def error_in_the_body(query, secret):
+    return reply(200, json.dumps({"errors": [{"message": "x" * 190 + secret}]}).encode())
+
+
+def error_with_a_description(query, secret):
+    body = {"API_ERROR": "x" * 100, "API_ERROR_DESCRIPTION": "x" * 87 + secret}
+    return reply(200, json.dumps(body).encode())
+
+
+def members_instead_of_rows(query, secret):
+    return reply(200, json.dumps({f"{'x' * 150}{secret}": 1}).encode())
+
+
+def content_type(query, secret):
+    return reply(200, b"?", Content_Type="x" * 70 + secret)
+
+
+def content_encoding(query, secret):
+    return reply(200, b"?", Content_Encoding="x" * 30 + secret)
+
+
+def another_host(query, secret):
+    return reply(302, b"", Location=f"http://{secret}.example/")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(cursor_repeats, error_in_the_body, error_with_a_description, members_instead_of_rows),
+        *(content_type, content_encoding, another_host),
+    ],
+)
+def test_no_text_that_is_cut_shows_the_beginning_of_a_secret(secrets, answer, caplog):
+    secret = "HerringBone-4711-Seventeen"
+    with JsonApi(lambda query: answer(query, secret)) as api:
+        paginator = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
+        config = declared(api.origin, endpoint={"paginator": paginator}, schema=SCHEMA)
+        config["apis"][0]["client"]["auth"] = {"type": "bearer", "token": secret}
+        done = run(config, catalog=None)
+
+    assert "***" in done.failure()
+    assert "herri" not in (done.failure() + caplog.text).lower()
 
 
 def test_a_refused_connection_does_not_tell_the_query(secrets, caplog):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -88,13 +89,75 @@ def test_a_pair_of_which_one_half_is_empty_is_a_secret_too():
     assert secrets.redact("a: b, Og") == "a: b, Og"
 
 
-@given(st.text(min_size=4), st.text(max_size=9), st.sampled_from(list(ENCODERS.values())))
+#: What stands beside a secret, but not the beginning of an escape that would take in some of it.
+NEIGHBOURS = st.text(st.characters(exclude_characters="%&\\"), max_size=9)
+
+
+@given(st.text(min_size=4), NEIGHBOURS, st.sampled_from(list(ENCODERS.values())))
 def test_no_value_survives_its_encoding(value, around, encode):
     secrets = Secrets()
     secrets.add(value)
     if not value.strip() or any("\ud800" <= char <= "\udfff" for char in value):
         return
     assert "***" in secrets.redact(f"{around}{encode(value)}{around}")
+
+
+#: Texts on which a pattern that backtracks, or a search that begins anew, takes for ever.
+HOSTILE = {
+    "backslashes": "\\",
+    "percents": "%25",
+    "entities": "&amp;",
+    "mixed": "\\%&",
+    "octets": "\\x",
+    "almost": "%252525zz",
+    "numbers": "&#0000",
+    "leads": "= ",
+    "blanks": "= " + " " * 400,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("value", ["\\" * 120, "%25" * 40, "&amp;" * 24, "= " * 60, "\\%&" * 40])
+def test_time_grows_no_faster_than_the_text(value, text):
+    secrets = Secrets()
+    secrets.add(value)
+    secrets.add("\\\\")
+
+    def seconds(size):
+        begun = time.thread_time()
+        secrets.redact(text * (size // len(text)) + "!")
+        return time.thread_time() - begun
+
+    short = max(min(seconds(4000) for _ in range(3)), 1e-4)
+    # Sixteen times the text: 16 times the time where it grows with the text, 256 with its square.
+    assert min(seconds(64_000) for _ in range(2)) < 64 * short
+
+
+def test_a_secret_of_backslashes_is_found_as_often_as_they_are_doubled():
+    secrets = Secrets()
+    secrets.add("\\" * 120)
+    for encode in (str, json.dumps, repr, ENCODERS["json-in-json"], ENCODERS["quote-all"]):
+        assert "***" in secrets.redact(encode("\\" * 120))
+
+
+def test_only_the_latest_tokens_of_a_holder_are_looked_for():
+    secrets = Secrets()
+    secrets.add("swordfish-4711")
+    secrets.add_token("the.other+one/0", of="wiki")
+    for number in range(100):
+        secrets.add_token(f"to/ken+{number:04}" + "=" * 800, of="shop")
+
+    for known in ("swordfish-4711", "the.other+one/0", "to/ken+0099"):
+        for encode in [*ENCODERS.values(), lambda s: BASE64["base64"](s.encode())]:
+            assert "***" in secrets.redact(encode(known + "=" * 800 * (known[:2] == "to")))
+    assert secrets.redact("to/ken+0000" + "=" * 800) == "to/ken+0000" + "=" * 800
+
+
+def test_a_short_pair_is_no_word_to_look_for_everywhere():
+    secrets = Secrets()
+    secrets.add_basic("a", "")
+    assert secrets.redact("no data: YTo= is key=YTo=") == "no data: ***= is key=***="
+    assert secrets.redact("a: YToYTo a:") == "a: YToYTo a:"
 
 
 def test_longer_secrets_go_first():

@@ -12,6 +12,7 @@ from tap_analytics.incremental import instant, unit_of
 from tap_analytics.pagination import dig
 from tap_analytics.payload import SelectorError, lists_in
 from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.transport.errors import shorten
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -207,7 +208,7 @@ def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamR
     elif unreadable:
         text = (
             f"The replication key `{key}` has values that are neither time nor number, such as "
-            f"{json.dumps(unreadable[0], default=str)[:40]}, so they can't be compared."
+            f"{shorten(json.dumps(unreadable[0], default=str), 40)}, so they can't be compared."
         )
         report.findings.append(wrong("bookmark_unreadable", text, resource=change))
     elif len(present) < len(values):
