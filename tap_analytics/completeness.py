@@ -24,6 +24,8 @@ ALIKE_LIMIT = 3
 #: Pages without a single row, one after the other, before it is taken for a loop.
 EMPTY_LIMIT = 100
 _SHOWN = 80
+#: Keeps the hash of a text from being a number that is a key: that of the empty one is 0.
+_TEXT = hash("text").__xor__
 
 
 class PaginationError(TapError):
@@ -92,8 +94,22 @@ class Repeats:
 
 
 def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
-    """Return keys as they are remembered: numbers as they are, others as their hash."""
-    return [key if within is None and type(key) is int else hash((within, key)) for key in keys]
+    """Return keys as they are remembered: numbers as they are, others as the hash of their text.
+
+    The hash of a number itself is no better than the number: those of -1 and -2 are the same.
+    """
+    if within is not None:
+        place = repr(within)
+        return [hash(f"{place}{key!r}") for key in keys]
+    kinds = set(map(type, keys))
+    if kinds == {int}:
+        return list(keys)
+    if kinds == {str}:
+        return list(map(_TEXT, map(hash, keys)))
+    return [
+        key if type(key) is int else _TEXT(hash(key if type(key) is str else repr(key)))
+        for key in keys
+    ]
 
 
 @dataclass(slots=True)

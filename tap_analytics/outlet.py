@@ -11,9 +11,9 @@ from itertools import compress
 
 from singer_sdk.streams.core import Stream
 
-from tap_analytics.errors import TapError
+from tap_analytics.pages import MissingKeyError
 from tap_analytics.records import Conformer, RecordLines, Selection
-from tap_analytics.rows import Codec
+from tap_analytics.rows import Codec, StructRows
 from tap_analytics.sinks import BatchSink, LineSink
 from tap_analytics.values import Values
 
@@ -25,10 +25,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.incremental import Bookmark
     from tap_analytics.rows import Rows
     from tap_analytics.writer import MessageWriter
-
-
-class MissingKeyError(TapError):
-    """A row without its primary key, which no target could place."""
 
 
 class Outlet:
@@ -88,7 +84,8 @@ class Outlet:
             or stream.ABORT_AT_RECORD_COUNT is not None
             or type(stream).post_process is not Stream.post_process
         )
-        if path is None or looked_at:
+        # Without a key, it is the whole row that identifies it.
+        if path is None or looked_at or not stream.primary_keys:
             return None
         return Codec(
             path=path,
@@ -136,6 +133,9 @@ class Outlet:
         return values if values.looks else None
 
     def _check_keys(self, rows: Rows) -> None:
+        """Look for keys that were to be derived; the others were looked at as they came."""
+        if isinstance(rows, StructRows):
+            return
         for key in self.stream.primary_keys:
             if None in rows.column(key):
                 raise MissingKeyError(

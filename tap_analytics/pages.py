@@ -9,10 +9,13 @@ import functools
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_analytics.completeness import PaginationError
+from singer_sdk.streams.core import Stream
+
+from tap_analytics.completeness import PaginationError, describe
+from tap_analytics.errors import TapError
 from tap_analytics.pagination import Page
 from tap_analytics.payload import SelectorError, raise_error
-from tap_analytics.rows import DictRows
+from tap_analytics.rows import DictRows, UnusableKeyError
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -25,16 +28,20 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.request import Request, Response
 
 
+class MissingKeyError(TapError):
+    """A row that its primary key doesn't identify, which no target could place."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Fetched:
     """A page as it came off the wire."""
 
     page: Page
     rows: Rows
-    #: The rows' primary keys; where they have none, one that stands for the page.
-    keys: Sequence[Hashable]
     #: Seconds from sending the request to the last byte of the answer.
     elapsed: float
+    #: What identifies the rows, one by one: their primary keys, or their content without any.
+    keys: Sequence[Hashable] = ()
 
     def keep(self, flags: Sequence[bool]) -> Fetched:
         """Return the page with the rows whose flag is set; the others had arrived before."""
@@ -65,6 +72,8 @@ class Pages:
         self.sorting = sorting or {}
         #: Decodes pages without building their rows, for streams that pass rows on as they are.
         self.codec = codec
+        #: Whether rows are only a sample, which may show first what their key is.
+        self.is_sample = False
         self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
         self._lookahead = stream.connection.lookahead
 
@@ -78,6 +87,12 @@ class Pages:
 
     def take(self, query: Query) -> Fetched:
         """Return the page that is needed now; raises what the transport raises."""
+        fetched = self._take(query)
+        if not self.is_sample:
+            fetched.keys = self._identities(fetched)
+        return fetched
+
+    def _take(self, query: Query) -> Fetched:
         owner, request, decode = self._job(query)
         sampled = self.stream.sampled
         if sampled is not None and sampled[0] == request:
@@ -85,6 +100,22 @@ class Pages:
             self.stream.sampled = None
             return sampled[1]
         return t.cast("Fetched", self._lookahead.take(owner, request, decode))
+
+    def _identities(self, fetched: Fetched) -> Sequence[Hashable]:
+        """Return what identifies the rows of a page, before anything is taken out of them."""
+        names, rows = self.stream.primary_keys, fetched.rows
+        if not names:
+            return t.cast("DictRows", rows).identities()
+        try:
+            return rows.keys(names, self.context)
+        except UnusableKeyError as error:
+            if type(self.stream).post_process is not Stream.post_process:
+                # The key is derived from the row later.
+                return t.cast("DictRows", rows).digests()
+            raise MissingKeyError(
+                f"{self.stream.label}: row {error.row} of {describe(fetched.page.query)} {error}. "
+                "Check `path`, `data_selector` and `primary_key`."
+            ) from None
 
     def drop(self) -> None:
         """Forget the pages that were read ahead."""
@@ -106,7 +137,6 @@ class Pages:
                 url=response.url,
             ),
             rows=rows,
-            keys=rows.keys(self.stream.primary_keys),
             elapsed=response.elapsed,
         )
 

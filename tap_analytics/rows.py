@@ -13,6 +13,7 @@ import hashlib
 import operator
 import re
 import typing as t
+from collections import Counter
 from decimal import Decimal
 
 import msgspec
@@ -22,17 +23,51 @@ from tap_analytics.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
 Row = dict[str, t.Any]
 
 #: What a field of a struct can't have in its name; rows with such fields are read as dicts.
 _UNSPELLABLE = re.compile(r'[\\"\x00-\x1f\ud800-\udfff]')
+#: Writes content in one way, whatever order its members came in.
+_CANONICAL = msgspec.json.Encoder(enc_hook=str, decimal_format="number", order="sorted")
+#: Types of a key's values that compare as JSON has them; others are looked at one by one.
+_COMPARABLE: t.Final = frozenset({int, str})
+#: Integers of more digits than this stay decimals, so that `1e999999` is not written out.
+_MOST_DIGITS = 60
 
 
-def _digest(content: object) -> str:
-    """Tell content from other content, in the same way in every process."""
-    return hashlib.blake2b(ENCODER.encode(content), digest_size=8).hexdigest()
+class UnusableKeyError(Exception):
+    """A row that its primary key doesn't identify; the text says how, `row` counts from 1."""
+
+    def __init__(self, row: int, text: str) -> None:
+        super().__init__(text)
+        self.row = row
+
+
+def _joined(names: Sequence[str], columns: Sequence[list[t.Any]]) -> list[Hashable]:
+    """Return primary keys from their columns; raises `UnusableKeyError`."""
+    if not all(_COMPARABLE.issuperset(map(type, column)) for column in columns):
+        columns = [
+            [_comparable(value, name, row) for row, value in enumerate(column, 1)]
+            for name, column in zip(names, columns, strict=True)
+        ]
+    return list(columns[0]) if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
+def _comparable(value: t.Any, name: str, row: int) -> Hashable:  # noqa: ANN401 - any JSON value
+    """Return a value that equals another if both are the same in JSON: `true` is no 1, 1.0 is."""
+    if type(value) in _COMPARABLE:
+        return t.cast("Hashable", value)
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, Decimal):
+        is_whole = value.adjusted() < _MOST_DIGITS and value == value.to_integral_value()
+        return int(value) if is_whole else value
+    if value is msgspec.UNSET:
+        raise UnusableKeyError(row, f"has no primary key `{name}`")
+    kind = {type(None): "null", list: "a list", dict: "an object"}.get(type(value), "no JSON")
+    raise UnusableKeyError(row, f"has {kind} as primary key `{name}`")
 
 
 class DictRows:
@@ -58,19 +93,37 @@ class DictRows:
         """Return the rows whose flag is set."""
         return DictRows([row for row, flag in zip(self.dicts, flags, strict=True) if flag])
 
-    def keys(self, names: Sequence[str]) -> list[Hashable]:
-        """Return the primary keys of the rows, as they arrived.
+    def keys(
+        self, names: Sequence[str], given: Mapping[str, t.Any] | None = None
+    ) -> list[Hashable]:
+        """Return the primary keys of the rows; `given` are values that rows may lack.
 
-        A row whose key is derived from it later is told by its content; rows of a stream without
-        keys may be alike, so only their page is told.
+        Raises `UnusableKeyError` for a row without one.
         """
-        if not names:
-            return [_digest(self.dicts)] if self.dicts else []
-        try:
-            found = list(map(operator.itemgetter(*names), self.dicts))
-            hash(tuple(found))
-        except (KeyError, TypeError):
-            return [_digest(row) for row in self.dicts]
+        given = given or {}
+        columns = [
+            [row.get(name, given.get(name, msgspec.UNSET)) for row in self.dicts] for name in names
+        ]
+        return _joined(names, columns)
+
+    def digests(self) -> list[Hashable]:
+        """Return what tells the content of each row, the same in every process.
+
+        It is that of the decoded row: spelling, blanks and the order of members don't count.
+        """
+        lines = _CANONICAL.encode_lines(self.dicts).split(b"\n")[:-1]
+        return [hashlib.blake2b(line, digest_size=16).digest() for line in lines]
+
+    def identities(self) -> list[Hashable]:
+        """Return the same for rows that have no key and so may be alike: twins are numbered."""
+        found = self.digests()
+        if len(set(found)) == len(found):
+            return found
+        counts: Counter[Hashable] = Counter()
+        for place, digest in enumerate(found):
+            if counts[digest]:
+                found[place] = (digest, counts[digest])
+            counts[digest] += 1
         return found
 
     def encode(self) -> bytes:
@@ -81,19 +134,23 @@ class DictRows:
 class StructRows:
     """Rows as structs of raw fields; the same questions, the same answers."""
 
-    __slots__ = ("fields", "structs")
+    __slots__ = ("blank", "fields", "structs")
 
-    def __init__(self, structs: list[t.Any], fields: dict[str, str]) -> None:
+    def __init__(
+        self, structs: list[t.Any], fields: dict[str, str], blank: Collection[str] = ()
+    ) -> None:
         self.structs = structs
         #: Name of a field to the attribute that holds it.
         self.fields = fields
+        #: Attributes of fields that don't go out.
+        self.blank = blank
 
     def __len__(self) -> int:
         return len(self.structs)
 
     def head(self, count: int) -> StructRows:
         """Return the first rows."""
-        return StructRows(self.structs[:count], self.fields)
+        return StructRows(self.structs[:count], self.fields, self.blank)
 
     def column(self, name: str) -> list[t.Any]:
         """Return the values of a decoded field, None where a row lacks it."""
@@ -103,17 +160,22 @@ class StructRows:
     def keep(self, flags: Iterable[bool]) -> StructRows:
         """Return the rows whose flag is set."""
         kept = [row for row, flag in zip(self.structs, flags, strict=True) if flag]
-        return StructRows(kept, self.fields)
+        return StructRows(kept, self.fields, self.blank)
 
-    def keys(self, names: Sequence[str]) -> list[Hashable]:
+    def keys(
+        self,
+        names: Sequence[str],
+        given: Mapping[str, t.Any] | None = None,  # noqa: ARG002 - rows of structs have no parent
+    ) -> list[Hashable]:
         """Return the same keys as the same rows decoded into dicts have."""
-        if not names:
-            return [_digest(self.structs)] if self.structs else []
-        attributes = [self.fields[name] for name in names]
-        return list(map(operator.attrgetter(*attributes), self.structs))
+        columns = [list(map(operator.attrgetter(self.fields[n]), self.structs)) for n in names]
+        return _joined(names, columns)
 
     def encode(self) -> bytes:
-        """Return the rows as lines of JSON."""
+        """Return the rows as lines of JSON, without what doesn't go out."""
+        for attribute in self.blank:
+            for struct in self.structs:
+                setattr(struct, attribute, msgspec.UNSET)
         return ENCODER.encode_lines(self.structs)
 
 
@@ -184,10 +246,7 @@ class Codec:
             return None
         envelope = None if not self.path else page.members()
         structs = page if not self.path else page.rows
-        for attribute in self._blank:
-            for struct in structs:
-                setattr(struct, attribute, msgspec.UNSET)
-        return envelope, StructRows(structs, self._fields)
+        return envelope, StructRows(structs, self._fields, self._blank)
 
     def _envelope(self, row: type) -> type:
         """Return the struct of a whole response: its rows, and the members that are looked at."""

@@ -227,6 +227,7 @@ class Walk:
 
     def sample(self) -> list[Row]:
         """Return the rows of the first page alone; the walk that comes later finds it again."""
+        self.pages.is_sample = True
         fetched = self._fetch(self.token)
         self.stream.sampled = (self.pages.request(self.token), fetched)
         return self._foreseen(fetched)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import typing as t
 from dataclasses import dataclass, replace
 
 from tap_analytics.pagination import Page
 from tap_analytics.payload import SelectorError, raise_error, select_rows
-from tap_analytics.rows import DictRows
+from tap_analytics.rows import DictRows, UnusableKeyError
 from tap_analytics.transport.errors import Retriable
 
 if t.TYPE_CHECKING:
@@ -155,5 +156,6 @@ class Inquiry:
         keys = self.stream.primary_keys
         own = [name for name in keys if name not in (self.context or {})]
         if own and all(row.get(name) is not None for row in rows for name in own):
-            return DictRows(rows).keys(own)
-        return [key for row in rows for key in DictRows([row]).keys(())]
+            with contextlib.suppress(UnusableKeyError):
+                return DictRows(rows).keys(own)
+        return DictRows(rows).digests()
