@@ -213,6 +213,7 @@ def shared_defaults() -> dict[str, str]:
         "retry.max_retries": by_api(lambda api: api.retry.max_retries),
         "retry.backoff_factor": by_api(lambda api: api.retry.backoff_factor),
         "retry.retry_on_status_codes": ", ".join(map(code, sorted(statuses))),
+        "retry.max_retry_after": by_api(lambda api: api.retry.max_retry_after),
     }
 
 

@@ -80,6 +80,7 @@ class Api:
             max_retries=given.get("max_retries", self.retry.max_retries),
             backoff_factor=given.get("backoff_factor", self.retry.backoff_factor),
             statuses=self.retry.statuses if statuses is None else frozenset(statuses),
+            max_retry_after=given.get("max_retry_after", self.retry.max_retry_after),
         )
 
 

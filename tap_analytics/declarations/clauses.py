@@ -190,7 +190,7 @@ def read_auth(value: object, place: Place) -> Authenticator:
 
 # --- retry and incremental --------------------------------------------------------------------
 
-RETRY_WORDS = ("max_retries", "backoff_factor", "retry_on_status_codes")
+RETRY_WORDS = ("max_retries", "backoff_factor", "retry_on_status_codes", "max_retry_after")
 INCREMENTAL_WORDS = ("cursor_path", "start_param", "initial_value")
 NEVER_RETRIED = frozenset({401, 403, 404})
 _STATUSES = range(400, 600)
@@ -201,12 +201,14 @@ def read_retry(value: object, place: Place, *, over: RetryPolicy) -> RetryPolicy
     words = Words(value, place, RETRY_WORDS)
     retries = words.integer("max_retries", minimum=0)
     factor = words.number("backoff_factor", minimum=0)
+    longest = words.number("max_retry_after", minimum=0)
     statuses = words.given.get("retry_on_status_codes")
     return replace(
         over,
         max_retries=over.max_retries if retries is None else retries,
         backoff_factor=over.backoff_factor if factor is None else factor,
         statuses=over.statuses if statuses is None else _statuses(statuses, words),
+        max_retry_after=over.max_retry_after if longest is None else longest,
     )
 
 

@@ -48,6 +48,7 @@ def _of_api(tap: TapAnalytics, name: str) -> Iterator[Choice]:
         ("max_retries", retry.max_retries, "max_retries" in retried),
         ("backoff_factor", retry.backoff_factor, "backoff_factor" in retried),
         ("retry_on_status_codes", sorted(retry.statuses), "retry_on_status_codes" in retried),
+        ("max_retry_after", retry.max_retry_after, "max_retry_after" in retried),
         ("optional_streams", given.get("optional_streams"), True),
     )
     for setting, value, is_given in shared:

@@ -28,7 +28,7 @@ COMMON: tuple[Setting, ...] = (
         name="requests_per_second",
         kind="number",
         minimum=0,
-        description="Most requests in any second; 0 means no cap.",
+        description="Most requests per second, in any second; 0 means no cap.",
     ),
     Setting(
         name="retry",
@@ -52,6 +52,13 @@ COMMON: tuple[Setting, ...] = (
                 kind="array",
                 description="HTTP status codes worth another attempt.",
                 inside={"items": {"type": "integer", "minimum": 400, "maximum": 599}},
+            ),
+            Setting(
+                name="max_retry_after",
+                kind="number",
+                minimum=0,
+                description="Longest wait in seconds that a response may ask for; one that asks "
+                "for more fails the stream.",
             ),
         ),
     ),

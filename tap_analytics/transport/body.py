@@ -5,13 +5,14 @@ What has been cut short is worth another attempt; what is too large is not.
 
 from __future__ import annotations
 
+import re
 import typing as t
 import zlib
 
 from tap_analytics.transport.errors import Fatal, Retriable, shorten
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from urllib3 import HTTPResponse
 
@@ -20,6 +21,9 @@ ACCEPT_ENCODING = "gzip, deflate"
 
 _AGAIN = "Try again later."
 _CHUNK = 1024 * 1024
+#: What is decompressed at once to begin with; a member may be as short as 20 bytes.
+_PIECE = 4096
+_PADDING = re.compile(rb"\0++")
 _SHOWN = 40
 #: Lets zlib tell gzip from zlib by the header; raw deflate has none.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
@@ -43,15 +47,25 @@ def read(raw: HTTPResponse, *, max_body: int, where: str) -> bytes:
     raise _oversized(where, max_body)
 
 
-def unpack(body: bytes, headers: Mapping[str, str], *, max_body: int, where: str) -> bytes:
-    """Undo the encodings that `Content-Encoding` lists, the last one first."""
+def unpack(
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    max_body: int,
+    where: str,
+    check: Callable[[], object],
+) -> bytes:
+    """Undo the encodings that `Content-Encoding` lists, the last one first.
+
+    `check` raises where the time for it is over; it is called for every piece.
+    """
     encodings = headers.get("Content-Encoding", "")
     if not encodings or not body:
         return body
     for name in reversed(encodings.split(",")):
         match name.strip().lower():
             case "gzip" | "x-gzip" | "deflate":
-                body = _inflate(body, max_body=max_body, where=where)
+                body = _inflate(body, max_body=max_body, where=where, check=check)
             case "" | "identity":
                 pass
             case _:
@@ -64,24 +78,41 @@ def unpack(body: bytes, headers: Mapping[str, str], *, max_body: int, where: str
     return body
 
 
-def _inflate(body: bytes, *, max_body: int, where: str) -> bytes:
-    """Decompress all members of a gzip body, or a deflate body with or without header."""
+def _inflate(body: bytes, *, max_body: int, where: str, check: Callable[[], object]) -> bytes:
+    """Decompress all members of a gzip body, or a deflate body with or without header.
+
+    Pieces grow with the member: what is fed beyond its end is copied, and never much.
+    """
     has_header = body[:2] == b"\x1f\x8b" or int.from_bytes(body[:2]) % 31 == 0
     whole = bytearray()
-    while body:
+    at = 0
+    while at < len(body):
         member = zlib.decompressobj(_ANY_HEADER if has_header else -zlib.MAX_WBITS)
-        try:
-            whole += member.decompress(body, max_body + 1 - len(whole))
-        except zlib.error:
-            raise Retriable(
-                f"{where} sent a damaged compressed body", hint=_AGAIN, cause="body"
-            ) from None
-        if len(whole) > max_body:
-            raise _oversized(where, max_body)
-        if not member.eof:
-            raise Retriable(f"{where} sent a compressed body cut short", hint=_AGAIN, cause="body")
-        body = member.unused_data.lstrip(b"\0")
+        size = _PIECE
+        while not member.eof:
+            check()
+            piece = body[at : at + size]
+            if not piece:
+                raise Retriable(
+                    f"{where} sent a compressed body cut short", hint=_AGAIN, cause="body"
+                )
+            whole += _decompressed(member, piece, most=max_body + 1 - len(whole), where=where)
+            if len(whole) > max_body:
+                raise _oversized(where, max_body)
+            at += len(piece) - len(member.unused_data)
+            size = min(2 * size, _CHUNK)
+        if padding := _PADDING.match(body, at):
+            at = padding.end()
     return bytes(whole)
+
+
+def _decompressed(member: zlib._Decompress, piece: bytes, *, most: int, where: str) -> bytes:
+    try:
+        return member.decompress(piece, most)
+    except zlib.error:
+        raise Retriable(
+            f"{where} sent a damaged compressed body", hint=_AGAIN, cause="body"
+        ) from None
 
 
 def _oversized(where: str, max_body: int) -> Fatal:

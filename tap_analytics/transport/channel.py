@@ -119,7 +119,7 @@ class Channel:
         return Response(
             status=raw.status,
             headers=raw.headers,
-            body=body.unpack(packed, raw.headers, max_body=self.max_body, where=where),
+            body=self._unpacked(packed, raw.headers, exchange, where=where),
             elapsed=elapsed,
             url=request.url.partition("?")[0],
             received_at=time.time(),
@@ -130,6 +130,15 @@ class Channel:
         settings = {**self._settings, "stream": True, "timeout": self.timeout}
         raw = adapter.send(prepared, **settings).raw
         return raw, body.read(raw, max_body=self.max_body, where=where)
+
+    def _unpacked(
+        self, packed: bytes, headers: Mapping[str, str], exchange: wire.Exchange, *, where: str
+    ) -> bytes:
+        check = exchange.remaining
+        try:
+            return body.unpack(packed, headers, max_body=self.max_body, where=where, check=check)
+        except wire.DeadlinePassed as error:
+            raise self.diagnosis.failure(error, where=where) from None
 
     @functools.cached_property
     def _settings(self) -> dict[str, t.Any]:

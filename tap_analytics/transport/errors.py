@@ -35,6 +35,9 @@ Cause = t.Literal[
     "oversized",
 ]
 
+#: Causes that say nothing of the request: any other may meet the same.
+OVERLOAD = frozenset({"server", "throttled"})
+
 
 class TransportError(Exception):
     """One redacted line: what and where (`what`), then what to do (`hint`)."""

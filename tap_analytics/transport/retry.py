@@ -45,6 +45,8 @@ class RetryPolicy:
     #: Seconds before the first retry; doubled for each further one.
     backoff_factor: float = 2.0
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+    #: Longest wait in seconds that an answer may ask for.
+    max_retry_after: float = 3600.0
 
     def waits(self) -> Iterator[float]:
         """Yield the seconds to wait before retry 1, 2, 3 and so on, without end."""

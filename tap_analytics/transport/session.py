@@ -18,7 +18,7 @@ import requests
 from tap_analytics.transport import body
 from tap_analytics.transport.answer import Diagnosis
 from tap_analytics.transport.channel import Channel, origin_of
-from tap_analytics.transport.errors import Fatal, Retriable, TransportError, Unreachable
+from tap_analytics.transport.errors import OVERLOAD, Fatal, Retriable, TransportError, Unreachable
 from tap_analytics.transport.throttle import describe_wait
 
 if t.TYPE_CHECKING:
@@ -60,9 +60,14 @@ class Transport:
     hints: Mapping[Cause, str] = field(default_factory=dict)
     #: Why nobody can be reached; while it is set, nothing is sent.
     unreachable: TransportError | None = field(default=None, init=False)
+    #: What all attempts of a request met while no other request did better. Until one does, each
+    #: request gets one attempt.
+    outage: Fatal | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._renewals = 0
+        #: Answers so far that show that the API is up.
+        self._served = 0
         self._renewing = threading.Lock()
         self._logger = logging.getLogger("tap-analytics").getChild(self.name)
         self._diagnosis = Diagnosis(name=self.name, timeout=self.timeout, hints=self.hints)
@@ -105,7 +110,7 @@ class Transport:
         `failed` is the outcome of a first attempt made elsewhere, which counts as one.
         Raises the last error, or at once one that no retry would cure.
         """
-        answers = self.stats.answers
+        answers, served = self.stats.answers, self._served
         policy = self.policy(request)
         waits = policy.waits()
         attempts = 0
@@ -117,11 +122,19 @@ class Transport:
                     failed = error
             self._refuse_if_unreachable()
             attempts += 1
-            if attempts > policy.max_retries:
+            is_last = attempts > policy.max_retries or self.outage is not None
+            if is_last or self._is_too_long(failed, policy):
                 break
             self._wait(failed, request, number=attempts, computed=next(waits))
             failed, request = None, replace(request, again=True)
-        raise self._given_up(failed, attempts=attempts, was_silent=self.stats.answers == answers)
+        ending = self._given_up(failed, attempts=attempts, policy=policy)
+        if isinstance(ending, Unreachable):
+            # Where other requests were answered meanwhile, the API is there.
+            if self.stats.answers == answers:
+                self.unreachable = ending
+        elif self._served == served:
+            self.outage = self.outage or ending
+        raise ending
 
     def attempt(self, request: Request, decode: Callable[[Response], T]) -> T:
         """Return the decoded answer to exactly one attempt; raise what came instead.
@@ -139,9 +152,14 @@ class Transport:
         except Unreachable as error:
             self.unreachable = error
             raise
+        policy = self.policy(request)
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-            raise self._diagnosis.refusal(response, where=where, policy=self.policy(request))
+            refusal = self._diagnosis.refusal(response, where=where, policy=policy)
+            if refusal.cause not in OVERLOAD:
+                self._note_service()
+            raise refusal
         decoded = decode(response)
+        self._note_service()
         self.throttle.succeeded()
         return decoded
 
@@ -152,6 +170,8 @@ class Transport:
     def hold_everybody(self, failed: Retriable, request: Request, *, seconds: float) -> bool:
         """Close the gate if `failed` concerns all requests of the API; say whether it does."""
         if failed.cause != "throttled" and failed.retry_after is None:
+            return False
+        if self._is_too_long(failed, self.policy(request)):
             return False
         answered = f"answered {failed.status}" if failed.status else "asked to wait"
         self.throttle.hold(seconds, reason=f"{request.label} {answered}")
@@ -178,16 +198,30 @@ class Transport:
         if not self.hold_everybody(failed, request, seconds=seconds):
             self.stop.wait(seconds)
 
-    def _given_up(self, failed: Retriable, *, attempts: int, was_silent: bool) -> Fatal:
+    def _given_up(self, failed: Retriable, *, attempts: int, policy: RetryPolicy) -> Fatal:
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
         what, hint = f"{failed.what}, after {times}", failed.hint
-        if failed.cause != "unreachable":
-            return Fatal(what, hint=hint, cause=failed.cause, status=failed.status)
-        error = Unreachable(what, hint=hint)
-        # Where other requests were answered meanwhile, the API is there.
-        if was_silent:
-            self.unreachable = error
-        return error
+        if failed.cause == "unreachable":
+            return Unreachable(what, hint=hint)
+        known = self.outage
+        if known and (known.cause, known.status) == (failed.cause, failed.status):
+            # One cause for all of them, to be told once.
+            what, hint = known.what, known.hint
+        elif self._is_too_long(failed, policy):
+            wait = describe_wait(failed.retry_after or 0.0)
+            what = (
+                f"{what}, and asks to wait {wait}, which is more than {policy.max_retry_after:g} s"
+            )
+            hint = f"Run again later, or raise `retry.max_retry_after` of {self.name}."
+        return Fatal(what, hint=hint, cause=failed.cause, status=failed.status)
+
+    @staticmethod
+    def _is_too_long(failed: Retriable, policy: RetryPolicy) -> bool:
+        return (failed.retry_after or 0.0) > policy.max_retry_after
+
+    def _note_service(self) -> None:
+        self._served += 1
+        self.outage = None
 
     def _refuse_if_unreachable(self) -> None:
         if known := self.unreachable:

@@ -22,18 +22,21 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.transport.errors import Stop
 
-#: Two requests may spend this much more or less time on the way than each other.
+#: One request may spend this much less time on the way than another.
 _MARGIN = 0.05
 #: The longest uninterrupted sleep, for `Stop` must be heeded in a tenth of a second.
 _TICK = 0.05
 _ANNOUNCED = 60.0
+#: Seconds that no calendar has to tell the end of.
+_LONGEST = 2.0**37
 
 
 class Throttle:
     """The gate of one API.
 
-    `requests_per_second` (0 = no cap) holds for every sliding second as the server sees it,
-    so a request counts from the moment it passes the gate until a second after it was sent.
+    `requests_per_second` (0 = no cap) holds for every sliding second as the server sees it, so a
+    request counts from the moment it passes the gate until a second after it has surely arrived.
+    A fraction, such as 1.9, holds for the time in which 2 requests make that rate.
     """
 
     def __init__(
@@ -63,8 +66,8 @@ class Throttle:
 
     @property
     def rate(self) -> float:
-        """Requests per second that may pass; infinite where there is no cap."""
-        return self._burst / self._window if self._burst else math.inf
+        """Requests per second that surely may pass; infinite where there is no cap."""
+        return self._burst / (self._window + _MARGIN) if self._burst else math.inf
 
     def slot(self, held: Waiting | None = None) -> Slot:
         """Return the right to send one request, to be used as a context.
@@ -156,13 +159,17 @@ class Throttle:
         """Note the moment a request went out, which is when its second begins."""
         if slot.sent_at is None:
             slot.sent_at = self._clock()
+            slot.counts_until = slot.sent_at + self._window + _MARGIN
 
     def leave(self, slot: Slot) -> None:
         """Make room for another request."""
         with self._change:
             self.sent(slot)
+            now = self._clock()
+            # An answer that came sooner says that the request had arrived.
+            slot.counts_until = min(slot.counts_until, now + self._window)
             self._flying -= 1
-            self._timeline.landed(self._clock(), failed=slot.failed)
+            self._timeline.landed(now, failed=slot.failed)
             self._change.notify()
 
     def _delay(self, now: float) -> float:
@@ -174,26 +181,25 @@ class Throttle:
         if not self._burst:
             return 0.0
         # In order of passing, which need not be the order of sending: the first may linger.
-        while self._sends and self._end(self._sends[0]) <= now:
+        while self._sends and self._sends[0].counts_until <= now:
             self._sends.popleft()
         if len(self._sends) < self._burst:
             return 0.0
-        ends = [end for end in map(self._end, self._sends) if end > now]
+        ends = [slot.counts_until for slot in self._sends if slot.counts_until > now]
         return 0.0 if len(ends) < self._burst else min(ends) - now
-
-    def _end(self, slot: Slot) -> float:
-        return math.inf if slot.sent_at is None else slot.sent_at + self._window
 
 
 class Slot:
     """The right to send one request."""
 
-    __slots__ = ("_throttle", "failed", "held", "sent_at")
+    __slots__ = ("_throttle", "counts_until", "failed", "held", "sent_at")
 
     def __init__(self, throttle: Throttle, held: Waiting) -> None:
         self._throttle = throttle
         self.held = held
         self.sent_at: float | None = None
+        #: When it no longer counts for the rate.
+        self.counts_until = math.inf
         #: Until an answer of success is there.
         self.failed = True
 
@@ -218,7 +224,8 @@ def describe_wait(seconds: float) -> str:
     """Return a wait as people read it; a long one with the time it ends, in UTC."""
     if seconds <= _ANNOUNCED:
         return f"{seconds:.1f} s"
-    end = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(min(time.time() + seconds, 2**37)))
+    seconds = min(seconds, _LONGEST)
+    end = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + seconds))
     return f"{seconds:.0f} s (until {end} UTC)"
 
 
@@ -226,6 +233,5 @@ def _pace(requests_per_second: float) -> tuple[float, int]:
     """Return a window in seconds and the number of requests it may hold, 0 for any number."""
     if requests_per_second <= 0:
         return 0.0, 0
-    if requests_per_second < 1:
-        return 1 / requests_per_second + _MARGIN, 1
-    return 1 + _MARGIN, math.floor(requests_per_second)
+    burst = math.ceil(requests_per_second)
+    return burst / requests_per_second, burst

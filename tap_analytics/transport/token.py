@@ -7,7 +7,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from tap_analytics.transport.errors import CredentialsRefused, Retriable, TransportError
+from tap_analytics.transport.errors import OVERLOAD, CredentialsRefused, Retriable, TransportError
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
@@ -63,7 +63,9 @@ class TokenEndpoint:
             reason = error.what.removeprefix(f"{self.name}: ")
             what = f"{self.name}: the token URL failed: {reason}"
             if isinstance(error, Retriable):
-                raise Retriable(what, hint=HINT, cause=error.cause, status=error.status) from None
+                hint = error.hint if error.cause in OVERLOAD else HINT
+                told = error.retry_after
+                raise Retriable(what, hint=hint, cause=error.cause, retry_after=told) from None
             raise CredentialsRefused(what, hint=HINT, status=error.status) from None
         finally:
             transport.close()

@@ -584,7 +584,11 @@ def test_failures_are_handled_alike(command):
                 "max_retries": 7,
                 "backoff_strategies": [
                     {"type": "ConstantBackoffStrategy"},
-                    {"type": "WaitTimeFromHeader", "header": "Retry-After"},
+                    {
+                        "type": "WaitTimeFromHeader",
+                        "header": "Retry-After",
+                        "max_waiting_time_in_seconds": 600,
+                    },
                     {"type": "WaitTimeFromHeader", "header": "X-Wait"},
                     {"type": "ExponentialBackoffStrategy", "factor": 9},
                 ],
@@ -609,6 +613,7 @@ def test_failures_are_handled_alike(command):
         "retry_on_status_codes": [418, 429, 502, 503, 504],
         "max_retries": 7,
         "backoff_factor": 3,
+        "max_retry_after": 600,
     }
     where = "streams[0].retriever.requester.error_handler.error_handlers[0]"
     assert notes == [

@@ -280,7 +280,7 @@ def test_good_configurations_have_no_problems():
             with_learning(retry={"zzz": 1}),
             (
                 "Unknown setting `learning.retry.zzz`. "
-                "Known: max_retries, backoff_factor, retry_on_status_codes."
+                "Known: max_retries, backoff_factor, retry_on_status_codes, max_retry_after."
             ),
         ),
         (

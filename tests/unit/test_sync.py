@@ -87,6 +87,19 @@ def test_a_shared_cause_is_told_once_with_the_streams_it_cost(caplog):
     assert all(f"shop_{name}" in errors(caplog)[0] for name in "abc")
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_api_that_serves_nobody_is_told_once_and_asked_little(status, caplog):
+    with ScriptedServer([reply(status, b"{}")]) as api:
+        config = shop(api.origin, "/a", "/b", "/c", concurrency=1)
+        config["apis"][0]["retry"] = {"max_retries": 3, "backoff_factor": 0}
+        run(config)
+    assert len(api.requests) == 4 + 1 + 1
+    assert len(errors(caplog)) == 1
+    assert f"GET /a answered {status}" in errors(caplog)[0]
+    assert ", after 4 attempts. " in errors(caplog)[0]
+    assert "[not extracted: shop_a, shop_b, shop_c]" in errors(caplog)[0]
+
+
 def test_an_api_that_cannot_be_reached_is_told_once_and_asked_little(caplog):
     with ScriptedServer([reply()]) as gone:
         origin = gone.origin

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from collections import Counter
 from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
 from scripted_server import (
+    RushingClock,
     ScriptedServer,
     UnhurriedStop,
     body_of,
@@ -15,6 +18,7 @@ from scripted_server import (
     reply,
 )
 
+from tap_analytics.auth import OAuth2ClientCredentials
 from tap_analytics.transport.errors import (
     CredentialsRefused,
     Fatal,
@@ -26,6 +30,7 @@ from tap_analytics.transport.errors import (
 )
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.throttle import Throttle
+from tap_analytics.transport.token import TokenEndpoint
 
 
 def test_retries_are_counted_told_and_limited(caplog):
@@ -95,6 +100,139 @@ def test_a_told_wait_holds_everybody(headers, status, at_least, at_most, monkeyp
     # Counted from the answer, so a little of the wait has passed.
     assert at_least - 0.5 <= seconds <= at_most
     assert described == {"reason": f"GET /v2/people answered {status}"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "told"),
+    [
+        ({"Retry_After": "3601"}, 429, "3601 s (until 20"),
+        ({"Retry_After": "3601"}, 503, "3601 s (until 20"),
+        (
+            {"Retry_After": "Thu, 31 Dec 2099 23:59:59 GMT"},
+            429,
+            "s (until 2099-12-31 23:59:59 UTC)",
+        ),
+        ({"X_RateLimit_Reset": "4102444800"}, 429, "s (until 2100-01-01 00:00:00 UTC)"),
+        ({"Retry_After": "9" * 400}, 429, "137438953472 s (until "),
+    ],
+)
+def test_a_told_wait_beyond_the_ceiling_fails_and_says_so(headers, status, told):
+    stop = UnhurriedStop()
+    date = {"Date": formatdate(usegmt=True)}
+    with ScriptedServer([reply(status, **headers, **date)]) as server:
+        transport = make_transport(server.origin, stop=stop)
+        with pytest.raises(Fatal) as caught:
+            transport.fetch(people(server), body_of)
+        again = replace(people(server), url=f"{server.origin}/v2/courses")
+        with pytest.raises(Fatal) as other:
+            transport.fetch(again, body_of)
+
+    assert len(server.requests) == 2
+    assert stop.waits == []
+    assert transport.throttle.throttled_count == 0
+    text = str(caught.value)
+    assert f"answered {status}" in text
+    assert ", after 1 attempt, and asks to wait " in text
+    assert told in text
+    assert text.endswith(
+        "which is more than 3600 s. Run again later, or raise `retry.max_retry_after` of learning."
+    )
+    assert str(other.value) == text
+
+
+def test_a_told_wait_up_to_the_ceiling_is_waited():
+    policy = RetryPolicy(max_retry_after=10)
+    stop = UnhurriedStop()
+    with ScriptedServer([reply(503, Retry_After="10"), reply(200, b"[1]")]) as server:
+        throttle = Throttle(name="learning", concurrency=1, stop=stop, clock=RushingClock())
+        transport = make_transport(server.origin, retry=policy, stop=stop, throttle=throttle)
+        assert transport.fetch(people(server), body_of) == b"[1]"
+
+
+def test_a_token_url_says_how_long_to_wait(caplog):
+    stop = UnhurriedStop()
+    steps = iter([reply(429, b"", Retry_After="7"), reply(200, b'{"access_token": "t1"}')])
+
+    def script(received):
+        return next(steps) if received.target == "/token" else reply(200, b"[1]")
+
+    with ScriptedServer(script) as server:
+        tokens = TokenEndpoint(name="learning", timeout=5, stop=stop, user_agent="x")
+        auth = OAuth2ClientCredentials(
+            token_url=f"{server.origin}/token", client_id="a", client_secret="b"
+        )
+        auth.bind(tokens.post)
+        throttle = Throttle(name="learning", concurrency=1, stop=stop, clock=RushingClock())
+        transport = make_transport(server.origin, sign=auth, throttle=throttle, stop=stop)
+        assert transport.fetch(people(server), body_of) == b"[1]"
+
+    assert 6.5 <= throttle.throttled_seconds <= 8.5
+    assert "the token URL failed: POST /token answered 429 Too Many Requests" in caplog.text
+
+
+def test_an_api_that_serves_nobody_gets_one_attempt_of_each_further_request():
+    stop = UnhurriedStop()
+    with ScriptedServer([reply(503, b"")]) as server:
+        transport = make_transport(server.origin, stop=stop)
+        texts = set()
+        for path in ("people", "courses", "events"):
+            request = replace(people(server), url=f"{server.origin}/v2/{path}")
+            with pytest.raises(Fatal) as caught:
+                transport.fetch(request, body_of)
+            texts.add(str(caught.value))
+
+    assert [received.target for received in server.requests] == [
+        *["/v2/people"] * 4,
+        *("/v2/courses", "/v2/events"),
+    ]
+    assert len(stop.waits) == 3
+    [text] = texts
+    assert text.startswith(
+        "learning: GET /v2/people answered 503 Service Unavailable, after 4 attempts. Try again"
+    )
+
+
+@pytest.mark.parametrize("served", [reply(200), reply(404)], ids=["200", "404"])
+def test_any_answer_of_service_brings_back_the_retries(served):
+    def script(received):
+        return served if received.target == "/v2/courses" else reply(503, b"")
+
+    with ScriptedServer(script) as server:
+        transport = make_transport(server.origin, stop=UnhurriedStop())
+        for path in ("people", "courses", "events"):
+            request = replace(people(server), url=f"{server.origin}/v2/{path}")
+            with contextlib.suppress(Fatal):
+                transport.fetch(request, body_of)
+
+    asked = Counter(received.target for received in server.requests)
+    assert asked == {"/v2/people": 4, "/v2/courses": 1, "/v2/events": 4}
+
+
+def test_an_endpoint_that_fails_while_others_are_served_is_no_outage():
+    def script(received):
+        if received.target == "/v2/people":
+            return reply(503, b"")
+        return reply()
+
+    stop = UnhurriedStop()
+    with ScriptedServer(script) as server:
+        transport = make_transport(server.origin, stop=stop)
+        others = replace(people(server), url=f"{server.origin}/v2/courses")
+        stop.wait = lambda _: transport.fetch(others, body_of)
+        with pytest.raises(Fatal):
+            transport.fetch(people(server), body_of)
+
+    assert transport.outage is None
+
+
+def test_an_outage_of_another_kind_is_told_by_itself():
+    statuses = iter([503] * 4 + [500])
+    with ScriptedServer(lambda _: reply(next(statuses), b"")) as server:
+        transport = make_transport(server.origin, stop=UnhurriedStop())
+        with pytest.raises(Fatal, match="503 Service Unavailable, after 4 attempts"):
+            transport.fetch(people(server), body_of)
+        with pytest.raises(Fatal, match="500 Internal Server Error, after 1 attempt"):
+            transport.fetch(people(server), body_of)
 
 
 def test_no_retry_waits_for_an_api_that_another_stream_has_given_up():

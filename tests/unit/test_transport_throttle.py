@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import random
 import threading
 import time
@@ -55,7 +56,7 @@ class FastClock:
         return time.monotonic() * 20
 
 
-@pytest.mark.parametrize(("rate", "sends", "burst"), [(5, 24, 5), (1, 5, 1), (2.5, 9, 2)])
+@pytest.mark.parametrize(("rate", "sends", "burst"), [(5, 24, 5), (1, 5, 1), (2.5, 11, 3)])
 def test_the_rate_holds_in_every_sliding_second(rate, sends, burst):
     clock = FastClock()
     throttle = make(requests_per_second=rate, clock=clock)
@@ -74,7 +75,33 @@ def test_the_rate_holds_in_every_sliding_second(rate, sends, burst):
     instants.sort()
     gaps = [later - first for first, later in zip(instants, instants[burst:], strict=False)]
     assert len(instants) == sends
-    assert min(gaps) > 1.0
+    assert min(gaps) > burst / rate
+
+
+@pytest.mark.parametrize("rate", [0.4, 1, 1.9, 2.5, 3, 9.99, 10])
+@pytest.mark.parametrize("latency", [0.0, 0.02, 0.3])
+def test_the_rate_is_met_and_never_passed(rate, latency):
+    now = 0.0
+    throttle = make(requests_per_second=rate, clock=lambda: now)
+    arrivals, slots = [], []
+    while now < 30:
+        while slots and slots[0][0] <= now:
+            slots.pop(0)[1].__exit__(None, None, None)
+        delay = throttle._delay(now)
+        if delay > 0:
+            now = min([now + delay, *(end for end, _ in slots)])
+            continue
+        slot = throttle.slot().__enter__()
+        slot.sent()
+        slots.append((now + latency, slot))
+        # Some arrive at once, some as late as an answer allows, or the margin.
+        arrivals.append(now + min(latency, 0.05) * (len(arrivals) % 2))
+
+    burst = math.ceil(rate)
+    gaps = [later - first for first, later in zip(arrivals, arrivals[burst:], strict=False)]
+    assert min(gaps) >= burst / rate - 1e-9
+    slowest = burst / (burst / rate + min(latency, 0.05))
+    assert len(arrivals) >= 30 * min(slowest, throttle.concurrency / (latency or 1)) - 1
 
 
 def test_a_rate_below_one_keeps_a_distance():
@@ -102,6 +129,16 @@ def test_a_request_counts_from_when_it_was_sent_not_from_when_it_passed():
     assert throttle._delay(now) == pytest.approx(0.55)
     now = 31.06
     assert throttle._delay(now) == 0.0
+
+
+def test_an_answer_says_that_the_request_has_arrived():
+    now = 0.0
+    throttle = make(requests_per_second=1, clock=lambda: now)
+    with throttle.slot() as slot:
+        slot.sent()
+        now = 0.01
+
+    assert throttle._delay(now) == pytest.approx(1.0)
 
 
 def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):

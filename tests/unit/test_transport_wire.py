@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import zlib
 
 import pytest
@@ -21,6 +22,7 @@ from scripted_server import (
     reset,
 )
 
+from tap_analytics.transport import body
 from tap_analytics.transport.errors import (
     Fatal,
     Interrupted,
@@ -133,6 +135,50 @@ def test_a_body_that_grows_too_large_is_given_up(answer):
         with pytest.raises(Fatal, match="more than 3 MiB"):
             transport.attempt(people(server), body_of)
         assert transport.attempt(people(server), body_of) == b"[1]"
+
+
+def test_decompression_takes_time_in_proportion_to_what_came():
+    empty = gzip.compress(b"", mtime=0)
+
+    def pieces(members, padding=b""):
+        calls = []
+        headers = {"Content-Encoding": "gzip"}
+        packed = (empty + padding) * members + gzip.compress(DATA)
+        fed = body.unpack(packed, headers, max_body=2**20, where="", check=lambda: calls.append(1))
+        assert fed == DATA
+        return len(calls)
+
+    assert pieces(2000) - pieces(1000) == 1000
+    assert pieces(2000, b"\0") - pieces(1000, b"\0") == 1000
+
+    def seconds(members):
+        begun = time.thread_time()
+        pieces(members, b"\0")
+        return time.thread_time() - begun
+
+    # Ten times as much takes about ten times as long; a copy of the rest for each, a hundred.
+    assert seconds(40_000) < 40 * max(seconds(4000), 1e-3)
+
+
+def test_the_deadline_holds_while_a_body_is_decompressed():
+    packed = gzip.compress(b"", mtime=0) * 2_000_000
+    with (
+        ScriptedServer([reply(200, packed, Content_Encoding="gzip")]) as server,
+        pytest.raises(Retriable, match=r"no complete answer within 0\.4 s"),
+    ):
+        one_attempt(server, timeout=0.4)
+
+
+def test_stop_ends_decompression():
+    stop = Stop()
+
+    def check():
+        stop.set()
+        stop.check()
+
+    packed = gzip.compress(DATA)
+    with pytest.raises(Interrupted):
+        body.unpack(packed, {"Content-Encoding": "gzip"}, max_body=9**9, where="", check=check)
 
 
 def test_a_body_of_exactly_the_limit_is_fine():

@@ -28,6 +28,7 @@ class Handling:
     failed: set[int] = field(default_factory=set)
     factor: float | None = None
     retries: int | None = None
+    longest: float | None = None
     is_optional: bool = False
 
 
@@ -46,6 +47,8 @@ def handler_of(part: Component | None) -> tuple[Object, bool]:
         made["max_retries"] = handling.retries
     if handling.factor is not None:
         made["backoff_factor"] = handling.factor
+    if handling.longest is not None:
+        made["max_retry_after"] = handling.longest
     return made, handling.is_optional
 
 
@@ -81,7 +84,9 @@ def _backoff(part: Component, handling: Handling) -> None:
     elif part.kind == "ExponentialBackoffStrategy":
         handling.factor = handling.factor or _seconds(part, "factor")
     elif part.kind in {"WaitTimeFromHeader", "WaitUntilTimeFromHeader"}:
-        part.ignore("min_wait", "max_waiting_time_in_seconds")
+        part.ignore("min_wait")
+        if part.get("max_waiting_time_in_seconds") is not None and handling.longest is None:
+            handling.longest = _seconds(part, "max_waiting_time_in_seconds")
         if not isinstance(header, str) or header.lower() not in _OWN_HEADERS:
             part.note("header", "isn't taken: the tap heeds `Retry-After`.")
     else:
