@@ -8,7 +8,6 @@ import re
 from urllib.parse import quote, quote_plus
 
 from cli import LEVEL
-from handbook.messages import collect, says_what_to_do
 
 from tap_analytics.demo import DEFAULT
 
@@ -27,8 +26,18 @@ BASIC = (
 )
 #: All secrets, as a server might send them back.
 ECHO = " ".join((*SECRETS, *(base64.b64encode(pair.encode()).decode() for pair in BASIC)))
-CATALOGUE = [message.pattern for message in collect() if message.kind != "warning"]
 COST = re.compile(r" \[not extracted: [^\]]*\]$")
+_VERBS = """
+    Add Ask Check Choose Copy Correct Declare Drop End Free Give Install Keep Leave Look Lower Make
+    Move Name Open Pass Pick Put Raise Read Remove Rename Report Run Save See Select Set Start Stop
+    Take Try Turn Use Wait Write
+""".split()  # noqa: SIM905 - forty words read best as text
+#: How a message names the next step: an imperative, what must be, or the choices.
+TELLS = re.compile(
+    rf"(?:^|[.:;!?] |, |\b(?:and|or) )(?:{'|'.join(_VERBS)})\b"
+    r"|\bmust\b|\bDid you mean\b|\bKnown:",
+    re.IGNORECASE,
+)
 #: A failed run prints at most this many error lines.
 ERROR_LINES = 8
 
@@ -64,5 +73,4 @@ def told(done, *causes, limit=ERROR_LINES):
         assert len(lines) == 1, (words, done.errors)
     for line in done.errors:
         text = COST.sub("", line)
-        assert says_what_to_do(text), text
-        assert [pattern for pattern in CATALOGUE if pattern.search(text)], text
+        assert TELLS.search(text), text

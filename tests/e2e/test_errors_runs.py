@@ -160,7 +160,7 @@ def test_each_way_of_getting_no_token_is_one_line(tmp_path):
             apis,
             tmp_path,
             ("refused_things", "400", "`client_secret`"),
-            ("down_things", "503", "`access_token_url`"),
+            ("down_things", "503", "`retry.max_retries`"),
             ("list_things", "no JSON object"),
             ("empty_things", "without an `access_token`"),
             secrets=("canary-oauth-4711", "canary-refresh-4711"),
