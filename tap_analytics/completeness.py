@@ -10,9 +10,11 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
+from tap_analytics.digests import Digests
 from tap_analytics.errors import TapError
 from tap_analytics.pagination import End
 from tap_analytics.transport.errors import shorten
+from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -125,8 +127,8 @@ class Proof:
     label: str
     #: Whether fingerprints are made of primary keys, which can't repeat by nature.
     keyed: bool
-    _tokens: set[frozenset[tuple[str, str | tuple[str, ...]]]] = field(default_factory=set)
-    _prints: dict[Hashable, int] = field(default_factory=dict)
+    _tokens: Digests = field(default_factory=Digests)
+    _prints: Digests = field(default_factory=Digests)
     #: Whether pages looked alike and nothing but a total says that they are different ones, or
     #: rows moved where paging can't show them all.
     doubtful: bool = False
@@ -134,22 +136,20 @@ class Proof:
 
     def ask(self, query: Query) -> None:
         """Note that a page is about to be asked for; no walk asks for the same page twice."""
-        token = frozenset(query.items())
-        if token in self._tokens:
+        if self._tokens.add(ENCODER.encode(sorted(query.items()))) > 1:
             raise PaginationError(
                 f"{self.label}: the server repeated the cursor or link {describe(query)}, so "
                 "paging would never end. The API must hand out a new one on each page: check "
                 "`cursor_path`/`next_url_path`, or use another paginator type."
             )
-        self._tokens.add(token)
 
-    def admit(self, page: Page, fingerprint: Hashable) -> bool:
+    def admit(self, page: Page, fingerprint: bytes) -> bool:
         """Note a page that arrived; return False for a repetition that is to be dropped."""
         if not page.size:
             self._count_empty()
             return True
         self._empty = 0
-        times = self._prints[fingerprint] = self._prints.get(fingerprint, 0) + 1
+        times = self._prints.add(fingerprint)
         if times == 1:
             return True
         if self.paginator.paging.absorbs_repeat(page):

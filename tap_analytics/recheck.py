@@ -7,10 +7,14 @@ have changed brings the rows that moved onto it.
 
 from __future__ import annotations
 
+import operator
 import typing as t
+from array import array
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from tap_analytics.pagination import End
+from tap_analytics.digests import digest
+from tap_analytics.pagination import End, whole_number
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -24,18 +28,73 @@ if t.TYPE_CHECKING:
 FEW = 16
 
 
-def fingerprint(keys: Sequence[Hashable]) -> int:
-    """Return a hash of a page's keys, good for one process."""
-    return hash(ENCODER.encode(keys))
+#: Pages whose tokens differ from the one before in more than a number, at most.
+MOST_FORMS = 1000
+#: Digits of the largest number that is kept as one.
+_DIGITS = 18
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPage:
-    """A page that was read: its token, the fingerprint of its keys, and how many rows it had."""
+def fingerprint(keys: Sequence[Hashable]) -> bytes:
+    """Return a digest of a page's keys."""
+    return digest(ENCODER.encode(keys))
 
-    token: Query
-    fingerprint: int
-    rows: int
+
+@dataclass(slots=True)
+class ReadPages:
+    """The pages that were read, in 16 bytes each where their tokens differ in a number only."""
+
+    #: Rows of the last one.
+    last: int = 0
+    _numbers: array[int] = field(default_factory=lambda: array("q"))
+    _prints: array[int] = field(default_factory=lambda: array("q"))
+    #: A position, a token like that of the page there, and the parameter with the page's number.
+    _forms: list[tuple[int, Query, str]] = field(default_factory=list)
+    _token: Query = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._prints)
+
+    def add(self, token: Query, fingerprint: bytes, *, rows: int) -> bool:
+        """Take note of a page; False if there are too many tokens of too many kinds."""
+        _, form, param = self._forms[-1] if self._forms else (0, {}, "")
+        number = _number(token.get(param, ""))
+        if number is None or {**token, param: form[param]} != form:
+            if len(self._forms) == MOST_FORMS:
+                return False
+            param = self._varying(token)
+            number = _number(token.get(param, ""))
+            self._forms.append((len(self), token, param))
+        self._numbers.append(number or 0)
+        self._prints.append(_short(fingerprint))
+        self._token, self.last = token, rows
+        return True
+
+    def token(self, position: int) -> Query:
+        """Return the token of a page."""
+        index = bisect_right(self._forms, position, key=operator.itemgetter(0)) - 1
+        _, form, param = self._forms[index]
+        return {**form, param: str(self._numbers[position])} if param else form
+
+    def is_like(self, position: int, fingerprint: bytes) -> bool:
+        """Whether a page has the fingerprint it had."""
+        return self._prints[position] == _short(fingerprint)
+
+    def _varying(self, token: Query) -> str:
+        """Return the only parameter that differs from the token before, if it is a number."""
+        before = self._token
+        names = [name for name, value in token.items() if before.get(name) != value]
+        is_one = before.keys() == token.keys() and len(names) == 1
+        return names[0] if is_one and _number(token[names[0]]) is not None else ""
+
+
+def _number(value: str | tuple[str, ...]) -> int | None:
+    """Return the number that a parameter's value is written as, None for any other."""
+    found = whole_number(value) if len(value) <= _DIGITS else None
+    return found if str(found) == value else None
+
+
+def _short(fingerprint: bytes) -> int:
+    return int.from_bytes(fingerprint[:8], "big", signed=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,16 +112,16 @@ class Recheck:
     #: Pages to read ahead at most.
     breadth: int
     logger: Logger
-    pages: list[ReadPage] = field(default_factory=list)
-    #: Whether an earlier run has read pages that are not among them.
+    pages: ReadPages = field(default_factory=ReadPages)
+    #: Whether pages were read that are not among them, by an earlier run for one.
     partial: bool = False
     #: What the second look has cost and found.
     requests: int = 0
     changed: int = 0
 
-    def note(self, token: Query, fingerprint: int, *, rows: int) -> None:
+    def note(self, token: Query, fingerprint: bytes, *, rows: int) -> None:
         """Take note of a page that came whole and has rows."""
-        self.pages.append(ReadPage(token, fingerprint, rows))
+        self.partial |= not self.pages.add(token, fingerprint, rows=rows)
 
     def chosen(self, *, whole: bool) -> Sequence[int]:
         """Return the positions of the pages that are looked at, if none of them has changed."""
@@ -77,7 +136,7 @@ class Recheck:
             if position < reached:
                 continue
             for following in chosen[index : index + self.breadth]:
-                self.want(self.pages[following].token)
+                self.want(self.pages.token(following))
             reached = position
             while reached < end and (page := self._changed(reached)) is not None:
                 yield page
@@ -89,23 +148,22 @@ class Recheck:
 
         Nothing moves onto the last page if it showed that the list ended there.
         """
-        seen, last = self.paginator.seen, self.pages[-1]
+        seen, last = self.paginator.seen, self.pages.last
         if self.paginator.end is not End.EMPTY:
             ended = True
         elif len(self.pages) > 1:
-            ended = last.rows < seen.largest
+            ended = last < seen.largest
         elif seen.asked is None:
             # Whether a single page is a full one, nobody knows.
             ended = not whole
         else:
-            ended = last.rows < seen.asked
+            ended = last < seen.asked
         return len(self.pages) - ended
 
     def _changed(self, position: int) -> Fetched | None:
-        page = self.pages[position]
-        fetched = self.fetch(page.token)
+        fetched = self.fetch(self.pages.token(position))
         self.requests += 1
-        if fingerprint(fetched.keys) == page.fingerprint:
+        if self.pages.is_like(position, fingerprint(fetched.keys)):
             return None
         self.changed += 1
         return fetched

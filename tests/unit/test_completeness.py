@@ -261,7 +261,7 @@ def test_empty_pages_are_counted_in_a_row_only():
     proof = proof_of(Cursor())
     for turn in range(400):
         size = int(turn % 99 == 0)
-        assert proof.admit(page_of({"cursor": str(turn)}, size), turn)
+        assert proof.admit(page_of({"cursor": str(turn)}, size), b"%d" % turn)
 
 
 def test_a_token_is_shown_at_a_readable_length():
