@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from urllib.parse import urlsplit
 
+from tap_analytics.resume import digest
+from tap_analytics.transport.channel import origin_of
 from tap_analytics.transport.lookahead import Lookahead
-from tap_analytics.transport.redaction import Secrets
+from tap_analytics.transport.redaction import Secrets, redact
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
 from tap_analytics.transport.throttle import Throttle
@@ -46,6 +49,8 @@ class Api:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: The block of an API that is declared where it is configured.
     block: Mapping[str, t.Any] = field(default_factory=dict)
+    #: Whose account the credentials of a configured block are, where they name one.
+    account: Callable[[Mapping[str, t.Any]], str | None] = lambda _: None
 
     @property
     def hints(self) -> Mapping[Cause, str]:
@@ -137,6 +142,18 @@ class Connection:
         )
         self.auth.bind(tokens.post, learn=partial(SECRETS.add_token, of=api.name))
         self.lookahead: Lookahead[t.Any] = Lookahead(self.transport, concurrency=concurrency)
+
+    @property
+    def source(self) -> dict[str, str | None]:
+        """The API and the account, as the state remembers them: without a secret.
+
+        Some user names are as good as a key, so what is kept out of logs is told by its digest.
+        """
+        path = urlsplit(self.base_url).path.rstrip("/")
+        account = self.api.account(self.block)
+        if account and redact(account) != account:
+            account = digest(account)
+        return {"base_url": redact(origin_of(self.base_url) + path), "account": account or None}
 
     @property
     def is_scarce(self) -> bool:

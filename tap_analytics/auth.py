@@ -46,6 +46,11 @@ class Authenticator(ABC):
         """Query parameters that carry credentials, to be dropped from next links."""
         return ()
 
+    @property
+    def account(self) -> str | None:
+        """Whose account this is, where the credentials name one beside their secret."""
+        return None
+
     def bind(self, post: Post, *, learn: Learn | None = None) -> None:  # noqa: B027 - few need it
         """Take the means to post a form to a URL and read the JSON object it answers.
 
@@ -122,6 +127,12 @@ class Basic(Authenticator):
     password: str = field(repr=False)
 
     @property
+    @override
+    def account(self) -> str | None:
+        # Without a password the user name is the secret.
+        return self.username if self.password else None
+
+    @property
     def token(self) -> str:
         """The pair as it is sent: base64 of its UTF-8."""
         return base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
@@ -180,6 +191,11 @@ class OAuth2ClientCredentials(Authenticator):
         self._signed = threading.local()
         self._post: Post | None = None
         self._learn: Learn | None = None
+
+    @property
+    @override
+    def account(self) -> str | None:
+        return self.client_id
 
     @override
     def __call__(self, request: Request) -> Request:

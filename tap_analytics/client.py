@@ -24,6 +24,7 @@ from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.inputs import include_always, names_keys
 from tap_analytics.pagination import Paginator, Query, SinglePage
 from tap_analytics.payload import raise_error, select_rows
+from tap_analytics.resume import bookmark_of
 from tap_analytics.transport.errors import Retriable, shorten
 from tap_analytics.transport.request import Request
 from tap_analytics.walk import Walk
@@ -97,6 +98,11 @@ class AnalyticsStream(RESTStream[Query]):
     def selector_hint(self) -> str:
         """What a user may do where a response holds no rows at the place they are looked for."""
         return f"Check `base_url` of {self.api}: another version or service may answer."
+
+    @property
+    def definition(self) -> Mapping[str, t.Any]:
+        """What else a configuration or a catalog says about the rows."""
+        return {"schema": self.effective_schema}
 
     @property
     def label(self) -> str:
@@ -297,7 +303,7 @@ class AnalyticsStream(RESTStream[Query]):
         """Return the bookmark of the run from state and settings; None for full tables."""
         if self.replication_method != REPLICATION_INCREMENTAL or not self.replication_key:
             return None
-        state = self._tap.state.get("bookmarks", {}).get(self.name, {})
+        state = bookmark_of(self, self._tap.state)
         known = state.get("replication_key") == self.replication_key
         stored = state.get("replication_key_value") if known else None
         if not is_readable(stored, self.replication_unit):

@@ -20,7 +20,7 @@ from tap_analytics.incremental import parse_iso
 from tap_analytics.outcome import Outcome
 from tap_analytics.outlet import Outlet
 from tap_analytics.preview import Preview
-from tap_analytics.resume import Resumption, forget
+from tap_analytics.resume import SOURCE, Resumption, forget, shape
 from tap_analytics.shortfall import shortfall
 from tap_analytics.transport.errors import BudgetSpent, Interrupted, Missing
 from tap_analytics.visits import Visits
@@ -71,6 +71,7 @@ class Extraction:
         self.bookmark = stream.open_bookmark()
         self.began = stream.connection.began
         self.outlet.open()
+        self.shape = shape(self)
         self.timer = self.metrics.enter_context(stream.get_sync_timer())
         self.counter = self.metrics.enter_context(stream.get_record_counter())
         for child in self.children:
@@ -127,8 +128,7 @@ class Extraction:
         plain = context is None and not self.children and walk.order is None
         if not plain or not self.outlet.writes_at_once or self.preview is not None:
             return None
-        columns = self.outlet.conformer.selection.known
-        resumption = Resumption(self.stream, walk, columns=columns, state=self.tap.state)
+        resumption = Resumption(self, walk)
         if position := resumption.take_up():
             self.began = parse_iso(position.began) or self.began
             self.outlet.go_on(position.version)
@@ -139,7 +139,8 @@ class Extraction:
     def _note(self, resumption: Resumption) -> None:
         """Keep the place of the page that was written."""
         highest = None if self.bookmark is None else self.bookmark.highest
-        resumption.note(version=self.outlet.version, highest=highest, began=self.began)
+        began = min(self.began, self.stream.connection.began)
+        resumption.note(version=self.outlet.version, highest=highest, began=began)
         self.tap.write_state_now_and_then()
 
     def _walk(self, context: Context | None) -> Walk:
@@ -323,6 +324,7 @@ class Extraction:
             bookmarks[self.stream.name] = {
                 "replication_key": self.stream.replication_key,
                 "replication_key_value": reached,
+                SOURCE: self.stream.connection.source,
             }
         else:
             forget(self.tap.state, self.stream.name)

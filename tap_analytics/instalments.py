@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from tap_analytics.completeness import Verdict
 from tap_analytics.incremental import parse_iso
+from tap_analytics.resume import FINISHED, fingerprint
 from tap_analytics.resume import MEMBER as POSITION
-from tap_analytics.resume import digest
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -22,9 +22,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.extraction import Extraction
     from tap_analytics.tap import TapAnalytics
-
-#: Member of a stream's bookmark that says it was read to its end.
-MEMBER = "finished"
 
 
 class Instalments:
@@ -36,7 +33,6 @@ class Instalments:
         self.budgeted = tap.config.get("max_requests") is not None
         #: Whether the run goes on where another was cut, and leaves a place to go on from.
         self.lasting = "max_records" not in tap.config and tap.config["resume_within_hours"] > 0
-        self._shapes: dict[str, str] = {}
         self._passed: set[str] = set()
         #: Rows behind which each stream goes on.
         self._places = self._rows_by_stream()
@@ -50,10 +46,8 @@ class Instalments:
         if not (self.budgeted and self.lasting):
             return None
         name = extraction.stream.name
-        # Before the run extends a schema: the next one starts from the same.
-        shape = self._shapes[name] = _shape(extraction)
-        mark = self._bookmarks.get(name, {}).get(MEMBER)
-        if not isinstance(mark, dict) or mark.get("shape") != shape:
+        mark = self._bookmarks.get(name, {}).get(FINISHED)
+        if not isinstance(mark, dict) or mark.get("shape") != fingerprint(extraction):
             return None
         at = parse_iso(str(mark.get("at")))
         hours = self.tap.config["resume_within_hours"]
@@ -77,26 +71,26 @@ class Instalments:
         }
         for name in finished - self._passed:
             bookmarks = self.tap.state.setdefault("bookmarks", {})
-            bookmarks.setdefault(name, {})[MEMBER] = {
+            bookmarks.setdefault(name, {})[FINISHED] = {
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "shape": self._shapes[name],
+                "shape": fingerprint(roots[name]),
                 "verdict": roots[name].outcome.verdict.value,
             }
         failed = any(one.failure for tree in outcomes.values() for one in tree)
-        marked = [name for name, bookmark in self._bookmarks.items() if MEMBER in bookmark]
+        marked = [name for name, bookmark in self._bookmarks.items() if FINISHED in bookmark]
         for name in set(marked) - finished:
             self._unmark(name, overwrite=goes_on or failed)
 
     def _unmark(self, name: str, *, overwrite: bool) -> None:
         """Take a mark back.
 
-        Meltano lays the state of a run that is not complete over the last one, so a member that
-        is not there would stay: it is overwritten.
+        Where Meltano merges states, a member that is not there would stay, and one that is null
+        could take no object any more: a mark that is taken back has no time.
         """
         if overwrite:
-            self._bookmarks[name][MEMBER] = None
+            self._bookmarks[name][FINISHED] = {"at": None}
             return
-        del self._bookmarks[name][MEMBER]
+        del self._bookmarks[name][FINISHED]
         if not self._bookmarks[name]:
             del self._bookmarks[name]
 
@@ -153,22 +147,3 @@ class Instalments:
 
 def _names(extractions: Iterable[Extraction]) -> str:
     return ", ".join(extraction.outcome.name for extraction in extractions)
-
-
-def _shape(extraction: Extraction) -> str:
-    """Return a digest of what shapes the streams: a change of it has them read again."""
-    config = extraction.stream.config
-    root = extraction.stream.request(None, extraction.stream.paging.start())
-    given = [config.get(name) for name in ("stream_maps", "start_date", "end_date")]
-    streams = [
-        [
-            each.stream.name,
-            each.stream.path,
-            each.stream.selected,
-            list(each.stream.primary_keys),
-            each.stream.replication_method,
-            sorted(each.outlet.conformer.selection.known),
-        ]
-        for each in extraction.tree
-    ]
-    return digest([repr(root), repr(given), streams])

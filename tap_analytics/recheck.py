@@ -148,6 +148,8 @@ class Recheck:
 
         Nothing moves onto the last page if it showed that the list ended there.
         """
+        if not self.pages:
+            return 0
         seen, last = self.paginator.seen, self.pages.last
         if self.paginator.end is not End.EMPTY:
             ended = True

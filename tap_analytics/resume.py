@@ -2,31 +2,54 @@
 
 A position names the last page whose rows are written. The next run reads that page again and looks
 for the row that ended it: if the row is there, the walk goes on behind it, under the same version;
-if not, or if what shapes the stream has changed, it starts again.
+if not, or if anything has changed that decides which rows are wanted or how they go out, it starts
+again. State belongs to the source it was made from, and is not used for another one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import msgspec
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_analytics.incremental import parse_iso
 from tap_analytics.transport.redaction import redact
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import TapState
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.extraction import Extraction
     from tap_analytics.pagination import Query
     from tap_analytics.walk import Walk
 
 #: Member of a stream's bookmark that holds the position.
 MEMBER = "position"
+#: Member of a stream's bookmark that says it was read to its end by a run with a budget.
+FINISHED = "finished"
+#: Member of a bookmark, and of a position, that says which API and account it was made from.
+SOURCE = "source"
+#: Settings, of the tap and of an API, that decide neither which rows are wanted nor how they go
+#: out. What is not listed counts, so that no new setting is forgotten.
+INDIFFERENT = frozenset(
+    {
+        *("apis", "base_url", "concurrency", "max_records", "max_requests", "max_response_mb"),
+        *("emit_activate_version_messages", "on_shortfall", "optional_streams", "report_path"),
+        *("request_timeout", "requests_per_second", "resume_within_hours", "retry"),
+        *("summary_path", "user_agent"),
+    }
+)
+#: Names in `stream_map_config` of what hashes are made with, which nobody is to find by trying.
+_SALT = re.compile(r"seed|salt|pepper|secret|passw|token|(^|_)key$", re.IGNORECASE)
+_CANONICAL = msgspec.json.Encoder(order="deterministic", enc_hook=str)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +70,19 @@ class Position:
     highest: t.Any
     #: Moment the first of the runs began: rows of the pages read then may have changed since.
     began: str
-    #: Digest of what shapes the stream: its request, its columns, its keys.
+    #: Digest of all that decides which rows are wanted and how they go out.
     shape: str
+    #: Whether the server's own filter was in force; it isn't where the server refused it.
+    filtered: bool
+    #: The API and the account it was made from, as beside a bookmark.
+    source: Mapping[str, str | None]
     #: Moment the page was written, ISO 8601 in UTC.
     at: str
 
     def to_state(self) -> dict[str, t.Any]:
         """Return the position as it stands in a bookmark."""
-        return {**self.__dict__}
+        # As pairs, for Meltano may merge two states, and objects in them member by member.
+        return {**self.__dict__, "token": [*self.token.items()]}
 
     @classmethod
     def from_state(
@@ -69,7 +97,7 @@ class Position:
             return None
         try:
             return cls(**{**given, "token": _token(given["token"])})
-        except (TypeError, KeyError, AttributeError):
+        except (TypeError, KeyError, ValueError):
             return None
 
     def behind(self, keys: Iterable[Hashable]) -> list[bool] | None:
@@ -84,21 +112,11 @@ class Position:
 class Resumption:
     """Takes up the walk of one stream where it was cut, and keeps its place for the next run."""
 
-    def __init__(
-        self, stream: AnalyticsStream, walk: Walk, *, columns: Collection[str], state: TapState
-    ) -> None:
-        self._stream = stream
+    def __init__(self, extraction: Extraction, walk: Walk) -> None:
+        self._stream = extraction.stream
         self._walk = walk
-        self._state = state
-        self._shape = digest(
-            [
-                repr(walk.pages.request(stream.paging.start())),
-                list(stream.primary_keys),
-                stream.replication_method,
-                sorted(columns),
-                repr(stream.config.get("stream_maps")),
-            ]
-        )
+        self._state = extraction.tap.state
+        self._shape = fingerprint(extraction)
 
     def take_up(self) -> Position | None:
         """Put the walk behind the position in the state and return that, if there is one to use."""
@@ -133,6 +151,8 @@ class Resumption:
             highest=highest,
             began=began.isoformat(),
             shape=self._shape,
+            filtered=bool(self._walk.pages.window),
+            source=self._stream.connection.source,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         bookmarks = self._state.setdefault("bookmarks", {})
@@ -140,10 +160,76 @@ class Resumption:
 
 
 def forget(state: TapState, stream: str) -> None:
-    """Take a stream that was read to its end, and has no bookmark, out of the state."""
+    """Take the position of a stream that was read to its end out of the state.
+
+    A bookmark stays: a full refresh now and then does not cost an incremental stream its place.
+    """
     bookmarks = state.get("bookmarks", {})
     if MEMBER in bookmarks.get(stream, {}):
-        del bookmarks[stream]
+        del bookmarks[stream][MEMBER]
+        if not bookmarks[stream]:
+            del bookmarks[stream]
+
+
+# --- what holds -------------------------------------------------------------------------------
+
+
+def fingerprint(extraction: Extraction) -> str:
+    """Return a digest of what decides which rows are wanted and how they go out, as it is now.
+
+    Settings and catalog are those the run began with: the next one begins with the same, whatever
+    fields are found meanwhile. Bookmarks are those in the state.
+    """
+    bookmarks = extraction.tap.state.get("bookmarks", {})
+    stored = [_stored(bookmarks.get(each.stream.name, {})) for each in extraction.tree]
+    return _digest_of([[each.shape for each in extraction.tree], stored])
+
+
+def shape(extraction: Extraction) -> str:
+    """Return a digest of what settings and catalog say about the rows of one stream.
+
+    It stands in the state, so no secret takes part in it: one that is short could be found by
+    trying. Another key of the same account therefore changes nothing.
+    """
+    stream, selection = extraction.stream, extraction.outlet.conformer.selection
+    connection, request = stream.connection, stream.request(None, stream.paging.start())
+    headers = [*(connection.block.get("headers") or {}).items(), *request.headers]
+    parts = {
+        "tap": extraction.tap.plugin_version,
+        "source": connection.source,
+        "settings": _deciding(stream.config, besides=extraction.tap.apis),
+        "api": _deciding(connection.block, besides={"headers"}),
+        "stream": [stream.name, stream.selected, stream.primary_keys],
+        "replication": [stream.replication_method, stream.replication_key, stream.versioned],
+        "columns": sorted(selection.known),
+        "deselected": sorted(crumb for crumb, kept in stream.mask.items() if not kept),
+        "definition": stream.definition,
+        "paging": repr(stream.paging),
+        "request": [request.method, request.target, (request.json or b"").decode()],
+        "headers": [f"{name}: {value}" for name, value in headers],
+    }
+    return _digest_of(parts)
+
+
+def _deciding(settings: Mapping[str, t.Any], *, besides: Collection[str]) -> dict[str, t.Any]:
+    """Return the settings that count, without the values hashes are salted with."""
+    found = {
+        name: value
+        for name, value in settings.items()
+        if name not in INDIFFERENT and name not in besides
+    }
+    if isinstance(maps := found.get("stream_map_config"), dict):
+        found["stream_map_config"] = {
+            name: None if _SALT.search(name) else value for name, value in maps.items()
+        }
+    return found
+
+
+def _stored(bookmark: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what a bookmark says about rows, which is neither a place nor where it was made."""
+    return {
+        name: value for name, value in bookmark.items() if name not in {MEMBER, FINISHED, SOURCE}
+    }
 
 
 def digest(value: object) -> str:
@@ -151,9 +237,45 @@ def digest(value: object) -> str:
     return hashlib.blake2b(ENCODER.encode(value), digest_size=8).hexdigest()
 
 
-def _token(given: Mapping[str, t.Any]) -> Query:
+def _digest_of(settings: object) -> str:
+    """Return a digest of what was configured, in whatever order; secrets take no part in it."""
+    return digest(redact(_CANONICAL.encode(settings).decode()))
+
+
+def _token(given: Iterable[tuple[str, t.Any]]) -> Query:
     """Return a token as it was before JSON made lists of its tuples."""
-    return {
-        name: tuple(value) if isinstance(value, list) else str(value)
-        for name, value in given.items()
-    }
+    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in given}
+
+
+# --- where state was made ---------------------------------------------------------------------
+
+
+def bookmark_of(stream: AnalyticsStream, state: TapState) -> Mapping[str, t.Any]:
+    """Return what the state holds of a stream; nothing where it was made from another source."""
+    bookmark: Mapping[str, t.Any] = state.get("bookmarks", {}).get(stream.name, {})
+    return bookmark if bookmark.get(SOURCE) in (None, stream.connection.source) else {}
+
+
+def other_sources(streams: Iterable[AnalyticsStream], state: TapState) -> Iterator[str]:
+    """Yield a line for each source other than that of this run which the state was made from."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for stream in streams:
+        bookmark = state.get("bookmarks", {}).get(stream.name, {})
+        keyed = stream.replication_method == REPLICATION_INCREMENTAL
+        made = bookmark if keyed and SOURCE in bookmark else bookmark.get(MEMBER)
+        there = made.get(SOURCE) if isinstance(made, dict) else None
+        here = stream.connection.source
+        if there not in (None, here):
+            found.setdefault((_named(there), _named(here)), []).append(stream.name)
+    for (made_from, read), names in found.items():
+        yield (
+            f"The state of {', '.join(names)} was made from {made_from} and is not used: this run "
+            f"reads {read}, from the start."
+        )
+
+
+def _named(source: object) -> str:
+    """Return a source as messages name it."""
+    if not isinstance(source, dict) or not source.get("account"):
+        return str(source.get("base_url") if isinstance(source, dict) else source)
+    return f"{source.get('base_url')} (account {source['account']})"

@@ -20,6 +20,7 @@ from tap_analytics.api import SECRETS, Connection
 from tap_analytics.command import AnalyticsCommand
 from tap_analytics.errors import InputError
 from tap_analytics.inputs import read_config, read_json
+from tap_analytics.resume import other_sources
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.sync import Sync
 from tap_analytics.transport import redaction
@@ -229,6 +230,9 @@ class TapAnalytics(Tap):
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
         self.require_api()
         self._reset_state_progress_markers()
+        read = t.cast("Iterable[AnalyticsStream]", self.streams.values())
+        for line in other_sources((stream for stream in read if stream.selected), self.state):
+            self.logger.warning("%s", line)
         self.write_state()
         self._running = True
         try:

@@ -195,13 +195,15 @@ class Walk:
         """Whether rows may have moved past the reader without a sign."""
         seen = self.paginator.seen
         joined = seen.overlap or not self.stream.paging.is_numbered(self.token)
-        if not self.proof.keyed or joined or not self._recheck.pages:
+        if not self.proof.keyed or joined or not (self._recheck.pages or self._recheck.partial):
             return False
         return seen.total is None or suspect or whole
 
     def resume(self, position: Position) -> bool:
         """Go on behind a position of an earlier run; False if it doesn't hold any more."""
-        self.pages.first = position.token
+        window, self.pages.first = self.pages.window, position.token
+        if not position.filtered:
+            self.pages.window = {}
         try:
             fetched = self.pages.take(position.token)
         except (TransportError, PaginationError) as error:
@@ -211,7 +213,7 @@ class Walk:
             fetched = None
         behind = position.behind(fetched.keys) if fetched is not None else None
         if fetched is None or behind is None:
-            self.pages.first = self.token
+            self.pages.first, self.pages.window = self.token, window
             return False
         seen = self.paginator.seen
         seen.rows, seen.pages, seen.largest = position.rows, position.pages - 1, len(behind)

@@ -92,6 +92,14 @@ class DeclaredStream(AnalyticsStream):
         incremental = self.resource.incremental
         return None if incremental is None else incremental.initial_value
 
+    @property
+    @override
+    def definition(self) -> Mapping[str, t.Any]:
+        # A sampled schema follows from the rows of the first page, which come and go.
+        defined = super().definition if self._sampled_schema is None else {}
+        words = ("write_disposition", "data_selector", "incremental", "parents")
+        return {**defined, **{word: getattr(self.resource, word) for word in words}}
+
     # --- rows -------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -244,6 +252,7 @@ def _api(declared: DeclaredApi) -> Api:
         name=declared.name,
         title=declared.name,
         authenticate=lambda _: declared.auth,
+        account=lambda _: declared.auth.account,
         streams=tuple(classes.values()),
         requests_per_second=declared.requests_per_second,
         retry=declared.retry,

@@ -410,6 +410,7 @@ EXPERIMENTATION = Api(
         ),
     ),
     authenticate=lambda block: HeaderKey(block.get("api_key_header", "api_key"), block["api_key"]),
+    account=lambda block: block.get("account_id", "current"),
     page_size=50,
     requests_per_second=1,
     streams=(

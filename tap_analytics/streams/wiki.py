@@ -371,6 +371,7 @@ WIKI = Api(
         ),
     ),
     authenticate=lambda block: Basic(block["email"], block["api_token"]),
+    account=lambda block: block["email"],
     page_size=25,
     streams=(Audit, Group, Pages, BlogPosts, Space),
 )

@@ -283,6 +283,34 @@ def test_rows_are_deleted_by_complete_runs_alone(warehouse):
             assert set(before[stream]) - set(after[stream]) == set(gone.get(stream, ())), stream
 
 
+@LOADS
+@pytest.mark.parametrize("versions", [True, False])
+def test_a_run_with_versions_never_takes_up_one_without(warehouse, versions):
+    """Rows of one table under two versions, or under one and none: a target deletes half of it."""
+    left = 4
+
+    def answer(path, query):
+        nonlocal left
+        left -= 1
+        start = int(dict(query)["offset"])
+        rows = [{"id": number} for number in range(start, min(start + 10, 100))]
+        return (403, {}) if left < 0 else {"data": rows, "total": 100}
+
+    paginator = {"type": "offset", "limit": 10}
+    endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
+    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    with OddApi(answer) as api:
+        config = api.config({"name": "things", "endpoint": endpoint, "schema": schema})
+        config |= {"concurrency": 1, "emit_activate_version_messages": not versions}
+        assert warehouse.load(config) == 1
+        assert len(warehouse.ids("odd_things")) == 37
+        left = 10**6
+        assert warehouse.load(config | {"emit_activate_version_messages": versions}) == 0
+        assert warehouse.ids("odd_things") == [*range(100)]
+        assert warehouse.load(config | {"emit_activate_version_messages": True}) == 0
+        assert warehouse.ids("odd_things") == [*range(100)]
+
+
 # --- new fields -------------------------------------------------------------------------------
 
 
