@@ -23,9 +23,8 @@ from tap_analytics.extraction import Extraction
 from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.inputs import include_always, names_keys
 from tap_analytics.pagination import Paginator, Query, SinglePage
-from tap_analytics.payload import raise_error, select_rows
+from tap_analytics.payload import raise_error, select_rows, unreadable
 from tap_analytics.resume import bookmark_of
-from tap_analytics.transport.errors import Retriable, shorten
 from tap_analytics.transport.request import Request
 from tap_analytics.walk import Walk
 from tap_analytics.writer import ENCODER
@@ -250,13 +249,7 @@ class AnalyticsStream(RESTStream[Query]):
         try:
             return decode_json(response.body)
         except BodyError as error:
-            kind = shorten(response.headers.get("Content-Type", "no content type"), 80)
-            raise Retriable(
-                f"{self.label} answered {response.status} with {error} ({kind})",
-                hint=f"Check `base_url` of {self.api}, and whether a proxy or a login answers.",
-                cause="body",
-                status=response.status,
-            ) from None
+            raise unreadable(response, str(error), label=self.label, api=self.api) from None
 
     def rows_of(self, payload: t.Any, response: Response) -> list[Row]:  # noqa: ANN401 - any JSON value
         """Return the rows of a decoded response; raises the error it carries, if any."""

@@ -11,6 +11,18 @@ import msgspec
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _BOM = b"\xef\xbb\xbf"
+_FIRST = json.JSONDecoder()
+#: Formats that aren't read, by the media types that announce them.
+_FORMATS = {
+    "newline-delimited JSON": re.compile(r".+/(x-)?(ndjson|ldjson|json-?lines?|jsonl|json-seq)"),
+    "CSV": re.compile(r".+/(x-)?(csv|comma-separated-values|tab-separated-values)"),
+    "XML": re.compile(r"(application|text)/(.+\+)?xml"),
+}
+#: Media types that say nothing of the format.
+_ANYTHING = frozenset({"", "text/plain", "application/octet-stream", "binary/octet-stream"})
+#: Of a body that isn't JSON.
+_LOOKED_AT = 64 * 1024
+_LINES = 3
 #: What no UTF-8 can carry, and what databases refuse in text.
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
@@ -34,6 +46,35 @@ def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
         return _decode_leniently(body)
     return _mend(value) if has_nul(body) else value
+
+
+def other_format(body: bytes, content_type: str) -> str | None:
+    """Return the name of the format that a body has instead of JSON, where one is known."""
+    media = content_type.partition(";")[0].strip().lower()
+    for name, pattern in _FORMATS.items():
+        if pattern.fullmatch(media):
+            return name
+    start = body.removeprefix(_BOM)[:_LOOKED_AT].decode("utf-8", "replace").strip()
+    if _holds_several(start):
+        return "newline-delimited JSON"
+    return "CSV" if media in _ANYTHING and _is_table(start) else None
+
+
+def _holds_several(text: str) -> bool:
+    """Whether a whole JSON value, on one line, is followed by another one."""
+    line, _, rest = text.partition("\n")
+    try:
+        _, end = _FIRST.raw_decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return (line[end:].strip() or rest.lstrip()).startswith(("{", "["))
+
+
+def _is_table(text: str) -> bool:
+    """Whether the first lines have the same number of the same separator."""
+    lines = [line for line in text.splitlines()[:_LINES] if line.strip()]
+    counts = ({line.count(separator) for line in lines} for separator in ",;\t")
+    return len(lines) > 1 and any(len(each) == 1 and each != {0} for each in counts)
 
 
 def has_nul(body: bytes) -> bool:

@@ -11,14 +11,16 @@ from http import HTTPStatus
 
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
+from tap_analytics.decoding import other_format
 from tap_analytics.errors import TapError
-from tap_analytics.transport.errors import InBand, Retriable, shorten
+from tap_analytics.transport.errors import InBand, Rejected, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_analytics.transport.errors import Cause
+    from tap_analytics.transport.errors import Cause, TransportError
+    from tap_analytics.transport.request import Response
 
 Row = dict[str, t.Any]
 
@@ -116,6 +118,27 @@ def raise_error(payload: object, *, has_rows: bool, label: str) -> None:
     if "VERSION" in message:
         raise InBand(what, hint="Check `base_url`: it carries the API's version.", status=code)
     raise InBand(what, hint="Check `base_url` and the parameters of the request.", status=code)
+
+
+def unreadable(response: Response, found: str, *, label: str, api: str) -> TransportError:
+    """Return the error of a body that isn't JSON; `found` is what it looks like."""
+    kind = response.headers.get("Content-Type", "")
+    what = f"{label} answered {response.status} with"
+    shown = shorten(kind or "no content type", 80)
+    if known := other_format(response.body, kind):
+        return Rejected(
+            f"{what} {known} ({shown}), which isn't supported yet",
+            hint="Ask the API for JSON in one piece: by a parameter, a path, or an `Accept` header "
+            "in `headers`.",
+            cause="body",
+            status=response.status,
+        )
+    return Retriable(
+        f"{what} {found} ({shown})",
+        hint=f"Check `base_url` of {api}, and whether a proxy or a login answers.",
+        cause="body",
+        status=response.status,
+    )
 
 
 def _message(first: object, payload: dict[str, t.Any], name: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from typing_extensions import override
 
 from tap_analytics.pagination.members import dig, whole_number
-from tap_analytics.transport.channel import origin_of
+from tap_analytics.transport.channel import origin_of, shown_origin
 from tap_analytics.transport.errors import OriginRefused, Rejected
 
 if t.TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Page:
             ) from None
         if target and target != origin_of(self.url):
             raise OriginRefused(
-                f"the next link of {here.path} leads to {target}, "
+                f"the next link of {here.path} leads to {shown_origin(there.geturl())}, "
                 f"which is not the configured {origin_of(self.url)}",
                 hint="If that is where the API lives, set `base_url` to it.",
             )

@@ -6,6 +6,7 @@ schema can say: addresses, credentials, headers and dates.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator
 
 from tap_analytics.incremental import parse_iso
+from tap_analytics.transport.channel import ascii_host
 from tap_analytics.transport.errors import shorten
 
 if t.TYPE_CHECKING:
@@ -263,10 +265,16 @@ def url_problem(url: str) -> str | None:
         ),
         ("@" in parts.netloc, "must not carry credentials: they have their own settings."),
         (not host, f"names no host. Write it like {EXAMPLE}."),
-        (not _HOST.fullmatch(host), "has an impossible host. Write your own site's name."),
+        (not _is_host(host), "has an impossible host. Write your own site's name."),
         (set("?#") & set(url), "must not have a query or a fragment: end it before ? or #."),
     )
     return next((fault for is_wrong, fault in faults if is_wrong), None)
+
+
+def _is_host(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return _HOST.fullmatch(ascii_host(host)) is not None
+    return False
 
 
 def credential_problem(value: str) -> str | None:

@@ -13,15 +13,15 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
 import requests
 import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
 from tap_analytics.transport import body, wire
-from tap_analytics.transport.errors import OriginRefused, Rejected
-from tap_analytics.transport.redaction import redact
+from tap_analytics.transport.errors import OriginRefused, Rejected, shorten
+from tap_analytics.transport.redaction import MASK, redact
 from tap_analytics.transport.request import Response
 from tap_analytics.transport.stats import Stats
 
@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.throttle import Throttle
 
 _MAX_REDIRECTS = 5
+_SHOWN = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: What may stand in a URL as it is; a percent sign is taken for an escape already made.
@@ -152,7 +153,7 @@ class Channel:
         """Encode a request; what `requests` itself would do costs as much as sending it."""
         prepared = requests.PreparedRequest()
         prepared.method = request.method
-        prepared.url = quote(request.target, safe=_URL_SAFE)
+        prepared.url = quote(self._located(request.target), safe=_URL_SAFE)
         prepared.headers = CaseInsensitiveDict(self.headers)
         prepared.headers.update(request.headers)
         if request.json is not None:
@@ -166,6 +167,13 @@ class Channel:
             return url.startswith(f"{self.origin}/") or origin_of(url) == self.origin
         return False
 
+    def _located(self, url: str) -> str:
+        """Return a URL of the origin in the one spelling of it that names can be looked up by."""
+        if url.startswith(f"{self.origin}/"):
+            return url
+        parts = urlsplit(url)
+        return urlunsplit((*urlsplit(self.origin)[:2], parts.path, parts.query, ""))
+
     def _redirected(self, request: Request, location: str, *, where: str) -> Request:
         """Return the request a redirect asks for, or refuse to leave the origin."""
         try:
@@ -177,7 +185,7 @@ class Channel:
             ) from None
         if target != self.origin:
             raise OriginRefused(
-                f"{where} is redirected to another origin{_shown(url)}",
+                f"{where} is redirected to another origin, {shown_origin(url)}",
                 hint=self._new_home(target),
             )
         path, _, query = url.partition("?")
@@ -193,11 +201,11 @@ class Channel:
         return f"If that is where the API lives, set {setting} to it."
 
 
-def _shown(url: str) -> str:
-    """Return the origin of a URL to go on with; it is redacted before its letters change case."""
+def shown_origin(url: str) -> str:
+    """Return the origin of a URL to be shown; it is redacted before its letters change case."""
     with contextlib.suppress(ValueError):
-        return f", {origin_of(redact(url))}"
-    return ""
+        return shorten(origin_of(redact(url)), _SHOWN)
+    return MASK
 
 
 def origin_of(url: str) -> str:
@@ -206,7 +214,7 @@ def origin_of(url: str) -> str:
     User info counts as part of it, masked, for nothing is sent to a URL that has some.
     """
     parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
+    host = ascii_host((parts.hostname or "").rstrip("."))
     if parts.scheme not in _DEFAULT_PORTS or not host:
         raise ValueError("not an absolute http(s) URL")
     host = f"[{host}]" if ":" in host else host
@@ -214,3 +222,12 @@ def origin_of(url: str) -> str:
     port = parts.port
     suffix = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
     return f"{parts.scheme}://{user}{host}{suffix}"
+
+
+def ascii_host(host: str) -> str:
+    """Return a host as names are looked up; raises ValueError for one that can't be."""
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415 - takes time, and few hosts need it
+
+    return idna.encode(host, uts46=True).decode()

@@ -23,7 +23,8 @@ from typing_extensions import override
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
-from urllib3.util.connection import allowed_gai_family
+
+from tap_analytics.transport.resolver import addresses_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -240,8 +241,7 @@ def _connected(connection: HTTPConnection) -> socket.socket:
     """Connect to the first of the host's addresses that answers in its share of the time."""
     host = connection._dns_host.strip("[]")  # noqa: SLF001 - urllib3's own name for subclasses
     try:
-        family = allowed_gai_family()
-        found = socket.getaddrinfo(host, connection.port, family, socket.SOCK_STREAM)
+        found = addresses_of(host, connection.port or 0, wait=_current.exchange.slice)
     except socket.gaierror as error:
         raise NameResolutionError(connection.host, connection, error) from error
     failure: OSError = OSError("the host has no address")

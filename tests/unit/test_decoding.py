@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_analytics.decoding import BodyError, decode_json
+from tap_analytics.decoding import BodyError, decode_json, other_format
 from tap_analytics.writer import ENCODER
 
 numbers = st.one_of(
@@ -106,6 +106,41 @@ def test_what_is_not_json_is_named(body, kind):
     with pytest.raises(BodyError) as raised:
         decode_json(body)
     assert str(raised.value) == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "name"),
+    [
+        (b'{"a": 1}\n{"a": 2}\n', "application/json", "newline-delimited JSON"),
+        (b'{"a": 1}\r\n\r\n{"a": 2}', "", "newline-delimited JSON"),
+        (b"\xef\xbb\xbf[1]\n[2]", "text/plain", "newline-delimited JSON"),
+        (b'{"a": 1}{"b": 2}', "application/json", "newline-delimited JSON"),
+        (b'{"a": 1}\n' + b'{"a": 2}\n' * 99_999, "", "newline-delimited JSON"),
+        (b"", "application/x-ndjson; charset=utf-8", "newline-delimited JSON"),
+        (b"", "Application/JSONL", "newline-delimited JSON"),
+        (b"", "application/x-json-lines", "newline-delimited JSON"),
+        (b"id,name\n1,a", "text/csv", "CSV"),
+        (b"", "text/tab-separated-values", "CSV"),
+        (b"id,name\n1,a\n2,b", "", "CSV"),
+        (b"id;name\r\n1;a\r\n", "text/plain; charset=utf-8", "CSV"),
+        (b'"id"\t"name"\n1\ta\n', "application/octet-stream", "CSV"),
+        (b"<a/>", "application/xml", "XML"),
+        (b"<a/>", "application/atom+xml", "XML"),
+        (b"id,name\n1,a", "text/html", None),
+        (b"id,name", "text/plain", None),
+        (b"Busy, busy.\nCome back, later, please.", "text/plain", None),
+        (b'{"a": 1', "application/json", None),
+        (b'{\n "a": 1,\n "b": 2', "application/json", None),
+        (b'[{"a": 1},\n{"a": 2}', "application/json", None),
+        (b'{"a": 1}\nOK', "", None),
+        (b"<html>", "text/html", None),
+        (b"", "", None),
+        (b"[" * 100_000, "", None),
+    ],
+    ids=range(25),
+)
+def test_a_format_that_is_not_read_is_known(body, content_type, name):
+    assert other_format(body, content_type) == name
 
 
 @pytest.mark.parametrize("number", ["1e99999999999999999999", "-1e-99999999999999999999"])

@@ -158,6 +158,9 @@ FAULTS = {
 }
 #: No attempt helps against these.
 FINAL = {
+    "NDJSON": status(200, b'{"id": 1}\n{"id": 2}\n', Content_Type="application/x-ndjson"),
+    "CSV": status(200, b"id,name\n1,a\n", Content_Type="text/csv"),
+    "asked to wait for years": status(429, Retry_After="99999999"),
     "error in 200": status(200, b'{"error": {"message": "no such thing"}}'),
     "refused": None,
     "redirect to itself": None,

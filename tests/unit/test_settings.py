@@ -386,6 +386,8 @@ def test_a_problem_is_one_line_that_names_the_setting(config, line):
         ("https://api.example.com:port", "isn't a valid URL"),
         ("https://[::1", "isn't a valid URL"),
         ("https://<site>.example.com", "has an impossible host"),
+        ("https://bücher..example.com", "has an impossible host"),
+        ("https://\u2603.example.com", "has an impossible host"),
         ("https://api.example.com/v2 ", "contains white space"),
         ("https://api.example.com/\n", "contains white space"),
     ],

@@ -87,6 +87,28 @@ def test_a_shared_cause_is_told_once_with_the_streams_it_cost(caplog):
     assert all(f"shop_{name}" in errors(caplog)[0] for name in "abc")
 
 
+@pytest.mark.parametrize(
+    ("answered", "told"),
+    [
+        (
+            reply(200, b'{"id": 1}\n{"id": 2}\n', Content_Type="application/x-ndjson"),
+            "newline-delimited JSON (application/x-ndjson)",
+        ),
+        (reply(200, b"id,name\n1,a\n", Content_Type="text/csv"), "CSV (text/csv)"),
+    ],
+    ids=["ndjson", "csv"],
+)
+def test_a_format_that_is_not_read_is_asked_for_once_and_named(answered, told, caplog):
+    with ScriptedServer([answered]) as api:
+        config = shop(api.origin, "/a", concurrency=1)
+        config["apis"][0]["retry"] = {"max_retries": 3, "backoff_factor": 0}
+        run(config)
+    assert len(api.requests) == 1
+    [line] = errors(caplog)
+    assert f"answered 200 with {told}, which isn't supported yet" in line
+    assert "proxy" not in line
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_an_api_that_serves_nobody_is_told_once_and_asked_little(status, caplog):
     with ScriptedServer([reply(status, b"{}")]) as api:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from dataclasses import replace
 
 import pytest
@@ -10,12 +11,11 @@ from scripted_server import (
     body_of,
     make_transport,
     people,
+    redirect,
     reply,
 )
 
-from tap_analytics.transport.errors import (
-    Unreachable,
-)
+from tap_analytics.transport.errors import Interrupted, Stop, Unreachable
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.stats import Owned
@@ -100,6 +100,76 @@ def test_an_api_that_answers_others_meanwhile_is_not_given_up():
         transport.fetch(Request(url=f"{origin}/v2/people"), body_of)
 
     assert transport.unreachable is None
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Names that are looked up without asking anybody; one that waits isn't found for long."""
+    known, asked = {"xn--bcher-kva.test": "127.0.0.1"}, []
+    release = threading.Event()
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *hints):
+        if hints[-1] & socket.AI_NUMERICHOST:
+            return real(host, port, *hints)
+        asked.append(host)
+        if host == "slow.test":
+            release.wait(60)
+        return real(known.get(host, "127.0.0.1"), port, *hints)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    release.set()
+
+
+def test_the_deadline_holds_while_a_name_is_looked_up(names):
+    with ScriptedServer([reply()]) as server:
+        origin = f"http://slow.test:{server.address[1]}"
+        transport = make_transport(origin, timeout=0.2, retry=RetryPolicy(backoff_factor=0))
+        with pytest.raises(Unreachable, match="found no address for the host name, after 4"):
+            transport.fetch(Request(url=f"{origin}/v2/people"), body_of)
+
+    # A lookup that hangs is waited for by all who want to know the same.
+    assert names == ["slow.test"]
+    assert server.connections == 0
+
+
+def test_stop_ends_the_wait_for_a_name(names):
+    stop = Stop()
+    transport = make_transport("http://slow.test", stop=stop, timeout=600)
+
+    def end_once_asked():
+        while not names:
+            threading.Event().wait(0.005)
+        stop.set()
+
+    ending = threading.Thread(target=end_once_asked)
+    ending.start()
+    with pytest.raises(Interrupted):
+        transport.attempt(Request(url="http://slow.test/v2/people"), body_of)
+    ending.join()
+
+
+@pytest.mark.parametrize("host", ["bücher.test", "BÜCHER.test", "xn--bcher-kva.test"])
+def test_an_internationalised_host_is_found(host, names):
+    with ScriptedServer([b"", reply(200, b"[1]")]) as server:
+        origin = f"http://{host}:{server.address[1]}"
+        server._script[0] = redirect(f"//xn--bcher-kva.test:{server.address[1]}/v2/all")
+        transport = make_transport(origin)
+        assert transport.fetch(Request(url=f"{origin}/v2/people"), body_of) == b"[1]"
+
+    assert set(names) == {"xn--bcher-kva.test"}
+    hosts = {received.headers["host"] for received in server.requests}
+    assert hosts == {f"xn--bcher-kva.test:{server.address[1]}"}
+
+
+def test_an_internationalised_host_is_found_through_a_proxy(monkeypatch):
+    with ScriptedServer([reply()]) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.origin)
+        transport = make_transport("http://bücher.test")
+        transport.fetch(Request(url="http://bücher.test/v2/people"), body_of)
+
+    assert proxy.requests[0].target == "http://xn--bcher-kva.test/v2/people"
 
 
 def test_an_unknown_host_is_told_from_a_refused_connection():
