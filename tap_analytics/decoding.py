@@ -23,8 +23,15 @@ _ANYTHING = frozenset({"", "text/plain", "application/octet-stream", "binary/oct
 #: Of a body that isn't JSON.
 _LOOKED_AT = 64 * 1024
 _LINES = 3
-#: What no UTF-8 can carry, and what databases refuse in text.
-_UNFIT = re.compile("[\x00\ud800-\udfff]")
+#: Every escape of a JSON text; those of half a surrogate pair and of NUL are unfit.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<unfit>u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+#: Digits of an integer that Python reads; longer ones are read as decimals.
+_DIGITS = 4000
+TOO_DEEP = "JSON nested too deeply"
 
 
 class BodyError(ValueError):
@@ -35,17 +42,23 @@ def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
     """Decode a body; fractions become `Decimal`, integers keep every digit.
 
     Half a surrogate pair, which no UTF-8 can carry, and NUL, which databases refuse in text, become
-    U+FFFD.
+    U+FFFD. A number beyond all measure stays as it is written.
     Raises `BodyError` for anything that is not JSON, `NaN` and `Infinity` included.
     """
     body = body.removeprefix(_BOM)
+    if has_nul(body):
+        body = _mended(body)
     try:
-        value = _DECODER.decode(body)
+        return _DECODER.decode(body)
     except RecursionError:
-        raise BodyError("JSON nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
-        return _decode_leniently(body)
-    return _mend(value) if has_nul(body) else value
+        raise BodyError(TOO_DEEP) from None
+    except (msgspec.ValidationError, ArithmeticError):
+        return _decode_large(_mended(body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        mended = _mended(body)
+        if mended == body:
+            raise BodyError(_describe(body)) from None
+    return decode_json(mended)
 
 
 def other_format(body: bytes, content_type: str) -> str | None:
@@ -82,31 +95,36 @@ def has_nul(body: bytes) -> bool:
     return b"\\" in body and b"\\u0000" in body
 
 
-def _decode_leniently(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Decode what only the escapes of lone surrogates make undecodable for the fast decoder."""
+def _mended(body: bytes) -> bytes:
+    """Return a JSON text with U+FFFD for every escape of a character that is unfit."""
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["unfit"] else found[0], body)
+
+
+def _decode_large(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Decode a body with numbers that are too large for the fast decoder."""
     try:
-        value = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse)
+        return json.loads(
+            body.decode(), parse_float=_fraction, parse_int=_integer, parse_constant=_refuse
+        )
     except RecursionError:
-        raise BodyError("JSON nested too deeply") from None
-    except ArithmeticError:
-        raise BodyError("a number too large to be read") from None
+        raise BodyError(TOO_DEEP) from None
     except ValueError:
         raise BodyError(_describe(body)) from None
-    return _mend(value)
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) < _DIGITS else Decimal(text)
+
+
+def _fraction(text: str) -> Decimal | msgspec.Raw:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return msgspec.Raw(text.encode())
 
 
 def _refuse(constant: str) -> t.NoReturn:
     raise ValueError(constant)
-
-
-def _mend(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, str):
-        return _UNFIT.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_mend(item) for item in value]
-    if isinstance(value, dict):
-        return {_mend(name): _mend(item) for name, item in value.items()}
-    return value
 
 
 def _describe(body: bytes) -> str:

@@ -8,18 +8,17 @@ that was always null may be anything.
 from __future__ import annotations
 
 import typing as t
+from decimal import Decimal
 
-from msgspec import json
-
-from tap_analytics.writer import ENCODER
+import msgspec
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 Schema = dict[str, t.Any]
 
-#: That a number is a fraction is all a schema says of it.
-_PLAIN = json.Decoder(float_hook=lambda _: 0.5)
+#: Levels below a field that its schema describes; what lies deeper may be anything.
+DEPTH: t.Final = 16
 #: Anything JSON can hold, for fields whose samples say nothing.
 ANYTHING: t.Final = ("string", "number", "boolean", "object", "array", "null")
 
@@ -30,13 +29,23 @@ def infer_schema(rows: Iterable[Mapping[str, t.Any]], *, keys: Collection[str] =
 
     builder = SchemaBuilder()
     for row in rows:
-        # The library knows JSON's own types: a Decimal must look like a number again.
-        builder.add_object(_PLAIN.decode(ENCODER.encode(row)))
+        builder.add_object({name: _example(value, DEPTH) for name, value in row.items()})
     properties = builder.to_schema().get("properties", {})
     found = {name: widen(schema) for name, schema in properties.items()}
     for key in keys:
         found[key] = _key_schema(properties.get(key, {}))
     return {"type": "object", "properties": found, "required": sorted(keys)}
+
+
+def _example(value: t.Any, depth: int) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a value of the same type for the library, which knows JSON's own types only."""
+    if isinstance(value, (dict, list)) and not depth:
+        return None
+    if isinstance(value, dict):
+        return {name: _example(each, depth - 1) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_example(each, depth - 1) for each in value]
+    return 0.5 if isinstance(value, (Decimal, msgspec.Raw)) else value
 
 
 def widen(schema: Mapping[str, t.Any]) -> Schema:

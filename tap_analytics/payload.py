@@ -6,6 +6,7 @@ is an error. All three look alike to a careless reader, so they are told apart h
 
 from __future__ import annotations
 
+import re
 import typing as t
 from http import HTTPStatus
 
@@ -26,6 +27,8 @@ Row = dict[str, t.Any]
 
 #: Codes inside a response that are worth another attempt, as they are as a status.
 RETRIED = RetryPolicy().statuses
+#: What a JSONPath goes through as a whole.
+_WILDCARD = re.compile(r"\[\*\]|\.\*")
 #: Members that always speak of an error, and those that do where there is no data beside them.
 ALWAYS_ERRORS = ("_errors", "API_ERROR")
 ERRORS_WITHOUT_DATA = ("errors", "error")
@@ -61,10 +64,22 @@ def select_jsonpath(payload: object, expression: str) -> list[Row]:
     if found:
         rows = found[0] if len(found) == 1 and isinstance(found[0], list) else found
         return as_rows(rows, f"`{expression}`")
-    holder = expression.removesuffix("[*]")
-    if holder == expression or not list(extract_jsonpath(holder, t.cast("t.Any", payload))):
+    if not _is_empty(payload, expression):
         raise _nowhere(payload, expression)
     return []
+
+
+def _is_empty(payload: object, expression: str) -> bool:
+    """Whether a JSONPath finds nothing because lists that it goes through are empty."""
+    for wildcard in _WILDCARD.finditer(expression):
+        before = expression[: wildcard.start()] or "$"
+        if before.count("'") % 2 or before.count('"') % 2:
+            # It is part of a name.
+            continue
+        found = list(extract_jsonpath(before, t.cast("t.Any", payload)))
+        if not found or all(each in ([], {}, None) for each in found):
+            return bool(found)
+    return False
 
 
 def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 - any JSON value

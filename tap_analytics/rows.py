@@ -66,7 +66,8 @@ def _comparable(value: t.Any, name: str, row: int) -> Hashable:  # noqa: ANN401 
         return int(value) if is_whole else value
     if value is msgspec.UNSET:
         raise UnusableKeyError(row, f"has no primary key `{name}`")
-    kind = {type(None): "null", list: "a list", dict: "an object"}.get(type(value), "no JSON")
+    kinds = {type(None): "null", list: "a list", dict: "an object"}
+    kind = kinds.get(type(value), "a number too large")
     raise UnusableKeyError(row, f"has {kind} as primary key `{name}`")
 
 
@@ -242,7 +243,7 @@ class Codec:
             return None
         try:
             page = self._decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
             return None
         envelope = None if not self.path else page.members()
         structs = page if not self.path else page.rows

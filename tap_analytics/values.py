@@ -10,6 +10,8 @@ import typing as t
 from datetime import UTC
 from decimal import Decimal
 
+import msgspec
+
 from tap_analytics.errors import TapError
 from tap_analytics.incremental import parse_iso
 
@@ -28,6 +30,8 @@ JSON_TYPES: t.Final[Mapping[type, str]] = {
     int: "integer",
     Decimal: "number",
     float: "number",
+    # One that is too large to be read.
+    msgspec.Raw: "number",
     dict: "object",
     list: "array",
     type(None): "null",

@@ -57,11 +57,19 @@ def test_bodies_are_decoded_as_json_says(value, ascii_only):
         (rb'"\u0000"', "\ufffd"),
         (rb'{"a\u0000": ["\u0000x"]}', {"a\ufffd": ["\ufffdx"]}),
         (rb'"\\u0000"', r"\u0000"),
+        (rb'"\\\u0000\\\\ud800\\\ud800"', "\\\ufffd\\\\ud800\\\ufffd"),
+        (
+            rb'["\ud83d\ude00\ud83d", "\ud83d\ud83d\ude00", "\uDBFF\uDFFF"]',
+            ["😀\ufffd", "\ufffd😀", "\U0010ffff"],
+        ),
+        (b"[" * 500 + rb'"\u0000"' + b"]" * 500, ...),
     ],
 )
 def test_half_a_surrogate_pair_and_nul_become_a_replacement_character(body, value):
     decoded = decode_json(body)
-    if value is None:
+    if value is ...:
+        assert ENCODER.encode(decoded) == body.replace(rb"\u0000", "\ufffd".encode())
+    elif value is None:
         assert decoded[1:] == [
             Decimal("1.10"),
             12345678901234567890123,
@@ -99,8 +107,14 @@ def test_a_byte_order_mark_is_passed_over():
         (b'{"a": 1}{"b": 2}', "not complete JSON"),
         (b"[" * 100_000 + b"]" * 100_000, "JSON nested too deeply"),
         (rb'["\ud800",' + b"[" * 100_000 + b"]" * 100_000 + b"]", "JSON nested too deeply"),
+        (b"[" + b"9" * 5000 + b"," + b"[" * 100_000 + b"]" * 100_001, "JSON nested too deeply"),
+        (b"[" + b"9" * 5000 + b", \x01]", "not complete JSON"),
+        (rb'["\ud8\"x"]', "not complete JSON"),
+        (rb'["\u0000", "\ud8\"x"]', "not complete JSON"),
+        (b'{"a": 1} \x00', "not complete JSON"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "not JSON"),
     ],
-    ids=range(17),
+    ids=range(23),
 )
 def test_what_is_not_json_is_named(body, kind):
     with pytest.raises(BodyError) as raised:
@@ -143,10 +157,17 @@ def test_a_format_that_is_not_read_is_known(body, content_type, name):
     assert other_format(body, content_type) == name
 
 
-@pytest.mark.parametrize("number", ["1e99999999999999999999", "-1e-99999999999999999999"])
-def test_a_number_beyond_all_measure_is_refused_not_a_crash(number):
-    with pytest.raises(BodyError):
-        decode_json(f"[{number}]".encode())
+@pytest.mark.parametrize(
+    "number", ["1e99999999999999999999", "-1e-99999999999999999999", "9" * 5000, "-" + "7" * 4300]
+)
+@pytest.mark.parametrize("beside", [b"1", rb'"\ud800"', b"NaN"])
+def test_a_number_beyond_all_measure_keeps_its_digits(number, beside):
+    body = b"[%s, %s]" % (number.encode(), beside)
+    if beside == b"NaN":
+        with pytest.raises(BodyError):
+            decode_json(body)
+    else:
+        assert ENCODER.encode(decode_json(body)[0]).decode() == number
 
 
 def test_no_number_becomes_a_float():

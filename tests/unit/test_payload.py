@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from runs import JsonApi, declared, run
 
 from tap_analytics.payload import (
     SelectorError,
@@ -82,16 +83,50 @@ def test_a_selector_that_finds_no_rows_says_where_they_are(payload, path, said):
         ("$[*]", [ROW, ROW], [ROW, ROW]),
         ("$.data[*].inner", {"data": [{"inner": ROW}, {"inner": ROW}]}, [ROW, ROW]),
         ("$.data", {"data": ROW}, [ROW]),
+        ("groups[*].items[*]", {"groups": []}, []),
+        ("groups[*].items[*]", {"groups": None}, []),
+        ("groups[*].items[*]", {"groups": [{"items": []}, {}]}, []),
+        ("groups[*].items[*]", {"groups": [{"items": None}, {"items": [ROW]}]}, [ROW]),
+        ("data[*].node", {"data": []}, []),
+        ("$.a.*.items[*]", {"a": {}}, []),
+        ("$.a.*.items[*]", {"a": {"x": {"items": [ROW]}, "y": {"items": [ROW]}}}, [ROW, ROW]),
+        ("[*].items[*]", [], []),
+        ("$..items[*]", {"a": {"items": []}}, []),
+        ("['a[*]'][*]", {"a[*]": []}, []),
     ],
 )
 def test_a_jsonpath_selects_rows(expression, payload, rows):
     assert select_jsonpath(payload, expression) == rows
 
 
-@pytest.mark.parametrize("expression", ["$.data[*]", "$.data", "$.data[*].inner"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("$.data[*]", "$.data", "$.data[*].inner", "items[*].inner[*]", "items[*].inner"),
+        *("data[*].items[*]", "$..inner[*]", "['a[*]'][*]", "items.*.inner.*"),
+    ],
+)
 def test_a_jsonpath_that_finds_nothing_is_an_error_too(expression):
     with pytest.raises(SelectorError, match="`items`"):
         select_jsonpath({"items": [ROW]}, expression)
+
+
+@pytest.mark.parametrize("groups", ["", 0, False, "x", [{"item": []}], {"items": []}], ids=repr)
+def test_a_wildcard_that_leads_nowhere_is_an_error(groups):
+    with pytest.raises(SelectorError):
+        select_jsonpath({"groups": groups}, "groups[*].items[*]")
+
+
+def test_an_empty_list_above_a_wildcard_ends_a_walk():
+    def answer(query):
+        start = int(query["offset"])
+        return {"groups": [{"items": [{"id": start}]}] if start < 3 else []}
+
+    with JsonApi(answer) as api:
+        paged = {"data_selector": "groups[*].items[*]", "paginator": {"type": "offset", "limit": 1}}
+        done = run(declared(api.origin, endpoint=paged))
+    assert done.error is None, done.failure()
+    assert done.ids() == [0, 1, 2]
 
 
 def test_many_members_are_not_all_told():
