@@ -7,7 +7,6 @@ waits, so that a signal is answered at once.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import typing as t
@@ -29,7 +28,7 @@ from tap_analytics.transport.errors import BudgetSpent, Interrupted, TransportEr
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.outcome import Outcome
@@ -65,19 +64,19 @@ class Sync:
         """Run to the end; raises `SyncFailedError`, or `SystemExit` after a signal."""
         began, started = datetime.now(UTC), monotonic()
         with self._progress:
+            # This thread writes nothing: it is the one that answers signals.
+            self._beside(self.tap.write_state)
             self._await(self._start())
             self._end(began, started)
 
     def _end(self, began: datetime, started: float) -> None:
         if not self._is_cut:
             self._progress.close()
-            self._write_last_state()
+            self._beside(self._write_last_state)
         seconds = monotonic() - started
         ending = Ending(began=began, started=started, seconds=seconds)
         if self._is_cut:
-            code = 1 if self._undelivered else 128 + t.cast("int", self.tap.signum)
-            self._record(replace(ending, exit_code=code))
-            self._leave(started)
+            self._leave(ending)
         try:
             self._report(seconds)
         except SyncFailedError:
@@ -91,12 +90,9 @@ class Sync:
         return self.tap.signum is not None or self._undelivered is not None
 
     def _write_last_state(self) -> None:
-        try:
-            with self.tap.message_writer.lock:
-                self._instalments.conclude(self._extractions.values())
-                self.tap.write_state()
-        except OutputClosedError as error:
-            self._undelivered = error
+        with self.tap.message_writer.lock:
+            self._instalments.conclude(self._extractions.values())
+            self.tap.write_state()
 
     def _record(self, ending: Ending) -> None:
         """Write the files about the run that are asked for."""
@@ -107,6 +103,31 @@ class Sync:
             write_report(self.tap, ending)
 
     # --- threads ----------------------------------------------------------------------------
+
+    def _beside(self, action: Callable[[], None]) -> None:
+        """Have a thread write, and wait for it."""
+        failed: list[Exception] = []
+
+        def act() -> None:
+            try:
+                action()
+            except Interrupted:
+                pass
+            except OutputClosedError as error:
+                self._cut(error)
+            except Exception as error:  # noqa: BLE001 - raised again where it belongs
+                failed.append(error)
+
+        thread = threading.Thread(target=act, name="state", daemon=True)
+        thread.start()
+        self._await([thread])
+        if failed:
+            raise failed[0]
+
+    def _cut(self, error: OutputClosedError) -> None:
+        """End all streams: nothing can be delivered any more."""
+        self._undelivered = self._undelivered or error
+        self.tap.stop.set()
 
     def _start(self) -> list[threading.Thread]:
         concurrency = self.tap.config["concurrency"]
@@ -164,35 +185,37 @@ class Sync:
         except BudgetSpent:
             extraction.halt()
         except OutputClosedError as error:
-            self._undelivered = self._undelivered or error
-            self.tap.stop.set()
+            self._cut(error)
         except Exception as error:  # noqa: BLE001 - a failing stream must not stop the others
             extraction.abandon(error)
 
     # --- endings ----------------------------------------------------------------------------
 
-    def _leave(self, started: float) -> t.NoReturn:
+    def _leave(self, ending: Ending) -> t.NoReturn:
         """End after a signal with a last STATE, or where standard output takes no more."""
         self._progress.close()
         if self._undelivered is not None:
+            self._record(replace(ending, exit_code=1))
             if str(self._undelivered):
                 self.tap.logger.error("%s", self._undelivered)
             # What is buffered can't be delivered either, and must not be tried at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(1)
         signum = t.cast("int", self.tap.signum)
-        if not self.tap.message_writer.lock.acquire(timeout=0.5):
-            self._progress.conclude(monotonic() - started)
-            self.tap.logger.warning("Stopped by signal %d; the target had stopped reading.", signum)
-            # A thread waits in a write: nothing at exit may wait for it.
-            os._exit(128 + signum)
-        # The lock stays taken: nothing may follow the last STATE.
-        if self.tap.state:
-            with contextlib.suppress(OutputClosedError):
-                self.tap.write_message(StateMessage(value=self.tap.state))
-        self._progress.conclude(monotonic() - started)
-        self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
-        raise SystemExit(128 + signum)
+        is_told = self.tap.message_writer.end(self._last_message, seconds=0.5)
+        self._record(replace(ending, exit_code=128 + signum))
+        self._progress.conclude(ending.seconds)
+        if is_told:
+            self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
+            raise SystemExit(128 + signum)
+        self.tap.logger.warning(
+            "Stopped by signal %d without a last STATE: the target had stopped reading.", signum
+        )
+        # A thread may wait in a write: nothing at exit may wait for it.
+        os._exit(128 + signum)
+
+    def _last_message(self) -> StateMessage | None:
+        return StateMessage(value=self.tap.state) if self.tap.state else None
 
     def _report(self, seconds: float) -> None:
         outcomes = sorted(self.tap.outcomes.values(), key=lambda outcome: outcome.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 import threading
 import typing as t
@@ -15,7 +16,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
-from tap_analytics import settings
+from tap_analytics import settings, signals
 from tap_analytics.api import SECRETS, Connection
 from tap_analytics.command import AnalyticsCommand
 from tap_analytics.errors import InputError
@@ -233,7 +234,6 @@ class TapAnalytics(Tap):
         read = t.cast("Iterable[AnalyticsStream]", self.streams.values())
         for line in other_sources((stream for stream in read if stream.selected), self.state):
             self.logger.warning("%s", line)
-        self.write_state()
         self._running = True
         try:
             Sync(self).run()
@@ -255,8 +255,17 @@ class TapAnalytics(Tap):
             self.write_state()
 
     @override
+    def _setup_signal_handlers(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in signals.ENDING:
+                # One that is ignored, as `nohup` has it with SIGHUP, stays ignored.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, self._handle_termination)
+
+    @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Ask a run to end after the page in hand; end anything else at once."""
+        signals.Process.end_in_time(signum)
         self.signum = signum
         self.stop.set()
         if not self._running:

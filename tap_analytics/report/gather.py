@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import msgspec
 
+from tap_analytics import signals
 from tap_analytics.errors import explain
 from tap_analytics.report.chosen import chosen
 from tap_analytics.report.model import (
@@ -35,7 +36,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.outcome import Ending, Outcome
     from tap_analytics.tap import TapAnalytics
 
-SIGNALS = {2: "SIGINT", 15: "SIGTERM"}
+SIGNALS = {each.value: each.name for each in signals.ENDING}
 
 
 def figures(tap: TapAnalytics, ending: Ending) -> Run:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import select
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from cli import COMMAND, choose, discover, hurried, only, run, start
+from cli import COMMAND, PATIENCE, choose, discover, hurried, only, run, start
 from odd_server import OddApi
 
 from tap_analytics.demo import DemoApi
 
-SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 #: A run has this long to end after a signal.
 SECONDS = 2
 BOOKMARK = {"replication_key": "updated_at", "replication_key_value": "2020-01-01T00:00:00Z"}
@@ -95,9 +100,10 @@ def test_a_signal_ends_discovery():
     assert (done.code, done.stdout, done.errors) == (143, b"", [])
 
 
-def test_an_interrupt_while_the_program_loads_leaves_no_traceback():
+@pytest.mark.parametrize("module", [" enum\n", "singer_sdk.exceptions"])
+def test_an_interrupt_while_the_program_loads_leaves_no_traceback(module):
     begun = start({}, env={"PYTHONPROFILEIMPORTTIME": "1"})
-    begun.said("singer_sdk.exceptions")
+    begun.said(module)
     begun.signal(signal.SIGINT)
     done = begun.end(within=SECONDS)
     assert done.code in {130, -signal.SIGINT}
@@ -227,6 +233,105 @@ def test_a_target_that_stopped_reading_does_not_hold_the_end_up(tmp_path):
     assert code == 143
     assert "Traceback" not in said
     assert "Fatal Python error" not in said
+
+
+class Stalled:
+    """A run whose output goes into a pipe that nobody reads before it has ended."""
+
+    def __init__(self, config, *, filled, note):
+        self.reader, self.writer = os.pipe()
+        size = fcntl.fcntl(self.writer, fcntl.F_GETPIPE_SZ)
+        self.filled = os.write(self.writer, b" " * (filled if filled >= 0 else size + 1 + filled))
+        chosen = {"streams": [catalog(name)["streams"][0] for name in ("odd_a", "odd_b")]}
+        state = {"bookmarks": {"odd_a": {"note": "x" * note}}}
+        self.begun = start(config, catalog=chosen, state=state, stdout=self.writer)
+
+    @property
+    def waits(self):
+        """Whether the run answers signals, and its output takes no more."""
+        status = Path(f"/proc/{self.begun.process.pid}/status").read_text("utf-8")
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        is_open = select.select([], [self.writer], [], 0)[1]
+        return caught >> (signal.SIGTERM - 1) & 1 and not is_open
+
+    def written(self):
+        """Return what a target would read that goes on then: whole lines."""
+        os.close(self.writer)
+        with open(self.reader, "rb") as pipe:  # noqa: PTH123 - a file descriptor
+            lines = pipe.read()[self.filled :]
+        assert lines.endswith(b"\n") or not lines
+        return [json.loads(line) for line in lines.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("filled", "concurrency"),
+    [(0, 8), (1, 1), (-2000, 8), (-1, 1)],
+    ids=["empty", "begun", "nearly full", "full"],
+)
+def test_a_target_that_reads_on_afterwards_gets_whole_lines(filled, concurrency):
+    def answer(path, query):
+        offset = int(dict(query)["offset"])
+        return {"data": [{"id": offset + n, "text": "x" * 1000} for n in range(20)]}
+
+    endpoint = {"data_selector": "data", "paginator": {"type": "offset", "limit": 20}}
+    resources = [{"name": name, "endpoint": {"path": f"/{name}"} | endpoint} for name in "ab"]
+    with OddApi(answer) as api:
+        config = api.config(*resources) | {"concurrency": concurrency}
+        # The one stops in the middle of its records, the other in the middle of a STATE.
+        runs = [Stalled(config, filled=filled, note=note) for note in (10, 60_000)]
+        for stalled in runs:
+            stalled.begun.until(lambda stalled=stalled: stalled.waits)
+        for stalled, (signum, _) in zip(runs, SIGNALS, strict=False):
+            stalled.begun.signal(signum)
+        for stalled, (_, code) in zip(runs, SIGNALS, strict=False):
+            done = stalled.begun.end(within=PATIENCE)
+            assert (done.code, done.errors) == (code, [])
+            check(stalled.written())
+
+
+def check(messages):
+    """Check that no STATE is ahead of its records, and that one is the last message."""
+    rows = Counter()
+    for message in messages:
+        if message["type"] == "RECORD":
+            rows[message["stream"]] += 1
+        if message["type"] == "STATE":
+            for name, mark in message["value"]["bookmarks"].items():
+                assert mark.get("position", {}).get("rows", 0) <= rows[name]
+    assert not messages or messages[-1]["type"] == "STATE"
+
+
+def test_a_log_that_nobody_reads_does_not_hold_the_end_up(tmp_path):
+    def answer(path, query):
+        return {"data": [{"id": int(dict(query)["offset"])}]}
+
+    paginator = {"type": "offset", "limit": 1}
+    endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
+    file, (reader, writer) = tmp_path / "config.json", os.pipe()
+    with OddApi(answer) as api:
+        file.write_text(json.dumps(api.config({"name": "things", "endpoint": endpoint})), "utf-8")
+        tap = subprocess.Popen(
+            [COMMAND, "--config", str(file)], stdout=subprocess.DEVNULL, stderr=writer
+        )
+        while not api.asked:
+            time.sleep(0.05)
+        fill(writer)
+        tap.send_signal(signal.SIGTERM)
+        try:
+            assert tap.wait(PATIENCE) == 143
+        finally:
+            tap.kill()
+            os.close(reader)
+            os.close(writer)
+
+
+def fill(pipe):
+    """Write into a pipe until it takes nothing more."""
+    own = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(own, b"\n"):
+            pass
+    os.close(own)
 
 
 def test_a_full_disk_is_told_once_and_ends_the_run(tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import select
 import sys
 import threading
 from datetime import UTC, date, datetime
@@ -13,7 +15,8 @@ from decimal import Decimal
 import pytest
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
-from tap_analytics.writer import ENCODER, MessageWriter, OutputClosedError
+from tap_analytics.transport.errors import Interrupted
+from tap_analytics.writer import ENCODER, MessageWriter, OutputClosedError, _chunks
 
 
 class Slow(io.RawIOBase):
@@ -108,3 +111,95 @@ def test_threads_never_mix_their_lines(monkeypatch):
     assert all(len(set(line)) == 1 and len(line) == 50 for line in lines)
     assert all(one == other for one, other in zip(lines[::2], lines[1::2], strict=True))
     assert writer.writes == 60
+
+
+# --- the end ------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def pipe():
+    """Have standard output be a pipe; yields what tells the rest of what was written to it."""
+    reader, writer = os.pipe()
+    with (
+        open(reader, "rb") as source,  # noqa: PTH123 - a file descriptor
+        open(writer, "wb", buffering=0) as binary,  # noqa: PTH123 - a file descriptor
+        contextlib.redirect_stdout(io.TextIOWrapper(binary, write_through=True)) as out,
+    ):
+
+        def read():
+            out.close()
+            return source.read()
+
+        yield read
+
+
+def state(size=1):
+    return StateMessage(value={"x": "y" * size})
+
+
+@pytest.mark.parametrize("held", [0, 1, 61_441, 65_535, 65_536])
+@pytest.mark.parametrize("size", [1, 4_000, 65_000, 500_000])
+def test_a_last_message_goes_out_whole_though_nobody_reads(held, size):
+    with pipe() as read:
+        os.write(sys.stdout.fileno(), b" " * held)
+        writer = MessageWriter()
+        assert writer.end(lambda: state(size), seconds=0)
+        assert read() == b" " * held + writer.serialize_message(state(size))
+
+
+def test_a_last_message_that_no_pipe_can_hold_stays_out():
+    with pipe() as read:
+        os.write(sys.stdout.fileno(), b" ")
+        writer = MessageWriter()
+        assert not writer.end(lambda: state(2**24), seconds=0)
+        assert read() == b" "
+
+
+def test_nothing_follows_a_last_message():
+    with pipe() as read:
+        writer = MessageWriter()
+        assert writer.end(lambda: None, seconds=0)
+        with pytest.raises(Interrupted):
+            writer.write_message(state())
+        assert read() == b""
+
+
+def test_a_line_that_waits_for_a_reader_is_completed_before_the_last():
+    with pipe() as read:
+        writer, lines = MessageWriter(), b"".join(b"%07d\n" % n for n in range(200_000))
+        ended = []
+
+        def write():
+            with pytest.raises(Interrupted):
+                writer.write_lines(lines)
+            ended.append(True)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        while select.select([], [sys.stdout], [], 0)[1]:
+            thread.join(0.01)
+        assert writer.end(state, seconds=30)
+        thread.join(0.1)
+        written = read()
+        last = writer.serialize_message(state())
+        assert written.endswith(last)
+        assert lines.startswith(written.removesuffix(last))
+        assert 65_536 < len(written) < len(lines)
+
+
+def test_a_reader_that_has_gone_gets_no_last_message(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb", buffering=0) as binary:  # noqa: PTH123 - a file descriptor
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(binary, write_through=True))
+        assert not MessageWriter().end(state, seconds=0)
+        sys.stdout.detach()
+
+
+@pytest.mark.parametrize("lines", [b"", b"a\n", b"ab\n" * 9, b"a" * 30 + b"\n" + b"b\n" * 9])
+def test_pages_are_written_in_pieces_of_whole_lines(lines, capsysbinary, monkeypatch):
+    monkeypatch.setattr("tap_analytics.writer.CHUNK", 7)
+    pieces = [bytes(piece) for piece in _chunks(lines)]
+    assert b"".join(pieces) == lines
+    assert all(piece.endswith(b"\n") for piece in pieces if lines)
+    assert all(len(piece) <= 7 or piece.count(b"\n") == 1 for piece in pieces)
