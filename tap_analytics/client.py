@@ -23,7 +23,14 @@ from tap_analytics.extraction import Extraction
 from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.inputs import include_always, names_keys
 from tap_analytics.pagination import Paginator, Query, SinglePage
-from tap_analytics.payload import raise_error, select_rows, unreadable
+from tap_analytics.payload import (
+    SelectorError,
+    path_fault,
+    raise_error,
+    row_in_words,
+    select_rows,
+    unreadable,
+)
 from tap_analytics.resume import bookmark_of
 from tap_analytics.transport.request import Request
 from tap_analytics.walk import Walk
@@ -150,8 +157,16 @@ class AnalyticsStream(RESTStream[Query]):
         self, parent: AnalyticsStream, record: Record, context: Context | None
     ) -> Iterable[Context]:
         """Yield the contexts in which this child stream is read for a record of its parent."""
-        found = parent.generate_child_contexts(record=record, context=context)
-        return (each for each in found if each is not None)
+        for each in parent.generate_child_contexts(record=record, context=context):
+            for name, value in (each or {}).items():
+                if fault := path_fault(value):
+                    row = row_in_words(parent.name, parent.primary_keys, record)
+                    raise SelectorError(
+                        f"{self.label}: {row} {fault} `{name}`, which the path needs. "
+                        f"{self.selector_hint}"
+                    )
+            if each is not None:
+                yield each
 
     # --- catalog ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from singer_sdk.streams.core import Stream
 
 from tap_analytics.pages import MissingKeyError
 from tap_analytics.records import Conformer, RecordLines, Selection
-from tap_analytics.rows import Codec, StructRows
+from tap_analytics.rows import Codec, StructRows, UnusableKeyError
 from tap_analytics.sinks import BatchSink, LineSink
 from tap_analytics.values import Values
 
@@ -134,14 +134,15 @@ class Outlet:
 
     def _check_keys(self, rows: Rows) -> None:
         """Look for keys that were to be derived; the others were looked at as they came."""
-        if isinstance(rows, StructRows):
+        if isinstance(rows, StructRows) or not self.stream.primary_keys:
             return
-        for key in self.stream.primary_keys:
-            if None in rows.column(key):
-                raise MissingKeyError(
-                    f"{self.stream.label}: a row came without its primary key `{key}`. Check "
-                    "`path`, `data_selector` and `primary_key`."
-                )
+        try:
+            rows.keys(self.stream.primary_keys)
+        except UnusableKeyError as error:
+            raise MissingKeyError(
+                f"{self.stream.label}: row {error.row} of a page {error}. Check `path`, "
+                "`data_selector` and `primary_key`."
+            ) from None
 
     def _compile(self) -> Selection:
         return Selection.compile(

@@ -10,6 +10,7 @@ import re
 import typing as t
 from http import HTTPStatus
 
+import msgspec
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_analytics.decoding import other_format
@@ -18,7 +19,7 @@ from tap_analytics.transport.errors import InBand, Rejected, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tap_analytics.transport.errors import Cause, TransportError
     from tap_analytics.transport.request import Response
@@ -90,6 +91,22 @@ def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 -
     for member in path.split("."):
         found = found.get(member) if isinstance(found, dict) else None
     return found
+
+
+def path_fault(value: object) -> str | None:
+    """Return what keeps a value of a row out of the path of a child, None for one that fits."""
+    if value is None:
+        return "has no"
+    if isinstance(value, (dict, list, bool, msgspec.Raw)):
+        return f"has {_kind(value)} as"
+    # Such a segment would lead to another endpoint.
+    return f"has '{value}' as" if value in {"", ".", ".."} else None
+
+
+def row_in_words(stream: str, keys: Sequence[str], row: Mapping[str, t.Any]) -> str:
+    """Name a row as messages do: by its key, where it has one."""
+    values = ", ".join(f"{key}={row.get(key)}" for key in keys)
+    return shorten(f"a row of {stream}{' with ' if keys else ''}{values}", _SHOWN)
 
 
 def as_rows(found: object, where: str) -> list[Row]:

@@ -17,7 +17,14 @@ from tap_analytics.api import Api
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.declarations import parse
 from tap_analytics.inference import infer_schema
-from tap_analytics.payload import SelectorError, dig_field, select_jsonpath, select_rows
+from tap_analytics.payload import (
+    SelectorError,
+    dig_field,
+    path_fault,
+    row_in_words,
+    select_jsonpath,
+    select_rows,
+)
 from tap_analytics.transport.errors import Missing
 from tap_analytics.walk import Walk
 
@@ -131,10 +138,11 @@ class DeclaredStream(AnalyticsStream):
         links = self.resource.parents
         values = {link.placeholder: dig_field(record, link.field) for link in links}
         for link in links:
-            if values[link.placeholder] is None:
+            if fault := path_fault(values[link.placeholder]):
+                row = row_in_words(parent.name, parent.primary_keys, record)
                 raise SelectorError(
-                    f"{self.label}: a row of {parent.name} has no `{link.field}`, which the path "
-                    f"needs for {{{link.placeholder}}}. Set the field of "
+                    f"{self.label}: {row} {fault} `{link.field}`, which the path needs for "
+                    f"{{{link.placeholder}}}. Set the field of "
                     f"`params.{link.placeholder}` to one that all rows have."
                 )
         yield values

@@ -40,6 +40,57 @@ def family(origin, *children, **more):
 # --- parents and children -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("page", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ([1], "has a list as `code`"),
+        ({"a": 1}, "has an object as `code`"),
+        (True, "has a boolean as `code`"),
+        (None, "has no `code`"),
+        ("", "has '' as `code`"),
+        ("..", "has '..' as `code`"),
+    ],
+    ids=str,
+)
+def test_a_value_that_no_path_can_hold_fails_the_child_alone_at_every_width(code, words, page):
+    rows = [{"id": n, "code": f"c{n}"} for n in range(30)]
+    rows[page * 10 + 4]["code"] = code
+
+    def answer(query):
+        start = int(query["offset"])
+        return {"data": rows[start : start + 10]}
+
+    def serve(received):
+        path, _, query = received.target.partition("?")
+        if path == "/items":
+            body = answer(dict(part.split("=") for part in query.split("&")))
+        else:
+            body = [{"id": path}]
+        return reply(200, json.dumps(body).encode())
+
+    resolve = {"x": {"type": "resolve", "resource": "items", "field": "code"}}
+    found = []
+    with ScriptedServer(serve) as api:
+        for concurrency in (1, 8):
+            given = declared(
+                api.origin,
+                endpoint={"paginator": {"type": "offset", "limit": 10}},
+                schema={"type": "object", "properties": {"id": {"type": "integer"}, "code": {}}},
+                children=[child("parts", "/items/{x}/parts", endpoint={"params": resolve})],
+                concurrency=concurrency,
+            )
+            done = run(given)
+            assert done.ids() == list(range(30))
+            found.append((done.failure(), done.failure("shop_parts"), done.records("shop_parts")))
+    assert found[0] == found[1]
+    assert found[0][0] == ""
+    assert f"a row of shop_items with id={page * 10 + 4} {words}" in found[0][1]
+    assert "`params.x`" in found[0][1]
+    # The second page begins with the last row of the first.
+    assert len(found[0][2]) == (0, 10, 19)[page]
+
+
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(
     ("path", "params", "column", "values"),
