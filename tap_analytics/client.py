@@ -307,9 +307,14 @@ class AnalyticsStream(RESTStream[Query]):
         """The replication value to begin with where there is neither bookmark nor start date."""
         return None
 
+    @property
+    def is_incremental(self) -> bool:
+        """Whether a run reads what changed since the last one."""
+        return self.replication_method == REPLICATION_INCREMENTAL and bool(self.replication_key)
+
     def open_bookmark(self) -> Bookmark | None:
         """Return the bookmark of the run from state and settings; None for full tables."""
-        if self.replication_method != REPLICATION_INCREMENTAL or not self.replication_key:
+        if not self.is_incremental:
             return None
         state = bookmark_of(self, self._tap.state)
         known = state.get("replication_key") == self.replication_key
@@ -365,8 +370,3 @@ class AnalyticsStream(RESTStream[Query]):
     @override
     def _write_activate_version_message(self, full_table_version: int) -> None:
         """Leave it to the end of the extraction: only proof of the whole permits deletes."""
-
-    def activate_version(self) -> None:
-        """Tell the target that the rows of this version are all there are."""
-        if self._stream_version is not None:
-            super()._write_activate_version_message(self._stream_version)

@@ -21,13 +21,13 @@ from tap_analytics.outcome import Outcome
 from tap_analytics.outlet import Outlet
 from tap_analytics.preview import Preview
 from tap_analytics.resume import SOURCE, Resumption, forget, shape
-from tap_analytics.shortfall import shortfall
+from tap_analytics.shortfall import find_doubt, shortfall
 from tap_analytics.transport.errors import BudgetSpent, Interrupted, Missing
 from tap_analytics.visits import Visits
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.metrics import Timer
@@ -49,8 +49,6 @@ class Extraction:
         self.timer: Timer | None = None
         self.repeats = Repeats()
         self.visits = Visits(self)
-        #: Whether a stream map left out parents, whose rows were not read.
-        self.spared = False
         #: Whether the SDK's dry run has had its fill of this stream.
         self.aborted = False
         most = stream.config.get("max_records")
@@ -75,9 +73,8 @@ class Extraction:
         self.timer = self.metrics.enter_context(stream.get_sync_timer())
         self.counter = self.metrics.enter_context(stream.get_record_counter())
         for child in self.children:
-            child.announce()
-            child.open()
-            child.outcome.failure = child.stream.failure
+            child.attempt(child.announce, child.open)
+            child.outcome.failure = child.outcome.failure or child.stream.failure
 
     # --- running ----------------------------------------------------------------------------
 
@@ -207,6 +204,7 @@ class Extraction:
             self.stream.logger.info("A parent is gone (404) and skipped: %s", dict(context))
         except AbortedSyncExceptionBase:
             self.aborted = True
+            self.cut()
         except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
             self.outcome.failure = error
 
@@ -253,6 +251,8 @@ class Extraction:
         """Leave out a stream that an earlier run, which this one goes on with, has read."""
         for each in self.tree:
             each.outcome.verdicts[verdict] += 1
+            if not verdict.complete:
+                each.outcome.doubt = "an earlier run read it and could not show that it is whole"
             each.outcome.done = True
             each.close()
 
@@ -268,7 +268,18 @@ class Extraction:
         outcome.failure = outcome.failure or cause
         self.close()
         for child in self.children:
-            child.abandon(outcome.failure)
+            if not child.outcome.done:
+                child.abandon(outcome.failure)
+
+    def attempt(self, *steps: Callable[[], None]) -> None:
+        """Take steps of a child stream; what goes wrong there is no fault of its parent."""
+        try:
+            for step in steps:
+                step()
+        except (Interrupted, OutputClosedError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
+            self.abandon(error)
 
     def interrupt(self) -> None:
         """Take stock of a stream that is stopped on its way, and of its children."""
@@ -292,27 +303,31 @@ class Extraction:
             self.timer.tags["verdict"] = self.outcome.verdict.value if self.outcome.done else None
         self.metrics.close()
 
-    def conclude(self, *, parents_proven: bool = True) -> None:
+    def conclude(self, *, parent: Extraction | None = None) -> None:
         """End a run that was read to its end: activate the version and move the bookmark.
 
-        Where the parents are not proven to be all, rows of a child that did not come may belong
-        to a parent that did not come: they are not taken for deleted.
+        Neither is done where rows may be missing. The position in the list is given up whatever
+        the verdict: the next run would go on behind the last row.
         """
-        outcome = self.outcome
-        outcome.failure = outcome.failure or shortfall(self.stream, outcome)
+        outcome, stream = self.outcome, self.stream
+        above = None if parent is None else parent.outcome
+        outcome.failure = outcome.failure or shortfall(stream, outcome, above=above)
         if outcome.failure is not None:
+            with self.tap.message_writer.lock:
+                forget(self.tap.state, stream.name, overwrite=True)
             self.abandon(outcome.failure)
             return
-        proven = parents_proven and outcome.verdict.complete
+        find_doubt(stream, outcome, above=above)
         for child in self.children:
-            # Children of parents that a stream map leaves out were not read: they are not gone.
-            child.conclude(parents_proven=proven and not child.spared)
+            child.attempt(functools.partial(child.conclude, parent=self))
         self.outlet.flush()
         with self.tap.message_writer.lock:
-            if proven and self.stream.selected:
-                self.stream.activate_version()
-            if not outcome.cut:
+            if outcome.doubt is None:
+                self.outlet.activate_version()
                 self._move_bookmark()
+            elif not outcome.cut:
+                forget(self.tap.state, stream.name, overwrite=True)
+                self.tap.write_state()
         outcome.done = True
         self.close()
 

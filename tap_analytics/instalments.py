@@ -11,9 +11,9 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from tap_analytics.completeness import Verdict
+from tap_analytics.completeness import Verdict, worst
 from tap_analytics.incremental import parse_iso
-from tap_analytics.resume import FINISHED, fingerprint
+from tap_analytics.resume import FINISHED, fingerprint, has_position
 from tap_analytics.resume import MEMBER as POSITION
 
 if t.TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Instalments:
             bookmarks.setdefault(name, {})[FINISHED] = {
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "shape": fingerprint(roots[name]),
-                "verdict": roots[name].outcome.verdict.value,
+                "verdict": worst(one.verdict for one in outcomes[name]).value,
             }
         failed = any(one.failure for tree in outcomes.values() for one in tree)
         marked = [name for name, bookmark in self._bookmarks.items() if FINISHED in bookmark]
@@ -118,7 +118,7 @@ class Instalments:
     def _begins_again(self, extraction: Extraction) -> bool:
         """Whether a stream that was begun has no position to go on from."""
         begun = extraction.outcome.pages > 0
-        return begun and POSITION not in self._bookmarks.get(extraction.stream.name, {})
+        return begun and not has_position(self._bookmarks.get(extraction.stream.name, {}))
 
     def _is_further(self, extraction: Extraction) -> bool:
         """Whether the next run begins further on with a stream than this one did."""
@@ -128,12 +128,9 @@ class Instalments:
         return self._rows_by_stream().get(name, 0) > self._places.get(name, 0)
 
     def _rows_by_stream(self) -> dict[str, int]:
-        found = {name: mark.get(POSITION) for name, mark in self._bookmarks.items()}
-        return {
-            name: place["rows"]
-            for name, place in found.items()
-            if isinstance(place, dict) and isinstance(place.get("rows"), int)
-        }
+        marks = self._bookmarks.items()
+        found = {name: mark[POSITION].get("rows") for name, mark in marks if has_position(mark)}
+        return {name: rows for name, rows in found.items() if isinstance(rows, int)}
 
     @property
     def _bookmarks(self) -> dict[str, dict[str, t.Any]]:
@@ -141,7 +138,7 @@ class Instalments:
         return found
 
     def _rank(self, stream: AnalyticsStream) -> tuple[bool, bool]:
-        begun = POSITION in self._bookmarks.get(stream.name, {})
+        begun = has_position(self._bookmarks.get(stream.name, {}))
         return not begun, stream.has_selected_descendents
 
 

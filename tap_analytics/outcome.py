@@ -40,6 +40,8 @@ class Outcome:
     #: Parents whose child endpoint answered 404: gone since the parent was read.
     skipped: int = 0
     walks: int = 0
+    #: Whether a stream map left out parents, whose rows were not read.
+    spared: bool = False
     #: Rows of the list that lie behind the reader, and rows in all, where the API says how many;
     #: None for a child, whose lists are many.
     share: tuple[int, int] | None = None
@@ -50,6 +52,8 @@ class Outcome:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     #: For each verdict, which evidence the first walk that earned it lacked, if any.
     missing: dict[Verdict, str] = field(default_factory=dict)
+    #: Why rows may be missing, if they may: nothing is deleted then, and no bookmark moves.
+    doubt: str | None = None
     failure: Exception | None = None
     #: Whether the failure is one that `optional_streams` forgives.
     forgiven: bool = False

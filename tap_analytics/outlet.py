@@ -9,6 +9,8 @@ from __future__ import annotations
 import typing as t
 from itertools import compress
 
+from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform
+from singer_sdk.singerlib import ActivateVersionMessage
 from singer_sdk.streams.core import Stream
 
 from tap_analytics.pages import MissingKeyError
@@ -34,6 +36,8 @@ class Outlet:
         self.stream = stream
         self.writer = writer
         self.drift = drift
+        #: Aliases under which a stream map has left out rows.
+        self.filtered: set[str] = set()
 
     def announce(self) -> None:
         """Write the schema of a selected stream, rows or no rows."""
@@ -60,6 +64,9 @@ class Outlet:
         """Write the rows that come under the version of an earlier run."""
         if version is not None and self.stream.versioned:
             self.stream._stream_version = version  # noqa: SLF001 - as the SDK's sync() sets it
+            # Which rows the earlier run left out, nobody knows.
+            maps = [each for each in self.stream.stream_maps if isinstance(each, CustomStreamMap)]
+            self.filtered.update(each.stream_alias for each in maps)
             self.sink = self._new_sink()
 
     @property
@@ -119,6 +126,26 @@ class Outlet:
         """Write what is held back."""
         self.sink.flush()
 
+    def activate_version(self) -> None:
+        """Let a target delete the rows that didn't come, if the stream carries a version.
+
+        Not under an alias that a stream map has left out rows of, for they are there.
+        """
+        version, stream = self.version, self.stream
+        if version is None:
+            return
+        for stream_map in stream.stream_maps:
+            alias = stream_map.stream_alias
+            if isinstance(stream_map, RemoveRecordTransform):
+                continue
+            if alias in self.filtered:
+                stream.logger.warning(
+                    "A stream map leaves out rows of %s, so nothing is deleted in the target.",
+                    alias,
+                )
+            else:
+                self.writer.write_message(ActivateVersionMessage(stream=alias, version=version))
+
     def _values(self) -> Values | None:
         """Return what the settings want done to values, None where they want nothing."""
         stream = self.stream
@@ -155,8 +182,9 @@ class Outlet:
         stream = self.stream
         if not stream.selected:
             # Read for its children only, it may not even be in the catalog.
-            return LineSink(RecordLines(stream.name, (), None), self.writer)
-        lines = RecordLines(stream.name, stream.stream_maps, stream._stream_version)  # noqa: SLF001 - as the SDK's record messages carry it
+            return LineSink(RecordLines(stream.name, (), None, self.filtered), self.writer)
+        version = stream._stream_version  # noqa: SLF001 - as the SDK's record messages carry it
+        lines = RecordLines(stream.name, stream.stream_maps, version, self.filtered)
         config = stream.get_batch_config(stream.config)
         if config is None:
             return LineSink(lines, self.writer)

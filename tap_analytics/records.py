@@ -152,8 +152,16 @@ class Conformer:
 class RecordLines:
     """Encodes conformed rows as the RECORD lines of a stream and of its stream maps."""
 
-    def __init__(self, stream: str, stream_maps: Sequence[StreamMap], version: int | None) -> None:
+    def __init__(
+        self,
+        stream: str,
+        stream_maps: Sequence[StreamMap],
+        version: int | None,
+        filtered: set[str],
+    ) -> None:
         self.maps = stream_maps
+        #: Aliases under which rows have been left out.
+        self.filtered = filtered
         self.version = version
         first = stream_maps[0] if len(stream_maps) == 1 else None
         #: Whether rows go out under the stream's name as they are.
@@ -194,3 +202,5 @@ class RecordLines:
                 record = stream_map.transform(row)
                 if record is not None:
                     yield stream_map.stream_alias, record
+                else:
+                    self.filtered.add(stream_map.stream_alias)

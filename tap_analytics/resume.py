@@ -42,8 +42,8 @@ SOURCE = "source"
 INDIFFERENT = frozenset(
     {
         *("apis", "base_url", "concurrency", "max_records", "max_requests", "max_response_mb"),
-        *("emit_activate_version_messages", "on_shortfall", "optional_streams", "report_path"),
-        *("request_timeout", "requests_per_second", "resume_within_hours", "retry"),
+        *("emit_activate_version_messages", "on_shortfall", "on_unverified", "optional_streams"),
+        *("report_path", "request_timeout", "requests_per_second", "resume_within_hours", "retry"),
         *("summary_path", "user_agent"),
     }
 )
@@ -159,16 +159,29 @@ class Resumption:
         bookmarks.setdefault(self._stream.name, {})[MEMBER] = position.to_state()
 
 
-def forget(state: TapState, stream: str) -> None:
+def has_position(bookmark: Mapping[str, t.Any]) -> bool:
+    """Whether a stream's bookmark holds a position that was not taken back."""
+    position = bookmark.get(MEMBER)
+    return isinstance(position, dict) and position.get("at") is not None
+
+
+def forget(state: TapState, stream: str, *, overwrite: bool = False) -> None:
     """Take the position of a stream that was read to its end out of the state.
 
     A bookmark stays: a full refresh now and then does not cost an incremental stream its place.
+    Where Meltano merges states, a member that is not there would stay: a position that must not be
+    taken up is overwritten, by one that has no time.
     """
     bookmarks = state.get("bookmarks", {})
-    if MEMBER in bookmarks.get(stream, {}):
-        del bookmarks[stream][MEMBER]
-        if not bookmarks[stream]:
-            del bookmarks[stream]
+    bookmark = bookmarks.get(stream, {})
+    if MEMBER not in bookmark:
+        return
+    if overwrite:
+        bookmark[MEMBER] = {"at": None}
+        return
+    del bookmark[MEMBER]
+    if not bookmark:
+        del bookmarks[stream]
 
 
 # --- what holds -------------------------------------------------------------------------------

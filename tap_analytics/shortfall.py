@@ -1,10 +1,14 @@
-"""Streams that were read to their end and yet are not whole."""
+"""Streams that were read to their end and may yet lack rows: what is said of them, and left undone.
+
+A target deletes what didn't come, and a bookmark leaves behind what should have come. So neither
+follows where rows may be missing, whether or not the settings accept it.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.completeness import Verdict
+from tap_analytics.completeness import Finding, Verdict
 from tap_analytics.errors import TapError
 from tap_analytics.transport.errors import Missing
 
@@ -17,21 +21,70 @@ class ShortError(TapError):
     """A stream that ended before the total the API gives."""
 
 
-def shortfall(stream: AnalyticsStream, outcome: Outcome) -> Exception | None:
-    """Return what a stream lacks, None where it lacks nothing or the settings accept it."""
+class UnverifiedError(TapError):
+    """A stream that may lack rows, where the settings want that to be shown."""
+
+
+def shortfall(
+    stream: AnalyticsStream, outcome: Outcome, *, above: Outcome | None
+) -> Exception | None:
+    """Return what a stream lacks; None where it lacks nothing, or the settings accept it.
+
+    `above` is what became of its parents: a stream shows no more than they do.
+    """
     if outcome.skipped and outcome.skipped == outcome.walks:
         return Missing(
             f"{stream.label}: the endpoint answered 404 for every one of {outcome.skipped} parents",
             hint="Check the path.",
         )
-    if outcome.verdict is not Verdict.SHORT:
+    if above is not None and not above.verdict.complete:
+        missing = f"its parents, {above.name}, are {above.verdict.value}"
+        outcome.add(Finding(Verdict.UNVERIFIED, missing))
+    finding = outcome.finding
+    if finding.verdict.complete or outcome.cut:
         return None
-    error = ShortError(
-        f"{stream.label}: the API says there are more rows than it gave, so rows are "
-        "missing. Check the paginator, and run again if rows were deleted meanwhile; "
-        "`on_shortfall: warn` accepts it."
+    if finding.verdict is Verdict.SHORT:
+        said = (
+            f"{stream.label}: {finding.missing}, so rows are missing. Check the paginator, and run "
+            "again if rows were deleted meanwhile"
+        )
+        if stream.config.get("on_shortfall") != "warn":
+            return ShortError(f"{said}; `on_shortfall: warn` accepts it.")
+        stream.logger.warning("%s.%s", said, consequence(stream))
+        return None
+    said = f"{stream.label} is unverified: {finding.missing}."
+    if stream.config.get("on_unverified") == "fail":
+        return UnverifiedError(f"{said} `on_unverified: warn` accepts it.")
+    stream.logger.warning(
+        "%s%s `on_unverified: fail` makes it an error.", said, consequence(stream)
     )
-    if stream.config.get("on_shortfall") != "warn":
-        return error
-    stream.logger.warning("%s", error)
     return None
+
+
+def find_doubt(stream: AnalyticsStream, outcome: Outcome, *, above: Outcome | None) -> None:
+    """Find out why rows may be missing, if they may, and say what no verdict has said.
+
+    Rows below a parent that answered 404, or that a stream map leaves out, may be there.
+    """
+    if outcome.cut:
+        outcome.doubt = "max_records cut it short"
+    elif not outcome.verdict.complete:
+        outcome.doubt = outcome.finding.missing
+    elif outcome.skipped:
+        outcome.doubt = f"{outcome.skipped} of {outcome.walks} parents answered 404"
+    elif outcome.spared:
+        outcome.doubt = "a stream map left out parents, and so the rows below them"
+    elif above is not None and above.doubt is not None:
+        outcome.doubt = f"rows of its parents, {above.name}, may be missing"
+    left_undone = consequence(stream)
+    if outcome.doubt and outcome.verdict.complete and left_undone:
+        stream.logger.warning("%s: %s.%s", stream.label, outcome.doubt, left_undone)
+
+
+def consequence(stream: AnalyticsStream) -> str:
+    """Tell what is left undone for a stream that may lack rows; empty where nothing is."""
+    if stream.is_incremental:
+        return " Its bookmark stays, and the next run reads the same rows again."
+    if stream.versioned and stream.selected:
+        return " Nothing is deleted in the target."
+    return ""

@@ -43,6 +43,7 @@ def _stream(tap: TapAnalytics, outcome: Outcome) -> dict[str, t.Any]:
     return {
         "status": outcome.status,
         "verdict": outcome.verdict.value if outcome.done else None,
+        "doubt": outcome.doubt if outcome.done else None,
         "rows": outcome.rows,
         "pages": outcome.pages,
         "requests": asked.requests,

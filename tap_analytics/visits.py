@@ -56,7 +56,7 @@ class Visits:
         dicts = t.cast("DictRows", rows).dicts
         kept = self._passed_on(dicts)
         for child in self.parent.children:
-            child.spared |= len(kept) < len(dicts)
+            child.outcome.spared |= len(kept) < len(dicts)
             try:
                 visits += self._of(child, kept, context)
             except TapError as error:

@@ -32,6 +32,8 @@ SUMMARY = {
     "rows": "Rows of all streams.",
     "streams.NAME.status": "`complete`, `failed`, or `unfinished` if the run was ended before.",
     "streams.NAME.verdict": "The verdict of a complete stream, else null.",
+    "streams.NAME.doubt": "Why rows of a complete stream may be missing, so that nothing was "
+    "deleted in the target and its bookmark stayed, else null.",
     "streams.NAME.rows": "Rows written.",
     "streams.NAME.pages": "Pages read.",
     "streams.NAME.requests": "HTTP requests made for it, retries among them.",

@@ -89,6 +89,7 @@ def _stream(tap: TapAnalytics, outcome: Outcome, ending: Ending) -> Stream:
         api=stream.api,
         status=outcome.status,
         verdict=outcome.verdict.value if outcome.done else None,
+        doubt=outcome.doubt if outcome.done else None,
         optional=outcome.forgiven,
         rows=outcome.rows,
         rows_per_second=round(outcome.rows / seconds, 1) if seconds else 0.0,

@@ -34,6 +34,8 @@ class Stream(msgspec.Struct, kw_only=True):
     status: str
     #: What a complete stream can say of its completeness.
     verdict: str | None
+    #: Why rows may be missing, so that nothing was deleted and no bookmark moved.
+    doubt: str | None
     #: Whether the failure is one the settings accept.
     optional: bool
     rows: int

@@ -28,7 +28,7 @@ SETTINGS = "Bold are values that the configuration sets; the others are the defa
 VERDICTS = {
     "verified": "as many rows as the API's own total says",
     "consistent": "no total to compare with, but the API itself showed the end",
-    "unverified": "nothing but an assumption says that these are all rows",
+    "unverified": "nothing shows that these are all rows",
     "short": "fewer rows than the API's own total says",
 }
 
@@ -96,7 +96,10 @@ def _sentence(run: Run) -> str:
         return f"{done} of {streams} complete, {optional} optional could not be read"
     if cut := sum(stream.status == "cut" for stream in run.streams):
         return f"{done} of {streams} complete, {cut} cut short by max_records"
-    return f"All {streams} complete" if whole != 1 else "The stream is complete"
+    doubted = sum(stream.doubt is not None for stream in run.streams)
+    who = "but" if doubted == whole else str(doubted)
+    lacking = f", {who} may lack rows" if doubted else ""
+    return f"All {streams} complete{lacking}" if whole > 1 else f"The stream is complete{lacking}"
 
 
 def _header(run: Run) -> Markup:

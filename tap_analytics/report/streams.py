@@ -27,7 +27,7 @@ HEADS = (
     "Parents gone",
     "Time",
 )
-_TONES = {"verified": "good", "consistent": "good", "unverified": "plain", "short": "bad"}
+_TONES = {"verified": "good", "consistent": "good", "unverified": "warn", "short": "bad"}
 
 
 def stream_table(run: Run) -> Markup:
@@ -59,7 +59,13 @@ def _group(api: str, streams: list[Stream], run: Run) -> Markup:
 def _row(stream: Stream, run: Run) -> Markup:
     return tag(
         "tr",
-        tag("th", stream.name, scope="row", role="rowheader"),
+        tag(
+            "th",
+            stream.name,
+            tag("small", stream.doubt, class_="doubt") if stream.doubt else None,
+            scope="row",
+            role="rowheader",
+        ),
         tag("td", _chip(stream), role="cell", class_="verdict"),
         *_figures(stream),
         _time(stream, run),

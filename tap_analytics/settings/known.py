@@ -158,6 +158,14 @@ TOP: tuple[Setting, ...] = (
         description="What a stream does that ends before the total the API gives.",
     ),
     Setting(
+        name="on_unverified",
+        kind="string",
+        default="warn",
+        choices=("warn", "fail"),
+        description="What a stream does that is read to its end while nothing shows that these "
+        "are all rows.",
+    ),
+    Setting(
         name="max_response_mb",
         title="Max response MB",
         kind="integer",

@@ -175,6 +175,8 @@ def _notes(outcome: Outcome) -> str:
         notes.append(reason(outcome.failure))
     if outcome.cut:
         notes.append("cut short")
+    elif outcome.doubt is not None:
+        notes.append("may lack rows")
     if outcome.skipped:
         notes.append(f"{counted(outcome.skipped, 'parent')} gone")
     if outcome.repeated:

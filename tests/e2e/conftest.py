@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warehouse import Warehouse
 
 from tap_analytics.demo.postgres import Postgres
 
@@ -76,6 +77,12 @@ def meltano_project(tmp_path_factory):
     project = Project(folder)
     project.meltano("install")
     return project
+
+
+@pytest.fixture
+def warehouse(meltano_project, postgres, tmp_path):
+    """A schema of its own; a version that is activated deletes what did not come with it."""
+    return Warehouse(meltano_project, postgres, tmp_path, hard_delete="true")
 
 
 @pytest.fixture(scope="session")

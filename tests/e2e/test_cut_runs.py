@@ -10,19 +10,18 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 
 import pytest
-from cli import COMMAND, choose, discover, hurried, only, run, start
+from cli import choose, discover, hurried, only, run, start
 from odd_server import OddApi
+from warehouse import LOADER
 
 from tap_analytics.demo import DemoApi
 
 # One worker installs the plugins, and runs of one project take turns.
 LOADS = pytest.mark.xdist_group("meltano")
 
-LOADER = "target-postgres"
 #: Another sample in each run; a run that failed is repeated with the seed it printed.
 SEED = int(os.environ.get("CUT_SEED", random.randrange(2**32)))
 PATIENCE = 60
@@ -31,68 +30,6 @@ PATIENCE = 60
 def pages_of(requests, path, name):
     """Return the numbers of the pages that were asked for, in order."""
     return [int(asked.params[name]) for asked in requests if asked.path.endswith(path)]
-
-
-class Warehouse:
-    """A schema of its own in PostgreSQL, loaded with the real target."""
-
-    def __init__(self, project, postgres, folder, **settings):
-        self.server = postgres
-        self.folder = folder
-        self.schema = f"s_{folder.name.replace('-', '_')}"
-        self.target = project.python(LOADER).with_name(LOADER)
-        self.env = (
-            project.env
-            | postgres.env
-            | {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": self.schema}
-            | {f"TARGET_POSTGRES_{name}".upper(): value for name, value in settings.items()}
-        )
-        self.state = None
-
-    def rows(self, stream):
-        return self.server.query(f'SELECT * FROM "{self.schema}"."{stream}"')
-
-    def ids(self, stream):
-        return sorted(row["id"] for row in self.rows(stream))
-
-    def load(self, config, catalog=None, *, interrupt=None):
-        """Pipe the tap into the target, keep the last STATE, and return the tap's exit code.
-
-        `interrupt` waits for the moment at which the tap gets a SIGTERM.
-        """
-        given = {"config": config, "catalog": catalog, "state": self.state}
-        arguments = []
-        for name, content in given.items():
-            if content is not None:
-                file = self.folder / f"{name}.json"
-                file.write_text(json.dumps(content), "utf-8")
-                arguments += [f"--{name}", str(file)]
-        log = self.folder / "tap.log"
-        with log.open("wb") as said:
-            tap = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=said)
-            target = subprocess.Popen(
-                [self.target, "--config=ENV"],
-                stdin=tap.stdout,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self.env,
-            )
-            tap.stdout.close()
-            if interrupt is not None:
-                interrupt()
-                tap.send_signal(signal.SIGTERM)
-            acknowledged, complaints = target.communicate(timeout=PATIENCE)
-            code = tap.wait(PATIENCE)
-        assert target.returncode == 0, complaints.decode()
-        if states := acknowledged.splitlines():
-            self.state = json.loads(states[-1])
-        self.said = log.read_text("utf-8")
-        return code
-
-
-@pytest.fixture
-def warehouse(meltano_project, postgres, tmp_path):
-    return Warehouse(meltano_project, postgres, tmp_path, hard_delete="true")
 
 
 # --- through Meltano --------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def declared(origin: str, *, concurrency: int = 1, **resource: t.Any) -> dict[st
 TOP = (
     *("start_date", "end_date", "lookback_seconds", "on_unknown_field", "stream_maps"),
     *("stream_map_config", "batch_config", "flattening_enabled", "flattening_max_depth"),
-    *("emit_activate_version_messages", "request_timeout"),
+    *("emit_activate_version_messages", "request_timeout", "on_shortfall", "on_unverified"),
 )
 
 

@@ -12,7 +12,8 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, run
+from runs import STREAM, declared, run
+from runs import JsonApi as PlainApi
 from scripted_server import reply
 
 from tap_analytics.demo import DemoApi
@@ -174,7 +175,7 @@ def test_a_run_starts_at_the_later_of_bookmark_and_start_date(given_values, star
 def test_an_initial_value_of_any_notation_is_asked_for(initial):
     with JsonApi(lambda _: {"data": []}) as api:
         incremental = {"cursor_path": "at", "start_param": "since", "initial_value": initial}
-        run(declared(api.origin, endpoint={"paginator": "single_page", "incremental": incremental}))
+        run(declared(api.origin, endpoint={"paginator": "json_link", "incremental": incremental}))
     assert [query.get("since") for query in api.queries] == [initial]
 
 
@@ -380,7 +381,19 @@ def at(number, value, **fields):
     return {"id": number, "at": value, **fields}
 
 
-def config(origin, *, start_param=None, paginator="single_page", **resource):
+class JsonApi(PlainApi):
+    """Shows where the list ends, as a bookmark asks for it: no next link, or an empty page."""
+
+    def __init__(self, answer):
+        def ended(query):
+            found = answer(query)
+            paged = "offset" in query or isinstance(found, bytes)
+            return found if paged else {**found, "next": None}
+
+        super().__init__(ended)
+
+
+def config(origin, *, start_param=None, paginator="json_link", **resource):
     incremental = {"cursor_path": "at"} | ({"start_param": start_param} if start_param else {})
     endpoint = {"paginator": paginator, "incremental": incremental}
     return declared(origin, endpoint=endpoint, **resource)
@@ -416,7 +429,7 @@ def test_a_bookmark_never_passes_the_moment_the_run_began(style):
 
 def test_a_server_whose_clock_is_behind_sets_the_bookmark():
     behind = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
-    body = json.dumps({"data": [at(1, in_unit(datetime.now(UTC), "iso"))]}).encode()
+    body = json.dumps({"data": [at(1, in_unit(datetime.now(UTC), "iso"))], "next": None}).encode()
     with JsonApi(lambda _: reply(200, body, Date=format_datetime(behind, usegmt=True))) as api:
         done = run(config(api.origin))
     assert parse_iso(done.bookmark()) == behind
@@ -424,7 +437,7 @@ def test_a_server_whose_clock_is_behind_sets_the_bookmark():
 
 @pytest.mark.parametrize("date", ["nonsense", "Mon, 01 Jan 2035 00:00:00 GMT"])
 def test_a_server_whose_clock_is_ahead_or_broken_does_not(date):
-    body = json.dumps({"data": [at(1, "2034-01-01T00:00:00Z")]}).encode()
+    body = json.dumps({"data": [at(1, "2034-01-01T00:00:00Z")], "next": None}).encode()
     with JsonApi(lambda _: reply(200, body, Date=date)) as api:
         done = run(config(api.origin))
     assert parse_iso(done.bookmark()) <= datetime.now(UTC)
@@ -528,7 +541,7 @@ def test_children_of_unchanged_parents_are_read():
             "endpoint": {
                 "path": "/items/{item_id}/parts",
                 "data_selector": "data",
-                "paginator": "single_page",
+                "paginator": "json_link",
             },
             "primary_key": ["item_id", "id"],
         }

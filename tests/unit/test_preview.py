@@ -106,8 +106,8 @@ def test_only_rows_that_are_wanted_count(width):
 
 def test_the_last_wanted_row_is_the_end_where_the_rest_is_not_wanted():
     bookmark = {"replication_key": "at", "replication_key_value": "2024-01-03"}
-    with JsonApi(lambda _: {"data": rows_of(5)[::-1]}) as api:
-        endpoint = {"paginator": "single_page", "incremental": {"cursor_path": "at"}}
+    with JsonApi(lambda _: {"data": rows_of(5)[::-1], "next": None}) as api:
+        endpoint = {"paginator": "json_link", "incremental": {"cursor_path": "at"}}
         config = preview(api.origin, 3, endpoint=endpoint)
         done = run(config, state={"bookmarks": {STREAM: bookmark}})
     assert done.ids() == [4, 3, 2]

@@ -1,0 +1,283 @@
+"""What follows from a verdict: deletes, bookmarks, positions, exit code, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from urllib.parse import urlsplit
+
+import pytest
+from runs import STREAM, JsonApi, ScriptedServer, declared, query_of, run
+from scripted_server import reply
+
+LIMIT = 3
+OLD, NEW = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
+FAMILY = ITEMS, PARTS, BITS = (STREAM, "shop_parts", "shop_bits")
+PAGES = {"type": "page_number", "base_page": 1, "limit": LIMIT, "total_path": "total"}
+
+
+def rows(*ids):
+    return [{"id": number, "at": NEW} for number in ids]
+
+
+class Shop(ScriptedServer):
+    """Six items in pages by number, one part below each but four below 2, a bit below each part.
+
+    `moved` takes a row out of the list of a path after so many answers, so that others move past
+    the reader; `short` names paths whose total is one too high; `answers` holds statuses by path.
+    """
+
+    def __init__(self, *, moved=(), short=(), answers=None):
+        super().__init__(self._respond)
+        self.moved, self.short, self.statuses = set(moved), set(short), answers or {}
+        self.asked = {}
+
+    def _respond(self, received):
+        path, query = urlsplit(received.target).path, query_of(received)
+        self.asked[path] = self.asked.get(path, 0) + 1
+        if status := self.statuses.get(path):
+            return reply(status, b"{}")
+        own = int(path.split("/")[2]) if path.count("/") > 1 else 0
+        table = rows(*self._ids(path, own))
+        if path in self.moved and self.asked[path] > 1:
+            del table[0]
+        start = (int(query["page"]) - 1) * LIMIT
+        body = {"data": table[start : start + LIMIT]}
+        if path in self.short:
+            body["total"] = len(table) + 1
+        return reply(200, json.dumps(body).encode())
+
+    @staticmethod
+    def _ids(path, own):
+        if path == "/items":
+            return range(1, 7)
+        parts = 4 if own == 2 else 1
+        return range(10 * own, 10 * own + parts) if path.startswith("/items") else [own]
+
+
+def shop(origin, *, incremental, **top):
+    """Return a configuration of three generations: with versions, or with bookmarks."""
+
+    def endpoint(path):
+        words = {
+            "path": path,
+            "data_selector": "data",
+            "paginator": PAGES | {"total_path": "total"},
+        }
+        return words | ({"incremental": {"cursor_path": "at"}} if incremental else {})
+
+    below = {"parts": "/items/{item_id}/parts", "bits": "/parts/{part_id}/bits"}
+    children = [
+        {"name": name, "endpoint": endpoint(path), "primary_key": "id"}
+        for name, path in below.items()
+    ]
+    versions = {} if incremental else {"emit_activate_version_messages": True}
+    return declared(origin, endpoint=endpoint("/items"), children=children, **versions, **top)
+
+
+def old_state():
+    mark = {"replication_key": "at", "replication_key_value": OLD}
+    return {"bookmarks": {name: dict(mark) for name in FAMILY}}
+
+
+#: Server; settings; streams that are proven, doubted (with a word of why), and failed.
+CASES = {
+    "all is shown": ({}, {}, FAMILY, {}, ()),
+    "rows moved": (
+        {"moved": ["/items"]},
+        {},
+        (),
+        {ITEMS: "rows moved", PARTS: "are unverified", BITS: "are unverified"},
+        (),
+    ),
+    "rows moved, and that fails": (
+        {"moved": ["/items"]},
+        {"on_unverified": "fail"},
+        (),
+        {},
+        FAMILY,
+    ),
+    "rows moved below one parent": (
+        {"moved": ["/items/2/parts"]},
+        {},
+        (ITEMS,),
+        {PARTS: "rows moved", BITS: "are unverified"},
+        (),
+    ),
+    "rows moved below one parent, and that fails": (
+        {"moved": ["/items/2/parts"]},
+        {"on_unverified": "fail"},
+        (ITEMS,),
+        {},
+        (PARTS, BITS),
+    ),
+    "short": ({"short": ["/items"]}, {}, (), {}, FAMILY),
+    "short, accepted": (
+        {"short": ["/items"]},
+        {"on_shortfall": "warn"},
+        (),
+        {ITEMS: "counts 7 rows and gave 6", PARTS: "are short", BITS: "are unverified"},
+        (),
+    ),
+    "short below one parent, accepted": (
+        {"short": ["/items/2/parts"]},
+        {"on_shortfall": "warn"},
+        (ITEMS,),
+        {PARTS: "counts 5 rows and gave 4", BITS: "are short"},
+        (),
+    ),
+    "a parent is gone": (
+        {"answers": {"/items/2/parts": 404}},
+        {},
+        (ITEMS,),
+        {PARTS: "1 of 6 parents answered 404", BITS: "its parents, shop_parts, may be missing"},
+        (),
+    ),
+    "every parent is gone": (
+        {"answers": {f"/items/{n}/parts": 404 for n in range(1, 7)}},
+        {},
+        (ITEMS,),
+        {},
+        (PARTS, BITS),
+    ),
+    "below a parent it fails": (
+        {"answers": {"/items/2/parts": 403}},
+        {},
+        (ITEMS,),
+        {},
+        (PARTS, BITS),
+    ),
+    "cut short": (
+        {},
+        {"max_records": 5},
+        (),
+        dict.fromkeys(FAMILY, "max_records cut it short"),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("incremental", "width"), [(False, 1), (True, 8)], ids=["versions", "bookmarks"]
+)
+@pytest.mark.parametrize("case", CASES)
+def test_deletes_and_bookmarks_follow_proof(case, incremental, width, tmp_path):
+    server, settings, proven, doubted, failed = CASES[case]
+    path = tmp_path / "summary.json"
+    with Shop(**server) as api:
+        config = shop(api.origin, incremental=incremental, concurrency=width) | settings
+        done = run(config | {"summary_path": str(path)}, state=old_state())
+    summary = json.loads(path.read_bytes())["streams"]
+    assert {name for name in FAMILY if done.failure(name)} == set(failed)
+    assert (done.error is not None) == bool(failed)
+    assert {name for name in FAMILY if summary[name]["doubt"]} == set(doubted)
+    for name, reason in doubted.items():
+        assert reason in summary[name]["doubt"]
+    moved = {name for name in FAMILY if done.bookmark(name) != OLD}
+    activated = {name for name in FAMILY if done.of("ACTIVATE_VERSION", name)}
+    assert (moved, activated) == ((set(proven), set()) if incremental else (set(), set(proven)))
+
+
+@pytest.mark.parametrize("incremental", [False, True], ids=["versions", "bookmarks"])
+def test_rows_that_a_stream_map_leaves_out_are_not_deleted(incremental, caplog):
+    maps = {PARTS: {"__filter__": "id != 21"}, "copy": {"__source__": PARTS}}
+    with Shop() as api:
+        given = shop(api.origin, incremental=incremental, stream_maps=maps)
+        done = run(given, state=old_state())
+    assert len(done.records(PARTS)) == 8
+    moved = {name for name in FAMILY if done.bookmark(name) == NEW}
+    activated = {name for name in (*FAMILY, "copy") if done.of("ACTIVATE_VERSION", name)}
+    # Rows below a part that is left out are not read.
+    told = "A stream map leaves out rows of shop_parts, so nothing is deleted in the target."
+    if incremental:
+        assert (moved, activated) == ({ITEMS, PARTS}, set())
+    else:
+        assert (moved, activated) == (set(), {ITEMS, "copy"})
+        assert told in caplog.text
+    assert "shop_bits" in caplog.text
+    assert "a stream map left out parents" in caplog.text
+
+
+# --- what is said -------------------------------------------------------------------------------
+
+
+def warnings(caplog):
+    return [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("settings", "left_undone"),
+    [
+        ({}, ""),
+        ({"emit_activate_version_messages": True}, " Nothing is deleted in the target."),
+        (
+            {"endpoint": {"paginator": PAGES, "incremental": {"cursor_path": "at"}}},
+            " Its bookmark stays, and the next run reads the same rows again.",
+        ),
+    ],
+    ids=["neither", "versions", "bookmark"],
+)
+def test_one_warning_says_what_was_missing_and_what_follows(settings, left_undone, caplog):
+    with Shop(moved=["/items"]) as api:
+        done = run(declared(api.origin, **({"endpoint": {"paginator": PAGES}} | settings)))
+    assert done.error is None
+    missing = done.tap.outcomes[ITEMS].finding.missing
+    said = [line for line in warnings(caplog) if "unverified" in line]
+    assert said == [
+        (
+            f"shop_items (/items) is unverified: {missing}.{left_undone} "
+            "`on_unverified: fail` makes it an error."
+        )
+    ]
+
+
+def test_what_fails_says_what_was_missing_and_what_accepts_it(caplog):
+    with Shop(moved=["/items"]) as api:
+        given = declared(api.origin, endpoint={"paginator": PAGES}, on_unverified="fail")
+        done = run(given)
+    missing = done.tap.outcomes[ITEMS].finding.missing
+    errors = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+    assert errors == [
+        (
+            f"shop_items (/items) is unverified: {missing}. `on_unverified: warn` accepts it. "
+            "[not extracted: shop_items]"
+        )
+    ]
+
+
+# --- positions ----------------------------------------------------------------------------------
+
+
+def paged(table, total):
+    def answer(query):
+        start = (int(query["page"]) - 1) * LIMIT
+        return {"data": table[start : start + LIMIT]} | ({"total": total} if total else {})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("settings", "total"),
+    [
+        ({}, None),
+        ({"on_unverified": "fail"}, None),
+        ({}, 14),
+        ({"on_shortfall": "warn"}, 14),
+    ],
+    ids=["unverified", "unverified fails", "short fails", "short"],
+)
+def test_a_walk_that_ended_without_proof_is_read_from_the_start_again(settings, total):
+    table = rows(*range(12))
+    with JsonApi(paged(table, total)) as api:
+        given = declared(api.origin, endpoint={"paginator": PAGES}, **settings)
+        given |= {"emit_activate_version_messages": True}
+        cut = run(given | {"max_requests": 2})
+        # What was read before the cut is not looked at again, so nothing vouches for it.
+        first = run(given, state=cut.state)
+        second = run(given, state=first.state)
+    assert cut.state["bookmarks"][STREAM]["position"]["rows"] == 6
+    assert first.ids() == list(range(6, 12))
+    assert first.of("ACTIVATE_VERSION") == []
+    # Where Meltano merges states, a member that is not there would stay.
+    assert first.state["bookmarks"][STREAM]["position"] == {"at": None}
+    assert second.ids() == list(range(12))
