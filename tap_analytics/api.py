@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ from tap_analytics.resume import digest
 from tap_analytics.transport.channel import origin_of
 from tap_analytics.transport.lookahead import Lookahead
 from tap_analytics.transport.redaction import Secrets, redact
-from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.retry import RetryPolicy, instant_of
 from tap_analytics.transport.session import Transport
 from tap_analytics.transport.throttle import Throttle
 from tap_analytics.transport.token import TokenEndpoint
@@ -168,10 +167,9 @@ class Connection:
         """
         if self._dated or header is None:
             return
-        self._dated = True
-        try:
-            date = parsedate_to_datetime(header)
-        except ValueError:
+        if (date := instant_of(header)) is None:
             return
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        self.began = min(self.began, date - timedelta(seconds=int(elapsed)))
+        self._dated = True
+        sent = max(0.0, date - int(elapsed))
+        if sent < self.began.timestamp():
+            self.began = datetime.fromtimestamp(sent, UTC)

@@ -94,6 +94,7 @@ _FAILURES = (
     ),
     _Failure((ssl.SSLError, urllib3_errors.SSLError), "got no TLS connection", "unreachable"),
     _Failure((http.client.IncompleteRead,), "sent a body cut short", "body"),
+    _Failure((urllib3_errors.DecodeError,), "sent a body encoded too often", "body"),
     _Failure((ConnectionError,), "had its connection closed by the server", "server"),
     _Failure((BaseException,), "got an answer that is not HTTP", "server"),
 )

@@ -5,6 +5,7 @@ What has been cut short is worth another attempt; what is too large is not.
 
 from __future__ import annotations
 
+import http.client
 import re
 import typing as t
 import zlib
@@ -35,15 +36,18 @@ def read(raw: HTTPResponse, *, max_body: int, where: str) -> bytes:
     A body of announced length is read at once into one piece of memory.
     """
     length = raw.length_remaining
-    if length is not None and length <= max_body:
-        return raw.read(decode_content=False)
-    parts = bytearray()
-    while length is None and len(parts) <= max_body:
-        part = raw.read(_CHUNK, decode_content=False)
-        if not part:
-            return bytes(parts)
-        parts += part
-    raw.close()
+    try:
+        if length is not None and length <= max_body:
+            return raw.read(decode_content=False)
+        parts = bytearray()
+        while length is None and len(parts) <= max_body:
+            part = raw.read(_CHUNK, decode_content=False)
+            if not part:
+                return bytes(parts)
+            parts += part
+    except ValueError:
+        # Lengths of chunks that are none; `http.client` takes what it reads for what it was given.
+        raise http.client.HTTPException("a body that is not HTTP") from None
     raise _oversized(where, max_body)
 
 

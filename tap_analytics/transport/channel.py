@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
+import ssl
 import time
 import typing as t
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
 import requests
@@ -20,7 +22,7 @@ import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
 from tap_analytics.transport import body, wire
-from tap_analytics.transport.errors import OriginRefused, Rejected, shorten
+from tap_analytics.transport.errors import OriginRefused, Rejected, Unreachable, shorten
 from tap_analytics.transport.redaction import MASK, redact
 from tap_analytics.transport.request import Response
 from tap_analytics.transport.stats import Stats
@@ -48,6 +50,10 @@ _FAULTS = (
     OSError,
     ValueError,
 )
+
+
+class _ClosedIdleError(Exception):
+    """A connection that had been closed since its last answer; no answer to this request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +102,24 @@ class Channel:
                 )
 
     def _exchange(self, request: Request, *, where: str) -> Response:
-        """Send one request and read its whole answer."""
+        """Send one request and read its whole answer.
+
+        Whoever serves it may close a connection while it is idle: where that is found out in the
+        very moment the next request goes out, it goes out again over another one.
+        """
         if not self._owns(request.url):
             raise OriginRefused(
                 f"{where} would leave the configured origin", hint=self.diagnosis.hint("origin")
             )
         prepared = self._prepared(self.sign(request))
+        try:
+            return self._carried(request, prepared, where=where)
+        except _ClosedIdleError:
+            return self._carried(replace(request, again=True), prepared, where=where)
+
+    def _carried(
+        self, request: Request, prepared: requests.PreparedRequest, *, where: str
+    ) -> Response:
         if self.budget is not None:
             self.budget.pay()
         owner = self.stats.owner(request.owner)
@@ -112,6 +130,8 @@ class Channel:
                 with wire.carrying(exchange):
                     raw, packed = self._sent(prepared, where=where)
             except _FAULTS as error:
+                if exchange.was_idle and request.method == "GET" and not request.again:
+                    raise _ClosedIdleError from None
                 # The libraries' errors tell the whole URL, and the query may hold a key.
                 raise self.diagnosis.failure(error, where=where) from None
             elapsed = time.monotonic() - exchange.started
@@ -130,7 +150,11 @@ class Channel:
         adapter = self.session.get_adapter(prepared.url or "")
         settings = {**self._settings, "stream": True, "timeout": self.timeout}
         raw = adapter.send(prepared, **settings).raw
-        return raw, body.read(raw, max_body=self.max_body, where=where)
+        try:
+            return raw, body.read(raw, max_body=self.max_body, where=where)
+        except BaseException:
+            raw.close()
+            raise
 
     def _unpacked(
         self, packed: bytes, headers: Mapping[str, str], exchange: wire.Exchange, *, where: str
@@ -147,7 +171,24 @@ class Channel:
 
         Never its .netrc, which would replace the credentials of the API.
         """
-        return dict(self.session.merge_environment_settings(self.origin, {}, None, None, None))
+        settings = dict(self.session.merge_environment_settings(self.origin, {}, None, None, None))
+        bundle = settings["verify"]
+        if self.origin.startswith("https:") and isinstance(bundle, str):
+            self._check_bundle(Path(bundle))
+        return settings
+
+    def _check_bundle(self, bundle: Path) -> None:
+        """Read the CA bundle once: what fails with it later says nothing of the reason."""
+        try:
+            if bundle.is_dir():
+                ssl.create_default_context(capath=bundle)
+            else:
+                ssl.create_default_context(cafile=bundle)
+        except (OSError, ValueError):
+            raise Unreachable(
+                f"{self.diagnosis.name}: the CA bundle that the environment names can't be read",
+                hint="Check the path in `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`.",
+            ) from None
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
         """Encode a request; what `requests` itself would do costs as much as sending it."""
@@ -181,7 +222,8 @@ class Channel:
             target = origin_of(url)
         except ValueError:
             raise Rejected(
-                f"{where} is redirected to a malformed URL", hint=self.diagnosis.hint("origin")
+                f"{where} is redirected to a malformed URL, or one that isn't http(s)",
+                hint=self.diagnosis.hint("origin"),
             ) from None
         if target != self.origin:
             raise OriginRefused(

@@ -64,7 +64,7 @@ def told_wait(
     so it is heard only with status 429 or where nothing remains.
     """
     headers = CaseInsensitiveDict(headers)
-    sent_at = _instant(headers.get("Date", ""))
+    sent_at = instant_of(headers.get("Date", ""))
     now = now if sent_at is None else sent_at
     names = _ALWAYS + _RESET if _is_throttled(headers, status=status) else _ALWAYS
     told = (_seconds(headers.get(name, ""), now=now) for name in names)
@@ -87,7 +87,7 @@ def _combined(headers: Mapping[str, str]) -> float | None:
 def _seconds(value: str, *, now: float) -> float | None:
     number = _NUMBER.fullmatch(value)
     if number is None:
-        instant = _instant(value)
+        instant = instant_of(value)
         return None if instant is None else max(0.0, instant - now)
     seconds = float(number[1])
     if seconds > _EPOCH_MS:
@@ -95,7 +95,7 @@ def _seconds(value: str, *, now: float) -> float | None:
     return max(0.0, seconds - now if seconds > _EPOCH else seconds)
 
 
-def _instant(value: str) -> float | None:
+def instant_of(value: str) -> float | None:
     """Read an HTTP date, or an ISO 8601 one; None for anything else."""
     if not value:
         return None

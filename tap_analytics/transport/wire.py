@@ -34,6 +34,9 @@ if t.TYPE_CHECKING:
 #: The longest wait on a socket that does not look for a stop, in seconds.
 _SLICE = 0.05
 _BUFFER_BYTES = 64 * 1024
+#: Statuses that another one follows, and how often they may before it is taken for a flood.
+_INTERIM = frozenset({100, *range(102, 200)})
+_MOST_INTERIM = 100
 
 
 class DeadlinePassed(TimeoutError):  # noqa: N818 - what happened, in the words of its users
@@ -47,6 +50,8 @@ class Exchange:
         self.started = time.monotonic()
         self.sent = sent
         self.answers: list[http.client.HTTPResponse] = []
+        #: Whether it failed because its connection had been closed since the answer before.
+        self.was_idle = False
         self._end = self.started + timeout
         self._stop = stop
 
@@ -132,31 +137,52 @@ class _Answer(http.client.HTTPResponse):
         super().__init__(source, debuglevel, method=method, url=url)
         _current.exchange.answers.append(self)
 
+    def _read_status(self) -> tuple[str, int, str]:
+        """Read the status of the answer itself, behind any that only announce it."""
+        for _ in range(_MOST_INTERIM):
+            own: t.Any = super()
+            line: tuple[str, int, str] = own._read_status()  # noqa: SLF001 - the only place there is
+            if line[1] not in _INTERIM:
+                return line
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("no answer behind all that announce one")
+
 
 class _Plain(HTTPConnection):
     response_class = _Answer
+    #: Whether an answer has come over it: whoever serves it may close it while it is idle.
+    _served = False
 
     @override
     def _new_conn(self) -> socket.socket:
+        self._served = False
         return _connected(self)
+
+    @override
+    def request(self, *args: t.Any, **kwargs: t.Any) -> None:
+        self.timeout = _current.exchange.remaining()
+        with self._noting_idleness():
+            super().request(*args, **kwargs)
 
     @override
     def getresponse(self) -> t.Any:
         _current.exchange.sent()
-        return super().getresponse()
+        with self._noting_idleness():
+            answer = super().getresponse()
+        self._served = True
+        return answer
+
+    @contextlib.contextmanager
+    def _noting_idleness(self) -> Iterator[None]:
+        try:
+            yield
+        except ConnectionError:
+            _current.exchange.was_idle = self._served
+            raise
 
 
-class _Encrypted(HTTPSConnection):
-    response_class = _Answer
-
-    @override
-    def _new_conn(self) -> socket.socket:
-        return _connected(self)
-
-    @override
-    def getresponse(self) -> t.Any:
-        _current.exchange.sent()
-        return super().getresponse()
+class _Encrypted(_Plain, HTTPSConnection):
+    pass
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -96,13 +96,25 @@ def test_only_the_first_answer_tells_the_servers_clock():
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "soon", "Mon, 32 Jan 2024 00:00:00 GMT", "Fri, 01 Jan 99999 00:00:00 GMT"]
+    "header",
+    [
+        *(None, "", "soon", "Mon, 32 Jan 2024 00:00:00 GMT", "Fri, 01 Jan 99999 00:00:00 GMT"),
+        "Mon, 01 Jan 2024 00:00:00 +99999999999",
+    ],
 )
 def test_a_date_that_cannot_be_read_is_passed_over(header):
     one = connection()
     before = one.began
     one.note_date(header)
     assert one.began == before
+    one.note_date(http_date(before - timedelta(hours=1)))
+    assert one.began < before
+
+
+def test_a_date_before_all_dates_is_the_first_of_them():
+    one = connection()
+    one.note_date("Mon, 01 Jan 0100 00:00:00 GMT", elapsed=9.0)
+    assert one.began == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_a_date_without_a_zone_is_utc():

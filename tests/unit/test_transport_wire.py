@@ -36,6 +36,10 @@ from tap_analytics.transport.request import Request
 DATA = b'{"data": [' + b"1, " * 50_000 + b"2]}"
 
 
+#: What an answer may announce itself by.
+INTERIM = (100, 102, 103)
+
+
 def one_attempt(server, **settings):
     return make_transport(server.origin, **settings).attempt(people(server), body_of)
 
@@ -58,6 +62,7 @@ def chunked(*parts, end=b"0\r\n\r\n"):
         reply(200, gzip.compress(zlib.compress(DATA)), Content_Encoding="Deflate, gzip"),
         reply(200, DATA, Content_Encoding="identity"),
         chunked(gzip.compress(DATA)).replace(b"\r\n", b"\r\nContent-Encoding: x-gzip\r\n", 1),
+        *(b"HTTP/1.1 %d Wait\r\nX: y\r\n\r\n" % status + reply(200, DATA) for status in INTERIM),
     ],
     ids=[
         "length",
@@ -70,6 +75,7 @@ def chunked(*parts, end=b"0\r\n\r\n"):
         "twice",
         "identity",
         "chunked-gzip",
+        *map(str, INTERIM),
     ],
 )
 def test_a_body_arrives_whole(answer):
@@ -94,6 +100,13 @@ def test_an_empty_answer_has_an_empty_body():
         (reset(reply(200, DATA)[:5000]), "", ""),
         (cut(chunked(DATA, end=b"")), "body", "sent a body cut short"),
         (cut(b"SSH-2.0-OpenSSH_9.9\r\n"), "server", "not HTTP"),
+        (cut(chunked(end=b"-5\r\nabc")), "server", "not HTTP"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200, "server", "not HTTP"),
+        (
+            reply(200, DATA, Content_Encoding=", ".join(["gzip"] * 20)),
+            "body",
+            "encoded too often",
+        ),
         (
             reply(200, gzip.compress(DATA)[:-1], Content_Encoding="gzip"),
             "body",
@@ -101,7 +114,10 @@ def test_an_empty_answer_has_an_empty_body():
         ),
         (reply(200, b"\x1f\x8b nonsense", Content_Encoding="gzip"), "body", "damaged compressed"),
     ],
-    ids=["reset", "closed", "short", "reset-in-body", "chunks", "other", "gzip-short", "gzip-bad"],
+    ids=[
+        *("reset", "closed", "short", "reset-in-body", "chunks", "other", "chunk-length"),
+        *("interim", "encodings", "gzip-short", "gzip-bad"),
+    ],
 )
 def test_a_broken_answer_may_be_tried_again(answer, cause, text):
     with ScriptedServer([answer, reply(200, b"[1]")]) as server:
@@ -112,6 +128,43 @@ def test_a_broken_answer_may_be_tried_again(answer, cause, text):
 
     assert not cause or caught.value.cause == cause
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("end", [reset(), cut(b"")], ids=["reset", "closed"])
+def test_a_connection_that_was_closed_while_idle_is_replaced_at_once(end):
+    steps = iter([reply(200, b"[1]"), end, reply(200, b"[2]"), end, end, reply(200, b"[3]")])
+    with ScriptedServer(lambda _: next(steps)) as server:
+        transport = make_transport(server.origin)
+        assert transport.attempt(people(server), body_of) == b"[1]"
+        assert transport.attempt(people(server), body_of) == b"[2]"
+        # Once is an idle connection, and twice a server that answers nobody.
+        with pytest.raises(Retriable, match="connection closed by the server"):
+            transport.attempt(people(server), body_of)
+        assert transport.attempt(people(server), body_of) == b"[3]"
+
+    assert transport.stats.requests == len(server.requests) == 6
+
+
+def test_a_body_that_is_posted_is_not_posted_again_by_itself():
+    with ScriptedServer([reply(), reset(), reply()]) as server:
+        transport = make_transport(server.origin)
+        request = Request(method="POST", url=f"{server.origin}/search", json=b"{}")
+        transport.attempt(request, body_of)
+        with pytest.raises(Retriable):
+            transport.attempt(request, body_of)
+    assert len(server.requests) == 2
+
+
+def test_the_deadline_holds_while_a_request_is_sent():
+    with ScriptedServer(lambda _: reply()) as server:
+        server._answer = lambda connection, _: (
+            not connection.sendall(reply()) and server.hang(connection)
+        )
+        transport = make_transport(server.origin, timeout=0.3)
+        transport.attempt(people(server), body_of)
+        request = Request(method="POST", url=f"{server.origin}/search", json=b"x" * 2**25)
+        with pytest.raises(Retriable, match=r"no complete answer within 0\.3 s"):
+            transport.attempt(request, body_of)
 
 
 def test_a_body_that_is_announced_too_large_is_not_read():
@@ -312,6 +365,18 @@ def test_a_certificate_of_the_environments_bundle_is_trusted(tls, certificate, m
         assert transport.fetch(people(server), body_of) == DATA
         assert transport.fetch(people(server), body_of) == DATA
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("bundle", ["missing.pem", "no-bundle.pem"])
+def test_a_bundle_that_cannot_be_read_is_named(bundle, tls, tmp_path, monkeypatch):
+    tmp_path.joinpath("no-bundle.pem").write_text("certificates")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
+    with ScriptedServer([reply()], tls=tls) as server:
+        transport = make_transport(server.origin)
+        for _ in range(2):
+            with pytest.raises(Unreachable, match=r"the CA bundle .* Check .*REQUESTS_CA_BUNDLE"):
+                transport.fetch(people(server), body_of)
+    assert server.connections == 0
 
 
 def test_a_redirect_from_https_to_http_is_refused(tls, certificate, monkeypatch):
