@@ -1,16 +1,23 @@
-"""Where the conformed rows of a stream go: RECORD lines, or the files of BATCH messages."""
+"""Where the conformed rows of a stream go: RECORD lines, or the files of BATCH messages.
+
+Of a RECORD line a target takes the version and the time of extraction into columns of its own; it
+loads the rows of files as they are. So they carry those columns: without its version a row would be
+deleted as soon as the version is activated.
+"""
 
 from __future__ import annotations
 
 import gzip
 import typing as t
 from collections import defaultdict
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from singer_sdk.batch import Batcher
 from singer_sdk.helpers._batch import SDKBatchMessage
 from typing_extensions import override
 
+from tap_analytics.errors import TapError
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -21,6 +28,10 @@ if t.TYPE_CHECKING:
     from tap_analytics.records import RecordLines
     from tap_analytics.rows import Row, Rows
     from tap_analytics.writer import MessageWriter
+
+
+class BatchFileError(TapError):
+    """A file of records that can't be written."""
 
 
 class LineSink:
@@ -62,8 +73,9 @@ class BatchSink(LineSink):
 
     @override
     def write(self, rows: Rows) -> None:
+        own = self._own_columns()
         for alias, record in self.lines.mapped(rows):
-            self._held[alias].append(record)
+            self._held[alias].append({**record, **own})
         for alias, held in self._held.items():
             while len(held) >= self.config.batch_size:
                 self._announce(alias, held[: self.config.batch_size])
@@ -75,6 +87,16 @@ class BatchSink(LineSink):
             if held:
                 self._announce(alias, held)
         self._held.clear()
+
+    def _own_columns(self) -> Row:
+        """Return the columns that a target adds to what it gets as RECORD lines."""
+        moment = datetime.now(UTC)
+        return {
+            "_sdc_extracted_at": moment.isoformat(),
+            "_sdc_batched_at": moment.isoformat(),
+            "_sdc_sequence": round(moment.timestamp() * 1000),
+            "_sdc_table_version": self.lines.version,
+        }
 
     def _announce(self, alias: str, records: Sequence[Row]) -> None:
         for manifest in self._manifests(alias, records):
@@ -96,6 +118,12 @@ class BatchSink(LineSink):
         ending = ".json.gz" if zipped else ".json"
         name = f"{storage.prefix or ''}{self.tap_name}--{alias}-{uuid4()}{ending}"
         lines = ENCODER.encode_lines(records)
-        with storage.open(name, "wb") as file:
-            file.write(gzip.compress(lines) if zipped else lines)
+        try:
+            with storage.open(name, "wb") as file:
+                file.write(gzip.compress(lines) if zipped else lines)
+        except OSError as error:
+            raise BatchFileError(
+                f"{alias}: the BATCH file {name} can't be written to {storage.root}: "
+                f"{error.strerror or error}. Check `batch_config.storage`, and make room there."
+            ) from error
         return [[storage.get_url(name)]]

@@ -122,6 +122,7 @@ class Loaded(t.NamedTuple):
 #: Ways into PostgreSQL: what the target is told, and whether the tap writes files for it.
 WAYS: Mapping[str, tuple[Mapping[str, object], bool]] = {
     "as installed": ({}, False),
+    "not validated again": ({"validate_records": False}, False),
     "COPY, not validated again": ({"use_copy": True, "validate_records": False}, False),
     "COPY, not validated again, BATCH files": (
         {"use_copy": True, "validate_records": False},

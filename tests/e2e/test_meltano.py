@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from cli import only
 
 from tap_analytics.demo import DemoApi
 
@@ -132,6 +133,31 @@ def test_what_lands_is_what_the_apis_hold_now_and_after_a_day(
         assert full == rows | {"wiki_audit": rows["wiki_audit"] + 1}
 
 
+def batch_config(folder):
+    """Return the variable that has rows travel in files."""
+    encoding = {"format": "jsonl", "compression": "gzip"}
+    config = {"encoding": encoding, "storage": {"root": f"file://{folder}"}, "batch_size": 50}
+    return {"TAP_ANALYTICS_BATCH_CONFIG": json.dumps(config)}
+
+
+def test_rows_that_come_in_files_are_deleted_when_they_are_gone(
+    meltano_project, postgres, tmp_path, state, settings
+):
+    destination = IntoPostgres(meltano_project, postgres, tmp_path)
+    with DemoApi() as api:
+        env = settings(only(api.config, "success")) | destination.env | state
+        env |= batch_config(tmp_path) | {"TARGET_POSTGRES_HARD_DELETE": "true"}
+        env["TAP_ANALYTICS_EMIT_ACTIVATE_VERSION_MESSAGES"] = "true"
+        for change in (dict, lambda: api.mutate(delete=True)):
+            change()
+            meltano_project.load(destination.loader, env=env)
+            assert_holds(destination, api, streams=["success_admins"])
+    rows = destination.rows("success_admins")
+    assert rows
+    assert len({row["_sdc_table_version"] for row in rows}) == 1
+    assert None not in {row["_sdc_extracted_at"] for row in rows}
+
+
 def test_deleted_rows_leave_full_table_streams(
     meltano_project, postgres, tmp_path, state, settings
 ):
@@ -145,6 +171,17 @@ def test_deleted_rows_leave_full_table_streams(
         full_table = set(api.streams) - INCREMENTAL - {"experimentation_custom_widgets"}
         assert {"experimentation_campaigns", "success_admins"} <= full_table
         assert_holds(destination, api, streams=full_table)
+
+
+def test_a_loader_without_batch_says_so(meltano_project, tmp_path, state, settings):
+    destination = IntoDuckDb(meltano_project, None, tmp_path)
+    with DemoApi() as api:
+        env = settings(only(api.config, "success")) | destination.env | state
+        env |= batch_config(tmp_path)
+        arguments = ("run", "--no-install", "tap-analytics", destination.loader)
+        assert "Unknown message type BATCH" in meltano_project.meltano(
+            *arguments, env=env, fails=True
+        )
 
 
 def test_a_stream_that_fails_fails_the_run(meltano_project, postgres, tmp_path, state, settings):

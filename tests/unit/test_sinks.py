@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,14 +31,22 @@ def config(api, tmp_path, *, size=100, form="gzip", **more):
     return declared(api.origin, endpoint=endpoint, batch_config=batch, **more)
 
 
-def batches(done, stream=STREAM):
+#: Columns that a target adds to the records it gets as lines.
+OWN = ("_sdc_extracted_at", "_sdc_batched_at", "_sdc_sequence", "_sdc_table_version")
+
+
+def batches(done, stream=STREAM, *, bare=True):
     """Return the records of each file that the BATCH messages of a stream name."""
     files = []
     for message in done.of("BATCH", stream):
         for url in message["manifest"]:
             data = Path(urlsplit(url).path).read_bytes()
             text = gzip.decompress(data) if message["encoding"]["compression"] else data
-            files.append([json.loads(line, parse_float=Decimal) for line in text.splitlines()])
+            rows = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
+            for row in rows if bare else ():
+                for name in OWN:
+                    del row[name]
+            files.append(rows)
     return files
 
 
@@ -100,6 +109,27 @@ def test_a_version_is_activated_after_the_last_file(tmp_path):
     assert done.kinds[-1] == "ACTIVATE_VERSION"
     version = done.of("ACTIVATE_VERSION")[0]["version"]
     assert {message["version"] for message in done.of("BATCH")} == {version}
+    rows = [row for file in batches(done, bare=False) for row in file]
+    assert {row["_sdc_table_version"] for row in rows} == {version}
+    assert {datetime.fromisoformat(row["_sdc_extracted_at"]).utcoffset() for row in rows} == {
+        timedelta(0)
+    }
+    assert [row["_sdc_sequence"] for row in rows] == sorted(row["_sdc_sequence"] for row in rows)
+
+
+def test_rows_without_a_version_say_so(tmp_path):
+    with JsonApi(answer) as api:
+        done = run(config(api, tmp_path))
+    assert {row["_sdc_table_version"] for row in batches(done, bare=False)[0]} == {None}
+
+
+def test_a_file_that_cannot_be_written_is_told_with_its_setting(tmp_path):
+    with JsonApi(answer) as api:
+        tmp_path.joinpath("file").touch()
+        done = run(config(api, tmp_path / "file" / "folder"))
+    assert "BatchFileError" in done.failure()
+    assert "Not a directory. Check `batch_config.storage`" in done.failure()
+    assert done.of("BATCH") == []
 
 
 def test_the_bookmark_moves_after_the_last_file(tmp_path):
