@@ -90,6 +90,31 @@ def test_faults_do_not_overspend(width):
 
 
 @LOADS
+def test_meltano_keeps_the_source_of_a_bookmark(meltano_project, settings, tmp_path):
+    with DemoApi() as here, DemoApi() as there:
+        env = {
+            "MELTANO_DATABASE_URI": f"sqlite:///{tmp_path}/meltano.db",
+            "TARGET_JSONL_DESTINATION_PATH": str(tmp_path),
+        }
+
+        def load(api, *options, fails=False, **config):
+            given = settings(only(api.config, "learning") | config) | env
+            arguments = ("run", "--no-install", *options, "tap-analytics", "target-jsonl")
+            api.reset_counts()
+            said = meltano_project.meltano(*arguments, env=given, fails=fails)
+            people = [asked for asked in api.requests if asked.path.endswith("/people")]
+            return "is not used: this run reads" in said, people[0].params
+
+        load(here)
+        # A full refresh is merged into the state, bookmark by bookmark and member by member.
+        assert not load(there, "--full-refresh", fails=True, max_requests=1)[0]
+        warned, params = load(here)
+        assert (warned, "filter[updated_at][gteq]" in params) == (False, True)
+        warned, params = load(there)
+        assert (warned, "filter[updated_at][gteq]" in params) == (True, False)
+
+
+@LOADS
 def test_meltano_carries_what_a_budget_leaves(meltano_project, settings, tmp_path):
     with DemoApi() as api:
         config = only(api.config, "learning") | {"max_requests": 17}
