@@ -18,6 +18,7 @@ from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
+from tap_analytics.completeness import Shown
 from tap_analytics.decoding import BodyError, decode_json
 from tap_analytics.extraction import Extraction
 from tap_analytics.incremental import Bookmark, is_readable
@@ -25,6 +26,7 @@ from tap_analytics.inputs import include_always, names_keys
 from tap_analytics.pagination import Paginator, Query, SinglePage
 from tap_analytics.payload import (
     SelectorError,
+    holds_null,
     path_fault,
     raise_error,
     row_in_words,
@@ -94,6 +96,11 @@ class AnalyticsStream(RESTStream[Query]):
     def connection(self) -> Connection:
         """The connection this stream shares with the other streams of its API."""
         return self._tap.connection(self.api)
+
+    @functools.cached_property
+    def shown(self) -> Shown:
+        """What the run has learned of the stream's paging."""
+        return Shown()
 
     @property
     def block(self) -> Mapping[str, t.Any]:
@@ -287,6 +294,15 @@ class AnalyticsStream(RESTStream[Query]):
     def select(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
         """Return the rows of a response; raises `SelectorError` where it has none to select."""
         return select_rows(payload, self.records_path)
+
+    def holds_null(self, payload: t.Any, response: Response) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether null stands where a response without rows should have a list of them."""
+        return response.status != NO_CONTENT and holds_null(payload, self.null_path)
+
+    @property
+    def null_path(self) -> tuple[str, ...]:
+        """The members that lead to the list of rows, as far as they can be followed."""
+        return self.records_path
 
     @override
     def parse_response(self, response: requests.Response) -> Iterable[Row]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tap_analytics.digests import Digests
 from tap_analytics.errors import TapError
@@ -19,7 +19,7 @@ from tap_analytics.writer import ENCODER
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from tap_analytics.pagination import Page, Paginator, Query
+    from tap_analytics.pagination import Page, Paginator, Query, Seen
 
 #: Pages that may look alike, one after the other, before it is taken for a loop.
 ALIKE_LIMIT = 3
@@ -28,6 +28,15 @@ EMPTY_LIMIT = 100
 _SHOWN = 80
 #: Keeps the hash of a text from being a number that is a key: that of the empty one is 0.
 _TEXT = hash("text").__xor__
+
+
+#: Statuses of answers that are not the whole answer.
+PARTIAL = frozenset({202, 206})
+QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
+UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
+ALIKE = "pages looked alike, so the server may have repeated one; set `primary_key`"
+MOVED = f"rows moved while they were read by page number; {QUIETER}"
+NOTHING_SHOWN = "no response showed that nothing follows; declare a `paginator` that fits the API"
 
 
 class PaginationError(TapError):
@@ -53,8 +62,42 @@ class Finding:
     """A verdict and, where it isn't a good one, what would have made it one."""
 
     verdict: Verdict
-    #: Which evidence was missing, and which setting or word of the API would give it; a sentence.
+    #: Which evidence was missing, and which setting or word of the API would give it.
     missing: str | None = None
+    #: Whether nothing is missing once another walk of the stream has seen a next page named.
+    awaits_word: bool = False
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the walks of a stream have shown of its paging, in this run; it serves them all."""
+
+    #: Whether a response named its next page: one that doesn't is the last.
+    spoken: bool = False
+    #: Whether the total is known to be that of the list, not of the page.
+    counted: bool = False
+    #: Whether it was tried to make the API name a next page.
+    tried: bool = False
+    #: Whether the server ignored the number of a page: what that would show stays open.
+    ignores_number: bool = False
+
+
+def decide(seen: Seen, end: End | None, *, doubt: str | None, missing: str) -> Finding:
+    """Judge a walk: the one rule of evidence, see `docs/explanation/proof.md`.
+
+    `doubt` speaks against whatever else was shown; `missing` says what a walk lacks that has shown
+    nothing.
+    """
+    if end is None:
+        return Finding(Verdict.UNVERIFIED, "the stream was not read to its end")
+    total = None if end is End.OLDER else seen.total
+    if total is not None and end is not End.TOTAL and seen.rows < total:
+        return Finding(Verdict.SHORT, f"the API counts {total} rows and gave {seen.rows} of them")
+    if doubt is not None:
+        return Finding(Verdict.UNVERIFIED, doubt)
+    if total is not None and seen.counted and seen.rows >= total:
+        return Finding(Verdict.VERIFIED)
+    return Finding(Verdict.CONSISTENT) if end.proves else Finding(Verdict.UNVERIFIED, missing)
 
 
 _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
@@ -129,10 +172,15 @@ class Proof:
     keyed: bool
     _tokens: Digests = field(default_factory=Digests)
     _prints: Digests = field(default_factory=Digests)
-    #: Whether pages looked alike and nothing but a total says that they are different ones, or
-    #: rows moved where paging can't show them all.
-    doubtful: bool = False
+    #: Why whatever else was shown can't be relied on.
+    doubt: str | None = None
+    #: Keys that came more than once without rows having been seen to move.
+    repeats: int = 0
+    #: What is missing where no response has shown the end, and whether a word would make up for it.
+    missing: str = NOTHING_SHOWN
+    awaits_word: bool = False
     _empty: int = 0
+    _null: str | None = None
 
     def ask(self, query: Query) -> None:
         """Note that a page is about to be asked for; no walk asks for the same page twice."""
@@ -145,6 +193,7 @@ class Proof:
 
     def admit(self, page: Page, fingerprint: bytes) -> bool:
         """Note a page that arrived; return False for a repetition that is to be dropped."""
+        self._check_whole(page)
         if not page.size:
             self._count_empty()
             return True
@@ -156,8 +205,26 @@ class Proof:
             return False
         if times >= self._allowed(page):
             raise self.repeated(page)
-        self.doubtful |= self.paginator.paging.is_numbered(page.query)
+        if self.paginator.paging.is_numbered(page.query):
+            self.doubt_because(ALIKE)
         return True
+
+    def doubt_because(self, reason: str) -> None:
+        """Note what speaks against the walk; the first reason is the one that is told."""
+        self.doubt = self.doubt or reason
+
+    def _check_whole(self, page: Page) -> None:
+        """Doubt an answer that its own server doesn't call the whole, or that holds no list."""
+        if page.status in PARTIAL:
+            self.doubt_because(
+                f"the API answered {page.status} to {describe(page.query)}, which is no whole "
+                "answer; run again when it answers 200"
+            )
+        if page.is_null:
+            self._null = self._null or (
+                f"the API answered {describe(page.query)} with null where rows are expected, which "
+                "may hide rows; an empty list, or a total (`total_path`), would show the end"
+            )
 
     def moved(self) -> None:
         """Note that rows moved: pages may be asked for again."""
@@ -168,27 +235,31 @@ class Proof:
         return self.finding().verdict
 
     def finding(self) -> Finding:
-        """Judge the finished walk by the total, else by why it ended."""
-        seen, end = self.paginator.seen, self.paginator.end
-        counted = seen.total is not None and end is not End.OLDER
-        if counted and end is not End.TOTAL and seen.rows < t.cast("int", seen.total):
-            return Finding(
-                Verdict.SHORT, f"the API counts {seen.total} rows and gave {seen.rows} of them"
+        """Judge the finished walk."""
+        paginator = self.paginator
+        doubt = self.doubt or self._objection()
+        found = decide(paginator.seen, paginator.end, doubt=doubt, missing=self.missing)
+        if found.missing == self.missing and self.awaits_word:
+            return replace(found, awaits_word=True)
+        return found
+
+    def _objection(self) -> str | None:
+        """Return what the walk as a whole has that speaks against its end."""
+        paginator, seen = self.paginator, self.paginator.seen
+        if self._null and (seen.rows or seen.total or seen.spoken):
+            return self._null
+        if self.repeats:
+            keys = "1 key" if self.repeats == 1 else f"{self.repeats} keys"
+            return f"{keys} came more than once, so other rows may not have come; {UNSTABLE}"
+        if seen.shrunk and not seen.overlap:
+            return f"the total fell while rows were read; {QUIETER}"
+        if paginator.contradiction and paginator.end is not End.OLDER:
+            declared = "`single_page` is declared, but " if paginator.end is End.DECLARED else ""
+            return (
+                f"{declared}the last response has {paginator.contradiction}, so more rows may "
+                "follow; declare the `paginator` that reads them"
             )
-        if self.doubtful or (seen.shrunk and not seen.overlap):
-            return Finding(
-                Verdict.UNVERIFIED,
-                "rows moved while they were read; read the stream at a quieter time",
-            )
-        if counted:
-            return Finding(Verdict.VERIFIED)
-        if end is None or not end.proves:
-            return Finding(
-                Verdict.UNVERIFIED,
-                "nothing in the responses shows that the page was the last one; declare a "
-                "`paginator` that fits the API",
-            )
-        return Finding(Verdict.CONSISTENT)
+        return None
 
     def _allowed(self, page: Page) -> float:
         """How often a page like this one may come before it is a loop."""

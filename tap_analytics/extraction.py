@@ -43,7 +43,7 @@ class Extraction:
     def __init__(self, stream: AnalyticsStream) -> None:
         self.stream = stream
         self.tap = stream._tap  # noqa: SLF001 - the SDK gives streams no public way to their tap
-        self.outcome = Outcome(name=stream.name)
+        self.outcome = Outcome(name=stream.name, shown=stream.shown)
         self.outlet = Outlet(stream, self.tap.message_writer, self.outcome.drift)
         self.metrics = ExitStack()
         self.timer: Timer | None = None
@@ -93,7 +93,7 @@ class Extraction:
             self.outcome.pages += 1
             self.outcome.share = walk.share if context is None else None
             if stream.primary_keys:
-                self.repeats.note(walk.keys, within=walk.within)
+                self.repeats.note(walk.distinct_keys, within=walk.within)
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
             if self.preview is not None:
                 key = stream.replication_key
@@ -108,7 +108,8 @@ class Extraction:
             if unread and self.is_full:
                 self.cut()
                 return
-        self._look_again(walk, context, repeats=self.repeats.count > repeated)
+        walk.proof.repeats = self.repeats.count - repeated
+        self._look_again(walk, context, repeats=walk.proof.repeats > 0)
         self.outcome.add(walk.finding)
 
     def _look_again(self, walk: Walk, context: Context | None, *, repeats: bool) -> None:

@@ -129,14 +129,19 @@ def _extent(walk: Walk, asked: int, *, whole: bool) -> tuple[int, int, Basis]:
     """Return rows and requests of a whole walk, after its first pages took so many requests."""
     paginator = walk.paginator
     seen = paginator.seen
-    if paginator.end is not None:
-        return seen.rows, asked + walk.second_look(whole=whole), Basis.EXACT
+    is_likely = seen.total is not None or seen.began_short
+    if paginator.end is not None or (paginator.confirming is not None and is_likely):
+        more = walk.confirmation + walk.second_look(whole=whole)
+        return seen.rows, asked + more, Basis.EXACT
     if seen.total is not None:
         per_page = max(1, seen.largest - seen.overlap)
-        more = math.ceil(max(0, seen.total - seen.rows) / per_page)
+        lacking = max(0, seen.total - seen.rows)
+        # Behind a last page that is full, the tap looks whether the total is right.
+        more = math.ceil(lacking / per_page) + (lacking % per_page == 0)
         # By page number, only an empty page says that the total is not one of pages.
         if isinstance(paginator.paging, PageNumber):
-            more += 1 + (more if whole and walk.proof.keyed else 0)
+            pages = math.ceil(lacking / per_page)
+            more = pages + 1 + (pages if whole and walk.proof.keyed else 0)
         return seen.total, asked + more, Basis.TOTAL
     # After a short page, the next is likely the empty one that shows the end.
     likely = seen.pages == 1 and seen.began_short

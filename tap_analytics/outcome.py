@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
 
-from tap_analytics.completeness import Finding, Verdict, worst
+from tap_analytics.completeness import Finding, Shown, Verdict, worst
 from tap_analytics.drift import Drift
 
 if t.TYPE_CHECKING:
@@ -54,6 +54,9 @@ class Outcome:
     missing: dict[Verdict, str] = field(default_factory=dict)
     #: Why rows may be missing, if they may: nothing is deleted then, and no bookmark moves.
     doubt: str | None = None
+    #: What a walk lacked that a word of paging, seen in another walk, makes up for.
+    awaiting: Finding | None = None
+    shown: Shown = field(default_factory=Shown)
     failure: Exception | None = None
     #: Whether the failure is one that `optional_streams` forgives.
     forgiven: bool = False
@@ -81,15 +84,21 @@ class Outcome:
     @property
     def verdict(self) -> Verdict:
         """The verdict of the whole stream: the worst of its walks."""
-        return worst(self.verdicts)
+        return self.finding.verdict
 
     @property
     def finding(self) -> Finding:
         """The verdict of the whole stream, and which evidence was missing for a better one."""
-        return Finding(self.verdict, self.missing.get(self.verdict))
+        verdict = worst(self.verdicts)
+        if self.awaiting is not None and not self.shown.spoken and verdict is not Verdict.SHORT:
+            return self.awaiting
+        return Finding(verdict, self.missing.get(verdict))
 
     def add(self, finding: Finding) -> None:
         """Take note of what one walk has shown."""
+        if finding.awaits_word:
+            self.awaiting = self.awaiting or finding
+            return
         self.verdicts[finding.verdict] += 1
         if finding.missing is not None:
             self.missing.setdefault(finding.verdict, finding.missing)

@@ -74,8 +74,14 @@ class Pages:
         self.codec = codec
         #: Whether rows are only a sample, which may show first what their key is.
         self.is_sample = False
+        #: Whether rows are told apart by their content, for lack of the key they get later.
+        self.derives_keys = False
         self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
         self._lookahead = stream.connection.lookahead
+
+    def unfiltered(self) -> Pages:
+        """Return the pages of the same list without the server's own filter."""
+        return Pages(self.stream, self.context, first=self.first, sorting=self.sorting)
 
     def request(self, query: Query) -> Request:
         """Return the request of a page."""
@@ -110,7 +116,8 @@ class Pages:
             return rows.keys(names, self.context)
         except UnusableKeyError as error:
             if type(self.stream).post_process is not Stream.post_process:
-                # The key is derived from the row later.
+                # The key is derived from the row later: rows that are alike are one.
+                self.derives_keys = True
                 return t.cast("DictRows", rows).digests()
             raise MissingKeyError(
                 f"{self.stream.label}: row {error.row} of {describe(fetched.page.query)} {error}. "
@@ -135,6 +142,8 @@ class Pages:
                 size=len(rows),
                 received=len(rows),
                 url=response.url,
+                status=response.status,
+                is_null=not rows and self.stream.holds_null(payload, response),
             ),
             rows=rows,
             elapsed=response.elapsed,
@@ -156,4 +165,5 @@ class Pages:
             raise PaginationError(f"{stream.label}: {error} {stream.selector_hint}") from None
         if codec is not None and is_first:
             codec.learn(rows)
-        return payload, DictRows(rows)
+        # Where the response is the row, its members don't speak of paging.
+        return None if rows and rows[0] is payload else payload, DictRows(rows)

@@ -83,6 +83,16 @@ def _is_empty(payload: object, expression: str) -> bool:
     return False
 
 
+def holds_null(payload: object, path: Sequence[str]) -> bool:
+    """Whether null, and no list, stands at a path of members."""
+    found = payload
+    for member in path:
+        if not isinstance(found, dict) or member not in found:
+            return False
+        found = found[member]
+    return found is None
+
+
 def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return a field of a row by its name or, where there is no such name, by dotted path."""
     found: t.Any = row

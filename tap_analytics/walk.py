@@ -12,9 +12,10 @@ from itertools import islice
 
 from singer_sdk.streams.core import Stream
 
-from tap_analytics.completeness import PaginationError, Proof
+from tap_analytics.completeness import MOVED, PaginationError, Proof
+from tap_analytics.endcheck import EndCheck
 from tap_analytics.pages import Pages
-from tap_analytics.pagination import End, Offset
+from tap_analytics.pagination import Auto, End, Offset
 from tap_analytics.recheck import Recheck, fingerprint
 from tap_analytics.rows import DictRows, StructRows
 from tap_analytics.seam import Joiner, Seam
@@ -62,6 +63,8 @@ class Walk:
         self.order = order
         self.paginator = stream.get_new_paginator()
         self.paginator.seen.asked = stream.page_size
+        self.paginator.seen.spoken = stream.shown.spoken
+        self.paginator.seen.counted = stream.shown.counted
         self.proof = Proof(
             paginator=self.paginator, label=stream.label, keyed=bool(stream.primary_keys)
         )
@@ -78,6 +81,9 @@ class Walk:
         self._following: Query | None = None
         self._early: Fetched | Exception | None = None
         self._joiner = self._new_joiner()
+        self._end_check = EndCheck(
+            stream=stream, pages=self.pages, proof=self.proof, fetch=self._fetch
+        )
         self._resumed: Fetched | None = None
         #: Pages to read ahead at most: one where children need the room.
         self.breadth = stream.connection.concurrency
@@ -112,20 +118,28 @@ class Walk:
             while query is not None:
                 self.proof.ask(query)
                 fetched = self._take(query)
+                if fetched is None:
+                    query = self._end_check.another()
+                    continue
                 self.token = fetched.page.query
                 self.keys = fetched.keys
                 self.elapsed = fetched.elapsed
                 self.last_key = fetched.keys[-1] if fetched.keys else self.last_key
                 query = self._advance(fetched)
                 rows = self._process(fetched.rows)
-                if query is not None and self._passed(rows):
+                is_open = query is not None or self.paginator.end is End.SINGLE
+                if is_open and self._passed(rows):
                     self.paginator.end, query = End.OLDER, None
                 slow = fetched.elapsed > HANDOFF
                 if query is not None and slow and self.stream.connection.concurrency > 1:
                     self._read_ahead(query, fetched.page)
                 self._following = query
                 yield rows
+                if query is None:
+                    query = self._end_check.after(fetched)
         finally:
+            self.stream.shown.spoken |= self.paginator.seen.spoken
+            self.stream.shown.counted |= self.paginator.seen.counted
             self.pages.drop()
 
     def upcoming(self) -> list[Row]:
@@ -175,8 +189,17 @@ class Walk:
         finally:
             self.pages.drop()
         seen.rows += found
-        self.proof.doubtful |= bool(self._recheck.changed) or (whole and self._recheck.partial)
+        if self._recheck.changed or (whole and self._recheck.partial):
+            self.proof.doubt_because(MOVED)
         self._recheck.report(found=found, loud=self.context is None)
+
+    @property
+    def confirmation(self) -> int:
+        """How many requests it takes to see that nothing follows the page in hand."""
+        seen, paging = self.paginator.seen, self.stream.paging
+        if self.paginator.end is End.SINGLE and seen.pages == 1:
+            return int(seen.largest > 1 and not isinstance(paging, Auto))
+        return int(self.paginator.confirming is not None)
 
     def second_look(self, *, whole: bool) -> int:
         """Return how many requests it takes to look again where nothing has moved."""
@@ -245,6 +268,11 @@ class Walk:
         return self.pages.owner if self.context else None
 
     @property
+    def distinct_keys(self) -> Sequence[Hashable]:
+        """The new keys of the page in hand, without twins that are one row."""
+        return list(dict.fromkeys(self.keys)) if self.pages.derives_keys else self.keys
+
+    @property
     def finding(self) -> Finding:
         """What the walk, once finished, can say about its completeness."""
         return self.proof.finding()
@@ -266,12 +294,26 @@ class Walk:
             return None
         return min(seen.rows, seen.total), seen.total
 
-    def _take(self, query: Query) -> Fetched:
-        """Return what is new of the page that comes next."""
+    def _take(self, query: Query) -> Fetched | None:
+        """Return what is new of the page that comes next; None for one that is only a repetition.
+
+        That is no error where the page was asked for to see that there is none.
+        """
         if self._resumed is not None:
             fetched, self._resumed = self._resumed, None
             return fetched
+        if self.paginator.confirming is not None:
+            confirmed = self._end_check.confirmed(query, known=self._is_known)
+            if confirmed is None or self._joiner is None or not confirmed.keys:
+                return confirmed
+            self._following, self._early = query, confirmed
         return self._fetch(query) if self._joiner is None else self._joiner.take(query)
+
+    def _is_known(self, keys: Sequence[Hashable]) -> bool:
+        """Whether a page has rows, and all of them have been read."""
+        if self._joiner is not None:
+            return bool(keys) and not any(self._joiner.seam.fresh(keys))
+        return bool(keys) and set(self.keys).issuperset(keys)
 
     def _fetch(self, query: Query) -> Fetched:
         early, self._early = self._early, None
@@ -295,11 +337,10 @@ class Walk:
         """Take note of a page and return the token of the next one, or None at the end."""
         mark = fingerprint(fetched.keys)
         admitted = self.proof.admit(fetched.page, mark)
-        query = self.paginator.receive(fetched.page)
         if not admitted:
-            self.paginator.seen.rows -= fetched.page.size
-            fetched.rows = DictRows([])
-        elif fetched.page.size == fetched.page.received > 0:
+            fetched.page.size, fetched.rows, self.keys = 0, DictRows([]), ()
+        query = self.paginator.receive(fetched.page)
+        if fetched.page.size == fetched.page.received > 0:
             self._recheck.note(fetched.page.query, mark, rows=fetched.page.size)
         if query is None:
             return None

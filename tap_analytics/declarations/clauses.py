@@ -41,18 +41,20 @@ if t.TYPE_CHECKING:
 
 # --- paginator ------------------------------------------------------------------------------
 
+#: Where the number of rows is told.
+_TOTALS = ("total_path", "total_header")
 PAGINATORS: dict[str, tuple[type[Paging], tuple[str, ...]]] = {
-    "auto": (Auto, ()),
-    "cursor": (Cursor, ("cursor_path", "cursor_param", "cursor_value")),
-    "header_cursor": (HeaderCursor, ("cursor_key", "cursor_param")),
-    "header_link": (HeaderLink, ("links_next_key",)),
-    "json_link": (JsonLink, ("next_url_path",)),
-    "offset": (Offset, ("offset_param", "total_path")),
-    "page_number": (PageNumber, ("page_param", "base_page", "total_path")),
-    "single_page": (SinglePage, ()),
+    "auto": (Auto, _TOTALS),
+    "cursor": (Cursor, ("cursor_path", "cursor_param", "cursor_value", *_TOTALS)),
+    "header_cursor": (HeaderCursor, ("cursor_key", "cursor_param", *_TOTALS)),
+    "header_link": (HeaderLink, ("links_next_key", *_TOTALS)),
+    "json_link": (JsonLink, ("next_url_path", *_TOTALS)),
+    "offset": (Offset, ("offset_param", *_TOTALS)),
+    "page_number": (PageNumber, ("page_param", "base_page", *_TOTALS)),
+    "single_page": (SinglePage, _TOTALS),
 }
 #: Words whose null means "there is none", unlike a word that isn't there.
-_NONE_ALLOWED = {"limit_param", "total_path"}
+_NONE_ALLOWED = {"limit_param", *_TOTALS}
 _CURSOR_VALUE = re.compile(r"\{\{\s*response\.([\w-]+(?:\.[\w-]+)*)\s*\}\}")
 
 
@@ -86,7 +88,10 @@ def _paging_word(words: Words, word: str) -> str | int | None:
         return words.integer(word, minimum=0)
     if word == "cursor_value":
         return _cursor_value(words)
-    return words.dotted(word) if word.endswith("_path") else words.text(word)
+    text = words.dotted(word) if word.endswith("_path") else words.text(word)
+    if text and word == "total_header" and (problem := header_problem(text, None)):
+        words.wrong(word, f"'{text}' {problem}")
+    return text
 
 
 def _cursor_value(words: Words) -> str | None:
@@ -107,6 +112,7 @@ def _pages(paging: Paging) -> Paging:
         limit=paging.limit,
         limit_param=paging.limit_param,
         total_path=paging.total_path,
+        total_header=paging.total_header,
     )
 
 

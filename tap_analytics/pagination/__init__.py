@@ -8,21 +8,23 @@ query is taken, never its host.
 from __future__ import annotations
 
 from tap_analytics.pagination.auto import Auto
-from tap_analytics.pagination.linked import Cursor, HeaderCursor, HeaderLink, JsonLink
+from tap_analytics.pagination.linked import Cursor, HeaderCursor, HeaderLink, JsonLink, LinkedPaging
 from tap_analytics.pagination.links import next_link
 from tap_analytics.pagination.members import dig, whole_number
 from tap_analytics.pagination.numbered import LinkedOffset, NumberedPaging, Offset, PageNumber
 from tap_analytics.pagination.paginator import Paginator
-from tap_analytics.pagination.paging import End, Page, Paging, Query, Seen, SinglePage
+from tap_analytics.pagination.paging import Confirm, End, Page, Paging, Query, Seen, SinglePage
 
 __all__ = [
     "Auto",
+    "Confirm",
     "Cursor",
     "End",
     "HeaderCursor",
     "HeaderLink",
     "JsonLink",
     "LinkedOffset",
+    "LinkedPaging",
     "NumberedPaging",
     "Offset",
     "Page",

@@ -3,45 +3,91 @@
 from __future__ import annotations
 
 import typing as t
+from abc import abstractmethod
 from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from tap_analytics.pagination.links import header_links
+from tap_analytics.pagination.links import header_links, link_in, names_pages
+from tap_analytics.pagination.markers import hint_of_more, says_end
 from tap_analytics.pagination.members import dig, has, roots
 from tap_analytics.pagination.paging import End, Paging
+from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
-    from tap_analytics.pagination.paging import Page, Query, Seen
+    from tap_analytics.pagination.paging import Confirm, Page, Query, Seen
+
+_KINDS = {bool: "a boolean", dict: "an object", list: "a list", str: "text"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cursor(Paging):
+class LinkedPaging(Paging):
+    """Pages that each name the next one; base of cursors and links."""
+
+    #: Why a walk ends whose last page names no next one.
+    ending: t.ClassVar[End] = End.LINK
+
+    @abstractmethod
+    def denies(self, page: Page) -> bool:
+        """Whether a response without a next page says so: the word is there, and holds nothing."""
+
+    @property
+    @abstractmethod
+    def word(self) -> str:
+        """The setting that says where the next page is named, with its value."""
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
+        following = self.named(page)
+        if following is not None:
+            return following
+        if seen.spoken or self.denies(page) or says_end(page):
+            return self.ending
+        return End.SINGLE if page.received or hint_of_more(page) else End.EMPTY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor(LinkedPaging):
     """Pages by an opaque cursor in the body: `{"next": "abc"}` leads to `?from=abc`."""
 
     cursor_path: str = "cursors.next"
     cursor_param: str = "cursor"
     #: Dotted path of a flag that says the last page is reached.
     at_end_path: str | None = None
+    ending: t.ClassVar[End] = End.CURSOR
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
+    def named(self, page: Page) -> Query | None:
         if self.at_end_path and dig(page.payload, self.at_end_path) is True:
-            return End.CURSOR
-        is_full = page.received >= (seen.asked or 1)
-        if seen.pages == 1 and is_full and not has(page.payload, self.cursor_path):
-            # A full first page and no word of a cursor: the path may be wrong.
-            return End.SINGLE
-        return self.follow(dig(page.payload, self.cursor_path))
+            return None
+        value = dig(page.payload, self.cursor_path)
+        cursor = cursor_text(value)
+        if value and cursor is None:
+            _refuse(page, value, wanted="text or a number", word=self.word)
+        return None if cursor is None else {self.cursor_param: cursor}
+
+    @override
+    def denies(self, page: Page) -> bool:
+        at_end = dig(page.payload, self.at_end_path) if self.at_end_path else None
+        return at_end is True or has(page.payload, self.cursor_path)
+
+    @override
+    def flag(self, page: Page) -> str | None:
+        if self.at_end_path and dig(page.payload, self.at_end_path) is False:
+            return f"`{self.at_end_path}: false`"
+        return super().flag(page)
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`cursor_path` '{self.cursor_path}'"
 
     @property
     @override
     def members(self) -> frozenset[str]:
-        return roots(self.cursor_path, self.at_end_path)
-
-    def follow(self, cursor: object) -> Query | End:
-        """Return the token of a cursor; null, empty, false and 0 mean that there is none."""
-        return {self.cursor_param: str(cursor)} if cursor else End.CURSOR
+        return super().members | roots(self.cursor_path, self.at_end_path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,34 +98,86 @@ class HeaderCursor(Cursor):
     cursor_key: str = "next"
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
-        return self.follow(page.headers.get(self.cursor_key))
+    def named(self, page: Page) -> Query | None:
+        cursor = page.headers.get(self.cursor_key)
+        return {self.cursor_param: cursor} if cursor else None
+
+    @override
+    def denies(self, page: Page) -> bool:
+        return page.headers.get(self.cursor_key) is not None
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`cursor_key` '{self.cursor_key}'"
 
 
 @dataclass(frozen=True, kw_only=True)
-class JsonLink(Paging):
+class JsonLink(LinkedPaging):
     """Pages by a link in the body: `{"next": "https://…?page=2"}`; its query is followed."""
 
     next_url_path: str = "next"
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
-        link = dig(page.payload, self.next_url_path)
-        return page.follow(link) if isinstance(link, str) and link else End.LINK
+    def named(self, page: Page) -> Query | None:
+        value = dig(page.payload, self.next_url_path)
+        link = link_in(value)
+        if value and link is None:
+            _refuse(page, value, wanted="a link", word=self.word)
+        return None if link is None else page.follow(link)
+
+    @override
+    def denies(self, page: Page) -> bool:
+        return has(page.payload, self.next_url_path)
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`next_url_path` '{self.next_url_path}'"
 
     @property
     @override
     def members(self) -> frozenset[str]:
-        return roots(self.next_url_path)
+        return super().members | roots(self.next_url_path)
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeaderLink(Paging):
+class HeaderLink(LinkedPaging):
     """Pages by the `Link` header: `<https://…?page=2>; rel="next"`; its query is followed."""
 
     links_next_key: str = "next"
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
+    def named(self, page: Page) -> Query | None:
         link = header_links(page).get(self.links_next_key.lower())
-        return End.LINK if link is None else page.follow(link)
+        return None if link is None else page.follow(link)
+
+    @override
+    def denies(self, page: Page) -> bool:
+        return "next" not in header_links(page) and names_pages(page)
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`links_next_key` '{self.links_next_key}'"
+
+
+def cursor_text(value: object) -> str | None:
+    """Return a cursor as it is sent; null, empty, false and 0 mean that there is none."""
+    is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return str(value) if value and (isinstance(value, str) or is_number) else None
+
+
+def _refuse(page: Page, value: object, *, wanted: str, word: str) -> t.NoReturn:
+    """Raise the error of a next page that is named in a way nobody can follow."""
+    kind = _KINDS.get(type(value), "a number")
+    hint = f"Set {word.split(maxsplit=1)[0]} to where {wanted} is"
+    if isinstance(value, dict) and value:
+        hint += f"; the object has {', '.join(f'`{name}`' for name in list(value)[:8])}"
+    elif wanted == "a link":
+        hint += ", or use a paginator of another `type`"
+    raise Rejected(
+        f"{urlsplit(page.url).path} names its next page with {kind} at {word}, "
+        f"where {wanted} is expected",
+        hint=f"{hint}.",
+    )

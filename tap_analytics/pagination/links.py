@@ -1,7 +1,7 @@
 """Links to the next page, in the `Link` header or in the body of a response.
 
-The server's word comes first: a next link wins over counting. That a response has link metadata and
-no next link in it is a word as well.
+The server's word comes first: a next link wins over counting. That a response names its next link
+and has none, with null, is a word as well; an object of links that doesn't name it is not.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if t.TYPE_CHECKING:
 
 #: Where the APIs of the field put a link to the next page in a response body.
 LINK_OBJECTS = ("links", "_links", "paging", "pagination")
-#: Relations that speak of pages; a `Link` header may speak of anything.
-LINK_RELS = frozenset({"next", "prev", "previous", "first", "last"})
+#: Relations that speak of pages beside `next`; links may speak of anything.
+LINK_RELS = frozenset({"prev", "previous", "first", "last"})
 LINK_MEMBERS = frozenset((*LINK_OBJECTS, "next"))
 
 
@@ -29,23 +29,45 @@ def header_links(page: Page) -> dict[str, str]:
     }
 
 
+def link_in(value: object) -> str | None:
+    """Return the link a member holds, as text or as an object with an address, else None."""
+    if isinstance(value, dict):
+        value = value.get("href") or value.get("url")
+    return value if isinstance(value, str) and value else None
+
+
 def next_link(page: Page) -> tuple[bool, str | None]:
-    """Look for link metadata: (whether the response has any, the next link if it has one)."""
-    rels = header_links(page)
-    if "next" in rels:
-        return True, rels["next"]
-    in_header = not LINK_RELS.isdisjoint(rels)
-    if not isinstance(page.payload, dict):
-        return in_header, None
-    for name in LINK_OBJECTS:
-        if isinstance(links := page.payload.get(name), dict):
-            link: t.Any = links.get("next")
-            link = link.get("href") if isinstance(link, dict) else link
-            if isinstance(link, str) and link:
-                return True, link
-            if name in {"links", "_links"}:
-                return True, None
-    link = page.payload.get("next", ...)
-    if isinstance(link, str) and ("?" in link or link.startswith(("http:", "https:", "/"))):
+    """Look for the next link: (whether the response names it, with null too; the link if any)."""
+    if link := header_links(page).get("next"):
         return True, link
-    return in_header or link is None, None
+    if not isinstance(page.payload, dict):
+        return False, None
+    named = False
+    for links in _objects(page.payload):
+        if link := link_in(links.get("next")):
+            return True, link
+        named |= "next" in links and not links["next"]
+    value = page.payload.get("next", ...)
+    link = link_in(value)
+    if link and ("?" in link or link.startswith(("http:", "https:", "/"))):
+        return True, link
+    return named or value is None or value is False, None
+
+
+def names_pages(page: Page) -> bool:
+    """Whether links of a response lead to other pages than the next one."""
+    if not LINK_RELS.isdisjoint(header_links(page)):
+        return True
+    payload = page.payload if isinstance(page.payload, dict) else {}
+    return any(link_in(links.get(rel)) for links in _objects(payload) for rel in LINK_RELS)
+
+
+def has_links(page: Page) -> bool:
+    """Whether a response has an object of links, whatever they lead to."""
+    payload = page.payload if isinstance(page.payload, dict) else {}
+    return any(isinstance(payload.get(name), dict) for name in ("links", "_links"))
+
+
+def _objects(payload: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    found = (payload.get(name) for name in LINK_OBJECTS)
+    return [links for links in found if isinstance(links, dict)]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import typing as t
+from decimal import Decimal
+
+#: Digits of the longest number that counts rows.
+_DIGITS = 18
 
 
 def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -27,9 +31,13 @@ def roots(*paths: str | None) -> frozenset[str]:
 
 
 def whole_number(value: object) -> int | None:
-    """Read a row count an API gives as a number or as digits; anything else is no count."""
+    """Read a row count an API gives as a number, `100.0` too, or as digits; else it is none."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
-    return value if isinstance(value, int) and value >= 0 else None
+    if isinstance(value, str):
+        value = value.strip()
+        is_count = value.isascii() and value.isdigit() and len(value) <= _DIGITS
+        return int(value) if is_count else None
+    if not isinstance(value, (int, float, Decimal)) or not 0 <= value < 10**_DIGITS:
+        return None
+    return int(value) if value == int(value) else None

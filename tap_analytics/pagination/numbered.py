@@ -13,9 +13,9 @@ from itertools import count
 
 from typing_extensions import override
 
-from tap_analytics.pagination.links import LINK_MEMBERS, next_link
-from tap_analytics.pagination.members import dig, roots, whole_number
-from tap_analytics.pagination.paging import End, Paging
+from tap_analytics.pagination.links import LINK_MEMBERS, has_links, next_link
+from tap_analytics.pagination.members import dig, whole_number
+from tap_analytics.pagination.paging import Confirm, End, Paging
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,6 @@ if t.TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class NumberedPaging(Paging):
     """Pages that can be counted, by row or by page; base of `Offset` and `PageNumber`."""
-
-    #: Dotted path of the row count in the response; optional there.
-    total_path: str | None = None
 
     @property
     @abstractmethod
@@ -48,18 +45,50 @@ class NumberedPaging(Paging):
         return following
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
-        has_links, link = next_link(page)
-        if link is not None:
-            return self.stepped_back(page.follow(link), page, seen)
+    def named(self, page: Page) -> Query | None:
+        _, link = next_link(page)
+        return None if link is None else page.follow(link)
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
+        following = self.named(page)
+        if following is not None:
+            return self.stepped_back(following, page, seen)
         if self._has_reached_total(page, seen):
-            return End.TOTAL
-        if has_links and seen.total is None:
-            return End.LINK
+            return self._behind_total(page, seen)
+        spoken = seen.spoken or next_link(page)[0]
+        if spoken and seen.total is None:
+            return self._behind_links(page, seen)
         told = seen.began_short or seen.total is not None
         if not page.received or (told and page.received <= seen.overlap):
             return End.EMPTY
+        if seen.pages == 1 and has_links(page):
+            # Links that name no page may be all there is: such a server may not know numbers.
+            return self._confirm(page, seen, End.SINGLE)
         return {self.number_param: str(self.counted(page, seen))}
+
+    def _behind_total(self, page: Page, seen: Seen) -> Confirm | End:
+        """Return what follows the page that reaches the total.
+
+        A total that one page reaches may be the page's own count; one that a full page reaches may
+        be too small.
+        """
+        if not page.received or (seen.counted and not _is_full(page, seen)):
+            return End.TOTAL
+        return self._confirm(page, seen, End.TOTAL if seen.counted else End.SINGLE)
+
+    def _behind_links(self, page: Page, seen: Seen) -> Confirm | End:
+        """Return what follows a page without a next link, where the API names such links."""
+        if not page.received or not _is_full(page, seen) or not self.is_numbered(page.query):
+            return End.LINK
+        return self._confirm(page, seen, End.LINK)
+
+    def _confirm(self, page: Page, seen: Seen, otherwise: End) -> Confirm:
+        return Confirm({self.number_param: str(self.beyond(page, seen))}, otherwise)
+
+    def beyond(self, page: Page, seen: Seen) -> int:
+        """Return the number of the page that begins where this one ends."""
+        return self.counted(page, seen)
 
     @override
     def is_numbered(self, query: Query) -> bool:
@@ -74,7 +103,7 @@ class NumberedPaging(Paging):
     @property
     @override
     def members(self) -> frozenset[str]:
-        return LINK_MEMBERS | roots(self.total_path)
+        return super().members | LINK_MEMBERS
 
     @override
     def ahead(self, following: Query, page: Page, seen: Seen) -> Iterator[Query]:
@@ -89,9 +118,11 @@ class NumberedPaging(Paging):
                 return
             yield {**following, self.number_param: str(number + step * stride)}
 
-    @override
-    def total(self, page: Page) -> int | None:
-        return whole_number(dig(page.payload, self.total_path)) if self.total_path else None
+
+def _is_full(page: Page, seen: Seen) -> bool:
+    """Whether a page has as many rows as any before, or as were asked for."""
+    is_largest = seen.pages > 1 and page.received >= seen.largest
+    return is_largest or (seen.asked is not None and page.received >= seen.asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +160,10 @@ class Offset(NumberedPaging):
         return reached - seen.overlap
 
     @override
+    def beyond(self, page: Page, seen: Seen) -> int:
+        return self.reached(page, seen)
+
+    @override
     def stride(self, page: Page, seen: Seen) -> int:
         return page.received - seen.overlap
 
@@ -144,12 +179,27 @@ class Offset(NumberedPaging):
 class LinkedOffset(Offset):
     """Pages by link or cursor where the server gives one, else by row number.
 
-    The first request names no offset: servers that page by cursor ignore it or refuse it.
+    The first request names no offset: servers that page by cursor ignore it or refuse it. It is for
+    APIs whose links are known: a response that has them, and at most a row, shows the end.
     """
+
+    #: Member of a response that holds its links.
+    links_member: str = "_links"
 
     @override
     def start(self) -> Query:
         return {}
+
+    @override
+    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
+        is_first = seen.pages == 1 and isinstance(dig(page.payload, self.links_member), dict)
+        if not is_first or seen.spoken or next_link(page)[0]:
+            return super().next(page, seen)
+        return End.SINGLE if page.received > 1 else End.LINK
+
+    @override
+    def counted_on(self, page: Page, seen: Seen) -> Iterator[Confirm]:
+        yield self._confirm(page, seen, End.SINGLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,30 +234,38 @@ class PageNumber(NumberedPaging):
     @override
     def total(self, page: Page) -> int | None:
         """Return the row count; a count of pages, told by its name, is turned into none."""
-        if self.total_path and "page" in self.total_path.rsplit(".", maxsplit=1)[-1].lower():
-            return None
-        return super().total(page)
+        return None if self._counts_pages else super().total(page)
+
+    @property
+    def _counts_pages(self) -> bool:
+        return "page" in (self.total_path or "").rsplit(".", maxsplit=1)[-1].lower()
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
+    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
         following = super().next(page, seen)
-        if following is End.EMPTY and self.base_page is None and seen.pages == 1:
-            # Page 0 of a server that counts from 1 may well be empty.
-            return {self.page_param: "1"}
+        number: Query = {self.page_param: str(self.counted(page, seen))}
+        # Page 0 of a server that counts from 1 may be empty, or page 1 again.
+        is_open = self.base_page is None and seen.pages == 1
+        if following is End.EMPTY:
+            return number if is_open or self._is_among_pages(page, number) else following
         if following is End.TOTAL:
             # A `total` beside page numbers may count pages: only an empty page tells.
-            return {self.page_param: str(self.counted(page, seen))} if page.size else End.EMPTY
-        if isinstance(following, dict) and self._is_past_last(page, following):
-            return End.TOTAL
+            return number if page.received else End.EMPTY
+        if isinstance(following, Confirm):
+            return following.query if is_open else following
+        if following == number and self._is_among_pages(page, number) is False:
+            is_sure = seen.pages > 1 and not _is_full(page, seen)
+            otherwise = End.SINGLE if seen.pages == 1 else End.TOTAL
+            return End.TOTAL if is_sure else Confirm(number, otherwise)
         return following
 
-    def _is_past_last(self, page: Page, following: Query) -> bool:
-        """Whether the response counts the pages and `following` is not among them."""
-        if self.base_page is None or not self.total_path or self.total(page) is not None:
-            return False
-        last = whole_number(dig(page.payload, self.total_path))
+    def _is_among_pages(self, page: Page, following: Query) -> bool | None:
+        """Whether `following` is one of the pages the response counts; None if it counts none."""
+        if self.base_page is None or not self._counts_pages:
+            return None
+        last = whole_number(dig(page.payload, self.total_path or ""))
         number = whole_number(following.get(self.page_param))
-        return last is not None and number is not None and number >= last + self.base_page
+        return None if last is None or number is None else number < last + self.base_page
 
     @override
     def absorbs_repeat(self, page: Page) -> bool:

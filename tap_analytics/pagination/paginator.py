@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
-from tap_analytics.pagination.paging import End, Query, Seen
+from tap_analytics.pagination.markers import count_of_pages, sign_of_more
+from tap_analytics.pagination.paging import Confirm, End, Query, Seen
 
 if t.TYPE_CHECKING:
     from tap_analytics.pagination.paging import Page, Paging
@@ -22,6 +23,10 @@ class Paginator(BaseAPIPaginator[Query]):
     seen: Seen = field(default_factory=Seen)
     #: Why the walk ended, once it has.
     end: End | None = None
+    #: What the last page has that speaks against the end, as a message names it.
+    contradiction: str | None = None
+    #: The page to ask for next, if that is only done to see that nothing follows.
+    confirming: Confirm | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.paging.start())
@@ -30,22 +35,52 @@ class Paginator(BaseAPIPaginator[Query]):
         """Take note of a page and return the token of the next one, or None at the end."""
         self.seen.pages += 1
         self.seen.rows += page.size
+        self.seen.filled += page.size > 0
         if self.seen.pages == 1:
             self.seen.began_short = page.received < (self.seen.asked or 0)
         self.seen.largest = max(self.seen.largest, page.received)
-        total = self.paging.total(page)
-        # A total below what has arrived counts something else: pages, or rows of this page.
-        reached = self.paging.reached(page, self.seen)
-        self.seen.shrunk |= total is not None and total < (self.seen.total or 0)
-        total = self.seen.total if total is None else total
-        self.seen.total = total if total is None or total >= reached else None
+        self._count(page)
         following = self.paging.next(page, self.seen)
+        self.seen.spoken |= self.paging.named(page) is not None
         self._page_count += 1
         if isinstance(following, End):
-            self.end, self._finished = following, True
+            self.contradiction = self._contradiction(page, following)
+            self.stop(following)
             return None
-        self._value = following
-        return following
+        return self.go_on(following)
+
+    def go_on(self, following: Query | Confirm) -> Query:
+        """Return the token of the next page, which may be one that only confirms the end."""
+        self.confirming = following if isinstance(following, Confirm) else None
+        self.end, self._finished = None, False
+        self._value = following.query if isinstance(following, Confirm) else following
+        return self._value
+
+    def stop(self, end: End) -> None:
+        """End the walk."""
+        self.confirming = None
+        self.end, self._finished = end, True
+
+    def _count(self, page: Page) -> None:
+        """Take note of the total on a page, unless it counts something else."""
+        seen, total = self.seen, self.paging.total(page)
+        if total is not None:
+            seen.counted |= total != page.received
+            seen.shrunk |= seen.counted and total < (seen.total or 0)
+        # A total below what has arrived counts something else: pages, or rows of this page.
+        total = seen.total if total is None else total
+        reached = self.paging.reached(page, seen)
+        seen.total = total if total is None or total >= reached else None
+
+    def _contradiction(self, page: Page, end: End) -> str | None:
+        if flag := self.paging.flag(page):
+            return flag
+        counted = count_of_pages(page)
+        if counted is not None and counted[1] > max(1, self.seen.filled):
+            return f"`{counted[0]}: {counted[1]}`"
+        # A word that was followed before is the API's own; what others say matters less.
+        is_null = end in {End.LINK, End.CURSOR} and not self.seen.spoken
+        return sign_of_more(page) if is_null or end is End.DECLARED else None
 
     @override
     def get_next(self, response: t.Any) -> Query | None:

@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from typing_extensions import override
 
-from tap_analytics.pagination.members import dig, whole_number
+from tap_analytics.pagination.markers import SIGNS, flag_of_more
+from tap_analytics.pagination.members import dig, roots, whole_number
 from tap_analytics.transport.channel import origin_of, shown_origin
 from tap_analytics.transport.errors import OriginRefused, Rejected
 
@@ -29,17 +30,30 @@ class End(enum.Enum):
     """Why a walk ended: the evidence that no page is left."""
 
     TOTAL = "the total the API gives is reached"
-    LINK = "the response has link metadata and no next link"
-    CURSOR = "the response has no further cursor"
+    LINK = "the API links to next pages, and this response has no such link"
+    CURSOR = "the API hands out cursors, and this response has none"
     EMPTY = "the page after the last row is empty"
     OBJECT = "the response is one object, not a list"
-    SINGLE = "the endpoint has one page"
+    DECLARED = "the declaration says that there is one page"
+    SINGLE = "no response has said whether another page follows"
     OLDER = "rows come newest first and have passed the bookmark"
 
     @property
     def proves(self) -> bool:
-        """Whether this is evidence of the server's, not an assumption of ours."""
+        """Whether this is evidence of the end; that nothing was said is none."""
         return self is not End.SINGLE
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """A page to ask for though all may have been read; a server may ignore or refuse it."""
+
+    query: Query
+    #: Why the walk ends if the server answers with rows that have been read, or refuses.
+    otherwise: End
+    #: Another page, which has to begin with the row at this place of the page before: else the
+    #: number isn't heeded, and an empty page shows nothing.
+    check: tuple[Query, int] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +69,9 @@ class Page:
     received: int = 0
     #: Where the page came from, without its query.
     url: str = ""
+    status: int = 200
+    #: Whether null stood where rows are expected.
+    is_null: bool = False
 
     def follow(self, link: str) -> Query:
         """Return the query of a next link, the only part of it that is ever followed.
@@ -93,6 +110,12 @@ class Seen:
     rows: int = 0
     pages: int = 0
     total: int | None = None
+    #: Whether the total differed from the number of rows on its page: else it may be just that.
+    counted: bool = False
+    #: Whether a response, of this walk or another one of its stream, named its next page.
+    spoken: bool = False
+    #: Pages that brought rows.
+    filled: int = 0
     #: Whether the total fell while it was read: rows may have moved past the reader.
     shrunk: bool = False
     #: Rows by which a page read by row number begins early, to join the page before.
@@ -113,14 +136,31 @@ class Paging(ABC):
     limit: int | None = None
     #: Name of the parameter that carries the limit; None where the endpoint takes none.
     limit_param: str | None = "limit"
+    #: Dotted path of the row count in the response; optional there.
+    total_path: str | None = None
+    #: Name of the response header that holds the row count, where the body has none.
+    total_header: str | None = "X-Total-Count"
 
     def start(self) -> Query:
         """Return the token of the first page."""
         return {}
 
     @abstractmethod
-    def next(self, page: Page, seen: Seen) -> Query | End:
+    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
         """Return the token of the page after `page`, or why there is none."""
+
+    def named(self, page: Page) -> Query | None:  # noqa: ARG002 - for paging the server names
+        """Return the token of the next page where the response itself names one."""
+        return None
+
+    def flag(self, page: Page) -> str | None:
+        """Return the flag by which a response says that more follows, if it has one."""
+        flag = flag_of_more(page)
+        return f"`{flag[0]}: true`" if flag is not None and flag[1] else None
+
+    def counted_on(self, page: Page, seen: Seen) -> Iterator[Confirm]:  # noqa: ARG002 - for paging that can count where nothing is named
+        """Yield the pages to try, by number, behind a page that named none."""
+        return iter(())
 
     def is_numbered(self, query: Query) -> bool:  # noqa: ARG002 - for paging that counts
         """Whether a token names its page by a number that this side counts."""
@@ -133,11 +173,14 @@ class Paging(ABC):
     @property
     def members(self) -> frozenset[str]:
         """Members of a response that `next` and `total` look at."""
-        return frozenset()
+        return SIGNS | roots(self.total_path)
 
-    def total(self, page: Page) -> int | None:  # noqa: ARG002 - for paging that knows a total
+    def total(self, page: Page) -> int | None:
         """Return how many rows the API says there are, where it says so."""
-        return None
+        count = whole_number(dig(page.payload, self.total_path)) if self.total_path else None
+        if count is None and self.total_header:
+            count = whole_number(page.headers.get(self.total_header))
+        return count
 
     def reached(self, page: Page, seen: Seen) -> int:  # noqa: ARG002 - for paging that knows its place
         """Return how many rows of the list lie behind the reader."""
@@ -150,12 +193,10 @@ class Paging(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class SinglePage(Paging):
-    """An endpoint that answers everything at once."""
+    """An endpoint that answers everything at once, as the declaration says."""
+
+    total_path: str | None = "total"
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
-        return End.SINGLE
-
-    @override
-    def total(self, page: Page) -> int | None:
-        return whole_number(dig(page.payload, "total"))
+    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
+        return End.DECLARED

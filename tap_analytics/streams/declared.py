@@ -124,6 +124,12 @@ class DeclaredStream(AnalyticsStream):
         path = self._member_path
         return None if path is None or len(path) > 1 else path
 
+    @property
+    @override
+    def null_path(self) -> tuple[str, ...]:
+        selector = (self.resource.data_selector or "").removeprefix("$.").removesuffix("[*]")
+        return self._member_path or tuple(filter(None, selector.split(".")))
+
     @override
     def select(self, payload: t.Any) -> list[Row]:
         if self._member_path is not None:

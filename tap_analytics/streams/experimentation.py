@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_analytics.pagination import Page, Query, Seen
+    from tap_analytics.pagination import Confirm, Page, Query, Seen
     from tap_analytics.payload import Row
 
 
@@ -125,7 +125,7 @@ class EnvelopeOffset(Offset):
     total_path: str | None = "_data.totalCount"
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | End:
+    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
         data = page.payload.get("_data") if isinstance(page.payload, dict) else None
         if isinstance(data, dict) and "partialCollection" not in data:
             return End.OBJECT

@@ -278,7 +278,7 @@ def test_a_failing_child_stops_neither_its_parent_nor_its_brother():
 def test_a_child_alone_reads_its_parent_without_writing_it():
     tables = {"/items": ITEMS[:1], "/items/1/parts": [{"id": 10}]}
     with routes(tables) as api:
-        paging = {"paginator": "header_link"}
+        paging = {"paginator": "single_page"}
         parts = child("parts", "/items/{item_id}/parts", endpoint=paging)
         given = family(api.origin, parts, endpoint=paging)
         done = run(given | {"emit_activate_version_messages": True}, only=("shop_parts",))
@@ -406,7 +406,7 @@ def test_a_write_disposition_is_told_in_singers_words(disposition, key, kinds, k
     with JsonApi(lambda _: {"data": [{"id": 1}], "total": 1}) as api:
         given = declared(
             api.origin,
-            endpoint={"paginator": {"type": "offset", "limit": 5}},
+            endpoint={"paginator": "single_page"},
             write_disposition=disposition,
             primary_key=key,
         )

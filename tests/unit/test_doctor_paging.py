@@ -571,7 +571,7 @@ def test_an_ignored_offset_beside_an_honoured_limit_has_no_sure_cure(doctor):
 
 
 def test_auto_on_the_only_page_is_noted(doctor):
-    with JsonApi(lambda _: {"data": ROWS, "links": {"self": "/items"}}) as api:
+    with JsonApi(lambda _: {"data": ROWS, "links": {"self": "/items", "next": None}}) as api:
         report = doctor(declared(api.origin))
     assert (report.code, report.findings) == (0, [("note", "auto")])
 

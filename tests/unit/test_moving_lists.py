@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, note, seed, settings
 from hypothesis import strategies as st
 from singer_sdk.streams.core import Stream
 
-from tap_analytics.completeness import PaginationError, Verdict
+from tap_analytics.completeness import PaginationError, Shown, Verdict
 from tap_analytics.pages import Fetched
 from tap_analytics.pagination import Offset, Page, Paginator
 from tap_analytics.rows import DictRows
@@ -40,6 +40,7 @@ class Reader:
 
     def __init__(self, limit):
         self.page_size = limit
+        self.shown = Shown()
         self.paging = Offset(limit=limit)
         self.connection = SimpleNamespace(
             concurrency=1,

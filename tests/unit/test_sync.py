@@ -360,7 +360,7 @@ def test_the_metrics_tell_the_verdict(caplog):
         for point in points
         if point.metric.value == "sync_duration"
     }
-    assert verdicts == {"shop_a": "unverified", "shop_b": None}
+    assert verdicts == {"shop_a": "consistent", "shop_b": None}
 
 
 def test_the_summary_tells_what_became_of_each_stream(tmp_path):

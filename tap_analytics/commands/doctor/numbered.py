@@ -11,7 +11,7 @@ import typing as t
 from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.pager import Relation
 from tap_analytics.commands.doctor.signs import page_counts, signs, totals
-from tap_analytics.pagination import End, PageNumber, dig, next_link, whole_number
+from tap_analytics.pagination import End, PageNumber, dig, whole_number
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.inquiry import Answer
@@ -250,10 +250,9 @@ class Counted:
 
 def examine_counted(pager: Pager) -> None:
     """Examine a stream whose pages are counted and whose response names no next page."""
-    has_links, _ = next_link(pager.first.page)
     if pager.paginator.end is End.OBJECT:
         pager.report.paging = "one object"
-    elif has_links and pager.paginator.end is End.LINK:
+    elif pager.paginator.end in {End.LINK, End.SINGLE}:
         pager.report.paging = "one page"
     else:
         Counted(pager).examine()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from tap_analytics.commands.doctor.findings import warning
 from tap_analytics.commands.doctor.inquiry import BudgetSpent
 from tap_analytics.declarations.clauses import PAGINATORS
+from tap_analytics.pagination import End
 from tap_analytics.payload import SelectorError
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import TransportError
@@ -56,6 +57,11 @@ class Pager:
         self.paginator.seen.asked = self.inquiry.limit
         #: The token the tap would ask for next, None where it would stop.
         self.following: Query | None = self._clean(self.paginator.receive(self.first.page))
+        if self.paginator.confirming is not None:
+            # The tap takes the first page for the last one, and only looks whether that is so.
+            is_counted = self.paginator.seen.total is not None
+            self.paginator.stop(End.TOTAL if is_counted else End.LINK)
+            self.following = None
 
     @property
     def paging(self) -> Paging:

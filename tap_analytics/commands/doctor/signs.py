@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from tap_analytics.declarations.words import DOTTED
 from tap_analytics.pagination import whole_number
-from tap_analytics.pagination.auto import CURSORS
 from tap_analytics.pagination.links import header_links
+from tap_analytics.pagination.markers import CURSORS
 from tap_analytics.transport.errors import OriginRefused, Rejected
 
 if t.TYPE_CHECKING:
