@@ -130,10 +130,12 @@ class Channel:
                 with wire.carrying(exchange):
                     raw, packed = self._sent(prepared, where=where)
             except _FAULTS as error:
-                if exchange.was_idle and request.method == "GET" and not request.again:
+                failure = self.diagnosis.failure(error, where=where)
+                is_closed = exchange.was_idle and failure.cause == "server"
+                if is_closed and request.method == "GET" and not request.again:
                     raise _ClosedIdleError from None
                 # The libraries' errors tell the whole URL, and the query may hold a key.
-                raise self.diagnosis.failure(error, where=where) from None
+                raise failure from None
             elapsed = time.monotonic() - exchange.started
             slot.failed = raw.status >= HTTPStatus.BAD_REQUEST
         self.stats.answered(owner, raw.status, size=len(packed), seconds=elapsed)

@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 import typing as t
+from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
 
 import requests
 import requests.adapters
@@ -37,6 +38,8 @@ _BUFFER_BYTES = 64 * 1024
 #: Statuses that another one follows, and how often they may before it is taken for a flood.
 _INTERIM = frozenset({100, *range(102, 200)})
 _MOST_INTERIM = 100
+#: Defects of a header that cost those behind it.
+_HEADERS_LOST = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect)
 
 
 class DeadlinePassed(TimeoutError):  # noqa: N818 - what happened, in the words of its users
@@ -50,7 +53,7 @@ class Exchange:
         self.started = time.monotonic()
         self.sent = sent
         self.answers: list[http.client.HTTPResponse] = []
-        #: Whether it failed because its connection had been closed since the answer before.
+        #: Whether it goes over a connection that served another, and nothing has come yet.
         self.was_idle = False
         self._end = self.started + timeout
         self._stop = stop
@@ -137,6 +140,16 @@ class _Answer(http.client.HTTPResponse):
         super().__init__(source, debuglevel, method=method, url=url)
         _current.exchange.answers.append(self)
 
+    @override
+    def begin(self) -> None:
+        super().begin()
+        defects = self.msg.defects
+        if any(isinstance(defect, _HEADERS_LOST) for defect in defects):
+            # A link or a total may be among them, and nobody would miss it.
+            raise http.client.HTTPException("headers behind a line that is none")
+        # Else urllib3 would log them, with a traceback.
+        defects.clear()
+
     def _read_status(self) -> tuple[str, int, str]:
         """Read the status of the answer itself, behind any that only announce it."""
         for _ in range(_MOST_INTERIM):
@@ -161,24 +174,16 @@ class _Plain(HTTPConnection):
     @override
     def request(self, *args: t.Any, **kwargs: t.Any) -> None:
         self.timeout = _current.exchange.remaining()
-        with self._noting_idleness():
-            super().request(*args, **kwargs)
+        _current.exchange.was_idle = self._served
+        super().request(*args, **kwargs)
 
     @override
     def getresponse(self) -> t.Any:
         _current.exchange.sent()
-        with self._noting_idleness():
-            answer = super().getresponse()
+        answer = super().getresponse()
+        _current.exchange.was_idle = False
         self._served = True
         return answer
-
-    @contextlib.contextmanager
-    def _noting_idleness(self) -> Iterator[None]:
-        try:
-            yield
-        except ConnectionError:
-            _current.exchange.was_idle = self._served
-            raise
 
 
 class _Encrypted(_Plain, HTTPSConnection):

@@ -103,6 +103,11 @@ def test_an_empty_answer_has_an_empty_body():
         (cut(chunked(end=b"-5\r\nabc")), "server", "not HTTP"),
         (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200, "server", "not HTTP"),
         (
+            reply(200, DATA).replace(b"\r\n", b"\r\nno header\r\nLink: </2>; rel=next\r\n", 1),
+            "server",
+            "not HTTP",
+        ),
+        (
             reply(200, DATA, Content_Encoding=", ".join(["gzip"] * 20)),
             "body",
             "encoded too often",
@@ -116,7 +121,7 @@ def test_an_empty_answer_has_an_empty_body():
     ],
     ids=[
         *("reset", "closed", "short", "reset-in-body", "chunks", "other", "chunk-length"),
-        *("interim", "encodings", "gzip-short", "gzip-bad"),
+        *("interim", "header", "encodings", "gzip-short", "gzip-bad"),
     ],
 )
 def test_a_broken_answer_may_be_tried_again(answer, cause, text):
