@@ -231,6 +231,29 @@ def test_without_a_budget_marks_are_cleared_and_everything_is_read():
     assert second.state == {"bookmarks": {}}
 
 
+def test_a_stream_whose_child_failed_is_not_left_out_by_the_next_run():
+    """The requests are spent below the items of another API."""
+
+    def answer(received):
+        path = received.target.partition("?")[0]
+        if path.endswith("/bits") and is_down:
+            return reply(403)
+        found = rows_of(3) if path.count("/") == 1 else rows_of(1)
+        return reply(200, json.dumps({"data": found}).encode())
+
+    with ScriptedServer(answer) as api:
+        given = with_children(api.origin, concurrency=1, requests=4)
+        other = json.loads(json.dumps(given["apis"][0]).replace("parts", "bits"))
+        given["apis"].append(other | {"name": "other"})
+        is_down = True
+        first = run(given)
+        is_down = False
+        second = run(given | {"max_requests": 100}, state=first.state)
+    assert "403" in first.failure("other_bits")
+    assert first.tap.outcomes["shop_parts"].halted
+    assert second.ids("other_bits") == [0, 0, 0]
+
+
 # --- what is told -------------------------------------------------------------------------------
 
 

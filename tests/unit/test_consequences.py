@@ -24,7 +24,7 @@ class Shop(ScriptedServer):
     """Six items in pages by number, one part below each but four below 2, a bit below each part.
 
     `moved` takes a row out of the list of a path after so many answers, so that others move past
-    the reader; `short` names paths whose total is one too high; `answers` holds statuses by path.
+    the reader; `short` names paths whose total is one too high; `answers` holds a status by page.
     """
 
     def __init__(self, *, moved=(), short=(), answers=None):
@@ -35,7 +35,7 @@ class Shop(ScriptedServer):
     def _respond(self, received):
         path, query = urlsplit(received.target).path, query_of(received)
         self.asked[path] = self.asked.get(path, 0) + 1
-        if status := self.statuses.get(path):
+        if status := self.statuses.get((path, query["page"])):
             return reply(status, b"{}")
         own = int(path.split("/")[2]) if path.count("/") > 1 else 0
         table = rows(*self._ids(path, own))
@@ -127,21 +127,28 @@ CASES = {
         (),
     ),
     "a parent is gone": (
-        {"answers": {"/items/2/parts": 404}},
+        {"answers": {("/items/2/parts", "1"): 404}},
         {},
         (ITEMS,),
         {PARTS: "1 of 6 parents answered 404", BITS: "its parents, shop_parts, may be missing"},
         (),
     ),
     "every parent is gone": (
-        {"answers": {f"/items/{n}/parts": 404 for n in range(1, 7)}},
+        {"answers": {(f"/items/{n}/parts", "1"): 404 for n in range(1, 7)}},
+        {},
+        (ITEMS,),
+        {},
+        (PARTS, BITS),
+    ),
+    "a later page below a parent is gone": (
+        {"answers": {("/items/2/parts", "2"): 404}},
         {},
         (ITEMS,),
         {},
         (PARTS, BITS),
     ),
     "below a parent it fails": (
-        {"answers": {"/items/2/parts": 403}},
+        {"answers": {("/items/2/parts", "1"): 403}},
         {},
         (ITEMS,),
         {},
@@ -281,3 +288,31 @@ def test_a_walk_that_ended_without_proof_is_read_from_the_start_again(settings, 
     # Where Meltano merges states, a member that is not there would stay.
     assert first.state["bookmarks"][STREAM]["position"] == {"at": None}
     assert second.ids() == list(range(12))
+
+
+# --- failures at the beginning and at the end ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_last_file_that_cannot_be_written_costs_its_own_stream_only(name, tmp_path):
+    """Its name leads to a folder that isn't there; the files are written at the end."""
+    storage = {"root": f"file://{tmp_path}"}
+    files = {"encoding": {"format": "jsonl", "compression": "none"}, "storage": storage}
+    maps = {name: {"__alias__": "no/such/folder"}}
+    with Shop() as api:
+        given = shop(api.origin, incremental=True, stream_maps=maps, batch_config=files)
+        done = run(given, state=old_state())
+    assert [each for each in FAMILY if done.failure(each)] == [name]
+    assert [each for each in FAMILY if done.bookmark(each) == OLD] == [name]
+
+
+@pytest.mark.parametrize("name", [PARTS, BITS])
+def test_a_child_that_cannot_be_opened_costs_its_own_stream_only(name):
+    """The bookmark lies beyond what the notation of dates can hold once the lookback is taken."""
+    state = {"bookmarks": {name: {"replication_key": "at", "replication_key_value": OLD}}}
+    with Shop() as api:
+        given = shop(api.origin, incremental=True, lookback_seconds=10**12)
+        done = run(given, state=state)
+    failed = {PARTS, BITS} if name == PARTS else {BITS}
+    assert {each for each in FAMILY if done.failure(each)} == failed
+    assert done.bookmark(ITEMS) == NEW

@@ -13,7 +13,7 @@ import pytest
 from runs import STREAM, JsonApi, declared, run
 from scripted_server import ScriptedServer, reply
 
-from tap_analytics import decoding
+from tap_analytics import decoding, walk
 
 LIMIT = 100
 WIDTH = 8
@@ -118,6 +118,20 @@ def test_a_known_total_costs_no_request_too_many(concurrency):
         done = run(config(api.origin, paginator=OFFSET, concurrency=concurrency))
     assert len(done.records()) == 2000
     assert len(api.requests) == needed
+
+
+def test_a_known_total_has_no_page_too_many_read_ahead(monkeypatch):
+    # However fast the answers: a page is read ahead where they take longer than this.
+    monkeypatch.setattr(walk, "HANDOFF", -1.0)
+    # Every page but the first begins with the last row of the one before; the last one is full.
+    count = LIMIT + 19 * (LIMIT - 1)
+    asked = []
+    for concurrency in (1, WIDTH):
+        with JsonApi(by_offset(rows_of(count))) as api:
+            done = run(config(api.origin, paginator=OFFSET, concurrency=concurrency))
+        assert len(done.records()) == count
+        asked.append(sorted(int(query["offset"]) for query in api.queries))
+    assert asked[0] == asked[1]
 
 
 def test_an_unknown_end_costs_at_most_a_window_of_requests():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, run
+from runs import STREAM, JsonApi, declared, query_of, run
+from scripted_server import ScriptedServer, reply
 
 from tap_analytics.recheck import FEW
 
@@ -105,6 +107,16 @@ def test_a_single_page_that_is_full_is_read_again():
     assert paged.stable <= set(done.ids())
 
 
+def test_a_last_page_that_is_full_is_read_again():
+    # A row of the last page is deleted, and the only one behind it moves onto that page.
+    paged = Paged(2 * LIMIT + 1, after={2: lambda api: api.delete(LIMIT + 3)})
+    done, pages = read(paged, emit_activate_version_messages=True)
+    assert pages == [1, 2, 3, 1, 2]
+    assert paged.stable <= set(done.ids())
+    assert done.verdict() == "unverified"
+    assert not done.of("ACTIVATE_VERSION")
+
+
 def test_a_long_list_is_probed_in_the_middle():
     count = (FEW + 10) * LIMIT - 5
     done, pages = read(Paged(count))
@@ -152,6 +164,13 @@ def test_a_total_that_falls_has_the_pages_read_again():
     assert not done.of("ACTIVATE_VERSION")
 
 
+def test_a_total_that_falls_has_the_pages_read_again_though_nothing_is_deleted():
+    paged = Paged(45, total=True, after={2: lambda api: api.delete(3)})
+    done, _ = read(paged)
+    assert paged.stable <= set(done.ids())
+    assert done.verdict() == "unverified"
+
+
 def test_rows_that_came_twice_have_the_pages_read_again_whatever_the_total_says():
     def swap(api):
         api.insert(0)
@@ -183,6 +202,30 @@ def test_children_of_a_parent_that_moved_past_the_reader_are_read():
         done = run(config(api.origin, children=[lessons]))
     parents = {row["item_id"] for row in done.records("shop_lessons")}
     assert {str(number) for number in courses.stable} <= {str(parent) for parent in parents}
+
+
+def test_rows_that_moved_below_one_parent_are_told_from_those_below_another():
+    """Both lists have the same keys, and a row of the second moves past the reader."""
+    lists = {"/items/1/lessons": Paged(15), "/items/2/lessons": Paged(15)}
+    lists["/items/2/lessons"].after = {1: lambda api: api.delete(3)}
+
+    def answer(received):
+        path, query = received.target.partition("?")[0], query_of(received)
+        if path == "/items":
+            body = {"data": [{"id": 1}, {"id": 2}] if query["page"] == "1" else []}
+        else:
+            body = lists[path].answer(query)
+        return reply(200, json.dumps(body).encode())
+
+    pages = {"type": "page_number", "base_page": 1, "limit": LIMIT}
+    endpoint = {"path": "/items/{item_id}/lessons", "data_selector": "data", "paginator": pages}
+    lessons = {"name": "lessons", "endpoint": endpoint, "primary_key": ["item_id", "id"]}
+    with ScriptedServer(answer) as api:
+        done = run(config(api.origin, children=[lessons]))
+    found = [(row["item_id"], row["id"]) for row in done.records("shop_lessons")]
+    wanted = [(1, number) for number in range(15)] + [(2, number) for number in range(15)]
+    assert sorted(found) == wanted
+    assert done.verdict("shop_lessons") == "unverified"
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
