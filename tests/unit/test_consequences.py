@@ -10,6 +10,9 @@ import pytest
 from runs import STREAM, JsonApi, ScriptedServer, declared, query_of, run
 from scripted_server import reply
 
+from tap_analytics.terminal.closing import Closing
+from tap_analytics.terminal.layout import Signs
+
 LIMIT = 3
 OLD, NEW = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
 FAMILY = ITEMS, PARTS, BITS = (STREAM, "shop_parts", "shop_bits")
@@ -250,6 +253,27 @@ def test_what_fails_says_what_was_missing_and_what_accepts_it(caplog):
             "[not extracted: shop_items]"
         )
     ]
+
+
+def test_state_summary_report_and_table_tell_the_same_story(tmp_path):
+    files = {"summary_path": str(tmp_path / "run.json"), "report_path": str(tmp_path / "page.html")}
+    with Shop(moved=["/items"]) as api:
+        done = run(shop(api.origin, incremental=True) | files, state=old_state())
+    streams = json.loads((tmp_path / "run.json").read_bytes())["streams"]
+    figures = json.loads((tmp_path / "page.json").read_bytes())["streams"]
+    page = (tmp_path / "page.html").read_text("utf-8")
+    table = Closing(done.tap, seconds=1.0, signs=Signs()).render(200, colour=False)
+    assert {one["name"]: one["doubt"] for one in figures} == {
+        name: one["doubt"] for name, one in streams.items()
+    }
+    assert page.count('class="doubt"') == len(FAMILY)
+    assert "All 3 streams complete, but may lack rows" in page
+    for name in FAMILY:
+        assert (streams[name]["status"], streams[name]["verdict"]) == ("complete", "unverified")
+        line = next(line for line in table.splitlines() if line.startswith(name))
+        assert "unverified" in line
+        assert "may lack rows" in line
+        assert done.bookmark(name) == OLD
 
 
 # --- positions ----------------------------------------------------------------------------------
