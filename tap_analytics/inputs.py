@@ -14,6 +14,7 @@ from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Metadata, Schema
 
 from tap_analytics.errors import InputError
+from tap_analytics.settings import DEEPEST, merged, too_deep
 from tap_analytics.values import JSON_TYPES
 
 if t.TYPE_CHECKING:
@@ -28,14 +29,17 @@ _STATE = "Give the last STATE line the tap wrote, or no state to read everything
 
 
 def read_config(paths: Iterable[str]) -> _ConfigInput:
-    """Read configuration files, later ones over earlier ones; `ENV` stands for the environment."""
+    """Read configuration files, each setting of a later one over that of an earlier one.
+
+    `ENV` stands for the environment, which goes over all files.
+    """
     config: JsonObject = {}
     parse_env = False
     for path in paths:
         if path == "ENV":
             parse_env = True
         else:
-            config |= _read_config_file(path)
+            config = merged(config, _read_config_file(path))
     return _ConfigInput(config=config, parse_env=parse_env)
 
 
@@ -50,7 +54,10 @@ def _read_config_file(path: str) -> JsonObject:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from None
-    return _object(text, name)
+    content = _object(text, name)
+    if deep := [setting for setting, value in content.items() if too_deep([value])]:
+        raise InputError(f"`{deep[0]}` in the {name} is nested more than {DEEPEST} levels deep.")
+    return content
 
 
 def read_json(file: t.IO[str] | None, kind: str) -> JsonObject | None:
@@ -82,6 +89,8 @@ def _object(text: str, name: str) -> JsonObject:
     except ValueError as error:
         # A decoder's text tells the place, never the content.
         raise InputError(f"The {name} is not JSON: {error}. Correct it at that place.") from None
+    except RecursionError:
+        raise InputError(f"The {name} is nested too deeply to be read. Flatten it.") from None
     if not isinstance(content, dict):
         kind = JSON_TYPES[type(content)]
         raise InputError(f"The {name} must hold a JSON object; it holds JSON of type {kind}.")

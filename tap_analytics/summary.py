@@ -31,9 +31,10 @@ def write_summary(tap: TapAnalytics, ending: Ending) -> None:
     }
     try:
         Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no file can have that name"
         tap.logger.warning(
-            "The summary can't be written to %s: %s. Check `summary_path`.", path, error.strerror
+            "The summary can't be written to %s: %s. Check `summary_path`.", path, why
         )
 
 

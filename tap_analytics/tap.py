@@ -67,7 +67,14 @@ class TapAnalytics(Tap):
     message_writer: MessageWriter
 
     @override
-    def __init__(self, *, setup_mapper: bool = True, **kwargs: t.Any) -> None:
+    def __init__(
+        self,
+        *,
+        config: dict[str, t.Any] | None = None,
+        parse_env_config: bool = False,
+        setup_mapper: bool = True,
+        **kwargs: t.Any,
+    ) -> None:
         self.stop = Stop()
         #: The signal that ended the run, if one did.
         self.signum: int | None = None
@@ -78,7 +85,10 @@ class TapAnalytics(Tap):
         self._stated = monotonic()
         self._has_state = False
         # State comes before the mapper: a sampled schema asks for the page the sync begins with.
-        super().__init__(setup_mapper=False, **kwargs)
+        given = config or {}
+        if parse_env_config:
+            given = settings.merged(given, self._env_var_config)
+        super().__init__(setup_mapper=False, config=given, **kwargs)
         self._check_input()
         if setup_mapper:
             self.setup_mapper()
@@ -89,6 +99,9 @@ class TapAnalytics(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
         redaction.install(SECRETS)
+        for name, value in self._config.items():
+            if settings.too_deep([value]):
+                raise InputError(f"`{name}` is nested more than {settings.DEEPEST} levels deep.")
         self._register_secrets(self._config)
         defaults = {setting.name: setting.default for setting in settings.TOP}
         given = settings.clean(self._config, blocks=BLOCKS)
@@ -120,9 +133,9 @@ class TapAnalytics(Tap):
         dotenv = {
             key: value for key, value in dotenv_values(find_dotenv(usecwd=True)).items() if value
         }
-        return settings.environment(
-            cls.config_jsonschema, cls._env_var_prefix, {**dotenv, **os.environ}
-        )
+        # An empty variable is one that isn't set: it takes nothing away from a file.
+        given = {key: value for key, value in os.environ.items() if value}
+        return settings.environment(cls.config_jsonschema, cls._env_var_prefix, {**dotenv, **given})
 
     def _check_input(self) -> None:
         """Refuse a catalog or a state that speaks of none of this tap's streams."""

@@ -33,6 +33,7 @@ from tap_analytics.pagination import (
     SinglePage,
 )
 from tap_analytics.settings.checks import header_problem, url_problem
+from tap_analytics.settings.known import MOST_RETRIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,6 +181,7 @@ AUTHS: dict[str, tuple[Callable[[Words], Authenticator], tuple[str, ...]]] = {
     "bearer": (_bearer, ("token",)),
     "oauth2_client_credentials": (_oauth2, _OAUTH2_WORDS),
 }
+_AUTH_WORDS = frozenset(word for _, words in AUTHS.values() for word in words)
 
 
 def read_auth(value: object, place: Place) -> Authenticator:
@@ -187,11 +189,11 @@ def read_auth(value: object, place: Place) -> Authenticator:
     if value is None:
         return NoAuth()
     known = value if isinstance(value, dict) else ()
-    kind = Words(value, place, known).choice("type", AUTHS)
+    kind = Words(value, place, known, shown=_AUTH_WORDS).choice("type", AUTHS)
     if kind is None:
         return NoAuth()
     reader, own = AUTHS[kind]
-    return reader(Words(value, place, ("type", *own)))
+    return reader(Words(value, place, ("type", *own), shown=_AUTH_WORDS))
 
 
 # --- retry and incremental --------------------------------------------------------------------
@@ -205,7 +207,7 @@ _STATUSES = range(400, 600)
 def read_retry(value: object, place: Place, *, over: RetryPolicy) -> RetryPolicy:
     """Read what to retry, over a policy that holds for what isn't said."""
     words = Words(value, place, RETRY_WORDS)
-    retries = words.integer("max_retries", minimum=0)
+    retries = words.integer("max_retries", minimum=0, maximum=MOST_RETRIES)
     factor = words.number("backoff_factor", minimum=0)
     longest = words.number("max_retry_after", minimum=0)
     statuses = words.given.get("retry_on_status_codes")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_analytics.settings.checks import credential_problem, header_problem, nearest
+from tap_analytics.settings.checks import (
+    credential_problem,
+    header_problem,
+    nearest,
+    readable,
+    shown_word,
+)
+from tap_analytics.settings.known import LONGEST, MOST_ROWS
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -49,6 +55,7 @@ class Place:
 
     def name(self, word: str) -> str:
         """Return the word with the path that leads to it."""
+        word = shown_word(word)
         return f"{self.path}.{word}" if self.path else word
 
     def report(self, text: str) -> None:
@@ -73,12 +80,30 @@ def kind_of(value: object) -> str:
     return "null" if value is None else kinds.get(type(value), "a number")
 
 
+def _shown(value: object) -> object:
+    """Return a number as it is shown, and of anything else what it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return kind_of(value)
+    return readable(value)
+
+
 class Words:
     """An object whose words are known; null counts as not given, unless it is a whole entry."""
 
-    def __init__(self, value: object, place: Place, known: Collection[str]) -> None:
-        """Report words that aren't known; `place` is the object's own."""
+    def __init__(
+        self,
+        value: object,
+        place: Place,
+        known: Collection[str],
+        *,
+        shown: Collection[str] | None = None,
+    ) -> None:
+        """Report words that aren't known; `place` is the object's own.
+
+        Where only some words may be `shown`, what else stands there may be a credential.
+        """
         self.place = place
+        self.shown = shown
         self.is_object = isinstance(value, dict)
         self.given: dict[str, t.Any] = value if isinstance(value, dict) else {}
         if not self.is_object and (value is not None or not place.path):
@@ -86,9 +111,15 @@ class Words:
             place.report(f"{named} must be an object, not {kind_of(value)}.")
         for word in self.given:
             if word not in known:
-                what = "isn't supported" if word in UNSUPPORTED else "is unknown"
-                hint = f"Known: {listed(known)}.{suggestion(word, known)}"
-                place.report(f"`{place.name(str(word))}` {what}. {hint}")
+                self._report_unknown(str(word), known)
+
+    def _report_unknown(self, word: str, known: Collection[str]) -> None:
+        what = "isn't supported" if word in UNSUPPORTED else "is unknown"
+        near = suggestion(word, known)
+        named = f"`{self.place.name(word)}`"
+        if self.shown is not None and not near and word not in {*self.shown, *UNSUPPORTED}:
+            named = f"A word of `{self.place.path}`, not shown as it may be a credential,"
+        self.place.report(f"{named} {what}. Known: {listed(known)}.{near}")
 
     def __contains__(self, word: str) -> bool:
         return self.given.get(word) is not None
@@ -134,8 +165,9 @@ class Words:
         value = self.text(word, required=default is None)
         if value is None or value in known:
             return value or default
-        shown = f"`{self.place.name(word)}` '{value}' is unknown."
-        self.place.report(f"{shown} Known: {listed(known)}.{suggestion(value, known)}")
+        shown = "" if self.shown is not None else f"'{value}' "
+        hint = f"Known: {listed(known)}.{suggestion(value, known)}"
+        self.wrong(word, f"{shown}is unknown. {hint}")
         return default
 
     def dotted(self, word: str) -> str | None:
@@ -148,26 +180,31 @@ class Words:
         self.wrong(word, f"'{value}' must be a dotted path such as meta.next.")
         return None
 
-    def integer(self, word: str, *, minimum: int) -> int | None:
+    def integer(self, word: str, *, minimum: int, maximum: int = MOST_ROWS) -> int | None:
         """Read a whole number."""
         value = self.given.get(word)
-        if value is None or (type(value) is int and value >= minimum):
+        if value is None or (type(value) is int and minimum <= value <= maximum):
             return value
-        shown = value if isinstance(value, (int, float)) else kind_of(value)
-        self.wrong(word, f"must be a whole number of at least {minimum}, not {shown}.")
+        bound = self._bound(value, minimum, maximum)
+        self.wrong(word, f"must be a whole number of {bound}, not {_shown(value)}.")
         return None
 
-    def number(self, word: str, *, minimum: float) -> float | None:
+    def number(self, word: str, *, minimum: float, maximum: float = LONGEST) -> float | None:
         """Read a finite number."""
         value = self.given.get(word)
         if value is None:
             return None
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if is_number and math.isfinite(value) and value >= minimum:
+        if is_number and minimum <= value <= maximum:
             return float(value)
-        shown = value if isinstance(value, (int, float)) else kind_of(value)
-        self.wrong(word, f"must be a number of at least {minimum:g}, not {shown}.")
+        bound = self._bound(value, minimum, maximum)
+        self.wrong(word, f"must be a number of {bound}, not {_shown(value)}.")
         return None
+
+    @staticmethod
+    def _bound(value: object, minimum: float, maximum: float) -> str:
+        is_large = isinstance(value, (int, float)) and value > maximum
+        return f"at most {maximum:g}" if is_large else f"at least {minimum:g}"
 
     def texts(self, word: str) -> tuple[str, ...]:
         """Read a text or a list of texts."""

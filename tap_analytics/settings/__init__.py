@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from tap_analytics.settings.checks import problems
 from tap_analytics.settings.credentials import Credentials, secrets_of
-from tap_analytics.settings.intake import clean, environment
+from tap_analytics.settings.intake import DEEPEST, clean, environment, merged, too_deep
 from tap_analytics.settings.known import APIS, COMMON, TOP, block_schema, config_schema
 from tap_analytics.settings.model import Setting
 
 __all__ = [
     "APIS",
     "COMMON",
+    "DEEPEST",
     "TOP",
     "Credentials",
     "Setting",
@@ -22,6 +23,8 @@ __all__ = [
     "clean",
     "config_schema",
     "environment",
+    "merged",
     "problems",
     "secrets_of",
+    "too_deep",
 ]

@@ -50,6 +50,9 @@ _BOUNDS = {
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(?:%\w+)?", re.IGNORECASE)
+#: What an unknown word is shown by.
+_WORD = re.compile(r"[\w$.{}-]{1,80}")
+_MANY = 10**20
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)
 
 
@@ -100,8 +103,10 @@ def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
     told = set()
     for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
         for problem in _in_words(error, schema):
-            told.add(problem.path)
-            yield problem
+            # What isn't even a number needn't be told that it is too large.
+            if problem.path not in told:
+                told.add(problem.path)
+                yield problem
     for problem in _not_finite((), {name: config[name] for name in config if name != "apis"}):
         if problem.path not in told:
             yield problem
@@ -140,7 +145,9 @@ def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
         choices = ", ".join(json.dumps(choice) for choice in asked)
         yield Problem(path, f"`{name}` must be one of {choices}.")
     elif rule in _BOUNDS:
-        yield Problem(path, f"`{name}` must be {_BOUNDS[rule]} {asked}, not {error.instance}.")
+        yield Problem(
+            path, f"`{name}` must be {_BOUNDS[rule]} {asked}, not {readable(error.instance)}."
+        )
     elif rule == "pattern":
         yield Problem(path, f"`{name}` is empty. Remove it or write a value.")
     else:
@@ -150,8 +157,21 @@ def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
 
 
 def _dotted(path: Iterable[str | int]) -> str:
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    name = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{shown_word(part)}" for part in path
+    )
     return name.removeprefix(".")
+
+
+def shown_word(word: str) -> str:
+    """Return a word as it is shown; what can't be one may be a header with its value, a secret."""
+    return word if _WORD.fullmatch(word) else "…"
+
+
+def readable(number: float) -> object:
+    """Return a number as it is shown."""
+    many = isinstance(number, int) and abs(number) >= _MANY
+    return "a number of many digits" if many else number
 
 
 def _described(value: object, *, shown: bool) -> str:
@@ -164,7 +184,7 @@ def _described(value: object, *, shown: bool) -> str:
             else "a string"
         )
     if isinstance(value, (int, float)):
-        return f"the number {value}" if shown else "a number"
+        return f"the number {readable(value)}" if shown else "a number"
     return "a list" if isinstance(value, list) else "an object"
 
 

@@ -19,6 +19,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.settings.model import JsonSchema, Setting
 
+#: Levels of objects and lists that a setting may have.
+DEEPEST = 100
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -97,9 +99,10 @@ def converted(value: object, kind: str) -> object:
     if isinstance(value, str) and kind == "boolean":
         return _BOOLEANS.get(value.strip().lower(), value)
     if isinstance(value, str) and kind in _FROM_JSON:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             read = json.loads(value)
-            if isinstance(read, _FROM_JSON[kind]) and not isinstance(read, bool):
+            fits = isinstance(read, _FROM_JSON[kind]) and not isinstance(read, bool)
+            if fits and not too_deep([read]):
                 return converted(read, kind)
     return value
 
@@ -127,7 +130,7 @@ def environment(schema: JsonSchema, prefix: str, environ: Mapping[str, str]) -> 
         if variable in environ:
             whole = converted(environ[variable], _kind(fragment))
             if not inner or not _is_blank(whole):
-                found[name] = _merged(whole, inner)
+                found[name] = merged(whole, inner)
                 continue
         if inner:
             found[name] = inner
@@ -140,16 +143,24 @@ def _kind(fragment: JsonSchema) -> str:
     return str(named[0]) if named else "string"
 
 
-def _merged(base: object, over: Mapping[str, t.Any]) -> object:
+def merged(base: object, over: Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - an object, if `base` is
     """Lay settings over an object, deeply; what isn't an object can't take any and stays."""
     if not isinstance(base, dict):
         return base
-    return {
-        **base,
-        **{
-            name: _merged(base[name], value)
-            if isinstance(value, dict) and isinstance(base.get(name), dict)
-            else value
-            for name, value in over.items()
-        },
+    both = {
+        name: merged(base[name], value)
+        for name, value in over.items()
+        if isinstance(value, dict) and isinstance(base.get(name), dict)
     }
+    return {**base, **over, **both}
+
+
+def too_deep(value: object) -> bool:
+    """Whether a value is nested too deeply for what looks into it."""
+    level: list[t.Any] = [value]
+    for _ in range(DEEPEST):
+        inside = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [part for each in inside for part in each if isinstance(part, (dict, list))]
+        if not level:
+            return False
+    return True

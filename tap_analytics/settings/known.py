@@ -9,12 +9,17 @@ from tap_analytics.settings.model import JsonSchema, Setting, closed
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: Bounds of what makes sense, so that no number is too large to count, to wait or to add with.
+MOST, MOST_ROWS, MOST_RETRIES = 10**15, 1_000_000, 100
+#: Seconds: about thirty years.
+LONGEST = 10**9
 #: What every API block and every declared API takes.
 COMMON: tuple[Setting, ...] = (
     Setting(
         name="page_size",
         kind="integer",
         minimum=1,
+        maximum=MOST_ROWS,
         description="Rows per page to ask for, instead of the API's usual number.",
     ),
     Setting(
@@ -28,6 +33,7 @@ COMMON: tuple[Setting, ...] = (
         name="requests_per_second",
         kind="number",
         minimum=0,
+        maximum=MOST_ROWS,
         description="Most requests per second, in any second; 0 means no cap.",
     ),
     Setting(
@@ -39,12 +45,14 @@ COMMON: tuple[Setting, ...] = (
                 name="max_retries",
                 kind="integer",
                 minimum=0,
+                maximum=MOST_RETRIES,
                 description="Retries after the first attempt: 3 means 4 attempts.",
             ),
             Setting(
                 name="backoff_factor",
                 kind="number",
                 minimum=0,
+                maximum=LONGEST,
                 description="Seconds of the first wait; each further wait is twice as long.",
             ),
             Setting(
@@ -57,6 +65,7 @@ COMMON: tuple[Setting, ...] = (
                 name="max_retry_after",
                 kind="number",
                 minimum=0,
+                maximum=LONGEST,
                 description="Longest wait in seconds that a response may ask for; one that asks "
                 "for more fails the stream.",
             ),
@@ -89,6 +98,7 @@ TOP: tuple[Setting, ...] = (
         kind="integer",
         default=0,
         minimum=0,
+        maximum=LONGEST,
         description="Incremental runs read this much again before the bookmark.",
     ),
     Setting(
@@ -96,12 +106,14 @@ TOP: tuple[Setting, ...] = (
         kind="integer",
         default=8,
         minimum=1,
+        maximum=1000,
         description="Requests in flight per API; 1 is strictly serial.",
     ),
     Setting(
         name="max_requests",
         kind="integer",
         minimum=1,
+        maximum=MOST,
         description="Most requests a run sends, over all APIs, retries included; the next run goes "
         "on where they were spent. Streams are read one after the other then.",
     ),
@@ -109,6 +121,7 @@ TOP: tuple[Setting, ...] = (
         name="max_records",
         kind="integer",
         minimum=1,
+        maximum=MOST,
         description="Most records of each stream, for a preview: a stream that is cut short by it "
         "leaves no trace in the state.",
     ),
@@ -117,6 +130,7 @@ TOP: tuple[Setting, ...] = (
         kind="number",
         default=60,
         above=0,
+        maximum=LONGEST,
         description="Seconds within which a whole response must have arrived.",
     ),
     Setting(
@@ -148,6 +162,7 @@ TOP: tuple[Setting, ...] = (
         kind="number",
         default=24,
         minimum=0,
+        maximum=1_000_000,
         description="Age up to which a run that was cut is taken up where it ended; 0 never.",
     ),
     Setting(
@@ -171,6 +186,7 @@ TOP: tuple[Setting, ...] = (
         kind="integer",
         default=256,
         minimum=1,
+        maximum=1_000_000,
         description="Largest response taken, in megabytes; a larger one fails the stream.",
     ),
     Setting(

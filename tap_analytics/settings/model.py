@@ -32,6 +32,7 @@ class Setting:
     nullable: bool = False
     choices: tuple[object, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     #: Exclusive minimum.
     above: float | None = None
     #: The settings inside of one whose kind is object.
@@ -57,6 +58,7 @@ class Setting:
             "secret": self.secret or None,
             "enum": choices if self.choices else None,
             "minimum": self.minimum,
+            "maximum": self.maximum,
             "exclusiveMinimum": self.above,
             "examples": [self.example] if self.example else None,
         }

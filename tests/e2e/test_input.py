@@ -107,7 +107,7 @@ def test_every_problem_of_the_declared_apis_is_told_at_once(demo):
     refused(
         run({"apis": apis}),
         ("'a'", "`paginator.type` 'offest' is unknown", "page_number", "Did you mean `offset`?"),
-        ("'b'", "auth.type` 'baerer' is unknown", "api_key", "Did you mean `bearer`?"),
+        ("'b'", "auth.type` is unknown", "api_key", "Did you mean `bearer`?"),
         ("'c'", "'things'", "two resources"),
         ("'learning'", "'learning_people'", "built-in"),
         ("'d'", "{owner_id}", "resolve"),

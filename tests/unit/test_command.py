@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import signal
+import sys
 
 import click
 import pytest
@@ -285,6 +286,90 @@ def test_later_configurations_go_over_earlier_ones(file):
     assert read.config == {"concurrency": 2, "start_date": "2024-01-01"}
     assert read.parse_env
     assert not read_config([first]).parse_env
+
+
+def test_configurations_are_merged_in_depth(file, monkeypatch):
+    first = file({"learning": {"api_key": "k", "page_size": 5, "retry": {"max_retries": 1}}})
+    second = file({"learning": {"base_url": "https://a.example", "page_size": 6}}, "b.json")
+    monkeypatch.setenv("TAP_ANALYTICS_LEARNING_RETRY_BACKOFF_FACTOR", "3")
+    monkeypatch.setenv("TAP_ANALYTICS_LEARNING_API_KEY", "")
+    read = read_config([first, second, "ENV"])
+    tap = TapAnalytics(config=read.config, parse_env_config=read.parse_env)
+    assert tap.config["learning"] == {
+        "api_key": "k",
+        "base_url": "https://a.example",
+        "page_size": 6,
+        "retry": {"max_retries": 1, "backoff_factor": 3},
+    }
+
+
+@pytest.mark.parametrize("levels", [101, 900, 100_000])
+@pytest.mark.parametrize("way", ["file", "text", "ENV"])
+def test_what_is_nested_too_deeply_is_told(levels, way, file, monkeypatch, caplog):
+    nested = "[" * levels + "]" * levels
+    if way == "ENV":
+        monkeypatch.setenv("TAP_ANALYTICS_APIS", nested)
+    text = json.dumps({"apis": nested}) if way == "text" else f'{{"apis": {nested}}}'
+    assert command("--config", "ENV" if way == "ENV" else file(text)) == 1
+    (line,) = error_lines(caplog)
+    assert "`apis`" in line or (levels == 100_000 and "nested too deeply" in line)
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize("value", ["1e10", "1e400", "-1e400", "NaN", "Infinity", "9" * 4000])
+@pytest.mark.parametrize(
+    ("setting", "config"),
+    [
+        ("concurrency", '{"concurrency": VALUE}'),
+        ("request_timeout", '{"request_timeout": VALUE}'),
+        ("resume_within_hours", '{"resume_within_hours": VALUE}'),
+        ("lookback_seconds", '{"lookback_seconds": VALUE}'),
+        ("learning.retry.max_retries", '{"learning": {"retry": {"max_retries": VALUE}}}'),
+        ("retry.backoff_factor", '{"apis": [{"retry": {"backoff_factor": VALUE}}]}'),
+        ("page_size", '{"apis": [{"page_size": VALUE}]}'),
+    ],
+)
+def test_a_number_out_of_all_bounds_is_told_by_its_name(setting, config, value, file, caplog):
+    assert command("--config", file(config.replace("VALUE", value))) == 1
+    [line] = [line for line in error_lines(caplog) if f"{setting}`" in line]
+    assert len(line) < 200
+
+
+@pytest.mark.parametrize("name", ["LOGLEVEL", "TAP_ANALYTICS_LOGLEVEL"])
+@pytest.mark.parametrize("level", ["nonsense", "10", "\n"])
+def test_a_level_that_is_none_is_ignored_and_told(name, level, monkeypatch, capsys):
+    monkeypatch.setenv(name, level)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    assert f"WARNING: `{name}` names no level" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["[", "[]", "version: 2", "version: 1\nhandlers: {a: 1}"])
+def test_a_logging_configuration_that_is_none_is_told(content, file, monkeypatch, capsys):
+    monkeypatch.setenv("SINGER_SDK_LOG_CONFIG", file(content, "log.yaml"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--about"])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (1, "")
+    assert said.err.startswith("ERROR: `SINGER_SDK_LOG_CONFIG` can't be used: ")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--discover"], ["schema"]], ids=str)
+def test_a_closed_output_is_told(arguments, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 1
+    assert "Standard output is closed" in capsys.readouterr().err
+
+
+def test_a_closed_log_changes_nothing(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr", None)
+    cli.main(["--version"])
+    sys.stderr.close()
+    assert capsys.readouterr().out.startswith("tap-analytics v")
 
 
 def test_a_directory_is_no_configuration(tmp_path):

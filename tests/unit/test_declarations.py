@@ -444,7 +444,7 @@ def test_client_credentials(word):
         ),
         (
             {"type": "api_key", "api_key": "hunter2", "name": "k", "location": "cookie"},
-            "`client.auth.location` 'cookie' is unknown. Known: header, query.",
+            "`client.auth.location` is unknown. Known: header, query.",
         ),
         ({"type": "basic", "username": "u"}, "`client.auth.password` is missing."),
         (
@@ -488,6 +488,15 @@ def test_client_credentials(word):
                 "access_token_request_data": {"audience": ["api"]},
             },
             "`client.auth.access_token_request_data.audience` must be a string.",
+        ),
+        ({"type": "hunter2"}, "`client.auth.type` is unknown. Known: api_key,"),
+        (
+            {"type": "bearer", "token": "t", "hunter2": ""},
+            "A word of `client.auth`, not shown as it may be a credential, is unknown.",
+        ),
+        (
+            {"type": "api_key", "name": "X", "api_key": "k", "location": "hunter2"},
+            "`client.auth.location` is unknown. Known: header, query.",
         ),
     ],
 )
@@ -729,7 +738,7 @@ def test_two_lines_of_parents_are_refused():
             "`params.limit` is the paginator's limit too. Remove one.",
         ),
         (endpoint(params={"limit": "all"}), "`params.limit` must be a whole number of at least 1."),
-        (endpoint(headers={"X A": "1"}), "`headers.X A` isn't a header name"),
+        (endpoint(headers={"X A": "1"}), "`headers.…` isn't a header name"),
         (endpoint(headers={"X-A": []}), "headers.X-A` must be a string, not a list."),
         (endpoint(incremental={}), "`incremental.cursor_path` is missing."),
         (

@@ -337,7 +337,7 @@ def test_good_configurations_have_no_problems():
         (
             with_learning(headers={"X Team": "data"}),
             (
-                "`learning.headers.X Team` isn't a header name. "
+                "`learning.headers.…` isn't a header name. "
                 "Write it with letters, digits and hyphens only."
             ),
         ),

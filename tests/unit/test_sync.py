@@ -378,8 +378,9 @@ def test_the_summary_tells_what_became_of_each_stream(tmp_path):
     assert summary["apis"]["shop"]["requests"] == 2
 
 
-def test_a_summary_that_cannot_be_written_does_not_fail_the_run(tmp_path, caplog):
+@pytest.mark.parametrize("path", ["no/dir.json", "a\0b", ".", "/dev/full"], ids=repr)
+def test_a_summary_that_cannot_be_written_does_not_fail_the_run(path, tmp_path, caplog):
     with by_path({"/a": reply(200, b"[]")}) as api:
-        done = run({**shop(api.origin, "/a"), "summary_path": str(tmp_path / "no" / "dir.json")})
+        done = run({**shop(api.origin, "/a"), "summary_path": str(tmp_path / path)})
     assert done.error is None
     assert "The summary can't be written" in caplog.text
