@@ -81,6 +81,8 @@ class AnalyticsStream(RESTStream[Query]):
     references: t.ClassVar[Mapping[str, str]] = {}
     #: The first page, if it was fetched to sample the schema, and the request it answers.
     sampled: tuple[Request, Fetched] | None = None
+    #: Whether the schema is one of samples, not declared.
+    infers_schema: bool = False
     #: Why the stream can't be read, if its schema could not be sampled.
     failure: Exception | None = None
     #: One bookmark per stream, never one per parent.

@@ -85,7 +85,7 @@ class Outlet:
         path = stream.plain_path
         looked_at = (
             selection.nested
-            or self.conformer.values is not None
+            or self.conformer.values.changes
             or not self.sink.passes_on
             or not stream.selected
             or stream.ABORT_AT_RECORD_COUNT is not None
@@ -101,6 +101,7 @@ class Outlet:
             refused=selection.refused,
             members=stream.paging.members,
             keeps_unknown=self.conformer.policy == "evolve",
+            values=self.conformer.values,
         )
 
     def write(self, rows: Rows, *, bookmark: Bookmark | None) -> int:
@@ -146,18 +147,19 @@ class Outlet:
             else:
                 self.writer.write_message(ActivateVersionMessage(stream=alias, version=version))
 
-    def _values(self) -> Values | None:
-        """Return what the settings want done to values, None where they want nothing."""
+    def _values(self) -> Values:
+        """Return what the settings want done to values."""
         stream = self.stream
-        values = Values(
-            stream.effective_schema,
+        schema = stream.effective_schema
+        return Values(
+            schema,
             stream=stream.label,
             keys=stream.primary_keys,
-            on_mismatch=stream.config.get("on_type_mismatch", "pass"),
+            on_mismatch=stream.config.get("on_type_mismatch"),
+            inferred=schema.get("properties", ()) if stream.infers_schema else (),
             in_utc=stream.config.get("datetimes") == "utc",
             mismatches=self.drift.mismatches,
         )
-        return values if values.looks else None
 
     def _check_keys(self, rows: Rows) -> None:
         """Look for keys that were to be derived; the others were looked at as they came."""

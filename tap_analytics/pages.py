@@ -104,6 +104,8 @@ class Pages:
         if sampled is not None and sampled[0] == request:
             # A walk takes it once: asked for again, the page may have changed.
             self.stream.sampled = None
+            if self.codec is not None and query == self.first:
+                self.codec.learn(t.cast("DictRows", sampled[1].rows).dicts)
             return sampled[1]
         return t.cast("Fetched", self._lookahead.take(owner, request, decode))
 

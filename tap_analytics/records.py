@@ -16,7 +16,6 @@ from singer_sdk.mapper import SameRecordTransform
 from tap_analytics.errors import TapError
 from tap_analytics.inference import infer_schema
 from tap_analytics.rows import StructRows
-from tap_analytics.values import widened
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -100,8 +99,8 @@ class Conformer:
     #: that is in force from then on.
     evolve: Callable[[Mapping[str, t.Any]], Selection]
     drift: Drift
-    #: What the settings want done to values, where they want anything.
-    values: Values | None = None
+    #: What the settings want done to values.
+    values: Values
 
     def conform(self, page: Rows) -> None:
         """Conform a page in place; raises `UnknownFieldError` where unknown fields are refused.
@@ -114,19 +113,26 @@ class Conformer:
         if unknown := self.selection.unknown(rows):
             self._meet(sorted(unknown), rows)
         self.selection.conform(rows)
-        if self.values is not None and (wider := self.values.apply(rows)):
-            self._widen(wider, self.values)
+        if wider := self.values.apply(rows):
+            self._widen(wider)
+        if self.values.on_mismatch == "split":
+            # A column that was split off before may be deselected.
+            self.selection.conform(rows)
 
-    def _widen(self, wider: Mapping[str, set[str]], values: Values) -> None:
-        """Extend the types of fields that contradicted them."""
-        fields = self.selection.schema["properties"]
-        schemas = {name: widened(fields[name], kinds) for name, kinds in wider.items()}
-        self.logger.warning(
-            "Values contradict the schema, so its types are widened: %s", ", ".join(sorted(schemas))
-        )
-        self.selection = self.evolve(schemas)
-        self.drift.widen(schemas)
-        self.values = values.for_schema(self.selection.schema)
+    def _widen(self, wider: Mapping[str, Mapping[str, t.Any]]) -> None:
+        """Extend the schema by the fields that values contradicted, or were split off to."""
+        names = ", ".join(sorted(wider))
+        if self.values.on_mismatch == "split":
+            self.logger.warning("Values contradict the schema; they go to columns: %s", names)
+        else:
+            self.logger.warning(
+                "Values contradict the schema, so its types are widened: %s. If the target can't "
+                "change a column, set `on_type_mismatch` to `split`.",
+                names,
+            )
+        self.selection = self.evolve(wider)
+        self.drift.widen(wider)
+        self.values = self.values.for_schema(self.selection.schema)
 
     def _meet(self, unknown: list[str], rows: Sequence[Row]) -> None:
         names = ", ".join(unknown)
@@ -147,6 +153,7 @@ class Conformer:
         properties = infer_schema(samples)["properties"]
         self.selection = self.evolve(properties)
         self.drift.extend(properties)
+        self.values = self.values.for_schema(self.selection.schema, inferred=properties)
 
 
 class RecordLines:

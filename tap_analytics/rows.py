@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import operator
-import re
 import typing as t
 from collections import Counter
 from decimal import Decimal
@@ -19,16 +18,18 @@ from decimal import Decimal
 import msgspec
 
 from tap_analytics.decoding import has_nul
+from tap_analytics.inference import infer_schema
 from tap_analytics.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
+from tap_analytics.values import UNSPELLABLE, struct_of
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
+    from tap_analytics.values import Values
+
 Row = dict[str, t.Any]
 
-#: What a field of a struct can't have in its name; rows with such fields are read as dicts.
-_UNSPELLABLE = re.compile(r'[\\"\x00-\x1f\ud800-\udfff]')
 #: Writes content in one way, whatever order its members came in.
 _CANONICAL = msgspec.json.Encoder(enc_hook=str, decimal_format="number", order="sorted")
 #: Types of a key's values that compare as JSON has them; others are looked at one by one.
@@ -200,6 +201,7 @@ class Codec:
         refused: Collection[str],
         members: Collection[str],
         keeps_unknown: bool,
+        values: Values | None = None,
     ) -> None:
         #: Members that lead to the rows: one, or none where the response is the list.
         self.path = path
@@ -210,15 +212,22 @@ class Codec:
         #: Members of the response that paging and error checks look at.
         self.members = frozenset(members) | {*ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}
         self.keeps_unknown = keeps_unknown
+        #: What types the fields may have; a page with others is read as dicts.
+        self.values = values
         self._decode: Callable[[bytes], t.Any] | None = None
+        self._check: Callable[[bytes], t.Any] | None = None
         self._fields: dict[str, str] = {}
         self._blank: tuple[str, ...] = ()
 
-    def learn(self, rows: Iterable[Row]) -> None:
+    def learn(self, rows: Sequence[Row]) -> None:
         """Compile the decoder for rows like these."""
         seen = dict.fromkeys(name for row in rows for name in row)
         names = [*dict.fromkeys((*seen, *sorted(self.known | self.refused | self.typed)))]
-        if any(map(_UNSPELLABLE.search, names)):
+        try:
+            checked = self._checked(rows, seen.keys() - self.known - self.refused)
+        except ValueError:
+            return
+        if any(map(UNSPELLABLE.search, names)):
             return
         self._fields = {name: f"f{number}" for number, name in enumerate(names)}
         dropped = self.refused if self.keeps_unknown else set(names) - self.known
@@ -235,7 +244,30 @@ class Codec:
             gc=False,
         )
         shape = self._envelope(row) if self.path else list[row]  # type: ignore[valid-type]  # made at run time
+        if checked is not None:
+            self._check = msgspec.json.Decoder(self._around(list[checked])).decode  # type: ignore[valid-type]  # as above
         self._decode = msgspec.json.Decoder(shape, float_hook=Decimal).decode
+
+    def _checked(self, rows: Iterable[Row], unknown: Collection[str]) -> type | None:
+        """Return a struct that refuses rows with values that contradict their types, if any may.
+
+        The types of new fields are those that the conformer infers of the same rows.
+        """
+        if self.values is None:
+            return None
+        added = {}
+        if unknown and self.keeps_unknown:
+            samples = ({name: row[name] for name in unknown if name in row} for row in rows)
+            added = infer_schema(samples)["properties"]
+        fields = {name: self.values.properties[name] for name in self.known}
+        checks = self.values.checks(fields | added, inferred=added)
+        return struct_of(checks) if checks else None
+
+    def _around(self, rows: t.Any) -> t.Any:  # noqa: ANN401 - a type made at run time
+        """Return the type of a whole response that holds rows of a type."""
+        if not self.path:
+            return rows
+        return msgspec.defstruct("Envelope", [("rows", rows)], rename={"rows": self.path[0]})
 
     def decode(self, body: bytes) -> tuple[t.Any, StructRows] | None:
         """Return (envelope, rows) of a page, or None for a page that is to be read as dicts."""
@@ -243,6 +275,8 @@ class Codec:
             return None
         try:
             page = self._decode(body)
+            if self._check is not None:
+                self._check(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
             return None
         envelope = None if not self.path else page.members()

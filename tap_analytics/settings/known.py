@@ -144,10 +144,10 @@ TOP: tuple[Setting, ...] = (
     Setting(
         name="on_type_mismatch",
         kind="string",
-        default="pass",
-        choices=("pass", "widen", "null", "fail"),
+        choices=("pass", "widen", "split", "null", "fail"),
         description="What happens to a value whose type contradicts the schema: it passes unseen, "
-        "widens the schema, becomes null, or fails the stream. All but `pass` cost speed.",
+        "widens the type, goes to a column of its own (`<column>__<type>`), becomes null, or fails "
+        "the stream. By default types that were inferred widen, and values of declared ones pass.",
     ),
     Setting(
         name="datetimes",

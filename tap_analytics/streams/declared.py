@@ -51,6 +51,7 @@ class DeclaredStream(AnalyticsStream):
 
     @override
     def __init__(self, tap: TapAnalytics) -> None:
+        self.infers_schema = self.resource.schema is None
         super().__init__(tap, http_method=self.resource.method)
 
     # --- requests ---------------------------------------------------------------------------
