@@ -237,15 +237,18 @@ class Proof:
     def finding(self) -> Finding:
         """Judge the finished walk."""
         paginator = self.paginator
-        doubt = self.doubt or self._objection()
+        doubt = self.standing_doubt or self._objection()
         found = decide(paginator.seen, paginator.end, doubt=doubt, missing=self.missing)
         if found.missing == self.missing and self.awaits_word:
             return replace(found, awaits_word=True)
         return found
 
-    def _objection(self) -> str | None:
-        """Return what the walk as a whole has that speaks against its end."""
-        paginator, seen = self.paginator, self.paginator.seen
+    @property
+    def standing_doubt(self) -> str | None:
+        """What speaks against the pages so far, whatever follows."""
+        seen = self.paginator.seen
+        if self.doubt:
+            return self.doubt
         if self._null and (seen.rows or seen.total or seen.spoken):
             return self._null
         if self.repeats:
@@ -253,6 +256,11 @@ class Proof:
             return f"{keys} came more than once, so other rows may not have come; {UNSTABLE}"
         if seen.shrunk and not seen.overlap:
             return f"the total fell while rows were read; {QUIETER}"
+        return None
+
+    def _objection(self) -> str | None:
+        """Return what the last response has that speaks against its being the last."""
+        paginator = self.paginator
         if paginator.contradiction and paginator.end is not End.OLDER:
             declared = "`single_page` is declared, but " if paginator.end is End.DECLARED else ""
             return (

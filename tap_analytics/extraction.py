@@ -138,7 +138,8 @@ class Extraction:
         """Keep the place of the page that was written."""
         highest = None if self.bookmark is None else self.bookmark.highest
         began = min(self.began, self.stream.connection.began)
-        resumption.note(version=self.outlet.version, highest=highest, began=began)
+        version, repeats = self.outlet.version, self.repeats.count
+        resumption.note(version=version, highest=highest, began=began, repeats=repeats)
         self.tap.write_state_now_and_then()
 
     def _walk(self, context: Context | None) -> Walk:

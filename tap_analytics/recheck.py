@@ -75,6 +75,15 @@ class ReadPages:
         _, form, param = self._forms[index]
         return {**form, param: str(self._numbers[position])} if param else form
 
+    def sample(self) -> list[tuple[Query, str]]:
+        """Return a few pages before the last one, evenly spread, for a later run to look at."""
+        before = range(len(self) - 1)
+        step = max(1, -(-len(before) // FEW))
+        return [
+            (self.token(place), self._prints[place].to_bytes(8, "big", signed=True).hex())
+            for place in before[::step]
+        ]
+
     def is_like(self, position: int, fingerprint: bytes) -> bool:
         """Whether a page has the fingerprint it had."""
         return self._prints[position] == _short(fingerprint)

@@ -22,7 +22,7 @@ from tap_analytics.transport.redaction import redact
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import TapState
 
@@ -66,6 +66,16 @@ class Position:
     pages: int
     #: Version that the rows carry; null where they carry none.
     version: int | None
+    #: Total the API gave last; null where it gave none.
+    total: int | None
+    #: Whether that total is known to be that of the list, not of the page.
+    counted: bool
+    #: Whether a response named its next page: one that doesn't is the last.
+    spoken: bool
+    #: What speaks against the pages so far, such as rows that moved; null for nothing.
+    doubt: str | None
+    #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
+    checks: Sequence[tuple[Query, str]]
     #: Highest replication value so far; null for full tables.
     highest: t.Any
     #: Moment the first of the runs began: rows of the pages read then may have changed since.
@@ -82,7 +92,8 @@ class Position:
     def to_state(self) -> dict[str, t.Any]:
         """Return the position as it stands in a bookmark."""
         # As pairs, for Meltano may merge two states, and objects in them member by member.
-        return {**self.__dict__, "token": [*self.token.items()]}
+        checks = [[[*token.items()], fingerprint] for token, fingerprint in self.checks]
+        return {**self.__dict__, "token": [*self.token.items()], "checks": checks}
 
     @classmethod
     def from_state(
@@ -96,7 +107,8 @@ class Position:
         if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
             return None
         try:
-            return cls(**{**given, "token": _token(given["token"])})
+            checks = [(_token(token), fingerprint) for token, fingerprint in given["checks"]]
+            return cls(**{**given, "token": _token(given["token"]), "checks": checks})
         except (TypeError, KeyError, ValueError):
             return None
 
@@ -132,22 +144,36 @@ class Resumption:
         stream.logger.info("Going on behind row %d of the last run.", position.rows)
         return position
 
-    def note(self, *, version: int | None, highest: t.Any, began: datetime) -> None:  # noqa: ANN401 - a value of the replication key
+    def note(
+        self,
+        *,
+        version: int | None,
+        highest: t.Any,  # noqa: ANN401 - a value of the replication key
+        began: datetime,
+        repeats: int,
+    ) -> None:
         """Put the page in hand into the state.
 
         The caller holds the writer's lock since before it wrote the page, so that no STATE says
         less than the target has. A token that holds a credential, as some links do, stays out.
         """
-        token = ENCODER.encode(self._walk.token).decode()
-        if redact(token) != token:
+        checks = self._walk.checks
+        tokens = ENCODER.encode([self._walk.token, checks]).decode()
+        if redact(tokens) != tokens:
             return
-        seen = self._walk.paginator.seen
+        seen, proof = self._walk.paginator.seen, self._walk.proof
+        proof.repeats = repeats
         position = Position(
             token=self._walk.token,
             seam=digest(self._walk.last_key),
             rows=seen.rows,
             pages=seen.pages,
             version=version,
+            total=seen.total,
+            counted=seen.counted,
+            spoken=seen.spoken,
+            doubt=None if proof.standing_doubt is None else redact(proof.standing_doubt),
+            checks=checks,
             highest=highest,
             began=began.isoformat(),
             shape=self._shape,

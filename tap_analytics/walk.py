@@ -222,6 +222,12 @@ class Walk:
             return False
         return seen.total is None or suspect or whole
 
+    @property
+    def checks(self) -> list[tuple[Query, str]]:
+        """A few pages that a run which takes up the walk looks at again: tokens, fingerprints."""
+        joined = self.paginator.seen.overlap or not self.stream.paging.is_numbered(self.token)
+        return [] if joined else self._recheck.pages.sample()
+
     def resume(self, position: Position) -> bool:
         """Go on behind a position of an earlier run; False if it doesn't hold any more."""
         window, self.pages.first = self.pages.window, position.token
@@ -240,9 +246,14 @@ class Walk:
             return False
         seen = self.paginator.seen
         seen.rows, seen.pages, seen.largest = position.rows, position.pages - 1, len(behind)
+        seen.total, seen.counted = position.total, position.counted
+        seen.spoken |= position.spoken
         if self._joiner is not None:
             self._joiner.go_on(fetched)
+        self.proof.doubt = position.doubt
         self._recheck.partial = True
+        for token, mark in position.checks:
+            self._recheck.note(token, bytes.fromhex(mark), rows=len(behind))
         self.token, self._resumed = position.token, fetched.keep(behind)
         return True
 

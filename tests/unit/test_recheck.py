@@ -248,3 +248,47 @@ def test_a_row_is_there_or_the_verdict_says_that_it_may_not_be(count, total, cha
     complete = paged.stable <= set(done.ids())
     assert complete or done.error is not None or done.verdict(STREAM) == "unverified"
     assert complete or not done.of("ACTIVATE_VERSION")
+
+
+SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    count=st.integers(20, 60),
+    total=st.booleans(),
+    versions=st.booleans(),
+    after=st.integers(1, 6),
+    between=st.lists(st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 60))),
+    changes=st.dictionaries(
+        st.integers(1, 8),
+        st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 60)),
+        max_size=3,
+    ),
+)
+def test_a_row_that_moved_before_a_cut_is_there_or_the_verdict_says_so(
+    *, count, total, versions, after, between, changes
+):
+    moves = {
+        number: lambda api, kind=kind, where=where: getattr(api, kind)(where)
+        for number, (kind, where) in changes.items()
+    }
+    paged = Paged(count, total=total, after=moves)
+    left = after
+
+    def answer(query):
+        nonlocal left
+        left -= 1
+        return paged.answer(query) if left >= 0 else reply(403)
+
+    with JsonApi(answer) as api:
+        top = {"total": total, "schema": SCHEMA, "emit_activate_version_messages": versions}
+        given_config = config(api.origin, **top)
+        first = run(given_config)
+        left = 10**6
+        for kind, where in between:
+            getattr(paged, kind)(where)
+        last = run(given_config, state=first.state) if first.error else first
+    complete = paged.stable <= {*first.ids(), *last.ids()}
+    assert complete or last.error is not None or last.verdict() == "unverified"
+    assert complete or not last.of("ACTIVATE_VERSION")
