@@ -36,6 +36,7 @@ QUIETER = "read the stream at a quieter time, or in an order that doesn't change
 UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
 ALIKE = "pages looked alike, so the server may have repeated one; set `primary_key`"
 MOVED = f"rows moved while they were read by page number; {QUIETER}"
+NOT_LOOKED_AT = "not all pages could be looked at again for rows that moved; read it in one run"
 NOTHING_SHOWN = "no response showed that nothing follows; declare a `paginator` that fits the API"
 
 

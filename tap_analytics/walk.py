@@ -12,7 +12,7 @@ from itertools import islice
 
 from singer_sdk.streams.core import Stream
 
-from tap_analytics.completeness import MOVED, PaginationError, Proof
+from tap_analytics.completeness import MOVED, NOT_LOOKED_AT, PaginationError, Proof
 from tap_analytics.endcheck import EndCheck
 from tap_analytics.pages import Pages
 from tap_analytics.pagination import Auto, End, Offset
@@ -180,6 +180,11 @@ class Walk:
         if not self._may_have_moved(suspect=suspect, whole=whole):
             return
         whole, found = whole or suspect, 0
+        budget, partial = self.stream.connection.budget, self._recheck.partial
+        if partial and budget is not None and budget.left < len(self._recheck.chosen(whole=whole)):
+            # The next run would come no further than this one.
+            self.proof.doubt_because(NOT_LOOKED_AT)
+            return
         try:
             for fetched in self._recheck.look(whole=whole):
                 kept = fetched.keep(fresh(fetched.keys))
@@ -189,8 +194,10 @@ class Walk:
         finally:
             self.pages.drop()
         seen.rows += found
-        if self._recheck.changed or (whole and self._recheck.partial):
+        if self._recheck.changed:
             self.proof.doubt_because(MOVED)
+        elif whole and partial:
+            self.proof.doubt_because(NOT_LOOKED_AT)
         self._recheck.report(found=found, loud=self.context is None)
 
     @property
