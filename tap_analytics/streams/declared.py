@@ -172,12 +172,12 @@ class DeclaredStream(AnalyticsStream):
             return self._input_schema
         if self._sampled_schema is None:
             rows = self._sample()
-            self._settle_keys(rows)
+            self.settle_keys(rows)
             inferred = infer_schema(rows, keys=self.primary_keys)
             self._sampled_schema = _completed(inferred, stream=self)
         return self._sampled_schema
 
-    def _settle_keys(self, rows: Sequence[Row]) -> None:
+    def settle_keys(self, rows: Sequence[Row]) -> None:
         """Take another key where the rows lack one that is only the default of their API."""
         lacking = [key for key in self.primary_keys if any(row.get(key) is None for row in rows)]
         if not lacking or not self.resource.assumes_keys:

@@ -83,10 +83,13 @@ def test_a_key_named_for_the_resource_is_found(doctor):
     assert report.resource == {"primary_key": "item_id"}
 
 
-def test_rows_without_anything_like_a_key_are_appended(doctor):
+def test_to_do_without_a_key_is_for_the_user_to_say(doctor):
     rows = [{"n": row["id"], "colour": "red"} for row in ROWS]
-    report = doctor.cures(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
-    assert report.resource == {"primary_key": None, "write_disposition": "append"}
+    with JsonApi(lambda _: {"data": rows}) as api:
+        report = doctor(declared(api.origin, endpoint=ONCE))
+    assert (report.code, report.patch) == (1, {})
+    assert report.findings == [("wrong", "key_missing")]
+    assert "`primary_key: null` with `write_disposition: append`" in report.texts
 
 
 def test_a_key_that_is_only_the_default_is_a_warning(doctor):
@@ -114,14 +117,14 @@ def test_a_key_repeated_on_the_second_page_is_told(doctor):
     endpoint = {"paginator": {"type": "offset", "limit": 4}}
     with JsonApi(lambda query: {"data": cut(rows, query), "total": 8}) as api:
         report = doctor(declared(api.origin, endpoint=endpoint))
-    assert ("wrong", "key_repeated") not in report.findings
+    assert report.code == 1
     assert ("warning", "overlap") in report.findings
 
 
-def test_rows_that_are_the_same_altogether_are_no_repeated_key(doctor):
+def test_rows_that_are_the_same_altogether_call_for_no_other_key(doctor):
     with JsonApi(lambda _: {"data": [*ROWS, ROWS[0]]}) as api:
         report = doctor(declared(api.origin, endpoint=ONCE))
-    assert (report.code, report.patch) == (0, {})
+    assert (report.code, report.patch) == (1, {})
 
 
 # --- bookmarks --------------------------------------------------------------------------------

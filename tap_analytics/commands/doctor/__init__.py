@@ -28,8 +28,8 @@ def main(argv: Sequence[str]) -> int:
     """Examine the configured APIs; return 1 if something is wrong."""
     parser = base.parser(
         "doctor",
-        "Ask each stream's server at most three times, say whether the configuration fits, and "
-        "suggest what would.",
+        "Ask each stream's server a few times, say whether the configuration fits and a run would "
+        "be complete, and suggest what would.",
     )
     parser.add_argument(
         "--stream", action="append", default=[], metavar="NAME", help="examine this stream only"

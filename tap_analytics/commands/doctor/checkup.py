@@ -1,18 +1,28 @@
-"""One stream examined: its first page, its rows, its paging, in at most three requests."""
+"""One stream examined: its first page, its rows, its paging, and what a run would make of it."""
 
 from __future__ import annotations
 
 import typing as t
 
 from tap_analytics.commands.doctor.dialects import dialect_of
-from tap_analytics.commands.doctor.findings import StreamReport, merged, note, warning, wrong
-from tap_analytics.commands.doctor.inquiry import BUDGET, BudgetSpent, Inquiry
+from tap_analytics.commands.doctor.findings import (
+    Level,
+    StreamReport,
+    merged,
+    note,
+    warning,
+    wrong,
+)
+from tap_analytics.commands.doctor.inquiry import Inquiry
 from tap_analytics.commands.doctor.pager import Pager, Relation, changed_clause
 from tap_analytics.commands.doctor.paging import examine_paging
 from tap_analytics.commands.doctor.rates import rate_headers, throttled, too_fast
+from tap_analytics.commands.doctor.recorder import BudgetSpent
 from tap_analytics.commands.doctor.refusals import Extra, Refused, first_page, sentence
 from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
 from tap_analytics.commands.doctor.sizes import check_limit, check_total
+from tap_analytics.commands.doctor.trial import changed, tried
+from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination import PageNumber
 from tap_analytics.streams.declared import DeclaredStream
@@ -24,14 +34,17 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.commands.doctor.findings import Finding
     from tap_analytics.commands.doctor.inquiry import Answer
+    from tap_analytics.commands.doctor.recorder import Recorder
+    from tap_analytics.commands.doctor.trial import Trial
     from tap_analytics.payload import Row
 
 
 class Checkup:
     """The examination of one stream; raises `Interrupted` alone."""
 
-    def __init__(self, stream: AnalyticsStream, *, budget: int = BUDGET) -> None:
+    def __init__(self, stream: AnalyticsStream) -> None:
         self.stream = stream
         #: Those that a child is tried in: below its first parents.
         self.contexts: Sequence[Context | None] = (None,)
@@ -40,7 +53,12 @@ class Checkup:
         self.rows: list[Row] = []
         #: Why there is no first page.
         self.refused: Refused | None = None
-        self._inquiry = Inquiry(stream, budget=budget)
+        self._inquiry = Inquiry(stream)
+
+    @property
+    def recorder(self) -> Recorder:
+        """What the API's server was asked, and has answered."""
+        return t.cast("Recorder", self.stream.connection.lookahead)
 
     @property
     def context(self) -> Context | None:
@@ -61,17 +79,19 @@ class Checkup:
             pass
         except Exception as error:  # noqa: BLE001 - a stream that fails must not stop the others
             findings.append(wrong("failed", sentence(explain(error))))
-        self.report.requests = self._inquiry.spent
         findings[:0] = self._inquiry.findings
+        self._judge()
+        connection = self.stream.connection
         is_told = any(finding.code == "throttled" for finding in findings)
-        for failure in () if is_told else self._inquiry.throttled[:1]:
+        for failure in () if is_told else self.recorder.throttled[self.stream.name][:1]:
             told = f"A request was answered {failure.status}, and had to wait."
-            findings.append(throttled(self.stream.connection, told, self.report.rate_headers))
-        self._settle()
+            findings.append(throttled(connection, told, self.report.rate_headers))
+        self.report.requests = connection.transport.stats.owner(self.stream.name).requests
 
     def _look(self) -> None:
-        inquiry, report, stream = self._inquiry, self.report, self.stream
+        inquiry, report = self._inquiry, self.report
         answer = check_selector(inquiry, self._first(), report)
+        stream = inquiry.stream
         report.dialect = dialect_of(stream, answer.page.payload, answer.rows)
         report.rate_headers = rate_headers(answer.page.headers)
         if fast := too_fast(stream.connection, answer.page.headers):
@@ -163,15 +183,15 @@ class Checkup:
         """Examine the paging; None where the next page that is named can't be asked for."""
         inquiry, report = self._inquiry, self.report
         try:
-            pager = Pager(inquiry=inquiry, first=answer, report=report)
+            now = tried(inquiry.stream, self.context)
+            pager = Pager(inquiry=inquiry, first=answer, report=report, now=now)
         except (OriginRefused, Rejected) as error:
             told = explain(error)
             report.paging = "fails"
             report.findings.append(wrong("link", sentence(f"{told[0].upper()}{told[1:]}")))
             return None
         try:
-            if inquiry.left:
-                examine_paging(pager)
+            examine_paging(pager)
         except BudgetSpent:
             pass
         except (TransportError, TapError) as error:
@@ -180,15 +200,41 @@ class Checkup:
             report.findings.append(wrong("next_failed", text))
         return pager
 
-    def _settle(self) -> None:
-        """Put together what the findings ask to change in the declaration of the resource."""
-        report, stream = self.report, self.stream
-        for finding in report.findings:
-            report.resource = merged(report.resource, finding.resource)
-        changes = [finding.paginator for finding in report.findings if finding.paginator]
-        if changes and isinstance(stream, DeclaredStream):
-            clause = changed_clause(stream, changes)
-            report.resource = merged(report.resource, {"endpoint": {"paginator": clause}})
+    # --- what a run would make of it --------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Say whether a run would prove that it is complete, and keep what makes it no worse."""
+        findings = self.report.findings
+        now = tried(self.stream, self.context)
+        is_told = self.refused or any(each.level is Level.WRONG for each in findings)
+        if not now.is_good and not is_told:
+            findings.append(_doubt(now, label=self.stream.label))
+        self._suggest(now)
+
+    def _suggest(self, best: Trial) -> None:
+        """Put together the words that, laid over the resource, were tried and are no worse."""
+        kept: list[Finding] = []
+        for finding in self.report.findings:
+            if not (finding.resource or finding.paginator):
+                continue
+            words = self._words([*kept, finding])
+            stream = changed(self.stream, words)
+            result = None if stream is None else tried(stream, self.context)
+            if result is not None and result.is_no_worse(best):
+                kept, best, self.report.resource = [*kept, finding], result, words
+        if best.unkeyed:
+            self.report.resource = {}
+
+    def _words(self, findings: Sequence[Finding]) -> dict[str, t.Any]:
+        """Return what findings ask to change in the declaration of the resource."""
+        words: dict[str, t.Any] = {}
+        for finding in findings:
+            words = merged(words, finding.resource)
+        changes = [finding.paginator for finding in findings if finding.paginator]
+        if changes and isinstance(self.stream, DeclaredStream):
+            clause = changed_clause(self.stream, changes)
+            words = merged(words, {"endpoint": {"paginator": clause}})
+        return words
 
 
 def _extras(stream: AnalyticsStream) -> tuple[Extra, ...]:
@@ -210,3 +256,18 @@ def _extras(stream: AnalyticsStream) -> tuple[Extra, ...]:
     return Extra(window, filtered), Extra(
         sorting, wrong("order_refused", text, api={"sort_by": None})
     )
+
+
+def _doubt(trial: Trial, *, label: str) -> Finding:
+    """Say for what a run would fail, or doubt that it is complete."""
+    if trial.failure:
+        told = trial.failure.removeprefix(f"{label}: ")
+        return wrong("failed", f"A run fails: {sentence(told)}")
+    if trial.unkeyed:
+        text = (
+            f"{trial.unkeyed} rows of the first pages have the primary key of an earlier row, or "
+            "none: the order isn't stable, or the key isn't unique."
+        )
+        return wrong("key_repeated", text)
+    verdict = (trial.verdict or Verdict.UNVERIFIED).value
+    return wrong(verdict, sentence(f"A run would be {verdict}: {trial.missing}"))

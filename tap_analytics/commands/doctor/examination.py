@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tap_analytics.auth import NoAuth
 from tap_analytics.commands.doctor.checkup import Checkup
 from tap_analytics.commands.doctor.findings import ApiReport, Level, Result, StreamReport, wrong
-from tap_analytics.commands.doctor.inquiry import BUDGET
+from tap_analytics.commands.doctor.recorder import Recorder
 from tap_analytics.commands.doctor.refusals import SHARED
 from tap_analytics.errors import TapError
 from tap_analytics.streams.declared import DeclaredStream
@@ -83,6 +83,7 @@ class Examination:
     def _api(self, api: Api) -> ApiReport:
         streams = self._wanted(api)
         connection = self.tap.connection(api.name)
+        connection.lookahead = Recorder(connection.transport)
         report = ApiReport(
             name=api.name,
             base_url=connection.base_url,
@@ -120,8 +121,10 @@ class Examination:
         return refused if is_shared else None
 
     def _examined(self, stream: AnalyticsStream) -> StreamReport:
-        # A parent that is only needed for its rows is asked for one page.
-        checkup = Checkup(stream, budget=BUDGET if self._is_chosen(stream) else 1)
+        checkup = Checkup(stream)
+        if not self._is_chosen(stream):
+            # A parent that is only needed for its rows is asked for one page.
+            checkup.recorder.left[stream.name] = 1
         self._checkups[stream.name] = checkup
         if parents := self._parents(stream):
             above = self._checkups[parents[0].name]

@@ -1,16 +1,14 @@
-"""What one stream's server is asked: three requests at most, one attempt each."""
+"""What one stream's server is asked: pages as its own requests name them, or as a probe does."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import typing as t
 from dataclasses import dataclass, replace
 
 from tap_analytics.pagination import Page
-from tap_analytics.payload import SelectorError, raise_error, select_rows
+from tap_analytics.payload import SelectorError, raise_error
 from tap_analytics.rows import DictRows, UnusableKeyError
-from tap_analytics.transport.errors import Retriable
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -19,18 +17,10 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.commands.doctor.findings import Finding
+    from tap_analytics.commands.doctor.recorder import Recorder
     from tap_analytics.pagination import Query
     from tap_analytics.payload import Row
     from tap_analytics.transport.request import Request, Response
-
-#: Requests per stream, those that fail included.
-BUDGET = 3
-#: Seconds; an API that asks for a longer pause is left alone instead.
-PATIENCE = 60.0
-
-
-class BudgetSpent(Exception):  # noqa: N818 - not an error: what is left open stays open
-    """No request is left for this stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,37 +31,25 @@ class Answer:
     rows: list[Row]
     #: What tells the rows apart: their primary keys, else their content.
     ids: list[Hashable]
-    #: Where the request was led, if it was redirected.
-    led_to: str | None = None
 
 
 class Inquiry:
-    """One stream, in one context, and the requests that may be spent on it.
+    """One stream, in one context, and what its server is asked.
 
     Raises what the transport raises, and `BudgetSpent` for a request too many.
     """
 
-    def __init__(self, stream: AnalyticsStream, *, budget: int = BUDGET) -> None:
+    def __init__(self, stream: AnalyticsStream) -> None:
+        #: The stream as configured, or as a suggestion changes it.
         self.stream = stream
         self.context: Context | None = None
         #: Parameters that go along with every page: the order, and the server's own filter.
         self.extras: Query = {}
-        #: Members that lead to the rows, where the stream's own selector does not.
-        self.path: tuple[str, ...] | None = None
-        self.spent = 0
-        #: Answers that said to wait, though a later one came.
-        self.throttled: list[Retriable] = []
         #: What the way to the first page has shown.
         self.findings: list[Finding] = []
-        self._budget = budget
         #: Method and path of the last request, as errors name it.
         self.label = ""
-        self._url: str | None = None
-
-    @property
-    def left(self) -> int:
-        """The number of requests that may still be made."""
-        return max(0, self._budget - self.spent)
+        self._recorder = t.cast("Recorder", stream.connection.lookahead)
 
     @property
     def limit(self) -> int | None:
@@ -84,41 +62,21 @@ class Inquiry:
         return {**query, param: str(rows)} if self.limit and param else query
 
     def ask(
-        self, query: Query, *, alter: Callable[[Request], Request] = lambda request: request
+        self,
+        query: Query,
+        *,
+        alter: Callable[[Request], Request] = lambda request: request,
+        anew: bool = False,
     ) -> Answer:
-        """Return the page a query names; one that is told to wait is asked for once more."""
+        """Return the page a query names, from memory unless it is to be asked for `anew`."""
         request = alter(self.stream.request(self.context, {**self.extras, **query}))
-        if self._url is not None:
-            request = replace(request, url=self._url)
         self.label = request.label
-        while True:
-            if not self.left:
-                raise BudgetSpent
-            self.spent += 1
-            transport = self.stream.connection.transport
-            try:
-                return transport.attempt(request, functools.partial(self._read, query, request))
-            except Retriable as error:
-                if error.cause != "throttled":
-                    raise
-                seconds = error.retry_after or transport.policy(request).backoff_factor
-                if seconds > PATIENCE or not self.left:
-                    raise
-                self.throttled.append(error)
-                transport.hold_everybody(error, request, seconds=seconds)
+        return self._read(query, self._recorder.response(request, anew=anew))
 
-    def select(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
-        """Return the rows of a payload."""
-        if payload is None:
-            return []
-        if self.path is not None:
-            return select_rows(payload, self.path)
-        return self.stream.select(payload)
-
-    def reselect(self, answer: Answer, path: tuple[str, ...]) -> Answer:
-        """Take the rows from another place, of this answer and of all that follow."""
-        self.path = path
-        return self._answer(answer.page, led_to=answer.led_to)
+    def reselect(self, answer: Answer, stream: AnalyticsStream) -> Answer:
+        """Go on with a stream that selects other rows, of this answer and of all that follow."""
+        self.stream = stream
+        return self._answer(answer.page)
 
     def processed(self, rows: list[Row]) -> list[Row]:
         """Return the rows as a run would write them."""
@@ -126,7 +84,7 @@ class Inquiry:
         kept = [row for row in done if row is not None]
         return [{**(self.context or {}), **row} for row in kept]
 
-    def _read(self, query: Query, request: Request, response: Response) -> Answer:
+    def _read(self, query: Query, response: Response) -> Answer:
         payload = self.stream.decode(response)
         page = Page(
             query=query,
@@ -135,22 +93,17 @@ class Inquiry:
             size=0,
             url=response.url,
         )
-        led_to = None if response.url == request.url else response.url
-        if led_to is not None:
-            # What follows goes there at once; the detour was a request as well.
-            self._url = led_to
-            self.spent += 1
-        return self._answer(page, led_to=led_to)
+        return self._answer(page)
 
-    def _answer(self, page: Page, *, led_to: str | None) -> Answer:
+    def _answer(self, page: Page) -> Answer:
         try:
-            rows = self.select(page.payload)
+            rows = [] if page.payload is None else self.stream.select(page.payload)
         except SelectorError:
             raise_error(page.payload, has_rows=False, label=self.stream.label)
-            return Answer(page=page, rows=[], ids=[], led_to=led_to)
+            return Answer(page=page, rows=[], ids=[])
         raise_error(page.payload, has_rows=bool(rows), label=self.stream.label)
         page = replace(page, size=len(rows), received=len(rows))
-        return Answer(page=page, rows=rows, ids=self._ids(rows), led_to=led_to)
+        return Answer(page=page, rows=rows, ids=self._ids(rows))
 
     def _ids(self, rows: list[Row]) -> list[Hashable]:
         keys = self.stream.primary_keys

@@ -7,11 +7,13 @@ are an offset, the next pair is a page.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.pager import Relation
-from tap_analytics.commands.doctor.signs import page_counts, signs, totals
-from tap_analytics.pagination import End, PageNumber, dig, whole_number
+from tap_analytics.commands.doctor.signs import page_counts, signs
+from tap_analytics.commands.doctor.sizes import checked_total
+from tap_analytics.pagination import PageNumber, dig, whole_number
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.inquiry import Answer
@@ -37,7 +39,7 @@ class Counted:
     def examine(self) -> None:
         """Ask for the second page, and for another that settles what it leaves open."""
         pager = self.pager
-        answer = pager.ask(self._number(self.began + (1 if self.by_page else pager.size)))
+        answer = self._second()
         if self.by_page and self._is_shifted(answer):
             pager.report.paging = "overlaps"
             self._other_unit()
@@ -53,6 +55,18 @@ class Counted:
             case Relation.SAME:
                 self._repeats()
 
+    def _second(self) -> Answer:
+        """Return the second page, by row number asked for as a run does: with the row before it."""
+        pager, ids = self.pager, self.pager.first.ids
+        if self.by_page:
+            return pager.ask(self._number(self.began + 1))
+        if len(ids) > 1 and pager.is_keyed:
+            early = pager.inquiry.ask(self._number(self.began + len(ids) - 1))
+            if early.ids[:1] == ids[-1:]:
+                return pager.kept(replace(early, rows=early.rows[1:], ids=early.ids[1:]))
+            pager.is_stable()
+        return pager.ask(self._number(self.began + len(ids)))
+
     def _number(self, number: int) -> Query:
         return {**self.pager.first.page.query, self.param: str(number)}
 
@@ -64,8 +78,7 @@ class Counted:
     def _goes_on(self) -> None:
         pager = self.pager
         pager.report.paging = "advances"
-        if pager.paginator.end is End.TOTAL:
-            # `check_total` tells that the total is wrong.
+        if self.by_page and not pager.is_stable():
             return
         if self.by_page and pager.is_declared and self.began:
             self._look_before()
@@ -97,23 +110,26 @@ class Counted:
         """See whether a number beyond the end is answered with nothing, as it has to be."""
         answer = self.pager.probe(self._number(_FAR_PAGE if self.by_page else _FAR_ROW))
         if answer is not None and answer.rows:
-            self.pager.report.paging = "clamped"
-            self._clamps()
+            self._clamps(answer)
 
-    def _clamps(self) -> None:
-        change = self._total_word()
+    def _clamps(self, answer: Answer) -> None:
+        self.pager.report.paging = "clamped"
+        change = self._total_word(answer)
         cure = "" if change else " Nothing in the response tells the end, so no setting helps."
         text = f"Beyond the end the server answers the last page again, not an empty one.{cure}"
         self.pager.find(wrong("clamped", text, paginator=change))
 
-    def _total_word(self) -> dict[str, t.Any]:
-        """Return where the response counts all rows, or all pages."""
+    def _total_word(self, clamped: Answer) -> dict[str, t.Any]:
+        """Return where the response counts all rows, or all pages, and is seen to count right."""
         pager = self.pager
         if self.by_page:
-            counts = page_counts(pager.first.page)
-            return {"total_path": counts[0][0], "base_page": self.began} if counts else {}
-        found = [path for path, number in totals(pager.first.page) if number >= pager.seen]
-        return {"total_path": found[0]} if found else {}
+            for path, count in page_counts(pager.first.page):
+                last = pager.probe(self._number(self.began + count - 1))
+                if last is not None and last.ids == clamped.ids:
+                    return {"total_path": path, "base_page": self.began}
+            return {}
+        found = checked_total(pager)
+        return {"total_path": found} if found else {}
 
     def _other_unit(self, *, base_page: int = 0) -> None:
         """Tell that the number counts pages where rows were expected, or the other way round."""
@@ -212,13 +228,13 @@ class Counted:
         pair = [] if answer is None else answer.ids
         if pair == (ids[2:4] if self.by_page else ids[1:3]):
             # A total says where to stop, so nothing beyond the end is asked for.
-            pager.report.paging = "honoured" if self._knows_end else "clamped"
+            pager.report.paging = "honoured"
             if not self._knows_end:
-                self._clamps()
+                self._clamps(pager.first)
         elif pair == ids[:_FEW]:
             self._ignored({})
         else:
-            self._ignored({"type": "single_page"})
+            self._ignored({}, is_whole=True)
 
     def _settle_full(self) -> None:
         """Try the other usual parameter."""
@@ -232,27 +248,19 @@ class Counted:
         if answer is not None and pager.relation(answer) is Relation.NEW:
             self._ignored(change)
         else:
-            self._ignored({} if pager.asked is not None else {"type": "single_page"})
+            self._ignored({}, is_whole=pager.asked is None)
 
-    def _ignored(self, change: dict[str, t.Any], *, how: str = "It does honour") -> None:
-        kind = change.get("type")
+    def _ignored(
+        self, change: dict[str, t.Any], *, how: str = "It does honour", is_whole: bool = False
+    ) -> None:
         text = f"The server ignores `{self.param}`: the second page repeated the first."
-        if kind == "single_page":
-            text += " It answers everything at once."
-        elif kind:
+        if change:
             text += f" {how} `{change.get('page_param', 'offset')}`."
+        elif is_whole:
+            # Nobody but the user can know that: it is never suggested.
+            text += " If the API answers everything at once, declare `single_page`."
         else:
             text += " Look up in the API's documentation how it pages, and name it in `paginator`."
-        # With a total that is reached, nothing is lost as long as one page holds everything.
-        tell = warning if self.pager.paginator.end is End.TOTAL else wrong
+        # Where the end is shown otherwise, nothing is lost as long as one page holds everything.
+        tell = warning if self.pager.now.is_good else wrong
         self.pager.find(tell("number_ignored", text, paginator=change))
-
-
-def examine_counted(pager: Pager) -> None:
-    """Examine a stream whose pages are counted and whose response names no next page."""
-    if pager.paginator.end is End.OBJECT:
-        pager.report.paging = "one object"
-    elif pager.paginator.end in {End.LINK, End.SINGLE}:
-        pager.report.paging = "one page"
-    else:
-        Counted(pager).examine()

@@ -6,10 +6,9 @@ import enum
 import typing as t
 from dataclasses import dataclass, field, fields
 
-from tap_analytics.commands.doctor.findings import warning
-from tap_analytics.commands.doctor.inquiry import BudgetSpent
+from tap_analytics.commands.doctor.findings import warning, wrong
+from tap_analytics.commands.doctor.recorder import BudgetSpent
 from tap_analytics.declarations.clauses import PAGINATORS
-from tap_analytics.pagination import End
 from tap_analytics.payload import SelectorError
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import TransportError
@@ -19,6 +18,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.commands.doctor.findings import Finding, StreamReport
     from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
+    from tap_analytics.commands.doctor.trial import Trial
     from tap_analytics.pagination import Paging, Query
 
 
@@ -49,6 +49,8 @@ class Pager:
     inquiry: Inquiry
     first: Answer
     report: StreamReport
+    #: What a run would make of the first pages.
+    now: Trial
     #: Further pages with rows that the first one lacked.
     further: list[Answer] = field(default_factory=list)
 
@@ -58,15 +60,17 @@ class Pager:
         #: The token the tap would ask for next, None where it would stop.
         self.following: Query | None = self._clean(self.paginator.receive(self.first.page))
         if self.paginator.confirming is not None:
-            # The tap takes the first page for the last one, and only looks whether that is so.
-            is_counted = self.paginator.seen.total is not None
-            self.paginator.stop(End.TOTAL if is_counted else End.LINK)
             self.following = None
 
     @property
     def paging(self) -> Paging:
         """How the stream is paged, as configured."""
         return self.inquiry.stream.paging
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the response itself names the next page."""
+        return self.paging.named(self.first.page) is not None
 
     @property
     def is_declared(self) -> bool:
@@ -103,17 +107,34 @@ class Pager:
         """Add a finding."""
         self.report.findings.append(finding)
 
+    def is_stable(self) -> bool:
+        """Whether the first page, asked for again, is the same; tell so if it isn't."""
+        again = self.inquiry.ask(self.first.page.query, anew=True)
+        if again.ids == self.first.ids:
+            return True
+        text = (
+            "The first page came with other rows, or in another order, when it was asked for "
+            "again, so rows can be missed. Ask for a stable order in `params`."
+        )
+        self.find(wrong("unstable", text))
+        return False
+
     def find_overlap(self, answer: Answer) -> None:
         """Tell that the second page has rows of the first one beside new ones."""
+        if not self.is_stable():
+            return
         known = set(self.first.ids)
         count = sum(key in known for key in answer.ids)
         rows = "1 row" if count == 1 else f"{count} rows"
-        text = f"{rows} of the second page came on the first one too: the order isn't stable, or"
-        self.find(warning("overlap", f"{text} the pages overlap."))
+        text = f"{rows} of the second page came on the first one too: the pages overlap."
+        self.find(warning("overlap", text))
 
     def ask(self, query: Query) -> Answer:
         """Return a page; one with rows that are new is kept."""
-        answer = self.inquiry.ask(query)
+        return self.kept(self.inquiry.ask(query))
+
+    def kept(self, answer: Answer) -> Answer:
+        """Return a page, and keep it if it has rows that are new."""
         if self.relation(answer) in {Relation.NEW, Relation.OVERLAP}:
             self.further.append(answer)
         return answer

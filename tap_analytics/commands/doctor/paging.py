@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.doctor.ending import (
-    examine_end,
-    examine_single,
-    finds_more,
-    finds_numbers,
-    says_more,
-    told,
-)
-from tap_analytics.commands.doctor.findings import note, warning
+from tap_analytics.commands.doctor.ending import examine_end, write_down
 from tap_analytics.commands.doctor.following import follow
-from tap_analytics.commands.doctor.numbered import examine_counted
+from tap_analytics.commands.doctor.numbered import Counted
 from tap_analytics.commands.doctor.pager import clause_of
 from tap_analytics.commands.doctor.signs import signs
 from tap_analytics.pagination import (
@@ -23,9 +15,7 @@ from tap_analytics.pagination import (
     NumberedPaging,
     Offset,
     PageNumber,
-    SinglePage,
     dig,
-    next_link,
     whole_number,
 )
 
@@ -36,39 +26,21 @@ if t.TYPE_CHECKING:
 
 def examine_paging(pager: Pager) -> None:
     """Ask what there is to ask about the paging of a stream that has rows."""
-    paging = pager.paging
-    if isinstance(paging, NumberedPaging):
-        _, link = next_link(pager.first.page)
-        if link is None:
-            examine_counted(pager)
-        else:
-            follow(pager, pager.following or {})
-    elif isinstance(paging, Auto):
-        _examine_auto(pager)
-    elif isinstance(paging, SinglePage):
-        examine_single(pager)
-    elif pager.following is not None:
-        follow(pager, pager.following)
+    following, is_counted = pager.following, isinstance(pager.paging, NumberedPaging)
+    if pager.paginator.end is End.OBJECT:
+        pager.report.paging = "one object"
+    elif following is not None and (not is_counted or pager.is_named):
+        follow(pager, following)
+        if isinstance(pager.paging, Auto) and pager.report.paging == "advances":
+            write_down(pager, _shown(pager, following))
+    elif is_counted and pager.now.end is not End.LINK:
+        Counted(pager).examine()
     else:
         examine_end(pager)
 
 
-# --- paging as the response shows it ------------------------------------------------------------
-
-
-def _examine_auto(pager: Pager) -> None:
-    """Find out which paginator it is, so that it can be written down."""
-    following = pager.following
-    if following is None:
-        _examine_auto_end(pager)
-        return
-    clause = _shown(pager, following)
-    follow(pager, following)
-    if pager.report.paging == "advances":
-        _write_down(pager, clause)
-
-
 def _shown(pager: Pager, following: Query) -> dict[str, t.Any]:
+    """Return the paginator that `auto` came to, so that it can be written down."""
     for sign in signs(pager.first.page):
         if sign.query == following:
             return sign.paginator
@@ -77,20 +49,3 @@ def _shown(pager: Pager, following: Query) -> dict[str, t.Any]:
     if "offset" in following:
         return clause_of(Offset())
     return clause_of(PageNumber(base_page=whole_number(dig(payload, "page")))) | total
-
-
-def _examine_auto_end(pager: Pager) -> None:
-    pager.report.paging = "one page"
-    if pager.paginator.end is not End.SINGLE:
-        text = "The response says that the first page is the last; ask again when there are more."
-        pager.find(note("auto", text))
-        return
-    if finds_more(pager) or finds_numbers(pager, code="next_missed"):
-        return
-    if not says_more(pager):
-        _write_down(pager, {"type": "single_page"})
-
-
-def _write_down(pager: Pager, clause: dict[str, t.Any]) -> None:
-    text = f"`auto` found {told(clause)}. Write it down, so that the tap need not guess."
-    pager.find(warning("auto", text, paginator=clause))

@@ -7,14 +7,12 @@ import typing as t
 from tap_analytics.client import FORGIVABLE
 from tap_analytics.commands.doctor.dialects import SPOKEN, alternatives
 from tap_analytics.commands.doctor.findings import warning, wrong
-from tap_analytics.commands.doctor.inquiry import PATIENCE, BudgetSpent
 from tap_analytics.commands.doctor.rates import throttled
+from tap_analytics.commands.doctor.recorder import PATIENCE, BudgetSpent
 from tap_analytics.errors import explain
-from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import Interrupted, Rejected, Retriable, TransportError
 
 if t.TYPE_CHECKING:
-    from tap_analytics.client import AnalyticsStream
     from tap_analytics.commands.doctor.dialects import Alternative
     from tap_analytics.commands.doctor.findings import Finding
     from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
@@ -104,7 +102,7 @@ def _refused(inquiry: Inquiry, query: Query, error: Exception) -> Refused:
 def _answers(inquiry: Inquiry, query: Query, other: Alternative) -> bool:
     try:
         answer = inquiry.ask(query, alter=other.alter)
-        inquiry.select(answer.page.payload)
+        inquiry.stream.select(answer.page.payload)
     except Interrupted:
         raise
     except Exception:  # noqa: BLE001 - an alternative that fails is none
@@ -147,21 +145,7 @@ def _finding(inquiry: Inquiry, error: Exception, cause: str) -> Finding:
                 api={"optional_streams": [*optional, stream.name]},
                 told_as=cause,
             )
-    if cause == "origin" and _wants_https(error):
-        return wrong(cause, text, api=_with_https(stream))
     return wrong(cause, text, told_as=cause)
-
-
-def _wants_https(error: Exception) -> bool:
-    return isinstance(error, TransportError) and error.hint.startswith("Use https")
-
-
-def _with_https(stream: AnalyticsStream) -> dict[str, t.Any]:
-    """Return the setting of the API's address with the other scheme."""
-    home = stream.connection.base_url.replace("http://", "https://", 1)
-    if isinstance(stream, DeclaredStream):
-        return {"client": {"base_url": home}}
-    return {"base_url": home}
 
 
 def _told(inquiry: Inquiry, error: Exception) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from collections import Counter
+from dataclasses import dataclass
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
+from tap_analytics.commands.doctor.trial import changed
 from tap_analytics.declarations.words import DOTTED
 from tap_analytics.incremental import instant, unit_of
 from tap_analytics.pagination import dig
@@ -26,7 +29,9 @@ if t.TYPE_CHECKING:
 #: Names of columns that are keys by custom; any other has to end like one of them.
 _KEY_NAMES = ("id", "uid", "uuid", "guid", "_id", "key", "code")
 _KEY_ENDINGS = ("_id", "Id", "_uid", "_uuid", "Uuid", "_key", "Key", "_code", "Code")
-_CHANGE_NAMES = ("updated", "modified", "changed", "created")
+#: A member that can be named in a JSONPath as it is.
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_CHANGE_NAMES = ("updated", "modified", "changed")
 
 
 # --- the selector -----------------------------------------------------------------------------
@@ -34,24 +39,25 @@ _CHANGE_NAMES = ("updated", "modified", "changed", "created")
 
 def check_selector(inquiry: Inquiry, answer: Answer, report: StreamReport) -> Answer:
     """Return the answer with its rows, from where they really are if the selector is wrong."""
-    payload = answer.page.payload
-    selector = getattr(getattr(inquiry.stream, "resource", None), "data_selector", None)
+    payload, stream = answer.page.payload, inquiry.stream
+    selector = getattr(getattr(stream, "resource", None), "data_selector", None)
+    where = f"`{selector}`" if selector else "the response"
     try:
-        selected = inquiry.select(payload)
+        selected = [] if payload is None else stream.select(payload)
     except SelectorError as error:
-        return _elsewhere(inquiry, answer, report, told=str(error))
-    if not isinstance(inquiry.stream, DeclaredStream) or not isinstance(payload, dict):
+        told = str(error)
+        return _elsewhere(inquiry, answer, report, told=f"{told[0].upper()}{told[1:]}")
+    if not isinstance(stream, DeclaredStream) or payload is None:
         return answer
-    other = _best_list(payload)
-    if not selected and other and _size(payload, other):
-        told = f"`{selector}` is empty, while the response holds a list at `{other}`."
+    place = _place(stream, payload)
+    if not selected and place is not None and place.rows:
+        told = f"{where} is empty, while the response holds rows at `{place.selector}`."
         return _elsewhere(inquiry, answer, report, told=told, is_sure=False)
-    keys = inquiry.stream.primary_keys
-    is_wrapper = len(selected) == 1 and not any(key in selected[0] for key in keys)
-    inner = dig(payload, other) if other else None
-    if is_wrapper and inner and any(key in inner[0] for key in keys):
-        told = f"`{selector or 'the response'}` is one object, whose rows are a list at `{other}`."
-        return _elsewhere(inquiry, answer, report, told=told)
+    keys = stream.primary_keys
+    is_there = not keys or any(key in row for row in selected for key in keys)
+    if selected and not is_there and place is not None and place.has(keys):
+        told = f"{where} wraps the rows, which are at `{place.selector}`."
+        return _elsewhere(inquiry, answer, report, told=f"{told[0].upper()}{told[1:]}")
     return answer
 
 
@@ -59,28 +65,59 @@ def _elsewhere(
     inquiry: Inquiry, answer: Answer, report: StreamReport, *, told: str, is_sure: bool = True
 ) -> Answer:
     """Tell where the rows are and go on with them."""
-    payload = answer.page.payload
-    is_list = isinstance(payload, list)
-    path = "" if is_list else _best_list(payload)
-    tell = wrong if is_sure else warning
-    told = f"{told[0].upper()}{told[1:]}" if told[0] == "f" else told
-    if not isinstance(inquiry.stream, DeclaredStream) or not (path or is_list):
-        hint = " Check that base_url is that of this API." if not path else ""
+    stream, tell = inquiry.stream, wrong if is_sure else warning
+    place = _place(stream, answer.page.payload)
+    other = None
+    if place is not None and isinstance(stream, DeclaredStream):
+        change = {"endpoint": {"data_selector": place.selector}}
+        other = changed(stream, change)
+    if other is None:
+        hint = "" if place is not None else " Check that base_url is that of this API."
         report.findings.append(tell("selector", f"{told}{hint}"))
         return answer
-    change = {"endpoint": {"data_selector": path or None}}
     report.findings.append(tell("selector", told, resource=change))
-    return inquiry.reselect(answer, tuple(path.split(".")) if path else ())
+    return inquiry.reselect(answer, other)
 
 
-def _best_list(payload: object) -> str:
-    """Return the path of the longest list of objects in a response."""
-    paths = [path for path in lists_in(payload) if DOTTED.fullmatch(path)]
-    return max(paths, key=lambda path: _size(payload, path), default="")
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a response holds rows."""
+
+    selector: str | None
+    rows: list[Row]
+
+    def has(self, keys: Sequence[str]) -> bool:
+        """Whether all rows have a key."""
+        return bool(self.rows) and all(
+            row.get(key) is not None for row in self.rows for key in keys
+        )
 
 
-def _size(payload: object, path: str) -> int:
-    return len(dig(payload, path) or ())
+def _place(stream: AnalyticsStream, payload: object) -> _Place | None:
+    """Return where the rows most likely are: where they have the key, else where most are."""
+    found = list(_places(payload))
+    keyed = [place for place in found if place.has(stream.primary_keys)]
+    likely = [place for place in found if place.rows and best_key(stream, place.rows)]
+    for places in (keyed if stream.primary_keys else [], likely, found):
+        if places:
+            return max(places, key=lambda place: len(place.rows))
+    return None
+
+
+def _places(payload: object) -> Iterator[_Place]:
+    """Yield the lists of objects in a response, and the objects each of their members wraps."""
+    lists = {"$": payload} if isinstance(payload, list) else {}
+    for path in lists_in(payload):
+        if DOTTED.fullmatch(path):
+            lists[path] = dig(payload, path)
+    for path, rows in lists.items():
+        if not all(isinstance(row, dict) for row in rows):
+            continue
+        yield _Place(selector=None if path == "$" else path, rows=rows)
+        for name in rows[0] if rows else ():
+            inner = [row.get(name) for row in rows]
+            if _WORD.fullmatch(name) and all(isinstance(each, dict) for each in inner):
+                yield _Place(selector=f"{path}[*].{name}", rows=inner)
 
 
 # --- the keys ---------------------------------------------------------------------------------
@@ -134,15 +171,16 @@ def _repeated_key(
 
 def _instead(best: tuple[str, ...]) -> str:
     if not best:
-        return "No column tells the rows apart: append them without a key."
+        return (
+            "No column tells the rows apart. If the API has no key, `primary_key: null` with "
+            "`write_disposition: append` keeps every row."
+        )
     names = " and ".join(f"`{name}`" for name in best)
     return f"{names} would be one." if len(best) == 1 else f"{names} together would be one."
 
 
 def _key_change(best: tuple[str, ...]) -> dict[str, t.Any]:
-    if not best:
-        return {"primary_key": None, "write_disposition": "append"}
-    return {"primary_key": best[0] if len(best) == 1 else list(best)}
+    return {"primary_key": best[0] if len(best) == 1 else list(best)} if best else {}
 
 
 def best_key(stream: AnalyticsStream, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -162,7 +200,9 @@ def best_key(stream: AnalyticsStream, rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _pair(stream: AnalyticsStream, rows: Sequence[Row], keys: tuple[str, ...]) -> tuple[str, ...]:
     """Return the key with the first further column that makes it unique."""
-    pairs = ((*keys, name) for name in _columns(stream, rows) if name not in keys)
+    names = [name for name in _columns(stream, rows) if name not in keys]
+    # What changes with a row is no part of its key.
+    pairs = ((*keys, name) for name in names if not any(_is_time(row.get(name)) for row in rows))
     return next((pair for pair in pairs if _is_key(rows, pair)), ())
 
 

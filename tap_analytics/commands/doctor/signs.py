@@ -60,7 +60,9 @@ def page_counts(page: Page) -> list[tuple[str, int]]:
 
 def _header_links(page: Page) -> Iterator[Sign]:
     if link := header_links(page).get("next"):
-        yield from _followed(page, link, {"type": "header_link"}, "in the `Link` header")
+        yield from _followed(
+            page, link, {"type": "header_link", "links_next_key": "next"}, "in the `Link` header"
+        )
 
 
 def _links(page: Page) -> Iterator[Sign]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.doctor.findings import note, warning, wrong
+from tap_analytics.commands.doctor.findings import note, warning
 from tap_analytics.commands.doctor.pager import limit_in_params
 from tap_analytics.commands.doctor.signs import totals
-from tap_analytics.pagination import End, NumberedPaging
+from tap_analytics.pagination import NumberedPaging, Offset
 from tap_analytics.streams.declared import DeclaredStream
 
 if t.TYPE_CHECKING:
@@ -45,28 +45,40 @@ def check_total(pager: Pager) -> None:
     """See whether the response gives the number of all rows, where the paginator looks for it."""
     paging = pager.paging
     given = paging.total(pager.first.page)
-    found = {
+    is_right = given is not None and given >= pager.seen
+    pager.report.total = given if is_right else next(iter(_totals(pager).values()), None)
+    if not isinstance(paging, NumberedPaging) or not pager.is_declared:
+        return
+    where = f"`{paging.total_path}`"
+    if given is not None and not is_right:
+        better = checked_total(pager)
+        text = f"{where} says {given}, and there are more rows: it counts something else."
+        pager.find(warning("total_wrong", text + _at(better), paginator={"total_path": better}))
+    elif given is None and (better := checked_total(pager)):
+        text = "The response gives the number of all rows"
+        text += f", but not at {where}." if paging.total_path else ", which the tap could check."
+        pager.find(warning("total_path", text + _at(better), paginator={"total_path": better}))
+
+
+def _totals(pager: Pager) -> dict[str, int]:
+    """Return what may be the number of all rows, by where it stands."""
+    return {
         path: number
         for path, number in totals(pager.first.page)
         if number >= pager.seen and (number > pager.size or "total" in path.lower())
     }
-    better = list(found)
-    is_right = given is not None and given >= pager.seen
-    pager.report.total = given if is_right else next(iter(found.values()), None)
-    if not isinstance(paging, NumberedPaging) or not pager.is_declared:
-        return
-    where = f"`{paging.total_path}`"
-    change = {"total_path": better[0] if better else None}
-    if given is not None and given < pager.seen:
-        # Reached with the first page, it ends the walk there; any other is passed and forgotten.
-        tell = wrong if pager.paginator.end is End.TOTAL else warning
-        text = f"{where} says {given}, and there are more rows: it counts something else."
-        pager.find(tell("total_wrong", text + _at(better), paginator=change))
-    elif given is None and better:
-        text = "The response gives the number of all rows"
-        text += f", but not at {where}." if paging.total_path else ", which the tap could check."
-        pager.find(warning("total_path", text + _at(better), paginator=change))
 
 
-def _at(better: list[str]) -> str:
-    return f" It stands at `{better[0]}`." if better else ""
+def checked_total(pager: Pager) -> str | None:
+    """Return where the number of all rows stands: one behind which no row is, and the last is."""
+    if not isinstance(pager.paging, Offset):
+        return None
+    for path, number in list(_totals(pager).items())[:1]:
+        last = pager.probe({**pager.first.page.query, pager.paging.offset_param: str(number - 1)})
+        if last is not None and len(last.rows) == 1:
+            return path
+    return None
+
+
+def _at(better: str | None) -> str:
+    return f" It stands at `{better}`." if better else ""
