@@ -21,13 +21,36 @@ from tap_analytics.errors import TapError
 from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
 
     from tap_analytics.records import RecordLines
     from tap_analytics.rows import Row, Rows
     from tap_analytics.writer import MessageWriter
+
+
+#: What the parts of `batch_config` take; the first word of each is required.
+_PARTS = {"encoding": ("format", "compression"), "storage": ("root", "prefix", "params")}
+
+
+def batch_problems(config: object) -> Iterator[str]:
+    """Yield what keeps a `batch_config` from being used, beyond what its schema finds."""
+    if not isinstance(config, dict) or not config:
+        return
+    for part, words in _PARTS.items():
+        given = config.get(part) or {}
+        if not isinstance(given, dict):
+            continue
+        if not given.get(words[0]):
+            yield f"`batch_config.{part}.{words[0]}` is missing. Write its value."
+        if set(given) - set(words):
+            yield f"`batch_config.{part}` has an unknown word. Known: {', '.join(words)}."
+    if set(config) - {*_PARTS, "batch_size"}:
+        yield "`batch_config` has an unknown word. Known: encoding, storage, batch_size."
+    size = config.get("batch_size")
+    if size is not None and (type(size) is not int or size < 1):
+        yield "`batch_config.batch_size` must be a whole number of at least 1."
 
 
 class BatchFileError(TapError):

@@ -22,6 +22,7 @@ from tap_analytics.command import AnalyticsCommand
 from tap_analytics.errors import InputError
 from tap_analytics.inputs import read_config, read_json
 from tap_analytics.resume import other_sources
+from tap_analytics.sinks import batch_problems
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.sync import Sync
 from tap_analytics.transport import redaction
@@ -112,6 +113,7 @@ class TapAnalytics(Tap):
         errors = settings.problems(self._config, self.config_jsonschema, blocks=BLOCKS)
         self._declared, problems = declared_apis(self._config, reserved=RESERVED)
         errors += [problem for problem in problems if problem not in errors]
+        errors += batch_problems(self._config.get("batch_config"))
         if errors and raise_errors:
             raise ConfigValidationError(
                 "Config validation failed", errors=errors, schema=self.config_jsonschema

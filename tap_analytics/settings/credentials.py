@@ -70,6 +70,10 @@ def secrets_of(
         if isinstance(block := config.get(name), dict):
             _in_block(block, settings, found)
     _in_declared(config.get("apis"), found)
+    batch = config.get("batch_config")
+    if isinstance(batch, dict) and isinstance(storage := batch.get("storage"), dict):
+        found.named(storage.get("params"))
+        found.address(storage.get("root"))
     found.named(dict(config))
     return Credentials(
         tuple(dict.fromkeys(value for value in found.values if value.strip())),

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from runs import STREAM, JsonApi, declared, deselect, discover, run
 from scripted_server import reply
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_analytics.tap import TapAnalytics
 
 ROWS = [f'{{"id": {n}, "name": "n{n}", "x": {n}.10, "big": 1{"0" * 25}}}' for n in range(7)]
 
@@ -121,6 +124,33 @@ def test_rows_without_a_version_say_so(tmp_path):
     with JsonApi(answer) as api:
         done = run(config(api, tmp_path))
     assert {row["_sdc_table_version"] for row in batches(done, bare=False)[0]} == {None}
+
+
+ENCODING, STORAGE = {"format": "jsonl"}, {"root": "file:///nowhere"}
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        ({"encoding": ENCODING}, "`batch_config.storage.root` is missing"),
+        ({"storage": STORAGE, "encoding": {}}, "`batch_config.encoding.format` is missing"),
+        (
+            {"storage": STORAGE | {"x": 1}, "encoding": ENCODING},
+            "`batch_config.storage` has an unknown word. Known: root, prefix, params.",
+        ),
+        ({"storage": STORAGE, "encoding": ENCODING, "size": 1}, "`batch_config` has an unknown"),
+        *(
+            ({"storage": STORAGE, "encoding": ENCODING, "batch_size": size}, "at least 1")
+            for size in (0, -1, "5", 1.5, True)
+        ),
+    ],
+    ids=repr,
+)
+def test_a_batch_configuration_that_is_none_is_told(batch, said):
+    with pytest.raises(ConfigValidationError) as refused:
+        TapAnalytics(config={"batch_config": batch})
+    [problem] = refused.value.errors
+    assert said in problem
 
 
 def test_a_file_that_cannot_be_written_is_told_with_its_setting(tmp_path):
