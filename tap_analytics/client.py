@@ -21,7 +21,6 @@ from typing_extensions import override
 from tap_analytics.completeness import Shown
 from tap_analytics.decoding import BodyError, decode_json
 from tap_analytics.extraction import Extraction
-from tap_analytics.incremental import Bookmark, is_readable
 from tap_analytics.inputs import include_always, names_keys
 from tap_analytics.pagination import Paginator, Query, SinglePage
 from tap_analytics.payload import (
@@ -33,7 +32,6 @@ from tap_analytics.payload import (
     select_rows,
     unreadable,
 )
-from tap_analytics.resume import bookmark_of
 from tap_analytics.transport.request import Request
 from tap_analytics.walk import Walk
 from tap_analytics.writer import ENCODER
@@ -47,7 +45,8 @@ if t.TYPE_CHECKING:
     from singer_sdk.singerlib import Catalog
 
     from tap_analytics.api import Connection
-    from tap_analytics.incremental import Unit
+    from tap_analytics.incremental import Bookmark
+    from tap_analytics.notation import Unit
     from tap_analytics.pages import Fetched
     from tap_analytics.pagination import Paging
     from tap_analytics.payload import Row
@@ -71,7 +70,7 @@ class AnalyticsStream(RESTStream[Query]):
     paging: t.ClassVar[Paging] = SinglePage()
     #: Query parameters taken from settings: parameter name to setting name.
     setting_params: t.ClassVar[Mapping[str, str]] = {}
-    #: Notation of the replication key; None where the first value tells.
+    #: Notation of the replication key; None where nothing declares it.
     replication_unit: t.ClassVar[Unit | None] = None
     #: Parameters that ask for an order in which rows don't move while they are read.
     stable_order: t.ClassVar[Mapping[str, str]] = {}
@@ -260,6 +259,17 @@ class AnalyticsStream(RESTStream[Query]):
         """Return the parameters that ask for rows from `start` until before `end` only."""
         return {}
 
+    @property
+    def keeps_replication_key(self) -> bool:
+        """Whether the replication key is the stream's own: a catalog may name another."""
+        own: object = getattr(type(self), "replication_key", None)
+        return self.replication_key == own
+
+    def window_of(self, bookmark: Bookmark) -> Query:
+        """Return the parameters that ask for what a bookmark wants only, where there are any."""
+        bounds = bookmark.start, bookmark.end
+        return self.window(*bounds) if self.keeps_replication_key else {}
+
     # --- responses --------------------------------------------------------------------------
 
     @override
@@ -330,24 +340,10 @@ class AnalyticsStream(RESTStream[Query]):
         """Whether a run reads what changed since the last one."""
         return self.replication_method == REPLICATION_INCREMENTAL and bool(self.replication_key)
 
-    def open_bookmark(self) -> Bookmark | None:
-        """Return the bookmark of the run from state and settings; None for full tables."""
-        if not self.is_incremental:
-            return None
-        state = bookmark_of(self, self._tap.state)
-        known = state.get("replication_key") == self.replication_key
-        stored = state.get("replication_key_value") if known else None
-        if not is_readable(stored, self.replication_unit):
-            self.logger.warning("The bookmark %r can't be read; reading everything.", stored)
-            stored = None
-        return Bookmark.open(
-            unit=self.replication_unit,
-            stored=stored,
-            initial=self.initial_value,
-            start_date=self.config.get("start_date"),
-            end_date=self.config.get("end_date"),
-            lookback=self.config.get("lookback_seconds", 0),
-        )
+    @property
+    def known_schema(self) -> Mapping[str, t.Any]:
+        """The schema as far as it is known without a request."""
+        return self.effective_schema
 
     def extend_schema(self, properties: Mapping[str, t.Any]) -> None:
         """Add fields to the schema in force; stream maps are built anew for them."""

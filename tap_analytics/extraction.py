@@ -14,9 +14,9 @@ from time import monotonic
 from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.metrics import Status, Tag
 
-from tap_analytics.approach import approach
+from tap_analytics.approach import approach, open_bookmark
 from tap_analytics.completeness import Repeats, Verdict
-from tap_analytics.incremental import parse_iso
+from tap_analytics.notation import parse_iso
 from tap_analytics.outcome import Outcome
 from tap_analytics.outlet import Outlet
 from tap_analytics.preview import Preview
@@ -24,6 +24,7 @@ from tap_analytics.resume import SOURCE, Resumption, forget, shape
 from tap_analytics.shortfall import find_doubt, shortfall
 from tap_analytics.transport.errors import BudgetSpent, Interrupted, Missing
 from tap_analytics.visits import Visits
+from tap_analytics.walk import Walk
 from tap_analytics.writer import OutputClosedError
 
 if t.TYPE_CHECKING:
@@ -33,8 +34,8 @@ if t.TYPE_CHECKING:
     from singer_sdk.metrics import Timer
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.incremental import Bookmark
     from tap_analytics.rows import Codec, Rows
-    from tap_analytics.walk import Walk
 
 
 class Extraction:
@@ -66,7 +67,7 @@ class Extraction:
         """Find the bookmark, open the way out of the rows, announce the children's schemas."""
         stream = self.stream
         self.outcome.started = monotonic()
-        self.bookmark = stream.open_bookmark()
+        self.bookmark = open_bookmark(stream, tell=functools.partial(stream.logger.warning, "%s"))
         self.began = stream.connection.began
         self.outlet.open()
         self.shape = shape(self)
@@ -83,6 +84,8 @@ class Extraction:
         stream, limit = self.stream, self.stream.ABORT_AT_RECORD_COUNT
         if stream.failure is not None:
             raise stream.failure
+        self._learn_notation(context)
+        self.bounds = self._bounds_in(context)
         walk = self._walk(context)
         self.visits = Visits(self)
         resumption = self._resumption(walk, context)
@@ -97,7 +100,7 @@ class Extraction:
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
             if self.preview is not None:
                 key = stream.replication_key
-                kept = self.preview.wanted(kept, bookmark=self.bookmark, key=key)
+                kept = self.preview.wanted(kept, bookmark=self.bounds, key=key)
             with nullcontext() if resumption is None else self.tap.message_writer.lock:
                 self._deliver(kept, context, walk=walk)
                 if resumption is not None and walk.keys:
@@ -111,6 +114,21 @@ class Extraction:
         walk.proof.repeats = self.repeats.count - repeated
         self._look_again(walk, context, repeats=walk.proof.repeats > 0)
         self.outcome.add(walk.finding)
+        if context is not None and self.bookmark is not None and self.bookmark.parents is not None:
+            self.bookmark.parents.add(context)
+
+    def _learn_notation(self, context: Context | None) -> None:
+        """Look at the first page where a server would be asked for a date, and nothing says how."""
+        stream, bookmark = self.stream, self.bookmark
+        if bookmark is None or bookmark.asked or self.children or not stream.keeps_replication_key:
+            return
+        if stream.window(bookmark.start_date, bookmark.end_date):
+            rows = Walk(stream, context, sorting=stream.ordering(newest=False)).sample()
+            bookmark.learn(row.get(bookmark.key) for row in rows)
+
+    def _bounds_in(self, context: Context | None) -> Bookmark | None:
+        """Return the bookmark as far as it holds for an endpoint."""
+        return None if self.bookmark is None else self.bookmark.below(context)
 
     def _look_again(self, walk: Walk, context: Context | None, *, repeats: bool) -> None:
         """Write the rows that moved past the reader, where paging let them."""
@@ -144,7 +162,7 @@ class Extraction:
 
     def _walk(self, context: Context | None) -> Walk:
         """Return the walk over an endpoint, which reads no further ahead than is of use."""
-        bookmark = None if self.children else self.bookmark
+        bookmark = None if self.children else self._bounds_in(context)
         codec = self._codec(context)
         walk = approach(self.stream, context, bookmark=bookmark, codec=codec)
         if self.children:
@@ -168,7 +186,7 @@ class Extraction:
         """
         visits = self.visits.below(rows, context)
         if self.stream.selected and rows:
-            self._count(self.outlet.write(rows, bookmark=self.bookmark))
+            self._count(self.outlet.write(rows, bookmark=self.bounds))
         self.visits.pay(visits, context, walk=walk)
 
     def _count(self, rows: int) -> None:
@@ -336,13 +354,15 @@ class Extraction:
     def _move_bookmark(self) -> None:
         bookmarks = self.tap.state.setdefault("bookmarks", {})
         began = min(self.began, self.stream.connection.began)
-        reached = None if self.bookmark is None else self.bookmark.close(began=began)
-        if reached is not None:
+        bookmark = self.bookmark
+        reached = None if bookmark is None else bookmark.close(began=began)
+        if bookmark is not None and reached is not None:
             bookmarks[self.stream.name] = {
-                "replication_key": self.stream.replication_key,
-                "replication_key_value": reached,
+                **bookmark.to_state(reached),
                 SOURCE: self.stream.connection.source,
             }
+        elif bookmark is not None:
+            bookmarks.pop(self.stream.name, None)
         else:
             forget(self.tap.state, self.stream.name)
         self.tap.write_state()

@@ -89,7 +89,9 @@ def glimpse(walk: Walk, bookmark: Bookmark | None, *, pages: int, whole: bool) -
     asked = stats.requests - stats.retries - before + reused
     read, requests, basis = _extent(walk, asked, whole=whole)
     key = stream.replication_key
-    wants = [bookmark is None or key is None or bookmark.wants(row.get(key)) for row in rows]
+    wants = [True] * len(rows)
+    if bookmark is not None and key is not None:
+        wants = bookmark.wanted(row.get(key) for row in rows)
     counted = walk.paginator.end is not None or basis is not Basis.TOTAL
     return Glimpse(
         requests=requests,
@@ -151,7 +153,7 @@ def _extent(walk: Walk, asked: int, *, whole: bool) -> tuple[int, int, Basis]:
 def _is_bounded(walk: Walk, bookmark: Bookmark, wants: Sequence[bool]) -> bool:
     """Whether the tap leaves out rows that the server doesn't."""
     if bookmark.start is None and bookmark.end is None:
-        return False
+        return not all(wants)
     asked = walk.stream.window(bookmark.start, bookmark.end)
     halved = bookmark.end is not None and asked == walk.stream.window(bookmark.start, None)
     return not walk.pages.window or halved or not all(wants)

@@ -12,7 +12,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 from tap_analytics.completeness import Verdict, worst
-from tap_analytics.incremental import parse_iso
+from tap_analytics.notation import parse_iso
 from tap_analytics.resume import FINISHED, fingerprint, has_position
 from tap_analytics.resume import MEMBER as POSITION
 

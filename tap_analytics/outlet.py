@@ -7,7 +7,6 @@ field extends the schema.
 from __future__ import annotations
 
 import typing as t
-from itertools import compress
 
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform
 from singer_sdk.singerlib import ActivateVersionMessage
@@ -115,10 +114,8 @@ class Outlet:
             self.conformer.conform(rows)
         else:
             values = rows.column(t.cast("str", self.stream.replication_key))
-            wanted = [bookmark.wants(value) for value in values]
             self.conformer.conform(rows)
-            rows = rows.keep(wanted)
-            bookmark.observe(compress(values, wanted))
+            rows = rows.keep(bookmark.admit(values))
         if rows:
             self.sink.write(rows)
         return len(rows)

@@ -10,7 +10,7 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass
 
-from tap_analytics.approach import approach
+from tap_analytics.approach import approach, open_bookmark
 from tap_analytics.auth import OAuth2ClientCredentials
 from tap_analytics.errors import TapError, explain
 from tap_analytics.glimpse import Basis, Glimpse, glimpse, least_sure, multiplied
@@ -174,7 +174,7 @@ class Plan:
             raise stream.failure
         if context is None:
             self._grant(stream, pages)
-        bookmark = stream.open_bookmark()
+        bookmark = open_bookmark(stream)
         filtered = None if stream.read_children else bookmark
         walk = approach(stream, context, bookmark=filtered)
         return glimpse(walk, bookmark, pages=pages, whole=stream.promises_deletes)

@@ -36,6 +36,6 @@ class Preview:
             return rows
         if bookmark is None or key is None:
             return rows.head(self.room)
-        flags = map(bookmark.wants, rows.column(key))
+        flags = bookmark.wanted(rows.column(key))
         places = [place for place, flag in enumerate(flags) if flag]
         return rows if len(places) <= self.room else rows.head(places[self.room])

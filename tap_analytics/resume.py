@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
-from tap_analytics.incremental import parse_iso
+from tap_analytics.notation import parse_iso
 from tap_analytics.transport.redaction import redact
 from tap_analytics.writer import ENCODER
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 import msgspec
 
 from tap_analytics.errors import TapError
-from tap_analytics.incremental import parse_iso
+from tap_analytics.notation import parse_iso
 
 if t.TYPE_CHECKING:
     from collections import Counter

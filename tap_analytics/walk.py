@@ -26,9 +26,9 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_analytics.approach import NewestFirst
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.completeness import Finding, Verdict
-    from tap_analytics.incremental import NewestFirst
     from tap_analytics.pages import Fetched
     from tap_analytics.pagination import Page, Query
     from tap_analytics.resume import Position
@@ -385,7 +385,7 @@ class Walk:
 
     def _passed(self, rows: Rows) -> bool:
         """Whether rows come newest first and the bookmark lies behind these."""
-        return self.order is not None and self.order.passed(rows.column(self.order.key))
+        return self.order is not None and self.order.passed(rows)
 
     def _read_ahead(self, query: Query, page: Page) -> None:
         """Ask for the next page, and for more where they can be named.

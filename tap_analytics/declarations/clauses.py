@@ -21,6 +21,7 @@ from tap_analytics.auth import (
 )
 from tap_analytics.declarations.model import DeclaredIncremental
 from tap_analytics.declarations.words import Place, Words, scalar
+from tap_analytics.notation import UNITS
 from tap_analytics.pagination import (
     Auto,
     Cursor,
@@ -38,6 +39,7 @@ from tap_analytics.settings.known import MOST_RETRIES
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tap_analytics.notation import Unit
     from tap_analytics.transport.retry import RetryPolicy
 
 # --- paginator ------------------------------------------------------------------------------
@@ -199,7 +201,7 @@ def read_auth(value: object, place: Place) -> Authenticator:
 # --- retry and incremental --------------------------------------------------------------------
 
 RETRY_WORDS = ("max_retries", "backoff_factor", "retry_on_status_codes", "max_retry_after")
-INCREMENTAL_WORDS = ("cursor_path", "start_param", "initial_value")
+INCREMENTAL_WORDS = ("cursor_path", "cursor_format", "start_param", "initial_value")
 NEVER_RETRIED = frozenset({401, 403, 404})
 _STATUSES = range(400, 600)
 
@@ -243,12 +245,14 @@ def read_incremental(value: object, place: Place) -> DeclaredIncremental | None:
         words.missing("cursor_path")
     if path and "." in path:
         words.wrong("cursor_path", f"'{path}' must be a column: the top level of the rows.")
+    known = words.choice("cursor_format", UNITS, "") or None
     initial = words.given.get("initial_value")
     if isinstance(initial, bool) or not isinstance(initial, (str, int, float, type(None))):
         words.wrong("initial_value", "must be a string or a number.")
         initial = None
     return DeclaredIncremental(
         cursor_path=path or "",
+        cursor_format=t.cast("Unit | None", known),
         start_param=words.text("start_param"),
         initial_value=initial,
     )

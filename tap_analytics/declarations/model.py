@@ -9,6 +9,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_analytics.auth import Authenticator
+    from tap_analytics.notation import Unit
     from tap_analytics.pagination import Paging
     from tap_analytics.transport.retry import RetryPolicy
 
@@ -34,6 +35,8 @@ class DeclaredIncremental:
     """The column that tells what is new, and the parameter that asks for it, if there is one."""
 
     cursor_path: str
+    #: Notation of the column's values; None where they alone tell times from numbers.
+    cursor_format: Unit | None = None
     start_param: str | None = None
     initial_value: str | int | float | None = None
 

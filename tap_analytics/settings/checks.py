@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 
-from tap_analytics.incremental import parse_iso
+from tap_analytics.notation import parse_iso
 from tap_analytics.transport.channel import ascii_host
 from tap_analytics.transport.errors import shorten
 

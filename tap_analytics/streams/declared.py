@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing_extensions import override
 
 from tap_analytics.api import Api
+from tap_analytics.approach import open_bookmark
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.declarations import parse
 from tap_analytics.inference import infer_schema
@@ -34,7 +35,6 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_analytics.declarations.model import DeclaredApi, DeclaredResource
-    from tap_analytics.incremental import Bookmark
     from tap_analytics.pagination import Query
     from tap_analytics.payload import Row
     from tap_analytics.tap import TapAnalytics
@@ -191,6 +191,11 @@ class DeclaredStream(AnalyticsStream):
             "`uid` is taken instead" if has_uid else "they are appended without a key",
         )
 
+    @property
+    @override
+    def known_schema(self) -> Mapping[str, t.Any]:
+        return self.resource.schema or self._input_schema or self._sampled_schema or {}
+
     @override
     @classmethod
     def known_columns(cls) -> Mapping[str, t.Any]:
@@ -226,10 +231,10 @@ class DeclaredStream(AnalyticsStream):
 
     def sample_window(self) -> Query:
         """Return the filter of the first page, so that the sync finds the page again."""
-        bookmark: Bookmark | None = self.open_bookmark()
+        bookmark = open_bookmark(self)
         if bookmark is None or self.has_children:
             return {}
-        return self.window(bookmark.start, bookmark.end)
+        return self.window_of(bookmark)
 
 
 def _completed(
@@ -290,6 +295,7 @@ def _stream_class(
         "paging": resource.paging,
         "primary_keys": resource.primary_keys,
         "replication_key": incremental.cursor_path if incremental else None,
+        "replication_unit": incremental.cursor_format if incremental else None,
         "parent_stream_type": parent,
         "references": {
             link.placeholder: f"{vars(classes[link.resource])['name']}.{link.field}"

@@ -158,7 +158,7 @@ def test_a_refused_filter_is_told(doctor):
     def answer(query):
         return reply(400, b'{"error": "since?"}') if "since" in query else {"data": ROWS}
 
-    incremental = {"cursor_path": "updated_at", "start_param": "since"}
+    incremental = {"cursor_path": "updated_at", "cursor_format": "iso", "start_param": "since"}
     report = doctor.cures(
         answer,
         rows=10,

@@ -532,6 +532,7 @@ def test_cursor_over_time_is_taken(command):
     assert code == 0
     assert entry["resources"][0]["endpoint"]["incremental"] == {
         "cursor_path": "at",
+        "cursor_format": "epoch_s",
         "start_param": "since",
         "initial_value": "2024-01-01T00:00:00Z",
     }
@@ -571,7 +572,10 @@ def test_filter_in_another_notation_is_left_to_the_tap(command):
 
     _, entry, notes = command(manifest(stream(incremental_sync=time)))
 
-    assert entry["resources"][0]["endpoint"]["incremental"] == {"cursor_path": "at"}
+    assert entry["resources"][0]["endpoint"]["incremental"] == {
+        "cursor_path": "at",
+        "cursor_format": "epoch_s",
+    }
     assert any("another notation" in note for note in notes)
 
 

@@ -8,6 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
+from random import Random
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,16 +17,12 @@ from runs import STREAM, declared, run
 from runs import JsonApi as PlainApi
 from scripted_server import reply
 
+from tap_analytics.approach import NewestFirst
 from tap_analytics.demo import DemoApi
-from tap_analytics.incremental import (
-    Bookmark,
-    NewestFirst,
-    in_unit,
-    instant,
-    parse_iso,
-    unit_of,
-)
+from tap_analytics.incremental import Bookmark
 from tap_analytics.inputs import read_json
+from tap_analytics.notation import in_unit, instant, parse_iso, unit_of
+from tap_analytics.rows import DictRows
 from tap_analytics.writer import ENCODER
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -38,7 +35,7 @@ units = st.sampled_from(["iso", "epoch_s", "epoch_ms"])
 
 
 def opened(**given_values):
-    return Bookmark.open(
+    return Bookmark(
         **{
             "unit": None,
             "stored": None,
@@ -49,6 +46,14 @@ def opened(**given_values):
             **given_values,
         }
     )
+
+
+def wants_from(low, place):
+    return low is None or place >= low
+
+
+def wants(bookmark, value):
+    return bookmark.wanted([value])[0]
 
 
 def stored_and_read_again(value):
@@ -78,7 +83,8 @@ def test_a_moment_written_in_a_unit_is_the_same_moment(moment, unit):
     else:
         since = moment - datetime(1970, 1, 1, tzinfo=UTC)
         assert written == since // timedelta(milliseconds=1000 // scale)
-    assert unit_of(written) == unit
+    assert unit_of(written) == ("iso" if unit == "iso" else "undeclared")
+    assert instant(written, unit) is not None
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -92,10 +98,16 @@ def test_values_are_ordered_as_their_moments_are(one, other, unit):
 @pytest.mark.parametrize(
     ("value", "unit"),
     [
-        (1_700_000_000, "epoch_s"),
-        (1_700_000_000_000, "epoch_ms"),
-        (Decimal("1700000000.5"), "epoch_s"),
-        (42, "number"),
+        (1_700_000_000, "undeclared"),
+        (1_700_000_000_000, "undeclared"),
+        (Decimal("1700000000.5"), "undeclared"),
+        (42, "undeclared"),
+        ("1700000119", "undeclared"),
+        ("1700000119.000200", "undeclared"),
+        ("20240101", "undeclared"),
+        ("20240101120000", "undeclared"),
+        ("-7", "undeclared"),
+        ("20240101T120000Z", "iso"),
         ("2024-01-01", "iso"),
         ("2024-01-01T00:00:00Z", "iso"),
         ("2024-01-01T02:00:00+02:00", "iso"),
@@ -108,14 +120,14 @@ def test_values_are_ordered_as_their_moments_are(one, other, unit):
         ([], None),
     ],
 )
-def test_the_notation_of_a_value_is_told(value, unit):
+def test_times_are_told_from_numbers(value, unit):
     assert unit_of(value) == unit
 
 
 @pytest.mark.parametrize("digits", ["1612053012345", "1700000000000", "1700000000", "1512053123"])
 def test_digits_are_never_taken_for_a_date_of_long_ago(digits):
     bookmark = opened(start_date="2015-01-01T00:00:00Z")
-    assert bookmark.wants(digits)
+    assert wants(bookmark, digits)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +138,14 @@ def test_digits_are_never_taken_for_a_date_of_long_ago(digits):
         ("x", "epoch_s", None),
         ("²", "epoch_ms", None),
         (True, "number", None),
+        (1_700_000_000_000, "epoch_s", None),
+        (1_700_000_000, "epoch_ms", None),
+        (1_700_000_000_000_000, "epoch_ms", None),
+        (0, "epoch_s", 0),
+        ("2023-11-14T22:13:20.5Z", "epoch_s", Decimal("1700000000.5")),
+        ("2023-11-14T22:13:20Z", "epoch_ms", 1_700_000_000_000),
+        ("2023-11-14T22:13:20Z", "number", None),
+        ("20240101", "iso", datetime(2024, 1, 1, tzinfo=UTC)),
         (None, "iso", None),
         (7, "iso", None),
         ([], "epoch_s", None),
@@ -148,7 +168,11 @@ def test_times_of_one_moment_are_equal_in_any_zone():
     [
         ({}, None),
         ({"stored": "2024-05-01T00:00:00Z"}, "2024-05-01T00:00:00Z"),
-        ({"start_date": "2024-05-01T00:00:00Z"}, "2024-05-01T00:00:00Z"),
+        ({"start_date": "2024-05-01T00:00:00Z"}, None),
+        ({"start_date": "2024-05-01", "unit": "iso"}, "2024-05-01"),
+        ({"start_date": "2024-05-01", "holds_times": True}, "2024-05-01"),
+        ({"start_date": "2024-05-01", "initial": "2024-01-01"}, "2024-05-01"),
+        ({"start_date": "2024-05-01", "initial": 7}, 7),
         ({"stored": "2024-05-01T00:00:00Z", "start_date": "2024-06-01"}, "2024-06-01"),
         ({"stored": "2024-07-01T00:00:00Z", "start_date": "2024-06-01"}, "2024-07-01T00:00:00Z"),
         ({"stored": "2024-07-01T00:00:00Z", "lookback": 3600}, "2024-06-30T23:00:00Z"),
@@ -158,12 +182,22 @@ def test_times_of_one_moment_are_equal_in_any_zone():
         ),
         ({"initial": "2024-01-01"}, "2024-01-01"),
         ({"initial": "2024-01-01", "stored": "2024-07-01"}, "2024-07-01"),
-        ({"initial": "2024-01-01", "start_date": "2024-02-01"}, "2024-02-01"),
-        ({"stored": 1_700_000_000, "lookback": 60}, 1_699_999_940),
-        ({"stored": 1_700_000_000_000, "lookback": 60}, 1_699_999_940_000),
-        ({"stored": 1_700_000_000, "start_date": "2024-01-01"}, 1_704_067_200),
+        ({"stored": 1_700_000_000}, 1_700_000_000),
+        ({"stored": 1_700_000_000, "lookback": 60}, None),
+        ({"stored": 1_700_000_000, "lookback": 60, "unit": "epoch_s"}, 1_699_999_940),
+        ({"stored": "1700000000", "lookback": 60, "unit": "epoch_s"}, 1_699_999_940),
+        ({"stored": 1_700_000_000_000, "lookback": 60, "unit": "epoch_ms"}, 1_699_999_940_000),
+        ({"stored": 1_700_000_000, "start_date": "2024-01-01"}, 1_700_000_000),
+        (
+            {"stored": 1_700_000_000, "start_date": "2024-01-01", "unit": "epoch_s"},
+            1_704_067_200,
+        ),
+        ({"stored": "2023-11-14T22:13:20Z", "unit": "epoch_s"}, 1_700_000_000),
+        ({"initial": "2023-11-14T22:13:20Z", "unit": "epoch_ms"}, 1_700_000_000_000),
+        ({"initial": "2023-11-14", "unit": "epoch_s"}, 1_699_920_000),
         ({"unit": "epoch_ms", "start_date": "2024-01-01"}, 1_704_067_200_000),
-        ({"stored": 7, "lookback": 60, "start_date": "2024-01-01"}, 7),
+        ({"stored": 7, "lookback": 60, "start_date": "2024-01-01", "unit": "number"}, 7),
+        ({"stored": "0001-01-01T00:00:00Z", "lookback": 60}, None),
     ],
     ids=str,
 )
@@ -192,18 +226,18 @@ def test_an_initial_value_of_any_notation_is_asked_for(initial):
 )
 def test_a_row_equal_to_the_bookmark_is_read_again_by_the_next_run(value):
     first = opened()
-    assert first.wants(value)
-    first.observe([value])
+    assert wants(first, value)
+    first.admit([value])
     reached = first.close(began=datetime(2300, 1, 1, tzinfo=UTC))
     second = opened(stored=stored_and_read_again(reached))
-    assert second.wants(value)
+    assert wants(second, value)
 
 
 @pytest.mark.parametrize("value", [None, "yesterday", True, [], {}])
 def test_a_row_without_a_readable_value_is_always_wanted(value):
     bookmark = opened(unit="iso", stored="2024-01-01T00:00:00Z", end_date="2024-02-01")
-    assert bookmark.wants(value)
-    bookmark.observe([value])
+    assert wants(bookmark, value)
+    bookmark.admit([value])
     assert bookmark.close(began=datetime.now(UTC)) == "2024-01-01T00:00:00Z"
 
 
@@ -218,7 +252,7 @@ def test_the_end_of_a_window_is_not_in_it_and_its_start_is():
             "2024-02-01T00:00:00Z",
             "2024-02-01T01:30:00+02:00",
         )
-        if bookmark.wants(value)
+        if wants(bookmark, value)
     ]
     assert wanted == [
         "2024-01-01T00:00:00Z",
@@ -235,14 +269,14 @@ def test_windows_that_meet_share_no_row_and_lose_none():
         for start, end in itertools.pairwise(cuts)
     ]
     for value in values:
-        assert sum(window.wants(value) for window in windows) == 1
+        assert sum(wants(window, value) for window in windows) == 1
 
 
 @pytest.mark.parametrize("bad", ["not a date", "2024-13-45", True, {"a": 1}], ids=str)
 @pytest.mark.parametrize("unit", ["iso", "epoch_s", "epoch_ms"])
 def test_a_state_that_cannot_be_read_costs_no_row(bad, unit):
     bookmark = opened(unit=unit, stored=bad, lookback=60)
-    assert bookmark.wants(in_unit(LONG_AGO, unit))
+    assert wants(bookmark, in_unit(LONG_AGO, unit))
 
 
 @pytest.mark.parametrize("stream", ["success_accounts", "wiki_audit", "learning_people"])
@@ -273,105 +307,199 @@ def test_a_bookmark_is_the_highest_value_but_never_past_the_start_of_the_run(
 ):
     written = [in_unit(moment, unit) for moment in seen]
     kept = None if stored is None else in_unit(stored, unit)
-    bookmark = opened(unit=unit, stored=kept)
-    bookmark.observe(written)
+    bookmark = opened(unit=unit, stored=kept, opened=began)
+    bookmark.admit(written)
     reached = bookmark.close(began=began)
 
-    ceiling = began.replace(microsecond=0)
-    places = [instant(value, unit) for value in written]
-    if reached is None:
-        assert not written
-        assert kept is None
-    elif kept is not None and instant(reached, unit) == instant(kept, unit):
-        assert all(place <= instant(kept, unit) for place in places) or (
-            instant(kept, unit) >= instant(in_unit(ceiling, unit), unit)
-        )
-    else:
-        assert instant(reached, unit) <= instant(in_unit(ceiling, unit), unit)
-        assert instant(reached, unit) <= max(places)
-        assert kept is None or instant(reached, unit) > instant(kept, unit)
-
-
-@pytest.mark.parametrize("first", [0, -1, 17, None])
-def test_the_first_value_does_not_decide_alone_what_the_others_are(first):
-    began = datetime(2024, 1, 1, tzinfo=UTC)
-    bookmark = opened(start_date="2015-01-01")
-    values = [first, 1_304_067_200, 1_504_067_200, 1_904_067_200]
-    wanted = [value for value in values if bookmark.wants(value)]
-    bookmark.observe(wanted)
-    assert bookmark.close(began=began) == 1_704_067_200
+    ceiling = instant(in_unit(began.replace(microsecond=0), unit), unit)
+    low = instant(kept, unit)
+    # What lies in the future is not trusted.
+    low = None if low is None or low > ceiling else low
+    wanted = [
+        place for value in written if (place := instant(value, unit)) and wants_from(low, place)
+    ]
+    past = [place for place in wanted if place <= ceiling]
+    expected = max(past) if past else ceiling if wanted else low
+    assert instant(reached, unit) == expected
 
 
 def test_an_end_date_keeps_the_bookmark_in_its_window():
     bookmark = opened(unit="iso", end_date="2024-02-01")
     values = ["2024-01-10T00:00:00Z", "2024-03-01T00:00:00Z"]
-    bookmark.observe([value for value in values if bookmark.wants(value)])
+    bookmark.admit([value for value in values if wants(bookmark, value)])
     assert bookmark.close(began=datetime(2025, 1, 1, tzinfo=UTC)) == "2024-01-10T00:00:00Z"
 
 
 def test_a_bookmark_keeps_the_spelling_of_the_api():
     bookmark = opened()
-    bookmark.observe(["2024-01-01T02:00:00.000+02:00"])
+    bookmark.admit(["2024-01-01T02:00:00.000+02:00"])
     assert bookmark.close(began=datetime.now(UTC)) == "2024-01-01T02:00:00.000+02:00"
 
 
 def test_a_plain_count_has_no_moment_to_stop_at():
     bookmark = opened(unit="number")
-    bookmark.observe([1, 12, 3])
+    bookmark.admit([1, 12, 3])
     assert bookmark.close(began=LONG_AGO) == 12
 
 
-def test_a_run_that_never_learnt_the_notation_leaves_the_bookmark_alone():
-    assert opened(stored="v17").close(began=LONG_AGO) == "v17"
-    bookmark = opened()
-    bookmark.observe(["v18"])
-    assert bookmark.close(began=LONG_AGO) is None
-
-
 # --- newest first -------------------------------------------------------------------------------
+
+#: A run of rows long enough, with what comes before it, for an order to be believed.
+TAIL = 40
 
 
 def day(number):
     return f"2024-01-{number:02}T00:00:00Z"
 
 
-def newest_first(stored=10, **more):
-    return NewestFirst("at", opened(unit="iso", stored=day(stored), **more))
+def minute(number):
+    """Return a moment that is the later the higher the number is."""
+    return in_unit(datetime(2024, 1, 10, tzinfo=UTC) + timedelta(minutes=number), "iso")
+
+
+def newest_first(stored=0, **more):
+    """Return the order of rows whose bookmark is `minute(stored)`."""
+    return NewestFirst("at", opened(unit="iso", stored=minute(stored), **more))
+
+
+def made(rows):
+    """Return rows of (number, time of change), made in an order that is neither."""
+    return [
+        {
+            "id": f"{n * 53 % 101:03}",
+            "at": None if at is None else minute(at),
+            "made": minute(n * 37 % 101),
+        }
+        for n, at in rows
+    ]
+
+
+def stop_of(order, pages):
+    """Return after which page reading stops, from 1, or None where it goes on to the end."""
+    for number, page in enumerate(pages, start=1):
+        if order.passed(DictRows(page)):
+            return number
+    return None
+
+
+def paged(values, size):
+    rows = made(enumerate(values))
+    return [rows[at : at + size] for at in range(0, len(rows), size)]
+
+
+FALLING = [5, 3, *range(-1, -TAIL, -1)]
 
 
 @pytest.mark.parametrize(
-    ("pages", "stops_after"),
+    ("values", "size", "stops_after"),
     [
-        ([[20, 15], [12, 9], [8]], 2),
-        ([[20, 9], [8]], 1),
-        ([[20, 10], [10, 9], [8]], 2),
-        ([[10, 9], [8]], 1),
-        ([[9, 8], [7], [20]], None),
-        ([[20, 9, 15], [8], [7]], None),
-        ([[12, 14], [9], [8]], None),
-        ([[20], [21], [9], [8]], None),
-        ([[20, None], [9], [8]], None),
-        ([[], [20, 9], [8]], 2),
-        ([[20, 20, 12]], None),
+        (FALLING, 20, 2),
+        (FALLING, 100, None),
+        (FALLING, 5, 3),
+        (FALLING, 1, 14),
+        ([0, *FALLING[2:]], 20, 2),
+        ([-1, *FALLING[3:]], 20, None),
+        ([5, *FALLING[2:20], 4, *FALLING[20:]], 10, None),
+        ([5, 6, *FALLING[2:]], 10, None),
+        ([5, None, *FALLING[2:]], 10, None),
+        ([5, 5, 5, *FALLING[2:]], 20, 2),
+        ([5, *[-1] * TAIL], 10, None),
+        ([5, *[-1] * TAIL, *range(-2, -TAIL, -1)], 10, 6),
     ],
-    ids=str,
 )
-def test_reading_stops_only_while_every_row_proves_the_order(pages, stops_after):
-    order = newest_first()
-    passed = [order.passed([day(n) if n else None for n in page]) for page in pages]
-    stopped = next((number for number, flag in enumerate(passed, start=1) if flag), None)
-    assert stopped == stops_after
+def test_reading_stops_only_where_the_order_alone_explains_what_has_come(values, size, stops_after):
+    assert stop_of(newest_first(), paged(values, size)) == stops_after
+
+
+def test_a_page_without_rows_proves_nothing():
+    pages = paged(FALLING, 20)
+    assert stop_of(newest_first(), [[], pages[0], [], pages[1]]) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda n, row: row | {"made": row["at"]},
+        lambda n, row: row | {"made": minute(500 - n)},
+        lambda n, row: row | {"made": minute(n)},
+        lambda n, row: row | {"number": n},
+        lambda n, row: row | {"number": str(n)},
+        lambda n, row: {"id": row["id"], "at": row["at"]},
+        lambda n, row: row | {"made": "never"},
+    ],
+    ids=["unchanged", "made last", "made first", "number", "digits", "bare", "no times"],
+)
+def test_no_order_is_believed_that_another_column_may_have(change):
+    """Rows in the order they were made are in that of their change, as long as none has changed."""
+    rows = [
+        change(n, {"id": f"{n * 53 % 101:03}", "at": minute(at), "made": minute(n * 37 % 101)})
+        for n, at in enumerate(FALLING)
+    ]
+    pages = [rows[at : at + 10] for at in range(0, len(rows), 10)]
+    assert stop_of(newest_first(), pages) is None
+
+
+def test_columns_of_other_kinds_say_nothing_of_an_order():
+    rows = [
+        row
+        | {"flag": n > 20, "nested": {"n": n}, "rare": n if n in {3, 5} else None, "one": "x"}
+        | ({"late": n} if n > 3 else {})
+        for page in paged(FALLING, 100)
+        for n, row in enumerate(page)
+    ]
+    assert stop_of(newest_first(), [rows[:20], rows[20:]]) == 2
 
 
 def test_the_lookback_is_read_as_well():
-    order = newest_first(lookback=2 * 86_400)
-    assert not order.passed([day(12), day(9)])
-    assert not order.passed([day(8)])
-    assert order.passed([day(7)])
+    order = newest_first(lookback=20 * 60)
+    assert stop_of(order, paged(FALLING, 10)) == 4
 
 
 def test_without_a_notation_no_order_is_believed():
-    assert not NewestFirst("at", opened()).passed(["x"])
+    assert stop_of(NewestFirst("at", opened(stored=minute(0))), paged(FALLING, 10)) is None
+
+
+def orders(random, rows, size):
+    """Return rows in the orders of servers that don't sort all of them by the time of change."""
+    by_change = sorted(rows, key=lambda row: row["at"], reverse=True)
+    for name in ("made", "id", "seen"):
+        yield sorted(rows, key=lambda row, by=name: row[by])
+        yield sorted(rows, key=lambda row, by=name: row[by], reverse=True)
+    shuffled = random.sample(rows, len(rows))
+    yield shuffled
+    pages = [shuffled[at : at + size] for at in range(0, len(rows), size)]
+    yield [row for page in pages for row in sorted(page, key=lambda row: row["at"], reverse=True)]
+    yield by_change[::-1]
+    yield sorted(shuffled, key=lambda row: row["at"][:13], reverse=True)
+    pinned = random.randrange(len(rows))
+    yield [by_change[pinned], *by_change[:pinned], *by_change[pinned + 1 :]]
+
+
+def made_at_random(random):
+    """Return rows of which some have changed since they were made, and some were seen since."""
+    count, share = random.choice([20, 100, 400]), random.choice([0.0, 0.01, 0.1, 0.9])
+    for number in range(count):
+        later = [random.randrange(number, count + 1) for _ in range(2)]
+        changed, seen = later if random.random() < share else (number, number)
+        at = {"at": minute(changed), "made": minute(number), "seen": minute(seen)}
+        yield {"id": f"{number:04}"} | at
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 50])
+def test_no_row_is_lost_in_whatever_order_a_server_sends(size):
+    random, early = Random(size), 0
+    for _ in range(25):
+        rows = [*made_at_random(random)]
+        newest = sorted(rows, key=lambda row: row["at"], reverse=True)
+        for sent in (*orders(random, rows, size), newest):
+            bookmark = random.choice(rows)["at"]
+            order = NewestFirst("at", opened(unit="iso", stored=bookmark))
+            pages = [sent[at : at + size] for at in range(0, len(sent), size)]
+            stop = stop_of(order, pages)
+            lost = [row for page in pages[stop or len(pages) :] for row in page]
+            assert not [row for row in lost if row["at"] >= bookmark]
+            early += sent is newest and bool(lost)
+    assert early > 5
 
 
 # --- whole runs ---------------------------------------------------------------------------------
@@ -393,9 +521,10 @@ class JsonApi(PlainApi):
         super().__init__(ended)
 
 
-def config(origin, *, start_param=None, paginator="json_link", **resource):
-    incremental = {"cursor_path": "at"} | ({"start_param": start_param} if start_param else {})
-    endpoint = {"paginator": paginator, "incremental": incremental}
+def config(origin, *, paginator="json_link", **resource):
+    words = ("start_param", "cursor_format", "initial_value")
+    incremental = {word: resource.pop(word) for word in words if word in resource}
+    endpoint = {"paginator": paginator, "incremental": {"cursor_path": "at"} | incremental}
     return declared(origin, endpoint=endpoint, **resource)
 
 
@@ -420,11 +549,11 @@ def test_a_bookmark_never_passes_the_moment_the_run_began(style):
     future = in_unit(datetime.now(UTC) + timedelta(days=1), style)
     before = datetime.now(UTC).replace(microsecond=0)
     with JsonApi(lambda _: {"data": [at(1, future)]}) as api:
-        done = run(config(api.origin))
+        done = run(config(api.origin, cursor_format=style))
     after = datetime.now(UTC)
     place = instant(done.bookmark(), style)
     assert instant(in_unit(before, style), style) <= place <= instant(in_unit(after, style), style)
-    assert unit_of(done.bookmark()) == style
+    assert isinstance(done.bookmark(), type(future))
 
 
 def test_a_server_whose_clock_is_behind_sets_the_bookmark():
@@ -465,7 +594,8 @@ def test_a_server_that_can_filter_is_asked_for_what_is_new_only():
         first = run(config(api.origin, start_param="since"))
         run(config(api.origin, start_param="since"), state=first.state)
         run(config(api.origin, start_param="since", start_date="2024-05-05"))
-    assert [query.get("since") for query in api.queries] == [None, day(1), "2024-05-05"]
+    # The page of the sample says that the key holds times; then the server is asked for them.
+    assert [query.get("since") for query in api.queries] == [None, day(1), None, "2024-05-05"]
 
 
 @pytest.mark.parametrize("status", [400, 422])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from tap_analytics.approach import open_bookmark
 from tap_analytics.commands.doctor.dialects import dialect_of
 from tap_analytics.commands.doctor.findings import (
     Level,
@@ -239,10 +240,10 @@ class Checkup:
 
 def _extras(stream: AnalyticsStream) -> tuple[Extra, ...]:
     """Return what a first run sends beside paging: its order, and the server's own filter."""
-    bookmark = stream.open_bookmark()
+    bookmark = open_bookmark(stream)
     window = {}
     if bookmark is not None and not stream.child_streams:
-        window = stream.window(bookmark.start, bookmark.end)
+        window = stream.window_of(bookmark)
     names = ", ".join(f"`{name}`" for name in window)
     change = {"endpoint": {"incremental": {"start_param": None}}}
     filtered = warning(

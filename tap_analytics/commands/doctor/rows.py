@@ -7,11 +7,12 @@ import re
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.trial import changed
 from tap_analytics.declarations.words import DOTTED
-from tap_analytics.incremental import instant, unit_of
+from tap_analytics.notation import instant, unit_of
 from tap_analytics.pagination import dig
 from tap_analytics.payload import SelectorError, lists_in
 from tap_analytics.streams.declared import DeclaredStream
@@ -202,7 +203,9 @@ def _pair(stream: AnalyticsStream, rows: Sequence[Row], keys: tuple[str, ...]) -
     """Return the key with the first further column that makes it unique."""
     names = [name for name in _columns(stream, rows) if name not in keys]
     # What changes with a row is no part of its key.
-    pairs = ((*keys, name) for name in names if not any(_is_time(row.get(name)) for row in rows))
+    pairs = (
+        (*keys, name) for name in names if not any(_may_be_time(row.get(name)) for row in rows)
+    )
     return next((pair for pair in pairs if _is_key(rows, pair)), ())
 
 
@@ -239,7 +242,7 @@ def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamR
         return
     values = [row.get(key) for row in rows]
     present = [value for value in values if value is not None]
-    unreadable = [value for value in present if not _reads(stream, value)]
+    unreadable = [value for value in present if instant(value, stream.replication_unit) is None]
     report.bookmark = "unreadable" if unreadable else "reads" if present else "missing"
     change = dict(_bookmark_change(stream, rows))
     if not present:
@@ -257,22 +260,18 @@ def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamR
         report.findings.append(note("bookmark_partial", text))
 
 
-def _reads(stream: AnalyticsStream, value: object) -> bool:
-    if stream.replication_unit is not None:
-        return instant(value, stream.replication_unit) is not None
-    return unit_of(value) is not None or (isinstance(value, str) and value.isdigit())
-
-
 def _bookmark_change(stream: AnalyticsStream, rows: Sequence[Row]) -> Iterator[tuple[str, t.Any]]:
     """Yield the column that tells when a row changed, where there is one."""
     if not isinstance(stream, DeclaredStream):
         return
     for word in _CHANGE_NAMES:
         for name in _columns(stream, rows):
-            if word in name.lower() and all(_is_time(row.get(name)) for row in rows):
+            if word in name.lower() and all(unit_of(row.get(name)) == "iso" for row in rows):
                 yield "endpoint", {"incremental": {"cursor_path": name}}
                 return
 
 
-def _is_time(value: object) -> bool:
-    return unit_of(value) in {"iso", "epoch_s", "epoch_ms"}
+def _may_be_time(value: object) -> bool:
+    """Whether a value is a time, or a number so large that it may be one: no part of a key."""
+    place = instant(value)
+    return unit_of(value) == "iso" or (isinstance(place, (int, Decimal)) and place >= 10**9)

@@ -10,7 +10,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tap_analytics.approach import approach
+from tap_analytics.approach import approach, open_bookmark
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.commands.doctor.recorder import BudgetSpent
 from tap_analytics.completeness import Repeats, Verdict
@@ -67,7 +67,7 @@ class Trial:
 
 def tried(stream: AnalyticsStream, context: Context | None) -> Trial:
     """Read the first pages of a stream as a run reads them; the stream stays as it is."""
-    bookmark = None if stream.child_streams else stream.open_bookmark()
+    bookmark = None if stream.child_streams else open_bookmark(stream)
     stream = _prepared(stream, context)
     walk = approach(stream, context, bookmark=bookmark)
     rows: list[Row] = []

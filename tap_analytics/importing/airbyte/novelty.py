@@ -12,6 +12,9 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.importing.airbyte.components import Component, Object
 
+#: What directives for numbers are called in `cursor_format`.
+_UNITS = {"%s": "epoch_s", "%s_as_float": "epoch_s", "%ms": "epoch_ms"}
+
 
 def incremental_of(part: Component | None, *, made_columns: Collection[str]) -> Object | None:
     """Return the `incremental` of a cursor; `made_columns` are those the rows don't really have."""
@@ -25,6 +28,8 @@ def incremental_of(part: Component | None, *, made_columns: Collection[str]) -> 
         part.note("cursor_field", "isn't a column of the rows as they are sent: all rows are read.")
         return None
     made: Object = {"cursor_path": column}
+    if (unit := _unit(part)) is not None:
+        made["cursor_format"] = unit
     if (name := _start_param(part)) is not None:
         made["start_param"] = name
     if (initial := _initial(part)) is not None:
@@ -40,6 +45,15 @@ def incremental_of(part: Component | None, *, made_columns: Collection[str]) -> 
     part.ignore("is_compare_strictly", "global_substream_cursor", "start_value")
     part.tell_unread()
     return made
+
+
+def _unit(part: Component) -> str | None:
+    """Return the notation of the column, where it is one of numbers."""
+    if part.kind == "IncrementingCountCursor":
+        return "number"
+    given = part.get("cursor_datetime_formats") or [part.get("datetime_format")]
+    units = {_UNITS.get(str(one)) for one in given} if isinstance(given, list) else set()
+    return units.pop() if len(units) == 1 else None
 
 
 def _start_param(part: Component) -> str | None:
