@@ -111,18 +111,19 @@ class EndCheck:
         cut = self._cut(page)
         if cut is None:
             return False
-        if seen.total is not None and paging.total(cut) == seen.total != cut.received:
+        is_met = seen.total is not None and seen.rows >= seen.total
+        if is_met and paging.total(cut) == seen.total != cut.received:
             seen.counted = True
             self.paginator.stop(End.TOTAL)
         try:
             seen.spoken = paging.named(cut) is not None
         except TransportError:
-            return seen.counted
+            return is_met and seen.counted
         if seen.spoken:
             self.paginator.stop(getattr(paging, "ending", End.LINK))
-        elif 0 < cut.received < page.received and not seen.counted:
+        elif 0 < cut.received < page.received:
             self.proof.awaits_word = False
-        return seen.spoken or seen.counted
+        return seen.spoken or (is_met and seen.counted)
 
     def _cut(self, page: Page) -> Page | None:
         """Return the page with a row less; of a single one, a page of the list unfiltered."""

@@ -128,6 +128,10 @@ UNPROVEN = {
         PATHS | {"cursor_path": "prev"},
         partial(listed, 100, lambda s, e, c: {"prev": None, "next_cursor": str(e)}, cap=CUT),
     ),
+    "a total that is not met, and no word": (
+        PATHS | {"cursor_path": "nope", "total_path": "total"},
+        partial(listed, 100, always(total=100), cap=CUT),
+    ),
     "single_page and a total": ("single_page", partial(listed, 100, always(total=100), cap=CUT)),
     "single_page and a link": (
         "single_page",
