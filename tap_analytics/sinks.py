@@ -144,9 +144,11 @@ class BatchSink(LineSink):
         try:
             with storage.open(name, "wb") as file:
                 file.write(gzip.compress(lines) if zipped else lines)
-        except OSError as error:
+        except (OSError, ImportError, ValueError) as error:
+            # A kind of storage may be unknown, or its package not installed.
+            why = getattr(error, "strerror", None) or error
             raise BatchFileError(
-                f"{alias}: the BATCH file {name} can't be written to {storage.root}: "
-                f"{error.strerror or error}. Check `batch_config.storage`, and make room there."
+                f"{alias}: the BATCH file {name} can't be written to {storage.root}: {why}. "
+                "Check `batch_config.storage`, and the room there."
             ) from error
         return [[storage.get_url(name)]]

@@ -162,6 +162,15 @@ def test_a_file_that_cannot_be_written_is_told_with_its_setting(tmp_path):
     assert done.of("BATCH") == []
 
 
+def test_a_storage_of_an_unknown_kind_is_told_with_its_setting(tmp_path):
+    with JsonApi(answer) as api:
+        given = config(api, tmp_path)
+        given["batch_config"]["storage"]["root"] = "nosuch://bucket"
+        done = run(given)
+    assert "can't be written to nosuch://bucket" in done.failure()
+    assert "Check `batch_config.storage`" in done.failure()
+
+
 def test_the_bookmark_moves_after_the_last_file(tmp_path):
     with JsonApi(answer) as api:
         given = config(api, tmp_path, size=2)
