@@ -53,6 +53,21 @@ class Gate:
         return step
 
 
+def test_a_page_that_may_not_be_needed_holds_nobody_for_years():
+    def script(received):
+        return reply(429, Retry_After="99999") if received.target.endswith("=2") else echo(received)
+
+    with ScriptedServer(script) as server:
+        transport = make_transport(server.origin, stop=UnhurriedStop())
+        ahead = Lookahead(transport, concurrency=2)
+        assert ahead.want((("s",), 2), page(server, 2), body_of)
+        with pytest.raises(Fatal, match="asks to wait 99999 s"):
+            ahead.take((("s",), 2), page(server, 2), body_of)
+        assert transport.fetch(page(server, 3), body_of) == b"/v2/people?page=3"
+
+    assert transport.throttle.throttled_count == 0
+
+
 def test_a_page_read_ahead_is_taken_without_another_request():
     with ScriptedServer(echo) as server:
         ahead = make(server)

@@ -28,8 +28,10 @@ def test_a_redirect_within_the_origin_is_followed_signed(status, is_absolute):
         return redirect(f"{start}/v3/people?page=2&x=#top", status=status)
 
     with ScriptedServer(script) as server:
-        assert make_transport(server.origin).fetch(people(server), body_of) == b"[3]"
+        transport = make_transport(server.origin)
+        assert transport.fetch(people(server), body_of) == b"[3]"
 
+    assert (transport.stats.requests, transport.stats.retries) == (2, 0)
     assert [r.headers["x-api-key"] for r in server.requests] == ["swordfish-4711"] * 2
 
 

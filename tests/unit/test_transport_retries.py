@@ -140,6 +140,18 @@ def test_a_told_wait_beyond_the_ceiling_fails_and_says_so(headers, status, told)
     assert str(other.value) == text
 
 
+def test_a_wait_counts_from_the_failure():
+    stop = UnhurriedStop()
+    failed = Retriable("learning: GET /v2/people answered 503", cause="server")
+    failed.failed_at -= 3
+    with ScriptedServer([reply(200, b"[1]")]) as server:
+        transport = make_transport(server.origin, stop=stop, retry=RetryPolicy(backoff_factor=5))
+        assert transport.fetch(people(server), body_of, failed=failed) == b"[1]"
+
+    [waited] = stop.waits
+    assert 1.5 < waited <= 3
+
+
 def test_a_told_wait_up_to_the_ceiling_is_waited():
     policy = RetryPolicy(max_retry_after=10)
     stop = UnhurriedStop()

@@ -150,6 +150,31 @@ def test_a_connection_that_was_closed_while_idle_is_replaced_at_once(end):
     assert transport.stats.requests == len(server.requests) == 6
 
 
+def test_an_idle_connection_is_replaced_once_however_many_were_closed():
+    both = threading.Barrier(2)
+
+    def step(connection):
+        if len(server.requests) > 2:
+            return reset()(connection)
+        both.wait(10)
+        connection.sendall(reply())
+        return True
+
+    with ScriptedServer(lambda _: step) as server:
+        transport = make_transport(server.origin)
+        threads = [
+            threading.Thread(target=transport.attempt, args=(people(server), body_of))
+            for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with pytest.raises(Retriable, match="connection closed by the server"):
+            transport.attempt(people(server), body_of)
+    assert len(server.requests) == 4
+
+
 def test_a_body_that_is_posted_is_not_posted_again_by_itself():
     with ScriptedServer([reply(), reset(), reply()]) as server:
         transport = make_transport(server.origin)
