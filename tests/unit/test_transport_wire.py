@@ -175,6 +175,14 @@ def test_an_idle_connection_is_replaced_once_however_many_were_closed():
     assert len(server.requests) == 4
 
 
+def test_an_odd_header_that_costs_no_other_is_passed_over_without_a_word(caplog):
+    odd = reply(200, b"[1]", X_Total="1").replace(b"\r\n", b"\r\n: nameless\r\n", 1)
+    with ScriptedServer([odd]) as server:
+        response = make_transport(server.origin).attempt(people(server), lambda r: r)
+    assert (response.body, response.headers["X-Total"]) == (b"[1]", "1")
+    assert "Failed to parse" not in caplog.text
+
+
 def test_a_body_that_is_posted_is_not_posted_again_by_itself():
     with ScriptedServer([reply(), reset(), reply()]) as server:
         transport = make_transport(server.origin)
