@@ -12,6 +12,7 @@ from runs import STREAM, JsonApi, declared, deselect, discover, run, select
 from scripted_server import reply
 
 from tap_analytics import tap
+from tap_analytics.demo import DemoApi
 
 LIMIT = 10
 COLUMNS = {
@@ -136,6 +137,7 @@ DECIDING = {
     "path": lambda each: each.endpoint.update(path="/items2"),
     "method": lambda each: each.endpoint.update(method="POST", json={"status": "open"}),
     "page size": lambda each: each.endpoint["paginator"].update(limit=5),
+    "paginator": lambda each: each.endpoint["paginator"].update(total_path=None),
     "page size not sent": lambda each: each.endpoint["paginator"].update(limit_param=None),
     "column": lambda each: each.deselect("name"),
     "nested column": lambda each: each.deselect("place", "town"),
@@ -200,6 +202,32 @@ def test_a_change_of_anything_else_does_not(change):
     assert asked[0]["offset"] == "18"
     wanted = [row["id"] for row in rows_of(60) if row["at"] >= DAY(2)]
     assert first.ids() + second.ids() == wanted
+
+
+def test_a_change_of_the_order_starts_the_stream_again():
+    """Where a page lies in one order says nothing about another order."""
+    down = {"status": 403, "match": {"path": "/notes"}, "after": 3, "times": None}
+    with DemoApi(faults=[down]) as api:
+        config = {"success": api.config["success"] | {"page_size": 5}, "concurrency": 1}
+        first = run(config, only=("success_notes",))
+        assert "position" in first.state["bookmarks"]["success_notes"]
+        api.set_faults([])
+        config["success"] |= {"sort_by": "updatedAt"}
+        catalog = select(discover(config), ("success_notes",))
+        api.reset_counts()
+        second = run(config, catalog=catalog, state=first.state)
+        assert "from" not in api.requests[0].params
+        assert set(second.ids("success_notes")) == {row["id"] for row in api.rows("success_notes")}
+
+
+def test_a_position_of_another_version_of_the_tap_is_not_used(monkeypatch):
+    source = Breaking()
+    with JsonApi(source.answer) as api:
+        first = run(settings(api.origin))
+        source.left = 10**6
+        monkeypatch.setattr(tap.TapAnalytics, "plugin_version", "99.0")
+        second = run(settings(api.origin), state=first.state)
+    assert second.ids() == list(range(60))
 
 
 @pytest.mark.parametrize("versions", [False, True])
@@ -382,7 +410,8 @@ def test_the_bookmark_stays_behind_the_server_clock_of_the_first_run(after):
     # The schema is declared: a sample would have told the server's clock before the run.
     source = Breaking(after=after)
     now = datetime.now(UTC).replace(microsecond=0)
-    source.table[-1]["at"] = (now + timedelta(hours=1)).isoformat()
+    # Later than the server's clock, and earlier than this machine's.
+    source.table[-1]["at"] = (now - timedelta(minutes=5)).isoformat()
     source.date = now - timedelta(minutes=10)
     with JsonApi(source.answer) as api:
         first = run(settings(api.origin))
@@ -407,6 +436,88 @@ def test_a_run_by_page_number_that_was_taken_up_permits_no_deletes(after):
     assert first.ids() + second.ids() == list(range(57))
     assert (second.verdict(), second.of("ACTIVATE_VERSION")) == ("unverified", [])
     assert (third.ids(), len(third.of("ACTIVATE_VERSION"))) == (list(range(57)), 1)
+
+
+@pytest.mark.parametrize("promised", [57, 60])
+def test_a_total_that_only_the_first_page_gives_is_not_forgotten(promised):
+    source = Breaking(57)
+
+    def answer(query):
+        body = source.answer(query)
+        if isinstance(body, dict) and query["offset"] == "0":
+            return body | {"total": promised}
+        return {"data": body["data"]} if isinstance(body, dict) else body
+
+    with JsonApi(answer) as api:
+        first = run(settings(api.origin))
+        source.left = 10**6
+        second = run(settings(api.origin), state=first.state)
+    assert first.ids() + second.ids() == list(range(57))
+    assert second.verdict() == ("verified" if promised == 57 else "short")
+    assert (second.error is None) == (promised == 57)
+
+
+def test_what_speaks_against_a_walk_is_not_forgotten():
+    """The second page is answered with 206: not the whole."""
+    source = Breaking()
+
+    def answer(query):
+        body = source.answer(query)
+        partial = isinstance(body, dict) and 0 < int(query["offset"]) < LIMIT
+        return reply(206, json.dumps(body).encode()) if partial else body
+
+    with JsonApi(answer) as api:
+        config = settings(api.origin, full_table=True, emit_activate_version_messages=True)
+        first = run(config)
+        source.left = 10**6
+        second = run(config, state=first.state)
+    assert first.ids() + second.ids() == list(range(60))
+    assert (second.verdict(), second.of("ACTIVATE_VERSION")) == ("unverified", [])
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["refused again", "taken by then"])
+def test_a_walk_without_the_refused_filter_goes_on_without_it(refuses):
+    """With the filter the server may list rows in another order, and a place in it is another."""
+    source, refused = Breaking(), True
+
+    def answer(query):
+        if "since" not in query:
+            return source.answer(query)
+        found = sorted(source.table, key=lambda row: row["name"], reverse=True)
+        start = int(query["offset"])
+        page = {"data": found[start : start + LIMIT], "total": len(found)}
+        return reply(400, b'{"error": "unknown parameter"}') if refused else page
+
+    with JsonApi(answer) as api:
+        config = settings(api.origin)
+        endpoint_of(config)["incremental"]["start_param"] = "since"
+        bookmark = {"replication_key": "at", "replication_key_value": DAY(1)}
+        first = run(config, state={"bookmarks": {STREAM: bookmark}})
+        source.left, refused = 10**6, refuses
+        sent = len(api.requests)
+        second = run(config, state=first.state)
+    assert first.ids() + second.ids() == list(range(60))
+    assert not any("since" in query for query in api.queries[sent:])
+
+
+def test_a_link_that_holds_a_credential_stays_out_of_the_state(monkeypatch):
+    monkeypatch.setattr(tap, "STATE_INTERVAL", 0)
+
+    def answer(query):
+        start = int(query.get("from", 0))
+        more = start + LIMIT < 30
+        link = f"/items?from={start + LIMIT}&signed=sekret-key-1" if more else None
+        return {"data": rows_of(30)[start : start + LIMIT], "next": link}
+
+    with JsonApi(answer) as api:
+        config = settings(api.origin)
+        endpoint_of(config)["paginator"] = {"type": "json_link"}
+        key = {"type": "api_key", "name": "X-Key", "api_key": "sekret-key-1"}
+        api_of(config)["client"]["auth"] = key
+        done = run(config)
+    assert done.ids() == list(range(30))
+    assert b'"position"' in b"".join(done.lines)
+    assert b"sekret" not in b"".join(done.lines)
 
 
 @pytest.mark.parametrize(
