@@ -37,6 +37,8 @@ UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it i
 ALIKE = "pages looked alike, so the server may have repeated one; set `primary_key`"
 MOVED = f"rows moved while they were read by page number; {QUIETER}"
 NOT_LOOKED_AT = "not all pages could be looked at again for rows that moved; read it in one run"
+PUSHED = f"rows were put in front of the reader, and not all of them were found; {QUIETER}"
+UNORDERED = f"rows came in another order than before, so others may not have come; {UNSTABLE}"
 NOTHING_SHOWN = "no response showed that nothing follows; declare a `paginator` that fits the API"
 
 

@@ -13,13 +13,13 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.completeness import PaginationError
+from tap_analytics.completeness import PUSHED, UNORDERED, PaginationError
 from tap_analytics.pagination import whole_number
 from tap_analytics.standstill import Standstill
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from logging import Logger
 
     from tap_analytics.completeness import Proof
@@ -88,6 +88,15 @@ class Seam:
         known = {key for page in self._pages for key in page}.union(self._last)
         return [key not in known for key in keys]
 
+    def keeps_order(self, keys: Sequence[Hashable]) -> bool:
+        """Whether rows that have been read come again in the order they came in."""
+        for page in (*self._pages, self._last):
+            places = {key: place for place, key in enumerate(page)}
+            found = [places[key] for key in keys if key in places]
+            if any(map(operator.gt, found, found[1:])):
+                return False
+        return True
+
     def is_last(self, keys: Sequence[Hashable]) -> bool:
         """Whether a page is the last one again, row for row."""
         return len(keys) == len(self._last) and all(map(operator.eq, keys, self._last))
@@ -130,6 +139,11 @@ class Joiner:
     _moved: bool = False
     #: Whether a row number that had to be there was answered with nothing.
     _was_empty: bool = False
+    #: Rows by which others were pushed back since the walk began, and the first row of the list.
+    pushed: int = 0
+    first: Hashable = None
+    #: Whether rows are read again because others were deleted.
+    _steps_back: bool = False
     _still: Standstill = field(default_factory=Standstill)
 
     @property
@@ -142,7 +156,7 @@ class Joiner:
         fetched, fresh = self._joined(query)
         idle = bool(fresh and not any(fresh) and fetched.page.received)
         if not self.seam.is_open and fetched.page.received > 1:
-            self.seen.overlap = 1
+            self.seen.overlap, self.first = 1, fetched.keys[0]
         self.seam.remember(fetched.keys, new=not idle)
         self._reached = self._end(fetched.page)
         if idle:
@@ -158,6 +172,28 @@ class Joiner:
             self.seen.overlap = 1
         self._reached = self._end(fetched.page)
 
+    def traced(
+        self, start: Query, *, fresh: Callable[[Sequence[Hashable]], list[bool]]
+    ) -> Iterator[Fetched]:
+        """Yield the new rows in front of the first that was read, as far as others were pushed.
+
+        If they are as many as the rows that were pushed back, they explain it: they may be new, or
+        rows of the list that have moved there.
+        """
+        found, position, is_there = 0, 0, False
+        while self.first is not None and found < self.pushed and not is_there:
+            fetched = self.fetch({**start, self.seam.param: str(position)})
+            keys = list(fetched.keys)
+            is_there = self.first in keys
+            number = keys.index(self.first) if is_there else len(keys)
+            kept = fetched.keep([new and at < number for at, new in enumerate(fresh(keys))])
+            found, position = found + kept.page.size, position + len(keys)
+            yield kept
+            if kept.page.size < number or not keys:
+                return
+        if is_there and found >= self.pushed and self.proof.doubt == PUSHED:
+            self.proof.doubt = None
+
     def _end(self, page: Page) -> int:
         return self.proof.paginator.paging.reached(page, self.seen)
 
@@ -167,7 +203,13 @@ class Joiner:
     def _ask(self, query: Query) -> Fetched:
         fetched = self.fetch(query)
         self._still.note(fetched.keys)
+        if self._moved:
+            self._check_order(fetched)
         return fetched
+
+    def _check_order(self, fetched: Fetched) -> None:
+        if not self.seam.keeps_order(fetched.keys):
+            self.proof.doubt_because(UNORDERED)
 
     def _joined(self, query: Query) -> Joined:
         start = whole_number(query.get(self.seam.param))
@@ -190,17 +232,29 @@ class Joiner:
         if joint is Joint.JOINED:
             self.seam.proven = True
             if self._moved:
-                return fetched, self.seam.fresh(fetched.keys)
+                return fetched, self._counted(fetched)
             return fetched, [False, *([True] * (len(fetched.keys) - 1))]
         if not self.seam.proven and (not fetched.keys or self.seam.is_last(fetched.keys)):
             return self._aligned(fetched, start)
         # Whatever else comes, the server knows odd row numbers.
         self.seam.proven |= bool(fetched.keys)
         self._move()
+        self._check_order(fetched)
         if joint is Joint.TORN:
             return self._torn(fetched, start)
         self.logger.warning(INSERTED)
-        return fetched, self.seam.fresh(fetched.keys)
+        return fetched, self._counted(fetched)
+
+    def _counted(self, fetched: Fetched, *, early: int = 1) -> list[bool]:
+        """Return which rows are new; those that are not, but for the seam, were pushed back."""
+        fresh = self.seam.fresh(fetched.keys)
+        again = fresh.count(False) - early
+        if self._steps_back:
+            self._steps_back = again > 0
+        elif again > 0:
+            self.pushed += again
+            self.proof.doubt_because(PUSHED)
+        return fresh
 
     def _confirmed(self, fetched: Fetched) -> Joined:
         """Judge a page asked for where the page before ended, which is mostly the end."""
@@ -208,6 +262,9 @@ class Joiner:
         if not fetched.keys or (all(fresh) and not self.seen.overlap):
             return fetched, None
         self._move()
+        self._check_order(fetched)
+        if not fresh[0]:
+            self._counted(fetched, early=0)
         if not any(fresh) and self._is_end(fetched):
             return replace(fetched, page=replace(fetched.page, received=0)), fresh
         if not fresh[0] or not self.seen.overlap:
@@ -282,10 +339,12 @@ class Joiner:
             beyond = self.fetch({**fetched.page.query, self.seam.param: str(far)})
         except Rejected:
             return False
+        self._check_order(beyond)
         return self._still.has(beyond.keys)
 
     def _torn(self, torn: Fetched, start: int) -> Joined:
         """Return the rows that moved past the reader, found by going back."""
+        self._steps_back = True
         back = self._stepped_back(torn.page.query, start)
         fresh = self.seam.fresh(back.keys)
         # The end, if this page isn't full, or if odd row numbers are answered with nothing.

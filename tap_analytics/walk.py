@@ -176,6 +176,7 @@ class Walk:
         ask for the `whole`, total or not, for one row gone and another one new leave it as it was.
         `fresh` tells which keys the stream has not brought yet.
         """
+        yield from self._inserted(fresh)
         seen, suspect = self.paginator.seen, self._is_suspect(repeats=repeats)
         if not self._may_have_moved(suspect=suspect, whole=whole):
             return
@@ -199,6 +200,15 @@ class Walk:
         elif whole and partial:
             self.proof.doubt_because(NOT_LOOKED_AT)
         self._recheck.report(found=found, loud=self.context is None)
+
+    def _inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[Rows]:
+        """Yield the rows that were put in front of the reader, which explain that others moved."""
+        if self._joiner is None or not self._joiner.pushed:
+            return
+        for kept in self._joiner.traced(self.pages.first, fresh=fresh):
+            self.keys = kept.keys
+            self.paginator.seen.rows += kept.page.size
+            yield self._process(kept.rows)
 
     @property
     def confirmation(self) -> int:

@@ -292,3 +292,72 @@ def test_a_finding_says_which_evidence_is_missing():
     outcome.add(Finding(Verdict.UNVERIFIED, "first"))
     outcome.add(Finding(Verdict.UNVERIFIED, "second"))
     assert outcome.finding == Finding(Verdict.UNVERIFIED, "first")
+
+
+# --- rows that move while they are read by row number ---------------------------------------------
+
+
+def moving(change, *, after=1):
+    """Return a server of 60 rows that change once, after so many answers."""
+    table, asked = rows(60), []
+
+    def answer(query):
+        start = int(query["offset"])
+        page = table[start : start + int(query["limit"])]
+        asked.append(query)
+        if len(asked) == after:
+            change(table)
+        return {"data": page}
+
+    return answer
+
+
+def jump(table):
+    """Move a row that is yet to be read to the front."""
+    table.insert(0, table.pop(40))
+
+
+def hide(table):
+    """Move a row that is yet to be read among those that have been."""
+    table.insert(5, table.pop(40))
+
+
+def shuffle(table):
+    table.sort(key=lambda row: (row["id"] * 37 + 30) % 60)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (lambda table: table.insert(0, {"id": 100}), "consistent"),
+        (jump, "consistent"),
+        (hide, "unverified"),
+        (shuffle, "unverified"),
+    ],
+    ids=["a new row in front", "a row jumps to the front", "among those read", "shuffled"],
+)
+def test_rows_that_moved_are_found_or_doubted(change, verdict, after, concurrency):
+    with JsonApi(moving(change, after=after)) as api:
+        given = config(api.origin, OFFSET, emit_activate_version_messages=True)
+        done = run(given | {"concurrency": concurrency})
+    missing = set(range(60)) - set(done.ids())
+    assert done.verdict() == verdict or done.error
+    assert not missing or not done.of("ACTIVATE_VERSION")
+    assert bool(done.of("ACTIVATE_VERSION")) == (verdict == "consistent")
+
+
+@pytest.mark.parametrize("other", [rows(60)[::-1], rows(60)[20:] + rows(20)])
+def test_replicas_that_answer_in_turn_are_never_believed(other):
+    asked = []
+
+    def answer(query):
+        asked.append(query)
+        start = int(query["offset"])
+        return {"data": (rows(60) if len(asked) % 2 else other)[start : start + 10]}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, OFFSET, emit_activate_version_messages=True))
+    assert done.error or done.verdict() == "unverified"
+    assert "ACTIVATE_VERSION" not in done.kinds
