@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import typing as t
 
-from tap_analytics.demo.postgres import Database, Postgres, PostgresError
+from walkthrough.postgres import Database, Postgres, PostgresError
 from walkthrough.project import FOLDER, StepError
 
 if t.TYPE_CHECKING:

@@ -16,7 +16,6 @@ from importlib.metadata import version
 #: Command name to its module.
 COMMANDS = {
     "demo-api": "tap_analytics.demo.cli",
-    "demo-postgres": "tap_analytics.demo.database",
     "doctor": "tap_analytics.commands.doctor",
     "import": "tap_analytics.commands.import_",
     "schema": "tap_analytics.commands.schema",

@@ -16,8 +16,7 @@ from time import monotonic
 from contenders import Task, tap, tap_config
 from environments import python
 from measure import BenchmarkError, Run, mock_api, progress, timed
-
-from tap_analytics.demo.postgres import Postgres
+from walkthrough.postgres import Postgres
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

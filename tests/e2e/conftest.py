@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from walkthrough.postgres import Postgres
 from warehouse import Warehouse
-
-from tap_analytics.demo.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 MELTANO = Path(sys.executable).with_name("meltano")

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tap_analytics.demo.postgres import binaries
+from walkthrough.postgres import binaries
 
 # One worker installs the plugins, and runs of one project take turns.
 pytestmark = pytest.mark.xdist_group("meltano")
@@ -48,6 +47,7 @@ def script():
             continue
         if command.endswith(" &"):
             runs, into, file = command.removesuffix(" &").partition(" >> ")
+            runs = runs.replace("scripts/", f"{DOCS.parent}/scripts/")
             yield f"{runs} > background.{number} 2> log.{number} &"
             yield READY.format(f"background.{number}", into + file)
         else:

@@ -7,12 +7,13 @@ import subprocess
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
+from walkthrough import postgres
+from walkthrough.postgres import Database, Postgres, PostgresError, binaries
 
-from tap_analytics.demo import postgres
-from tap_analytics.demo.postgres import Database, Postgres, PostgresError, binaries
-
+ROOT = Path(__file__).parents[2]
 PSQL = Path("/nowhere/psql")
 
 
@@ -211,3 +212,32 @@ class TestServerOfTheUser:
         named = {f"TARGET_POSTGRES_{name}": value for name, value in variables.items()}
         found = Database.from_environment(named | {"TARGET_POSTGRES_HOST": "db"}, psql=PSQL)
         assert found.sslmode == sslmode
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+def test_it_serves_what_it_prints_until_it_is_told_to_stop():
+    command = [str(ROOT / "scripts" / "postgres")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            told = dict(server.stdout.readline().strip().split("=", 1) for _ in range(5))
+            found = Database.from_environment(told)
+            assert found.query("SELECT 1 AS one") == [{"one": 1}]
+        finally:
+            server.send_signal(SIGTERM)
+        _, errors = server.communicate()
+    assert server.returncode == 0
+    assert f"PostgreSQL is ready. To look inside: {found.command}\n" in errors
+
+
+def test_a_server_that_does_not_come_up_is_told_in_a_line(monkeypatch, capsys):
+    def none():
+        raise PostgresError("No binaries found.")
+
+    monkeypatch.setattr(postgres, "Postgres", none)
+
+    assert postgres.main() == 1
+    assert capsys.readouterr().err == "PostgreSQL can't start: No binaries found.\n"

@@ -15,10 +15,13 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
+import threading
 import typing as t
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -293,3 +296,24 @@ def _run(
         check=False,
         **(identity or {}),
     )
+
+
+def main() -> int:
+    """Serve an empty database until SIGINT or SIGTERM; print the variables that lead to it."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with Postgres() as database:
+            sys.stdout.writelines(f"{name}={value}\n" for name, value in database.env.items())
+            sys.stdout.flush()
+            sys.stderr.write(f"PostgreSQL is ready. To look inside: {database.command}\n")
+            stop.wait()
+    except PostgresError as error:
+        sys.stderr.write(f"PostgreSQL can't start: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
