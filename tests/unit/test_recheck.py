@@ -292,3 +292,27 @@ def test_a_row_that_moved_before_a_cut_is_there_or_the_verdict_says_so(
     complete = paged.stable <= {*first.ids(), *last.ids()}
     assert complete or last.error is not None or last.verdict() == "unverified"
     assert complete or not last.of("ACTIVATE_VERSION")
+
+
+@pytest.mark.parametrize(
+    "move",
+    [lambda api: api.delete(3), lambda api: api.insert(0)],
+    ids=["a row is pulled past the reader", "a row comes twice"],
+)
+def test_rows_that_moved_between_pages_before_a_cut_are_told_after_it(move):
+    """Nothing after the cut shows it: the pages read by then have to be looked at again."""
+    paged = Paged(57, after={2: move})
+    left = 4
+
+    def answer(query):
+        nonlocal left
+        left -= 1
+        return paged.answer(query) if left >= 0 else reply(403)
+
+    with JsonApi(answer) as api:
+        first = run(config(api.origin, schema=SCHEMA))
+        left = 10**6
+        last = run(config(api.origin, schema=SCHEMA), state=first.state)
+    assert (first.error is None, last.error) == (False, None)
+    assert last.ids()[0] > first.ids()[-1] - 10
+    assert last.verdict() == "unverified"
