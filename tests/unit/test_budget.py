@@ -354,6 +354,15 @@ def test_a_budget_of_one_says_that_it_gets_nowhere(caplog):
     assert second.state == first.state
 
 
+def test_a_stream_that_was_left_out_is_no_progress(caplog):
+    with JsonApi(by_cursor(rows_of(80))) as api:
+        first = run(two_streams(api.origin))
+        caplog.clear()
+        run(two_streams(api.origin) | {"max_requests": 1}, state=first.state)
+    [line] = errors(caplog)
+    assert "[not finished: shop_others]. The next run would end where this one did" in line
+
+
 def test_where_nothing_is_taken_up_the_line_says_so(caplog):
     with JsonApi(by_cursor(rows_of(80))) as api:
         never = config(api, "cursor", concurrency=1, requests=3) | {"resume_within_hours": 0}

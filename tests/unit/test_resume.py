@@ -352,6 +352,54 @@ def test_each_api_has_a_source_of_its_own(shops, caplog):
     assert made == {STREAM: shops[0].origin, "depot_items": shops[1].origin}
 
 
+def test_a_full_refresh_is_not_told_of_a_bookmark_it_has_no_use_for(shops, caplog):
+    first = run(settings(shops[0].origin))
+    run(settings(shops[1].origin, full_table=True), state=first.state)
+    assert "is not used" not in caplog.text
+
+
+# --- streams that start again -------------------------------------------------------------------
+
+
+def test_parents_start_again_so_that_no_child_is_taken_for_deleted():
+    source = Breaking(40)
+
+    def answer(query):
+        return source.answer(query) if "offset" in query else {"data": [{"id": 1}]}
+
+    parts = {
+        "name": "parts",
+        "endpoint": {
+            "path": "/items/{item_id}/parts",
+            "data_selector": "data",
+            "paginator": "single_page",
+        },
+        "primary_key": ["item_id", "id"],
+        "schema": {"type": "object", "properties": {"id": {"type": "integer"}}},
+    }
+    with JsonApi(answer) as api:
+        top = {"children": [parts], "emit_activate_version_messages": True}
+        config = settings(api.origin, full_table=True, **top)
+        first = run(config)
+        source.left = 10**6
+        second = run(config, state=first.state)
+    assert first.error is not None
+    assert first.records("shop_parts")
+    assert {row["item_id"] for row in second.records("shop_parts")} == set(range(40))
+
+
+def test_a_stream_that_is_read_newest_first_leaves_no_position():
+    down = {"status": 403, "match": {"path": "/notes"}, "after": 2, "times": None}
+    with DemoApi(faults=[down]) as api:
+        config = {"success": api.config["success"] | {"page_size": 5}, "concurrency": 1}
+        stored = {"replication_key": "updatedAt", "replication_key_value": "2001-01-01T00:00:00Z"}
+        state = {"bookmarks": {"success_notes": stored}}
+        done = run(config, only=("success_notes",), state=state)
+        assert done.error is not None
+        assert done.ids("success_notes")
+        assert done.state["bookmarks"]["success_notes"] == stored
+
+
 # --- full refreshes -----------------------------------------------------------------------------
 
 
