@@ -71,7 +71,7 @@ class Cursor(LinkedPaging):
     @override
     def denies(self, page: Page) -> bool:
         at_end = dig(page.payload, self.at_end_path) if self.at_end_path else None
-        return at_end is True or has(page.payload, self.cursor_path)
+        return at_end is True or _holds_nothing(page, self.cursor_path)
 
     @override
     def flag(self, page: Page) -> str | None:
@@ -128,7 +128,7 @@ class JsonLink(LinkedPaging):
 
     @override
     def denies(self, page: Page) -> bool:
-        return has(page.payload, self.next_url_path)
+        return _holds_nothing(page, self.next_url_path)
 
     @property
     @override
@@ -166,6 +166,11 @@ def cursor_text(value: object) -> str | None:
     """Return a cursor as it is sent; null, empty, false and 0 mean that there is none."""
     is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
     return str(value) if value and (isinstance(value, str) or is_number) else None
+
+
+def _holds_nothing(page: Page, path: str) -> bool:
+    """Whether a word is there; an empty object or list is no word, for it may hold one."""
+    return has(page.payload, path) and not isinstance(dig(page.payload, path), (dict, list))
 
 
 def _refuse(page: Page, value: object, *, wanted: str, word: str) -> t.NoReturn:

@@ -38,8 +38,10 @@ _FLAG_NAMES = (
 FLAGS = (*_FLAG_NAMES, *(f"{holder}.{name}" for holder in _HOLDERS for name in _FLAG_NAMES))
 _COUNT_NAMES = ("total_pages", "totalPages", "page_count", "pageCount", "last_page", "lastPage")
 PAGE_COUNTS = (*_COUNT_NAMES, *(f"{holder}.{name}" for holder in _HOLDERS for name in _COUNT_NAMES))
+_TOTAL_NAMES = ("total", "total_count", "totalCount", "total_results", "totalResults")
+TOTALS = (*_TOTAL_NAMES, *(f"{holder}.{name}" for holder in _HOLDERS for name in _TOTAL_NAMES))
 #: Members of a response that are looked at.
-SIGNS = LINK_MEMBERS | roots(*CURSORS, *FLAGS, *PAGE_COUNTS)
+SIGNS = LINK_MEMBERS | roots(*CURSORS, *FLAGS, *PAGE_COUNTS, *TOTALS)
 
 #: Names that speak of a next page, of members and of headers nobody knows.
 _HINT = re.compile(r"next|cursor|continu|(^|_)more|after|page_?token", re.IGNORECASE)
@@ -65,6 +67,14 @@ def count_of_pages(page: Page) -> tuple[str, int] | None:
     for path in PAGE_COUNTS:
         if (count := whole_number(dig(page.payload, path))) is not None:
             return path, count
+    return None
+
+
+def larger_total(page: Page) -> str | None:
+    """Return what counts more rows than a page has, wherever it is usual to count them."""
+    for path in TOTALS:
+        if (whole_number(dig(page.payload, path)) or 0) > page.received:
+            return f"`{path}: {dig(page.payload, path)}`"
     return None
 
 

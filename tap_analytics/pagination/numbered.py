@@ -236,6 +236,12 @@ class PageNumber(NumberedPaging):
         """Return the row count; a count of pages, told by its name, is turned into none."""
         return None if self._counts_pages else super().total(page)
 
+    @override
+    def count_of_pages(self, page: Page) -> tuple[str, int] | None:
+        path = (self.total_path or "") if self._counts_pages else ""
+        count = whole_number(dig(page.payload, path))
+        return super().count_of_pages(page) if count is None else (path, count)
+
     @property
     def _counts_pages(self) -> bool:
         return "page" in (self.total_path or "").rsplit(".", maxsplit=1)[-1].lower()

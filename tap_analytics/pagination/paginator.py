@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
-from tap_analytics.pagination.markers import count_of_pages, sign_of_more
+from tap_analytics.pagination.markers import larger_total, sign_of_more
 from tap_analytics.pagination.paging import Confirm, End, Query, Seen
 
 if t.TYPE_CHECKING:
@@ -75,12 +75,13 @@ class Paginator(BaseAPIPaginator[Query]):
     def _contradiction(self, page: Page, end: End) -> str | None:
         if flag := self.paging.flag(page):
             return flag
-        counted = count_of_pages(page)
+        counted = self.paging.count_of_pages(page)
         if counted is not None and counted[1] > max(1, self.seen.filled):
             return f"`{counted[0]}: {counted[1]}`"
         # A word that was followed before is the API's own; what others say matters less.
         is_null = end in {End.LINK, End.CURSOR} and not self.seen.spoken
-        return sign_of_more(page) if is_null or end is End.DECLARED else None
+        sign = sign_of_more(page) if is_null or end is End.DECLARED else None
+        return sign or (larger_total(page) if end is End.DECLARED else None)
 
     @override
     def get_next(self, response: t.Any) -> Query | None:

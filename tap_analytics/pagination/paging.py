@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from typing_extensions import override
 
-from tap_analytics.pagination.markers import SIGNS, flag_of_more
+from tap_analytics.pagination.markers import SIGNS, count_of_pages, flag_of_more
 from tap_analytics.pagination.members import dig, roots, whole_number
 from tap_analytics.transport.channel import origin_of, shown_origin
 from tap_analytics.transport.errors import OriginRefused, Rejected
@@ -157,6 +157,10 @@ class Paging(ABC):
         """Return the flag by which a response says that more follows, if it has one."""
         flag = flag_of_more(page)
         return f"`{flag[0]}: true`" if flag is not None and flag[1] else None
+
+    def count_of_pages(self, page: Page) -> tuple[str, int] | None:
+        """Return where a response counts the pages, and how many it counts."""
+        return count_of_pages(page)
 
     def counted_on(self, page: Page, seen: Seen) -> Iterator[Confirm]:  # noqa: ARG002 - for paging that can count where nothing is named
         """Yield the pages to try, by number, behind a page that named none."""

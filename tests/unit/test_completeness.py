@@ -361,3 +361,42 @@ def test_replicas_that_answer_in_turn_are_never_believed(other):
         done = run(config(api.origin, OFFSET, emit_activate_version_messages=True))
     assert done.error or done.verdict() == "unverified"
     assert "ACTIVATE_VERSION" not in done.kinds
+
+
+# --- words that say more than they seem to --------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", [[], {}], ids=str)
+@pytest.mark.parametrize("paginator", [CURSOR, LINK], ids=["cursor", "link"])
+def test_an_empty_object_or_list_where_a_next_page_is_named_shows_no_end(paginator, nothing):
+    with JsonApi(lambda _: {"data": rows(10), "next": nothing}) as api:
+        done = run(config(api.origin, paginator, emit_activate_version_messages=True))
+    assert done.verdict() == "unverified"
+    assert "ACTIVATE_VERSION" not in done.kinds
+
+
+@pytest.mark.parametrize("base", [1, None])
+@pytest.mark.parametrize("path", ["pages", "meta.num_pages"])
+def test_a_declared_count_of_pages_speaks_against_an_empty_page(path, base):
+    def answer(query):
+        number = int(query["page"])
+        holder, _, name = path.rpartition(".")
+        word = {holder: {name: 4}} if holder else {name: 4}
+        return {"data": rows(10, number * 10) if number in {1, 3, 4} else [], **word}
+
+    paginator = PAGE | {"base_page": base, "total_path": path}
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, paginator, emit_activate_version_messages=True))
+    assert done.error or done.verdict() == "unverified"
+    assert "ACTIVATE_VERSION" not in done.kinds
+
+
+@pytest.mark.parametrize(
+    "word", [{"total_count": 11}, {"meta": {"total": 11}}, {"pagination": {"totalCount": "11"}}]
+)
+def test_a_larger_total_at_a_usual_place_speaks_against_single_page(word):
+    with JsonApi(lambda _: {"data": rows(10), **word}) as api:
+        done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
+    assert done.verdict() == "unverified"
+    assert "11" in done.tap.outcomes["shop_items"].finding.missing
+    assert "ACTIVATE_VERSION" not in done.kinds
