@@ -257,6 +257,28 @@ def test_a_stream_whose_child_failed_is_not_left_out_by_the_next_run():
     assert second.ids("other_bits") == [0, 0, 0]
 
 
+def test_what_was_left_out_is_no_better_for_it(tmp_path):
+    """The items of one API are shown to be all, their parts aren't; then the requests are spent."""
+
+    def answer(received):
+        status = 202 if "parts" in received.target else 200
+        return reply(status, json.dumps({"data": rows_of(1), "next": None}).encode())
+
+    with ScriptedServer(answer) as api:
+        given = with_children(api.origin, concurrency=1, requests=3)
+        for resource in given["apis"][0]["resources"]:
+            resource["endpoint"]["paginator"] = "json_link"
+        given["apis"].append(given["apis"][0] | {"name": "other"})
+        first = run(given)
+        path = tmp_path / "summary.json"
+        run(given | {"max_requests": 100, "summary_path": str(path)}, state=first.state)
+    told = json.loads(path.read_bytes())["streams"]["other_parts"]
+    assert first.verdict("other_items") == "consistent"
+    assert first.verdict("other_parts") == "unverified"
+    assert (told["rows"], told["verdict"]) == (0, "unverified")
+    assert told["doubt"]
+
+
 # --- what is told -------------------------------------------------------------------------------
 
 

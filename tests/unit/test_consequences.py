@@ -7,7 +7,7 @@ import logging
 from urllib.parse import urlsplit
 
 import pytest
-from runs import STREAM, JsonApi, ScriptedServer, declared, query_of, run
+from runs import STREAM, JsonApi, ScriptedServer, declared, discover, query_of, run, select
 from scripted_server import reply
 
 from tap_analytics.terminal.closing import Closing
@@ -74,8 +74,8 @@ def shop(origin, *, incremental, **top):
         {"name": name, "endpoint": endpoint(path), "primary_key": "id"}
         for name, path in below.items()
     ]
-    versions = {} if incremental else {"emit_activate_version_messages": True}
-    return declared(origin, endpoint=endpoint("/items"), children=children, **versions, **top)
+    top = {"emit_activate_version_messages": not incremental} | top
+    return declared(origin, endpoint=endpoint("/items"), children=children, **top)
 
 
 def old_state():
@@ -232,13 +232,32 @@ def test_one_warning_says_what_was_missing_and_what_follows(settings, left_undon
         done = run(declared(api.origin, **({"endpoint": {"paginator": PAGES}} | settings)))
     assert done.error is None
     missing = done.tap.outcomes[ITEMS].finding.missing
-    said = [line for line in warnings(caplog) if "unverified" in line]
+    said = [line for line in warnings(caplog) if line.startswith("shop_items (/items)")]
     assert said == [
         (
             f"shop_items (/items) is unverified: {missing}.{left_undone} "
             "`on_unverified: fail` makes it an error."
         )
     ]
+
+
+def test_what_could_not_be_deleted_anyway_is_no_warning(caplog):
+    with Shop(answers={("/items/2/parts", "1"): 404}) as api:
+        given = shop(api.origin, incremental=False, emit_activate_version_messages=False)
+        done = run(given)
+    assert warnings(caplog) == []
+    assert done.tap.outcomes[PARTS].doubt == "1 of 6 parents answered 404"
+
+
+def test_of_a_stream_that_is_read_for_others_nothing_would_have_been_deleted(caplog):
+    with Shop(moved=["/items"]) as api:
+        given = shop(api.origin, incremental=False)
+        catalog = select(discover(given), (PARTS,))
+        api.asked.clear()
+        run(given, catalog=catalog)
+    parents, parts = (line for line in warnings(caplog) if "is unverified" in line)
+    assert "Nothing is deleted" not in parents
+    assert "Nothing is deleted" in parts
 
 
 def test_what_fails_says_what_was_missing_and_what_accepts_it(caplog):
@@ -339,4 +358,5 @@ def test_a_child_that_cannot_be_opened_costs_its_own_stream_only(name):
         done = run(given, state=state)
     failed = {PARTS, BITS} if name == PARTS else {BITS}
     assert {each for each in FAMILY if done.failure(each)} == failed
+    assert "OverflowError" in done.failure(name)
     assert done.bookmark(ITEMS) == NEW
