@@ -6,9 +6,9 @@ import pytest
 from runs import JsonApi, declared, run
 from urllib3 import HTTPHeaderDict
 
-from tap_analytics.completeness import Finding, Proof, Verdict, describe, worst
+from tap_analytics.completeness import Finding, Proof, Verdict, decide, describe, worst
 from tap_analytics.outcome import Outcome
-from tap_analytics.pagination import Cursor, Offset, Page, Paginator
+from tap_analytics.pagination import Cursor, End, Offset, Page, Paginator, Seen
 
 
 def rows(count, start=0, **fields):
@@ -189,6 +189,22 @@ def test_a_total_that_shrinks_meanwhile_permits_no_deletes():
     assert not done.of("ACTIVATE_VERSION")
 
 
+def test_a_total_that_shrinks_is_no_doubt_where_pages_overlap():
+    table = rows(30)
+
+    def answer(query):
+        body = {"data": sliced(table, query), "total": len(table)}
+        if query["offset"] == "0":
+            del table[0]
+        return body
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, OFFSET, emit_activate_version_messages=True))
+    assert done.ids() == list(range(30))
+    assert done.verdict() == "consistent"
+    assert len(done.of("ACTIVATE_VERSION")) == 1
+
+
 def test_a_page_that_repeats_the_first_does_not_count_towards_the_total():
     def answer(query):
         start = (max(1, int(query["page"])) - 1) * 10
@@ -270,6 +286,12 @@ def page_of(query, size):
 
 def test_a_walk_that_has_not_ended_is_unverified():
     assert proof_of(Offset()).verdict() is Verdict.UNVERIFIED
+
+
+def test_a_walk_that_stopped_at_the_bookmark_is_not_held_against_the_total():
+    seen = Seen(rows=5, total=100, counted=True)
+    assert decide(seen, End.OLDER, doubt=None, missing="").verdict is Verdict.CONSISTENT
+    assert decide(seen, End.EMPTY, doubt=None, missing="").verdict is Verdict.SHORT
 
 
 def test_empty_pages_are_counted_in_a_row_only():

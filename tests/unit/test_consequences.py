@@ -10,6 +10,7 @@ import pytest
 from runs import STREAM, JsonApi, ScriptedServer, declared, discover, query_of, run, select
 from scripted_server import reply
 
+from tap_analytics.client import AnalyticsStream
 from tap_analytics.terminal.closing import Closing
 from tap_analytics.terminal.layout import Signs
 
@@ -208,6 +209,29 @@ def test_rows_that_a_stream_map_leaves_out_are_not_deleted(incremental, caplog):
     assert "a stream map left out parents" in caplog.text
 
 
+def test_rows_that_were_left_out_before_a_cut_are_not_deleted_after_it():
+    """The filter drops a row of the first page only, which is read before the cut."""
+    table = rows(*range(12))
+
+    def answer(query):
+        start = int(query.get("cursor", 0))
+        following = start + LIMIT if start + LIMIT < len(table) else None
+        return {"data": table[start : start + LIMIT], "cursors": {"next": following}}
+
+    with JsonApi(answer) as api:
+        given = declared(
+            api.origin,
+            endpoint={"paginator": {"type": "cursor", "limit": LIMIT}},
+            stream_maps={STREAM: {"__filter__": "id != 1"}},
+            emit_activate_version_messages=True,
+        )
+        cut = run(given | {"max_requests": 2})
+        done = run(given, state=cut.state)
+    assert (cut.ids(), done.ids()) == ([0, 2, *range(3, 6)], list(range(6, 12)))
+    assert done.error is None
+    assert done.of("ACTIVATE_VERSION") == []
+
+
 # --- what is said -------------------------------------------------------------------------------
 
 
@@ -350,13 +374,18 @@ def test_a_last_file_that_cannot_be_written_costs_its_own_stream_only(name, tmp_
 
 
 @pytest.mark.parametrize("name", [PARTS, BITS])
-def test_a_child_that_cannot_be_opened_costs_its_own_stream_only(name):
-    """The bookmark lies beyond what the notation of dates can hold once the lookback is taken."""
-    state = {"bookmarks": {name: {"replication_key": "at", "replication_key_value": OLD}}}
+def test_a_child_that_cannot_be_opened_costs_its_own_stream_only(name, monkeypatch):
+    opened = AnalyticsStream.get_record_counter
+
+    def broken(stream):
+        if stream.name == name:
+            raise OSError("no room for the counter")
+        return opened(stream)
+
+    monkeypatch.setattr(AnalyticsStream, "get_record_counter", broken)
     with Shop() as api:
-        given = shop(api.origin, incremental=True, lookback_seconds=10**12)
-        done = run(given, state=state)
+        done = run(shop(api.origin, incremental=True), state=old_state())
     failed = {PARTS, BITS} if name == PARTS else {BITS}
     assert {each for each in FAMILY if done.failure(each)} == failed
-    assert "OverflowError" in done.failure(name)
+    assert "no room for the counter" in done.failure(name)
     assert done.bookmark(ITEMS) == NEW
