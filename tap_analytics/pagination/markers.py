@@ -85,9 +85,9 @@ def sign_of_more(page: Page) -> str | None:
         return f"`{flag[0]}: true`"
     if next_link(page)[1] is not None:
         return "a next link"
-    for path in CURSORS:
+    for path in (*CURSORS, "next"):
         value = dig(page.payload, path)
-        if value and isinstance(value, (str, int)):
+        if value and isinstance(value, (str, int)) and value is not True:
             return f"a cursor at `{path}`"
     return None
 
