@@ -89,7 +89,8 @@ def sign_of_more(page: Page) -> str | None:
         value = dig(page.payload, path)
         if value and isinstance(value, (str, int)) and value is not True:
             return f"a cursor at `{path}`"
-    return None
+    name = next((n for n, value in page.headers.items() if value and _HEADER_HINT.search(n)), None)
+    return f"a header `{name}`" if name else None
 
 
 def hint_of_more(page: Page) -> str | None:
@@ -99,10 +100,8 @@ def hint_of_more(page: Page) -> str | None:
     counted = count_of_pages(page)
     if counted is not None and counted[1] > 1:
         return f"`{counted[0]}: {counted[1]}`"
-    if path := next(_hints(page.payload), None):
-        return f"a value at `{path}`"
-    name = next((name for name in page.headers if _HEADER_HINT.search(name)), None)
-    return f"a header `{name}`" if name else None
+    path = next(_hints(page.payload), None)
+    return f"a value at `{path}`" if path else None
 
 
 def _hints(payload: object, prefix: str = "") -> Iterator[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from runs import JsonApi, declared, run
+from scripted_server import reply
 from urllib3 import HTTPHeaderDict
 
 from tap_analytics.completeness import Finding, Proof, Verdict, decide, describe, worst
@@ -427,6 +430,14 @@ def test_a_larger_total_at_a_usual_place_speaks_against_single_page(word):
 @pytest.mark.parametrize("word", [{"next": "abc"}, {"next": 2}, {"next_cursor": "abc"}])
 def test_a_cursor_at_a_usual_place_speaks_against_single_page(word):
     with JsonApi(lambda _: {"data": rows(10), **word}) as api:
+        done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
+    assert done.verdict() == "unverified"
+    assert "ACTIVATE_VERSION" not in done.kinds
+
+
+def test_a_cursor_in_a_header_speaks_against_single_page():
+    body = json.dumps({"data": rows(10)}).encode()
+    with JsonApi(lambda _: reply(200, body, X_Next_Cursor="abc")) as api:
         done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
     assert done.verdict() == "unverified"
     assert "ACTIVATE_VERSION" not in done.kinds
