@@ -173,6 +173,7 @@ def _encoded(value: str, *, depth: int = 2) -> Iterator[str]:
     """Yield the commonest spellings, which are found even where folding meets its neighbours."""
     for spelled in (
         quote(value, safe="", errors="surrogatepass"),
+        quote(value, errors="surrogatepass"),
         json.dumps(value)[1:-1],
         html.escape(value),
     ):

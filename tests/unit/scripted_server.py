@@ -68,6 +68,20 @@ def reset(part: bytes = b"") -> Step:
     return step
 
 
+def full_listener():
+    """Return a listener whose backlog is full, so that further connections hang."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    clients = []
+    for _ in range(4):
+        client = socket.socket()
+        client.settimeout(0.05)
+        client.connect_ex(listener.getsockname())
+        clients.append(client)
+    return listener, clients
+
+
 class ScriptedServer:
     def __init__(self, script: Script, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []

@@ -9,6 +9,7 @@ from scripted_server import (
     ScriptedServer,
     UnhurriedStop,
     body_of,
+    full_listener,
     make_transport,
     people,
     redirect,
@@ -132,6 +133,46 @@ def test_the_deadline_holds_while_a_name_is_looked_up(names):
     # A lookup that hangs is waited for by all who want to know the same.
     assert names == ["slow.test"]
     assert server.connections == 0
+
+
+def test_a_name_that_was_not_found_is_looked_up_again(monkeypatch):
+    real, asked = socket.getaddrinfo, []
+
+    def getaddrinfo(host, port, *hints):
+        if hints[-1] & socket.AI_NUMERICHOST:
+            return real(host, port, *hints)
+        asked.append(host)
+        if len(asked) == 1:
+            raise socket.gaierror(socket.EAI_AGAIN, "not now")
+        return real("127.0.0.1", port, *hints)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with ScriptedServer([reply(200, b"[1]")]) as server:
+        origin = f"http://api.test:{server.address[1]}"
+        transport = make_transport(origin)
+        assert transport.fetch(Request(url=f"{origin}/v2/people"), body_of) == b"[1]"
+    assert len(asked) == 2
+
+
+def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch):
+    real = socket.getaddrinfo
+    listener, clients = full_listener()
+    with ScriptedServer([reply(200, b"[1]")]) as server:
+        addresses = [listener.getsockname(), server.address]
+
+        def getaddrinfo(host, port, *hints):
+            if hints[-1] & socket.AI_NUMERICHOST:
+                return real(host, port, *hints)
+            return [found for each in addresses for found in real(*each, *hints)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        transport = make_transport("http://api.test", timeout=1.0)
+        try:
+            got = transport.attempt(Request(url="http://api.test/v2/people"), body_of)
+        finally:
+            for each in [*clients, listener]:
+                each.close()
+    assert got == b"[1]"
 
 
 def test_stop_ends_the_wait_for_a_name(names):

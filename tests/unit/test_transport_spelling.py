@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import time
@@ -32,6 +33,9 @@ ENCODERS = {
     "repr-repr": lambda s: repr(repr(s)),
     "html": lambda s: s.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;"),
     "url-of-json": lambda s: quote(json.dumps(s)),
+    # As Go and Rails write an ampersand.
+    "json-of-html": lambda s: json.dumps(html.escape(s)).replace("&", "\\u0026"),
+    "header": lambda s: s.encode().decode("latin-1"),
 }
 BASE64 = {
     "base64": lambda b: base64.b64encode(b).decode(),
@@ -158,6 +162,27 @@ def test_a_short_pair_is_no_word_to_look_for_everywhere():
     secrets.add_basic("a", "")
     assert secrets.redact("no data: YTo= is key=YTo=") == "no data: ***= is key=***="
     assert secrets.redact("a: YToYTo a:") == "a: YToYTo a:"
+
+
+def test_what_stands_before_a_secret_takes_nothing_of_it():
+    secrets = Secrets()
+    secrets.add("4a/s3cr€t")
+    for encode in (quote, ENCODERS["quote-twice"], quote_plus):
+        assert secrets.redact(f"100%{encode('4a/s3cr€t')}") == "100%***"
+
+
+def test_a_secret_inside_of_another_leaves_nothing_of_it():
+    secrets = Secrets()
+    secrets.add("fish")
+    secrets.add("swordfish-4711")
+    assert secrets.redact("a swordfish-4711, a fish") == "a ***, a ***"
+
+
+def test_a_secret_that_folds_to_little_is_no_letter_to_look_for():
+    secrets = Secrets()
+    secrets.add("\\\\\\\\q")
+    assert secrets.redact("q%20quick quiz") == "q%20quick quiz"
+    assert secrets.redact(json.dumps("\\\\\\\\q")) == '"***"'
 
 
 def test_longer_secrets_go_first():

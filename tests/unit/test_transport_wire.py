@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -15,6 +16,7 @@ from scripted_server import (
     ScriptedServer,
     body_of,
     cut,
+    full_listener,
     make_transport,
     people,
     redirect,
@@ -251,6 +253,20 @@ def test_decompression_takes_time_in_proportion_to_what_came():
     assert seconds(40_000) < 40 * max(seconds(4000), 1e-3)
 
 
+def test_a_body_that_inflates_is_given_up_before_it_fills_the_memory():
+    packed = gzip.compress(b"0" * 100 * 2**20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Fatal, match="more than 1 MiB"):
+            body.unpack(
+                packed, {"Content-Encoding": "gzip"}, max_body=2**20, where="", check=lambda: None
+            )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
 def test_the_deadline_holds_while_a_body_is_decompressed():
     packed = gzip.compress(b"", mtime=0) * 2_000_000
     with (
@@ -336,20 +352,6 @@ def test_stop_ends_the_wait_for_a_connection():
         ending.join()
         for each in [*clients, listener]:
             each.close()
-
-
-def full_listener():
-    """Return a listener whose backlog is full, so that further connections hang."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    clients = []
-    for _ in range(4):
-        client = socket.socket()
-        client.settimeout(0.05)
-        client.connect_ex(listener.getsockname())
-        clients.append(client)
-    return listener, clients
 
 
 def test_stop_ends_the_wait_for_an_answer():
