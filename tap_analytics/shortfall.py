@@ -64,15 +64,17 @@ def shortfall(
 def find_doubt(stream: AnalyticsStream, outcome: Outcome, *, above: Outcome | None) -> None:
     """Find out why rows may be missing, if they may, and say what no verdict has said.
 
-    Rows below a parent that answered 404, or that a stream map leaves out, may be there.
+    Rows below a parent that answered 404, or that a stream map leaves out, may be there. A bookmark
+    doesn't mind those left out, for it names the parents that it covers.
     """
+    outcome.spared |= above is not None and above.spared
     if outcome.cut:
         outcome.doubt = "max_records cut it short"
     elif not outcome.verdict.complete:
         outcome.doubt = outcome.finding.missing
     elif outcome.skipped:
         outcome.doubt = f"{outcome.skipped} of {outcome.walks} parents answered 404"
-    elif outcome.spared:
+    elif outcome.spared and not stream.is_incremental:
         outcome.doubt = "a stream map left out parents, and so the rows below them"
     elif above is not None and above.doubt is not None:
         outcome.doubt = f"rows of its parents, {above.name}, may be missing"
