@@ -30,6 +30,8 @@ _SHOWN = 80
 _TEXT = hash("text").__xor__
 
 
+#: Pages of rows that had all arrived before, one after the other, before it is taken for a loop.
+STALE_LIMIT = 20
 #: Statuses of answers that are not the whole answer.
 PARTIAL = frozenset({202, 206})
 QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
@@ -38,6 +40,7 @@ ALIKE = "pages looked alike, so the server may have repeated one; set `primary_k
 MOVED = f"rows moved while they were read by page number; {QUIETER}"
 NOT_LOOKED_AT = "not all pages could be looked at again for rows that moved; read it in one run"
 PUSHED = f"rows were put in front of the reader, and not all of them were found; {QUIETER}"
+UNSTEADY = f"the same request brought other rows each time; {UNSTABLE}"
 UNORDERED = f"rows came in another order than before, so others may not have come; {UNSTABLE}"
 NOTHING_SHOWN = "no response showed that nothing follows; declare a `paginator` that fits the API"
 
@@ -129,9 +132,12 @@ class Repeats:
         """Return which keys have not been noted; beyond the budget, which may not have been."""
         return [key not in self._seen for key in _short(keys, within)]
 
-    def note(self, keys: Sequence[Hashable], *, within: Hashable = None) -> None:
-        """Take note of a page's keys; those of a child stream are unique within its parent."""
-        known = _short(keys, within)
+    def note(self, keys: Sequence[Hashable], *, within: Hashable = None) -> int:
+        """Take note of a page's keys and return how many are new, as far as is known.
+
+        Those of a child stream are unique within its parent.
+        """
+        known, repeated = _short(keys, within), self.count
         if len(self._seen) < self.budget:
             before = len(self._seen)
             self._seen.update(known)
@@ -139,6 +145,7 @@ class Repeats:
         else:
             self.exact = False
             self.count += sum(key in self._seen for key in known)
+        return len(known) - (self.count - repeated)
 
 
 def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
@@ -183,6 +190,8 @@ class Proof:
     missing: str = NOTHING_SHOWN
     awaits_word: bool = False
     _empty: int = 0
+    _stale: int = 0
+    _page: Page | None = None
     _null: str | None = None
 
     def ask(self, query: Query) -> None:
@@ -196,6 +205,7 @@ class Proof:
 
     def admit(self, page: Page, fingerprint: bytes) -> bool:
         """Note a page that arrived; return False for a repetition that is to be dropped."""
+        self._page = page
         self._check_whole(page)
         if not page.size:
             self._count_empty()
@@ -211,6 +221,17 @@ class Proof:
         if self.paginator.paging.is_numbered(page.query):
             self.doubt_because(ALIKE)
         return True
+
+    def progress(self, *, new: int) -> None:
+        """Note how many keys of the page in hand are new; the same rows shuffled are no new page.
+
+        Raises `PaginationError` for a walk that has brought none for long.
+        """
+        page = self._page
+        if page is not None and page.size:
+            self._stale = 0 if new else self._stale + 1
+            if self._stale >= STALE_LIMIT:
+                raise self.repeated(page)
 
     def doubt_because(self, reason: str) -> None:
         """Note what speaks against the walk; the first reason is the one that is told."""

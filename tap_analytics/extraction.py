@@ -96,7 +96,8 @@ class Extraction:
             self.outcome.pages += 1
             self.outcome.share = walk.share if context is None else None
             if stream.primary_keys:
-                self.repeats.note(walk.distinct_keys, within=walk.within)
+                new = self.repeats.note(walk.distinct_keys, within=walk.within)
+                walk.proof.progress(new=new)
             kept = rows if limit is None else rows.head(max(0, limit - self.outcome.rows))
             if self.preview is not None:
                 key = stream.replication_key

@@ -13,7 +13,7 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.completeness import PUSHED, UNORDERED, PaginationError
+from tap_analytics.completeness import PUSHED, UNORDERED, UNSTEADY, PaginationError
 from tap_analytics.pagination import whole_number
 from tap_analytics.standstill import Standstill
 from tap_analytics.transport.errors import Rejected
@@ -240,6 +240,7 @@ class Joiner:
         self.seam.proven |= bool(fetched.keys)
         self._move()
         self._check_order(fetched)
+        self._check_steady(fetched)
         if joint is Joint.TORN:
             return self._torn(fetched, start)
         self.logger.warning(INSERTED)
@@ -263,6 +264,7 @@ class Joiner:
             return fetched, None
         self._move()
         self._check_order(fetched)
+        self._check_steady(fetched)
         if not fresh[0]:
             self._counted(fetched, early=0)
         if not any(fresh) and self._is_end(fetched):
@@ -320,6 +322,16 @@ class Joiner:
         self._moved = True
         self.drop()
         self.proof.moved()
+
+    def _check_steady(self, fetched: Fetched) -> None:
+        """Ask once more for a page that shows a move: rows that moved stay where they are now.
+
+        Where replicas differ, they don't.
+        """
+        if self.proof.doubt is None:
+            again = self.fetch(fetched.page.query)
+            if list(again.keys) != list(fetched.keys):
+                self.proof.doubt_because(UNSTEADY)
 
     def _wait(self, fetched: Fetched) -> None:
         """Let a page without a new row pass, unless the server repeats itself."""

@@ -50,7 +50,8 @@ class Auto(Paging):
             return numbered.next(page, seen)
         if next_link(page)[0] or names_pages(page):
             return End.LINK
-        if any(has(page.payload, path) for path in CURSORS) or seen.spoken:
+        is_null = any(has(page.payload, p) and not dig(page.payload, p) for p in CURSORS)
+        if is_null or seen.spoken:
             return End.CURSOR
         return End.CURSOR if says_end(page) else End.SINGLE
 

@@ -43,6 +43,9 @@ class Paginator(BaseAPIPaginator[Query]):
         following = self.paging.next(page, self.seen)
         self.seen.spoken |= self.paging.named(page) is not None
         self._page_count += 1
+        if isinstance(following, Confirm):
+            # The walk ends here if the server ignores the page that is asked for.
+            self.contradiction = self._contradiction(page, following.otherwise)
         if isinstance(following, End):
             self.contradiction = self._contradiction(page, following)
             self.stop(following)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 from functools import partial
 
 import pytest
@@ -110,6 +112,14 @@ UNPROVEN = {
     ),
     "has_more and no word": (PATHS, partial(listed, 100, always(has_more=True), cap=CUT)),
     "has_more under auto": ("auto", partial(listed, 100, always(has_more=True), cap=CUT)),
+    "a cursor that is a list under auto": (
+        "auto",
+        partial(listed, 100, nexts("next_cursor", lambda n: [n]), cap=CUT),
+    ),
+    "has_more beside a null link and a number that is ignored": (
+        {"type": "offset", "limit": CUT},
+        partial(listed, 100, always(links={"next": None}, has_more=True), cap=CUT),
+    ),
     "nothing at all under auto": ("auto", partial(listed, 100, cap=CUT)),
     "a page's own count": (
         "single_page",
@@ -189,7 +199,7 @@ def test_nothing_is_deleted_where_the_end_was_not_shown(case):
 
 #: What a user may do about it is in the sentence.
 SENTENCES = {
-    "a typo in cursor_path": ["`cursor_path` 'nextt'", "a value at `next`"],
+    "a typo in cursor_path": ["`cursor_path` 'nextt'", "a cursor at `next`"],
     "a typo in a header link": ["`links_next_key` 'nxt'", "a next link"],
     "a typo in a header cursor": ["`cursor_key` 'X-Nxt'", "a header `X-Next`"],
     "a typo in next_url_path": ["`next_url_path` 'nxt'", "a next link"],
@@ -467,6 +477,39 @@ def test_a_cursor_whose_rows_come_in_a_random_order_is_no_proof():
     with JsonApi(answer) as api:
         done = read(api, PATHS)
     assert done.verdict() == "unverified"
+
+
+@pytest.mark.parametrize(
+    "paginator",
+    [{"type": "page_number", "base_page": 1}, PATHS, {"type": "offset"}],
+    ids=["page", "cursor", "offset"],
+)
+def test_the_same_rows_in_another_order_each_time_end_in_an_error(paginator):
+    turns = itertools.count(1)
+
+    def answer(query):
+        turn = next(turns)
+        found = rows(12)
+        random.Random(turn).shuffle(found)
+        return {"data": found, "next": str(turn)}
+
+    with JsonApi(answer) as api:
+        done = read(api, paginator)
+    assert "repeated" in done.failure() or "rows move faster" in done.failure()
+    assert len(api.requests) < 100
+
+
+def test_replicas_that_differ_are_no_proof():
+    turns = itertools.count()
+
+    def answer(query):
+        found = [row for row in rows(40) if row["id"] != 5 or next(turns) % 2 == 0]
+        return {"data": found[int(query["offset"]) :][:10]}
+
+    with JsonApi(answer) as api:
+        done = read(api, {"type": "offset", "limit": 10})
+    assert done.error is not None or done.verdict() == "unverified"
+    assert "ACTIVATE_VERSION" not in done.kinds
 
 
 def test_page_0_that_is_page_1_as_well_repeats_no_key():
