@@ -187,7 +187,15 @@ class Started:
         return Run(code, bytes(self._out), self._err.decode())
 
 
-def start(config=None, *options, state=None, catalog=None, env=None, stdout=subprocess.PIPE):
+def start(
+    config=None,
+    *options,
+    state=None,
+    catalog=None,
+    env=None,
+    stdout=subprocess.PIPE,
+    program=(COMMAND,),
+):
     """Start the command; objects become files, and `options` come after them."""
     folder = tempfile.TemporaryDirectory()
     arguments = []
@@ -199,7 +207,7 @@ def start(config=None, *options, state=None, catalog=None, env=None, stdout=subp
         arguments += [f"--{name}", str(file)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     process = subprocess.Popen(
-        [COMMAND, *arguments, *options],
+        [*program, *arguments, *options],
         env=inherited | (env or {}),
         cwd=folder.name,
         stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 
 import pytest
 from canary import safe, told
@@ -309,7 +310,7 @@ def test_a_summary_that_cannot_be_written_is_a_warning_that_names_the_setting(tm
     assert [line for line in done.warnings if "`summary_path`" in line]
 
 
-def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
+def test_a_storage_that_takes_no_files_is_named_with_its_setting(tmp_path):
     stream = {"tap_stream_id": "odd_things", "schema": COLUMNS, "key_properties": ["id"]}
     catalog = {"streams": [stream | {"metadata": []}]}
     taken = tmp_path / "taken"
@@ -320,11 +321,23 @@ def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
     }
     with OddApi(lambda *_: page(1)) as api:
         config = {"apis": [entry("odd", api.url, things())], "batch_config": batches}
-        plain = run(config, catalog=catalog)
-        closer = run(config, catalog=catalog, env={"LOGLEVEL": "DEBUG"})
-    told(plain, ("odd_things", "`LOGLEVEL=DEBUG`"))
-    assert "Traceback" in closer.stderr
-    assert [line for line in closer.errors if "odd_things" in line] == closer.errors
+        done = run(config, catalog=catalog)
+    told(done, ("odd_things", "`batch_config.storage`"))
+
+
+def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
+    broken = "from tap_analytics import client\nclient.AnalyticsStream.decode = lambda *_: 1 / 0\n"
+    start = "from tap_analytics.cli import main; main()"
+    (tmp_path / "broken.py").write_text(f"{broken}{start}", "utf-8")
+    program = (sys.executable, tmp_path / "broken.py")
+    with OddApi(lambda *_: page(1)) as api:
+        config = {"apis": [entry("odd", api.url, things())]}
+        runs = [
+            run(config, program=program, env={"LOGLEVEL": level}) for level in ("INFO", "DEBUG")
+        ]
+    told(runs[0], ("odd_things", "ZeroDivisionError", "`LOGLEVEL=DEBUG`"))
+    assert "Traceback" in runs[1].stderr
+    assert [line for line in runs[1].errors if "odd_things" in line] == runs[1].errors
 
 
 def test_more_failures_than_lines_are_told_with_where_the_others_are(tmp_path):
