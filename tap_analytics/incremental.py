@@ -98,7 +98,6 @@ class Bookmark:
     _seen: dict[Unit, _Seen] = field(default_factory=dict)
     #: One of the values that can't be compared with others.
     _odd: list[object] = field(default_factory=list)
-    _told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Combine state and settings: the later of bookmark and start date, less the lookback."""
@@ -135,17 +134,17 @@ class Bookmark:
         if self.stored is None:
             return
         if self.parents is not None and not self.parents.is_known:
-            self._say(
+            self.tell(
                 "The state doesn't name the parents that the bookmark covers: the stream is read "
                 "in full, and the next run knows them."
             )
         place, shown = instant(self.stored, self.unit), _shown(self.stored)
         if place is None:
-            self._say(f"The bookmark {shown} can't be read; reading everything.")
+            self.tell(f"The bookmark {shown} can't be read; reading everything.")
             self.stored = None
         elif self._is_late(self.opened, _AHEAD, self.stored):
             if_time = " if it is a time" if self._unit_at(place) == "undeclared" else ""
-            self._say(
+            self.tell(
                 f"The bookmark {shown} of `{self.key}` is not used, and the stream is read from "
                 f"its start: it lies in the future{if_time}.{f' {_DECLARE}' if if_time else ''}"
             )
@@ -255,7 +254,7 @@ class Bookmark:
         self._tell_odd(seen.late if unit == "undeclared" else None)
         self._tell_uncovered()
         if self.stored is not None and self._is_late(began, _AHEAD, self.stored):
-            self._say(
+            self.tell(
                 f"The bookmark {_shown(self.stored)} of `{self.key}` lies in the future by the "
                 "server's clock, so it is dropped: the next run reads the stream from its start."
             )
@@ -281,7 +280,7 @@ class Bookmark:
         if self.lookback and self.stored is not None:
             idle.append("`lookback_seconds`")
         if unit == "undeclared" and idle:
-            self._say(
+            self.tell(
                 f"The replication key `{self.key}` holds numbers, and nothing says whether they "
                 f"are times, so {' and '.join(idle)} can't be applied: all rows are read. "
                 f"{_DECLARE}"
@@ -292,7 +291,7 @@ class Bookmark:
         odd = f"that can't be compared, such as {_shown(self._odd[0])}" if self._odd else ""
         ahead = f"such as {_shown(late)}, in the future if they are times" if late else ""
         for values in filter(None, (odd, ahead)):
-            self._say(
+            self.tell(
                 f"The replication key `{self.key}` has values {values}: the bookmark doesn't "
                 f"cover their rows, so every run reads them. {_DECLARE}"
             )
@@ -300,15 +299,10 @@ class Bookmark:
     def _tell_uncovered(self) -> None:
         """Say that parents are too many for the state to name."""
         if self.parents is not None and self.parents.unnamed:
-            self._say(
+            self.tell(
                 f"{self.parents.unnamed} parents are more than the state names: their rows are "
                 "read in full in every run, whatever the bookmark."
             )
-
-    def _say(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            self.tell(text)
 
 
 def _shown(value: object) -> str:

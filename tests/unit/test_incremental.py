@@ -13,7 +13,7 @@ from random import Random
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from runs import STREAM, declared, run
+from runs import STREAM, declared, discover, run
 from runs import JsonApi as PlainApi
 from scripted_server import reply
 
@@ -145,6 +145,8 @@ def test_digits_are_never_taken_for_a_date_of_long_ago(digits):
         ("2023-11-14T22:13:20.5Z", "epoch_s", Decimal("1700000000.5")),
         ("2023-11-14T22:13:20Z", "epoch_ms", 1_700_000_000_000),
         ("2023-11-14T22:13:20Z", "number", None),
+        ("2023-11-14T22:13:20", "epoch_s", None),
+        ("2023-11-14", "epoch_ms", None),
         ("20240101", "iso", datetime(2024, 1, 1, tzinfo=UTC)),
         (None, "iso", None),
         (7, "iso", None),
@@ -564,6 +566,28 @@ def test_a_server_whose_clock_is_behind_sets_the_bookmark():
     assert parse_iso(done.bookmark()) == behind
 
 
+def test_rows_stamped_after_a_slow_server_began_are_read_again():
+    hour_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    rows = [at(1, day(1)), at(2, in_unit(hour_ago + timedelta(minutes=30), "iso"))]
+    body = json.dumps({"data": rows, "next": None}).encode()
+    with JsonApi(lambda _: reply(200, body, Date=format_datetime(hour_ago, usegmt=True))) as api:
+        done = run(config(api.origin))
+    assert parse_iso(done.bookmark()) == hour_ago
+
+
+def test_a_bookmark_later_than_the_clock_of_the_server_is_reported_and_dropped(caplog):
+    hour_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    later = in_unit(hour_ago + timedelta(minutes=30), "iso")
+    body = json.dumps({"data": [at(1, day(1)), at(2, later)], "next": None}).encode()
+    state = {"bookmarks": {STREAM: {"replication_key": "at", "replication_key_value": later}}}
+    with JsonApi(lambda _: reply(200, body, Date=format_datetime(hour_ago, usegmt=True))) as api:
+        first = run(config(api.origin), state=state)
+        second = run(config(api.origin), state=first.state)
+    assert first.bookmark() is None
+    assert [r for r in caplog.records if "server's clock" in r.getMessage() and r.levelno == 30]
+    assert second.ids() == [1, 2]
+
+
 @pytest.mark.parametrize("date", ["nonsense", "Mon, 01 Jan 2035 00:00:00 GMT"])
 def test_a_server_whose_clock_is_ahead_or_broken_does_not(date):
     body = json.dumps({"data": [at(1, "2034-01-01T00:00:00Z")], "next": None}).encode()
@@ -654,10 +678,38 @@ def test_a_run_that_fails_leaves_the_bookmark_where_it_was():
 
 
 def test_the_bookmark_of_another_replication_key_is_not_taken():
-    state = {"bookmarks": {STREAM: {"replication_key": "id", "replication_key_value": 99}}}
+    state = {"bookmarks": {STREAM: {"replication_key": "made", "replication_key_value": day(9)}}}
     with JsonApi(lambda _: {"data": [at(1, day(1))]}) as api:
         done = run(config(api.origin), state=state)
     assert done.ids() == [1]
+
+
+def test_a_key_that_the_catalog_chooses_is_not_that_of_filter_and_notation():
+    rows = [at(n, 1_700_000_000 - n, made=1_700_000_000_000 + n) for n in range(5)]
+    with JsonApi(lambda _: {"data": rows}) as api:
+        given = config(api.origin, cursor_format="epoch_s", start_param="since")
+        catalog = discover(given)
+        catalog["streams"][0]["replication_key"] = "made"
+        first = run(given, catalog=catalog)
+        second = run(given | {"start_date": "2020-01-01"}, catalog=catalog, state=first.state)
+    assert first.bookmark() == 1_700_000_000_004
+    assert second.ids() == [4]
+    assert all("since" not in query for query in api.queries)
+
+
+def test_a_key_that_the_catalog_chooses_is_read_in_an_order_that_does_not_move():
+    with DemoApi(scale=0.1) as demo:
+        given = {"success": demo.config["success"]}
+        catalog = discover(given)
+        for entry in catalog["streams"]:
+            if entry["tap_stream_id"] == "success_notes":
+                entry["replication_key"] = "createdAt"
+        first = run(given, catalog=catalog, only=("success_notes",))
+        demo.reset_counts()
+        second = run(given, catalog=catalog, only=("success_notes",), state=first.state)
+        asked = {request.params["sortBy"] for request in demo.requests}
+    assert len(second.records("success_notes")) < len(first.records("success_notes"))
+    assert asked == {"createdAt"}
 
 
 def test_children_of_unchanged_parents_are_read():
