@@ -70,10 +70,11 @@ class NumberedPaging(Paging):
     def _behind_total(self, page: Page, seen: Seen) -> Confirm | End:
         """Return what follows the page that reaches the total.
 
-        A total that one page reaches may be the page's own count; one that a full page reaches may
-        be too small.
+        A total that one page reaches may be the page's own count; one that a full page reaches, or
+        that has fallen, may be too small.
         """
-        if not page.received or (seen.counted and not _is_full(page, seen)):
+        is_sure = seen.counted and not seen.shrunk and not _is_full(page, seen)
+        if is_sure or not page.received:
             return End.TOTAL
         return self._confirm(page, seen, End.TOTAL if seen.counted else End.SINGLE)
 

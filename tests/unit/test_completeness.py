@@ -441,3 +441,21 @@ def test_a_cursor_in_a_header_speaks_against_single_page():
         done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
     assert done.verdict() == "unverified"
     assert "ACTIVATE_VERSION" not in done.kinds
+
+
+@pytest.mark.parametrize("paginator", [OFFSET, PAGE | {"total_path": "total"}])
+def test_a_total_that_fell_is_not_believed_without_a_look_behind_it(paginator):
+    """Of two replicas that answer in turn, one lags behind."""
+    asked = []
+
+    def answer(query):
+        asked.append(query)
+        table = rows(45) if len(asked) % 2 else rows(35)
+        page = int(query.get("page", 1)) - 1
+        start = int(query.get("offset", page * 10))
+        return {"data": table[start : start + 10], "total": len(table)}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, paginator, emit_activate_version_messages=True))
+    missing = set(range(45)) - set(done.ids())
+    assert not missing or "ACTIVATE_VERSION" not in done.kinds
