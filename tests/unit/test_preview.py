@@ -114,6 +114,16 @@ def test_the_last_wanted_row_is_the_end_where_the_rest_is_not_wanted():
     assert done.bookmark() == "2024-01-05"
 
 
+def test_rows_of_the_last_page_that_are_not_wanted_are_cut_as_well(tmp_path):
+    path = tmp_path / "summary.json"
+    with JsonApi(lambda _: {"data": rows_of(5), "next": None}) as api:
+        config = preview(api.origin, 3, endpoint={"paginator": "json_link"})
+        done = run(config | {"summary_path": str(path)})
+    assert done.ids() == [0, 1, 2]
+    assert done.of("ACTIVATE_VERSION") == []
+    assert json.loads(path.read_bytes())["streams"][STREAM]["status"] == "cut"
+
+
 def test_a_position_is_neither_taken_up_nor_left():
     cursors = {"paginator": {"type": "cursor", "limit": LIMIT}}
 

@@ -171,11 +171,44 @@ def test_a_total_that_falls_has_the_pages_read_again_though_nothing_is_deleted()
     assert done.verdict() == "unverified"
 
 
+def test_where_a_total_fell_all_of_a_long_list_is_read_again():
+    # Behind the middle, where a probe would find nothing.
+    count = (FEW + 10) * LIMIT - 5
+    last = FEW + 6
+    paged = Paged(count, total=True, after={last: lambda api: api.delete((last - 1) * LIMIT)})
+    done, _ = read(paged)
+    assert paged.stable <= set(done.ids())
+    assert done.verdict() == "unverified"
+
+
+def test_parents_are_read_again_where_deletes_of_their_children_depend_on_them():
+    count = (FEW + 10) * LIMIT - 5
+    paged = Paged(count)
+
+    def answer(query):
+        return paged.answer(query) if "page" in query else {"data": [], "next": None}
+
+    below = {"path": "/items/{item_id}/parts", "data_selector": "data", "paginator": "json_link"}
+    given = {"incremental": {"cursor_path": "id"}}
+    with JsonApi(answer) as api:
+        made = config(
+            api.origin,
+            children=[{"name": "parts", "endpoint": below, "primary_key": "id"}],
+            emit_activate_version_messages=True,
+        )
+        made["apis"][0]["resources"][0]["endpoint"] |= given
+        run(made)
+    pages = [int(query["page"]) for query in api.queries if "page" in query]
+    assert pages[FEW + 11 :] == list(range(1, FEW + 10))
+
+
 def test_rows_that_came_twice_have_the_pages_read_again_whatever_the_total_says():
     def swap(api):
-        api.insert(0)
+        # As many rows as before: a total that falls would tell as well.
+        api.delete(5)
+        api.insert(len(api.table))
 
-    paged = Paged(45, total=True, after={2: swap, 3: lambda api: api.delete(5)})
+    paged = Paged(45, total=True, after={2: lambda api: api.insert(0), 3: swap})
     done, _ = read(paged)
     assert paged.stable <= set(done.ids())
     assert done.verdict() == "unverified"
