@@ -11,7 +11,7 @@ import typing as t
 from time import monotonic
 
 from tap_analytics.errors import explain
-from tap_analytics.terminal.screen import in_foreground
+from tap_analytics.terminal import in_foreground
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.terminal.display import Display
 
-P = t.ParamSpec("P")
 #: Seconds between two looks, on a terminal and elsewhere.
 LIVE_INTERVAL = 0.2
 LOG_INTERVAL = 10.0
@@ -52,8 +51,7 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._display is not None:
-            self._display.leave()
+        self.leave()
 
     def tick(self) -> None:
         """Show progress if it is time to."""
@@ -63,26 +61,25 @@ class Progress:
         self._last = now
         if self._display is None:
             self._log()
-        else:
-            self._show(self._display.draw)
-
-    def close(self) -> None:
-        """Take the live lines off the terminal."""
-        if self._display is not None:
-            self._show(self._display.close)
+        self._show(lambda display: display.draw())
 
     def conclude(self, seconds: float) -> None:
         """Tell what became of the streams, where the log lines that tell it don't show."""
-        if self._display is not None:
-            self._show(self._display.conclude, seconds)
+        self._show(lambda display: display.conclude(seconds))
 
-    def _show(self, show: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Let the display show something; a fault of its own must not end the run."""
+    def leave(self) -> None:
+        """Give the terminal back when it has shown everything."""
+        display, self._display = self._display, None
+        if display is not None:
+            display.leave()
+
+    def _show(self, show: Callable[[Display], None]) -> None:
+        """Let the display, if there is one, show something; its own fault must not end the run."""
         try:
-            show(*args, **kwargs)
+            if self._display is not None:
+                show(self._display)
         except Exception as error:
-            t.cast("Display", self._display).screen.give_back()
-            self._display = None
+            self.leave()
             self.tap.logger.warning("The display failed and is off: %s", explain(error))
             self.tap.logger.debug("The display failed.", exc_info=True)
 

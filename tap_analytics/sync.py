@@ -71,7 +71,6 @@ class Sync:
 
     def _end(self, began: datetime, started: float) -> None:
         if not self._is_cut:
-            self._progress.close()
             self._beside(self._write_last_state)
         seconds = monotonic() - started
         ending = Ending(began=began, started=started, seconds=seconds)
@@ -193,7 +192,6 @@ class Sync:
 
     def _leave(self, ending: Ending) -> t.NoReturn:
         """End after a signal with a last STATE, or where standard output takes no more."""
-        self._progress.close()
         if self._undelivered is not None:
             self._record(replace(ending, exit_code=1))
             if str(self._undelivered):
@@ -211,6 +209,7 @@ class Sync:
         self.tap.logger.warning(
             "Stopped by signal %d without a last STATE: the target had stopped reading.", signum
         )
+        self._progress.leave()
         # A thread may wait in a write: nothing at exit may wait for it.
         os._exit(128 + signum)
 

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import typing as t
-from dataclasses import dataclass
 
 from rich import box
-from rich.console import Console
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from tap_analytics.completeness import Verdict
-from tap_analytics.terminal.layout import Signs, counted, duration, shortened
 from tap_analytics.transport.errors import TransportError
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from rich.console import Console
+
+    from tap_analytics.api import Connection
     from tap_analytics.outcome import Outcome
     from tap_analytics.tap import TapAnalytics
 
-#: Columns of a window below which there is room for the most important figures only.
-_NARROW = 60
-_MOST_IMPORTANT = ("stream", "rows", "verdict")
-#: Columns between two columns, and those that notes, which may wrap, get at least.
-_GAP = 2
+#: Columns of a window below which there is room for the most important figures only, and below
+#: which notes have to be wrapped for the names of the streams to stand on one line.
+_NARROW, _WIDE = 60, 100
 _NOTES = 12
-_RULES = box.SIMPLE
-_ASCII_RULES = box.Box(str(_RULES).replace("─", "-"), ascii=True)
+_ASCII_RULES = box.Box(str(box.SIMPLE).replace("─", "-"), ascii=True)
 _STYLES = {
     Verdict.VERIFIED.value: "green",
     Verdict.CONSISTENT.value: "green",
@@ -49,123 +46,66 @@ _CAUSES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Column:
-    title: str
-    cell: Callable[[Outcome], str]
-    total: str = ""
-    is_number: bool = False
+def closing(tap: TapAnalytics, seconds: float, console: Console) -> Group:
+    """Return what to print at the end of a run that took so many seconds."""
+    outcomes = sorted(tap.outcomes.values(), key=lambda outcome: outcome.name)
+    apis = [Text(line, "dim", no_wrap=True, overflow="crop") for line in _apis(tap.connections)]
+    return Group("", _table(outcomes, seconds, console), *apis)
 
 
-class Closing:
-    """The outcome of a run, for people."""
+def _table(outcomes: Sequence[Outcome], seconds: float, console: Console) -> Table:
+    """Return a row for each stream, with as many columns as there is room for."""
+    is_narrow = console.width <= _NARROW
+    table = Table(
+        box=_ASCII_RULES if console.options.ascii_only else box.SIMPLE,
+        show_edge=False,
+        show_footer=True,
+        pad_edge=False,
+        padding=(0, 0, 0, 1),
+    )
+    done = sum(each.done for each in outcomes)
+    rows = sum(each.rows for each in outcomes)
+    pages = sum(each.pages for each in outcomes)
+    table.add_column("stream", f"{done} of {len(outcomes)} complete", overflow="fold")
+    table.add_column("rows", f"{rows:,}", justify="right", no_wrap=True)
+    if not is_narrow:
+        table.add_column("pages", f"{pages:,}", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    if not is_narrow:
+        table.add_column("time", duration(seconds), justify="right", no_wrap=True)
+        if any(map(_notes, outcomes)):
+            table.add_column("notes", max_width=None if console.width > _WIDE else _NOTES)
+    for each in outcomes:
+        verdict = _verdict(each)
+        cells = [redact(each.name), f"{each.rows:,}", f"{each.pages:,}"]
+        cells += [verdict, duration(each.elapsed), _notes(each)]
+        shown = [cells[0], cells[1], cells[3]] if is_narrow else cells[: len(table.columns)]
+        table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in shown))
+    return table
 
-    def __init__(self, tap: TapAnalytics, *, seconds: float, signs: Signs) -> None:
-        self.outcomes = sorted(tap.outcomes.values(), key=lambda outcome: outcome.name)
-        self.connections = tap.connections
-        self.seconds = seconds
-        self.signs = signs
 
-    def render(self, width: int, *, colour: bool) -> str:
-        """Return the table as it is written to a terminal of this width."""
-        console = Console(
-            file=io.StringIO(),
-            width=width,
-            force_terminal=True,
-            color_system="standard" if colour else None,
-            legacy_windows=False,
-            highlight=False,
-            markup=False,
-        )
-        console.print()
-        console.print(self._table(width))
-        for line in self._apis():
-            console.print(line, style="dim", no_wrap=True, overflow="ellipsis")
-        lines = t.cast("io.StringIO", console.file).getvalue().splitlines()
-        return "".join(f"{line.rstrip()}\n" for line in lines)
+def _verdict(outcome: Outcome) -> str:
+    """Return the verdict of a stream, or why it has none."""
+    if outcome.done:
+        return outcome.verdict.value
+    if outcome.failure is not None:
+        return "optional" if outcome.forgiven else "failed"
+    return "not begun" if outcome.started is None else "stopped"
 
-    def _table(self, width: int) -> Table:
-        columns = self._columns(width)
-        cells = {each.title: list(map(each.cell, self.outcomes)) for each in columns}
-        widths = {each.title: len(each.total or each.title) for each in columns}
-        widths |= {name: max(widths[name], *map(len, texts)) for name, texts in cells.items()}
-        widths["notes"] = min(widths.get("notes", 0), _NOTES)
-        beside = sum(widths[each.title] + _GAP for each in columns[1:])
-        rules = _RULES if self.signs == Signs() else _ASCII_RULES
-        table = Table(
-            box=rules, show_edge=False, show_footer=True, pad_edge=False, padding=(0, 0, 0, 1)
-        )
-        for each in columns:
-            table.add_column(
-                each.title,
-                each.total,
-                justify="right" if each.is_number else "left",
-                no_wrap=each.title != "notes",
-            )
-        for row in zip(*cells.values(), strict=True):
-            name = shortened(row[0], max(width - beside, 1), self.signs)
-            table.add_row(name, *(Text(text, style=_STYLES.get(text, "")) for text in row[1:]))
-        return table
 
-    def _columns(self, width: int) -> Sequence[_Column]:
-        """Return the columns that there is room for, and notes if there are any."""
-        done = sum(each.done for each in self.outcomes)
-        rows = sum(each.rows for each in self.outcomes)
-        pages = sum(each.pages for each in self.outcomes)
-        columns = [
-            _Column(
-                title="stream",
-                cell=lambda each: redact(each.name),
-                total=f"{done} of {len(self.outcomes)} complete",
-            ),
-            _Column(
-                title="rows",
-                cell=lambda each: f"{each.rows:,}",
-                total=f"{rows:,}",
-                is_number=True,
-            ),
-            _Column(
-                title="pages",
-                cell=lambda each: f"{each.pages:,}",
-                total=f"{pages:,}",
-                is_number=True,
-            ),
-            _Column(title="verdict", cell=self._verdict),
-            _Column(
-                title="time",
-                cell=lambda each: duration(each.elapsed),
-                total=duration(self.seconds),
-                is_number=True,
-            ),
-            _Column(title="notes", cell=_notes),
-        ]
-        if width < _NARROW:
-            return [each for each in columns if each.title in _MOST_IMPORTANT]
-        return columns if any(map(_notes, self.outcomes)) else columns[:-1]
-
-    def _verdict(self, outcome: Outcome) -> str:
-        """Return the verdict of a stream, or why it has none."""
-        if outcome.done:
-            return outcome.verdict.value
-        if outcome.failure is not None:
-            return "optional" if outcome.forgiven else "failed"
-        return "not begun" if outcome.started is None else "stopped"
-
-    def _apis(self) -> list[str]:
-        """Return a line for each API that was asked anything."""
-        lines = []
-        for name, connection in sorted(self.connections.items()):
-            stats, throttle = connection.transport.stats, connection.throttle
-            if not stats.requests:
-                continue
-            line = f"{name}: {counted(stats.requests, 'request')}"
-            if stats.retries:
-                line += f", {counted(stats.retries, 'retry', 'retries')}"
-            if throttle.throttled_count:
-                waited = throttle.throttled_seconds - throttle.held_for
-                line += f", {duration(waited)} waited for the rate limit"
-            lines.append(line)
-        return lines
+def _apis(connections: Mapping[str, Connection]) -> t.Iterator[str]:
+    """Yield a line for each API that was asked anything."""
+    for name, connection in sorted(connections.items()):
+        stats, throttle = connection.transport.stats, connection.throttle
+        if not stats.requests:
+            continue
+        line = f"{name}: {counted(stats.requests, 'request')}"
+        if stats.retries:
+            line += f", {counted(stats.retries, 'retry', 'retries')}"
+        if throttle.throttled_count:
+            waited = throttle.throttled_seconds - throttle.held_for
+            line += f", {duration(waited)} waited for the rate limit"
+        yield line
 
 
 def _notes(outcome: Outcome) -> str:
@@ -193,3 +133,19 @@ def reason(failure: Exception) -> str:
         told = _CAUSES.get(failure.cause, failure.cause)
         return f"answered {failure.status}" if failure.status else told
     return type(failure).__name__.removesuffix("Error").lower()
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: `1 retry`, `1,200 rows`."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def clock(seconds: float) -> str:
+    """Return a running time: `0:12:34`."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def duration(seconds: float) -> str:
+    """Return how long something took: `7.3 s`, `0:12:34`."""
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)  # noqa: PLR2004 - a minute

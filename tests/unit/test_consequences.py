@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from urllib.parse import urlsplit
 
 import pytest
+from rich.console import Console
 from runs import STREAM, JsonApi, ScriptedServer, declared, discover, query_of, run, select
 from scripted_server import reply
 
 from tap_analytics.client import AnalyticsStream
-from tap_analytics.terminal.closing import Closing
-from tap_analytics.terminal.layout import Signs
+from tap_analytics.terminal.closing import closing
 
 LIMIT = 3
 OLD, NEW = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
@@ -332,7 +333,9 @@ def test_state_summary_report_and_table_tell_the_same_story(tmp_path):
     streams = json.loads((tmp_path / "run.json").read_bytes())["streams"]
     figures = json.loads((tmp_path / "page.json").read_bytes())["streams"]
     page = (tmp_path / "page.html").read_text("utf-8")
-    table = Closing(done.tap, seconds=1.0, signs=Signs()).render(200, colour=False)
+    console = Console(file=io.StringIO(), width=200)
+    console.print(closing(done.tap, 1.0, console))
+    table = console.file.getvalue()
     assert {one["name"]: one["doubt"] for one in figures} == {
         name: one["doubt"] for name, one in streams.items()
     }

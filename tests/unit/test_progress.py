@@ -55,7 +55,6 @@ def test_off_a_terminal_it_is_a_line_in_the_log_now_and_then(clock, monkeypatch,
         assert caplog.messages == []
         clock.now += LOG_INTERVAL / 2
         shown.tick()
-        shown.close()
         shown.conclude(12.0)
     assert caplog.messages == ["learning_people: 1200 rows in 12 pages so far, 60 rows/s"]
     assert stream.getvalue() == ""
@@ -65,10 +64,11 @@ def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock,
     given_back = []
 
     class Broken:
-        screen = types.SimpleNamespace(give_back=lambda: given_back.append(True))
-
         def draw(self):
             raise ZeroDivisionError
+
+        def leave(self):
+            given_back.append(True)
 
     caplog.set_level(logging.INFO)
     with Progress(tap_with(outcome("learning_people"))) as shown:
@@ -76,7 +76,6 @@ def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock,
         for _ in range(2):
             clock.now += LOG_INTERVAL
             shown.tick()
-        shown.close()
         shown.conclude(12.0)
     assert given_back == [True]
     assert caplog.messages == [
