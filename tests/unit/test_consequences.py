@@ -260,6 +260,19 @@ def test_rows_that_were_left_out_before_a_cut_are_not_deleted_after_it():
     assert done.of("ACTIVATE_VERSION") == []
 
 
+def test_a_stream_that_is_forgiven_deletes_nothing_and_keeps_its_bookmark():
+    for incremental in (False, True):
+        with Shop(answers={("/items/2/parts", "1"): 403}) as api:
+            given = shop(api.origin, incremental=incremental)
+            given["apis"][0]["optional_streams"] = [PARTS, BITS]
+            done = run(given, state=old_state())
+        assert done.error is None
+        assert done.tap.outcomes[PARTS].forgiven
+        moved = [name for name in FAMILY if done.bookmark(name) != OLD]
+        activated = [name for name in FAMILY if done.of("ACTIVATE_VERSION", name)]
+        assert (moved, activated) == (([ITEMS], []) if incremental else ([], [ITEMS]))
+
+
 # --- what is said -------------------------------------------------------------------------------
 
 
