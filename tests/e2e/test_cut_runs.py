@@ -64,7 +64,7 @@ def test_meltano_takes_up_a_failed_run_behind_its_last_page(
             expected = sorted(row["id"] for row in api.rows(stream))
             assert warehouse.ids(stream) == expected, stream
     # The last page that landed is read again, to see whether its end is still there.
-    assert min(asked) == len(answered)
+    assert asked[0] == len(answered)
 
 
 # --- kill -9 ----------------------------------------------------------------------------------

@@ -174,10 +174,20 @@ def test_children_cost_a_request_a_page():
 @pytest.mark.parametrize("paginator", [OFFSET, CURSOR], ids=["offset", "cursor"])
 def test_each_page_is_decoded_once(paginator, decodings):
     answer = by_offset(rows_of(2000)) if paginator is OFFSET else by_cursor(rows_of(2000))
+    columns = {"id": {"type": "integer"}, "updated_at": {"type": ["string", "null"]}}
     with JsonApi(answer) as api:
-        done = run(config(api.origin, paginator=paginator))
+        declared = config(api.origin, paginator=paginator)
+        declared["apis"][0]["resources"][0]["schema"] = {"properties": columns}
+        done = run(declared)
     assert len(done.records()) == 2000
     assert len(decodings) == len(api.requests)
+
+
+def test_types_of_an_inferred_schema_are_checked_in_one_more_decoding(decodings):
+    with JsonApi(by_offset(rows_of(2000))) as api:
+        done = run(config(api.origin, paginator=OFFSET))
+    assert len(done.records()) == 2000
+    assert len(decodings) < 2 * len(api.requests)
 
 
 @pytest.mark.usefixtures("_standing_clock")
