@@ -84,7 +84,7 @@ def test_a_failed_stream_keeps_the_bookmark_it_had():
 
 
 def test_many_failures_are_told_in_eight_lines():
-    with DemoApi(scale=0.1, faults=always({"status": 500})) as demo:
+    with DemoApi(scale=0.1, faults=always({"status": 418})) as demo:
         catalog = discover(only(demo.config, "learning"))
         everything = hurried(demo.config, max_retries=0)
         built_in = {name: block for name, block in everything.items() if name != "apis"}
