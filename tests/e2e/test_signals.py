@@ -147,7 +147,7 @@ def test_a_run_that_was_cut_is_taken_up_behind_its_last_page(concurrency):
     after = [row["id"] for row in done.rows("learning_people")]
     assert done.code == 0
     assert len(before) > 10
-    assert "1" not in asked
+    assert asked[0] == str(len(before) // 10)
     assert len(before) + len(after) == len({*before, *after}) == 120
     assert "position" not in json.dumps(done.state)
 
