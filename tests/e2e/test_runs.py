@@ -82,6 +82,14 @@ def test_a_serial_run_delivers_every_row_one_request_at_a_time(dialect):
     assert in_flight == 1
 
 
+def marks(done):
+    """Return the bookmarks of a run, without the address of the server that they were made from."""
+    return {
+        stream: {name: value for name, value in mark.items() if name != "source"}
+        for stream, mark in done.state["bookmarks"].items()
+    }
+
+
 @pytest.mark.parametrize("concurrency", [2, 16])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_lines_are_the_same_at_any_concurrency(dialect, concurrency):
@@ -89,7 +97,7 @@ def test_lines_are_the_same_at_any_concurrency(dialect, concurrency):
     _, slow, _ = serial(dialect)
     assert done.code == 0
     assert done.streams == slow.streams
-    assert done.state == slow.state
+    assert marks(done) == marks(slow)
     in_order(done)
 
 
@@ -100,7 +108,7 @@ def test_lines_are_the_same_on_a_bad_day(dialect, concurrency):
     _, slow, _ = serial(dialect)
     assert done.code == 0, done.errors
     assert done.streams == slow.streams
-    assert done.state == slow.state
+    assert marks(done) == marks(slow)
     retries = [line for line in done.warnings if "retry 1 of 3" in line]
     assert len(retries) >= 10
 
