@@ -218,8 +218,7 @@ class Proof:
             return False
         if times >= self._allowed(page):
             raise self.repeated(page)
-        if self.paginator.paging.is_numbered(page.query):
-            self.doubt_because(ALIKE)
+        self.doubt_because(ALIKE)
         return True
 
     def progress(self, *, new: int) -> None:

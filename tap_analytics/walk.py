@@ -263,6 +263,7 @@ class Walk:
             return False
         seen = self.paginator.seen
         seen.rows, seen.pages, seen.largest = position.rows, position.pages - 1, len(behind)
+        seen.filled = seen.pages
         seen.total, seen.counted = position.total, position.counted
         seen.spoken |= position.spoken
         if self._joiner is not None:

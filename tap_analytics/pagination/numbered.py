@@ -80,7 +80,9 @@ class NumberedPaging(Paging):
 
     def _behind_links(self, page: Page, seen: Seen) -> Confirm | End:
         """Return what follows a page without a next link, where the API names such links."""
-        if not page.received or not _is_full(page, seen) or not self.is_numbered(page.query):
+        # Where the server chooses the size of pages, nobody knows which one is full.
+        is_short = seen.asked is not None and not _is_full(page, seen)
+        if not page.received or is_short or not self.is_numbered(page.query):
             return End.LINK
         return self._confirm(page, seen, End.LINK)
 
@@ -253,8 +255,9 @@ class PageNumber(NumberedPaging):
         number: Query = {self.page_param: str(self.counted(page, seen))}
         # Page 0 of a server that counts from 1 may be empty, or page 1 again.
         is_open = self.base_page is None and seen.pages == 1
-        if following is End.EMPTY:
-            return number if is_open or self._is_among_pages(page, number) else following
+        if not page.received and isinstance(following, End):
+            may_begin = seen.pages == 1 and not self.base_page
+            return number if may_begin or self._is_among_pages(page, number) else following
         if following is End.TOTAL:
             # A `total` beside page numbers may count pages: only an empty page tells.
             return number if page.received else End.EMPTY

@@ -27,6 +27,8 @@ class Paginator(BaseAPIPaginator[Query]):
     contradiction: str | None = None
     #: The page to ask for next, if that is only done to see that nothing follows.
     confirming: Confirm | None = None
+    #: Where responses count the pages, and how many they count.
+    _counted: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.paging.start())
@@ -40,6 +42,7 @@ class Paginator(BaseAPIPaginator[Query]):
             self.seen.began_short = page.received < (self.seen.asked or 0)
         self.seen.largest = max(self.seen.largest, page.received)
         self._count(page)
+        self._counted = self.paging.count_of_pages(page) or self._counted
         following = self.paging.next(page, self.seen)
         self.seen.spoken |= self.paging.named(page) is not None
         self._page_count += 1
@@ -78,7 +81,7 @@ class Paginator(BaseAPIPaginator[Query]):
     def _contradiction(self, page: Page, end: End) -> str | None:
         if flag := self.paging.flag(page):
             return flag
-        counted = self.paging.count_of_pages(page)
+        counted = self._counted
         if counted is not None and counted[1] > max(1, self.seen.filled):
             return f"`{counted[0]}: {counted[1]}`"
         # A word that was followed before is the API's own; what others say matters less.

@@ -459,3 +459,57 @@ def test_a_total_that_fell_is_not_believed_without_a_look_behind_it(paginator):
         done = run(config(api.origin, paginator, emit_activate_version_messages=True))
     missing = set(range(45)) - set(done.ids())
     assert not missing or "ACTIVATE_VERSION" not in done.kinds
+
+
+# --- pages that look like an end ------------------------------------------------------------------
+
+
+def paged(query, count=45, base=1):
+    start = (int(query["page"]) - base) * 10
+    return rows(count)[start : start + 10] if start >= 0 else []
+
+
+def test_a_link_without_a_next_page_is_no_end_where_nobody_knows_which_page_is_full():
+    paginator = {"type": "page_number", "base_page": 1}
+    with JsonApi(lambda query: {"data": paged(query), "next": None}) as api:
+        done = run(config(api.origin, paginator))
+    assert done.ids() == list(range(45))
+    assert done.verdict() == "consistent"
+
+
+@pytest.mark.parametrize("base", [0, None])
+@pytest.mark.parametrize("word", [{}, {"next": None}], ids=["nothing", "next"])
+def test_an_empty_page_0_is_no_end_before_page_1_was_asked_for(base, word):
+    with JsonApi(lambda query: {"data": paged(query), **word}) as api:
+        done = run(config(api.origin, PAGE | {"base_page": base}))
+    assert done.ids() == list(range(45))
+
+
+def test_a_count_of_pages_is_kept_in_mind():
+    """The page that lacks its rows counts the pages, and those after it don't."""
+
+    def answer(query):
+        start = int(query.get("from", 0))
+        following = str(start + 10) if start + 10 < 45 else None
+        if start == 10:
+            return {"data": [], "next": following, "total_pages": 5}
+        return {"data": rows(45)[start : start + 10], "next": following}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, CURSOR, emit_activate_version_messages=True))
+    assert done.verdict() == "unverified"
+    assert "ACTIVATE_VERSION" not in done.kinds
+
+
+def test_pages_that_look_alike_are_doubted_where_rows_have_no_key():
+    pages = {"": "b", "b": "c", "c": None}
+
+    def answer(query):
+        at = query.get("from", "")
+        return {"data": rows(10, 20 if at == "c" else 0), "next": pages[at]}
+
+    with JsonApi(answer) as api:
+        given = config(api.origin, CURSOR, primary_key=[], emit_activate_version_messages=True)
+        done = run(given)
+    assert done.verdict() == "unverified"
+    assert "ACTIVATE_VERSION" not in done.kinds
