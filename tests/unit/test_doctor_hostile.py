@@ -142,6 +142,19 @@ SERVERS = {
     ),
     "202": (answered(202), OFFSET, False),
     "206": (answered(206), OFFSET, False),
+    "null on the second page": (
+        lambda query: {
+            "data": None if query.get("cursor") == "c20" else cursors(query)[0],
+            "next": cursors(query)[1],
+        },
+        CURSOR,
+        False,
+    ),
+    "clamped, with auto": (
+        lambda query: {"data": page(query) or ROWS[-20:]},
+        "auto",
+        False,
+    ),
     "null beside a total": (lambda _: {"data": None, "total": 60}, OFFSET, False),
     "no row beside a total": (lambda _: {"data": [], "total": 60}, OFFSET, False),
     "replicas in turn": (in_turn(), OFFSET, False),

@@ -255,13 +255,22 @@ def test_a_total_of_the_page_alone_is_told(doctor):
     assert report.paginator == OFFSET["paginator"] | {"total_path": "count"}
 
 
-def test_a_total_that_is_none_is_left_out(doctor):
+def test_a_total_that_is_none_is_told_alone(doctor):
     def answer(query):
         page = cut(ROWS, query)
         return {"data": page, "total": len(page)}
 
-    report = doctor.cures(answer, rows=10, wrong=False, endpoint=OFFSET)
-    assert report.paginator == OFFSET["paginator"] | {"total_path": None}
+    with JsonApi(answer) as api:
+        report = doctor(declared(api.origin, endpoint=OFFSET))
+    assert (report.code, report.patch) == (0, {})
+    assert report.findings == [("warning", "total_wrong")]
+
+
+def test_a_number_that_is_ignored_is_wrong_though_page_1_may_be_page_0(doctor):
+    with JsonApi(lambda _: {"data": ROWS}) as api:
+        report = doctor(declared(api.origin, endpoint={"paginator": "page_number"}))
+    assert (report.code, report.patch) == (1, {})
+    assert report.findings == [("wrong", "number_ignored")]
 
 
 # --- cursors and links ------------------------------------------------------------------------
@@ -498,7 +507,7 @@ def test_a_number_that_the_response_speaks_of_is_suggested(doctor):
         return {"data": cut(ROWS, query), "offset": int(query.get("offset", 0)), "total": 10}
 
     paginator = {"type": "page_number", "limit": 50}
-    report = doctor.cures(answer, rows=10, wrong=False, endpoint={"paginator": paginator})
+    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
     assert "The response speaks of `offset`." in report.texts
     assert report.paginator["type"] == "offset"
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import typing as t
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
-from tap_analytics.commands.doctor.pager import Relation
+from tap_analytics.commands.doctor.pager import FAR_PAGE, FAR_ROW, Relation
 from tap_analytics.commands.doctor.signs import signs, totals
 from tap_analytics.pagination import Auto, SinglePage
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.pager import Pager
 
+_CLAMPED = "Beyond the end the server answers the last page again, so no run would end well."
 #: Rows it takes to ask for fewer.
 _ENOUGH = 2
 
@@ -26,7 +27,11 @@ def examine_end(pager: Pager) -> None:
     pager.report.paging = "advances" if goes_on else "one page"
     is_shown = pager.now.is_good and not isinstance(pager.paging, SinglePage)
     if goes_on:
-        write_down(pager, numbers(pager))
+        clause = numbers(pager)
+        if clause is not None and _is_clamped(pager, clause):
+            pager.find(wrong("clamped", _CLAMPED))
+        else:
+            write_down(pager, clause)
     elif _finds_sign(pager) or (not is_shown and _finds_numbers(pager)):
         pager.report.paging = "stops early"
     elif said := max((n for _, n in totals(pager.first.page) if n > pager.size), default=0):
@@ -67,8 +72,17 @@ def _finds_numbers(pager: Pager) -> bool:
     if clause is None:
         return False
     text = f"The tap would stop after the first page, but there is more: {told(clause)}."
+    if _is_clamped(pager, clause):
+        text, clause = f"{text} {_CLAMPED}", {}
     pager.find(wrong("next_missed", text, paginator=clause))
     return True
+
+
+def _is_clamped(pager: Pager, clause: dict[str, t.Any]) -> bool:
+    """Whether a number that no list reaches is answered with rows."""
+    name = clause.get("page_param", "offset")
+    far = pager.probe({name: str(FAR_PAGE if "page_param" in clause else FAR_ROW)})
+    return far is not None and bool(far.rows)
 
 
 def numbers(pager: Pager) -> dict[str, t.Any] | None:

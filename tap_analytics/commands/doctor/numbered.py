@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
-from tap_analytics.commands.doctor.pager import Relation
+from tap_analytics.commands.doctor.pager import FAR_PAGE, FAR_ROW, Relation
 from tap_analytics.commands.doctor.signs import page_counts, signs
 from tap_analytics.commands.doctor.sizes import checked_total
 from tap_analytics.pagination import PageNumber, dig, whole_number
@@ -20,8 +20,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.pager import Pager
     from tap_analytics.pagination import NumberedPaging, Query
 
-#: Numbers no list reaches.
-_FAR_ROW, _FAR_PAGE = 10**9, 10**6
 #: Rows that a small page has, and rows it takes to tell where it begins.
 _FEW, _ENOUGH = 2, 3
 
@@ -108,7 +106,7 @@ class Counted:
 
     def _look_beyond(self) -> None:
         """See whether a number beyond the end is answered with nothing, as it has to be."""
-        answer = self.pager.probe(self._number(_FAR_PAGE if self.by_page else _FAR_ROW))
+        answer = self.pager.probe(self._number(FAR_PAGE if self.by_page else FAR_ROW))
         if answer is not None and answer.rows:
             self._clamps(answer)
 

@@ -22,6 +22,10 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination import Paging, Query
 
 
+#: Numbers no list reaches.
+FAR_ROW, FAR_PAGE = 10**9, 10**6
+
+
 class Relation(enum.Enum):
     """How a page relates to the first one."""
 

@@ -41,11 +41,11 @@ def examine_paging(pager: Pager) -> None:
 
 def _shown(pager: Pager, following: Query) -> dict[str, t.Any]:
     """Return the paginator that `auto` came to, so that it can be written down."""
-    for sign in signs(pager.first.page):
-        if sign.query == following:
-            return sign.paginator
     payload = pager.first.page.payload
     total = {} if whole_number(dig(payload, "total")) is None else {"total_path": "total"}
+    for sign in signs(pager.first.page):
+        if sign.query == following:
+            return sign.paginator | total
     if "offset" in following:
         return clause_of(Offset())
     return clause_of(PageNumber(base_page=whole_number(dig(payload, "page")))) | total

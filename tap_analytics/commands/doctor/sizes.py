@@ -53,7 +53,9 @@ def check_total(pager: Pager) -> None:
     if given is not None and not is_right:
         better = checked_total(pager)
         text = f"{where} says {given}, and there are more rows: it counts something else."
-        pager.find(warning("total_wrong", text + _at(better), paginator={"total_path": better}))
+        # A total that counts something else is passed over, and may yet turn out to be one.
+        change = {"total_path": better} if better else {}
+        pager.find(warning("total_wrong", text + _at(better), paginator=change))
     elif given is None and (better := checked_total(pager)):
         text = "The response gives the number of all rows"
         text += f", but not at {where}." if paging.total_path else ", which the tap could check."

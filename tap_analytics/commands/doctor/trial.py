@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.payload import Row
     from tap_analytics.rows import DictRows
 
-#: Pages that are read, unless the stream ends before.
+#: Pages with rows that are read, unless the stream ends before.
 PAGES = 2
 _SO_FAR = (Verdict.UNVERIFIED, Verdict.CONSISTENT)
 _BEST_LAST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
@@ -71,14 +71,16 @@ def tried(stream: AnalyticsStream, context: Context | None) -> Trial:
     stream = _prepared(stream, context)
     walk = approach(stream, context, bookmark=bookmark)
     rows: list[Row] = []
-    repeats = Repeats()
+    filled, repeats = 0, Repeats()
     failure = ""
     pages = t.cast("Generator[DictRows]", iter(walk))
     try:
         for page in pages:
             rows += page.dicts
+            filled += len(page) > 0
             repeats.note(walk.distinct_keys, within=walk.within)
-            if walk.paginator.end is None and walk.paginator.seen.pages >= PAGES:
+            goes_on = walk.paginator.end is None and walk.paginator.confirming is None
+            if goes_on and filled >= PAGES:
                 break
     except Interrupted:
         raise
@@ -99,7 +101,7 @@ def tried(stream: AnalyticsStream, context: Context | None) -> Trial:
         unkeyed=lacking + (repeats.count if keys else 0),
         end=end,
         verdict=None if end is None else found.verdict,
-        missing=(walk.proof.doubt if end is None else found.missing) or "",
+        missing=(walk.proof.standing_doubt if end is None else found.missing) or "",
         failure=failure,
     )
 
