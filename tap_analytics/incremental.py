@@ -165,7 +165,7 @@ class Bookmark:
             if self.stored is not None and unit in {self.unit, unit_of(self.stored)}:
                 start = earlier(self.stored, unit, self.lookback)
             start = later(start, written(self.start_date, unit), unit)
-            if start is None and self.stored is None:
+            if start is None:
                 start = self.initial
             end = written(self.end_date, unit)
             self._bounds[unit] = instant(start, unit), instant(end, unit)
@@ -265,7 +265,7 @@ class Bookmark:
         if reached is None and late is not None:
             reached = _capped(late, unit, began)
         kept = self.stored if unit in {self.unit, unit_of(self.stored)} else None
-        return later(kept, reached, unit) if self._seen else self.stored
+        return later(kept, reached, unit)
 
     def to_state(self, reached: Value) -> dict[str, t.Any]:
         """Return what the state holds of a stream that was read to its end."""

@@ -22,7 +22,7 @@ from tap_analytics.demo import DemoApi
 from tap_analytics.incremental import Bookmark
 from tap_analytics.inputs import read_json
 from tap_analytics.notation import in_unit, instant, parse_iso, unit_of
-from tap_analytics.rows import DictRows
+from tap_analytics.rows import Codec, DictRows
 from tap_analytics.writer import ENCODER
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -325,6 +325,37 @@ def test_a_bookmark_is_the_highest_value_but_never_past_the_start_of_the_run(
     assert instant(reached, unit) == expected
 
 
+@pytest.mark.parametrize(
+    ("unit", "value", "capped"),
+    [
+        ("iso", "2999-01-01", None),
+        ("iso", "2999-01-01 00:00:00", None),
+        ("iso", "2999-01-01T00:00:00+02:00", "2024-05-05T10:00:00Z"),
+        ("epoch_s", "9999999999", "1714903200"),
+        ("epoch_s", 9_999_999_999, 1_714_903_200),
+        (None, 1_900_000_000, None),
+        ("number", 1_900_000_000, 1_900_000_000),
+    ],
+    ids=repr,
+)
+def test_where_all_values_are_later_than_the_run_it_is_the_bookmark_if_that_can_be_written(
+    unit, value, capped
+):
+    """A row that changes on the same day would otherwise be older than the bookmark."""
+    began = datetime(2024, 5, 5, 10, 0, 0, 5, tzinfo=UTC)
+    bookmark = opened(unit=unit, opened=began)
+    assert bookmark.admit([value, None]) == [True, True]
+    assert bookmark.close(began=began) == capped
+
+
+def test_a_value_that_is_null_is_no_doubt():
+    told = []
+    bookmark = opened(tell=told.append)
+    bookmark.admit([None, day(1)])
+    assert bookmark.close(began=datetime.now(UTC)) == day(1)
+    assert told == []
+
+
 def test_an_end_date_keeps_the_bookmark_in_its_window():
     bookmark = opened(unit="iso", end_date="2024-02-01")
     values = ["2024-01-10T00:00:00Z", "2024-03-01T00:00:00Z"]
@@ -450,6 +481,47 @@ def test_columns_of_other_kinds_say_nothing_of_an_order():
         for n, row in enumerate(page)
     ]
     assert stop_of(newest_first(), [rows[:20], rows[20:]]) == 2
+
+
+def late(n, row, column, value):
+    """Leave a column as it is up to the end of the first page."""
+    return row if n < 10 else row | {column: value}
+
+
+@pytest.mark.parametrize(
+    ("made", "value"),
+    [(lambda n: minute(-n), None), (minute, "never"), (minute, {"deep": 1}), (lambda n: n, "x")],
+    ids=["gone", "text", "object", "number"],
+)
+@pytest.mark.parametrize("decoded", [True, False])
+def test_a_column_that_changes_its_kind_proves_no_order(made, value, decoded):
+    rows = [
+        late(n, {"id": f"{n * 37 % 101:03}", "at": minute(at), "made": made(n)}, "made", value)
+        for n, at in enumerate(FALLING)
+    ]
+    order, pages = newest_first(), [rows[at : at + 10] for at in range(0, len(rows), 10)]
+    codec = Codec(
+        path=("data",), typed={"at"}, known=rows[0], refused=(), members=(), keeps_unknown=True
+    )
+    codec.learn(rows[:10])
+    bodies = [ENCODER.encode({"data": page}) for page in pages[1:]]
+    later = [
+        DictRows(page) if decoded else codec.decode(body)[1]
+        for page, body in zip(pages[1:], bodies, strict=True)
+    ]
+    assert not any(order.passed(page) for page in [DictRows(pages[0]), *later])
+
+
+def test_columns_that_are_not_decoded_are_followed_as_others_are():
+    rows = [row for page in paged(FALLING, 100) for row in page]
+    codec = Codec(
+        path=("data",), typed={"at"}, known=rows[0], refused=(), members=(), keeps_unknown=True
+    )
+    codec.learn(rows[:1])
+    pages = [codec.decode(ENCODER.encode({"data": [row]}))[1] for row in rows[1:]]
+    order = newest_first()
+    stops = [order.passed(page) for page in [DictRows(rows[:1]), *pages]]
+    assert stops.index(True) == 13
 
 
 def test_the_lookback_is_read_as_well():
