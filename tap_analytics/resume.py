@@ -8,7 +8,6 @@ again. State belongs to the source it was made from, and is not used for another
 
 from __future__ import annotations
 
-import hashlib
 import re
 import typing as t
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
+from tap_analytics import digests
 from tap_analytics.notation import parse_iso
 from tap_analytics.transport.redaction import redact
 from tap_analytics.writer import ENCODER
@@ -273,7 +273,7 @@ def _stored(bookmark: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def digest(value: object) -> str:
     """Return a short digest of a key, the same in every process."""
-    return hashlib.blake2b(ENCODER.encode(value), digest_size=8).hexdigest()
+    return digests.digest(ENCODER.encode(value), size=8).hex()
 
 
 def _digest_of(settings: object) -> str:

@@ -234,16 +234,22 @@ class Walk:
     def _may_have_moved(self, *, suspect: bool, whole: bool) -> bool:
         """Whether rows may have moved past the reader without a sign."""
         seen = self.paginator.seen
-        joined = seen.overlap or not self.stream.paging.is_numbered(self.token)
-        if not self.proof.keyed or joined or not (self._recheck.pages or self._recheck.partial):
+        if not self.proof.keyed or self._is_joined:
+            return False
+        if not (self._recheck.pages or self._recheck.partial):
             return False
         return seen.total is None or suspect or whole
 
     @property
+    def _is_joined(self) -> bool:
+        """Whether pages overlap, or the server names them: each follows from the one before."""
+        seen = self.paginator.seen
+        return bool(seen.overlap) or not self.stream.paging.is_numbered(self.token)
+
+    @property
     def checks(self) -> list[tuple[Query, str]]:
         """A few pages that a run which takes up the walk looks at again: tokens, fingerprints."""
-        joined = self.paginator.seen.overlap or not self.stream.paging.is_numbered(self.token)
-        return [] if joined else self._recheck.pages.sample()
+        return [] if self._is_joined else self._recheck.pages.sample()
 
     def resume(self, position: Position) -> bool:
         """Go on behind a position of an earlier run; False if it doesn't hold any more."""

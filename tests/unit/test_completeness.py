@@ -173,17 +173,21 @@ def test_a_total_that_only_the_first_page_gives_is_held_against_the_rows():
     assert done.error is not None
 
 
-def test_a_total_that_shrinks_meanwhile_permits_no_deletes():
-    table = rows(30)
+def shrinking(table):
+    """Answer from a table that loses a row of its first page once that was read."""
 
     def answer(query):
         body = {"data": sliced(table, query), "total": len(table)}
         if query["offset"] == "0":
-            # A row of a page that was read is deleted: what follows moves up, past the reader.
+            # What follows moves up, past the reader.
             del table[0]
         return body
 
-    with JsonApi(answer) as api:
+    return answer
+
+
+def test_a_total_that_shrinks_meanwhile_permits_no_deletes():
+    with JsonApi(shrinking(rows(30))) as api:
         # Without keys nothing tells where pages meet, and the lower total is reached.
         given = config(api.origin, OFFSET, primary_key=[], emit_activate_version_messages=True)
         done = run(given)
@@ -193,15 +197,7 @@ def test_a_total_that_shrinks_meanwhile_permits_no_deletes():
 
 
 def test_a_total_that_shrinks_is_no_doubt_where_pages_overlap():
-    table = rows(30)
-
-    def answer(query):
-        body = {"data": sliced(table, query), "total": len(table)}
-        if query["offset"] == "0":
-            del table[0]
-        return body
-
-    with JsonApi(answer) as api:
+    with JsonApi(shrinking(rows(30))) as api:
         done = run(config(api.origin, OFFSET, emit_activate_version_messages=True))
     assert done.ids() == list(range(30))
     assert done.verdict() == "consistent"
