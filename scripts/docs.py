@@ -21,14 +21,14 @@ from handbook.markdown import code, table, value
 from handbook.runs import metrics, position, summary
 
 from tap_analytics.client import AnalyticsStream
-from tap_analytics.settings import COMMON, TOP
+from tap_analytics.config.settings import COMMON, TOP
 from tap_analytics.streams import APIS
 from tap_analytics.tap import TapAnalytics
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tap_analytics.api import Api
+    from tap_analytics.streams.api import Api
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = "https://api.example.com"

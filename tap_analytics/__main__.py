@@ -1,5 +1,5 @@
 """`python -m tap_analytics` is the `tap-analytics` command."""
 
-from tap_analytics.cli import main
+from tap_analytics.commands.cli import main
 
 main()

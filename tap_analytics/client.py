@@ -18,12 +18,12 @@ from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
-from tap_analytics.completeness import Shown
-from tap_analytics.decoding import BodyError, decode_json
-from tap_analytics.extraction import Extraction
-from tap_analytics.inputs import include_always, names_keys
-from tap_analytics.pagination import Paginator, Query, SinglePage
-from tap_analytics.payload import (
+from tap_analytics.config.files import include_always, names_keys
+from tap_analytics.pagination import PageToken, Paginator, SinglePage
+from tap_analytics.pagination.completeness import Shown
+from tap_analytics.pagination.reader import PageReader
+from tap_analytics.records.codec import BodyError, decode_json
+from tap_analytics.records.payload import (
     SelectorError,
     holds_null,
     path_fault,
@@ -32,9 +32,9 @@ from tap_analytics.payload import (
     select_rows,
     unreadable,
 )
+from tap_analytics.records.writer import ENCODER
+from tap_analytics.sync.stream import StreamSync
 from tap_analytics.transport.request import Request
-from tap_analytics.walk import Walk
-from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -44,13 +44,13 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
 
-    from tap_analytics.api import Connection
-    from tap_analytics.incremental import Bookmark
-    from tap_analytics.notation import Unit
-    from tap_analytics.pages import Fetched
-    from tap_analytics.pagination import Paging
-    from tap_analytics.payload import Row
-    from tap_analytics.rows import DictRows
+    from tap_analytics.pagination import PagingStrategy
+    from tap_analytics.pagination.fetcher import FetchedPage
+    from tap_analytics.records.bookmark import Bookmark
+    from tap_analytics.records.notation import Unit
+    from tap_analytics.records.payload import Row
+    from tap_analytics.records.rows import DictRows
+    from tap_analytics.streams.api import ApiConnection
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.request import Response
     from tap_analytics.transport.retry import RetryPolicy
@@ -60,14 +60,14 @@ NO_CONTENT = 204
 FORGIVABLE = frozenset({"forbidden", "missing"})
 
 
-class AnalyticsStream(RESTStream[Query]):
+class AnalyticsStream(RESTStream[PageToken]):
     """Base of all streams; a subclass declares an endpoint."""
 
     #: Name of the API, which is also the name of its block in the configuration.
     api: t.ClassVar[str]
     #: Members that lead from the response to its rows; none where the response is the list.
     records_path: t.ClassVar[tuple[str, ...]] = ()
-    paging: t.ClassVar[Paging] = SinglePage()
+    paging: t.ClassVar[PagingStrategy] = SinglePage()
     #: Query parameters taken from settings: parameter name to setting name.
     setting_params: t.ClassVar[Mapping[str, str]] = {}
     #: Notation of the replication key; None where nothing declares it.
@@ -79,7 +79,7 @@ class AnalyticsStream(RESTStream[Query]):
     #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
     references: t.ClassVar[Mapping[str, str]] = {}
     #: The first page, if it was fetched to sample the schema, and the request it answers.
-    sampled: tuple[Request, Fetched] | None = None
+    sampled: tuple[Request, FetchedPage] | None = None
     #: Whether the schema is one of samples, not declared.
     infers_schema: bool = False
     #: Why the stream can't be read, if its schema could not be sampled.
@@ -94,7 +94,7 @@ class AnalyticsStream(RESTStream[Query]):
         return t.cast("Mapping[str, t.Any]", t.cast("t.Any", cls).schema["properties"])
 
     @functools.cached_property
-    def connection(self) -> Connection:
+    def connection(self) -> ApiConnection:
         """The connection this stream shares with the other streams of its API."""
         return self._tap.connection(self.api)
 
@@ -218,7 +218,7 @@ class AnalyticsStream(RESTStream[Query]):
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
         return f"{self.url_base}/{path.lstrip('/')}" if path else self.url_base
 
-    def ordering(self, *, newest: bool) -> Query:
+    def ordering(self, *, newest: bool) -> PageToken:
         """Return the sorting to ask for: newest first where wanted and possible, else stable."""
         automatic = self.newest_first if newest else self.stable_order
         chosen = self.block.get("sort_by", ...)
@@ -227,8 +227,10 @@ class AnalyticsStream(RESTStream[Query]):
         return {} if chosen is None else dict.fromkeys(automatic, str(chosen))
 
     @override
-    def get_url_params(self, context: Context | None, next_page_token: Query | None) -> Query:
-        params: Query = {}
+    def get_url_params(
+        self, context: Context | None, next_page_token: PageToken | None
+    ) -> PageToken:
+        params: PageToken = {}
         if self.page_size is not None and self.paging.limit_param:
             params[self.paging.limit_param] = str(self.page_size)
         for param, name in self.setting_params.items():
@@ -237,9 +239,9 @@ class AnalyticsStream(RESTStream[Query]):
                 params[param] = str(value).lower() if isinstance(value, bool) else str(value)
         return {**params, **(next_page_token or {})}
 
-    def request(self, context: Context | None, token: Query) -> Request:
+    def request(self, context: Context | None, token: PageToken) -> Request:
         """Return the request of the page a token names."""
-        page: PageContext[Query] = PageContext(stream_context=context, next_page_token=token)
+        page: PageContext[PageToken] = PageContext(stream_context=context, next_page_token=token)
         http = self.get_http_request(page=page)
         return Request(
             method=http.method,
@@ -255,7 +257,7 @@ class AnalyticsStream(RESTStream[Query]):
             owner=self.name,
         )
 
-    def window(self, start: t.Any, end: t.Any) -> Query:  # noqa: ANN401, ARG002 - values of the key; for servers that can filter
+    def window(self, start: t.Any, end: t.Any) -> PageToken:  # noqa: ANN401, ARG002 - values of the key; for servers that can filter
         """Return the parameters that ask for rows from `start` until before `end` only."""
         return {}
 
@@ -265,7 +267,7 @@ class AnalyticsStream(RESTStream[Query]):
         own: object = getattr(type(self), "replication_key", None)
         return self.replication_key == own
 
-    def window_of(self, bookmark: Bookmark) -> Query:
+    def window_of(self, bookmark: Bookmark) -> PageToken:
         """Return the parameters that ask for what a bookmark wants only, where there are any."""
         bounds = bookmark.start, bookmark.end
         return self.window(*bounds) if self.keeps_replication_key else {}
@@ -322,7 +324,7 @@ class AnalyticsStream(RESTStream[Query]):
 
     @override
     def request_records(self, context: Context | None) -> Iterator[Row]:
-        for rows in Walk(self, context):
+        for rows in PageReader(self, context):
             yield from t.cast("DictRows", rows).dicts
 
     @property
@@ -370,7 +372,7 @@ class AnalyticsStream(RESTStream[Query]):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Row, t.Any, t.Any]:
         """Run the stream with its children; pages are written whole, so no row is yielded."""
-        extraction = Extraction(self)
+        extraction = StreamSync(self)
         extraction.open()
         extraction.run(context)
         extraction.conclude()

@@ -16,19 +16,19 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
-from tap_analytics import settings, signals
-from tap_analytics.api import SECRETS, Connection
-from tap_analytics.command import AnalyticsCommand
+from tap_analytics.commands.singer import AnalyticsCommand
+from tap_analytics.config import settings
+from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import InputError
-from tap_analytics.inputs import read_config, read_json
-from tap_analytics.resume import other_sources
-from tap_analytics.sinks import batch_problems
+from tap_analytics.records.sinks import batch_problems
+from tap_analytics.records.writer import MessageWriter
 from tap_analytics.streams import APIS, declared_apis
-from tap_analytics.sync import Sync
-from tap_analytics.transport import redaction
-from tap_analytics.transport.budget import Budget
-from tap_analytics.transport.errors import Stop
-from tap_analytics.writer import MessageWriter
+from tap_analytics.streams.api import SECRETS, ApiConnection
+from tap_analytics.sync.checkpoint import other_sources
+from tap_analytics.sync.run import Sync
+from tap_analytics.transport import redaction, signals
+from tap_analytics.transport.budget import RequestBudget
+from tap_analytics.transport.errors import StopSignal
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,10 +38,10 @@ if t.TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
     from singer_sdk.streams import Stream
 
-    from tap_analytics.api import Api
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.outcome import Outcome
-    from tap_analytics.transport.stats import Owned
+    from tap_analytics.reporting.results import StreamResult
+    from tap_analytics.streams.api import Api
+    from tap_analytics.transport.stats import StreamStats
 
 #: Seconds between STATE messages while streams are under way.
 STATE_INTERVAL = 1.0
@@ -76,11 +76,11 @@ class TapAnalytics(Tap):
         setup_mapper: bool = True,
         **kwargs: t.Any,
     ) -> None:
-        self.stop = Stop()
+        self.stop = StopSignal()
         #: The signal that ended the run, if one did.
         self.signum: int | None = None
-        self.outcomes: dict[str, Outcome] = {}
-        self._connections: dict[str, Connection] = {}
+        self.outcomes: dict[str, StreamResult] = {}
+        self._connections: dict[str, ApiConnection] = {}
         self._connecting = threading.RLock()
         self._running = False
         self._stated = monotonic()
@@ -183,16 +183,16 @@ class TapAnalytics(Tap):
         return {type(stream): stream for stream in self.streams.values()}
 
     @functools.cached_property
-    def budget(self) -> Budget:
+    def budget(self) -> RequestBudget:
         """What the requests of all connections are paid from."""
-        return Budget(self.config.get("max_requests", sys.maxsize))
+        return RequestBudget(self.config.get("max_requests", sys.maxsize))
 
-    def connection(self, name: str) -> Connection:
+    def connection(self, name: str) -> ApiConnection:
         """Return the connection to a configured API, made when it is first needed."""
         with self._connecting:
             if name not in self._connections:
                 api = self.apis[name]
-                self._connections[name] = Connection(
+                self._connections[name] = ApiConnection(
                     api,
                     self.config.get(name) or api.block,
                     stop=self.stop,
@@ -211,11 +211,11 @@ class TapAnalytics(Tap):
             connection.transport.close()
 
     @property
-    def connections(self) -> dict[str, Connection]:
+    def connections(self) -> dict[str, ApiConnection]:
         """The connections made so far, by the name of their API."""
         return dict(self._connections)
 
-    def asked_for(self, stream: str) -> Owned:
+    def asked_for(self, stream: str) -> StreamStats:
         """Return the figures of the requests made for a stream."""
         api = t.cast("AnalyticsStream", self.streams[stream]).api
         return self.connection(api).transport.stats.owner(stream)

@@ -6,13 +6,13 @@ import typing as t
 
 from handbook.markdown import code, table
 from tap_analytics.commands.schema import mermaid
-from tap_analytics.relations import relations
 from tap_analytics.streams import APIS
+from tap_analytics.streams.relations import relations
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.relations import Column, Relation
+    from tap_analytics.streams.relations import Column, Relation
 
 
 def diagrams() -> Iterator[str]:

@@ -13,8 +13,8 @@ from unittest import mock
 import click
 
 from handbook.markdown import code, table
-from tap_analytics.command import EXIT_CODES
 from tap_analytics.commands import COMMANDS
+from tap_analytics.commands.singer import EXIT_CODES
 from tap_analytics.tap import TapAnalytics
 
 if t.TYPE_CHECKING:

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from handbook.markdown import code, table
-from tap_analytics.completeness import Verdict
 from tap_analytics.demo import DemoApi
-from tap_analytics.resume import Position
+from tap_analytics.pagination.completeness import Verdict
+from tap_analytics.sync.checkpoint import Checkpoint
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,10 +76,10 @@ def summary() -> Iterator[str]:
 
 def position() -> Iterator[str]:
     """Describe the position of a stream that was cut, by the comments of its class."""
-    source = inspect.getsource(Position)
+    source = inspect.getsource(Checkpoint)
     found = re.findall(r"((?: +#: .+\n)+) +(\w+): ", source)
     rows = [(code(name), re.sub(r"\s*#: ", " ", comment).strip()) for comment, name in found]
-    if [name for name, _ in rows] != [code(name) for name in Position.__dataclass_fields__]:
+    if [name for name, _ in rows] != [code(name) for name in Checkpoint.__dataclass_fields__]:
         raise ValueError("explain each field of Position by a comment of its own")
     yield from table(("Member", "Meaning"), rows)
 

@@ -17,7 +17,7 @@ from importlib.metadata import version
 COMMANDS = {
     "demo-api": "tap_analytics.demo.cli",
     "doctor": "tap_analytics.commands.doctor",
-    "import": "tap_analytics.commands.import_",
+    "import": "tap_analytics.commands.importing.command",
     "schema": "tap_analytics.commands.schema",
     "plan": "tap_analytics.commands.plan",
 }

@@ -19,8 +19,8 @@ from rich.text import Text
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
+from tap_analytics.config.files import read_config
 from tap_analytics.errors import explain
-from tap_analytics.inputs import read_config
 from tap_analytics.tap import TapAnalytics
 from tap_analytics.transport.redaction import clean_line, clean_lines
 

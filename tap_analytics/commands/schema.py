@@ -6,16 +6,16 @@ import re
 import typing as t
 
 from tap_analytics.commands.base import parser, put, run, show
-from tap_analytics.inputs import read_config
-from tap_analytics.relations import relations
+from tap_analytics.config.files import read_config
 from tap_analytics.streams import APIS
+from tap_analytics.streams.relations import relations
 from tap_analytics.tap import TapAnalytics
 
 if t.TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tap_analytics.relations import Column, Reference, Relation
+    from tap_analytics.streams.relations import Column, Reference, Relation
 
 DESCRIPTION = (
     "Print the streams with their keys and relations, as a Mermaid diagram. Those of the "

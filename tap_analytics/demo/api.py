@@ -8,16 +8,16 @@ import socket
 import threading
 import typing as t
 
-from tap_analytics.demo import backstage
+from tap_analytics.demo import admin as backstage
 from tap_analytics.demo.config import tap_config
 from tap_analytics.demo.credentials import DEFAULT, Credentials
 from tap_analytics.demo.data import World, change
 from tap_analytics.demo.dialects import DIALECTS, Site, natural_limits
 from tap_analytics.demo.exact import encode
 from tap_analytics.demo.faults import Faults
-from tap_analytics.demo.journal import Journal
+from tap_analytics.demo.request_log import Journal
 from tap_analytics.demo.rows import expected, streams
-from tap_analytics.demo.server import Connection, Exchange
+from tap_analytics.demo.server import ApiConnection, Deadline
 
 if t.TYPE_CHECKING:
     from collections import Counter
@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.demo.data.changes import Changes
     from tap_analytics.demo.faults import Fault
-    from tap_analytics.demo.journal import Asked
-    from tap_analytics.demo.wire import Answer, Request
+    from tap_analytics.demo.http import Answer, Request
+    from tap_analytics.demo.request_log import Asked
 
 T = t.TypeVar("T")
 BACKLOG = 512
@@ -80,7 +80,7 @@ class DemoApi:
         self._address = (host, port)
         self._limits = natural_limits(dialect) if rate_limits is True else rate_limits or {}
         self._journal = Journal()
-        self._exchange = Exchange(
+        self._exchange = Deadline(
             answer=self._answer,
             private=backstage.is_private,
             journal=self._journal,
@@ -233,7 +233,7 @@ class DemoApi:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         server = await self._loop.create_server(
-            lambda: Connection(self._exchange, self._loop), sock=listener
+            lambda: ApiConnection(self._exchange, self._loop), sock=listener
         )
         ready.set()
         await self._stopping.wait()

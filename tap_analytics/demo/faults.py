@@ -13,10 +13,10 @@ import typing as t
 from dataclasses import dataclass, field, fields
 
 from tap_analytics.demo.dialects.errors import body_for, wiki_v2
-from tap_analytics.demo.wire import Answer
+from tap_analytics.demo.http import Answer
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.wire import Request
+    from tap_analytics.demo.http import Request
 
 JSON: t.TypeAlias = dict[str, t.Any] | list[t.Any] | str | float | None
 LOGIN_PAGE = b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"

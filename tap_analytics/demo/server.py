@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 
 from tap_analytics.demo.faults import ON_THE_WIRE, Faults, altered
-from tap_analytics.demo.wire import MAX_HEAD, Answer, Malformed, Request, read_head
+from tap_analytics.demo.http import MAX_HEAD, Answer, Malformed, Request, read_head
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.faults import Fault
-    from tap_analytics.demo.journal import Journal
+    from tap_analytics.demo.request_log import Journal
 
 END_OF_HEAD = b"\r\n\r\n"
 MAX_BODY = 1_000_000
@@ -29,7 +29,7 @@ DROPS = 20
 
 
 @dataclass(kw_only=True)
-class Exchange:
+class Deadline:
     """What all connections of a server share."""
 
     #: Answers a request that arrived at a moment of the loop's clock.
@@ -40,7 +40,7 @@ class Exchange:
     faults: Faults
     latency: float = 0.0
     heads: dict[bytes, Request] = field(default_factory=dict)
-    open: set[Connection] = field(default_factory=set)
+    open: set[ApiConnection] = field(default_factory=set)
 
     def read(self, block: bytes) -> Request:
         """Read a head, or remember having read it."""
@@ -52,10 +52,10 @@ class Exchange:
         return request
 
 
-class Connection(asyncio.Protocol):
+class ApiConnection(asyncio.Protocol):
     """Takes requests one after the other and answers each before it looks at the next."""
 
-    def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, exchange: Deadline, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
         self._loop = loop
         self._received = b""
@@ -92,7 +92,9 @@ class Connection(asyncio.Protocol):
                 self._serve(request)
         except Malformed as mistake:
             body = {"error": str(mistake)}
-            self._write(Answer.json(body, status=mistake.status, headers={"Connection": "close"}))
+            self._write(
+                Answer.json(body, status=mistake.status, headers={"ApiConnection": "close"})
+            )
             self._transport.close()
 
     def _take(self) -> Request | None:

@@ -7,33 +7,52 @@ query is taken, never its host.
 
 from __future__ import annotations
 
-from tap_analytics.pagination.auto import Auto
-from tap_analytics.pagination.linked import Cursor, HeaderCursor, HeaderLink, JsonLink, LinkedPaging
-from tap_analytics.pagination.links import next_link
-from tap_analytics.pagination.members import dig, whole_number
-from tap_analytics.pagination.numbered import LinkedOffset, NumberedPaging, Offset, PageNumber
 from tap_analytics.pagination.paginator import Paginator
-from tap_analytics.pagination.paging import Confirm, End, Page, Paging, Query, Seen, SinglePage
+from tap_analytics.pagination.strategies.auto import Auto
+from tap_analytics.pagination.strategies.envelope import dig, whole_number
+from tap_analytics.pagination.strategies.linked import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    LinkedPaging,
+)
+from tap_analytics.pagination.strategies.links import next_link
+from tap_analytics.pagination.strategies.numbered import (
+    LinkedOffset,
+    NumberedStrategy,
+    Offset,
+    PageNumber,
+)
+from tap_analytics.pagination.strategies.strategy import (
+    Confirm,
+    Page,
+    PageToken,
+    PagingState,
+    PagingStrategy,
+    SinglePage,
+    StopReason,
+)
 
 __all__ = [
     "Auto",
     "Confirm",
     "Cursor",
-    "End",
     "HeaderCursor",
     "HeaderLink",
     "JsonLink",
     "LinkedOffset",
     "LinkedPaging",
-    "NumberedPaging",
+    "NumberedStrategy",
     "Offset",
     "Page",
     "PageNumber",
+    "PageToken",
     "Paginator",
-    "Paging",
-    "Query",
-    "Seen",
+    "PagingState",
+    "PagingStrategy",
     "SinglePage",
+    "StopReason",
     "dig",
     "next_link",
     "whole_number",

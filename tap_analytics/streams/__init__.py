@@ -12,7 +12,7 @@ from tap_analytics.streams.wiki import WIKI
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tap_analytics.api import Api
+    from tap_analytics.streams.api import Api
 
 APIS: tuple[Api, ...] = (LEARNING, EXPERIMENTATION, WIKI, SUCCESS)
 

@@ -13,12 +13,11 @@ from types import MappingProxyType
 
 from typing_extensions import override
 
-from tap_analytics.api import Api
-from tap_analytics.approach import open_bookmark
 from tap_analytics.client import AnalyticsStream
-from tap_analytics.declarations import parse
-from tap_analytics.inference import infer_schema
-from tap_analytics.payload import (
+from tap_analytics.config.declarations import parse
+from tap_analytics.pagination.reader import PageReader
+from tap_analytics.records.inference import infer_schema
+from tap_analytics.records.payload import (
     SelectorError,
     dig_field,
     path_fault,
@@ -26,17 +25,18 @@ from tap_analytics.payload import (
     select_jsonpath,
     select_rows,
 )
-from tap_analytics.transport.errors import Missing
-from tap_analytics.walk import Walk
+from tap_analytics.streams.api import Api
+from tap_analytics.sync.approach import open_bookmark
+from tap_analytics.transport.errors import NotFound
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_analytics.declarations.model import DeclaredApi, DeclaredResource
-    from tap_analytics.pagination import Query
-    from tap_analytics.payload import Row
+    from tap_analytics.config.declarations.model import DeclaredApi, DeclaredResource
+    from tap_analytics.pagination import PageToken
+    from tap_analytics.records.payload import Row
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.retry import RetryPolicy
 
@@ -77,18 +77,20 @@ class DeclaredStream(AnalyticsStream):
         return dict(self.resource.headers)
 
     @override
-    def get_url_params(self, context: Context | None, next_page_token: Query | None) -> Query:
+    def get_url_params(
+        self, context: Context | None, next_page_token: PageToken | None
+    ) -> PageToken:
         token = super().get_url_params(context, next_page_token)
-        return t.cast("Query", {**self.resource.params, **token})
+        return t.cast("PageToken", {**self.resource.params, **token})
 
     @override
     def prepare_request_payload(
-        self, context: Context | None, next_page_token: Query | None
+        self, context: Context | None, next_page_token: PageToken | None
     ) -> t.Any:
         return self.resource.json
 
     @override
-    def window(self, start: t.Any, end: t.Any) -> Query:
+    def window(self, start: t.Any, end: t.Any) -> PageToken:
         incremental = self.resource.incremental
         if incremental is None or incremental.start_param is None or start is None:
             return {}
@@ -208,8 +210,8 @@ class DeclaredStream(AnalyticsStream):
             return []
         try:
             for context in self.sample_contexts():
-                return Walk(self, context, window=self.sample_window()).sample()
-        except Missing as error:
+                return PageReader(self, context, window=self.sample_window()).sample()
+        except NotFound as error:
             # The parent is gone; others may not be. A stream without parents has failed.
             self.failure = error if self.parent_stream_type is None else None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this stream's failure
@@ -226,10 +228,10 @@ class DeclaredStream(AnalyticsStream):
         if parent.failure is not None:
             raise parent.failure
         for context in parent.sample_contexts():
-            for row in Walk(parent, context, window=parent.sample_window()).sample()[:1]:
+            for row in PageReader(parent, context, window=parent.sample_window()).sample()[:1]:
                 yield from self.contexts_below(parent, row, context)
 
-    def sample_window(self) -> Query:
+    def sample_window(self) -> PageToken:
         """Return the filter of the first page, so that the sync finds the page again."""
         bookmark = open_bookmark(self)
         if bookmark is None or self.has_children:

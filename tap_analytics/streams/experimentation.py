@@ -14,21 +14,21 @@ from types import MappingProxyType
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_analytics.api import Api
-from tap_analytics.auth import HeaderKey
 from tap_analytics.client import AnalyticsStream
-from tap_analytics.pagination import End, Offset
-from tap_analytics.payload import SelectorError, as_rows
-from tap_analytics.settings import Setting
-from tap_analytics.typing import LooseArray, LooseObject
+from tap_analytics.config.settings import Setting
+from tap_analytics.pagination import Offset, StopReason
+from tap_analytics.records.payload import SelectorError, as_rows
+from tap_analytics.streams.api import Api
+from tap_analytics.streams.schema_types import LooseArray, LooseObject
+from tap_analytics.transport.auth import ApiKeyHeader
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_analytics.pagination import Confirm, Page, Query, Seen
-    from tap_analytics.payload import Row
+    from tap_analytics.pagination import Confirm, Page, PageToken, PagingState
+    from tap_analytics.records.payload import Row
 
 
 PERSON = LooseObject(
@@ -125,11 +125,11 @@ class EnvelopeOffset(Offset):
     total_path: str | None = "_data.totalCount"
 
     @override
-    def next(self, page: Page, seen: Seen) -> Query | Confirm | End:
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
         data = page.payload.get("_data") if isinstance(page.payload, dict) else None
         if isinstance(data, dict) and "partialCollection" not in data:
-            return End.OBJECT
-        return super().next(page, seen)
+            return StopReason.OBJECT
+        return super().next_token(page, seen)
 
 
 class ExperimentationStream(AnalyticsStream):
@@ -215,7 +215,7 @@ class AccountsFeeds(ExperimentationStream):
     ).to_dict()
 
     @override
-    def window(self, start: t.Any, end: t.Any) -> Query:
+    def window(self, start: t.Any, end: t.Any) -> PageToken:
         bounds = {"startTime": start, "endTime": end}
         return {name: str(value) for name, value in bounds.items() if value is not None}
 
@@ -409,7 +409,9 @@ EXPERIMENTATION = Api(
             "null sends none.",
         ),
     ),
-    authenticate=lambda block: HeaderKey(block.get("api_key_header", "api_key"), block["api_key"]),
+    authenticate=lambda block: ApiKeyHeader(
+        block.get("api_key_header", "api_key"), block["api_key"]
+    ),
     account=lambda block: block.get("account_id", "current"),
     page_size=50,
     requests_per_second=1,

@@ -13,18 +13,18 @@ from types import MappingProxyType
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_analytics.api import Api
-from tap_analytics.auth import HeaderKey
 from tap_analytics.client import AnalyticsStream
+from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import PageNumber
-from tap_analytics.settings import Setting
+from tap_analytics.streams.api import Api
+from tap_analytics.streams.schema_types import OpenObject
+from tap_analytics.transport.auth import ApiKeyHeader
 from tap_analytics.transport.retry import RetryPolicy
-from tap_analytics.typing import OpenObject
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_analytics.pagination import Query
+    from tap_analytics.pagination import PageToken
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
@@ -92,7 +92,7 @@ class ChangingStream(LearningStream):
     replication_unit = "iso"
 
     @override
-    def window(self, start: t.Any, end: t.Any) -> Query:
+    def window(self, start: t.Any, end: t.Any) -> PageToken:
         return {"filter[updated_at][gteq]": str(start)} if start is not None else {}
 
 
@@ -307,7 +307,7 @@ LEARNING = Api(
             example="https://api.northpass.com/v2",
         ),
     ),
-    authenticate=lambda block: HeaderKey("X-Api-Key", block["api_key"]),
+    authenticate=lambda block: ApiKeyHeader("X-Api-Key", block["api_key"]),
     page_size=100,
     requests_per_second=10,
     retry=RetryPolicy(max_retries=3, backoff_factor=5),

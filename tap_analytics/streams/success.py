@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 from singer_sdk import typing as th
 
-from tap_analytics.api import Api
-from tap_analytics.auth import Basic
 from tap_analytics.client import AnalyticsStream
+from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import Cursor
-from tap_analytics.settings import Setting
-from tap_analytics.typing import OpenObject
+from tap_analytics.streams.api import Api
+from tap_analytics.streams.schema_types import OpenObject
+from tap_analytics.transport.auth import Basic
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 

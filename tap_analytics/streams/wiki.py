@@ -16,17 +16,17 @@ from singer_sdk import typing as th
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
-from tap_analytics.api import Api
-from tap_analytics.auth import Basic
 from tap_analytics.client import AnalyticsStream
+from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import LinkedOffset
-from tap_analytics.settings import Setting
-from tap_analytics.typing import OpenObject
+from tap_analytics.streams.api import Api
+from tap_analytics.streams.schema_types import OpenObject
+from tap_analytics.transport.auth import Basic
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_analytics.pagination import Query
+    from tap_analytics.pagination import PageToken
 
 #: Keys sorted, no spaces, UTF-8, a Decimal as the number it was decoded from.
 CANONICAL_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="number")
@@ -182,7 +182,7 @@ class Audit(WikiStream):
     ).to_dict()
 
     @override
-    def window(self, start: t.Any, end: t.Any) -> Query:
+    def window(self, start: t.Any, end: t.Any) -> PageToken:
         # Both bounds are inclusive here; the end of a window is not.
         bounds = {"startDate": start, "endDate": None if end is None else end - 1}
         return {name: str(value) for name, value in bounds.items() if value is not None}

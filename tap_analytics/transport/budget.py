@@ -11,7 +11,7 @@ import threading
 from tap_analytics.transport.errors import BudgetSpent
 
 
-class Budget:
+class RequestBudget:
     """So many requests and not one more, from any number of threads."""
 
     def __init__(self, requests: int) -> None:
@@ -24,7 +24,7 @@ class Budget:
         """The number of requests that may still be sent."""
         return self.limit - self.used
 
-    def pay(self) -> None:
+    def spend(self) -> None:
         """Pay for one request; raises `BudgetSpent` where nothing is left."""
         with self._lock:
             self.check()

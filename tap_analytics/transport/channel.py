@@ -21,7 +21,8 @@ import requests
 import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
-from tap_analytics.transport import body, wire
+from tap_analytics.transport import body
+from tap_analytics.transport import deadline as wire
 from tap_analytics.transport.errors import OriginRefused, Rejected, Unreachable, shorten
 from tap_analytics.transport.redaction import MASK, redact
 from tap_analytics.transport.request import Response
@@ -30,9 +31,9 @@ from tap_analytics.transport.stats import Stats
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_analytics.transport.answer import Diagnosis
-    from tap_analytics.transport.budget import Budget
-    from tap_analytics.transport.errors import Stop
+    from tap_analytics.transport.budget import RequestBudget
+    from tap_analytics.transport.error_mapping import ErrorMapper
+    from tap_analytics.transport.errors import StopSignal
     from tap_analytics.transport.request import Request
     from tap_analytics.transport.throttle import Throttle
 
@@ -64,13 +65,13 @@ class Channel:
     sign: Callable[[Request], Request]
     headers: Mapping[str, str]
     throttle: Throttle
-    stop: Stop
+    stop: StopSignal
     timeout: float
     max_body: int
-    diagnosis: Diagnosis
+    diagnosis: ErrorMapper
     session: requests.Session
     #: What requests are paid from; None where they cost nothing.
-    budget: Budget | None = None
+    budget: RequestBudget | None = None
     stats: Stats = field(default_factory=Stats)
 
     def __post_init__(self) -> None:
@@ -78,7 +79,7 @@ class Channel:
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
 
-    def ask(self, request: Request, *, where: str) -> Response:
+    def send(self, request: Request, *, where: str) -> Response:
         """Return the answer to `request`, or to where redirects within the origin lead.
 
         `where` opens the text of an error.
@@ -121,10 +122,10 @@ class Channel:
         self, request: Request, prepared: requests.PreparedRequest, *, where: str
     ) -> Response:
         if self.budget is not None:
-            self.budget.pay()
+            self.budget.spend()
         owner = self.stats.owner(request.owner)
         with self.throttle.slot(owner.held) as slot:
-            exchange = wire.Exchange(timeout=self.timeout, stop=self.stop, sent=slot.sent)
+            exchange = wire.Deadline(timeout=self.timeout, stop=self.stop, sent=slot.sent)
             self.stats.asked(owner, again=request.again)
             try:
                 with wire.carrying(exchange):
@@ -159,7 +160,7 @@ class Channel:
             raise
 
     def _unpacked(
-        self, packed: bytes, headers: Mapping[str, str], exchange: wire.Exchange, *, where: str
+        self, packed: bytes, headers: Mapping[str, str], exchange: wire.Deadline, *, where: str
     ) -> bytes:
         check = exchange.remaining
         try:

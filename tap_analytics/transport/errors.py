@@ -103,7 +103,7 @@ class Forbidden(Fatal):
     cause = "forbidden"
 
 
-class Missing(Fatal):
+class NotFound(Fatal):
     """HTTP 404."""
 
     cause = "missing"
@@ -121,13 +121,13 @@ class OriginRefused(Fatal):
     cause = "origin"
 
 
-class InBand(Fatal):
+class ErrorInBody(Fatal):
     """An error that came with a status of success."""
 
     cause = "in_band"
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: it says that the run is stopping
+class Cancelled(Exception):  # noqa: N818 - not an error: it says that the run is stopping
     """The run is stopping; whatever waited has been given up."""
 
 
@@ -135,7 +135,7 @@ class BudgetSpent(Exception):  # noqa: N818 - not an error: it says that the run
     """The run may send no further request; what it has read stands."""
 
 
-class Stop:
+class StopSignal:
     """The run's wish to end, which every wait of the transport heeds at once.
 
     The door is a lock that stays locked for as long as the run goes on:
@@ -155,18 +155,18 @@ class Stop:
         return self._is_set
 
     def set(self) -> None:
-        """End all waits, present and future, with `Interrupted`."""
+        """End all waits, present and future, with `Cancelled`."""
         self._is_set = True
         with contextlib.suppress(IndexError):
             self._unopened.pop().release()
 
     def check(self) -> None:
-        """Raise `Interrupted` if the run is stopping."""
+        """Raise `Cancelled` if the run is stopping."""
         if self._is_set:
-            raise Interrupted("the run is stopping")
+            raise Cancelled("the run is stopping")
 
     def wait(self, seconds: float) -> None:
-        """Return after `seconds`; raise `Interrupted` as soon as the run is stopping."""
+        """Return after `seconds`; raise `Cancelled` as soon as the run is stopping."""
         self.check()
         if self._door.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
             self._door.release()

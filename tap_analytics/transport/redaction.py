@@ -19,7 +19,7 @@ import warnings
 import weakref
 from collections import defaultdict
 
-from tap_analytics.transport.spelling import SHORTEST, Folded, Needles, fold, whole_words
+from tap_analytics.transport.encodings import SHORTEST, Folded, Needles, fold, whole_words
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

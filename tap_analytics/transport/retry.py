@@ -1,6 +1,6 @@
 """When a failed request is tried again: how often, for which statuses, after how long.
 
-The server's word comes first: `told_wait` reads what an answer says about it.
+The server's word comes first: `retry_after` reads what an answer says about it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class RetryPolicy:
         return itertools.islice(backoff.expo(factor=self.backoff_factor), 1, None)
 
 
-def told_wait(
+def retry_after(
     headers: Mapping[str, str], *, now: float, status: int = HTTPStatus.TOO_MANY_REQUESTS
 ) -> float | None:
     """Return the seconds an answer asks to wait, or None where it does not say.
@@ -87,8 +87,8 @@ def _combined(headers: Mapping[str, str]) -> float | None:
 def _seconds(value: str, *, now: float) -> float | None:
     number = _NUMBER.fullmatch(value)
     if number is None:
-        instant = instant_of(value)
-        return None if instant is None else max(0.0, instant - now)
+        comparable = instant_of(value)
+        return None if comparable is None else max(0.0, comparable - now)
     seconds = float(number[1])
     if seconds > _EPOCH_MS:
         seconds /= 1000

@@ -16,16 +16,16 @@ from http import HTTPStatus
 import requests
 
 from tap_analytics.transport import body
-from tap_analytics.transport.answer import Diagnosis
 from tap_analytics.transport.channel import Channel, origin_of
+from tap_analytics.transport.error_mapping import ErrorMapper
 from tap_analytics.transport.errors import OVERLOAD, Fatal, Retriable, TransportError, Unreachable
 from tap_analytics.transport.throttle import describe_wait
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_analytics.transport.budget import Budget
-    from tap_analytics.transport.errors import Cause, Stop
+    from tap_analytics.transport.budget import RequestBudget
+    from tap_analytics.transport.errors import Cause, StopSignal
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.retry import RetryPolicy
     from tap_analytics.transport.stats import Stats
@@ -50,12 +50,12 @@ class Transport:
     throttle: Throttle
     #: Seconds for a whole answer.
     timeout: float
-    stop: Stop
+    stop: StopSignal
     user_agent: str
     headers: Mapping[str, str] = field(default_factory=dict)
     max_body: int = MAX_BODY
     #: What all requests of the run are paid from.
-    budget: Budget | None = None
+    budget: RequestBudget | None = None
     #: What users of this API may do, by cause.
     hints: Mapping[Cause, str] = field(default_factory=dict)
     #: Why nobody can be reached; while it is set, nothing is sent.
@@ -70,7 +70,7 @@ class Transport:
         self._served = 0
         self._renewing = threading.Lock()
         self._logger = logging.getLogger("tap-analytics").getChild(self.name)
-        self._diagnosis = Diagnosis(name=self.name, timeout=self.timeout, hints=self.hints)
+        self._diagnosis = ErrorMapper(name=self.name, timeout=self.timeout, hints=self.hints)
         self._channel = Channel(
             origin=origin_of(self.origin),
             sign=self.sign,
@@ -146,9 +146,9 @@ class Transport:
         where = f"{self.name}: {request.label}"
         renewals = self._renewals
         try:
-            response = self._channel.ask(request, where=where)
+            response = self._channel.send(request, where=where)
             if response.status == HTTPStatus.UNAUTHORIZED and self._has_renewed(renewals):
-                response = self._channel.ask(request, where=where)
+                response = self._channel.send(request, where=where)
         except Unreachable as error:
             self.unreachable = error
             raise
@@ -174,7 +174,7 @@ class Transport:
         if self._is_too_long(failed, self.policy(request)):
             return False
         answered = f"answered {failed.status}" if failed.status else "asked to wait"
-        self.throttle.hold(seconds, reason=f"{request.label} {answered}")
+        self.throttle.pause(seconds, reason=f"{request.label} {answered}")
         return True
 
     def _wait(self, failed: Retriable, request: Request, *, number: int, computed: float) -> None:

@@ -10,7 +10,7 @@ from tap_analytics.transport.timeline import Latency, Waiting
 
 
 @dataclass(slots=True)
-class Owned:
+class StreamStats:
     """What was asked for one owner."""
 
     requests: int = 0
@@ -31,7 +31,7 @@ class Stats:
     bytes: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     latency: Latency = field(default_factory=Latency)
-    owners: dict[str, Owned] = field(default_factory=dict)
+    owners: dict[str, StreamStats] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -39,15 +39,15 @@ class Stats:
         """The number of complete answers."""
         return self.statuses.total()
 
-    def owner(self, name: str) -> Owned:
+    def owner(self, name: str) -> StreamStats:
         """Return the figures of an owner."""
         found = self.owners.get(name)
         if found is None:
             with self._lock:
-                found = self.owners.setdefault(name, Owned())
+                found = self.owners.setdefault(name, StreamStats())
         return found
 
-    def asked(self, owner: Owned, *, again: bool) -> None:
+    def asked(self, owner: StreamStats, *, again: bool) -> None:
         """Count a request, which repeats one that failed or doesn't."""
         with self._lock:
             self.requests += 1
@@ -56,10 +56,10 @@ class Stats:
                 self.retries += 1
                 owner.retries += 1
 
-    def answered(self, owner: Owned, status: int, *, size: int, seconds: float) -> None:
+    def answered(self, owner: StreamStats, status: int, *, size: int, seconds: float) -> None:
         """Count a complete answer."""
         with self._lock:
             self.statuses[status] += 1
             self.bytes += size
             owner.bytes += size
-            self.latency.note(seconds)
+            self.latency.record(seconds)

@@ -13,18 +13,18 @@ import time
 import typing as t
 from collections import deque
 
-from tap_analytics.transport.errors import Interrupted
+from tap_analytics.transport.errors import Cancelled
 from tap_analytics.transport.timeline import Timeline, Waiting
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from tap_analytics.transport.errors import Stop
+    from tap_analytics.transport.errors import StopSignal
 
 #: One request may spend this much less time on the way than another.
 _MARGIN = 0.05
-#: The longest uninterrupted sleep, for `Stop` must be heeded in a tenth of a second.
+#: The longest uninterrupted sleep, for `StopSignal` must be heeded in a tenth of a second.
 _TICK = 0.05
 _ANNOUNCED = 60.0
 #: Seconds that no calendar has to tell the end of.
@@ -45,7 +45,7 @@ class Throttle:
         name: str,
         concurrency: int,
         requests_per_second: float = 0,
-        stop: Stop,
+        stop: StopSignal,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.concurrency = concurrency
@@ -72,7 +72,7 @@ class Throttle:
     def slot(self, held: Waiting | None = None) -> Slot:
         """Return the right to send one request, to be used as a context.
 
-        Entering waits for the gate and raises `Interrupted` when the run is stopping.
+        Entering waits for the gate and raises `Cancelled` when the run is stopping.
         `held` counts the time the request stands before a gate that a hold has closed.
         """
         return Slot(self, held or Waiting())
@@ -83,7 +83,7 @@ class Throttle:
             self._timeline.advance(self._clock())
             return copy.deepcopy(self._timeline)
 
-    def hold(self, seconds: float, *, reason: str) -> None:
+    def pause(self, seconds: float, *, reason: str) -> None:
         """Let nobody pass for `seconds`, and fewer at a time afterwards.
 
         Refusals of requests that flew while the gate closed belong to the same hold:
@@ -111,7 +111,7 @@ class Throttle:
             )
 
     @property
-    def held_for(self) -> float:
+    def paused_for(self) -> float:
         """Seconds that the gate stays closed because the API asked for it; 0 while it is open."""
         return max(0.0, self._held_until - self._clock())
 
@@ -146,7 +146,7 @@ class Throttle:
                     if delay <= 0:
                         break
                     self._change.wait(min(delay, _TICK))
-            except Interrupted:
+            except Cancelled:
                 if is_held:
                     slot.held.end(self._clock())
                 raise

@@ -116,7 +116,7 @@ class Latency:
         self.longest = 0.0
         self.total = 0.0
 
-    def note(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
         """Count an answer."""
         step = 0 if seconds <= SHORTEST else int(STEPS * math.log2(seconds / SHORTEST))
         self.counts[min(step, LONGEST_STEP)] += 1

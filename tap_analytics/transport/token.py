@@ -16,8 +16,8 @@ from tap_analytics.transport.throttle import Throttle
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_analytics.transport.budget import Budget
-    from tap_analytics.transport.errors import Stop
+    from tap_analytics.transport.budget import RequestBudget
+    from tap_analytics.transport.errors import StopSignal
     from tap_analytics.transport.request import Response
 
 HINT = "Check `access_token_url`, `client_id` and `client_secret`."
@@ -30,9 +30,9 @@ class TokenEndpoint:
     name: str
     #: Seconds for a whole answer.
     timeout: float
-    stop: Stop
+    stop: StopSignal
     user_agent: str
-    budget: Budget | None = None
+    budget: RequestBudget | None = None
 
     def post(self, url: str, form: Mapping[str, str]) -> Mapping[str, t.Any]:
         """Return the JSON object the URL answers to one attempt.

@@ -67,7 +67,7 @@ class Api:
         return response(encode({"data": [child(2 * parent), child(2 * parent + 1)]}))
 
 
-class Connection(asyncio.Protocol):
+class ApiConnection(asyncio.Protocol):
     """One keep-alive connection."""
 
     api: t.ClassVar[Api]
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
                 self.receive(path, dict(parse_qsl(query)))
 
     def receive(self, path: str, query: dict[str, str]) -> None:
-        cls = Connection
+        cls = ApiConnection
         cls.requests += 1
         cls.open += 1
         cls.most_open = max(cls.most_open, cls.open)
@@ -102,15 +102,15 @@ class Connection(asyncio.Protocol):
             self.send(answer)
 
     def send(self, answer: bytes) -> None:
-        Connection.open -= 1
+        ApiConnection.open -= 1
         self.transport.write(answer)
 
     @staticmethod
     def stats() -> bytes:
         told = response(
-            encode({"requests": Connection.requests, "most_open": Connection.most_open})
+            encode({"requests": ApiConnection.requests, "most_open": ApiConnection.most_open})
         )
-        Connection.requests = Connection.most_open = 0
+        ApiConnection.requests = ApiConnection.most_open = 0
         return told
 
 
@@ -121,9 +121,11 @@ async def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
     options = parser.parse_args()
-    Connection.api = Api(options.rows)
-    Connection.latency = options.latency
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", options.port)
+    ApiConnection.api = Api(options.rows)
+    ApiConnection.latency = options.latency
+    server = await asyncio.get_running_loop().create_server(
+        ApiConnection, "127.0.0.1", options.port
+    )
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

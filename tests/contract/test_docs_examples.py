@@ -18,11 +18,11 @@ import pytest
 import yaml
 from singer_sdk.metrics import Metric
 
-from tap_analytics import settings
-from tap_analytics.completeness import Verdict
-from tap_analytics.declarations import clauses, resources
-from tap_analytics.resume import Position
+from tap_analytics.config import settings
+from tap_analytics.config.declarations import readers, resources
+from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.streams import declared_apis
+from tap_analytics.sync.checkpoint import Checkpoint
 from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_json_is_a_configuration_or_what_the_tap_writes(text):
         for stream, bookmark in given["bookmarks"].items():
             assert stream in RESERVED
             position = bookmark.pop("position", None)
-            assert position is None or set(position) == set(Position.__dataclass_fields__)
+            assert position is None or set(position) == set(Checkpoint.__dataclass_fields__)
             rest = set(bookmark) - {"source"}
             assert rest in ({"replication_key", "replication_key_value"}, set())
     elif "metric" in given:
@@ -132,9 +132,9 @@ def test_mistakes_in_a_declaration_are_told_as_its_page_shows():
 def test_declare_an_api_explains_every_word():
     text = (HOW_TO / "declare-an-api.md").read_text("utf-8")
     explained = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
-    words = {*resources.RESOURCE_WORDS, *clauses.PAGINATORS, *clauses.AUTHS}
+    words = {*resources.RESOURCE_WORDS, *readers.PAGINATORS, *readers.AUTHS}
     words |= set(resources._SHARED_ENDPOINT) | set(resources.DISPOSITIONS)
-    for _, own in (*clauses.PAGINATORS.values(), *clauses.AUTHS.values()):
+    for _, own in (*readers.PAGINATORS.values(), *readers.AUTHS.values()):
         words |= set(own)
     assert sorted(words - explained) == []
 

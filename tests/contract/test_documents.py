@@ -17,7 +17,7 @@ import spec_documents as documents
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.demo.rows import flat
-from tap_analytics.payload import SelectorError
+from tap_analytics.records.payload import SelectorError
 from tap_analytics.tap import TapAnalytics
 
 pytestmark = pytest.mark.xdist_group("documents")

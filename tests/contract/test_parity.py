@@ -27,8 +27,8 @@ from singer_sdk.helpers._typing import conform_record_data_types
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.encoding import SimpleSingerWriter
 
-from tap_analytics.outlet import Outlet
-from tap_analytics.rows import DictRows, StructRows
+from tap_analytics.records.rows import DictRows, StructRows
+from tap_analytics.sync.output import RecordOutput
 from tap_analytics.tap import TapAnalytics
 
 LIMIT = 4
@@ -229,13 +229,13 @@ def test_the_default_writer_of_the_sdk_says_the_same(case):
 def test_rows_of_these_tests_take_both_ways(monkeypatch):
     """The first page goes as dicts, those behind it as raw fields."""
     kinds = []
-    write = Outlet.write
+    write = RecordOutput.write
 
     def noted(self, rows, *, bookmark):
         kinds.append(type(rows))
         return write(self, rows, bookmark=bookmark)
 
-    monkeypatch.setattr(Outlet, "write", noted)
+    monkeypatch.setattr(RecordOutput, "write", noted)
     by_the_tap([{"id": n, "a": "x"} for n in range(10)], ID | {"a": {}})
     assert kinds[0] is DictRows
     assert StructRows in kinds[1:]

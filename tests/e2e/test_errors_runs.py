@@ -179,7 +179,11 @@ CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
 #: How a server pages that doesn't advance, and how it is told.
 LOOPS = {
     "token": (CURSOR, lambda q: page(int(q.get("cursor", 0)) + 7, next="7"), "`cursor_path`"),
-    "rows": (CURSOR, lambda q: page(1, next=f"{int(q.get('cursor', 0)) + 1}"), "doesn't advance"),
+    "rows": (
+        CURSOR,
+        lambda q: page(1, next=f"{int(q.get('cursor', 0)) + 1}"),
+        "doesn't advance",
+    ),
     "empty": (CURSOR, lambda q: page(next=f"{int(q.get('cursor', 0)) + 1}"), "without a row"),
     "offset": ("offset", lambda q: page(1, 2), "`single_page`"),
     "number": ({"type": "page_number", "base_page": 1}, lambda q: page(1, 2), "`single_page`"),
@@ -327,7 +331,7 @@ def test_a_storage_that_takes_no_files_is_named_with_its_setting(tmp_path):
 
 def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
     broken = "from tap_analytics import client\nclient.AnalyticsStream.decode = lambda *_: 1 / 0\n"
-    start = "from tap_analytics.cli import main; main()"
+    start = "from tap_analytics.commands.cli import main; main()"
     (tmp_path / "broken.py").write_text(f"{broken}{start}", "utf-8")
     program = (sys.executable, tmp_path / "broken.py")
     with OddApi(lambda *_: page(1)) as api:

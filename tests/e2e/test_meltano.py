@@ -231,7 +231,7 @@ def canonical(value, number):
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return f"{Decimal(number(value)).normalize():f}"
     if isinstance(value, str) and TIMESTAMP.fullmatch(value):
-        instant = datetime.fromisoformat(value)
-        aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        comparable = datetime.fromisoformat(value)
+        aware = comparable if comparable.tzinfo else comparable.replace(tzinfo=UTC)
         return aware.astimezone(UTC).isoformat()
     return value

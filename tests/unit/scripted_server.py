@@ -14,7 +14,7 @@ import threading
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_analytics.transport.errors import Stop
+from tap_analytics.transport.errors import StopSignal
 from tap_analytics.transport.request import Request, Response
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
@@ -173,7 +173,7 @@ def _read(stream: t.BinaryIO) -> Received | None:
     return Received(method, target, headers, stream.read(int(headers.get("content-length", 0))))
 
 
-class UnhurriedStop(Stop):
+class UnhurriedStop(StopSignal):
     """Notes the waits instead of waiting."""
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ def signed(request: Request) -> Request:
 
 
 def make_transport(origin: str, **settings: t.Any) -> Transport:
-    stop = settings.pop("stop", None) or Stop()
+    stop = settings.pop("stop", None) or StopSignal()
     concurrency = settings.pop("concurrency", 4)
     throttle = settings.pop("throttle", None) or Throttle(
         name="learning", concurrency=concurrency, stop=stop

@@ -83,15 +83,15 @@ def http_date(moment):
 def test_the_earlier_of_both_clocks_is_when_a_run_began():
     behind = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     one = connection()
-    one.note_date(http_date(behind))
+    one.sync_clock(http_date(behind))
     assert one.began == behind
 
 
 def test_only_the_first_answer_tells_the_servers_clock():
     one = connection()
     before = one.began
-    one.note_date(http_date(before + timedelta(hours=1)))
-    one.note_date(http_date(before - timedelta(hours=1)))
+    one.sync_clock(http_date(before + timedelta(hours=1)))
+    one.sync_clock(http_date(before - timedelta(hours=1)))
     assert one.began == before
 
 
@@ -105,21 +105,21 @@ def test_only_the_first_answer_tells_the_servers_clock():
 def test_a_date_that_cannot_be_read_is_passed_over(header):
     one = connection()
     before = one.began
-    one.note_date(header)
+    one.sync_clock(header)
     assert one.began == before
-    one.note_date(http_date(before - timedelta(hours=1)))
+    one.sync_clock(http_date(before - timedelta(hours=1)))
     assert one.began < before
 
 
 def test_a_date_before_all_dates_is_the_first_of_them():
     one = connection()
-    one.note_date("Mon, 01 Jan 0100 00:00:00 GMT", elapsed=9.0)
+    one.sync_clock("Mon, 01 Jan 0100 00:00:00 GMT", elapsed=9.0)
     assert one.began == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_a_date_without_a_zone_is_utc():
     one = connection()
-    one.note_date("Mon, 01 Jan 2024 00:00:00 -0000")
+    one.sync_clock("Mon, 01 Jan 2024 00:00:00 -0000")
     assert one.began == datetime(2024, 1, 1, tzinfo=UTC)
 
 

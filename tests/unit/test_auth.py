@@ -10,13 +10,13 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 
-from tap_analytics.auth import (
+from tap_analytics.transport.auth import (
+    ApiKeyHeader,
+    ApiKeyQuery,
     Basic,
     Bearer,
-    HeaderKey,
     NoAuth,
     OAuth2ClientCredentials,
-    QueryKey,
 )
 from tap_analytics.transport.errors import CredentialsRefused
 from tap_analytics.transport.request import Request
@@ -27,8 +27,8 @@ PLAIN = Request(
     headers=(("Accept", "application/json"),),
 )
 SIMPLE = [
-    HeaderKey("X-Api-Key", "s3cret"),
-    QueryKey("api_key", "s3cret"),
+    ApiKeyHeader("X-Api-Key", "s3cret"),
+    ApiKeyQuery("api_key", "s3cret"),
     Basic("ada", "s3cret"),
     Bearer("s3cret"),
     NoAuth(),
@@ -54,13 +54,13 @@ def test_no_authenticator_shows_its_secret(auth):
 
 def test_a_header_key_replaces_one_in_any_case():
     stale = Request(url=PLAIN.url, headers=(("x-api-key", "old"), ("Accept", "*/*")))
-    signed = HeaderKey("X-Api-Key", "new")(stale)
+    signed = ApiKeyHeader("X-Api-Key", "new")(stale)
     assert signed.headers == (("Accept", "*/*"), ("X-Api-Key", "new"))
 
 
 def test_a_query_key_replaces_the_one_of_a_next_link_and_names_its_parameter():
     stale = Request(url=PLAIN.url, params=(("api_key", "old"), ("offset", "100")))
-    auth = QueryKey("api_key", "new")
+    auth = ApiKeyQuery("api_key", "new")
     assert auth(stale).params == (("offset", "100"), ("api_key", "new"))
     assert auth.param_names == ("api_key",)
     assert Bearer("x").param_names == ()
@@ -80,7 +80,7 @@ def test_basic_credentials_are_utf_8(username, password):
 
 
 def test_a_key_outside_of_ascii_can_be_sent_as_a_header():
-    _, value = HeaderKey("X-Api-Key", "schlüssel☃")(PLAIN).headers[-1]
+    _, value = ApiKeyHeader("X-Api-Key", "schlüssel☃")(PLAIN).headers[-1]
     assert value.encode("latin-1").decode() == "schlüssel☃"
 
 

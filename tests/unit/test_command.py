@@ -14,12 +14,11 @@ import pytest
 from runs import JsonApi, declared, discover
 from scripted_server import reply
 
-from tap_analytics import cli
-from tap_analytics.commands import COMMANDS
+from tap_analytics.commands import COMMANDS, cli
+from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import InputError
-from tap_analytics.inputs import read_config, read_json
+from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.writer import OutputClosedError
 
 
 def command(*arguments):

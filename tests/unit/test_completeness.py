@@ -9,9 +9,16 @@ from runs import JsonApi, declared, run
 from scripted_server import reply
 from urllib3 import HTTPHeaderDict
 
-from tap_analytics.completeness import Finding, Proof, Verdict, decide, describe, worst
-from tap_analytics.outcome import Outcome
-from tap_analytics.pagination import Cursor, End, Offset, Page, Paginator, Seen
+from tap_analytics.pagination import Cursor, Offset, Page, Paginator, PagingState, StopReason
+from tap_analytics.pagination.completeness import (
+    Finding,
+    PaginationGuard,
+    Verdict,
+    decide,
+    describe,
+    worst,
+)
+from tap_analytics.reporting.results import StreamResult
 
 
 def rows(count, start=0, **fields):
@@ -276,7 +283,7 @@ def test_only_two_verdicts_are_complete():
 
 
 def proof_of(paging, *, keyed=True):
-    return Proof(paginator=Paginator(paging), label="x_y (/y)", keyed=keyed)
+    return PaginationGuard(paginator=Paginator(paging), label="x_y (/y)", keyed=keyed)
 
 
 def page_of(query, size):
@@ -288,16 +295,16 @@ def test_a_walk_that_has_not_ended_is_unverified():
 
 
 def test_a_walk_that_stopped_at_the_bookmark_is_not_held_against_the_total():
-    seen = Seen(rows=5, total=100, counted=True)
-    assert decide(seen, End.OLDER, doubt=None, missing="").verdict is Verdict.CONSISTENT
-    assert decide(seen, End.EMPTY, doubt=None, missing="").verdict is Verdict.SHORT
+    seen = PagingState(rows=5, total=100, counted=True)
+    assert decide(seen, StopReason.BOOKMARK, doubt=None, missing="").verdict is Verdict.CONSISTENT
+    assert decide(seen, StopReason.EMPTY, doubt=None, missing="").verdict is Verdict.SHORT
 
 
 def test_empty_pages_are_counted_in_a_row_only():
     proof = proof_of(Cursor())
     for turn in range(400):
         size = int(turn % 99 == 0)
-        assert proof.admit(page_of({"cursor": str(turn)}, size), b"%d" % turn)
+        assert proof.check_page(page_of({"cursor": str(turn)}, size), b"%d" % turn)
 
 
 def test_a_token_is_shown_at_a_readable_length():
@@ -308,7 +315,7 @@ def test_a_token_is_shown_at_a_readable_length():
 
 def test_a_finding_says_which_evidence_is_missing():
     assert proof_of(Offset()).finding().missing == "the stream was not read to its end"
-    outcome = Outcome(name="x_y")
+    outcome = StreamResult(name="x_y")
     outcome.add(Finding(Verdict.CONSISTENT))
     outcome.add(Finding(Verdict.UNVERIFIED, "first"))
     outcome.add(Finding(Verdict.UNVERIFIED, "second"))

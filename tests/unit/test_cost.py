@@ -13,7 +13,8 @@ import pytest
 from runs import STREAM, JsonApi, declared, run
 from scripted_server import ScriptedServer, reply
 
-from tap_analytics import decoding, walk
+from tap_analytics.pagination import reader
+from tap_analytics.records import codec
 
 LIMIT = 100
 WIDTH = 8
@@ -96,7 +97,7 @@ def decodings(monkeypatch):
             return self.decoder.decode(body)
 
     real = msgspec.json.Decoder
-    monkeypatch.setattr(decoding, "_DECODER", Counting(decoding._DECODER))
+    monkeypatch.setattr(codec, "_DECODER", Counting(codec._DECODER))
     monkeypatch.setattr(msgspec.json, "Decoder", lambda *args, **kw: Counting(real(*args, **kw)))
     return counted
 
@@ -122,7 +123,7 @@ def test_a_known_total_costs_no_request_too_many(concurrency):
 
 def test_a_known_total_has_no_page_too_many_read_ahead(monkeypatch):
     # However fast the answers: a page is read ahead where they take longer than this.
-    monkeypatch.setattr(walk, "HANDOFF", -1.0)
+    monkeypatch.setattr(reader, "HANDOFF", -1.0)
     # Every page but the first begins with the last row of the one before; the last one is full.
     count = LIMIT + 19 * (LIMIT - 1)
     asked = []
@@ -237,7 +238,7 @@ def test_rows_add_no_schema_and_no_state():
 
 def test_the_version_is_told_without_importing_the_sdk():
     code = (
-        "import sys; from tap_analytics.cli import main; main(['--version']); "
+        "import sys; from tap_analytics.commands.cli import main; main(['--version']); "
         "sys.exit('singer_sdk' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)

@@ -11,8 +11,8 @@ import pytest
 from runs import declared, query_of, run
 from scripted_server import ScriptedServer, reply
 
-from tap_analytics import visits
-from tap_analytics.notation import in_unit, parse_iso
+from tap_analytics.records.notation import in_unit, parse_iso
+from tap_analytics.sync import children as visits
 
 CHILD = "shop_parts"
 NOW = datetime.now(UTC)

@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_analytics.auth import (
-    Basic,
-    Bearer,
-    HeaderKey,
-    NoAuth,
-    OAuth2ClientCredentials,
-    QueryKey,
-)
-from tap_analytics.declarations import DeclaredIncremental, ParentLink, parse
-from tap_analytics.declarations.parents import guess, plurals
+from tap_analytics.config.declarations import DeclaredIncremental, ParentLink, parse
+from tap_analytics.config.declarations.parents import guess, plurals
 from tap_analytics.pagination import (
     Auto,
     Cursor,
@@ -27,6 +19,14 @@ from tap_analytics.pagination import (
     Offset,
     PageNumber,
     SinglePage,
+)
+from tap_analytics.transport.auth import (
+    ApiKeyHeader,
+    ApiKeyQuery,
+    Basic,
+    Bearer,
+    NoAuth,
+    OAuth2ClientCredentials,
 )
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -93,7 +93,7 @@ def common(declared, attribute):
 
 @pytest.mark.parametrize("document", ["learning"], indirect=True)
 def test_the_learning_document(document):
-    assert document.auth == HeaderKey("X-Api-Key", "the api_key")
+    assert document.auth == ApiKeyHeader("X-Api-Key", "the api_key")
     assert document.base_url == "https://api.example.com/v2"
     assert {found.stream: found.path for found in document.resources} == {
         "learning_people": "/people",
@@ -117,7 +117,7 @@ def test_the_learning_document(document):
 @pytest.mark.parametrize("document", ["declared"], indirect=True)
 def test_the_declared_document(document):
     (found,) = document.resources
-    assert document.auth == QueryKey("api_key", "the api_key")
+    assert document.auth == ApiKeyQuery("api_key", "the api_key")
     assert (found.stream, found.path) == ("declared_resource_name", "/v1/resource")
     assert found.paging == Offset(limit=100)
     assert found.retry == RetryPolicy()
@@ -126,7 +126,7 @@ def test_the_declared_document(document):
 
 @pytest.mark.parametrize("document", ["experimentation"], indirect=True)
 def test_the_experimentation_document(document):
-    assert document.auth == HeaderKey("api_key", "the api_key")
+    assert document.auth == ApiKeyHeader("api_key", "the api_key")
     assert len(document.resources) == 9
     assert common(document, "paging") == Offset(limit=50)
     assert common(document, "data_selector") == "_data"
@@ -382,12 +382,12 @@ def test_a_limit_is_sent_only_where_one_is_given(paginator, params, page_size, l
         (None, NoAuth()),
         (
             {"type": "api_key", "name": "X-Key", "api_key": "k", "location": "header"},
-            HeaderKey("X-Key", "k"),
+            ApiKeyHeader("X-Key", "k"),
         ),
-        ({"type": "api_key", "name": "X-Key", "api_key": "k"}, HeaderKey("X-Key", "k")),
+        ({"type": "api_key", "name": "X-Key", "api_key": "k"}, ApiKeyHeader("X-Key", "k")),
         (
             {"type": "api_key", "name": "key", "api_key": "k", "location": "query"},
-            QueryKey("key", "k"),
+            ApiKeyQuery("key", "k"),
         ),
         ({"type": "basic", "username": "u", "password": ""}, Basic("u", "")),
         ({"type": "http_basic", "username": "u", "password": "p"}, Basic("u", "p")),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_analytics.decoding import BodyError, decode_json, other_format
-from tap_analytics.writer import ENCODER
+from tap_analytics.records.codec import BodyError, decode_json, other_format
+from tap_analytics.records.writer import ENCODER
 
 numbers = st.one_of(
     st.integers(-(10**40), 10**40).map(str),

@@ -9,7 +9,7 @@ from runs import STREAM, JsonApi, declared, run
 from scripted_server import reply
 
 from tap_analytics.errors import is_expected
-from tap_analytics.outlet import Outlet
+from tap_analytics.sync.output import RecordOutput
 
 PAGES = 4
 ID = {"type": "object", "properties": {"id": {"type": "integer"}, "a": {}}}
@@ -58,7 +58,7 @@ def outcome(api, *, concurrency, raw, monkeypatch):
     paginator = {"type": "offset", "limit": 1, "total_path": "total"}
     with monkeypatch.context() as patch:
         if not raw:
-            patch.setattr(Outlet, "codec", lambda *_, **__: None)
+            patch.setattr(RecordOutput, "codec", lambda *_, **__: None)
         given = declared(api.origin, schema=ID, endpoint={"paginator": paginator})
         done = run(given | {"concurrency": concurrency})
     failure = done.tap.outcomes[STREAM].failure

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tap_analytics.commands.import_ import main
-from tap_analytics.importing import import_file
+from tap_analytics.commands.importing import import_file
+from tap_analytics.commands.importing.command import main
 
 SECRET = "k9-very-secret-0451"
 FIXTURES = Path(__file__).parent.parent / "fixtures"

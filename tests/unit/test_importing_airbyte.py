@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tap_analytics.commands.import_ import main
-from tap_analytics.importing import import_file
-from tap_analytics.importing.airbyte.expressions import Reference, reference
+from tap_analytics.commands.importing import import_file
+from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
+from tap_analytics.commands.importing.command import main
 
 
 @pytest.fixture

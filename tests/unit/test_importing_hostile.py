@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tap_analytics.commands.import_ import main
+from tap_analytics.commands.importing import import_file
+from tap_analytics.commands.importing.command import main
 from tap_analytics.errors import InputError
-from tap_analytics.importing import import_file
 
 KEY = "k9-very-secret-0451"
 

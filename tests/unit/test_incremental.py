@@ -17,13 +17,13 @@ from runs import STREAM, declared, discover, run
 from runs import JsonApi as PlainApi
 from scripted_server import reply
 
-from tap_analytics.approach import NewestFirst
+from tap_analytics.config.files import read_json
 from tap_analytics.demo import DemoApi
-from tap_analytics.incremental import Bookmark
-from tap_analytics.inputs import read_json
-from tap_analytics.notation import in_unit, instant, parse_iso, unit_of
-from tap_analytics.rows import Codec, DictRows
-from tap_analytics.writer import ENCODER
+from tap_analytics.records.bookmark import Bookmark
+from tap_analytics.records.notation import comparable, in_unit, parse_iso, unit_of
+from tap_analytics.records.rows import DictRows, RowDecoder
+from tap_analytics.records.writer import ENCODER
+from tap_analytics.sync.approach import DescendingOrder
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 moments = st.datetimes(
@@ -84,14 +84,14 @@ def test_a_moment_written_in_a_unit_is_the_same_moment(moment, unit):
         since = moment - datetime(1970, 1, 1, tzinfo=UTC)
         assert written == since // timedelta(milliseconds=1000 // scale)
     assert unit_of(written) == ("iso" if unit == "iso" else "undeclared")
-    assert instant(written, unit) is not None
+    assert comparable(written, unit) is not None
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(moments, moments, units)
 def test_values_are_ordered_as_their_moments_are(one, other, unit):
     floored = [moment.replace(microsecond=0) for moment in (one, other)]
-    places = [instant(in_unit(moment, unit), unit) for moment in floored]
+    places = [comparable(in_unit(moment, unit), unit) for moment in floored]
     assert (places[0] < places[1]) == (floored[0] < floored[1])
 
 
@@ -154,12 +154,14 @@ def test_digits_are_never_taken_for_a_date_of_long_ago(digits):
     ],
 )
 def test_only_values_of_the_unit_have_a_place(value, unit, place):
-    assert instant(value, unit) == place
+    assert comparable(value, unit) == place
 
 
 def test_times_of_one_moment_are_equal_in_any_zone():
-    assert instant("2024-01-01T02:00:00+02:00", "iso") == instant("2024-01-01T00:00:00Z", "iso")
-    assert instant("2024-01-01", "iso") == instant("2024-01-01T00:00:00", "iso")
+    assert comparable("2024-01-01T02:00:00+02:00", "iso") == comparable(
+        "2024-01-01T00:00:00Z", "iso"
+    )
+    assert comparable("2024-01-01", "iso") == comparable("2024-01-01T00:00:00", "iso")
 
 
 # --- the start ----------------------------------------------------------------------------------
@@ -313,16 +315,16 @@ def test_a_bookmark_is_the_highest_value_but_never_past_the_start_of_the_run(
     bookmark.admit(written)
     reached = bookmark.close(began=began)
 
-    ceiling = instant(in_unit(began.replace(microsecond=0), unit), unit)
-    low = instant(kept, unit)
+    ceiling = comparable(in_unit(began.replace(microsecond=0), unit), unit)
+    low = comparable(kept, unit)
     # What lies in the future is not trusted.
     low = None if low is None or low > ceiling else low
     wanted = [
-        place for value in written if (place := instant(value, unit)) and wants_from(low, place)
+        place for value in written if (place := comparable(value, unit)) and wants_from(low, place)
     ]
     past = [place for place in wanted if place <= ceiling]
     expected = max(past) if past else ceiling if wanted else low
-    assert instant(reached, unit) == expected
+    assert comparable(reached, unit) == expected
 
 
 @pytest.mark.parametrize(
@@ -392,7 +394,7 @@ def minute(number):
 
 def newest_first(stored=0, **more):
     """Return the order of rows whose bookmark is `minute(stored)`."""
-    return NewestFirst("at", opened(unit="iso", stored=minute(stored), **more))
+    return DescendingOrder("at", opened(unit="iso", stored=minute(stored), **more))
 
 
 def made(rows):
@@ -500,7 +502,7 @@ def test_a_column_that_changes_its_kind_proves_no_order(made, value, decoded):
         for n, at in enumerate(FALLING)
     ]
     order, pages = newest_first(), [rows[at : at + 10] for at in range(0, len(rows), 10)]
-    codec = Codec(
+    codec = RowDecoder(
         path=("data",), typed={"at"}, known=rows[0], refused=(), members=(), keeps_unknown=True
     )
     codec.learn(rows[:10])
@@ -514,7 +516,7 @@ def test_a_column_that_changes_its_kind_proves_no_order(made, value, decoded):
 
 def test_columns_that_are_not_decoded_are_followed_as_others_are():
     rows = [row for page in paged(FALLING, 100) for row in page]
-    codec = Codec(
+    codec = RowDecoder(
         path=("data",), typed={"at"}, known=rows[0], refused=(), members=(), keeps_unknown=True
     )
     codec.learn(rows[:1])
@@ -530,7 +532,7 @@ def test_the_lookback_is_read_as_well():
 
 
 def test_without_a_notation_no_order_is_believed():
-    assert stop_of(NewestFirst("at", opened(stored=minute(0))), paged(FALLING, 10)) is None
+    assert stop_of(DescendingOrder("at", opened(stored=minute(0))), paged(FALLING, 10)) is None
 
 
 def orders(random, rows, size):
@@ -567,7 +569,7 @@ def test_no_row_is_lost_in_whatever_order_a_server_sends(size):
         newest = sorted(rows, key=lambda row: row["at"], reverse=True)
         for sent in (*orders(random, rows, size), newest):
             bookmark = random.choice(rows)["at"]
-            order = NewestFirst("at", opened(unit="iso", stored=bookmark))
+            order = DescendingOrder("at", opened(unit="iso", stored=bookmark))
             pages = [sent[at : at + size] for at in range(0, len(sent), size)]
             stop = stop_of(order, pages)
             lost = [row for page in pages[stop or len(pages) :] for row in page]
@@ -625,8 +627,12 @@ def test_a_bookmark_never_passes_the_moment_the_run_began(style):
     with JsonApi(lambda _: {"data": [at(1, future)]}) as api:
         done = run(config(api.origin, cursor_format=style))
     after = datetime.now(UTC)
-    place = instant(done.bookmark(), style)
-    assert instant(in_unit(before, style), style) <= place <= instant(in_unit(after, style), style)
+    place = comparable(done.bookmark(), style)
+    assert (
+        comparable(in_unit(before, style), style)
+        <= place
+        <= comparable(in_unit(after, style), style)
+    )
     assert isinstance(done.bookmark(), type(future))
 
 

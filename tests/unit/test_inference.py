@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from tap_analytics.decoding import decode_json
-from tap_analytics.inference import ANYTHING, infer_schema, widen
+from tap_analytics.records.codec import decode_json
+from tap_analytics.records.inference import ANYTHING, infer_schema, widen
 
 values = st.recursive(
     st.none()

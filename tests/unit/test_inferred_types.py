@@ -12,10 +12,10 @@ from jsonschema import Draft202012Validator
 from runs import STREAM, JsonApi, declared, discover, run
 from scripted_server import reply
 
-from tap_analytics.outlet import Outlet
-from tap_analytics.rows import DictRows, StructRows
-from tap_analytics.values import struct_of, taking
-from tap_analytics.writer import ENCODER
+from tap_analytics.records.rows import DictRows, StructRows
+from tap_analytics.records.type_policy import struct_of, taking
+from tap_analytics.records.writer import ENCODER
+from tap_analytics.sync.output import RecordOutput
 
 LIMIT = 5
 VALUES = {
@@ -60,13 +60,13 @@ def valid(done, stream=STREAM):
 
 def ways(monkeypatch):
     """Note in what form pages are written."""
-    kinds, write = [], Outlet.write
+    kinds, write = [], RecordOutput.write
 
     def noted(self, rows, *, bookmark):
         kinds.append(type(rows))
         return write(self, rows, bookmark=bookmark)
 
-    monkeypatch.setattr(Outlet, "write", noted)
+    monkeypatch.setattr(RecordOutput, "write", noted)
     return kinds
 
 

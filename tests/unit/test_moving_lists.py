@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, example, given, note, seed, settings
 from hypothesis import strategies as st
 from singer_sdk.streams.core import Stream
 
-from tap_analytics.completeness import PaginationError, Shown, Verdict
-from tap_analytics.pages import Fetched
 from tap_analytics.pagination import Offset, Page, Paginator
-from tap_analytics.rows import DictRows
-from tap_analytics.walk import Walk
+from tap_analytics.pagination.completeness import PaginationError, Shown, Verdict
+from tap_analytics.pagination.fetcher import FetchedPage
+from tap_analytics.pagination.reader import PageReader
+from tap_analytics.records.rows import DictRows
 
 #: Another sample in each soak; a run that failed is repeated with the seed it printed.
 SEED = int(os.environ.get("MOVING_SEED", random.randrange(2**32)))
@@ -44,7 +44,7 @@ class Reader:
         self.paging = Offset(limit=limit)
         self.connection = SimpleNamespace(
             concurrency=1,
-            lookahead=SimpleNamespace(drop=lambda owner: None),
+            lookahead=SimpleNamespace(discard=lambda owner: None),
             auth=SimpleNamespace(param_names=()),
         )
 
@@ -94,7 +94,7 @@ class Server:
             query=query, payload=body, headers={}, size=size, received=size, url="http://h/"
         )
         rows = DictRows([{"id": key} for key in keys])
-        return Fetched(page=page, rows=rows, keys=keys, elapsed=0.0)
+        return FetchedPage(page=page, rows=rows, keys=keys, elapsed=0.0)
 
     def move(self, place, *, is_insert):
         if is_insert:
@@ -105,8 +105,8 @@ class Server:
 
     def read(self):
         """Walk over the list; return the rows, the error, the verdict."""
-        walk = Walk(Reader(self.limit), None)
-        walk.pages.take = self.take
+        walk = PageReader(Reader(self.limit), None)
+        walk.pages.fetch = self.take
         found = []
         try:
             for rows in walk:

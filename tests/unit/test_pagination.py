@@ -15,7 +15,6 @@ from urllib3 import HTTPHeaderDict
 from tap_analytics.pagination import (
     Auto,
     Cursor,
-    End,
     HeaderCursor,
     HeaderLink,
     JsonLink,
@@ -24,8 +23,9 @@ from tap_analytics.pagination import (
     Page,
     PageNumber,
     Paginator,
-    Seen,
+    PagingState,
     SinglePage,
+    StopReason,
     dig,
     next_link,
     whole_number,
@@ -292,8 +292,13 @@ def test_a_number_is_a_cursor_too():
 
 def test_a_flag_of_the_end_wins_over_a_cursor():
     paging = Cursor(cursor_path="next", at_end_path="atEnd")
-    assert paging.next(page_of({"next": "b", "atEnd": True}), Seen(pages=1)) is End.CURSOR
-    assert paging.next(page_of({"next": "b", "atEnd": False}), Seen(pages=1)) == {"cursor": "b"}
+    assert (
+        paging.next_token(page_of({"next": "b", "atEnd": True}), PagingState(pages=1))
+        is StopReason.CURSOR
+    )
+    assert paging.next_token(page_of({"next": "b", "atEnd": False}), PagingState(pages=1)) == {
+        "cursor": "b"
+    }
 
 
 @pytest.mark.parametrize("member", ["next", "nxt"])
@@ -385,7 +390,7 @@ def test_a_link_header_is_followed():
     ],
 )
 def test_a_next_link_is_found_in_every_spelling_of_the_header(header):
-    assert HeaderLink().next(page_of([], Link=header), None) == {"page": "2"}
+    assert HeaderLink().next_token(page_of([], Link=header), None) == {"page": "2"}
     assert next_link(page_of([], Link=header)) == (True, "/items?page=2")
 
 
@@ -539,19 +544,19 @@ def test_numbered_pages_are_named_ahead_as_far_as_the_total_goes(paging, first, 
     paginator = Paginator(paging)
     page = page_of({"total": 35}, query=first, size=10)
     assert paginator.receive(page) == following
-    assert list(paging.ahead(following, page, paginator.seen)) == named
+    assert list(paging.predict(following, page, paginator.seen)) == named
 
 
 @pytest.mark.parametrize("paging", [Cursor(), HeaderCursor(), JsonLink(), SinglePage(), Auto()])
 def test_pages_without_numbers_cannot_be_named_ahead(paging):
-    assert list(paging.ahead({"cursor": "b"}, page_of({}), Paginator(paging).seen)) == []
+    assert list(paging.predict({"cursor": "b"}, page_of({}), Paginator(paging).seen)) == []
 
 
 def test_nothing_is_named_behind_an_opaque_token_or_an_empty_page():
     paginator = Paginator(PageNumber())
-    assert list(paginator.paging.ahead({"cursor": "x"}, page_of({}), paginator.seen)) == []
+    assert list(paginator.paging.predict({"cursor": "x"}, page_of({}), paginator.seen)) == []
     empty = page_of({}, size=0)
-    assert list(paginator.paging.ahead({"page": "2"}, empty, paginator.seen)) == []
+    assert list(paginator.paging.predict({"page": "2"}, empty, paginator.seen)) == []
 
 
 def test_where_a_server_may_page_by_cursor_the_first_request_names_no_offset():
@@ -567,9 +572,9 @@ def test_the_paginator_keeps_the_sdks_protocol():
     assert not paginator.finished
     assert paginator.get_next(page_of({}, query={"offset": "2"}, size=0)) is None
     assert paginator.finished
-    assert paginator.end is End.EMPTY
+    assert paginator.end is StopReason.EMPTY
     assert paginator.count == 2
 
 
 def test_only_an_assumption_of_ours_proves_nothing():
-    assert [end for end in End if not end.proves] == [End.SINGLE]
+    assert [end for end in StopReason if not end.proves] == [StopReason.SINGLE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from runs import JsonApi, declared, run
 
-from tap_analytics.payload import (
+from tap_analytics.records.payload import (
     SelectorError,
     as_rows,
     dig_field,
@@ -15,7 +15,7 @@ from tap_analytics.payload import (
     select_rows,
 )
 from tap_analytics.streams.experimentation import ExperimentationStream
-from tap_analytics.transport.errors import InBand, Retriable
+from tap_analytics.transport.errors import ErrorInBody, Retriable
 
 ROW = {"id": 1}
 
@@ -201,9 +201,9 @@ def test_what_is_no_error(payload, has_rows):
         (429, Retriable, "throttled"),
         (500, Retriable, "server"),
         (503, Retriable, "server"),
-        (401, InBand, "credentials"),
-        (400, InBand, "in_band"),
-        (None, InBand, "in_band"),
+        (401, ErrorInBody, "credentials"),
+        (400, ErrorInBody, "in_band"),
+        (None, ErrorInBody, "in_band"),
     ],
 )
 def test_the_code_decides_whether_another_attempt_may_help(code, kind, cause):
@@ -214,7 +214,7 @@ def test_the_code_decides_whether_another_attempt_may_help(code, kind, cause):
 
 
 def test_a_wrong_version_points_to_the_base_url():
-    with pytest.raises(InBand, match="`base_url`: it carries the API's version"):
+    with pytest.raises(ErrorInBody, match="`base_url`: it carries the API's version"):
         raise_error({"API_ERROR": "INCORRECT_API_VERSION"}, has_rows=False, label="x")
 
 

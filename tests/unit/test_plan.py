@@ -10,7 +10,7 @@ from runs import JsonApi, declared, discover, run, select
 from scripted_server import ScriptedServer, reply
 
 from tap_analytics.commands import plan as command
-from tap_analytics.planning import Plan
+from tap_analytics.commands.plan.estimates import Plan
 from tap_analytics.tap import TapAnalytics
 
 LIMIT = 10

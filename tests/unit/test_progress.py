@@ -10,9 +10,9 @@ import types
 import pytest
 from runs import JsonApi, declared, run
 
-from tap_analytics import progress
-from tap_analytics.outcome import Outcome
-from tap_analytics.progress import LOG_INTERVAL, Progress
+from tap_analytics.reporting import progress
+from tap_analytics.reporting.progress import LOG_INTERVAL, Progress
+from tap_analytics.reporting.results import StreamResult
 
 PAGE = 10
 
@@ -33,7 +33,7 @@ def clock(monkeypatch):
 
 
 def outcome(name, **fields):
-    return Outcome(name=name, **{"started": 990.0, "rows": 1200, "pages": 12} | fields)
+    return StreamResult(name=name, **{"started": 990.0, "rows": 1200, "pages": 12} | fields)
 
 
 def tap_with(*outcomes):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runs import STREAM, JsonApi, declared, query_of, run
 from scripted_server import ScriptedServer, reply
 
-from tap_analytics.recheck import FEW
+from tap_analytics.pagination.rescan import FEW
 
 LIMIT = 10
 

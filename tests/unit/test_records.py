@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from runs import STREAM, JsonApi, declared, deselect, discover, run, select
 from scripted_server import reply
 
-from tap_analytics.decoding import decode_json
-from tap_analytics.rows import Codec, DictRows
+from tap_analytics.records.codec import decode_json
+from tap_analytics.records.rows import DictRows, RowDecoder
 
 NEW = {"id": 2, "name": "b", "extra": {"deep": [1]}, "price": 1}
 SCHEMA = {
@@ -469,7 +469,7 @@ rows_of_any_kind = st.lists(
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(rows_of_any_kind, rows_of_any_kind, st.booleans())
 def test_raw_fields_are_the_fields_that_decoding_finds(first, second, ascii_only):
-    codec = Codec(
+    codec = RowDecoder(
         path=("data",),
         typed={"id"},
         known={"id", "name"},
@@ -489,7 +489,7 @@ def test_raw_fields_are_the_fields_that_decoding_finds(first, second, ascii_only
     assert rows.column("id") == [row["id"] for row in second]
     assert [json.loads(line) for line in rows.encode().split(b"\n")[:-1]] == wanted
     assert len(rows.head(1)) == min(1, len(second))
-    assert rows.keep([False] * len(second)).column("id") == []
+    assert rows.filter([False] * len(second)).column("id") == []
 
 
 @pytest.mark.parametrize(
@@ -512,7 +512,7 @@ def test_raw_fields_are_the_fields_that_decoding_finds(first, second, ascii_only
     ],
 )
 def test_a_page_that_does_not_fit_is_left_to_the_decoder(body):
-    codec = Codec(
+    codec = RowDecoder(
         path=("data",),
         typed={"id"},
         known={"id", "name"},
@@ -525,7 +525,7 @@ def test_a_page_that_does_not_fit_is_left_to_the_decoder(body):
 
 
 def test_nothing_is_decoded_raw_before_the_first_page():
-    codec = Codec(path=(), typed=(), known=(), refused=(), members=(), keeps_unknown=True)
+    codec = RowDecoder(path=(), typed=(), known=(), refused=(), members=(), keeps_unknown=True)
     assert codec.decode(b"[]") is None
     codec.learn([])
     envelope, rows = codec.decode(b"[]")
@@ -535,7 +535,7 @@ def test_nothing_is_decoded_raw_before_the_first_page():
 
 def test_rows_answer_alike_whichever_way_they_were_decoded():
     body = b'{"data": [{"id": 1, "at": 1.10, "name": null}, {"id": 2}]}'
-    codec = Codec(
+    codec = RowDecoder(
         path=("data",),
         typed={"id", "at"},
         known={"id", "at", "name"},
@@ -549,12 +549,12 @@ def test_rows_answer_alike_whichever_way_they_were_decoded():
         assert raw.column(name) == dicts.column(name)
     assert raw.encode() == dicts.encode()
     assert len(raw) == len(dicts)
-    assert raw.keep([False, True]).encode() == dicts.keep([False, True]).encode()
+    assert raw.filter([False, True]).encode() == dicts.filter([False, True]).encode()
     assert raw.head(1).encode() == dicts.head(1).encode()
 
 
 def test_threads_share_a_codec():
-    codec = Codec(
+    codec = RowDecoder(
         path=("data",), typed={"id"}, known={"id"}, refused=(), members=(), keeps_unknown=True
     )
     codec.learn([{"id": 0}])

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from runs import STREAM, JsonApi, declared, discover, run
 
-from tap_analytics.notation import in_unit
+from tap_analytics.records.notation import in_unit
 
 NOW = datetime.now(UTC)
 

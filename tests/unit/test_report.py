@@ -9,9 +9,9 @@ from pages import Page
 from runs import STREAM, JsonApi, declared, run
 from scripted_server import ScriptedServer, reply
 
-from tap_analytics.report import model
-from tap_analytics.report.drift import FIELDS
-from tap_analytics.report.page import page
+from tap_analytics.reporting.report import contents
+from tap_analytics.reporting.report.drift_table import FIELDS
+from tap_analytics.reporting.report.page import page
 from tap_analytics.transport.timeline import BUCKETS
 
 HOSTILE = '</td><script>alert("1")</script>&amp;<img src=x onerror=alert(1)>'
@@ -256,7 +256,7 @@ def test_every_name_is_escaped_wherever_it_stands(path):
     told["streams"].append(told["streams"][0] | {"status": "complete", "verdict": "c"})
     told["streams"][0]["drift"] = drift
 
-    shown = Page(page(msgspec.convert(replaced(told), model.Run), figures=HOSTILE))
+    shown = Page(page(msgspec.convert(replaced(told), contents.Run), figures=HOSTILE))
 
     assert not {"script", "img"} & {tag for tag, _ in shown.elements}
     assert all(not name.startswith("on") for _, given in shown.elements for name in given)
@@ -366,7 +366,7 @@ def test_a_fault_of_the_report_does_not_fail_the_run(path, caplog, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("of the report")
 
-    monkeypatch.setattr("tap_analytics.report.page", broken)
+    monkeypatch.setattr("tap_analytics.reporting.report.page", broken)
     with JsonApi(only_page([{"id": 1}])) as api:
         done = run(single(api.origin, path))
 

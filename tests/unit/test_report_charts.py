@@ -3,18 +3,19 @@ from __future__ import annotations
 import pytest
 from pages import Page
 
-from tap_analytics.report import model, words
-from tap_analytics.report.flight import Axis, flight
-from tap_analytics.report.latency import latency
-from tap_analytics.report.markup import join, tag
+from tap_analytics.reporting.report import contents
+from tap_analytics.reporting.report import format as words
+from tap_analytics.reporting.report.latency_chart import latency
+from tap_analytics.reporting.report.markup import join, tag
+from tap_analytics.reporting.report.requests_chart import Axis, flight
 
 QUIET = {"sent": 0, "failed": 0, "peak": 0, "in_flight": 0.0, "held_seconds": 0.0}
 
 
 def api(buckets=(), *, width=1.0, steps=()):
     """Return the figures of an API whose timeline holds these buckets over quiet ones."""
-    moments = [model.Moment(**QUIET | bucket) for bucket in buckets]
-    return model.Api(
+    moments = [contents.Moment(**QUIET | bucket) for bucket in buckets]
+    return contents.Api(
         name="shop",
         title="shop",
         origin="https://api.example.com",
@@ -27,17 +28,17 @@ def api(buckets=(), *, width=1.0, steps=()):
         peak=max((moment.peak for moment in moments), default=0),
         held_times=0,
         held_seconds=0.0,
-        latency=model.Latency(
+        latency=contents.Latency(
             p50=0.02,
             p95=0.04,
             max=0.05,
             mean=0.02,
             steps=[
-                model.Step(from_seconds=begin, to_seconds=begin * 1.09, answers=count)
+                contents.Step(from_seconds=begin, to_seconds=begin * 1.09, answers=count)
                 for begin, count in steps
             ],
         ),
-        timeline=model.Timeline(began_after=0.0, bucket_seconds=width, buckets=moments),
+        timeline=contents.Timeline(began_after=0.0, bucket_seconds=width, buckets=moments),
     )
 
 

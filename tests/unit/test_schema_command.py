@@ -9,8 +9,8 @@ import pytest
 
 from tap_analytics.commands.schema import main
 from tap_analytics.demo import DemoApi
-from tap_analytics.relations import relations
 from tap_analytics.streams import APIS
+from tap_analytics.streams.relations import relations
 
 #: Nobody listens there, so a request fails the command.
 NOWHERE = "http://127.0.0.1:9"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from singer_sdk.tap_base import Tap
 
-from tap_analytics.settings import (
+from tap_analytics.config.settings import (
     COMMON,
     TOP,
     Setting,

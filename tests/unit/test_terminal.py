@@ -17,14 +17,14 @@ import pyte
 import pytest
 from rich.console import Console
 
-from tap_analytics.completeness import Verdict
-from tap_analytics.drift import Drift
-from tap_analytics.outcome import Outcome
-from tap_analytics.terminal import display
-from tap_analytics.terminal.closing import closing, duration, reason
-from tap_analytics.terminal.display import Display
-from tap_analytics.transport.errors import Fatal, InBand
-from tap_analytics.walk import PaginationError
+from tap_analytics.pagination.completeness import Verdict
+from tap_analytics.pagination.reader import PaginationError
+from tap_analytics.records.drift import SchemaDrift
+from tap_analytics.reporting.results import StreamResult
+from tap_analytics.reporting.terminal import display
+from tap_analytics.reporting.terminal.display import Display
+from tap_analytics.reporting.terminal.table import closing, duration, reason
+from tap_analytics.transport.errors import ErrorInBody, Fatal
 
 LONG = "experimentation_accounts_feeds"
 
@@ -47,7 +47,7 @@ def tap_with(*outcomes):
     [
         (Fatal("x", status=500), "answered 500"),
         (Fatal("x", cause="timeout"), "timeout"),
-        (InBand("x"), "error in 200"),
+        (ErrorInBody("x"), "error in 200"),
         (PaginationError("x"), "pagination"),
     ],
 )
@@ -73,25 +73,25 @@ def crowded():
     """Return streams that have all there is to say, and much of it."""
     big = {"rows": 12_345_678, "pages": 123_456, "seconds": 86_000.0, "started": 1.0}
     odd = {
-        "skipped": 3,
+        "parents_missing": 3,
         "repeated": 12,
         "repeats_exact": False,
-        "drift": Drift(mismatches=Counter(a=1)),
+        "drift": SchemaDrift(mismatches=Counter(a=1)),
     }
     proven = Counter([Verdict.CONSISTENT])
     return [
-        Outcome(name=LONG, done=True, verdicts=proven, **big),
-        Outcome(name=LONG * 3, done=True, verdicts=proven, **big, **odd),
-        Outcome(name="failed", failure=Fatal("x", status=403), started=1.0, seconds=0.1),
-        Outcome(
+        StreamResult(name=LONG, done=True, verdicts=proven, **big),
+        StreamResult(name=LONG * 3, done=True, verdicts=proven, **big, **odd),
+        StreamResult(name="failed", failure=Fatal("x", status=403), started=1.0, seconds=0.1),
+        StreamResult(
             name="optional",
             failure=Fatal("x", cause="missing"),
-            forgiven=True,
+            is_optional=True,
             started=1.0,
             seconds=0.1,
         ),
-        Outcome(name="stopped", started=1.0, rows=7, seconds=3.0),
-        Outcome(name="waits"),
+        StreamResult(name="stopped", started=1.0, rows=7, seconds=3.0),
+        StreamResult(name="waits"),
     ]
 
 
@@ -167,8 +167,8 @@ def on_terminal(monkeypatch):
 @pytest.mark.parametrize("name", ["a", LONG * 4])
 def test_no_line_is_as_wide_as_the_window(on_terminal, columns, name):
     rows = 12_345_678
-    shares = Outcome(name=name, rows=rows, started=1.0, share=(1, 2))
-    ended = Outcome(name=f"{name}2", rows=rows, started=1.0, done=True, seconds=86_000.0)
+    shares = StreamResult(name=name, rows=rows, started=1.0, share=(1, 2))
+    ended = StreamResult(name=f"{name}2", rows=rows, started=1.0, done=True, seconds=86_000.0)
     window = on_terminal(shares, ended, columns=columns)
     for line in window.display._drawn([shares, ended]), window.display._grid([ended]):
         drawn = window.display._console.render_lines(
@@ -180,7 +180,10 @@ def test_no_line_is_as_wide_as_the_window(on_terminal, columns, name):
 
 
 def test_lines_of_many_threads_stay_whole_above_the_frame(on_terminal):
-    running, ended = Outcome(name="one", started=1.0), Outcome(name="two", started=1.0, done=True)
+    running, ended = (
+        StreamResult(name="one", started=1.0),
+        StreamResult(name="two", started=1.0, done=True),
+    )
     window = on_terminal(running, ended, columns=400)
     window.display.draw()
 
@@ -203,7 +206,7 @@ def test_lines_of_many_threads_stay_whole_above_the_frame(on_terminal):
 
 
 def test_a_terminal_that_is_gone_ends_nothing(on_terminal):
-    window = on_terminal(Outcome(name="one", started=1.0))
+    window = on_terminal(StreamResult(name="one", started=1.0))
     os.close(window.master)
     window.display.draw()
     sys.stderr.write("said\n")
@@ -213,7 +216,7 @@ def test_a_terminal_that_is_gone_ends_nothing(on_terminal):
 
 
 def test_a_rate_is_that_of_the_last_seconds(on_terminal, monkeypatch):
-    outcome = Outcome(name="a", started=99.8)
+    outcome = StreamResult(name="a", started=99.8)
     window = on_terminal(outcome)
     now = itertools.count(100.0, 0.2)
     monkeypatch.setattr(display, "monotonic", lambda: next(now))

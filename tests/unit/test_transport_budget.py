@@ -15,20 +15,20 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.budget import Budget
-from tap_analytics.transport.errors import BudgetSpent, Stop
-from tap_analytics.transport.lookahead import Lookahead
+from tap_analytics.transport.budget import RequestBudget
+from tap_analytics.transport.errors import BudgetSpent, StopSignal
+from tap_analytics.transport.prefetch import Prefetcher
 from tap_analytics.transport.token import TokenEndpoint
 
 
 def test_many_threads_get_exactly_what_there_is():
-    budget = Budget(500)
+    budget = RequestBudget(500)
     paid, refused = [], []
 
     def spend():
         for _ in range(100):
             try:
-                budget.pay()
+                budget.spend()
             except BudgetSpent:
                 refused.append(1)
             else:
@@ -44,18 +44,18 @@ def test_many_threads_get_exactly_what_there_is():
 
 
 def test_a_grant_counts_from_now_on():
-    budget = Budget(1)
-    budget.pay()
+    budget = RequestBudget(1)
+    budget.spend()
     budget.grant(1)
-    budget.pay()
+    budget.spend()
     with pytest.raises(BudgetSpent, match="left of 2"):
-        budget.pay()
+        budget.spend()
 
 
 def test_retries_are_paid_for_and_not_waited_for_where_nothing_is_left():
     stop = UnhurriedStop()
     with ScriptedServer([reply(500)]) as server:
-        transport = make_transport(server.origin, stop=stop, budget=Budget(2))
+        transport = make_transport(server.origin, stop=stop, budget=RequestBudget(2))
         with pytest.raises(BudgetSpent):
             transport.fetch(people(server), body_of)
     assert len(server.requests) == 2
@@ -64,7 +64,7 @@ def test_retries_are_paid_for_and_not_waited_for_where_nothing_is_left():
 
 def test_redirects_are_paid_for():
     with ScriptedServer([redirect("/elsewhere"), reply(200, b"there")]) as server:
-        budget = Budget(2)
+        budget = RequestBudget(2)
         transport = make_transport(server.origin, budget=budget)
         assert transport.fetch(people(server), body_of) == b"there"
         assert budget.left == 0
@@ -75,7 +75,7 @@ def test_redirects_are_paid_for():
 
 def test_a_redirect_that_nothing_is_left_for_is_not_followed():
     with ScriptedServer([redirect("/elsewhere")]) as server:
-        transport = make_transport(server.origin, budget=Budget(1))
+        transport = make_transport(server.origin, budget=RequestBudget(1))
         with pytest.raises(BudgetSpent):
             transport.fetch(people(server), body_of)
     assert len(server.requests) == 1
@@ -84,7 +84,7 @@ def test_a_redirect_that_nothing_is_left_for_is_not_followed():
 def test_tokens_are_paid_for():
     with ScriptedServer([reply(200, b'{"access_token": "x"}')]) as server:
         endpoint = TokenEndpoint(
-            name="shop", timeout=5, stop=Stop(), user_agent="test", budget=Budget(1)
+            name="shop", timeout=5, stop=StopSignal(), user_agent="test", budget=RequestBudget(1)
         )
         assert endpoint.post(f"{server.origin}/token", {})["access_token"] == "x"
         with pytest.raises(BudgetSpent):
@@ -94,7 +94,7 @@ def test_tokens_are_paid_for():
 
 def test_one_budget_holds_for_several_transports():
     with ScriptedServer([reply()]) as one, ScriptedServer([reply()]) as other:
-        budget = Budget(3)
+        budget = RequestBudget(3)
         transports = [make_transport(each.origin, budget=budget) for each in (one, other)]
         for turn in range(3):
             transports[turn % 2].fetch(people(one if turn % 2 == 0 else other), body_of)
@@ -106,13 +106,13 @@ def test_one_budget_holds_for_several_transports():
 
 def test_a_page_read_ahead_is_paid_for_once_and_taken_when_nothing_is_left():
     with ScriptedServer([reply(200, b"page")]) as server:
-        transport = make_transport(server.origin, budget=Budget(1))
-        ahead = Lookahead(transport, concurrency=4)
-        assert ahead.want(("one", 1), people(server), body_of)
+        transport = make_transport(server.origin, budget=RequestBudget(1))
+        ahead = Prefetcher(transport, concurrency=4)
+        assert ahead.prefetch(("one", 1), people(server), body_of)
         while not server.requests:
             pass
-        assert ahead.want(("one", 2), people(server, ("page", "2")), body_of)
-        assert ahead.take(("one", 1), people(server), body_of) == b"page"
+        assert ahead.prefetch(("one", 2), people(server, ("page", "2")), body_of)
+        assert ahead.fetch(("one", 1), people(server), body_of) == b"page"
         with pytest.raises(BudgetSpent):
-            ahead.take(("one", 2), people(server, ("page", "2")), body_of)
+            ahead.fetch(("one", 2), people(server, ("page", "2")), body_of)
     assert len(server.requests) == 1

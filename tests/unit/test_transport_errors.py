@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from tap_analytics.transport.errors import (
+    Cancelled,
     CredentialsRefused,
+    ErrorInBody,
     Fatal,
-    InBand,
-    Interrupted,
     Retriable,
-    Stop,
+    StopSignal,
 )
 
 
@@ -38,16 +38,16 @@ def test_sentences_end_once(what, hint, text):
 
 def test_kinds_know_their_cause():
     assert CredentialsRefused("no").cause == "credentials"
-    assert InBand("no").cause == "in_band"
+    assert ErrorInBody("no").cause == "in_band"
     assert Retriable("later", retry_after=3.0).retry_after == 3.0
 
 
 def test_stop_ends_a_wait_under_way_and_all_later_ones():
-    stop = Stop()
+    stop = StopSignal()
     outcome = []
 
     def wait():
-        with pytest.raises(Interrupted):
+        with pytest.raises(Cancelled):
             stop.wait(600)
         outcome.append("interrupted")
 
@@ -61,24 +61,24 @@ def test_stop_ends_a_wait_under_way_and_all_later_ones():
 
     assert outcome == ["interrupted"] * 3
     assert stop.is_set
-    with pytest.raises(Interrupted):
+    with pytest.raises(Cancelled):
         stop.wait(0)
 
 
 def test_a_wait_of_any_length_is_possible():
-    stop = Stop()
+    stop = StopSignal()
     stop.wait(-1)
     stop.set()
-    with pytest.raises(Interrupted):
+    with pytest.raises(Cancelled):
         stop.wait(1e30)
 
 
 def test_a_signal_handler_may_stop_the_thread_it_interrupts():
-    stop = Stop()
+    stop = StopSignal()
     before = signal.signal(signal.SIGALRM, lambda *_: stop.set())
     signal.setitimer(signal.ITIMER_REAL, 0.01)
     try:
-        with pytest.raises(Interrupted):
+        with pytest.raises(Cancelled):
             stop.wait(600)
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -13,15 +13,15 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.errors import Fatal, InBand, Interrupted, Missing, Stop
-from tap_analytics.transport.lookahead import Lookahead
+from tap_analytics.transport.errors import Cancelled, ErrorInBody, Fatal, NotFound, StopSignal
+from tap_analytics.transport.prefetch import Prefetcher
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.throttle import Throttle
 
 
 def make(server, *, concurrency=4, **settings):
     transport = make_transport(server.origin, concurrency=concurrency, **settings)
-    return Lookahead(transport, concurrency=concurrency)
+    return Prefetcher(transport, concurrency=concurrency)
 
 
 def page(server, number):
@@ -59,10 +59,10 @@ def test_a_page_that_may_not_be_needed_holds_nobody_for_years():
 
     with ScriptedServer(script) as server:
         transport = make_transport(server.origin, stop=UnhurriedStop())
-        ahead = Lookahead(transport, concurrency=2)
-        assert ahead.want((("s",), 2), page(server, 2), body_of)
+        ahead = Prefetcher(transport, concurrency=2)
+        assert ahead.prefetch((("s",), 2), page(server, 2), body_of)
         with pytest.raises(Fatal, match="asks to wait 99999 s"):
-            ahead.take((("s",), 2), page(server, 2), body_of)
+            ahead.fetch((("s",), 2), page(server, 2), body_of)
         assert transport.fetch(page(server, 3), body_of) == b"/v2/people?page=3"
 
     assert transport.throttle.throttled_count == 0
@@ -71,36 +71,36 @@ def test_a_page_that_may_not_be_needed_holds_nobody_for_years():
 def test_a_page_read_ahead_is_taken_without_another_request():
     with ScriptedServer(echo) as server:
         ahead = make(server)
-        assert ahead.want((("s",), 1), page(server, 1), body_of)
-        assert ahead.take((("s",), 1), page(server, 1), body_of) == b"/v2/people?page=1"
+        assert ahead.prefetch((("s",), 1), page(server, 1), body_of)
+        assert ahead.fetch((("s",), 1), page(server, 1), body_of) == b"/v2/people?page=1"
         assert numbers(server) == ["1"]
-        assert ahead.take((("s",), 1), page(server, 1), body_of) == b"/v2/people?page=1"
+        assert ahead.fetch((("s",), 1), page(server, 1), body_of) == b"/v2/people?page=1"
 
     assert numbers(server) == ["1", "1"]
 
 
 def test_a_page_not_read_ahead_is_fetched():
     with ScriptedServer(echo) as server:
-        assert make(server).take((("s",), 7), page(server, 7), body_of) == b"/v2/people?page=7"
+        assert make(server).fetch((("s",), 7), page(server, 7), body_of) == b"/v2/people?page=7"
     assert numbers(server) == ["7"]
 
 
 def test_one_in_flight_means_nothing_is_read_ahead():
     with ScriptedServer(echo) as server:
         ahead = make(server, concurrency=1)
-        assert not ahead.want((("s",), 1), page(server, 1), body_of)
+        assert not ahead.prefetch((("s",), 1), page(server, 1), body_of)
     assert server.connections == 0
 
 
 def test_no_more_pages_than_concurrency_wait_or_fly():
     with ScriptedServer(echo) as server:
         ahead = make(server, concurrency=3)
-        wanted = [ahead.want((("s",), n), page(server, n), body_of) for n in (1, 1, 2, 3, 4)]
+        wanted = [ahead.prefetch((("s",), n), page(server, n), body_of) for n in (1, 1, 2, 3, 4)]
         assert wanted == [True, False, True, True, False]
-        ahead.take((("s",), 2), page(server, 2), body_of)
-        assert ahead.want((("s",), 4), page(server, 4), body_of)
+        ahead.fetch((("s",), 2), page(server, 2), body_of)
+        assert ahead.prefetch((("s",), 4), page(server, 4), body_of)
         for n in (1, 3, 4):
-            ahead.take((("s",), n), page(server, n), body_of)
+            ahead.fetch((("s",), n), page(server, n), body_of)
 
     assert sorted(numbers(server)) == ["1", "2", "3", "4"]
 
@@ -111,25 +111,25 @@ def test_pages_are_read_side_by_side_in_daemon_threads():
         server._lock = threading.Semaphore(8)
         ahead = make(server)
         for n in (1, 2, 3):
-            ahead.want((("s",), n), page(server, n), body_of)
+            ahead.prefetch((("s",), n), page(server, n), body_of)
         for _ in range(3):
             assert gate.arrived.acquire(timeout=10)
         workers = [each for each in threading.enumerate() if each.name == "lookahead"]
         assert len(workers) >= 3
         assert all(worker.daemon for worker in workers)
         gate.opened.set()
-        assert ahead.take((("s",), 3), page(server, 3), body_of) == b"/v2/people?page=3"
+        assert ahead.fetch((("s",), 3), page(server, 3), body_of) == b"/v2/people?page=3"
 
 
 def test_a_failed_page_nobody_needs_is_tried_once():
     with ScriptedServer(lambda r: reply(503) if r.target.endswith("=2") else echo(r)) as server:
         ahead = make(server)
-        ahead.want((("s",), 2), page(server, 2), body_of)
+        ahead.prefetch((("s",), 2), page(server, 2), body_of)
         while not server.requests:
             threading.Event().wait(0.005)
-        ahead.take((("s",), 1), page(server, 1), body_of)
-        ahead.drop(("s",))
-        ahead.take((("s",), 1), page(server, 1), body_of)
+        ahead.fetch((("s",), 1), page(server, 1), body_of)
+        ahead.discard(("s",))
+        ahead.fetch((("s",), 1), page(server, 1), body_of)
 
     assert sorted(numbers(server)) == ["1", "1", "2"]
 
@@ -139,9 +139,9 @@ def test_a_needed_page_gets_as_many_attempts_as_any(is_warm, caplog):
     with ScriptedServer([reply(503)]) as server:
         ahead = make(server)
         if is_warm:
-            ahead.want((("s",), 1), page(server, 1), body_of)
+            ahead.prefetch((("s",), 1), page(server, 1), body_of)
         with pytest.raises(Fatal, match="after 4 attempts"):
-            ahead.take((("s",), 1), page(server, 1), body_of)
+            ahead.fetch((("s",), 1), page(server, 1), body_of)
 
     assert len(server.requests) == 4
     retries = [record.getMessage().partition(",")[2][:13] for record in caplog.records]
@@ -151,32 +151,32 @@ def test_a_needed_page_gets_as_many_attempts_as_any(is_warm, caplog):
 def test_a_failed_page_that_is_needed_recovers():
     with ScriptedServer([reply(503), reply(502), reply(200, b"[1]")]) as server:
         ahead = make(server)
-        ahead.want((("s",), 1), page(server, 1), body_of)
-        assert ahead.take((("s",), 1), page(server, 1), body_of) == b"[1]"
+        ahead.prefetch((("s",), 1), page(server, 1), body_of)
+        assert ahead.fetch((("s",), 1), page(server, 1), body_of) == b"[1]"
     assert len(server.requests) == 3
 
 
 def test_without_retries_the_first_attempt_was_the_last():
     with ScriptedServer([reply(503)]) as server:
         ahead = make(server, retry=RetryPolicy(max_retries=0))
-        ahead.want((("s",), 1), page(server, 1), body_of)
+        ahead.prefetch((("s",), 1), page(server, 1), body_of)
         with pytest.raises(Fatal, match="after 1 attempt"):
-            ahead.take((("s",), 1), page(server, 1), body_of)
+            ahead.fetch((("s",), 1), page(server, 1), body_of)
     assert len(server.requests) == 1
 
 
 def test_a_final_error_waits_for_the_page_to_be_taken():
     def decode(response):
-        raise InBand("learning: API_ERROR")
+        raise ErrorInBody("learning: API_ERROR")
 
     with ScriptedServer([reply(404), reply()]) as server:
         ahead = make(server)
-        ahead.want((("s",), 1), page(server, 1), body_of)
-        with pytest.raises(Missing):
-            ahead.take((("s",), 1), page(server, 1), body_of)
-        ahead.want((("s",), 2), page(server, 2), decode)
-        with pytest.raises(InBand):
-            ahead.take((("s",), 2), page(server, 2), decode)
+        ahead.prefetch((("s",), 1), page(server, 1), body_of)
+        with pytest.raises(NotFound):
+            ahead.fetch((("s",), 1), page(server, 1), body_of)
+        ahead.prefetch((("s",), 2), page(server, 2), decode)
+        with pytest.raises(ErrorInBody):
+            ahead.fetch((("s",), 2), page(server, 2), decode)
     assert len(server.requests) == 2
 
 
@@ -185,10 +185,10 @@ def test_a_throttled_page_holds_everybody_though_nobody_needs_it():
     throttle = Throttle(name="learning", concurrency=4, stop=stop, clock=RushingClock())
     with ScriptedServer([reply(429, Retry_After="40"), reply()]) as server:
         ahead = make(server, stop=stop, throttle=throttle)
-        ahead.want((("s",), 1), page(server, 1), body_of)
+        ahead.prefetch((("s",), 1), page(server, 1), body_of)
         while not throttle.throttled_count:
             threading.Event().wait(0.005)
-        ahead.drop(("s",))
+        ahead.discard(("s",))
         assert throttle.width == 2
         assert throttle.throttled_seconds == 40
 
@@ -198,16 +198,16 @@ def test_dropping_forgets_an_owners_pages_and_nobody_elses():
     with ScriptedServer(gate) as server:
         server._lock = threading.Semaphore(8)
         ahead = make(server, concurrency=3)
-        ahead.want((("a",), 1), page(server, 1), body_of)
-        ahead.want((("a",), 2), page(server, 2), body_of)
-        ahead.want((("b",), 1), page(server, 3), body_of)
+        ahead.prefetch((("a",), 1), page(server, 1), body_of)
+        ahead.prefetch((("a",), 2), page(server, 2), body_of)
+        ahead.prefetch((("b",), 1), page(server, 3), body_of)
         for _ in range(3):
             assert gate.arrived.acquire(timeout=10)
-        ahead.drop(("a",))
+        ahead.discard(("a",))
         gate.opened.set()
-        assert ahead.want((("a",), 1), page(server, 4), body_of)
-        assert ahead.take((("a",), 1), page(server, 4), body_of) == b"/v2/people?page=4"
-        assert ahead.take((("b",), 1), page(server, 3), body_of) == b"/v2/people?page=3"
+        assert ahead.prefetch((("a",), 1), page(server, 4), body_of)
+        assert ahead.fetch((("a",), 1), page(server, 4), body_of) == b"/v2/people?page=4"
+        assert ahead.fetch((("b",), 1), page(server, 3), body_of) == b"/v2/people?page=3"
         assert ahead._pages == {}
     assert sorted(numbers(server)) == ["1", "2", "3", "4"]
 
@@ -222,56 +222,56 @@ def busy():
 
     with ScriptedServer(script) as server:
         server._lock = threading.Semaphore(8)
-        ahead = Lookahead(make_transport(server.origin, concurrency=8), concurrency=2)
+        ahead = Prefetcher(make_transport(server.origin, concurrency=8), concurrency=2)
         for n in (1, 2):
-            ahead.want((("a",), n), page(server, n), body_of)
+            ahead.prefetch((("a",), n), page(server, n), body_of)
             assert gate.arrived.acquire(timeout=10)
-        ahead.drop(("a",))
+        ahead.discard(("a",))
         yield server, ahead, gate
         gate.opened.set()
 
 
 def test_a_page_whose_reading_has_not_begun_is_fetched_by_its_taker(busy):
     server, ahead, _ = busy
-    assert ahead.want((("b",), 5), page(server, 5), body_of)
-    assert ahead.take((("b",), 5), page(server, 5), body_of) == b"/v2/people?page=5"
+    assert ahead.prefetch((("b",), 5), page(server, 5), body_of)
+    assert ahead.fetch((("b",), 5), page(server, 5), body_of) == b"/v2/people?page=5"
     assert (ahead._workers, ahead._idle) == (2, 0)
     assert sorted(numbers(server)) == ["1", "2", "5"]
 
 
 def test_a_page_whose_reading_has_not_begun_is_dropped_unread(busy):
     server, ahead, gate = busy
-    ahead.want((("b",), 5), page(server, 5), body_of)
-    ahead.want((("c",), 6), page(server, 6), body_of)
-    ahead.drop(("b",))
+    ahead.prefetch((("b",), 5), page(server, 5), body_of)
+    ahead.prefetch((("c",), 6), page(server, 6), body_of)
+    ahead.discard(("b",))
     gate.opened.set()
     while ahead._idle < 2:
         threading.Event().wait(0.005)
-    assert ahead.take((("c",), 6), page(server, 6), body_of) == b"/v2/people?page=6"
+    assert ahead.fetch((("c",), 6), page(server, 6), body_of) == b"/v2/people?page=6"
     assert sorted(numbers(server)) == ["1", "2", "6"]
 
 
 def test_stop_ends_the_wait_for_a_page():
-    stop = Stop()
+    stop = StopSignal()
     gate = Gate()
     with ScriptedServer(gate) as server:
         ahead = make(server, stop=stop)
-        ahead.want((("s",), 1), page(server, 1), body_of)
+        ahead.prefetch((("s",), 1), page(server, 1), body_of)
         assert gate.arrived.acquire(timeout=10)
         stop.set()
-        with pytest.raises(Interrupted):
-            ahead.take((("s",), 1), page(server, 1), body_of)
-        assert not ahead.want((("s",), 2), page(server, 2), body_of)
+        with pytest.raises(Cancelled):
+            ahead.fetch((("s",), 1), page(server, 1), body_of)
+        assert not ahead.prefetch((("s",), 2), page(server, 2), body_of)
         gate.opened.set()
 
 
 def test_a_worker_without_work_goes_home(monkeypatch):
-    monkeypatch.setattr("tap_analytics.transport.lookahead._IDLE", 0.01)
+    monkeypatch.setattr("tap_analytics.transport.prefetch._IDLE", 0.01)
     with ScriptedServer(echo) as server:
         ahead = make(server)
         for n in (1, 2):
-            ahead.want((("s",), n), page(server, n), body_of)
-            ahead.take((("s",), n), page(server, n), body_of)
+            ahead.prefetch((("s",), n), page(server, n), body_of)
+            ahead.fetch((("s",), n), page(server, n), body_of)
             while ahead._workers:
                 threading.Event().wait(0.005)
         assert (ahead._workers, ahead._idle) == (0, 0)

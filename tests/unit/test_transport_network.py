@@ -16,10 +16,10 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.errors import Interrupted, Stop, Unreachable
+from tap_analytics.transport.errors import Cancelled, StopSignal, Unreachable
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
-from tap_analytics.transport.stats import Owned
+from tap_analytics.transport.stats import StreamStats
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_an_api_that_answers_others_meanwhile_is_not_given_up():
     stop = UnhurriedStop()
     origin = f"http://127.0.0.1:{free_port()}"
     transport = make_transport(origin, stop=stop)
-    stop.wait = lambda _: transport.stats.answered(Owned(), 200, size=1, seconds=0.1)
+    stop.wait = lambda _: transport.stats.answered(StreamStats(), 200, size=1, seconds=0.1)
 
     with pytest.raises(Unreachable):
         transport.fetch(Request(url=f"{origin}/v2/people"), body_of)
@@ -176,7 +176,7 @@ def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch):
 
 
 def test_stop_ends_the_wait_for_a_name(names):
-    stop = Stop()
+    stop = StopSignal()
     transport = make_transport("http://slow.test", stop=stop, timeout=600)
 
     def end_once_asked():
@@ -186,7 +186,7 @@ def test_stop_ends_the_wait_for_a_name(names):
 
     ending = threading.Thread(target=end_once_asked)
     ending.start()
-    with pytest.raises(Interrupted):
+    with pytest.raises(Cancelled):
         transport.attempt(Request(url="http://slow.test/v2/people"), body_of)
     ending.join()
 

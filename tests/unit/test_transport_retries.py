@@ -18,14 +18,14 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.auth import OAuth2ClientCredentials
+from tap_analytics.transport.auth import OAuth2ClientCredentials
 from tap_analytics.transport.errors import (
+    Cancelled,
     CredentialsRefused,
+    ErrorInBody,
     Fatal,
-    InBand,
-    Interrupted,
     Retriable,
-    Stop,
+    StopSignal,
     Unreachable,
 )
 from tap_analytics.transport.retry import RetryPolicy
@@ -92,7 +92,7 @@ def test_a_told_wait_holds_everybody(headers, status, at_least, at_most, monkeyp
     with ScriptedServer([reply(status, **headers), reply()]) as server:
         transport = make_transport(server.origin, retry=RetryPolicy())
         monkeypatch.setattr(
-            transport.throttle, "hold", lambda *args, **kw: holds.append((args, kw))
+            transport.throttle, "pause", lambda *args, **kw: holds.append((args, kw))
         )
         transport.fetch(people(server), body_of)
 
@@ -263,7 +263,7 @@ def test_no_retry_waits_for_an_api_that_another_stream_has_given_up():
 
 
 def test_a_429_keeps_other_requests_from_being_sent():
-    stop = Stop()
+    stop = StopSignal()
     now = 0.0
     throttle = Throttle(name="learning", concurrency=4, stop=stop, clock=lambda: now)
     with ScriptedServer([reply(429, Retry_After="600")]) as server:
@@ -285,17 +285,19 @@ def test_a_429_keeps_other_requests_from_being_sent():
 
 
 def interrupted(transport, request):
-    with pytest.raises(Interrupted):
+    with pytest.raises(Cancelled):
         transport.fetch(request, body_of)
 
 
 def test_a_decoder_may_ask_for_another_attempt_or_forbid_it():
-    answers = iter([Retriable("learning: not JSON", cause="body"), InBand("learning: API_ERROR")])
+    answers = iter(
+        [Retriable("learning: not JSON", cause="body"), ErrorInBody("learning: API_ERROR")]
+    )
 
     def decode(response):
         raise next(answers)
 
-    with ScriptedServer([reply()]) as server, pytest.raises(InBand, match="API_ERROR"):
+    with ScriptedServer([reply()]) as server, pytest.raises(ErrorInBody, match="API_ERROR"):
         make_transport(server.origin).fetch(people(server), decode)
     assert len(server.requests) == 2
 

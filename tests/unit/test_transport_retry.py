@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tap_analytics.transport.retry import RetryPolicy, told_wait
+from tap_analytics.transport.retry import RetryPolicy, retry_after
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
@@ -39,7 +39,7 @@ def test_waits_double_from_the_factor(factor, waits):
     ],
 )
 def test_retry_after(value, seconds):
-    assert told_wait({"Retry-After": value}, now=NOW, status=503) == seconds
+    assert retry_after({"Retry-After": value}, now=NOW, status=503) == seconds
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_retry_after(value, seconds):
     ],
 )
 def test_rate_limit_headers_of_a_429(headers, seconds):
-    assert told_wait(headers, now=NOW) == seconds
+    assert retry_after(headers, now=NOW) == seconds
 
 
 def test_rate_limit_headers_of_other_answers_count_only_when_nothing_remains():
     reset = {"X-RateLimit-Reset": "12"}
 
-    assert told_wait(reset, now=NOW, status=503) is None
-    assert told_wait(reset | {"X-RateLimit-Remaining": "8"}, now=NOW, status=503) is None
-    assert told_wait(reset | {"X-RateLimit-Remaining": "0"}, now=NOW, status=503) == 12.0
+    assert retry_after(reset, now=NOW, status=503) is None
+    assert retry_after(reset | {"X-RateLimit-Remaining": "8"}, now=NOW, status=503) is None
+    assert retry_after(reset | {"X-RateLimit-Remaining": "0"}, now=NOW, status=503) == 12.0
 
 
 def test_an_instant_is_measured_by_the_clock_that_told_it():
@@ -78,4 +78,4 @@ def test_an_instant_is_measured_by_the_clock_that_told_it():
         "Retry-After": "Fri, 15 Jan 2027 09:00:05 GMT",
     }
 
-    assert told_wait(headers, now=NOW) == 5.0
+    assert retry_after(headers, now=NOW) == 5.0

@@ -13,13 +13,13 @@ from scripted_server import (
 )
 
 from tap_analytics.transport.errors import (
+    Cancelled,
     CredentialsRefused,
     Fatal,
     Forbidden,
-    Interrupted,
-    Missing,
+    NotFound,
     Rejected,
-    Stop,
+    StopSignal,
 )
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
@@ -71,7 +71,7 @@ def test_one_connection_serves_requests_one_after_the_other():
     with ScriptedServer([reply(), reply(404), reply()]) as server:
         transport = make_transport(server.origin)
         transport.fetch(people(server), body_of)
-        with pytest.raises(Missing):
+        with pytest.raises(NotFound):
             transport.fetch(people(server), body_of)
         transport.fetch(people(server), body_of)
 
@@ -84,7 +84,7 @@ def test_one_connection_serves_requests_one_after_the_other():
         (400, Rejected, "rejected"),
         (401, CredentialsRefused, "credentials"),
         (403, Forbidden, "forbidden"),
-        (404, Missing, "missing"),
+        (404, NotFound, "missing"),
         (408, Rejected, "rejected"),
         (422, Rejected, "rejected"),
         (501, Fatal, "server"),
@@ -165,15 +165,15 @@ def test_a_header_that_cannot_be_sent_is_refused_without_being_shown():
 
 
 def test_a_stopping_run_sends_nothing():
-    stop = Stop()
+    stop = StopSignal()
     stop.set()
-    with ScriptedServer([reply()]) as server, pytest.raises(Interrupted):
+    with ScriptedServer([reply()]) as server, pytest.raises(Cancelled):
         make_transport(server.origin, stop=stop).fetch(people(server), body_of)
     assert server.connections == 0
 
 
 def test_stop_ends_the_wait_before_a_retry():
-    stop = Stop()
+    stop = StopSignal()
 
     def script(received):
         stop.set()
@@ -181,6 +181,6 @@ def test_stop_ends_the_wait_before_a_retry():
 
     with ScriptedServer(script) as server:
         transport = make_transport(server.origin, stop=stop, retry=RetryPolicy(backoff_factor=600))
-        with pytest.raises(Interrupted):
+        with pytest.raises(Cancelled):
             transport.fetch(people(server), body_of)
     assert len(server.requests) == 1

@@ -10,13 +10,13 @@ import time
 import pytest
 from scripted_server import RushingClock
 
-from tap_analytics.transport.errors import Interrupted, Stop
+from tap_analytics.transport.errors import Cancelled, StopSignal
 from tap_analytics.transport.throttle import Throttle, describe_wait
 
 
 def make(stop=None, **settings):
     settings = {"name": "learning", "concurrency": 8} | settings
-    return Throttle(stop=stop or Stop(), **settings)
+    return Throttle(stop=stop or StopSignal(), **settings)
 
 
 def together(count, action):
@@ -145,9 +145,9 @@ def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):
     clock = RushingClock()
     throttle = make(clock=clock)
 
-    throttle.hold(30, reason="GET /people answered 429")
-    throttle.hold(45, reason="GET /courses answered 429")
-    throttle.hold(5, reason="GET /events answered 429")
+    throttle.pause(30, reason="GET /people answered 429")
+    throttle.pause(45, reason="GET /courses answered 429")
+    throttle.pause(5, reason="GET /events answered 429")
     passed = []
     together(2, lambda: passed.append(throttle.slot().__enter__() and clock.now))
 
@@ -165,7 +165,7 @@ def test_width_halves_with_each_hold_and_recovers_step_by_step():
     throttle = make(clock=clock)
     widths = []
     for _ in range(5):
-        throttle.hold(1, reason="429")
+        throttle.pause(1, reason="429")
         widths.append(throttle.width)
         clock.now += 10
     assert widths == [4, 2, 1, 1, 1]
@@ -183,34 +183,34 @@ def test_width_halves_with_each_hold_and_recovers_step_by_step():
 def test_a_gate_tells_how_long_it_is_held_and_what_has_passed():
     now = 100.0
     throttle = make(clock=lambda: now)
-    assert (throttle.held_for, throttle.in_flight) == (0.0, 0)
+    assert (throttle.paused_for, throttle.in_flight) == (0.0, 0)
     with throttle.slot():
         assert throttle.in_flight == 1
-        throttle.hold(30, reason="429")
+        throttle.pause(30, reason="429")
     now = 112.0
-    assert (throttle.held_for, throttle.in_flight) == (18.0, 0)
+    assert (throttle.paused_for, throttle.in_flight) == (18.0, 0)
     now = 131.0
-    assert throttle.held_for == 0.0
+    assert throttle.paused_for == 0.0
 
 
 def test_a_hold_of_no_time_is_none():
     throttle = make()
-    throttle.hold(0, reason="429")
+    throttle.pause(0, reason="429")
     assert (throttle.width, throttle.throttled_count) == (8, 0)
 
 
 @pytest.mark.parametrize("closed_by", ["hold", "width", "rate"])
 def test_stop_ends_the_wait_at_the_gate(closed_by):
-    stop = Stop()
+    stop = StopSignal()
     throttle = make(stop, concurrency=1 if closed_by == "width" else 8, requests_per_second=0.001)
     if closed_by == "hold":
-        throttle.hold(600, reason="429")
+        throttle.pause(600, reason="429")
     else:
         throttle.slot().__enter__()
     outcome = []
 
     def send():
-        with pytest.raises(Interrupted):
+        with pytest.raises(Cancelled):
             throttle.slot().__enter__()
         outcome.append("interrupted")
 

@@ -13,7 +13,7 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.errors import Interrupted, Stop
+from tap_analytics.transport.errors import Cancelled, StopSignal
 from tap_analytics.transport.stats import Stats
 from tap_analytics.transport.throttle import Throttle
 from tap_analytics.transport.timeline import BUCKETS, STEPS, Latency, Timeline, Waiting
@@ -93,7 +93,7 @@ def test_quantiles_are_right_to_within_a_step():
     taken = sorted(chance.lognormvariate(-3, 1) for _ in range(5000))
     latency = Latency()
     for seconds in taken:
-        latency.note(seconds)
+        latency.record(seconds)
 
     step = 2 ** (1 / STEPS)
     for share in (0.5, 0.95):
@@ -108,7 +108,7 @@ def test_quantiles_are_right_to_within_a_step():
 @pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e9])
 def test_answers_of_any_length_are_counted(seconds):
     latency = Latency()
-    latency.note(seconds)
+    latency.record(seconds)
 
     assert sum(latency.counts) == 1
     assert latency.quantile(0.5) <= max(seconds, 1e-3)
@@ -135,10 +135,10 @@ def test_time_in_which_several_wait_is_counted_once():
 
 def test_who_stands_before_a_held_gate_is_told_from_who_only_waits_for_room():
     now = [0.0]
-    stop = Stop()
+    stop = StopSignal()
     throttle = Throttle(name="a", concurrency=1, stop=stop, clock=lambda: now[0])
     held, queued = Waiting(), Waiting()
-    throttle.hold(10.0, reason="a 429")
+    throttle.pause(10.0, reason="a 429")
     inside = threading.Event()
 
     def wait(waiting):
@@ -164,13 +164,13 @@ def test_who_stands_before_a_held_gate_is_told_from_who_only_waits_for_room():
 
 def test_a_wait_that_a_stop_ends_is_counted_as_well():
     now = [0.0]
-    stop = Stop()
+    stop = StopSignal()
     throttle = Throttle(name="a", concurrency=1, stop=stop, clock=lambda: now[0])
     held = Waiting()
-    throttle.hold(60.0, reason="a 429")
+    throttle.pause(60.0, reason="a 429")
 
     def wait():
-        with pytest.raises(Interrupted), throttle.slot(held):
+        with pytest.raises(Cancelled), throttle.slot(held):
             pass
 
     waiter = threading.Thread(target=wait)

@@ -26,11 +26,11 @@ from scripted_server import (
 
 from tap_analytics.transport import body
 from tap_analytics.transport.errors import (
+    Cancelled,
     Fatal,
-    Interrupted,
     OriginRefused,
     Retriable,
-    Stop,
+    StopSignal,
     Unreachable,
 )
 from tap_analytics.transport.request import Request
@@ -277,14 +277,14 @@ def test_the_deadline_holds_while_a_body_is_decompressed():
 
 
 def test_stop_ends_decompression():
-    stop = Stop()
+    stop = StopSignal()
 
     def check():
         stop.set()
         stop.check()
 
     packed = gzip.compress(DATA)
-    with pytest.raises(Interrupted):
+    with pytest.raises(Cancelled):
         body.unpack(packed, {"Content-Encoding": "gzip"}, max_body=9**9, where="", check=check)
 
 
@@ -333,7 +333,7 @@ def test_a_listener_that_never_accepts_is_unreachable():
 
 
 def test_stop_ends_the_wait_for_a_connection():
-    stop = Stop()
+    stop = StopSignal()
     listener, clients = full_listener()
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     transport = make_transport(origin, stop=stop, timeout=600)
@@ -346,7 +346,7 @@ def test_stop_ends_the_wait_for_a_connection():
     ending = threading.Thread(target=end_once_asked)
     try:
         ending.start()
-        with pytest.raises(Interrupted):
+        with pytest.raises(Cancelled):
             transport.attempt(Request(url=f"{origin}/"), body_of)
     finally:
         ending.join()
@@ -355,13 +355,13 @@ def test_stop_ends_the_wait_for_a_connection():
 
 
 def test_stop_ends_the_wait_for_an_answer():
-    stop = Stop()
+    stop = StopSignal()
 
     def script(received):
         stop.set()
         return server.hang
 
-    with ScriptedServer(script) as server, pytest.raises(Interrupted):
+    with ScriptedServer(script) as server, pytest.raises(Cancelled):
         one_attempt(server, stop=stop, timeout=600)
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from runs import STREAM, JsonApi, declared, query_of, run
 from scripted_server import ScriptedServer, reply
 
-from tap_analytics import walk
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.demo import DemoApi
-from tap_analytics.seam import Joint, Seam
+from tap_analytics.pagination import reader
+from tap_analytics.pagination.overlap import OverlapMatch, OverlapWindow
 from tap_analytics.transport.request import Request
 
 #: What differs between two dialects is the shape of rows and pages, never the rows.
@@ -289,7 +289,7 @@ def test_a_position_that_does_not_hold_starts_the_walk_again(spoil):
 
 
 def seam_of(*pages):
-    seam = Seam("offset")
+    seam = OverlapWindow("offset")
     for page in pages:
         seam.remember(page)
     return seam
@@ -298,12 +298,12 @@ def seam_of(*pages):
 @pytest.mark.parametrize(
     ("page", "joint"),
     [
-        ("cd", Joint.JOINED),
-        ("c", Joint.JOINED),
-        ("bcd", Joint.PUSHED),
-        ("de", Joint.TORN),
-        ("", Joint.TORN),
-        ("ab", Joint.REPEATED),
+        ("cd", OverlapMatch.MATCHED),
+        ("c", OverlapMatch.MATCHED),
+        ("bcd", OverlapMatch.INSERTED),
+        ("de", OverlapMatch.DELETED),
+        ("", OverlapMatch.DELETED),
+        ("ab", OverlapMatch.REPEATED),
     ],
 )
 def test_the_first_rows_of_a_page_tell_how_it_joins(page, joint):
@@ -464,7 +464,7 @@ def test_a_response_is_parsed_as_the_sdk_would_have_it():
 
 
 def test_parents_that_are_read_ahead_leave_the_room_to_their_children(monkeypatch):
-    monkeypatch.setattr(walk, "HANDOFF", -1)
+    monkeypatch.setattr(reader, "HANDOFF", -1)
     parents = [{"id": number} for number in range(40)]
 
     def answer(query):
@@ -541,4 +541,4 @@ def test_a_child_stream_that_failed_leaves_no_place_for_a_request_taken():
     assert len(done.records("shop_bolts")) == 20
     ahead = done.tap.connection("shop").lookahead
     request = Request(url="http://127.0.0.1:1/", params=())
-    assert all(ahead.want((("other",), n), request, bytes) for n in range(8))
+    assert all(ahead.prefetch((("other",), n), request, bytes) for n in range(8))

@@ -7,28 +7,29 @@ import tracemalloc
 import pytest
 from runs import JsonApi, declared, run
 
-from tap_analytics import recheck
-from tap_analytics.completeness import PaginationError, Proof
-from tap_analytics.pagination import Auto, Cursor, Page, PageNumber, Paginator
-from tap_analytics.recheck import MOST_FORMS, ReadPages, fingerprint
+from tap_analytics.pagination import Auto, Cursor, Page, PageNumber, Paginator, rescan
+from tap_analytics.pagination.completeness import PaginationError, PaginationGuard
+from tap_analytics.pagination.rescan import MOST_FORMS, ReadPages, fingerprint
 
 #: What a page may cost, at most; a page by cursor once took 800 bytes.
 MOST_BYTES = 60
 
 
-class Pages:
+class PageFetcher:
     """What a walk does with its pages."""
 
     def __init__(self, paging):
-        self.proof = Proof(paginator=Paginator(paging), label="x_y (/y)", keyed=True)
+        self.proof = PaginationGuard(paginator=Paginator(paging), label="x_y (/y)", keyed=True)
         self.read = ReadPages()
 
     def take(self, numbers, token):
         for number in numbers:
             query = token(number)
             mark = fingerprint([f"key {number}", number])
-            self.proof.ask(query)
-            self.proof.admit(Page(query=query, payload={}, headers={}, size=2, received=2), mark)
+            self.proof.check_token(query)
+            self.proof.check_page(
+                Page(query=query, payload={}, headers={}, size=2, received=2), mark
+            )
             self.read.add(query, mark, rows=2)
 
 
@@ -42,7 +43,7 @@ TOKENS = {
 @pytest.mark.parametrize("kind", TOKENS)
 def test_a_page_costs_a_few_bytes(kind):
     paging, token = TOKENS[kind]
-    pages = Pages(paging)
+    pages = PageFetcher(paging)
     tracemalloc.start()
     try:
         pages.take(range(5_000), token)
@@ -55,7 +56,7 @@ def test_a_page_costs_a_few_bytes(kind):
 
 
 def test_a_cursor_is_known_again_however_many_came_in_between():
-    pages = Pages(Cursor())
+    pages = PageFetcher(Cursor())
     pages.take(range(5000), TOKENS["cursor"][1])
     with pytest.raises(PaginationError, match="repeated the cursor"):
         pages.take([17], TOKENS["cursor"][1])
@@ -91,7 +92,7 @@ def test_tokens_of_too_many_kinds_are_not_kept():
 
 def test_pages_that_could_not_be_kept_permit_no_deletes(monkeypatch):
     """Each link says something else, so the second look can't cover the whole."""
-    monkeypatch.setattr(recheck, "MOST_FORMS", 20)
+    monkeypatch.setattr(rescan, "MOST_FORMS", 20)
     table = [{"id": n} for n in range(30)]
 
     def answer(query):

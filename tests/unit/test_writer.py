@@ -15,8 +15,8 @@ from decimal import Decimal
 import pytest
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
-from tap_analytics.transport.errors import Interrupted
-from tap_analytics.writer import ENCODER, MessageWriter, OutputClosedError, _chunks
+from tap_analytics.records.writer import ENCODER, MessageWriter, OutputClosedError, _chunks
+from tap_analytics.transport.errors import Cancelled
 
 
 class Slow(io.RawIOBase):
@@ -159,7 +159,7 @@ def test_nothing_follows_a_last_message():
     with pipe() as read:
         writer = MessageWriter()
         assert writer.end(lambda: None, seconds=0)
-        with pytest.raises(Interrupted):
+        with pytest.raises(Cancelled):
             writer.write_message(state())
         assert read() == b""
 
@@ -170,7 +170,7 @@ def test_a_line_that_waits_for_a_reader_is_completed_before_the_last():
         ended = []
 
         def write():
-            with pytest.raises(Interrupted):
+            with pytest.raises(Cancelled):
                 writer.write_lines(lines)
             ended.append(True)
 
@@ -198,7 +198,7 @@ def test_a_reader_that_has_gone_gets_no_last_message(monkeypatch):
 
 @pytest.mark.parametrize("lines", [b"", b"a\n", b"ab\n" * 9, b"a" * 30 + b"\n" + b"b\n" * 9])
 def test_pages_are_written_in_pieces_of_whole_lines(lines, capsysbinary, monkeypatch):
-    monkeypatch.setattr("tap_analytics.writer.CHUNK", 7)
+    monkeypatch.setattr("tap_analytics.records.writer.CHUNK", 7)
     pieces = [bytes(piece) for piece in _chunks(lines)]
     assert b"".join(pieces) == lines
     assert all(piece.endswith(b"\n") for piece in pieces if lines)

@@ -10,11 +10,11 @@ from itertools import count
 from rich.console import Console
 
 from tap_analytics.commands import base
-from tap_analytics.commands.doctor.examination import Examination
+from tap_analytics.commands.doctor.examination import Doctor
 from tap_analytics.commands.doctor.findings import is_wrong
 from tap_analytics.commands.doctor.report import as_data, parts
+from tap_analytics.config.settings.checks import nearest
 from tap_analytics.errors import InputError
-from tap_analytics.settings.checks import nearest
 from tap_analytics.tap import NO_API
 
 if t.TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _examine(options: argparse.Namespace) -> int:
                 shown.update(f"{min(number, asked)} of {asked} streams examined")
 
         try:
-            apis = Examination(tap, only=options.stream, done=tell).run()
+            apis = Doctor(tap, only=options.stream, done=tell).run()
         finally:
             tap.close()
     base.show(as_data(apis), *parts(apis), as_json=options.json)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.approach import open_bookmark
 from tap_analytics.commands.doctor.dialects import dialect_of
 from tap_analytics.commands.doctor.findings import (
     Level,
@@ -14,7 +13,7 @@ from tap_analytics.commands.doctor.findings import (
     warning,
     wrong,
 )
-from tap_analytics.commands.doctor.inquiry import Inquiry
+from tap_analytics.commands.doctor.inquiry import Probe
 from tap_analytics.commands.doctor.pager import Pager, Relation, changed_clause
 from tap_analytics.commands.doctor.paging import examine_paging
 from tap_analytics.commands.doctor.rates import rate_headers, throttled, too_fast
@@ -23,11 +22,12 @@ from tap_analytics.commands.doctor.refusals import Extra, Refused, first_page, s
 from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
 from tap_analytics.commands.doctor.sizes import check_limit, check_total
 from tap_analytics.commands.doctor.trial import changed, tried
-from tap_analytics.completeness import Verdict
 from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination import PageNumber
+from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.streams.declared import DeclaredStream
-from tap_analytics.transport.errors import Interrupted, OriginRefused, Rejected, TransportError
+from tap_analytics.sync.approach import open_bookmark
+from tap_analytics.transport.errors import Cancelled, OriginRefused, Rejected, TransportError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +39,11 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.inquiry import Answer
     from tap_analytics.commands.doctor.recorder import Recorder
     from tap_analytics.commands.doctor.trial import Trial
-    from tap_analytics.payload import Row
+    from tap_analytics.records.payload import Row
 
 
-class Checkup:
-    """The examination of one stream; raises `Interrupted` alone."""
+class StreamCheck:
+    """The examination of one stream; raises `Cancelled` alone."""
 
     def __init__(self, stream: AnalyticsStream) -> None:
         self.stream = stream
@@ -54,7 +54,7 @@ class Checkup:
         self.rows: list[Row] = []
         #: Why there is no first page.
         self.refused: Refused | None = None
-        self._inquiry = Inquiry(stream)
+        self._inquiry = Probe(stream)
 
     @property
     def recorder(self) -> Recorder:
@@ -74,7 +74,7 @@ class Checkup:
         except Refused as refused:
             self.refused = refused
             findings.append(refused.finding)
-        except Interrupted:
+        except Cancelled:
             raise
         except BudgetSpent:
             pass

@@ -10,14 +10,14 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.auth import HeaderKey
 from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.transport.auth import ApiKeyHeader
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.payload import Row
+    from tap_analytics.records.payload import Row
     from tap_analytics.transport.request import Request
 
 Dialect = t.Literal["real", "spec"]
@@ -95,7 +95,7 @@ def _experimentation(stream: AnalyticsStream, refused: bool) -> list[Alternative
 
 def _rehoused(stream: AnalyticsStream, home: str, header: str, dialect: Dialect) -> Alternative:
     block, base = stream.block, stream.connection.base_url
-    sign, move = HeaderKey(header, block["api_key"]), _moved(base, home)
+    sign, move = ApiKeyHeader(header, block["api_key"]), _moved(base, home)
     settings = {"base_url": home, "api_key_header": header}
     now = {"base_url": base, "api_key_header": block.get("api_key_header", "api_key")}
     return Alternative(

@@ -9,22 +9,22 @@ from __future__ import annotations
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from tap_analytics.auth import NoAuth
-from tap_analytics.commands.doctor.checkup import Checkup
+from tap_analytics.commands.doctor.checkup import StreamCheck
 from tap_analytics.commands.doctor.findings import ApiReport, Level, Result, StreamReport, wrong
 from tap_analytics.commands.doctor.recorder import Recorder
 from tap_analytics.commands.doctor.refusals import SHARED
 from tap_analytics.errors import TapError
 from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.transport.auth import NoAuth
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from singer_sdk.helpers.types import Context
 
-    from tap_analytics.api import Api
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.commands.doctor.refusals import Refused
+    from tap_analytics.streams.api import Api
     from tap_analytics.tap import TapAnalytics
 
 T = t.TypeVar("T")
@@ -33,7 +33,7 @@ T = t.TypeVar("T")
 _PARENTS = 2
 
 
-class Examination:
+class Doctor:
     """Examines the streams of a tap, or those that are named and the parents they need."""
 
     def __init__(
@@ -49,10 +49,10 @@ class Examination:
         self.done = done
         self.streams = [t.cast("AnalyticsStream", each) for each in tap.streams.values()]
         self._concurrency: int = tap.config["concurrency"]
-        self._checkups: dict[str, Checkup] = {}
+        self._checkups: dict[str, StreamCheck] = {}
 
     def run(self) -> list[ApiReport]:
-        """Examine everything; raises `Interrupted` when the tap is told to stop."""
+        """Examine everything; raises `Cancelled` when the tap is told to stop."""
         wanted = [api for api in self.tap.apis.values() if self._wanted(api)]
         calls = [lambda api=api: self._api(api) for api in wanted]
         return self._side_by_side(calls, width=len(calls))
@@ -121,7 +121,7 @@ class Examination:
         return refused if is_shared else None
 
     def _examined(self, stream: AnalyticsStream) -> StreamReport:
-        checkup = Checkup(stream)
+        checkup = StreamCheck(stream)
         if not self._is_chosen(stream):
             # A parent that is only needed for its rows is asked for one page.
             checkup.recorder.left[stream.name] = 1
@@ -135,7 +135,7 @@ class Examination:
         return checkup.report
 
     def _contexts(
-        self, stream: AnalyticsStream, above: Checkup, report: StreamReport
+        self, stream: AnalyticsStream, above: StreamCheck, report: StreamReport
     ) -> Sequence[Context]:
         """Return the contexts below the first rows of a parent; report why there are none."""
         try:

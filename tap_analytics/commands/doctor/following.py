@@ -12,10 +12,10 @@ from tap_analytics.pagination import Cursor
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.inquiry import Answer
     from tap_analytics.commands.doctor.pager import Pager
-    from tap_analytics.pagination import Query
+    from tap_analytics.pagination import PageToken
 
 
-def follow(pager: Pager, following: Query) -> None:
+def follow(pager: Pager, following: PageToken) -> None:
     """Follow the cursor or link of the first page, and see whether the next one is another."""
     answer = pager.ask(following)
     found = pager.relation(answer)
@@ -29,7 +29,7 @@ def follow(pager: Pager, following: Query) -> None:
         _repeats(pager, answer)
 
 
-def stands_still(pager: Pager, following: Query) -> None:
+def stands_still(pager: Pager, following: PageToken) -> None:
     """The cursor led to the first page again: the parameter may have another name."""
     pager.report.paging = "repeats"
     paging = pager.paging

@@ -7,8 +7,8 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from tap_analytics.pagination import Page
-from tap_analytics.payload import SelectorError, raise_error
-from tap_analytics.rows import DictRows, UnusableKeyError
+from tap_analytics.records.payload import SelectorError, raise_error
+from tap_analytics.records.rows import DictRows, UnusableKeyError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.commands.doctor.findings import Finding
     from tap_analytics.commands.doctor.recorder import Recorder
-    from tap_analytics.pagination import Query
-    from tap_analytics.payload import Row
+    from tap_analytics.pagination import PageToken
+    from tap_analytics.records.payload import Row
     from tap_analytics.transport.request import Request, Response
 
 
@@ -33,7 +33,7 @@ class Answer:
     ids: list[Hashable]
 
 
-class Inquiry:
+class Probe:
     """One stream, in one context, and what its server is asked.
 
     Raises what the transport raises, and `BudgetSpent` for a request too many.
@@ -44,7 +44,7 @@ class Inquiry:
         self.stream = stream
         self.context: Context | None = None
         #: Parameters that go along with every page: the order, and the server's own filter.
-        self.extras: Query = {}
+        self.extras: PageToken = {}
         #: What the way to the first page has shown.
         self.findings: list[Finding] = []
         #: Method and path of the last request, as errors name it.
@@ -56,14 +56,14 @@ class Inquiry:
         """Rows asked for per page; None where no limit is sent."""
         return self.stream.page_size if self.stream.paging.limit_param else None
 
-    def limited(self, query: Query, rows: int) -> Query:
+    def limited(self, query: PageToken, rows: int) -> PageToken:
         """Return a query that asks for so many rows, where a limit is sent at all."""
         param = self.stream.paging.limit_param
         return {**query, param: str(rows)} if self.limit and param else query
 
     def ask(
         self,
-        query: Query,
+        query: PageToken,
         *,
         alter: Callable[[Request], Request] = lambda request: request,
         anew: bool = False,
@@ -84,7 +84,7 @@ class Inquiry:
         kept = [row for row in done if row is not None]
         return [{**(self.context or {}), **row} for row in kept]
 
-    def _read(self, query: Query, response: Response) -> Answer:
+    def _read(self, query: PageToken, response: Response) -> Answer:
         payload = self.stream.decode(response)
         page = Page(
             query=query,

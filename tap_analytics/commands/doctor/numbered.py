@@ -18,7 +18,7 @@ from tap_analytics.pagination import PageNumber, dig, whole_number
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.inquiry import Answer
     from tap_analytics.commands.doctor.pager import Pager
-    from tap_analytics.pagination import NumberedPaging, Query
+    from tap_analytics.pagination import NumberedStrategy, PageToken
 
 #: Rows that a small page has, and rows it takes to tell where it begins.
 _FEW, _ENOUGH = 2, 3
@@ -29,7 +29,7 @@ class Counted:
 
     def __init__(self, pager: Pager) -> None:
         self.pager = pager
-        self.paging = t.cast("NumberedPaging", pager.paging)
+        self.paging = t.cast("NumberedStrategy", pager.paging)
         self.param = self.paging.number_param
         self.by_page = isinstance(self.paging, PageNumber)
         self.began = whole_number(pager.first.page.query.get(self.param)) or 0
@@ -65,7 +65,7 @@ class Counted:
             pager.is_stable()
         return pager.ask(self._number(self.began + len(ids)))
 
-    def _number(self, number: int) -> Query:
+    def _number(self, number: int) -> PageToken:
         return {**self.pager.first.page.query, self.param: str(number)}
 
     def _is_shifted(self, answer: Answer) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 
 from tap_analytics.commands.doctor.findings import warning, wrong
 from tap_analytics.commands.doctor.recorder import BudgetSpent
-from tap_analytics.declarations.clauses import PAGINATORS
-from tap_analytics.payload import SelectorError
+from tap_analytics.config.declarations.readers import PAGINATORS
+from tap_analytics.records.payload import SelectorError
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import TransportError
 
@@ -17,9 +17,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from tap_analytics.commands.doctor.findings import Finding, StreamReport
-    from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
+    from tap_analytics.commands.doctor.inquiry import Answer, Probe
     from tap_analytics.commands.doctor.trial import Trial
-    from tap_analytics.pagination import Paging, Query
+    from tap_analytics.pagination import PageToken, PagingStrategy
 
 
 #: Numbers no list reaches.
@@ -50,7 +50,7 @@ def relation(first: Sequence[Hashable], second: Sequence[Hashable]) -> Relation:
 class Pager:
     """The first page of a stream, and those that are asked for to see how paging goes."""
 
-    inquiry: Inquiry
+    inquiry: Probe
     first: Answer
     report: StreamReport
     #: What a run would make of the first pages.
@@ -60,14 +60,14 @@ class Pager:
 
     def __post_init__(self) -> None:
         self.paginator = self.inquiry.stream.get_new_paginator()
-        self.paginator.seen.asked = self.inquiry.limit
+        self.paginator.seen.page_size = self.inquiry.limit
         #: The token the tap would ask for next, None where it would stop.
-        self.following: Query | None = self._clean(self.paginator.receive(self.first.page))
+        self.following: PageToken | None = self._clean(self.paginator.receive(self.first.page))
         if self.paginator.confirming is not None:
             self.following = None
 
     @property
-    def paging(self) -> Paging:
+    def paging(self) -> PagingStrategy:
         """How the stream is paged, as configured."""
         return self.inquiry.stream.paging
 
@@ -133,7 +133,7 @@ class Pager:
         text = f"{rows} of the second page came on the first one too: the pages overlap."
         self.find(warning("overlap", text))
 
-    def ask(self, query: Query) -> Answer:
+    def ask(self, query: PageToken) -> Answer:
         """Return a page; one with rows that are new is kept."""
         return self.kept(self.inquiry.ask(query))
 
@@ -143,7 +143,7 @@ class Pager:
             self.further.append(answer)
         return answer
 
-    def probe(self, query: Query) -> Answer | None:
+    def probe(self, query: PageToken) -> Answer | None:
         """Return a page that may be refused; None then, or where no request is left."""
         try:
             return self.ask(query)
@@ -154,13 +154,13 @@ class Pager:
         """Compare a page with the first one."""
         return relation(self.first.ids, answer.ids)
 
-    def next_of(self, answer: Answer) -> Query | None:
+    def next_of(self, answer: Answer) -> PageToken | None:
         """Return the token that the tap would ask for after a page, on a walk of its own."""
         paginator = self.inquiry.stream.get_new_paginator()
-        paginator.seen.asked = self.inquiry.limit
+        paginator.seen.page_size = self.inquiry.limit
         return self._clean(paginator.receive(answer.page))
 
-    def _clean(self, query: Query | None) -> Query | None:
+    def _clean(self, query: PageToken | None) -> PageToken | None:
         # A link may repeat the credential; the next request is signed anew.
         secret = self.inquiry.stream.connection.auth.param_names
         return None if query is None else {k: v for k, v in query.items() if k not in secret}
@@ -184,7 +184,7 @@ def _named(resource: object, name: str) -> bool:
     return isinstance(resource, dict) and resource.get("name") == name
 
 
-def clause_of(paging: Paging) -> dict[str, t.Any]:
+def clause_of(paging: PagingStrategy) -> dict[str, t.Any]:
     """Return the words of a declaration that come to this paging, defaults left out."""
     kind, own = next(
         (kind, own) for kind, (known, own) in PAGINATORS.items() if known is type(paging)

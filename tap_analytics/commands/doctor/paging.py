@@ -11,35 +11,35 @@ from tap_analytics.commands.doctor.pager import clause_of
 from tap_analytics.commands.doctor.signs import signs
 from tap_analytics.pagination import (
     Auto,
-    End,
-    NumberedPaging,
+    NumberedStrategy,
     Offset,
     PageNumber,
+    StopReason,
     dig,
     whole_number,
 )
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.pager import Pager
-    from tap_analytics.pagination import Query
+    from tap_analytics.pagination import PageToken
 
 
 def examine_paging(pager: Pager) -> None:
     """Ask what there is to ask about the paging of a stream that has rows."""
-    following, is_counted = pager.following, isinstance(pager.paging, NumberedPaging)
-    if pager.paginator.end is End.OBJECT:
+    following, is_counted = pager.following, isinstance(pager.paging, NumberedStrategy)
+    if pager.paginator.end is StopReason.OBJECT:
         pager.report.paging = "one object"
     elif following is not None and (not is_counted or pager.is_named):
         follow(pager, following)
         if isinstance(pager.paging, Auto) and pager.report.paging == "advances":
             write_down(pager, _shown(pager, following))
-    elif is_counted and pager.now.end is not End.LINK:
+    elif is_counted and pager.now.end is not StopReason.LINK:
         Counted(pager).examine()
     else:
         examine_end(pager)
 
 
-def _shown(pager: Pager, following: Query) -> dict[str, t.Any]:
+def _shown(pager: Pager, following: PageToken) -> dict[str, t.Any]:
     """Return the paginator that `auto` came to, so that it can be written down."""
     payload = pager.first.page.payload
     total = {} if whole_number(dig(payload, "total")) is None else {"total_path": "total"}

@@ -11,8 +11,8 @@ from tap_analytics.commands.doctor.findings import warning
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_analytics.api import Connection
     from tap_analytics.commands.doctor.findings import Finding
+    from tap_analytics.streams.api import ApiConnection
 
 _FAMILY = re.compile(r"(x-)?rate-?limit.*|retry-after", re.IGNORECASE)
 #: `1000;window=60`, `1000;w=60` and `"default";q=1000;w=60`.
@@ -38,13 +38,13 @@ def allowed_pace(headers: Mapping[str, str]) -> float | None:
     return min((pace for pace in paces if pace > 0), default=None)
 
 
-def configured_pace(connection: Connection) -> float:
+def configured_pace(connection: ApiConnection) -> float:
     """Return the most requests per second that a connection makes; 0 is no cap."""
     api = connection.api
     return float(connection.block.get("requests_per_second", api.requests_per_second))
 
 
-def too_fast(connection: Connection, headers: Mapping[str, str]) -> Finding | None:
+def too_fast(connection: ApiConnection, headers: Mapping[str, str]) -> Finding | None:
     """Tell that the server allows less than the configuration takes."""
     allowed, configured = allowed_pace(headers), configured_pace(connection)
     # Who writes 0 wants no cap: the tap heeds what the server says when it is too much.
@@ -59,7 +59,7 @@ def too_fast(connection: Connection, headers: Mapping[str, str]) -> Finding | No
     )
 
 
-def throttled(connection: Connection, what: str, headers: Mapping[str, str]) -> Finding:
+def throttled(connection: ApiConnection, what: str, headers: Mapping[str, str]) -> Finding:
     """Tell that the server said to wait, and suggest a slower pace."""
     configured, own = configured_pace(connection), connection.api.requests_per_second
     pace = allowed_pace(headers)

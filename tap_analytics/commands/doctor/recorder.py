@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing_extensions import override
 
 from tap_analytics.transport.errors import Retriable, TransportError
-from tap_analytics.transport.lookahead import Lookahead
+from tap_analytics.transport.prefetch import Prefetcher
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,7 +29,7 @@ class BudgetSpent(Exception):  # noqa: N818 - not an error: what is left open st
     """No request is left for this stream."""
 
 
-class Recorder(Lookahead[t.Any]):
+class Recorder(Prefetcher[t.Any]):
     """Takes pages in place of an API's read-ahead, one attempt each."""
 
     def __init__(self, transport: Transport) -> None:
@@ -41,7 +41,7 @@ class Recorder(Lookahead[t.Any]):
         self._answers: dict[Hashable, Response | TransportError] = {}
 
     @override
-    def take(self, key: Hashable, request: Request, decode: Callable[[Response], t.Any]) -> t.Any:
+    def fetch(self, key: Hashable, request: Request, decode: Callable[[Response], t.Any]) -> t.Any:
         return decode(self.response(request))
 
     def response(self, request: Request, *, anew: bool = False) -> Response:

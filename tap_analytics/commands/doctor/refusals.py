@@ -10,13 +10,13 @@ from tap_analytics.commands.doctor.findings import warning, wrong
 from tap_analytics.commands.doctor.rates import throttled
 from tap_analytics.commands.doctor.recorder import PATIENCE, BudgetSpent
 from tap_analytics.errors import explain
-from tap_analytics.transport.errors import Interrupted, Rejected, Retriable, TransportError
+from tap_analytics.transport.errors import Cancelled, Rejected, Retriable, TransportError
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.dialects import Alternative
     from tap_analytics.commands.doctor.findings import Finding
-    from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
-    from tap_analytics.pagination import Query
+    from tap_analytics.commands.doctor.inquiry import Answer, Probe
+    from tap_analytics.pagination import PageToken
 
 #: Causes that all streams of an API share: where the first one meets them, no other is asked.
 SHARED = frozenset({"credentials", "unreachable", "origin", "paused"})
@@ -35,7 +35,7 @@ class Refused(Exception):  # noqa: N818 - it carries what the doctor has found
         self.cause = cause
 
 
-def first_page(inquiry: Inquiry, query: Query, *, extras: tuple[Extra, ...]) -> Answer:
+def first_page(inquiry: Probe, query: PageToken, *, extras: tuple[Extra, ...]) -> Answer:
     """Return the first page, or raise `Refused` with what to do.
 
     `extras` are parameters that a server may not know; without those it refuses, the page is
@@ -44,7 +44,7 @@ def first_page(inquiry: Inquiry, query: Query, *, extras: tuple[Extra, ...]) -> 
     inquiry.extras = _all(extras)
     try:
         return inquiry.ask(query)
-    except Interrupted:
+    except Cancelled:
         raise
     except Rejected as error:
         if error.status in {400, 422} and (answer := _without(inquiry, query, extras)):
@@ -57,16 +57,16 @@ def first_page(inquiry: Inquiry, query: Query, *, extras: tuple[Extra, ...]) -> 
 class Extra(t.NamedTuple):
     """Parameters beside those of paging, and the settings that leave them out."""
 
-    params: Query
+    params: PageToken
     #: What is found where the server takes the page without them.
     finding: Finding
 
 
-def _all(extras: tuple[Extra, ...]) -> Query:
+def _all(extras: tuple[Extra, ...]) -> PageToken:
     return {name: value for extra in extras for name, value in extra.params.items()}
 
 
-def _without(inquiry: Inquiry, query: Query, extras: tuple[Extra, ...]) -> Answer | None:
+def _without(inquiry: Probe, query: PageToken, extras: tuple[Extra, ...]) -> Answer | None:
     """Leave out one group of parameters after the other, as far as requests are left."""
     for extra in extras:
         if not extra.params:
@@ -85,7 +85,7 @@ def _without(inquiry: Inquiry, query: Query, extras: tuple[Extra, ...]) -> Answe
 # --- what a refusal means -----------------------------------------------------------------------
 
 
-def _refused(inquiry: Inquiry, query: Query, error: Exception) -> Refused:
+def _refused(inquiry: Probe, query: PageToken, error: Exception) -> Refused:
     cause = str(getattr(error, "cause", "") or "failed")
     if isinstance(error, Retriable) and (error.retry_after or 0) > PATIENCE:
         cause = "paused"
@@ -99,11 +99,11 @@ def _refused(inquiry: Inquiry, query: Query, error: Exception) -> Refused:
     return Refused(finding, cause=cause)
 
 
-def _answers(inquiry: Inquiry, query: Query, other: Alternative) -> bool:
+def _answers(inquiry: Probe, query: PageToken, other: Alternative) -> bool:
     try:
         answer = inquiry.ask(query, alter=other.alter)
         inquiry.stream.select(answer.page.payload)
-    except Interrupted:
+    except Cancelled:
         raise
     except Exception:  # noqa: BLE001 - an alternative that fails is none
         return False
@@ -126,7 +126,7 @@ def _fits_other(what: str, other: Alternative) -> Finding:
     )
 
 
-def _finding(inquiry: Inquiry, error: Exception, cause: str) -> Finding:
+def _finding(inquiry: Probe, error: Exception, cause: str) -> Finding:
     stream, hint = inquiry.stream, getattr(error, "hint", "")
     text = f"{_told(inquiry, error)} {sentence(hint)}" if hint else _told(inquiry, error)
     if isinstance(error, BudgetSpent):
@@ -148,7 +148,7 @@ def _finding(inquiry: Inquiry, error: Exception, cause: str) -> Finding:
     return wrong(cause, text, told_as=cause)
 
 
-def _told(inquiry: Inquiry, error: Exception) -> str:
+def _told(inquiry: Probe, error: Exception) -> str:
     """Return what happened without the place, so that streams with one trouble tell it as one."""
     stream = inquiry.stream
     what = str(getattr(error, "what", explain(error)))

@@ -11,21 +11,21 @@ from decimal import Decimal
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.trial import changed
-from tap_analytics.declarations.words import DOTTED
-from tap_analytics.notation import instant, unit_of
+from tap_analytics.config.declarations.object_reader import DOTTED
 from tap_analytics.pagination import dig
-from tap_analytics.payload import SelectorError, lists_in
+from tap_analytics.records.notation import comparable, unit_of
+from tap_analytics.records.payload import SelectorError, lists_in
+from tap_analytics.records.writer import ENCODER
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import shorten
-from tap_analytics.writer import ENCODER
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.commands.doctor.findings import Finding, StreamReport
-    from tap_analytics.commands.doctor.inquiry import Answer, Inquiry
-    from tap_analytics.payload import Row
+    from tap_analytics.commands.doctor.inquiry import Answer, Probe
+    from tap_analytics.records.payload import Row
 
 #: Names of columns that are keys by custom; any other has to end like one of them.
 _KEY_NAMES = ("id", "uid", "uuid", "guid", "_id", "key", "code")
@@ -38,7 +38,7 @@ _CHANGE_NAMES = ("updated", "modified", "changed")
 # --- the selector -----------------------------------------------------------------------------
 
 
-def check_selector(inquiry: Inquiry, answer: Answer, report: StreamReport) -> Answer:
+def check_selector(inquiry: Probe, answer: Answer, report: StreamReport) -> Answer:
     """Return the answer with its rows, from where they really are if the selector is wrong."""
     payload, stream = answer.page.payload, inquiry.stream
     selector = getattr(getattr(stream, "resource", None), "data_selector", None)
@@ -63,7 +63,7 @@ def check_selector(inquiry: Inquiry, answer: Answer, report: StreamReport) -> An
 
 
 def _elsewhere(
-    inquiry: Inquiry, answer: Answer, report: StreamReport, *, told: str, is_sure: bool = True
+    inquiry: Probe, answer: Answer, report: StreamReport, *, told: str, is_sure: bool = True
 ) -> Answer:
     """Tell where the rows are and go on with them."""
     stream, tell = inquiry.stream, wrong if is_sure else warning
@@ -124,7 +124,7 @@ def _places(payload: object) -> Iterator[_Place]:
 # --- the keys ---------------------------------------------------------------------------------
 
 
-def check_keys(inquiry: Inquiry, rows: Sequence[Row], report: StreamReport) -> None:
+def check_keys(inquiry: Probe, rows: Sequence[Row], report: StreamReport) -> None:
     """Look for the primary key in rows as they would be written: is it there, is it unique?"""
     stream = inquiry.stream
     keys = tuple(stream.primary_keys)
@@ -242,7 +242,7 @@ def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamR
         return
     values = [row.get(key) for row in rows]
     present = [value for value in values if value is not None]
-    unreadable = [value for value in present if instant(value, stream.replication_unit) is None]
+    unreadable = [value for value in present if comparable(value, stream.replication_unit) is None]
     report.bookmark = "unreadable" if unreadable else "reads" if present else "missing"
     change = dict(_bookmark_change(stream, rows))
     if not present:
@@ -273,5 +273,5 @@ def _bookmark_change(stream: AnalyticsStream, rows: Sequence[Row]) -> Iterator[t
 
 def _may_be_time(value: object) -> bool:
     """Whether a value is a time, or a number so large that it may be one: no part of a key."""
-    place = instant(value)
+    place = comparable(value)
     return unit_of(value) == "iso" or (isinstance(place, (int, Decimal)) and place >= 10**9)

@@ -6,16 +6,16 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from tap_analytics.declarations.words import DOTTED
+from tap_analytics.config.declarations.object_reader import DOTTED
 from tap_analytics.pagination import whole_number
-from tap_analytics.pagination.links import header_links
-from tap_analytics.pagination.markers import CURSORS
+from tap_analytics.pagination.strategies.links import header_links
+from tap_analytics.pagination.strategies.markers import CURSORS
 from tap_analytics.transport.errors import OriginRefused, Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.pagination import Page, Query
+    from tap_analytics.pagination import Page, PageToken
 
 #: Levels below the response that are looked at.
 _DEEPEST = 4
@@ -38,7 +38,7 @@ class Sign:
     """A way to the next page: the paginator that takes it, and the page's token."""
 
     paginator: dict[str, t.Any]
-    query: Query
+    query: PageToken
     #: Where it stands, to be told.
     where: str
 

@@ -7,7 +7,7 @@ import typing as t
 from tap_analytics.commands.doctor.findings import note, warning
 from tap_analytics.commands.doctor.pager import limit_in_params
 from tap_analytics.commands.doctor.signs import totals
-from tap_analytics.pagination import NumberedPaging, Offset
+from tap_analytics.pagination import NumberedStrategy, Offset
 from tap_analytics.streams.declared import DeclaredStream
 
 if t.TYPE_CHECKING:
@@ -47,7 +47,7 @@ def check_total(pager: Pager) -> None:
     given = paging.total(pager.first.page)
     is_right = given is not None and given >= pager.seen
     pager.report.total = given if is_right else next(iter(_totals(pager).values()), None)
-    if not isinstance(paging, NumberedPaging) or not pager.is_declared:
+    if not isinstance(paging, NumberedStrategy) or not pager.is_declared:
         return
     where = f"`{paging.total_path}`"
     if given is not None and not is_right:

@@ -10,13 +10,13 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tap_analytics.approach import approach, open_bookmark
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.commands.doctor.recorder import BudgetSpent
-from tap_analytics.completeness import Repeats, Verdict
 from tap_analytics.errors import TapError, explain
+from tap_analytics.pagination.completeness import DuplicateKeys, Verdict
 from tap_analytics.streams.declared import DeclaredStream, declare
-from tap_analytics.transport.errors import Interrupted, TransportError
+from tap_analytics.sync.approach import approach, open_bookmark
+from tap_analytics.transport.errors import Cancelled, TransportError
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -24,9 +24,9 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.pagination import End
-    from tap_analytics.payload import Row
-    from tap_analytics.rows import DictRows
+    from tap_analytics.pagination import StopReason
+    from tap_analytics.records.payload import Row
+    from tap_analytics.records.rows import DictRows
 
 #: Pages with rows that are read, unless the stream ends before.
 PAGES = 2
@@ -44,7 +44,7 @@ class Trial:
     unkeyed: int = 0
     #: Why the stream ended, if it did, its verdict, and what was missing for a better one, or
     #: already speaks against one.
-    end: End | None = None
+    end: StopReason | None = None
     verdict: Verdict | None = None
     missing: str = ""
     failure: str = ""
@@ -71,18 +71,18 @@ def tried(stream: AnalyticsStream, context: Context | None) -> Trial:
     stream = _prepared(stream, context)
     walk = approach(stream, context, bookmark=bookmark)
     rows: list[Row] = []
-    filled, repeats = 0, Repeats()
+    filled, repeats = 0, DuplicateKeys()
     failure = ""
     pages = t.cast("Generator[DictRows]", iter(walk))
     try:
         for page in pages:
             rows += page.dicts
             filled += len(page) > 0
-            repeats.note(walk.distinct_keys, within=walk.within)
+            repeats.record(walk.distinct_keys, within=walk.key_scope)
             goes_on = walk.paginator.end is None and walk.paginator.confirming is None
             if goes_on and filled >= PAGES:
                 break
-    except Interrupted:
+    except Cancelled:
         raise
     except BudgetSpent:
         pass

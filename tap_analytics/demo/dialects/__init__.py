@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.credentials import Credentials
     from tap_analytics.demo.data import World
     from tap_analytics.demo.dialects.service import Service
-    from tap_analytics.demo.wire import Answer, Request
+    from tap_analytics.demo.http import Answer, Request
 
 DIALECTS: dict[str, tuple[type[Service], ...]] = {
     "real": (Learning, Experimentation, Wiki, Success, Declared),

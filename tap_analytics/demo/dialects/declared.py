@@ -9,10 +9,10 @@ from typing_extensions import override
 from tap_analytics.demo.dialects.errors import Refused
 from tap_analytics.demo.dialects.paging import whole
 from tap_analytics.demo.dialects.service import Service
-from tap_analytics.demo.wire import Answer
+from tap_analytics.demo.http import Answer
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.wire import Request
+    from tap_analytics.demo.http import Request
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000

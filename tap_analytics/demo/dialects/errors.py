@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.demo.wire import Answer
+from tap_analytics.demo.http import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row

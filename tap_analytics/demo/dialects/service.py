@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 if t.TYPE_CHECKING:
     from tap_analytics.demo.credentials import Credentials
     from tap_analytics.demo.data import World
-    from tap_analytics.demo.wire import Answer, Request
+    from tap_analytics.demo.http import Answer, Request
 
 
 class Service(ABC):

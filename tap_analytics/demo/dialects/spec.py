@@ -16,12 +16,12 @@ from tap_analytics.demo.dialects.experimentation import RESOURCES as OF_ACCOUNT
 from tap_analytics.demo.dialects.paging import decode_cursor, encode_cursor, whole
 from tap_analytics.demo.dialects.service import Service, basic_credentials
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
+from tap_analytics.demo.http import Answer
 from tap_analytics.demo.rows import ENROLLMENTS, flat
-from tap_analytics.demo.wire import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row, World
-    from tap_analytics.demo.wire import Request
+    from tap_analytics.demo.http import Request
 
 _ENROLLMENTS = re.compile(r"/courses/([^/]+)/enrollments")
 

@@ -15,11 +15,11 @@ from tap_analytics.demo.dialects.paging import (
     whole,
 )
 from tap_analytics.demo.dialects.service import Service, basic_credentials
-from tap_analytics.demo.wire import Answer
+from tap_analytics.demo.http import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
-    from tap_analytics.demo.wire import Request
+    from tap_analytics.demo.http import Request
 
 MAX_LIMIT = 100
 RESOURCES = ("accounts", "admins", "conversations", "notes", "tasks", "users")

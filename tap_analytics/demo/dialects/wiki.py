@@ -16,12 +16,12 @@ from tap_analytics.demo.dialects.paging import (
     whole,
 )
 from tap_analytics.demo.dialects.service import Service, basic_credentials
-from tap_analytics.demo.wire import Answer
+from tap_analytics.demo.http import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
     from tap_analytics.demo.dialects.paging import Key
-    from tap_analytics.demo.wire import Request
+    from tap_analytics.demo.http import Request
 
 V1 = "/wiki/rest/api"
 V2 = "/wiki/api/v2"

@@ -1,0 +1,108 @@
+"""Descriptions of APIs in other tools' words, read as entries of `apis`.
+
+A document with a dict in Python, a configuration of dlt's REST source or a low-code manifest of
+Airbyte: which one it is, the file itself tells. Nothing in it is run, and each deviation is told.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from tap_analytics.commands.importing import airbyte, dlt, python_dict
+from tap_analytics.commands.importing.loading import TOO_DEEP, load_json, load_yaml, read_text
+from tap_analytics.commands.importing.normalize import filled, finish, name_for
+from tap_analytics.commands.importing.notes import Notes, one_line
+from tap_analytics.errors import InputError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tap_analytics.transport.redaction import Secrets
+
+__all__ = ["Imported", "filled", "import_file", "one_line"]
+
+_KNOWN = (
+    "a document or Python code with a dict of `client` and `resources`, the same as JSON or YAML, "
+    "or a low-code manifest of Airbyte"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """An entry of `apis`, and what was changed or left out on the way to it."""
+
+    entry: dict[str, t.Any]
+    notes: tuple[str, ...]
+
+
+def import_file(
+    path: str,
+    *,
+    name: str | None = None,
+    base_url: str | None = None,
+    reserved: Collection[str] = (),
+) -> tuple[Imported, Secrets]:
+    """Read the description in a file; also return the secrets that it held.
+
+    Raises `InputError` for a file that can't be read, or that describes no API.
+    """
+    text = read_text(path)
+    notes = Notes(api=name or name_for(path, reserved))
+    try:
+        entry = _described(text, path, notes)
+        entry, secrets = finish(entry, notes, base_url=base_url)
+    except RecursionError:
+        raise InputError(f"{path}: {TOO_DEEP}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    told = tuple(secrets.redact(note) for note in notes.told())
+    return Imported(entry=entry, notes=told), secrets
+
+
+def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
+    if (config := _in_document(text, notes)) is not None:
+        return dlt.entry_of(config, notes)
+    reason = f"It describes no API. It must be {_KNOWN}."
+    if (value := load_json(text)) is None:
+        if (config := _in_python(text, path, notes)) is not None:
+            return dlt.entry_of(config, notes)
+        if path.endswith((".py", ".md")):
+            raise InputError(reason)
+        value = load_yaml(text)
+    if isinstance(value, dict) and isinstance(value.get("apis"), list):
+        value = _only(value["apis"])
+    if isinstance(value, dict) and airbyte.is_manifest(value):
+        return airbyte.entry_of(value, notes)
+    if isinstance(value, dict) and {"client", "resources"} <= set(value):
+        return dlt.entry_of(value, notes)
+    raise InputError(reason)
+
+
+def _only(apis: list[t.Any]) -> object:
+    if len(apis) != 1:
+        raise InputError(
+            f"Its `apis` has {len(apis)} entries, and one is imported at a time. Leave one in it."
+        )
+    return apis[0]
+
+
+def _in_document(text: str, notes: Notes) -> dict[str, t.Any] | None:
+    """Return the dict in the first code block of a document that holds one."""
+    for line, code in python_dict.blocks(text):
+        try:
+            found = python_dict.find(code, notes, first_line=line)
+        except SyntaxError:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def _in_python(text: str, path: str, notes: Notes) -> dict[str, t.Any] | None:
+    try:
+        return python_dict.find(text, notes)
+    except SyntaxError as error:
+        if path.endswith(".py"):
+            raise InputError(f"It is not Python: see line {error.lineno or 1}.") from None
+        return None

@@ -1,0 +1,150 @@
+"""A low-code manifest of Airbyte, as an entry of `apis`.
+
+Taken is what the tap has words for. The rest is told, each with its path in the manifest; a stream
+whose rows would be others without it is left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from tap_analytics.commands.importing.airbyte.components import Manifest
+from tap_analytics.commands.importing.airbyte.paginator import UntakenError
+from tap_analytics.commands.importing.airbyte.resources import ImportedStream, name_of, taken
+from tap_analytics.commands.importing.notes import shown
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.notes import Notes
+
+_SILENT = ("version", "check", "definitions", "spec", "metadata", "schemas", "streams")
+_UNITS = {"S": 1.0, "M": 60.0, "H": 3600.0}
+
+
+def is_manifest(value: Object) -> bool:
+    """Whether an object is a manifest."""
+    return value.get("type") == "DeclarativeSource" or (
+        isinstance(value.get("streams"), list) and bool({"check", "definitions"} & set(value))
+    )
+
+
+def entry_of(value: Object, notes: Notes) -> Object:
+    """Return an `apis` entry for a manifest."""
+    root = Manifest(value, notes).root()
+    found = _all_taken(root, notes)
+    base_url = _common([each.base_url for each in found])
+    client: Object = {"base_url": base_url} if base_url else {}
+    if found and found[0].auth:
+        client["auth"] = found[0].auth
+    entry: Object = {"client": client}
+    rate = _rate(root)
+    if rate is not None:
+        entry["requests_per_second"] = rate
+    optional = [f"{notes.api}_{each.name}" for each in found if each.is_optional]
+    if optional:
+        entry["optional_streams"] = optional
+    entry["resources"] = [
+        resource for each in found if (resource := _below(each, found[0], base_url, notes))
+    ]
+    if root.get("concurrency_level") is not None:
+        root.note("concurrency_level", "isn't taken: the tap's setting is `concurrency`.")
+    root.tell_unread(silent=_SILENT)
+    return entry
+
+
+def _all_taken(root: Component, notes: Notes) -> list[ImportedStream]:
+    """Return the streams that can be taken; parents that are no streams of their own come along."""
+    found: dict[str, ImportedStream] = {}
+    refused: set[str] = set()
+    waiting = [(stream, False) for stream in root.children("streams")]
+    listed_names = {name_of(stream) for stream, _ in waiting}
+    for stream, is_parent in waiting:
+        name = name_of(stream)
+        if name in found or name in refused or (is_parent and name in listed_names):
+            continue
+        if is_parent:
+            stream.note("", f"the parent '{shown(name)}' is taken as a resource of its own.")
+        try:
+            found[name] = taken(stream)
+        except UntakenError as error:
+            refused.add(name)
+            notes.add(stream.path, f"the stream '{shown(name)}' is left out: {error}.")
+            continue
+        waiting += [(parent, True) for parent in found[name].parents]
+    _drop_orphans(found, refused, notes)
+    return list(found.values())
+
+
+def _drop_orphans(found: dict[str, ImportedStream], refused: set[str], notes: Notes) -> None:
+    while orphans := [
+        name
+        for name, each in found.items()
+        if any(name_of(parent) in refused for parent in each.parents)
+    ]:
+        for name in orphans:
+            del found[name]
+            refused.add(name)
+            notes.add("", f"the stream '{shown(name)}' is left out: so is its parent.")
+
+
+# --- one address, one way to sign in --------------------------------------------------------
+
+
+def _common(urls: list[str]) -> str:
+    """Return the address that those of the same host as the first have in common."""
+    if not urls:
+        return ""
+    first = _host(urls[0])
+    paths = [url.rstrip("/").split("/") for url in urls if _host(url) == first]
+    shared = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    return "/".join(parts[0] for parts in shared)
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0] or url.partition("/")[0]
+
+
+def _below(
+    each: ImportedStream, first: ImportedStream, base_url: str, notes: Notes
+) -> Object | None:
+    """Return a resource whose path begins at the common address, unless it has another host."""
+    where = f"the stream '{shown(each.name)}'"
+    if _host(each.base_url) != _host(first.base_url):
+        notes.add("", f"{where} is left out: it is served by another host.")
+        return None
+    if each.auth != first.auth:
+        notes.add("", f"{where} is left out: it is signed otherwise than the first.")
+        return None
+    rest = each.base_url.rstrip("/").removeprefix(base_url).strip("/")
+    if rest:
+        endpoint = each.resource["endpoint"]
+        endpoint["path"] = f"/{rest}{endpoint['path']}"
+    return each.resource
+
+
+def _rate(root: Component) -> float | None:
+    """Return the requests per second that a budget allows, if it says one rate."""
+    budget = root.child("api_budget")
+    rates = [
+        rate
+        for policy in (budget.children("policies") if budget else ())
+        for rate in policy.children("rates")
+    ]
+    found = []
+    for rate in rates:
+        limit, interval = rate.whole("limit"), rate.get("interval")
+        seconds = _duration(interval) if isinstance(interval, str) else None
+        if limit and seconds:
+            found.append(round(limit / seconds, 3))
+    if budget is not None and not found:
+        budget.note("", "isn't taken: set `requests_per_second`.")
+    return min(found) if found else None
+
+
+def _duration(text: str) -> float | None:
+    """Return the seconds of a simple ISO 8601 duration such as `PT1S` or `PT1M`."""
+    number, unit = text.removeprefix("PT")[:-1], text[-1:]
+    if not text.startswith("PT") or not number.isdecimal() or unit not in _UNITS:
+        return None
+    return int(number[:6]) * _UNITS[unit]

@@ -1,0 +1,230 @@
+"""The parts of a manifest: references followed, parameters handed down, and unread words kept."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from tap_analytics.commands.importing.airbyte.expressions import PARTITIONS, Reference, replaced
+from tap_analytics.commands.importing.loading import MOST_VALUES, TOO_LARGE
+from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.errors import InputError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_analytics.commands.importing.notes import Notes
+
+Object = dict[str, t.Any]
+
+#: A value, its path, and the paths of those of its words that a reference brought.
+Located = tuple[t.Any, str, dict[str, str]]
+_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+#: Words that say nothing about how to ask.
+_SILENT = {"type", "$parameters", "$options", "$ref", "description", "title", "class_name"}
+
+
+class Manifest:
+    """A whole manifest: what references are followed in, and what the configuration may hold."""
+
+    def __init__(self, value: Object, notes: Notes) -> None:
+        self.value = value
+        self.notes = notes
+        self._followed = 0
+        spec = value.get("spec")
+        spec = spec.get("connection_specification") if isinstance(spec, dict) else None
+        properties = spec.get("properties") if isinstance(spec, dict) else None
+        self._settings = properties if isinstance(properties, dict) else {}
+
+    def root(self) -> Component:
+        """Return the manifest as a component."""
+        return Component(self, (self.value, "", {}), {})
+
+    def located(self, value: t.Any, path: str, open_refs: tuple[str, ...] = ()) -> Located:  # noqa: ANN401 - any JSON value
+        """Return a value with its own reference followed, and where it and its words stand."""
+        self._followed += 1
+        if self._followed > MOST_VALUES:
+            raise InputError(TOO_LARGE)
+        ref = value.get("$ref") if isinstance(value, dict) else value
+        if not isinstance(ref, str) or not (isinstance(value, dict) or _is_reference(ref)):
+            return value, path, {}
+        if ref in open_refs:
+            raise InputError(
+                f"`$ref: {shown(ref)}` leads back to itself. Write out what it stands for."
+            )
+        open_refs = (*open_refs, ref)
+        base, base_path, words = self.located(*self._at(ref, open_refs), open_refs)
+        own = (
+            {word: inner for word, inner in value.items() if word != "$ref"} if value != ref else {}
+        )
+        if not own or not isinstance(base, dict):
+            return base, base_path, words
+        below = {word: words.get(word, base_path) for word in base if word not in own}
+        return {**base, **own}, path, below
+
+    def resolved(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a value with its own reference followed; what it holds is left as it is."""
+        return self.located(value, "")[0]
+
+    def unfolded(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a value with all references in it followed."""
+        value = self.resolved(value)
+        if isinstance(value, dict):
+            return {name: self.unfolded(inner) for name, inner in value.items()}
+        return [self.unfolded(each) for each in value] if isinstance(value, list) else value
+
+    def _at(self, ref: str, open_refs: tuple[str, ...]) -> tuple[t.Any, str]:
+        """Return what stands at a reference, and the path there."""
+        found: t.Any = self.value
+        path = ""
+        parts = (
+            ref[5:-1].split(".") if ref.startswith("*ref(") else ref.removeprefix("#/").split("/")
+        )
+        for part in parts:
+            found = self.located(found, path, open_refs)[0]
+            index = int(part) if isinstance(found, list) and _WHOLE.fullmatch(part) else None
+            if isinstance(found, dict) and part in found:
+                found, path = found[part], f"{path}.{part}".strip(".")
+            elif index is not None and index < len(found):
+                found, path = found[index], f"{path}[{index}]"
+            else:
+                raise InputError(
+                    f"`$ref: {shown(ref)}` leads nowhere. Correct it, or write out what it stands "
+                    "for."
+                )
+        return found, path
+
+    def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
+        """Return what stands for a member of the connector's configuration."""
+        known = self._settings.get(name)
+        known = known if isinstance(known, dict) else {}
+        value = known.get("default") if default is None else default
+        is_secret = is_secret or bool(known.get("airbyte_secret"))
+        if isinstance(value, str | int) and not is_secret:
+            self.notes.add(where, f"`config.{shown(name)}` is taken at its default.")
+            return str(value).lower() if isinstance(value, bool) else str(value)
+        variable = self.notes.variable(name)
+        self.notes.add("", f"`config.{shown(name)}` becomes {variable}.")
+        return variable
+
+
+def _is_reference(value: str) -> bool:
+    return value.startswith("#/") or (value.startswith("*ref(") and value.endswith(")"))
+
+
+class Component:
+    """A part of a manifest: its words, the parameters handed down to it, and where it stands."""
+
+    def __init__(self, manifest: Manifest, located: Located, parameters: Object) -> None:
+        self.manifest = manifest
+        self.value, self.path, self._words = located
+        own = self.value.get("$parameters", self.value.get("$options"))
+        self.parameters = {**parameters, **(own if isinstance(own, dict) else {})}
+        self._read: set[str] = set()
+
+    def place(self, word: str) -> str:
+        """Return the path of a word, which a reference may have brought from elsewhere."""
+        path = self._words.get(word.partition(".")[0].partition("[")[0], self.path)
+        return f"{path}.{word}".strip(".")
+
+    @property
+    def kind(self) -> str:
+        """What the component says it is."""
+        return str(self.value.get("type", ""))
+
+    def note(self, word: str, text: str) -> None:
+        """Tell something about one of the words."""
+        self.manifest.notes.add(self.place(word), text)
+
+    def ignore(self, *words: str) -> None:
+        """Pass over words that change nothing here."""
+        self._read.update(words)
+
+    def get(self, word: str) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return what a word says, or the parameter of that name says."""
+        self._read.add(word)
+        value = self.manifest.resolved(self.value.get(word))
+        return self.parameters.get(word) if value is None else value
+
+    def child(self, word: str) -> Component | None:
+        """Return the component that stands at a word."""
+        if not isinstance(value := self.get(word), dict):
+            return None
+        located = self.manifest.located(self.value.get(word), self.place(word))
+        if located[0] is None:
+            located = value, self.place(word), {}
+        return Component(self.manifest, located, self.parameters)
+
+    def children(self, word: str) -> list[Component]:
+        """Return the components in the list at a word."""
+        return list(self._children(word))
+
+    def _children(self, word: str) -> Iterator[Component]:
+        values = self.get(word)
+        for index, given in enumerate(values if isinstance(values, list) else ()):
+            located = self.manifest.located(given, self.place(f"{word}[{index}]"))
+            if isinstance(located[0], dict):
+                yield Component(self.manifest, located, self.parameters)
+            else:
+                self.note(f"{word}[{index}]", "isn't a component: left out.")
+
+    def text(self, word: str, *, partitions: t.Collection[str] = ()) -> str | None:
+        """Return a text with its expressions replaced, or None where one can't be."""
+        value = self.get(word)
+        return self.interpolated(value, word, partitions) if isinstance(value, str) else None
+
+    def credential(self, word: str) -> str | None:
+        """Return a text in which a member of the configuration is always a variable."""
+        value = self.get(word)
+        return self.interpolated(value, word, is_secret=True) if isinstance(value, str) else None
+
+    def interpolated(
+        self,
+        text: str,
+        word: str,
+        partitions: t.Collection[str] = (),
+        *,
+        is_secret: bool = False,
+    ) -> str | None:
+        """Return a text with its expressions replaced; `partitions` are those of the parent."""
+
+        def value_of(found: Reference) -> str | None:
+            name = found.path[0] if len(found.path) == 1 else None
+            if name is None:
+                return None
+            if found.root == "config":
+                where = f"{self.path}.{word}".strip(".")
+                return self.manifest.setting(name, found.default, where=where, is_secret=is_secret)
+            if found.root in {"parameters", "options"}:
+                value = self.parameters.get(name)
+                if isinstance(value, str) and "{{" not in value:
+                    return value
+                return str(value) if isinstance(value, int | float) else None
+            if found.root in PARTITIONS and name in partitions:
+                return f"{{{name}}}"
+            return None
+
+        return replaced(text, value_of)
+
+    def whole(self, word: str) -> int | None:
+        """Return a whole number, which may be written as a text."""
+        value = self.get(word)
+        if isinstance(value, str):
+            value = self.interpolated(value, word) or ""
+            value = int(value) if _WHOLE.fullmatch(value) else None
+        return value if type(value) is int else None
+
+    def tell_unread(self, *, silent: t.Collection[str] = ()) -> None:
+        """Tell the words that nobody has read."""
+        unread = [
+            word
+            for word, value in self.value.items()
+            if word not in self._read and word not in _SILENT and word not in silent
+            if value not in (None, [], {}, "")
+        ]
+        by_path: dict[str, list[str]] = {}
+        for word in unread:
+            by_path.setdefault(self._words.get(word, self.path), []).append(word)
+        for path, words in by_path.items():
+            verb = "isn't" if len(words) == 1 else "aren't"
+            self.manifest.notes.add(path, f"{listed(words)} {verb} taken.")

@@ -1,0 +1,123 @@
+"""A manifest's paginator, in the words of `paginator`."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from tap_analytics.commands.importing.airbyte.expressions import Reference, reference, references
+from tap_analytics.commands.importing.notes import shown
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+
+#: A member that a dotted path can name.
+_MEMBER = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
+
+
+class UntakenError(Exception):
+    """A part of a stream without which its rows would be others; the text says which."""
+
+
+def paginator_of(part: Component | None) -> Object | str:
+    """Return the paginator that walks as a manifest's does.
+
+    Raises `UntakenError` for one that the tap has no words for: a stream of which only the first
+    page is read would lose rows in silence.
+    """
+    if part is None or part.kind == "NoPagination":
+        return "single_page"
+    strategy = part.child("pagination_strategy")
+    if strategy is None:
+        raise UntakenError(f"its paginator {shown(part.kind)} has no pagination_strategy")
+    token = part.child("page_token_option")
+    made = _walk(strategy, token)
+    size = strategy.whole("page_size") if strategy.get("page_size") is not None else None
+    option = part.child("page_size_option")
+    if option is not None and size is not None:
+        name = option.text("field_name")
+        if option.get("inject_into") == "request_parameter" and name:
+            made["limit"] = size
+            made |= {} if name == "limit" else {"limit_param": name}
+        else:
+            option.note("", "isn't a query parameter: no limit is sent.")
+    elif option is not None:
+        strategy.note("page_size", "isn't a number: no limit is sent.")
+    # The tap asks for the first page by its number as well.
+    strategy.ignore("inject_on_first_request")
+    part.ignore("url_base", "decoder")
+    for each in (part, strategy, *((token,) if token else ())):
+        each.tell_unread()
+    return made
+
+
+def _walk(strategy: Component, token: Component | None) -> Object:
+    if strategy.kind == "CursorPagination":
+        return _cursor(strategy, token)
+    if strategy.kind not in {"OffsetIncrement", "PageIncrement"}:
+        raise UntakenError(f"its pagination is {shown(strategy.kind)}")
+    name = _parameter(token)
+    if strategy.kind == "OffsetIncrement":
+        if name == "page":
+            strategy.note("", "counts rows in `page`, which the tap takes for page numbers.")
+        return {"type": "offset", "offset_param": name}
+    made: Object = {"type": "page_number", "page_param": name}
+    if (first := strategy.whole("start_from_page")) is not None:
+        made["base_page"] = first
+    return made
+
+
+def _parameter(token: Component | None) -> str:
+    """Return the query parameter that carries the page."""
+    name = None if token is None else token.text("field_name")
+    if token is None or not name or token.get("inject_into") != "request_parameter":
+        raise UntakenError("its page isn't asked for by a query parameter")
+    return name
+
+
+def _cursor(strategy: Component, token: Component | None) -> Object:
+    text = strategy.get("cursor_value")
+    found = reference(text) if isinstance(text, str) else None
+    if found is None or found.root not in {"response", "headers"} or not found.path:
+        what = f"`{shown(text)}`" if isinstance(text, str) else "nothing"
+        raise UntakenError(f"its cursor_value is {what}, and a cursor is a member or a header")
+    _stop(strategy, found)
+    is_link = token is None or token.kind == "RequestPath" or found.is_cut
+    if found.is_cut:
+        strategy.note("cursor_value", "cuts a link; the tap follows the query of the link itself.")
+    if found.root == "headers":
+        return _in_header(found, token, is_link=is_link)
+    if not all(_MEMBER.fullmatch(name) for name in found.path):
+        raise UntakenError(f"its cursor_value `{shown(text)}` isn't a dotted path")
+    path = ".".join(found.path)
+    if is_link:
+        if token is not None:
+            token.ignore("field_name", "inject_into")
+        return {"type": "json_link", "next_url_path": path}
+    return {"type": "cursor", "cursor_path": path, "cursor_param": _parameter(token)}
+
+
+def _in_header(found: Reference, token: Component | None, *, is_link: bool) -> Object:
+    if found.path[0].lower() == "link":
+        key = found.path[1] if len(found.path) > 1 else "next"
+        return {"type": "header_link"} | ({} if key == "next" else {"links_next_key": key})
+    if is_link or len(found.path) > 1:
+        raise UntakenError("its link stands in a header that isn't `Link`")
+    return {
+        "type": "header_cursor",
+        "cursor_key": found.path[0],
+        "cursor_param": _parameter(token),
+    }
+
+
+def _stop(strategy: Component, cursor: Reference) -> None:
+    """Pass over a condition that only says that there is no cursor; tell any other."""
+    condition = strategy.get("stop_condition")
+    if not isinstance(condition, str):
+        return
+    inner = re.sub(r"\{\{\s*not\s+|\{\{\s*", "{{ ", condition.strip())
+    inner = re.sub(r"\s+(?:is\s+(?:not\s+)?(?:none|None)|==\s*\S+)\s*\}\}$", " }}", inner)
+    named = references(inner)
+    if len(named) == 1 and named[0] is not None and named[0].path == cursor.path:
+        return
+    strategy.note("stop_condition", "isn't taken: the walk ends where the response has no cursor.")

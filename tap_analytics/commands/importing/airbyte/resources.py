@@ -1,0 +1,240 @@
+"""A stream of a manifest, as a resource."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from tap_analytics.commands.importing.airbyte.authenticator import auth_of
+from tap_analytics.commands.importing.airbyte.columns import (
+    key_of,
+    made_columns,
+    schema_of,
+    selector_of,
+)
+from tap_analytics.commands.importing.airbyte.error_handler import handler_of
+from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
+from tap_analytics.commands.importing.airbyte.incremental import incremental_of
+from tap_analytics.commands.importing.airbyte.paginator import UntakenError, paginator_of
+from tap_analytics.commands.importing.notes import shown
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+
+_HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+#: Names of an interval's ends, and what holds them.
+_START, _END = {"start_time", "start_date"}, {"end_time", "end_date"}
+_INTERVALS = {"stream_interval", "stream_slice"}
+
+
+@dataclass(kw_only=True)
+class ImportedStream:
+    """A resource, the address and the `auth` its requests go by, and the streams above it."""
+
+    name: str
+    resource: Object
+    base_url: str
+    auth: Object | None
+    is_optional: bool
+    parents: tuple[Component, ...]
+
+
+def name_of(stream: Component) -> str:
+    """Return a stream's name in the letters that a resource's may have."""
+    name = stream.text("name") or ""
+    plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    if plain != name:
+        stream.note("name", f"'{shown(name)}' is called '{shown(plain)}'.")
+    return plain
+
+
+def taken(stream: Component) -> ImportedStream:
+    """Return what a stream comes to; raises `UntakenError` for one whose rows would be others."""
+    retriever = stream.child("retriever")
+    if stream.kind not in {"", "DeclarativeStream"} or retriever is None:
+        raise UntakenError(f"it is a {shown(stream.kind) or 'stream without a retriever'}")
+    if retriever.kind not in {"", "SimpleRetriever"}:
+        raise UntakenError(f"its retriever is a {shown(retriever.kind)}")
+    requester = retriever.child("requester")
+    if requester is None or requester.kind not in {"", "HttpRequester"}:
+        raise UntakenError("it has no plain HttpRequester")
+    decoder = retriever.child("decoder")
+    if decoder is not None and decoder.kind != "JsonDecoder":
+        raise UntakenError(f"its answers are read by {shown(decoder.kind)}")
+    made, is_transformed = made_columns(stream)
+    key = key_of(stream, made)
+    endpoint, base_url, parents = _endpoint(retriever, requester)
+    incremental = incremental_of(stream.child("incremental_sync"), made_columns=made)
+    _give_start(endpoint, incremental, requester)
+    if incremental is not None:
+        endpoint["incremental"] = incremental
+    handler, is_optional = handler_of(requester.child("error_handler"))
+    if handler:
+        endpoint["error_handler"] = handler
+    resource: Object = {"name": name_of(stream), "endpoint": _ordered(endpoint)}
+    if key is not None:
+        resource["primary_key"] = key
+    needed = {key} if isinstance(key, str) else set(key or ())
+    needed |= {incremental["cursor_path"]} if incremental else set()
+    schema = schema_of(stream, is_transformed=is_transformed, needed=needed)
+    if schema is not None:
+        resource["schema"] = schema
+    auth = auth_of(requester.child("authenticator"))
+    requester.ignore("use_cache", "name")
+    retriever.ignore("name", "primary_key", "ignore_stream_slicer_parameters_on_paginated_requests")
+    stream.ignore("stream_cursor_field", "retriever")
+    for part in (stream, retriever, requester):
+        part.tell_unread()
+    return ImportedStream(
+        name=resource["name"],
+        resource=resource,
+        base_url=base_url,
+        auth=auth,
+        is_optional=is_optional,
+        parents=parents,
+    )
+
+
+def _ordered(endpoint: Object) -> Object:
+    words = ("path", "method", "params", "headers", "json", "data_selector", "paginator")
+    known = {word: endpoint[word] for word in words if endpoint.get(word)}
+    return known | {word: endpoint[word] for word in endpoint if word not in words}
+
+
+def _is_interval(found: Reference) -> bool:
+    ends = _START | _END
+    return found.root in _INTERVALS and bool(found.path) and found.path[-1] in ends
+
+
+def _give_start(endpoint: Object, incremental: Object | None, requester: Component) -> None:
+    """Make a parameter that carries the start of an interval the one that asks for what is new."""
+    for name, value in list(endpoint["params"].items()):
+        found = reference(value) if isinstance(value, str) else None
+        if found is None or not _is_interval(found):
+            continue
+        del endpoint["params"][name]
+        if incremental is not None and found.path[-1] in _START:
+            incremental.setdefault("start_param", name)
+        else:
+            where = f"request_parameters.{shown(name)}"
+            requester.note(where, "is an end of an interval: not sent.")
+
+
+def _address(requester: Component, partitions: t.Collection[str]) -> tuple[str, str]:
+    """Return the address of a stream and the path below it, of which one may hold the other."""
+    word = "url_base" if requester.get("url_base") else "url"
+    # Parts that are put together may bring a slash each.
+    url = re.sub(r"(?<!:)/{2,}", "/", (requester.text(word, partitions=partitions) or "").strip())
+    if requester.get("path") in (None, ""):
+        host = _HOST.match(url)
+        return (host[0], url[host.end() :]) if host else (url, "")
+    path = requester.text("path", partitions=partitions)
+    if path is None:
+        raise UntakenError("its path is computed")
+    if "://" in path:
+        raise UntakenError("its path is an address of its own")
+    return url, path.strip()
+
+
+def _endpoint(
+    retriever: Component, requester: Component
+) -> tuple[Object, str, tuple[Component, ...]]:
+    selector = selector_of(retriever.child("record_selector"))
+    partitions, parents = _partitions(retriever)
+    address, path = _address(requester, partitions)
+    path, _, query = path.partition("?")
+    params = dict(parse_qsl(query)) | _pairs(requester, "request_parameters", partitions)
+    for name in partitions:
+        if f"{{{name}}}" not in path:
+            raise UntakenError(f"the path has no place for `{shown(name)}` of its parent")
+    params |= partitions
+    endpoint: Object = {
+        "path": f"/{path.lstrip('/')}",
+        "params": params,
+        "headers": _pairs(requester, "request_headers", ()),
+        "paginator": paginator_of(retriever.child("paginator")),
+    }
+    if selector is not None:
+        endpoint["data_selector"] = selector
+    method = requester.get("http_method")
+    if method in ("POST", "post"):
+        endpoint["method"] = "POST"
+        endpoint["json"] = _body(requester)
+    elif method not in (None, "", "GET", "get"):
+        raise UntakenError(f"it asks by {shown(method)}")
+    return endpoint, address, parents
+
+
+def _body(requester: Component) -> t.Any:  # noqa: ANN401 - any JSON value
+    body = requester.get("request_body_json")
+    if (part := requester.child("request_body")) is not None:
+        kind, body = part.kind, part.get("value")
+        if kind not in {"RequestBodyJsonObject", "RequestBodyPlainText", ""}:
+            raise UntakenError(f"its body is a {shown(kind)}")
+    if requester.get("request_body_data") is not None or isinstance(body, str):
+        raise UntakenError("its body isn't JSON")
+    if "{{" in str(body):
+        raise UntakenError("its body is computed")
+    return requester.manifest.unfolded(body)
+
+
+def _pairs(requester: Component, word: str, partitions: t.Collection[str]) -> Object:
+    """Return parameters or headers; one that is computed is left out and told."""
+    given = requester.get(word)
+    if isinstance(given, str):
+        given = dict(parse_qsl(given))
+    made: Object = {}
+    for name, value in given.items() if isinstance(given, dict) else ():
+        if isinstance(value, str):
+            found = reference(value)
+            if found is not None and _is_interval(found):
+                # For the cursor to take, which knows what it stands for.
+                made[name] = value
+                continue
+            value = requester.interpolated(value, f"{word}.{name}", partitions)  # noqa: PLW2901 - the same value, read
+            if value is not None and any(f"{{{each}}}" in value for each in partitions):
+                raise UntakenError(f"the parameter `{shown(name)}` comes from its parent")
+        if value is None or value == "":
+            requester.note(f"{word}.{shown(name)}", "is empty or computed: left out.")
+        elif isinstance(value, list | str | int | float):
+            made[name] = value
+        else:
+            requester.note(f"{word}.{shown(name)}", "isn't a plain value: left out.")
+    return made
+
+
+# --- parents ----------------------------------------------------------------------------------
+
+
+def _routers(retriever: Component) -> list[Component]:
+    for word in ("partition_router", "stream_slicer"):
+        given = retriever.get(word)
+        if isinstance(given, list):
+            return retriever.children(word)
+        if (router := retriever.child(word)) is not None:
+            return [router]
+    return []
+
+
+def _partitions(retriever: Component) -> tuple[Object, tuple[Component, ...]]:
+    """Return what each placeholder resolves to, and the parents."""
+    found: Object = {}
+    parents: list[Component] = []
+    for router in _routers(retriever):
+        if router.kind != "SubstreamPartitionRouter":
+            raise UntakenError(f"it is read by {shown(router.kind)}")
+        for config in router.children("parent_stream_configs"):
+            stream, key = config.child("stream"), config.text("parent_key")
+            name = config.text("partition_field")
+            if stream is None or not key or not name or not _PLACEHOLDER.fullmatch(name):
+                raise UntakenError("its parent has no stream, parent_key or partition_field")
+            if config.get("request_option") is not None:
+                raise UntakenError("its parent's value is a parameter, and only a path takes one")
+            found[name] = {"type": "resolve", "resource": name_of(stream), "field": key}
+            parents.append(stream)
+            config.ignore("incremental_dependency", "lazy_read_pointer")
+            config.tell_unread()
+    return found, tuple(parents)

@@ -1,0 +1,81 @@
+"""The command that reads a description of an API and prints the `apis` entry for it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import typing as t
+
+import yaml
+
+from tap_analytics.commands.base import parser, put, run, show
+from tap_analytics.commands.importing import filled, import_file, one_line
+from tap_analytics.config import settings
+from tap_analytics.streams import declared_apis
+from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
+from tap_analytics.transport import redaction
+
+if t.TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the entry; return 0, or 1 if there is none or if it isn't valid."""
+    made = parser(
+        "import",
+        "Print the `apis` entry for an API that is described elsewhere: in a document with a "
+        "configuration of dlt's REST source, in such a configuration as Python, JSON or YAML, or "
+        "in a low-code manifest of Airbyte. Nothing in the file is run. What was changed "
+        "or left out is told on standard error, or with --json in the output.",
+        configured=False,
+    )
+    made.add_argument("file", metavar="FILE", help="the description; - reads standard input")
+    made.add_argument("--name", help="name of the API, instead of the file's")
+    made.add_argument("--base-url", metavar="URL", help="address of the API, instead of the file's")
+    made.add_argument("--yaml", action="store_true", help="print YAML, for meltano.yml")
+    return run(_import, made.parse_args(argv))
+
+
+def _import(options: argparse.Namespace) -> int:
+    imported, secrets = import_file(
+        options.file, name=options.name, base_url=options.base_url, reserved=RESERVED
+    )
+    redaction.install(secrets)
+    config = {"apis": [imported.entry]}
+    problems = _problems(config)
+    if options.json:
+        found = {**config, "notes": list(imported.notes)}
+        show(found | ({"problems": problems} if problems else {}), as_json=True)
+        return 1 if problems else 0
+    if options.yaml:
+        put(_yaml(config))
+    else:
+        show(config, as_json=True)
+    for kind, lines in (("note", imported.notes), ("error", problems)):
+        for line in lines:
+            sys.stderr.write(f"{kind}: {redaction.clean_line(line)}\n")
+    return 1 if problems else 0
+
+
+def _problems(config: dict[str, t.Any]) -> list[str]:
+    """Return what keeps an entry from being used once its variables have values."""
+    schema = copy.deepcopy(TapAnalytics.config_jsonschema)
+    TapAnalytics.append_builtin_config(schema)
+    given = settings.clean(filled(config), blocks=BLOCKS)
+    found = settings.problems(given, schema, blocks=BLOCKS)
+    found = found or declared_apis(given, reserved=RESERVED)[1]
+    return [one_line(problem) for problem in found]
+
+
+def _yaml(config: dict[str, t.Any]) -> str:
+    # Written and read once: what is said twice must not become an anchor and an alias.
+    plain = json.loads(json.dumps(config))
+    # What a terminal can't show is written as an escape, which needs quotes.
+    readable = json.dumps(plain, ensure_ascii=False).isprintable()
+    return str(
+        yaml.safe_dump(
+            plain, allow_unicode=readable, default_flow_style=None, sort_keys=False, width=100
+        )
+    )

@@ -1,0 +1,275 @@
+"""A configuration of dlt's REST source, in the words of `apis`.
+
+Most words are the same. What dlt says elsewhere or otherwise is rewritten; what the tap doesn't
+know is left out and told.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.config.declarations import CLIENT_WORDS, ENTRY_WORDS
+from tap_analytics.config.declarations.readers import (
+    AUTHS,
+    INCREMENTAL_WORDS,
+    NEVER_RETRIED,
+    PAGINATORS,
+    RETRY_WORDS,
+)
+from tap_analytics.config.declarations.resources import (
+    DISPOSITIONS,
+    ENDPOINT_WORDS,
+    PLACEHOLDER,
+    RESOURCE_WORDS,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tap_analytics.commands.importing.notes import Notes
+
+Object = dict[str, t.Any]
+
+_DEFAULTS = ("primary_key", "write_disposition", "endpoint")
+_PARENT = re.compile(r"\{resources\.([A-Za-z_]\w*)\.([A-Za-z_][\w.]*)\}", re.ASCII)
+_START = re.compile(r"\{\{?\s*incremental\.(?:start_value|last_value)\s*\}?\}")
+_TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
+#: Names that dlt has had for a paginator.
+_ALIASES = {"json_response": "json_link", "page": "page_number"}
+
+
+def entry_of(config: Object, notes: Notes) -> Object:
+    """Return an `apis` entry for a configuration with `client` and `resources`."""
+    kept = _known(config, ENTRY_WORDS, "the description", notes)
+    client = _object(kept.get("client"), "client", notes)
+    kept["client"] = _client(client, notes)
+    if isinstance(kept.get("resource_defaults"), dict):
+        kept["resource_defaults"] = _resource(
+            kept["resource_defaults"], "resource_defaults", notes, optional=[], words=_DEFAULTS
+        )
+    optional: list[str] = []
+    resources = kept.get("resources")
+    kept["resources"] = [
+        _resource(given, _place(given, index), notes, optional=optional)
+        if isinstance(given, dict)
+        else given
+        for index, given in enumerate(resources if isinstance(resources, list) else [])
+    ]
+    if optional:
+        kept["optional_streams"] = optional
+    return kept
+
+
+def _place(resource: Object, index: int) -> str:
+    name = resource.get("name")
+    return f"resource '{shown(name)}'" if isinstance(name, str) else f"resources[{index}]"
+
+
+def _object(value: object, where: str, notes: Notes) -> Object:
+    if isinstance(value, dict):
+        return value
+    if value is not None:
+        notes.add(where, "isn't an object: left out.")
+    return {}
+
+
+def _known(given: Object, words: Collection[str], where: str, notes: Notes) -> Object:
+    """Return an object without the words that the tap doesn't know, and tell those."""
+    if unknown := [word for word in given if word not in words]:
+        verb = "isn't" if len(unknown) == 1 else "aren't"
+        notes.add(where, f"{listed(unknown)} {verb} known to the tap: left out.")
+    return {word: value for word, value in given.items() if word in words}
+
+
+# --- the client -------------------------------------------------------------------------------
+
+
+def _client(client: Object, notes: Notes) -> Object:
+    made = _known(client, CLIENT_WORDS, "client", notes)
+    if made.get("auth") is not None:
+        made["auth"] = _auth(made["auth"], notes)
+        if made["auth"] is None:
+            del made["auth"]
+    if "paginator" in made:
+        made["paginator"] = _paginator(made["paginator"], "client.paginator", notes)
+    return made
+
+
+def _auth(auth: object, notes: Notes) -> Object | None:
+    if not isinstance(auth, dict):
+        notes.add("client.auth", "isn't an object: left out, so requests aren't signed.")
+        return None
+    # dlt takes a lone token for a bearer's.
+    given = {"type": "bearer", **auth} if "token" in auth else auth
+    kind = given.get("type")
+    if not isinstance(kind, str) or kind not in AUTHS:
+        notes.add("client.auth", f"the type '{shown(kind)}' isn't known to the tap: left out.")
+        return None
+    return _known(given, ("type", *AUTHS[kind][1]), "client.auth", notes)
+
+
+def _paginator(paginator: object, where: str, notes: Notes) -> object:
+    given = {"type": paginator} if isinstance(paginator, str) else paginator
+    if not isinstance(given, dict):
+        return paginator
+    kind = given.get("type")
+    kind = _ALIASES.get(kind, kind) if isinstance(kind, str) else ""
+    if kind not in PAGINATORS:
+        return paginator
+    made = {**given, "type": kind}
+    if given.get("type") != kind:
+        notes.add(where, f"the type '{given['type']}' is called '{kind}'.")
+        if "next_key" in made:
+            made["next_url_path"] = made.pop("next_key")
+    if kind == "offset" and made.get("offset_param") == "page":
+        notes.add(where, "`offset_param: page` counts pages, from 1.")
+    known = ("type", "limit", "limit_param", *PAGINATORS[kind][1])
+    made = _known(made, known, where, notes)
+    return made["type"] if isinstance(paginator, str) else made
+
+
+# --- a resource -------------------------------------------------------------------------------
+
+
+def _resource(
+    resource: Object,
+    where: str,
+    notes: Notes,
+    *,
+    optional: list[str],
+    words: Collection[str] = RESOURCE_WORDS,
+) -> Object:
+    if resource.get("selected") is False:
+        notes.add(where, "isn't selected there; here the catalog selects streams.")
+    quiet = {word: value for word, value in resource.items() if word != "selected"}
+    made = _known(quiet, words, where, notes)
+    if "write_disposition" in made:
+        _disposition(made, where, notes)
+    if isinstance(made.get("endpoint"), dict):
+        made["endpoint"] = _endpoint(made["endpoint"], where, notes)
+        ignored = _ignored(resource["endpoint"], where, notes)
+        if ignored and isinstance(resource.get("name"), str):
+            optional.append(f"{notes.api}_{resource['name']}")
+    return made
+
+
+def _disposition(made: Object, where: str, notes: Notes) -> None:
+    value = made["write_disposition"]
+    if isinstance(value, dict) and "strategy" in value:
+        notes.add(where, "`write_disposition.strategy` is left out: the target decides it.")
+        value = made["write_disposition"] = value.get("disposition", "merge")
+    if isinstance(value, str) and value not in DISPOSITIONS:
+        notes.add(where, f"write_disposition '{shown(value)}' isn't known to the tap: left out.")
+        del made["write_disposition"]
+
+
+def _endpoint(endpoint: Object, where: str, notes: Notes) -> Object:
+    given = dict(endpoint)
+    given.pop("response_actions", None)
+    made = _known(given, ENDPOINT_WORDS, where, notes)
+    if isinstance(made.get("params"), dict):
+        made["params"] = _params(made, where, notes)
+    if isinstance(made.get("path"), str):
+        _parents_in_path(made, where, notes)
+    if "paginator" in made:
+        made["paginator"] = _paginator(made["paginator"], f"{where}, paginator", notes)
+        _one_limit(made, where, notes)
+    if isinstance(made.get("error_handler"), dict):
+        made["error_handler"] = _handler(made["error_handler"], where, notes)
+    if isinstance(made.get("incremental"), dict):
+        _incremental(made, made["incremental"], where, notes)
+    return {word: value for word, value in made.items() if value != {} or word == "json"}
+
+
+def _params(endpoint: Object, where: str, notes: Notes) -> Object:
+    kept: Object = {}
+    for name, value in endpoint["params"].items():
+        if isinstance(value, dict) and value.get("type") == "incremental":
+            notes.add(where, f"`params.{shown(name)}` is `incremental` with a start_param.")
+            endpoint["incremental"] = {**value, "start_param": name}
+            endpoint["incremental"].pop("type")
+        elif isinstance(value, str) and _START.fullmatch(value.strip()):
+            notes.add(where, f"`params.{shown(name)}` is `incremental.start_param`.")
+            held = endpoint.get("incremental")
+            endpoint["incremental"] = {**(held if isinstance(held, dict) else {})}
+            endpoint["incremental"]["start_param"] = name
+        elif isinstance(value, str) and (parent := _PARENT.fullmatch(value.strip())):
+            kept[name] = {"type": "resolve", "resource": parent[1], "field": parent[2]}
+        elif isinstance(value, str) and _TEMPLATE.search(value):
+            notes.add(where, f"`params.{shown(name)}` is a template: left out.")
+        elif isinstance(value, dict) and value.get("type") == "resolve":
+            kept[name] = _known(value, ("type", "resource", "field"), where, notes)
+        else:
+            kept[name] = value
+    return kept
+
+
+def _parents_in_path(endpoint: Object, where: str, notes: Notes) -> None:
+    """Turn `{resources.posts.id}` into a placeholder and the parameter that resolves it."""
+    params = dict(endpoint.get("params") or {}) if isinstance(endpoint.get("params"), dict) else {}
+
+    def placeholder(match: re.Match[str]) -> str:
+        name = f"{match[1]}_{match[2]}".replace(".", "_")
+        params[name] = {"type": "resolve", "resource": match[1], "field": match[2]}
+        notes.add(where, f"`{match[0]}` in the path is the placeholder `{{{name}}}`.")
+        return f"{{{name}}}"
+
+    endpoint["path"] = path = _PARENT.sub(placeholder, endpoint["path"])
+    in_path = set(PLACEHOLDER.findall(path))
+    for name, value in list(params.items()):
+        if isinstance(value, dict) and value.get("type") == "resolve" and name not in in_path:
+            notes.add(where, f"`params.{shown(name)}` comes from a parent, which only a path can.")
+    if params:
+        endpoint["params"] = params
+
+
+def _one_limit(endpoint: Object, where: str, notes: Notes) -> None:
+    paginator, params = endpoint["paginator"], endpoint.get("params")
+    if not isinstance(paginator, dict) or not isinstance(params, dict):
+        return
+    name = paginator.get("limit_param", "limit")
+    if paginator.get("limit") and name in params:
+        del params[name]
+        notes.add(where, f"`params.{shown(name)}` is left out: the paginator has a limit.")
+
+
+def _handler(handler: Object, where: str, notes: Notes) -> Object:
+    made = _known(handler, RETRY_WORDS, f"{where}, error_handler", notes)
+    statuses = made.get("retry_on_status_codes")
+    if isinstance(statuses, list) and (
+        never := [status for status in statuses if status in sorted(NEVER_RETRIED)]
+    ):
+        notes.add(where, f"{listed(never)} can't be retried: left out.")
+        made["retry_on_status_codes"] = [each for each in statuses if each not in never]
+    return made
+
+
+def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> None:
+    made = _known(given, INCREMENTAL_WORDS, f"{where}, incremental", notes)
+    column = made.get("cursor_path")
+    column = column.removeprefix("$.") if isinstance(column, str) else None
+    if not column or not re.fullmatch(r"[^\s.$*?()\[\]{}'\"]+", column):
+        endpoint.pop("incremental")
+        what = "has no cursor_path" if column is None else "its cursor isn't a column of the rows"
+        notes.add(where, f"`incremental` {what}: left out, so all rows are read.")
+        return
+    endpoint["incremental"] = {**made, "cursor_path": column}
+
+
+def _ignored(endpoint: Object, where: str, notes: Notes) -> bool:
+    """Tell the response actions; whether they let the resource do without a right or a path."""
+    actions = endpoint.get("response_actions")
+    if not isinstance(actions, list) or not actions:
+        return False
+    ignored = [
+        action.get("status_code")
+        for action in actions
+        if isinstance(action, dict) and action.get("action") == "ignore"
+    ]
+    if ignored and len(ignored) == len(actions) and all(status in (403, 404) for status in ignored):
+        notes.add(where, f"{listed(ignored)} is ignored there; here its stream is optional.")
+        return True
+    notes.add(where, "`response_actions` aren't known to the tap: left out.")
+    return False

@@ -1,0 +1,204 @@
+"""The last touch to an entry: its name, its address, no literal secret, and nothing said twice."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import PurePath
+from urllib.parse import urlsplit
+
+from tap_analytics.commands.importing.notes import listed
+from tap_analytics.config import settings
+from tap_analytics.transport.redaction import Secrets
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tap_analytics.commands.importing.notes import Notes
+
+Object = dict[str, t.Any]
+
+#: A value that the environment fills in, whole or as a part of a text.
+VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?", re.ASCII)
+_ORDER = (
+    *("name", "client", "headers", "page_size", "requests_per_second", "retry"),
+    *("optional_streams", "resource_defaults", "resources"),
+)
+_EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|test)")
+#: A variable, alone or behind the name of a scheme.
+_FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
+#: What a text may have around a variable that was put into it.
+_AROUND = re.compile(r"[A-Za-z =:-]{0,24}")
+#: File names that say nothing of the API; that of the folder may.
+_NAMELESS = {"manifest", "source", "sources", "config", "main", "pipeline", "init", "readme", ""}
+#: Words of an endpoint that may stand once for all resources.
+_SHARED = ("data_selector", "paginator", "error_handler", "headers", "method")
+#: A shorter secret may be any word, and is replaced only where it was found.
+_TELLING = 8
+
+
+def name_for(path: str, reserved: Collection[str]) -> str:
+    """Return a name for the API that a file describes, which no built-in stream begins with."""
+    here = PurePath(path)
+    for part in (here.stem, here.parent.name, here.parent.parent.name):
+        name = re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_")
+        name = re.sub(r"^(?:source|tap)_|_(?:source|pipeline|manifest|api)$", "", name)
+        if name not in _NAMELESS:
+            break
+    else:
+        name = "imported"
+    if any(stream.startswith(f"{name}_") for stream in reserved):
+        return f"{name}_api"
+    return name
+
+
+def finish(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object, Secrets]:
+    """Return the entry as it is printed, and the secrets that were found in it."""
+    client = entry["client"]
+    _address(client, notes, base_url)
+    found = settings.secrets_of({"apis": [entry]}, blocks={})
+    literal = [value for value in found.values if _is_literal(value, notes)]
+    entry = _Literals(literal, notes).without(entry)
+    secrets = Secrets()
+    for value in literal:
+        if len(value) >= _TELLING:
+            secrets.add(value)
+    if shared := _share(entry):
+        notes.add("resource_defaults", f"holds {listed(shared)}, in which all resources are alike.")
+    entry["name"] = notes.api
+    return {word: entry[word] for word in _ORDER if word in entry}, secrets
+
+
+def _address(client: Object, notes: Notes, base_url: str | None) -> None:
+    if base_url is not None:
+        client["base_url"] = base_url
+        return
+    url = client.get("base_url")
+    if not isinstance(url, str) or not url.strip():
+        client["base_url"] = notes.variable("base_url")
+        notes.add("client", f"has no base_url: it becomes {client['base_url']}.")
+        return
+    scheme, slashes, rest = url.partition("://")
+    before, at, _ = rest.partition("/")[0].rpartition("@")
+    if slashes and at:
+        notes.add("client", "its base_url holds credentials: left out, for they belong to `auth`.")
+        url = f"{scheme}://{rest[len(before) + 1 :]}"
+    # A path is laid behind the address, with a slash between them.
+    client["base_url"] = url.rstrip("/")
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return
+    if _EXAMPLES.fullmatch(host):
+        notes.add("client", "its base_url is an example: give the API's with --base-url.")
+
+
+# --- literal secrets --------------------------------------------------------------------------
+
+
+def _is_literal(value: str, notes: Notes) -> bool:
+    """Whether a value holds more than a variable and the word before it, as in `Bearer $X`."""
+    if value.lower() in {"true", "false"}:
+        return False
+    if _FILLED_IN.fullmatch(value):
+        return False
+    rest = value
+    for variable in notes.variables:
+        rest = rest.replace(f"${{{variable[1:]}}}", "")
+    return rest == value or not _AROUND.fullmatch(rest)
+
+
+class _Literals:
+    """The secrets that a file holds, and the variables that stand for them."""
+
+    def __init__(self, secrets: list[str], notes: Notes) -> None:
+        self._secrets = sorted(set(secrets), key=len, reverse=True)
+        self._notes = notes
+        self._variables: dict[str, str] = {}
+
+    def without(self, value: t.Any, where: str = "", holder: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a value with variables for secrets; it stands at a word of `holder`."""
+        if isinstance(value, dict):
+            return {
+                name: self.without(inner, f"{where}.{name}".removeprefix("."), word, name)
+                for name, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [
+                self.without(inner, f"{where}[{index}]", holder, word)
+                for index, inner in enumerate(value)
+            ]
+        if not isinstance(value, str):
+            return value
+        if value in self._secrets and _is_secret(holder, word, value):
+            return self._replaced(value, value, where, word)
+        for secret in self._secrets:
+            if len(secret) >= _TELLING and secret in value:
+                value = self._replaced(value, secret, where, word)
+        return value
+
+    def _replaced(self, value: str, secret: str, where: str, word: str) -> str:
+        if secret not in self._variables:
+            self._variables[secret] = self._notes.new_variable(word)
+        variable = self._variables[secret]
+        self._notes.add(where, f"holds what may be a secret: it becomes {variable}.")
+        return value.replace(secret, variable)
+
+
+def _is_secret(holder: str, word: str, value: str) -> bool:
+    """Whether a value is a secret where it stands; a short one may be harmless elsewhere."""
+    held: Object = {holder: {word: value}}
+    if holder == "access_token_request_data":
+        held = {"auth": held}
+    return value in settings.secrets_of({"apis": [held]}, blocks={}).values
+
+
+# --- what all resources share -----------------------------------------------------------------
+
+
+def _share(entry: Object) -> list[str]:
+    """Say once for all resources what each of them says alike; return these words."""
+    moved: list[str] = []
+    resources = entry.get("resources")
+    endpoints = [
+        resource["endpoint"]
+        for resource in resources or ()
+        if isinstance(resource, dict) and isinstance(resource.get("endpoint"), dict)
+    ]
+    if len(endpoints) < 2 or len(endpoints) != len(resources or ()):  # noqa: PLR2004 - one has nothing to share with
+        return moved
+    defaults = entry.setdefault("resource_defaults", {})
+    shared = defaults.setdefault("endpoint", {}) if isinstance(defaults, dict) else None
+    if not isinstance(shared, dict):
+        return moved
+    for word in _SHARED:
+        values = [endpoint.get(word) for endpoint in endpoints]
+        if word not in shared and values[0] is not None and values.count(values[0]) == len(values):
+            shared[word] = values[0]
+            moved.append(word)
+            for endpoint in endpoints:
+                del endpoint[word]
+    for resource in resources or ():
+        if set(resource["endpoint"]) == {"path"}:
+            resource["endpoint"] = resource["endpoint"]["path"]
+    if not shared:
+        del defaults["endpoint"]
+    if not defaults:
+        del entry["resource_defaults"]
+    return moved
+
+
+# --- checking -----------------------------------------------------------------------------------
+
+
+def filled(value: t.Any, word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return an entry with something in the place of each variable, so that it can be checked."""
+    if isinstance(value, dict):
+        return {name: filled(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, word) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if word in {"base_url", "token_url", "access_token_url"} and value.startswith("$"):
+        value = VARIABLE.sub("https://api.example.com", value, count=1)
+    return VARIABLE.sub("filled", value)

@@ -1,0 +1,163 @@
+"""The vocabulary of `apis`: any REST API a user describes, read once and told plainly what's wrong.
+
+The words are those of dlt's REST source and of the descriptions in use for it. Nothing is ignored:
+every word is understood, or reported together with the words that would be.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.config.declarations.model import (
+    DeclaredApi,
+    DeclaredIncremental,
+    DeclaredResource,
+    ParentLink,
+)
+from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader, suggestion
+from tap_analytics.config.declarations.parents import linked
+from tap_analytics.config.declarations.readers import read_auth, read_paging, read_retry
+from tap_analytics.config.declarations.resources import (
+    NAME,
+    ApiDefaults,
+    read_defaults,
+    read_resource,
+)
+from tap_analytics.config.settings.checks import url_problem
+from tap_analytics.transport.retry import RetryPolicy
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tap_analytics.config.declarations.resources import UnlinkedResource
+
+__all__ = [
+    "CLIENT_WORDS",
+    "ENTRY_WORDS",
+    "DeclaredApi",
+    "DeclaredIncremental",
+    "DeclaredResource",
+    "ParentLink",
+    "parse",
+]
+
+ENTRY_WORDS = (
+    *("name", "client", "resource_defaults", "resources"),
+    *("page_size", "headers", "requests_per_second", "retry", "optional_streams"),
+)
+CLIENT_WORDS = ("base_url", "auth", "headers", "paginator")
+
+
+def parse(
+    apis: Sequence[Mapping[str, t.Any]], *, reserved: Collection[str]
+) -> tuple[tuple[DeclaredApi, ...], list[str]]:
+    """Read the `apis` of a configuration.
+
+    Returns the APIs without problems and all problems of the others, one line each, naming the
+    place. `reserved` are the names of streams that exist already.
+    """
+    if not isinstance(apis, (list, tuple)):
+        # The checks of the settings have told it.
+        return (), []
+    taken = {name.lower(): "a built-in stream" for name in reserved}
+    names: dict[str, str] = {}
+    read: list[DeclaredApi] = []
+    problems: list[str] = []
+    for index, entry in enumerate(apis):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        where = f"apis[{index}]" + (f" '{name}'" if isinstance(name, str) and name else "")
+        place = ConfigPath(where, [])
+        api = _read_api(entry, place)
+        if api.name and (other := names.setdefault(api.name.lower(), where)) != where:
+            place.report(f"has the name of {other}. Give it another.")
+        else:
+            _check_streams(api, place, taken)
+        problems += dict.fromkeys(place.problems)
+        if not place.problems:
+            read.append(api)
+    return tuple(read), problems
+
+
+def _read_api(entry: object, place: ConfigPath) -> DeclaredApi:
+    words = ObjectReader(entry, place, ENTRY_WORDS)
+    client = ObjectReader(words.given.get("client"), words.at("client"), CLIENT_WORDS)
+    auth = read_auth(client.given.get("auth"), client.at("auth"))
+    around = ApiDefaults(
+        api=_name(words),
+        retry=read_retry(words.given.get("retry"), words.at("retry"), over=RetryPolicy()),
+        page_size=words.integer("page_size", minimum=1),
+        secret_params=auth.param_names,
+        defaults={"endpoint": _client_defaults(client)},
+    )
+    if "resource_defaults" in words:
+        defaults = words.given["resource_defaults"]
+        around = read_defaults(defaults, words.at("resource_defaults"), around)
+    return DeclaredApi(
+        name=around.api,
+        base_url=_base_url(words, client),
+        headers={**client.headers("headers"), **words.headers("headers")},
+        auth=auth,
+        page_size=around.page_size,
+        requests_per_second=words.number("requests_per_second", minimum=0) or 0,
+        retry=around.retry,
+        optional_streams=words.texts("optional_streams"),
+        resources=_resources(words, around),
+    )
+
+
+def _name(words: ObjectReader) -> str:
+    name = words.text("name", required=True) or ""
+    if name and not NAME.fullmatch(name):
+        words.wrong("name", f"'{name}' must have letters, digits and '_' only.")
+    return name
+
+
+def _base_url(words: ObjectReader, client: ObjectReader) -> str:
+    if "client" not in words:
+        words.missing("client")
+        return ""
+    url = client.text("base_url", required=True) or ""
+    if url and (text := url_problem(url)):
+        client.wrong("base_url", text)
+    return url
+
+
+def _client_defaults(client: ObjectReader) -> dict[str, t.Any]:
+    """Return the client's paginator as a default of the endpoints, unless it has problems."""
+    if "paginator" not in client:
+        return {}
+    before = len(client.place.problems)
+    read_paging(client.given["paginator"], client.at("paginator"))
+    is_fine = before == len(client.place.problems)
+    return {"paginator": client.given["paginator"]} if is_fine else {}
+
+
+def _resources(words: ObjectReader, around: ApiDefaults) -> tuple[DeclaredResource, ...]:
+    given = words.given.get("resources")
+    if not isinstance(given, list) or not given:
+        if words.is_object:
+            words.wrong("resources", "must be a list with at least one resource.")
+        return ()
+    drafts: dict[str, UnlinkedResource] = {}
+    for index, value in enumerate(given):
+        name = value.get("name") if isinstance(value, dict) else value
+        known = isinstance(name, str) and name
+        place = words.place.inside(f"resource '{name}'" if known else f"resources[{index}]")
+        draft = read_resource(value, place, around)
+        if drafts.setdefault(draft.resource.name.lower(), draft) is not draft and known:
+            place.report(f"`name` '{name}' is given to two resources. Rename one.")
+    return linked(tuple(drafts.values()))
+
+
+def _check_streams(api: DeclaredApi, place: ConfigPath, taken: dict[str, str]) -> None:
+    """Report streams whose names exist already; targets don't tell upper from lower case."""
+    for resource in api.resources:
+        if other := taken.get(resource.stream.lower()):
+            where = place.inside(f"resource '{resource.name}'")
+            where.report(f"its stream '{resource.stream}' has the name of {other}. Rename it.")
+    taken |= {resource.stream.lower(): f"a stream of {place.where}" for resource in api.resources}
+    streams = [resource.stream for resource in api.resources]
+    for name in api.optional_streams if streams else ():
+        if name not in streams:
+            hint = f"Known: {', '.join(streams)}.{suggestion(name, streams)}"
+            place.report(f"`optional_streams` '{name}' isn't a stream of this API. {hint}")

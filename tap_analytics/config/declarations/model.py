@@ -1,0 +1,84 @@
+"""A declared API as values: what the words of an `apis` entry come to."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_analytics.pagination import PagingStrategy
+    from tap_analytics.records.notation import Unit
+    from tap_analytics.transport.auth import Authenticator
+    from tap_analytics.transport.retry import RetryPolicy
+
+WriteDisposition = t.Literal["merge", "append", "replace"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParentLink:
+    """A placeholder of a path, and the resource and field its values come from.
+
+    All links of a resource name one parent. What comes from further up is a field of the parent's
+    too: its own placeholder, for a child's rows hold the columns of their placeholders.
+    """
+
+    placeholder: str
+    resource: str
+    #: Dotted where the parent nests it.
+    field: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredIncremental:
+    """The column that tells what is new, and the parameter that asks for it, if there is one."""
+
+    cursor_path: str
+    #: Notation of the column's values; None where they alone tell times from numbers.
+    cursor_format: Unit | None = None
+    start_param: str | None = None
+    initial_value: str | int | float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredResource:
+    """One endpoint, which is one stream."""
+
+    name: str
+    stream: str
+    #: Relative to the base URL; placeholders in braces are those of `parents`.
+    path: str
+    paging: PagingStrategy
+    retry: RetryPolicy
+    write_disposition: WriteDisposition
+    method: t.Literal["GET", "POST"] = "GET"
+    #: A tuple is sent as one parameter per value.
+    params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: Body of a POST, not yet encoded.
+    json: object | None = None
+    #: Dotted path or JSONPath of the rows; None where the body is the list.
+    data_selector: str | None = None
+    incremental: DeclaredIncremental | None = None
+    primary_keys: tuple[str, ...] = ()
+    #: Whether the key is only the API's default, which a resource's rows may not have.
+    assumes_keys: bool = False
+    schema: dict[str, t.Any] | None = None
+    parents: tuple[ParentLink, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredApi:
+    """An API and its resources, parents before their children."""
+
+    name: str
+    base_url: str
+    auth: Authenticator
+    retry: RetryPolicy
+    resources: tuple[DeclaredResource, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    page_size: int | None = None
+    requests_per_second: float = 0
+    optional_streams: tuple[str, ...] = ()

@@ -1,0 +1,248 @@
+"""Reading an object of known words: each problem is told with its place, and reading goes on."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, replace
+
+from tap_analytics.config.settings.catalog import LONGEST, MOST_ROWS
+from tap_analytics.config.settings.checks import (
+    credential_problem,
+    header_problem,
+    nearest,
+    readable,
+    shown_word,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+#: Members of an object, one inside the other; JSONPath's leading `$.` may stand before.
+DOTTED = re.compile(
+    r"(?:\$\.)?([^\s.$*?@()\[\]{}'\"][^\s.$*?()\[\]{}'\"]*(?:\.[^\s.$*?()\[\]{}'\"]+)*)"
+)
+
+#: What dlt's REST source understands and the tap doesn't.
+UNSUPPORTED = frozenset(
+    """
+    allow_external_schedulers columns convert cursor_body_path data data_selector_required
+    default_token_expiration end_param end_value file_format has_more_path include_from_parent
+    lag last_value_func limit_body_path max_table_nesting maximum_offset maximum_page
+    maximum_value merge_key nested_hints offset offset_body_path on_cursor_value_missing page
+    page_body_path parallelized parent processing_steps range_end range_start references
+    response_actions row_order schema_contract selected session spec stop_after_empty_page
+    table_format table_name validator
+    """.split()  # noqa: SIM905 - forty words read best as text
+)
+
+
+@dataclass(frozen=True)
+class ConfigPath:
+    """Where in the configuration something stands, and the list its problems go to."""
+
+    where: str
+    problems: list[str]
+    path: str = ""
+
+    def at(self, word: str) -> ConfigPath:
+        """Return the place of a word inside of this one."""
+        return replace(self, path=self.name(word))
+
+    def inside(self, where: str) -> ConfigPath:
+        """Return the place of a part that has a name of its own, such as a resource."""
+        return replace(self, where=f"{self.where}, {where}", path="")
+
+    def name(self, word: str) -> str:
+        """Return the word with the path that leads to it."""
+        word = shown_word(word)
+        return f"{self.path}.{word}" if self.path else word
+
+    def report(self, text: str) -> None:
+        """Take note of a problem; the text names the word."""
+        self.problems.append(f"{self.where}: {text}")
+
+
+def listed(known: Iterable[str]) -> str:
+    """Return words as a list to choose from."""
+    return ", ".join(sorted(known)) or "none"
+
+
+def suggestion(word: object, known: Iterable[str]) -> str:
+    """Return what an unknown word may have been meant to be, as a sentence with a blank before."""
+    near = nearest(str(word), known)
+    return f" Did you mean `{near}`?" if near else ""
+
+
+def kind_of(value: object) -> str:
+    """Return what kind of JSON value something is, never the value."""
+    kinds = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+    return "null" if value is None else kinds.get(type(value), "a number")
+
+
+def _shown(value: object) -> object:
+    """Return a number as it is shown, and of anything else what it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return kind_of(value)
+    return readable(value)
+
+
+class ObjectReader:
+    """An object whose words are known; null counts as not given, unless it is a whole entry."""
+
+    def __init__(
+        self,
+        value: object,
+        place: ConfigPath,
+        known: Collection[str],
+        *,
+        shown: Collection[str] | None = None,
+    ) -> None:
+        """Report words that aren't known; `place` is the object's own.
+
+        Where only some words may be `shown`, what else stands there may be a credential.
+        """
+        self.place = place
+        self.shown = shown
+        self.is_object = isinstance(value, dict)
+        self.given: dict[str, t.Any] = value if isinstance(value, dict) else {}
+        if not self.is_object and (value is not None or not place.path):
+            named = f"`{place.path}`" if place.path else "the entry"
+            place.report(f"{named} must be an object, not {kind_of(value)}.")
+        for word in self.given:
+            if word not in known:
+                self._report_unknown(str(word), known)
+
+    def _report_unknown(self, word: str, known: Collection[str]) -> None:
+        what = "isn't supported" if word in UNSUPPORTED else "is unknown"
+        near = suggestion(word, known)
+        named = f"`{self.place.name(word)}`"
+        if self.shown is not None and not near and word not in {*self.shown, *UNSUPPORTED}:
+            named = f"A word of `{self.place.path}`, not shown as it may be a credential,"
+        self.place.report(f"{named} {what}. Known: {listed(known)}.{near}")
+
+    def __contains__(self, word: str) -> bool:
+        return self.given.get(word) is not None
+
+    def at(self, word: str) -> ConfigPath:
+        """Return the place of one of the words."""
+        return self.place.at(word)
+
+    def wrong(self, word: str, text: str) -> None:
+        """Report a problem with one of the words."""
+        self.place.report(f"`{self.place.name(word)}` {text}")
+
+    def missing(self, word: str) -> None:
+        """Report that a word isn't there; where there is no object, that has been told."""
+        if self.is_object:
+            self.wrong(word, "is missing. Write its value.")
+
+    def text(self, word: str, *, required: bool = False) -> str | None:
+        """Read a text that isn't blank."""
+        value = self.given.get(word)
+        if isinstance(value, str) and value.strip():
+            return value
+        if value is not None and not isinstance(value, str):
+            self.wrong(word, f"must be a string, not {kind_of(value)}.")
+        elif value is not None:
+            self.wrong(word, "is empty. Write its value.")
+        elif required:
+            self.missing(word)
+        return None
+
+    def credential(self, word: str, *, may_be_empty: bool = False) -> str:
+        """Read a required credential, of which no problem shows anything."""
+        value = self.given.get(word)
+        if value == "" and may_be_empty:
+            return ""
+        secret = self.text(word, required=True) or ""
+        if text := credential_problem(secret):
+            self.wrong(word, text)
+        return secret
+
+    def choice(self, word: str, known: Collection[str], default: str | None = None) -> str | None:
+        """Read one of some words; without a default it has to be given."""
+        value = self.text(word, required=default is None)
+        if value is None or value in known:
+            return value or default
+        shown = "" if self.shown is not None else f"'{value}' "
+        hint = f"Known: {listed(known)}.{suggestion(value, known)}"
+        self.wrong(word, f"{shown}is unknown. {hint}")
+        return default
+
+    def dotted(self, word: str) -> str | None:
+        """Read a path such as `meta.next_cursor`."""
+        value = self.text(word)
+        if value is None:
+            return None
+        if path := DOTTED.fullmatch(value):
+            return path[1]
+        self.wrong(word, f"'{value}' must be a dotted path such as meta.next.")
+        return None
+
+    def integer(self, word: str, *, minimum: int, maximum: int = MOST_ROWS) -> int | None:
+        """Read a whole number."""
+        value = self.given.get(word)
+        if value is None or (type(value) is int and minimum <= value <= maximum):
+            return value
+        bound = self._bound(value, minimum, maximum)
+        self.wrong(word, f"must be a whole number of {bound}, not {_shown(value)}.")
+        return None
+
+    def number(self, word: str, *, minimum: float, maximum: float = LONGEST) -> float | None:
+        """Read a finite number."""
+        value = self.given.get(word)
+        if value is None:
+            return None
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and minimum <= value <= maximum:
+            return float(value)
+        bound = self._bound(value, minimum, maximum)
+        self.wrong(word, f"must be a number of {bound}, not {_shown(value)}.")
+        return None
+
+    @staticmethod
+    def _bound(value: object, minimum: float, maximum: float) -> str:
+        is_large = isinstance(value, (int, float)) and value > maximum
+        return f"at most {maximum:g}" if is_large else f"at least {minimum:g}"
+
+    def texts(self, word: str) -> tuple[str, ...]:
+        """Read a text or a list of texts."""
+        value = self.given.get(word)
+        values = [value] if isinstance(value, str) else value or []
+        if isinstance(values, list) and all(isinstance(v, str) and v.strip() for v in values):
+            return tuple(values)
+        self.wrong(word, "must be a string or a list of strings, none of them empty.")
+        return ()
+
+    def object(self, word: str) -> dict[str, t.Any]:
+        """Read an object whose words are the user's own."""
+        value = self.given.get(word)
+        if value is None or isinstance(value, dict):
+            return value or {}
+        self.wrong(word, f"must be an object, not {kind_of(value)}.")
+        return {}
+
+    def headers(self, word: str) -> dict[str, str]:
+        """Read headers; numbers and booleans are written as JSON writes them, null sends none."""
+        headers = {}
+        for name, value in self.object(word).items():
+            content = scalar(value)
+            if value is None:
+                continue
+            if content is None:
+                self.at(word).report(
+                    f"`{self.at(word).name(name)}` must be a string, not {kind_of(value)}."
+                )
+            elif text := header_problem(name, content):
+                self.at(word).report(f"`{self.at(word).name(name)}` {text}")
+            else:
+                headers[name] = content
+        return headers
+
+
+def scalar(value: object) -> str | None:
+    """Return a JSON scalar as it is sent, or None where it isn't one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (str, int, float)) else None

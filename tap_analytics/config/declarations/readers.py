@@ -1,0 +1,260 @@
+"""The clauses of a declaration: how to sign in, how to page, what to retry, what is new.
+
+Each word of the vocabulary maps to a class or a reader in one table, so an unknown word can always
+be answered with the known ones.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import replace
+
+from tap_analytics.config.declarations.model import DeclaredIncremental
+from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader, scalar
+from tap_analytics.config.settings.catalog import MOST_RETRIES
+from tap_analytics.config.settings.checks import header_problem, url_problem
+from tap_analytics.pagination import (
+    Auto,
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Offset,
+    PageNumber,
+    PagingStrategy,
+    SinglePage,
+)
+from tap_analytics.records.notation import UNITS
+from tap_analytics.transport.auth import (
+    ApiKeyHeader,
+    ApiKeyQuery,
+    Authenticator,
+    Basic,
+    Bearer,
+    NoAuth,
+    OAuth2ClientCredentials,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_analytics.records.notation import Unit
+    from tap_analytics.transport.retry import RetryPolicy
+
+# --- paginator ------------------------------------------------------------------------------
+
+#: Where the number of rows is told.
+_TOTALS = ("total_path", "total_header")
+PAGINATORS: dict[str, tuple[type[PagingStrategy], tuple[str, ...]]] = {
+    "auto": (Auto, _TOTALS),
+    "cursor": (Cursor, ("cursor_path", "cursor_param", "cursor_value", *_TOTALS)),
+    "header_cursor": (HeaderCursor, ("cursor_key", "cursor_param", *_TOTALS)),
+    "header_link": (HeaderLink, ("links_next_key", *_TOTALS)),
+    "json_link": (JsonLink, ("next_url_path", *_TOTALS)),
+    "offset": (Offset, ("offset_param", *_TOTALS)),
+    "page_number": (PageNumber, ("page_param", "base_page", *_TOTALS)),
+    "single_page": (SinglePage, _TOTALS),
+}
+#: Words whose null means "there is none", unlike a word that isn't there.
+_NONE_ALLOWED = {"limit_param", *_TOTALS}
+_CURSOR_VALUE = re.compile(r"\{\{\s*response\.([\w-]+(?:\.[\w-]+)*)\s*\}\}")
+
+
+def read_paging(value: object, place: ConfigPath) -> PagingStrategy:
+    """Read a paginator, given as an object or as its type alone; none at all is `auto`."""
+    if value is None:
+        return Auto()
+    given = {"type": value} if isinstance(value, str) else value
+    kind = ObjectReader(given, place, given if isinstance(given, dict) else ()).choice(
+        "type", PAGINATORS
+    )
+    if kind is None:
+        return Auto()
+    paging_class, own = PAGINATORS[kind]
+    words = ObjectReader(given, place, ("type", "limit", "limit_param", *own))
+    found = {word: _paging_word(words, word) for word in ("limit", "limit_param", *own)}
+    given_words = {
+        word: value
+        for word, value in found.items()
+        if value is not None or (word in _NONE_ALLOWED and word in words.given)
+    }
+    if "cursor_value" in given_words:
+        if "cursor_path" in given_words:
+            words.wrong("cursor_value", "and `cursor_path` say the same. Remove one.")
+        given_words["cursor_path"] = given_words.pop("cursor_value")
+    return _pages(t.cast("t.Any", paging_class)(**given_words))
+
+
+def _paging_word(words: ObjectReader, word: str) -> str | int | None:
+    if word == "limit":
+        return words.integer(word, minimum=1)
+    if word == "base_page":
+        return words.integer(word, minimum=0)
+    if word == "cursor_value":
+        return _cursor_value(words)
+    text = words.dotted(word) if word.endswith("_path") else words.text(word)
+    if text and word == "total_header" and (problem := header_problem(text, None)):
+        words.wrong(word, f"'{text}' {problem}")
+    return text
+
+
+def _cursor_value(words: ObjectReader) -> str | None:
+    value = words.text("cursor_value")
+    path = _CURSOR_VALUE.fullmatch(value.strip()) if value else None
+    if value and path is None:
+        words.wrong("cursor_value", 'must read like "{{ response.next }}".')
+    return path[1] if path else None
+
+
+def _pages(paging: PagingStrategy) -> PagingStrategy:
+    """Return page numbers for an offset whose parameter is `page`: it counts pages, from 1."""
+    if not isinstance(paging, Offset) or paging.offset_param != "page":
+        return paging
+    return PageNumber(
+        page_param="page",
+        base_page=1,
+        limit=paging.limit,
+        limit_param=paging.limit_param,
+        total_path=paging.total_path,
+        total_header=paging.total_header,
+    )
+
+
+# --- auth -----------------------------------------------------------------------------------
+
+
+def _api_key(words: ObjectReader) -> Authenticator:
+    name = words.text("name", required=True) or ""
+    key = words.credential("api_key")
+    location = words.choice("location", ("header", "query"), default="header")
+    if location == "query":
+        return ApiKeyQuery(name, key)
+    if name and (text := header_problem(name, None)):
+        words.wrong("name", text)
+    return ApiKeyHeader(name, key)
+
+
+def _basic(words: ObjectReader) -> Authenticator:
+    username = words.credential("username")
+    if ":" in username:
+        words.wrong("username", "must not contain ':', which ends a user name.")
+    if "password" not in words.given:
+        words.missing("password")
+        return NoAuth()
+    return Basic(username, words.credential("password", may_be_empty=True))
+
+
+def _bearer(words: ObjectReader) -> Authenticator:
+    return Bearer(words.credential("token"))
+
+
+def _oauth2(words: ObjectReader) -> Authenticator:
+    known = [word for word in ("access_token_url", "token_url") if word in words]
+    if len(known) > 1:
+        words.wrong("token_url", "and `access_token_url` say the same. Remove one.")
+    word = known[0] if known else "access_token_url"
+    url = words.text(word, required=True) or ""
+    if url and (text := url_problem(url)):
+        words.wrong(word, text)
+    form = {}
+    for name, value in words.object("access_token_request_data").items():
+        content = scalar(value)
+        if content is None:
+            words.wrong(f"access_token_request_data.{name}", "must be a string.")
+        else:
+            form[name] = content
+    return OAuth2ClientCredentials(
+        token_url=url,
+        client_id=words.credential("client_id"),
+        client_secret=words.credential("client_secret"),
+        scopes=words.texts("scopes"),
+        form=form,
+    )
+
+
+_BASIC_WORDS = ("username", "password")
+_OAUTH2_WORDS = (
+    *("access_token_url", "token_url", "client_id", "client_secret"),
+    *("scopes", "access_token_request_data"),
+)
+AUTHS: dict[str, tuple[Callable[[ObjectReader], Authenticator], tuple[str, ...]]] = {
+    "api_key": (_api_key, ("name", "api_key", "location")),
+    "basic": (_basic, _BASIC_WORDS),
+    "http_basic": (_basic, _BASIC_WORDS),
+    "bearer": (_bearer, ("token",)),
+    "oauth2_client_credentials": (_oauth2, _OAUTH2_WORDS),
+}
+_AUTH_WORDS = frozenset(word for _, words in AUTHS.values() for word in words)
+
+
+def read_auth(value: object, place: ConfigPath) -> Authenticator:
+    """Read credentials: none at all are none, but one that is given must be complete."""
+    if value is None:
+        return NoAuth()
+    known = value if isinstance(value, dict) else ()
+    kind = ObjectReader(value, place, known, shown=_AUTH_WORDS).choice("type", AUTHS)
+    if kind is None:
+        return NoAuth()
+    reader, own = AUTHS[kind]
+    return reader(ObjectReader(value, place, ("type", *own), shown=_AUTH_WORDS))
+
+
+# --- retry and incremental --------------------------------------------------------------------
+
+RETRY_WORDS = ("max_retries", "backoff_factor", "retry_on_status_codes", "max_retry_after")
+INCREMENTAL_WORDS = ("cursor_path", "cursor_format", "start_param", "initial_value")
+NEVER_RETRIED = frozenset({401, 403, 404})
+_STATUSES = range(400, 600)
+
+
+def read_retry(value: object, place: ConfigPath, *, over: RetryPolicy) -> RetryPolicy:
+    """Read what to retry, over a policy that holds for what isn't said."""
+    words = ObjectReader(value, place, RETRY_WORDS)
+    retries = words.integer("max_retries", minimum=0, maximum=MOST_RETRIES)
+    factor = words.number("backoff_factor", minimum=0)
+    longest = words.number("max_retry_after", minimum=0)
+    statuses = words.given.get("retry_on_status_codes")
+    return replace(
+        over,
+        max_retries=over.max_retries if retries is None else retries,
+        backoff_factor=over.backoff_factor if factor is None else factor,
+        statuses=over.statuses if statuses is None else _statuses(statuses, words),
+        max_retry_after=over.max_retry_after if longest is None else longest,
+    )
+
+
+def _statuses(value: object, words: ObjectReader) -> frozenset[int]:
+    word = "retry_on_status_codes"
+    if not isinstance(value, list) or any(type(status) is not int for status in value):
+        words.wrong(word, "must be a list of status codes such as [429, 503].")
+        return frozenset()
+    for status in value:
+        if status not in _STATUSES:
+            words.wrong(word, f"has {status}: only 400 to 599 can be retried. Remove it.")
+        elif status in NEVER_RETRIED:
+            words.wrong(word, f"has {status}: 401, 403 and 404 are never retried. Remove it.")
+    return frozenset(value)
+
+
+def read_incremental(value: object, place: ConfigPath) -> DeclaredIncremental | None:
+    """Read which column tells what is new, and how the API is asked for it."""
+    if value is None:
+        return None
+    words = ObjectReader(value, place, INCREMENTAL_WORDS)
+    path = words.dotted("cursor_path")
+    if path is None and "cursor_path" not in words:
+        words.missing("cursor_path")
+    if path and "." in path:
+        words.wrong("cursor_path", f"'{path}' must be a column: the top level of the rows.")
+    known = words.choice("cursor_format", UNITS, "") or None
+    initial = words.given.get("initial_value")
+    if isinstance(initial, bool) or not isinstance(initial, (str, int, float, type(None))):
+        words.wrong("initial_value", "must be a string or a number.")
+        initial = None
+    return DeclaredIncremental(
+        cursor_path=path or "",
+        cursor_format=t.cast("Unit | None", known),
+        start_param=words.text("start_param"),
+        initial_value=initial,
+    )

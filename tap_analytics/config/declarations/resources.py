@@ -1,0 +1,346 @@
+"""A declared resource, read over the defaults of its API."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from jsonschema import Draft7Validator, SchemaError
+
+from tap_analytics.config.declarations.model import DeclaredResource, WriteDisposition
+from tap_analytics.config.declarations.object_reader import (
+    DOTTED,
+    ConfigPath,
+    ObjectReader,
+    kind_of,
+    scalar,
+)
+from tap_analytics.config.declarations.readers import read_incremental, read_paging, read_retry
+from tap_analytics.pagination import Cursor, NumberedStrategy, PagingStrategy
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_analytics.transport.retry import RetryPolicy
+
+Params = dict[str, str | tuple[str, ...]]
+
+NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
+PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
+#: dlt's expressions, which would be sent as they stand.
+TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
+_INSTEAD = "Use `incremental.start_param`, or {type: resolve, resource: …, field: …}."
+DISPOSITIONS: tuple[WriteDisposition, ...] = ("merge", "append", "replace")
+_SHARED = ("primary_key", "write_disposition")
+RESOURCE_WORDS = ("name", "endpoint", "schema", "description", *_SHARED)
+_SHARED_ENDPOINT = (
+    *("method", "json", "params", "headers", "data_selector"),
+    *("paginator", "error_handler", "incremental"),
+)
+ENDPOINT_WORDS = ("path", *_SHARED_ENDPOINT)
+#: Parts of an endpoint whose words are laid over the default's one by one.
+_MERGED = ("params", "headers", "error_handler")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolve:
+    """Where a parameter says that a placeholder's values come from."""
+
+    resource: str
+    field: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlinkedResource:
+    """A resource that is read but not yet linked to its parents."""
+
+    resource: DeclaredResource
+    resolves: Mapping[str, Resolve]
+    place: ConfigPath
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiDefaults:
+    """What an API's entry says for all of its resources."""
+
+    api: str
+    retry: RetryPolicy
+    page_size: int | None
+    #: Query parameters that carry credentials.
+    secret_params: tuple[str, ...]
+    defaults: Mapping[str, t.Any]
+
+
+def read_defaults(value: object, place: ConfigPath, around: ApiDefaults) -> ApiDefaults:
+    """Read what holds for all resources; what has problems is told here, and then left out."""
+    words = ObjectReader(value, place, (*_SHARED, "endpoint"))
+    shared = {word: words.given[word] for word in _SHARED if word in words}
+    before = len(place.problems)
+    _disposition(words, has_keys=True)
+    words.texts("primary_key")
+    if before < len(place.problems):
+        shared = {}
+    own = ObjectReader(words.object("endpoint"), words.at("endpoint"), _SHARED_ENDPOINT)
+    endpoint = {**around.defaults["endpoint"], **own.given}
+    before = len(place.problems)
+    _endpoint(ObjectReader(endpoint, own.place, endpoint), "", around)
+    if before < len(place.problems):
+        endpoint = around.defaults["endpoint"]
+    known = {word: value for word, value in endpoint.items() if word in _SHARED_ENDPOINT}
+    return replace(around, defaults={**shared, "endpoint": known})
+
+
+def read_resource(value: object, place: ConfigPath, around: ApiDefaults) -> UnlinkedResource:
+    """Read a resource: an object, or a name that is the path as well."""
+    words = ObjectReader(
+        {"name": value} if isinstance(value, str) else value, place, RESOURCE_WORDS
+    )
+    name = words.text("name", required=True) or ""
+    path = name
+    if name and not NAME.fullmatch(name):
+        words.wrong("name", f"'{name}' must have letters, digits and '_' only.")
+        path = ""
+    endpoint = {"path": path, **_over_defaults(words, around.defaults["endpoint"])}
+    endpoint_words = ObjectReader(endpoint, place, ENDPOINT_WORDS)
+    resource, resolves = _endpoint(endpoint_words, name, around)
+    merged = {**around.defaults, **words.given}
+    keys = ObjectReader(merged, place, merged).texts("primary_key")
+    disposition = _disposition(ObjectReader(merged, place, merged), has_keys=bool(keys))
+    resource = replace(
+        resource,
+        write_disposition=disposition,
+        primary_keys=() if disposition == "append" else keys,
+        assumes_keys="primary_key" not in words,
+        schema=words.object("schema") if "schema" in words else None,
+        description=words.text("description") or "",
+    )
+    _check_disposition(words, keys, resource)
+    _check_schema(words, resource)
+    return UnlinkedResource(resource=resource, resolves=resolves, place=place)
+
+
+def _over_defaults(words: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a resource's endpoint laid over the default one."""
+    value = words.given.get("endpoint")
+    own: dict[str, t.Any] = {"path": value}
+    if not isinstance(value, str):
+        own = words.object("endpoint")
+    merged = {**defaults, **own}
+    for word in _MERGED:
+        if isinstance(defaults.get(word), dict) and isinstance(own.get(word), dict):
+            merged[word] = {**defaults[word], **own[word]}
+    return merged
+
+
+# --- the endpoint -----------------------------------------------------------------------------
+
+
+def _endpoint(
+    words: ObjectReader, name: str, around: ApiDefaults
+) -> tuple[DeclaredResource, dict[str, Resolve]]:
+    method = (words.text("method") or "GET").upper()
+    if method not in {"GET", "POST"}:
+        words.wrong("method", f"'{method}' isn't supported. Known: GET, POST.")
+    params, resolves = _params(words)
+    paging = read_paging(words.given.get("paginator"), words.at("paginator"))
+    paging = _limited(paging, params, words, page_size=around.page_size)
+    path = _path(words, params)
+    incremental = read_incremental(words.given.get("incremental"), words.at("incremental"))
+    resource = DeclaredResource(
+        name=name,
+        stream=f"{around.api}_{name}",
+        path=path,
+        method="POST" if method == "POST" else "GET",
+        params=params,
+        headers=words.headers("headers"),
+        json=_body(words, method),
+        data_selector=_selector(words),
+        paging=paging,
+        retry=read_retry(
+            words.given.get("error_handler"), words.at("error_handler"), over=around.retry
+        ),
+        incremental=incremental,
+        write_disposition="merge",
+    )
+    _check_params(resource, around.secret_params, words)
+    return resource, resolves
+
+
+def _params(words: ObjectReader) -> tuple[Params, dict[str, Resolve]]:
+    params: Params = {}
+    resolves = {}
+    for name, value in words.object("params").items():
+        place = words.at("params").at(name)
+        if isinstance(value, dict):
+            if resolve := _resolve(name, value, place):
+                resolves[name] = resolve
+        elif isinstance(value, list) and all(scalar(item) is not None for item in value):
+            params[name] = tuple(scalar(item) or "" for item in value)
+        elif (text := scalar(value)) is not None:
+            params[name] = text
+        elif value is not None:
+            place.report(f"`{place.path}` must be a string, a number, a boolean or a list of them.")
+        if TEMPLATE.search(json.dumps(value)):
+            place.report(f"`{place.path}`: templates aren't supported. {_INSTEAD}")
+    return params, resolves
+
+
+def _resolve(name: str, value: dict[str, t.Any], place: ConfigPath) -> Resolve | None:
+    if value.get("type") == "incremental":
+        column = value.get("cursor_path", "…")
+        instead = f"`incremental: {{cursor_path: {column}, start_param: {name}}}`"
+        place.report(f"`{place.path}.type` 'incremental' isn't supported. Write {instead}.")
+        return None
+    words = ObjectReader(value, place, ("type", "resource", "field"))
+    kind = words.choice("type", ("resolve",))
+    resource = words.text("resource", required=True)
+    field = words.dotted("field")
+    if "field" not in words:
+        words.missing("field")
+    return Resolve(resource=resource, field=field) if kind and resource and field else None
+
+
+def _limited(
+    paging: PagingStrategy, params: Params, words: ObjectReader, *, page_size: int | None
+) -> PagingStrategy:
+    """Give a paginator without a limit the one among the parameters, or the API's page size."""
+    if paging.limit_param is None:
+        return paging
+    if paging.limit_param not in params:
+        return paging if paging.limit else replace(paging, limit=page_size)
+    limit = params.pop(paging.limit_param)
+    if paging.limit:
+        words.wrong(f"params.{paging.limit_param}", "is the paginator's limit too. Remove one.")
+    elif isinstance(limit, str) and limit.isascii() and limit.isdigit() and int(limit):
+        return replace(paging, limit=int(limit))
+    else:
+        words.wrong(f"params.{paging.limit_param}", "must be a whole number of at least 1.")
+    return paging
+
+
+def _path(words: ObjectReader, params: Params) -> str:
+    """Read the path; parameters named like a placeholder are put in its place."""
+    path = words.given.get("path")
+    if path is None or path == "":
+        return ""
+    path = words.text("path") or ""
+    if "://" in path or path.startswith("//"):
+        words.wrong("path", "must be relative to `client.base_url`, without a host.")
+    if set("?#") & set(path):
+        words.wrong("path", "must not have a query or a fragment. Put queries into `params`.")
+    if any(character.isspace() or not character.isprintable() for character in path):
+        words.wrong("path", "contains white space or control characters. Remove them.")
+    if set("{}") & set(PLACEHOLDER.sub("", path)):
+        words.wrong(
+            "path",
+            f"'{path}' has braces that aren't a placeholder. Write one such as {{user_id}}.",
+        )
+    for name in PLACEHOLDER.findall(path):
+        if isinstance(value := params.get(name), str):
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+            del params[name]
+    return f"/{path.lstrip('/')}"
+
+
+def _body(words: ObjectReader, method: str) -> object | None:
+    body = words.given.get("json")
+    if body is None:
+        return None
+    if method != "POST":
+        words.wrong("json", "is a body, which only POST sends. Set `method` to POST, or remove it.")
+    if not isinstance(body, (dict, list)):
+        words.wrong("json", f"must be an object or a list, not {kind_of(body)}.")
+    if TEMPLATE.search(json.dumps(body)):
+        words.wrong("json", f"has a template, which isn't supported. {_INSTEAD}")
+    return t.cast("object", body)
+
+
+def _selector(words: ObjectReader) -> str | None:
+    selector = words.text("data_selector")
+    if selector and not DOTTED.fullmatch(selector):
+        from jsonpath_ng.ext.parser import parse  # noqa: PLC0415 - slow to import, and rarely needed
+
+        try:
+            parse(selector)
+        except Exception:  # noqa: BLE001 - the lexer and the parser raise classes of their own
+            words.wrong(
+                "data_selector",
+                f"'{selector}' is neither a dotted path nor JSONPath. Write it like data.items.",
+            )
+    return selector
+
+
+def _check_params(resource: DeclaredResource, secret: tuple[str, ...], words: ObjectReader) -> None:
+    """Report query parameters that two parts of the declaration would write."""
+    paging = resource.paging
+    writers = [(name, "params") for name in resource.params]
+    writers += [(name, "client.auth") for name in secret]
+    if isinstance(paging, NumberedStrategy):
+        writers.append((paging.number_param, "paginator"))
+    if isinstance(paging, Cursor):
+        writers.append((paging.cursor_param, "paginator"))
+    if paging.limit and paging.limit_param:
+        writers.append((paging.limit_param, "paginator.limit_param"))
+    if resource.incremental and resource.incremental.start_param:
+        writers.append((resource.incremental.start_param, "incremental"))
+    for name, times in Counter(name for name, _ in writers).items():
+        if times > 1:
+            who = " and ".join(f"`{writer}`" for written, writer in writers if written == name)
+            words.place.report(f"query parameter '{name}' is written by {who}. Keep one.")
+
+
+# --- keys and schema --------------------------------------------------------------------------
+
+
+def _disposition(words: ObjectReader, *, has_keys: bool) -> WriteDisposition:
+    """Read how rows are written; without a word, rows with a key are merged, others appended."""
+    value = words.given.get("write_disposition")
+    if isinstance(value, dict):
+        inner = ObjectReader(value, words.at("write_disposition"), ("disposition", "strategy"))
+        if "strategy" in inner:
+            inner.wrong("strategy", "isn't supported: the target decides how it merges. Remove it.")
+        chosen = inner.choice("disposition", DISPOSITIONS)
+    else:
+        chosen = words.choice("write_disposition", DISPOSITIONS, "merge" if has_keys else "append")
+    if chosen == "merge" and not has_keys:
+        words.wrong("write_disposition", "'merge' needs a key. Add `primary_key`.")
+    return next((known for known in DISPOSITIONS if known == chosen), "append")
+
+
+def _check_disposition(
+    words: ObjectReader, keys: tuple[str, ...], resource: DeclaredResource
+) -> None:
+    kind = resource.write_disposition
+    # A resource may append although the defaults name a key for the others.
+    overrides = "write_disposition" in words and "primary_key" not in words
+    if kind == "append" and keys and not overrides:
+        words.wrong("primary_key", "has no use with `write_disposition` 'append'. Remove one.")
+    if kind == "replace" and resource.incremental:
+        words.wrong(
+            "incremental",
+            "reads a part, but `write_disposition` 'replace' needs all rows. Remove one.",
+        )
+
+
+def _check_schema(words: ObjectReader, resource: DeclaredResource) -> None:
+    if resource.schema is None:
+        return
+    try:
+        Draft7Validator.check_schema(resource.schema)
+    except SchemaError as error:
+        where = "".join(f".{part}" for part in error.absolute_path)
+        words.wrong("schema", f"isn't a JSON schema. Correct `schema{where}`.")
+        return
+    columns = resource.schema.get("properties")
+    if not isinstance(columns, dict) or not columns:
+        words.wrong("schema", "must describe the columns of the rows under `properties`.")
+        return
+    needed = set(resource.primary_keys) - set(PLACEHOLDER.findall(resource.path))
+    if resource.incremental:
+        needed.add(resource.incremental.cursor_path)
+    for name in sorted(needed - set(columns)):
+        words.wrong("schema", f"has no property '{name}', which is a key of the stream. Add it.")

@@ -1,0 +1,175 @@
+"""The files a user hands in: configuration, catalog and state, each checked for its shape.
+
+What is wrong with a file is told here, by the file's name, so that no later step trips over it.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from decimal import Decimal
+from pathlib import Path
+
+from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.singerlib import Metadata, Schema
+
+from tap_analytics.config.settings import DEEPEST, merged, too_deep
+from tap_analytics.errors import InputError
+from tap_analytics.records.type_policy import JSON_TYPES
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from singer_sdk.singerlib import CatalogEntry
+
+JsonObject = dict[str, t.Any]
+
+_NEW_CATALOG = "Run `tap-analytics --discover` for a new one."
+_STATE = "Give the last STATE line the tap wrote, or no state to read everything."
+
+
+def read_config(paths: Iterable[str]) -> _ConfigInput:
+    """Read configuration files, each setting of a later one over that of an earlier one.
+
+    `ENV` stands for the environment, which goes over all files.
+    """
+    config: JsonObject = {}
+    parse_env = False
+    for path in paths:
+        if path == "ENV":
+            parse_env = True
+        else:
+            config = merged(config, _read_config_file(path))
+    return _ConfigInput(config=config, parse_env=parse_env)
+
+
+def _read_config_file(path: str) -> JsonObject:
+    # The value may be the configuration itself, by mistake: it must not be shown.
+    if path.lstrip().startswith(("{", "[")):
+        raise InputError(
+            "`--config` takes the path of a JSON file, or ENV, not JSON itself. Write it to a file."
+        )
+    name = f"config file {path}"
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
+    content = _object(text, name)
+    if deep := [setting for setting, value in content.items() if too_deep([value])]:
+        raise InputError(f"`{deep[0]}` in the {name} is nested more than {DEEPEST} levels deep.")
+    return content
+
+
+def read_json(file: t.IO[str] | None, kind: str) -> JsonObject | None:
+    """Read a catalog or state file; raises `InputError` for one that is not of its kind."""
+    if file is None:
+        return None
+    name = f"{kind} file {getattr(file, 'name', '')}".rstrip()
+    try:
+        text = file.read()
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
+    content = _object(text, name) if text.strip() or kind == "catalog" else {}
+    return _catalog(content, name) if kind == "catalog" else _state(content, name)
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> InputError:
+    if isinstance(error, UnicodeDecodeError):
+        return InputError(f"The {name} is not UTF-8 text. Save it as UTF-8.")
+    reason = getattr(error, "strerror", None) or "no file can have that name"
+    return InputError(
+        f"The {name} can't be read: {reason}. Check its path and the permission to read it."
+    )
+
+
+def _object(text: str, name: str) -> JsonObject:
+    try:
+        # A bookmark may be a fraction, and must come back as it was written.
+        content = json.loads(text, parse_float=Decimal)
+    except ValueError as error:
+        # A decoder's text tells the place, never the content.
+        raise InputError(f"The {name} is not JSON: {error}. Correct it at that place.") from None
+    except RecursionError:
+        raise InputError(f"The {name} is nested too deeply to be read. Flatten it.") from None
+    if not isinstance(content, dict):
+        kind = JSON_TYPES[type(content)]
+        raise InputError(f"The {name} must hold a JSON object; it holds JSON of type {kind}.")
+    return content
+
+
+def _catalog(content: JsonObject, name: str) -> JsonObject:
+    streams = content.get("streams")
+    if not isinstance(streams, list):
+        raise InputError(
+            f"The {name} is not a Singer catalog: it has no list of `streams`. {_NEW_CATALOG}"
+        )
+    for number, entry in enumerate(streams):
+        if problem := _catalog_problem(entry):
+            raise InputError(
+                f"The {name} is not a Singer catalog: streams[{number}] {problem}. {_NEW_CATALOG}"
+            )
+    return content
+
+
+def _catalog_problem(entry: object) -> str | None:
+    if not isinstance(entry, dict):
+        return "is not an object"
+    if not isinstance(entry.get("tap_stream_id"), str):
+        return "has no `tap_stream_id`"
+    schema = entry.get("schema")
+    properties = schema.get("properties", {}) if isinstance(schema, dict) else None
+    if not isinstance(properties, dict):
+        return "has no `schema` with `properties`"
+    if odd := [name for name, inner in properties.items() if not isinstance(inner, dict)]:
+        name = entry["tap_stream_id"]
+        return f"('{name}') has no schema for its property '{odd[0]}'"
+    metadata = entry.get("metadata", [])
+    if not isinstance(metadata, list) or not all(map(_is_metadata, metadata)):
+        return "has a `metadata` that is not a list of breadcrumbs"
+    return None
+
+
+def _is_metadata(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("breadcrumb"), list)
+        and isinstance(entry.get("metadata"), dict)
+    )
+
+
+def names_keys(entry: CatalogEntry) -> bool:
+    """Whether a catalog says what a stream's primary key is, be it none."""
+    told = t.cast("t.Any", entry.metadata.get(()))
+    return (
+        entry.key_properties is not None or getattr(told, "table_key_properties", None) is not None
+    )
+
+
+def include_always(
+    entry: CatalogEntry, names: Sequence[str], *, columns: Mapping[str, t.Any]
+) -> None:
+    """Have a catalog include columns whatever it says of them: automatically, as Singer has it."""
+    properties = entry.schema.properties = {**(entry.schema.properties or {})}
+    for name in names:
+        if name not in properties:
+            properties[name] = Schema.from_dict(columns.get(name, {}))
+        # Without any metadata all is selected: a first entry would deselect the stream.
+        if entry.metadata:
+            automatic = Metadata.InclusionType.AUTOMATIC
+            entry.metadata[("properties", name)].inclusion = automatic
+
+
+def _state(content: JsonObject, name: str) -> JsonObject:
+    if content.get("type") == "STATE":
+        # A line of the tap's output, as it stands.
+        content = content.get("value") or {}
+    bookmarks = content.get("bookmarks", {})
+    if not isinstance(bookmarks, dict) or not all(
+        isinstance(bookmark, dict) for bookmark in bookmarks.values()
+    ):
+        raise InputError(
+            f"The {name} is not a Singer state: `bookmarks` is not an object of objects. {_STATE}"
+        )
+    if content and "bookmarks" not in content:
+        raise InputError(f"The {name} is not a Singer state: it has no `bookmarks`. {_STATE}")
+    return content

@@ -1,0 +1,331 @@
+"""What is wrong with a configuration: all of it at once, one line each, never a secret's value.
+
+The JSON schema finds what has the wrong shape, and is only put into words here; the rest is what no
+schema can say: addresses, credentials, headers and dates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+import typing as t
+from urllib.parse import urlsplit
+
+from jsonschema import Draft202012Validator
+
+from tap_analytics.records.notation import parse_iso
+from tap_analytics.transport.channel import ascii_host
+from tap_analytics.transport.errors import shorten
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from jsonschema import ValidationError
+
+    from tap_analytics.config.settings.setting import JsonSchema, Setting
+
+Path = tuple[str | int, ...]
+
+ENVIRONMENT_PREFIX = "TAP_ANALYTICS_"
+EXAMPLE = "https://api.example.com"
+
+_KINDS = {
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a string",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+}
+#: Expectations whose wrong value may be shown; a text where text belongs may be anything.
+_SHOWN = {"integer", "number", "boolean", "null"}
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(?:%\w+)?", re.IGNORECASE)
+#: What an unknown word is shown by.
+_WORD = re.compile(r"[\w$.{}-]{1,80}")
+_MANY = 10**20
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)
+
+
+class Problem(t.NamedTuple):
+    """Where in the configuration something stands, and what is wrong with it there."""
+
+    path: Path
+    text: str
+
+
+def problems(
+    config: Mapping[str, t.Any], schema: JsonSchema, *, blocks: Mapping[str, Sequence[Setting]]
+) -> list[str]:
+    """Return what is wrong with a configuration, in the order of the schema; empty when fine.
+
+    The inside of `apis` is left to `tap_analytics.config.declarations.parse`.
+    """
+    given = {name: value for name, value in config.items() if value is not None}
+    found = [*_shape(given, schema), *_meaning(given, blocks)]
+    found.sort(key=lambda problem: _rank(problem.path, schema))
+    return list(dict.fromkeys(problem.text for problem in found))
+
+
+def _rank(path: Path, schema: JsonSchema) -> tuple[int, ...]:
+    """Return the position of a setting in the schema; unknown ones come after the known."""
+    rank = []
+    for part in path:
+        known = list(schema.get("properties", {}))
+        index = known.index(part) if part in known else len(known)
+        rank.append(part if isinstance(part, int) else index)
+        schema = schema.get("properties", {}).get(part, {})
+    return tuple(rank)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that `word` most likely stands for."""
+    import difflib  # noqa: PLC0415 - takes time, and few configurations have a typo
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+# --- what the schema finds ------------------------------------------------------------------
+
+
+def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
+    apis = {"apis": {"type": "array"}}
+    shallow = {**schema, "properties": {**schema["properties"], **apis}}
+    told = set()
+    for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
+        for problem in _in_words(error, schema):
+            # What isn't even a number needn't be told that it is too large.
+            if problem.path not in told:
+                told.add(problem.path)
+                yield problem
+    for problem in _not_finite((), {name: config[name] for name in config if name != "apis"}):
+        if problem.path not in told:
+            yield problem
+
+
+def _sound(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
+    """Return a schema without the bare names of types that the SDK's has among alternatives."""
+    if isinstance(fragment, list):
+        return [_sound(part) for part in fragment]
+    if not isinstance(fragment, dict):
+        return fragment
+    sound = {word: _sound(value) for word, value in fragment.items()}
+    if isinstance(choices := sound.get("anyOf"), list):
+        sound["anyOf"] = [choice for choice in choices if isinstance(choice, dict)]
+    return sound
+
+
+def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
+    path, rule, asked = tuple(error.absolute_path), error.validator, error.validator_value
+    name = _dotted(path)
+    if rule == "additionalProperties" and asked is False:
+        for unknown in sorted(set(error.instance) - set(error.schema["properties"])):
+            known = error.schema["properties"]
+            yield Problem((*path, unknown), _unknown(path, unknown, schema, known))
+    elif rule == "required":
+        for missing in (word for word in asked if word not in error.instance):
+            yield Problem((*path, missing), _missing(path, missing, error.schema))
+    elif rule == "type":
+        kinds = [asked] if isinstance(asked, str) else list(asked)
+        shown = _SHOWN.issuperset(kinds) and not error.schema.get("secret")
+        expected = " or ".join(_KINDS[kind] for kind in kinds)
+        actual = _described(error.instance, shown=shown)
+        hint = _hint(kinds, error.instance)
+        yield Problem(path, f"`{name}` must be {expected}, not {actual}.{hint}")
+    elif rule == "enum":
+        choices = ", ".join(json.dumps(choice) for choice in asked)
+        yield Problem(path, f"`{name}` must be one of {choices}.")
+    elif rule in _BOUNDS:
+        yield Problem(
+            path, f"`{name}` must be {_BOUNDS[rule]} {asked}, not {readable(error.instance)}."
+        )
+    elif rule == "pattern":
+        yield Problem(path, f"`{name}` is empty. Remove it or write a value.")
+    else:
+        yield Problem(
+            path, f"`{name}` isn't valid. Run `tap-analytics --about` to see what it takes."
+        )
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    name = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{shown_word(part)}" for part in path
+    )
+    return name.removeprefix(".")
+
+
+def shown_word(word: str) -> str:
+    """Return a word as it is shown; what can't be one may be a header with its value, a secret."""
+    return word if _WORD.fullmatch(word) else "…"
+
+
+def readable(number: float) -> object:
+    """Return a number as it is shown."""
+    many = isinstance(number, int) and abs(number) >= _MANY
+    return "a number of many digits" if many else number
+
+
+def _described(value: object, *, shown: bool) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return (
+            f"the string {json.dumps(shorten(value, 40), ensure_ascii=False)}"
+            if shown
+            else "a string"
+        )
+    if isinstance(value, (int, float)):
+        return f"the number {readable(value)}" if shown else "a number"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def _hint(kinds: list[str], value: object) -> str:
+    if isinstance(value, str) and not {"object", "array"}.isdisjoint(kinds):
+        return " Written as text it must be valid JSON of that kind."
+    if isinstance(value, (int, float)) and "string" in kinds:
+        return " Put it in quotes."
+    return ""
+
+
+def _unknown(path: Path, word: str, schema: JsonSchema, known: Collection[str]) -> str:
+    name = _dotted((*path, word))
+    first, _, rest = word.partition(".")
+    if rest and first in known:
+        nested = f'{{"{first}": {{"{rest}": …}}}}'
+        return f"Unknown setting `{name}`. Write it nested: {nested}."
+    if near := nearest(word, known):
+        return f"Unknown setting `{name}`. Did you mean `{_dotted((*path, near))}`?"
+    elsewhere = [
+        f"`{block}.{word}`"
+        for block, fragment in schema["properties"].items()
+        if word in fragment.get("properties", {})
+    ]
+    if elsewhere and not path:
+        return f"Unknown setting `{name}`. Did you mean {' or '.join(elsewhere)}?"
+    return f"Unknown setting `{name}`. Known: {', '.join(known)}."
+
+
+def _missing(path: Path, word: str, schema: JsonSchema) -> str:
+    name = _dotted((*path, word))
+    variable = ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
+    example = next(iter(schema["properties"][word].get("examples", ())), None)
+    what, example = (
+        ("the address of the API", example or EXAMPLE)
+        if word == "base_url"
+        else ("its value", example)
+    )
+    such = f", such as {example}" if example else ""
+    return f"`{name}` is missing: write {what}{such}, there or in `{variable}`."
+
+
+def _not_finite(path: Path, value: object) -> Iterator[Problem]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield Problem(path, f"`{_dotted(path)}` must be a finite number, not {value}.")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _not_finite((*path, name), inner)
+
+
+# --- what no schema can say -----------------------------------------------------------------
+
+
+def _meaning(
+    config: Mapping[str, t.Any], blocks: Mapping[str, Sequence[Setting]]
+) -> Iterator[Problem]:
+    for name, settings in blocks.items():
+        if isinstance(block := config.get(name), dict):
+            for path, fault in _block(block, settings):
+                yield _named((name, *path), fault)
+    if fault_ := header_problem("User-Agent", config.get("user_agent")):
+        yield _named(("user_agent",), fault_)
+    yield from _dates(config)
+
+
+def _named(path: Path, fault: str) -> Problem:
+    return Problem(path, f"`{_dotted(path)}` {fault}")
+
+
+def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[tuple[Path, str]]:
+    for setting in settings:
+        value = block.get(setting.name)
+        if isinstance(value, str) and setting.kind == "string":
+            check = url_problem if setting.name == "base_url" else credential_problem
+            if fault := check(value):
+                yield (setting.name,), fault
+            elif setting.is_needed and not value.strip():
+                yield (setting.name,), "is empty. Write its value."
+    headers = block.get("headers")
+    for header, content in headers.items() if isinstance(headers, dict) else ():
+        if fault := header_problem(header, content):
+            yield ("headers", header), fault
+
+
+def url_problem(url: str) -> str | None:
+    """Return what keeps a text from being the address of an API, to follow the setting's name."""
+    if re.search(r"[\s\x00-\x1f\x7f-\x9f]", url):
+        return "contains white space or control characters. Write the address alone."
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return f"isn't a valid URL: its host or port can't be read. Write it like {EXAMPLE}."
+    faults = (
+        (
+            parts.scheme not in {"http", "https"},
+            f"must start with https://, like {EXAMPLE}.",
+        ),
+        ("@" in parts.netloc, "must not carry credentials: they have their own settings."),
+        (not host, f"names no host. Write it like {EXAMPLE}."),
+        (not _is_host(host), "has an impossible host. Write your own site's name."),
+        (set("?#") & set(url), "must not have a query or a fragment: end it before ? or #."),
+    )
+    return next((fault for is_wrong, fault in faults if is_wrong), None)
+
+
+def _is_host(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return _HOST.fullmatch(ascii_host(host)) is not None
+    return False
+
+
+def credential_problem(value: str) -> str | None:
+    """Return what keeps a text from being sent as a credential, without showing it."""
+    if _CONTROL.search(value):
+        return "contains control characters, such as a line break. Copy it again."
+    if value != value.strip():
+        return "begins or ends with white space. Remove it."
+    return None
+
+
+def header_problem(name: str, value: object) -> str | None:
+    """Return what keeps a header from being sent, without showing its value."""
+    if not _HEADER_NAME.fullmatch(name):
+        return "isn't a header name. Write it with letters, digits and hyphens only."
+    if not isinstance(value, str):
+        return None
+    if value.encode("latin-1", "replace").decode("latin-1") != value:
+        return "contains characters that a header can't carry. Write it in Latin letters."
+    return credential_problem(value)
+
+
+def _dates(config: Mapping[str, t.Any]) -> Iterator[Problem]:
+    written = {name: config.get(name) for name in ("start_date", "end_date")}
+    moments: dict[str, datetime | None] = {}
+    for name, value in written.items():
+        if isinstance(value, str) and not (moments.setdefault(name, parse_iso(value))):
+            shown = json.dumps(shorten(value, 40), ensure_ascii=False)
+            good = "2026-01-31 or 2026-01-31T00:00:00Z"
+            yield Problem((name,), f"`{name}` must be a date such as {good}, not {shown}.")
+    start, end = moments.get("start_date"), moments.get("end_date")
+    if start and end and end <= start:
+        first, last = written["start_date"], written["end_date"]
+        yield Problem(("end_date",), f"`end_date` ({last}) must be after `start_date` ({first}).")

@@ -1,0 +1,166 @@
+"""Configurations as people and environments write them, and as the tap reads them.
+
+An environment variable is always text and an unset one is often an empty text; both are put right
+here, once, so that everything after meets values of the types the settings declare. What can't be
+converted is left as it is, for `problems` to name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+from decimal import Decimal
+
+from tap_analytics.config.settings.catalog import APIS, COMMON, TOP
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_analytics.config.settings.setting import JsonSchema, Setting
+
+#: Levels of objects and lists that a setting may have.
+DEEPEST = 100
+_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+_FROM_JSON: dict[str, tuple[type, ...]] = {
+    "integer": (int, float),
+    "number": (int, float),
+    "object": (dict,),
+    "array": (list,),
+}
+
+
+def clean(
+    config: Mapping[str, t.Any], *, blocks: Mapping[str, Sequence[Setting]]
+) -> dict[str, t.Any]:
+    """Return a normalised copy of a configuration.
+
+    Empty text and null count as not given, except the null of a nullable setting in a block that
+    has other values; a block without any value is absent. Unknown settings stay.
+    """
+    top = {setting.name: setting for setting in (APIS, *TOP)}
+    cleaned: dict[str, t.Any] = {}
+    for name, given in plain(dict(config)).items():
+        if name in blocks:
+            value = _clean_object(converted(given, "object"), (*blocks[name], *COMMON))
+        elif name in top:
+            value = _clean_value(given, top[name])
+        else:
+            cleaned[name] = given
+            continue
+        if _says_something(value):
+            cleaned[name] = value
+    return cleaned
+
+
+def plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a copy whose fractions are floats: the SDK reads those of a file as `Decimal`."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _clean_object(value: object, settings: Sequence[Setting]) -> object:
+    if not isinstance(value, dict):
+        return value
+    by_name = {setting.name: setting for setting in settings}
+    cleaned: dict[str, t.Any] = {}
+    for name, given in value.items():
+        setting = by_name.get(name)
+        if setting is None:
+            cleaned[name] = given
+            continue
+        fitted = _clean_value(given, setting)
+        if not _is_blank(given) and (fitted is None or not _is_blank(fitted)):
+            cleaned[name] = fitted
+        elif given is None and setting.nullable:
+            cleaned[name] = None
+    return cleaned
+
+
+def _clean_value(value: object, setting: Setting) -> object:
+    if setting.nullable and isinstance(value, str) and value.strip().lower() == "null":
+        return None
+    if setting.kind == "string" and not setting.secret and type(value) is int:
+        return str(value)
+    value = converted(value, setting.kind)
+    return _clean_object(value, setting.parts) if setting.parts else value
+
+
+def converted(value: object, kind: str) -> object:
+    """Return text as a value of a kind, and what can't be one unchanged."""
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and kind == "boolean":
+        return _BOOLEANS.get(value.strip().lower(), value)
+    if isinstance(value, str) and kind in _FROM_JSON:
+        with contextlib.suppress(ValueError, RecursionError):
+            read = json.loads(value)
+            fits = isinstance(read, _FROM_JSON[kind]) and not isinstance(read, bool)
+            if fits and not too_deep([read]):
+                return converted(read, kind)
+    return value
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or value == {} or (isinstance(value, str) and not value.strip())
+
+
+def _says_something(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_says_something(inner) for inner in value.values())
+    return not _is_blank(value) and value != []
+
+
+def environment(schema: JsonSchema, prefix: str, environ: Mapping[str, str]) -> dict[str, t.Any]:
+    """Read a configuration from environment variables.
+
+    `learning.api_key` is `<prefix>LEARNING_API_KEY`; an object may also come whole, as JSON in
+    `<prefix>LEARNING`, and a variable for one of its settings goes before it.
+    """
+    found: dict[str, t.Any] = {}
+    for name, fragment in schema.get("properties", {}).items():
+        variable = (prefix + name).upper().replace("-", "_")
+        inner = environment(fragment, f"{variable}_", environ)
+        if variable in environ:
+            whole = converted(environ[variable], _kind(fragment))
+            if not inner or not _is_blank(whole):
+                found[name] = merged(whole, inner)
+                continue
+        if inner:
+            found[name] = inner
+    return found
+
+
+def _kind(fragment: JsonSchema) -> str:
+    kinds = fragment.get("type", "string")
+    named = [kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind != "null"]
+    return str(named[0]) if named else "string"
+
+
+def merged(base: object, over: Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - an object, if `base` is
+    """Lay settings over an object, deeply; what isn't an object can't take any and stays."""
+    if not isinstance(base, dict):
+        return base
+    both = {
+        name: merged(base[name], value)
+        for name, value in over.items()
+        if isinstance(value, dict) and isinstance(base.get(name), dict)
+    }
+    return {**base, **over, **both}
+
+
+def too_deep(value: object) -> bool:
+    """Whether a value is nested too deeply for what looks into it."""
+    level: list[t.Any] = [value]
+    for _ in range(DEEPEST):
+        inside = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [part for each in inside for part in each if isinstance(part, (dict, list))]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,79 @@
+"""The server's memory of what it was asked."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter, deque
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.http import Request
+
+#: Requests remembered one by one; the counts go on for ever.
+REMEMBERED = 100_000
+
+
+class Asked(t.NamedTuple):
+    """One request that arrived.
+
+    `at` is in seconds of the monotonic clock. `headers` have lower-case names. `status` is what was
+    answered, 0 where no status line was sent.
+    """
+
+    method: str
+    path: str
+    params: t.Mapping[str, str]
+    headers: t.Mapping[str, str]
+    at: float
+    status: int
+
+
+class Journal:
+    """Requests, their number by method and path, and how many were in flight at once."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything but what is in flight."""
+        self.requests: deque[Asked] = deque(maxlen=REMEMBERED)
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.bytes_sent = 0
+        self.in_flight_max = self.in_flight
+
+    def arrived(self, request: Request, *, at: float, status: int) -> None:
+        """Write down a request that now waits for its answer."""
+        self.in_flight += 1
+        self.in_flight_max = max(self.in_flight_max, self.in_flight)
+        self.counts[request.method, request.path] += 1
+        self.statuses[status] += 1
+        self.requests.append(
+            Asked(request.method, request.path, request.params, request.headers, at, status)
+        )
+
+    def left(self) -> None:
+        """Note that a request has got what it gets."""
+        self.in_flight -= 1
+
+    def summary(self, *, with_requests: bool) -> dict[str, t.Any]:
+        """Return the numbers as JSON; the requests in it leave out every credential."""
+        numbers = {
+            "requests_total": sum(self.counts.values()),
+            "counts": {" ".join(asked): count for asked, count in sorted(self.counts.items())},
+            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
+            "bytes_sent": self.bytes_sent,
+            "in_flight_max": self.in_flight_max,
+        }
+        if with_requests:
+            numbers["requests"] = [
+                {
+                    "method": asked.method,
+                    "path": asked.path,
+                    "params": {k: v for k, v in asked.params.items() if k != "api_key"},
+                    "at": asked.at,
+                    "status": asked.status,
+                }
+                for asked in self.requests
+            ]
+        return numbers

@@ -1,0 +1,335 @@
+"""Proof that a stream was read whole: fingerprints of its pages, its totals, and the verdict.
+
+A walk that shows the same page again is not making progress, whatever its tokens say; a walk that
+ends must be able to say why. Both are settled here, in the order the pages were read.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from tap_analytics.errors import TapError
+from tap_analytics.pagination import StopReason
+from tap_analytics.pagination.digests import Digests
+from tap_analytics.records.writer import ENCODER
+from tap_analytics.transport.errors import shorten
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+
+    from tap_analytics.pagination import Page, PageToken, Paginator, PagingState
+
+#: Pages that may look alike, one after the other, before it is taken for a loop.
+ALIKE_LIMIT = 3
+#: Pages without a single row, one after the other, before it is taken for a loop.
+EMPTY_LIMIT = 100
+_SHOWN = 80
+#: Keeps the hash of a text from being a number that is a key: that of the empty one is 0.
+_TEXT = hash("text").__xor__
+
+
+#: Pages of rows that had all arrived before, one after the other, before it is taken for a loop.
+STALE_LIMIT = 20
+#: Statuses of answers that are not the whole answer.
+PARTIAL = frozenset({202, 206})
+QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
+UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
+ALIKE = "pages looked alike, so the server may have repeated one; set `primary_key`"
+MOVED = f"rows moved while they were read by page number; {QUIETER}"
+NOT_LOOKED_AT = "not all pages could be looked at again for rows that moved; read it in one run"
+PUSHED = f"rows were put in front of the reader, and not all of them were found; {QUIETER}"
+UNSTEADY = f"the same request brought other rows each time; {UNSTABLE}"
+UNORDERED = f"rows came in another order than before, so others may not have come; {UNSTABLE}"
+NOTHING_SHOWN = "no response showed that nothing follows; declare a `paginator` that fits the API"
+
+
+class PaginationError(TapError):
+    """Paging that doesn't advance: what the server did, and what to set."""
+
+
+class Verdict(enum.Enum):
+    """What a finished stream can say about its completeness; the value is the word users see."""
+
+    VERIFIED = "verified"
+    CONSISTENT = "consistent"
+    UNVERIFIED = "unverified"
+    SHORT = "short"
+
+    @property
+    def complete(self) -> bool:
+        """Whether rows that didn't arrive may be taken for deleted."""
+        return self in {Verdict.VERIFIED, Verdict.CONSISTENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict and, where it isn't a good one, what would have made it one."""
+
+    verdict: Verdict
+    #: Which evidence was missing, and which setting or word of the API would give it.
+    missing: str | None = None
+    #: Whether nothing is missing once another walk of the stream has seen a next page named.
+    awaits_word: bool = False
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the walks of a stream have shown of its paging, in this run; it serves them all."""
+
+    #: Whether a response named its next page: one that doesn't is the last.
+    spoken: bool = False
+    #: Whether the total is known to be that of the list, not of the page.
+    counted: bool = False
+    #: Whether it was tried to make the API name a next page.
+    tried: bool = False
+    #: Whether the server ignored the number of a page: what that would show stays open.
+    ignores_number: bool = False
+
+
+def decide(
+    seen: PagingState, end: StopReason | None, *, doubt: str | None, missing: str
+) -> Finding:
+    """Judge a walk: the one rule of evidence, see `docs/explanation/proof.md`.
+
+    `doubt` speaks against whatever else was shown; `missing` says what a walk lacks that has shown
+    nothing.
+    """
+    if end is None:
+        return Finding(Verdict.UNVERIFIED, "the stream was not read to its end")
+    total = None if end is StopReason.BOOKMARK else seen.total
+    if total is not None and end is not StopReason.TOTAL and seen.rows < total:
+        return Finding(Verdict.SHORT, f"the API counts {total} rows and gave {seen.rows} of them")
+    if doubt is not None:
+        return Finding(Verdict.UNVERIFIED, doubt)
+    if total is not None and seen.counted and seen.rows >= total:
+        return Finding(Verdict.VERIFIED)
+    return Finding(Verdict.CONSISTENT) if end.proves else Finding(Verdict.UNVERIFIED, missing)
+
+
+_WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of a stream read in several walks: the worst of theirs."""
+    found = set(verdicts)
+    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.CONSISTENT)
+
+
+@dataclass(slots=True)
+class DuplicateKeys:
+    """Counts the keys a stream brings more than once.
+
+    The count is exact for the first `budget` keys of a stream; beyond them, where memory would grow
+    with the stream, it is a lower bound.
+    """
+
+    budget: int = 100_000
+    count: int = 0
+    exact: bool = True
+    _seen: set[Hashable] = field(default_factory=set)
+
+    def fresh(self, keys: Sequence[Hashable], *, within: Hashable = None) -> list[bool]:
+        """Return which keys have not been noted; beyond the budget, which may not have been."""
+        return [key not in self._seen for key in _short(keys, within)]
+
+    def record(self, keys: Sequence[Hashable], *, within: Hashable = None) -> int:
+        """Take note of a page's keys and return how many are new, as far as is known.
+
+        Those of a child stream are unique within its parent.
+        """
+        known, repeated = _short(keys, within), self.count
+        if len(self._seen) < self.budget:
+            before = len(self._seen)
+            self._seen.update(known)
+            self.count += len(known) - (len(self._seen) - before)
+        else:
+            self.exact = False
+            self.count += sum(key in self._seen for key in known)
+        return len(known) - (self.count - repeated)
+
+
+def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
+    """Return keys as they are remembered: numbers as they are, others as the hash of their text.
+
+    The hash of a number itself is no better than the number: those of -1 and -2 are the same.
+    """
+    if within is not None:
+        place = repr(within)
+        return [hash(f"{place}{key!r}") for key in keys]
+    kinds = set(map(type, keys))
+    if kinds == {int}:
+        return list(keys)
+    if kinds == {str}:
+        return list(map(_TEXT, map(hash, keys)))
+    return [
+        key if type(key) is int else _TEXT(hash(key if type(key) is str else repr(key)))
+        for key in keys
+    ]
+
+
+@dataclass(slots=True)
+class PaginationGuard:
+    """What one walk over an endpoint has shown so far.
+
+    Raises `PaginationError`, with the word `repeated` in it, as soon as a token or a page comes
+    back that can't follow from an advancing walk.
+    """
+
+    paginator: Paginator
+    #: The endpoint, as it is named in messages.
+    label: str
+    #: Whether fingerprints are made of primary keys, which can't repeat by nature.
+    keyed: bool
+    _tokens: Digests = field(default_factory=Digests)
+    _prints: Digests = field(default_factory=Digests)
+    #: Why whatever else was shown can't be relied on.
+    doubt: str | None = None
+    #: Keys that came more than once without rows having been seen to move.
+    repeats: int = 0
+    #: What is missing where no response has shown the end, and whether a word would make up for it.
+    missing: str = NOTHING_SHOWN
+    awaits_word: bool = False
+    _empty: int = 0
+    _stale: int = 0
+    _page: Page | None = None
+    _null: str | None = None
+
+    def check_token(self, query: PageToken) -> None:
+        """Note that a page is about to be asked for; no walk asks for the same page twice."""
+        if self._tokens.add(ENCODER.encode(sorted(query.items()))) > 1:
+            raise PaginationError(
+                f"{self.label}: the server repeated the cursor or link {describe(query)}, so "
+                "paging would never end. The API must hand out a new one on each page: check "
+                "`cursor_path`/`next_url_path`, or use another paginator type."
+            )
+
+    def check_page(self, page: Page, fingerprint: bytes) -> bool:
+        """Note a page that arrived; return False for a repetition that is to be dropped."""
+        self._page = page
+        self._check_whole(page)
+        if not page.size:
+            self._count_empty()
+            return True
+        self._empty = 0
+        times = self._prints.add(fingerprint)
+        if times == 1:
+            return True
+        if self.paginator.paging.allows_repeat(page):
+            return False
+        if times >= self._allowed(page):
+            raise self.repeated(page)
+        self.doubt_because(ALIKE)
+        return True
+
+    def progress(self, *, new: int) -> None:
+        """Note how many keys of the page in hand are new; the same rows shuffled are no new page.
+
+        Raises `PaginationError` for a walk that has brought none for long.
+        """
+        page = self._page
+        if page is not None and page.size:
+            self._stale = 0 if new else self._stale + 1
+            if self._stale >= STALE_LIMIT:
+                raise self.repeated(page)
+
+    def doubt_because(self, reason: str) -> None:
+        """Note what speaks against the walk; the first reason is the one that is told."""
+        self.doubt = self.doubt or reason
+
+    def _check_whole(self, page: Page) -> None:
+        """Doubt an answer that its own server doesn't call the whole, or that holds no list."""
+        if page.status in PARTIAL:
+            self.doubt_because(
+                f"the API answered {page.status} to {describe(page.query)}, which is no whole "
+                "answer; run again when it answers 200"
+            )
+        if page.is_null:
+            self._null = self._null or (
+                f"the API answered {describe(page.query)} with null where rows are expected, which "
+                "may hide rows; an empty list, or a total (`total_path`), would show the end"
+            )
+
+    def forget_tokens(self) -> None:
+        """Note that rows moved: pages may be asked for again."""
+        self._tokens.clear()
+
+    def verdict(self) -> Verdict:
+        """Return the verdict alone."""
+        return self.finding().verdict
+
+    def finding(self) -> Finding:
+        """Judge the finished walk."""
+        paginator = self.paginator
+        doubt = self.standing_doubt or self._objection()
+        found = decide(paginator.seen, paginator.end, doubt=doubt, missing=self.missing)
+        if found.missing == self.missing and self.awaits_word:
+            return replace(found, awaits_word=True)
+        return found
+
+    @property
+    def standing_doubt(self) -> str | None:
+        """What speaks against the pages so far, whatever follows."""
+        seen = self.paginator.seen
+        if self.doubt:
+            return self.doubt
+        if self._null and (seen.rows or seen.total or seen.spoken):
+            return self._null
+        if self.repeats:
+            keys = "1 key" if self.repeats == 1 else f"{self.repeats} keys"
+            return f"{keys} came more than once, so other rows may not have come; {UNSTABLE}"
+        if seen.total_fell and not seen.overlap:
+            return f"the total fell while rows were read; {QUIETER}"
+        return None
+
+    def _objection(self) -> str | None:
+        """Return what the last response has that speaks against its being the last."""
+        paginator = self.paginator
+        if paginator.contradiction and paginator.end is not StopReason.BOOKMARK:
+            declared = (
+                "`single_page` is declared, but " if paginator.end is StopReason.DECLARED else ""
+            )
+            return (
+                f"{declared}the last response has {paginator.contradiction}, so more rows may "
+                "follow; declare the `paginator` that reads them"
+            )
+        return None
+
+    def _allowed(self, page: Page) -> float:
+        """How often a page like this one may come before it is a loop."""
+        numbered = self.paginator.paging.is_numbered(page.query)
+        if not self.keyed:
+            vouched = not numbered or self.paginator.seen.total is not None
+            return float("inf") if vouched else ALIKE_LIMIT
+        return 2 if numbered else ALIKE_LIMIT
+
+    def _count_empty(self) -> None:
+        self._empty += 1
+        if self._empty >= EMPTY_LIMIT:
+            raise PaginationError(
+                f"{self.label}: {EMPTY_LIMIT} pages in a row came without a row while the server "
+                "kept naming a next page: a repeated empty page. Check the API's paging."
+            )
+
+    def repeated(self, page: Page) -> PaginationError:
+        """Return the error of a page whose rows had all arrived before."""
+        asked = describe(page.query)
+        if self.paginator.paging.is_numbered(page.query):
+            return PaginationError(
+                f"{self.label}: the server repeated a page: {asked} brought rows that had already "
+                "arrived. It ignores the parameter, or answers the last page again beyond the "
+                "end. Use a paginator that follows the API's own cursor or next link, "
+                "`single_page` if it answers everything at once, or another parameter name."
+            )
+        return PaginationError(
+            f"{self.label}: the server repeated a page: {asked} brought rows that had already "
+            f"arrived, {ALIKE_LIMIT} times. Its cursor or next link doesn't advance: check the "
+            "API's paging."
+        )
+
+
+def describe(query: PageToken) -> str:
+    """Show a page token in a message, cut to a readable length."""
+    text = ", ".join(f"{name}={value}" for name, value in query.items()) or "the first page"
+    return shorten(text, _SHOWN)

@@ -1,0 +1,171 @@
+"""The pages of one endpoint by token: asked for, read ahead or not, decoded where they arrive.
+
+A page is decoded once, in the thread that fetched it, so whoever takes it finds rows and keys.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass, replace
+
+from singer_sdk.streams.core import Stream
+
+from tap_analytics.errors import TapError
+from tap_analytics.pagination import Page
+from tap_analytics.pagination.completeness import PaginationError, describe
+from tap_analytics.records.payload import SelectorError, raise_error
+from tap_analytics.records.rows import DictRows, UnusableKeyError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination import PageToken
+    from tap_analytics.records.rows import RowDecoder, Rows
+    from tap_analytics.transport.request import Request, Response
+
+
+class MissingKeyError(TapError):
+    """A row that its primary key doesn't identify, which no target could place."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FetchedPage:
+    """A page as it came off the wire."""
+
+    page: Page
+    rows: Rows
+    #: Seconds from sending the request to the last byte of the answer.
+    elapsed: float
+    #: What identifies the rows, one by one: their primary keys, or their content without any.
+    keys: Sequence[Hashable] = ()
+
+    def filter(self, flags: Sequence[bool]) -> FetchedPage:
+        """Return the page with the rows whose flag is set; the others had arrived before."""
+        kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
+        page = replace(self.page, size=len(kept))
+        return replace(self, page=page, rows=self.rows.filter(flags), keys=kept)
+
+
+class PageFetcher:
+    """Takes the pages of an endpoint, in one context, by their tokens."""
+
+    def __init__(  # noqa: PLR0913 - what makes a request, each by its name
+        self,
+        stream: AnalyticsStream,
+        context: Context | None,
+        *,
+        first: PageToken,
+        window: PageToken | None = None,
+        sorting: PageToken | None = None,
+        codec: RowDecoder | None = None,
+    ) -> None:
+        self.stream = stream
+        self.context = context
+        #: Token of the page that teaches the codec in what order the API names fields.
+        self.first = first
+        #: Parameters of the server's own filter.
+        self.window = window or {}
+        self.sorting = sorting or {}
+        #: Decodes pages without building their rows, for streams that pass rows on as they are.
+        self.codec = codec
+        #: Whether rows are only a sample, which may show first what their key is.
+        self.is_sample = False
+        #: Whether rows are told apart by their content, for lack of the key they get later.
+        self.derives_keys = False
+        self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
+        self._lookahead = stream.connection.lookahead
+
+    def unfiltered(self) -> PageFetcher:
+        """Return the pages of the same list without the server's own filter."""
+        return PageFetcher(self.stream, self.context, first=self.first, sorting=self.sorting)
+
+    def request(self, query: PageToken) -> Request:
+        """Return the request of a page."""
+        return self.stream.request(self.context, {**self.sorting, **self.window, **query})
+
+    def prefetch(self, query: PageToken) -> bool:
+        """Ask for a page without waiting for it; False if there is no room for it now."""
+        return self._lookahead.prefetch(*self._job(query))
+
+    def fetch(self, query: PageToken) -> FetchedPage:
+        """Return the page that is needed now; raises what the transport raises."""
+        fetched = self._take(query)
+        if not self.is_sample:
+            fetched.keys = self._identities(fetched)
+        return fetched
+
+    def _take(self, query: PageToken) -> FetchedPage:
+        owner, request, decode = self._job(query)
+        sampled = self.stream.sampled
+        if sampled is not None and sampled[0] == request:
+            # A walk takes it once: asked for again, the page may have changed.
+            self.stream.sampled = None
+            if self.codec is not None and query == self.first:
+                self.codec.learn(t.cast("DictRows", sampled[1].rows).dicts)
+            return sampled[1]
+        return t.cast("FetchedPage", self._lookahead.fetch(owner, request, decode))
+
+    def _identities(self, fetched: FetchedPage) -> Sequence[Hashable]:
+        """Return what identifies the rows of a page, before anything is taken out of them."""
+        names, rows = self.stream.primary_keys, fetched.rows
+        if not names:
+            return t.cast("DictRows", rows).identities()
+        try:
+            return rows.keys(names, self.context)
+        except UnusableKeyError as error:
+            if type(self.stream).post_process is not Stream.post_process:
+                # The key is derived from the row later: rows that are alike are one.
+                self.derives_keys = True
+                return t.cast("DictRows", rows).digests()
+            raise MissingKeyError(
+                f"{self.stream.label}: row {error.row} of {describe(fetched.page.query)} {error}. "
+                "Check `path`, `data_selector` and `primary_key`."
+            ) from None
+
+    def discard(self) -> None:
+        """Forget the pages that were read ahead."""
+        self._lookahead.discard(self.owner)
+
+    def _job(self, query: PageToken) -> tuple[t.Any, Request, t.Callable[[Response], FetchedPage]]:
+        request = self.request(query)
+        return (self.owner, request), request, functools.partial(self._decode, query)
+
+    def _decode(self, query: PageToken, response: Response) -> FetchedPage:
+        payload, rows = self._read(query, response)
+        return FetchedPage(
+            page=Page(
+                query=query,
+                payload=payload,
+                headers=response.headers,
+                size=len(rows),
+                received=len(rows),
+                url=response.url,
+                status=response.status,
+                is_null=not rows and self.stream.holds_null(payload, response),
+            ),
+            rows=rows,
+            elapsed=response.elapsed,
+        )
+
+    def _read(self, query: PageToken, response: Response) -> tuple[t.Any, Rows]:
+        """Return the envelope and the rows of a response."""
+        stream, codec = self.stream, self.codec
+        stream.connection.sync_clock(response.headers.get("Date"), elapsed=response.elapsed)
+        is_first = query == self.first
+        if codec is not None and not is_first and (fast := codec.decode(response.body)):
+            envelope, structs = fast
+            raise_error(envelope, has_rows=len(structs) > 0, label=stream.label)
+            return envelope, structs
+        try:
+            payload = stream.decode(response)
+            rows = stream.rows_of(payload, response)
+        except SelectorError as error:
+            raise PaginationError(f"{stream.label}: {error} {stream.selector_hint}") from None
+        if codec is not None and is_first:
+            codec.learn(rows)
+        # Where the response is the row, its members don't speak of paging.
+        return None if rows and rows[0] is payload else payload, DictRows(rows)

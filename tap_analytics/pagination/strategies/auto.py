@@ -1,0 +1,81 @@
+"""Paging as the responses themselves show it, for APIs whose declaration names none."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from tap_analytics.pagination.strategies.envelope import dig, has, whole_number
+from tap_analytics.pagination.strategies.linked import cursor_text
+from tap_analytics.pagination.strategies.links import names_pages, next_link
+from tap_analytics.pagination.strategies.markers import CURSORS, says_end
+from tap_analytics.pagination.strategies.numbered import Offset, PageNumber
+from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy, StopReason
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_analytics.pagination.strategies.numbered import NumberedStrategy
+    from tap_analytics.pagination.strategies.strategy import Page, PageToken, PagingState
+
+#: What `auto` counts by where the response names its own place.
+NUMBERS = ("offset", "page")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auto(PagingStrategy):
+    """Paging as the first response shows it: a link, a cursor, an offset or a page number."""
+
+    total_path: str | None = "total"
+
+    @override
+    def named(self, page: Page) -> PageToken | None:
+        _, link = next_link(page)
+        if link is not None:
+            return page.follow(link)
+        for path, param in CURSORS.items():
+            if cursor := cursor_text(dig(page.payload, path)):
+                return {param: cursor}
+        return None
+
+    @override
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        following = self.named(page)
+        if following is not None:
+            return following
+        if numbered := self._numbered(page):
+            return numbered.next_token(page, seen)
+        if next_link(page)[0] or names_pages(page):
+            return StopReason.LINK
+        is_null = any(has(page.payload, p) and not dig(page.payload, p) for p in CURSORS)
+        if is_null or seen.spoken:
+            return StopReason.CURSOR
+        return StopReason.CURSOR if says_end(page) else StopReason.SINGLE
+
+    @override
+    def is_numbered(self, query: PageToken) -> bool:
+        return not query.keys().isdisjoint(NUMBERS)
+
+    @override
+    def counted_on(self, page: Page, seen: PagingState) -> Iterator[Confirm]:
+        last = page.received - 1
+        offset: PageToken = {"offset": str(page.received)}
+        yield Confirm(offset, StopReason.SINGLE, check=({"offset": str(last)}, last))
+        yield Confirm({"page": "2"}, StopReason.SINGLE, check=({"page": "1"}, 0))
+
+    @property
+    @override
+    def envelope_fields(self) -> frozenset[str]:
+        return super().envelope_fields | {*NUMBERS}
+
+    def _numbered(self, page: Page) -> NumberedStrategy | None:
+        """Return the paging by the number in a response, or in the request it answers."""
+        place = functools.partial(dig, page.payload)
+        words: dict[str, t.Any] = {"total_path": self.total_path, "total_header": self.total_header}
+        if "offset" in page.query or whole_number(place("offset")) is not None:
+            return Offset(**words)
+        number = 1 if "page" in page.query else whole_number(place("page"))
+        return None if number is None else PageNumber(base_page=number, **words)

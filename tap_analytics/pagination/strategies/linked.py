@@ -1,0 +1,188 @@
+"""Pages the server names itself: by an opaque cursor or by a link, in the body or in a header."""
+
+from __future__ import annotations
+
+import typing as t
+from abc import abstractmethod
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from typing_extensions import override
+
+from tap_analytics.pagination.strategies.envelope import dig, has, roots
+from tap_analytics.pagination.strategies.links import header_links, link_in, names_pages
+from tap_analytics.pagination.strategies.markers import hint_of_more, says_end
+from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopReason
+from tap_analytics.transport.errors import Rejected
+
+if t.TYPE_CHECKING:
+    from tap_analytics.pagination.strategies.strategy import Confirm, Page, PageToken, PagingState
+
+_KINDS = {bool: "a boolean", dict: "an object", list: "a list", str: "text"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkedPaging(PagingStrategy):
+    """Pages that each name the next one; base of cursors and links."""
+
+    #: Why a walk ends whose last page names no next one.
+    ending: t.ClassVar[StopReason] = StopReason.LINK
+
+    @abstractmethod
+    def denies(self, page: Page) -> bool:
+        """Whether a response without a next page says so: the word is there, and holds nothing."""
+
+    @property
+    @abstractmethod
+    def word(self) -> str:
+        """The setting that says where the next page is named, with its value."""
+
+    @override
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        following = self.named(page)
+        if following is not None:
+            return following
+        if seen.spoken or self.denies(page) or says_end(page):
+            return self.ending
+        return StopReason.SINGLE if page.received or hint_of_more(page) else StopReason.EMPTY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor(LinkedPaging):
+    """Pages by an opaque cursor in the body: `{"next": "abc"}` leads to `?from=abc`."""
+
+    cursor_path: str = "cursors.next"
+    cursor_param: str = "cursor"
+    #: Dotted path of a flag that says the last page is reached.
+    at_end_path: str | None = None
+    ending: t.ClassVar[StopReason] = StopReason.CURSOR
+
+    @override
+    def named(self, page: Page) -> PageToken | None:
+        if self.at_end_path and dig(page.payload, self.at_end_path) is True:
+            return None
+        value = dig(page.payload, self.cursor_path)
+        cursor = cursor_text(value)
+        if value and cursor is None:
+            _refuse(page, value, wanted="text or a number", word=self.word)
+        return None if cursor is None else {self.cursor_param: cursor}
+
+    @override
+    def denies(self, page: Page) -> bool:
+        at_end = dig(page.payload, self.at_end_path) if self.at_end_path else None
+        return at_end is True or _holds_nothing(page, self.cursor_path)
+
+    @override
+    def flag(self, page: Page) -> str | None:
+        if self.at_end_path and dig(page.payload, self.at_end_path) is False:
+            return f"`{self.at_end_path}: false`"
+        return super().flag(page)
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`cursor_path` '{self.cursor_path}'"
+
+    @property
+    @override
+    def envelope_fields(self) -> frozenset[str]:
+        return super().envelope_fields | roots(self.cursor_path, self.at_end_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderCursor(Cursor):
+    """Pages by an opaque cursor in a response header."""
+
+    #: Name of the header.
+    cursor_key: str = "next"
+
+    @override
+    def named(self, page: Page) -> PageToken | None:
+        cursor = page.headers.get(self.cursor_key)
+        return {self.cursor_param: cursor} if cursor else None
+
+    @override
+    def denies(self, page: Page) -> bool:
+        return page.headers.get(self.cursor_key) is not None
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`cursor_key` '{self.cursor_key}'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonLink(LinkedPaging):
+    """Pages by a link in the body: `{"next": "https://…?page=2"}`; its query is followed."""
+
+    next_url_path: str = "next"
+
+    @override
+    def named(self, page: Page) -> PageToken | None:
+        value = dig(page.payload, self.next_url_path)
+        link = link_in(value)
+        if value and link is None:
+            _refuse(page, value, wanted="a link", word=self.word)
+        return None if link is None else page.follow(link)
+
+    @override
+    def denies(self, page: Page) -> bool:
+        return _holds_nothing(page, self.next_url_path)
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`next_url_path` '{self.next_url_path}'"
+
+    @property
+    @override
+    def envelope_fields(self) -> frozenset[str]:
+        return super().envelope_fields | roots(self.next_url_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderLink(LinkedPaging):
+    """Pages by the `Link` header: `<https://…?page=2>; rel="next"`; its query is followed."""
+
+    links_next_key: str = "next"
+
+    @override
+    def named(self, page: Page) -> PageToken | None:
+        link = header_links(page).get(self.links_next_key.lower())
+        return None if link is None else page.follow(link)
+
+    @override
+    def denies(self, page: Page) -> bool:
+        return "next" not in header_links(page) and names_pages(page)
+
+    @property
+    @override
+    def word(self) -> str:
+        return f"`links_next_key` '{self.links_next_key}'"
+
+
+def cursor_text(value: object) -> str | None:
+    """Return a cursor as it is sent; null, empty, false and 0 mean that there is none."""
+    is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return str(value) if value and (isinstance(value, str) or is_number) else None
+
+
+def _holds_nothing(page: Page, path: str) -> bool:
+    """Whether a word is there; an empty object or list is no word, for it may hold one."""
+    return has(page.payload, path) and not isinstance(dig(page.payload, path), (dict, list))
+
+
+def _refuse(page: Page, value: object, *, wanted: str, word: str) -> t.NoReturn:
+    """Raise the error of a next page that is named in a way nobody can follow."""
+    kind = _KINDS.get(type(value), "a number")
+    hint = f"Set {word.split(maxsplit=1)[0]} to where {wanted} is"
+    if isinstance(value, dict) and value:
+        hint += f"; the object has {', '.join(f'`{name}`' for name in list(value)[:8])}"
+    elif wanted == "a link":
+        hint += ", or use a paginator of another `type`"
+    raise Rejected(
+        f"{urlsplit(page.url).path} names its next page with {kind} at {word}, "
+        f"where {wanted} is expected",
+        hint=f"{hint}.",
+    )

@@ -1,0 +1,282 @@
+"""Pages that can be counted, by row number or by page number.
+
+The number grows by what the server gave, not by what was asked for, and only an empty page, a
+reached total or the server's own word is the end.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from abc import abstractmethod
+from dataclasses import dataclass
+from itertools import count
+
+from typing_extensions import override
+
+from tap_analytics.pagination.strategies.envelope import dig, whole_number
+from tap_analytics.pagination.strategies.links import LINK_MEMBERS, has_links, next_link
+from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy, StopReason
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_analytics.pagination.strategies.strategy import Page, PageToken, PagingState
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberedStrategy(PagingStrategy):
+    """Pages that can be counted, by row or by page; base of `Offset` and `PageNumber`."""
+
+    @property
+    @abstractmethod
+    def number_param(self) -> str:
+        """Name of the parameter that carries the number."""
+
+    @abstractmethod
+    def next_number(self, page: Page, seen: PagingState) -> int:
+        """Return the number of the page after `page`."""
+
+    @abstractmethod
+    def stride(self, page: Page, seen: PagingState) -> int:
+        """Return by how much the number grows from page to page."""
+
+    def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:  # noqa: ARG002 - for paging by row number
+        """Return a link's token, a few rows earlier where that checks the seam."""
+        return following
+
+    @override
+    def named(self, page: Page) -> PageToken | None:
+        _, link = next_link(page)
+        return None if link is None else page.follow(link)
+
+    @override
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        following = self.named(page)
+        if following is not None:
+            return self.with_overlap(following, page, seen)
+        if self._has_reached_total(page, seen):
+            return self._behind_total(page, seen)
+        spoken = seen.spoken or next_link(page)[0]
+        if spoken and seen.total is None:
+            return self._behind_links(page, seen)
+        told = seen.first_page_short or seen.total is not None
+        if not page.received or (told and page.received <= seen.overlap):
+            return StopReason.EMPTY
+        if seen.pages == 1 and has_links(page):
+            # Links that name no page may be all there is: such a server may not know numbers.
+            return self._confirm(page, seen, StopReason.SINGLE)
+        return {self.number_param: str(self.next_number(page, seen))}
+
+    def _behind_total(self, page: Page, seen: PagingState) -> Confirm | StopReason:
+        """Return what follows the page that reaches the total.
+
+        A total that one page reaches may be the page's own count; one that a full page reaches, or
+        that has fallen, may be too small.
+        """
+        is_sure = seen.counted and not seen.total_fell and not _is_full(page, seen)
+        if is_sure or not page.received:
+            return StopReason.TOTAL
+        return self._confirm(page, seen, StopReason.TOTAL if seen.counted else StopReason.SINGLE)
+
+    def _behind_links(self, page: Page, seen: PagingState) -> Confirm | StopReason:
+        """Return what follows a page without a next link, where the API names such links."""
+        # Where the server chooses the size of pages, nobody knows which one is full.
+        is_short = seen.page_size is not None and not _is_full(page, seen)
+        if not page.received or is_short or not self.is_numbered(page.query):
+            return StopReason.LINK
+        return self._confirm(page, seen, StopReason.LINK)
+
+    def _confirm(self, page: Page, seen: PagingState, otherwise: StopReason) -> Confirm:
+        return Confirm({self.number_param: str(self.beyond(page, seen))}, otherwise)
+
+    def beyond(self, page: Page, seen: PagingState) -> int:
+        """Return the number of the page that begins where this one ends."""
+        return self.next_number(page, seen)
+
+    @override
+    def is_numbered(self, query: PageToken) -> bool:
+        return self.number_param in query
+
+    def _has_reached_total(self, page: Page, seen: PagingState) -> bool:
+        """Whether this page reaches the total it names; one named before may hold no more."""
+        if seen.total is None or self.total(page) is None:
+            return False
+        return self.reached(page, seen) >= seen.total
+
+    @property
+    @override
+    def envelope_fields(self) -> frozenset[str]:
+        return super().envelope_fields | LINK_MEMBERS
+
+    @override
+    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
+        number = whole_number(following.get(self.number_param))
+        stride = self.stride(page, seen)
+        rows = page.received - seen.overlap
+        if number is None or rows <= 0:
+            return
+        reached = self.reached(page, seen)
+        for step in count(1):
+            if seen.total is not None and reached + step * rows >= seen.total:
+                return
+            yield {**following, self.number_param: str(number + step * stride)}
+
+
+def _is_full(page: Page, seen: PagingState) -> bool:
+    """Whether a page has as many rows as any before, or as were asked for."""
+    is_largest = seen.pages > 1 and page.received >= seen.max_rows
+    return is_largest or (seen.page_size is not None and page.received >= seen.page_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offset(NumberedStrategy):
+    """Pages by row number: `?offset=200&limit=100`, advanced by the rows received.
+
+    A page smaller than asked moves the offset by what it held, so a server that caps `limit` skips
+    nothing, and only an empty page or a reached total is the end.
+    """
+
+    offset_param: str = "offset"
+    total_path: str | None = "total"
+
+    @property
+    @override
+    def number_param(self) -> str:
+        return self.offset_param
+
+    @override
+    def start(self) -> PageToken:
+        return {self.offset_param: "0"}
+
+    @override
+    def reached(self, page: Page, seen: PagingState) -> int:
+        return (whole_number(page.query.get(self.offset_param)) or 0) + page.received
+
+    @override
+    def next_number(self, page: Page, seen: PagingState) -> int:
+        reached = self.reached(page, seen)
+        # What follows a short page is likely nothing: asked for as it is, it proves the end. A
+        # first page may be short because the server caps its pages.
+        is_last = seen.pages > 1 and page.received < seen.max_rows
+        if is_last and (seen.total is None or reached >= seen.total):
+            return reached
+        return reached - seen.overlap
+
+    @override
+    def beyond(self, page: Page, seen: PagingState) -> int:
+        return self.reached(page, seen)
+
+    @override
+    def stride(self, page: Page, seen: PagingState) -> int:
+        return page.received - seen.overlap
+
+    @override
+    def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:
+        number = whole_number(following.get(self.offset_param))
+        if number is None or number != self.reached(page, seen):
+            return following
+        return {**following, self.offset_param: str(self.next_number(page, seen))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkedOffset(Offset):
+    """Pages by link or cursor where the server gives one, else by row number.
+
+    The first request names no offset: servers that page by cursor ignore it or refuse it. It is for
+    APIs whose links are known: a response that has them, and at most a row, shows the end.
+    """
+
+    #: Member of a response that holds its links.
+    links_member: str = "_links"
+
+    @override
+    def start(self) -> PageToken:
+        return {}
+
+    @override
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        is_first = seen.pages == 1 and isinstance(dig(page.payload, self.links_member), dict)
+        if not is_first or seen.spoken or next_link(page)[0]:
+            return super().next_token(page, seen)
+        return StopReason.SINGLE if page.received > 1 else StopReason.LINK
+
+    @override
+    def counted_on(self, page: Page, seen: PagingState) -> Iterator[Confirm]:
+        yield self._confirm(page, seen, StopReason.SINGLE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageNumber(NumberedStrategy):
+    """Pages by page number: `?page=3`.
+
+    Without `base_page` the walk starts at 0; where page 1 repeats page 0 the server counts from 1
+    and the repetition is dropped. Starting at 1 would lose the first page of the others in silence.
+    """
+
+    page_param: str = "page"
+    base_page: int | None = None
+
+    @property
+    @override
+    def number_param(self) -> str:
+        return self.page_param
+
+    @override
+    def start(self) -> PageToken:
+        return {self.page_param: str(self.base_page or 0)}
+
+    @override
+    def next_number(self, page: Page, seen: PagingState) -> int:
+        number = whole_number(page.query.get(self.page_param))
+        return (self.base_page or 0) + seen.pages if number is None else number + 1
+
+    @override
+    def stride(self, page: Page, seen: PagingState) -> int:
+        return 1
+
+    @override
+    def total(self, page: Page) -> int | None:
+        """Return the row count; a count of pages, told by its name, is turned into none."""
+        return None if self._counts_pages else super().total(page)
+
+    @override
+    def count_of_pages(self, page: Page) -> tuple[str, int] | None:
+        path = (self.total_path or "") if self._counts_pages else ""
+        count = whole_number(dig(page.payload, path))
+        return super().count_of_pages(page) if count is None else (path, count)
+
+    @property
+    def _counts_pages(self) -> bool:
+        return "page" in (self.total_path or "").rsplit(".", maxsplit=1)[-1].lower()
+
+    @override
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        following = super().next_token(page, seen)
+        number: PageToken = {self.page_param: str(self.next_number(page, seen))}
+        # Page 0 of a server that counts from 1 may be empty, or page 1 again.
+        is_open = self.base_page is None and seen.pages == 1
+        if not page.received and isinstance(following, StopReason):
+            may_begin = seen.pages == 1 and not self.base_page
+            return number if may_begin or self._is_among_pages(page, number) else following
+        if following is StopReason.TOTAL:
+            # A `total` beside page numbers may count pages: only an empty page tells.
+            return number if page.received else StopReason.EMPTY
+        if isinstance(following, Confirm):
+            return following.query if is_open else following
+        if following == number and self._is_among_pages(page, number) is False:
+            is_sure = seen.pages > 1 and not _is_full(page, seen)
+            otherwise = StopReason.SINGLE if seen.pages == 1 else StopReason.TOTAL
+            return StopReason.TOTAL if is_sure else Confirm(number, otherwise)
+        return following
+
+    def _is_among_pages(self, page: Page, following: PageToken) -> bool | None:
+        """Whether `following` is one of the pages the response counts; None if it counts none."""
+        if self.base_page is None or not self._counts_pages:
+            return None
+        last = whole_number(dig(page.payload, self.total_path or ""))
+        number = whole_number(following.get(self.page_param))
+        return None if last is None or number is None else number < last + self.base_page
+
+    @override
+    def allows_repeat(self, page: Page) -> bool:
+        return self.base_page is None and page.query.get(self.page_param) == "1"

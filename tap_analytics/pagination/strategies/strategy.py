@@ -1,0 +1,206 @@
+"""What every kind of paging has in common: it is given a page and names the token of the next.
+
+A page token *is* the query that fetches the page, so every kind of paging reads the same: a frozen
+`PagingStrategy` declares how, `Paginator` walks, and the stream adds the token to its parameters.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from typing_extensions import override
+
+from tap_analytics.pagination.strategies.envelope import dig, roots, whole_number
+from tap_analytics.pagination.strategies.markers import SIGNS, count_of_pages, flag_of_more
+from tap_analytics.transport.channel import origin_of, shown_origin
+from tap_analytics.transport.errors import OriginRefused, Rejected
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Parameters by name; a tuple is sent as one parameter per value.
+PageToken = dict[str, str | tuple[str, ...]]
+
+
+class StopReason(enum.Enum):
+    """Why a walk ended: the evidence that no page is left."""
+
+    TOTAL = "the total the API gives is reached"
+    LINK = "the API links to next pages, and this response has no such link"
+    CURSOR = "the API hands out cursors, and this response has none"
+    EMPTY = "the page after the last row is empty"
+    OBJECT = "the response is one object, not a list"
+    DECLARED = "the declaration says that there is one page"
+    SINGLE = "no response has said whether another page follows"
+    BOOKMARK = "rows come newest first and have passed the bookmark"
+
+    @property
+    def proves(self) -> bool:
+        """Whether this is evidence of the end; that nothing was said is none."""
+        return self is not StopReason.SINGLE
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """A page to ask for though all may have been read; a server may ignore or refuse it."""
+
+    query: PageToken
+    #: Why the walk ends if the server answers with rows that have been read, or refuses.
+    otherwise: StopReason
+    #: Another page, which has to begin with the row at this place of the page before: else the
+    #: number isn't heeded, and an empty page shows nothing.
+    check: tuple[PageToken, int] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """What one response says about paging: its envelope, its headers and how many rows it has."""
+
+    query: PageToken
+    payload: t.Any
+    headers: Mapping[str, str]
+    #: Rows that are new.
+    size: int
+    #: Rows in the response, those the page before had included.
+    received: int = 0
+    #: Where the page came from, without its query.
+    url: str = ""
+    status: int = 200
+    #: Whether null stood where rows are expected.
+    is_null: bool = False
+
+    def follow(self, link: str) -> PageToken:
+        """Return the query of a next link, the only part of it that is ever followed.
+
+        Raises `OriginRefused` for a link to another origin: credentials must not go there, and
+        what it means here nobody knows. One that is no URL is `Rejected`.
+        """
+        here = urlsplit(self.url)
+        try:
+            parts = urlsplit(link)
+            there = parts._replace(scheme=parts.scheme or here.scheme)
+            target = origin_of(there.geturl()) if parts.netloc else ""
+        except ValueError:
+            raise Rejected(
+                f"the next link of {here.path} is no URL that can be read",
+                hint="Check what the API sends, and where the paginator looks for the link.",
+            ) from None
+        if target and target != origin_of(self.url):
+            raise OriginRefused(
+                f"the next link of {here.path} leads to {shown_origin(there.geturl())}, "
+                f"which is not the configured {origin_of(self.url)}",
+                hint="If that is where the API lives, set `base_url` to it.",
+            )
+        query: PageToken = {}
+        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+            before = query.get(name, ())
+            given = (before,) if isinstance(before, str) else before
+            query[name] = (*given, value) if given else value
+        return query
+
+
+@dataclass(slots=True)
+class PagingState:
+    """What a walk has received so far, this page included."""
+
+    rows: int = 0
+    pages: int = 0
+    total: int | None = None
+    #: Whether the total differed from the number of rows on its page: else it may be just that.
+    counted: bool = False
+    #: Whether a response, of this walk or another one of its stream, named its next page.
+    spoken: bool = False
+    #: Pages that brought rows.
+    filled: int = 0
+    #: Whether the total fell while it was read: rows may have moved past the reader.
+    total_fell: bool = False
+    #: Rows by which a page read by row number begins early, to join the page before.
+    overlap: int = 0
+    #: Rows per page that are asked for; None where the server decides.
+    page_size: int | None = None
+    #: Whether the first page had less than was asked for: all there is, or all the server gives.
+    first_page_short: bool = False
+    #: Rows of the largest page: a smaller one is likely the last.
+    max_rows: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PagingStrategy(ABC):
+    """How an endpoint is paged: where a walk starts and what follows a page."""
+
+    #: Rows per page to ask for; None sends no limit, unless the API's `page_size` is set.
+    limit: int | None = None
+    #: Name of the parameter that carries the limit; None where the endpoint takes none.
+    limit_param: str | None = "limit"
+    #: Dotted path of the row count in the response; optional there.
+    total_path: str | None = None
+    #: Name of the response header that holds the row count, where the body has none.
+    total_header: str | None = "X-Total-Count"
+
+    def start(self) -> PageToken:
+        """Return the token of the first page."""
+        return {}
+
+    @abstractmethod
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        """Return the token of the page after `page`, or why there is none."""
+
+    def named(self, page: Page) -> PageToken | None:  # noqa: ARG002 - for paging the server names
+        """Return the token of the next page where the response itself names one."""
+        return None
+
+    def flag(self, page: Page) -> str | None:
+        """Return the flag by which a response says that more follows, if it has one."""
+        flag = flag_of_more(page)
+        return f"`{flag[0]}: true`" if flag is not None and flag[1] else None
+
+    def count_of_pages(self, page: Page) -> tuple[str, int] | None:
+        """Return where a response counts the pages, and how many it counts."""
+        return count_of_pages(page)
+
+    def counted_on(self, page: Page, seen: PagingState) -> Iterator[Confirm]:  # noqa: ARG002 - for paging that can count where nothing is named
+        """Yield the pages to try, by number, behind a page that named none."""
+        return iter(())
+
+    def is_numbered(self, query: PageToken) -> bool:  # noqa: ARG002 - for paging that counts
+        """Whether a token names its page by a number that this side counts."""
+        return False
+
+    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:  # noqa: ARG002 - for paging that can be numbered
+        """Name the pages that may come after `following`; only numbered pages can be named."""
+        return iter(())
+
+    @property
+    def envelope_fields(self) -> frozenset[str]:
+        """Members of a response that `next` and `total` look at."""
+        return SIGNS | roots(self.total_path)
+
+    def total(self, page: Page) -> int | None:
+        """Return how many rows the API says there are, where it says so."""
+        count = whole_number(dig(page.payload, self.total_path)) if self.total_path else None
+        if count is None and self.total_header:
+            count = whole_number(page.headers.get(self.total_header))
+        return count
+
+    def reached(self, page: Page, seen: PagingState) -> int:  # noqa: ARG002 - for paging that knows its place
+        """Return how many rows of the list lie behind the reader."""
+        return seen.rows
+
+    def allows_repeat(self, page: Page) -> bool:  # noqa: ARG002 - for paging that probes
+        """Whether a page that repeats the one before is part of finding out where pages begin."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinglePage(PagingStrategy):
+    """An endpoint that answers everything at once, as the declaration says."""
+
+    total_path: str | None = "total"
+
+    @override
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        return StopReason.DECLARED

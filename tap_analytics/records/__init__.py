@@ -1,0 +1,1 @@
+"""Records: decoded, conformed, encoded and written a page at a time."""

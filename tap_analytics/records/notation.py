@@ -1,0 +1,135 @@
+"""Replication values as they are written: times in ISO 8601, epoch values, and plain numbers.
+
+What a number stands for is declared, never guessed from its size. Sizes raise doubts only, and a
+doubt costs no row.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+#: The last stands for numbers of which nothing says what they are.
+Unit = t.Literal["iso", "epoch_s", "epoch_ms", "number", "undeclared"]
+Value = str | int | Decimal
+#: What values are compared by: times with times, numbers with numbers.
+ConfigPath = datetime | int | Decimal
+
+#: What can be declared.
+UNITS: tuple[Unit, ...] = ("iso", "epoch_s", "epoch_ms", "number")
+#: Epoch values that can't be mistaken for those of the other unit: what lies beyond may be written
+#: differently, so it is compared with nothing.
+EPOCHS: dict[Unit, tuple[int, int]] = {
+    "epoch_s": (-(10**11), 10**11),
+    "epoch_ms": (10**11, 10**14),
+}
+_NUMBER = re.compile(r"\s*[+-]?\d{1,40}(?:\.\d{1,40})?\s*", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_iso(text: str) -> datetime | None:
+    """Read an ISO 8601 date or date-time, UTC where it names no offset; None if it is neither."""
+    if text.isdigit() and len(text) != len("YYYYMMDD"):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def has_offset(text: str) -> bool:
+    """Whether an ISO 8601 text says how far its time is from UTC."""
+    return datetime.fromisoformat(text).tzinfo is not None
+
+
+def comparable(value: object, unit: Unit | None = None) -> ConfigPath | None:
+    """Return what a value is compared by, or None where it is not of its key's notation.
+
+    Without a unit, text that reads as ISO 8601 is a time, and digits are a number. Such a time has
+    its place among epoch values, too, if it says how far it is from UTC.
+    """
+    if isinstance(value, str):
+        digits = None if unit == "iso" or "-" in value[1:] else _NUMBER.fullmatch(value)
+        if digits is None:
+            moment = None if unit in {"number", "undeclared"} else parse_iso(value)
+            if moment is None or unit not in EPOCHS:
+                return moment
+            return _since_epoch(moment, unit) if has_offset(value) else None
+        value = Decimal(value.strip())
+    if unit == "iso" or isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    if not isinstance(value, (int, Decimal)):
+        return None
+    low, high = EPOCHS.get(unit or "number", (value, value + 1))
+    return value if low <= value < high else None
+
+
+def unit_of(value: object) -> Unit | None:
+    """Tell times from numbers; None for a value that is neither."""
+    place = comparable(value)
+    return None if place is None else "iso" if isinstance(place, datetime) else "undeclared"
+
+
+def in_unit(moment: datetime, unit: Unit) -> Value | None:
+    """Write a moment in a replication key's own notation; a plain number has no moments."""
+    if unit == "iso":
+        text = moment.astimezone(UTC).isoformat(timespec="auto")
+        return text.replace("+00:00", "Z")
+    return (moment - _EPOCH) // _step(unit) if unit in EPOCHS else None
+
+
+def written(date: str | None, unit: Unit) -> Value | None:
+    """Write a date of the settings in the notation of a key, as far as that has dates."""
+    moment = None if date is None else parse_iso(date)
+    return date if moment is None or unit == "iso" else in_unit(moment, unit)
+
+
+def earlier(value: Value, unit: Unit, seconds: float) -> Value | None:
+    """Return the value so many seconds before another; None, the beginning, if that isn't known."""
+    if not seconds or unit == "number":
+        return value
+    place = None if unit == "undeclared" else comparable(value, unit)
+    span = timedelta(seconds=seconds)
+    if isinstance(place, datetime):
+        try:
+            return in_unit(place - span, unit)
+        except OverflowError:
+            return None
+    return None if place is None else int(place - span // _step(unit))
+
+
+def later(one: Value | None, other: Value | None, unit: Unit) -> Value | None:
+    """Return the later of two values; one that has no place is none."""
+    places: list[t.Any] = [comparable(one, unit), comparable(other, unit)]
+    if None in places:
+        return other if places[0] is None else one
+    return one if places[0] >= places[1] else other
+
+
+def may_be_later(number: int | Decimal, moment: datetime, *, leeway: timedelta) -> bool:
+    """Whether a number would be later than a moment if it were a time, in any usual notation.
+
+    The leeway is for notations of local time.
+    """
+    seconds, year = _since_epoch(moment, "epoch_s"), 10**4
+    spans = [(seconds * scale, 9 * seconds * scale) for scale in (1, 10**3, 10**6, 10**9)]
+    local = moment + leeway
+    spans += [
+        (Decimal(f"{local:%Y%m%d}"), Decimal(year)),
+        (Decimal(f"{local:%Y%m%d%H%M%S}"), Decimal(year * 10**6)),
+    ]
+    return any(first < number < first + span for first, span in spans)
+
+
+def _step(unit: Unit | None) -> timedelta:
+    return timedelta(seconds=1) if unit == "epoch_s" else timedelta(milliseconds=1)
+
+
+def _since_epoch(moment: datetime, unit: Unit | None) -> Decimal:
+    microsecond = timedelta(microseconds=1)
+    return Decimal((moment - _EPOCH) // microsecond) / (_step(unit) // microsecond)

@@ -1,0 +1,227 @@
+"""Rows and errors in a decoded response.
+
+An empty list is an answer; a selector that finds nothing is a mistake, and an error inside HTTP 200
+is an error. All three look alike to a careless reader, so they are told apart here.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from http import HTTPStatus
+
+import msgspec
+from singer_sdk.helpers.jsonpath import extract_jsonpath
+
+from tap_analytics.errors import TapError
+from tap_analytics.records.codec import other_format
+from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, shorten
+from tap_analytics.transport.retry import RetryPolicy
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tap_analytics.transport.errors import Cause, TransportError
+    from tap_analytics.transport.request import Response
+
+Row = dict[str, t.Any]
+
+#: Codes inside a response that are worth another attempt, as they are as a status.
+RETRIED = RetryPolicy().statuses
+#: What a JSONPath goes through as a whole.
+_WILDCARD = re.compile(r"\[\*\]|\.\*")
+#: Members that always speak of an error, and those that do where there is no data beside them.
+ALWAYS_ERRORS = ("_errors", "API_ERROR")
+ERRORS_WITHOUT_DATA = ("errors", "error")
+
+
+_SHOWN = 200
+
+
+class SelectorError(TapError):
+    """A response that holds its rows elsewhere; the text says where."""
+
+
+def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
+    """Return the rows at a path of members: a list, one object, or null for none.
+
+    Raises `SelectorError` where the path leads nowhere, or to something that holds no rows.
+    """
+    found = payload
+    for member in path:
+        if not isinstance(found, dict) or member not in found:
+            raise _nowhere(payload, ".".join(path))
+        found = found[member]
+    if not path and isinstance(found, dict) and any(lists_in(found)):
+        raise _nowhere(payload, "the response itself")
+    return as_rows(found, f"`{'.'.join(path)}`" if path else "the response")
+
+
+def select_jsonpath(payload: object, expression: str) -> list[Row]:
+    """Return the rows a JSONPath selects; as strict as `select_rows`."""
+    found = list(extract_jsonpath(expression, t.cast("t.Any", payload)))
+    if found == [None]:
+        return []
+    if found:
+        rows = found[0] if len(found) == 1 and isinstance(found[0], list) else found
+        return as_rows(rows, f"`{expression}`")
+    if not _is_empty(payload, expression):
+        raise _nowhere(payload, expression)
+    return []
+
+
+def _is_empty(payload: object, expression: str) -> bool:
+    """Whether a JSONPath finds nothing because lists that it goes through are empty."""
+    for wildcard in _WILDCARD.finditer(expression):
+        before = expression[: wildcard.start()] or "$"
+        if before.count("'") % 2 or before.count('"') % 2:
+            # It is part of a name.
+            continue
+        found = list(extract_jsonpath(before, t.cast("t.Any", payload)))
+        if not found or all(each in ([], {}, None) for each in found):
+            return bool(found)
+    return False
+
+
+def holds_null(payload: object, path: Sequence[str]) -> bool:
+    """Whether null, and no list, stands at a path of members."""
+    found = payload
+    for member in path:
+        if not isinstance(found, dict) or member not in found:
+            return False
+        found = found[member]
+    return found is None
+
+
+def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a field of a row by its name or, where there is no such name, by dotted path."""
+    found: t.Any = row
+    if path in row:
+        return row[path]
+    for member in path.split("."):
+        found = found.get(member) if isinstance(found, dict) else None
+    return found
+
+
+def path_fault(value: object) -> str | None:
+    """Return what keeps a value of a row out of the path of a child, None for one that fits."""
+    if value is None:
+        return "has no"
+    if isinstance(value, (dict, list, bool, msgspec.Raw)):
+        return f"has {_kind(value)} as"
+    # Such a segment would lead to another endpoint.
+    return f"has '{value}' as" if value in {"", ".", ".."} else None
+
+
+def row_in_words(stream: str, keys: Sequence[str], row: Mapping[str, t.Any]) -> str:
+    """Name a row as messages do: by its key, where it has one."""
+    values = ", ".join(f"{key}={row.get(key)}" for key in keys)
+    return shorten(f"a row of {stream}{' with ' if keys else ''}{values}", _SHOWN)
+
+
+def as_rows(found: object, where: str) -> list[Row]:
+    """Return what a selector found as rows; one object is one row, null is none."""
+    if found is None:
+        return []
+    if isinstance(found, dict):
+        return [found]
+    if isinstance(found, list):
+        odd = next((row for row in found if not isinstance(row, dict)), found)
+        if odd is found:
+            return found
+        raise SelectorError(f"{where} holds {_kind(odd)} where rows (objects) are expected.")
+    raise SelectorError(f"{where} is {_kind(found)} where a list of rows is expected.")
+
+
+def error_in(payload: object, *, has_rows: bool) -> tuple[int | None, str] | None:
+    """Return (code, message) of an error inside a successful response, or None."""
+    if not isinstance(payload, dict):
+        return None
+    names = ALWAYS_ERRORS if has_rows else (*ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA)
+    for name in names:
+        if value := payload.get(name):
+            first = value[0] if isinstance(value, list) else value
+            return _code(first), f"{name}: {_message(first, payload, name)}"
+    return None
+
+
+def raise_error(payload: object, *, has_rows: bool, label: str) -> None:
+    """Raise the error a successful response carries, to be retried where its code says so."""
+    error = error_in(payload, has_rows=has_rows)
+    if error is None:
+        return
+    code, message = error
+    what = f"{label} answered 200 with an error: {message}"
+    if code in RETRIED:
+        cause: Cause = "throttled" if code == HTTPStatus.TOO_MANY_REQUESTS else "server"
+        raise Retriable(what, hint="Try again later.", cause=cause, status=code)
+    if code == HTTPStatus.UNAUTHORIZED:
+        raise ErrorInBody(what, hint="Check the credentials.", cause="credentials", status=code)
+    if "VERSION" in message:
+        raise ErrorInBody(what, hint="Check `base_url`: it carries the API's version.", status=code)
+    raise ErrorInBody(what, hint="Check `base_url` and the parameters of the request.", status=code)
+
+
+def unreadable(response: Response, found: str, *, label: str, api: str) -> TransportError:
+    """Return the error of a body that isn't JSON; `found` is what it looks like."""
+    kind = response.headers.get("Content-Type", "")
+    what = f"{label} answered {response.status} with"
+    shown = shorten(kind or "no content type", 80)
+    if known := other_format(response.body, kind):
+        return Rejected(
+            f"{what} {known} ({shown}), which isn't supported yet",
+            hint="Ask the API for JSON in one piece: by a parameter, a path, or an `Accept` header "
+            "in `headers`.",
+            cause="body",
+            status=response.status,
+        )
+    return Retriable(
+        f"{what} {found} ({shown})",
+        hint=f"Check `base_url` of {api}, and whether a proxy or a login answers.",
+        cause="body",
+        status=response.status,
+    )
+
+
+def _message(first: object, payload: dict[str, t.Any], name: str) -> str:
+    if isinstance(first, dict):
+        for member in ("message", "detail", "title", "description"):
+            if first.get(member):
+                return shorten(str(first[member]), _SHOWN)
+    described = payload.get(f"{name}_DESCRIPTION")
+    return shorten(f"{first} ({described})" if described else str(first), _SHOWN)
+
+
+def _code(error: object) -> int | None:
+    """Return the first number among an error's code and status; a code may be a word."""
+    given = [str(error.get(name)) for name in ("code", "status")] if isinstance(error, dict) else []
+    return next((int(text) for text in given if text.isascii() and text.isdigit()), None)
+
+
+def lists_in(payload: object, prefix: str = "") -> Iterator[str]:
+    """Name the paths below a response that hold a list of objects, or an empty list."""
+    if not isinstance(payload, dict):
+        return
+    for name, value in payload.items():
+        if isinstance(value, list) and (not value or isinstance(value[0], dict)):
+            yield f"{prefix}{name}"
+        elif isinstance(value, dict):
+            yield from lists_in(value, f"{prefix}{name}.")
+
+
+def _nowhere(payload: object, where: str) -> SelectorError:
+    if isinstance(payload, list):
+        hint = "the response itself is a list"
+    elif paths := ", ".join(f"`{path}`" for path in lists_in(payload)):
+        hint = f"the response holds a list at {paths}"
+    elif isinstance(payload, dict):
+        members = ", ".join(f"`{name}`" for name in list(payload)[:8]) or "nothing"
+        hint = f"the response is an object with {members}"
+    else:
+        hint = f"the response is {_kind(payload)}"
+    return SelectorError(f"found no rows at `{where}`; {shorten(hint, _SHOWN)}.")
+
+
+def _kind(value: object) -> str:
+    kinds = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
+    return kinds.get(type(value), "a number")

@@ -1,0 +1,316 @@
+"""The rows of a page: as dicts, or as structs whose fields are still the text the API sent.
+
+A stream that passes its rows on as they are needs none of their values but keys and replication
+key. A decoder compiled for it checks and splits a page in one go and keeps every other field as
+raw JSON, so that numbers stay exact, nothing is built that nobody looks at, and encoding is
+copying. A page that doesn't fit, because a field is unknown or the text has line breaks, is decoded
+into dicts like everything else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+import typing as t
+from collections import Counter
+from decimal import Decimal
+
+import msgspec
+
+from tap_analytics.records.codec import has_nul
+from tap_analytics.records.inference import infer_schema
+from tap_analytics.records.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
+from tap_analytics.records.type_policy import UNSPELLABLE, struct_of
+from tap_analytics.records.writer import ENCODER
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+
+    from tap_analytics.records.type_policy import TypePolicy
+
+Row = dict[str, t.Any]
+
+#: Writes content in one way, whatever order its members came in.
+_CANONICAL = msgspec.json.Encoder(enc_hook=str, decimal_format="number", order="sorted")
+#: Types of a key's values that compare as JSON has them; others are looked at one by one.
+_COMPARABLE: t.Final = frozenset({int, str})
+#: Integers of more digits than this stay decimals, so that `1e999999` is not written out.
+_MOST_DIGITS = 60
+
+
+class UnusableKeyError(Exception):
+    """A row that its primary key doesn't identify; the text says how, `row` counts from 1."""
+
+    def __init__(self, row: int, text: str) -> None:
+        super().__init__(text)
+        self.row = row
+
+
+def _joined(names: Sequence[str], columns: Sequence[list[t.Any]]) -> list[Hashable]:
+    """Return primary keys from their columns; raises `UnusableKeyError`."""
+    if not all(_COMPARABLE.issuperset(map(type, column)) for column in columns):
+        columns = [
+            [_comparable(value, name, row) for row, value in enumerate(column, 1)]
+            for name, column in zip(names, columns, strict=True)
+        ]
+    return list(columns[0]) if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
+def _comparable(value: t.Any, name: str, row: int) -> Hashable:  # noqa: ANN401 - any JSON value
+    """Return a value that equals another if both are the same in JSON: `true` is no 1, 1.0 is."""
+    if type(value) in _COMPARABLE:
+        return t.cast("Hashable", value)
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, Decimal):
+        is_whole = value.adjusted() < _MOST_DIGITS and value == value.to_integral_value()
+        return int(value) if is_whole else value
+    if value is msgspec.UNSET:
+        raise UnusableKeyError(row, f"has no primary key `{name}`")
+    kinds = {type(None): "null", list: "a list", dict: "an object"}
+    kind = kinds.get(type(value), "a number too large")
+    raise UnusableKeyError(row, f"has {kind} as primary key `{name}`")
+
+
+class DictRows:
+    """Rows decoded into dicts."""
+
+    __slots__ = ("dicts",)
+
+    def __init__(self, dicts: list[Row]) -> None:
+        self.dicts = dicts
+
+    def __len__(self) -> int:
+        return len(self.dicts)
+
+    def head(self, count: int) -> DictRows:
+        """Return the first rows."""
+        return DictRows(self.dicts[:count])
+
+    def column(self, name: str) -> list[t.Any]:
+        """Return the values of a field, None where a row lacks it."""
+        return [row.get(name) for row in self.dicts]
+
+    def filter(self, flags: Iterable[bool]) -> DictRows:
+        """Return the rows whose flag is set."""
+        return DictRows([row for row, flag in zip(self.dicts, flags, strict=True) if flag])
+
+    def keys(
+        self, names: Sequence[str], given: Mapping[str, t.Any] | None = None
+    ) -> list[Hashable]:
+        """Return the primary keys of the rows; `given` are values that rows may lack.
+
+        Raises `UnusableKeyError` for a row without one.
+        """
+        given = given or {}
+        columns = [
+            [row.get(name, given.get(name, msgspec.UNSET)) for row in self.dicts] for name in names
+        ]
+        return _joined(names, columns)
+
+    def digests(self) -> list[Hashable]:
+        """Return what tells the content of each row, the same in every process.
+
+        It is that of the decoded row: spelling, blanks and the order of members don't count.
+        """
+        lines = _CANONICAL.encode_lines(self.dicts).split(b"\n")[:-1]
+        return [hashlib.blake2b(line, digest_size=16).digest() for line in lines]
+
+    def identities(self) -> list[Hashable]:
+        """Return the same for rows that have no key and so may be alike: twins are numbered."""
+        found = self.digests()
+        if len(set(found)) == len(found):
+            return found
+        counts: Counter[Hashable] = Counter()
+        for place, digest in enumerate(found):
+            if counts[digest]:
+                found[place] = (digest, counts[digest])
+            counts[digest] += 1
+        return found
+
+    def encode(self) -> bytes:
+        """Return the rows as lines of JSON."""
+        return ENCODER.encode_lines(self.dicts)
+
+
+class StructRows:
+    """Rows as structs of raw fields; the same questions, the same answers."""
+
+    __slots__ = ("blank", "fields", "structs")
+
+    def __init__(
+        self, structs: list[t.Any], fields: dict[str, str], blank: Collection[str] = ()
+    ) -> None:
+        self.structs = structs
+        #: Name of a field to the attribute that holds it.
+        self.fields = fields
+        #: Attributes of fields that don't go out.
+        self.blank = blank
+
+    def __len__(self) -> int:
+        return len(self.structs)
+
+    def head(self, count: int) -> StructRows:
+        """Return the first rows."""
+        return StructRows(self.structs[:count], self.fields, self.blank)
+
+    def column(self, name: str) -> list[t.Any]:
+        """Return the values of a decoded field, None where a row lacks it."""
+        values = map(operator.attrgetter(self.fields[name]), self.structs)
+        return [None if value is msgspec.UNSET else value for value in values]
+
+    def filter(self, flags: Iterable[bool]) -> StructRows:
+        """Return the rows whose flag is set."""
+        kept = [row for row, flag in zip(self.structs, flags, strict=True) if flag]
+        return StructRows(kept, self.fields, self.blank)
+
+    def keys(
+        self,
+        names: Sequence[str],
+        given: Mapping[str, t.Any] | None = None,  # noqa: ARG002 - rows of structs have no parent
+    ) -> list[Hashable]:
+        """Return the same keys as the same rows decoded into dicts have."""
+        columns = [list(map(operator.attrgetter(self.fields[n]), self.structs)) for n in names]
+        return _joined(names, columns)
+
+    def encode(self) -> bytes:
+        """Return the rows as lines of JSON, without what doesn't go out."""
+        for attribute in self.blank:
+            for struct in self.structs:
+                setattr(struct, attribute, msgspec.UNSET)
+        return ENCODER.encode_lines(self.structs)
+
+
+Rows = DictRows | StructRows
+
+
+class RowDecoder:
+    """Decodes the pages of one stream into structs, once it has seen the first page.
+
+    The first page is read as dicts and teaches the order of the fields, so that every page is
+    written in the order the API uses. What it teaches is fixed for the run: which way a page takes
+    depends on the page alone, never on the moment it arrives.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a stream is, each by its name
+        self,
+        *,
+        path: tuple[str, ...],
+        typed: Collection[str],
+        known: Collection[str],
+        refused: Collection[str],
+        members: Collection[str],
+        keeps_unknown: bool,
+        values: TypePolicy | None = None,
+    ) -> None:
+        #: Members that lead to the rows: one, or none where the response is the list.
+        self.path = path
+        #: Fields whose values are looked at.
+        self.typed = frozenset(typed)
+        self.known = frozenset(known)
+        self.refused = frozenset(refused)
+        #: Members of the response that paging and error checks look at.
+        self.members = frozenset(members) | {*ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}
+        self.keeps_unknown = keeps_unknown
+        #: What types the fields may have; a page with others is read as dicts.
+        self.values = values
+        self._decode: Callable[[bytes], t.Any] | None = None
+        self._check: Callable[[bytes], t.Any] | None = None
+        self._fields: dict[str, str] = {}
+        self._blank: tuple[str, ...] = ()
+
+    def learn(self, rows: Sequence[Row]) -> None:
+        """Compile the decoder for rows like these."""
+        seen = dict.fromkeys(name for row in rows for name in row)
+        names = [*dict.fromkeys((*seen, *sorted(self.known | self.refused | self.typed)))]
+        try:
+            checked = self._checked(rows, seen.keys() - self.known - self.refused)
+        except ValueError:
+            return
+        if any(map(UNSPELLABLE.search, names)):
+            return
+        self._fields = {name: f"f{number}" for number, name in enumerate(names)}
+        dropped = self.refused if self.keeps_unknown else set(names) - self.known
+        self._blank = tuple(self._fields[name] for name in names if name in dropped)
+        raw = msgspec.Raw | msgspec.UnsetType
+        row = msgspec.defstruct(
+            "Row",
+            [
+                (field, t.Any if name in self.typed else raw, msgspec.UNSET)
+                for name, field in self._fields.items()
+            ],
+            rename={field: name for name, field in self._fields.items()},
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        shape = self._envelope(row) if self.path else list[row]  # type: ignore[valid-type]  # made at run time
+        if checked is not None:
+            self._check = msgspec.json.Decoder(self._around(list[checked])).decode  # type: ignore[valid-type]  # as above
+        self._decode = msgspec.json.Decoder(shape, float_hook=Decimal).decode
+
+    def _checked(self, rows: Iterable[Row], unknown: Collection[str]) -> type | None:
+        """Return a struct that refuses rows with values that contradict their types, if any may.
+
+        The types of new fields are those that the conformer infers of the same rows.
+        """
+        if self.values is None:
+            return None
+        added = {}
+        if unknown and self.keeps_unknown:
+            samples = ({name: row[name] for name in unknown if name in row} for row in rows)
+            added = infer_schema(samples)["properties"]
+        fields = {name: self.values.properties[name] for name in self.known}
+        checks = self.values.checks(fields | added, inferred=added)
+        return struct_of(checks) if checks else None
+
+    def _around(self, rows: t.Any) -> t.Any:  # noqa: ANN401 - a type made at run time
+        """Return the type of a whole response that holds rows of a type."""
+        if not self.path:
+            return rows
+        return msgspec.defstruct("Envelope", [("rows", rows)], rename={"rows": self.path[0]})
+
+    def decode(self, body: bytes) -> tuple[t.Any, StructRows] | None:
+        """Return (envelope, rows) of a page, or None for a page that is to be read as dicts."""
+        if self._decode is None or not _fits_a_line(body):
+            return None
+        try:
+            page = self._decode(body)
+            if self._check is not None:
+                self._check(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
+            return None
+        envelope = None if not self.path else page.members()
+        structs = page if not self.path else page.rows
+        return envelope, StructRows(structs, self._fields, self._blank)
+
+    def _envelope(self, row: type) -> type:
+        """Return the struct of a whole response: its rows, and the members that are looked at."""
+        others = sorted(self.members - {self.path[0]})
+        names = {f"m{number}": name for number, name in enumerate(others)}
+
+        def members(self: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - a struct made below
+            values = ((name, getattr(self, field)) for field, name in names.items())
+            return {name: value for name, value in values if value is not msgspec.UNSET}
+
+        return msgspec.defstruct(
+            "Envelope",
+            [
+                ("rows", list[row]),  # type: ignore[valid-type]  # made at run time
+                *((field, t.Any, msgspec.UNSET) for field in names),
+            ],
+            rename={"rows": self.path[0], **names},
+            namespace={"members": members},
+        )
+
+
+def _fits_a_line(body: bytes) -> bool:
+    """Whether raw parts of a body can stand in a line of output: valid text, no line breaks."""
+    if b"\n" in body or b"\r" in body or has_nul(body):
+        return False
+    if body.isascii():
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,154 @@
+"""Where the conformed rows of a stream go: RECORD lines, or the files of BATCH messages.
+
+Of a RECORD line a target takes the version and the time of extraction into columns of its own; it
+loads the rows of files as they are. So they carry those columns: without its version a row would be
+deleted as soon as the version is activated.
+"""
+
+from __future__ import annotations
+
+import gzip
+import typing as t
+from collections import defaultdict
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from singer_sdk.batch import Batcher
+from singer_sdk.helpers._batch import SDKBatchMessage
+from typing_extensions import override
+
+from tap_analytics.errors import TapError
+from tap_analytics.records.writer import ENCODER
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from singer_sdk.helpers._batch import BatchConfig
+
+    from tap_analytics.records.conform import RecordEncoder
+    from tap_analytics.records.rows import Row, Rows
+    from tap_analytics.records.writer import MessageWriter
+
+
+#: What the parts of `batch_config` take; the first word of each is required.
+_PARTS = {"encoding": ("format", "compression"), "storage": ("root", "prefix", "params")}
+
+
+def batch_problems(config: object) -> Iterator[str]:
+    """Yield what keeps a `batch_config` from being used, beyond what its schema finds."""
+    if not isinstance(config, dict) or not config:
+        return
+    for part, words in _PARTS.items():
+        given = config.get(part) or {}
+        if not isinstance(given, dict):
+            continue
+        if not given.get(words[0]):
+            yield f"`batch_config.{part}.{words[0]}` is missing. Write its value."
+        if set(given) - set(words):
+            yield f"`batch_config.{part}` has an unknown word. Known: {', '.join(words)}."
+    if set(config) - {*_PARTS, "batch_size"}:
+        yield "`batch_config` has an unknown word. Known: encoding, storage, batch_size."
+    size = config.get("batch_size")
+    if size is not None and (type(size) is not int or size < 1):
+        yield "`batch_config.batch_size` must be a whole number of at least 1."
+
+
+class BatchFileError(TapError):
+    """A file of records that can't be written."""
+
+
+class RecordSink:
+    """Writes each page of rows as RECORD lines, in one write."""
+
+    def __init__(self, lines: RecordEncoder, writer: MessageWriter) -> None:
+        self.lines = lines
+        self.writer = writer
+
+    @property
+    def is_passthrough(self) -> bool:
+        """Whether rows go out as they come, so that nobody needs to look into them."""
+        return self.lines.plain
+
+    def write(self, rows: Rows) -> None:
+        """Write a page of rows."""
+        if encoded := self.lines.encode(rows):
+            self.writer.write_lines(encoded)
+
+    def flush(self) -> None:
+        """Write what is held back: nothing."""
+
+
+class BatchSink(RecordSink):
+    """Collects mapped records in files and announces each file with a BATCH message."""
+
+    def __init__(
+        self, lines: RecordEncoder, writer: MessageWriter, *, tap_name: str, config: BatchConfig
+    ) -> None:
+        super().__init__(lines, writer)
+        self.tap_name = tap_name
+        self.config = config
+        self._held: defaultdict[str, list[Row]] = defaultdict(list)
+
+    @property
+    @override
+    def is_passthrough(self) -> bool:
+        return False
+
+    @override
+    def write(self, rows: Rows) -> None:
+        own = self._own_columns()
+        for alias, record in self.lines.mapped(rows):
+            self._held[alias].append({**record, **own})
+        for alias, held in self._held.items():
+            while len(held) >= self.config.batch_size:
+                self._announce(alias, held[: self.config.batch_size])
+                del held[: self.config.batch_size]
+
+    @override
+    def flush(self) -> None:
+        for alias, held in self._held.items():
+            if held:
+                self._announce(alias, held)
+        self._held.clear()
+
+    def _own_columns(self) -> Row:
+        """Return the columns that a target adds to what it gets as RECORD lines."""
+        moment = datetime.now(UTC)
+        return {
+            "_sdc_extracted_at": moment.isoformat(),
+            "_sdc_batched_at": moment.isoformat(),
+            "_sdc_sequence": round(moment.timestamp() * 1000),
+            "_sdc_table_version": self.lines.version,
+        }
+
+    def _announce(self, alias: str, records: Sequence[Row]) -> None:
+        for manifest in self._manifests(alias, records):
+            self.writer.write_message(
+                SDKBatchMessage(
+                    stream=alias,
+                    encoding=self.config.encoding,
+                    manifest=manifest,
+                    version=self.lines.version,
+                )
+            )
+
+    def _manifests(self, alias: str, records: Sequence[Row]) -> Iterable[list[str]]:
+        """Write a file and return its name; the SDK's own lines are gzipped whatever is asked."""
+        encoding, storage = self.config.encoding, self.config.storage
+        if encoding.format != "jsonl":
+            return Batcher(self.tap_name, alias, self.config).get_batches(iter(list(records)))
+        zipped = encoding.compression == "gzip"
+        ending = ".json.gz" if zipped else ".json"
+        name = f"{storage.prefix or ''}{self.tap_name}--{alias}-{uuid4()}{ending}"
+        lines = ENCODER.encode_lines(records)
+        try:
+            with storage.open(name, "wb") as file:
+                file.write(gzip.compress(lines) if zipped else lines)
+        except (OSError, ImportError, ValueError) as error:
+            # A kind of storage may be unknown, or its package not installed.
+            why = getattr(error, "strerror", None) or error
+            raise BatchFileError(
+                f"{alias}: the BATCH file {name} can't be written to {storage.root}: {why}. "
+                "Check `batch_config.storage`, and the room there."
+            ) from error
+        return [[storage.get_url(name)]]

@@ -1,0 +1,254 @@
+"""What the settings want done to values: types that contradict the schema, times in UTC.
+
+Types that were inferred are checked by default, while a page is split; a page that contradicts
+them, and every page where `datetimes` is set, has its rows looked into, which takes longer.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import re
+import typing as t
+from datetime import UTC
+from decimal import Decimal
+
+import msgspec
+
+from tap_analytics.errors import TapError
+from tap_analytics.records.notation import parse_iso
+
+if t.TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from tap_analytics.records.payload import Row
+
+TypeMismatch = t.Literal["pass", "widen", "split", "null", "fail"]
+
+Schema = t.Mapping[str, t.Any]
+#: What a field of a struct can't have in its name.
+UNSPELLABLE: t.Final = re.compile(r'[\\"\x00-\x1f\ud800-\udfff]')
+
+#: JSON types by the Python type a decoded value has.
+JSON_TYPES: t.Final[Mapping[type, str]] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    Decimal: "number",
+    float: "number",
+    # One that is too large to be read.
+    msgspec.Raw: "number",
+    dict: "object",
+    list: "array",
+    type(None): "null",
+}
+
+
+class TypeMismatchError(TapError):
+    """A value whose type contradicts the schema, where the settings refuse such values."""
+
+
+class TypePolicy:
+    """Applies the settings `on_type_mismatch` and `datetimes` to the root fields of rows."""
+
+    def __init__(  # noqa: PLR0913 - what the settings want, each by its name
+        self,
+        schema: Mapping[str, t.Any],
+        *,
+        stream: str,
+        keys: Sequence[str],
+        on_mismatch: TypeMismatch | None,
+        inferred: Collection[str],
+        in_utc: bool,
+        mismatches: Counter[str],
+    ) -> None:
+        self.properties: Mapping[str, Schema] = schema.get("properties", {})
+        self.stream = stream
+        self.keys = frozenset(keys)
+        self.in_utc = in_utc
+        #: What the settings say; None where they say nothing.
+        self.on_mismatch = on_mismatch
+        #: Fields whose types were inferred from rows, so that others may turn up.
+        self.inferred = frozenset(inferred)
+        #: Values that contradicted the schema, counted by field.
+        self.mismatches = mismatches
+        checked = self.checks(self.properties)
+        self._allowed = {name: _allowed_types(field) for name, field in checked.items()}
+        self._nested = [name for name, field in checked.items() if _is_nested(field)]
+        self._times = [
+            name for name, field in self.properties.items() if in_utc and _is_time(field)
+        ]
+
+    @property
+    def changes(self) -> bool:
+        """Whether values are changed although their types are as the schema says."""
+        return bool(self._times)
+
+    def for_schema(self, schema: Mapping[str, t.Any], inferred: Iterable[str] = ()) -> TypePolicy:
+        """Return the same for a schema that has been extended, by fields that were inferred."""
+        return TypePolicy(
+            schema,
+            stream=self.stream,
+            keys=sorted(self.keys),
+            on_mismatch=self.on_mismatch,
+            inferred=self.inferred.union(inferred),
+            in_utc=self.in_utc,
+            mismatches=self.mismatches,
+        )
+
+    def checks(
+        self, properties: Mapping[str, Schema], *, inferred: Iterable[str] = ()
+    ) -> dict[str, Schema]:
+        """Return the schemas that values are held against; nested ones only where they widen."""
+        inferred = self.inferred.union(inferred)
+        found = {}
+        for name, field in properties.items():
+            policy = self.on_mismatch or ("widen" if name in inferred else "pass")
+            if policy != "pass" and "type" in field:
+                widens = policy in {"widen", "split"}
+                found[name] = field if widens else {"type": field["type"]}
+        return found
+
+    def apply(self, rows: Iterable[Row]) -> dict[str, Schema]:
+        """Change rows in place; return the fields that the schema is to be extended by.
+
+        Raises `TypeMismatchError` where a contradiction is refused, or would null a key.
+        """
+        wider: dict[str, Schema] = {}
+        for row in rows:
+            for name, allowed in self._allowed.items():
+                if name in row and type(row[name]) not in allowed:
+                    self._meet(row, name, wider)
+            for name in self._nested:
+                value = row.get(name)
+                if isinstance(value, list) and self.on_mismatch == "split":
+                    # A column of lists has one type of items in many targets.
+                    if taking(self.properties[name], value) is not self.properties[name]:
+                        self._meet(row, name, wider)
+                elif value is not None:
+                    self._widen(name, value, wider)
+            for name in self._times:
+                if isinstance(row.get(name), str):
+                    row[name] = to_utc(row[name])
+        return wider
+
+    def _meet(self, row: Row, name: str, wider: dict[str, Schema]) -> None:
+        value, policy = row[name], self.on_mismatch or "widen"
+        kind = JSON_TYPES.get(type(value), "string")
+        if policy == "fail" or (policy in {"null", "split"} and name in self.keys):
+            raise TypeMismatchError(
+                f"{self.stream}: field `{name}` came as {kind}, which its schema doesn't allow. "
+                "Set `on_type_mismatch` to `widen` or `null`, or correct the schema."
+            )
+        self.mismatches[name] += 1
+        if policy == "widen":
+            self._widen(name, value, wider)
+            return
+        row[name] = None
+        if policy == "split":
+            column = f"{name}__{kind}"
+            row[column] = value
+            self._widen(column, value, wider, new=widened({"type": ["null"]}, [kind]))
+
+    def _widen(
+        self, name: str, value: object, wider: dict[str, Schema], *, new: Schema | None = None
+    ) -> None:
+        """Note the schema of a field that also takes a value, if its own doesn't."""
+        known = wider.get(name) or self.properties.get(name)
+        field = taking(known or new or {}, value)
+        if field is not known:
+            wider[name] = field
+
+
+def to_utc(text: str) -> str:
+    """Return a date-time in UTC, as it was written if it is in UTC or none that can be read."""
+    if text.endswith("Z"):
+        return text
+    moment = parse_iso(text)
+    if moment is None:
+        return text
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def widened(field: Mapping[str, t.Any], kinds: Iterable[str]) -> dict[str, t.Any]:
+    """Return a field's schema that also allows other JSON types; a format binds no more."""
+    known = field.get("type", [])
+    given = [known] if isinstance(known, str) else list(known)
+    added = sorted(set(kinds) - set(given))
+    kept = {word: value for word, value in field.items() if word not in {"type", "format"}}
+    array: dict[str, t.Any] = {} if "array" not in added or "items" in field else {"items": {}}
+    return {**kept, **array, "type": [*given, *added]}
+
+
+def taking(field: Schema, value: object) -> Schema:
+    """Return a field's schema that also takes a value: the same one if it does."""
+    if "type" not in field:
+        return field
+    kind, kinds = JSON_TYPES.get(type(value), "string"), _kinds(field)
+    if kind not in kinds:
+        field = widened(field, [kind])
+    known, items = field.get("properties"), field.get("items")
+    if isinstance(value, dict) and known:
+        wider = {name: taking(known[name], value[name]) for name in known.keys() & value.keys()}
+        changed = {name: inner for name, inner in wider.items() if inner is not known[name]}
+        return {**field, "properties": {**known, **changed}} if changed else field
+    if isinstance(value, list) and isinstance(items, dict):
+        taken: Schema = items
+        for item in value:
+            taken = taking(taken, item)
+        return field if taken is items else {**field, "items": taken}
+    return field
+
+
+def struct_of(properties: Mapping[str, Schema]) -> type:
+    """Return a struct that takes an object if `taking` has nothing to widen; others it refuses.
+
+    Raises `ValueError` for names that no struct can have.
+    """
+    if any(map(UNSPELLABLE.search, properties)):
+        raise ValueError
+    fields = {f"f{number}": name for number, name in enumerate(properties)}
+    return msgspec.defstruct(
+        "Checked",
+        [
+            (field, _type(properties[name]) | msgspec.UnsetType, msgspec.UNSET)
+            for field, name in fields.items()
+        ],
+        rename=fields,
+        gc=False,
+    )
+
+
+def _type(field: Schema) -> t.Any:  # noqa: ANN401 - a type made at run time
+    """Return the type of the values that a field's schema takes."""
+    if "type" not in field:
+        return msgspec.Raw
+    kinds, items = _kinds(field), field.get("items")
+    types: dict[str, t.Any] = {"string": str, "boolean": bool, "null": None, "integer": int}
+    types["number"] = float
+    types["object"] = struct_of(field.get("properties", {}))
+    types["array"] = list[_type(items) if isinstance(items, dict) else msgspec.Raw]  # type: ignore[misc]  # made at run time
+    return functools.reduce(operator.or_, (types[kind] for kind in kinds & types.keys()))
+
+
+def _kinds(field: Schema) -> set[str]:
+    """Return the JSON types that a field may have; a number may be whole."""
+    given = field["type"]
+    kinds = {given} if isinstance(given, str) else set(given)
+    return kinds | {"integer"} if "number" in kinds else kinds
+
+
+def _allowed_types(field: Schema) -> frozenset[type]:
+    """Return the Python types that a field may have."""
+    kinds = _kinds(field)
+    return frozenset(kind for kind, word in JSON_TYPES.items() if word in kinds)
+
+
+def _is_nested(field: Schema) -> bool:
+    """Whether a schema says something of what is inside of a value."""
+    return bool(field.get("properties") or field.get("items"))
+
+
+def _is_time(field: Mapping[str, t.Any]) -> bool:
+    return field.get("format") == "date-time"

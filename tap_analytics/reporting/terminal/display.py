@@ -1,0 +1,254 @@
+"""The live display: a head line and a line per running stream; finished streams move up.
+
+The cursor is never hidden, and rests on an empty line above what is drawn. `rich.live` hides it and
+leaves it below, where the lines of a target on the same terminal would be drawn over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import sys
+import threading
+import typing as t
+from collections import deque
+from queue import SimpleQueue
+from time import monotonic
+
+from rich.console import Console, Group, RenderHook
+from rich.control import Control
+from rich.file_proxy import FileProxy
+from rich.progress_bar import ProgressBar
+from rich.segment import ControlType, Segment, Segments
+from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
+
+from tap_analytics.reporting.terminal import in_foreground
+from tap_analytics.reporting.terminal.table import clock, closing, counted, duration, reason
+from tap_analytics.transport.redaction import redact
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import ConsoleRenderable, RenderableType
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.reporting.results import StreamResult
+    from tap_analytics.tap import TapAnalytics
+
+#: Columns below which there is no room for a rate; those beside name and place, without a rate and
+#: with one; and those that the place, which tells how far a stream is, gets at least.
+_NARROW, _BESIDE, _PLACE = 70, (13, 25), 16
+#: Lines of the window that are left to what stands above the display.
+_SPARED = 3
+#: Pictures that a rate is measured over: at five a second, the last five seconds.
+_SPAN = 25
+#: Seconds that a terminal has after a signal to take what is left.
+_GRACE = 0.5
+_ERASE_BELOW = Segments([Segment("\r\x1b[J", None, [(ControlType.CLEAR,)])])
+_NOTHING = Segments([])
+
+
+class Display(RenderHook):
+    """Shows a run on a terminal, from its first second to the table at its end."""
+
+    def __init__(self, tap: TapAnalytics, stream: t.TextIO) -> None:
+        self.tap = tap
+        self._stream = stream
+        self._terminal = _Terminal(stream)
+        self._console = Console(
+            file=t.cast("t.TextIO", self._terminal),
+            force_terminal=True,
+            color_system=None if os.environ.get("NO_COLOR") else "auto",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        self._began = monotonic()
+        self._seen: dict[str, deque[tuple[float, int]]] = {}
+        self._told: set[str] = set()
+        #: What is drawn below all else; None while nothing is.
+        self._frame: Segments | None = None
+        self._handlers: list[tuple[logging.StreamHandler[t.TextIO], int]] = []
+        self._terminal.start()
+        self._console.push_render_hook(self)
+        sys.stderr = t.cast("t.TextIO", FileProxy(self._console, stream))
+        # What the log says at its usual level, the display says better.
+        asked = any(os.environ.get(name) for name in ("TAP_ANALYTICS_LOGLEVEL", "LOGLEVEL"))
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
+                self._handlers.append((handler, handler.level))
+                handler.setStream(sys.stderr)
+                handler.setLevel(handler.level if asked else max(handler.level, logging.WARNING))
+
+    @override
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Put what is printed above the frame, unless the shell has the terminal now."""
+        if self._frame is None or not in_foreground(self._stream.fileno()):
+            return renderables
+        return [_ERASE_BELOW, *renderables, self._frame]
+
+    def draw(self) -> None:
+        """Show where the run is now, if the terminal has taken what was shown before."""
+        if self._terminal.texts.empty():
+            self._frame = self._drawn(list(self.tap.outcomes.values()))
+            self._tell_ended()
+
+    def conclude(self, seconds: float) -> None:
+        """Write the last lines of streams, and the table of the run, in the place of the frame."""
+        if self._frame is not None:
+            self._frame = _NOTHING
+            self._tell_ended()
+        self._console.print(closing(self.tap, seconds, self._console), width=self._usable)
+
+    def leave(self) -> None:
+        """Give the terminal back when it has taken everything; a signal leaves it little time."""
+        if self._frame is not None:
+            self._frame = _NOTHING
+            self._console.print(Control())
+        sys.stderr.flush()
+        sys.stderr = self._stream
+        for handler, level in self._handlers:
+            handler.setStream(self._stream)
+            handler.setLevel(level)
+        self._terminal.texts.put(None)
+        deadline = math.inf
+        while self._terminal.is_alive() and monotonic() < deadline:
+            self._terminal.join(0.05)
+            if self.tap.stop.is_set:
+                deadline = min(deadline, monotonic() + _GRACE)
+
+    # --- lines ------------------------------------------------------------------------------
+
+    @property
+    def _usable(self) -> int:
+        """Columns that may be written to: a terminal may wrap a line that fills its last one."""
+        return max(1, self._console.width - 1)
+
+    def _drawn(self, outcomes: Sequence[StreamResult]) -> Segments:
+        """Return the frame: its lines below an empty one, and the way back up to that."""
+        running = [each for each in outcomes if each.started is not None and not each.over]
+        room = max(1, self._console.height - _SPARED)
+        shown = running if len(running) <= room else running[: room - 1]
+        parts: list[RenderableType] = [self._head(outcomes), self._grid(shown)]
+        if more := len(running) - len(shown):
+            parts.append(_line(f"  and {more} more", "dim"))
+        options = self._console.options.update_width(self._usable)
+        lines = self._console.render_lines(Group(*parts), options, pad=False)
+        back = Control((ControlType.CURSOR_UP, len(lines)), ControlType.CARRIAGE_RETURN)
+        return Segments(
+            [*(each for line in lines for each in (Segment.line(), *line)), back.segment]
+        )
+
+    def _head(self, outcomes: Sequence[StreamResult]) -> Text:
+        connections = self.tap.connections.values()
+        flying = sum(each.throttle.in_flight for each in connections)
+        retries = sum(each.transport.stats.retries for each in connections)
+        rows = sum(each.rows for each in outcomes)
+        seconds = monotonic() - self._began
+        parts = [
+            f"{sum(each.over for each in outcomes)} of {len(outcomes)} streams done",
+            counted(rows, "row"),
+            f"{flying} in flight",
+            f"{rows / max(seconds, 1):,.0f} rows/s",
+            *([counted(retries, "retry", "retries")] if retries else []),
+        ]
+        return _line(f"  {clock(seconds)}  {', '.join(parts)}", "bold")
+
+    def _place(self, outcome: StreamResult) -> RenderableType:
+        """Return how far a stream is, in the best terms there are."""
+        stream = t.cast("AnalyticsStream", self.tap.streams[outcome.name])
+        connection = self.tap.connections.get(stream.api)
+        if connection is not None and (held := connection.throttle.paused_for) > 0:
+            return _line(f"rate limit: {duration(held)}", "yellow")
+        if outcome.share is not None:
+            read, total = outcome.share
+            bar = Table.grid(padding=(0, 1))
+            bar.add_row(f"{100 * read // total:>3} %", ProgressBar(total, read, width=30))
+            return bar
+        if stream.parent_stream_type is not None:
+            return _line(counted(outcome.walks, "parent"))
+        return _line(f"page {outcome.pages:,}" if outcome.pages else "")
+
+    def _tell_ended(self) -> None:
+        """Write the lines of the streams that have ended since the last time."""
+        ended = [o for o in self.tap.outcomes.values() if o.over and o.name not in self._told]
+        self._told.update(each.name for each in ended)
+        self._console.print(self._grid(ended) if ended else Control(), width=self._usable)
+
+    def _grid(self, outcomes: Sequence[StreamResult]) -> Table:
+        """Return lines of streams whose columns stand below those of all others."""
+        with_rate = self._usable >= _NARROW
+        longest = max(map(len, self.tap.outcomes), default=0)
+        width = max(1, min(longest, self._usable - _BESIDE[with_rate] - _PLACE))
+        grid = Table.grid(padding=(0, 2 if with_rate else 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(min_width=9, justify="right", no_wrap=True)
+        if with_rate:
+            grid.add_column(min_width=8, justify="right", no_wrap=True, style="dim")
+        grid.add_column()
+        for each in outcomes:
+            # Of a name that is too long the end tells more.
+            name = redact(each.name)[-width:].ljust(width)
+            rate = [f"{self._rate(each):,.0f}/s"] if with_rate else []
+            place = self._ended(each) if each.over else self._place(each)
+            grid.add_row(Text.assemble(self._mark(each), " ", name), f"{each.rows:,}", *rate, place)
+        return grid
+
+    def _mark(self, outcome: StreamResult) -> tuple[str, str]:
+        done, failed = "+x" if self._console.options.ascii_only else "✓✗"
+        if not outcome.over:
+            return " ", ""
+        return (done, "green") if outcome.failure is None else (failed, "red")
+
+    @staticmethod
+    def _ended(outcome: StreamResult) -> Text:
+        if outcome.failure is not None:
+            return _line(f"failed: {reason(outcome.failure)}", "red")
+        return _line(f"{outcome.verdict.value}, {duration(outcome.elapsed)}")
+
+    def _rate(self, outcome: StreamResult) -> float:
+        """Return the rows per second since the oldest picture remembered, or of all the run."""
+        if outcome.over:
+            return outcome.rows / max(outcome.elapsed, 0.001)
+        first = (outcome.started or self._began, 0)
+        seen = self._seen.setdefault(outcome.name, deque([first], maxlen=_SPAN))
+        seen.append((monotonic(), outcome.rows))
+        (then, before), (now, rows) = seen[0], seen[-1]
+        return (rows - before) / max(now - then, 0.001)
+
+
+class _Terminal(threading.Thread):
+    """The file that rich writes to: only this thread waits for a terminal that is stopped."""
+
+    def __init__(self, stream: t.TextIO) -> None:
+        super().__init__(name="terminal", daemon=True)
+        self.encoding = stream.encoding or "utf-8"
+        self._fd = stream.fileno()
+        #: What is to be written; None ends the thread.
+        self.texts: SimpleQueue[str | None] = SimpleQueue()
+
+    def write(self, text: str) -> int:
+        """Hand a text over."""
+        self.texts.put(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: what was written is on its way."""
+
+    @override
+    def run(self) -> None:
+        while (text := self.texts.get()) is not None:
+            data = text.encode(self.encoding, "backslashreplace")
+            # The terminal may be gone, which must not end the run.
+            with contextlib.suppress(OSError):
+                while data:
+                    data = data[os.write(self._fd, data) :]
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style, no_wrap=True, overflow="crop")

@@ -1,0 +1,117 @@
+"""The streams as tables: their columns and keys, and which columns hold the keys of another stream.
+
+All of it is what classes declare, so it is known without a configuration and without a request.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.streams.api import Api
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a stream's root."""
+
+    name: str
+    #: The words of its type, null left out: `string`, `date-time`, `integer`, …
+    types: tuple[str, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A column that holds a key of another stream."""
+
+    #: Dotted where it is nested.
+    column: str
+    stream: str
+    field: str
+    #: Whether the stream is read once per row of the other one.
+    is_parent: bool = False
+    #: Whether a row holds several keys.
+    is_list: bool = False
+
+    @property
+    def root(self) -> str:
+        """The column at the root that holds it."""
+        return self.column.partition(".")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """A stream, and how it hangs together with others."""
+
+    name: str
+    api: str
+    description: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    bookmark: str | None = None
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def parent(self) -> str | None:
+        """The stream whose rows this one is read for."""
+        return next((each.stream for each in self.references if each.is_parent), None)
+
+    @property
+    def linking(self) -> tuple[Column, ...]:
+        """The columns that are a key, refer to one, or tell what is new."""
+        wanted = {*self.keys, self.bookmark, *(each.root for each in self.references)}
+        return tuple(column for column in self.columns if column.name in wanted)
+
+
+def relations(apis: Iterable[Api]) -> tuple[Relation, ...]:
+    """Return the streams of APIs in the order they are declared in."""
+    return tuple(_relation(stream) for api in apis for stream in api.streams)
+
+
+def _relation(stream: type[AnalyticsStream]) -> Relation:
+    properties = stream.known_columns()
+    found = vars(stream)
+    bookmark: object = t.cast("t.Any", stream).replication_key
+    return Relation(
+        name=found["name"],
+        api=stream.api,
+        description=" ".join((stream.__doc__ or "").split("\n\n", maxsplit=1)[0].split()),
+        columns=tuple(
+            Column(name=name, types=_types(schema), description=schema.get("description", ""))
+            for name, schema in properties.items()
+        ),
+        keys=tuple(t.cast("Iterable[str]", stream.primary_keys)),
+        bookmark=bookmark if isinstance(bookmark, str) else None,
+        references=tuple(_references(stream, properties)),
+    )
+
+
+def _references(
+    stream: type[AnalyticsStream], properties: Mapping[str, t.Any]
+) -> Iterator[Reference]:
+    parent = stream.parent_stream_type
+    for column, target in stream.references.items():
+        name, _, field = target.partition(".")
+        yield Reference(
+            column=column,
+            stream=name,
+            field=field,
+            is_parent=parent is not None
+            and vars(parent)["name"] == name
+            and f"{{{column}}}" in str(vars(stream)["path"]),
+            is_list=_types(properties.get(column.partition(".")[0], {}))[:1] == ("array",),
+        )
+
+
+def _types(schema: Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Name the types a schema allows, null left out."""
+    given = schema.get("type", ())
+    kinds = [given] if isinstance(given, str) else list(given)
+    words = tuple(kind for kind in kinds if kind != "null")
+    written = schema.get("format")
+    return (str(written),) if written and words == ("string",) else words

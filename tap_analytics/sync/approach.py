@@ -1,0 +1,182 @@
+"""How a stream is approached: everything if children need every parent, else what has changed."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Raw, json
+
+from tap_analytics.pagination.reader import PageReader
+from tap_analytics.records.bookmark import Bookmark
+from tap_analytics.records.notation import comparable
+from tap_analytics.records.rows import DictRows
+from tap_analytics.sync.checkpoint import bookmark_of
+from tap_analytics.sync.children import CoveredParents
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.records.rows import RowDecoder, Rows
+
+#: Rows older than the bookmark, each older than the one before, that it takes to believe an order:
+#: of rows in no order, one run in six thousand million is sorted so far.
+ENOUGH = 12
+_SORTABLE = {str, int, Decimal}
+
+
+def open_bookmark(
+    stream: AnalyticsStream, *, tell: Callable[[str], None] = lambda _: None
+) -> Bookmark | None:
+    """Return the bookmark of the run from state and settings; None for full tables.
+
+    `tell` is given what is in doubt, in sentences for the user.
+    """
+    key = stream.replication_key
+    if not stream.is_incremental or not key:
+        return None
+    state = bookmark_of(stream, stream.tap_state)
+    known = state if state.get("replication_key") == key else {}
+    column = stream.known_schema.get("properties", {}).get(key, {})
+    return Bookmark(
+        key=key,
+        unit=stream.replication_unit if stream.keeps_replication_key else None,
+        holds_times=column.get("format") in {"date", "date-time"},
+        stored=known.get("replication_key_value"),
+        parents=CoveredParents(known.get("parents")) if stream.parent_stream_type else None,
+        initial=stream.initial_value,
+        start_date=stream.config.get("start_date"),
+        end_date=stream.config.get("end_date"),
+        lookback=stream.config.get("lookback_seconds", 0),
+        tell=tell,
+    )
+
+
+def approach(
+    stream: AnalyticsStream,
+    context: Context | None,
+    *,
+    bookmark: Bookmark | None,
+    codec: RowDecoder | None = None,
+) -> PageReader:
+    """Return a walk with the server's filter and the order that suit a bookmark.
+
+    `bookmark` is None for a stream whose rows are all wanted, and for one whose children need them.
+    """
+    sorting, order, window = stream.ordering(newest=False), None, {}
+    if bookmark is not None:
+        window = stream.window_of(bookmark)
+        newest = stream.ordering(newest=True)
+        known = bookmark.stored is not None and stream.keeps_replication_key
+        if known and newest and newest == stream.newest_first:
+            sorting = newest
+            order = DescendingOrder(t.cast("str", stream.replication_key), bookmark)
+    return PageReader(stream, context, window=window, order=order, sorting=sorting, codec=codec)
+
+
+@dataclass(slots=True)
+class _Column:
+    """Whether the values of a column have come in an order of their own."""
+
+    last: t.Any = None
+    rises: bool = True
+    falls: bool = True
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether rows sorted by this column might have come as they did."""
+        return self.rises != self.falls
+
+    def follow(self, values: Iterable[object]) -> bool:
+        """Take note of further values; return whether they still may be in order."""
+        for value in values:
+            place: t.Any = comparable(value)
+            place = value if place is None else place
+            if place is None:
+                continue
+            if self.last is not None:
+                try:
+                    self.rises &= self.last <= place
+                    self.falls &= self.last >= place
+                except TypeError:
+                    self.last = None
+                    return False
+            if not (self.rises or self.falls):
+                return False
+            self.last = place
+        return True
+
+
+@dataclass(slots=True)
+class DescendingOrder:
+    """Tells when rows that should come newest first have passed the bookmark.
+
+    A server that ignores the sorting must not end the walk early, so the order is believed only
+    where nothing but it explains what has come: the first row is not older than the bookmark, no
+    row is newer than the one before it, and a whole page and at least `ENOUGH` falls lie beyond
+    the bookmark. No other column may have come in order as well, for then the server may sort by
+    that one, and a column of times must have come in none: in rows that never changed, the order
+    of change is the order in which they were made.
+    """
+
+    key: str
+    bookmark: Bookmark
+    _last: t.Any = None
+    _falls: int = 0
+    _broken: bool = False
+    #: The other columns that may be in order; None until there are rows.
+    _columns: dict[str, _Column] | None = None
+    #: Whether a column of times has come in no order.
+    _is_by_change: bool = False
+
+    def passed(self, rows: Rows) -> bool:
+        """Take note of a page; return whether everything after it is older than the run wants."""
+        unit = self.bookmark.unit
+        if self._broken or unit is None or not rows:
+            return False
+        places = [comparable(value, unit) for value in rows.column(self.key)]
+        start = t.cast("t.Any", comparable(self.bookmark.start, unit))
+        if start is None or not self._falls_on(places, start):
+            self._broken = True
+            return False
+        self._compare(rows)
+        ordered = any(column.is_ordered for column in (self._columns or {}).values())
+        beyond = t.cast("t.Any", places[0]) < start
+        return beyond and self._falls >= ENOUGH and self._is_by_change and not ordered
+
+    def _falls_on(self, places: Sequence[t.Any], start: t.Any) -> bool:  # noqa: ANN401 - places, compared with their like
+        """Take note of the places of a page; return whether none is newer than the one before."""
+        stored = t.cast("t.Any", comparable(self.bookmark.stored, self.bookmark.unit))
+        for place in places:
+            if place is None or (self._last is None and place < stored):
+                return False
+            if self._last is not None and place > self._last:
+                return False
+            self._falls += place < start and self._last is not None and place < self._last
+            self._last = place
+        return True
+
+    def _compare(self, rows: Rows) -> None:
+        """Take note of the other columns."""
+        if self._columns is None:
+            self._columns = {name: _Column() for name in _comparable(rows) - {self.key}}
+        for name, column in [*self._columns.items()]:
+            values = rows.column(name)
+            if not column.follow(json.decode(v) if isinstance(v, Raw) else v for v in values):
+                del self._columns[name]
+                self._is_by_change |= isinstance(column.last, datetime)
+
+
+def _comparable(rows: Rows) -> set[str]:
+    """Return the columns of the first page that rows can be sorted by: those with values in all."""
+    dicts = rows.dicts if isinstance(rows, DictRows) else []
+    return {
+        name
+        for name in (dicts[0] if dicts else ())
+        if all(type(row.get(name)) in _SORTABLE for row in dicts)
+    }

@@ -1,0 +1,320 @@
+"""Where a walk that was cut can go on: its position in the state, and whether it still holds.
+
+A position names the last page whose rows are written. The next run reads that page again and looks
+for the row that ended it: if the row is there, the walk goes on behind it, under the same version;
+if not, or if anything has changed that decides which rows are wanted or how they go out, it starts
+again. State belongs to the source it was made from, and is not used for another one.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+
+from tap_analytics.pagination import digests
+from tap_analytics.records.notation import parse_iso
+from tap_analytics.records.writer import ENCODER
+from tap_analytics.transport.redaction import redact
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+
+    from singer_sdk.helpers.types import TapState
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination import PageToken
+    from tap_analytics.pagination.reader import PageReader
+    from tap_analytics.sync.stream import StreamSync
+
+#: Member of a stream's bookmark that holds the position.
+MEMBER = "position"
+#: Member of a stream's bookmark that says it was read to its end by a run with a budget.
+FINISHED = "finished"
+#: Member of a bookmark, and of a position, that says which API and account it was made from.
+SOURCE = "source"
+#: Settings, of the tap and of an API, that decide neither which rows are wanted nor how they go
+#: out. What is not listed counts, so that no new setting is forgotten.
+INDIFFERENT = frozenset(
+    {
+        *("apis", "base_url", "concurrency", "max_records", "max_requests", "max_response_mb"),
+        *("emit_activate_version_messages", "on_shortfall", "on_unverified", "optional_streams"),
+        *("report_path", "request_timeout", "requests_per_second", "resume_within_hours", "retry"),
+        *("summary_path", "user_agent"),
+    }
+)
+#: Names in `stream_map_config` of what hashes are made with, which nobody is to find by trying.
+_SALT = re.compile(r"seed|salt|pepper|secret|passw|token|(^|_)key$", re.IGNORECASE)
+_CANONICAL = msgspec.json.Encoder(order="deterministic", enc_hook=str)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The last page that was written."""
+
+    #: Token of the page.
+    token: PageToken
+    #: Digest of the key of the page's last row.
+    seam: str
+    #: Rows up to its end.
+    rows: int
+    #: Pages up to its end.
+    pages: int
+    #: Version that the rows carry; null where they carry none.
+    version: int | None
+    #: Total the API gave last; null where it gave none.
+    total: int | None
+    #: Whether that total is known to be that of the list, not of the page.
+    counted: bool
+    #: Whether a response named its next page: one that doesn't is the last.
+    spoken: bool
+    #: What speaks against the pages so far, such as rows that moved; null for nothing.
+    doubt: str | None
+    #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
+    checks: Sequence[tuple[PageToken, str]]
+    #: Highest replication value so far; null for full tables.
+    highest: t.Any
+    #: Moment the first of the runs began: rows of the pages read then may have changed since.
+    began: str
+    #: Digest of all that decides which rows are wanted and how they go out.
+    shape: str
+    #: Whether the server's own filter was in force; it isn't where the server refused it.
+    filtered: bool
+    #: The API and the account it was made from, as beside a bookmark.
+    source: Mapping[str, str | None]
+    #: Moment the page was written, ISO 8601 in UTC.
+    at: str
+
+    def to_state(self) -> dict[str, t.Any]:
+        """Return the position as it stands in a bookmark."""
+        # As pairs, for Meltano may merge two states, and objects in them member by member.
+        checks = [[[*token.items()], fingerprint] for token, fingerprint in self.checks]
+        return {**self.__dict__, "token": [*self.token.items()], "checks": checks}
+
+    @classmethod
+    def from_state(
+        cls, bookmark: Mapping[str, t.Any], *, shape: str, hours: float
+    ) -> Checkpoint | None:
+        """Return the position of a bookmark if it still holds, else None."""
+        given = bookmark.get(MEMBER)
+        if not isinstance(given, dict) or given.get("shape") != shape:
+            return None
+        at = parse_iso(str(given.get("at")))
+        if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
+            return None
+        try:
+            checks = [(_token(token), fingerprint) for token, fingerprint in given["checks"]]
+            return cls(**{**given, "token": _token(given["token"]), "checks": checks})
+        except (TypeError, KeyError, ValueError):
+            return None
+
+    def rows_after(self, keys: Iterable[Hashable]) -> list[bool] | None:
+        """Return which rows of the page come after those written; None if their end is gone."""
+        digests = [digest(key) for key in keys]
+        if self.seam not in digests:
+            return None
+        place = digests.index(self.seam)
+        return [number > place for number in range(len(digests))]
+
+
+class Checkpointer:
+    """Takes up the walk of one stream where it was cut, and keeps its place for the next run."""
+
+    def __init__(self, extraction: StreamSync, walk: PageReader) -> None:
+        self._stream = extraction.stream
+        self._walk = walk
+        self._state = extraction.tap.state
+        self._shape = fingerprint(extraction)
+
+    def restore(self) -> Checkpoint | None:
+        """Put the walk behind the position in the state and return that, if there is one to use."""
+        stream = self._stream
+        hours = stream.config.get("resume_within_hours", 0)
+        bookmark = self._state.get("bookmarks", {}).get(stream.name, {})
+        position = Checkpoint.from_state(bookmark, shape=self._shape, hours=hours)
+        if position is None:
+            return None
+        if not self._walk.resume(position):
+            stream.logger.warning("The place where the last run ended is gone; starting again.")
+            return None
+        stream.logger.info("Going on behind row %d of the last run.", position.rows)
+        return position
+
+    def save(
+        self,
+        *,
+        version: int | None,
+        highest: t.Any,  # noqa: ANN401 - a value of the replication key
+        began: datetime,
+        repeats: int,
+    ) -> None:
+        """Put the page in hand into the state.
+
+        The caller holds the writer's lock since before it wrote the page, so that no STATE says
+        less than the target has. A token that holds a credential, as some links do, stays out.
+        """
+        checks = self._walk.checks
+        tokens = ENCODER.encode([self._walk.token, checks]).decode()
+        if redact(tokens) != tokens:
+            return
+        seen, proof = self._walk.paginator.seen, self._walk.proof
+        proof.repeats = repeats
+        position = Checkpoint(
+            token=self._walk.token,
+            seam=digest(self._walk.last_key),
+            rows=seen.rows,
+            pages=seen.pages,
+            version=version,
+            total=seen.total,
+            counted=seen.counted,
+            spoken=seen.spoken,
+            doubt=None if proof.standing_doubt is None else redact(proof.standing_doubt),
+            checks=checks,
+            highest=highest,
+            began=began.isoformat(),
+            shape=self._shape,
+            filtered=bool(self._walk.pages.window),
+            source=self._stream.connection.source,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        bookmarks = self._state.setdefault("bookmarks", {})
+        bookmarks.setdefault(self._stream.name, {})[MEMBER] = position.to_state()
+
+
+def has_position(bookmark: Mapping[str, t.Any]) -> bool:
+    """Whether a stream's bookmark holds a position that was not taken back."""
+    position = bookmark.get(MEMBER)
+    return isinstance(position, dict) and position.get("at") is not None
+
+
+def forget(state: TapState, stream: str, *, overwrite: bool = False) -> None:
+    """Take the position of a stream that was read to its end out of the state.
+
+    A bookmark stays: a full refresh now and then does not cost an incremental stream its place.
+    Where Meltano merges states, a member that is not there would stay: a position that must not be
+    taken up is overwritten, by one that has no time.
+    """
+    bookmarks = state.get("bookmarks", {})
+    bookmark = bookmarks.get(stream, {})
+    if MEMBER not in bookmark:
+        return
+    if overwrite:
+        bookmark[MEMBER] = {"at": None}
+        return
+    del bookmark[MEMBER]
+    if not bookmark:
+        del bookmarks[stream]
+
+
+# --- what holds -------------------------------------------------------------------------------
+
+
+def fingerprint(extraction: StreamSync) -> str:
+    """Return a digest of what decides which rows are wanted and how they go out, as it is now.
+
+    Settings and catalog are those the run began with: the next one begins with the same, whatever
+    fields are found meanwhile. Bookmarks are those in the state.
+    """
+    bookmarks = extraction.tap.state.get("bookmarks", {})
+    stored = [_stored(bookmarks.get(each.stream.name, {})) for each in extraction.tree]
+    return _digest_of([[each.shape for each in extraction.tree], stored])
+
+
+def shape(extraction: StreamSync) -> str:
+    """Return a digest of what settings and catalog say about the rows of one stream.
+
+    It stands in the state, so no secret takes part in it: one that is short could be found by
+    trying. Another key of the same account therefore changes nothing.
+    """
+    stream, selection = extraction.stream, extraction.outlet.conformer.selection
+    connection, request = stream.connection, stream.request(None, stream.paging.start())
+    headers = [*(connection.block.get("headers") or {}).items(), *request.headers]
+    parts = {
+        "tap": extraction.tap.plugin_version,
+        "source": connection.source,
+        "settings": _deciding(stream.config, besides=extraction.tap.apis),
+        "api": _deciding(connection.block, besides={"headers"}),
+        "stream": [stream.name, stream.selected, stream.primary_keys],
+        "replication": [stream.replication_method, stream.replication_key, stream.versioned],
+        "columns": sorted(selection.known),
+        "deselected": sorted(crumb for crumb, kept in stream.mask.items() if not kept),
+        "definition": stream.definition,
+        "paging": repr(stream.paging),
+        "request": [request.method, request.target, (request.json or b"").decode()],
+        "headers": [f"{name}: {value}" for name, value in headers],
+    }
+    return _digest_of(parts)
+
+
+def _deciding(settings: Mapping[str, t.Any], *, besides: Collection[str]) -> dict[str, t.Any]:
+    """Return the settings that count, without the values hashes are salted with."""
+    found = {
+        name: value
+        for name, value in settings.items()
+        if name not in INDIFFERENT and name not in besides
+    }
+    if isinstance(maps := found.get("stream_map_config"), dict):
+        found["stream_map_config"] = {
+            name: None if _SALT.search(name) else value for name, value in maps.items()
+        }
+    return found
+
+
+def _stored(bookmark: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what a bookmark says about rows, which is neither a place nor where it was made."""
+    return {
+        name: value for name, value in bookmark.items() if name not in {MEMBER, FINISHED, SOURCE}
+    }
+
+
+def digest(value: object) -> str:
+    """Return a short digest of a key, the same in every process."""
+    return digests.digest(ENCODER.encode(value), size=8).hex()
+
+
+def _digest_of(settings: object) -> str:
+    """Return a digest of what was configured, in whatever order; secrets take no part in it."""
+    return digest(redact(_CANONICAL.encode(settings).decode()))
+
+
+def _token(given: Iterable[tuple[str, t.Any]]) -> PageToken:
+    """Return a token as it was before JSON made lists of its tuples."""
+    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in given}
+
+
+# --- where state was made ---------------------------------------------------------------------
+
+
+def bookmark_of(stream: AnalyticsStream, state: TapState) -> Mapping[str, t.Any]:
+    """Return what the state holds of a stream; nothing where it was made from another source."""
+    bookmark: Mapping[str, t.Any] = state.get("bookmarks", {}).get(stream.name, {})
+    return bookmark if bookmark.get(SOURCE) in (None, stream.connection.source) else {}
+
+
+def other_sources(streams: Iterable[AnalyticsStream], state: TapState) -> Iterator[str]:
+    """Yield a line for each source other than that of this run which the state was made from."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for stream in streams:
+        bookmark = state.get("bookmarks", {}).get(stream.name, {})
+        keyed = stream.replication_method == REPLICATION_INCREMENTAL
+        made = bookmark if keyed and SOURCE in bookmark else bookmark.get(MEMBER)
+        there = made.get(SOURCE) if isinstance(made, dict) else None
+        here = stream.connection.source
+        if there not in (None, here):
+            found.setdefault((_named(there), _named(here)), []).append(stream.name)
+    for (made_from, read), names in found.items():
+        yield (
+            f"The state of {', '.join(names)} was made from {made_from} and is not used: this run "
+            f"reads {read}, from the start."
+        )
+
+
+def _named(source: object) -> str:
+    """Return a source as messages name it."""
+    if not isinstance(source, dict) or not source.get("account"):
+        return str(source.get("base_url") if isinstance(source, dict) else source)
+    return f"{source.get('base_url')} (account {source['account']})"

@@ -1,0 +1,198 @@
+"""From an answer, or from no answer, to the error it means.
+
+Texts are in words of our own: those of the libraries tell whole URLs, and the query holds keys.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import typing as t
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import requests
+import urllib3.exceptions as urllib3_errors
+
+from tap_analytics.transport import errors
+from tap_analytics.transport.retry import retry_after
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_analytics.transport.request import Response
+    from tap_analytics.transport.retry import RetryPolicy
+
+#: What a user may do, by cause; `{name}` is the API's.
+HINTS: Mapping[errors.Cause, str] = {
+    "unreachable": "Check `base_url` of {name} and the network.",
+    "credentials": "Check the credentials of {name}.",
+    "forbidden": "Give the credentials of {name} the permission to read it, or name the stream in "
+    "`optional_streams`.",
+    "missing": "Check the path, and `base_url` of {name} with its version.",
+    "rejected": "Check the settings of {name}.",
+    "server": "Try again later, or raise `retry.max_retries` of {name}.",
+    "throttled": "Lower `requests_per_second` of {name}, or `concurrency`.",
+    "timeout": "Raise `request_timeout`, or lower `page_size` of {name}.",
+    "body": "Try again later.",
+    "origin": "Check `base_url` of {name}.",
+}
+
+_EXCERPT = 200
+_LARGEST_REPORT = 64 * 1024
+_SAID_IN = ("detail", "message", "title", "description", "error_description", "error")
+_REFUSALS: Mapping[int, type[errors.Fatal]] = {
+    HTTPStatus.UNAUTHORIZED: errors.CredentialsRefused,
+    HTTPStatus.FORBIDDEN: errors.Forbidden,
+    HTTPStatus.NOT_FOUND: errors.NotFound,
+}
+
+
+class _Failure(t.NamedTuple):
+    """What one family of exceptions means; `{timeout}` and `{reason}` are filled in."""
+
+    kinds: tuple[type[BaseException], ...]
+    text: str
+    cause: errors.Cause
+    hint: str = ""
+    is_final: bool = False
+
+
+#: The first row that fits any exception of a chain counts.
+_FAILURES = (
+    _Failure(
+        (ssl.SSLCertVerificationError,),
+        "found a TLS certificate that is not trusted ({reason})",
+        "unreachable",
+        "Check `base_url` of {name}, or name the CA bundle in `REQUESTS_CA_BUNDLE`.",
+        is_final=True,
+    ),
+    _Failure((urllib3_errors.InvalidHeader,), "got an answer that is not HTTP", "server"),
+    _Failure(
+        (ValueError, urllib3_errors.LocationValueError),
+        "cannot be sent: its URL, a header or the proxy's address is malformed",
+        "rejected",
+        is_final=True,
+    ),
+    _Failure(
+        (requests.exceptions.ProxyError, urllib3_errors.ProxyError),
+        "got no connection through the proxy",
+        "unreachable",
+        "Check `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.",
+    ),
+    _Failure((socket.gaierror,), "found no address for the host name", "unreachable"),
+    _Failure((ConnectionRefusedError,), "got no connection (refused)", "unreachable"),
+    _Failure(
+        (urllib3_errors.NewConnectionError,), "got no connection (nobody answers)", "unreachable"
+    ),
+    _Failure(
+        (TimeoutError, urllib3_errors.TimeoutError),
+        "gave no complete answer within {timeout:g} s",
+        "timeout",
+    ),
+    _Failure((ssl.SSLError, urllib3_errors.SSLError), "got no TLS connection", "unreachable"),
+    _Failure((http.client.IncompleteRead,), "sent a body cut short", "body"),
+    _Failure((urllib3_errors.DecodeError,), "sent a body encoded too often", "body"),
+    _Failure((ConnectionError,), "had its connection closed by the server", "server"),
+    _Failure((BaseException,), "got an answer that is not HTTP", "server"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorMapper:
+    """Makes the errors of one API; `hints` go before the general ones."""
+
+    name: str
+    timeout: float
+    hints: Mapping[errors.Cause, str]
+
+    def hint(self, cause: errors.Cause) -> str:
+        """Return what a user may do about `cause`."""
+        return self.hints.get(cause, HINTS.get(cause, "")).format(name=self.name)
+
+    def refusal(
+        self, response: Response, *, where: str, policy: RetryPolicy
+    ) -> errors.TransportError:
+        """Return the error that an answer without success means."""
+        status = response.status
+        what = f"{where} answered {status}{_phrase(status)}{_quoted(excerpt(response.body))}"
+        if kind := _REFUSALS.get(status):
+            return kind(what, hint=self.hint(kind.cause), status=status)
+        cause: errors.Cause = "rejected"
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            cause = "throttled"
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            cause = "server"
+        hint = self.hint(cause)
+        if status in policy.statuses:
+            told = retry_after(response.headers, now=response.received_at, status=status)
+            return errors.Retriable(what, hint=hint, cause=cause, status=status, retry_after=told)
+        kind = errors.Rejected if cause == "rejected" else errors.Fatal
+        return kind(what, hint=hint, cause=cause, status=status)
+
+    def failure(self, error: Exception, *, where: str) -> errors.TransportError:
+        """Return what an exception of the HTTP libraries, or of the socket below, means."""
+        chain = list(_chain(error))
+        row, found = next(
+            (row, each) for row in _FAILURES for each in chain if isinstance(each, row.kinds)
+        )
+        reason = getattr(found, "verify_message", "")
+        what = f"{where} {row.text.format(timeout=self.timeout, reason=reason)}"
+        hint = row.hint.format(name=self.name) or self.hint(row.cause)
+        if not row.is_final:
+            return errors.Retriable(what, hint=hint, cause=row.cause)
+        kind = errors.Unreachable if row.cause == "unreachable" else errors.Rejected
+        return kind(what, hint=hint)
+
+
+def excerpt(body: bytes) -> str:
+    """Return the API's own message from a JSON body, on one line; empty where there is none."""
+    if len(body) > _LARGEST_REPORT:
+        return ""
+    try:
+        said = _said(json.loads(body))
+    except (ValueError, RecursionError):
+        return ""
+    return errors.shorten(said, _EXCERPT)
+
+
+def _said(value: object) -> str:
+    """Find the message in the shapes APIs give it, a list of errors or an object."""
+    match value:
+        case str():
+            return value
+        case [first, *_]:
+            return _said(first)
+        case {"errors": inner} | {"_errors": inner} if inner:
+            return _said(inner)
+        case {"API_ERROR": str(code), **rest}:
+            return f"{code} {rest.get('API_ERROR_DESCRIPTION') or ''}"
+        case dict():
+            return next((found for key in _SAID_IN if (found := _said(value.get(key)))), "")
+        case _:
+            return ""
+
+
+def _quoted(text: str) -> str:
+    return f' ("{text}")' if text else ""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it wraps, in the several ways the libraries wrap."""
+    waiting: list[t.Any] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop(0)
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting += [*each.args, getattr(each, "reason", None), each.__cause__]
