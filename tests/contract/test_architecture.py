@@ -244,7 +244,7 @@ def test_nothing_needs_the_demo():
             },
         ),
         (
-            "from tap_analytics.commands.cli import main; main(['--version'])",
+            "from tap_analytics.__main__ import main; main(['--version'])",
             {"singer_sdk", "requests", "tap_analytics.tap"},
         ),
         (

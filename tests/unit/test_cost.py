@@ -238,7 +238,7 @@ def test_rows_add_no_schema_and_no_state():
 
 def test_the_version_is_told_without_importing_the_sdk():
     code = (
-        "import sys; from tap_analytics.commands.cli import main; main(['--version']); "
+        "import sys; from tap_analytics.__main__ import main; main(['--version']); "
         "sys.exit('singer_sdk' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
