@@ -33,7 +33,6 @@ from tap_analytics.records.payload import (
     unreadable,
 )
 from tap_analytics.records.writer import ENCODER
-from tap_analytics.sync.stream import StreamSync
 from tap_analytics.transport.request import Request
 
 if t.TYPE_CHECKING:
@@ -42,7 +41,9 @@ if t.TYPE_CHECKING:
     import requests
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.mapper import PluginMapper
     from singer_sdk.singerlib import Catalog
+    from singer_sdk.streams import Stream
 
     from tap_analytics.pagination import PagingStrategy
     from tap_analytics.pagination.fetcher import FetchedPage
@@ -51,13 +52,34 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.payload import Row
     from tap_analytics.records.rows import DictRows
     from tap_analytics.streams.api import ApiConnection
-    from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.request import Response
     from tap_analytics.transport.retry import RetryPolicy
 
 NO_CONTENT = 204
 #: Failures that `optional_streams` forgives.
 FORGIVABLE = frozenset({"forbidden", "missing"})
+
+
+class Host(t.Protocol):
+    """What streams need of the tap they belong to."""
+
+    @property
+    def input_catalog(self) -> Catalog | None:
+        """The catalog that was given, if any."""
+
+    @property
+    def mapper(self) -> PluginMapper:
+        """What makes stream maps of schemas."""
+
+    @property
+    def streams_by_type(self) -> Mapping[type[Stream], Stream]:
+        """The streams by their class, which is how parents are named."""
+
+    def connection(self, name: str) -> ApiConnection:
+        """Return the connection to a configured API."""
+
+    def sync_stream(self, stream: AnalyticsStream, context: Context | None) -> None:
+        """Read one stream to its end, with its children."""
 
 
 class AnalyticsStream(RESTStream[PageToken]):
@@ -86,17 +108,21 @@ class AnalyticsStream(RESTStream[PageToken]):
     failure: Exception | None = None
     #: One bookmark per stream, never one per parent.
     state_partitioning_keys: Sequence[str] | None = ()
-    _tap: TapAnalytics
 
     @classmethod
     def known_columns(cls) -> Mapping[str, t.Any]:
         """Return the schemas of the columns that are known without a request."""
         return t.cast("Mapping[str, t.Any]", t.cast("t.Any", cls).schema["properties"])
 
+    @property
+    def host(self) -> Host:
+        """The tap, as far as streams know it."""
+        return t.cast("Host", self._tap)
+
     @functools.cached_property
     def connection(self) -> ApiConnection:
         """The connection this stream shares with the other streams of its API."""
-        return self._tap.connection(self.api)
+        return self.host.connection(self.api)
 
     @functools.cached_property
     def shown(self) -> Shown:
@@ -354,7 +380,7 @@ class AnalyticsStream(RESTStream[PageToken]):
         self._input_schema = schema
         self._mask = None
         selected = get_selected_schema(self.name, schema, self.mask)
-        self._tap.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
+        self.host.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
         self._stream_maps = None
 
     # --- runs -------------------------------------------------------------------------------
@@ -372,10 +398,7 @@ class AnalyticsStream(RESTStream[PageToken]):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Row, t.Any, t.Any]:
         """Run the stream with its children; pages are written whole, so no row is yielded."""
-        extraction = StreamSync(self)
-        extraction.open()
-        extraction.run(context)
-        extraction.conclude()
+        self.host.sync_stream(self, context)
         yield from ()
 
     @override

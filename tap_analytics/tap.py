@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import typing as t
-from time import monotonic
 
 from dotenv import dotenv_values, find_dotenv
 from singer_sdk import Tap
@@ -22,10 +21,12 @@ from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import InputError
 from tap_analytics.records.sinks import batch_problems
 from tap_analytics.records.writer import MessageWriter
+from tap_analytics.reporting.run import Connections, Run, StateOutput
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.streams.api import SECRETS, ApiConnection
 from tap_analytics.sync.checkpoint import other_sources
 from tap_analytics.sync.run import Sync
+from tap_analytics.sync.stream import StreamSync
 from tap_analytics.transport import redaction, signals
 from tap_analytics.transport.budget import RequestBudget
 from tap_analytics.transport.errors import StopSignal
@@ -35,16 +36,13 @@ if t.TYPE_CHECKING:
     from types import FrameType
 
     import click
+    from singer_sdk.helpers.types import Context
     from singer_sdk.plugin_base import _ConfigInput
     from singer_sdk.streams import Stream
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.reporting.results import StreamResult
     from tap_analytics.streams.api import Api
-    from tap_analytics.transport.stats import StreamStats
 
-#: Seconds between STATE messages while streams are under way.
-STATE_INTERVAL = 1.0
 BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
 NO_API = (
@@ -77,14 +75,8 @@ class TapAnalytics(Tap):
         **kwargs: t.Any,
     ) -> None:
         self.stop = StopSignal()
-        #: The signal that ended the run, if one did.
-        self.signum: int | None = None
-        self.outcomes: dict[str, StreamResult] = {}
-        self._connections: dict[str, ApiConnection] = {}
-        self._connecting = threading.RLock()
+        self.connections = Connections(self._connect)
         self._running = False
-        self._stated = monotonic()
-        self._has_state = False
         # State comes before the mapper: a sampled schema asks for the page the sync begins with.
         given = config or {}
         if parse_env_config:
@@ -189,36 +181,20 @@ class TapAnalytics(Tap):
 
     def connection(self, name: str) -> ApiConnection:
         """Return the connection to a configured API, made when it is first needed."""
-        with self._connecting:
-            if name not in self._connections:
-                api = self.apis[name]
-                self._connections[name] = ApiConnection(
-                    api,
-                    self.config.get(name) or api.block,
-                    stop=self.stop,
-                    concurrency=self.config["concurrency"],
-                    timeout=self.config["request_timeout"],
-                    max_body=self.config["max_response_mb"] * 2**20,
-                    budget=self.budget,
-                    user_agent=self.config.get("user_agent")
-                    or f"{self.name}/{self.plugin_version}",
-                )
-            return self._connections[name]
+        return self.connections[name]
 
-    def close(self) -> None:
-        """Close the connections to all APIs."""
-        for connection in self._connections.values():
-            connection.transport.close()
-
-    @property
-    def connections(self) -> dict[str, ApiConnection]:
-        """The connections made so far, by the name of their API."""
-        return dict(self._connections)
-
-    def asked_for(self, stream: str) -> StreamStats:
-        """Return the figures of the requests made for a stream."""
-        api = t.cast("AnalyticsStream", self.streams[stream]).api
-        return self.connection(api).transport.stats.owner(stream)
+    def _connect(self, name: str) -> ApiConnection:
+        api = self.apis[name]
+        return ApiConnection(
+            api,
+            self.config.get(name) or api.block,
+            stop=self.stop,
+            concurrency=self.config["concurrency"],
+            timeout=self.config["request_timeout"],
+            max_body=self.config["max_response_mb"] * 2**20,
+            budget=self.budget,
+            user_agent=self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",
+        )
 
     def require_api(self) -> None:
         """Raise `InputError` where no API is configured."""
@@ -226,6 +202,23 @@ class TapAnalytics(Tap):
             raise InputError(NO_API)
 
     # --- runs -------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def run(self) -> Run:
+        """The run this tap is for."""
+        return Run(
+            name=self.name,
+            version=str(self.plugin_version),
+            config=self.config,
+            apis=tuple(self.apis),
+            connections=self.connections,
+            state=self.state,
+            state_output=StateOutput(self.state, self.state_writer),
+            writer=self.message_writer,
+            stop=self.stop,
+            budget=self.budget,
+            logger=self.logger,
+        )
 
     @override
     def run_discovery(self) -> str:
@@ -251,23 +244,17 @@ class TapAnalytics(Tap):
             self.logger.warning("%s", line)
         self._running = True
         try:
-            Sync(self).run()
+            Sync(self.run, self.roots).run()
         finally:
             self._running = False
-            self.close()
+            self.connections.close()
 
-    def write_state(self) -> None:
-        """Write a STATE message if the state has changed since the last."""
-        # An empty state is worth a message only where it takes back what an earlier one said.
-        self._has_state = self._has_state or bool(self.state.get("bookmarks"))
-        if self._has_state:
-            self.state_writer.write_state(self.state)
-
-    def write_state_now_and_then(self) -> None:
-        """Write a STATE message unless the last is younger than a second."""
-        if monotonic() - self._stated >= STATE_INTERVAL:
-            self._stated = monotonic()
-            self.write_state()
+    def sync_stream(self, stream: AnalyticsStream, context: Context | None) -> None:
+        """Read one stream to its end, with its children."""
+        sync = StreamSync(stream, self.run)
+        sync.open()
+        sync.read(context)
+        sync.conclude()
 
     @override
     def _setup_signal_handlers(self) -> None:
@@ -281,8 +268,7 @@ class TapAnalytics(Tap):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Ask a run to end after the page in hand; end anything else at once."""
         signals.Process.end_in_time(signum)
-        self.signum = signum
-        self.stop.set()
+        self.stop.set(signum)
         if not self._running:
             raise SystemExit(128 + signum)
 

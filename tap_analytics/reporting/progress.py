@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
     from types import TracebackType
 
     from tap_analytics.reporting.results import StreamResult
+    from tap_analytics.reporting.run import Run
     from tap_analytics.reporting.terminal.display import Display
-    from tap_analytics.tap import TapAnalytics
 
 #: Seconds between two looks, on a terminal and elsewhere.
 LIVE_INTERVAL = 0.2
@@ -32,8 +32,8 @@ OTHERS = ("SINGER_SDK_LOG_CONFIG", "MELTANO_EXTRACTOR_NAME")
 class Progress:
     """Shows how far the streams of a run are, while it is entered."""
 
-    def __init__(self, tap: TapAnalytics) -> None:
-        self.tap = tap
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self._last = monotonic()
         self._display: Display | None = None
 
@@ -42,7 +42,7 @@ class Progress:
             # Only here, for what draws takes its time to load.
             from tap_analytics.reporting.terminal.display import Display  # noqa: PLC0415
 
-            self._display = Display(self.tap, sys.stderr)
+            self._display = Display(self.run, sys.stderr)
         return self
 
     def __exit__(
@@ -80,13 +80,13 @@ class Progress:
                 show(self._display)
         except Exception as error:
             self.leave()
-            self.tap.logger.warning("The display failed and is off: %s", explain(error))
-            self.tap.logger.debug("The display failed.", exc_info=True)
+            self.run.logger.warning("The display failed and is off: %s", explain(error))
+            self.run.logger.debug("The display failed.", exc_info=True)
 
     def _log(self) -> None:
-        for outcome in list(self.tap.outcomes.values()):
+        for outcome in list(self.run.results.values()):
             if outcome.started is not None and not outcome.over:
-                self.tap.logger.info(
+                self.run.logger.info(
                     "%s: %d rows in %d pages so far, %.0f rows/s",
                     outcome.name,
                     outcome.rows,

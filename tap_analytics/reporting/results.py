@@ -35,6 +35,12 @@ class StreamResult:
     """What became of a stream; its extraction keeps it true while the run goes on."""
 
     name: str
+    #: Name of its API.
+    api: str = ""
+    #: The stream and its endpoint, as messages name them.
+    label: str = ""
+    #: Whether its rows hang on parents.
+    is_child: bool = False
     rows: int = 0
     pages: int = 0
     #: Parents whose child endpoint answered 404: gone since the parent was read.

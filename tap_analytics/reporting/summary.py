@@ -11,36 +11,36 @@ from tap_analytics.errors import explain
 
 if t.TYPE_CHECKING:
     from tap_analytics.reporting.results import RunResult, StreamResult
-    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.reporting.run import Run
 
 
-def write_summary(tap: TapAnalytics, ending: RunResult) -> None:
+def write_summary(run: Run, ending: RunResult) -> None:
     """Write the file of the setting `summary_path`, if it is set; a failure to is only logged."""
-    path = tap.config.get("summary_path")
+    path = run.config.get("summary_path")
     if path is None:
         return
-    outcomes = sorted(tap.outcomes.values(), key=lambda outcome: outcome.name)
+    outcomes = sorted(run.results.values(), key=lambda outcome: outcome.name)
     summary = {
-        "tap": tap.name,
-        "version": tap.plugin_version,
+        "tap": run.name,
+        "version": run.version,
         "exit_code": ending.exit_code,
         "seconds": round(ending.seconds, 3),
         "rows": sum(outcome.rows for outcome in outcomes),
-        "streams": {outcome.name: _stream(tap, outcome) for outcome in outcomes},
-        "apis": {name: _api(tap, name) for name in tap.apis},
+        "streams": {outcome.name: _stream(run, outcome) for outcome in outcomes},
+        "apis": {name: _api(run, name) for name in run.apis},
     }
     try:
         Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "no file can have that name"
-        tap.logger.warning(
+        run.logger.warning(
             "The summary can't be written to %s: %s. Check `summary_path`.", path, why
         )
 
 
-def _stream(tap: TapAnalytics, outcome: StreamResult) -> dict[str, t.Any]:
+def _stream(run: Run, outcome: StreamResult) -> dict[str, t.Any]:
     failure = outcome.failure
-    asked = tap.asked_for(outcome.name)
+    asked = run.stats_of(outcome)
     return {
         "status": outcome.status,
         "verdict": outcome.verdict.value if outcome.done else None,
@@ -58,8 +58,8 @@ def _stream(tap: TapAnalytics, outcome: StreamResult) -> dict[str, t.Any]:
     }
 
 
-def _api(tap: TapAnalytics, name: str) -> dict[str, t.Any]:
-    connection = tap.connection(name)
+def _api(run: Run, name: str) -> dict[str, t.Any]:
+    connection = run.connections[name]
     stats = connection.transport.stats
     return {
         "requests": stats.requests,

@@ -32,12 +32,12 @@ from tap_analytics.transport.errors import NotFound
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
 
     from tap_analytics.config.declarations.model import DeclaredApi, DeclaredResource
     from tap_analytics.pagination import PageToken
     from tap_analytics.records.payload import Row
-    from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.retry import RetryPolicy
 
 
@@ -50,7 +50,7 @@ class DeclaredStream(AnalyticsStream):
     _sampled_schema: dict[str, t.Any] | None = None
 
     @override
-    def __init__(self, tap: TapAnalytics) -> None:
+    def __init__(self, tap: Tap) -> None:
         self.infers_schema = self.resource.schema is None
         super().__init__(tap, http_method=self.resource.method)
 
@@ -206,7 +206,7 @@ class DeclaredStream(AnalyticsStream):
 
     def _sample(self) -> list[Row]:
         """Return the processed rows of the first page; a failure fails the stream, once."""
-        if self._tap.input_catalog is not None:
+        if self.host.input_catalog is not None:
             return []
         try:
             for context in self.sample_contexts():
@@ -223,7 +223,7 @@ class DeclaredStream(AnalyticsStream):
         if self.parent_stream_type is None:
             yield None
             return
-        parent = t.cast("DeclaredStream", self._tap.streams_by_type[self.parent_stream_type])
+        parent = t.cast("DeclaredStream", self.host.streams_by_type[self.parent_stream_type])
         _ = parent.schema
         if parent.failure is not None:
             raise parent.failure

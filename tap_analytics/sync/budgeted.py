@@ -20,19 +20,19 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.reporting.run import Run
     from tap_analytics.sync.stream import StreamSync
-    from tap_analytics.tap import TapAnalytics
 
 
 class BudgetedRun:
     """Which streams a run with a budget leaves out, and what it leaves behind."""
 
-    def __init__(self, tap: TapAnalytics) -> None:
-        self.tap = tap
+    def __init__(self, run: Run) -> None:
+        self.run = run
         #: Whether the run has a budget of requests.
-        self.budgeted = tap.config.get("max_requests") is not None
+        self.budgeted = run.config.get("max_requests") is not None
         #: Whether the run goes on where another was cut, and leaves a place to go on from.
-        self.resumable = "max_records" not in tap.config and tap.config["resume_within_hours"] > 0
+        self.resumable = "max_records" not in run.config and run.config["resume_within_hours"] > 0
         self._passed: set[str] = set()
         #: Rows behind which each stream goes on.
         self._places = self._rows_by_stream()
@@ -50,13 +50,13 @@ class BudgetedRun:
         if not isinstance(mark, dict) or mark.get("shape") != fingerprint(extraction):
             return None
         at = parse_iso(str(mark.get("at")))
-        hours = self.tap.config["resume_within_hours"]
+        hours = self.run.config["resume_within_hours"]
         if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
             return None
         verdict = next((one for one in Verdict if one.value == mark.get("verdict")), None)
         if verdict is not None:
             self._passed.add(name)
-            self.tap.logger.info("%s was read to its end by an earlier run and is left out.", name)
+            self.run.logger.info("%s was read to its end by an earlier run and is left out.", name)
         return verdict
 
     def conclude(self, extractions: Iterable[StreamSync]) -> None:
@@ -70,7 +70,7 @@ class BudgetedRun:
             name for name, tree in outcomes.items() if goes_on and all(one.done for one in tree)
         }
         for name in finished - self._passed:
-            bookmarks = self.tap.state.setdefault("bookmarks", {})
+            bookmarks = self.run.state.setdefault("bookmarks", {})
             bookmarks.setdefault(name, {})[FINISHED] = {
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "shape": fingerprint(roots[name]),
@@ -100,7 +100,7 @@ class BudgetedRun:
             [*extraction.tree] for extraction in extractions if extraction.outcome.budget_exhausted
         ]
         halted = _names(each for tree in trees for each in tree if each.outcome.budget_exhausted)
-        limit = self.tap.budget.limit
+        limit = self.run.budget.limit
         told = f"The run's requests are spent (max_requests: {limit}) [not finished: {halted}]."
         if not self.resumable:
             return (
@@ -136,7 +136,7 @@ class BudgetedRun:
 
     @property
     def _bookmarks(self) -> dict[str, dict[str, t.Any]]:
-        found: dict[str, dict[str, t.Any]] = self.tap.state.get("bookmarks", {})
+        found: dict[str, dict[str, t.Any]] = self.run.state.get("bookmarks", {})
         return found
 
     def _rank(self, stream: AnalyticsStream) -> tuple[bool, bool]:

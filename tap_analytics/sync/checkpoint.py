@@ -127,7 +127,7 @@ class Checkpointer:
     def __init__(self, extraction: StreamSync, walk: PageReader) -> None:
         self._stream = extraction.stream
         self._walk = walk
-        self._state = extraction.tap.state
+        self._state = extraction.run.state
         self._shape = fingerprint(extraction)
 
     def restore(self) -> Checkpoint | None:
@@ -219,7 +219,7 @@ def fingerprint(extraction: StreamSync) -> str:
     Settings and catalog are those the run began with: the next one begins with the same, whatever
     fields are found meanwhile. Bookmarks are those in the state.
     """
-    bookmarks = extraction.tap.state.get("bookmarks", {})
+    bookmarks = extraction.run.state.get("bookmarks", {})
     stored = [_stored(bookmarks.get(each.stream.name, {})) for each in extraction.tree]
     return _digest_of([[each.shape for each in extraction.tree], stored])
 
@@ -234,9 +234,9 @@ def shape(extraction: StreamSync) -> str:
     connection, request = stream.connection, stream.request(None, stream.paging.start())
     headers = [*(connection.block.get("headers") or {}).items(), *request.headers]
     parts = {
-        "tap": extraction.tap.plugin_version,
+        "tap": extraction.run.version,
         "source": connection.source,
-        "settings": _deciding(stream.config, besides=extraction.tap.apis),
+        "settings": _deciding(stream.config, besides=extraction.run.apis),
         "api": _deciding(connection.block, besides={"headers"}),
         "stream": [stream.name, stream.selected, stream.primary_keys],
         "replication": [stream.replication_method, stream.replication_key, stream.versioned],

@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.reporting.results import StreamResult
-    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.reporting.run import Run
 
 #: A failed run prints at most this many error lines.
 ERROR_LINES = 8
@@ -51,21 +51,26 @@ class NeverRanError(TapError):
 class Sync:
     """Runs the selected streams of a tap."""
 
-    def __init__(self, tap: TapAnalytics) -> None:
-        self.tap = tap
-        self._instalments = BudgetedRun(tap)
-        self.streams = self._instalments.ordered(tap.roots)
+    def __init__(self, run: Run, streams: Sequence[AnalyticsStream]) -> None:
+        self._run = run
+        self._instalments = BudgetedRun(run)
+        self.streams = self._instalments.ordered(streams)
         # Made up front, so that a stream that never came to run counts as failed, not as absent.
-        self._extractions = {stream.name: StreamSync(stream) for stream in self.streams}
+        self._extractions = {stream.name: StreamSync(stream, run) for stream in self.streams}
+        self._streams = {
+            each.stream.name: each.stream
+            for root in self._extractions.values()
+            for each in root.tree
+        }
         self._undelivered: OutputClosedError | None = None
-        self._progress = Progress(tap)
+        self._progress = Progress(run)
 
     def run(self) -> None:
         """Run to the end; raises `SyncFailedError`, or `SystemExit` after a signal."""
         began, started = datetime.now(UTC), monotonic()
         with self._progress:
             # This thread writes nothing: it is the one that answers signals.
-            self._beside(self.tap.write_state)
+            self._beside(self._run.state_output.write)
             self._await(self._start())
             self._end(began, started)
 
@@ -86,20 +91,20 @@ class Sync:
     @property
     def _is_cut(self) -> bool:
         """Whether the run was ended from outside."""
-        return self.tap.signum is not None or self._undelivered is not None
+        return self._run.stop.signum is not None or self._undelivered is not None
 
     def _write_last_state(self) -> None:
-        with self.tap.message_writer.lock:
+        with self._run.writer.lock:
             self._instalments.conclude(self._extractions.values())
-            self.tap.write_state()
+            self._run.state_output.write()
 
     def _record(self, ending: RunResult) -> None:
         """Write the files about the run that are asked for."""
-        write_summary(self.tap, ending)
-        if self.tap.config.get("report_path"):
+        write_summary(self._run, ending)
+        if self._run.config.get("report_path"):
             from tap_analytics.reporting.report import write_report  # noqa: PLC0415 - costs start-up, seldom needed
 
-            write_report(self.tap, ending)
+            write_report(self._run, ending)
 
     # --- threads ----------------------------------------------------------------------------
 
@@ -126,10 +131,10 @@ class Sync:
     def _cut(self, error: OutputClosedError) -> None:
         """End all streams: nothing can be delivered any more."""
         self._undelivered = self._undelivered or error
-        self.tap.stop.set()
+        self._run.stop.set()
 
     def _start(self) -> list[threading.Thread]:
-        concurrency = self.tap.config["concurrency"]
+        concurrency = self._run.config["concurrency"]
         if concurrency == 1 or self._instalments.budgeted:
             tasks: list[Sequence[AnalyticsStream]] = [self.streams]
         else:
@@ -158,7 +163,7 @@ class Sync:
             while thread.is_alive():
                 thread.join(0.05)
                 self._progress.tick()
-                if self.tap.stop.is_set:
+                if self._run.stop.is_set:
                     deadline = deadline or monotonic() + GRACE
                     if monotonic() > deadline:
                         return
@@ -166,10 +171,10 @@ class Sync:
     def _run_all(self, streams: Sequence[AnalyticsStream], gate: threading.Semaphore) -> None:
         with gate:
             for stream in streams:
-                if not self.tap.stop.is_set:
-                    self._run(stream)
+                if not self._run.stop.is_set:
+                    self._read(stream)
 
-    def _run(self, stream: AnalyticsStream) -> None:
+    def _read(self, stream: AnalyticsStream) -> None:
         extraction = self._extractions[stream.name]
         try:
             extraction.write_schema()
@@ -177,7 +182,7 @@ class Sync:
             if (verdict := self._instalments.completed_verdict(extraction)) is not None:
                 extraction.skip(verdict)
                 return
-            extraction.run(None)
+            extraction.read(None)
             extraction.conclude()
         except Cancelled:
             extraction.interrupt()
@@ -195,18 +200,18 @@ class Sync:
         if self._undelivered is not None:
             self._record(replace(ending, exit_code=1))
             if str(self._undelivered):
-                self.tap.logger.error("%s", self._undelivered)
+                self._run.logger.error("%s", self._undelivered)
             # What is buffered can't be delivered either, and must not be tried at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(1)
-        signum = t.cast("int", self.tap.signum)
-        is_told = self.tap.message_writer.end(self._last_message, seconds=0.5)
+        signum = t.cast("int", self._run.stop.signum)
+        is_told = self._run.writer.end(self._last_message, seconds=0.5)
         self._record(replace(ending, exit_code=128 + signum))
         self._progress.conclude(ending.seconds)
         if is_told:
-            self.tap.logger.warning("Stopped by signal %d after the last STATE.", signum)
+            self._run.logger.warning("Stopped by signal %d after the last STATE.", signum)
             raise SystemExit(128 + signum)
-        self.tap.logger.warning(
+        self._run.logger.warning(
             "Stopped by signal %d without a last STATE: the target had stopped reading.", signum
         )
         self._progress.leave()
@@ -214,10 +219,10 @@ class Sync:
         os._exit(128 + signum)
 
     def _last_message(self) -> StateMessage | None:
-        return StateMessage(value=self.tap.state) if self.tap.state else None
+        return StateMessage(value=self._run.state) if self._run.state else None
 
     def _report(self, seconds: float) -> None:
-        outcomes = sorted(self.tap.outcomes.values(), key=lambda outcome: outcome.name)
+        outcomes = sorted(self._run.results.values(), key=lambda outcome: outcome.name)
         for outcome in outcomes:
             self._settle(outcome)
         failed = [outcome for outcome in outcomes if outcome.failure is not None]
@@ -227,18 +232,18 @@ class Sync:
         fatal = [outcome for outcome in failed if not outcome.is_optional]
         for outcome in failed:
             if outcome.is_optional:
-                self.tap.logger.warning(
+                self._run.logger.warning(
                     "Optional stream %s not extracted: %s", outcome.name, outcome.failure
                 )
         halted = [outcome for outcome in outcomes if outcome.budget_exhausted]
         self._log_failures(fatal, lines=ERROR_LINES - 1 if halted else ERROR_LINES)
         if halted:
-            self.tap.logger.error("%s", self._instalments.message(self._extractions.values()))
+            self._run.logger.error("%s", self._instalments.message(self._extractions.values()))
         if cut := [outcome.name for outcome in outcomes if outcome.cut]:
-            self.tap.logger.warning("%s", self._preview_line(cut))
+            self._run.logger.warning("%s", self._preview_line(cut))
         rows = sum(outcome.rows for outcome in outcomes)
         done = sum(outcome.done and not outcome.cut for outcome in outcomes)
-        self.tap.logger.info(
+        self._run.logger.info(
             "%d of %d streams complete, %d rows in %.1f s.", done, len(outcomes), rows, seconds
         )
         if incomplete := [*fatal, *halted]:
@@ -254,44 +259,43 @@ class Sync:
             )
         if outcome.failure is None:
             if outcome.done or outcome.pages:
-                self.tap.logger.info("%s", _line(outcome))
+                self._run.logger.info("%s", _line(outcome))
         elif not is_expected(outcome.failure):
-            self.tap.logger.debug("%s failed.", outcome.name, exc_info=outcome.failure)
+            self._run.logger.debug("%s failed.", outcome.name, exc_info=outcome.failure)
 
     def _preview_line(self, names: Sequence[str]) -> str:
+        most = self._run.config["max_records"]
         return (
-            f"Cut short after {self.tap.config['max_records']} records (max_records), which leaves "
-            f"bookmarks and versions as they were: {', '.join(names)}."
+            f"Cut short after {most} records (max_records), which leaves bookmarks "
+            f"and versions as they were: {', '.join(names)}."
         )
 
     def _forgives(self, outcome: StreamResult) -> bool:
-        stream = t.cast("AnalyticsStream", self.tap.streams[outcome.name])
-        return stream.forgives(outcome.failure)
+        return self._streams[outcome.name].forgives(outcome.failure)
 
     def _log_failures(self, failed: Sequence[StreamResult], *, lines: int) -> None:
         """Log each cause once, in at most so many lines."""
         groups: dict[tuple[str, str], list[StreamResult]] = defaultdict(list)
         for outcome in failed:
-            api = t.cast("AnalyticsStream", self.tap.streams[outcome.name]).api
-            groups[self._cause(api, outcome)].append(outcome)
+            groups[self._cause(outcome)].append(outcome)
         told = [self._failure_line(group) for group in groups.values()]
         shown = told if len(told) <= lines else told[: lines - 1]
         for line in shown:
-            self.tap.logger.error("%s", line)
+            self._run.logger.error("%s", line)
         if len(told) > len(shown):
             more = len(told) - len(shown)
-            if path := self.tap.config.get("summary_path"):
-                self.tap.logger.error("%d more failures: see %s.", more, path)
+            if path := self._run.config.get("summary_path"):
+                self._run.logger.error("%d more failures: see %s.", more, path)
             else:
-                self.tap.logger.error(
+                self._run.logger.error(
                     "%d more failures: set `summary_path` to have them all in a file.", more
                 )
 
     @staticmethod
-    def _cause(api: str, outcome: StreamResult) -> tuple[str, str]:
+    def _cause(outcome: StreamResult) -> tuple[str, str]:
         failure = outcome.failure
         if isinstance(failure, TransportError) and failure.cause in SHARED_CAUSES:
-            return api, failure.cause
+            return outcome.api, failure.cause
         return outcome.name if failure is None else str(failure), ""
 
     @staticmethod

@@ -36,16 +36,23 @@ if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.records.rows import RowDecoder, Rows
+    from tap_analytics.reporting.run import Run
 
 
 class StreamSync:
     """Runs a stream and, page by page, the child streams below it."""
 
-    def __init__(self, stream: AnalyticsStream) -> None:
+    def __init__(self, stream: AnalyticsStream, run: Run) -> None:
         self.stream = stream
-        self.tap = stream._tap  # noqa: SLF001 - the SDK gives streams no public way to their tap
-        self.outcome = StreamResult(name=stream.name, shown=stream.shown)
-        self.outlet = RecordOutput(stream, self.tap.message_writer, self.outcome.drift)
+        self.run = run
+        self.outcome = StreamResult(
+            name=stream.name,
+            api=stream.api,
+            label=stream.label,
+            is_child=stream.parent_stream_type is not None,
+            shown=stream.shown,
+        )
+        self.outlet = RecordOutput(stream, self.run.writer, self.outcome.drift)
         self.metrics = ExitStack()
         self.timer: Timer | None = None
         self.repeats = DuplicateKeys()
@@ -54,8 +61,8 @@ class StreamSync:
         self.aborted = False
         most = stream.config.get("max_records")
         self.preview = None if most is None else RecordLimit(most, self.outcome, stream.selected)
-        self.tap.outcomes[stream.name] = self.outcome
-        self.children = [StreamSync(child) for child in stream.read_children]
+        self.run.results[stream.name] = self.outcome
+        self.children = [StreamSync(child, run) for child in stream.read_children]
 
     # --- opening ----------------------------------------------------------------------------
 
@@ -79,7 +86,7 @@ class StreamSync:
 
     # --- running ----------------------------------------------------------------------------
 
-    def run(self, context: Context | None) -> None:
+    def read(self, context: Context | None) -> None:
         """Read one endpoint to its end and write what the run wants of it."""
         stream, limit = self.stream, self.stream.ABORT_AT_RECORD_COUNT
         if stream.failure is not None:
@@ -92,7 +99,7 @@ class StreamSync:
         self.outcome.walks += 1
         repeated = self.repeats.count
         for rows in walk:
-            self.tap.stop.check()
+            self.run.stop.check()
             self.outcome.pages += 1
             self.outcome.share = walk.progress if context is None else None
             if stream.primary_keys:
@@ -102,7 +109,7 @@ class StreamSync:
             if self.preview is not None:
                 key = stream.replication_key
                 kept = self.preview.wanted(kept, bookmark=self.bounds, key=key)
-            with nullcontext() if resumption is None else self.tap.message_writer.lock:
+            with nullcontext() if resumption is None else self.run.writer.lock:
                 self._deliver(kept, context, walk=walk)
                 if resumption is not None and walk.keys:
                     self._note(resumption)
@@ -136,7 +143,7 @@ class StreamSync:
         fresh = functools.partial(self.repeats.fresh, within=walk.key_scope)
         promised = self.stream.promises_deletes
         for rows in walk.rescan(whole=promised, repeats=repeats, fresh=fresh):
-            self.tap.stop.check()
+            self.run.stop.check()
             self.repeats.record(walk.keys, within=walk.key_scope)
             self._deliver(rows, context)
 
@@ -159,7 +166,7 @@ class StreamSync:
         began = min(self.began, self.stream.connection.began)
         version, repeats = self.outlet.version, self.repeats.count
         resumption.save(version=version, highest=highest, began=began, repeats=repeats)
-        self.tap.write_state_now_and_then()
+        self.run.state_output.write_if_due()
 
     def _walk(self, context: Context | None) -> PageReader:
         """Return the walk over an endpoint, which reads no further ahead than is of use."""
@@ -216,7 +223,7 @@ class StreamSync:
             return
         pages = self.outcome.pages
         try:
-            self.run(context)
+            self.read(context)
         except (Cancelled, BudgetSpent, OutputClosedError):
             raise
         except NotFound as error:
@@ -336,26 +343,26 @@ class StreamSync:
         above = None if parent is None else parent.outcome
         outcome.failure = outcome.failure or check_complete(stream, outcome, above=above)
         if outcome.failure is not None:
-            with self.tap.message_writer.lock:
-                forget(self.tap.state, stream.name, overwrite=True)
+            with self.run.writer.lock:
+                forget(self.run.state, stream.name, overwrite=True)
             self.fail(outcome.failure)
             return
         find_doubt(stream, outcome, above=above)
         for child in self.children:
             child.attempt(functools.partial(child.conclude, parent=self))
         self.outlet.flush()
-        with self.tap.message_writer.lock:
+        with self.run.writer.lock:
             if outcome.doubt is None:
                 self.outlet.activate_version()
                 self._move_bookmark()
             elif not outcome.cut:
-                forget(self.tap.state, stream.name, overwrite=True)
-                self.tap.write_state()
+                forget(self.run.state, stream.name, overwrite=True)
+                self.run.state_output.write()
         outcome.done = True
         self.close()
 
     def _move_bookmark(self) -> None:
-        bookmarks = self.tap.state.setdefault("bookmarks", {})
+        bookmarks = self.run.state.setdefault("bookmarks", {})
         began = min(self.began, self.stream.connection.began)
         bookmark = self.bookmark
         reached = None if bookmark is None else bookmark.close(began=began)
@@ -367,5 +374,5 @@ class StreamSync:
         elif bookmark is not None:
             bookmarks.pop(self.stream.name, None)
         else:
-            forget(self.tap.state, self.stream.name)
-        self.tap.write_state()
+            forget(self.run.state, self.stream.name)
+        self.run.state_output.write()

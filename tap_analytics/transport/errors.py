@@ -148,14 +148,17 @@ class StopSignal:
         self._door.acquire()
         self._unopened = [self._door]
         self._is_set = False
+        #: The signal that ended the run, if one did.
+        self.signum: int | None = None
 
     @property
     def is_set(self) -> bool:
         """Whether the run is stopping."""
         return self._is_set
 
-    def set(self) -> None:
+    def set(self, signum: int | None = None) -> None:
         """End all waits, present and future, with `Cancelled`."""
+        self.signum = signum
         self._is_set = True
         with contextlib.suppress(IndexError):
             self._unopened.pop().release()

@@ -113,11 +113,11 @@ class Run:
 
     def failure(self, stream: str = STREAM) -> str:
         """Return why a stream failed; empty for one that did not."""
-        failure = self.tap.outcomes[stream].failure
+        failure = self.tap.run.results[stream].failure
         return "" if failure is None else f"{type(failure).__name__}: {failure}"
 
     def verdict(self, stream: str = STREAM) -> str:
-        return self.tap.outcomes[stream].verdict.value
+        return self.tap.run.results[stream].verdict.value
 
     def timeless(self) -> dict[str, list[bytes]]:
         """Return the lines of each stream without STATE and without `time_extracted`."""

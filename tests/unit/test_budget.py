@@ -253,7 +253,7 @@ def test_a_stream_whose_child_failed_is_not_left_out_by_the_next_run():
         is_down = False
         second = run(given | {"max_requests": 100}, state=first.state)
     assert "403" in first.failure("other_bits")
-    assert first.tap.outcomes["shop_parts"].budget_exhausted
+    assert first.tap.run.results["shop_parts"].budget_exhausted
     assert second.ids("other_bits") == [0, 0, 0]
 
 

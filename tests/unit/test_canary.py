@@ -70,9 +70,9 @@ def parts_of(tap):
     stream = tap.streams[STREAM]
     yield from (tap, stream, connection, connection.api, connection.auth, connection.transport)
     yield from (connection.transport.stats, connection.throttle, connection.lookahead)
-    yield from (stream.paging, stream.resource, tap.outcomes)
-    yield from tap.outcomes.values()
-    for outcome in tap.outcomes.values():
+    yield from (stream.paging, stream.resource, tap.run.results)
+    yield from tap.run.results.values()
+    for outcome in tap.run.results.values():
         error = outcome.failure
         while error is not None:
             yield error
@@ -85,7 +85,7 @@ def shown_of(done):
     yield from (repr(part) for part in parts_of(done.tap))
     yield "".join(line.decode() for line in done.lines)
     yield "".join(traceback.format_exception(done.error))
-    for outcome in done.tap.outcomes.values():
+    for outcome in done.tap.run.results.values():
         yield "".join(traceback.format_exception(outcome.failure))
 
 

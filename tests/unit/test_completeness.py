@@ -426,7 +426,7 @@ def test_a_larger_total_at_a_usual_place_speaks_against_single_page(word):
     with JsonApi(lambda _: {"data": rows(10), **word}) as api:
         done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
     assert done.verdict() == "unverified"
-    assert "11" in done.tap.outcomes["shop_items"].finding.missing
+    assert "11" in done.tap.run.results["shop_items"].finding.missing
     assert "ACTIVATE_VERSION" not in done.kinds
 
 

@@ -267,7 +267,7 @@ def test_a_stream_that_is_forgiven_deletes_nothing_and_keeps_its_bookmark():
             given["apis"][0]["optional_streams"] = [PARTS, BITS]
             done = run(given, state=old_state())
         assert done.error is None
-        assert done.tap.outcomes[PARTS].is_optional
+        assert done.tap.run.results[PARTS].is_optional
         moved = [name for name in FAMILY if done.bookmark(name) != OLD]
         activated = [name for name in FAMILY if done.of("ACTIVATE_VERSION", name)]
         assert (moved, activated) == (([ITEMS], []) if incremental else ([], [ITEMS]))
@@ -296,7 +296,7 @@ def test_one_warning_says_what_was_missing_and_what_follows(settings, left_undon
     with Shop(moved=["/items"]) as api:
         done = run(declared(api.origin, **({"endpoint": {"paginator": PAGES}} | settings)))
     assert done.error is None
-    missing = done.tap.outcomes[ITEMS].finding.missing
+    missing = done.tap.run.results[ITEMS].finding.missing
     said = [line for line in warnings(caplog) if line.startswith("shop_items (/items)")]
     assert said == [
         (
@@ -311,7 +311,7 @@ def test_what_could_not_be_deleted_anyway_is_no_warning(caplog):
         given = shop(api.origin, incremental=False, emit_activate_version_messages=False)
         done = run(given)
     assert warnings(caplog) == []
-    assert done.tap.outcomes[PARTS].doubt == "1 of 6 parents answered 404"
+    assert done.tap.run.results[PARTS].doubt == "1 of 6 parents answered 404"
 
 
 def test_of_a_stream_that_is_read_for_others_nothing_would_have_been_deleted(caplog):
@@ -329,7 +329,7 @@ def test_what_fails_says_what_was_missing_and_what_accepts_it(caplog):
     with Shop(moved=["/items"]) as api:
         given = declared(api.origin, endpoint={"paginator": PAGES}, on_unverified="fail")
         done = run(given)
-    missing = done.tap.outcomes[ITEMS].finding.missing
+    missing = done.tap.run.results[ITEMS].finding.missing
     errors = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
     assert errors == [
         (
@@ -347,7 +347,7 @@ def test_state_summary_report_and_table_tell_the_same_story(tmp_path):
     figures = json.loads((tmp_path / "page.json").read_bytes())["streams"]
     page = (tmp_path / "page.html").read_text("utf-8")
     console = Console(file=io.StringIO(), width=200)
-    console.print(closing(done.tap, 1.0, console))
+    console.print(closing(done.tap.run, 1.0, console))
     table = console.file.getvalue()
     assert {one["name"]: one["doubt"] for one in figures} == {
         name: one["doubt"] for name, one in streams.items()

@@ -193,7 +193,7 @@ def test_nothing_is_deleted_where_the_end_was_not_shown(case):
     # Nothing that isn't text or a number is sent as what Python makes of it.
     assert not {"True", "{", "["} & {query.get("from", "")[:4] for query in api.queries}
     if done.error is None:
-        finding = done.tap.outcomes[STREAM].finding
+        finding = done.tap.run.results[STREAM].finding
         assert len(finding.missing) > 30
 
 
@@ -214,7 +214,7 @@ SENTENCES = {
 def test_what_is_missing_is_said_with_the_words_that_would_give_it(case):
     paginator, served = UNPROVEN[case]
     with served() as api:
-        missing = read(api, paginator).tap.outcomes[STREAM].finding.missing
+        missing = read(api, paginator).tap.run.results[STREAM].finding.missing
     assert all(word in missing for word in SENTENCES[case]), missing
 
 
@@ -463,7 +463,7 @@ def test_keys_that_come_again_are_no_proof():
     with by_page([rows(10), rows(10, 10), rows(9, 21) + rows(1, 3)]) as api:
         done = read(api, {"type": "page_number", "base_page": 1, "limit": 10})
     assert done.verdict() == "unverified"
-    assert "1 key came more than once" in done.tap.outcomes[STREAM].finding.missing
+    assert "1 key came more than once" in done.tap.run.results[STREAM].finding.missing
     assert "ACTIVATE_VERSION" not in done.kinds
 
 
@@ -543,7 +543,7 @@ def test_an_empty_page_in_the_middle_is_no_end(total_path):
             api, {"type": "page_number", "base_page": 1, "limit": 10, "total_path": total_path}
         )
     assert done.verdict() == "unverified"
-    assert "`meta.total_pages: 3`" in done.tap.outcomes[STREAM].finding.missing
+    assert "`meta.total_pages: 3`" in done.tap.run.results[STREAM].finding.missing
     assert total_path is None or done.ids() == list(range(20))
 
 

@@ -264,7 +264,7 @@ def check(server, paginator, limit, totals, *, versions, concurrency):
     if not good:
         assert not done.of("ACTIVATE_VERSION")
         assert done.bookmark() is None
-        assert done.error is not None or done.tap.outcomes[STREAM].finding.missing
+        assert done.error is not None or done.tap.run.results[STREAM].finding.missing
 
 
 @settings(max_examples=150, derandomize=True, **SLOW)

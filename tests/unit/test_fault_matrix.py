@@ -234,7 +234,7 @@ def check(api, faults, concurrency, sampled, **settings):
     if hopeful:
         # No request can have met more faults than it has retries.
         assert done.error is None, done.failure()
-    assert STREAM in done.tap.outcomes
+    assert STREAM in done.tap.run.results
 
 
 @settings(max_examples=250, derandomize=True, **SLOW)

@@ -61,7 +61,7 @@ def outcome(api, *, concurrency, raw, monkeypatch):
             patch.setattr(RecordOutput, "codec", lambda *_, **__: None)
         given = declared(api.origin, schema=ID, endpoint={"paginator": paginator})
         done = run(given | {"concurrency": concurrency})
-    failure = done.tap.outcomes[STREAM].failure
+    failure = done.tap.run.results[STREAM].failure
     assert failure is None or is_expected(failure)
 
     def spelled(text):

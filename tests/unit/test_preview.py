@@ -217,5 +217,5 @@ def test_the_dry_run_of_the_sdk_goes_on_as_before():
     with JsonApi(by_offset(200, total=True)) as api:
         tap = TapAnalytics(config=preview(api.origin, 5))
         assert tap.run_sync_dry_run(dry_run_record_limit=3)
-    assert tap.outcomes[STREAM].rows == 3
+    assert tap.run.results[STREAM].rows == 3
     assert len(api.requests) <= 2

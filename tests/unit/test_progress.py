@@ -36,9 +36,9 @@ def outcome(name, **fields):
     return StreamResult(name=name, **{"started": 990.0, "rows": 1200, "pages": 12} | fields)
 
 
-def tap_with(*outcomes):
+def run_with(*outcomes):
     return types.SimpleNamespace(
-        outcomes={each.name: each for each in outcomes}, logger=logging.getLogger("tap-analytics")
+        results={each.name: each for each in outcomes}, logger=logging.getLogger("tap-analytics")
     )
 
 
@@ -49,7 +49,7 @@ def test_off_a_terminal_it_is_a_line_in_the_log_now_and_then(clock, monkeypatch,
     done = outcome("success_users", done=True)
     failed = outcome("success_tasks", failure=ValueError("x"))
     waiting = outcome("success_notes", started=None)
-    with Progress(tap_with(outcome("learning_people"), done, failed, waiting)) as shown:
+    with Progress(run_with(outcome("learning_people"), done, failed, waiting)) as shown:
         clock.now += LOG_INTERVAL / 2
         shown.tick()
         assert caplog.messages == []
@@ -71,7 +71,7 @@ def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock,
             given_back.append(True)
 
     caplog.set_level(logging.INFO)
-    with Progress(tap_with(outcome("learning_people"))) as shown:
+    with Progress(run_with(outcome("learning_people"))) as shown:
         shown._display = Broken()
         for _ in range(2):
             clock.now += LOG_INTERVAL
@@ -101,7 +101,7 @@ def shares(answer, **settings):
     with JsonApi(watched) as api:
         done = run(declared(api.origin, **settings))
     assert done.error is None
-    return done.tap.outcomes["shop_items"].share
+    return done.tap.run.results["shop_items"].share
 
 
 def by_offset(total):
@@ -143,7 +143,7 @@ def test_children_have_no_share_for_their_lists_are_many():
     with JsonApi(answer) as api:
         done = run(declared(api.origin, endpoint=endpoint(), children=[below]))
     assert done.error is None
-    outcomes = done.tap.outcomes
+    outcomes = done.tap.run.results
     assert outcomes["shop_items"].share == (25, 25)
     assert outcomes["shop_parts"].share is None
     assert (outcomes["shop_parts"].walks, outcomes["shop_parts"].rows) == (25, 625)

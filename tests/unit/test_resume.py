@@ -552,7 +552,7 @@ def test_a_walk_without_the_refused_filter_goes_on_without_it(refuses):
 
 
 def test_a_link_that_holds_a_credential_stays_out_of_the_state(monkeypatch):
-    monkeypatch.setattr(tap, "STATE_INTERVAL", 0)
+    monkeypatch.setattr("tap_analytics.reporting.run.STATE_INTERVAL", 0)
 
     def answer(query):
         start = int(query.get("from", 0))
@@ -578,7 +578,7 @@ def test_a_link_that_holds_a_credential_stays_out_of_the_state(monkeypatch):
 )
 def test_a_state_does_not_grow_with_the_pages(paginator, pages, monkeypatch):
     """Of pages that have to be looked at again, no more than 16 are remembered."""
-    monkeypatch.setattr(tap, "STATE_INTERVAL", 0)
+    monkeypatch.setattr("tap_analytics.reporting.run.STATE_INTERVAL", 0)
     with JsonApi(Breaking(600, after=10**6).answer) as api:
         config = settings(api.origin, full_table=True)
         endpoint_of(config)["paginator"] = paginator | {"limit": 4}
@@ -656,7 +656,7 @@ def test_wherever_a_run_is_killed_the_next_one_brings_the_rest(
     paginator, served, concurrency, monkeypatch
 ):
     """What a target has is the messages up to a STATE; what follows may be lost with the run."""
-    monkeypatch.setattr(tap, "STATE_INTERVAL", 0)
+    monkeypatch.setattr("tap_analytics.reporting.run.STATE_INTERVAL", 0)
     pager = Pager(**served)
     schema = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {}}}
     keyed = served.get("keyed", True)

@@ -13,7 +13,6 @@ import pytest
 from runs import STREAM, JsonApi, ScriptedServer, declared, deselect, discover, run, select
 from scripted_server import reply
 
-from tap_analytics import tap
 from tap_analytics.demo import DemoApi
 from tap_analytics.errors import InputError, explain
 from tap_analytics.tap import TapAnalytics
@@ -132,7 +131,7 @@ def test_an_api_that_cannot_be_reached_is_told_once_and_asked_little(caplog):
     assert done.ids("shop_a") == [1]
     assert len(errors(caplog)) == 1
     assert "gone_x, gone_y, gone_z" in errors(caplog)[0]
-    assert isinstance(done.tap.outcomes["gone_x"].failure, Unreachable)
+    assert isinstance(done.tap.run.results["gone_x"].failure, Unreachable)
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -204,7 +203,7 @@ def test_a_selected_stream_writes_its_schema_even_without_rows():
 
 
 def test_state_is_never_ahead_of_the_records(monkeypatch):
-    monkeypatch.setattr(tap, "STATE_INTERVAL", 0)
+    monkeypatch.setattr("tap_analytics.reporting.run.STATE_INTERVAL", 0)
     with DemoApi(scale=0.3) as demo:
         done = run({**demo.config, "concurrency": 8})
     written = Counter()

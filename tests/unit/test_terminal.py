@@ -29,14 +29,10 @@ from tap_analytics.transport.errors import ErrorInBody, Fatal
 LONG = "experimentation_accounts_feeds"
 
 
-def tap_with(*outcomes):
-    """Return what the display sees of a tap."""
-    streams = {
-        each.name: types.SimpleNamespace(api="x", parent_stream_type=None) for each in outcomes
-    }
+def run_with(*outcomes):
+    """Return what the display sees of a run."""
     return types.SimpleNamespace(
-        outcomes={each.name: each for each in outcomes},
-        streams=streams,
+        results={each.name: each for each in outcomes},
         connections={},
         stop=types.SimpleNamespace(is_set=False),
     )
@@ -65,7 +61,7 @@ def test_times_are_written_as_people_read_them():
 def table(width, *outcomes):
     """Return the lines of the table in a window that is so wide."""
     console = Console(file=io.StringIO(), width=width)
-    console.print(closing(tap_with(*outcomes), 86_400.0, console))
+    console.print(closing(run_with(*outcomes), 86_400.0, console))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -121,10 +117,10 @@ def test_a_wide_window_tells_all_notes_on_one_line():
 class Emulated:
     """A display on a pseudo-terminal, and what an emulator makes of it."""
 
-    def __init__(self, tap, columns):
+    def __init__(self, run, columns):
         self.master, slave = pty.openpty()
         self.stream = os.fdopen(slave, "w", encoding="utf-8")
-        self.display = Display(tap, self.stream)
+        self.display = Display(run, self.stream)
         self.shown = pyte.Screen(columns, 60)
         self.feed = pyte.ByteStream(self.shown).feed
 
@@ -152,7 +148,7 @@ def on_terminal(monkeypatch):
         monkeypatch.setattr(sys, "stderr", sys.stderr)
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setenv("LINES", "60")
-        emulated.append(Emulated(tap_with(*outcomes), columns))
+        emulated.append(Emulated(run_with(*outcomes), columns))
         return emulated[-1]
 
     yield show

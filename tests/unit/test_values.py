@@ -34,7 +34,7 @@ def test_a_contradicting_value_becomes_null_and_is_counted():
     rows = [{"id": 1, "size": "n/a"}, {"id": 2, "size": 3}, {"id": 3, "size": True}]
     done = extracted(rows, on_type_mismatch="null")
     assert [row["size"] for row in done.records()] == [None, 3, None]
-    assert next(iter(done.tap.outcomes.values())).mismatches == 2
+    assert next(iter(done.tap.run.results.values())).mismatches == 2
 
 
 def test_a_contradicting_key_is_never_nulled():

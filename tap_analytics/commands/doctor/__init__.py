@@ -55,7 +55,7 @@ def _examine(options: argparse.Namespace) -> int:
         try:
             apis = Doctor(tap, only=options.stream, done=tell).run()
         finally:
-            tap.close()
+            tap.connections.close()
     base.show(as_data(apis), *parts(apis), as_json=options.json)
     return int(is_wrong(apis))
 

@@ -15,33 +15,33 @@ from tap_analytics.reporting.report.page import page
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.reporting.report.contents import Run
+    from tap_analytics.reporting.report.contents import Run as Figures
     from tap_analytics.reporting.results import RunResult
-    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.reporting.run import Run
 
 _PAGES = frozenset({".html", ".htm", ".xhtml"})
 
 
-def write_report(tap: TapAnalytics, ending: RunResult) -> None:
+def write_report(run: Run, ending: RunResult) -> None:
     """Write the files of the setting `report_path`; a failure to is only logged."""
-    path = Path(tap.config["report_path"])
+    path = Path(run.config["report_path"])
     try:
-        for file, content in _files(path, figures(tap, ending)):
-            if _is_summary(file, tap):
-                tap.logger.warning("The report's JSON is left out: `summary_path` names %s.", file)
+        for file, content in _files(path, figures(run, ending)):
+            if _is_summary(file, run):
+                run.logger.warning("The report's JSON is left out: `summary_path` names %s.", file)
                 continue
             _write(file, content)
     except OSError as error:
-        tap.logger.warning(
+        run.logger.warning(
             "The report can't be written to %s: %s. Check `report_path`.", path, error.strerror
         )
     except Exception as error:  # noqa: BLE001 - no fault of a report may cost a run its ending
-        tap.logger.warning("The report can't be made: %s", explain(error))
+        run.logger.warning("The report can't be made: %s", explain(error))
     else:
-        tap.logger.info("The report of the run is in %s.", path)
+        run.logger.info("The report of the run is in %s.", path)
 
 
-def _files(path: Path, run: Run) -> Iterator[tuple[Path, bytes]]:
+def _files(path: Path, run: Figures) -> Iterator[tuple[Path, bytes]]:
     """Yield the files of a report with their contents."""
     figures_in_json = msgspec.json.encode(run) + b"\n"
     suffix = path.suffix.lower()
@@ -53,8 +53,8 @@ def _files(path: Path, run: Run) -> Iterator[tuple[Path, bytes]]:
     yield beside, figures_in_json
 
 
-def _is_summary(file: Path, tap: TapAnalytics) -> bool:
-    summary = tap.config.get("summary_path")
+def _is_summary(file: Path, run: Run) -> bool:
+    summary = run.config.get("summary_path")
     return summary is not None and file.resolve() == Path(summary).resolve()
 
 

@@ -1,4 +1,4 @@
-"""Gathering the figures of a run from the tap, when the run has ended.
+"""Gathering the figures of a run, when the run has ended.
 
 Text in them comes from outside: names of streams and fields, errors, settings. All of it is cleaned
 in one place, where the value is complete, so that no field can be forgotten.
@@ -19,11 +19,13 @@ from tap_analytics.reporting.report.contents import (
     Field,
     Latency,
     Moment,
-    Run,
     Status,
     Step,
     Stream,
     Timeline,
+)
+from tap_analytics.reporting.report.contents import (
+    Run as Figures,
 )
 from tap_analytics.reporting.report.settings import chosen
 from tap_analytics.transport import signals
@@ -32,25 +34,25 @@ from tap_analytics.transport.channel import origin_of
 from tap_analytics.transport.redaction import clean_line
 
 if t.TYPE_CHECKING:
-    from tap_analytics.client import AnalyticsStream
     from tap_analytics.reporting.results import RunResult, StreamResult
-    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.reporting.run import Run
 
 SIGNALS = {each.value: each.name for each in signals.ENDING}
 
 
-def figures(tap: TapAnalytics, ending: RunResult) -> Run:
+def figures(run: Run, ending: RunResult) -> Figures:
     """Return the figures of a run that has ended, without secrets and control characters."""
-    outcomes = sorted(tap.outcomes.values(), key=lambda outcome: outcome.name)
-    streams = [_stream(tap, outcome, ending) for outcome in outcomes]
-    apis = [_api(tap, name, ending) for name in tap.apis]
-    signal = None if tap.signum is None else SIGNALS.get(tap.signum, f"signal {tap.signum}")
+    outcomes = sorted(run.results.values(), key=lambda outcome: outcome.name)
+    streams = [_stream(run, outcome, ending) for outcome in outcomes]
+    apis = [_api(run, name, ending) for name in run.apis]
+    signum = run.stop.signum
+    signal = None if signum is None else SIGNALS.get(signum, f"signal {signum}")
     stopped = signal is not None and ending.exit_code > 1
     spent = any(outcome.budget_exhausted for outcome in outcomes)
     failed = any(outcome.failure and not outcome.is_optional for outcome in outcomes)
-    run = Run(
-        tap=tap.name,
-        version=str(tap.plugin_version),
+    found = Figures(
+        tap=run.name,
+        version=run.version,
         status=(
             "stopped"
             if stopped or (spent and not failed)
@@ -72,21 +74,20 @@ def figures(tap: TapAnalytics, ending: RunResult) -> Run:
         apis=apis,
         settings=[
             Chosen(api=api, name=name, value=value, is_default=is_default)
-            for api, name, value, is_default in chosen(tap)
+            for api, name, value, is_default in chosen(run)
         ],
     )
-    return msgspec.convert(_cleaned(msgspec.to_builtins(run)), Run)
+    return msgspec.convert(_cleaned(msgspec.to_builtins(found)), Figures)
 
 
-def _stream(tap: TapAnalytics, outcome: StreamResult, ending: RunResult) -> Stream:
-    stream = t.cast("AnalyticsStream", tap.streams[outcome.name])
-    asked = tap.asked_for(outcome.name)
+def _stream(run: Run, outcome: StreamResult, ending: RunResult) -> Stream:
+    asked = run.stats_of(outcome)
     began = None if outcome.started is None else max(0.0, outcome.started - ending.started)
     # A stream that a signal met in its last page may not have taken stock.
     seconds = outcome.seconds or (0.0 if began is None else max(0.0, ending.seconds - began))
     return Stream(
         name=outcome.name,
-        api=stream.api,
+        api=outcome.api,
         status=outcome.status,
         verdict=outcome.verdict.value if outcome.done else None,
         doubt=outcome.doubt if outcome.done else None,
@@ -104,15 +105,15 @@ def _stream(tap: TapAnalytics, outcome: StreamResult, ending: RunResult) -> Stre
         type_mismatches=outcome.mismatches,
         began_after=None if began is None else round(began, 3),
         seconds=round(seconds, 3),
-        error=None if outcome.failure is None else _failure(outcome.failure, stream),
+        error=None if outcome.failure is None else _failure(outcome.failure, outcome.label),
         drift=_drift(outcome),
     )
 
 
-def _failure(error: Exception, stream: AnalyticsStream) -> Failure:
+def _failure(error: Exception, label: str) -> Failure:
     return Failure(
         what=getattr(error, "what", "") or explain(error),
-        where=stream.label,
+        where=label,
         what_to_do=getattr(error, "hint", ""),
         cause=getattr(error, "cause", None),
         http_status=getattr(error, "status", None),
@@ -141,8 +142,8 @@ def _drift(outcome: StreamResult) -> list[Field]:
     ]
 
 
-def _api(tap: TapAnalytics, name: str, ending: RunResult) -> Api:
-    connection = tap.connection(name)
+def _api(run: Run, name: str, ending: RunResult) -> Api:
+    connection = run.connections[name]
     stats = connection.transport.stats
     flown = connection.throttle.timeline()
     return Api(

@@ -12,7 +12,7 @@ from tap_analytics.config import settings
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.reporting.run import Run
 
 #: The API a setting is for, its name, its value as text, and whether that is the default.
 Choice = tuple[str, str, str, bool]
@@ -22,24 +22,24 @@ _PATHS = frozenset({"summary_path", "report_path"})
 _OWN = frozenset({"base_url"}) | _PATHS
 
 
-def chosen(tap: TapAnalytics) -> Iterator[Choice]:
+def chosen(run: Run) -> Iterator[Choice]:
     """Yield the settings for all APIs, then those of each API."""
     known = {setting.name for setting in settings.TOP}
     for setting in settings.TOP:
-        value = tap.config.get(setting.name)
+        value = run.config.get(setting.name)
         if value is not None and setting.name not in _OWN and not setting.secret:
             yield "", setting.name, _text(value), value == setting.default
-    for name in sorted(tap.config.keys() - known - tap.apis.keys() - {"apis"}):
-        if tap.config[name] not in ({}, [], False, ""):
+    for name in sorted(run.config.keys() - known - {"apis", *run.apis}):
+        if run.config[name] not in ({}, [], False, ""):
             yield "", name, "set", False
-    for name in tap.apis:
-        yield from _of_api(tap, name)
+    for name in run.apis:
+        yield from _of_api(run, name)
 
 
-def _of_api(tap: TapAnalytics, name: str) -> Iterator[Choice]:
-    connection = tap.connection(name)
+def _of_api(run: Run, name: str) -> Iterator[Choice]:
+    connection = run.connections[name]
     api, retry = connection.api, connection.transport.retry
-    given = tap.config.get(name) or _entry(tap, name)
+    given = run.config.get(name) or _entry(run, name)
     retried = given.get("retry") or {}
     pace = given.get("requests_per_second", api.requests_per_second)
     shared: tuple[tuple[str, object, bool], ...] = (
@@ -60,9 +60,9 @@ def _of_api(tap: TapAnalytics, name: str) -> Iterator[Choice]:
             yield name, each.name, _text(value), value == each.default
 
 
-def _entry(tap: TapAnalytics, name: str) -> Mapping[str, t.Any]:
+def _entry(run: Run, name: str) -> Mapping[str, t.Any]:
     """Return the entry of `apis` that declares an API."""
-    return next(entry for entry in tap.config["apis"] if entry["name"] == name)
+    return next(entry for entry in run.config["apis"] if entry["name"] == name)
 
 
 def _text(value: object) -> str:

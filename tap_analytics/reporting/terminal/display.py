@@ -35,9 +35,8 @@ if t.TYPE_CHECKING:
 
     from rich.console import ConsoleRenderable, RenderableType
 
-    from tap_analytics.client import AnalyticsStream
     from tap_analytics.reporting.results import StreamResult
-    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.reporting.run import Run
 
 #: Columns below which there is no room for a rate; those beside name and place, without a rate and
 #: with one; and those that the place, which tells how far a stream is, gets at least.
@@ -55,8 +54,8 @@ _NOTHING = Segments([])
 class Display(RenderHook):
     """Shows a run on a terminal, from its first second to the table at its end."""
 
-    def __init__(self, tap: TapAnalytics, stream: t.TextIO) -> None:
-        self.tap = tap
+    def __init__(self, run: Run, stream: t.TextIO) -> None:
+        self.run = run
         self._stream = stream
         self._terminal = _Terminal(stream)
         self._console = Console(
@@ -95,7 +94,7 @@ class Display(RenderHook):
     def draw(self) -> None:
         """Show where the run is now, if the terminal has taken what was shown before."""
         if self._terminal.texts.empty():
-            self._frame = self._drawn(list(self.tap.outcomes.values()))
+            self._frame = self._drawn(list(self.run.results.values()))
             self._tell_ended()
 
     def conclude(self, seconds: float) -> None:
@@ -103,7 +102,7 @@ class Display(RenderHook):
         if self._frame is not None:
             self._frame = _NOTHING
             self._tell_ended()
-        self._console.print(closing(self.tap, seconds, self._console), width=self._usable)
+        self._console.print(closing(self.run, seconds, self._console), width=self._usable)
 
     def leave(self) -> None:
         """Give the terminal back when it has taken everything; a signal leaves it little time."""
@@ -119,7 +118,7 @@ class Display(RenderHook):
         deadline = math.inf
         while self._terminal.is_alive() and monotonic() < deadline:
             self._terminal.join(0.05)
-            if self.tap.stop.is_set:
+            if self.run.stop.is_set:
                 deadline = min(deadline, monotonic() + _GRACE)
 
     # --- lines ------------------------------------------------------------------------------
@@ -145,7 +144,7 @@ class Display(RenderHook):
         )
 
     def _head(self, outcomes: Sequence[StreamResult]) -> Text:
-        connections = self.tap.connections.values()
+        connections = [*self.run.connections.values()]
         flying = sum(each.throttle.in_flight for each in connections)
         retries = sum(each.transport.stats.retries for each in connections)
         rows = sum(each.rows for each in outcomes)
@@ -161,8 +160,7 @@ class Display(RenderHook):
 
     def _place(self, outcome: StreamResult) -> RenderableType:
         """Return how far a stream is, in the best terms there are."""
-        stream = t.cast("AnalyticsStream", self.tap.streams[outcome.name])
-        connection = self.tap.connections.get(stream.api)
+        connection = self.run.connections.get(outcome.api)
         if connection is not None and (held := connection.throttle.paused_for) > 0:
             return _line(f"rate limit: {duration(held)}", "yellow")
         if outcome.share is not None:
@@ -170,20 +168,20 @@ class Display(RenderHook):
             bar = Table.grid(padding=(0, 1))
             bar.add_row(f"{100 * read // total:>3} %", ProgressBar(total, read, width=30))
             return bar
-        if stream.parent_stream_type is not None:
+        if outcome.is_child:
             return _line(counted(outcome.walks, "parent"))
         return _line(f"page {outcome.pages:,}" if outcome.pages else "")
 
     def _tell_ended(self) -> None:
         """Write the lines of the streams that have ended since the last time."""
-        ended = [o for o in self.tap.outcomes.values() if o.over and o.name not in self._told]
+        ended = [o for o in self.run.results.values() if o.over and o.name not in self._told]
         self._told.update(each.name for each in ended)
         self._console.print(self._grid(ended) if ended else Control(), width=self._usable)
 
     def _grid(self, outcomes: Sequence[StreamResult]) -> Table:
         """Return lines of streams whose columns stand below those of all others."""
         with_rate = self._usable >= _NARROW
-        longest = max(map(len, self.tap.outcomes), default=0)
+        longest = max(map(len, self.run.results), default=0)
         width = max(1, min(longest, self._usable - _BESIDE[with_rate] - _PLACE))
         grid = Table.grid(padding=(0, 2 if with_rate else 1))
         grid.add_column(no_wrap=True)

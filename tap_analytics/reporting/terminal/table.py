@@ -14,13 +14,12 @@ from tap_analytics.transport.errors import TransportError
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
     from tap_analytics.reporting.results import StreamResult
-    from tap_analytics.streams.api import ApiConnection
-    from tap_analytics.tap import TapAnalytics
+    from tap_analytics.reporting.run import Connections, Run
 
 #: Columns of a window below which there is room for the most important figures only, and below
 #: which notes have to be wrapped for the names of the streams to stand on one line.
@@ -46,10 +45,10 @@ _CAUSES = {
 }
 
 
-def closing(tap: TapAnalytics, seconds: float, console: Console) -> Group:
+def closing(run: Run, seconds: float, console: Console) -> Group:
     """Return what to print at the end of a run that took so many seconds."""
-    outcomes = sorted(tap.outcomes.values(), key=lambda outcome: outcome.name)
-    apis = [Text(line, "dim", no_wrap=True, overflow="crop") for line in _apis(tap.connections)]
+    outcomes = sorted(run.results.values(), key=lambda outcome: outcome.name)
+    apis = [Text(line, "dim", no_wrap=True, overflow="crop") for line in _apis(run.connections)]
     return Group("", _table(outcomes, seconds, console), *apis)
 
 
@@ -93,7 +92,7 @@ def _verdict(outcome: StreamResult) -> str:
     return "not begun" if outcome.started is None else "stopped"
 
 
-def _apis(connections: Mapping[str, ApiConnection]) -> t.Iterator[str]:
+def _apis(connections: Connections) -> t.Iterator[str]:
     """Yield a line for each API that was asked anything."""
     for name, connection in sorted(connections.items()):
         stats, throttle = connection.transport.stats, connection.throttle

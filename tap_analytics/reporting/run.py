@@ -1,0 +1,93 @@
+"""What a run is, as a value: the tap makes it once, for those who read streams and who report."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from dataclasses import dataclass, field
+from time import monotonic
+
+if t.TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping
+
+    from singer_sdk.helpers._state import StateWriter
+    from singer_sdk.helpers.types import TapState
+
+    from tap_analytics.records.writer import MessageWriter
+    from tap_analytics.reporting.results import StreamResult
+    from tap_analytics.streams.api import ApiConnection
+    from tap_analytics.transport.budget import RequestBudget
+    from tap_analytics.transport.errors import StopSignal
+    from tap_analytics.transport.stats import StreamStats
+
+#: Seconds between STATE messages while streams are under way.
+STATE_INTERVAL = 1.0
+
+
+class Connections(dict[str, "ApiConnection"]):
+    """The connections made so far, by the name of their API; a lookup makes one that is missing."""
+
+    def __init__(self, connect: Callable[[str], ApiConnection]) -> None:
+        super().__init__()
+        self._connect = connect
+        self._lock = threading.RLock()
+
+    def __missing__(self, name: str) -> ApiConnection:
+        with self._lock:
+            if name not in self:
+                self[name] = self._connect(name)
+            return self[name]
+
+    def close(self) -> None:
+        """Close the connections to all APIs."""
+        for connection in self.values():
+            connection.transport.close()
+
+
+class StateOutput:
+    """Writes the STATE messages of a run."""
+
+    def __init__(self, state: TapState, writer: StateWriter) -> None:
+        self._state = state
+        self._writer = writer
+        self._is_begun = False
+        self._written = monotonic()
+
+    def write(self) -> None:
+        """Write a STATE message if the state has changed since the last."""
+        # An empty state is worth a message only where it takes back what an earlier one said.
+        self._is_begun = self._is_begun or bool(self._state.get("bookmarks"))
+        if self._is_begun:
+            self._writer.write_state(self._state)
+
+    def write_if_due(self) -> None:
+        """Write a STATE message unless the last is younger than a second."""
+        if monotonic() - self._written >= STATE_INTERVAL:
+            self._written = monotonic()
+            self.write()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run of the tap: what it was given, what it writes to, and what becomes of its streams."""
+
+    name: str
+    version: str
+    config: Mapping[str, t.Any]
+    #: Names of the configured APIs.
+    apis: tuple[str, ...]
+    connections: Connections
+    state: TapState
+    #: Writes `state`; whoever changes it holds the writer's lock.
+    state_output: StateOutput
+    writer: MessageWriter
+    stop: StopSignal
+    budget: RequestBudget
+    logger: logging.Logger
+    #: What becomes of the streams, by name; kept up to date while the run goes on.
+    results: dict[str, StreamResult] = field(default_factory=dict)
+
+    def stats_of(self, result: StreamResult) -> StreamStats:
+        """Return the figures of the requests made for a stream."""
+        return self.connections[result.api].transport.stats.owner(result.name)
