@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     screen = Screen()
     try:
-        tell(screen, target=options.target, filter=options.filter)
+        tell(screen, target=options.target, keep=options.keep)
     except StepError as error:
         screen.say(f"\nerror: {error}", style=RED)
         return 1
@@ -137,7 +137,7 @@ def wait(screen: Screen, *, loader: Loader, project: Project) -> None:
     screen.say(
         "  Still running, until you press Ctrl-C. To look around, and to run again:", style=BOLD
     )
-    screen.say(f"    {loader.run}")
+    screen.say(f"    {loader.look}")
     screen.say(f"    {project.by_hand}\n")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()

@@ -75,7 +75,7 @@ class PostgresLoader:
         }
         version = database.execute("SHOW server_version").split()[0]
         self.place = f"PostgreSQL {version} at {database.host}:{database.port}/{database.name}"
-        self.run = f"PGOPTIONS=-csearch_path={self.schema} {database.command}"
+        self.look = f"PGOPTIONS=-csearch_path={self.schema} {database.command}"
         if not own and not chosen:
             database.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
 
@@ -106,7 +106,7 @@ class JsonlLoader:
         self.env = {"TARGET_JSONL_DESTINATION_PATH": str(folder)}
         self.secrets: dict[str, str] = {}
         self.place = f"JSON lines in {folder}"
-        self.run = f"head -n 1 {shlex.quote(str(folder))}/*.jsonl"
+        self.look = f"head -n 1 {shlex.quote(str(folder))}/*.jsonl"
 
     def tables(self) -> list[str]:
         """Return the names of the files, which are the streams with rows."""
@@ -119,7 +119,7 @@ class JsonlLoader:
                 self._read(database, table)
             return database.execute(sql).fetchall()
 
-    def _read(self, database: sqlite3.ApiConnection, table: str) -> None:
+    def _read(self, database: sqlite3.Connection, table: str) -> None:
         latest: dict[tuple[str, ...], dict[str, t.Any]] = {}
         with (self._folder / f"{table}.jsonl").open(encoding="utf-8") as lines:
             for row in map(json.loads, lines):
@@ -145,7 +145,7 @@ class DuckDbLoader:
         self.env = {"TARGET_DUCKDB_FILEPATH": str(self._file)}
         self.secrets: dict[str, str] = {}
         self.place = f"DuckDB in {self._file}"
-        self.run = f"duckdb {shlex.quote(str(self._file))}"
+        self.look = f"duckdb {shlex.quote(str(self._file))}"
 
     def tables(self) -> list[str]:
         """Return the names of the tables."""

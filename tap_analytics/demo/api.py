@@ -8,7 +8,7 @@ import socket
 import threading
 import typing as t
 
-from tap_analytics.demo import admin as backstage
+from tap_analytics.demo import admin
 from tap_analytics.demo.config import tap_config
 from tap_analytics.demo.credentials import DEFAULT, Credentials
 from tap_analytics.demo.data import World, change
@@ -17,7 +17,7 @@ from tap_analytics.demo.exact import encode
 from tap_analytics.demo.faults import Faults
 from tap_analytics.demo.request_log import Journal
 from tap_analytics.demo.rows import expected, streams
-from tap_analytics.demo.server import ApiConnection, Deadline
+from tap_analytics.demo.server import ClientConnection, ServerState
 
 if t.TYPE_CHECKING:
     from collections import Counter
@@ -80,9 +80,9 @@ class DemoApi:
         self._address = (host, port)
         self._limits = natural_limits(dialect) if rate_limits is True else rate_limits or {}
         self._journal = Journal()
-        self._exchange = Deadline(
+        self._exchange = ServerState(
             answer=self._answer,
-            private=backstage.is_private,
+            private=admin.is_private,
             journal=self._journal,
             faults=Faults(faults),
             latency=latency,
@@ -215,8 +215,8 @@ class DemoApi:
         return changes
 
     def _answer(self, request: Request, now: float) -> Answer:
-        if backstage.is_private(request):
-            return backstage.answer(self, request)
+        if admin.is_private(request):
+            return admin.answer(self, request)
         return self._site.answer(request, now=now)
 
     def _calmly(self, act: t.Callable[[], T]) -> T:
@@ -233,7 +233,7 @@ class DemoApi:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         server = await self._loop.create_server(
-            lambda: ApiConnection(self._exchange, self._loop), sock=listener
+            lambda: ClientConnection(self._exchange, self._loop), sock=listener
         )
         ready.set()
         await self._stopping.wait()

@@ -29,7 +29,7 @@ DROPS = 20
 
 
 @dataclass(kw_only=True)
-class Deadline:
+class ServerState:
     """What all connections of a server share."""
 
     #: Answers a request that arrived at a moment of the loop's clock.
@@ -40,7 +40,7 @@ class Deadline:
     faults: Faults
     latency: float = 0.0
     heads: dict[bytes, Request] = field(default_factory=dict)
-    open: set[ApiConnection] = field(default_factory=set)
+    open: set[ClientConnection] = field(default_factory=set)
 
     def read(self, block: bytes) -> Request:
         """Read a head, or remember having read it."""
@@ -52,10 +52,10 @@ class Deadline:
         return request
 
 
-class ApiConnection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """Takes requests one after the other and answers each before it looks at the next."""
 
-    def __init__(self, exchange: Deadline, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, exchange: ServerState, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
         self._loop = loop
         self._received = b""
@@ -92,9 +92,7 @@ class ApiConnection(asyncio.Protocol):
                 self._serve(request)
         except Malformed as mistake:
             body = {"error": str(mistake)}
-            self._write(
-                Answer.json(body, status=mistake.status, headers={"ApiConnection": "close"})
-            )
+            self._write(Answer.json(body, status=mistake.status, headers={"Connection": "close"}))
             self._transport.close()
 
     def _take(self) -> Request | None:
