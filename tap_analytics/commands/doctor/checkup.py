@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.doctor.dialects import dialect_of
 from tap_analytics.commands.doctor.findings import (
     Level,
     StreamReport,
@@ -93,7 +92,6 @@ class StreamCheck:
         inquiry, report = self._inquiry, self.report
         answer = check_selector(inquiry, self._first(), report)
         stream = inquiry.stream
-        report.dialect = dialect_of(stream, answer.page.payload, answer.rows)
         report.rate_headers = rate_headers(answer.page.headers)
         if fast := too_fast(stream.connection, answer.page.headers):
             report.findings.append(fast)

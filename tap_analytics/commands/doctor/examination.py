@@ -115,10 +115,7 @@ class Doctor:
     def _shared(self, leader: AnalyticsStream) -> Refused | None:
         """Return what the first stream of an API met that holds for all the others."""
         refused = self._checkups[leader.name].refused
-        if refused is None:
-            return None
-        is_shared = refused.cause in SHARED or "base_url" in refused.finding.api
-        return refused if is_shared else None
+        return refused if refused is not None and refused.cause in SHARED else None
 
     def _examined(self, stream: AnalyticsStream) -> StreamReport:
         checkup = StreamCheck(stream)

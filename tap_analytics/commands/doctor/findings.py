@@ -75,8 +75,6 @@ class StreamReport:
     total: int | None = None
     key: str = ""
     bookmark: str = ""
-    #: `real` or `spec`, where the answer tells.
-    dialect: str | None = None
     rate_headers: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     #: Why the stream was not asked.
@@ -108,12 +106,6 @@ class ApiReport:
     credential: bool | None = None
     findings: list[Finding] = field(default_factory=list)
     streams: list[StreamReport] = field(default_factory=list)
-
-    @property
-    def dialect(self) -> str | None:
-        """Whether the server speaks as the real service does, or as the specification."""
-        spoken = {stream.dialect for stream in self.streams} - {None}
-        return spoken.pop() if len(spoken) == 1 else None
 
     @property
     def rate_headers(self) -> dict[str, str]:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from tap_analytics.client import FORGIVABLE
-from tap_analytics.commands.doctor.dialects import SPOKEN, alternatives
 from tap_analytics.commands.doctor.findings import warning, wrong
 from tap_analytics.commands.doctor.rates import throttled
 from tap_analytics.commands.doctor.recorder import PATIENCE, BudgetSpent
 from tap_analytics.errors import explain
+from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import Cancelled, Rejected, Retriable, TransportError
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.doctor.dialects import Alternative
     from tap_analytics.commands.doctor.findings import Finding
     from tap_analytics.commands.doctor.inquiry import Answer, Probe
     from tap_analytics.pagination import PageToken
+    from tap_analytics.transport.request import Request
 
 #: Causes that all streams of an API share: where the first one meets them, no other is asked.
 SHARED = frozenset({"credentials", "unreachable", "origin", "paused"})
-#: Causes for which the configuration may fit another dialect, or another address.
+#: Causes for which the path may be another one.
 _MISPLACED = frozenset({"missing", "body", "in_band", "rejected"})
 #: How the transport's errors begin where it is the server that did it.
 _SERVERS_DOING = ("answered", "sent", "gave")
@@ -92,38 +93,33 @@ def _refused(inquiry: Probe, query: PageToken, error: Exception) -> Refused:
     # Before other requests are made, which have other names.
     finding = _finding(inquiry, error, cause)
     told = _told(inquiry, error)
-    if cause in _MISPLACED or cause == "credentials":
-        for other in alternatives(inquiry.stream, refused=cause == "credentials"):
-            if _answers(inquiry, query, other):
-                return Refused(_fits_other(told, other), cause=cause)
+    if cause in _MISPLACED and (path := _undoubled(inquiry, query)):
+        text = f"{told} With the path {path} it answers."
+        change = {"endpoint": {"path": path}}
+        return Refused(wrong("address", text, resource=change), cause=cause)
     return Refused(finding, cause=cause)
 
 
-def _answers(inquiry: Probe, query: PageToken, other: Alternative) -> bool:
+def _undoubled(inquiry: Probe, query: PageToken) -> str | None:
+    """Return the path without what `base_url` ends with already, such as `/v1`, if it answers."""
+    stream = inquiry.stream
+    path = f"/{(stream.path or '').lstrip('/')}"
+    first, _, rest = path[1:].partition("/")
+    base = stream.url_base
+    if not isinstance(stream, DeclaredStream) or not first or not base.endswith(f"/{first}"):
+        return None
+
+    def move(request: Request) -> Request:
+        return replace(request, url=request.url.replace(f"{base}/{first}", base, 1))
+
     try:
-        answer = inquiry.ask(query, alter=other.alter)
-        inquiry.stream.select(answer.page.payload)
+        answer = inquiry.ask(query, alter=move)
+        stream.select(answer.page.payload)
     except Cancelled:
         raise
     except Exception:  # noqa: BLE001 - an alternative that fails is none
-        return False
-    return True
-
-
-def _fits_other(what: str, other: Alternative) -> Finding:
-    named = " and ".join(f"`{name}`" for name in other.api) or "path"
-    speaks = (
-        f" It answers {SPOKEN[other.dialect]}, and the configuration fits the other one."
-        if other.dialect
-        else ""
-    )
-    return wrong(
-        "dialect" if other.dialect else "address",
-        f"{what} With another {named} it answers.{speaks}",
-        api=other.api,
-        resource=other.resource,
-        told_as=", ".join([*other.api, *other.resource]),
-    )
+        return None
+    return f"/{rest}"
 
 
 def _finding(inquiry: Probe, error: Exception, cause: str) -> Finding:

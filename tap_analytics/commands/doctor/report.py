@@ -8,7 +8,6 @@ import typing as t
 from rich.table import Table
 from rich.text import Text
 
-from tap_analytics.commands.doctor.dialects import SPOKEN
 from tap_analytics.commands.doctor.findings import Level, Result, is_wrong, patch_of
 
 if t.TYPE_CHECKING:
@@ -49,7 +48,6 @@ def _api_data(api: ApiReport) -> dict[str, t.Any]:
         "name": api.name,
         "base_url": api.base_url,
         "credential_accepted": api.credential,
-        "dialect": api.dialect,
         "rate_headers": api.rate_headers,
         "findings": [
             _finding_data(finding) | {"streams": names} for finding, names in api.everything
@@ -94,8 +92,6 @@ def parts(apis: Sequence[ApiReport]) -> Iterator[RenderableType]:
 
 def _heading(api: ApiReport) -> Text:
     told = [_CREDENTIAL[api.credential] if api.has_credential else "no credential is sent"]
-    if api.dialect:
-        told.append(f"speaks {SPOKEN[api.dialect]}")
     told += [f"{name}: {value}" for name, value in api.rate_headers.items()]
     return Text.assemble((api.name, "bold"), f" at {api.base_url}: {'; '.join(told)}.")
 

@@ -1,4 +1,4 @@
-"""The built-in APIs: left alone where all is well, and recognised where the other dialect fits."""
+"""The built-in APIs: nothing to report where all is well, and settings where something is wrong."""
 
 from __future__ import annotations
 
@@ -39,13 +39,6 @@ def test_no_stream_of_the_demo_is_asked_more_than_a_few_times(doctor, demo):
     assert report.data["requests"] == len(demo.requests)
 
 
-def test_the_dialect_of_the_demo_is_recognised(doctor, demo):
-    report = doctor(demo.config)
-    spoken = {api["name"]: api["dialect"] for api in report.data["apis"]}
-    built_in = dict.fromkeys(("learning", "experimentation", "wiki", "success"), demo.dialect)
-    assert spoken == {**built_in, "declared": None}
-
-
 def test_serial_means_one_request_after_the_other(doctor):
     with DemoApi(latency=0.005) as demo:
         report = doctor(demo.config | {"concurrency": 1})
@@ -68,90 +61,13 @@ def test_the_pace_holds(doctor):
         assert {asked.status for asked in demo.requests} == {200}
 
 
-# --- the other dialect ------------------------------------------------------------------------
+# --- access -----------------------------------------------------------------------------------
 
 
 def broken(demo, name, **settings):
     """Return the configuration of one API, with settings that don't fit."""
     block = demo.config[name] | settings
     return {name: {word: value for word, value in block.items() if value is not None}}
-
-
-def moved(demo, name, before, after):
-    url = demo.config[name]["base_url"]
-    assert url.endswith(before)
-    return url.removesuffix(before) + after
-
-
-def cures(doctor, config, expected):
-    """Examine, apply, examine again; return the first report."""
-    report = doctor(config)
-    assert report.code == 1
-    assert report.patch == expected, report.texts
-    again = doctor(merged(config, report.patch))
-    assert (again.code, again.patch) == (0, {}), again.texts
-    return report
-
-
-def test_the_header_of_the_real_service_is_found(doctor):
-    with DemoApi() as demo:
-        config = broken(demo, "experimentation", api_key_header=None)
-        report = cures(doctor, config, {"experimentation": {"api_key_header": "token"}})
-        refused = [asked for asked in demo.requests if asked.status == 401]
-    assert len(refused) == 1
-    assert "as the real service does, and the configuration fits the other one" in report.texts
-    assert report.findings == [("wrong", "dialect")]
-    assert report.stream("experimentation_labels")["not_checked"]
-
-
-def test_the_header_of_the_specification_is_found(doctor):
-    with DemoApi(dialect="spec") as demo:
-        config = broken(demo, "experimentation", api_key_header="token")
-        cures(doctor, config, {"experimentation": {"api_key_header": "api_key"}})
-
-
-def test_header_and_version_are_found_together(doctor):
-    with DemoApi() as demo:
-        home = moved(demo, "experimentation", "/api/v2", "/v1")
-        config = broken(demo, "experimentation", api_key_header=None, base_url=home)
-        expected = {
-            "api_key_header": "token",
-            "base_url": demo.config["experimentation"]["base_url"],
-        }
-        cures(doctor, config, {"experimentation": expected})
-        assert len(demo.requests) <= 3 * 9 + 3
-
-
-def test_a_version_that_is_refused_within_a_success_is_found(doctor):
-    with DemoApi() as demo:
-        home = moved(demo, "experimentation", "/api/v2", "/api/v1")
-        config = broken(demo, "experimentation", base_url=home)
-        expected = {"base_url": demo.config["experimentation"]["base_url"]}
-        report = cures(doctor, config, {"experimentation": expected})
-    assert "INCORRECT_API_VERSION" in report.texts
-
-
-@pytest.mark.parametrize("name", ["learning", "success"])
-def test_a_path_that_the_address_lacks_is_found(doctor, name):
-    with DemoApi() as demo:
-        url = demo.config[name]["base_url"]
-        config = broken(demo, name, base_url=url.rpartition("/")[0])
-        report = cures(doctor, config, {name: {"base_url": url}})
-        assert report.texts.count("With another `base_url` it answers.") == 1
-
-
-def test_both_paths_of_the_wiki_are_found(doctor):
-    with DemoApi() as demo:
-        config = broken(demo, "wiki", v1_path=None, v2_path=None)
-        expected = {"v1_path": "/wiki/rest/api", "v2_path": "/wiki/api/v2"}
-        report = cures(doctor, config, {"wiki": expected})
-    assert report.findings == [("wrong", "dialect"), ("wrong", "dialect")]
-
-
-def test_the_paths_of_the_specification_are_found(doctor):
-    with DemoApi(dialect="spec") as demo:
-        config = broken(demo, "wiki", v1_path="/wiki/rest/api", v2_path="/wiki/api/v2")
-        cures(doctor, config, {"wiki": {"v1_path": "/v1", "v2_path": "/v2"}})
 
 
 def test_a_wrong_credential_is_refused_once(doctor):
