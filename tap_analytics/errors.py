@@ -23,6 +23,14 @@ class InputError(TapError):
     """Bad input, told before anything is extracted."""
 
 
+class SyncFailedError(Exception):
+    """At least one stream is not complete; the reasons have been logged."""
+
+
+class NeverRanError(TapError):
+    """A stream whose thread ended without result or error."""
+
+
 def is_expected(error: BaseException) -> bool:
     """Whether an error is one whose text is meant for users."""
     return isinstance(error, (TapError, TransportError, SingerSDKError)) and bool(str(error))

@@ -15,9 +15,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
-from tap_analytics.commands.singer import AnalyticsCommand
 from tap_analytics.config import settings
-from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import InputError
 from tap_analytics.records.sinks import batch_problems
 from tap_analytics.records.writer import MessageWriter
@@ -35,9 +33,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import FrameType
 
-    import click
     from singer_sdk.helpers.types import Context
-    from singer_sdk.plugin_base import _ConfigInput
     from singer_sdk.streams import Stream
 
     from tap_analytics.client import AnalyticsStream
@@ -271,42 +267,3 @@ class TapAnalytics(Tap):
         self.stop.set(signum)
         if not self._running:
             raise SystemExit(128 + signum)
-
-    # --- command line -----------------------------------------------------------------------
-
-    @classmethod
-    @override
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        """Read the files of `--config`; `ENV` stands for the environment."""
-        return read_config(value)
-
-    @classmethod
-    @override
-    def invoke(  # type: ignore[override]  # as the SDK's own
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        state: t.IO[str] | None = None,
-        catalog: t.IO[str] | None = None,
-    ) -> None:
-        """Run the tap as the command line says."""
-        if about:
-            cls.print_about(about_format)
-            return
-        cls.print_version(print_fn=cls.logger.info)
-        tap = cls(
-            config=config.config if config else {},
-            state=read_json(state, "state"),
-            catalog=read_json(catalog, "catalog"),
-            parse_env_config=config.parse_env if config else False,
-        )
-        tap.sync_all()
-
-    @classmethod
-    @override
-    def get_singer_command(cls) -> click.Command:
-        return AnalyticsCommand.adopt(super().get_singer_command(), logger=cls.logger)

@@ -14,8 +14,7 @@ import click
 
 from handbook.markdown import code, table
 from tap_analytics.commands import COMMANDS
-from tap_analytics.commands.singer import EXIT_CODES
-from tap_analytics.tap import TapAnalytics
+from tap_analytics.commands.singer import EXIT_CODES, SingerTap
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +23,7 @@ if t.TYPE_CHECKING:
 def singer() -> Iterator[str]:
     """Describe the options of the Singer command line."""
     rows = []
-    for option in TapAnalytics.get_singer_command().params:
+    for option in SingerTap.get_singer_command().params:
         if isinstance(option, click.Option) and not option.hidden:
             takes = "" if option.is_flag else f" {_placeholder(option)}"
             rows.append((code(f"{option.opts[-1]}{takes}"), option.help or ""))

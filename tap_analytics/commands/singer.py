@@ -1,4 +1,4 @@
-"""The Singer command line with truthful endings: one clear line for bad input, and exit code 1."""
+"""The Singer command: one line for each error, and a reliable exit code."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
-from tap_analytics.errors import explain, is_expected
+from tap_analytics.config.files import read_config, read_json
+from tap_analytics.errors import SyncFailedError, explain, is_expected
 from tap_analytics.records.writer import OutputClosedError
-from tap_analytics.sync.run import SyncFailedError
+from tap_analytics.tap import TapAnalytics
 from tap_analytics.transport.errors import joined
 from tap_analytics.transport.redaction import clean_line
 
 if t.TYPE_CHECKING:
-    import logging
     from collections.abc import Sequence
 
+    from singer_sdk.plugin_base import _ConfigInput
 
 #: What the exit codes mean: the tap has no others, whatever Click or a signal would say.
 EXIT_CODES = {
@@ -34,19 +35,7 @@ SEE_HELP = "Run `tap-analytics --help` to see the options and commands."
 
 
 class AnalyticsCommand(SingerCommand):
-    """The SDK's command; every ending is told by one line and a truthful exit code."""
-
-    @classmethod
-    def adopt(cls, command: click.Command, *, logger: logging.Logger) -> AnalyticsCommand:
-        """Take over the parameters of the SDK's command."""
-        return cls(
-            name=command.name,
-            callback=command.callback,
-            params=command.params,
-            help=command.help,
-            context_settings=command.context_settings,
-            logger=logger,
-        )
+    """The SDK's command, which ends with one line for an error and one of the exit codes."""
 
     @override
     def main(
@@ -60,13 +49,10 @@ class AnalyticsCommand(SingerCommand):
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
-            complaint = error.format_message()
-            code = self._fail(joined(complaint, SEE_HELP))
+            code = self._fail(joined(error.format_message(), SEE_HELP))
         except (click.Abort, KeyboardInterrupt):
             code = 130
-        except SyncFailedError:
-            code = 1
-        except (OutputClosedError, BrokenPipeError):
+        except (SyncFailedError, OutputClosedError, BrokenPipeError):
             code = 1
         except Exception as error:
             if not standalone_mode:
@@ -92,3 +78,52 @@ class AnalyticsCommand(SingerCommand):
     def _fail(self, message: str) -> int:
         self.logger.error("%s", clean_line(message))
         return 1
+
+
+class SingerTap(TapAnalytics):
+    """Extracts from five analytics APIs, and proves what it extracted."""
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        return AnalyticsCommand(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=cls.logger,
+        )
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the files of `--config`; `ENV` stands for the environment."""
+        return read_config(value)
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]  # as the SDK's own
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+    ) -> None:
+        """Run the tap as the command line says."""
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else {},
+            state=read_json(state, "state"),
+            catalog=read_json(catalog, "catalog"),
+            parse_env_config=config.parse_env if config else False,
+        )
+        tap.sync_all()

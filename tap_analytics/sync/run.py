@@ -17,7 +17,7 @@ from time import monotonic
 
 from singer_sdk.singerlib import StateMessage
 
-from tap_analytics.errors import TapError, explain, is_expected
+from tap_analytics.errors import NeverRanError, SyncFailedError, explain, is_expected
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.progress import Progress
@@ -38,14 +38,6 @@ if t.TYPE_CHECKING:
 ERROR_LINES = 8
 #: Seconds that streams have after a signal to finish the page in hand.
 GRACE = 1.0
-
-
-class SyncFailedError(Exception):
-    """At least one stream is not complete; the reasons have been logged."""
-
-
-class NeverRanError(TapError):
-    """A stream whose thread ended without an outcome."""
 
 
 class Sync:

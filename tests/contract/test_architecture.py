@@ -51,7 +51,6 @@ TIES = {
     "tap_analytics.reporting.run imports tap_analytics.streams.api",
     "tap_analytics.streams.api imports tap_analytics.sync.checkpoint",
     "tap_analytics.streams.declared imports tap_analytics.sync.approach",
-    "tap_analytics.tap imports tap_analytics.commands.singer",
 }
 #: What is still too big.
 BIG = {

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from scripted_server import ScriptedServer, reply
 
-from tap_analytics.sync.run import SyncFailedError
+from tap_analytics.errors import SyncFailedError
 from tap_analytics.tap import TapAnalytics
 
 if t.TYPE_CHECKING:

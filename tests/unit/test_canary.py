@@ -17,7 +17,7 @@ import pytest
 from runs import STREAM, JsonApi, declared, run
 from scripted_server import cut, redirect, reply, reset
 
-from tap_analytics.sync.run import SyncFailedError
+from tap_analytics.errors import SyncFailedError
 
 KEY = "canary/4711+key&="
 ECHO = json.dumps({"message": f"you sent {KEY}", "error": {"message": KEY}}).encode()

@@ -14,7 +14,9 @@ import pytest
 from runs import JsonApi, declared, discover
 from scripted_server import reply
 
-from tap_analytics.commands import COMMANDS, cli
+from tap_analytics import __main__ as cli
+from tap_analytics.commands import COMMANDS
+from tap_analytics.commands.singer import SingerTap
 from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import InputError
 from tap_analytics.records.writer import OutputClosedError
@@ -24,7 +26,7 @@ from tap_analytics.tap import TapAnalytics
 def command(*arguments):
     """Run the command line in this process and return its exit code."""
     with pytest.raises(SystemExit) as ended:
-        TapAnalytics.cli(list(arguments))
+        SingerTap.cli(list(arguments))
     return ended.value.code
 
 
@@ -185,9 +187,9 @@ def test_a_caller_that_wants_exceptions_gets_them(monkeypatch):
 
     monkeypatch.setattr(TapAnalytics, "sync_all", fail)
     with pytest.raises(ValueError, match="odd"):
-        TapAnalytics.cli([], standalone_mode=False)
+        SingerTap.cli([], standalone_mode=False)
     monkeypatch.setattr(TapAnalytics, "sync_all", lambda self: None)
-    assert TapAnalytics.cli([], standalone_mode=False) == 0
+    assert SingerTap.cli([], standalone_mode=False) == 0
 
 
 @pytest.mark.parametrize("policy", ["evolve", "ignore", "fail"])
