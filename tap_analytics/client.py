@@ -51,7 +51,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.notation import Unit
     from tap_analytics.records.payload import Row
     from tap_analytics.records.rows import DictRows
-    from tap_analytics.streams.api import ApiConnection
+    from tap_analytics.transport.connection import ApiConnection
     from tap_analytics.transport.request import Response
     from tap_analytics.transport.retry import RetryPolicy
 
@@ -130,11 +130,6 @@ class AnalyticsStream(RESTStream[PageToken]):
         return Shown()
 
     @property
-    def block(self) -> Mapping[str, t.Any]:
-        """The API's configuration."""
-        return self.connection.block
-
-    @property
     def selector_hint(self) -> str:
         """What a user may do where a response holds no rows at the place they are looked for."""
         return f"Check `base_url` of {self.api}: another version or service may answer."
@@ -162,7 +157,7 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     def forgives(self, failure: Exception | None) -> bool:
         """Whether the settings call the stream optional and the failure is one of access."""
-        optional = self.block.get("optional_streams") or ()
+        optional = self.connection.settings.get("optional_streams") or ()
         names = {self.name, self.name.removeprefix(f"{self.api}_")}
         cause = getattr(failure, "cause", None)
         return cause in FORGIVABLE and not names.isdisjoint(optional)
@@ -247,7 +242,7 @@ class AnalyticsStream(RESTStream[PageToken]):
     def ordering(self, *, newest: bool) -> PageToken:
         """Return the sorting to ask for: newest first where wanted and possible, else stable."""
         automatic = self.newest_first if newest else self.stable_order
-        chosen = self.block.get("sort_by", ...)
+        chosen = self.connection.settings.get("sort_by", ...)
         if chosen is ... or not automatic:
             return dict(automatic)
         return {} if chosen is None else dict.fromkeys(automatic, str(chosen))
@@ -260,7 +255,7 @@ class AnalyticsStream(RESTStream[PageToken]):
         if self.page_size is not None and self.paging.limit_param:
             params[self.paging.limit_param] = str(self.page_size)
         for param, name in self.setting_params.items():
-            value = self.block.get(name, self.connection.api.setting(name).default)
+            value = self.connection.settings.get(name)
             if value is not None:
                 params[param] = str(value).lower() if isinstance(value, bool) else str(value)
         return {**params, **(next_page_token or {})}

@@ -21,13 +21,14 @@ from tap_analytics.records.sinks import batch_problems
 from tap_analytics.records.writer import MessageWriter
 from tap_analytics.reporting.run import Connections, Run, StateOutput
 from tap_analytics.streams import APIS, declared_apis
-from tap_analytics.streams.api import SECRETS, ApiConnection
 from tap_analytics.sync.checkpoint import other_sources
 from tap_analytics.sync.run import Sync
 from tap_analytics.sync.stream import StreamSync
 from tap_analytics.transport import redaction, signals
 from tap_analytics.transport.budget import RequestBudget
+from tap_analytics.transport.connection import SECRETS
 from tap_analytics.transport.errors import StopSignal
+from tap_analytics.transport.settings import HttpSettings
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +39,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.streams.api import Api
+    from tap_analytics.transport.connection import ApiConnection
 
 BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
@@ -180,10 +182,8 @@ class TapAnalytics(Tap):
         return self.connections[name]
 
     def _connect(self, name: str) -> ApiConnection:
-        api = self.apis[name]
-        return ApiConnection(
-            api,
-            self.config.get(name) or api.block,
+        http = functools.partial(
+            HttpSettings,
             stop=self.stop,
             concurrency=self.config["concurrency"],
             timeout=self.config["request_timeout"],
@@ -191,6 +191,8 @@ class TapAnalytics(Tap):
             budget=self.budget,
             user_agent=self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",
         )
+        api = self.apis[name]
+        return api.connect(self.config.get(name) or api.block, http)
 
     def require_api(self) -> None:
         """Raise `InputError` where no API is configured."""

@@ -16,8 +16,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.records.writer import MessageWriter
     from tap_analytics.reporting.results import StreamResult
-    from tap_analytics.streams.api import ApiConnection
     from tap_analytics.transport.budget import RequestBudget
+    from tap_analytics.transport.connection import ApiConnection
     from tap_analytics.transport.errors import StopSignal
     from tap_analytics.transport.stats import StreamStats
 

@@ -1,34 +1,23 @@
-"""What an API is: its settings and streams as declared, and the connection a run has to it."""
+"""What an API is: its settings and streams as declared."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
-from urllib.parse import urlsplit
 
 from tap_analytics.sync.checkpoint import digest
-from tap_analytics.transport.channel import origin_of
-from tap_analytics.transport.prefetch import Prefetcher
-from tap_analytics.transport.redaction import Secrets, redact
-from tap_analytics.transport.retry import RetryPolicy, instant_of
-from tap_analytics.transport.session import Transport
-from tap_analytics.transport.throttle import Throttle
-from tap_analytics.transport.token import TokenEndpoint
+from tap_analytics.transport.connection import ApiConnection
+from tap_analytics.transport.redaction import redact
+from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.config.settings import Setting
     from tap_analytics.transport.auth import Authenticator
-    from tap_analytics.transport.budget import RequestBudget
-    from tap_analytics.transport.errors import Cause, StopSignal
-
-
-#: Every secret of this process, by value, so that no log line can tell one.
-SECRETS = Secrets()
+    from tap_analytics.transport.errors import Cause
+    from tap_analytics.transport.settings import HttpSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,89 +76,61 @@ class Api:
             max_retry_after=given.get("max_retry_after", self.retry.max_retry_after),
         )
 
+    def connect(
+        self, block: Mapping[str, t.Any], http: Callable[..., HttpSettings]
+    ) -> ApiConnection:
+        """Return a connection as a configured block says, with the defaults of its settings.
 
-class ApiConnection:
-    """A configured API in a run: one transport, one pace and one read-ahead for all its streams."""
-
-    #: The moment the run began, by the earlier of our clock and the server's.
-    began: datetime
-
-    def __init__(  # noqa: PLR0913 - what a run decides, each by its name
-        self,
-        api: Api,
-        block: Mapping[str, t.Any],
-        *,
-        stop: StopSignal,
-        concurrency: int,
-        timeout: float,
-        user_agent: str,
-        max_body: int,
-        budget: RequestBudget | None = None,
-    ) -> None:
-        self.api = api
-        self.block = block
-        self.began = datetime.now(UTC)
-        self._dated = False
-        self.base_url: str = block["base_url"].rstrip("/")
-        self.page_size: int | None = block.get("page_size", api.page_size)
-        self.concurrency = concurrency
-        self.budget = budget
-        self.auth = api.authenticate(block)
-        self.throttle = Throttle(
-            name=api.name,
-            concurrency=concurrency,
-            requests_per_second=block.get("requests_per_second", api.requests_per_second),
-            stop=stop,
-        )
-        self.transport = Transport(
-            name=api.name,
-            origin=self.base_url,
-            sign=self.auth,
-            renew=self.auth.renew,
-            retry=api.retry_of(block),
-            throttle=self.throttle,
-            timeout=timeout,
-            stop=stop,
-            user_agent=user_agent,
-            headers=block.get("headers") or {},
-            hints=api.hints,
-            max_body=max_body,
-            budget=budget,
-        )
-        tokens = TokenEndpoint(
-            name=api.name, timeout=timeout, stop=stop, user_agent=user_agent, budget=budget
-        )
-        self.auth.bind(tokens.post, learn=partial(SECRETS.add_token, of=api.name))
-        self.lookahead: Prefetcher[t.Any] = Prefetcher(self.transport, concurrency=concurrency)
-
-    @property
-    def source(self) -> dict[str, str | None]:
-        """The API and the account, as the state remembers them: without a secret.
-
-        Some user names are as good as a key, so what is kept out of logs is told by its digest.
+        `http` makes `HttpSettings` of those of one API, with what holds for all of them.
         """
-        path = urlsplit(self.base_url).path.rstrip("/")
-        account = self.api.account(self.block)
+        settings: dict[str, t.Any] = {
+            "page_size": self.page_size,
+            "requests_per_second": self.requests_per_second or None,
+            **{setting.name: setting.default for setting in self.settings},
+        }
+        settings = {name: value for name, value in settings.items() if value is not None}
+        settings |= block
+        account = self.account(settings)
+        # Some user names are as good as a key: what is kept out of logs is told by its digest.
         if account and redact(account) != account:
             account = digest(account)
-        return {"base_url": redact(origin_of(self.base_url) + path), "account": account or None}
+        return ApiConnection(
+            http(
+                name=self.name,
+                base_url=settings["base_url"],
+                headers=settings.get("headers") or {},
+                retry=self.retry_of(settings),
+                requests_per_second=settings.get("requests_per_second", 0),
+                hints=self.hints,
+            ),
+            self.authenticate(settings),
+            title=self.title,
+            account=account or None,
+            settings=settings,
+            public_settings=tuple(self.public_settings(settings)),
+        )
 
-    @property
-    def budget_low(self) -> bool:
-        """Whether so few requests are left that none may go to a page nobody may need."""
-        return self.budget is not None and self.budget.left <= 2 * self.concurrency
-
-    def sync_clock(self, header: str | None, *, elapsed: float = 0.0) -> None:
-        """Take the moment the first request was sent for the one the run began, if it is earlier.
-
-        Rows are stamped by the server's clock, so a bookmark must not pass what that clock said:
-        its `Date`, less the whole seconds the answer took.
-        """
-        if self._dated or header is None:
-            return
-        if (date := instant_of(header)) is None:
-            return
-        self._dated = True
-        sent = max(0.0, date - int(elapsed))
-        if sent < self.began.timestamp():
-            self.began = datetime.fromtimestamp(sent, UTC)
+    def public_settings(self, settings: Mapping[str, t.Any]) -> Iterator[tuple[str, object, bool]]:
+        """Yield the settings that may be shown: name, value, and whether that is the default."""
+        retry, usual = self.retry_of(settings), self.retry
+        optional = settings.get("optional_streams")
+        shared: tuple[tuple[str, object, object], ...] = (
+            ("page_size", settings.get("page_size"), self.page_size),
+            (
+                "requests_per_second",
+                settings.get("requests_per_second") or "no cap",
+                self.requests_per_second or "no cap",
+            ),
+            ("max_retries", retry.max_retries, usual.max_retries),
+            ("backoff_factor", retry.backoff_factor, usual.backoff_factor),
+            ("retry_on_status_codes", sorted(retry.statuses), sorted(usual.statuses)),
+            ("max_retry_after", retry.max_retry_after, usual.max_retry_after),
+            ("optional_streams", optional, optional),
+        )
+        for name, value, default in shared:
+            if value is not None:
+                yield name, value, value == default
+        for setting in self.settings:
+            if not setting.secret and setting.name != "base_url":
+                value = settings.get(setting.name)
+                yield setting.name, value, value == setting.default

@@ -161,7 +161,7 @@ class ExperimentationStream(AnalyticsStream):
     @property
     def account_id(self) -> str:
         """The account all but `/accounts` is read from, `current` for the key's own."""
-        return str(self.block.get("account_id") or "current")
+        return str(self.connection.settings.get("account_id") or "current")
 
 
 class SingleObjectStream(ExperimentationStream):

@@ -121,7 +121,7 @@ class WikiStream(AnalyticsStream):
     @property
     @override
     def url_base(self) -> str:
-        prefix = self.block.get(f"v{self.version}_path", f"/v{self.version}")
+        prefix = self.connection.settings[f"v{self.version}_path"]
         return f"{super().url_base}/{prefix.strip('/')}"
 
 

@@ -232,12 +232,12 @@ def shape(extraction: StreamSync) -> str:
     """
     stream, selection = extraction.stream, extraction.outlet.conformer.selection
     connection, request = stream.connection, stream.request(None, stream.paging.start())
-    headers = [*(connection.block.get("headers") or {}).items(), *request.headers]
+    headers = [*(connection.settings.get("headers") or {}).items(), *request.headers]
     parts = {
         "tap": extraction.run.version,
         "source": connection.source,
         "settings": _deciding(stream.config, besides=extraction.run.apis),
-        "api": _deciding(connection.block, besides={"headers"}),
+        "api": _deciding(connection.settings, besides={"headers"}),
         "stream": [stream.name, stream.selected, stream.primary_keys],
         "replication": [stream.replication_method, stream.replication_key, stream.versioned],
         "columns": sorted(selection.known),

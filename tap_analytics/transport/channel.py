@@ -12,7 +12,7 @@ import http.client
 import ssl
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
@@ -31,10 +31,9 @@ from tap_analytics.transport.stats import Stats
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_analytics.transport.budget import RequestBudget
     from tap_analytics.transport.error_mapping import ErrorMapper
-    from tap_analytics.transport.errors import StopSignal
     from tap_analytics.transport.request import Request
+    from tap_analytics.transport.settings import HttpSettings
     from tap_analytics.transport.throttle import Throttle
 
 _MAX_REDIRECTS = 5
@@ -57,27 +56,37 @@ class _ClosedIdleError(Exception):
     """A connection that had been closed since its last answer; no answer to this request."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Channel:
-    """Connections to `origin`; `sign` adds the credentials and may be applied twice."""
+    """Connections to the origin of an API; `sign` adds the credentials, and may do so twice."""
 
-    origin: str
-    sign: Callable[[Request], Request]
-    headers: Mapping[str, str]
-    throttle: Throttle
-    stop: StopSignal
-    timeout: float
-    max_body: int
-    diagnosis: ErrorMapper
-    session: requests.Session
-    #: What requests are paid from; None where they cost nothing.
-    budget: RequestBudget | None = None
-    stats: Stats = field(default_factory=Stats)
+    def __init__(
+        self,
+        http: HttpSettings,
+        sign: Callable[[Request], Request],
+        *,
+        throttle: Throttle,
+        errors: ErrorMapper,
+    ) -> None:
+        self.stats = Stats()
+        self._http = http
+        self._sign = sign
+        self._throttle = throttle
+        self._errors = errors
+        self._origin = origin_of(http.base_url)
+        self._headers = {
+            "User-Agent": http.user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": body.ACCEPT_ENCODING,
+            **http.headers,
+        }
+        self._session = requests.Session()
+        adapter = wire.Adapter(connections=throttle.concurrency)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
-    def __post_init__(self) -> None:
-        adapter = wire.Adapter(connections=self.throttle.concurrency)
-        self.session.mount("https://", adapter)
-        self.session.mount("http://", adapter)
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._session.close()
 
     def send(self, request: Request, *, where: str) -> Response:
         """Return the answer to `request`, or to where redirects within the origin lead.
@@ -93,13 +102,13 @@ class Channel:
             if request.method != "GET":
                 raise Rejected(
                     f"{where} was redirected, which is followed for GET only",
-                    hint=self.diagnosis.hint("origin"),
+                    hint=self._errors.hint("origin"),
                 )
             seen.add(request.target)
             request = self._redirected(request, location, where=where)
             if request.target in seen or len(seen) > _MAX_REDIRECTS:
                 raise Rejected(
-                    f"{where} is redirected without end", hint=self.diagnosis.hint("origin")
+                    f"{where} is redirected without end", hint=self._errors.hint("origin")
                 )
 
     def _exchange(self, request: Request, *, where: str) -> Response:
@@ -110,9 +119,9 @@ class Channel:
         """
         if not self._owns(request.url):
             raise OriginRefused(
-                f"{where} would leave the configured origin", hint=self.diagnosis.hint("origin")
+                f"{where} would leave the configured origin", hint=self._errors.hint("origin")
             )
-        prepared = self._prepared(self.sign(request))
+        prepared = self._prepared(self._sign(request))
         try:
             return self._carried(request, prepared, where=where)
         except _ClosedIdleError:
@@ -121,17 +130,17 @@ class Channel:
     def _carried(
         self, request: Request, prepared: requests.PreparedRequest, *, where: str
     ) -> Response:
-        if self.budget is not None:
-            self.budget.spend()
+        if self._http.budget is not None:
+            self._http.budget.spend()
         owner = self.stats.owner(request.owner)
-        with self.throttle.slot(owner.held) as slot:
-            exchange = wire.Deadline(timeout=self.timeout, stop=self.stop, sent=slot.sent)
+        with self._throttle.slot(owner.held) as slot:
+            exchange = wire.Deadline(self._http, sent=slot.sent)
             self.stats.asked(owner, again=request.again)
             try:
                 with wire.carrying(exchange):
                     raw, packed = self._sent(prepared, where=where)
             except _FAULTS as error:
-                failure = self.diagnosis.failure(error, where=where)
+                failure = self._errors.failure(error, where=where)
                 is_closed = exchange.was_idle and failure.cause == "server"
                 if is_closed and request.method == "GET" and not request.again:
                     raise _ClosedIdleError from None
@@ -150,11 +159,11 @@ class Channel:
         )
 
     def _sent(self, prepared: requests.PreparedRequest, *, where: str) -> tuple[t.Any, bytes]:
-        adapter = self.session.get_adapter(prepared.url or "")
-        settings = {**self._settings, "stream": True, "timeout": self.timeout}
+        adapter = self._session.get_adapter(prepared.url or "")
+        settings = {**self._settings, "stream": True, "timeout": self._http.timeout}
         raw = adapter.send(prepared, **settings).raw
         try:
-            return raw, body.read(raw, max_body=self.max_body, where=where)
+            return raw, body.read(raw, max_body=self._http.max_body, where=where)
         except BaseException:
             raw.close()
             raise
@@ -162,11 +171,11 @@ class Channel:
     def _unpacked(
         self, packed: bytes, headers: Mapping[str, str], exchange: wire.Deadline, *, where: str
     ) -> bytes:
-        check = exchange.remaining
+        most, check = self._http.max_body, exchange.remaining
         try:
-            return body.unpack(packed, headers, max_body=self.max_body, where=where, check=check)
+            return body.unpack(packed, headers, max_body=most, where=where, check=check)
         except wire.DeadlinePassed as error:
-            raise self.diagnosis.failure(error, where=where) from None
+            raise self._errors.failure(error, where=where) from None
 
     @functools.cached_property
     def _settings(self) -> dict[str, t.Any]:
@@ -174,9 +183,10 @@ class Channel:
 
         Never its .netrc, which would replace the credentials of the API.
         """
-        settings = dict(self.session.merge_environment_settings(self.origin, {}, None, None, None))
+        merge = self._session.merge_environment_settings
+        settings = dict(merge(self._origin, {}, None, None, None))
         bundle = settings["verify"]
-        if self.origin.startswith("https:") and isinstance(bundle, str):
+        if self._origin.startswith("https:") and isinstance(bundle, str):
             self._check_bundle(Path(bundle))
         return settings
 
@@ -189,7 +199,7 @@ class Channel:
                 ssl.create_default_context(cafile=bundle)
         except (OSError, ValueError):
             raise Unreachable(
-                f"{self.diagnosis.name}: the CA bundle that the environment names can't be read",
+                f"{self._http.name}: the CA bundle that the environment names can't be read",
                 hint="Check the path in `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`.",
             ) from None
 
@@ -198,7 +208,7 @@ class Channel:
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = quote(self._located(request.target), safe=_URL_SAFE)
-        prepared.headers = CaseInsensitiveDict(self.headers)
+        prepared.headers = CaseInsensitiveDict(self._headers)
         prepared.headers.update(request.headers)
         if request.json is not None:
             prepared.body = request.json
@@ -208,15 +218,15 @@ class Channel:
 
     def _owns(self, url: str) -> bool:
         with contextlib.suppress(ValueError):
-            return url.startswith(f"{self.origin}/") or origin_of(url) == self.origin
+            return url.startswith(f"{self._origin}/") or origin_of(url) == self._origin
         return False
 
     def _located(self, url: str) -> str:
         """Return a URL of the origin in the one spelling of it that names can be looked up by."""
-        if url.startswith(f"{self.origin}/"):
+        if url.startswith(f"{self._origin}/"):
             return url
         parts = urlsplit(url)
-        return urlunsplit((*urlsplit(self.origin)[:2], parts.path, parts.query, ""))
+        return urlunsplit((*urlsplit(self._origin)[:2], parts.path, parts.query, ""))
 
     def _redirected(self, request: Request, location: str, *, where: str) -> Request:
         """Return the request a redirect asks for, or refuse to leave the origin."""
@@ -226,9 +236,9 @@ class Channel:
         except ValueError:
             raise Rejected(
                 f"{where} is redirected to a malformed URL, or one that isn't http(s)",
-                hint=self.diagnosis.hint("origin"),
+                hint=self._errors.hint("origin"),
             ) from None
-        if target != self.origin:
+        if target != self._origin:
             raise OriginRefused(
                 f"{where} is redirected to another origin, {shown_origin(url)}",
                 hint=self._new_home(target),
@@ -239,8 +249,8 @@ class Channel:
         return replace(request, url=path, params=params, again=False)
 
     def _new_home(self, target: str) -> str:
-        own, other = urlsplit(self.origin), urlsplit(target)
-        setting = f"`base_url` of {self.diagnosis.name}"
+        own, other = urlsplit(self._origin), urlsplit(target)
+        setting = f"`base_url` of {self._http.name}"
         if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
             return f"Use https in {setting}."
         return f"If that is where the API lives, set {setting} to it."

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import io
 import os
 import select
@@ -17,6 +16,7 @@ import threading
 import time
 import typing as t
 from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
+from http.client import HTTPException, HTTPResponse, parse_headers
 
 import requests
 import requests.adapters
@@ -30,7 +30,7 @@ from tap_analytics.transport.resolver import addresses_of
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_analytics.transport.errors import StopSignal
+    from tap_analytics.transport.settings import HttpSettings
 
 #: The longest wait on a socket that does not look for a stop, in seconds.
 _SLICE = 0.05
@@ -49,14 +49,14 @@ class DeadlinePassed(TimeoutError):  # noqa: N818 - what happened, in the words 
 class Deadline:
     """One request and its answer, as the connection that carries it sees them."""
 
-    def __init__(self, *, timeout: float, stop: StopSignal, sent: Callable[[], None]) -> None:
+    def __init__(self, http: HttpSettings, *, sent: Callable[[], None]) -> None:
         self.started = time.monotonic()
         self.sent = sent
-        self.answers: list[http.client.HTTPResponse] = []
+        self.answers: list[HTTPResponse] = []
         #: Whether it goes over a connection that served another, and nothing has come yet.
         self.was_idle = False
-        self._end = self.started + timeout
-        self._stop = stop
+        self._end = self.started + http.timeout
+        self._stop = http.stop
 
     def remaining(self) -> float:
         """Return the seconds left, or raise `DeadlinePassed` or `Cancelled`."""
@@ -128,7 +128,7 @@ class _Source(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
+class _Answer(HTTPResponse):
     def __init__(
         self,
         sock: socket.socket,
@@ -146,7 +146,7 @@ class _Answer(http.client.HTTPResponse):
         defects = self.msg.defects
         if any(isinstance(defect, _HEADERS_LOST) for defect in defects):
             # A link or a total may be among them, and nobody would miss it.
-            raise http.client.HTTPException("headers behind a line that is none")
+            raise HTTPException("headers behind a line that is none")
         # Else urllib3 would log them, with a traceback.
         defects.clear()
 
@@ -157,8 +157,8 @@ class _Answer(http.client.HTTPResponse):
             line: tuple[str, int, str] = own._read_status()  # noqa: SLF001 - the only place there is
             if line[1] not in _INTERIM:
                 return line
-            http.client.parse_headers(self.fp)
-        raise http.client.HTTPException("no answer behind all that announce one")
+            parse_headers(self.fp)
+        raise HTTPException("no answer behind all that announce one")
 
 
 class _Plain(HTTPConnection):

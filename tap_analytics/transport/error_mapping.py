@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.transport.request import Response
     from tap_analytics.transport.retry import RetryPolicy
+    from tap_analytics.transport.settings import HttpSettings
 
 #: What a user may do, by cause; `{name}` is the API's.
 HINTS: Mapping[errors.Cause, str] = {
@@ -100,17 +101,15 @@ _FAILURES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ErrorMapper:
-    """Makes the errors of one API; `hints` go before the general ones."""
+    """Makes the errors of one API."""
 
-    name: str
-    timeout: float
-    hints: Mapping[errors.Cause, str]
+    http: HttpSettings
 
     def hint(self, cause: errors.Cause) -> str:
         """Return what a user may do about `cause`."""
-        return self.hints.get(cause, HINTS.get(cause, "")).format(name=self.name)
+        return self.http.hints.get(cause, HINTS.get(cause, "")).format(name=self.http.name)
 
     def refusal(
         self, response: Response, *, where: str, policy: RetryPolicy
@@ -139,8 +138,8 @@ class ErrorMapper:
             (row, each) for row in _FAILURES for each in chain if isinstance(each, row.kinds)
         )
         reason = getattr(found, "verify_message", "")
-        what = f"{where} {row.text.format(timeout=self.timeout, reason=reason)}"
-        hint = row.hint.format(name=self.name) or self.hint(row.cause)
+        what = f"{where} {row.text.format(timeout=self.http.timeout, reason=reason)}"
+        hint = row.hint.format(name=self.http.name) or self.hint(row.cause)
         if not row.is_final:
             return errors.Retriable(what, hint=hint, cause=row.cause)
         kind = errors.Unreachable if row.cause == "unreachable" else errors.Rejected

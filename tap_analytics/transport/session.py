@@ -10,84 +10,56 @@ import random
 import threading
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
 
-import requests
-
-from tap_analytics.transport import body
-from tap_analytics.transport.channel import Channel, origin_of
+from tap_analytics.transport.channel import Channel
 from tap_analytics.transport.error_mapping import ErrorMapper
 from tap_analytics.transport.errors import OVERLOAD, Fatal, Retriable, TransportError, Unreachable
-from tap_analytics.transport.throttle import describe_wait
+from tap_analytics.transport.throttle import Throttle, describe_wait
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from tap_analytics.transport.budget import RequestBudget
-    from tap_analytics.transport.errors import Cause, StopSignal
+    from tap_analytics.transport.auth import Authenticator
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.retry import RetryPolicy
+    from tap_analytics.transport.settings import HttpSettings
     from tap_analytics.transport.stats import Stats
-    from tap_analytics.transport.throttle import Throttle
 
 T = t.TypeVar("T")
 
-MAX_BODY = 256 * 2**20
 
-
-@dataclass(kw_only=True, eq=False, repr=False)
 class Transport:
     """Sends the requests of one configured API, to its origin alone."""
 
-    name: str
-    origin: str
-    #: Adds the credentials; may be applied twice.
-    sign: Callable[[Request], Request]
-    #: Asked once after a 401; says whether there are new credentials.
-    renew: Callable[[], bool] | None
-    retry: RetryPolicy
-    throttle: Throttle
-    #: Seconds for a whole answer.
-    timeout: float
-    stop: StopSignal
-    user_agent: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    max_body: int = MAX_BODY
-    #: What all requests of the run are paid from.
-    budget: RequestBudget | None = None
-    #: What users of this API may do, by cause.
-    hints: Mapping[Cause, str] = field(default_factory=dict)
     #: Why nobody can be reached; while it is set, nothing is sent.
-    unreachable: TransportError | None = field(default=None, init=False)
+    unreachable: TransportError | None = None
     #: What all attempts of a request met while no other request did better. Until one does, each
     #: request gets one attempt.
-    outage: Fatal | None = field(default=None, init=False)
+    outage: Fatal | None = None
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self, http: HttpSettings, auth: Authenticator, *, throttle: Throttle | None = None
+    ) -> None:
+        self.name = http.name
+        self.stop = http.stop
+        self.retry = http.retry
+        self.throttle = throttle or Throttle(
+            name=http.name,
+            concurrency=http.concurrency,
+            requests_per_second=http.requests_per_second,
+            stop=http.stop,
+        )
+        self._budget = http.budget
+        self._renew = auth.renew
         self._renewals = 0
-        #: Answers so far that show that the API is up.
+        #: Responses so far that show that the API is up.
         self._served = 0
         self._renewing = threading.Lock()
-        self._logger = logging.getLogger("tap-analytics").getChild(self.name)
-        self._diagnosis = ErrorMapper(name=self.name, timeout=self.timeout, hints=self.hints)
-        self._channel = Channel(
-            origin=origin_of(self.origin),
-            sign=self.sign,
-            headers={
-                "User-Agent": self.user_agent,
-                "Accept": "application/json",
-                "Accept-Encoding": body.ACCEPT_ENCODING,
-                **self.headers,
-            },
-            throttle=self.throttle,
-            stop=self.stop,
-            timeout=self.timeout,
-            max_body=self.max_body,
-            diagnosis=self._diagnosis,
-            session=requests.Session(),
-            budget=self.budget,
-        )
+        self._logger = logging.getLogger("tap-analytics").getChild(http.name)
+        self._errors = ErrorMapper(http)
+        self._channel = Channel(http, auth, throttle=self.throttle, errors=self._errors)
 
     @property
     def stats(self) -> Stats:
@@ -96,7 +68,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        self._channel.session.close()
+        self._channel.close()
 
     def fetch(
         self,
@@ -154,7 +126,7 @@ class Transport:
             raise
         policy = self.policy(request)
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-            refusal = self._diagnosis.refusal(response, where=where, policy=policy)
+            refusal = self._errors.refusal(response, where=where, policy=policy)
             if refusal.cause not in OVERLOAD:
                 self._note_service()
             raise refusal
@@ -179,8 +151,8 @@ class Transport:
 
     def _wait(self, failed: Retriable, request: Request, *, number: int, computed: float) -> None:
         """Wait before retry `number`, counted from the failure; a told wait is for everybody."""
-        if self.budget is not None:
-            self.budget.check()
+        if self._budget is not None:
+            self._budget.check()
         seconds = failed.retry_after or computed
         # Spreads the retries of several processes; it only adds, for less would be too early.
         seconds += min(1.0, seconds * random.uniform(0, 0.1))  # noqa: S311 - nothing to guess
@@ -229,10 +201,8 @@ class Transport:
 
     def _has_renewed(self, renewals: int) -> bool:
         """Say whether there are other credentials than those of `renewals` renewals ago."""
-        if self.renew is None:
-            return False
         with self._renewing:
             # Of several threads refused at once, one renews for all.
-            if self._renewals == renewals and self.renew():
+            if self._renewals == renewals and self._renew():
                 self._renewals += 1
             return self._renewals > renewals

@@ -41,14 +41,12 @@ CLASS_METHODS = 15
 FUNCTION_MEDIAN = 8
 #: What still imports from a higher floor, and is yet to be cut.
 TIES = {
-    "tap_analytics.client imports tap_analytics.streams.api",
     "tap_analytics.pagination.end_check imports tap_analytics.client",
     "tap_analytics.pagination.fetcher imports tap_analytics.client",
     "tap_analytics.pagination.reader imports tap_analytics.client",
     "tap_analytics.pagination.reader imports tap_analytics.sync.approach",
     "tap_analytics.pagination.reader imports tap_analytics.sync.checkpoint",
     "tap_analytics.records.bookmark imports tap_analytics.sync.children",
-    "tap_analytics.reporting.run imports tap_analytics.streams.api",
     "tap_analytics.streams.api imports tap_analytics.sync.checkpoint",
     "tap_analytics.streams.declared imports tap_analytics.sync.approach",
 }

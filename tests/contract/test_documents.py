@@ -168,7 +168,7 @@ def test_stream_declares_what_the_document_asks_for(row, streams, server):
 @each_row
 def test_stream_retries_as_the_document_asks(row, streams):
     stream = streams[row.stream]
-    policy = stream.retry or stream.connection.api.retry_of(stream.block)
+    policy = stream.retry or stream.connection.http.retry
     retries, factor = map(int, row.retries.split("x"))
 
     assert policy.max_retries == retries

@@ -8,7 +8,7 @@ from copy import deepcopy
 import pytest
 from doctor import Doctor
 
-from tap_analytics.streams.api import SECRETS
+from tap_analytics.transport.connection import SECRETS
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,12 @@ import threading
 import typing as t
 from dataclasses import dataclass, replace
 
+from tap_analytics.transport.auth import Authenticator
 from tap_analytics.transport.errors import StopSignal
 from tap_analytics.transport.request import Request, Response
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
-from tap_analytics.transport.throttle import Throttle
+from tap_analytics.transport.settings import HttpSettings
 
 if t.TYPE_CHECKING:
     import ssl
@@ -201,24 +202,39 @@ def signed(request: Request) -> Request:
     return replace(request, headers=(*others, ("X-Api-Key", "swordfish-4711")))
 
 
+class Signing(Authenticator):
+    """Credentials made of two functions."""
+
+    def __init__(self, sign: Callable[[Request], Request], renew: Callable[[], bool]) -> None:
+        self._sign, self._renew = sign, renew
+
+    def __call__(self, request: Request) -> Request:
+        return self._sign(request)
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def renew(self) -> bool:
+        return self._renew()
+
+
 def make_transport(origin: str, **settings: t.Any) -> Transport:
-    stop = settings.pop("stop", None) or StopSignal()
-    concurrency = settings.pop("concurrency", 4)
-    throttle = settings.pop("throttle", None) or Throttle(
-        name="learning", concurrency=concurrency, stop=stop
-    )
+    auth = Signing(settings.pop("sign", signed), settings.pop("renew", lambda: False))
+    throttle = settings.pop("throttle", None)
+    return Transport(http_settings(origin, **settings), auth, throttle=throttle)
+
+
+def http_settings(origin: str, **settings: t.Any) -> HttpSettings:
     defaults: dict[str, t.Any] = {
         "name": "learning",
-        "origin": origin,
-        "sign": signed,
-        "renew": None,
+        "base_url": origin,
         "retry": RetryPolicy(backoff_factor=0.01),
-        "throttle": throttle,
         "timeout": 10.0,
-        "stop": stop,
         "user_agent": "tap-analytics/test",
+        "concurrency": 4,
     }
-    return Transport(**defaults | settings)
+    settings["stop"] = settings.get("stop") or StopSignal()
+    return HttpSettings(**defaults | settings)
 
 
 def people(server: ScriptedServer, *params: tuple[str, str]) -> Request:

@@ -68,7 +68,7 @@ def parts_of(tap):
     """Yield the objects a debugger would show: the tap's own, and the errors that came."""
     connection = tap.connection("shop")
     stream = tap.streams[STREAM]
-    yield from (tap, stream, connection, connection.api, connection.auth, connection.transport)
+    yield from (tap, stream, connection, connection.http, connection.auth, connection.transport)
     yield from (connection.transport.stats, connection.throttle, connection.lookahead)
     yield from (stream.paging, stream.resource, tap.run.results)
     yield from tap.run.results.values()

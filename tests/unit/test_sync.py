@@ -157,8 +157,8 @@ class TapRun:
 
     def __init__(self, config, *, optional):
         self.tap = TapAnalytics(config=config)
-        block = self.tap.connection("shop").block
-        self.tap.connection("shop").block = {**block, "optional_streams": optional}
+        connection = self.tap.connection("shop")
+        connection.settings = {**connection.settings, "optional_streams": optional}
 
     def run(self):
         return self.tap.sync_all()

@@ -9,6 +9,7 @@ from scripted_server import (
     ScriptedServer,
     UnhurriedStop,
     body_of,
+    http_settings,
     make_transport,
     people,
     redirect,
@@ -16,9 +17,9 @@ from scripted_server import (
 )
 
 from tap_analytics.transport.budget import RequestBudget
-from tap_analytics.transport.errors import BudgetSpent, StopSignal
+from tap_analytics.transport.connection import post_form
+from tap_analytics.transport.errors import BudgetSpent
 from tap_analytics.transport.prefetch import Prefetcher
-from tap_analytics.transport.token import TokenEndpoint
 
 
 def test_many_threads_get_exactly_what_there_is():
@@ -83,12 +84,10 @@ def test_a_redirect_that_nothing_is_left_for_is_not_followed():
 
 def test_tokens_are_paid_for():
     with ScriptedServer([reply(200, b'{"access_token": "x"}')]) as server:
-        endpoint = TokenEndpoint(
-            name="shop", timeout=5, stop=StopSignal(), user_agent="test", budget=RequestBudget(1)
-        )
-        assert endpoint.post(f"{server.origin}/token", {})["access_token"] == "x"
+        http = http_settings(server.origin, budget=RequestBudget(1))
+        assert post_form(http, f"{server.origin}/token", {})["access_token"] == "x"
         with pytest.raises(BudgetSpent):
-            endpoint.post(f"{server.origin}/token", {})
+            post_form(http, f"{server.origin}/token", {})
     assert len(server.requests) == 1
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from email.utils import formatdate
+from functools import partial
 
 import pytest
 from scripted_server import (
@@ -13,12 +14,14 @@ from scripted_server import (
     ScriptedServer,
     UnhurriedStop,
     body_of,
+    http_settings,
     make_transport,
     people,
     reply,
 )
 
 from tap_analytics.transport.auth import OAuth2ClientCredentials
+from tap_analytics.transport.connection import post_form
 from tap_analytics.transport.errors import (
     Cancelled,
     CredentialsRefused,
@@ -30,7 +33,6 @@ from tap_analytics.transport.errors import (
 )
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.throttle import Throttle
-from tap_analytics.transport.token import TokenEndpoint
 
 
 def test_retries_are_counted_told_and_limited(caplog):
@@ -169,11 +171,10 @@ def test_a_token_url_says_how_long_to_wait(caplog):
         return next(steps) if received.target == "/token" else reply(200, b"[1]")
 
     with ScriptedServer(script) as server:
-        tokens = TokenEndpoint(name="learning", timeout=5, stop=stop, user_agent="x")
         auth = OAuth2ClientCredentials(
             token_url=f"{server.origin}/token", client_id="a", client_secret="b"
         )
-        auth.bind(tokens.post)
+        auth.bind(partial(post_form, http_settings(server.origin, stop=stop)))
         throttle = Throttle(name="learning", concurrency=1, stop=stop, clock=RushingClock())
         transport = make_transport(server.origin, sign=auth, throttle=throttle, stop=stop)
         assert transport.fetch(people(server), body_of) == b"[1]"

@@ -7,12 +7,13 @@ import re
 import typing as t
 
 from tap_analytics.commands.doctor.findings import warning
+from tap_analytics.streams import APIS
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_analytics.commands.doctor.findings import Finding
-    from tap_analytics.streams.api import ApiConnection
+    from tap_analytics.transport.connection import ApiConnection
 
 _FAMILY = re.compile(r"(x-)?rate-?limit.*|retry-after", re.IGNORECASE)
 #: `1000;window=60`, `1000;w=60` and `"default";q=1000;w=60`.
@@ -40,15 +41,19 @@ def allowed_pace(headers: Mapping[str, str]) -> float | None:
 
 def configured_pace(connection: ApiConnection) -> float:
     """Return the most requests per second that a connection makes; 0 is no cap."""
-    api = connection.api
-    return float(connection.block.get("requests_per_second", api.requests_per_second))
+    return connection.http.requests_per_second
+
+
+def _usual_pace(connection: ApiConnection) -> float:
+    """Return the pace of a built-in API where nothing is configured; 0 is no cap."""
+    return next((api.requests_per_second for api in APIS if api.name == connection.http.name), 0)
 
 
 def too_fast(connection: ApiConnection, headers: Mapping[str, str]) -> Finding | None:
     """Tell that the server allows less than the configuration takes."""
     allowed, configured = allowed_pace(headers), configured_pace(connection)
     # Who writes 0 wants no cap: the tap heeds what the server says when it is too much.
-    is_wanted = connection.block.get("requests_per_second") == 0
+    is_wanted = connection.settings.get("requests_per_second") == 0
     if allowed is None or is_wanted or 0 < configured <= allowed:
         return None
     taken = f"up to {configured:g}" if configured else "as many as it can"
@@ -61,7 +66,7 @@ def too_fast(connection: ApiConnection, headers: Mapping[str, str]) -> Finding |
 
 def throttled(connection: ApiConnection, what: str, headers: Mapping[str, str]) -> Finding:
     """Tell that the server said to wait, and suggest a slower pace."""
-    configured, own = configured_pace(connection), connection.api.requests_per_second
+    configured, own = configured_pace(connection), _usual_pace(connection)
     pace = allowed_pace(headers)
     if pace is None and own and not 0 < configured <= own:
         pace = own

@@ -131,7 +131,7 @@ def _finding(inquiry: Probe, error: Exception, cause: str) -> Finding:
         found = throttled(stream.connection, _told(inquiry, error), {})
         return wrong("throttled", found.text, api=found.api)
     if cause in FORGIVABLE:
-        optional = tuple(stream.block.get("optional_streams") or ())
+        optional = tuple(stream.connection.settings.get("optional_streams") or ())
         if stream.forgives(error):
             return warning(cause, f"{text} It is among optional_streams.", told_as=cause)
         if cause == "forbidden":

@@ -35,7 +35,8 @@ def _limit(pager: Pager, rows: int) -> dict[str, t.Any]:
     """Return the change that asks for so many rows; none where nobody chose the limit."""
     stream = pager.inquiry.stream
     if not isinstance(stream, DeclaredStream):
-        return {"api": {"page_size": rows}} if "page_size" in stream.block else {}
+        given = stream.config.get(stream.api) or {}
+        return {"api": {"page_size": rows}} if "page_size" in given else {}
     if limit_in_params(stream):
         return {"resource": {"endpoint": {"params": {stream.paging.limit_param: rows}}}}
     return {"paginator": {"limit": rows}}

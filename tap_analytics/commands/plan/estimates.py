@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.streams.api import ApiConnection
     from tap_analytics.tap import TapAnalytics
+    from tap_analytics.transport.connection import ApiConnection
 
 #: Requests a stream is worth, and those its parents' sample is worth instead.
 PAGES = 2

@@ -148,7 +148,7 @@ def _api(run: Run, name: str, ending: RunResult) -> Api:
     flown = connection.throttle.timeline()
     return Api(
         name=name,
-        title=connection.api.title,
+        title=connection.title,
         origin=origin_of(connection.base_url),
         requests=stats.requests,
         retries=stats.retries,

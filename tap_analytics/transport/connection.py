@@ -1,0 +1,143 @@
+"""The connection of a run to an API: one transport, pace and read-ahead for all its streams."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlencode, urlsplit
+
+from tap_analytics.transport.auth import NoAuth
+from tap_analytics.transport.channel import origin_of
+from tap_analytics.transport.errors import OVERLOAD, CredentialsRefused, Retriable, TransportError
+from tap_analytics.transport.prefetch import Prefetcher
+from tap_analytics.transport.redaction import Secrets, redact
+from tap_analytics.transport.request import Request
+from tap_analytics.transport.retry import RetryPolicy, instant_of
+from tap_analytics.transport.session import Transport
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_analytics.transport.auth import Authenticator
+    from tap_analytics.transport.request import Response
+    from tap_analytics.transport.settings import HttpSettings
+
+#: Every secret of this process, by value, so that no log line can tell one.
+SECRETS = Secrets()
+_TOKEN_HINT = "Check `access_token_url`, `client_id` and `client_secret`."  # noqa: S105 - a hint
+
+
+class ApiConnection:
+    """A configured API in a run."""
+
+    #: The moment the run began, by the earlier of our clock and the server's.
+    began: datetime
+
+    def __init__(  # noqa: PLR0913 - values, each by its name
+        self,
+        http: HttpSettings,
+        auth: Authenticator,
+        *,
+        title: str = "",
+        account: str | None = None,
+        settings: Mapping[str, t.Any] | None = None,
+        public_settings: Sequence[tuple[str, object, bool]] = (),
+    ) -> None:
+        """Connect to an API.
+
+        `account` is whose data the credentials lead to, without a secret; `settings` are the
+        API's own, with their defaults; `public_settings` are those that may be shown: name, value,
+        and whether that is the default.
+        """
+        self.http = http
+        self.auth = auth
+        self.title = title or http.name
+        self.account = account
+        self.settings: Mapping[str, t.Any] = settings or {}
+        self.public_settings = public_settings
+        self.base_url = http.base_url.rstrip("/")
+        self.page_size: int | None = self.settings.get("page_size")
+        self.concurrency = http.concurrency
+        self.budget = http.budget
+        self.began = datetime.now(UTC)
+        self._dated = False
+        auth.bind(partial(post_form, http), learn=partial(SECRETS.add_token, of=http.name))
+        self.transport = Transport(http, auth)
+        self.throttle = self.transport.throttle
+        self.lookahead: Prefetcher[t.Any] = Prefetcher(self.transport, concurrency=http.concurrency)
+
+    @property
+    def source(self) -> dict[str, str | None]:
+        """The API and the account, as the state remembers them: without a secret."""
+        path = urlsplit(self.base_url).path.rstrip("/")
+        return {"base_url": redact(origin_of(self.base_url) + path), "account": self.account}
+
+    @property
+    def budget_low(self) -> bool:
+        """Whether so few requests are left that none may go to a page nobody may need."""
+        return self.budget is not None and self.budget.left <= 2 * self.concurrency
+
+    def sync_clock(self, header: str | None, *, elapsed: float = 0.0) -> None:
+        """Take the moment the first request was sent for the one the run began, if it is earlier.
+
+        Rows are stamped by the server's clock, so a bookmark must not pass what that clock said:
+        its `Date`, less the whole seconds the response took.
+        """
+        if self._dated or header is None:
+            return
+        if (date := instant_of(header)) is None:
+            return
+        self._dated = True
+        sent = max(0.0, date - int(elapsed))
+        if sent < self.began.timestamp():
+            self.began = datetime.fromtimestamp(sent, UTC)
+
+
+def post_form(http: HttpSettings, url: str, form: Mapping[str, str]) -> Mapping[str, t.Any]:
+    """Return the JSON object that a token URL answers to one attempt.
+
+    Raises `Retriable` where another attempt may help and `CredentialsRefused` where not; errors
+    name the API, never the form.
+    """
+    own = replace(
+        http,
+        base_url=url,
+        headers={},
+        hints={},
+        retry=RetryPolicy(max_retries=0),
+        concurrency=1,
+        requests_per_second=0,
+    )
+    transport = Transport(own, NoAuth())
+    request = Request(
+        method="POST",
+        url=url,
+        headers=(("Content-Type", "application/x-www-form-urlencoded"),),
+        json=urlencode(form).encode(),
+    )
+    try:
+        return transport.attempt(request, _token)
+    except TransportError as error:
+        reason = error.what.removeprefix(f"{http.name}: ")
+        what = f"{http.name}: the token URL failed: {reason}"
+        if isinstance(error, Retriable):
+            hint = error.hint if error.cause in OVERLOAD else _TOKEN_HINT
+            raise Retriable(
+                what, hint=hint, cause=error.cause, retry_after=error.retry_after
+            ) from None
+        raise CredentialsRefused(what, hint=_TOKEN_HINT, status=error.status) from None
+    finally:
+        transport.close()
+
+
+def _token(response: Response) -> Mapping[str, t.Any]:
+    try:
+        payload = json.loads(response.body)
+    except ValueError:
+        payload = None
+    if not isinstance(payload, dict):
+        raise Retriable("it answered no JSON object", hint=_TOKEN_HINT, cause="body")
+    return payload
