@@ -11,7 +11,7 @@ import typing as t
 from tap_analytics.demo import admin
 from tap_analytics.demo.config import tap_config
 from tap_analytics.demo.credentials import DEFAULT, Credentials
-from tap_analytics.demo.data import World, change
+from tap_analytics.demo.data import change, filled
 from tap_analytics.demo.dialects import DIALECTS, Site, natural_limits
 from tap_analytics.demo.exact import encode
 from tap_analytics.demo.faults import Faults
@@ -74,7 +74,7 @@ class DemoApi:
         if dialect not in DIALECTS:
             raise ValueError(f"dialect {dialect!r} is unknown; known are {', '.join(DIALECTS)}")
         self.dialect = dialect
-        self.world = World(seed=seed, scale=scale, empty=empty)
+        self.world = filled(seed=seed, scale=scale, empty=empty)
         self.credentials = credentials
         self.deleted: dict[str, list[t.Any]] = {}
         self._address = (host, port)

@@ -1,9 +1,25 @@
-"""The demo's records: invented, believable, and the same in every run of one seed and scale."""
+"""The demo's records: invented, plausible, and the same in every run of one seed and scale."""
 
 from __future__ import annotations
 
+import typing as t
+
+from tap_analytics.demo.data import declared, experimentation, learning, success, wiki
 from tap_analytics.demo.data.changes import change
 from tap_analytics.demo.data.dice import Row
 from tap_analytics.demo.data.world import World
 
-__all__ = ["Row", "World", "change"]
+__all__ = ["Row", "World", "change", "filled"]
+
+
+def filled(*, seed: int = 7, scale: float = 1.0, empty: t.Collection[str] = ()) -> World:
+    """Return a world with the records of all APIs, but for the streams that are to be empty.
+
+    Raises `ValueError` for the name of a stream that there isn't.
+    """
+    world = World(seed=seed, scale=scale)
+    for api in (learning, experimentation, wiki, success, declared):
+        api.fill(world)
+    for stream in empty:
+        world.clear(stream)
+    return world

@@ -1,8 +1,8 @@
-"""Who plays in the demo: the staff of one company, its customers, and the people who work there.
+"""The people of the demo: the staff of one company, its customers, and their employers.
 
-The five APIs tell of the same cast, so that a join by email or name across their tables succeeds:
-learning's people are success users, success accounts are their employers, and the staff are admins
-in one API, authors in the second and users in the third.
+All APIs share them, so that a join by email or name across their tables succeeds: learning's people
+are success users, success accounts are their employers, and the staff are admins in one API,
+authors in the second and users in the third.
 """
 
 from __future__ import annotations
@@ -15,12 +15,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.data.dice import Dice
 
 OUR_DOMAIN = "brightwater.example"
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
+_words = str.split
 FIRST_NAMES = _words("""
     Noor Ilse Zoë Łukasz Søren José Ngọc Željka Renée Björn Amélie Piet Saskia Ludo Mirthe
     Tamsin Rafe Birk Ana Chidi Yuki Óscar Inês Wójciech Fatima Jürgen Leïla Håkon Siobhán Dvořák
@@ -47,7 +42,7 @@ _PLAIN = str.maketrans(
 
 
 class Person(t.NamedTuple):
-    """Somebody with a mail address that is nobody else's."""
+    """Somebody with a mail address that is nobody else's; `company` is a position."""
 
     first: str
     last: str
@@ -78,33 +73,33 @@ class Cast(t.NamedTuple):
 def gather(dice: Dice, *, staff: int, customers: int, companies: int) -> Cast:
     """Invent a cast of the given sizes."""
     firms = [_company(number) for number in range(companies)]
-    taken: Counter[str] = Counter()
-    crew = [_person(dice, taken, company=-1, domain=OUR_DOMAIN) for _ in range(staff)]
+    namesakes: Counter[str] = Counter()
+    employees = [_person(dice, namesakes, company=-1, domain=OUR_DOMAIN) for _ in range(staff)]
     clients = [
-        _person(dice, taken, company=i % companies, domain=firms[i % companies].domain)
+        _person(dice, namesakes, company=i % companies, domain=firms[i % companies].domain)
         for i in range(customers)
     ]
-    return Cast(crew, clients, firms)
+    return Cast(employees, clients, firms)
 
 
 def plain(text: str) -> str:
-    """Reduce a name to lower-case ASCII, as it stands in addresses and permalinks."""
+    """Reduce a name to lower-case ASCII, for addresses and permalinks."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     return decomposed.encode("ascii", "ignore").decode().lower()
 
 
 def _company(number: int) -> Company:
-    words, trades = len(COMPANY_WORDS), len(COMPANY_TRADES)
-    name = f"{COMPANY_WORDS[number % words]} {COMPANY_TRADES[number // words % trades]}"
-    if (generation := number // (words * trades)) > 0:
-        name = f"{name} {generation + 1}"
+    trade, word = divmod(number, len(COMPANY_WORDS))
+    generation, trade = divmod(trade, len(COMPANY_TRADES))
+    name = f"{COMPANY_WORDS[word]} {COMPANY_TRADES[trade]}"
+    name = f"{name} {generation + 1}" if generation else name
     return Company(name, f"{plain(name)}.example")
 
 
-def _person(dice: Dice, taken: Counter[str], *, company: int, domain: str) -> Person:
+def _person(dice: Dice, namesakes: Counter[str], *, company: int, domain: str) -> Person:
     first, last = dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES)
     local = f"{plain(first)}.{plain(last)}"
-    taken[f"{local}@{domain}"] += 1
-    if (namesake := taken[f"{local}@{domain}"]) > 1:
-        local = f"{local}.{namesake}"
+    namesakes[f"{local}@{domain}"] += 1
+    if (number := namesakes[f"{local}@{domain}"]) > 1:
+        local = f"{local}.{number}"
     return Person(first, last, f"{local}@{domain}", company)

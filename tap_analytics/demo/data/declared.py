@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
+import typing as t
 from decimal import Decimal
 
 from tap_analytics.demo.data.dice import Dice, Row, iso
 
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.data.world import World
+
 #: Values a double cannot hold stand among ordinary ones.
 VALUES = (
-    Decimal("12.75"),
-    0,
-    Decimal("4200.50"),
-    9_007_199_254_740_993,
-    Decimal("12345678901234567.89"),
-    Decimal("-0.1"),
-    None,
+    *(Decimal("12.75"), 0, Decimal("4200.50"), 9_007_199_254_740_993),
+    *(Decimal("12345678901234567.89"), Decimal("-0.1"), None),
 )
 
 
-def rows(dice: Dice, count: int) -> list[Row]:
-    """Return rows in id order."""
-    return [
-        row(dice, number, updated=updated) for number, updated in enumerate(_updates(dice, count))
+def fill(world: World) -> None:
+    """Add the rows, in id order."""
+    dice = world.dice("declared")
+    world.tables["declared_resource_name"] = [
+        row(dice, number, updated=updated)
+        for number, updated in enumerate(dice.moments(world.many(250), shuffled=True))
     ]
-
-
-def _updates(dice: Dice, count: int) -> list[int]:
-    moments = dice.moments(count)
-    dice.shuffle(moments)
-    return moments
 
 
 def row(dice: Dice, number: int, *, updated: int) -> Row:

@@ -8,61 +8,42 @@ from tap_analytics.demo.data.dice import FIRST_DAY, LAST_DAY, Dice, Row, iso
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.cast import Person
+    from tap_analytics.demo.data.world import World
 
 MAIN_ACCOUNT = 704_118
 TYPES = ("ab", "split", "multivariate", "heatmap", "survey", "feature-test")
 STATUSES = ("RUNNING", "PAUSED", "STOPPED", "RUNNING", "NOT_STARTED")
 SUBJECTS = ("Checkout copy", "Hero banner", "Price table", "Café menu", "Newsletter box", "Search")
+#: One label has no name, one an empty one.
 LABELS = ("q1", "q2", "q3", "legacy", "mobile", "größer", "", None, "vip")
 VERBS = (("campaign", "started"), ("campaign", "paused"), ("goal", "reached"), ("note", "added"))
+SINGLES: dict[str, Row] = {
+    "experimentation_smartcode": {
+        "async": f"<script id='bw-async'>/* snippet of {MAIN_ACCOUNT} */</script>",
+        "sync": f"<script src='https://edge.example.com/{MAIN_ACCOUNT}.js'></script>",
+    },
+    "experimentation_thresholds": {"visitors": 400, "winningPercent": 96, "losingPercent": 4},
+    "experimentation_integrations": {
+        "ga": {"enabled": False, "prefix": "BWX", "slot": 3},
+        "ua": {"enabled": True, "prefix": "bwx", "dimension": 7},
+        "gtm": {"enabled": True},
+        "clicktale": {"enabled": False},
+        "isGaPremium": False,
+    },
+}
 
 
-def accounts(dice: Dice, count: int) -> list[Row]:
-    """Return the token's main account and its sub-accounts."""
-    return [
-        {
-            "id": MAIN_ACCOUNT + 837 * number,
-            "name": "Brightwater Retail" if number == 0 else f"Brightwater Labs {number}",
-            "isMainAccount": number == 0,
-            "isActive": number % 3 != 1,
-            "isEnabled": dice.maybe(value=True, one_in=4),
-            "createdOn": FIRST_DAY + 86_400 * number,
-        }
-        for number in range(count)
-    ]
-
-
-def users(dice: Dice, staff: t.Sequence[Person]) -> list[Row]:
-    """Return one user per member of the staff."""
-    return [
-        {
-            "id": 55_021 + 13 * number,
-            "account": MAIN_ACCOUNT,
-            "name": who.name,
-            "email": who.email,
-            "permission": "owner" if number == 0 else dice.choice(("browse", "design", "publish")),
-            "title": dice.maybe("Growth lead", one_in=2),
-            "department": dice.maybe("Digital", one_in=3),
-            "phone": dice.maybe(f"+31 20 555 {100 + number:04d}", one_in=3),
-            "country": dice.maybe("NL", one_in=4),
-            "createdOn": (created := dice.moment(until=LAST_DAY - 86_400)),
-            "lastLogin": dice.maybe(dice.moment(created), one_in=5),
-        }
-        for number, who in enumerate(staff)
-    ]
-
-
-def labels(count: int) -> list[Row]:
-    """Return labels; one has no name, one an empty one."""
-    names = [*LABELS, *(f"label-{number}" for number in range(len(LABELS), count))]
-    return [{"id": 4 + 2 * number, "name": names[number]} for number in range(count)]
-
-
-def campaigns(
-    dice: Dice, *, users: t.Sequence[Row], labels: t.Sequence[Row], count: int
-) -> list[Row]:
-    """Return campaigns in the order of their making, each run by a user and marked with labels."""
-    return [
+def fill(world: World) -> None:
+    """Add the records: campaigns in the order of their making, the feed oldest first."""
+    many = world.many
+    dice = world.dice("workspaces")
+    accounts = [_account(dice, number) for number in range(many(4))]
+    dice = world.dice("experimenters")
+    users = [_user(dice, number, who) for number, who in enumerate(world.cast.staff[: many(14)])]
+    names = [*LABELS, *(f"label-{number}" for number in range(len(LABELS), many(9)))][: many(9)]
+    labels: list[Row] = [{"id": 4 + 2 * number, "name": name} for number, name in enumerate(names)]
+    dice = world.dice("campaigns")
+    campaigns = [
         _campaign(
             dice,
             number=number,
@@ -70,8 +51,57 @@ def campaigns(
             author=_signature(dice.choice(users)),
             labels=dice.sample(labels, min(number % 3, len(labels))),
         )
-        for number, created in enumerate(dice.moments(count))
+        for number, created in enumerate(dice.moments(many(60)))
     ]
+    dice = world.dice("feeds")
+    feeds = [
+        feed(
+            number,
+            when=when,
+            verb=VERBS[number % len(VERBS)],
+            user=dice.choice(users),
+            campaign=dice.maybe(dice.choice(campaigns), one_in=5),
+        )
+        for number, when in enumerate(dice.moments(many(130)))
+    ]
+    dice = world.dice("widgets")
+    widgets = [_widget(dice, *each, users) for each in enumerate(dice.moments(many(30)))]
+    world.singles |= SINGLES
+    world.tables |= {
+        "experimentation_accounts": accounts,
+        "experimentation_accounts_feeds": feeds,
+        "experimentation_users": users,
+        "experimentation_campaigns": campaigns,
+        "experimentation_custom_widgets": widgets,
+        "experimentation_labels": labels,
+    }
+
+
+def _account(dice: Dice, number: int) -> Row:
+    return {
+        "id": MAIN_ACCOUNT + 837 * number,
+        "name": "Brightwater Retail" if number == 0 else f"Brightwater Labs {number}",
+        "isMainAccount": number == 0,
+        "isActive": number % 3 != 1,
+        "isEnabled": dice.maybe(value=True, one_in=4),
+        "createdOn": FIRST_DAY + 86_400 * number,
+    }
+
+
+def _user(dice: Dice, number: int, who: Person) -> Row:
+    return {
+        "id": 55_021 + 13 * number,
+        "account": MAIN_ACCOUNT,
+        "name": who.name,
+        "email": who.email,
+        "permission": "owner" if number == 0 else dice.choice(("browse", "design", "publish")),
+        "title": dice.maybe("Growth lead", one_in=2),
+        "department": dice.maybe("Digital", one_in=3),
+        "phone": dice.maybe(f"+31 20 555 {100 + number:04d}", one_in=3),
+        "country": dice.maybe("NL", one_in=4),
+        "createdOn": (created := dice.moment(until=LAST_DAY - 86_400)),
+        "lastLogin": dice.maybe(dice.moment(created), one_in=5),
+    }
 
 
 def _campaign(dice: Dice, *, number: int, created: int, author: Row, labels: list[Row]) -> Row:
@@ -97,20 +127,16 @@ def _campaign(dice: Dice, *, number: int, created: int, author: Row, labels: lis
         "campaignGroup": [],
         "associatedCampaign": [],
         "pageGroupConfig": {"editorUrl": [page], "exclude": [], "include": []},
-        "stats": _stats(visitors=dice.randrange(100, 5000)),
-    }
-
-
-def _stats(*, visitors: int) -> Row:
-    return {
-        "delayDecision": False,
-        "expectedConversionRate": "3.4",
-        "expectedDailyVisitors": visitors,
-        "expectedImprovementRate": "8",
-        "multipleCorrection": True,
-        "reportingVersion": 3,
-        "testingApproach": "sequential",
-        "thresholdOfCaring": "0.5",
+        "stats": {
+            "delayDecision": False,
+            "expectedConversionRate": "3.4",
+            "expectedDailyVisitors": dice.randrange(100, 5000),
+            "expectedImprovementRate": "8",
+            "multipleCorrection": True,
+            "reportingVersion": 3,
+            "testingApproach": "sequential",
+            "thresholdOfCaring": "0.5",
+        },
     }
 
 
@@ -124,48 +150,22 @@ def _signature(user: Row) -> Row:
     return {"id": user["id"], "name": user["name"], "imageUrl": None}
 
 
-def widgets(dice: Dice, *, users: t.Sequence[Row], count: int) -> list[Row]:
-    """Return custom widgets, the only records here that tell when they changed."""
-    return [
-        {
-            "id": 301 + number,
-            "name": f"{dice.choice(('Countdown ribbon', 'Size guide', 'Exit offer'))} {number + 1}",
-            "type": "widget",
-            "description": dice.choice((None, "", "Ribbon with a timer")),
-            "createdAt": (created := dice.moment(until=updated)),
-            "createdBy": dice.maybe(dice.choice(users)["name"], one_in=4),
-            "updatedAt": max(created, updated),
-        }
-        for number, updated in enumerate(dice.moments(count))
-    ]
-
-
-def feeds(
-    dice: Dice, *, users: t.Sequence[Row], campaigns: t.Sequence[Row], count: int
-) -> list[Row]:
-    """Return the activity feed, oldest first."""
-    return [
-        feed(
-            number,
-            when=when,
-            verb=VERBS[number % len(VERBS)],
-            user=dice.choice(users),
-            campaign=dice.maybe(dice.choice(campaigns), one_in=5),
-        )
-        for number, when in enumerate(dice.moments(count))
-    ]
+def _widget(dice: Dice, number: int, updated: int, users: t.Sequence[Row]) -> Row:
+    """Return a custom widget, the only record here that tells when it changed."""
+    return {
+        "id": 301 + number,
+        "name": f"{dice.choice(('Countdown ribbon', 'Size guide', 'Exit offer'))} {number + 1}",
+        "type": "widget",
+        "description": dice.choice((None, "", "Ribbon with a timer")),
+        "createdAt": (created := dice.moment(until=updated)),
+        "createdBy": dice.maybe(dice.choice(users)["name"], one_in=4),
+        "updatedAt": max(created, updated),
+    }
 
 
 def feed(number: int, *, when: int, verb: tuple[str, str], user: Row, campaign: Row | None) -> Row:
     """Return one event of the feed; its id grows with its time."""
-    subject = campaign and {
-        "id": campaign["id"],
-        "name": campaign["name"],
-        "type": campaign["type"],
-        "platform": campaign["platform"],
-        "appPlatform": None,
-        "goalId": campaign["primaryGoal"],
-    }
+    copied = ("id", "name", "type", "platform")
     return {
         "id": f"fd-{iso(when)[:10].replace('-', '')}-{number:07d}",
         "type": verb[0],
@@ -173,23 +173,7 @@ def feed(number: int, *, when: int, verb: tuple[str, str], user: Row, campaign: 
         "what": f"{verb[0]} was {verb[1]}" if campaign else "",
         "when": when,
         "who": _signature(user),
-        "campaign": subject,
-    }
-
-
-def singles() -> dict[str, Row]:
-    """Return the three resources of which an account has one each, by stream."""
-    return {
-        "experimentation_smartcode": {
-            "async": f"<script id='bw-async'>/* snippet of {MAIN_ACCOUNT} */</script>",
-            "sync": f"<script src='https://edge.example.com/{MAIN_ACCOUNT}.js'></script>",
-        },
-        "experimentation_thresholds": {"visitors": 400, "winningPercent": 96, "losingPercent": 4},
-        "experimentation_integrations": {
-            "ga": {"enabled": False, "prefix": "BWX", "slot": 3},
-            "ua": {"enabled": True, "prefix": "bwx", "dimension": 7},
-            "gtm": {"enabled": True},
-            "clicktale": {"enabled": False},
-            "isGaPremium": False,
-        },
+        "campaign": campaign
+        and {name: campaign[name] for name in copied}
+        | {"appPlatform": None, "goalId": campaign["primaryGoal"]},
     }

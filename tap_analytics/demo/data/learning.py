@@ -10,22 +10,14 @@ from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row, iso
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.cast import Person
+    from tap_analytics.demo.data.world import World
 
-#: Links inside records lead to the documented placeholder host: they are data, not a way to go.
+#: Links inside records point to the documented placeholder host: they are data, not to be followed.
 HOST = "https://api.example.com/v2"
 COURSE_NAMES = (
-    "Harbour Basics",
-    "Tide Tables 201",
-    "Señales y Banderas",
-    "Rope Work",
-    "First Aid at Sea",
-    "Navigation by Stars",
-    "Engine Room Safety",
-    "Radio Etiquette",
-    "Cargo and Ballast",
-    "Weather for Crews",
-    "Leadership on Deck",
-    "Cold Water Survival",
+    *("Harbour Basics", "Tide Tables 201", "Señales y Banderas", "Rope Work", "First Aid at Sea"),
+    *("Navigation by Stars", "Engine Room Safety", "Radio Etiquette", "Cargo and Ballast"),
+    *("Weather for Crews", "Leadership on Deck", "Cold Water Survival"),
 )
 STATUSES = ("live", "draft", "published", "live", "archived", "live")
 PROGRESS = (0, 0, 100, 100, 100, Decimal("42.5"), Decimal("57.1"), Decimal("33.3"), 75, 10)
@@ -34,13 +26,14 @@ EMPTY_COURSE = 1
 POPULAR_COURSE = 0
 
 
-def people(dice: Dice, cast: t.Sequence[Person]) -> list[Row]:
-    """Return one person per member of the cast; every ninth has been invited and never came."""
+def fill(world: World) -> None:
+    """Add people, of whom every ninth was invited and never came, courses and enrollments."""
+    dice = world.dice("people")
     groups = [dice.uuid() for _ in range(3)]
     school = dice.uuid()
-    updates = dice.moments(len(cast))
-    dice.shuffle(updates)
-    return [
+    members = world.cast.customers[: world.many(120, least=10)]
+    updates = dice.moments(len(members), shuffled=True)
+    people = [
         person(
             dice,
             who,
@@ -48,8 +41,18 @@ def people(dice: Dice, cast: t.Sequence[Person]) -> list[Row]:
             relations=(school, dice.sample(groups, number % 3)),
             invited=number % 9 == 0 and number > 0,
         )
-        for number, (who, updated) in enumerate(zip(cast, updates, strict=True))
+        for number, (who, updated) in enumerate(zip(members, updates, strict=True))
     ]
+    dice = world.dice("courses")
+    categories = [dice.uuid() for _ in range(4)]
+    courses = [
+        _course(dice, number, updated=updated, category=dice.choice(categories))
+        for number, updated in enumerate(dice.moments(world.many(12)))
+    ]
+    world.tables |= {"learning_people": people, "learning_courses": courses}
+    world.enrollments = _enrollments(
+        world.dice("enrollments"), courses=courses, people=people, total=world.many(400)
+    )
 
 
 def person(
@@ -59,6 +62,7 @@ def person(
     identity = dice.uuid()
     created = dice.moment(until=updated)
     school, groups = relations
+    here = f"{HOST}/people/{identity}"
     return {
         "type": "people",
         "id": identity,
@@ -67,13 +71,20 @@ def person(
             "created_at": iso(created),
             "custom_avatar_url": dice.maybe(f"https://cdn.example.com/av/{identity}", one_in=2),
             "disabled": dice.randrange(20) == 0,
-            **_naming(who, invited=invited),
+            "email": who.email,
+            "first_name": None if invited else who.first,
+            "full_name": None if invited else who.name,
+            "last_name": None if invited else who.last,
+            "name": who.email if invited else who.name,
             "registration_status": "invited" if invited else "registered",
             "unsubscribed": dice.randrange(8) == 0,
             "updated_at": iso(updated),
             "invite_token": f"inv-{identity[:6]}" if invited else None,
         },
-        "links": _person_links(f"{HOST}/people/{identity}"),
+        "links": {
+            "self": {"href": here, "methods": ["get", "patch", "delete"]},
+            "teaching": {"href": f"{here}/teaching", "methods": ["get"]},
+        },
         "relationships": {
             "groups": {"data": [{"type": "groups", "id": group} for group in groups]},
             "school": {"data": {"type": "schools", "id": school}},
@@ -82,40 +93,12 @@ def person(
     }
 
 
-def _naming(who: Person, *, invited: bool) -> Row:
-    """Return what is known of a person: before they come, the address alone."""
-    return {
-        "email": who.email,
-        "first_name": None if invited else who.first,
-        "full_name": None if invited else who.name,
-        "last_name": None if invited else who.last,
-        "name": who.email if invited else who.name,
-    }
-
-
-def _person_links(here: str) -> Row:
-    return {
-        "self": {"href": here, "methods": ["get", "patch", "delete"]},
-        "teaching": {"href": f"{here}/teaching", "methods": ["get"]},
-    }
-
-
-def courses(dice: Dice, count: int) -> list[Row]:
-    """Return courses; their enrollments are counted by `enrollments`."""
-    categories = [dice.uuid() for _ in range(4)]
-    rows = []
-    for number, updated in enumerate(dice.moments(count)):
-        title = COURSE_NAMES[number % len(COURSE_NAMES)]
-        if number >= len(COURSE_NAMES):
-            title = f"{title} {number // len(COURSE_NAMES) + 1}"
-        category = dice.choice(categories)
-        rows.append(_course(dice, title, number=number, updated=updated, category=category))
-    return rows
-
-
-def _course(dice: Dice, title: str, *, number: int, updated: int, category: str) -> Row:
-    identity = dice.uuid()
+def _course(dice: Dice, number: int, *, updated: int, category: str) -> Row:
+    edition, name = divmod(number, len(COURSE_NAMES))
+    title = f"{COURSE_NAMES[name]} {edition + 1}" if edition else COURSE_NAMES[name]
     status = STATUSES[number % len(STATUSES)]
+    identity = dice.uuid()
+    here = f"{HOST}/courses/{identity}"
     return {
         "type": "courses",
         "id": identity,
@@ -127,6 +110,7 @@ def _course(dice: Dice, title: str, *, number: int, updated: int, category: str)
             "full_description": dice.maybe(f"<p>{title}: start here.</p>", one_in=4),
             "list_image_url": dice.maybe(f"https://cdn.example.com/c/{number}.jpg", one_in=3),
             "ribbon": dice.maybe("New", one_in=2),
+            # Counted once there are enrollments.
             "enrollments_count": 0,
             "credential_achievement_count": 0,
             "dependent_course_names": [] if number % 4 else [COURSE_NAMES[0]],
@@ -134,7 +118,10 @@ def _course(dice: Dice, title: str, *, number: int, updated: int, category: str)
             "created_at": iso(dice.moment(until=updated)),
             "updated_at": iso(updated),
         },
-        "links": _course_links(f"{HOST}/courses/{identity}"),
+        "links": {
+            "self": {"href": here, "meta": {"methods": ["get", "patch", "delete"]}},
+            "enrollments": {"href": f"{here}/enrollments", "meta": {"methods": ["get"]}},
+        },
         "relationships": {
             "instructor_partnerships": {"data": []},
             "categories": {"data": [{"type": "categories", "id": category}]},
@@ -142,14 +129,7 @@ def _course(dice: Dice, title: str, *, number: int, updated: int, category: str)
     }
 
 
-def _course_links(here: str) -> Row:
-    return {
-        "self": {"href": here, "meta": {"methods": ["get", "patch", "delete"]}},
-        "enrollments": {"href": f"{here}/enrollments", "meta": {"methods": ["get"]}},
-    }
-
-
-def enrollments(
+def _enrollments(
     dice: Dice, *, courses: t.Sequence[Row], people: t.Sequence[Row], total: int
 ) -> dict[str, list[Row]]:
     """Return the enrollments by course id, and write their numbers into the courses.
@@ -181,12 +161,11 @@ def enrollment(dice: Dice, *, course: str, person: str, bare: bool) -> Row:
     """Return one enrollment; a bare one names its person in `relationships` only."""
     progress = dice.choice(PROGRESS)
     enrolled = dice.moment()
-    known = {} if bare else {"course_id": course, "person_id": person}
     return {
         "type": "course_enrollments",
         "id": dice.uuid(),
         "attributes": {
-            **known,
+            **({} if bare else {"course_id": course, "person_id": person}),
             "progress": progress,
             "enrolled_at": iso(enrolled),
             "last_active_on": iso(dice.moment(enrolled, LAST_DAY)) if progress else None,

@@ -8,7 +8,8 @@ from decimal import Decimal
 from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row, iso_ms
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.cast import Cast, Person
+    from tap_analytics.demo.data.cast import Person
+    from tap_analytics.demo.data.world import World
 
 DAY = 86_400
 #: Two in fifteen accounts are churned: 20 of 150.
@@ -18,34 +19,64 @@ MRR = (Decimal("4200.50"), Decimal("99.90"), Decimal("1250.00"), 800, 0, None)
 CONTRACT = 9_007_199_254_740_993
 #: What an account has in its own list and not where it is embedded.
 NOT_EMBEDDED = ("keyRoles", "segments")
+SEGMENT = {"id": "cfd9d82b-2dfe-4136-9412-77f2fe9917cc", "name": "Enterprise fleet"}
 
 
-def admins(dice: Dice, staff: t.Sequence[Person]) -> list[Row]:
-    """Return one admin per member of the staff."""
-    return [
-        {
-            "id": dice.uuid(),
-            "name": who.name,
-            "email": who.email,
-            "licenseStatus": "active" if (number + 1) % 4 else "deactivated",
-        }
-        for number, who in enumerate(staff)
-    ]
-
-
-def accounts(dice: Dice, *, cast: Cast, admins: t.Sequence[Row]) -> list[Row]:
-    """Return one account per company, owned by admins."""
-    users = [0] * len(cast.companies)
-    for person in cast.customers:
-        users[person.company] += 1
-    updates = dice.moments(len(cast.companies))
-    dice.shuffle(updates)
-    return [
+def fill(world: World) -> None:
+    """Add an account per company, a user per customer, and what admins write about accounts."""
+    staff, customers, companies = world.cast
+    dice = world.dice("admins")
+    admins = [_admin(dice, *each) for each in enumerate(staff[: world.many(8)])]
+    dice = world.dice("accounts")
+    updates = dice.moments(len(companies), shuffled=True)
+    accounts = [
         _account(dice, number, name=firm.name, updated=updated)
-        | {"usersCount": users[number]}
+        | {"usersCount": sum(who.company == number for who in customers)}
         | _ownership(dice, admins)
-        for number, (firm, updated) in enumerate(zip(cast.companies, updates, strict=True))
+        for number, (firm, updated) in enumerate(zip(companies, updates, strict=True))
     ]
+    dice = world.dice("users")
+    updates = dice.moments(len(customers), shuffled=True)
+    users = [
+        _user(dice, number, who=who, account=embedded(accounts[who.company]), updated=updated)
+        for number, (who, updated) in enumerate(zip(customers, updates, strict=True))
+    ]
+    dice = world.dice("notes")
+    notes = []
+    for number, updated in enumerate(dice.moments(world.many(180)), 1):
+        # Every tenth was imported without an account or an author.
+        account = embedded(dice.choice(accounts)) if number % 10 else None
+        author = dice.choice(admins) if number % 10 else None
+        notes.append(note(dice, updated=updated, account=account, author=author))
+    dice = world.dice("tasks")
+    tasks = [
+        _task(dice, *each, account=embedded(dice.choice(accounts)), admin=dice.choice(admins))
+        for each in enumerate(dice.moments(world.many(200)))
+    ]
+    dice = world.dice("talk")
+    conversations = [_conversation(dice, *each) for each in enumerate(dice.moments(world.many(90)))]
+    world.tables |= {
+        "success_accounts": accounts,
+        "success_admins": admins,
+        "success_conversations": conversations,
+        "success_notes": notes,
+        "success_tasks": tasks,
+        "success_users": users,
+    }
+
+
+def embedded(account: Row) -> Row:
+    """Return an account as other records carry it: as it was when they were written."""
+    return {name: value for name, value in account.items() if name not in NOT_EMBEDDED}
+
+
+def _admin(dice: Dice, number: int, who: Person) -> Row:
+    return {
+        "id": dice.uuid(),
+        "name": who.name,
+        "email": who.email,
+        "licenseStatus": "active" if (number + 1) % 4 else "deactivated",
+    }
 
 
 def _account(dice: Dice, number: int, *, name: str, updated: int) -> Row:
@@ -94,36 +125,15 @@ def _ownership(dice: Dice, admins: t.Sequence[Row]) -> Row:
     owner, csm = dice.choice(admins), dice.choice(admins)
     assigned = iso_ms(dice.moment() * 1000)
     role = {"id": dice.uuid(), "label": "Implementation lead", "createdAt": assigned}
+    executive = dice.maybe(csm["id"], one_in=2)
+    holder = {"id": dice.uuid(), "assignedAt": assigned, "createdAt": assigned}
     return {
         "accountOwnerId": owner["id"],
         "csmId": csm["id"],
-        "accountExecutiveId": dice.maybe(csm["id"], one_in=2),
-        "keyRoles": [
-            {
-                "id": dice.uuid(),
-                "assignedAt": assigned,
-                "createdAt": assigned,
-                "keyRole": role,
-                "vitallyUser": owner,
-            }
-        ],
-        "segments": [{"id": "cfd9d82b-2dfe-4136-9412-77f2fe9917cc", "name": "Enterprise fleet"}],
+        "accountExecutiveId": executive,
+        "keyRoles": [{**holder, "keyRole": role, "vitallyUser": owner}],
+        "segments": [SEGMENT],
     }
-
-
-def embedded(account: Row) -> Row:
-    """Return an account as other records carry it: as it was when they were written."""
-    return {name: value for name, value in account.items() if name not in NOT_EMBEDDED}
-
-
-def users(dice: Dice, *, cast: Cast, accounts: t.Sequence[Row]) -> list[Row]:
-    """Return one user per customer, in the account of the company they work for."""
-    updates = dice.moments(len(cast.customers))
-    dice.shuffle(updates)
-    return [
-        _user(dice, number, who=who, account=embedded(accounts[who.company]), updated=updated)
-        for number, (who, updated) in enumerate(zip(cast.customers, updates, strict=True))
-    ]
 
 
 def _user(dice: Dice, number: int, *, who: Person, account: Row, updated: int) -> Row:
@@ -156,21 +166,6 @@ def _user(dice: Dice, number: int, *, who: Person, account: Row, updated: int) -
     }
 
 
-def notes(
-    dice: Dice, *, accounts: t.Sequence[Row], admins: t.Sequence[Row], count: int
-) -> list[Row]:
-    """Return notes that admins wrote about accounts; every tenth was imported without either."""
-    return [
-        note(
-            dice,
-            updated=updated,
-            account=None if (number + 1) % 10 == 0 else embedded(dice.choice(accounts)),
-            author=None if (number + 1) % 10 == 0 else dice.choice(admins),
-        )
-        for number, updated in enumerate(dice.moments(count))
-    ]
-
-
 def note(dice: Dice, *, updated: int, account: Row | None, author: Row | None) -> Row:
     """Return one note."""
     created = dice.moment(updated - 30 * DAY, updated)
@@ -200,23 +195,9 @@ def note(dice: Dice, *, updated: int, account: Row | None, author: Row | None) -
     }
 
 
-def tasks(
-    dice: Dice, *, accounts: t.Sequence[Row], admins: t.Sequence[Row], count: int
-) -> list[Row]:
-    """Return tasks; every other one is open, and the dates they are due have no time of day."""
-    return [
-        _task(
-            dice,
-            updated=updated,
-            account=embedded(dice.choice(accounts)),
-            admin=dice.choice(admins),
-            done=number % 2 == 0,
-        )
-        for number, updated in enumerate(dice.moments(count))
-    ]
-
-
-def _task(dice: Dice, *, updated: int, account: Row, admin: Row, done: bool) -> Row:
+def _task(dice: Dice, number: int, updated: int, *, account: Row, admin: Row) -> Row:
+    """Return a task; every other one is open, and the dates they are due have no time of day."""
+    done = number % 2 == 0
     created = dice.moment(updated - 30 * DAY, updated)
     return {
         "id": dice.uuid(),
@@ -246,20 +227,17 @@ def _task(dice: Dice, *, updated: int, account: Row, admin: Row, done: bool) -> 
     }
 
 
-def conversations(dice: Dice, count: int) -> list[Row]:
-    """Return conversations; two of three are open."""
-    return [
-        {
-            "id": dice.uuid(),
-            "createdAt": iso_ms(dice.moment(updated - 9 * DAY, updated) * 1000),
-            "updatedAt": iso_ms(updated * 1000 + dice.choice((0, 0, 7))),
-            "externalId": f"ticket-{number}",
-            "externalUrl": dice.maybe(f"https://mail.example.com/t/{number}", one_in=2),
-            "subject": dice.choice(("Renewal paperwork", None, "", "Überweisung")),
-            "status": "open" if number % 3 else "closed",
-            "rating": None if number % 3 else "satisfied",
-            "source": dice.choice(("outlook", "zendesk")),
-            "traits": {"zendesk.status": "solved", "zendesk.tags": ["billing"]},
-        }
-        for number, updated in enumerate(dice.moments(count))
-    ]
+def _conversation(dice: Dice, number: int, updated: int) -> Row:
+    """Return a conversation; two of three are open."""
+    return {
+        "id": dice.uuid(),
+        "createdAt": iso_ms(dice.moment(updated - 9 * DAY, updated) * 1000),
+        "updatedAt": iso_ms(updated * 1000 + dice.choice((0, 0, 7))),
+        "externalId": f"ticket-{number}",
+        "externalUrl": dice.maybe(f"https://mail.example.com/t/{number}", one_in=2),
+        "subject": dice.choice(("Renewal paperwork", None, "", "Überweisung")),
+        "status": "open" if number % 3 else "closed",
+        "rating": None if number % 3 else "satisfied",
+        "source": dice.choice(("outlook", "zendesk")),
+        "traits": {"zendesk.status": "solved", "zendesk.tags": ["billing"]},
+    }
