@@ -226,7 +226,6 @@ def by_api(read: t.Callable[[Api], object]) -> str:
 
 
 PAGES: dict[str, tuple[Block, ...]] = {
-    "README.md": (streams, settings, exits),
     "docs/reference/settings.md": (settings,),
     "docs/reference/streams.md": (streams, diagrams, columns),
     "docs/reference/commands.md": (singer, commands, exits),

@@ -135,7 +135,11 @@ def check_meltano(given, page):
     "page", [page for page in PAGES if own(page) and name(page) not in WHOLE], ids=name
 )
 def test_the_commands_of_a_page_work_one_after_the_other(page, demos, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(demos["real"].config), "utf-8")
+    config = demos["real"].config
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    values = {name: json.dumps(value).strip('"') for name, value in config.items()}
+    lines = [f"TAP_ANALYTICS_{name.upper()}='{value}'" for name, value in values.items()]
+    (tmp_path / ".env").write_text("\n".join(lines), "utf-8")
     shown = [content for language, content in blocks(page) if language == "markdown"]
     read = [word for command in own(page) for word in words(command) if word.endswith(".md")]
     for file, content in zip(dict.fromkeys(read), shown, strict=True):

@@ -118,8 +118,9 @@ def test_dotenv_names_variables_that_exist(text):
     assert problems(config) == []
 
 
-def test_mistakes_are_told_as_the_readme_shows():
-    [shown] = [text for text in blocks(ROOT / "README.md", "text") if "Unknown setting" in text]
+def test_wrong_settings_are_reported_as_their_page_shows():
+    page = ROOT / "docs/reference/settings.md"
+    [shown] = [text for text in blocks(page, "text") if "Unknown setting" in text]
     mistakes = [{"learnin": {"api_key": "x"}}, {"learning": {"api_key": "x"}}]
     assert logged(shown) == [message for config in mistakes for message in problems(config)]
 

@@ -1,6 +1,6 @@
 """What is written about the tap is what it says of itself: `tap-analytics --about` is the truth.
 
-`meltano.yml`, `plugin.yaml`, `.env.example` and the tables of the README are held against it.
+`meltano.yml`, `plugin.yaml`, `.env.example` and the generated tables are held against it.
 """
 
 from __future__ import annotations
@@ -178,23 +178,7 @@ def test_example_shows_defaults_or_values_that_are_accepted(example, settings, m
             assert value == schema["default"], name
 
 
-# --- README ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def readme():
-    return (ROOT / "README.md").read_text("utf-8")
-
-
-def block(text, name):
-    [inside] = re.findall(f"<!-- {name}:begin -->(.*?)<!-- {name}:end -->", text, re.DOTALL)
-    return inside
-
-
-def table_rows(text):
-    """Return the cells of every table row whose first cell is code."""
-    lines = [line for line in text.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+# --- generated tables -----------------------------------------------------------------------
 
 
 def test_generated_blocks_are_up_to_date():
@@ -203,34 +187,3 @@ def test_generated_blocks_are_up_to_date():
     check = subprocess.run(script, capture_output=True, check=False, cwd=ROOT, text=True)
 
     assert check.returncode == 0, check.stdout + check.stderr
-
-
-def test_readme_lists_every_stream_with_its_key(readme):
-    streams = TapAnalytics(config={}, parse_env_config=False).streams.values()
-
-    listed = {name: key for name, _, key, *_ in table_rows(block(readme, "streams"))}
-
-    assert listed == {
-        f"`{stream.name}`": ", ".join(f"`{key}`" for key in stream.primary_keys)
-        for stream in streams
-    }
-
-
-def test_readme_names_every_setting(readme, settings):
-    written = block(readme, "settings")
-    common = {name.removeprefix("learning.") for name in settings if name.startswith("learning.")}
-    own = {"learning.api_key", "learning.base_url"}
-    shared = common - {name.removeprefix("learning.") for name in own}
-
-    for name in settings:
-        api, _, inner = name.partition(".")
-        shown = inner if api in BLOCKS and inner in shared else name
-        assert f"`{shown}`" in written, name
-
-
-def test_readme_shows_no_setting_that_does_not_exist(readme, settings):
-    known = set(settings) | {name.partition(".")[2] for name in settings}
-
-    for first, *_ in table_rows(block(readme, "settings")):
-        [name] = re.findall(r"`([^`]+)`", first)
-        assert name in known
