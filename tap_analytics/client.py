@@ -14,15 +14,19 @@ from urllib.parse import quote
 
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
-from singer_sdk.streams import RESTStream
+from singer_sdk.streams import RESTStream, Stream
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_analytics.config.files import include_always, names_keys
 from tap_analytics.pagination import PageToken, Paginator, SinglePage
-from tap_analytics.pagination.completeness import Shown
+from tap_analytics.pagination.completeness import PaginationError
+from tap_analytics.pagination.early_stop import DescendingOrder
+from tap_analytics.pagination.endpoint import Endpoint, Shown
 from tap_analytics.pagination.reader import PageReader
+from tap_analytics.records.bookmark import Bookmark, stored_bookmark
 from tap_analytics.records.codec import BodyError, decode_json
+from tap_analytics.records.parents import CoveredParents
 from tap_analytics.records.payload import (
     SelectorError,
     holds_null,
@@ -36,21 +40,19 @@ from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.request import Request
 
 if t.TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     import requests
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import PluginMapper
     from singer_sdk.singerlib import Catalog
-    from singer_sdk.streams import Stream
 
     from tap_analytics.pagination import PagingStrategy
-    from tap_analytics.pagination.fetcher import FetchedPage
-    from tap_analytics.records.bookmark import Bookmark
+    from tap_analytics.pagination.page import FetchedPage
     from tap_analytics.records.notation import Unit
     from tap_analytics.records.payload import Row
-    from tap_analytics.records.rows import DictRows
+    from tap_analytics.records.rows import DictRows, RowDecoder
     from tap_analytics.transport.connection import ApiConnection
     from tap_analytics.transport.request import Response
     from tap_analytics.transport.retry import RetryPolicy
@@ -100,8 +102,6 @@ class AnalyticsStream(RESTStream[PageToken]):
     newest_first: t.ClassVar[Mapping[str, str]] = {}
     #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
     references: t.ClassVar[Mapping[str, str]] = {}
-    #: The first page, if it was fetched to sample the schema, and the request it answers.
-    sampled: tuple[Request, FetchedPage] | None = None
     #: Whether the schema is one of samples, not declared.
     infers_schema: bool = False
     #: Why the stream can't be read, if its schema could not be sampled.
@@ -128,6 +128,11 @@ class AnalyticsStream(RESTStream[PageToken]):
     def shown(self) -> Shown:
         """What the run has learned of the stream's paging."""
         return Shown()
+
+    @functools.cached_property
+    def samples(self) -> dict[Request, FetchedPage]:
+        """The first page, if it was fetched to sample the schema, by the request it answers."""
+        return {}
 
     @property
     def selector_hint(self) -> str:
@@ -293,6 +298,83 @@ class AnalyticsStream(RESTStream[PageToken]):
         bounds = bookmark.start, bookmark.end
         return self.window(*bounds) if self.keeps_replication_key else {}
 
+    # --- pages ------------------------------------------------------------------------------
+
+    def endpoint(self, context: Context | None) -> Endpoint:
+        """Return what a reader of pages needs to know of the stream, below a parent or not."""
+        own = type(self).post_process is not Stream.post_process
+        return Endpoint(
+            name=self.name,
+            label=self.label,
+            logger=self.logger,
+            connection=self.connection,
+            paging=self.paging,
+            page_size=self.page_size,
+            primary_keys=self.primary_keys,
+            context=context,
+            build=functools.partial(self.request, context),
+            parse=self.parse,
+            holds_null=self.holds_null,
+            post_process=functools.partial(self.post_process, context=context) if own else None,
+            shown=self.shown,
+            samples=self.samples,
+        )
+
+    def open_reader(
+        self,
+        context: Context | None,
+        *,
+        bookmark: Bookmark | None = None,
+        decoder: RowDecoder | None = None,
+        prefetch_limit: int | None = None,
+        max_rows: int | None = None,
+    ) -> PageReader:
+        """Return a reader of the pages, with the server's filter and order that suit a bookmark.
+
+        `bookmark` is None for a stream whose rows are all wanted, by the run or by its children.
+        """
+        sorting, early_stop, window = self.ordering(newest=False), None, {}
+        if bookmark is not None:
+            window = self.window_of(bookmark)
+            newest = self.ordering(newest=True)
+            known = bookmark.stored is not None and self.keeps_replication_key
+            if known and newest and newest == self.newest_first:
+                sorting = newest
+                early_stop = DescendingOrder(bookmark.key, bookmark)
+        return PageReader(
+            self.endpoint(context),
+            window=window,
+            sorting=sorting,
+            early_stop=early_stop,
+            decoder=decoder,
+            prefetch_limit=prefetch_limit,
+            max_rows=max_rows,
+        )
+
+    def open_bookmark(self, *, tell: Callable[[str], None] = lambda _: None) -> Bookmark | None:
+        """Return the bookmark of the run from state and settings; None for full tables.
+
+        `tell` is given what is in doubt, in sentences for the user.
+        """
+        key = self.replication_key
+        if not self.is_incremental or not key:
+            return None
+        state = stored_bookmark(self.tap_state, self.name, source=self.connection.source)
+        known = state if state.get("replication_key") == key else {}
+        column = self.known_schema.get("properties", {}).get(key, {})
+        return Bookmark(
+            key=key,
+            unit=self.replication_unit if self.keeps_replication_key else None,
+            holds_times=column.get("format") in {"date", "date-time"},
+            stored=known.get("replication_key_value"),
+            parents=CoveredParents(known.get("parents")) if self.parent_stream_type else None,
+            initial=self.initial_value,
+            start_date=self.config.get("start_date"),
+            end_date=self.config.get("end_date"),
+            lookback=self.config.get("lookback_seconds", 0),
+            tell=tell,
+        )
+
     # --- responses --------------------------------------------------------------------------
 
     @override
@@ -320,6 +402,14 @@ class AnalyticsStream(RESTStream[PageToken]):
         raise_error(payload, has_rows=bool(rows), label=self.label)
         return rows
 
+    def parse(self, response: Response) -> tuple[t.Any, list[Row]]:
+        """Return the decoded body of a response and its rows; raises the error it carries."""
+        try:
+            payload = self.decode(response)
+            return payload, self.rows_of(payload, response)
+        except SelectorError as error:
+            raise PaginationError(f"{self.label}: {error} {self.selector_hint}") from None
+
     @property
     def plain_path(self) -> tuple[str, ...] | None:
         """The members that lead to the rows, where nothing but following them selects rows."""
@@ -345,7 +435,7 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     @override
     def request_records(self, context: Context | None) -> Iterator[Row]:
-        for rows in PageReader(self, context):
+        for rows in PageReader(self.endpoint(context)):
             yield from t.cast("DictRows", rows).dicts
 
     @property

@@ -16,7 +16,7 @@ from pathlib import Path
 from handbook.markdown import code, table
 from tap_analytics.demo import DemoApi
 from tap_analytics.pagination.completeness import Verdict
-from tap_analytics.sync.checkpoint import Checkpoint
+from tap_analytics.pagination.position import Checkpoint
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

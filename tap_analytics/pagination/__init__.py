@@ -7,6 +7,7 @@ query is taken, never its host.
 
 from __future__ import annotations
 
+from tap_analytics.pagination.page import Page, PageToken
 from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.strategies.auto import Auto
 from tap_analytics.pagination.strategies.envelope import dig, whole_number
@@ -26,8 +27,6 @@ from tap_analytics.pagination.strategies.numbered import (
 )
 from tap_analytics.pagination.strategies.strategy import (
     Confirm,
-    Page,
-    PageToken,
     PagingState,
     PagingStrategy,
     SinglePage,

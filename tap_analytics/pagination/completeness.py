@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from tap_analytics.errors import TapError
 from tap_analytics.pagination import StopReason
-from tap_analytics.pagination.digests import Digests
+from tap_analytics.records.digests import Digests
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.errors import shorten
 
@@ -72,20 +72,6 @@ class Finding:
     missing: str | None = None
     #: Whether nothing is missing once another walk of the stream has seen a next page named.
     awaits_word: bool = False
-
-
-@dataclass(slots=True)
-class Shown:
-    """What the walks of a stream have shown of its paging, in this run; it serves them all."""
-
-    #: Whether a response named its next page: one that doesn't is the last.
-    spoken: bool = False
-    #: Whether the total is known to be that of the list, not of the page.
-    counted: bool = False
-    #: Whether it was tried to make the API name a next page.
-    tried: bool = False
-    #: Whether the server ignored the number of a page: what that would show stays open.
-    ignores_number: bool = False
 
 
 def decide(

@@ -20,10 +20,11 @@ from tap_analytics.transport.errors import NotFound, Rejected, TransportError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-    from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination import Confirm, Page, PageToken, Paginator
     from tap_analytics.pagination.completeness import PaginationGuard
-    from tap_analytics.pagination.fetcher import FetchedPage, PageFetcher
+    from tap_analytics.pagination.endpoint import Endpoint
+    from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.page import FetchedPage
 
 #: Names of parameters that ask for so many rows.
 _LIMIT_NAME = re.compile(r"limit|size|per_?page|count|max|top|take|first|rows", re.IGNORECASE)
@@ -37,7 +38,7 @@ _NO_ANSWER = (TransportError, PaginationError)
 class EndCheck:
     """Looks for evidence of the end behind the only page of a walk."""
 
-    stream: AnalyticsStream
+    endpoint: Endpoint
     pages: PageFetcher
     proof: PaginationGuard
     #: Takes a page of the walk.
@@ -59,11 +60,11 @@ class EndCheck:
         if paginator.end is not StopReason.SINGLE or paginator.seen.pages > 1:
             return None
         self.proof.missing, self.proof.awaits_word = self._missing(page), True
-        shown = self.stream.shown
+        shown = self.endpoint.shown
         if shown.tried or not page.received or self._names_next(page):
             return None
         self._keys = fetched.keys
-        self._others = self.stream.paging.counted_on(page, paginator.seen)
+        self._others = self.endpoint.paging.counted_on(page, paginator.seen)
         return self._count_on()
 
     def confirmed(
@@ -71,7 +72,7 @@ class EndCheck:
     ) -> FetchedPage | None:
         """Return a page that was asked for to confirm the end, None where the server ignores it."""
         confirm = t.cast("Confirm", self.paginator.confirming)
-        shown, is_plain = self.stream.shown, confirm.check is None
+        shown, is_plain = self.endpoint.shown, confirm.check is None
         try:
             fetched = None if is_plain and shown.ignores_number else self.fetch(query)
         except (NotFound, Rejected) as error:
@@ -107,7 +108,7 @@ class EndCheck:
 
         What it counts then beside fewer rows is the list, not the page.
         """
-        paging, seen = self.stream.paging, self.paginator.seen
+        paging, seen = self.endpoint.paging, self.paginator.seen
         cut = self._cut(page)
         if cut is None:
             return False
@@ -127,15 +128,15 @@ class EndCheck:
 
     def _cut(self, page: Page) -> Page | None:
         """Return the page with a row less; of a single one, a page of the list unfiltered."""
-        paging, rows = self.stream.paging, page.received - 1
-        limit, pages = self.stream.page_size, self.pages
+        paging, rows = self.endpoint.paging, page.received - 1
+        limit, pages = self.endpoint.page_size, self.pages
         if paging.limit_param is None or (limit is not None and page.received > limit):
             return None
         if not rows and not pages.window:
             return None
         if not isinstance(paging, LinkedPaging) and limit is None:
             return None
-        self.stream.shown.tried = True
+        self.endpoint.shown.tried = True
         if not rows:
             pages = pages.unfiltered()
         try:
@@ -155,7 +156,7 @@ class EndCheck:
 
     def _missing(self, page: Page) -> str:
         """Say what the only page of a walk lacks, and which words would make up for it."""
-        paging = self.stream.paging
+        paging = self.endpoint.paging
         if not isinstance(paging, LinkedPaging):
             return NOTHING_SHOWN
         hint = hint_of_more(page)

@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import functools
 import typing as t
-from dataclasses import dataclass, replace
-
-from singer_sdk.streams.core import Stream
 
 from tap_analytics.errors import TapError
-from tap_analytics.pagination import Page
-from tap_analytics.pagination.completeness import PaginationError, describe
-from tap_analytics.records.payload import SelectorError, raise_error
+from tap_analytics.pagination.completeness import describe
+from tap_analytics.pagination.page import FetchedPage, Page
+from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, UnusableKeyError
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from singer_sdk.helpers.types import Context
-
-    from tap_analytics.client import AnalyticsStream
-    from tap_analytics.pagination import PageToken
+    from tap_analytics.pagination.endpoint import Endpoint
+    from tap_analytics.pagination.page import PageToken
     from tap_analytics.records.rows import RowDecoder, Rows
     from tap_analytics.transport.request import Request, Response
 
@@ -32,39 +27,19 @@ class MissingKeyError(TapError):
     """A row that its primary key doesn't identify, which no target could place."""
 
 
-@dataclass(slots=True, kw_only=True)
-class FetchedPage:
-    """A page as it came off the wire."""
-
-    page: Page
-    rows: Rows
-    #: Seconds from sending the request to the last byte of the answer.
-    elapsed: float
-    #: What identifies the rows, one by one: their primary keys, or their content without any.
-    keys: Sequence[Hashable] = ()
-
-    def filter(self, flags: Sequence[bool]) -> FetchedPage:
-        """Return the page with the rows whose flag is set; the others had arrived before."""
-        kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
-        page = replace(self.page, size=len(kept))
-        return replace(self, page=page, rows=self.rows.filter(flags), keys=kept)
-
-
 class PageFetcher:
     """Takes the pages of an endpoint, in one context, by their tokens."""
 
-    def __init__(  # noqa: PLR0913 - what makes a request, each by its name
+    def __init__(
         self,
-        stream: AnalyticsStream,
-        context: Context | None,
+        endpoint: Endpoint,
         *,
         first: PageToken,
         window: PageToken | None = None,
         sorting: PageToken | None = None,
         codec: RowDecoder | None = None,
     ) -> None:
-        self.stream = stream
-        self.context = context
+        self.endpoint = endpoint
         #: Token of the page that teaches the codec in what order the API names fields.
         self.first = first
         #: Parameters of the server's own filter.
@@ -76,16 +51,16 @@ class PageFetcher:
         self.is_sample = False
         #: Whether rows are told apart by their content, for lack of the key they get later.
         self.derives_keys = False
-        self.owner: tuple[Hashable, ...] = (stream.name, *(context or {}).values())
-        self._lookahead = stream.connection.lookahead
+        self.owner: tuple[Hashable, ...] = (endpoint.name, *(endpoint.context or {}).values())
+        self._lookahead = endpoint.connection.lookahead
 
     def unfiltered(self) -> PageFetcher:
         """Return the pages of the same list without the server's own filter."""
-        return PageFetcher(self.stream, self.context, first=self.first, sorting=self.sorting)
+        return PageFetcher(self.endpoint, first=self.first, sorting=self.sorting)
 
     def request(self, query: PageToken) -> Request:
         """Return the request of a page."""
-        return self.stream.request(self.context, {**self.sorting, **self.window, **query})
+        return self.endpoint.build({**self.sorting, **self.window, **query})
 
     def prefetch(self, query: PageToken) -> bool:
         """Ask for a page without waiting for it; False if there is no room for it now."""
@@ -100,29 +75,29 @@ class PageFetcher:
 
     def _take(self, query: PageToken) -> FetchedPage:
         owner, request, decode = self._job(query)
-        sampled = self.stream.sampled
-        if sampled is not None and sampled[0] == request:
-            # A walk takes it once: asked for again, the page may have changed.
-            self.stream.sampled = None
+        # A walk takes it once: asked for again, the page may have changed.
+        sampled = self.endpoint.samples.pop(request, None)
+        if sampled is not None:
             if self.codec is not None and query == self.first:
-                self.codec.learn(t.cast("DictRows", sampled[1].rows).dicts)
-            return sampled[1]
+                self.codec.learn(t.cast("DictRows", sampled.rows).dicts)
+            return sampled
         return t.cast("FetchedPage", self._lookahead.fetch(owner, request, decode))
 
     def _identities(self, fetched: FetchedPage) -> Sequence[Hashable]:
         """Return what identifies the rows of a page, before anything is taken out of them."""
-        names, rows = self.stream.primary_keys, fetched.rows
+        names, rows = self.endpoint.primary_keys, fetched.rows
         if not names:
             return t.cast("DictRows", rows).identities()
         try:
-            return rows.keys(names, self.context)
+            return rows.keys(names, self.endpoint.context)
         except UnusableKeyError as error:
-            if type(self.stream).post_process is not Stream.post_process:
+            if self.endpoint.post_process is not None:
                 # The key is derived from the row later: rows that are alike are one.
                 self.derives_keys = True
                 return t.cast("DictRows", rows).digests()
+            place = f"row {error.row} of {describe(fetched.page.query)}"
             raise MissingKeyError(
-                f"{self.stream.label}: row {error.row} of {describe(fetched.page.query)} {error}. "
+                f"{self.endpoint.label}: {place} {error}. "
                 "Check `path`, `data_selector` and `primary_key`."
             ) from None
 
@@ -145,7 +120,7 @@ class PageFetcher:
                 received=len(rows),
                 url=response.url,
                 status=response.status,
-                is_null=not rows and self.stream.holds_null(payload, response),
+                is_null=not rows and self.endpoint.holds_null(payload, response),
             ),
             rows=rows,
             elapsed=response.elapsed,
@@ -153,18 +128,14 @@ class PageFetcher:
 
     def _read(self, query: PageToken, response: Response) -> tuple[t.Any, Rows]:
         """Return the envelope and the rows of a response."""
-        stream, codec = self.stream, self.codec
-        stream.connection.sync_clock(response.headers.get("Date"), elapsed=response.elapsed)
+        endpoint, codec = self.endpoint, self.codec
+        endpoint.connection.sync_clock(response.headers.get("Date"), elapsed=response.elapsed)
         is_first = query == self.first
         if codec is not None and not is_first and (fast := codec.decode(response.body)):
             envelope, structs = fast
-            raise_error(envelope, has_rows=len(structs) > 0, label=stream.label)
+            raise_error(envelope, has_rows=len(structs) > 0, label=endpoint.label)
             return envelope, structs
-        try:
-            payload = stream.decode(response)
-            rows = stream.rows_of(payload, response)
-        except SelectorError as error:
-            raise PaginationError(f"{stream.label}: {error} {stream.selector_hint}") from None
+        payload, rows = endpoint.parse(response)
         if codec is not None and is_first:
             codec.learn(rows)
         # Where the response is the row, its members don't speak of paging.

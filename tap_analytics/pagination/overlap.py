@@ -20,11 +20,11 @@ from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
-    from logging import Logger
+    from logging import Logger, LoggerAdapter
 
     from tap_analytics.pagination import Page, PageToken, PagingState
     from tap_analytics.pagination.completeness import PaginationGuard
-    from tap_analytics.pagination.fetcher import FetchedPage
+    from tap_analytics.pagination.page import FetchedPage
 
 #: Pages whose keys are remembered, and rows where pages are small; rows rarely move further.
 PAGES = 8
@@ -129,7 +129,7 @@ class OverlapReader:
 
     seam: OverlapWindow
     proof: PaginationGuard
-    logger: Logger
+    logger: Logger | LoggerAdapter[Logger]
     fetch: Callable[[PageToken], FetchedPage]
     #: Forgets the pages that were read ahead: they lie where the rows were.
     drop: Callable[[], None]

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
+from tap_analytics.pagination.page import PageToken
 from tap_analytics.pagination.strategies.markers import larger_total, sign_of_more
-from tap_analytics.pagination.strategies.strategy import Confirm, PageToken, PagingState, StopReason
+from tap_analytics.pagination.strategies.strategy import Confirm, PagingState, StopReason
 
 if t.TYPE_CHECKING:
-    from tap_analytics.pagination.strategies.strategy import Page, PagingStrategy
+    from tap_analytics.pagination.page import Page
+    from tap_analytics.pagination.strategies.strategy import PagingStrategy
 
 
 @dataclass

@@ -10,9 +10,7 @@ from __future__ import annotations
 import typing as t
 from itertools import islice
 
-from singer_sdk.streams.core import Stream
-
-from tap_analytics.pagination import Auto, Offset, StopReason
+from tap_analytics.pagination import Auto, Offset, Paginator, StopReason
 from tap_analytics.pagination.completeness import (
     MOVED,
     NOT_LOOKED_AT,
@@ -29,15 +27,13 @@ from tap_analytics.transport.errors import Cancelled, Rejected, TransportError
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-    from singer_sdk.helpers.types import Context
-
-    from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination import Page, PageToken
     from tap_analytics.pagination.completeness import Finding, Verdict
-    from tap_analytics.pagination.fetcher import FetchedPage
+    from tap_analytics.pagination.early_stop import DescendingOrder
+    from tap_analytics.pagination.endpoint import Endpoint
+    from tap_analytics.pagination.page import FetchedPage
+    from tap_analytics.pagination.position import Checkpoint
     from tap_analytics.records.rows import Row, RowDecoder, Rows
-    from tap_analytics.sync.approach import DescendingOrder
-    from tap_analytics.sync.checkpoint import Checkpoint
 
 
 #: Seconds an answer takes at least for a page to be worth another thread: waiting is all that
@@ -49,29 +45,30 @@ class PageReader:
     """Iterates over the pages of an endpoint: a list of processed rows for each.
 
     `window` holds the parameters of the server's own filter; they are dropped, with a warning,
-    where the server refuses them. `order` says when rows that come newest first have passed the
-    bookmark. Raises `PaginationError`, `SelectorError` and the transport's errors.
+    where the server refuses them. `early_stop` says when rows that come newest first have passed
+    the bookmark. At most `prefetch_limit` pages are read ahead, none beyond `max_rows` rows.
+    Raises `PaginationError` and the transport's errors.
     """
 
     def __init__(  # noqa: PLR0913 - what a run decides, each by its name
         self,
-        stream: AnalyticsStream,
-        context: Context | None,
+        endpoint: Endpoint,
         *,
         window: PageToken | None = None,
-        order: DescendingOrder | None = None,
         sorting: PageToken | None = None,
-        codec: RowDecoder | None = None,
+        early_stop: DescendingOrder | None = None,
+        decoder: RowDecoder | None = None,
+        prefetch_limit: int | None = None,
+        max_rows: int | None = None,
     ) -> None:
-        self.stream = stream
-        self.context = context
-        self.early_stop = order
-        self.paginator = stream.get_new_paginator()
-        self.paginator.seen.page_size = stream.page_size
-        self.paginator.seen.spoken = stream.shown.spoken
-        self.paginator.seen.counted = stream.shown.counted
+        self.endpoint = endpoint
+        self.early_stop = early_stop
+        self.paginator = Paginator(endpoint.paging)
+        self.paginator.seen.page_size = endpoint.page_size
+        self.paginator.seen.spoken = endpoint.shown.spoken
+        self.paginator.seen.counted = endpoint.shown.counted
         self.proof = PaginationGuard(
-            paginator=self.paginator, label=stream.label, keyed=bool(stream.primary_keys)
+            paginator=self.paginator, label=endpoint.label, keyed=bool(endpoint.primary_keys)
         )
         #: The page in hand: its token, its new keys, and the key of its last row.
         self.token = self.paginator.current_value
@@ -80,38 +77,37 @@ class PageReader:
         #: Seconds its answer took.
         self.elapsed = 0.0
         self.pages = PageFetcher(
-            stream, context, first=self.token, window=window, sorting=sorting, codec=codec
+            endpoint, first=self.token, window=window, sorting=sorting, codec=decoder
         )
         #: Token of the page after the one in hand, and what came of it if it was taken early.
         self._following: PageToken | None = None
         self._early: FetchedPage | Exception | None = None
         self._joiner = self._new_joiner()
         self._end_check = EndCheck(
-            stream=stream, pages=self.pages, proof=self.proof, fetch=self._fetch
+            endpoint=endpoint, pages=self.pages, proof=self.proof, fetch=self._fetch
         )
         self._resumed: FetchedPage | None = None
-        #: Pages to read ahead at most: one where children need the room.
-        self.prefetch_limit = stream.connection.concurrency
-        #: Rows beyond which nothing is read ahead, for a reader who wants no more.
-        self.max_rows: int | None = None
+        limit = endpoint.connection.concurrency
+        self._prefetch_limit = limit if prefetch_limit is None else prefetch_limit
+        self._max_rows = max_rows
         self._width = 1
         self._recheck = Rescan(
             paginator=self.paginator,
             fetch=self._fetch,
             want=self.pages.prefetch,
-            breadth=stream.connection.concurrency,
-            logger=stream.logger,
+            breadth=endpoint.connection.concurrency,
+            logger=endpoint.logger,
         )
 
     def _new_joiner(self) -> OverlapReader | None:
         """Return what checks the seams, where pages go by row number and rows have keys."""
-        paging = self.stream.paging
+        paging = self.endpoint.paging
         if not self.proof.keyed or not isinstance(paging, Offset):
             return None
         return OverlapReader(
             seam=OverlapWindow(paging.offset_param),
             proof=self.proof,
-            logger=self.stream.logger,
+            logger=self.endpoint.logger,
             fetch=self._fetch,
             drop=self.pages.discard,
         )
@@ -136,15 +132,15 @@ class PageReader:
                 if is_open and self._passed(rows):
                     self.paginator.end, query = StopReason.BOOKMARK, None
                 slow = fetched.elapsed > HANDOFF
-                if query is not None and slow and self.stream.connection.concurrency > 1:
+                if query is not None and slow and self.endpoint.connection.concurrency > 1:
                     self._read_ahead(query, fetched.page)
                 self._following = query
                 yield rows
                 if query is None:
                     query = self._end_check.after(fetched)
         finally:
-            self.stream.shown.spoken |= self.paginator.seen.spoken
-            self.stream.shown.counted |= self.paginator.seen.counted
+            self.endpoint.shown.spoken |= self.paginator.seen.spoken
+            self.endpoint.shown.counted |= self.paginator.seen.counted
             self.pages.discard()
 
     def peek(self) -> list[Row]:
@@ -186,7 +182,7 @@ class PageReader:
         if not self._may_have_moved(suspect=suspect, whole=whole):
             return
         whole, found = whole or suspect, 0
-        budget, partial = self.stream.connection.budget, self._recheck.partial
+        budget, partial = self.endpoint.connection.budget, self._recheck.partial
         if (
             partial
             and budget is not None
@@ -208,7 +204,7 @@ class PageReader:
             self.proof.doubt_because(MOVED)
         elif whole and partial:
             self.proof.doubt_because(NOT_LOOKED_AT)
-        self._recheck.report(found=found, loud=self.context is None)
+        self._recheck.report(found=found, loud=self.endpoint.context is None)
 
     def _inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[Rows]:
         """Yield the rows that were put in front of the reader, which explain that others moved."""
@@ -222,7 +218,7 @@ class PageReader:
     @property
     def confirmation(self) -> int:
         """How many requests it takes to see that nothing follows the page in hand."""
-        seen, paging = self.paginator.seen, self.stream.paging
+        seen, paging = self.paginator.seen, self.endpoint.paging
         if self.paginator.end is StopReason.SINGLE and seen.pages == 1:
             return int(seen.max_rows > 1 and not isinstance(paging, Auto))
         return int(self.paginator.confirming is not None)
@@ -253,7 +249,7 @@ class PageReader:
     def _is_joined(self) -> bool:
         """Whether pages overlap, or the server names them: each follows from the one before."""
         seen = self.paginator.seen
-        return bool(seen.overlap) or not self.stream.paging.is_numbered(self.token)
+        return bool(seen.overlap) or not self.endpoint.paging.is_numbered(self.token)
 
     @property
     def checks(self) -> list[tuple[PageToken, str]]:
@@ -298,7 +294,8 @@ class PageReader:
         """Return the rows of the first page alone; the walk that comes later finds it again."""
         self.pages.is_sample = True
         fetched = self._fetch(self.token)
-        self.stream.sampled = (self.pages.request(self.token), fetched)
+        self.endpoint.samples.clear()
+        self.endpoint.samples[self.pages.request(self.token)] = fetched
         return self._foreseen(fetched)
 
     def _foreseen(self, fetched: FetchedPage) -> list[Row]:
@@ -309,7 +306,7 @@ class PageReader:
     @property
     def key_scope(self) -> Hashable:
         """What keys are unique within: the parent, None for a stream that has none."""
-        return self.pages.owner if self.context else None
+        return self.pages.owner if self.endpoint.context else None
 
     @property
     def distinct_keys(self) -> Sequence[Hashable]:
@@ -371,7 +368,7 @@ class PageReader:
             begun, window = self.paginator.seen.pages > 0, self.pages.window
             if begun or not window or error.status not in {400, 422}:
                 raise
-            self.stream.logger.warning(
+            self.endpoint.logger.warning(
                 "The server refuses the filter %s; reading without it.", ", ".join(window)
             )
             self.pages.window = {}
@@ -389,7 +386,7 @@ class PageReader:
         if query is None:
             return None
         # A link may repeat the credential of the request it answers; the next one is signed anew.
-        secret = self.stream.connection.auth.param_names
+        secret = self.endpoint.connection.auth.param_names
         return {name: value for name, value in query.items() if name not in secret}
 
     @t.overload
@@ -400,12 +397,11 @@ class PageReader:
         """Apply the stream's own `post_process` where it has one, and the parent's keys."""
         if isinstance(rows, StructRows):
             return rows
-        dicts = rows.dicts
-        if type(self.stream).post_process is not Stream.post_process:
-            processed = (self.stream.post_process(row, self.context) for row in dicts)
-            dicts = [row for row in processed if row is not None]
-        for row in dicts if self.context else ():
-            for name, value in (self.context or {}).items():
+        dicts, context = rows.dicts, self.endpoint.context or {}
+        if (post_process := self.endpoint.post_process) is not None:
+            dicts = [row for row in map(post_process, dicts) if row is not None]
+        for row in dicts if context else ():
+            for name, value in context.items():
                 row.setdefault(name, value)
         return DictRows(dicts)
 
@@ -419,21 +415,21 @@ class PageReader:
         Without a total the width grows from page to page as long as pages are full, so that a
         short stream costs few requests that nobody needs.
         """
-        asked, widest = self.stream.page_size, self._breadth(page)
+        asked, widest = self.endpoint.page_size, self._breadth(page)
         if widest < 1:
             return
         full = page.size > 0 and (asked is None or page.received >= asked)
         known = self.paginator.seen.total is not None
         grown = min(self._width * 2, widest) if full else 1
         self._width = widest if known else grown
-        named = self.stream.paging.predict(query, page, self.paginator.seen)
+        named = self.endpoint.paging.predict(query, page, self.paginator.seen)
         for token in (query, *islice(named, self._width - 1)):
             self.pages.prefetch(token)
 
     def _breadth(self, page: Page) -> int:
         """Return how many pages may be read ahead."""
-        widest = 1 if self.stream.connection.budget_low else self.prefetch_limit
-        if self.max_rows is None:
+        widest = 1 if self.endpoint.connection.budget_low else self._prefetch_limit
+        if self._max_rows is None:
             return widest
-        lacking = max(0, self.max_rows - self.paginator.seen.rows)
+        lacking = max(0, self._max_rows - self.paginator.seen.rows)
         return min(widest, -(-lacking // max(1, page.size)))

@@ -14,15 +14,15 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from tap_analytics.pagination import StopReason, whole_number
-from tap_analytics.pagination.digests import digest
+from tap_analytics.records.digests import digest
 from tap_analytics.records.writer import ENCODER
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
-    from logging import Logger
+    from logging import Logger, LoggerAdapter
 
     from tap_analytics.pagination import PageToken, Paginator
-    from tap_analytics.pagination.fetcher import FetchedPage
+    from tap_analytics.pagination.page import FetchedPage
 
 #: A walk of up to so many pages is looked at again as a whole, for it costs little.
 FEW = 16
@@ -120,7 +120,7 @@ class Rescan:
     want: Callable[[PageToken], bool]
     #: Pages to read ahead at most.
     breadth: int
-    logger: Logger
+    logger: Logger | LoggerAdapter[Logger]
     pages: ReadPages = field(default_factory=ReadPages)
     #: Whether pages were read that are not among them, by an earlier run for one.
     partial: bool = False

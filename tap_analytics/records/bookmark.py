@@ -31,8 +31,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tap_analytics.records.notation import ConfigPath, Unit, Value
-    from tap_analytics.sync.children import CoveredParents
+    from tap_analytics.records.parents import CoveredParents
 
+#: Member of a stream's state that says which API and account it was made from.
+SOURCE = "source"
 #: A time that names no offset may be so much earlier than UTC, or later.
 _BEHIND, _AHEAD = timedelta(hours=-12), timedelta(hours=14)
 #: How far two times can be apart that read the same: one of them a day, in the earliest zone.
@@ -41,6 +43,14 @@ _DECLARE = (
     "Declare what they are with `incremental.cursor_format` "
     f"({', '.join(UNITS)}), or take another column."
 )
+
+
+def stored_bookmark(
+    state: Mapping[str, t.Any], stream: str, *, source: Mapping[str, t.Any]
+) -> Mapping[str, t.Any]:
+    """Return what the state holds of a stream; nothing where it was made from another source."""
+    bookmark: Mapping[str, t.Any] = state.get("bookmarks", {}).get(stream, {})
+    return bookmark if bookmark.get(SOURCE) in (None, source) else {}
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ into dicts like everything else.
 
 from __future__ import annotations
 
-import hashlib
 import operator
 import typing as t
 from collections import Counter
@@ -18,6 +17,7 @@ from decimal import Decimal
 import msgspec
 
 from tap_analytics.records.codec import has_nul
+from tap_analytics.records.digests import digest
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
 from tap_analytics.records.type_policy import UNSPELLABLE, struct_of
@@ -114,7 +114,7 @@ class DictRows:
         It is that of the decoded row: spelling, blanks and the order of members don't count.
         """
         lines = _CANONICAL.encode_lines(self.dicts).split(b"\n")[:-1]
-        return [hashlib.blake2b(line, digest_size=16).digest() for line in lines]
+        return [digest(line, size=16) for line in lines]
 
     def identities(self) -> list[Hashable]:
         """Return the same for rows that have no key and so may be alike: twins are numbered."""
@@ -122,10 +122,10 @@ class DictRows:
         if len(set(found)) == len(found):
             return found
         counts: Counter[Hashable] = Counter()
-        for place, digest in enumerate(found):
-            if counts[digest]:
-                found[place] = (digest, counts[digest])
-            counts[digest] += 1
+        for place, content in enumerate(found):
+            if counts[content]:
+                found[place] = (content, counts[content])
+            counts[content] += 1
         return found
 
     def encode(self) -> bytes:

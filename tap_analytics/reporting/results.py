@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
 
-from tap_analytics.pagination.completeness import Finding, Shown, Verdict, worst
+from tap_analytics.pagination.completeness import Finding, Verdict, worst
+from tap_analytics.pagination.endpoint import Shown
 from tap_analytics.records.drift import SchemaDrift
 
 if t.TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from tap_analytics.sync.checkpoint import digest
+from tap_analytics.records.digests import digest_of
 from tap_analytics.transport.connection import ApiConnection
 from tap_analytics.transport.redaction import redact
 from tap_analytics.transport.retry import RetryPolicy
@@ -93,7 +93,7 @@ class Api:
         account = self.account(settings)
         # Some user names are as good as a key: what is kept out of logs is told by its digest.
         if account and redact(account) != account:
-            account = digest(account)
+            account = digest_of(account)
         return ApiConnection(
             http(
                 name=self.name,

@@ -26,7 +26,6 @@ from tap_analytics.records.payload import (
     select_rows,
 )
 from tap_analytics.streams.api import Api
-from tap_analytics.sync.approach import open_bookmark
 from tap_analytics.transport.errors import NotFound
 
 if t.TYPE_CHECKING:
@@ -210,7 +209,7 @@ class DeclaredStream(AnalyticsStream):
             return []
         try:
             for context in self.sample_contexts():
-                return PageReader(self, context, window=self.sample_window()).sample()
+                return _first_page(self, context)
         except NotFound as error:
             # The parent is gone; others may not be. A stream without parents has failed.
             self.failure = error if self.parent_stream_type is None else None
@@ -228,15 +227,19 @@ class DeclaredStream(AnalyticsStream):
         if parent.failure is not None:
             raise parent.failure
         for context in parent.sample_contexts():
-            for row in PageReader(parent, context, window=parent.sample_window()).sample()[:1]:
+            for row in _first_page(parent, context)[:1]:
                 yield from self.contexts_below(parent, row, context)
 
     def sample_window(self) -> PageToken:
         """Return the filter of the first page, so that the sync finds the page again."""
-        bookmark = open_bookmark(self)
+        bookmark = self.open_bookmark()
         if bookmark is None or self.has_children:
             return {}
         return self.window_of(bookmark)
+
+
+def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
+    return PageReader(stream.endpoint(context), window=stream.sample_window()).sample()
 
 
 def _completed(

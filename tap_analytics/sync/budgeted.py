@@ -12,9 +12,9 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 from tap_analytics.pagination.completeness import Verdict, worst
+from tap_analytics.pagination.position import MEMBER as POSITION
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.sync.checkpoint import FINISHED, fingerprint, has_position
-from tap_analytics.sync.checkpoint import MEMBER as POSITION
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -10,33 +10,28 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
-from tap_analytics.pagination import digests
-from tap_analytics.records.notation import parse_iso
+from tap_analytics.pagination.position import MEMBER, Checkpoint
+from tap_analytics.records.bookmark import SOURCE
+from tap_analytics.records.digests import digest_of
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import TapState
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.sync.stream import StreamSync
 
-#: Member of a stream's bookmark that holds the position.
-MEMBER = "position"
 #: Member of a stream's bookmark that says it was read to its end by a run with a budget.
 FINISHED = "finished"
-#: Member of a bookmark, and of a position, that says which API and account it was made from.
-SOURCE = "source"
 #: Settings, of the tap and of an API, that decide neither which rows are wanted nor how they go
 #: out. What is not listed counts, so that no new setting is forgotten.
 INDIFFERENT = frozenset(
@@ -50,75 +45,6 @@ INDIFFERENT = frozenset(
 #: Names in `stream_map_config` of what hashes are made with, which nobody is to find by trying.
 _SALT = re.compile(r"seed|salt|pepper|secret|passw|token|(^|_)key$", re.IGNORECASE)
 _CANONICAL = msgspec.json.Encoder(order="deterministic", enc_hook=str)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """The last page that was written."""
-
-    #: Token of the page.
-    token: PageToken
-    #: Digest of the key of the page's last row.
-    seam: str
-    #: Rows up to its end.
-    rows: int
-    #: Pages up to its end.
-    pages: int
-    #: Version that the rows carry; null where they carry none.
-    version: int | None
-    #: Total the API gave last; null where it gave none.
-    total: int | None
-    #: Whether that total is known to be that of the list, not of the page.
-    counted: bool
-    #: Whether a response named its next page: one that doesn't is the last.
-    spoken: bool
-    #: What speaks against the pages so far, such as rows that moved; null for nothing.
-    doubt: str | None
-    #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
-    checks: Sequence[tuple[PageToken, str]]
-    #: Highest replication value so far; null for full tables.
-    highest: t.Any
-    #: Moment the first of the runs began: rows of the pages read then may have changed since.
-    began: str
-    #: Digest of all that decides which rows are wanted and how they go out.
-    shape: str
-    #: Whether the server's own filter was in force; it isn't where the server refused it.
-    filtered: bool
-    #: The API and the account it was made from, as beside a bookmark.
-    source: Mapping[str, str | None]
-    #: Moment the page was written, ISO 8601 in UTC.
-    at: str
-
-    def to_state(self) -> dict[str, t.Any]:
-        """Return the position as it stands in a bookmark."""
-        # As pairs, for Meltano may merge two states, and objects in them member by member.
-        checks = [[[*token.items()], fingerprint] for token, fingerprint in self.checks]
-        return {**self.__dict__, "token": [*self.token.items()], "checks": checks}
-
-    @classmethod
-    def from_state(
-        cls, bookmark: Mapping[str, t.Any], *, shape: str, hours: float
-    ) -> Checkpoint | None:
-        """Return the position of a bookmark if it still holds, else None."""
-        given = bookmark.get(MEMBER)
-        if not isinstance(given, dict) or given.get("shape") != shape:
-            return None
-        at = parse_iso(str(given.get("at")))
-        if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
-            return None
-        try:
-            checks = [(_token(token), fingerprint) for token, fingerprint in given["checks"]]
-            return cls(**{**given, "token": _token(given["token"]), "checks": checks})
-        except (TypeError, KeyError, ValueError):
-            return None
-
-    def rows_after(self, keys: Iterable[Hashable]) -> list[bool] | None:
-        """Return which rows of the page come after those written; None if their end is gone."""
-        digests = [digest(key) for key in keys]
-        if self.seam not in digests:
-            return None
-        place = digests.index(self.seam)
-        return [number > place for number in range(len(digests))]
 
 
 class Checkpointer:
@@ -165,7 +91,7 @@ class Checkpointer:
         proof.repeats = repeats
         position = Checkpoint(
             token=self._walk.token,
-            seam=digest(self._walk.last_key),
+            seam=digest_of(self._walk.last_key),
             rows=seen.rows,
             pages=seen.pages,
             version=version,
@@ -271,28 +197,12 @@ def _stored(bookmark: Mapping[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
-def digest(value: object) -> str:
-    """Return a short digest of a key, the same in every process."""
-    return digests.digest(ENCODER.encode(value), size=8).hex()
-
-
 def _digest_of(settings: object) -> str:
     """Return a digest of what was configured, in whatever order; secrets take no part in it."""
-    return digest(redact(_CANONICAL.encode(settings).decode()))
-
-
-def _token(given: Iterable[tuple[str, t.Any]]) -> PageToken:
-    """Return a token as it was before JSON made lists of its tuples."""
-    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in given}
+    return digest_of(redact(_CANONICAL.encode(settings).decode()))
 
 
 # --- where state was made ---------------------------------------------------------------------
-
-
-def bookmark_of(stream: AnalyticsStream, state: TapState) -> Mapping[str, t.Any]:
-    """Return what the state holds of a stream; nothing where it was made from another source."""
-    bookmark: Mapping[str, t.Any] = state.get("bookmarks", {}).get(stream.name, {})
-    return bookmark if bookmark.get(SOURCE) in (None, stream.connection.source) else {}
 
 
 def other_sources(streams: Iterable[AnalyticsStream], state: TapState) -> Iterator[str]:

@@ -7,64 +7,19 @@ no place for a request stays empty where a page, or a child stream, ends.
 from __future__ import annotations
 
 import typing as t
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
 from tap_analytics.errors import TapError
-from tap_analytics.sync.checkpoint import digest
 from tap_analytics.transport.errors import Cancelled
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.rows import DictRows, Row, Rows
     from tap_analytics.sync.stream import StreamSync
-
-
-#: Parents that a state names at most, at 11 characters each.
-PARENTS_LIMIT = 5000
-
-
-class CoveredParents:
-    """The parents whose rows a bookmark covers: a parent that is new has older ones as well.
-
-    They are kept as digests long enough that no two parents share one. What isn't covered is read
-    as if there were no bookmark: a state that is full, or has no such note, costs time, not rows.
-    """
-
-    def __init__(self, stored: object) -> None:
-        """Read the note of a state; `stored` is None where it has none."""
-        content, self.is_known = b"", True
-        try:
-            content = b64decode(t.cast("str", stored), validate=True)
-        except (TypeError, ValueError):
-            self.is_known = False
-        self._covered = {content[at : at + 8] for at in range(0, len(content), 8)}
-        #: Those that this run has read to their end.
-        self._read: dict[bytes, None] = {}
-
-    def __contains__(self, context: Mapping[str, t.Any]) -> bool:
-        return _digest(context) in self._covered
-
-    def add(self, context: Mapping[str, t.Any]) -> None:
-        """Take note of a parent that was read to its end."""
-        self._read[_digest(context)] = None
-
-    @property
-    def unnamed(self) -> int:
-        """How many of the parents that were read have no place in the state."""
-        return max(0, len(self._read) - PARENTS_LIMIT)
-
-    def to_state(self) -> str:
-        """Return the parents that this run has read, as the next one finds them."""
-        return b64encode(b"".join([*self._read][:PARENTS_LIMIT])).decode()
-
-
-def _digest(context: Mapping[str, t.Any]) -> bytes:
-    return bytes.fromhex(digest(sorted(context.items())))
 
 
 @dataclass(frozen=True, slots=True)

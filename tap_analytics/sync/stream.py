@@ -15,12 +15,11 @@ from singer_sdk.exceptions import AbortedSyncExceptionBase
 from singer_sdk.metrics import Status, Tag
 
 from tap_analytics.pagination.completeness import DuplicateKeys, Verdict
-from tap_analytics.pagination.reader import PageReader
+from tap_analytics.records.bookmark import SOURCE
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.results import StreamResult
-from tap_analytics.sync.approach import approach, open_bookmark
-from tap_analytics.sync.checkpoint import SOURCE, Checkpointer, forget, shape
+from tap_analytics.sync.checkpoint import Checkpointer, forget, shape
 from tap_analytics.sync.children import ChildQueue
 from tap_analytics.sync.output import RecordOutput
 from tap_analytics.sync.record_limit import RecordLimit
@@ -34,6 +33,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.metrics import Timer
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.records.rows import RowDecoder, Rows
     from tap_analytics.reporting.run import Run
@@ -74,7 +74,7 @@ class StreamSync:
         """Find the bookmark, open the way out of the rows, announce the children's schemas."""
         stream = self.stream
         self.outcome.started = monotonic()
-        self.bookmark = open_bookmark(stream, tell=functools.partial(stream.logger.warning, "%s"))
+        self.bookmark = stream.open_bookmark(tell=functools.partial(stream.logger.warning, "%s"))
         self.began = stream.connection.began
         self.outlet.open()
         self.shape = shape(self)
@@ -131,7 +131,7 @@ class StreamSync:
         if bookmark is None or bookmark.asked or self.children or not stream.keeps_replication_key:
             return
         if stream.window(bookmark.start_date, bookmark.end_date):
-            rows = PageReader(stream, context, sorting=stream.ordering(newest=False)).sample()
+            rows = stream.open_reader(context).sample()
             bookmark.learn(row.get(bookmark.key) for row in rows)
 
     def _bounds_in(self, context: Context | None) -> Bookmark | None:
@@ -170,15 +170,14 @@ class StreamSync:
 
     def _walk(self, context: Context | None) -> PageReader:
         """Return the walk over an endpoint, which reads no further ahead than is of use."""
-        bookmark = None if self.children else self._bounds_in(context)
-        codec = self._codec(context)
-        walk = approach(self.stream, context, bookmark=bookmark, codec=codec)
-        if self.children:
+        return self.stream.open_reader(
+            context,
+            bookmark=None if self.children else self._bounds_in(context),
+            decoder=self._codec(context),
             # The room is the children's: parents that are read far ahead would only wait for them.
-            walk.prefetch_limit = 1
-        if self.preview is not None:
-            walk.max_rows = self.preview.remaining
-        return walk
+            prefetch_limit=1 if self.children else None,
+            max_rows=None if self.preview is None else self.preview.remaining,
+        )
 
     def _codec(self, context: Context | None) -> RowDecoder | None:
         """Return a codec where neither parent nor children look into the rows."""

@@ -21,8 +21,8 @@ from singer_sdk.metrics import Metric
 from tap_analytics.config import settings
 from tap_analytics.config.declarations import readers, resources
 from tap_analytics.pagination.completeness import Verdict
+from tap_analytics.pagination.position import Checkpoint
 from tap_analytics.streams import declared_apis
-from tap_analytics.sync.checkpoint import Checkpoint
 from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import pytest
 from runs import declared, query_of, run
 from scripted_server import ScriptedServer, reply
 
+from tap_analytics.records import parents
 from tap_analytics.records.notation import in_unit, parse_iso
-from tap_analytics.sync import children as visits
 
 CHILD = "shop_parts"
 NOW = datetime.now(UTC)
@@ -173,7 +173,7 @@ def test_a_state_without_a_note_has_the_stream_read_in_full_once(caplog):
 
 
 def test_parents_beyond_the_bound_are_read_in_full_which_is_said(caplog, monkeypatch):
-    monkeypatch.setattr(visits, "PARENTS_LIMIT", 2)
+    monkeypatch.setattr(parents, "PARENTS_LIMIT", 2)
     with Shop({item: parts(9, 8) for item in (1, 2, 3, 4)}) as shop:
         shop.parts[2].append({"id": 7, "at": ago(1)})
         first = run(shop.config())
@@ -185,13 +185,13 @@ def test_parents_beyond_the_bound_are_read_in_full_which_is_said(caplog, monkeyp
 
 
 def test_a_note_stays_small():
-    covered = visits.CoveredParents(None)
-    for number in range(2 * visits.PARENTS_LIMIT):
+    covered = parents.CoveredParents(None)
+    for number in range(2 * parents.PARENTS_LIMIT):
         covered.add({"item_id": number})
-    assert len(covered.to_state()) < 11 * visits.PARENTS_LIMIT
-    again = visits.CoveredParents(covered.to_state())
-    named = [{"item_id": number} in again for number in range(2 * visits.PARENTS_LIMIT)]
-    assert named == [True] * visits.PARENTS_LIMIT + [False] * visits.PARENTS_LIMIT
+    assert len(covered.to_state()) < 11 * parents.PARENTS_LIMIT
+    again = parents.CoveredParents(covered.to_state())
+    named = [{"item_id": number} in again for number in range(2 * parents.PARENTS_LIMIT)]
+    assert named == [True] * parents.PARENTS_LIMIT + [False] * parents.PARENTS_LIMIT
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -19,11 +19,11 @@ from scripted_server import reply
 
 from tap_analytics.config.files import read_json
 from tap_analytics.demo import DemoApi
+from tap_analytics.pagination.early_stop import DescendingOrder
 from tap_analytics.records.bookmark import Bookmark
 from tap_analytics.records.notation import comparable, in_unit, parse_iso, unit_of
 from tap_analytics.records.rows import DictRows, RowDecoder
 from tap_analytics.records.writer import ENCODER
-from tap_analytics.sync.approach import DescendingOrder
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 moments = st.datetimes(

@@ -15,11 +15,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import HealthCheck, example, given, note, seed, settings
 from hypothesis import strategies as st
-from singer_sdk.streams.core import Stream
 
-from tap_analytics.pagination import Offset, Page, Paginator
-from tap_analytics.pagination.completeness import PaginationError, Shown, Verdict
-from tap_analytics.pagination.fetcher import FetchedPage
+from tap_analytics.pagination import Offset, Page
+from tap_analytics.pagination.completeness import PaginationError, Verdict
+from tap_analytics.pagination.endpoint import Endpoint
+from tap_analytics.pagination.page import FetchedPage
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.records.rows import DictRows
 
@@ -29,27 +29,24 @@ SEED = int(os.environ.get("MOVING_SEED", random.randrange(2**32)))
 PATIENCE = 3000
 
 
-class Reader:
-    """As much of a stream as a walk looks at."""
-
-    name = label = "list"
-    primary_keys = ("id",)
-    post_process = Stream.post_process
-    sampled = None
-    logger = logging.getLogger(__name__)
-
-    def __init__(self, limit):
-        self.page_size = limit
-        self.shown = Shown()
-        self.paging = Offset(limit=limit)
-        self.connection = SimpleNamespace(
+def endpoint(limit):
+    """Return as much of an endpoint as a reader of pages looks at."""
+    return Endpoint(
+        name="list",
+        label="list",
+        logger=logging.getLogger(__name__),
+        connection=SimpleNamespace(
             concurrency=1,
             lookahead=SimpleNamespace(discard=lambda owner: None),
             auth=SimpleNamespace(param_names=()),
-        )
-
-    def get_new_paginator(self):
-        return Paginator(self.paging)
+        ),
+        paging=Offset(limit=limit),
+        page_size=limit,
+        primary_keys=("id",),
+        build=None,
+        parse=None,
+        holds_null=None,
+    )
 
 
 @dataclass
@@ -105,7 +102,7 @@ class Server:
 
     def read(self):
         """Walk over the list; return the rows, the error, the verdict."""
-        walk = PageReader(Reader(self.limit), None)
+        walk = PageReader(endpoint(self.limit))
         walk.pages.fetch = self.take
         found = []
         try:

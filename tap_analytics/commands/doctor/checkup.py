@@ -25,7 +25,6 @@ from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination import PageNumber
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.streams.declared import DeclaredStream
-from tap_analytics.sync.approach import open_bookmark
 from tap_analytics.transport.errors import Cancelled, OriginRefused, Rejected, TransportError
 
 if t.TYPE_CHECKING:
@@ -238,7 +237,7 @@ class StreamCheck:
 
 def _extras(stream: AnalyticsStream) -> tuple[Extra, ...]:
     """Return what a first run sends beside paging: its order, and the server's own filter."""
-    bookmark = open_bookmark(stream)
+    bookmark = stream.open_bookmark()
     window = {}
     if bookmark is not None and not stream.child_streams:
         window = stream.window_of(bookmark)

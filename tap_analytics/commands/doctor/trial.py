@@ -15,7 +15,6 @@ from tap_analytics.commands.doctor.recorder import BudgetSpent
 from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination.completeness import DuplicateKeys, Verdict
 from tap_analytics.streams.declared import DeclaredStream, declare
-from tap_analytics.sync.approach import approach, open_bookmark
 from tap_analytics.transport.errors import Cancelled, TransportError
 
 if t.TYPE_CHECKING:
@@ -67,9 +66,9 @@ class Trial:
 
 def tried(stream: AnalyticsStream, context: Context | None) -> Trial:
     """Read the first pages of a stream as a run reads them; the stream stays as it is."""
-    bookmark = None if stream.child_streams else open_bookmark(stream)
+    bookmark = None if stream.child_streams else stream.open_bookmark()
     stream = _prepared(stream, context)
-    walk = approach(stream, context, bookmark=bookmark)
+    walk = stream.open_reader(context, bookmark=bookmark)
     rows: list[Row] = []
     filled, repeats = 0, DuplicateKeys()
     failure = ""
@@ -113,7 +112,7 @@ def _prepared(stream: AnalyticsStream, context: Context | None) -> AnalyticsStre
     prepared = changed(stream, {}) or stream
     if prepared.resource.schema is None:
         with suppress(TapError, TransportError, BudgetSpent):
-            prepared.settle_keys(approach(prepared, context, bookmark=None).sample())
+            prepared.settle_keys(prepared.open_reader(context).sample())
     return prepared
 
 

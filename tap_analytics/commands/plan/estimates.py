@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from tap_analytics.commands.plan.sample import Basis, Sample, glimpse, least_sure, multiplied
 from tap_analytics.errors import TapError, explain
-from tap_analytics.sync.approach import approach, open_bookmark
 from tap_analytics.transport.auth import OAuth2ClientCredentials
 from tap_analytics.transport.errors import BudgetSpent, NotFound
 
@@ -174,10 +173,11 @@ class Plan:
             raise stream.failure
         if context is None:
             self._grant(stream, pages)
-        bookmark = open_bookmark(stream)
+        bookmark = stream.open_bookmark()
         filtered = None if stream.read_children else bookmark
-        walk = approach(stream, context, bookmark=filtered)
-        return glimpse(walk, bookmark, pages=pages, whole=stream.promises_deletes)
+        # Nothing may be asked for that isn't looked at.
+        walk = stream.open_reader(context, bookmark=filtered, max_rows=0)
+        return glimpse(stream, walk, bookmark, pages=pages, whole=stream.promises_deletes)
 
     def _look_below(self, stream: AnalyticsStream, context: Context) -> Sample:
         try:
@@ -191,7 +191,7 @@ class Plan:
         fresh = stream.api not in self._signed
         self._signed.add(stream.api)
         token = fresh and isinstance(stream.connection.auth, OAuth2ClientCredentials)
-        self.budget.grant(requests + token - (stream.sampled is not None))
+        self.budget.grant(requests + token - len(stream.samples))
 
 
 def _spread(contexts: Sequence[Context]) -> Sequence[Context]:

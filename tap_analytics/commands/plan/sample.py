@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.records.rows import DictRows, Row
@@ -59,19 +60,24 @@ class Sample:
     rows: Sequence[tuple[Row, Context | None]] = ()
 
 
-def glimpse(walk: PageReader, bookmark: Bookmark | None, *, pages: int, whole: bool) -> Sample:
+def glimpse(
+    stream: AnalyticsStream,
+    walk: PageReader,
+    bookmark: Bookmark | None,
+    *,
+    pages: int,
+    whole: bool,
+) -> Sample:
     """Read the first page, and further ones where they are allowed and of use.
 
     `whole` says that a sync looks again at all pages that rows may have moved to.
     Raises what the walk raises; that no request is left ends it as well, once a page has come.
     """
-    stream, seen = walk.stream, walk.paginator.seen
-    stats, sampled = stream.connection.transport.stats, stream.sampled
+    seen = walk.paginator.seen
+    stats, samples = stream.connection.transport.stats, len(stream.samples)
     before = stats.requests - stats.retries
     rows: list[Row] = []
     seconds: list[float] = []
-    # Nothing may be asked for that isn't looked at.
-    walk.max_rows = 0
     reading = t.cast("Generator[DictRows]", iter(walk))
     try:
         for page in reading:
@@ -85,7 +91,7 @@ def glimpse(walk: PageReader, bookmark: Bookmark | None, *, pages: int, whole: b
     finally:
         reading.close()
     # The page that the schema was sampled from is one a sync asks for, too.
-    reused = sampled is not None and stream.sampled is None
+    reused = samples - len(stream.samples)
     asked = stats.requests - stats.retries - before + reused
     read, requests, basis = _extent(walk, asked, whole=whole)
     key = stream.replication_key
@@ -99,10 +105,10 @@ def glimpse(walk: PageReader, bookmark: Bookmark | None, *, pages: int, whole: b
         wanted=sum(wants) if counted else read,
         basis=basis,
         estimated=basis is Basis.SAMPLE,
-        bounded=not counted and bookmark is not None and _is_bounded(walk, bookmark, wants),
+        bounded=not counted and bookmark is not None and _is_bounded(stream, walk, bookmark, wants),
         latency=math.fsum(seconds) / len(seconds),
         parallel=_parallel(walk),
-        rows=[(row, walk.context) for row in rows],
+        rows=[(row, walk.endpoint.context) for row in rows],
     )
 
 
@@ -150,17 +156,19 @@ def _extent(walk: PageReader, asked: int, *, whole: bool) -> tuple[int, int, Bas
     return seen.rows, asked + 1, Basis.SAMPLE if likely else Basis.AT_LEAST
 
 
-def _is_bounded(walk: PageReader, bookmark: Bookmark, wants: Sequence[bool]) -> bool:
+def _is_bounded(
+    stream: AnalyticsStream, walk: PageReader, bookmark: Bookmark, wants: Sequence[bool]
+) -> bool:
     """Whether the tap leaves out rows that the server doesn't."""
     if bookmark.start is None and bookmark.end is None:
         return not all(wants)
-    asked = walk.stream.window(bookmark.start, bookmark.end)
-    halved = bookmark.end is not None and asked == walk.stream.window(bookmark.start, None)
+    asked = stream.window(bookmark.start, bookmark.end)
+    halved = bookmark.end is not None and asked == stream.window(bookmark.start, None)
     return not walk.pages.window or halved or not all(wants)
 
 
 def _parallel(walk: PageReader) -> int:
     """Return how many pages can be asked for at a time: those that can be named ahead."""
-    paging, following = walk.stream.paging, walk.paginator.current_value
+    paging, following = walk.endpoint.paging, walk.paginator.current_value
     named = isinstance(paging, NumberedStrategy) and paging.number_param in following
-    return walk.stream.connection.concurrency if named else 1
+    return walk.endpoint.connection.concurrency if named else 1

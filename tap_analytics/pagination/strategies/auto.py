@@ -18,8 +18,9 @@ from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_analytics.pagination.page import Page, PageToken
     from tap_analytics.pagination.strategies.numbered import NumberedStrategy
-    from tap_analytics.pagination.strategies.strategy import Page, PageToken, PagingState
+    from tap_analytics.pagination.strategies.strategy import PagingState
 
 #: What `auto` counts by where the response names its own place.
 NUMBERS = ("offset", "page")

@@ -17,7 +17,8 @@ from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopRea
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
-    from tap_analytics.pagination.strategies.strategy import Confirm, Page, PageToken, PagingState
+    from tap_analytics.pagination.page import Page, PageToken
+    from tap_analytics.pagination.strategies.strategy import Confirm, PagingState
 
 _KINDS = {bool: "a boolean", dict: "an object", list: "a list", str: "text"}
 

@@ -11,7 +11,7 @@ import typing as t
 from requests.utils import parse_header_links
 
 if t.TYPE_CHECKING:
-    from tap_analytics.pagination.strategies.strategy import Page
+    from tap_analytics.pagination.page import Page
 
 #: Where the APIs of the field put a link to the next page in a response body.
 LINK_OBJECTS = ("links", "_links", "paging", "pagination")

@@ -15,7 +15,7 @@ from tap_analytics.pagination.strategies.links import LINK_MEMBERS, next_link
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.pagination.strategies.strategy import Page
+    from tap_analytics.pagination.page import Page
 
 #: Where cursors are looked for, and the parameter that sends each back.
 CURSORS = {

@@ -20,7 +20,8 @@ from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.pagination.strategies.strategy import Page, PageToken, PagingState
+    from tap_analytics.pagination.page import Page, PageToken
+    from tap_analytics.pagination.strategies.strategy import PagingState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How a stream is approached: everything if children need every parent, else what has changed."""
+"""Ending early where rows come newest first: an order that the rows themselves have to show."""
 
 from __future__ import annotations
 
@@ -9,74 +9,19 @@ from decimal import Decimal
 
 from msgspec import Raw, json
 
-from tap_analytics.pagination.reader import PageReader
-from tap_analytics.records.bookmark import Bookmark
 from tap_analytics.records.notation import comparable
 from tap_analytics.records.rows import DictRows
-from tap_analytics.sync.checkpoint import bookmark_of
-from tap_analytics.sync.children import CoveredParents
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from singer_sdk.helpers.types import Context
-
-    from tap_analytics.client import AnalyticsStream
-    from tap_analytics.records.rows import RowDecoder, Rows
+    from tap_analytics.records.bookmark import Bookmark
+    from tap_analytics.records.rows import Rows
 
 #: Rows older than the bookmark, each older than the one before, that it takes to believe an order:
 #: of rows in no order, one run in six thousand million is sorted so far.
 ENOUGH = 12
 _SORTABLE = {str, int, Decimal}
-
-
-def open_bookmark(
-    stream: AnalyticsStream, *, tell: Callable[[str], None] = lambda _: None
-) -> Bookmark | None:
-    """Return the bookmark of the run from state and settings; None for full tables.
-
-    `tell` is given what is in doubt, in sentences for the user.
-    """
-    key = stream.replication_key
-    if not stream.is_incremental or not key:
-        return None
-    state = bookmark_of(stream, stream.tap_state)
-    known = state if state.get("replication_key") == key else {}
-    column = stream.known_schema.get("properties", {}).get(key, {})
-    return Bookmark(
-        key=key,
-        unit=stream.replication_unit if stream.keeps_replication_key else None,
-        holds_times=column.get("format") in {"date", "date-time"},
-        stored=known.get("replication_key_value"),
-        parents=CoveredParents(known.get("parents")) if stream.parent_stream_type else None,
-        initial=stream.initial_value,
-        start_date=stream.config.get("start_date"),
-        end_date=stream.config.get("end_date"),
-        lookback=stream.config.get("lookback_seconds", 0),
-        tell=tell,
-    )
-
-
-def approach(
-    stream: AnalyticsStream,
-    context: Context | None,
-    *,
-    bookmark: Bookmark | None,
-    codec: RowDecoder | None = None,
-) -> PageReader:
-    """Return a walk with the server's filter and the order that suit a bookmark.
-
-    `bookmark` is None for a stream whose rows are all wanted, and for one whose children need them.
-    """
-    sorting, order, window = stream.ordering(newest=False), None, {}
-    if bookmark is not None:
-        window = stream.window_of(bookmark)
-        newest = stream.ordering(newest=True)
-        known = bookmark.stored is not None and stream.keeps_replication_key
-        if known and newest and newest == stream.newest_first:
-            sorting = newest
-            order = DescendingOrder(t.cast("str", stream.replication_key), bookmark)
-    return PageReader(stream, context, window=window, order=order, sorting=sorting, codec=codec)
 
 
 @dataclass(slots=True)

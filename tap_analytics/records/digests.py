@@ -1,6 +1,6 @@
-"""Digests of what a walk has seen, a few bytes each, for walks of a million pages.
+"""Digests of content, the same in every process, a few bytes each for streams of a million pages.
 
-Two contents in a million have the same digest in one of 10^17 walks, so a digest that comes again
+Two contents in a million have the same digest in one of 10^17 runs, so a digest that comes again
 is taken for the content.
 """
 
@@ -11,7 +11,9 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-#: Bytes of a digest: half as many would mistake two contents in one of 10^7 walks.
+from tap_analytics.records.writer import ENCODER
+
+#: Bytes of a digest: half as many would mistake two contents in one of 10^7 runs.
 SIZE: t.Final = 12
 #: Digests are kept in so many parts, for it takes a search to find one.
 _PARTS: t.Final = 1024
@@ -20,6 +22,11 @@ _PARTS: t.Final = 1024
 def digest(content: bytes, *, size: int = SIZE) -> bytes:
     """Return a digest of some content, the same in every process."""
     return hashlib.blake2b(content, digest_size=size).digest()
+
+
+def digest_of(value: object) -> str:
+    """Return a short digest of a JSON value, as it stands in the state."""
+    return digest(ENCODER.encode(value), size=8).hex()
 
 
 @dataclass(slots=True)

@@ -1,0 +1,59 @@
+"""What the readers of an endpoint's pages know of it: values, and how to make and read requests."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from logging import Logger, LoggerAdapter
+
+    from tap_analytics.pagination.page import FetchedPage, PageToken
+    from tap_analytics.pagination.strategies.strategy import PagingStrategy
+    from tap_analytics.records.rows import Row
+    from tap_analytics.transport.connection import ApiConnection
+    from tap_analytics.transport.request import Request, Response
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the walks of a stream have shown of its paging, in this run; it serves them all."""
+
+    #: Whether a response named its next page: one that doesn't is the last.
+    spoken: bool = False
+    #: Whether the total is known to be that of the list, not of the page.
+    counted: bool = False
+    #: Whether it was tried to make the API name a next page.
+    tried: bool = False
+    #: Whether the server ignored the number of a page: what that would show stays open.
+    ignores_number: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One endpoint of an API: a stream's, below one parent if the stream has parents."""
+
+    #: The stream, and the stream with its path as messages name it.
+    name: str
+    label: str
+    logger: Logger | LoggerAdapter[Logger]
+    connection: ApiConnection
+    paging: PagingStrategy
+    #: Rows to ask for per page; None where the server decides.
+    page_size: int | None
+    primary_keys: Sequence[str] = ()
+    #: Values that come from the parent's row.
+    context: Mapping[str, t.Any] | None = None
+    #: Returns the request of the page that a token names.
+    build: Callable[[PageToken], Request]
+    #: Returns the decoded body of a response and its rows; raises the error it carries.
+    parse: Callable[[Response], tuple[t.Any, list[Row]]]
+    #: Whether null stands where a response should have a list of rows.
+    holds_null: Callable[[t.Any, Response], bool]
+    #: What the stream does to each row; None where it takes rows as they are.
+    post_process: Callable[[Row], Row | None] | None = None
+    #: What the run has learned of the stream's paging.
+    shown: Shown = field(default_factory=Shown)
+    #: The first page, if it was fetched for a sample, by the request it answers.
+    samples: dict[Request, FetchedPage] = field(default_factory=dict)

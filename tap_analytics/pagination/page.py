@@ -1,0 +1,86 @@
+"""A page: its token, what its response says about paging, and its rows.
+
+A token *is* the query that fetches the page, so every kind of paging reads the same.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlsplit
+
+from tap_analytics.transport.channel import origin_of, shown_origin
+from tap_analytics.transport.errors import OriginRefused, Rejected
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from tap_analytics.records.rows import Rows
+
+#: Parameters by name; a tuple is sent as one parameter per value.
+PageToken = dict[str, str | tuple[str, ...]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """What one response says about paging: its envelope, its headers and how many rows it has."""
+
+    query: PageToken
+    payload: t.Any
+    headers: Mapping[str, str]
+    #: Rows that are new.
+    size: int
+    #: Rows in the response, those the page before had included.
+    received: int = 0
+    #: Where the page came from, without its query.
+    url: str = ""
+    status: int = 200
+    #: Whether null stood where rows are expected.
+    is_null: bool = False
+
+    def follow(self, link: str) -> PageToken:
+        """Return the query of a next link, the only part of it that is ever followed.
+
+        Raises `OriginRefused` for a link to another origin: credentials must not go there, and
+        what it means here nobody knows. One that is no URL is `Rejected`.
+        """
+        here = urlsplit(self.url)
+        try:
+            parts = urlsplit(link)
+            there = parts._replace(scheme=parts.scheme or here.scheme)
+            target = origin_of(there.geturl()) if parts.netloc else ""
+        except ValueError:
+            raise Rejected(
+                f"the next link of {here.path} is no URL that can be read",
+                hint="Check what the API sends, and where the paginator looks for the link.",
+            ) from None
+        if target and target != origin_of(self.url):
+            raise OriginRefused(
+                f"the next link of {here.path} leads to {shown_origin(there.geturl())}, "
+                f"which is not the configured {origin_of(self.url)}",
+                hint="If that is where the API lives, set `base_url` to it.",
+            )
+        query: PageToken = {}
+        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+            before = query.get(name, ())
+            given = (before,) if isinstance(before, str) else before
+            query[name] = (*given, value) if given else value
+        return query
+
+
+@dataclass(slots=True, kw_only=True)
+class FetchedPage:
+    """A page with its rows."""
+
+    page: Page
+    rows: Rows
+    #: Seconds from sending the request to the last byte of the response.
+    elapsed: float
+    #: What identifies the rows, one by one: their primary keys, or their content without any.
+    keys: Sequence[Hashable] = ()
+
+    def filter(self, flags: Sequence[bool]) -> FetchedPage:
+        """Return the page with the rows whose flag is set; the others had arrived before."""
+        kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
+        page = replace(self.page, size=len(kept))
+        return replace(self, page=page, rows=self.rows.filter(flags), keys=kept)

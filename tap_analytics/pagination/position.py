@@ -1,0 +1,92 @@
+"""Where a stream that was cut can be resumed: the position of the last page written."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tap_analytics.records.digests import digest_of
+from tap_analytics.records.notation import parse_iso
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from tap_analytics.pagination.page import PageToken
+
+#: Member of a stream's bookmark that holds the position.
+MEMBER = "position"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The last page that was written."""
+
+    #: Token of the page.
+    token: PageToken
+    #: Digest of the key of the page's last row.
+    seam: str
+    #: Rows up to its end.
+    rows: int
+    #: Pages up to its end.
+    pages: int
+    #: Version that the rows carry; null where they carry none.
+    version: int | None
+    #: Total the API gave last; null where it gave none.
+    total: int | None
+    #: Whether that total is known to be that of the list, not of the page.
+    counted: bool
+    #: Whether a response named its next page: one that doesn't is the last.
+    spoken: bool
+    #: What speaks against the pages so far, such as rows that moved; null for nothing.
+    doubt: str | None
+    #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
+    checks: Sequence[tuple[PageToken, str]]
+    #: Highest replication value so far; null for full tables.
+    highest: t.Any
+    #: Moment the first of the runs began: rows of the pages read then may have changed since.
+    began: str
+    #: Digest of all that decides which rows are wanted and how they go out.
+    shape: str
+    #: Whether the server's own filter was in force; it isn't where the server refused it.
+    filtered: bool
+    #: The API and the account it was made from, as beside a bookmark.
+    source: Mapping[str, str | None]
+    #: Moment the page was written, ISO 8601 in UTC.
+    at: str
+
+    def to_state(self) -> dict[str, t.Any]:
+        """Return the position as it stands in a bookmark."""
+        # As pairs, for Meltano may merge two states, and objects in them member by member.
+        checks = [[[*token.items()], fingerprint] for token, fingerprint in self.checks]
+        return {**self.__dict__, "token": [*self.token.items()], "checks": checks}
+
+    @classmethod
+    def from_state(
+        cls, bookmark: Mapping[str, t.Any], *, shape: str, hours: float
+    ) -> Checkpoint | None:
+        """Return the position of a bookmark if it still holds, else None."""
+        given = bookmark.get(MEMBER)
+        if not isinstance(given, dict) or given.get("shape") != shape:
+            return None
+        at = parse_iso(str(given.get("at")))
+        if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
+            return None
+        try:
+            checks = [(_token(token), fingerprint) for token, fingerprint in given["checks"]]
+            return cls(**{**given, "token": _token(given["token"]), "checks": checks})
+        except (TypeError, KeyError, ValueError):
+            return None
+
+    def rows_after(self, keys: Iterable[Hashable]) -> list[bool] | None:
+        """Return which rows of the page come after those written; None if their end is gone."""
+        digests = [digest_of(key) for key in keys]
+        if self.seam not in digests:
+            return None
+        place = digests.index(self.seam)
+        return [number > place for number in range(len(digests))]
+
+
+def _token(given: Iterable[tuple[str, t.Any]]) -> PageToken:
+    """Return a token as it was before JSON made lists of its tuples."""
+    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in given}
