@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
     from tap_analytics import commands  # noqa: PLC0415 - see above
-    from tap_analytics.transport import signals  # noqa: PLC0415 - see above
+    from tap_analytics.transport.stop import Process  # noqa: PLC0415 - see above
 
-    signals.Process.is_own = argv is None
+    Process.is_own = argv is None
     commands.run(list(sys.argv[1:] if argv is None else argv))
 
 

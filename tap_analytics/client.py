@@ -280,7 +280,7 @@ class AnalyticsStream(RESTStream[PageToken]):
             headers=tuple(http.headers.items()),
             json=None if http.data is None else ENCODER.encode(http.data),
             retry=self.retry,
-            owner=self.name,
+            stream=self.name,
         )
 
     def window(self, start: t.Any, end: t.Any) -> PageToken:  # noqa: ANN401, ARG002 - values of the key; for servers that can filter

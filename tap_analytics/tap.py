@@ -24,11 +24,10 @@ from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.sync.checkpoint import other_sources
 from tap_analytics.sync.run import Sync
 from tap_analytics.sync.stream import StreamSync
-from tap_analytics.transport import redaction, signals
-from tap_analytics.transport.budget import RequestBudget
+from tap_analytics.transport import redaction
 from tap_analytics.transport.connection import SECRETS
-from tap_analytics.transport.errors import StopSignal
-from tap_analytics.transport.settings import HttpSettings
+from tap_analytics.transport.request import HttpSettings
+from tap_analytics.transport.stop import SIGNALS, Process, RequestBudget, StopSignal
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -257,7 +256,7 @@ class TapAnalytics(Tap):
     @override
     def _setup_signal_handlers(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in signals.ENDING:
+            for number in SIGNALS:
                 # One that is ignored, as `nohup` has it with SIGHUP, stays ignored.
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     signal.signal(number, self._handle_termination)
@@ -265,7 +264,7 @@ class TapAnalytics(Tap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Ask a run to end after the page in hand; end anything else at once."""
-        signals.Process.end_in_time(signum)
+        Process.end_in_time(signum)
         self.stop.set(signum)
         if not self._running:
             raise SystemExit(128 + signum)

@@ -16,10 +16,9 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.records.writer import MessageWriter
     from tap_analytics.reporting.results import StreamResult
-    from tap_analytics.transport.budget import RequestBudget
     from tap_analytics.transport.connection import ApiConnection
-    from tap_analytics.transport.errors import StopSignal
     from tap_analytics.transport.stats import StreamStats
+    from tap_analytics.transport.stop import RequestBudget, StopSignal
 
 #: Seconds between STATE messages while streams are under way.
 STATE_INTERVAL = 1.0
@@ -90,4 +89,4 @@ class Run:
 
     def stats_of(self, result: StreamResult) -> StreamStats:
         """Return the figures of the requests made for a stream."""
-        return self.connections[result.api].transport.stats.owner(result.name)
+        return self.connections[result.api].transport.stats.of(result.name)

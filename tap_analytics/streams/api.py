@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.settings import Setting
     from tap_analytics.transport.auth import Authenticator
     from tap_analytics.transport.errors import Cause
-    from tap_analytics.transport.settings import HttpSettings
+    from tap_analytics.transport.request import HttpSettings
 
 
 @dataclass(frozen=True, kw_only=True)

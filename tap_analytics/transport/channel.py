@@ -22,7 +22,7 @@ import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
 from tap_analytics.transport import body
-from tap_analytics.transport import deadline as wire
+from tap_analytics.transport.deadline import Adapter, Deadline
 from tap_analytics.transport.errors import OriginRefused, Rejected, Unreachable, shorten
 from tap_analytics.transport.redaction import MASK, redact
 from tap_analytics.transport.request import Response
@@ -32,8 +32,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tap_analytics.transport.error_mapping import ErrorMapper
-    from tap_analytics.transport.request import Request
-    from tap_analytics.transport.settings import HttpSettings
+    from tap_analytics.transport.request import HttpSettings, Request
     from tap_analytics.transport.throttle import Throttle
 
 _MAX_REDIRECTS = 5
@@ -80,7 +79,7 @@ class Channel:
             **http.headers,
         }
         self._session = requests.Session()
-        adapter = wire.Adapter(connections=throttle.concurrency)
+        adapter = Adapter(connections=throttle.concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -125,34 +124,34 @@ class Channel:
         try:
             return self._carried(request, prepared, where=where)
         except _ClosedIdleError:
-            return self._carried(replace(request, again=True), prepared, where=where)
+            return self._carried(replace(request, is_retry=True), prepared, where=where)
 
     def _carried(
         self, request: Request, prepared: requests.PreparedRequest, *, where: str
     ) -> Response:
         if self._http.budget is not None:
             self._http.budget.spend()
-        owner = self.stats.owner(request.owner)
-        with self._throttle.slot(owner.held) as slot:
-            exchange = wire.Deadline(self._http, sent=slot.sent)
-            self.stats.asked(owner, again=request.again)
+        stats = self.stats.of(request.stream)
+        with self._throttle.slot(stats.paused) as slot:
+            deadline = Deadline(self._http, sent=slot.sent)
+            self.stats.sent(stats, is_retry=request.is_retry)
             try:
-                with wire.carrying(exchange):
+                with deadline:
                     raw, packed = self._sent(prepared, where=where)
             except _FAULTS as error:
                 failure = self._errors.failure(error, where=where)
-                is_closed = exchange.was_idle and failure.cause == "server"
-                if is_closed and request.method == "GET" and not request.again:
+                is_closed = deadline.was_idle and failure.cause == "server"
+                if is_closed and request.method == "GET" and not request.is_retry:
                     raise _ClosedIdleError from None
                 # The libraries' errors tell the whole URL, and the query may hold a key.
                 raise failure from None
-            elapsed = time.monotonic() - exchange.started
+            elapsed = time.monotonic() - deadline.started
             slot.failed = raw.status >= HTTPStatus.BAD_REQUEST
-        self.stats.answered(owner, raw.status, size=len(packed), seconds=elapsed)
+        self.stats.received(stats, raw.status, size=len(packed), seconds=elapsed)
         return Response(
             status=raw.status,
             headers=raw.headers,
-            body=self._unpacked(packed, raw.headers, exchange, where=where),
+            body=self._unpacked(packed, raw.headers, deadline, where=where),
             elapsed=elapsed,
             url=request.url.partition("?")[0],
             received_at=time.time(),
@@ -169,12 +168,12 @@ class Channel:
             raise
 
     def _unpacked(
-        self, packed: bytes, headers: Mapping[str, str], exchange: wire.Deadline, *, where: str
+        self, packed: bytes, headers: Mapping[str, str], deadline: Deadline, *, where: str
     ) -> bytes:
-        most, check = self._http.max_body, exchange.remaining
+        most, check = self._http.max_body, deadline.remaining
         try:
             return body.unpack(packed, headers, max_body=most, where=where, check=check)
-        except wire.DeadlinePassed as error:
+        except TimeoutError as error:
             raise self._errors.failure(error, where=where) from None
 
     @functools.cached_property
@@ -246,7 +245,7 @@ class Channel:
         path, _, query = url.partition("?")
         # The query goes through the signing again, which replaces a key it may hold.
         params = tuple(parse_qsl(query, keep_blank_values=True))
-        return replace(request, url=path, params=params, again=False)
+        return replace(request, url=path, params=params, is_retry=False)
 
     def _new_home(self, target: str) -> str:
         own, other = urlsplit(self._origin), urlsplit(target)

@@ -22,8 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tap_analytics.transport.auth import Authenticator
-    from tap_analytics.transport.request import Response
-    from tap_analytics.transport.settings import HttpSettings
+    from tap_analytics.transport.request import HttpSettings, Response
 
 #: Every secret of this process, by value, so that no log line can tell one.
 SECRETS = Secrets()

@@ -1,16 +1,12 @@
-"""Connections on which one deadline holds for a whole exchange, and on which a stop is heeded.
+"""Connections with one deadline for a request and its whole response, and which heed a stop.
 
 Sockets know only the time between two reads, so a server that drips bytes could hang a run.
-Here each read gets what is left of the exchange's time, in slices short enough to notice a stop.
+Here each read gets what is left of the time, in slices short enough to notice a stop.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
-import os
-import select
 import socket
 import threading
 import time
@@ -21,79 +17,67 @@ from http.client import HTTPException, HTTPResponse, parse_headers
 import requests
 import requests.adapters
 from typing_extensions import override
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from tap_analytics.transport.resolver import addresses_of
+from tap_analytics.transport.resolver import addresses_of, connected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tap_analytics.transport.settings import HttpSettings
+    from tap_analytics.transport.request import HttpSettings
 
 #: The longest wait on a socket that does not look for a stop, in seconds.
 _SLICE = 0.05
 _BUFFER_BYTES = 64 * 1024
-#: Statuses that another one follows, and how often they may before it is taken for a flood.
+#: Statuses that another one follows, and how often they may.
 _INTERIM = frozenset({100, *range(102, 200)})
 _MOST_INTERIM = 100
 #: Defects of a header that cost those behind it.
 _HEADERS_LOST = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect)
 
 
-class DeadlinePassed(TimeoutError):  # noqa: N818 - what happened, in the words of its users
-    """The exchange has taken longer than it may."""
-
-
-class Deadline:
-    """One request and its answer, as the connection that carries it sees them."""
-
-    def __init__(self, http: HttpSettings, *, sent: Callable[[], None]) -> None:
-        self.started = time.monotonic()
-        self.sent = sent
-        self.answers: list[HTTPResponse] = []
-        #: Whether it goes over a connection that served another, and nothing has come yet.
-        self.was_idle = False
-        self._end = self.started + http.timeout
-        self._stop = http.stop
-
-    def remaining(self) -> float:
-        """Return the seconds left, or raise `DeadlinePassed` or `Cancelled`."""
-        self._stop.check()
-        seconds = self._end - time.monotonic()
-        if seconds <= 0:
-            raise DeadlinePassed("the deadline of the exchange has passed")
-        return seconds
-
-    def slice(self) -> float:
-        """Return the seconds the next wait may take."""
-        return min(self.remaining(), _SLICE)
-
-    def abandon(self) -> None:
-        """Close what the libraries forget where an answer turns out to be unusable."""
-        for answer in self.answers:
-            answer.close()
-
-
 class _Current(threading.local):
-    exchange: Deadline
+    deadline: Deadline
 
 
 _current = _Current()
 
 
-@contextlib.contextmanager
-def carrying(exchange: Deadline) -> Iterator[None]:
-    """Let the connections this thread uses obey `exchange`."""
-    _current.exchange = exchange
-    try:
-        yield
-    except BaseException:
-        exchange.abandon()
-        raise
-    finally:
-        del _current.exchange
+class Deadline:
+    """The time of one request with its response; a context for the connection this thread uses."""
+
+    def __init__(self, http: HttpSettings, *, sent: Callable[[], None]) -> None:
+        self.started = time.monotonic()
+        self.sent = sent
+        #: Whether it goes over a connection that served another, and nothing has come yet.
+        self.was_idle = False
+        self.responses: list[HTTPResponse] = []
+        self._end = self.started + http.timeout
+        self._stop = http.stop
+
+    def __enter__(self) -> None:
+        _current.deadline = self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            # The libraries forget them where a response turns out to be unusable.
+            for response in self.responses:
+                response.close()
+        del _current.deadline
+
+    def remaining(self) -> float:
+        """Return the seconds left, or raise `TimeoutError` or `Cancelled`."""
+        self._stop.check()
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the deadline of the request has passed")
+        return seconds
+
+    def slice(self) -> float:
+        """Return the seconds the next wait may take."""
+        return min(self.remaining(), _SLICE)
 
 
 class _Source(io.RawIOBase):
@@ -114,9 +98,9 @@ class _Source(io.RawIOBase):
 
     @override
     def readinto(self, buffer: t.Any) -> int:
-        exchange = _current.exchange
+        deadline = _current.deadline
         while True:
-            self._sock.settimeout(exchange.slice())
+            self._sock.settimeout(deadline.slice())
             try:
                 return self._sock.recv_into(buffer)
             except TimeoutError:
@@ -128,7 +112,7 @@ class _Source(io.RawIOBase):
         super().close()
 
 
-class _Answer(HTTPResponse):
+class _Response(HTTPResponse):
     def __init__(
         self,
         sock: socket.socket,
@@ -138,7 +122,7 @@ class _Answer(HTTPResponse):
     ) -> None:
         source = t.cast("socket.socket", _Source(sock))
         super().__init__(source, debuglevel, method=method, url=url)
-        _current.exchange.answers.append(self)
+        _current.deadline.responses.append(self)
 
     @override
     def begin(self) -> None:
@@ -151,51 +135,63 @@ class _Answer(HTTPResponse):
         defects.clear()
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Read the status of the answer itself, behind any that only announce it."""
+        """Read the status of the response itself, behind any that only announce it."""
         for _ in range(_MOST_INTERIM):
             own: t.Any = super()
             line: tuple[str, int, str] = own._read_status()  # noqa: SLF001 - the only place there is
             if line[1] not in _INTERIM:
                 return line
             parse_headers(self.fp)
-        raise HTTPException("no answer behind all that announce one")
+        raise HTTPException("no response behind all that announce one")
 
 
-class _Plain(HTTPConnection):
-    response_class = _Answer
-    #: Whether an answer has come over it: whoever serves it may close it while it is idle.
+class _Connection(HTTPConnection):
+    response_class = _Response
+    #: Whether a response has come over it: the server may close it while it is idle.
     _served = False
 
     @override
     def _new_conn(self) -> socket.socket:
         self._served = False
-        return _connected(self)
+        # urllib3's own name for subclasses.
+        host, port = self._dns_host.strip("[]"), self.port or 0
+        try:
+            found = addresses_of(host, port, slice_=_current.deadline.slice)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        try:
+            return connected(found, self.socket_options or (), _current.deadline)
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
 
     @override
     def request(self, *args: t.Any, **kwargs: t.Any) -> None:
-        self.timeout = _current.exchange.remaining()
-        _current.exchange.was_idle = self._served
+        self.timeout = _current.deadline.remaining()
+        _current.deadline.was_idle = self._served
         super().request(*args, **kwargs)
 
     @override
     def getresponse(self) -> t.Any:
-        _current.exchange.sent()
-        answer = super().getresponse()
-        _current.exchange.was_idle = False
+        _current.deadline.sent()
+        response = super().getresponse()
+        _current.deadline.was_idle = False
         self._served = True
-        return answer
+        return response
 
 
-class _Encrypted(_Plain, HTTPSConnection):
+class _TlsConnection(_Connection, HTTPSConnection):
     pass
 
 
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
 
 
-class _EncryptedPool(HTTPSConnectionPool):
-    ConnectionCls = _Encrypted
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class Adapter(requests.adapters.HTTPAdapter):
@@ -208,13 +204,13 @@ class Adapter(requests.adapters.HTTPAdapter):
     @override
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        _use_our_connections(self.poolmanager)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     @override
     def proxy_manager_for(self, proxy: str, **kwargs: t.Any) -> t.Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
         if not proxy.lower().startswith("socks"):
-            _use_our_connections(manager)
+            manager.pool_classes_by_scheme = _POOLS
         return manager
 
     @override
@@ -226,7 +222,7 @@ class Adapter(requests.adapters.HTTPAdapter):
         """
         if self._pool is None or settings.get("proxies"):
             return super().send(request, *args, **settings)
-        answer = self._pool.urlopen(
+        response = self._pool.urlopen(
             request.method,
             request.path_url,
             body=request.body,
@@ -238,7 +234,7 @@ class Adapter(requests.adapters.HTTPAdapter):
             retries=self.max_retries,
             timeout=settings["timeout"],
         )
-        return self.build_response(request, answer)
+        return self.build_response(request, response)
 
     @override
     def get_connection_with_tls_context(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -248,7 +244,7 @@ class Adapter(requests.adapters.HTTPAdapter):
 
     @override
     def build_response(self, req: t.Any, resp: t.Any) -> requests.Response:
-        """Carry the raw answer, which is all that is asked for: no cookies, no encoding."""
+        """Return the raw response alone: no cookies, no encoding."""
         response = requests.Response()
         response.status_code = resp.status
         response.raw = resp
@@ -262,49 +258,3 @@ class Adapter(requests.adapters.HTTPAdapter):
     @override
     def request_url(self, request: t.Any, proxies: t.Any) -> str:
         return super().request_url(request, proxies) if proxies else request.path_url
-
-
-def _use_our_connections(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
-
-
-def _connected(connection: HTTPConnection) -> socket.socket:
-    """Connect to the first of the host's addresses that answers in its share of the time."""
-    host = connection._dns_host.strip("[]")  # noqa: SLF001 - urllib3's own name for subclasses
-    try:
-        found = addresses_of(host, connection.port or 0, wait=_current.exchange.slice)
-    except socket.gaierror as error:
-        raise NameResolutionError(connection.host, connection, error) from error
-    failure: OSError = OSError("the host has no address")
-    for number, (kind, type_, protocol, _, address) in enumerate(found):
-        sock = socket.socket(kind, type_, protocol)
-        try:
-            for option in connection.socket_options or ():
-                sock.setsockopt(*option)
-            _connect(sock, address=address, share=1 / (len(found) - number))
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise NewConnectionError(connection, str(failure)) from failure
-
-
-def _connect(sock: socket.socket, *, address: tuple[t.Any, ...], share: float) -> None:
-    exchange = _current.exchange
-    end = time.monotonic() + exchange.remaining() * share
-    sock.settimeout(0)
-    code = sock.connect_ex(address)
-    if code == errno.EINPROGRESS:
-        writable = select.poll()
-        writable.register(sock, select.POLLOUT)
-        while not writable.poll(exchange.slice() * 1000):
-            if time.monotonic() >= end:
-                raise DeadlinePassed("no connection in time")
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))
-    sock.settimeout(exchange.remaining())

@@ -22,9 +22,8 @@ from tap_analytics.transport.retry import retry_after
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_analytics.transport.request import Response
+    from tap_analytics.transport.request import HttpSettings, Response
     from tap_analytics.transport.retry import RetryPolicy
-    from tap_analytics.transport.settings import HttpSettings
 
 #: What a user may do, by cause; `{name}` is the API's.
 HINTS: Mapping[errors.Cause, str] = {

@@ -13,8 +13,6 @@ BudgetSpent              the run may send no further request
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 import typing as t
 
@@ -133,47 +131,6 @@ class Cancelled(Exception):  # noqa: N818 - not an error: it says that the run i
 
 class BudgetSpent(Exception):  # noqa: N818 - not an error: it says that the run has to pause
     """The run may send no further request; what it has read stands."""
-
-
-class StopSignal:
-    """The run's wish to end, which every wait of the transport heeds at once.
-
-    The door is a lock that stays locked for as long as the run goes on:
-    opening it takes neither a condition nor a second lock, so a signal handler may do it
-    whatever the interrupted thread holds.
-    """
-
-    def __init__(self) -> None:
-        self._door = threading.Lock()
-        self._door.acquire()
-        self._unopened = [self._door]
-        self._is_set = False
-        #: The signal that ended the run, if one did.
-        self.signum: int | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the run is stopping."""
-        return self._is_set
-
-    def set(self, signum: int | None = None) -> None:
-        """End all waits, present and future, with `Cancelled`."""
-        self.signum = signum
-        self._is_set = True
-        with contextlib.suppress(IndexError):
-            self._unopened.pop().release()
-
-    def check(self) -> None:
-        """Raise `Cancelled` if the run is stopping."""
-        if self._is_set:
-            raise Cancelled("the run is stopping")
-
-    def wait(self, seconds: float) -> None:
-        """Return after `seconds`; raise `Cancelled` as soon as the run is stopping."""
-        self.check()
-        if self._door.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
-            self._door.release()
-            self.check()
 
 
 def joined(what: str, hint: str) -> str:

@@ -126,6 +126,6 @@ class Prefetcher(t.Generic[T]):
         except Retriable as error:
             page.error = error
             seconds = error.retry_after or self._transport.policy(page.request).backoff_factor
-            self._transport.hold_everybody(error, page.request, seconds=seconds)
+            self._transport.pause_all(error, page.request, seconds=seconds)
         except BaseException as error:  # noqa: BLE001 - belongs to whoever takes the page
             page.error = error

@@ -1,23 +1,50 @@
-"""What is asked and what is answered, as values.
-
-A `Request` never changes: signing one makes another.
-"""
+"""What is sent, how, and what comes back: values that never change."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
+
+from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_analytics.transport.retry import RetryPolicy
+    from tap_analytics.transport.errors import Cause
+    from tap_analytics.transport.stop import RequestBudget, StopSignal
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class HttpSettings:
+    """How the requests of one API are sent."""
+
+    #: Of the API, as errors and log lines begin with it.
+    name: str
+    #: Requests go to its origin alone.
+    base_url: str
+    stop: StopSignal
+    user_agent: str
+    #: Seconds for a whole response.
+    timeout: float
+    #: Further headers of every request.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    #: Requests in flight at once.
+    concurrency: int = 1
+    #: 0 is no cap.
+    requests_per_second: float = 0
+    #: Bytes of the largest body taken.
+    max_body: int = 256 * 2**20
+    #: The requests the run may send; None for any number.
+    budget: RequestBudget | None = None
+    #: What users of this API may do, by cause; they go before the general hints.
+    hints: Mapping[Cause, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One HTTP request, not yet encoded."""
+    """One HTTP request, not yet encoded; signing one makes another."""
 
     method: str = "GET"
     url: str
@@ -27,10 +54,10 @@ class Request:
     json: bytes | None = None
     #: The endpoint's own retry policy, in place of its API's.
     retry: RetryPolicy | None = None
-    #: For whom it is made, as figures are kept by it.
-    owner: str = ""
+    #: For which it is made, as figures are kept by stream.
+    stream: str = ""
     #: Whether it repeats one that failed.
-    again: bool = False
+    is_retry: bool = False
 
     @property
     def label(self) -> str:
@@ -43,13 +70,13 @@ class Request:
         """The URL with its query."""
         if not self.params:
             return self.url
-        joint = "&" if "?" in self.url else "?"
-        return f"{self.url}{joint}{urlencode(self.params)}"
+        separator = "&" if "?" in self.url else "?"
+        return f"{self.url}{separator}{urlencode(self.params)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """One complete answer; `body` is decompressed, `headers` ignore case."""
+    """One complete response; `body` is decompressed, `headers` ignore case."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,77 +1,115 @@
-"""The addresses of a host name, within the time there is.
+"""Sockets that are connected within a deadline: a host's addresses, tried one after the other.
 
-What looks names up has no deadline, so a thread does, and is left behind where it takes too long.
+Looking a name up has no deadline, so a thread does, and is left behind where it takes too long.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 import socket
 import threading
+import time
 import typing as t
+from concurrent.futures import Future, wait
 
 from urllib3.util.connection import allowed_gai_family
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from tap_analytics.transport.deadline import Deadline
 
 Addresses: t.TypeAlias = list[tuple[t.Any, ...]]
 
-
-class _Lookup:
-    """A name being looked up, for all who want to know it meanwhile."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._where = host, port
-        self._done = threading.Event()
-        self._found: Addresses | OSError = []
-
-    def result(self, wait: Callable[[], float]) -> Addresses:
-        try:
-            while not self._done.wait(wait()):
-                pass
-        except TimeoutError as error:
-            raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from error
-        if isinstance(self._found, OSError):
-            raise self._found
-        return self._found
-
-    def run(self) -> None:
-        try:
-            self._found = _asked(*self._where)
-        except OSError as error:
-            self._found = error
-        except UnicodeError:
-            self._found = socket.gaierror(socket.EAI_NONAME, "not a host name")
-        with _lock:
-            del _pending[self._where]
-        self._done.set()
-
-
-_pending: dict[tuple[str, int], _Lookup] = {}
+#: Lookups under way, for all who want the same name meanwhile.
+_pending: dict[tuple[str, int], Future[Addresses]] = {}
 _lock = threading.Lock()
 
 
-def addresses_of(host: str, port: int, *, wait: Callable[[], float]) -> Addresses:
+def connected(
+    addresses: Addresses, options: Iterable[tuple[t.Any, ...]], deadline: Deadline
+) -> socket.socket:
+    """Connect to the first of some addresses that answers in its share of the time."""
+    failure: OSError = OSError("the host has no address")
+    for number, (kind, type_, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(kind, type_, protocol)
+        try:
+            for option in options:
+                sock.setsockopt(*option)
+            share = deadline.remaining() / (len(addresses) - number)
+            _connect(sock, address, deadline, until=time.monotonic() + share)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
+
+
+def _connect(
+    sock: socket.socket, address: tuple[t.Any, ...], deadline: Deadline, *, until: float
+) -> None:
+    sock.settimeout(0)
+    code = sock.connect_ex(address)
+    if code == errno.EINPROGRESS:
+        writable = select.poll()
+        writable.register(sock, select.POLLOUT)
+        while not writable.poll(deadline.slice() * 1000):
+            if time.monotonic() >= until:
+                raise TimeoutError("no connection in time")
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+    sock.settimeout(deadline.remaining())
+
+
+def addresses_of(host: str, port: int, *, slice_: Callable[[], float]) -> Addresses:
     """Return what `socket.getaddrinfo` does.
 
-    `wait` says how long the next wait may be, and raises where the time is over: a `TimeoutError`
+    `slice_` says how long the next wait may be, and raises where the time is over: a `TimeoutError`
     becomes the `socket.gaierror` of a name that isn't found.
     """
     try:
-        # What is an address already takes no asking.
-        return _asked(host, port, socket.AI_NUMERICHOST)
+        # What is an address already takes no lookup.
+        return _query(host, port, socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
-        return _lookup(host, port).result(wait)
+        lookup = _lookup(host, port)
+    try:
+        while not wait([lookup], slice_()).done:
+            pass
+    except TimeoutError as error:
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from error
+    return lookup.result()
 
 
-def _lookup(host: str, port: int) -> _Lookup:
+def _lookup(host: str, port: int) -> Future[Addresses]:
     with _lock:
         lookup = _pending.get((host, port))
         if lookup is None:
-            lookup = _pending[host, port] = _Lookup(host, port)
-            threading.Thread(target=lookup.run, name="lookup", daemon=True).start()
+            lookup = _pending[host, port] = Future()
+            thread = threading.Thread(target=_run, args=(host, port, lookup), name="lookup")
+            thread.daemon = True
+            thread.start()
         return lookup
 
 
-def _asked(host: str, port: int, flags: int = 0) -> Addresses:
+def _run(host: str, port: int, lookup: Future[Addresses]) -> None:
+    try:
+        found = _query(host, port)
+    except OSError as error:
+        lookup.set_exception(error)
+    except UnicodeError:
+        lookup.set_exception(socket.gaierror(socket.EAI_NONAME, "not a host name"))
+    else:
+        lookup.set_result(found)
+    with _lock:
+        del _pending[host, port]
+
+
+def _query(host: str, port: int, flags: int = 0) -> Addresses:
     return socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM, 0, flags)

@@ -22,9 +22,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_analytics.transport.auth import Authenticator
-    from tap_analytics.transport.request import Request, Response
+    from tap_analytics.transport.request import HttpSettings, Request, Response
     from tap_analytics.transport.retry import RetryPolicy
-    from tap_analytics.transport.settings import HttpSettings
     from tap_analytics.transport.stats import Stats
 
 T = t.TypeVar("T")
@@ -82,7 +81,7 @@ class Transport:
         `failed` is the outcome of a first attempt made elsewhere, which counts as one.
         Raises the last error, or at once one that no retry would cure.
         """
-        answers, served = self.stats.answers, self._served
+        responses, served = self.stats.responses, self._served
         policy = self.policy(request)
         waits = policy.waits()
         attempts = 0
@@ -98,11 +97,11 @@ class Transport:
             if is_last or self._is_too_long(failed, policy):
                 break
             self._wait(failed, request, number=attempts, computed=next(waits))
-            failed, request = None, replace(request, again=True)
+            failed, request = None, replace(request, is_retry=True)
         ending = self._given_up(failed, attempts=attempts, policy=policy)
         if isinstance(ending, Unreachable):
             # Where other requests were answered meanwhile, the API is there.
-            if self.stats.answers == answers:
+            if self.stats.responses == responses:
                 self.unreachable = ending
         elif self._served == served:
             self.outage = self.outage or ending
@@ -139,7 +138,7 @@ class Transport:
         """Return the retry policy of a request: its own, else the API's."""
         return request.retry or self.retry
 
-    def hold_everybody(self, failed: Retriable, request: Request, *, seconds: float) -> bool:
+    def pause_all(self, failed: Retriable, request: Request, *, seconds: float) -> bool:
         """Close the gate if `failed` concerns all requests of the API; say whether it does."""
         if failed.cause != "throttled" and failed.retry_after is None:
             return False
@@ -167,7 +166,7 @@ class Transport:
             self.policy(request).max_retries,
             describe_wait(seconds),
         )
-        if not self.hold_everybody(failed, request, seconds=seconds):
+        if not self.pause_all(failed, request, seconds=seconds):
             self.stop.wait(seconds)
 
     def _given_up(self, failed: Retriable, *, attempts: int, policy: RetryPolicy) -> Fatal:

@@ -1,6 +1,6 @@
-"""The gate every request of an API passes: width, pace, and the pause a 429 asks for.
+"""The throttle of an API: requests in flight, requests per second, and the pause a 429 asks for.
 
-One gate serves all streams and threads of an API, so one refusal holds everybody.
+One serves all streams and threads of an API, so one refusal pauses them all.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ import typing as t
 from collections import deque
 
 from tap_analytics.transport.errors import Cancelled
-from tap_analytics.transport.timeline import Timeline, Waiting
+from tap_analytics.transport.stats import Timeline, Waiting
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
-    from tap_analytics.transport.errors import StopSignal
+    from tap_analytics.transport.stop import StopSignal
 
 #: One request may spend this much less time on the way than another.
 _MARGIN = 0.05
 #: The longest uninterrupted sleep, for `StopSignal` must be heeded in a tenth of a second.
 _TICK = 0.05
 _ANNOUNCED = 60.0
-#: Seconds that no calendar has to tell the end of.
+#: Seconds whose end no calendar has.
 _LONGEST = 2.0**37
 
 
 class Throttle:
-    """The gate of one API.
+    """Lets requests pass.
 
     `requests_per_second` (0 = no cap) holds for every sliding second as the server sees it, so a
-    request counts from the moment it passes the gate until a second after it has surely arrived.
+    request counts from the moment it passes until a second after it has surely arrived.
     A fraction, such as 1.9, holds for the time in which 2 requests make that rate.
     """
 
@@ -49,18 +48,22 @@ class Throttle:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.concurrency = concurrency
+        #: Requests that may be in flight now.
         self.width = concurrency
         self.throttled_seconds = 0.0
         self.throttled_count = 0
+        #: Requests that have passed and have no response yet.
+        self.in_flight = 0
         self._name = name
         self._stop = stop
         self._clock = clock
         self._logger = logging.getLogger("tap-analytics").getChild(name)
-        self._window, self._burst = _pace(requests_per_second)
+        #: Requests that may pass within the window's seconds; 0 for any number.
+        self._burst = math.ceil(max(0.0, requests_per_second))
+        self._window = self._burst / requests_per_second if self._burst else 0.0
         self._sends: deque[Slot] = deque()
-        self._flying = 0
         self._successes = 0
-        self._held_until = -math.inf
+        self._paused_until = -math.inf
         self._change = threading.Condition(threading.Lock())
         self._timeline = Timeline(clock())
 
@@ -69,59 +72,52 @@ class Throttle:
         """Requests per second that surely may pass; infinite where there is no cap."""
         return self._burst / (self._window + _MARGIN) if self._burst else math.inf
 
-    def slot(self, held: Waiting | None = None) -> Slot:
+    @property
+    def paused_for(self) -> float:
+        """Seconds left of the pause that the API asked for; 0 where there is none."""
+        return max(0.0, self._paused_until - self._clock())
+
+    def slot(self, paused: Waiting | None = None) -> Slot:
         """Return the right to send one request, to be used as a context.
 
-        Entering waits for the gate and raises `Cancelled` when the run is stopping.
-        `held` counts the time the request stands before a gate that a hold has closed.
+        Entering waits until the request may pass, and raises `Cancelled` when the run is stopping.
+        `paused` counts the time it waits for a pause to end.
         """
-        return Slot(self, held or Waiting())
+        return Slot(self, paused or Waiting())
 
     def timeline(self) -> Timeline:
-        """Return a copy of what flew when, up to now."""
+        """Return a copy of the requests in flight up to now."""
         with self._change:
             self._timeline.advance(self._clock())
             return copy.deepcopy(self._timeline)
 
     def pause(self, seconds: float, *, reason: str) -> None:
-        """Let nobody pass for `seconds`, and fewer at a time afterwards.
+        """Let no request pass for `seconds`, and fewer at a time afterwards.
 
-        Refusals of requests that flew while the gate closed belong to the same hold:
+        Refusals of requests that were in flight when the pause began belong to the same one:
         they can only prolong it.
         """
         if seconds <= 0:
             return
         with self._change:
             now = self._clock()
-            is_new = now >= self._held_until
-            until = max(self._held_until, now + seconds)
-            self.throttled_seconds += until - max(self._held_until, now)
-            self._held_until = until
-            self._timeline.hold(now, until=until)
+            is_new = now >= self._paused_until
+            until = max(self._paused_until, now + seconds)
+            self.throttled_seconds += until - max(self._paused_until, now)
+            self._paused_until = until
+            self._timeline.pause(now, until=until)
             if is_new:
                 self.throttled_count += 1
                 self.width = max(1, self.width // 2)
                 self._successes = 0
         if is_new:
+            wait = describe_wait(seconds)
             self._logger.warning(
-                "%s: throttled (%s), all requests wait %s",
-                self._name,
-                reason,
-                describe_wait(seconds),
+                "%s: throttled (%s), all requests wait %s", self._name, reason, wait
             )
 
-    @property
-    def paused_for(self) -> float:
-        """Seconds that the gate stays closed because the API asked for it; 0 while it is open."""
-        return max(0.0, self._held_until - self._clock())
-
-    @property
-    def in_flight(self) -> int:
-        """Requests that have passed the gate and are not answered yet."""
-        return self._flying
-
     def succeeded(self) -> None:
-        """Count a success; as many in a row as the gate is wide widen it by one."""
+        """Count a success; as many in a row as the width widen it by one."""
         if self.width >= self.concurrency:
             return
         with self._change:
@@ -134,29 +130,29 @@ class Throttle:
     def enter(self, slot: Slot) -> None:
         """Wait until `slot` may pass."""
         with self._change:
-            is_held = False
+            is_paused = False
             try:
                 while True:
                     self._stop.check()
                     now = self._clock()
                     delay = self._delay(now)
-                    if is_held != (now < self._held_until):
-                        is_held = not is_held
-                        (slot.held.begin if is_held else slot.held.end)(now)
+                    if is_paused != (now < self._paused_until):
+                        is_paused = not is_paused
+                        (slot.paused.begin if is_paused else slot.paused.end)(now)
                     if delay <= 0:
                         break
                     self._change.wait(min(delay, _TICK))
             except Cancelled:
-                if is_held:
-                    slot.held.end(self._clock())
+                if is_paused:
+                    slot.paused.end(self._clock())
                 raise
-            self._flying += 1
-            self._timeline.left(now)
+            self.in_flight += 1
+            self._timeline.sent(now)
             if self._burst:
                 self._sends.append(slot)
 
     def sent(self, slot: Slot) -> None:
-        """Note the moment a request went out, which is when its second begins."""
+        """Record the moment a request went out, which is when its second begins."""
         if slot.sent_at is None:
             slot.sent_at = self._clock()
             slot.counts_until = slot.sent_at + self._window + _MARGIN
@@ -166,17 +162,17 @@ class Throttle:
         with self._change:
             self.sent(slot)
             now = self._clock()
-            # An answer that came sooner says that the request had arrived.
+            # A response that came sooner shows that the request had arrived.
             slot.counts_until = min(slot.counts_until, now + self._window)
-            self._flying -= 1
-            self._timeline.landed(now, failed=slot.failed)
+            self.in_flight -= 1
+            self._timeline.ended(now, failed=slot.failed)
             self._change.notify()
 
     def _delay(self, now: float) -> float:
-        """Return how long the gate stays closed for sure; 0 if it is open."""
-        if now < self._held_until:
-            return self._held_until - now
-        if self._flying >= self.width:
+        """Return how long no request may pass for sure; 0 if one may."""
+        if now < self._paused_until:
+            return self._paused_until - now
+        if self.in_flight >= self.width:
             return _TICK
         if not self._burst:
             return 0.0
@@ -192,46 +188,33 @@ class Throttle:
 class Slot:
     """The right to send one request."""
 
-    __slots__ = ("_throttle", "counts_until", "failed", "held", "sent_at")
+    __slots__ = ("_throttle", "counts_until", "failed", "paused", "sent_at")
 
-    def __init__(self, throttle: Throttle, held: Waiting) -> None:
+    def __init__(self, throttle: Throttle, paused: Waiting) -> None:
         self._throttle = throttle
-        self.held = held
+        self.paused = paused
         self.sent_at: float | None = None
         #: When it no longer counts for the rate.
         self.counts_until = math.inf
-        #: Until an answer of success is there.
+        #: Until a response of success is there.
         self.failed = True
 
     def __enter__(self) -> Slot:  # noqa: PYI034 - never subclassed
         self._throttle.enter(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._throttle.leave(self)
 
     def sent(self) -> None:
-        """Say that the request is on its way; otherwise leaving the slot says so."""
+        """Record that the request is on its way; otherwise leaving the slot does."""
         self._throttle.sent(self)
 
 
 def describe_wait(seconds: float) -> str:
-    """Return a wait as people read it; a long one with the time it ends, in UTC."""
+    """Return a wait as text; a long one with the time it ends, in UTC."""
     if seconds <= _ANNOUNCED:
         return f"{seconds:.1f} s"
     seconds = min(seconds, _LONGEST)
     end = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + seconds))
     return f"{seconds:.0f} s (until {end} UTC)"
-
-
-def _pace(requests_per_second: float) -> tuple[float, int]:
-    """Return a window in seconds and the number of requests it may hold, 0 for any number."""
-    if requests_per_second <= 0:
-        return 0.0, 0
-    burst = math.ceil(requests_per_second)
-    return burst / requests_per_second, burst

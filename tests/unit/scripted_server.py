@@ -15,11 +15,10 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from tap_analytics.transport.auth import Authenticator
-from tap_analytics.transport.errors import StopSignal
-from tap_analytics.transport.request import Request, Response
+from tap_analytics.transport.request import HttpSettings, Request, Response
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
-from tap_analytics.transport.settings import HttpSettings
+from tap_analytics.transport.stop import StopSignal
 
 if t.TYPE_CHECKING:
     import ssl

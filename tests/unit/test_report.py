@@ -12,7 +12,7 @@ from scripted_server import ScriptedServer, reply
 from tap_analytics.reporting.report import contents
 from tap_analytics.reporting.report.drift_table import FIELDS
 from tap_analytics.reporting.report.page import page
-from tap_analytics.transport.timeline import BUCKETS
+from tap_analytics.transport.stats import BUCKETS
 
 HOSTILE = '</td><script>alert("1")</script>&amp;<img src=x onerror=alert(1)>'
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}

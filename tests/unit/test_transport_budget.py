@@ -16,10 +16,10 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.budget import RequestBudget
 from tap_analytics.transport.connection import post_form
 from tap_analytics.transport.errors import BudgetSpent
 from tap_analytics.transport.prefetch import Prefetcher
+from tap_analytics.transport.stop import RequestBudget
 
 
 def test_many_threads_get_exactly_what_there_is():

@@ -11,8 +11,8 @@ from tap_analytics.transport.errors import (
     ErrorInBody,
     Fatal,
     Retriable,
-    StopSignal,
 )
+from tap_analytics.transport.stop import StopSignal
 
 
 def test_an_error_is_one_line_of_what_and_hint():

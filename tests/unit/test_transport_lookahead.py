@@ -13,9 +13,10 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.errors import Cancelled, ErrorInBody, Fatal, NotFound, StopSignal
+from tap_analytics.transport.errors import Cancelled, ErrorInBody, Fatal, NotFound
 from tap_analytics.transport.prefetch import Prefetcher
 from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.stop import StopSignal
 from tap_analytics.transport.throttle import Throttle
 
 

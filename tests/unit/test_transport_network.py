@@ -16,10 +16,11 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.errors import Cancelled, StopSignal, Unreachable
+from tap_analytics.transport.errors import Cancelled, Unreachable
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.stats import StreamStats
+from tap_analytics.transport.stop import StopSignal
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +96,7 @@ def test_an_api_that_answers_others_meanwhile_is_not_given_up():
     stop = UnhurriedStop()
     origin = f"http://127.0.0.1:{free_port()}"
     transport = make_transport(origin, stop=stop)
-    stop.wait = lambda _: transport.stats.answered(StreamStats(), 200, size=1, seconds=0.1)
+    stop.wait = lambda _: transport.stats.received(StreamStats(), 200, size=1, seconds=0.1)
 
     with pytest.raises(Unreachable):
         transport.fetch(Request(url=f"{origin}/v2/people"), body_of)

@@ -28,10 +28,10 @@ from tap_analytics.transport.errors import (
     ErrorInBody,
     Fatal,
     Retriable,
-    StopSignal,
     Unreachable,
 )
 from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.stop import StopSignal
 from tap_analytics.transport.throttle import Throttle
 
 

@@ -19,10 +19,10 @@ from tap_analytics.transport.errors import (
     Forbidden,
     NotFound,
     Rejected,
-    StopSignal,
 )
 from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.stop import StopSignal
 
 
 def test_a_request_goes_out_signed_and_the_whole_answer_comes_back():

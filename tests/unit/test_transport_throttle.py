@@ -10,7 +10,8 @@ import time
 import pytest
 from scripted_server import RushingClock
 
-from tap_analytics.transport.errors import Cancelled, StopSignal
+from tap_analytics.transport.errors import Cancelled
+from tap_analytics.transport.stop import StopSignal
 from tap_analytics.transport.throttle import Throttle, describe_wait
 
 

@@ -13,10 +13,10 @@ from scripted_server import (
     reply,
 )
 
-from tap_analytics.transport.errors import Cancelled, StopSignal
-from tap_analytics.transport.stats import Stats
+from tap_analytics.transport.errors import Cancelled
+from tap_analytics.transport.stats import BUCKETS, STEPS, Latency, Stats, Timeline, Waiting
+from tap_analytics.transport.stop import StopSignal
 from tap_analytics.transport.throttle import Throttle
-from tap_analytics.transport.timeline import BUCKETS, STEPS, Latency, Timeline, Waiting
 
 WEEK = 7 * 24 * 3600.0
 
@@ -27,9 +27,9 @@ def flown(flights, *, until):
     events = sorted([(begin, True) for begin, _ in flights] + [(end, False) for _, end in flights])
     for moment, is_begin in events:
         if is_begin:
-            line.left(moment)
+            line.sent(moment)
         else:
-            line.landed(moment, failed=False)
+            line.ended(moment, failed=False)
     line.advance(until)
     return line
 
@@ -63,13 +63,13 @@ def test_the_peak_of_a_stretch_is_the_most_that_flew_at_once():
 
 def test_holds_are_counted_for_as_long_as_they_lasted():
     line = Timeline(100.0)
-    line.hold(103.0, until=109.0)
-    line.hold(105.0, until=110.0)
+    line.pause(103.0, until=109.0)
+    line.pause(105.0, until=110.0)
     line.advance(300.0)
-    line.hold(301.0, until=900.0)
+    line.pause(301.0, until=900.0)
     line.advance(302.0)
 
-    assert sum(bucket.held for bucket in line.buckets) == pytest.approx(8.0)
+    assert sum(bucket.paused for bucket in line.buckets) == pytest.approx(8.0)
 
 
 def test_stretches_add_up_to_the_time_that_has_passed():
@@ -159,7 +159,7 @@ def test_who_stands_before_a_held_gate_is_told_from_who_only_waits_for_room():
 
     assert held.seconds == 12.0
     assert queued.seconds == 0.0
-    assert sum(bucket.held for bucket in throttle.timeline().buckets) == pytest.approx(10.0)
+    assert sum(bucket.paused for bucket in throttle.timeline().buckets) == pytest.approx(10.0)
 
 
 def test_a_wait_that_a_stop_ends_is_counted_as_well():
@@ -191,15 +191,15 @@ def test_figures_take_no_more_memory_for_more_requests():
     stats, line = Stats(), Timeline(0.0)
 
     def held():
-        return len(line.buckets), len(stats.latency.counts), len(stats.owners), len(stats.statuses)
+        return len(line.buckets), len(stats.latency.counts), len(stats.streams), len(stats.statuses)
 
     def send(numbers):
         for number in numbers:
-            owner = stats.owner(f"stream_{number % 7}")
-            line.left(number * 0.01)
-            stats.asked(owner, again=number % 10 == 0)
-            stats.answered(owner, 200, size=3, seconds=number % 100 / 1000)
-            line.landed(number * 0.01 + 0.005, failed=False)
+            owner = stats.of(f"stream_{number % 7}")
+            line.sent(number * 0.01)
+            stats.sent(owner, is_retry=number % 10 == 0)
+            stats.received(owner, 200, size=3, seconds=number % 100 / 1000)
+            line.ended(number * 0.01 + 0.005, failed=False)
 
     send(range(5_000))
     before = held()
@@ -207,9 +207,9 @@ def test_figures_take_no_more_memory_for_more_requests():
 
     assert before[1:] == held()[1:] == (len(stats.latency.counts), 7, 1)
     assert held()[0] <= BUCKETS
-    assert sum(owned.requests for owned in stats.owners.values()) == stats.requests == 50_000
-    assert sum(owned.retries for owned in stats.owners.values()) == stats.retries == 5_000
-    assert sum(stats.latency.counts) == stats.answers
+    assert sum(owned.requests for owned in stats.streams.values()) == stats.requests == 50_000
+    assert sum(owned.retries for owned in stats.streams.values()) == stats.retries == 5_000
+    assert sum(stats.latency.counts) == stats.responses
 
 
 def test_requests_retries_and_failures_belong_to_whom_they_were_made_for():
@@ -218,13 +218,13 @@ def test_requests_retries_and_failures_belong_to_whom_they_were_made_for():
         transport = make_transport(server.origin, stop=UnhurriedStop())
         made = people(server)
         for owner in ("first", "second"):
-            transport.fetch(type(made)(url=made.url, owner=owner), body_of)
+            transport.fetch(type(made)(url=made.url, stream=owner), body_of)
         with pytest.raises(Exception, match="404"):
-            transport.fetch(type(made)(url=made.url, owner="second"), body_of)
+            transport.fetch(type(made)(url=made.url, stream="second"), body_of)
         received = len(server.requests)
 
     stats, line = transport.stats, transport.throttle.timeline()
-    assert (stats.owner("first").requests, stats.owner("first").retries) == (3, 2)
-    assert (stats.owner("second").requests, stats.owner("second").retries) == (2, 0)
+    assert (stats.of("first").requests, stats.of("first").retries) == (3, 2)
+    assert (stats.of("second").requests, stats.of("second").retries) == (2, 0)
     assert stats.requests == received == sum(bucket.sent for bucket in line.buckets)
     assert sum(bucket.failed for bucket in line.buckets) == 3

@@ -25,15 +25,9 @@ from scripted_server import (
 )
 
 from tap_analytics.transport import body
-from tap_analytics.transport.errors import (
-    Cancelled,
-    Fatal,
-    OriginRefused,
-    Retriable,
-    StopSignal,
-    Unreachable,
-)
+from tap_analytics.transport.errors import Cancelled, Fatal, OriginRefused, Retriable, Unreachable
 from tap_analytics.transport.request import Request
+from tap_analytics.transport.stop import StopSignal
 
 DATA = b'{"data": [' + b"1, " * 50_000 + b"2]}"
 

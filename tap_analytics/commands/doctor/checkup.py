@@ -85,7 +85,7 @@ class StreamCheck:
         for failure in () if is_told else self.recorder.throttled[self.stream.name][:1]:
             told = f"A request was answered {failure.status}, and had to wait."
             findings.append(throttled(connection, told, self.report.rate_headers))
-        self.report.requests = connection.transport.stats.owner(self.stream.name).requests
+        self.report.requests = connection.transport.stats.of(self.stream.name).requests
 
     def _look(self) -> None:
         inquiry, report = self._inquiry, self.report

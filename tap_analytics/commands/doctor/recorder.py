@@ -49,7 +49,7 @@ class Recorder(Prefetcher[t.Any]):
         if anew:
             return self._asked(request)
         same = (request.method, request.url, frozenset(request.params), request.json)
-        key = (*same, request.headers, request.owner)
+        key = (*same, request.headers, request.stream)
         known = self._answers.get(key)
         if known is None:
             try:
@@ -64,17 +64,17 @@ class Recorder(Prefetcher[t.Any]):
     def _asked(self, request: Request) -> Response:
         """Send a request; one that is told to wait is sent again, twice at most."""
         for is_last in (False, False, True):
-            if self.left[request.owner] <= 0:
+            if self.left[request.stream] <= 0:
                 raise BudgetSpent
-            self.left[request.owner] -= 1
+            self.left[request.stream] -= 1
             try:
                 return self._transport.attempt(request, lambda response: response)
             except Retriable as error:
                 if error.cause != "throttled":
                     raise
                 seconds = error.retry_after or self._transport.policy(request).backoff_factor
-                if is_last or seconds > PATIENCE or not self.left[request.owner]:
+                if is_last or seconds > PATIENCE or not self.left[request.stream]:
                     raise
-                self.throttled[request.owner].append(error)
-                self._transport.hold_everybody(error, request, seconds=seconds)
+                self.throttled[request.stream].append(error)
+                self._transport.pause_all(error, request, seconds=seconds)
         raise AssertionError("the last attempt returns or raises")

@@ -28,16 +28,16 @@ from tap_analytics.reporting.report.contents import (
     Run as Figures,
 )
 from tap_analytics.reporting.report.settings import chosen
-from tap_analytics.transport import signals
-from tap_analytics.transport import timeline as recorded
+from tap_analytics.transport import stats as recorded
 from tap_analytics.transport.channel import origin_of
 from tap_analytics.transport.redaction import clean_line
+from tap_analytics.transport.stop import SIGNALS as ENDING
 
 if t.TYPE_CHECKING:
     from tap_analytics.reporting.results import RunResult, StreamResult
     from tap_analytics.reporting.run import Run
 
-SIGNALS = {each.value: each.name for each in signals.ENDING}
+SIGNALS = {each.value: each.name for each in ENDING}
 
 
 def figures(run: Run, ending: RunResult) -> Figures:
@@ -98,7 +98,7 @@ def _stream(run: Run, outcome: StreamResult, ending: RunResult) -> Stream:
         requests=asked.requests,
         retries=asked.retries,
         bytes=asked.bytes,
-        throttled_seconds=round(asked.held.seconds, 3),
+        throttled_seconds=round(asked.paused.seconds, 3),
         repeated_keys=outcome.repeated,
         repeated_keys_exact=outcome.repeats_exact,
         parents_gone=outcome.parents_missing,
@@ -152,7 +152,7 @@ def _api(run: Run, name: str, ending: RunResult) -> Api:
         origin=origin_of(connection.base_url),
         requests=stats.requests,
         retries=stats.retries,
-        answers=stats.answers,
+        answers=stats.responses,
         bytes=stats.bytes,
         statuses=[
             Status(status=status, answers=count) for status, count in sorted(stats.statuses.items())
@@ -160,7 +160,7 @@ def _api(run: Run, name: str, ending: RunResult) -> Api:
         concurrency=connection.concurrency,
         peak=max(bucket.peak for bucket in flown.buckets),
         held_times=connection.throttle.throttled_count,
-        held_seconds=round(sum(bucket.held for bucket in flown.buckets), 3),
+        held_seconds=round(sum(bucket.paused for bucket in flown.buckets), 3),
         latency=_latency(stats.latency),
         timeline=Timeline(
             began_after=round(flown.began - ending.started, 3),
@@ -171,7 +171,7 @@ def _api(run: Run, name: str, ending: RunResult) -> Api:
                     failed=bucket.failed,
                     peak=bucket.peak,
                     in_flight=round(bucket.busy / max(seconds, recorded.FINEST), 3),
-                    held_seconds=round(bucket.held, 4),
+                    held_seconds=round(bucket.paused, 4),
                 )
                 for bucket, seconds in flown.stretches()
             ],

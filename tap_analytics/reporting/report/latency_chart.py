@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tap_analytics.reporting.report.figure import HEIGHT, MARKS, NICE, WIDTH, figure, table
 from tap_analytics.reporting.report.format import count, duration
 from tap_analytics.reporting.report.markup import Markup, join, tag
-from tap_analytics.transport.timeline import SHORTEST, STEPS
+from tap_analytics.transport.stats import SHORTEST, STEPS
 
 if t.TYPE_CHECKING:
     from tap_analytics.reporting.report.contents import Api, Latency
