@@ -22,6 +22,8 @@ from tap_analytics.records.writer import MessageWriter
 from tap_analytics.reporting.run import Connections, Run, StateOutput
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.sync.checkpoint import other_sources
+from tap_analytics.sync.completion import conclude
+from tap_analytics.sync.reading import read
 from tap_analytics.sync.run import Sync
 from tap_analytics.sync.stream import StreamSync
 from tap_analytics.transport import redaction
@@ -250,8 +252,8 @@ class TapAnalytics(Tap):
         """Read one stream to its end, with its children."""
         sync = StreamSync(stream, self.run)
         sync.open()
-        sync.read(context)
-        sync.conclude()
+        read(sync, context)
+        conclude(sync)
 
     @override
     def _setup_signal_handlers(self) -> None:

@@ -1,9 +1,9 @@
-"""A sync in instalments: what a run whose requests are spent leaves to the next one.
+"""Runs with a limit of requests: what a run that reaches it leaves to the next one.
 
-A stream that was cut has its position in the state. One that was read to its end is marked there,
-so that the next run spends nothing on it before the others have been read. Streams run one after
-the other, those begun first and those with children last: side by side, each might get less than
-it takes to get any further.
+A stream that was cut has its position in the state. One that was completed is marked there, so that
+the next run spends nothing on it before the others have been read. Streams run one after the other,
+those begun first and those with children last: side by side, each might get less than it takes to
+get any further.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from tap_analytics.pagination.completeness import Verdict, worst
 from tap_analytics.pagination.position import MEMBER as POSITION
 from tap_analytics.records.notation import parse_iso
-from tap_analytics.sync.checkpoint import FINISHED, fingerprint, has_position
+from tap_analytics.sync.checkpoint import FINISHED, has_position
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -25,61 +25,81 @@ if t.TYPE_CHECKING:
 
 
 class BudgetedRun:
-    """Which streams a run with a budget leaves out, and what it leaves behind."""
+    """Which streams a run with a limit of requests skips, and what it leaves to the next one."""
 
     def __init__(self, run: Run) -> None:
-        self.run = run
-        #: Whether the run has a budget of requests.
+        self._run = run
+        #: Whether the run has a limit of requests.
         self.budgeted = run.config.get("max_requests") is not None
-        #: Whether the run goes on where another was cut, and leaves a place to go on from.
+        #: Whether the run resumes one that was cut, and can be resumed itself.
         self.resumable = "max_records" not in run.config and run.config["resume_within_hours"] > 0
-        self._passed: set[str] = set()
-        #: Rows behind which each stream goes on.
-        self._places = self._rows_by_stream()
+        self._skipped: set[str] = set()
+        #: Rows after which each stream resumes.
+        self._resumed_at = self._rows_by_stream()
 
     def ordered(self, streams: Sequence[AnalyticsStream]) -> list[AnalyticsStream]:
-        """Return streams in the order in which a budget gets furthest."""
+        """Return streams in the order in which a limited run gets furthest."""
         return sorted(streams, key=self._rank) if self.budgeted else [*streams]
 
-    def completed_verdict(self, extraction: StreamSync) -> Verdict | None:
-        """Return the verdict of a stream that an earlier instalment has read to its end, if so."""
+    def _rank(self, stream: AnalyticsStream) -> tuple[bool, bool]:
+        begun = has_position(self._bookmarks.get(stream.name, {}))
+        return not begun, stream.has_selected_descendents
+
+    def skip(self, sync: StreamSync) -> bool:
+        """Skip a stream that an earlier run has completed; False for one that is to be read."""
+        verdict = self._completed_verdict(sync)
+        if verdict is None:
+            return False
+        self._skipped.add(sync.stream.name)
+        self._run.logger.info("%s was completed by an earlier run; skipped.", sync.stream.name)
+        for each in sync.tree:
+            each.result.verdicts[verdict] += 1
+            if not verdict.complete:
+                each.result.doubt = "an earlier run read it and could not show that it is whole"
+            each.result.done = True
+            each.close()
+        return True
+
+    @staticmethod
+    def stop(sync: StreamSync) -> None:
+        """End a stream at the request limit: neither complete nor failed."""
+        for each in sync.tree:
+            each.result.budget_exhausted = each.result.failure is None and not each.result.done
+            each.close()
+
+    def _completed_verdict(self, sync: StreamSync) -> Verdict | None:
         if not (self.budgeted and self.resumable):
             return None
-        name = extraction.stream.name
-        mark = self._bookmarks.get(name, {}).get(FINISHED)
-        if not isinstance(mark, dict) or mark.get("shape") != fingerprint(extraction):
+        mark = self._bookmarks.get(sync.stream.name, {}).get(FINISHED)
+        if not isinstance(mark, dict) or mark.get("shape") != sync.fingerprint:
             return None
         at = parse_iso(str(mark.get("at")))
-        hours = self.run.config["resume_within_hours"]
+        hours = self._run.config["resume_within_hours"]
         if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
             return None
-        verdict = next((one for one in Verdict if one.value == mark.get("verdict")), None)
-        if verdict is not None:
-            self._passed.add(name)
-            self.run.logger.info("%s was read to its end by an earlier run and is left out.", name)
-        return verdict
+        return next((one for one in Verdict if one.value == mark.get("verdict")), None)
 
-    def conclude(self, extractions: Iterable[StreamSync]) -> None:
-        """Mark the streams that the next run may leave out; none, if this run is through."""
+    def conclude(self, syncs: Iterable[StreamSync]) -> None:
+        """Mark the streams that the next run may skip; none, if no stream is left to it."""
         if not self.resumable:
             return
-        roots = {extraction.stream.name: extraction for extraction in extractions}
-        outcomes = {name: [each.outcome for each in root.tree] for name, root in roots.items()}
-        goes_on = any(one.budget_exhausted for tree in outcomes.values() for one in tree)
+        roots = {sync.stream.name: sync for sync in syncs}
+        results = {name: [each.result for each in root.tree] for name, root in roots.items()}
+        is_cut = any(one.budget_exhausted for tree in results.values() for one in tree)
         finished = {
-            name for name, tree in outcomes.items() if goes_on and all(one.done for one in tree)
+            name for name, tree in results.items() if is_cut and all(one.done for one in tree)
         }
-        for name in finished - self._passed:
-            bookmarks = self.run.state.setdefault("bookmarks", {})
+        for name in finished - self._skipped:
+            bookmarks = self._run.state.setdefault("bookmarks", {})
             bookmarks.setdefault(name, {})[FINISHED] = {
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "shape": fingerprint(roots[name]),
-                "verdict": worst(one.verdict for one in outcomes[name]).value,
+                "shape": roots[name].fingerprint,
+                "verdict": worst(one.verdict for one in results[name]).value,
             }
-        failed = any(one.failure for tree in outcomes.values() for one in tree)
+        failed = any(one.failure for tree in results.values() for one in tree)
         marked = [name for name, bookmark in self._bookmarks.items() if FINISHED in bookmark]
         for name in set(marked) - finished:
-            self._unmark(name, overwrite=goes_on or failed)
+            self._unmark(name, overwrite=is_cut or failed)
 
     def _unmark(self, name: str, *, overwrite: bool) -> None:
         """Take a mark back.
@@ -94,40 +114,39 @@ class BudgetedRun:
         if not self._bookmarks[name]:
             del self._bookmarks[name]
 
-    def message(self, extractions: Collection[StreamSync]) -> str:
-        """Tell which streams are not finished, and what the next run will make of it."""
-        trees = [
-            [*extraction.tree] for extraction in extractions if extraction.outcome.budget_exhausted
-        ]
-        halted = _names(each for tree in trees for each in tree if each.outcome.budget_exhausted)
-        limit = self.run.budget.limit
-        told = f"The run's requests are spent (max_requests: {limit}) [not finished: {halted}]."
+    def message(self, syncs: Collection[StreamSync]) -> str:
+        """Return which streams are not finished, and what the next run does about it."""
+        trees = [[*sync.tree] for sync in syncs if sync.result.budget_exhausted]
+        cut = _names(each for tree in trees for each in tree if each.result.budget_exhausted)
+        reached = (
+            f"Request limit reached (max_requests: {self._run.budget.limit}) [not finished: {cut}]."
+        )
         if not self.resumable:
             return (
-                f"{told} With max_records, or resume_within_hours at 0, no run goes on from "
-                "another: raise max_requests."
+                f"{reached} With max_records, or resume_within_hours at 0, no run resumes another: "
+                "raise max_requests."
             )
-        again = _names(each for tree in trees if self._begins_again(tree[0]) for each in tree)
-        if not any(map(self._is_further, extractions)):
-            why = f", for {again} can't be taken up in the middle" if again else ""
+        restarted = _names(each for tree in trees if self._restarts(tree[0]) for each in tree)
+        if not any(map(self._is_further, syncs)):
+            why = f", because {restarted} can't be resumed" if restarted else ""
             return (
-                f"{told} The next run would end where this one did{why}: raise max_requests; "
-                "`tap-analytics plan` tells what it takes."
+                f"{reached} The next run would end at the same point{why}: raise max_requests; "
+                "`tap-analytics plan` shows how many are needed."
             )
-        but = f", but begins anew with {again}: max_requests must be enough for it" if again else ""
-        return f"{told} The next run goes on from here{but}."
+        but = f", but restarts {restarted}: max_requests must be enough for it" if restarted else ""
+        return f"{reached} The next run resumes here{but}."
 
-    def _begins_again(self, extraction: StreamSync) -> bool:
-        """Whether a stream that was begun has no position to go on from."""
-        begun = extraction.outcome.pages > 0
-        return begun and not has_position(self._bookmarks.get(extraction.stream.name, {}))
+    def _restarts(self, sync: StreamSync) -> bool:
+        """Whether a stream that was begun has no position to resume from."""
+        begun = sync.result.pages > 0
+        return begun and not has_position(self._bookmarks.get(sync.stream.name, {}))
 
-    def _is_further(self, extraction: StreamSync) -> bool:
+    def _is_further(self, sync: StreamSync) -> bool:
         """Whether the next run begins further on with a stream than this one did."""
-        name = extraction.stream.name
-        if extraction.outcome.done:
-            return name not in self._passed
-        return self._rows_by_stream().get(name, 0) > self._places.get(name, 0)
+        name = sync.stream.name
+        if sync.result.done:
+            return name not in self._skipped
+        return self._rows_by_stream().get(name, 0) > self._resumed_at.get(name, 0)
 
     def _rows_by_stream(self) -> dict[str, int]:
         marks = self._bookmarks.items()
@@ -136,13 +155,9 @@ class BudgetedRun:
 
     @property
     def _bookmarks(self) -> dict[str, dict[str, t.Any]]:
-        found: dict[str, dict[str, t.Any]] = self.run.state.get("bookmarks", {})
+        found: dict[str, dict[str, t.Any]] = self._run.state.get("bookmarks", {})
         return found
 
-    def _rank(self, stream: AnalyticsStream) -> tuple[bool, bool]:
-        begun = has_position(self._bookmarks.get(stream.name, {}))
-        return not begun, stream.has_selected_descendents
 
-
-def _names(extractions: Iterable[StreamSync]) -> str:
-    return ", ".join(extraction.outcome.name for extraction in extractions)
+def _names(syncs: Iterable[StreamSync]) -> str:
+    return ", ".join(sync.result.name for sync in syncs)

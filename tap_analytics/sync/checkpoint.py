@@ -28,7 +28,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination.reader import PageReader
-    from tap_analytics.sync.stream import StreamSync
+    from tap_analytics.records.conform import Selection
+    from tap_analytics.reporting.run import Run
 
 #: Member of a stream's bookmark that says it was read to its end by a run with a budget.
 FINISHED = "finished"
@@ -50,11 +51,13 @@ _CANONICAL = msgspec.json.Encoder(order="deterministic", enc_hook=str)
 class Checkpointer:
     """Takes up the walk of one stream where it was cut, and keeps its place for the next run."""
 
-    def __init__(self, extraction: StreamSync, walk: PageReader) -> None:
-        self._stream = extraction.stream
+    def __init__(
+        self, stream: AnalyticsStream, walk: PageReader, state: TapState, fingerprint: str
+    ) -> None:
+        self._stream = stream
         self._walk = walk
-        self._state = extraction.run.state
-        self._shape = fingerprint(extraction)
+        self._state = state
+        self._shape = fingerprint
 
     def restore(self) -> Checkpoint | None:
         """Put the walk behind the position in the state and return that, if there is one to use."""
@@ -65,9 +68,9 @@ class Checkpointer:
         if position is None:
             return None
         if not self._walk.resume(position):
-            stream.logger.warning("The place where the last run ended is gone; starting again.")
+            stream.logger.warning("The saved position no longer exists; restarting the stream.")
             return None
-        stream.logger.info("Going on behind row %d of the last run.", position.rows)
+        stream.logger.info("Resuming after row %d.", position.rows)
         return position
 
     def save(
@@ -139,30 +142,29 @@ def forget(state: TapState, stream: str, *, overwrite: bool = False) -> None:
 # --- what holds -------------------------------------------------------------------------------
 
 
-def fingerprint(extraction: StreamSync) -> str:
+def fingerprint(state: TapState, definitions: Mapping[str, str]) -> str:
     """Return a digest of what decides which rows are wanted and how they go out, as it is now.
 
     Settings and catalog are those the run began with: the next one begins with the same, whatever
-    fields are found meanwhile. Bookmarks are those in the state.
+    fields are found meanwhile, which `definitions` has by stream. Bookmarks are those in the state.
     """
-    bookmarks = extraction.run.state.get("bookmarks", {})
-    stored = [_stored(bookmarks.get(each.stream.name, {})) for each in extraction.tree]
-    return _digest_of([[each.shape for each in extraction.tree], stored])
+    bookmarks = state.get("bookmarks", {})
+    stored = [_stored(bookmarks.get(name, {})) for name in definitions]
+    return _digest_of([[*definitions.values()], stored])
 
 
-def shape(extraction: StreamSync) -> str:
+def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -> str:
     """Return a digest of what settings and catalog say about the rows of one stream.
 
     It stands in the state, so no secret takes part in it: one that is short could be found by
     trying. Another key of the same account therefore changes nothing.
     """
-    stream, selection = extraction.stream, extraction.outlet.conformer.selection
     connection, request = stream.connection, stream.request(None, stream.paging.start())
     headers = [*(connection.settings.get("headers") or {}).items(), *request.headers]
     parts = {
-        "tap": extraction.run.version,
+        "tap": run.version,
         "source": connection.source,
-        "settings": _deciding(stream.config, besides=extraction.run.apis),
+        "settings": _deciding(stream.config, besides=run.apis),
         "api": _deciding(connection.settings, besides={"headers"}),
         "stream": [stream.name, stream.selected, stream.primary_keys],
         "replication": [stream.replication_method, stream.replication_key, stream.versioned],

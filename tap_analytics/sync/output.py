@@ -78,8 +78,8 @@ class RecordOutput:
         """Whether a page is with the target as soon as it is written."""
         return self.stream.selected and type(self.sink) is RecordSink
 
-    def codec(self, *, replication_key: str | None) -> RowDecoder | None:
-        """Return a codec for a stream whose rows nobody looks into, None for the others."""
+    def decoder(self, *, replication_key: str | None) -> RowDecoder | None:
+        """Return a row decoder for a stream whose rows nobody looks into, None for the others."""
         stream, selection = self.stream, self.conformer.selection
         path = stream.plain_path
         looked_at = (

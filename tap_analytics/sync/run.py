@@ -1,4 +1,4 @@
-"""A run of all streams: side by side, isolated from each other, ended truthfully.
+"""A run of all streams: side by side, isolated from each other, with a reliable end.
 
 Each root stream has a thread that reads its responses in order; one writer puts whole messages
 out. At `concurrency: 1` everything happens strictly one after the other. The main thread only
@@ -17,43 +17,36 @@ from time import monotonic
 
 from singer_sdk.singerlib import StateMessage
 
-from tap_analytics.errors import NeverRanError, SyncFailedError, explain, is_expected
-from tap_analytics.pagination.completeness import Verdict
+from tap_analytics.errors import NeverRanError, SyncFailedError
 from tap_analytics.records.writer import OutputClosedError
+from tap_analytics.reporting.log import log_end, log_stream
 from tap_analytics.reporting.progress import Progress
-from tap_analytics.reporting.results import SHARED_CAUSES, RunResult
+from tap_analytics.reporting.results import RunResult
 from tap_analytics.reporting.summary import write_summary
 from tap_analytics.sync.budgeted import BudgetedRun
+from tap_analytics.sync.completion import conclude
+from tap_analytics.sync.reading import read
 from tap_analytics.sync.stream import StreamSync
-from tap_analytics.transport.errors import BudgetSpent, Cancelled, TransportError
+from tap_analytics.transport.errors import BudgetSpent, Cancelled
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
 
-#: A failed run prints at most this many error lines.
-ERROR_LINES = 8
 #: Seconds that streams have after a signal to finish the page in hand.
 GRACE = 1.0
 
 
 class Sync:
-    """Runs the selected streams of a tap."""
+    """Reads streams side by side."""
 
     def __init__(self, run: Run, streams: Sequence[AnalyticsStream]) -> None:
         self._run = run
-        self._instalments = BudgetedRun(run)
-        self.streams = self._instalments.ordered(streams)
+        self._budgeted = BudgetedRun(run)
         # Made up front, so that a stream that never came to run counts as failed, not as absent.
-        self._extractions = {stream.name: StreamSync(stream, run) for stream in self.streams}
-        self._streams = {
-            each.stream.name: each.stream
-            for root in self._extractions.values()
-            for each in root.tree
-        }
+        self._syncs = [StreamSync(stream, run) for stream in self._budgeted.ordered(streams)]
         self._undelivered: OutputClosedError | None = None
         self._progress = Progress(run)
 
@@ -64,21 +57,17 @@ class Sync:
             # This thread writes nothing: it is the one that answers signals.
             self._beside(self._run.state_output.write)
             self._await(self._start())
-            self._end(began, started)
-
-    def _end(self, began: datetime, started: float) -> None:
-        if not self._is_cut:
-            self._beside(self._write_last_state)
-        seconds = monotonic() - started
-        ending = RunResult(began=began, started=started, seconds=seconds)
-        if self._is_cut:
-            self._leave(ending)
-        try:
-            self._report(seconds)
-        except SyncFailedError:
-            self._record(replace(ending, exit_code=1))
-            raise
-        self._record(ending)
+            if not self._is_cut:
+                self._beside(self._write_last_state)
+            end = RunResult(began=began, started=started, seconds=monotonic() - started)
+            if self._is_cut:
+                self._leave(end)
+            try:
+                self._report(end.seconds)
+            except SyncFailedError:
+                self._record(replace(end, exit_code=1))
+                raise
+            self._record(end)
 
     @property
     def _is_cut(self) -> bool:
@@ -87,16 +76,8 @@ class Sync:
 
     def _write_last_state(self) -> None:
         with self._run.writer.lock:
-            self._instalments.conclude(self._extractions.values())
+            self._budgeted.conclude(self._syncs)
             self._run.state_output.write()
-
-    def _record(self, ending: RunResult) -> None:
-        """Write the files about the run that are asked for."""
-        write_summary(self._run, ending)
-        if self._run.config.get("report_path"):
-            from tap_analytics.reporting.report import write_report  # noqa: PLC0415 - costs start-up, seldom needed
-
-            write_report(self._run, ending)
 
     # --- threads ----------------------------------------------------------------------------
 
@@ -127,18 +108,16 @@ class Sync:
 
     def _start(self) -> list[threading.Thread]:
         concurrency = self._run.config["concurrency"]
-        if concurrency == 1 or self._instalments.budgeted:
-            tasks: list[Sequence[AnalyticsStream]] = [self.streams]
-        else:
-            tasks = [[stream] for stream in self.streams]
+        one_by_one = concurrency == 1 or self._budgeted.budgeted
+        tasks = [self._syncs] if one_by_one else [[sync] for sync in self._syncs]
         gates: defaultdict[str, threading.Semaphore] = defaultdict(
             lambda: threading.Semaphore(concurrency)
         )
         threads = [
             threading.Thread(
-                target=self._run_all,
-                args=(task, gates[task[0].api]),
-                name=task[0].name,
+                target=self._read_all,
+                args=(task, gates[task[0].stream.api]),
+                name=task[0].stream.name,
                 daemon=True,
             )
             for task in tasks
@@ -160,151 +139,85 @@ class Sync:
                     if monotonic() > deadline:
                         return
 
-    def _run_all(self, streams: Sequence[AnalyticsStream], gate: threading.Semaphore) -> None:
+    def _read_all(self, syncs: Sequence[StreamSync], gate: threading.Semaphore) -> None:
         with gate:
-            for stream in streams:
+            for sync in syncs:
                 if not self._run.stop.is_set:
-                    self._read(stream)
+                    self._read(sync)
 
-    def _read(self, stream: AnalyticsStream) -> None:
-        extraction = self._extractions[stream.name]
+    def _read(self, sync: StreamSync) -> None:
         try:
-            extraction.write_schema()
-            extraction.open()
-            if (verdict := self._instalments.completed_verdict(extraction)) is not None:
-                extraction.skip(verdict)
-                return
-            extraction.read(None)
-            extraction.conclude()
+            sync.output.write_schema()
+            sync.open()
+            if not self._budgeted.skip(sync):
+                read(sync)
+                conclude(sync)
         except Cancelled:
-            extraction.interrupt()
+            for each in sync.tree:
+                each.record_stats()
         except BudgetSpent:
-            extraction.stop_for_budget()
+            self._budgeted.stop(sync)
         except OutputClosedError as error:
             self._cut(error)
         except Exception as error:  # noqa: BLE001 - a failing stream must not stop the others
-            extraction.fail(error)
+            sync.fail(error)
 
     # --- endings ----------------------------------------------------------------------------
 
-    def _leave(self, ending: RunResult) -> t.NoReturn:
+    def _leave(self, end: RunResult) -> t.NoReturn:
         """End after a signal with a last STATE, or where standard output takes no more."""
+        run = self._run
         if self._undelivered is not None:
-            self._record(replace(ending, exit_code=1))
+            self._record(replace(end, exit_code=1))
             if str(self._undelivered):
-                self._run.logger.error("%s", self._undelivered)
+                run.logger.error("%s", self._undelivered)
             # What is buffered can't be delivered either, and must not be tried at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(1)
-        signum = t.cast("int", self._run.stop.signum)
-        is_told = self._run.writer.end(self._last_message, seconds=0.5)
-        self._record(replace(ending, exit_code=128 + signum))
-        self._progress.conclude(ending.seconds)
-        if is_told:
-            self._run.logger.warning("Stopped by signal %d after the last STATE.", signum)
+        signum = t.cast("int", run.stop.signum)
+        is_written = run.writer.end(
+            lambda: StateMessage(value=run.state) if run.state else None, seconds=0.5
+        )
+        self._record(replace(end, exit_code=128 + signum))
+        self._progress.conclude(end.seconds)
+        if is_written:
+            run.logger.warning("Stopped by signal %d after the last STATE.", signum)
             raise SystemExit(128 + signum)
-        self._run.logger.warning(
+        run.logger.warning(
             "Stopped by signal %d without a last STATE: the target had stopped reading.", signum
         )
         self._progress.leave()
         # A thread may wait in a write: nothing at exit may wait for it.
         os._exit(128 + signum)
 
-    def _last_message(self) -> StateMessage | None:
-        return StateMessage(value=self._run.state) if self._run.state else None
-
     def _report(self, seconds: float) -> None:
-        outcomes = sorted(self._run.results.values(), key=lambda outcome: outcome.name)
-        for outcome in outcomes:
-            self._settle(outcome)
-        failed = [outcome for outcome in outcomes if outcome.failure is not None]
-        for outcome in failed:
-            outcome.is_optional = self._forgives(outcome)
+        """Log how the streams ended; raises `SyncFailedError` if one of them is not complete."""
+        syncs = sorted(
+            (each for sync in self._syncs for each in sync.tree), key=lambda each: each.result.name
+        )
+        results = [sync.result for sync in syncs]
+        for sync, result in zip(syncs, results, strict=True):
+            if not result.over:
+                result.failure = NeverRanError(
+                    f"{result.name}: the stream ended without result or error. This is a bug: run "
+                    "again with `LOGLEVEL=DEBUG`, and report what it says."
+                )
+            if result.failure is not None:
+                result.is_optional = sync.stream.forgives(result.failure)
+            log_stream(self._run, result)
         self._progress.conclude(seconds)
-        fatal = [outcome for outcome in failed if not outcome.is_optional]
-        for outcome in failed:
-            if outcome.is_optional:
-                self._run.logger.warning(
-                    "Optional stream %s not extracted: %s", outcome.name, outcome.failure
-                )
-        halted = [outcome for outcome in outcomes if outcome.budget_exhausted]
-        self._log_failures(fatal, lines=ERROR_LINES - 1 if halted else ERROR_LINES)
-        if halted:
-            self._run.logger.error("%s", self._instalments.message(self._extractions.values()))
-        if cut := [outcome.name for outcome in outcomes if outcome.cut]:
-            self._run.logger.warning("%s", self._preview_line(cut))
-        rows = sum(outcome.rows for outcome in outcomes)
-        done = sum(outcome.done and not outcome.cut for outcome in outcomes)
-        self._run.logger.info(
-            "%d of %d streams complete, %d rows in %.1f s.", done, len(outcomes), rows, seconds
-        )
+        halted = [result for result in results if result.budget_exhausted]
+        unfinished = self._budgeted.message(self._syncs) if halted else None
+        log_end(self._run, results, seconds, unfinished=unfinished)
+        fatal = [result for result in results if result.failure and not result.is_optional]
         if incomplete := [*fatal, *halted]:
-            names = ", ".join(outcome.name for outcome in incomplete)
-            raise SyncFailedError(f"{len(incomplete)} of {len(outcomes)} streams failed: {names}")
+            names = ", ".join(result.name for result in incomplete)
+            raise SyncFailedError(f"{len(incomplete)} of {len(results)} streams failed: {names}")
 
-    def _settle(self, outcome: StreamResult) -> None:
-        """Log how a stream ended, if it did; one that didn't has failed."""
-        if not outcome.over:
-            outcome.failure = NeverRanError(
-                f"{outcome.name}: the stream came to no end, and no error says why. Run again "
-                "with `LOGLEVEL=DEBUG`, and report what it says."
-            )
-        if outcome.failure is None:
-            if outcome.done or outcome.pages:
-                self._run.logger.info("%s", _line(outcome))
-        elif not is_expected(outcome.failure):
-            self._run.logger.debug("%s failed.", outcome.name, exc_info=outcome.failure)
+    def _record(self, end: RunResult) -> None:
+        """Write the files about the run that are asked for."""
+        write_summary(self._run, end)
+        if self._run.config.get("report_path"):
+            from tap_analytics.reporting.report import write_report  # noqa: PLC0415 - costs start-up, seldom needed
 
-    def _preview_line(self, names: Sequence[str]) -> str:
-        most = self._run.config["max_records"]
-        return (
-            f"Cut short after {most} records (max_records), which leaves bookmarks "
-            f"and versions as they were: {', '.join(names)}."
-        )
-
-    def _forgives(self, outcome: StreamResult) -> bool:
-        return self._streams[outcome.name].forgives(outcome.failure)
-
-    def _log_failures(self, failed: Sequence[StreamResult], *, lines: int) -> None:
-        """Log each cause once, in at most so many lines."""
-        groups: dict[tuple[str, str], list[StreamResult]] = defaultdict(list)
-        for outcome in failed:
-            groups[self._cause(outcome)].append(outcome)
-        told = [self._failure_line(group) for group in groups.values()]
-        shown = told if len(told) <= lines else told[: lines - 1]
-        for line in shown:
-            self._run.logger.error("%s", line)
-        if len(told) > len(shown):
-            more = len(told) - len(shown)
-            if path := self._run.config.get("summary_path"):
-                self._run.logger.error("%d more failures: see %s.", more, path)
-            else:
-                self._run.logger.error(
-                    "%d more failures: set `summary_path` to have them all in a file.", more
-                )
-
-    @staticmethod
-    def _cause(outcome: StreamResult) -> tuple[str, str]:
-        failure = outcome.failure
-        if isinstance(failure, TransportError) and failure.cause in SHARED_CAUSES:
-            return outcome.api, failure.cause
-        return outcome.name if failure is None else str(failure), ""
-
-    @staticmethod
-    def _failure_line(group: Sequence[StreamResult]) -> str:
-        names = ", ".join(outcome.name for outcome in group)
-        return f"{explain(t.cast('Exception', group[0].failure))} [not extracted: {names}]"
-
-
-def _line(outcome: StreamResult) -> str:
-    notes = f", {outcome.parents_missing} parents gone" if outcome.parents_missing else ""
-    notes += ", cut short" if outcome.cut else ", not finished" if outcome.budget_exhausted else ""
-    if outcome.repeated:
-        at_least = "" if outcome.repeats_exact else "at least "
-        keys = "key" if outcome.repeated == 1 else "keys"
-        notes += f", {at_least}{outcome.repeated} repeated {keys}"
-    return (
-        f"{outcome.name}: {outcome.rows} rows, {outcome.pages} pages{notes}, "
-        f"{(outcome.verdict if outcome.done else Verdict.UNVERIFIED).value}, "
-        f"{outcome.seconds:.1f} s"
-    )
+            write_report(self._run, end)

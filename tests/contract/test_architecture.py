@@ -47,11 +47,9 @@ BIG = {
     "streams.experimentation",
     "streams.success",
     "streams.wiki",
-    "sync.stream",
     "client.AnalyticsStream",
     "commands.doctor.pager.Pager",
     "streams.declared.DeclaredStream",
-    "sync.stream.StreamSync",
     "tap.TapAnalytics",
 }
 API_MODULES = sorted({type_.__module__ for api in APIS for type_ in api.streams})

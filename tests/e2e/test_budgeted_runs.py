@@ -47,7 +47,7 @@ def until_complete(api, config, catalog, *, requests, runs):
             assert number > 1
             return found, state
         assert (done.code, len(done.errors), done.of("ACTIVATE_VERSION")) == (1, 1, []), done.stderr
-        assert "The next run goes on from here" in done.errors[0]
+        assert "The next run resumes here" in done.errors[0]
     raise AssertionError(f"not complete after {runs} runs: {done.errors}")
 
 

@@ -288,8 +288,8 @@ def test_one_line_names_the_unfinished_and_says_that_the_next_run_goes_on(caplog
         first = run(two_streams(api.origin) | {"summary_path": str(path)})
     assert errors(caplog) == [
         (
-            "The run's requests are spent (max_requests: 10) [not finished: shop_others]. "
-            "The next run goes on from here."
+            "Request limit reached (max_requests: 10) [not finished: shop_others]. "
+            "The next run resumes here."
         )
     ]
     assert "shop_others" in str(first.error)
@@ -349,10 +349,10 @@ def test_a_budget_too_small_for_children_says_that_it_never_ends(width, caplog):
         assert len(api.requests) == 15
     [line] = errors(caplog)
     assert line == (
-        "The run's requests are spent (max_requests: 15) "
-        "[not finished: shop_items, shop_parts]. The next run would end where this one did, for "
-        "shop_items, shop_parts can't be taken up in the middle: raise max_requests; "
-        "`tap-analytics plan` tells what it takes."
+        "Request limit reached (max_requests: 15) "
+        "[not finished: shop_items, shop_parts]. The next run would end at the same point, "
+        "because shop_items, shop_parts can't be resumed: raise max_requests; "
+        "`tap-analytics plan` shows how many are needed."
     )
     assert done.state == {}
 
@@ -372,7 +372,7 @@ def test_a_budget_of_one_says_that_it_gets_nowhere(caplog):
         second = run(config(api, "cursor", concurrency=1, requests=1), state=first.state)
     assert (first.ids(), second.ids()) == (list(range(LIMIT)), [])
     [line] = errors(caplog)
-    assert "The next run would end where this one did: raise max_requests" in line
+    assert "The next run would end at the same point: raise max_requests" in line
     assert second.state == first.state
 
 
@@ -382,7 +382,7 @@ def test_a_stream_that_was_left_out_is_no_progress(caplog):
         caplog.clear()
         run(two_streams(api.origin) | {"max_requests": 1}, state=first.state)
     [line] = errors(caplog)
-    assert "[not finished: shop_others]. The next run would end where this one did" in line
+    assert "[not finished: shop_others]. The next run would end at the same point" in line
 
 
 def test_where_nothing_is_taken_up_the_line_says_so(caplog):
@@ -390,7 +390,7 @@ def test_where_nothing_is_taken_up_the_line_says_so(caplog):
         never = config(api, "cursor", concurrency=1, requests=3) | {"resume_within_hours": 0}
         run(never)
     [line] = errors(caplog)
-    assert "no run goes on from another" in line
+    assert "no run resumes another" in line
 
 
 def test_rows_without_a_key_of_the_apis_are_found_again_by_another_process():

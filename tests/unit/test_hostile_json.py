@@ -58,7 +58,7 @@ def outcome(api, *, concurrency, raw, monkeypatch):
     paginator = {"type": "offset", "limit": 1, "total_path": "total"}
     with monkeypatch.context() as patch:
         if not raw:
-            patch.setattr(RecordOutput, "codec", lambda *_, **__: None)
+            patch.setattr(RecordOutput, "decoder", lambda *_, **__: None)
         given = declared(api.origin, schema=ID, endpoint={"paginator": paginator})
         done = run(given | {"concurrency": concurrency})
     failure = done.tap.run.results[STREAM].failure

@@ -149,7 +149,7 @@ def test_a_preview_on_a_spent_budget_says_that_nothing_is_left_to_go_on_from(cap
         done = run(preview(api.origin, 100) | {"max_requests": 3})
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
     assert len(told) == 1
-    assert "no run goes on from another" in told[0]
+    assert "no run resumes another" in told[0]
     assert done.error is not None
     assert done.state == {}
 

@@ -189,7 +189,7 @@ def test_a_stream_that_never_ran_is_not_a_success(monkeypatch, caplog):
         with pytest.raises(Exception, match="2 of 2 streams failed"):
             one.sync_all()
     assert len(errors(caplog)) == 2
-    assert "came to no end" in errors(caplog)[0]
+    assert "without result or error" in errors(caplog)[0]
 
 
 # --- messages -----------------------------------------------------------------------------------

@@ -1,0 +1,146 @@
+"""How a stream that was read to its end is concluded: whether it may lack rows, and what follows.
+
+A target deletes what didn't come, and a bookmark leaves behind what should have come. So neither
+the version is activated nor the bookmark moved where rows may be missing, whether or not the
+settings accept it.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from tap_analytics.errors import TapError
+from tap_analytics.pagination.completeness import Finding, Verdict
+from tap_analytics.records.bookmark import SOURCE
+from tap_analytics.sync.checkpoint import forget
+from tap_analytics.transport.errors import NotFound
+
+if t.TYPE_CHECKING:
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.reporting.results import StreamResult
+    from tap_analytics.sync.stream import StreamSync
+
+
+class ShortError(TapError):
+    """A stream that ended before the total the API gives."""
+
+
+class UnverifiedError(TapError):
+    """A stream that may lack rows, where the settings want that to be shown."""
+
+
+def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
+    """End a stream, and those below it: activate the version and move the bookmark.
+
+    The position in the list is given up whatever the verdict: the next run would resume after the
+    last row.
+    """
+    result, run = sync.result, sync.run
+    above = None if parent is None else parent.result
+    result.failure = result.failure or check_complete(sync.stream, result, above=above)
+    if result.failure is not None:
+        with run.writer.lock:
+            forget(run.state, result.name, overwrite=True)
+        sync.fail(result.failure)
+        return
+    result.spared |= above is not None and above.spared
+    result.doubt = find_doubt(sync.stream, result, above=above)
+    for child in sync.children:
+        child.attempt(functools.partial(conclude, child, parent=sync))
+    sync.output.flush()
+    with run.writer.lock:
+        if result.doubt is None:
+            sync.output.activate_version()
+            _move_bookmark(sync)
+            run.state_output.write()
+        elif not result.cut:
+            forget(run.state, result.name, overwrite=True)
+            run.state_output.write()
+    result.done = True
+    sync.close()
+
+
+def _move_bookmark(sync: StreamSync) -> None:
+    bookmark, name, state = sync.bookmark, sync.result.name, sync.run.state
+    bookmarks = state.setdefault("bookmarks", {})
+    if bookmark is None:
+        forget(state, name)
+        return
+    reached = bookmark.close(began=sync.began)
+    if reached is None:
+        bookmarks.pop(name, None)
+    else:
+        source = sync.stream.connection.source
+        bookmarks[name] = {**bookmark.to_state(reached), SOURCE: source}
+
+
+def check_complete(
+    stream: AnalyticsStream, result: StreamResult, *, above: StreamResult | None
+) -> Exception | None:
+    """Return what a stream lacks; None where it lacks nothing, or the settings accept it.
+
+    `above` is what became of its parents: a stream shows no more than they do.
+    """
+    if result.parents_missing and result.parents_missing == result.walks:
+        return NotFound(
+            f"{stream.label}: the endpoint answered 404 for every one of "
+            f"{result.parents_missing} parents",
+            hint="Check the path.",
+        )
+    if above is not None and not above.verdict.complete:
+        missing = f"its parents, {above.name}, are {above.verdict.value}"
+        result.add(Finding(Verdict.UNVERIFIED, missing))
+    finding = result.finding
+    if finding.verdict.complete or result.cut:
+        return None
+    if finding.verdict is Verdict.SHORT:
+        said = (
+            f"{stream.label}: {finding.missing}, so rows are missing. Check the paginator, and run "
+            "again if rows were deleted meanwhile"
+        )
+        if stream.config.get("on_shortfall") != "warn":
+            return ShortError(f"{said}; `on_shortfall: warn` accepts it.")
+        stream.logger.warning("%s.%s", said, _consequence(stream))
+        return None
+    said = f"{stream.label} is unverified: {finding.missing}."
+    if stream.config.get("on_unverified") == "fail":
+        return UnverifiedError(f"{said} `on_unverified: warn` accepts it.")
+    stream.logger.warning(
+        "%s%s `on_unverified: fail` makes it an error.", said, _consequence(stream)
+    )
+    return None
+
+
+def find_doubt(
+    stream: AnalyticsStream, result: StreamResult, *, above: StreamResult | None
+) -> str | None:
+    """Return why rows may be missing, if they may; log what no verdict has said.
+
+    Rows below a parent that answered 404, or that a stream map leaves out, may be there. A bookmark
+    doesn't mind those left out, for it names the parents that it covers.
+    """
+    if result.cut:
+        return "max_records cut it short"
+    if not result.verdict.complete:
+        return result.finding.missing
+    if result.parents_missing:
+        doubt = f"{result.parents_missing} of {result.walks} parents answered 404"
+    elif result.spared and not stream.is_incremental:
+        doubt = "a stream map left out parents, and so the rows below them"
+    elif above is not None and above.doubt is not None:
+        doubt = f"rows of its parents, {above.name}, may be missing"
+    else:
+        return None
+    if left_undone := _consequence(stream):
+        stream.logger.warning("%s: %s.%s", stream.label, doubt, left_undone)
+    return doubt
+
+
+def _consequence(stream: AnalyticsStream) -> str:
+    """Return what is left undone for a stream that may lack rows; empty where nothing is."""
+    if stream.is_incremental:
+        return " Its bookmark stays, and the next run reads the same rows again."
+    if stream.versioned and stream.selected:
+        return " Nothing is deleted in the target."
+    return ""

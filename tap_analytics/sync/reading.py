@@ -1,0 +1,273 @@
+"""Reading one endpoint to its end: its pages become records, and its rows parents of others.
+
+The child requests of all rows of a page are queued in order, those of the next page behind them, so
+that no place for a request stays empty where a page, or a child stream, ends.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from singer_sdk.exceptions import AbortedSyncExceptionBase
+
+from tap_analytics.errors import TapError
+from tap_analytics.records.writer import OutputClosedError
+from tap_analytics.sync.checkpoint import Checkpointer
+from tap_analytics.transport.errors import BudgetSpent, Cancelled, NotFound
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.pagination.reader import PageReader
+    from tap_analytics.records.rows import DictRows, Row, RowDecoder, Rows
+    from tap_analytics.sync.stream import StreamSync
+
+
+def read(sync: StreamSync, context: Context | None = None) -> None:
+    """Read an endpoint of a stream to its end, and the endpoints of child streams below it."""
+    if sync.stream.failure is not None:
+        raise sync.stream.failure
+    _learn_notation(sync, context)
+    EndpointSync(sync, context).read()
+
+
+def _learn_notation(sync: StreamSync, context: Context | None) -> None:
+    """Look at the first page where a server would be asked for a date, and nothing says how."""
+    stream, bookmark = sync.stream, sync.bookmark
+    if bookmark is None or bookmark.asked or sync.children or not stream.keeps_replication_key:
+        return
+    if stream.window(bookmark.start_date, bookmark.end_date):
+        rows = stream.open_reader(context).sample()
+        bookmark.learn(row.get(bookmark.key) for row in rows)
+
+
+class EndpointSync:
+    """One endpoint of a stream: all of it, or what belongs to one parent."""
+
+    def __init__(self, sync: StreamSync, context: Context | None) -> None:
+        self.sync = sync
+        self.context = context
+        #: The bookmark as far as it holds for the endpoint.
+        self.bookmark = None if sync.bookmark is None else sync.bookmark.below(context)
+        self.reader = self._open_reader()
+        self._children = ChildQueue(self)
+
+    def _open_reader(self) -> PageReader:
+        """Return the reader of the pages, which reads no further ahead than is of use."""
+        sync = self.sync
+        return sync.stream.open_reader(
+            self.context,
+            bookmark=None if sync.children else self.bookmark,
+            decoder=self._decoder(),
+            # The room is the children's: parents that are read far ahead would only wait for them.
+            prefetch_limit=1 if sync.children else None,
+            max_rows=sync.remaining,
+        )
+
+    def _decoder(self) -> RowDecoder | None:
+        """Return a row decoder where neither parent nor children look into the rows."""
+        if self.context is not None or self.sync.children:
+            return None
+        key = self.sync.stream.replication_key if self.sync.bookmark is not None else None
+        return self.sync.output.decoder(replication_key=key)
+
+    def read(self) -> None:
+        """Read the endpoint to its end and write what the run wants of it."""
+        sync, reader = self.sync, self.reader
+        checkpointer = self._checkpointer()
+        sync.result.walks += 1
+        repeats_before = sync.duplicates.count
+        for rows in reader:
+            sync.run.stop.check()
+            sync.result.pages += 1
+            sync.result.share = reader.progress if self.context is None else None
+            if sync.stream.primary_keys:
+                new = sync.duplicates.record(reader.distinct_keys, within=reader.key_scope)
+                reader.proof.progress(new=new)
+            kept = self._limited(rows)
+            self._write(kept, checkpointer)
+            if len(kept) < len(rows):
+                sync.stream._check_max_record_limit(sync.result.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
+            unread = len(kept) < len(rows) or reader.paginator.end is None
+            if unread and sync.limit_reached:
+                sync.truncate()
+                return
+        reader.proof.repeats = sync.duplicates.count - repeats_before
+        self._rescan(repeats=reader.proof.repeats > 0)
+        sync.result.add(reader.finding)
+        parents = None if sync.bookmark is None else sync.bookmark.parents
+        if self.context is not None and parents is not None:
+            parents.add(self.context)
+
+    def _rescan(self, *, repeats: bool) -> None:
+        """Write the rows that moved past the reader, where paging let them."""
+        sync, reader = self.sync, self.reader
+        fresh = functools.partial(sync.duplicates.fresh, within=reader.key_scope)
+        whole = sync.stream.promises_deletes
+        for rows in reader.rescan(whole=whole, repeats=repeats, fresh=fresh):
+            sync.run.stop.check()
+            sync.duplicates.record(reader.keys, within=reader.key_scope)
+            self._write(rows, None, peek=False)
+
+    def _limited(self, rows: Rows) -> Rows:
+        """Return the rows of a page before the first that is beyond a limit of records."""
+        sync = self.sync
+        if (dry_run := sync.stream.ABORT_AT_RECORD_COUNT) is not None:
+            rows = rows.head(max(0, dry_run - sync.result.rows))
+        remaining = sync.remaining
+        if remaining is None or not sync.stream.selected:
+            return rows
+        if self.bookmark is None:
+            return rows.head(remaining)
+        flags = self.bookmark.wanted(rows.column(self.bookmark.key))
+        places = [place for place, flag in enumerate(flags) if flag]
+        return rows if len(places) <= remaining else rows.head(places[remaining])
+
+    def _write(self, rows: Rows, checkpointer: Checkpointer | None, *, peek: bool = True) -> None:
+        """Write the rows the run wants, save the place, then read the children of all of them.
+
+        With `peek`, the children of the next page are prefetched meanwhile.
+        """
+        sync = self.sync
+        # Before rows lose what doesn't go out.
+        reads = self._children.of(rows)
+        with nullcontext() if checkpointer is None else sync.run.writer.lock:
+            if sync.stream.selected and rows:
+                sync.count(sync.output.write(rows, bookmark=self.bookmark))
+            if checkpointer is not None and self.reader.keys:
+                checkpointer.save(
+                    version=sync.output.version,
+                    highest=None if sync.bookmark is None else sync.bookmark.highest,
+                    began=sync.began,
+                    repeats=sync.duplicates.count,
+                )
+                sync.run.state_output.write_if_due()
+        self._children.read(reads, peek=peek)
+
+    def _checkpointer(self) -> Checkpointer | None:
+        """Return what saves the place after each page, where reading can be resumed.
+
+        Where an earlier run has saved a place that still holds, reading resumes there.
+        """
+        sync, reader = self.sync, self.reader
+        plain = self.context is None and not sync.children and reader.early_stop is None
+        if not plain or not sync.output.writes_at_once or sync.remaining is not None:
+            return None
+        checkpointer = Checkpointer(sync.stream, reader, sync.run.state, sync.fingerprint)
+        if saved := checkpointer.restore():
+            sync.resume(saved)
+        return checkpointer
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRead:
+    """One endpoint of a child stream that is to be read: that of one parent."""
+
+    child: StreamSync
+    context: Context
+
+    def prefetch(self) -> bool:
+        """Request the first page without waiting for it; False if there is no room."""
+        return self.child.is_over or EndpointSync(self.child, self.context).reader.prefetch()
+
+    def run(self) -> None:
+        """Read the endpoint to its end, if the child stream is still read."""
+        if self.child.limit_reached:
+            self.child.truncate()
+        if not self.child.is_over:
+            self._read()
+        if self.child.is_over:
+            self.child.discard_prefetched()
+
+    def _read(self) -> None:
+        """Read the endpoint; a failure ends the child stream, not its parent."""
+        child, pages = self.child, self.child.result.pages
+        try:
+            read(child, self.context)
+        except (Cancelled, BudgetSpent, OutputClosedError):
+            raise
+        except NotFound as error:
+            if child.result.pages > pages:
+                child.result.failure = error
+                return
+            child.result.parents_missing += 1
+            child.stream.logger.info("A parent is gone (404) and skipped: %s", dict(self.context))
+        except AbortedSyncExceptionBase:
+            child.aborted = True
+            child.truncate()
+        except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
+            child.result.failure = error
+
+
+class ChildQueue:
+    """The endpoints below the rows of one endpoint, read in order and prefetched."""
+
+    def __init__(self, endpoint: EndpointSync) -> None:
+        self._endpoint = endpoint
+        self._parent = endpoint.sync
+        #: How many of those that come next have been prefetched.
+        self._prefetched = 0
+
+    def of(self, rows: Rows) -> list[ChildRead]:
+        """Return what to read below a page of parents, of which stream maps may leave out some."""
+        reads: list[ChildRead] = []
+        if not self._parent.children:
+            return reads
+        parents = t.cast("DictRows", rows).dicts
+        kept = self._kept(parents)
+        for child in self._parent.children:
+            child.result.spared |= len(kept) < len(parents)
+            try:
+                reads += self._below(child, kept)
+            except TapError as error:
+                child.result.failure = child.result.failure or error
+        return reads
+
+    def read(self, reads: Sequence[ChildRead], *, peek: bool) -> None:
+        """Read the endpoints below a page; with `peek`, those of the next page are prefetched."""
+        queue = [*reads]
+        for position, each in enumerate(reads):
+            limit = self._prefetch_limit
+            end = position + 1 + limit
+            self._prefetched = max(self._prefetched, position + 1)
+            if peek and end > len(queue) and limit > 1:
+                queue += self._upcoming()
+                peek = False
+            while self._prefetched < min(end, len(queue)) and queue[self._prefetched].prefetch():
+                self._prefetched += 1
+            each.run()
+        self._prefetched = max(0, self._prefetched - len(reads))
+
+    @property
+    def _prefetch_limit(self) -> int:
+        """How many to prefetch: none where a request may turn out to be one too many."""
+        connection = self._parent.stream.connection
+        unsure = self._parent.remaining is not None or connection.budget_low
+        return 0 if unsure else connection.concurrency
+
+    def _upcoming(self) -> list[ChildRead]:
+        """Return what to read below parents whose turn has not come; an error waits for that."""
+        try:
+            kept = self._kept(self._endpoint.reader.peek())
+            return [each for child in self._parent.children for each in self._below(child, kept)]
+        except Cancelled:
+            raise
+        except Exception:  # noqa: BLE001 - raised when the parents' turn comes
+            return []
+
+    def _below(self, child: StreamSync, parents: Sequence[Row]) -> Iterator[ChildRead]:
+        if not child.is_over:
+            for row in parents:
+                for context in child.stream.contexts_below(
+                    self._parent.stream, row, self._endpoint.context
+                ):
+                    yield ChildRead(child, context)
+
+    def _kept(self, parents: Sequence[Row]) -> list[Row]:
+        """Return the parents that no stream map leaves out."""
+        return [row for row in parents if self._parent.stream.passes_on(row)]
