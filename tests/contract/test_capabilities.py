@@ -80,7 +80,7 @@ def test_each_capability_is_declared_and_has_a_test(tap):
 
 def test_capability_about(tap):
     about = json.loads(complete(tap("--about", "--format=json")).stdout)
-    text = complete(tap("--about", "--format=markdown")).stdout
+    text = complete(tap("--about", "--format=markdown")).text
 
     assert about["name"] == "tap-analytics"
     assert {"learning", "experimentation", "wiki", "success", "apis"} < set(
@@ -107,14 +107,14 @@ def test_capability_catalog(catalog, server, tap):
 
     run = complete(tap(config=server.config, catalog=chosen))
 
-    assert sorted(run.rows) == ["learning_people", "success_admins"]
-    [people] = run.of("SCHEMA")["learning_people"]
+    assert sorted(run.by_stream("RECORD")) == ["learning_people", "success_admins"]
+    [people] = run.by_stream("SCHEMA")["learning_people"]
     assert "email" not in people["schema"]["properties"]
     without_email = [
         {name: value for name, value in row.items() if name != "email"}
         for row in server.rows("learning_people", parse_float=Decimal)
     ]
-    assert by_id(run.rows["learning_people"]) == by_id(without_email)
+    assert by_id(run.records("learning_people")) == by_id(without_email)
 
 
 def test_capability_state(catalog, server, tap):
@@ -128,9 +128,9 @@ def test_capability_state(catalog, server, tap):
         bookmark = first.state["bookmarks"][stream]
         key, reached = bookmark["replication_key"], bookmark["replication_key_value"]
         due = [row for row in server.rows(stream, parse_float=Decimal) if row[key] >= reached]
-        assert by_id(second.rows[stream]) == by_id(due)
-        assert set(changed[stream]) <= set(by_id(second.rows[stream]))
-        assert len(second.rows[stream]) < len(first.rows[stream])
+        assert by_id(second.records(stream)) == by_id(due)
+        assert set(changed[stream]) <= set(by_id(second.records(stream)))
+        assert len(second.records(stream)) < len(first.records(stream))
         assert second.state["bookmarks"][stream]["replication_key_value"] > reached
 
 
@@ -144,18 +144,18 @@ def test_capability_stream_maps(catalog, server, tap):
 
     run = complete(tap(config=server.config | {"stream_maps": maps}, catalog=chosen))
 
-    assert sorted(run.rows) == ["colleagues", "learning_courses"]
+    assert sorted(run.by_stream("RECORD")) == ["colleagues", "learning_courses"]
     admins = server.rows("success_admins", parse_float=Decimal)
-    assert by_id(run.rows["colleagues"]) == {
+    assert by_id(run.records("colleagues")) == {
         row["id"]: {name: row[name] for name in row if name != "email"}
         | {"shout": row["id"].upper()}
         for row in admins
     }
-    [schema] = run.of("SCHEMA")["colleagues"]
-    assert schema["schema"]["properties"].keys() == run.rows["colleagues"][0].keys()
+    [schema] = run.by_stream("SCHEMA")["colleagues"]
+    assert schema["schema"]["properties"].keys() == run.records("colleagues")[0].keys()
     live = [row for row in server.rows("learning_courses") if row["status"] == "live"]
     assert 0 < len(live) < len(server.rows("learning_courses"))
-    assert by_id(run.rows["learning_courses"]).keys() == by_id(live).keys()
+    assert by_id(run.records("learning_courses")).keys() == by_id(live).keys()
 
 
 FLATTENING = {
@@ -172,13 +172,13 @@ def flattened(server, tap):
 
 def test_capability_schema_flattening(flattened, server):
     pages = by_id(server.rows("wiki_pages"))
-    [message] = flattened.of("SCHEMA")["wiki_pages"]
+    [message] = flattened.by_stream("SCHEMA")["wiki_pages"]
     columns = message["schema"]["properties"]
 
     assert "version" not in columns
     assert columns["version__createdAt"]["type"] == ["string", "null"]
-    assert by_id(flattened.rows["wiki_pages"]).keys() == pages.keys()
-    for row in flattened.rows["wiki_pages"]:
+    assert by_id(flattened.records("wiki_pages")).keys() == pages.keys()
+    for row in flattened.records("wiki_pages"):
         assert not any(isinstance(value, dict) for value in row.values())
         assert row["version__createdAt"] == pages[row["id"]]["version"]["createdAt"]
 
@@ -186,10 +186,10 @@ def test_capability_schema_flattening(flattened, server):
 @pytest.mark.parametrize("stream", DemoApi().streams)
 def test_flattened_values_all_have_a_column(stream, flattened):
     """What has no column in the schema is dropped by a target; nothing of value may be."""
-    [message] = flattened.of("SCHEMA")[stream]
+    [message] = flattened.by_stream("SCHEMA")[stream]
     nothing = (None, [], "[]")
 
-    valued = {name for row in flattened.rows[stream] for name in row if row[name] not in nothing}
+    valued = {name for row in flattened.records(stream) for name in row if row[name] not in nothing}
 
     assert sorted(valued - message["schema"]["properties"].keys()) == []
 
@@ -210,9 +210,9 @@ def test_capability_batch(compression, catalog, server, tap, tmp_path):
         )
     )
 
-    assert run.rows == {}
+    assert run.by_stream("RECORD") == {}
     for stream in streams:
-        files = [file for batch in run.of("BATCH")[stream] for file in batch["manifest"]]
+        files = [file for batch in run.by_stream("BATCH")[stream] for file in batch["manifest"]]
         lines = [line for file in files for line in read(file, compression).splitlines()]
         rows = [own(json.loads(line, parse_float=Decimal)) for line in lines]
         expected = server.rows(stream, parse_float=Decimal)
@@ -232,10 +232,10 @@ def test_capability_activate_version(server, tap):
 
     run = complete(tap(config=config))
 
-    told = run.of("ACTIVATE_VERSION")
+    told = run.by_stream("ACTIVATE_VERSION")
     full_table = {
         stream
-        for stream, [message] in run.of("SCHEMA").items()
+        for stream, [message] in run.by_stream("SCHEMA").items()
         if not message.get("bookmark_properties")
     }
     assert told.keys() == full_table
@@ -280,5 +280,5 @@ def test_a_catalog_without_the_parent_yields_the_children(catalog, server, tap):
     run = complete(tap(config=server.config, catalog=chosen))
 
     expected = server.rows("learning_course_enrollments", parse_float=Decimal)
-    assert run.rows.keys() == {"learning_course_enrollments"}
-    assert by_id(run.rows["learning_course_enrollments"]) == by_id(expected)
+    assert run.by_stream("RECORD").keys() == {"learning_course_enrollments"}
+    assert by_id(run.records("learning_course_enrollments")) == by_id(expected)

@@ -1,6 +1,6 @@
 """The discovered catalog is what was reviewed: one JSON file per stream in `fixtures/catalog`.
 
-After a wanted change, `python tests/contract/update_catalog.py` writes them anew.
+After a wanted change, `python tests/support/catalog.py` writes them anew.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 
 import pytest
 from singer_sdk.singerlib import Catalog
-from update_catalog import FOLDER, discovered, rendered
+from support.catalog import FOLDER, discovered, rendered
 
 pytestmark = pytest.mark.xdist_group("catalog_snapshot")
 

@@ -15,15 +15,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.docs import FENCE, PAGES, ROOT, blocks, parse
 
 from tap_analytics.commands import COMMANDS
 
-ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-#: Any fence, wherever it begins; its language, which may be missing, and what it holds.
-FENCE = re.compile(
-    r"^([ \t]*)(```+|~~~+)[ \t]*(\S*)[^\n]*\n(.*?)^\1\2[ \t]*$", re.DOTALL | re.MULTILINE
-)
 MARK = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
 
 #: Where blocks of a language are checked; None for any page, else the pages that may have them.
@@ -53,20 +48,13 @@ TOOLS = {"tap-analytics", "grep", "mkdir", "cat", "head"}
 LOGGED = re.compile(r"(\w+): [\d,]+ rows?, [\d,]+ pages?, (\w+), [\d.]+ s")
 
 
-def blocks(page):
-    """Return (language, content) of every fenced block of a page."""
-    return [
-        (language, content) for _, _, language, content in FENCE.findall(page.read_text("utf-8"))
-    ]
-
-
 def name(page):
     return page.relative_to(ROOT).as_posix()
 
 
 def commands(page):
     """Return the commands of a page, each on one line."""
-    shown = "".join(content for language, content in blocks(page) if language == "console")
+    shown = "".join(blocks(page, "console"))
     return re.findall(r"^\$ (.+)$", shown.replace("\\\n", " "), re.MULTILINE)
 
 
@@ -84,9 +72,8 @@ def own(page):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_block_is_of_a_kind_that_is_checked(page):
     text = page.read_text("utf-8")
-    found = blocks(page)
     assert not MARK.search(FENCE.sub("", text)), "a fence is not closed"
-    for language, content in found:
+    for language, content in parse(text):
         assert language in CHECKED, content
         assert CHECKED[language] is None or name(page) in CHECKED[language], content
 
@@ -111,7 +98,7 @@ def test_no_reason_is_left_over():
 def check_meltano(given, page):
     """Hold a command of Meltano's against the project; tests/e2e runs those with its loaders."""
     project = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]
-    shown = [yaml.safe_load(content) for language, content in blocks(page) if language == "yaml"]
+    shown = [yaml.safe_load(content) for content in blocks(page, "yaml")]
     plugins = [project, *(block["plugins"] for block in shown if "plugins" in block)]
     known = {plugin["name"] for block in plugins for listed in block.values() for plugin in listed}
     if given[1] == "run":
@@ -140,7 +127,7 @@ def test_the_commands_of_a_page_work_one_after_the_other(page, demos, tmp_path):
     values = {name: json.dumps(value).strip('"') for name, value in config.items()}
     lines = [f"TAP_ANALYTICS_{name.upper()}='{value}'" for name, value in values.items()]
     (tmp_path / ".env").write_text("\n".join(lines), "utf-8")
-    shown = [content for language, content in blocks(page) if language == "markdown"]
+    shown = blocks(page, "markdown")
     read = [word for command in own(page) for word in words(command) if word.endswith(".md")]
     for file, content in zip(dict.fromkeys(read), shown, strict=True):
         (tmp_path / file).write_text(content, "utf-8")
@@ -175,7 +162,7 @@ def logged(demos, tap):
 
 def told(page):
     """Return (stream, verdict) of the lines about ended streams that a page shows."""
-    return {line for kind, text in blocks(page) if kind == "text" for line in LOGGED.findall(text)}
+    return {line for text in blocks(page, "text") for line in LOGGED.findall(text)}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if told(page)], ids=name)
@@ -186,10 +173,8 @@ def test_a_stream_ends_as_a_run_tells_it(page, logged):
 
 def test_a_stream_that_is_made_a_full_table_activates_its_version(demos, tap):
     """Meltano puts a stream's metadata into its entry of the catalog, with underscores."""
-    shown = blocks(ROOT / "docs" / "how-to" / "deletes.md")
-    projects = [
-        yaml.safe_load(content)["plugins"] for kind, content in shown if "metadata:" in content
-    ]
+    shown = blocks("how-to/deletes.md", "yaml")
+    projects = [yaml.safe_load(text)["plugins"] for text in shown if "metadata:" in text]
     [plugin] = [plugin for project in projects for plugin in project["extractors"]]
     config = demos["real"].config | plugin["config"]
     catalog = json.loads(tap("--discover", config=config).stdout)
@@ -198,6 +183,6 @@ def test_a_stream_that_is_made_a_full_table_activates_its_version(demos, tap):
     for entry in catalog["streams"]:
         entry |= {k.replace("-", "_"): v for k, v in wanted[entry["tap_stream_id"]].items()}
 
-    activated = tap(config=config, catalog=catalog).of("ACTIVATE_VERSION")
+    activated = tap(config=config, catalog=catalog).by_stream("ACTIVATE_VERSION")
 
     assert set(activated) == set(wanted) == {"learning_people"}

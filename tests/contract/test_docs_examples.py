@@ -9,14 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 from singer_sdk.metrics import Metric
+from support.docs import DOCS, PAGES, ROOT, blocks
+from support.servers import ScriptedServer, reply
 
 from tap_analytics.config import settings
 from tap_analytics.config.declarations import readers, resources
@@ -25,16 +23,7 @@ from tap_analytics.pagination.position import Checkpoint
 from tap_analytics.streams import declared_apis
 from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
 
-ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-HOW_TO = ROOT / "docs" / "how-to"
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def blocks(page, *languages):
-    """The contents of a page's fenced blocks in the given languages."""
-    found = FENCE.findall(page.read_text("utf-8"))
-    return [content for language, content in found if language in languages]
+HOW_TO = DOCS / "how-to"
 
 
 def examples(*languages):
@@ -165,46 +154,29 @@ TICKETS = [
 TOKEN = "s3cret-of-the-desk"
 
 
-class SupportDesk(BaseHTTPRequestHandler):
-    """The API that the worked example describes; a page holds two rows."""
+def support_rows(path, query):
+    """Return the rows of an address of the API that the worked example describes."""
+    if path == "/tickets":
+        return [row for row in TICKETS if row["updated_at"] >= query.get("updated_since", "")]
+    ticket = int(path.split("/")[2])
+    return [{"id": number, "text": f"On {ticket}"} for number in range(1, ticket + 1)]
 
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        url = urlsplit(self.path)
-        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
-        status, body = 401, {"error": "who are you?"}
-        if self.headers["Authorization"] == f"Bearer {TOKEN}":
-            start = int(query.get("cursor", 0))
-            rows = self.rows(url.path.removeprefix("/api/v1"), query)
-            following = str(start + 2) if start + 2 < len(rows) else None
-            status, body = 200, {"items": rows[start : start + 2], "next_cursor": following}
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def rows(self, path, query):
-        if path == "/tickets":
-            return [row for row in TICKETS if row["updated_at"] >= query.get("updated_since", "")]
-        ticket = int(path.split("/")[2])
-        return [{"id": number, "text": f"On {ticket}"} for number in range(1, ticket + 1)]
-
-    def log_message(self, *_):
-        pass
+def answer(received):
+    """Answer a request with a page of two rows."""
+    if received.headers["authorization"] != f"Bearer {TOKEN}":
+        return reply(401, b'{"error": "who are you?"}')
+    start = int(received.query.get("cursor", 0))
+    rows = support_rows(received.path.removeprefix("/api/v1"), received.query)
+    following = str(start + 2) if start + 2 < len(rows) else None
+    page = {"items": rows[start : start + 2], "next_cursor": following}
+    return reply(200, json.dumps(page).encode())
 
 
 @pytest.fixture(scope="module")
 def support_desk():
-    with ThreadingHTTPServer(("127.0.0.1", 0), SupportDesk) as server:
-        server.asked = []
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with ScriptedServer(answer) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +205,7 @@ def support(six_apis, support_desk):
     """Run the tap with the sixth API, configured as the page shows."""
     [example] = blocks(HOW_TO / "adding-an-api.md", "json")
     config = json.loads(example)
-    base_url = f"http://127.0.0.1:{support_desk.server_port}/api/v1"
+    base_url = f"{support_desk.origin}/api/v1"
     config["support"] |= {"token": TOKEN, "base_url": base_url}
     (six_apis / "config.json").write_text(json.dumps(config), "utf-8")
     foreign = ("COVERAGE_", "TAP_ANALYTICS_")
@@ -241,7 +213,7 @@ def support(six_apis, support_desk):
     environment["PYTHONPATH"] = str(six_apis)
 
     def run(*arguments):
-        support_desk.asked.clear()
+        support_desk.requests.clear()
         tap = [sys.executable, "-W", "error", "-m", "tap_analytics", *arguments]
         ended = subprocess.run(
             tap, capture_output=True, check=False, cwd=six_apis, env=environment, text=True
@@ -276,7 +248,7 @@ def test_the_sixth_api_runs_whole_and_then_incrementally(support, six_apis, supp
     later, _ = extracted(support("--config=config.json", "--state=state.json"))
     assert later["support_tickets"] == TICKETS[-1:]
     assert later["support_comments"] == rows["support_comments"]
-    assert not any("updated_since" in path for path in support_desk.asked)
+    assert not any("updated_since" in request.query for request in support_desk.requests)
 
 
 def test_without_its_children_the_server_is_asked_for_changes_only(support, six_apis, support_desk):
@@ -293,7 +265,7 @@ def test_without_its_children_the_server_is_asked_for_changes_only(support, six_
     rows, _ = extracted(support("--config=config.json", *files))
 
     assert rows == {"support_tickets": TICKETS[3:]}
-    assert [path for path in support_desk.asked if "updated_since=2026-01-04" in path]
+    assert [r for r in support_desk.requests if "updated_since=2026-01-04" in r.target]
 
 
 def test_the_diagram_shows_the_sixth_api(support):

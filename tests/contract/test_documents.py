@@ -13,7 +13,7 @@ import re
 from collections import Counter, defaultdict
 
 import pytest
-import spec_documents as documents
+from support import spec_documents as documents
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.demo.rows import flat
@@ -307,7 +307,7 @@ def test_every_api_fails_after_its_last_retry(server, tap):
 
     server.set_faults(())
     assert run.code == 1
-    assert run.of("RECORD") == {}
+    assert run.by_stream("RECORD") == {}
     attempts = defaultdict(list)
     for row in ROWS:
         if "{" not in row.path:

@@ -10,7 +10,7 @@ import json
 from decimal import Decimal
 
 import pytest
-import spec_documents as documents
+from support import spec_documents as documents
 
 from tap_analytics.demo.exact import encode
 from tap_analytics.demo.rows import flat
@@ -56,14 +56,14 @@ def test_described_rows_all_arrive(document, resource, described, demos):
     rows = flat(demos["spec"].world, f"{document}_{resource}")
     served = json.loads(encode(rows), parse_float=Decimal)
 
-    assert canonical(described.rows[f"own_{document}_{resource}"]) == canonical(served)
+    assert canonical(described.records(f"own_{document}_{resource}")) == canonical(served)
 
 
 @each_resource
 def test_resource_becomes_a_stream_with_its_key(document, resource, described, demos):
     """The key is the default's where the rows have it, and never one that the rows lack."""
     stream = f"own_{document}_{resource}"
-    [schema, *_] = described.of("SCHEMA")[stream]
+    [schema, *_] = described.by_stream("SCHEMA")[stream]
     sample = flat(demos["spec"].world, f"{document}_{resource}")[0]
 
     if "id" in sample:
@@ -91,7 +91,7 @@ def test_real_rows_all_arrive_as_they_were_sent(document, resource, real, demos)
         # Without a `status` the service lists active accounts only.
         expected = [row for row in expected if not row["churnedAt"]]
 
-    rows = real.rows[f"own_{document}_{resource}"]
+    rows = real.records(f"own_{document}_{resource}")
     if document == "learning":
         rows = map(documents.lifted, rows)
 

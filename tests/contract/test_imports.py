@@ -11,8 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import spec_documents as documents
 import yaml
+from support import spec_documents as documents
+from support.docs import blocks
 
 from tap_analytics.demo import DEFAULT
 from tap_analytics.demo.exact import encode
@@ -38,7 +39,7 @@ VALUES = {
 def imported(tap, path, *options):
     """Import a file as a user does, with a clean end."""
     run = tap("import", str(path), "--json", *options)
-    assert run.code == 0, run.stdout + run.stderr
+    assert run.code == 0, run.text + run.stderr
     assert run.stderr == ""
     return json.loads(run.stdout)
 
@@ -100,7 +101,7 @@ def test_rows_of_an_imported_document_all_arrive(document, resource, described, 
     expected = served(demos["spec"], f"{document}_{resource}")
 
     assert expected
-    assert canonical(described.rows[f"own_{document}_{resource}"]) == canonical(expected)
+    assert canonical(described.records(f"own_{document}_{resource}")) == canonical(expected)
 
 
 # --- a configuration of dlt -----------------------------------------------------------------
@@ -117,9 +118,9 @@ def test_python_configuration_runs_as_imported(demos, tap):
     assert entry["optional_streams"] == ["support_users"]
     assert run.code == 0, run.stderr
     for stream in ("admins", "notes", "users"):
-        rows = run.rows[f"support_{stream}"]
+        rows = run.records(f"support_{stream}")
         assert canonical(rows) == canonical(served(demos["spec"], f"success_{stream}"))
-    [schema, *_] = run.of("SCHEMA")["support_notes"]
+    [schema, *_] = run.by_stream("SCHEMA")["support_notes"]
     assert schema["bookmark_properties"] == ["updatedAt"]
 
 
@@ -136,7 +137,7 @@ def test_configuration_in_json_or_yaml_runs_as_imported(form, demos, tap, tmp_pa
 
     assert run.code == 0, run.stderr
     expected = served(demos["spec"], "declared_resource_name")
-    assert canonical(run.rows["shop_resource_name"]) == canonical(expected)
+    assert canonical(run.records("shop_resource_name")) == canonical(expected)
 
 
 # --- manifests ------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ def test_manifest_runs_as_imported(case, demos, tap):
     [entry] = found["apis"]
 
     for resource in entry["resources"]:
-        rows = run.rows[f"{name}_{resource['name']}"]
+        rows = run.records(f"{name}_{resource['name']}")
         if api == "learning":
             rows = [documents.lifted(row) for row in rows]
         expected = held(demos, dialect, api, resource["name"])
@@ -206,14 +207,11 @@ def test_manifest_tells_what_it_could_not_take(tap):
 
 
 def test_page_shows_what_the_command_prints(tap, tmp_path):
-    page = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
-    [document] = re.findall(r"^````markdown\n(.*?)^````$", page, re.DOTALL | re.MULTILINE)
-    after = page.partition("$ tap-analytics import")[2]
-    [shown] = re.findall(r"^```yaml\n(.*?)^```$", after, re.DOTALL | re.MULTILINE)
-    [notes] = re.findall(r"^```text\n(.*?)^```$", after, re.DOTALL | re.MULTILINE)
+    [document] = blocks("import.md", "markdown")
+    shown, notes = blocks("import.md", "yaml")[-1], blocks("import.md", "text")[-1]
     path = tmp_path / "billing.md"
     path.write_text(document, "utf-8")
 
     run = tap("import", str(path), "--yaml")
 
-    assert (run.code, run.stdout, run.stderr) == (0, shown, notes)
+    assert (run.code, run.text, run.stderr) == (0, shown, notes)

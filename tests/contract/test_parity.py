@@ -19,13 +19,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, deselect, discover, run
-from scripted_server import reply
 from singer_sdk.contrib.msgspec import MsgSpecWriter, decoder
 from singer_sdk.exceptions import EmptySchemaTypeError
 from singer_sdk.helpers._typing import conform_record_data_types
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.encoding import SimpleSingerWriter
+from support.runs import STREAM, declared, deselect, discover, run
+from support.servers import JsonApi, reply
 
 from tap_analytics.records.rows import DictRows, StructRows
 from tap_analytics.sync.output import RecordOutput

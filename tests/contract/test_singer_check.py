@@ -71,7 +71,7 @@ def judges(request):
 
 def lines_of(run, stream):
     """Return what a target of one stream alone would be told."""
-    lines = run.stdout.splitlines(keepends=True)
+    lines = run.text.splitlines(keepends=True)
     told = zip(lines, run.messages, strict=True)
     return [line for line, said in told if said.get("stream", stream) == stream]
 
@@ -91,7 +91,7 @@ def test_singer_check_tap_accepts_the_output(stream, extracted, judges):
     assert check.returncode == 0, check.stderr.splitlines()[-1]
     assert "The output is valid." in check.stdout
     [counts] = re.findall(rf"\| {stream} +\| (\d+) +\| (\d+) +\|", check.stdout)
-    assert counts == (str(len(extracted.rows[stream])), "1")
+    assert counts == (str(len(extracted.records(stream))), "1")
 
 
 def test_no_nullable_object_holds_a_date_time():
@@ -128,7 +128,7 @@ def test_every_list_says_what_it_holds(extracted):
             if column:
                 yield from silent(column, f"{path}.{name}")
 
-    said = extracted.of("SCHEMA")
+    said = extracted.by_stream("SCHEMA")
 
     assert [p for stream, [last] in said.items() for p in silent(last["schema"], stream)] == []
 
@@ -138,7 +138,7 @@ def test_singer_python_reads_the_messages_and_conforms_the_records(extracted, ju
         [judges / "python", "-c", TRANSFORM],
         capture_output=True,
         check=False,
-        input=extracted.stdout,
+        input=extracted.text,
         text=True,
     )
 
@@ -151,7 +151,7 @@ def test_singer_python_reads_the_catalog(demo, judges, tap):
         "read = singer.Catalog.from_dict(given); "
         "print(*[entry.tap_stream_id for entry in read.streams], sep='\\n')"
     )
-    catalog = tap("--discover", config=demo.config).stdout
+    catalog = tap("--discover", config=demo.config).text
 
     read = subprocess.run(
         [judges / "python", "-c", script],
@@ -189,11 +189,11 @@ def test_the_format_of_times_is_really_judged(wrong):
 
 @each_stream
 def test_records_are_what_their_schema_says(stream, extracted):
-    [schema] = [message["schema"] for message in extracted.of("SCHEMA")[stream]]
+    [schema] = [message["schema"] for message in extracted.by_stream("SCHEMA")[stream]]
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, format_checker=FORMATS)
 
-    for record in extracted.rows[stream]:
+    for record in extracted.records(stream):
         wrong = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(record)]
         assert wrong == []
         assert record.keys() <= schema["properties"].keys()
@@ -202,8 +202,8 @@ def test_records_are_what_their_schema_says(stream, extracted):
 @each_stream
 def test_keys_are_there_and_tell_every_record_apart(stream, extracted):
     """Audit events that are alike byte for byte are one row, so they may come twice."""
-    [message] = extracted.of("SCHEMA")[stream]
-    names, rows = message["key_properties"], extracted.rows[stream]
+    [message] = extracted.by_stream("SCHEMA")[stream]
+    names, rows = message["key_properties"], extracted.records(stream)
 
     keys = [tuple(row[name] for name in names) for row in rows]
     told_apart = {json.dumps(row, default=str, sort_keys=True) for row in rows}
@@ -217,17 +217,17 @@ def test_keys_are_there_and_tell_every_record_apart(stream, extracted):
 def test_schema_comes_before_the_records(stream, extracted):
     kinds = [said["type"] for said in extracted.messages if said.get("stream") == stream]
 
-    assert kinds == ["SCHEMA", *["RECORD"] * len(extracted.rows[stream])]
+    assert kinds == ["SCHEMA", *["RECORD"] * len(extracted.records(stream))]
 
 
 def test_times_of_extraction_are_times(extracted):
-    for messages in extracted.of("RECORD").values():
+    for messages in extracted.by_stream("RECORD").values():
         for moment in {message["time_extracted"] for message in messages}:
             assert is_date_time(moment)
 
 
 def test_state_speaks_of_incremental_streams_only(extracted, demo):
-    schemas = {stream: said[0] for stream, said in extracted.of("SCHEMA").items()}
+    schemas = {stream: said[0] for stream, said in extracted.by_stream("SCHEMA").items()}
     incremental = {
         stream: schema["bookmark_properties"]
         for stream, schema in schemas.items()

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.warehouse import Warehouse
 from walkthrough.postgres import Postgres
-from warehouse import Warehouse
 
 ROOT = Path(__file__).resolve().parents[2]
 MELTANO = Path(sys.executable).with_name("meltano")

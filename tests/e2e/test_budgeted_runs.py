@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cli import bag, choose, discover, only, run
+from support.processes import discover, only, run
+from support.runs import bag, select
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.demo.dialects import DIALECTS
@@ -41,12 +42,14 @@ def until_complete(api, config, catalog, *, requests, runs):
         done = run(config | {"max_requests": requests}, catalog=catalog, state=state)
         assert api.stats()["requests_total"] <= requests
         state = done.state or state
-        for message in done.of("RECORD"):
+        for message in done.of("RECORD", None):
             found.setdefault(message["stream"], []).append(message["record"])
         if done.code == 0:
             assert number > 1
             return found, state
-        assert (done.code, len(done.errors), done.of("ACTIVATE_VERSION")) == (1, 1, []), done.stderr
+        assert (done.code, len(done.errors), done.of("ACTIVATE_VERSION", None)) == (1, 1, []), (
+            done.stderr
+        )
         assert "The next run resumes here" in done.errors[0]
     raise AssertionError(f"not complete after {runs} runs: {done.errors}")
 
@@ -56,7 +59,7 @@ def until_complete(api, config, catalog, *, requests, runs):
 def test_the_runs_add_up_to_the_source(dialect, width):
     with DemoApi(dialect=dialect) as api:
         config, catalog = prepared(api, width=width)
-        chosen = choose(catalog, *STREAMS)
+        chosen = select(catalog, *STREAMS)
         found, state = until_complete(api, config, chosen, requests=6, runs=20)
         for stream in STREAMS:
             assert keys(found[stream]) == keys(api.rows(stream)), stream
@@ -86,7 +89,7 @@ def test_faults_do_not_overspend(width):
         for name in ("learning", "success"):
             config[name] |= {"retry": {"backoff_factor": 0, "max_retries": 9}}
         api.reset_counts()
-        done = run(config | {"max_requests": 12}, catalog=choose(catalog, *STREAMS))
+        done = run(config | {"max_requests": 12}, catalog=select(catalog, *STREAMS))
         assert api.stats()["requests_total"] == 12
     assert done.code == 1
 
@@ -149,8 +152,8 @@ def test_a_preview_changes_nothing_for_the_next_run():
             api.mutate()
         looked = run(config | {"max_records": 2}, catalog=catalog, state=state)
         assert looked.code == 0
-        assert max(len(looked.rows(stream)) for stream in api.streams) == 2
-        assert looked.of("ACTIVATE_VERSION") == []
+        assert max(len(looked.records(stream)) for stream in api.streams) == 2
+        assert looked.of("ACTIVATE_VERSION", None) == []
         [line] = looked.warnings
         cut = line.partition("as they were: ")[2].rstrip(".").split(", ")
         before, after = state["bookmarks"], looked.state["bookmarks"]
@@ -159,4 +162,4 @@ def test_a_preview_changes_nothing_for_the_next_run():
         expected = run(config, catalog=catalog, state=state)
         done = run(config, catalog=catalog, state=looked.state)
         for stream in cut:
-            assert keys(done.rows(stream)) == keys(expected.rows(stream)), stream
+            assert keys(done.records(stream)) == keys(expected.records(stream)), stream

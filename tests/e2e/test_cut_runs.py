@@ -13,9 +13,10 @@ import signal
 import time
 
 import pytest
-from cli import choose, discover, hurried, only, run, start
-from odd_server import OddApi
-from warehouse import LOADER
+from support.processes import discover, hurried, only, run, start
+from support.runs import select
+from support.servers import PathApi
+from support.warehouse import LOADER
 
 from tap_analytics.demo import DemoApi
 
@@ -140,7 +141,7 @@ def kill_often(times, folder):
     taken_up = []
     with DemoApi(latency=0.05) as api:
         config = killable(api)
-        catalog = choose(discover(config), *KILLED)
+        catalog = select(discover(config), *KILLED)
         assert run(config | {"concurrency": 4}, catalog=catalog).code == 0
         total = api.stats()["requests_total"]
         for number in range(times):
@@ -178,7 +179,7 @@ def test_rows_are_deleted_by_complete_runs_alone(warehouse):
         config["experimentation"] |= {"page_size": 10}
         config["success"] |= {"page_size": 3}
         config |= {"emit_activate_version_messages": True, "concurrency": 2}
-        catalog = choose(discover(config), *FULL_TABLE)
+        catalog = select(discover(config), *FULL_TABLE)
 
         def source():
             return {stream: sorted(row["id"] for row in api.rows(stream)) for stream in FULL_TABLE}
@@ -236,7 +237,7 @@ def test_a_run_with_versions_never_takes_up_one_without(warehouse, versions):
     paginator = {"type": "offset", "limit": 10}
     endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
     schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config({"name": "things", "endpoint": endpoint, "schema": schema})
         config |= {"concurrency": 1, "emit_activate_version_messages": not versions}
         assert warehouse.load(config) == 1
@@ -268,7 +269,7 @@ def test_a_field_that_appears_becomes_a_column(warehouse):
 
     paginator = {"type": "offset", "limit": 4}
     endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config({"name": "things", "endpoint": endpoint})
         assert warehouse.load(config) == 0
         first = {row["id"]: row for row in warehouse.rows("odd_things")}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import signal
 
-import cli
 import pytest
+from support import processes
 
 from tap_analytics.demo import DemoApi, Fault
 
@@ -15,7 +15,7 @@ def doctor(config, *options, folder):
     """Start the command with a configuration."""
     path = folder / "config.json"
     path.write_text(json.dumps(config), "utf-8")
-    return cli.start(None, "doctor", "--config", str(path), *options)
+    return processes.start(None, "doctor", "--config", str(path), *options)
 
 
 def test_it_says_by_its_exit_code_whether_all_is_well(tmp_path):

@@ -6,7 +6,7 @@ The first run of each test is good: a hundred rows are in PostgreSQL. Then the A
 from __future__ import annotations
 
 import pytest
-from odd_server import OddApi
+from support.servers import PathApi
 
 pytestmark = pytest.mark.xdist_group("meltano")
 
@@ -27,7 +27,7 @@ class Shop:
     """A hundred items by page number, and one part below each."""
 
     def __init__(self):
-        self.api = OddApi(self.answer)
+        self.api = PathApi(self.answer)
         self.bad_day = lambda path, page: None
         self.looks = 0
 

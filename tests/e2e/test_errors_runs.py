@@ -11,9 +11,9 @@ import socket
 import sys
 
 import pytest
-from canary import safe, told
-from cli import run, start
-from odd_server import OddApi
+from support.checks import safe, told
+from support.processes import run, start
+from support.servers import PathApi
 
 from tap_analytics.demo import DEFAULT, DemoApi
 
@@ -111,11 +111,11 @@ def test_each_fault_of_a_server_is_one_line(names, tmp_path):
 def test_each_way_of_not_getting_through_is_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = f"127.0.0.1:{taken.getsockname()[1]}"
-    with OddApi(lambda *_: {"data": []}) as plain:
+    with PathApi(lambda *_: {"data": []}) as plain:
         apis = [
             entry("refused", f"http://{closed}", things()),
             entry("nameless", "http://nowhere.invalid", things()),
-            entry("untrusted", plain.url.replace("http:", "https:"), things()),
+            entry("untrusted", plain.origin.replace("http:", "https:"), things()),
         ]
         failed(
             apis,
@@ -129,9 +129,9 @@ def test_each_way_of_not_getting_through_is_one_line(tmp_path):
 
 def test_a_body_too_large_is_one_line(tmp_path):
     large = {"data": [{"id": 1, "text": "x" * 2**21}]}
-    with OddApi(lambda *_: large) as api:
+    with PathApi(lambda *_: large) as api:
         failed(
-            [entry("large", api.url, things())],
+            [entry("large", api.origin, things())],
             tmp_path,
             ("large_things", "1 MiB", "`max_response_mb`"),
             max_response_mb=1,
@@ -151,12 +151,12 @@ def test_each_way_of_getting_no_token_is_one_line(tmp_path):
         words = {"client_id": "us", "client_secret": "canary-oauth-4711"}
         return {
             "type": "oauth2_client_credentials",
-            "access_token_url": api.url + path,
+            "access_token_url": api.origin + path,
             "access_token_request_data": {"refresh_token": "canary-refresh-4711"},
         } | words
 
-    with OddApi(lambda path, _: answers.get(path, {"data": []})) as api:
-        apis = [entry(path[1:], api.url, things(), auth=auth(path)) for path in answers]
+    with PathApi(lambda path, _: answers.get(path, {"data": []})) as api:
+        apis = [entry(path[1:], api.origin, things(), auth=auth(path)) for path in answers]
         failed(
             apis,
             tmp_path,
@@ -204,9 +204,9 @@ def test_each_way_of_paging_in_circles_is_one_line_with_the_word_for_it(tmp_path
     def answer(path, query):
         return LOOPS[path.split("/")[1]][1](dict(query))
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         apis = [
-            entry(name, f"{api.url}/{name}", things(paginator=paginator))
+            entry(name, f"{api.origin}/{name}", things(paginator=paginator))
             for name, (paginator, *_) in LOOPS.items()
         ]
         causes = [(f"{name}_things", "repeated", words) for name, (*_, words) in LOOPS.items()]
@@ -234,9 +234,9 @@ CONTENTS = {
 def test_each_response_that_cannot_be_used_is_one_line(names, tmp_path):
     link = {"type": "json_link", "next_url_path": "next"}
     paginators = dict.fromkeys(("stranger", "unreadable"), link)
-    with OddApi(lambda path, _: CONTENTS[path.split("/")[1]][0]) as api:
+    with PathApi(lambda path, _: CONTENTS[path.split("/")[1]][0]) as api:
         apis = [
-            entry(n, f"{api.url}/{n}", things(paginator=paginators.get(n, "single_page")))
+            entry(n, f"{api.origin}/{n}", things(paginator=paginators.get(n, "single_page")))
             for n in names
         ]
         causes = [(f"{name}_things", CONTENTS[name][1]) for name in names]
@@ -244,8 +244,8 @@ def test_each_response_that_cannot_be_used_is_one_line(names, tmp_path):
 
 
 def test_a_built_in_stream_whose_rows_are_elsewhere_points_to_its_address():
-    with OddApi(lambda *_: {"items": []}) as api:
-        block = {"api_key": "canary-built-in-4711", "base_url": api.url}
+    with PathApi(lambda *_: {"items": []}) as api:
+        block = {"api_key": "canary-built-in-4711", "base_url": api.origin}
         done = run({"learning": block}, env={"LOGLEVEL": "DEBUG"})
     safe(done, secrets=("canary-built-in-4711",))
     told(
@@ -260,8 +260,8 @@ def test_a_built_in_stream_whose_rows_are_elsewhere_points_to_its_address():
     [("on_unknown_field", {"id": 1, "new": 2}), ("on_type_mismatch", {"id": "one"})],
 )
 def test_what_a_setting_refuses_is_one_line_that_names_it(setting, row, tmp_path):
-    with OddApi(lambda *_: {"data": [row]}) as api:
-        apis = [entry("odd", api.url, things())]
+    with PathApi(lambda *_: {"data": [row]}) as api:
+        apis = [entry("odd", api.origin, things())]
         failed(apis, tmp_path, ("odd_things", f"`{setting}`"), **{setting: "fail"})
 
 
@@ -273,11 +273,11 @@ def test_each_failure_below_a_parent_is_one_line(tmp_path):
         return things(path=path, **endpoint) | {"name": name}
 
     resolve = {"type": "resolve", "resource": "things", "field": "owner"}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         apis = [
-            entry("one", api.url, things(), child("gone", "/things/{thing_id}/gone")),
+            entry("one", api.origin, things(), child("gone", "/things/{thing_id}/gone")),
             entry(
-                "two", api.url, things(), child("lost", "/of/{owner}", params={"owner": resolve})
+                "two", api.origin, things(), child("lost", "/of/{owner}", params={"owner": resolve})
             ),
         ]
         failed(
@@ -290,8 +290,8 @@ def test_each_failure_below_a_parent_is_one_line(tmp_path):
 
 def test_a_schema_that_cannot_be_sampled_is_one_line():
     resource = {"name": "things", "endpoint": {"path": "/things", "data_selector": "data"}}
-    with OddApi(lambda *_: (500, {"error": ECHO})) as api:
-        apis = [entry("odd", api.url, resource)]
+    with PathApi(lambda *_: (500, {"error": ECHO})) as api:
+        apis = [entry("odd", api.origin, resource)]
         done = run({"apis": apis}, "--discover", env={"LOGLEVEL": "DEBUG"})
     told(done, ("odd_things", "500", "`schema`"))
     safe(done)
@@ -301,14 +301,14 @@ def test_a_schema_that_cannot_be_sampled_is_one_line():
 
 
 def test_a_full_disk_is_one_line():
-    with OddApi(lambda *_: page(1)) as api, open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-        done = start({"apis": [entry("odd", api.url, things())]}, stdout=full).end()
+    with PathApi(lambda *_: page(1)) as api, open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = start({"apis": [entry("odd", api.origin, things())]}, stdout=full).end()
     told(done, ("Standard output", "No space left", "STATE"))
 
 
 def test_a_summary_that_cannot_be_written_is_a_warning_that_names_the_setting(tmp_path):
-    with OddApi(lambda *_: page(1)) as api:
-        apis = [entry("odd", api.url, things())]
+    with PathApi(lambda *_: page(1)) as api:
+        apis = [entry("odd", api.origin, things())]
         done = run({"apis": apis, "summary_path": str(tmp_path / "none" / "summary.json")})
     assert (done.code, done.errors) == (0, [])
     assert [line for line in done.warnings if "`summary_path`" in line]
@@ -323,8 +323,8 @@ def test_a_storage_that_takes_no_files_is_named_with_its_setting(tmp_path):
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "storage": {"root": f"file://{taken}/below"},
     }
-    with OddApi(lambda *_: page(1)) as api:
-        config = {"apis": [entry("odd", api.url, things())], "batch_config": batches}
+    with PathApi(lambda *_: page(1)) as api:
+        config = {"apis": [entry("odd", api.origin, things())], "batch_config": batches}
         done = run(config, catalog=catalog)
     told(done, ("odd_things", "`batch_config.storage`"))
 
@@ -334,8 +334,8 @@ def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
     start = "from tap_analytics.__main__ import main; main()"
     (tmp_path / "broken.py").write_text(f"{broken}{start}", "utf-8")
     program = (sys.executable, tmp_path / "broken.py")
-    with OddApi(lambda *_: page(1)) as api:
-        config = {"apis": [entry("odd", api.url, things())]}
+    with PathApi(lambda *_: page(1)) as api:
+        config = {"apis": [entry("odd", api.origin, things())]}
         runs = [
             run(config, program=program, env={"LOGLEVEL": level}) for level in ("INFO", "DEBUG")
         ]
@@ -346,8 +346,8 @@ def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
 
 def test_more_failures_than_lines_are_told_with_where_the_others_are(tmp_path):
     names = [f"odd{number}" for number in range(12)]
-    with OddApi(lambda *_: (418, {})) as api:
-        apis = [entry(name, api.url, things()) for name in names]
+    with PathApi(lambda *_: (418, {})) as api:
+        apis = [entry(name, api.origin, things()) for name in names]
         summary = tmp_path / "summary.json"
         some = run({"apis": apis})
         others = run({"apis": apis, "summary_path": str(summary)})

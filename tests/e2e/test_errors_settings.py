@@ -9,8 +9,8 @@ import copy
 import json
 
 import pytest
-from canary import safe, told
-from cli import run
+from support.checks import safe, told
+from support.processes import run
 
 URL = "https://api.example.com"
 FINE = {"api_key": "canary-key-4711", "base_url": URL}

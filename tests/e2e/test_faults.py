@@ -8,9 +8,9 @@ import threading
 from urllib.parse import quote
 
 import pytest
-from canary import ECHO, safe, told
-from cli import hurried, run
-from odd_server import OddApi
+from support.checks import ECHO, safe, told
+from support.processes import hurried, run
+from support.servers import PathApi
 
 from tap_analytics.demo import DEFAULT, DemoApi
 
@@ -153,7 +153,7 @@ def test_a_foreign_next_link_gets_no_credentials():
 
         auth = {"type": "api_key", "name": "key", "api_key": "the-odd-key", "location": "query"}
         endpoint = {"path": "/things", "data_selector": "data", "paginator": "json_link"}
-        with OddApi(answer) as api:
+        with PathApi(answer) as api:
             done = run(api.config({"name": "things", "endpoint": endpoint}, auth=auth))
         stranger.shutdown(socket.SHUT_RDWR)
     assert seen == []

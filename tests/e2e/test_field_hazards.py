@@ -14,13 +14,11 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from cli import run, start
-from odd_server import OddApi
-from scripted_server import ScriptedServer, redirect, reply
+from support.processes import run, start
+from support.servers import PathApi, ScriptedServer, redirect, reply
 
 TESTS = Path(__file__).resolve().parents[1]
 HERE = "e2e/test_field_hazards.py"
@@ -148,7 +146,7 @@ def number(query, name="offset"):
 
 
 def ids(done):
-    return [row["id"] for row in done.rows(STREAM)]
+    return [row["id"] for row in done.records(STREAM)]
 
 
 # --- paging -------------------------------------------------------------------------------------
@@ -189,7 +187,7 @@ LOOPS = {
 def test_a_loop_ends(case, concurrency):
     """Others sent 778 to 2,706 requests in ten seconds and went on."""
     paginator, said, handful = LOOPS[case]
-    with OddApi(lambda path, query: said(query, len(api.asked) - 1)) as api:
+    with PathApi(lambda path, query: said(query, len(api.asked) - 1)) as api:
         done = run(api.config(things(paginator)) | {"concurrency": concurrency})
         asked = len(api.asked)
     assert done.code == 1
@@ -201,7 +199,7 @@ def test_a_loop_ends(case, concurrency):
 
 
 def test_a_check_of_a_looping_api_ends():
-    with OddApi(lambda path, query: {"data": rows(0, 100), "next": "a"}) as api:
+    with PathApi(lambda path, query: {"data": rows(0, 100), "next": "a"}) as api:
         run(api.config(things(CURSOR)), "--test")
         asked = len(api.asked)
     assert asked <= 3
@@ -213,7 +211,7 @@ def test_a_page_index_is_no_row_number():
     def answer(path, query):
         return {"data": counted((number(query, "page") - 1) * 100, 5000)}
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         done = run(api.config(things(OFFSET | {"offset_param": "page"})))
     assert (done.code, done.errors) == (0, [])
     assert ids(done) == list(range(5000))
@@ -230,7 +228,7 @@ def test_the_first_row_is_there(paginator):
         assert given["limit"] == "100"
         return {"data": counted(start, 5000)} | more
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         done = run(api.config(things(paginator)))
     assert done.code == 0, done.errors
     assert sorted(ids(done)) == list(range(5000))
@@ -247,7 +245,7 @@ def test_no_total_is_needed(paginator, most):
     def answer(path, query):
         return {"data": counted(number(query) + number(query, "page") * 100, 250)}
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         done = run(api.config(things(paginator)) | {"concurrency": 1})
         asked = len(api.asked)
     assert (done.code, done.errors) == (0, [])
@@ -263,7 +261,7 @@ def test_a_capped_limit(total):
         said = {"data": counted(number(query), 5000, limit=50)}
         return said | {"total": 5000} if total else said
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         done = run(api.config(things()))
     assert (done.code, done.errors) == (0, [])
     assert ids(done) == list(range(5000))
@@ -281,14 +279,14 @@ def test_a_row_deleted_midway_costs_no_other(total):
         said = {"data": table[start : start + 100]}
         return said | {"total": len(table)} if total else said
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         done = run(api.config(things()) | {"concurrency": 1})
     assert (done.code, done.errors) == (0, [])
     assert ids(done) == list(range(1001))
 
 
 def test_a_shortfall_fails():
-    with OddApi(lambda path, query: {"data": counted(number(query), 990), "total": 1000}) as api:
+    with PathApi(lambda path, query: {"data": counted(number(query), 990), "total": 1000}) as api:
         done = run(api.config(things()))
     assert done.code == 1
     assert len(ids(done)) == 990
@@ -298,7 +296,7 @@ def test_a_shortfall_fails():
 
 def test_a_selector_that_misses_fails():
     """Others: no rows, exit 0. The error names the place where the rows are."""
-    with OddApi(lambda path, query: {"items": rows(0, 100)}) as api:
+    with PathApi(lambda path, query: {"items": rows(0, 100)}) as api:
         done = run(api.config(things()))
         asked = len(api.asked)
     assert done.code == 1
@@ -341,12 +339,12 @@ def test_children_cost_what_they_must():
     """
     together = threading.Barrier(8)
     answer, parts = parents_and_parts(200, together=together)
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         done = run(api.config(things(), parts) | {"concurrency": 8})
         asked = [path for path, _ in api.asked]
     assert done.code == 0, done.errors
     assert not together.broken
-    assert sorted(row["id"] for row in done.rows("odd_parts")) == list(range(200))
+    assert sorted(row["id"] for row in done.records("odd_parts")) == list(range(200))
     assert len(asked) == 204
     assert len(set(asked)) == 201
 
@@ -359,26 +357,14 @@ def test_retry_after_is_waited_for(as_date):
     """Others waited for one second of four, or crashed at the date."""
     moments = []
 
-    class Answer(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(path, query):
+        moments.append(time.time())
+        if len(moments) > 1:
+            return {"data": [{"id": 1}], "next": None}
+        until = datetime.now(UTC) + timedelta(seconds=3)
+        return reply(429, Retry_After=format_datetime(until, usegmt=True) if as_date else "2")
 
-        def do_GET(self):
-            moments.append(time.time())
-            body = b'{"data": [{"id": 1}], "next": null}'
-            self.send_response(429 if len(moments) == 1 else 200)
-            if len(moments) == 1:
-                until = datetime.now(UTC) + timedelta(seconds=3)
-                told = format_datetime(until, usegmt=True) if as_date else "2"
-                self.send_header("Retry-After", told)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with OddApi(lambda path, query: {}) as api:
-        api._server.RequestHandlerClass = Answer
+    with PathApi(answer) as api:
         done = run(api.config(things(CURSOR)))
     assert (done.code, done.errors) == (0, [])
     assert ids(done) == [1]
@@ -389,7 +375,7 @@ def test_retry_after_is_waited_for(as_date):
 
 
 def test_an_api_that_is_down_for_good():
-    with OddApi(lambda path, query: (500, {"error": "down"})) as api:
+    with PathApi(lambda path, query: (500, {"error": "down"})) as api:
         done = run(api.config(things(), retry={"max_retries": 4, "backoff_factor": 0.01}))
         asked = len(api.asked)
     assert done.code == 1
@@ -413,12 +399,12 @@ def test_no_key_is_shown(case):
     }
     answer = said.get(case, lambda path, query: (case, {"error": f"no: {KEY}"}))
     auth = {"type": "api_key", "name": "api_key", "api_key": KEY, "location": "query"}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         given = api.config(things(CURSOR), auth=auth)
         if case == "refused":
             with socket.create_server(("127.0.0.1", 0)) as taken:
                 nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
-            given = json.loads(json.dumps(given).replace(api.url, nobody))
+            given = json.loads(json.dumps(given).replace(api.origin, nobody))
         done = run(given, env={"LOGLEVEL": "DEBUG"})
         keys = {value for _, query in api.asked for name, value in query if name == "api_key"}
     assert done.code == 1
@@ -476,7 +462,7 @@ class Long:
 def test_a_failure_at_page_31(concurrency):
     """Others began anew, having kept 3,000 rows without a position, or none."""
     long = Long(30, (500, {"error": "down"}))
-    with OddApi(long.answer) as api:
+    with PathApi(long.answer) as api:
         given = api.config(things(CURSOR)) | {"concurrency": concurrency}
         failed = run(given)
         assert failed.code == 1
@@ -492,7 +478,7 @@ def test_a_failure_at_page_31(concurrency):
 def test_sigterm_midway():
     """Others: exit code 0, `STATE {}`, and everything again."""
     long = Long(25, 60.0)
-    with OddApi(long.answer) as api:
+    with PathApi(long.answer) as api:
         given = api.config(things(CURSOR))
         begun = start(given)
         begun.until(lambda: 25 in long.pages)
@@ -512,7 +498,7 @@ def test_sigterm_midway():
 def test_deletes_and_state_come_after_the_rows():
     """Others activate a version before its first row."""
     long = Long(None, None)
-    with OddApi(long.answer) as api:
+    with PathApi(long.answer) as api:
         done = run(api.config(things(CURSOR)) | {"emit_activate_version_messages": True})
     assert done.code == 0
     kinds = [message["type"] for message in done.messages]
@@ -536,10 +522,10 @@ def test_a_parent_costs_the_state_little(incremental, characters):
     for parents in (10, 300):
         answer, parts = parents_and_parts(parents)
         parts["endpoint"] |= {"incremental": incremental} if incremental else {}
-        with OddApi(answer) as api:
+        with PathApi(answer) as api:
             done = run(api.config(things(), parts))
         assert done.code == 0, done.errors
-        assert len(done.rows("odd_parts")) == parents
+        assert len(done.records("odd_parts")) == parents
         states = [line for line in done.stdout.splitlines() if line.startswith(b'{"type":"STATE"')]
         sizes.append((len(states), len(json.dumps(done.state))))
     (few, small), (many, large) = sizes

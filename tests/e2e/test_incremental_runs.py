@@ -8,8 +8,9 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from cli import bag, choose, discover, only, run, values
-from odd_server import OddApi
+from support.processes import discover, only, run
+from support.runs import bag, bookmarks, select
+from support.servers import PathApi
 
 from tap_analytics.demo import DemoApi
 
@@ -57,14 +58,16 @@ def moment(value):
 def complete(demo, done, *streams):
     """Check that streams arrived whole."""
     for name in streams:
-        arrived = [{k: v for k, v in row.items() if k != "record_hash"} for row in done.rows(name)]
+        arrived = [
+            {k: v for k, v in row.items() if k != "record_hash"} for row in done.records(name)
+        ]
         assert bag(arrived) == bag(demo.rows(name, parse_float=Decimal)), name
 
 
 def only_changes(demo, done, before, changed):
     """Check that a run brought the changes since `before`, and apart from them only equals."""
     for name, key in KEYS.items():
-        rows = done.rows(name)
+        rows = done.records(name)
         fresh = [row for row in rows if moment(row[key]) > moment(before[name])]
         identity = "creationDate" if name == "wiki_audit" else "id"
         assert sorted(str(row[identity]) for row in fresh) == sorted(
@@ -83,7 +86,7 @@ def test_three_runs_in_a_row_bring_the_changes_and_nothing_else(dialect):
         assert first.bookmarks.keys() == KEYS.keys()
         state = first.state
         for _ in range(2):
-            before = values(state)
+            before = bookmarks(state)
             changed = demo.mutate()
             assert changed["learning_course_enrollments"]
             done = run(config, state=state)
@@ -125,7 +128,7 @@ def test_a_second_run_asks_for_less_where_the_server_can_give_less():
 def test_courses_are_filtered_where_nobody_needs_their_enrollments():
     with DemoApi(scale=0.2) as demo:
         config = only(demo.config, "learning")
-        catalog = choose(discover(config), "learning_courses")
+        catalog = select(discover(config), "learning_courses")
         first = run(config, catalog=catalog)
         demo.mutate()
         demo.reset_counts()
@@ -134,7 +137,7 @@ def test_courses_are_filtered_where_nobody_needs_their_enrollments():
         assert {request.params["filter[updated_at][gteq]"] for request in demo.requests} == {
             first.bookmarks["learning_courses"]
         }
-        assert 1 <= len(second.rows("learning_courses")) <= 2
+        assert 1 <= len(second.records("learning_courses")) <= 2
 
 
 def test_a_bookmark_never_passes_the_moment_the_run_began():
@@ -146,10 +149,10 @@ def test_a_bookmark_never_passes_the_moment_the_run_began():
         again = run(demo.config, state=first.state)
     assert changed.keys() & KEYS.keys()
     for name in changed.keys() & KEYS.keys():
-        past = [at for row in first.rows(name) if (at := moment(row[KEYS[name]])) <= ended]
+        past = [at for row in first.records(name) if (at := moment(row[KEYS[name]])) <= ended]
         assert moment(first.bookmarks[name]) == max(past), name
-        assert isinstance(first.bookmarks[name], type(first.rows(name)[0][KEYS[name]]))
-        came = {row.get("id", row[KEYS[name]]) for row in again.rows(name)}
+        assert isinstance(first.bookmarks[name], type(first.records(name)[0][KEYS[name]]))
+        came = {row.get("id", row[KEYS[name]]) for row in again.records(name)}
         assert came >= set(changed[name]), name
 
 
@@ -164,8 +167,8 @@ def test_start_date_is_where_streams_without_a_bookmark_begin():
         for name, key in KEYS.items():
             bound = people[-1] if name == "success_notes" else start
             wanted = [row for row in demo.rows(name) if moment(row[key]) >= moment(bound)]
-            assert len(done.rows(name)) == len(wanted), name
-            assert all(moment(row[key]) >= moment(bound) for row in done.rows(name)), name
+            assert len(done.records(name)) == len(wanted), name
+            assert all(moment(row[key]) >= moment(bound) for row in done.records(name)), name
         complete(demo, done, "learning_course_enrollments", "success_admins", "wiki_space")
 
 
@@ -184,11 +187,11 @@ def test_windows_side_by_side_hold_every_row_once(dialect):
                 assert end is None or moment(mark) < moment(end), name
             found.append(window)
         for name, key in KEYS.items():
-            arrived = [row for window in found for row in window.rows(name)]
+            arrived = [row for window in found for row in window.records(name)]
             assert len(arrived) == len(demo.rows(name)), name
             identities = {row.get("record_hash", row.get("id")) for row in arrived}
             assert len(identities) == len(arrived), name
-            middle = found[1].rows(name)
+            middle = found[1].records(name)
             assert all(moment(cuts[1]) <= moment(row[key]) < moment(cuts[2]) for row in middle)
 
 
@@ -202,8 +205,8 @@ def test_lookback_reads_so_many_seconds_again():
         for name, key in KEYS.items():
             bound = moment(first.bookmarks[name]) - timedelta(seconds=seconds)
             wanted = [row for row in demo.rows(name) if moment(row[key]) >= bound]
-            assert len(again.rows(name)) == len(wanted), name
-        assert len(again.rows("learning_people")) > 1
+            assert len(again.records(name)) == len(wanted), name
+        assert len(again.records("learning_people")) > 1
 
 
 def test_a_stream_without_a_bookmark_in_the_state_is_read_whole():
@@ -212,7 +215,7 @@ def test_a_stream_without_a_bookmark_in_the_state_is_read_whole():
         kept = {"learning_people": first.state["bookmarks"]["learning_people"], "wiki_pages": {}}
         done = run(demo.config, state={"bookmarks": kept})
         complete(demo, done, *(set(demo.streams) - {"learning_people"}))
-        assert len(done.rows("learning_people")) == 1
+        assert len(done.records("learning_people")) == 1
         assert done.bookmarks == first.bookmarks
 
 
@@ -232,15 +235,15 @@ def test_a_declared_stream_asks_from_initial_value_and_then_from_its_bookmark():
         wanted = [row for row in rows if row["changed"] >= int(asked["since"])]
         return {"data": wanted[first : first + 2]}
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config(things(initial_value=103))
         first = run(config)
         rows.append({"id": 9, "changed": 150})
-        api.asked.clear()
+        api.requests.clear()
         second = run(config, state=first.state)
-    assert [row["id"] for row in first.rows("odd_things")] == [3, 4, 5, 6, 7, 8]
+    assert [row["id"] for row in first.records("odd_things")] == [3, 4, 5, 6, 7, 8]
     assert first.bookmarks == {"odd_things": 108}
-    assert [row["id"] for row in second.rows("odd_things")] == [8, 9]
+    assert [row["id"] for row in second.records("odd_things")] == [8, 9]
     assert {dict(query)["since"] for _, query in api.asked} == {"108"}
     assert second.bookmarks == {"odd_things": 150}
 
@@ -260,13 +263,13 @@ def test_rows_that_change_while_they_are_read_come_again():
             rows[7]["changed"] = now.isoformat(timespec="seconds").replace("+00:00", "Z")
         return {"data": page}
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config(things()) | {"concurrency": 1}
         first = run(config)
         second = run(config, state=first.state)
     assert first.code == 0
-    assert {row["id"] for row in first.rows("odd_things")} == set(range(8))
-    assert 7 in {row["id"] for row in second.rows("odd_things")}
+    assert {row["id"] for row in first.records("odd_things")} == set(range(8))
+    assert 7 in {row["id"] for row in second.records("odd_things")}
 
 
 def test_the_slow_clock_of_a_server_holds_the_bookmark_back():
@@ -275,7 +278,7 @@ def test_the_slow_clock_of_a_server_holds_the_bookmark_back():
     stamp = hour_ago.strftime("%a, %d %b %Y %H:%M:%S GMT")
     ahead = (hour_ago + timedelta(minutes=30)).isoformat(timespec="seconds")
     rows = [{"id": 1, "changed": "2026-01-01T00:00:00+00:00"}, {"id": 2, "changed": ahead}]
-    with OddApi(lambda path, query: {"data": rows[int(dict(query)["offset"]) :]}) as api:
+    with PathApi(lambda path, query: {"data": rows[int(dict(query)["offset"]) :]}) as api:
         api.date = stamp
         done = run(api.config(things()))
     assert done.code == 0

@@ -6,8 +6,8 @@ import json
 from importlib.metadata import version
 
 import pytest
-from canary import told
-from cli import only, run
+from support.checks import told
+from support.processes import only, run
 
 from tap_analytics.demo import DemoApi
 
@@ -241,8 +241,8 @@ def test_the_environment_configures_the_tap(answering):
     env |= {"TAP_ANALYTICS_SUCCESS_SECRET_TOKEN": "", "TAP_ANALYTICS_CONCURRENCY": "2"}
     done = run(None, "--config", "ENV", env=env)
     assert done.code == 0, done.stderr
-    assert len(done.rows("learning_people")) == len(answering.rows("learning_people"))
-    assert {message["stream"] for message in done.of("SCHEMA")} == {
+    assert len(done.records("learning_people")) == len(answering.rows("learning_people"))
+    assert {message["stream"] for message in done.of("SCHEMA", None)} == {
         "learning_people",
         "learning_courses",
         "learning_course_enrollments",
@@ -271,7 +271,7 @@ def test_a_test_of_the_connection_is_quiet_and_short(answering):
     done = run(only(answering.config, "learning"), "--test")
     assert done.code == 0
     assert done.errors == []
-    assert len(done.of("RECORD")) <= len(done.of("SCHEMA"))
+    assert len(done.of("RECORD", None)) <= len(done.of("SCHEMA", None))
 
 
 def test_a_test_of_the_connection_fails_with_the_credentials(answering):

@@ -7,8 +7,9 @@ import socket
 import threading
 
 import pytest
-from cli import choose, discover, hurried, only, run, start
-from odd_server import OddApi
+from support.processes import discover, hurried, only, run, start
+from support.runs import select
+from support.servers import PathApi
 
 from tap_analytics.demo import DemoApi
 
@@ -56,7 +57,7 @@ def test_streams_that_fail_leave_the_others_alone(concurrency):
         done = run(config | {"concurrency": concurrency})
         assert done.code == 1
         for name in set(demo.streams) - lost:
-            assert len(done.rows(name)) == len(demo.rows(name)), name
+            assert len(done.records(name)) == len(demo.rows(name)), name
     assert len(done.errors) == len(FAILURES)
     for _, stream, words in FAILURES:
         telling = [line for line in done.errors if stream in line]
@@ -64,7 +65,7 @@ def test_streams_that_fail_leave_the_others_alone(concurrency):
         assert words in telling[0]
     assert len(done.bookmarks) == INCREMENTAL - len(lost)
     assert not done.bookmarks.keys() & lost
-    assert 0 < len(done.rows("wiki_blog_posts")) < 15
+    assert 0 < len(done.records("wiki_blog_posts")) < 15
     assert "18 of 24 streams complete" in done.level("INFO")[-1]
 
 
@@ -79,7 +80,7 @@ def test_a_failed_stream_keeps_the_bookmark_it_had():
     assert done.code == 1
     for name in ("wiki_audit", "learning_people"):
         assert done.bookmarks[name] == first.bookmarks[name]
-        assert len(last.rows(name)) >= 3
+        assert len(last.records(name)) >= 3
     assert done.bookmarks["success_notes"] > first.bookmarks["success_notes"]
 
 
@@ -107,7 +108,7 @@ def test_refused_credentials_are_told_once_with_what_they_cost(concurrency):
     assert "401" in done.errors[0]
     assert all(name in done.errors[0] for name in WIKI)
     assert len(asked) <= len(WIKI)
-    assert {m["stream"] for m in done.of("RECORD")}.isdisjoint(WIKI)
+    assert {m["stream"] for m in done.of("RECORD", None)}.isdisjoint(WIKI)
     assert "not-the-wiki-token" not in done.stderr
 
 
@@ -118,7 +119,7 @@ def test_a_host_nobody_answers_at_is_told_once_and_fast():
         config = hurried(demo.config)
         config["success"] = config["success"] | {"base_url": f"http://127.0.0.1:{port}"}
         done = run(config)
-        assert len(done.rows("wiki_pages")) == len(demo.rows("wiki_pages"))
+        assert len(done.records("wiki_pages")) == len(demo.rows("wiki_pages"))
     assert done.code == 1
     assert len(done.errors) == 1
     assert "success" in done.errors[0]
@@ -157,7 +158,7 @@ def test_children_of_a_parent_that_is_gone_are_skipped_and_counted():
         done = run(only(demo.config, "learning", **settings))
         left = [r for r in demo.rows("learning_course_enrollments") if r["course_id"] != courses[1]]
     assert (done.code, done.errors) == (0, [])
-    assert len(done.rows("learning_course_enrollments")) == len(left)
+    assert len(done.records("learning_course_enrollments")) == len(left)
     # Rows below the parent may be there: nothing says that they are gone.
     assert done.of("ACTIVATE_VERSION", "learning_course_enrollments") == []
     assert "1 of 4 parents answered 404. Nothing is deleted in the target." in done.warnings[0]
@@ -173,7 +174,7 @@ def test_children_that_are_gone_for_every_parent_are_a_failure():
     assert len(done.errors) == 1
     assert "learning_course_enrollments" in done.errors[0]
     assert "404" in done.errors[0]
-    assert done.of("ACTIVATE_VERSION") == []
+    assert done.of("ACTIVATE_VERSION", None) == []
     assert done.bookmarks.keys() == {"learning_people", "learning_courses"}
 
 
@@ -181,8 +182,8 @@ def test_a_failing_child_stops_neither_its_parent_nor_its_siblings():
     fault = {"status": 403, "match": {"path": "/enrollments"}, "after": 1}
     with DemoApi(scale=0.3, faults=always(fault)) as demo:
         done = run(only(demo.config, "learning"))
-        assert len(done.rows("learning_courses")) == len(demo.rows("learning_courses"))
-        assert len(done.rows("learning_people")) == len(demo.rows("learning_people"))
+        assert len(done.records("learning_courses")) == len(demo.rows("learning_courses"))
+        assert len(done.records("learning_people")) == len(demo.rows("learning_people"))
     assert done.code == 1
     assert len(done.errors) == 1
     assert done.bookmarks.keys() == {"learning_people", "learning_courses"}
@@ -191,7 +192,7 @@ def test_a_failing_child_stops_neither_its_parent_nor_its_siblings():
 def test_a_catalog_entry_that_cannot_be_used_is_told_by_its_stream():
     with DemoApi(scale=0.2) as demo:
         config = only(demo.config, "learning", concurrency=1)
-        catalog = choose(discover(config), "learning_people", "learning_courses")
+        catalog = select(discover(config), "learning_people", "learning_courses")
         entry = next(e for e in catalog["streams"] if e["tap_stream_id"] == "learning_courses")
         entry["schema"]["properties"]["name"] = "text"
         done = run(config, catalog=catalog)
@@ -214,7 +215,7 @@ def test_a_resource_has_the_retries_it_declares():
         return next(answers, {"data": [] if dict(query)["offset"] != "0" else [{"id": 1}]})
 
     handler = {"max_retries": 3, "backoff_factor": 0, "retry_on_status_codes": [418, 503]}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         entry = api.config(resource(error_handler=handler))
         done = run(entry)
     assert (done.code, done.errors) == (0, [])
@@ -225,7 +226,7 @@ def test_a_resource_that_declares_no_retry_is_tried_once():
     def answer(path, query):
         return 503, {"error": "down"}
 
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         done = run(api.config(resource(error_handler={"max_retries": 0}, paginator="single_page")))
         asked = len(api.asked)
     assert done.code == 1
@@ -247,9 +248,9 @@ def test_lists_of_values_are_sent_as_repeated_parameters_on_every_page():
         said = answer(path, query)
         return said if "links" in said else said | {"links": {"next": None}}
 
-    with OddApi(last) as api:
+    with PathApi(last) as api:
         done = run(api.config(resource(paginator=paginator, params={"state": ["new", "old"]})))
-    assert [row["id"] for row in done.rows("odd_things")] == ["new 1", "old 1", "new 2", "old 2"]
+    assert [row["id"] for row in done.records("odd_things")] == ["new 1", "old 1", "new 2", "old 2"]
 
 
 def drip(listener):
@@ -273,7 +274,7 @@ def drip(listener):
 
 
 def test_a_token_that_comes_in_drops_ends_at_the_timeout():
-    with socket.create_server(("127.0.0.1", 0)) as listener, OddApi(lambda *_: []) as api:
+    with socket.create_server(("127.0.0.1", 0)) as listener, PathApi(lambda *_: []) as api:
         stopped = drip(listener)
         auth = {
             "type": "oauth2_client_credentials",
@@ -303,10 +304,10 @@ def test_rows_deleted_between_two_pages_cost_no_other_row():
         return {"data": rows[first : first + 3]}
 
     paginator = {"type": "offset", "limit": 5}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config(resource(paginator=paginator)) | {"concurrency": 1}
         done = run(config, catalog=CATALOG)
-    assert done.code == 1 or {row["id"] for row in done.rows("odd_things")} == set(range(11))
+    assert done.code == 1 or {row["id"] for row in done.records("odd_things")} == set(range(11))
 
 
 def test_a_row_inserted_behind_the_reader_is_no_repeated_page():
@@ -320,8 +321,8 @@ def test_a_row_inserted_behind_the_reader_is_no_repeated_page():
         return {"data": rows[first : first + 5]}
 
     paginator = {"type": "offset", "limit": 5}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config(resource(paginator=paginator)) | {"concurrency": 1}
         done = run(config, catalog=CATALOG)
     assert (done.code, done.errors) == (0, [])
-    assert {row["id"] for row in done.rows("odd_things")} >= set(range(1, 16))
+    assert {row["id"] for row in done.records("odd_things")} >= set(range(1, 16))

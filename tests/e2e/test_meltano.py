@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from cli import only
+from support.processes import only
 
 from tap_analytics.demo import DemoApi
 

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from cli import COMMAND, run
-from odd_server import OddApi
+from support.processes import COMMAND, run
+from support.servers import PathApi
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 CONCURRENCY = 16
@@ -99,12 +99,12 @@ def test_a_response_larger_than_allowed_is_refused(concurrency):
 
     paginator = {"type": "offset", "limit": 1000}
     endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config({"name": "things", "endpoint": endpoint})
         done = run(config | {"max_response_mb": 1, "concurrency": concurrency})
         asked = [tuple(query) for _, query in api.asked]
     assert done.code == 1
-    assert [row["id"] for row in done.rows("odd_things")] == list(range(1000))
+    assert [row["id"] for row in done.records("odd_things")] == list(range(1000))
     assert len(done.errors) == 1
     assert "sent more than 1 MiB" in done.errors[0]
     assert "page_size" in done.errors[0]

@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from cli import COMMAND, choose, discover, only, run
+from support.processes import COMMAND, discover, only, run
+from support.runs import select
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.demo.dialects import DIALECTS
@@ -66,7 +67,7 @@ def test_a_plan_is_what_the_sync_then_costs_and_yields(dialect):
         if name == "learning_course_enrollments":
             continue
         path = urlsplit(streams[name].get_url(None)).path
-        cost, rows = counts["GET", path], len(done.rows(name))
+        cost, rows = counts["GET", path], len(done.records(name))
         if figures["basis"] == "at least":
             assert (cost >= figures["requests"], rows >= figures["rows"]) == (True, True), name
         else:
@@ -77,17 +78,17 @@ def test_a_plan_is_what_the_sync_then_costs_and_yields(dialect):
 def test_what_children_cost_is_known_to_the_order_of_magnitude(dialect):
     with DemoApi(dialect=dialect) as api:
         config = unpaced(only(api.config, "learning"))
-        catalog = choose(discover(config), *COURSES)
+        catalog = select(discover(config), *COURSES)
         _, told = plan(config, catalog=catalog)
         api.reset_counts()
         done = run(config, catalog=catalog)
         cost = asked(api)
     courses, enrollments = told["streams"]
     assert courses["basis"] == "exact"
-    assert courses["rows"] == len(done.rows("learning_courses"))
+    assert courses["rows"] == len(done.records("learning_courses"))
     assert (enrollments["basis"], enrollments["estimated"]) == ("sample", True)
     assert cost / 2 <= told["sum"]["requests"] <= cost * 2
-    assert enrollments["rows"] / 2 <= len(done.rows(COURSES[1])) <= enrollments["rows"] * 2
+    assert enrollments["rows"] / 2 <= len(done.records(COURSES[1])) <= enrollments["rows"] * 2
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -95,7 +96,7 @@ def test_a_plan_with_a_state_is_what_the_next_sync_brings(dialect):
     with DemoApi(dialect=dialect) as api:
         config = unpaced(only(api.config, "learning", "success", "wiki"))
         names = ("learning_people", "success_notes", "wiki_pages", "wiki_audit")
-        catalog = choose(discover(config), *names)
+        catalog = select(discover(config), *names)
         state = run(config, catalog=catalog).state
         api.mutate()
         code, told = plan(config, catalog=catalog, state=state)
@@ -103,7 +104,7 @@ def test_a_plan_with_a_state_is_what_the_next_sync_brings(dialect):
     assert code == 0
     assert {figures["stream"] for figures in told["streams"]} == {*names}
     for figures in told["streams"]:
-        rows = len(done.rows(figures["stream"]))
+        rows = len(done.records(figures["stream"]))
         assert rows > 0
         if figures["upper_bound"]:
             assert rows <= figures["rows"]
@@ -116,7 +117,7 @@ def test_a_plan_with_a_state_is_what_the_next_sync_brings(dialect):
 def test_a_budget_of_what_the_plan_says_is_enough():
     with DemoApi() as api:
         config = unpaced(only(api.config, "success", "apis"))
-        catalog = choose(discover(config), "success_accounts", "success_notes", "success_admins")
+        catalog = select(discover(config), "success_accounts", "success_notes", "success_admins")
         _, told = plan(config, catalog=catalog)
         assert told["sum"]["basis"] == "exact"
         enough = config | {"max_requests": told["sum"]["requests"]}

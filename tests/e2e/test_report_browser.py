@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from browser import BROWSER, DRIVER, Browser
-from cli import hurried, run
-from odd_server import OddApi
+from support.browser import BROWSER, DRIVER, Browser
+from support.processes import hurried, run
+from support.servers import PathApi
 
 from tap_analytics.demo import DemoApi
 
@@ -97,10 +97,10 @@ def test_the_figures_on_the_page_are_those_of_the_run(browser, report):
     assert rows.keys() == {stream["name"] for stream in told["streams"]}
     for stream in told["streams"]:
         figures = rows[stream["name"]]
-        assert figures["rows"] == f"{len(done.rows(stream['name'])):,}"
+        assert figures["rows"] == f"{len(done.records(stream['name'])):,}"
         for name in ("rows", "pages", "requests", "retries"):
             assert figures[name] == f"{stream[name]:,}", stream["name"]
-    assert shown == f"{sum(len(done.rows(name)) for name in rows):,}"
+    assert shown == f"{sum(len(done.records(name)) for name in rows):,}"
     assert "Failed" in heading
     assert f"1 of {len(rows)} streams failed" in heading
 
@@ -177,7 +177,7 @@ def test_names_from_outside_are_shown_as_they_are(browser, report):
 
 def test_a_run_without_a_single_answer_has_a_page_even_with_long_names(browser, tmp_path):
     path = tmp_path / "report.html"
-    with OddApi(lambda *_: 0.0) as api:
+    with PathApi(lambda *_: 0.0) as api:
         config = api.config("things_" * 20) | {"report_path": str(path)}
         done = run(config)
     browser.show(path, width=390)

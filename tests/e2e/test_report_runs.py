@@ -8,7 +8,7 @@ import signal
 from collections import Counter
 
 import pytest
-from cli import hurried, only, run, start
+from support.processes import hurried, only, run, start
 
 from tap_analytics.demo import DEFAULT, DemoApi
 
@@ -49,8 +49,8 @@ def test_the_figures_are_those_of_the_server_and_of_stdout(path, concurrency):
     assert told["requests"] == asked
     assert sum(stream["requests"] for stream in streams.values()) == asked
     for name, stream in streams.items():
-        assert stream["rows"] == len(done.rows(name)), name
-    assert told["rows"] == sum(map(len, map(done.rows, streams)))
+        assert stream["rows"] == len(done.records(name)), name
+    assert told["rows"] == sum(map(len, map(done.records, streams)))
     assert {name for name, each in streams.items() if each["error"]} == {"wiki_audit"}
     assert streams["success_notes"]["retries"] == 2
     assert streams["learning_people"]["throttled_seconds"] >= 1
@@ -80,7 +80,7 @@ def test_a_run_that_a_signal_ends_is_reported(path):
     # A request that the signal meets on its way to the server is counted by the tap alone.
     assert asked <= told["requests"] <= asked + 8
     assert people["status"] == "unfinished"
-    assert people["rows"] == len(done.rows("learning_people")) > 0
+    assert people["rows"] == len(done.records("learning_people")) > 0
     assert people["seconds"] > 0
     assert "Stopped by SIGTERM" in path.read_text("utf-8")
 

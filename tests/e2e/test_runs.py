@@ -7,7 +7,8 @@ from decimal import Decimal
 from functools import cache
 
 import pytest
-from cli import bag, hurried, run, values
+from support.processes import hurried, run
+from support.runs import bag, bookmarks
 
 from tap_analytics.demo import DemoApi
 
@@ -51,7 +52,7 @@ def delivered(expected, done):
     """Check that each stream holds exactly the rows there are."""
     assert len(expected) == 24
     for name, rows in expected.items():
-        got = [{k: v for k, v in row.items() if k != "record_hash"} for row in done.rows(name)]
+        got = [{k: v for k, v in row.items() if k != "record_hash"} for row in done.records(name)]
         assert bag(got) == bag(rows), name
     assert done.code == 0
     assert done.errors == []
@@ -62,7 +63,7 @@ def in_order(done):
     seen, settled = set(), set()
     for message in done.messages:
         if message["type"] == "STATE":
-            settled = set(values(message["value"]))
+            settled = set(bookmarks(message["value"]))
             continue
         assert message["stream"] not in settled
         if message["type"] == "SCHEMA":

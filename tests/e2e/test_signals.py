@@ -6,16 +6,17 @@ import contextlib
 import fcntl
 import json
 import os
-import select
 import signal
 import subprocess
 import time
 from collections import Counter
 from pathlib import Path
+from select import select as ready
 
 import pytest
-from cli import COMMAND, PATIENCE, choose, discover, hurried, only, run, start
-from odd_server import OddApi
+from support.processes import COMMAND, PATIENCE, discover, hurried, only, run, start
+from support.runs import select
+from support.servers import PathApi
 
 from tap_analytics.demo import DemoApi
 
@@ -49,7 +50,7 @@ def test_a_signal_ends_the_wait_that_a_server_asks_for(signum, code):
         begun.said("wiki_pages")
         done = stopped(begun, signum, code)
     assert done.bookmarks["learning_people"] == BOOKMARK["replication_key_value"]
-    assert done.rows("learning_people") == []
+    assert done.records("learning_people") == []
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -62,7 +63,7 @@ def test_a_signal_ends_the_wait_for_a_server_that_hangs(signum, code, concurrenc
         begun.wrote('"RECORD","stream":"learning_people"')
         done = stopped(begun, signum, code)
     assert done.bookmarks["learning_people"] == BOOKMARK["replication_key_value"]
-    assert 0 < len(done.rows("learning_people")) < 120
+    assert 0 < len(done.records("learning_people")) < 120
 
 
 def test_a_signal_ends_an_answer_that_comes_in_drops():
@@ -75,8 +76,8 @@ def test_a_signal_ends_an_answer_that_comes_in_drops():
 
 def test_a_signal_ends_the_wait_for_a_token():
     auth = {"type": "oauth2_client_credentials", "client_id": "us", "client_secret": "never-told"}
-    with OddApi(lambda path, query: 30.0) as api:
-        config = api.config("things", auth=auth | {"access_token_url": f"{api.url}/token"})
+    with PathApi(lambda path, query: 30.0) as api:
+        config = api.config("things", auth=auth | {"access_token_url": f"{api.origin}/token"})
         begun = start(config, catalog=catalog("odd_things"))
         begun.wrote('"SCHEMA"')
         begun.signal(signal.SIGTERM)
@@ -123,9 +124,9 @@ def test_what_was_finished_before_the_signal_is_kept():
         changed = demo.mutate()
         again = run(config, state=done.state)
         assert again.code == 0
-        assert len(again.rows("wiki_pages")) == len(demo.rows("wiki_pages"))
+        assert len(again.records("wiki_pages")) == len(demo.rows("wiki_pages"))
     assert "wiki_pages" not in done.bookmarks
-    assert len(again.rows("success_users")) <= len(changed["success_users"]) + 1
+    assert len(again.records("success_users")) <= len(changed["success_users"]) + 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -135,7 +136,7 @@ def test_a_run_that_was_cut_is_taken_up_behind_its_last_page(concurrency):
     with DemoApi(scale=1, faults=[hang]) as demo:
         config = only(demo.config, "learning", **settings)
         config["learning"] = config["learning"] | {"page_size": 10}
-        catalog = choose(discover(config), "learning_people")
+        catalog = select(discover(config), "learning_people")
         begun = start(config, catalog=catalog)
         begun.wrote('"RECORD"')
         begun.until(lambda: any(request.status == 0 for request in demo.requests))
@@ -144,8 +145,8 @@ def test_a_run_that_was_cut_is_taken_up_behind_its_last_page(concurrency):
         demo.reset_counts()
         done = run(config, catalog=catalog, state=cut.state)
         asked = [request.params["page"] for request in demo.requests]
-    before = [row["id"] for row in cut.rows("learning_people")]
-    after = [row["id"] for row in done.rows("learning_people")]
+    before = [row["id"] for row in cut.records("learning_people")]
+    after = [row["id"] for row in done.records("learning_people")]
     assert done.code == 0
     assert len(before) > 10
     assert asked[0] == str(len(before) // 10)
@@ -181,15 +182,15 @@ def test_a_cursor_that_has_expired_makes_the_run_start_again(refusal):
 
     paginator = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
     endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config({"name": "things", "endpoint": endpoint}) | {"concurrency": 1}
         cut = run(config, catalog=catalog("odd_things"))
         first_run = False
         done = run(config, catalog=catalog("odd_things"), state=cut.state)
     assert cut.code == 1
-    assert [row["id"] for row in cut.rows("odd_things")] == [0, 1, 2]
+    assert [row["id"] for row in cut.records("odd_things")] == [0, 1, 2]
     assert (done.code, done.errors) == (0, [])
-    assert [row["id"] for row in done.rows("odd_things")] == [0, 1, 2, 3, 4, 5]
+    assert [row["id"] for row in done.records("odd_things")] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_closed_pipe_ends_the_run_at_once_and_quietly(tmp_path):
@@ -252,7 +253,7 @@ class Stalled:
         """Whether the run answers signals, and its output takes no more."""
         status = Path(f"/proc/{self.begun.process.pid}/status").read_text("utf-8")
         caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-        is_open = select.select([], [self.writer], [], 0)[1]
+        is_open = ready([], [self.writer], [], 0)[1]
         return caught >> (signal.SIGTERM - 1) & 1 and not is_open
 
     def written(self):
@@ -276,7 +277,7 @@ def test_a_target_that_reads_on_afterwards_gets_whole_lines(filled, concurrency)
 
     endpoint = {"data_selector": "data", "paginator": {"type": "offset", "limit": 20}}
     resources = [{"name": name, "endpoint": {"path": f"/{name}"} | endpoint} for name in "ab"]
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config(*resources) | {"concurrency": concurrency}
         # The one stops in the middle of its records, the other in the middle of a STATE.
         runs = [Stalled(config, filled=filled, note=note) for note in (10, 60_000)]
@@ -309,7 +310,7 @@ def test_a_log_that_nobody_reads_does_not_hold_the_end_up(tmp_path):
     paginator = {"type": "offset", "limit": 1}
     endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
     file, (reader, writer) = tmp_path / "config.json", os.pipe()
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         file.write_text(json.dumps(api.config({"name": "things", "endpoint": endpoint})), "utf-8")
         tap = subprocess.Popen(
             [COMMAND, "--config", str(file)], stdout=subprocess.DEVNULL, stderr=writer

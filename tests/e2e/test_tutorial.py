@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.docs import DOCS, blocks
 from walkthrough.postgres import binaries
 
 # One worker installs the plugins, and runs of one project take turns.
 pytestmark = pytest.mark.xdist_group("meltano")
 
-DOCS = Path(__file__).parents[2] / "docs"
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PORT = "8123"
 #: They make the environment that the tests run in.
 DONE = {"scripts/setup demo", ". .venv/bin/activate"}
@@ -23,12 +22,6 @@ DONE = {"scripts/setup demo", ". .venv/bin/activate"}
 REPORT = re.compile(r"(\w+): (\d+) rows, (\d+) pages, (\w+), ")
 #: A command in the background has to be ready before the next one is typed.
 READY = "for _ in $(seq 300); do [ -s {0} ] && break; sleep 0.1; done; cat {0}{1}"
-
-
-def blocks(page, *languages):
-    """Return the contents of a page's blocks in the given languages."""
-    found = FENCE.findall((DOCS / page).read_text("utf-8"))
-    return [content for language, content in found if language in languages]
 
 
 def commands():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from odd_server import OddApi
+from support.servers import PathApi
 
 # One worker installs the plugins, and runs of one project take turns.
 pytestmark = pytest.mark.xdist_group("meltano")
@@ -22,7 +22,7 @@ def load(warehouse, later, **settings):
 
     endpoint = {"path": "/things", "data_selector": "data"}
     endpoint["paginator"] = {"type": "offset", "limit": LIMIT, "total_path": "total"}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         assert warehouse.load(api.config({"name": "things", "endpoint": endpoint}) | settings) == 0
     return {
         row["id"]: {

@@ -7,9 +7,10 @@ import re
 import signal
 
 import pytest
-from cli import Run, hurried, only, run
-from odd_server import OddApi
-from window import LOG, Window
+from support.processes import hurried, only, run
+from support.runs import Run
+from support.servers import PathApi
+from support.terminal import LOG, Window
 
 from tap_analytics.demo import DemoApi
 
@@ -72,7 +73,7 @@ def plain(demo):
 def test_a_run_is_shown_from_its_first_rows_to_the_table(demo, plain, columns, lines):
     window = Window(paged(demo.config), columns=columns, lines=lines)
     done = window.end()
-    counts = {name: len(done.rows(name)) for name in done.streams}
+    counts = {name: len(done.records(name)) for name in done.streams}
 
     assert done.code == 0
     assert done.streams == plain.streams
@@ -97,7 +98,7 @@ def test_a_run_is_shown_from_its_first_rows_to_the_table(demo, plain, columns, l
 def test_the_table_and_the_lines_of_ended_streams_tell_what_the_run_did(demo, plain, columns):
     window = Window(paged(demo.config), columns=columns)
     done = window.end()
-    rows = {name: len(done.rows(name)) for name in done.streams}
+    rows = {name: len(done.records(name)) for name in done.streams}
     # The log of the run that nobody watched says the same.
     logged = re.findall(r"(\w+): (\d+) rows, (\d+) pages.*?, (\w+), [\d.]+ s", plain.stderr)
     told = table(done.stderr)
@@ -137,7 +138,7 @@ def test_a_total_is_a_bar():
 
     paginator = {"type": "offset", "limit": 10, "total_path": "total"}
     endpoint = {"path": "/things", "data_selector": "data", "paginator": paginator}
-    with OddApi(answer) as api:
+    with PathApi(answer) as api:
         config = api.config({"name": "things", "endpoint": endpoint, "primary_key": "id"})
         window = Window(config | {"concurrency": 1}, columns=60)
         window.sees("47 %")
@@ -145,7 +146,7 @@ def test_a_total_is_a_bar():
         window.process.send_signal(signal.SIGTERM)
         done = window.end(within=3)
     assert done.code == 143
-    assert len(done.rows("odd_things")) == 19
+    assert len(done.records("odd_things")) == 19
     assert re.fullmatch(r"  odd_things +19  47 % ━+[╸╺]?━+ *", line)
 
 
@@ -208,7 +209,7 @@ def test_a_signal_leaves_a_clean_terminal(signum, code):
     assert not window.screen.cursor.hidden
     told = table(done.stderr)
     assert "stopped" in told["learning_people"]
-    assert number(told["learning_people"][0]) == len(done.rows("learning_people"))
+    assert number(told["learning_people"][0]) == len(done.records("learning_people"))
     assert f"Stopped by signal {signum:d} after the last STATE." in done.said[-1]
 
 
@@ -224,7 +225,7 @@ def test_a_window_that_is_stopped_holds_neither_rows_nor_signals_up():
 
     assert done.code == 143
     assert done.messages[-1]["type"] == "STATE"
-    assert len(done.rows("learning_course_enrollments")) == len(enrollments)
+    assert len(done.records("learning_course_enrollments")) == len(enrollments)
 
 
 def test_a_closed_pipe_leaves_a_clean_terminal():
@@ -340,7 +341,7 @@ def test_messages_on_the_same_terminal_are_never_drawn_over():
     messages = [line for line in lines if not LOG.search(line.decode())]
 
     assert b"\x1b" not in window.raw
-    assert Run(0, b"\n".join(messages), "").rows("experimentation_users")
+    assert Run(0, b"\n".join(messages), "").records("experimentation_users")
 
 
 def test_a_job_in_the_background_leaves_the_terminal_alone(demo):

@@ -6,7 +6,7 @@ import logging
 from copy import deepcopy
 
 import pytest
-from doctor import Doctor
+from support.doctor import Doctor
 
 from tap_analytics.transport.connection import SECRETS
 

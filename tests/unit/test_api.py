@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from runs import discover
-from scripted_server import ScriptedServer, reply
+from support.runs import discover
+from support.servers import ScriptedServer, reply
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.streams import APIS

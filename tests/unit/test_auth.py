@@ -4,11 +4,11 @@ import json
 import threading
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
+from support.servers import ScriptedServer, reply
 
 from tap_analytics.transport.auth import (
     ApiKeyHeader,
@@ -87,42 +87,28 @@ def test_a_key_outside_of_ascii_can_be_sent_as_a_header():
 # --- OAuth2 -----------------------------------------------------------------------------------
 
 
-class TokenServer(ThreadingHTTPServer):
+class TokenServer(ScriptedServer):
     """Issues tokens t1, t2, … and remembers the forms it was sent."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), TokenEndpoint)
-        self.forms = []
+        super().__init__(self._issue)
         self.answer = {"expires_in": 3600}
+        self.url = f"{self.origin}/token"
 
     @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/token"
+    def forms(self):
+        return [dict(parse_qsl(received.body.decode())) for received in self.requests]
 
-
-class TokenEndpoint(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.forms.append({name: values[0] for name, values in parse_qs(body).items()})
-        token = {"access_token": f"t{len(self.server.forms)}", **self.server.answer}
-        content = json.dumps({k: v for k, v in token.items() if v is not None}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *args):
-        pass
+    def _issue(self, received):
+        token = {"access_token": f"t{len(self.requests)}", **self.answer}
+        given = {name: value for name, value in token.items() if value is not None}
+        return reply(200, json.dumps(given).encode())
 
 
 @pytest.fixture
 def server():
     with TokenServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 class Clock:

@@ -8,8 +8,8 @@ import logging
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, discover, run
-from scripted_server import ScriptedServer, redirect, reply
+from support.runs import STREAM, declared, discover, run
+from support.servers import JsonApi, ScriptedServer, redirect, reply
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.records.rows import DictRows

@@ -14,8 +14,8 @@ import traceback
 from urllib.parse import quote
 
 import pytest
-from runs import STREAM, JsonApi, declared, run
-from scripted_server import cut, redirect, reply, reset
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, cut, redirect, reply, reset
 
 from tap_analytics.errors import SyncFailedError
 

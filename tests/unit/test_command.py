@@ -11,8 +11,8 @@ import sys
 
 import click
 import pytest
-from runs import JsonApi, declared, discover
-from scripted_server import reply
+from support.runs import declared, discover
+from support.servers import JsonApi, reply
 
 from tap_analytics import __main__ as cli
 from tap_analytics.commands import COMMANDS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from runs import JsonApi, declared, run
-from scripted_server import reply
+from support.runs import declared, run
+from support.servers import JsonApi, reply
 from urllib3 import HTTPHeaderDict
 
 from tap_analytics.pagination import Cursor, Offset, Page, Paginator, PagingState, StopReason

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from rich.console import Console
-from runs import STREAM, JsonApi, ScriptedServer, declared, discover, query_of, run, select
-from scripted_server import reply
+from support.runs import STREAM, declared, discover, run, select
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.reporting.terminal.table import closing
@@ -38,7 +38,7 @@ class Shop(ScriptedServer):
         self.asked = {}
 
     def _respond(self, received):
-        path, query = urlsplit(received.target).path, query_of(received)
+        path, query = urlsplit(received.target).path, received.query
         self.asked[path] = self.asked.get(path, 0) + 1
         if status := self.statuses.get((path, query["page"])):
             return reply(status, b"{}")
@@ -317,7 +317,7 @@ def test_what_could_not_be_deleted_anyway_is_no_warning(caplog):
 def test_of_a_stream_that_is_read_for_others_nothing_would_have_been_deleted(caplog):
     with Shop(moved=["/items"]) as api:
         given = shop(api.origin, incremental=False)
-        catalog = select(discover(given), (PARTS,))
+        catalog = select(discover(given), PARTS)
         api.asked.clear()
         run(given, catalog=catalog)
     parents, parts = (line for line in warnings(caplog) if "is unverified" in line)

@@ -10,8 +10,8 @@ import threading
 
 import msgspec
 import pytest
-from runs import STREAM, JsonApi, declared, run
-from scripted_server import ScriptedServer, reply
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.pagination import reader
 from tap_analytics.records import codec

@@ -8,8 +8,8 @@ from random import Random
 from urllib.parse import urlsplit
 
 import pytest
-from runs import declared, query_of, run
-from scripted_server import ScriptedServer, reply
+from support.runs import declared, run
+from support.servers import ScriptedServer, reply
 
 from tap_analytics.records import parents
 from tap_analytics.records.notation import in_unit, parse_iso
@@ -32,7 +32,7 @@ class Shop(ScriptedServer):
         super().__init__(self._serve_shop)
 
     def _serve_shop(self, received):
-        query, path = query_of(received), urlsplit(received.target).path
+        query, path = received.query, urlsplit(received.target).path
         start = int(query["offset"])
         if path == "/items":
             return self._page([{"id": item} for item in self.parts], start)
@@ -52,7 +52,7 @@ class Shop(ScriptedServer):
     def filters(self):
         """What the parts of each item were asked from, by the number of the item."""
         return {
-            int(urlsplit(received.target).path.split("/")[2]): query_of(received).get("since")
+            int(urlsplit(received.target).path.split("/")[2]): received.query.get("since")
             for received in self.requests
             if received.target.startswith("/items/")
         }

@@ -6,8 +6,8 @@ import json
 import logging
 
 import pytest
-from runs import STREAM, JsonApi, ScriptedServer, declared, discover, run
-from scripted_server import reply
+from support.runs import STREAM, declared, discover, run
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.tap import TapAnalytics
 

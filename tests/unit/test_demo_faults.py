@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
-from demo_client import get, head, talk
+from support.demo import get, head, talk
 
 from tap_analytics.demo import DemoApi, Fault
 

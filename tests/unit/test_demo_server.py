@@ -11,7 +11,7 @@ import sys
 
 import pytest
 import requests
-from demo_client import HEADERS, PEOPLE, get, head, talk
+from support.demo import HEADERS, PEOPLE, get, head, talk
 
 from tap_analytics.demo import DEFAULT, DemoApi
 from tap_analytics.demo.cli import main

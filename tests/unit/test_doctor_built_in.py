@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 import pytest
-from doctor import FEW, merged
+from support.doctor import FEW, merged
 
 from tap_analytics.demo import DemoApi, Fault
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from doctor import items
 from rich.table import Table
 from rich.text import Text
-from runs import JsonApi, declared
-from scripted_server import ScriptedServer, reply
+from support.docs import blocks
+from support.doctor import items
+from support.runs import declared
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.commands.base import show
 from tap_analytics.commands.doctor import main
@@ -213,9 +214,7 @@ def test_a_fragment_is_laid_over_a_configuration_by_name():
 
 
 def test_the_example_of_the_documentation_is_what_the_doctor_says(doctor):
-    page = (ROOT / "docs" / "doctor.md").read_text("utf-8")
-    [config] = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    [shown] = re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    [config], [shown] = blocks("doctor.md", "json"), blocks("doctor.md", "text")
     address = re.search(r"http://127\.0\.0\.1:\d+", config)[0]
     with DemoApi() as demo:
         code, text = doctor.say(json.loads(config.replace(address, demo.url)))

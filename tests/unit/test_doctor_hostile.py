@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import runs
-from doctor import items
-from runs import JsonApi, declared
-from scripted_server import reply
+from support import runs
+from support.doctor import items
+from support.runs import declared
+from support.servers import JsonApi, reply
 
 from tap_analytics.commands.doctor.findings import merged
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from doctor import FEW, cut, items
-from runs import JsonApi, declared
-from scripted_server import reply
+from support.doctor import FEW, cut, items
+from support.runs import declared
+from support.servers import JsonApi, reply
 
 ROWS = items(10)
 OFFSET = {"paginator": {"type": "offset", "limit": 4}}

@@ -11,9 +11,9 @@ import subprocess
 from urllib.parse import quote
 
 import pytest
-from doctor import FEW, items
-from runs import JsonApi, declared
-from scripted_server import ScriptedServer, redirect, reply
+from support.doctor import FEW, items
+from support.runs import declared
+from support.servers import JsonApi, ScriptedServer, redirect, reply
 
 from tap_analytics.commands.doctor.findings import merged
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from doctor import cut, items
-from runs import JsonApi, declared
-from scripted_server import ScriptedServer, reply
+from support.doctor import cut, items
+from support.runs import declared
+from support.servers import JsonApi, ScriptedServer, reply
 
 ROWS = items(10)
 ONCE = {"paginator": "single_page"}

@@ -8,8 +8,8 @@ import random
 from functools import partial
 
 import pytest
-from runs import STREAM, JsonApi, declared, query_of, run
-from scripted_server import ScriptedServer, reply
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, ScriptedServer, reply
 
 GOOD = {"verified", "consistent"}
 PATHS = {"type": "cursor", "cursor_path": "next", "cursor_param": "from"}
@@ -390,7 +390,7 @@ def parents(counts, answer):
         parts = received.target.partition("?")[0].split("/")
         if len(parts) == 2:
             return reply(200, json.dumps({"data": rows(len(counts))}).encode())
-        return answer(counts[int(parts[2])], query_of(received))
+        return answer(counts[int(parts[2])], received.query)
 
     return ScriptedServer(respond)
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, assume, event, given, note, seed, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, run
-from scripted_server import reply
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, reply
 
 SCHEMA = {
     "type": "object",

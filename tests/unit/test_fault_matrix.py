@@ -18,8 +18,8 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import HealthCheck, event, example, given, note, seed, settings
 from hypothesis import strategies as st
-from runs import STREAM, declared, query_of, run
-from scripted_server import ScriptedServer, cut, redirect, reply, reset
+from support.runs import STREAM, declared, run
+from support.servers import ScriptedServer, cut, redirect, reply, reset
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
 MAX_RETRIES = 3
@@ -99,7 +99,7 @@ class Faulty(ScriptedServer):
         super().__init__(self._step)
 
     def _step(self, received):
-        body, headers = self._api.page(query_of(received))
+        body, headers = self._api.page(received.query)
         whole = reply(200, body, **headers)
         fault = self._faults.get(len(self.requests))
         if fault is None:

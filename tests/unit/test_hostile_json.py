@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from runs import STREAM, JsonApi, declared, run
-from scripted_server import reply
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, reply
 
 from tap_analytics.errors import is_expected
 from tap_analytics.sync.output import RecordOutput

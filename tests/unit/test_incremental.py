@@ -13,9 +13,9 @@ from random import Random
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from runs import STREAM, declared, discover, run
-from runs import JsonApi as PlainApi
-from scripted_server import reply
+from support.runs import STREAM, declared, discover, run
+from support.servers import JsonApi as PlainApi
+from support.servers import reply
 
 from tap_analytics.config.files import read_json
 from tap_analytics.demo import DemoApi

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from runs import STREAM, JsonApi, declared, discover, run
-from scripted_server import reply
+from support.runs import STREAM, declared, discover, run
+from support.servers import JsonApi, reply
 
 from tap_analytics.records.rows import DictRows, StructRows
 from tap_analytics.records.type_policy import struct_of, taking

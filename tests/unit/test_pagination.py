@@ -8,8 +8,8 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import JsonApi, declared, run
-from scripted_server import ScriptedServer, reply
+from support.runs import declared, run
+from support.servers import JsonApi, ScriptedServer, reply
 from urllib3 import HTTPHeaderDict
 
 from tap_analytics.pagination import (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from runs import JsonApi, declared, run
+from support.runs import declared, run
+from support.servers import JsonApi
 
 from tap_analytics.records.payload import (
     SelectorError,

@@ -6,8 +6,8 @@ import json
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from runs import JsonApi, declared, discover, run, select
-from scripted_server import ScriptedServer, reply
+from support.runs import declared, discover, run, select
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.commands import plan as command
 from tap_analytics.commands.plan.estimates import Plan
@@ -276,7 +276,7 @@ def test_a_parent_that_is_gone_costs_a_request():
 def test_a_parent_that_is_not_selected_is_read_and_not_written():
     with family(30, lambda parent: 2) as api:
         config = with_children(api)
-        catalog = select(discover(config), ("shop_parts",))
+        catalog = select(discover(config), "shop_parts")
         parents, parts = planned(config, catalog=catalog).estimates
     assert (parents.requests > 1, parents.rows) == (True, 0)
     assert parts.rows == 60
@@ -441,7 +441,7 @@ def test_catalog_and_state_are_taken_from_files(tmp_path, capsys):
             for part in (f"--{name}", config_file(tmp_path, content, f"{name}.json"))
         ]
         _, data = told(capsys, *arguments)
-        nothing = config_file(tmp_path, select(catalog, ()), "catalog.json")
+        nothing = config_file(tmp_path, select(catalog), "catalog.json")
         _, empty = told(capsys, *arguments, "--catalog", nothing)
     assert data["streams"][0]["rows"] == 10
     assert empty["streams"] == []

@@ -7,8 +7,8 @@ import logging
 import math
 
 import pytest
-from runs import STREAM, JsonApi, declared, run
-from scripted_server import ScriptedServer, reply
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.tap import TapAnalytics
 

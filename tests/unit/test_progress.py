@@ -8,7 +8,8 @@ import sys
 import types
 
 import pytest
-from runs import JsonApi, declared, run
+from support.runs import declared, run
+from support.servers import JsonApi
 
 from tap_analytics.reporting import progress
 from tap_analytics.reporting.progress import LOG_INTERVAL, Progress

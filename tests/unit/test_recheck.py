@@ -8,8 +8,8 @@ import logging
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, query_of, run
-from scripted_server import ScriptedServer, reply
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.pagination.rescan import FEW
 
@@ -243,7 +243,7 @@ def test_rows_that_moved_below_one_parent_are_told_from_those_below_another():
     lists["/items/2/lessons"].after = {1: lambda api: api.delete(3)}
 
     def answer(received):
-        path, query = received.target.partition("?")[0], query_of(received)
+        path, query = received.target.partition("?")[0], received.query
         if path == "/items":
             body = {"data": [{"id": 1}, {"id": 2}] if query["page"] == "1" else []}
         else:

@@ -9,8 +9,8 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, deselect, discover, run, select
-from scripted_server import reply
+from support.runs import STREAM, declared, deselect, discover, run, select
+from support.servers import JsonApi, reply
 
 from tap_analytics.records.codec import decode_json
 from tap_analytics.records.rows import DictRows, RowDecoder
@@ -205,7 +205,7 @@ def test_a_deselected_field_stays_out_when_others_evolve():
 def test_a_deselected_stream_is_neither_announced_nor_asked_for():
     with JsonApi(pages([PERSON])) as api:
         given_config = config(api.origin)
-        catalog = select(discover(given_config), ())
+        catalog = select(discover(given_config))
         done = run(given_config, catalog=catalog)
     assert done.lines == []
     assert api.requests == []

@@ -7,7 +7,8 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from runs import STREAM, JsonApi, declared, discover, run
+from support.runs import STREAM, declared, discover, run
+from support.servers import JsonApi
 
 from tap_analytics.records.notation import in_unit
 

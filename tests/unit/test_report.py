@@ -5,9 +5,9 @@ import json
 
 import msgspec
 import pytest
-from pages import Page
-from runs import STREAM, JsonApi, declared, run
-from scripted_server import ScriptedServer, reply
+from support.report_page import Page
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.reporting.report import contents
 from tap_analytics.reporting.report.drift_table import FIELDS

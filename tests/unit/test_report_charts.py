@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from pages import Page
+from support.report_page import Page
 
 from tap_analytics.reporting.report import contents
 from tap_analytics.reporting.report import format as words

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from runs import STREAM, JsonApi, declared, deselect, discover, run, select
-from scripted_server import reply
+from support.runs import STREAM, declared, deselect, discover, run, select
+from support.servers import JsonApi, reply
 
 from tap_analytics import tap
 from tap_analytics.demo import DemoApi
@@ -177,7 +177,7 @@ def cut_and_go_on(change, **top):
         api_of(config)["client"]["auth"] = basic()
         api_of(config)["headers"] = {"X-Tenant": "a", "X-Api-Key": "yy"}
         endpoint_of(config)["params"] = {"api_key": "yy"}
-        catalog = select(discover(config), (STREAM,))
+        catalog = select(discover(config), STREAM)
         bookmark = {"replication_key": "at", "replication_key_value": DAY(2)}
         first = run(config, catalog=catalog, state={"bookmarks": {STREAM: bookmark}})
         assert first.error is not None
@@ -213,7 +213,7 @@ def test_a_change_of_the_order_starts_the_stream_again():
         assert "position" in first.state["bookmarks"]["success_notes"]
         api.set_faults([])
         config["success"] |= {"sort_by": "updatedAt"}
-        catalog = select(discover(config), ("success_notes",))
+        catalog = select(discover(config), "success_notes")
         api.reset_counts()
         second = run(config, catalog=catalog, state=first.state)
         assert "from" not in api.requests[0].params
@@ -408,7 +408,7 @@ def test_a_full_refresh_keeps_the_bookmark_of_an_incremental_stream(after):
     source = Breaking(after=10**6)
     with JsonApi(source.answer) as api:
         config = settings(api.origin, emit_activate_version_messages=True)
-        catalog = select(discover(config), (STREAM,))
+        catalog = select(discover(config), STREAM)
         first = run(config, catalog=catalog)
         full = json.loads(json.dumps(catalog))
         full["streams"][0] |= {"replication_method": "FULL_TABLE"}
@@ -426,7 +426,7 @@ def test_an_incremental_run_between_full_ones_costs_nothing():
     source = Breaking()
     with JsonApi(source.answer) as api:
         config = settings(api.origin, emit_activate_version_messages=True)
-        catalog = select(discover(config), (STREAM,))
+        catalog = select(discover(config), STREAM)
         full = json.loads(json.dumps(catalog))
         full["streams"][0] |= {"replication_method": "FULL_TABLE"}
         cut = run(config, catalog=full)

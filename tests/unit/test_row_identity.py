@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
-from runs import STREAM, JsonApi, declared, deselect, discover, run
-from scripted_server import reply
+from support.runs import STREAM, declared, deselect, discover, run
+from support.servers import JsonApi, reply
 
 LIMIT = 10
 PAGED = {"type": "page_number", "limit": LIMIT}
@@ -168,7 +169,7 @@ def test_keys_that_differ_in_json_are_different_keys(paginator, primary_key, con
         with JsonApi(answer) as api:
             done = run(config(api.origin, paged, **given))
         assert done.error is None, done.failure()
-        assert json.dumps(done.ids()) == json.dumps(keys)
+        assert repr(done.ids()) == repr(json.loads(json.dumps(keys), parse_float=Decimal))
         assert done.tap.run.results[STREAM].repeated == 0
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from runs import STREAM, JsonApi, declared, deselect, discover, run
-from scripted_server import reply
 from singer_sdk.exceptions import ConfigValidationError
+from support.runs import STREAM, declared, deselect, discover, run
+from support.servers import JsonApi, reply
 
 from tap_analytics.tap import TapAnalytics
 

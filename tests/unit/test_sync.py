@@ -10,8 +10,8 @@ import threading
 from collections import Counter
 
 import pytest
-from runs import STREAM, JsonApi, ScriptedServer, declared, deselect, discover, run, select
-from scripted_server import reply
+from support.runs import STREAM, declared, deselect, discover, run, select
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.errors import InputError, explain
@@ -339,7 +339,7 @@ def test_an_error_nobody_expected_is_told_with_its_type(error, line):
 def test_a_selection_is_not_changed_by_a_run():
     with JsonApi(lambda _: {"data": [{"id": 1, "x": 1, "y": 2}]}) as api:
         config = declared(api.origin, endpoint={"paginator": "single_page"})
-        catalog = deselect(select(discover(config), (STREAM,)), STREAM, "x")
+        catalog = deselect(select(discover(config), STREAM), STREAM, "x")
         before = json.dumps(catalog)
         done = run(config, catalog=catalog)
     assert done.records() == [{"id": 1, "y": 2}]

@@ -5,16 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from scripted_server import (
-    ScriptedServer,
-    UnhurriedStop,
-    body_of,
-    http_settings,
-    make_transport,
-    people,
-    redirect,
-    reply,
-)
+from support.servers import ScriptedServer, redirect, reply
+from support.transport import UnhurriedStop, body_of, http_settings, make_transport, people
 
 from tap_analytics.transport.connection import post_form
 from tap_analytics.transport.errors import BudgetSpent

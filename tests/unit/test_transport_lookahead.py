@@ -3,15 +3,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from scripted_server import (
-    RushingClock,
-    ScriptedServer,
-    UnhurriedStop,
-    body_of,
-    make_transport,
-    people,
-    reply,
-)
+from support.servers import ScriptedServer, reply
+from support.transport import RushingClock, UnhurriedStop, body_of, make_transport, people
 
 from tap_analytics.transport.errors import Cancelled, ErrorInBody, Fatal, NotFound
 from tap_analytics.transport.prefetch import Prefetcher

@@ -5,16 +5,8 @@ import threading
 from dataclasses import replace
 
 import pytest
-from scripted_server import (
-    ScriptedServer,
-    UnhurriedStop,
-    body_of,
-    full_listener,
-    make_transport,
-    people,
-    redirect,
-    reply,
-)
+from support.servers import ScriptedServer, full_listener, redirect, reply
+from support.transport import UnhurriedStop, body_of, make_transport, people
 
 from tap_analytics.transport.errors import Cancelled, Unreachable
 from tap_analytics.transport.request import Request

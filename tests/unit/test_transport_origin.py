@@ -1,14 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from scripted_server import (
-    ScriptedServer,
-    body_of,
-    make_transport,
-    people,
-    redirect,
-    reply,
-)
+from support.servers import ScriptedServer, redirect, reply
+from support.transport import body_of, make_transport, people
 
 from tap_analytics.transport.errors import (
     Fatal,

@@ -12,8 +12,9 @@ import warnings
 from dataclasses import replace
 
 import pytest
-from runs import JsonApi, declared, run
-from scripted_server import ScriptedServer, body_of, make_transport, people, reply, reset
+from support.runs import declared, run
+from support.servers import JsonApi, ScriptedServer, reply, reset
+from support.transport import body_of, make_transport, people
 
 from tap_analytics.transport import redaction
 from tap_analytics.transport.errors import Rejected, TransportError

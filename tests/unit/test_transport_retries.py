@@ -9,15 +9,14 @@ from email.utils import formatdate
 from functools import partial
 
 import pytest
-from scripted_server import (
+from support.servers import ScriptedServer, reply
+from support.transport import (
     RushingClock,
-    ScriptedServer,
     UnhurriedStop,
     body_of,
     http_settings,
     make_transport,
     people,
-    reply,
 )
 
 from tap_analytics.transport.auth import OAuth2ClientCredentials

@@ -4,13 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from scripted_server import (
-    ScriptedServer,
-    body_of,
-    make_transport,
-    people,
-    reply,
-)
+from support.servers import ScriptedServer, reply
+from support.transport import body_of, make_transport, people
 
 from tap_analytics.transport.errors import (
     Cancelled,

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from scripted_server import RushingClock
+from support.transport import RushingClock
 
 from tap_analytics.transport.errors import Cancelled
 from tap_analytics.transport.stop import StopSignal

@@ -4,14 +4,8 @@ import random
 import threading
 
 import pytest
-from scripted_server import (
-    ScriptedServer,
-    UnhurriedStop,
-    body_of,
-    make_transport,
-    people,
-    reply,
-)
+from support.servers import ScriptedServer, reply
+from support.transport import UnhurriedStop, body_of, make_transport, people
 
 from tap_analytics.transport.errors import Cancelled
 from tap_analytics.transport.stats import BUCKETS, STEPS, Latency, Stats, Timeline, Waiting

@@ -12,17 +12,8 @@ import tracemalloc
 import zlib
 
 import pytest
-from scripted_server import (
-    ScriptedServer,
-    body_of,
-    cut,
-    full_listener,
-    make_transport,
-    people,
-    redirect,
-    reply,
-    reset,
-)
+from support.servers import ScriptedServer, cut, full_listener, redirect, reply, reset
+from support.transport import body_of, make_transport, people
 
 from tap_analytics.transport import body
 from tap_analytics.transport.errors import Cancelled, Fatal, OriginRefused, Retriable, Unreachable

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from runs import STREAM, JsonApi, declared, query_of, run
-from scripted_server import ScriptedServer, reply
+from support.runs import STREAM, declared, run
+from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.demo import DemoApi
@@ -334,9 +334,9 @@ def test_every_stream_is_byte_for_byte_the_same_at_any_concurrency(dialect):
         serial = run({**demo.config, "concurrency": 1})
         for stream in demo.streams:
             assert len(serial.records(stream)) == len(demo.rows(stream)), stream
-        expected = serial.timeless()
+        expected = serial.streams
         for concurrency in (2, 8, 16):
-            assert run({**demo.config, "concurrency": concurrency}).timeless() == expected
+            assert run({**demo.config, "concurrency": concurrency}).streams == expected
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -360,7 +360,7 @@ def test_the_page_size_decides_about_requests_never_about_rows(dialect, size):
 
 def test_faults_change_nothing_about_the_lines():
     with DemoApi(scale=0.1) as demo:
-        calm = run({**demo.config, "concurrency": 1}).timeless()
+        calm = run({**demo.config, "concurrency": 1}).streams
         faults = [
             {"action": "status", "status": 503, "match": {"path": "courses"}, "after": 1},
             {"action": "reset", "match": {"path": "resources"}, "times": 3},
@@ -378,7 +378,7 @@ def test_faults_change_nothing_about_the_lines():
             apis = [{**api, "retry": RETRY} for api in demo.config["apis"]]
             done = run({**blocks, "apis": apis, "concurrency": concurrency})
             assert done.error is None
-            assert done.timeless() == calm
+            assert done.streams == calm
 
 
 def test_one_request_at_a_time_is_one_at_a_time():
@@ -497,7 +497,7 @@ def family(answer, *, concurrency, **top):
     """Run 20 parents in two pages, with two child streams below each."""
 
     def reply_to(received):
-        path, query = urlsplit(received.target).path, query_of(received)
+        path, query = urlsplit(received.target).path, received.query
         if path == "/items":
             start = int(query.get("cursor", 0))
             rows = [{"id": n, "size": n if n < 15 else None} for n in range(start, start + 10)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from runs import JsonApi, declared, run
+from support.runs import declared, run
+from support.servers import JsonApi
 
 from tap_analytics.pagination import Auto, Cursor, Page, PageNumber, Paginator, rescan
 from tap_analytics.pagination.completeness import PaginationError, PaginationGuard

@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 import pyte
-from cli import COMMAND, FOREIGN, PATIENCE, Run
+
+from support.processes import COMMAND, FOREIGN, PATIENCE
+from support.runs import Run
 
 #: What ends each picture: the way back up to the line the cursor rests on.
 PICTURE = re.compile(rb"\x1b\[\d+A\r")

@@ -6,9 +6,9 @@ import json
 import typing as t
 from dataclasses import dataclass
 
-import runs
-from runs import JsonApi, declared
-
+from support import runs
+from support.runs import declared
+from support.servers import JsonApi
 from tap_analytics.commands.doctor import main
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.commands.doctor.recorder import BUDGET

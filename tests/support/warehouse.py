@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 
-from cli import COMMAND
+from support.processes import COMMAND
 
 LOADER = "target-postgres"
 #: A run that takes longer hangs.

@@ -1,6 +1,6 @@
 """Writes the discovered catalog to `tests/fixtures/catalog`, one JSON file per stream, for review.
 
-Run `python tests/contract/update_catalog.py` after a change to a schema, and look at the diff.
+Run `python tests/support/catalog.py` after a change to a schema, and look at the diff.
 """
 
 from __future__ import annotations

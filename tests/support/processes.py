@@ -4,122 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
 from pathlib import Path
+
+from support.runs import Run
 
 COMMAND = Path(sys.executable).with_name("tap-analytics")
 #: Whatever this shell is set up with must not reach the runs.
 FOREIGN = ("TAP_ANALYTICS_", "SINGER_SDK_", "LOGLEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_COLOR")
-TIME_EXTRACTED = re.compile(rb',"time_extracted":"[^"]+"')
-LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 #: A run that takes longer hangs.
 PATIENCE = 60
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that has ended."""
-
-    code: int
-    stdout: bytes
-    stderr: str
-
-    def __repr__(self):
-        told = [line for line in self.stderr.splitlines() if "| INFO " not in line]
-        return f"Run(code={self.code}, {len(self.stdout)} bytes, {told[:20]})"
-
-    @cached_property
-    def messages(self):
-        """The Singer messages, numbers with every digit they were written with."""
-        return [json.loads(line, parse_float=Decimal) for line in self.stdout.splitlines()]
-
-    def of(self, kind, stream=None):
-        """Return the messages of one type, of one stream or of all."""
-        return [
-            message
-            for message in self.messages
-            if message["type"] == kind and stream in {None, message.get("stream")}
-        ]
-
-    def rows(self, stream):
-        """Return the records of a stream, in order."""
-        return [message["record"] for message in self.of("RECORD", stream)]
-
-    @cached_property
-    def streams(self):
-        """The lines of each stream without the time they were extracted at."""
-        found = defaultdict(list)
-        for line, message in zip(self.stdout.splitlines(), self.messages, strict=True):
-            if message["type"] != "STATE":
-                found[message["stream"]].append(TIME_EXTRACTED.sub(b"", line))
-        return dict(found)
-
-    @property
-    def state(self):
-        """The last STATE, empty where there was none."""
-        states = self.of("STATE")
-        return states[-1]["value"] if states else {}
-
-    @property
-    def bookmarks(self):
-        """Replication value by stream, as the last STATE has it."""
-        return values(self.state)
-
-    @property
-    def said(self):
-        """The lines of stderr."""
-        return self.stderr.splitlines()
-
-    def level(self, name):
-        """Return the texts of one level, without time and logger."""
-        return [
-            line.split("|", 3)[-1].strip()
-            for line in self.said
-            if (found := LEVEL.search(line)) and found[0] == name
-        ]
-
-    @property
-    def errors(self):
-        """The texts of the ERROR lines."""
-        return self.level("ERROR")
-
-    @property
-    def warnings(self):
-        """The texts of the WARNING lines."""
-        return self.level("WARNING")
-
-
-def values(state):
-    """Return the replication values in a state by stream, whatever else it remembers."""
-    bookmarks = state.get("bookmarks", {}).items()
-    key = "replication_key_value"
-    return {name: mark[key] for name, mark in bookmarks if key in mark}
-
-
-def bag(rows):
-    """Return rows as a countable collection."""
-    return Counter(repr(plain(row)) for row in rows)
-
-
-def plain(value):
-    """Sort members, and write numbers as their value: 1.0 is 1."""
-    if isinstance(value, dict):
-        return sorted((name, plain(inner)) for name, inner in value.items())
-    if isinstance(value, list):
-        return [plain(inner) for inner in value]
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return f"{Decimal(value).normalize():f}"
-    return value
 
 
 class Started:
@@ -239,13 +138,3 @@ def discover(config):
     found = run(config, "--discover")
     assert found.code == 0, found.stderr
     return json.loads(found.stdout)
-
-
-def choose(catalog, *streams):
-    """Return a catalog in which these streams are selected, and no others."""
-    chosen = json.loads(json.dumps(catalog))
-    for entry in chosen["streams"]:
-        for item in entry["metadata"]:
-            if item["breadcrumb"] == []:
-                item["metadata"]["selected"] = entry["tap_stream_id"] in streams
-    return chosen

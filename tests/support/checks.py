@@ -7,8 +7,7 @@ import json
 import re
 from urllib.parse import quote, quote_plus
 
-from cli import LEVEL
-
+from support.runs import LEVEL
 from tap_analytics.demo import DEFAULT
 
 SECRETS = (

@@ -1,4 +1,4 @@
-"""A server of scripted bytes on loopback, and a transport that talks to it.
+"""Servers on loopback: one of scripted bytes, and two that answer with JSON.
 
 A script is a list of steps, one per request in the order of arrival (the last step repeats),
 or a function from the request to its step. A step is bytes, or a function that is given the
@@ -8,17 +8,14 @@ connection; it returns False to close it.
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import struct
 import threading
 import typing as t
-from dataclasses import dataclass, replace
-
-from tap_analytics.transport.auth import Authenticator
-from tap_analytics.transport.request import HttpSettings, Request, Response
-from tap_analytics.transport.retry import RetryPolicy
-from tap_analytics.transport.session import Transport
-from tap_analytics.transport.stop import StopSignal
+from dataclasses import dataclass
+from email.utils import formatdate
+from urllib.parse import parse_qsl, urlsplit
 
 if t.TYPE_CHECKING:
     import ssl
@@ -34,6 +31,18 @@ class Received:
     target: str
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return parse_qsl(urlsplit(self.target).query, keep_blank_values=True)
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(self.pairs)
 
 
 def reply(status: int = 200, body: bytes = b'{"data": []}', **headers: str) -> bytes:
@@ -173,72 +182,69 @@ def _read(stream: t.BinaryIO) -> Received | None:
     return Received(method, target, headers, stream.read(int(headers.get("content-length", 0))))
 
 
-class UnhurriedStop(StopSignal):
-    """Notes the waits instead of waiting."""
+class JsonApi(ScriptedServer):
+    """Answers each request with what a function makes of its query: JSON, or bytes as they are."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
+    def __init__(self, answer: Callable[[dict[str, str]], t.Any]) -> None:
+        super().__init__(lambda received: self._reply(answer(received.query)))
 
-    def wait(self, seconds: float) -> None:
-        self.check()
-        self.waits.append(seconds)
+    @staticmethod
+    def _reply(answered: t.Any) -> bytes:
+        return (
+            answered if isinstance(answered, bytes) else reply(200, json.dumps(answered).encode())
+        )
 
+    @property
+    def queries(self) -> list[dict[str, str]]:
+        """The queries of all requests, in the order of their arrival."""
+        return [received.query for received in self.requests]
 
-class RushingClock:
-    """A clock that is a second further on each time it is looked at."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        self.now += 1.0
-        return self.now
-
-
-def signed(request: Request) -> Request:
-    others = tuple(header for header in request.headers if header[0] != "X-Api-Key")
-    return replace(request, headers=(*others, ("X-Api-Key", "swordfish-4711")))
+    @property
+    def paths(self) -> list[str]:
+        return [received.path for received in self.requests]
 
 
-class Signing(Authenticator):
-    """Credentials made of two functions."""
+class PathApi(ScriptedServer):
+    """Answers what `answer(path, pairs)` returns: a JSON value, (status, JSON value), or bytes.
 
-    def __init__(self, sign: Callable[[Request], Request], renew: Callable[[], bool]) -> None:
-        self._sign, self._renew = sign, renew
+    `pairs` is the query as a list, so that repeated parameters can be told. A float in the place
+    of a value is a number of seconds to keep silent, and then hang up. Answers are made side by
+    side.
+    """
 
-    def __call__(self, request: Request) -> Request:
-        return self._sign(request)
+    #: The `Date` of answers, where it isn't the machine's.
+    date: str | None = None
 
-    def secrets(self) -> tuple[str, ...]:
-        return ()
+    def __init__(self, answer: Callable[[str, list[tuple[str, str]]], t.Any]) -> None:
+        super().__init__(lambda received: lambda peer: self._send(peer, received))
+        self._make = answer
 
-    def renew(self) -> bool:
-        return self._renew()
+    @property
+    def asked(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Path and query of all requests, in the order of their arrival."""
+        return [(received.path, received.pairs) for received in self.requests]
 
+    def _send(self, connection: socket.socket, received: Received) -> bool:
+        made = self._make(received.path, received.pairs)
+        if isinstance(made, float):
+            self.closing.wait(made)
+            return False
+        if isinstance(made, bytes):
+            connection.sendall(made)
+            return True
+        status, value = made if isinstance(made, tuple) else (200, made)
+        headers = {"Content_Type": "application/json", "Date": self.date or formatdate(usegmt=True)}
+        connection.sendall(reply(status, json.dumps(value).encode(), **headers))
+        return True
 
-def make_transport(origin: str, **settings: t.Any) -> Transport:
-    auth = Signing(settings.pop("sign", signed), settings.pop("renew", lambda: False))
-    throttle = settings.pop("throttle", None)
-    return Transport(http_settings(origin, **settings), auth, throttle=throttle)
-
-
-def http_settings(origin: str, **settings: t.Any) -> HttpSettings:
-    defaults: dict[str, t.Any] = {
-        "name": "learning",
-        "base_url": origin,
-        "retry": RetryPolicy(backoff_factor=0.01),
-        "timeout": 10.0,
-        "user_agent": "tap-analytics/test",
-        "concurrency": 4,
-    }
-    settings["stop"] = settings.get("stop") or StopSignal()
-    return HttpSettings(**defaults | settings)
-
-
-def people(server: ScriptedServer, *params: tuple[str, str]) -> Request:
-    return Request(url=f"{server.origin}/v2/people", params=params)
-
-
-def body_of(response: Response) -> bytes:
-    return response.body
+    def config(self, *resources: t.Any, auth: t.Any = None, **settings: t.Any) -> dict[str, t.Any]:
+        """Return the configuration of a declared API `odd` at this address."""
+        client = {"base_url": self.origin} | ({"auth": auth} if auth else {})
+        entry = {
+            "name": "odd",
+            "client": client,
+            "resource_defaults": {"primary_key": "id"},
+            "resources": list(resources),
+            "retry": {"backoff_factor": 0, "max_retries": 1},
+        }
+        return {"apis": [entry | settings]}

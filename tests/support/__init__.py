@@ -1,0 +1,1 @@
+"""Servers, runs and readers that all tests share."""
