@@ -19,7 +19,16 @@ from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import Offset, StopReason
 from tap_analytics.records.payload import SelectorError, as_rows
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.schema_types import LooseArray, LooseObject
+from tap_analytics.streams.schema_types import (
+    LooseArray,
+    LooseObject,
+    anything,
+    boolean,
+    field,
+    integer,
+    number,
+    string,
+)
 from tap_analytics.transport.auth import ApiKeyHeader
 
 if t.TYPE_CHECKING:
@@ -32,89 +41,74 @@ if t.TYPE_CHECKING:
 
 
 PERSON = LooseObject(
-    th.Property("id", th.NumberType, description="Identifier of the user."),
-    th.Property("name", th.StringType, description="Name of the user."),
-    th.Property("imageUrl", th.StringType, description="Address of the user's picture."),
+    number("id", "Identifier of the user."),
+    string("name", "Name of the user."),
+    string("imageUrl", "Address of the user's picture."),
 )
 
 FEED_CAMPAIGN = LooseObject(
-    th.Property("id", th.NumberType, description="Identifier of the campaign."),
-    th.Property("name", th.StringType, description="Name of the campaign."),
-    th.Property("type", th.StringType, description="Type of the campaign."),
-    th.Property("platform", th.StringType, description="Platform the campaign runs on."),
-    th.Property("appPlatform", th.StringType, description="Platform of the app."),
-    th.Property("goalId", th.NumberType, description="Goal the activity concerns."),
+    number("id", "Identifier of the campaign."),
+    string("name", "Name of the campaign."),
+    string("type", "Type of the campaign."),
+    string("platform", "Platform the campaign runs on."),
+    string("appPlatform", "Platform of the app."),
+    number("goalId", "Goal the activity concerns."),
 )
 
 GOAL = LooseObject(
-    th.Property("id", th.NumberType, description="Identifier of the goal within its campaign."),
-    th.Property("name", th.StringType, description="Name of the goal."),
-    th.Property("type", th.StringType, description="What the goal counts."),
-    th.Property("isPrimary", th.BooleanType, description="Whether the campaign is judged by it."),
-    th.Property("averageData", LooseArray(th.AnyType), description="Averages measured."),
+    number("id", "Identifier of the goal within its campaign."),
+    string("name", "Name of the goal."),
+    string("type", "What the goal counts."),
+    boolean("isPrimary", "Whether the campaign is judged by it."),
+    field("averageData", LooseArray(th.AnyType), "Averages measured."),
 )
 GOALS = LooseObject(
-    th.Property("offset", th.NumberType, description="Position of the first goal listed."),
-    th.Property("totalCount", th.NumberType, description="Number of goals."),
-    th.Property("partialCollection", LooseArray(GOAL), description="The goals listed."),
+    number("offset", "Position of the first goal listed."),
+    number("totalCount", "Number of goals."),
+    field("partialCollection", LooseArray(GOAL), "The goals listed."),
 )
 VARIATIONS = LooseObject(
-    th.Property("totalCount", th.NumberType, description="Number of variations."),
-    th.Property(
-        "partialCollection",
-        LooseArray(th.AnyType),
-        description="The variations listed, often none.",
-    ),
+    number("totalCount", "Number of variations."),
+    field("partialCollection", LooseArray(th.AnyType), "The variations listed, often none."),
 )
 
-LABEL = LooseObject(
-    th.Property("id", th.NumberType, description="Identifier of the label."),
-    th.Property("name", th.StringType, description="Name of the label."),
-)
+LABEL = LooseObject(number("id", "Identifier of the label."), string("name", "Name of the label."))
 
 PAGE_RULE = LooseObject(
-    th.Property("id", th.StringType, description="Identifier of the rule."),
-    th.Property("queryElementType", th.StringType, description="What the rule looks at."),
-    th.Property("operator", th.NumberType, description="Code of the comparison."),
-    th.Property("rOperandValue", th.StringType, description="Value compared with."),
-    th.Property(
+    string("id", "Identifier of the rule."),
+    string("queryElementType", "What the rule looks at."),
+    number("operator", "Code of the comparison."),
+    string("rOperandValue", "Value compared with."),
+    field(
         "configurations",
         LooseObject(
-            th.Property("caseInsensitive", th.BooleanType, description="Ignores case."),
-            th.Property("ignoreOnlyHashFrag", th.BooleanType, description="Ignores fragments."),
-            th.Property("ignoreOnlyQueryParams", th.BooleanType, description="Ignores queries."),
+            boolean("caseInsensitive", "Ignores case."),
+            boolean("ignoreOnlyHashFrag", "Ignores fragments."),
+            boolean("ignoreOnlyQueryParams", "Ignores queries."),
         ),
-        description="How the values are compared.",
+        "How the values are compared.",
     ),
 )
 PAGES = LooseObject(
-    th.Property(
-        "editorUrl",
-        LooseArray(th.StringType(nullable=True)),
-        description="Addresses opened in the editor.",
-    ),
-    th.Property("include", LooseArray(PAGE_RULE), description="Pages the campaign runs on."),
-    th.Property("exclude", LooseArray(th.AnyType), description="Pages it leaves out."),
+    field("editorUrl", LooseArray(th.StringType(nullable=True)), "Addresses opened in the editor."),
+    field("include", LooseArray(PAGE_RULE), "Pages the campaign runs on."),
+    field("exclude", LooseArray(th.AnyType), "Pages it leaves out."),
 )
 
 # Numbers of the settings below come as strings or as numbers, by campaign type: left untyped.
 STATS = LooseObject(
-    th.Property("delayDecision", th.BooleanType, description="Whether a decision is delayed."),
-    th.Property("expectedConversionRate", th.AnyType, description="Conversion rate expected."),
-    th.Property("expectedDailyVisitors", th.AnyType, description="Visitors a day expected."),
-    th.Property("expectedImprovementRate", th.AnyType, description="Improvement expected."),
-    th.Property("expectedRevenuePerVisitor", th.AnyType, description="Revenue expected."),
-    th.Property("multipleCorrection", th.BooleanType, description="Corrects for many variations."),
-    th.Property(
-        "pauseCampaignAfterFinalDay",
-        th.BooleanType,
-        description="Whether the campaign pauses after its last day.",
-    ),
-    th.Property("peekingCorrection", th.BooleanType, description="Corrects for early looks."),
-    th.Property("reportingVersion", th.AnyType, description="Version of the reporting."),
-    th.Property("reportingView", th.AnyType, description="View of the reporting."),
-    th.Property("testingApproach", th.AnyType, description="Statistical approach."),
-    th.Property("thresholdOfCaring", th.AnyType, description="Smallest difference that matters."),
+    boolean("delayDecision", "Whether a decision is delayed."),
+    anything("expectedConversionRate", "Conversion rate expected."),
+    anything("expectedDailyVisitors", "Visitors a day expected."),
+    anything("expectedImprovementRate", "Improvement expected."),
+    anything("expectedRevenuePerVisitor", "Revenue expected."),
+    boolean("multipleCorrection", "Corrects for many variations."),
+    boolean("pauseCampaignAfterFinalDay", "Whether the campaign pauses after its last day."),
+    boolean("peekingCorrection", "Corrects for early looks."),
+    anything("reportingVersion", "Version of the reporting."),
+    anything("reportingView", "View of the reporting."),
+    anything("testingApproach", "Statistical approach."),
+    anything("thresholdOfCaring", "Smallest difference that matters."),
 )
 
 
@@ -182,12 +176,12 @@ class Accounts(ExperimentationStream):
     path = "/accounts"
     setting_params = MappingProxyType({"includeCurrent": "include_current"})
     schema = th.PropertiesList(
-        th.Property("id", th.IntegerType, required=True, description="Identifier of the account."),
-        th.Property("name", th.StringType, description="Name of the account."),
-        th.Property("isMainAccount", th.BooleanType, description="Whether it is the main account."),
-        th.Property("isActive", th.BooleanType, description="Whether the account is active."),
-        th.Property("isEnabled", th.BooleanType, description="Whether the account is enabled."),
-        th.Property("createdOn", th.IntegerType, description="Creation time, epoch seconds."),
+        integer("id", "Identifier of the account.", required=True),
+        string("name", "Name of the account."),
+        boolean("isMainAccount", "Whether it is the main account."),
+        boolean("isActive", "Whether the account is active."),
+        boolean("isEnabled", "Whether the account is enabled."),
+        integer("createdOn", "Creation time, epoch seconds."),
     ).to_dict()
 
 
@@ -199,19 +193,16 @@ class AccountsFeeds(ExperimentationStream):
     replication_key = "when"
     replication_unit = "epoch_s"
     references = MappingProxyType(
-        {
-            "who.id": "experimentation_users.id",
-            "campaign.id": "experimentation_campaigns.id",
-        }
+        {"who.id": "experimentation_users.id", "campaign.id": "experimentation_campaigns.id"}
     )
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the activity."),
-        th.Property("type", th.StringType, description="Kind of the thing acted on."),
-        th.Property("verb", th.StringType, description="What was done."),
-        th.Property("what", th.StringType, description="The activity in words."),
-        th.Property("when", th.IntegerType, description="Time of the activity, epoch seconds."),
-        th.Property("who", PERSON, description="User who acted."),
-        th.Property("campaign", FEED_CAMPAIGN, description="Campaign acted on."),
+        string("id", "Identifier of the activity.", required=True),
+        string("type", "Kind of the thing acted on."),
+        string("verb", "What was done."),
+        string("what", "The activity in words."),
+        integer("when", "Time of the activity, epoch seconds."),
+        field("who", PERSON, "User who acted."),
+        field("campaign", FEED_CAMPAIGN, "Campaign acted on."),
     ).to_dict()
 
     @override
@@ -227,17 +218,17 @@ class Users(ExperimentationStream):
     path = "/accounts/{account}/users"
     references = MappingProxyType({"account": "experimentation_accounts.id"})
     schema = th.PropertiesList(
-        th.Property("id", th.IntegerType, required=True, description="Identifier of the user."),
-        th.Property("account", th.IntegerType, description="Account the user belongs to."),
-        th.Property("name", th.StringType, description="Name of the user."),
-        th.Property("email", th.StringType, description="Email address."),
-        th.Property("permission", th.StringType, description="What the user may do."),
-        th.Property("title", th.StringType, description="Job title."),
-        th.Property("department", th.StringType, description="Department."),
-        th.Property("phone", th.StringType, description="Telephone number."),
-        th.Property("country", th.StringType, description="Country."),
-        th.Property("createdOn", th.IntegerType, description="Creation time, epoch seconds."),
-        th.Property("lastLogin", th.IntegerType, description="Last login, epoch seconds."),
+        integer("id", "Identifier of the user.", required=True),
+        integer("account", "Account the user belongs to."),
+        string("name", "Name of the user."),
+        string("email", "Email address."),
+        string("permission", "What the user may do."),
+        string("title", "Job title."),
+        string("department", "Department."),
+        string("phone", "Telephone number."),
+        string("country", "Country."),
+        integer("createdOn", "Creation time, epoch seconds."),
+        integer("lastLogin", "Last login, epoch seconds."),
     ).to_dict()
 
 
@@ -247,34 +238,27 @@ class Campaigns(ExperimentationStream):
     name = "experimentation_campaigns"
     path = "/accounts/{account}/campaigns"
     references = MappingProxyType(
-        {
-            "createdBy.id": "experimentation_users.id",
-            "labels.id": "experimentation_labels.id",
-        }
+        {"createdBy.id": "experimentation_users.id", "labels.id": "experimentation_labels.id"}
     )
     schema = th.PropertiesList(
-        th.Property("id", th.IntegerType, required=True, description="Identifier of the campaign."),
-        th.Property("name", th.StringType, description="Name of the campaign."),
-        th.Property("type", th.StringType, description="Type: ab, split, heatmap and others."),
-        th.Property("platform", th.StringType, description="Platform the campaign runs on."),
-        th.Property("status", th.StringType, description="State: RUNNING, PAUSED and others."),
-        th.Property("isDeleted", th.BooleanType, description="Whether the campaign was deleted."),
-        th.Property("isApprovalPending", th.BooleanType, description="Whether it needs approval."),
-        th.Property("isBayesian", th.BooleanType, description="Whether statistics are Bayesian."),
-        th.Property("createdOn", th.IntegerType, description="Creation time, epoch seconds."),
-        th.Property("createdBy", PERSON, description="User who created the campaign."),
-        th.Property("primaryGoal", th.NumberType, description="Goal the campaign is judged by."),
-        th.Property("goals", GOALS, description="Goals of the campaign."),
-        th.Property("variations", VARIATIONS, description="Variations of the campaign."),
-        th.Property("labels", LooseArray(LABEL), description="Labels of the campaign."),
-        th.Property("campaignGroup", LooseArray(th.AnyType), description="Groups it belongs to."),
-        th.Property(
-            "associatedCampaign",
-            LooseArray(th.AnyType),
-            description="Campaigns associated with this one.",
-        ),
-        th.Property("pageGroupConfig", PAGES, description="Pages the campaign runs on."),
-        th.Property("stats", STATS, description="Statistical settings."),
+        integer("id", "Identifier of the campaign.", required=True),
+        string("name", "Name of the campaign."),
+        string("type", "Type: ab, split, heatmap and others."),
+        string("platform", "Platform the campaign runs on."),
+        string("status", "State: RUNNING, PAUSED and others."),
+        boolean("isDeleted", "Whether the campaign was deleted."),
+        boolean("isApprovalPending", "Whether it needs approval."),
+        boolean("isBayesian", "Whether statistics are Bayesian."),
+        integer("createdOn", "Creation time, epoch seconds."),
+        field("createdBy", PERSON, "User who created the campaign."),
+        number("primaryGoal", "Goal the campaign is judged by."),
+        field("goals", GOALS, "Goals of the campaign."),
+        field("variations", VARIATIONS, "Variations of the campaign."),
+        field("labels", LooseArray(LABEL), "Labels of the campaign."),
+        field("campaignGroup", LooseArray(th.AnyType), "Groups it belongs to."),
+        field("associatedCampaign", LooseArray(th.AnyType), "Campaigns associated with this one."),
+        field("pageGroupConfig", PAGES, "Pages the campaign runs on."),
+        field("stats", STATS, "Statistical settings."),
     ).to_dict()
 
 
@@ -284,8 +268,8 @@ class Labels(ExperimentationStream):
     name = "experimentation_labels"
     path = "/accounts/{account}/labels"
     schema = th.PropertiesList(
-        th.Property("id", th.IntegerType, required=True, description="Identifier of the label."),
-        th.Property("name", th.StringType, description="Name of the label."),
+        integer("id", "Identifier of the label.", required=True),
+        string("name", "Name of the label."),
     ).to_dict()
 
 
@@ -297,13 +281,13 @@ class CustomWidgets(ExperimentationStream):
     replication_key = "updatedAt"
     replication_unit = "epoch_s"
     schema = th.PropertiesList(
-        th.Property("id", th.IntegerType, required=True, description="Identifier of the widget."),
-        th.Property("name", th.StringType, description="Name of the widget."),
-        th.Property("type", th.StringType, description="Type of the widget."),
-        th.Property("description", th.StringType, description="Description of the widget."),
-        th.Property("createdAt", th.IntegerType, description="Creation time, epoch seconds."),
-        th.Property("createdBy", th.StringType, description="Name of the user who created it."),
-        th.Property("updatedAt", th.IntegerType, description="Last change, epoch seconds."),
+        integer("id", "Identifier of the widget.", required=True),
+        string("name", "Name of the widget."),
+        string("type", "Type of the widget."),
+        string("description", "Description of the widget."),
+        integer("createdAt", "Creation time, epoch seconds."),
+        string("createdBy", "Name of the user who created it."),
+        integer("updatedAt", "Last change, epoch seconds."),
     ).to_dict()
 
 
@@ -313,9 +297,9 @@ class Smartcode(SingleObjectStream):
     name = "experimentation_smartcode"
     path = "/accounts/{account}/smartcode"
     schema = th.PropertiesList(
-        th.Property("uid", th.StringType, required=True, description="The object's, or account's."),
-        th.Property("async", th.StringType, description="Snippet that loads asynchronously."),
-        th.Property("sync", th.StringType, description="Snippet that loads synchronously."),
+        string("uid", "The object's, or account's.", required=True),
+        string("async", "Snippet that loads asynchronously."),
+        string("sync", "Snippet that loads synchronously."),
     ).to_dict()
 
 
@@ -325,10 +309,10 @@ class Thresholds(SingleObjectStream):
     name = "experimentation_thresholds"
     path = "/accounts/{account}/thresholds"
     schema = th.PropertiesList(
-        th.Property("uid", th.StringType, required=True, description="The object's, or account's."),
-        th.Property("visitors", th.NumberType, description="Visitors needed for a verdict."),
-        th.Property("winningPercent", th.NumberType, description="Percentage that wins."),
-        th.Property("losingPercent", th.NumberType, description="Percentage that loses."),
+        string("uid", "The object's, or account's.", required=True),
+        number("visitors", "Visitors needed for a verdict."),
+        number("winningPercent", "Percentage that wins."),
+        number("losingPercent", "Percentage that loses."),
     ).to_dict()
 
 
@@ -338,36 +322,30 @@ class Integrations(SingleObjectStream):
     name = "experimentation_integrations"
     path = "/accounts/{account}/integrations"
     schema = th.PropertiesList(
-        th.Property("uid", th.StringType, required=True, description="The object's, or account's."),
-        th.Property(
+        string("uid", "The object's, or account's.", required=True),
+        field(
             "ga",
             LooseObject(
-                th.Property("enabled", th.BooleanType, description="Whether it is on."),
-                th.Property("prefix", th.StringType, description="Prefix of what is sent."),
-                th.Property("slot", th.NumberType, description="Slot of the custom variable."),
+                boolean("enabled", "Whether it is on."),
+                string("prefix", "Prefix of what is sent."),
+                number("slot", "Slot of the custom variable."),
             ),
-            description="Classic web analytics.",
+            "Classic web analytics.",
         ),
-        th.Property(
+        field(
             "ua",
             LooseObject(
-                th.Property("enabled", th.BooleanType, description="Whether it is on."),
-                th.Property("prefix", th.StringType, description="Prefix of what is sent."),
-                th.Property("dimension", th.NumberType, description="Custom dimension used."),
+                boolean("enabled", "Whether it is on."),
+                string("prefix", "Prefix of what is sent."),
+                number("dimension", "Custom dimension used."),
             ),
-            description="Universal web analytics.",
+            "Universal web analytics.",
         ),
-        th.Property(
-            "gtm",
-            LooseObject(th.Property("enabled", th.BooleanType, description="Whether it is on.")),
-            description="Tag manager.",
+        field("gtm", LooseObject(boolean("enabled", "Whether it is on.")), "Tag manager."),
+        field(
+            "clicktale", LooseObject(boolean("enabled", "Whether it is on.")), "Session recording."
         ),
-        th.Property(
-            "clicktale",
-            LooseObject(th.Property("enabled", th.BooleanType, description="Whether it is on.")),
-            description="Session recording.",
-        ),
-        th.Property("isGaPremium", th.BooleanType, description="Whether the paid edition is used."),
+        boolean("isGaPremium", "Whether the paid edition is used."),
     ).to_dict()
 
 
@@ -376,37 +354,36 @@ EXPERIMENTATION = Api(
     title="Experimentation platform",
     settings=(
         Setting(
-            name="api_key",
-            kind="string",
+            "api_key",
+            "string",
+            "API key of the experimentation platform.",
             secret=True,
             required=True,
-            description="API key of the experimentation platform.",
         ),
         Setting(
-            name="base_url",
-            kind="string",
-            description="Address of the API with its version.",
+            "base_url",
+            "string",
+            "Address of the API with its version.",
             example="https://app.vwo.com/api/v2",
         ),
         Setting(
-            name="api_key_header",
-            kind="string",
+            "api_key_header",
+            "string",
+            "Name of the header that carries the key; `token` for the real service.",
             default="api_key",
-            description="Name of the header that carries the key; `token` for the real service.",
         ),
         Setting(
-            name="account_id",
-            kind="string",
+            "account_id",
+            "string",
+            "Account to read; `current` is the main account of the key.",
             default="current",
-            description="Account to read; `current` is the main account of the key.",
         ),
         Setting(
-            name="include_current",
-            kind="boolean",
+            "include_current",
+            "boolean",
+            "Sent as `includeCurrent`: list the key's own account too; null sends none.",
             default=True,
             nullable=True,
-            description="Sent as `includeCurrent`: list the key's own account too; "
-            "null sends none.",
         ),
     ),
     authenticate=lambda block: ApiKeyHeader(

@@ -17,7 +17,7 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import PageNumber
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.schema_types import OpenObject
+from tap_analytics.streams.schema_types import OpenObject, boolean, date_time, field, number, string
 from tap_analytics.transport.auth import ApiKeyHeader
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -29,40 +29,26 @@ if t.TYPE_CHECKING:
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
 LINK = OpenObject(
-    th.Property("href", th.StringType, description="Address of the link."),
-    th.Property(
-        "methods",
-        STRINGS,
-        description="HTTP methods the link answers to, where people carry them.",
-    ),
-    th.Property(
+    string("href", "Address of the link."),
+    field("methods", STRINGS, "HTTP methods the link answers to, where people carry them."),
+    field(
         "meta",
-        OpenObject(
-            th.Property(
-                "methods",
-                STRINGS,
-                description="HTTP methods the link answers to.",
-            ),
-        ),
-        description="About the link, where courses carry its methods.",
+        OpenObject(field("methods", STRINGS, "HTTP methods the link answers to.")),
+        "About the link, where courses carry its methods.",
     ),
 )
 
 REFERENCE = OpenObject(
-    th.Property("type", th.StringType, description="Kind of the related object."),
-    th.Property("id", th.StringType, description="Identifier of the related object."),
+    string("type", "Kind of the related object."),
+    string("id", "Identifier of the related object."),
     nullable=True,
 )
-TO_ONE = OpenObject(th.Property("data", REFERENCE, description="The related object."))
-TO_MANY = OpenObject(
-    th.Property("data", th.ArrayType(REFERENCE), description="The related objects."),
-)
+TO_ONE = OpenObject(field("data", REFERENCE, "The related object."))
+TO_MANY = OpenObject(field("data", th.ArrayType(REFERENCE), "The related objects."))
 
 
 def _links(*names: str) -> OpenObject:
-    return OpenObject(
-        *(th.Property(name, LINK, description=f"The link '{name}'.") for name in names),
-    )
+    return OpenObject(*(field(name, LINK, f"The link '{name}'.") for name in names))
 
 
 class LearningStream(AnalyticsStream):
@@ -102,38 +88,34 @@ class People(ChangingStream):
     name = "learning_people"
     path = "/people"
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the person."),
-        th.Property("type", th.StringType, description="Kind of the object: people."),
-        th.Property("name", th.StringType, description="Name shown, the email if none is known."),
-        th.Property("email", th.StringType, description="Email address."),
-        th.Property("first_name", th.StringType, description="First name."),
-        th.Property("last_name", th.StringType, description="Last name."),
-        th.Property("full_name", th.StringType, description="First and last name."),
-        th.Property("registration_status", th.StringType, description="How far sign-up has come."),
-        th.Property("disabled", th.BooleanType, description="Whether access was taken away."),
-        th.Property("unsubscribed", th.BooleanType, description="Whether emails were declined."),
-        th.Property("activated_at", th.DateTimeType, description="When sign-up was completed."),
-        th.Property("deactivated_at", th.DateTimeType, description="When access was taken away."),
-        th.Property(
-            "last_active_at", th.DateTimeType, description="When the person was last seen."
+        string("id", "Identifier of the person.", required=True),
+        string("type", "Kind of the object: people."),
+        string("name", "Name shown, the email if none is known."),
+        string("email", "Email address."),
+        string("first_name", "First name."),
+        string("last_name", "Last name."),
+        string("full_name", "First and last name."),
+        string("registration_status", "How far sign-up has come."),
+        boolean("disabled", "Whether access was taken away."),
+        boolean("unsubscribed", "Whether emails were declined."),
+        date_time("activated_at", "When sign-up was completed."),
+        date_time("deactivated_at", "When access was taken away."),
+        date_time("last_active_at", "When the person was last seen."),
+        date_time("created_at", "When the person was added."),
+        date_time("updated_at", "When the person last changed."),
+        string("custom_avatar_url", "Address of the own picture."),
+        string(
+            "invite_token", "Lets its bearer sign up as this person: deselect it if not needed."
         ),
-        th.Property("created_at", th.DateTimeType, description="When the person was added."),
-        th.Property("updated_at", th.DateTimeType, description="When the person last changed."),
-        th.Property("custom_avatar_url", th.StringType, description="Address of the own picture."),
-        th.Property(
-            "invite_token",
-            th.StringType,
-            description="Lets its bearer sign up as this person: deselect it if not needed.",
-        ),
-        th.Property("links", _links("self", "teaching"), description="Links of the person."),
-        th.Property(
+        field("links", _links("self", "teaching"), "Links of the person."),
+        field(
             "relationships",
             OpenObject(
-                th.Property("groups", TO_MANY, description="Groups the person belongs to."),
-                th.Property("school", TO_ONE, description="School the person belongs to."),
-                th.Property("partnerships", TO_MANY, description="Partnerships of the person."),
+                field("groups", TO_MANY, "Groups the person belongs to."),
+                field("school", TO_ONE, "School the person belongs to."),
+                field("partnerships", TO_MANY, "Partnerships of the person."),
             ),
-            description="Objects related to the person.",
+            "Objects related to the person.",
         ),
     ).to_dict()
 
@@ -144,36 +126,22 @@ class Courses(ChangingStream):
     name = "learning_courses"
     path = "/courses"
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the course."),
-        th.Property("type", th.StringType, description="Kind of the object: courses."),
-        th.Property("name", th.StringType, description="Title of the course."),
-        th.Property("permalink", th.StringType, description="Last part of the course's address."),
-        th.Property(
-            "status", th.StringType, description="State: draft, live, archived and others."
-        ),
-        th.Property("full_description", th.StringType, description="Description, may be HTML."),
-        th.Property("short_description", th.StringType, description="Description in short."),
-        th.Property("list_image_url", th.StringType, description="Address of the list picture."),
-        th.Property("ribbon", th.StringType, description="Label laid over the list picture."),
-        th.Property(
-            "dependent_course_names",
-            STRINGS,
-            description="Titles of courses that depend on this one.",
-        ),
-        th.Property("enrollments_count", th.NumberType, description="Number of enrollments."),
-        th.Property(
-            "credential_achievement_count",
-            th.NumberType,
-            description="Number of credentials achieved.",
-        ),
-        th.Property(
-            "unpublished_changes",
-            th.BooleanType,
-            description="Whether there are changes not published yet.",
-        ),
-        th.Property("created_at", th.DateTimeType, description="When the course was created."),
-        th.Property("updated_at", th.DateTimeType, description="When the course last changed."),
-        th.Property(
+        string("id", "Identifier of the course.", required=True),
+        string("type", "Kind of the object: courses."),
+        string("name", "Title of the course."),
+        string("permalink", "Last part of the course's address."),
+        string("status", "State: draft, live, archived and others."),
+        string("full_description", "Description, may be HTML."),
+        string("short_description", "Description in short."),
+        string("list_image_url", "Address of the list picture."),
+        string("ribbon", "Label laid over the list picture."),
+        field("dependent_course_names", STRINGS, "Titles of courses that depend on this one."),
+        number("enrollments_count", "Number of enrollments."),
+        number("credential_achievement_count", "Number of credentials achieved."),
+        boolean("unpublished_changes", "Whether there are changes not published yet."),
+        date_time("created_at", "When the course was created."),
+        date_time("updated_at", "When the course last changed."),
+        field(
             "links",
             _links(
                 "self",
@@ -187,19 +155,15 @@ class Courses(ChangingStream):
                 "builder",
                 "enrollments",
             ),
-            description="Links of the course.",
+            "Links of the course.",
         ),
-        th.Property(
+        field(
             "relationships",
             OpenObject(
-                th.Property(
-                    "instructor_partnerships",
-                    TO_MANY,
-                    description="Partnerships of the instructors.",
-                ),
-                th.Property("categories", TO_MANY, description="Categories of the course."),
+                field("instructor_partnerships", TO_MANY, "Partnerships of the instructors."),
+                field("categories", TO_MANY, "Categories of the course."),
             ),
-            description="Objects related to the course.",
+            "Objects related to the course.",
         ),
     ).to_dict()
 
@@ -217,33 +181,21 @@ class CourseEnrollments(LearningStream):
     # An enrollment's id is documented as unique within its course only.
     primary_keys = ("course_id", "id")
     references = MappingProxyType(
-        {
-            "course_id": "learning_courses.id",
-            "person_id": "learning_people.id",
-        }
+        {"course_id": "learning_courses.id", "person_id": "learning_people.id"}
     )
     schema = th.PropertiesList(
-        th.Property("course_id", th.StringType, required=True, description="Course enrolled in."),
-        th.Property(
-            "id",
-            th.StringType,
-            required=True,
-            description="Identifier of the enrollment within its course.",
-        ),
-        th.Property("type", th.StringType, description="Kind of the object: course_enrollments."),
-        th.Property("person_id", th.StringType, description="Person enrolled."),
-        th.Property("progress", th.NumberType, description="Progress in percent, 0 to 100."),
-        th.Property("enrolled_at", th.DateTimeType, description="When the person enrolled."),
-        th.Property(
-            "last_active_on",
-            th.StringType,
-            description="Date, or date and time, of the last activity in the course.",
-        ),
-        th.Property("links", _links("self"), description="Links of the enrollment."),
-        th.Property(
+        string("course_id", "Course enrolled in.", required=True),
+        string("id", "Identifier of the enrollment within its course.", required=True),
+        string("type", "Kind of the object: course_enrollments."),
+        string("person_id", "Person enrolled."),
+        number("progress", "Progress in percent, 0 to 100."),
+        date_time("enrolled_at", "When the person enrolled."),
+        string("last_active_on", "Date, or date and time, of the last activity in the course."),
+        field("links", _links("self"), "Links of the enrollment."),
+        field(
             "relationships",
-            OpenObject(th.Property("person", TO_ONE, description="Person enrolled.")),
-            description="Objects related to the enrollment.",
+            OpenObject(field("person", TO_ONE, "Person enrolled.")),
+            "Objects related to the enrollment.",
         ),
     ).to_dict()
 
@@ -294,16 +246,16 @@ LEARNING = Api(
     title="Learning platform",
     settings=(
         Setting(
-            name="api_key",
-            kind="string",
+            "api_key",
+            "string",
+            "API key of the learning platform, sent as `X-Api-Key`.",
             secret=True,
             required=True,
-            description="API key of the learning platform, sent as `X-Api-Key`.",
         ),
         Setting(
-            name="base_url",
-            kind="string",
-            description="Address of the API with its version.",
+            "base_url",
+            "string",
+            "Address of the API with its version.",
             example="https://api.northpass.com/v2",
         ),
     ),

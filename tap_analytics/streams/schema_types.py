@@ -1,4 +1,4 @@
-"""Types of nested values, as the APIs send them and as targets and checkers take them.
+"""Fields of schemas, and types of nested values as the APIs send them and as targets take them.
 
 Below the root, times are plain text: targets store nested values as JSON, and checkers stumble over
 formats inside of objects that may be null.
@@ -11,7 +11,33 @@ import typing as t
 from singer_sdk import typing as th
 from typing_extensions import override
 
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
 Fragment = dict[str, t.Any]
+Field: t.TypeAlias = "th.Property[t.Any]"
+
+
+def field(
+    name: str, type_: th.JSONTypeHelper[t.Any] | type, description: str, *, required: bool = False
+) -> Field:
+    """Return a field of an object, which may be null unless it is required."""
+    return th.Property(name, type_, required=required, description=description)
+
+
+def _field_of(type_: type) -> Callable[..., Field]:
+    def make(name: str, description: str, *, required: bool = False) -> Field:
+        return field(name, type_, description, required=required)
+
+    return make
+
+
+string = _field_of(th.StringType)
+integer = _field_of(th.IntegerType)
+number = _field_of(th.NumberType)
+boolean = _field_of(th.BooleanType)
+date_time = _field_of(th.DateTimeType)
+anything = _field_of(th.AnyType)
 
 
 class OpenObject(th.ObjectType):

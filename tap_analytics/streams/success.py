@@ -15,58 +15,45 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import Cursor
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.schema_types import OpenObject
+from tap_analytics.streams.schema_types import OpenObject, boolean, date_time, field, number, string
 from tap_analytics.transport.auth import Basic
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
-CREATED = th.Property("createdAt", th.DateTimeType, description="When it was created.")
-UPDATED = th.Property("updatedAt", th.DateTimeType, description="When it last changed.")
-EXTERNAL_ID = th.Property("externalId", th.StringType, description="Identifier elsewhere.")
-NAME = th.Property("name", th.StringType, description="Name.")
-TRAITS = th.Property("traits", OpenObject(), description="Fields the customer defined.")
-LAST_INBOUND = th.Property(
-    "lastInboundMessageTimestamp",
-    th.DateTimeType,
-    description="When the last message came in.",
-)
-LAST_OUTBOUND = th.Property(
-    "lastOutboundMessageTimestamp",
-    th.DateTimeType,
-    description="When the last message went out.",
-)
+CREATED = date_time("createdAt", "When it was created.")
+UPDATED = date_time("updatedAt", "When it last changed.")
+EXTERNAL_ID = string("externalId", "Identifier elsewhere.")
+NAME = string("name", "Name.")
+TRAITS = field("traits", OpenObject(), "Fields the customer defined.")
+LAST_INBOUND = date_time("lastInboundMessageTimestamp", "When the last message came in.")
+LAST_OUTBOUND = date_time("lastOutboundMessageTimestamp", "When the last message went out.")
 
 SEGMENT = OpenObject(
-    th.Property("id", th.StringType, description="Identifier of the segment."),
-    th.Property("name", th.StringType, description="Name of the segment."),
+    string("id", "Identifier of the segment."),
+    string("name", "Name of the segment."),
     nullable=True,
 )
-SEGMENTS = th.Property("segments", th.ArrayType(SEGMENT), description="Segments it falls into.")
+SEGMENTS = field("segments", th.ArrayType(SEGMENT), "Segments it falls into.")
 
 ADMIN_FIELDS = (
     NAME,
-    th.Property("email", th.StringType, description="Email address."),
-    th.Property("licenseStatus", th.StringType, description="Licence: active, deactivated, ..."),
+    string("email", "Email address."),
+    string("licenseStatus", "Licence: active, deactivated, ..."),
 )
-ADMIN = OpenObject(
-    th.Property("id", th.StringType, description="Identifier of the admin."),
-    *ADMIN_FIELDS,
-)
+ADMIN = OpenObject(string("id", "Identifier of the admin."), *ADMIN_FIELDS)
 
 KEY_ROLE = OpenObject(
-    th.Property("id", th.StringType, description="Identifier of the assignment."),
-    th.Property("assignedAt", th.DateTimeType, description="When the role was assigned."),
+    string("id", "Identifier of the assignment."),
+    date_time("assignedAt", "When the role was assigned."),
     CREATED,
-    th.Property(
+    field(
         "keyRole",
         OpenObject(
-            th.Property("id", th.StringType, description="Identifier of the role."),
-            th.Property("label", th.StringType, description="Name of the role."),
-            CREATED,
+            string("id", "Identifier of the role."), string("label", "Name of the role."), CREATED
         ),
-        description="The role.",
+        "The role.",
     ),
-    th.Property("vitallyUser", ADMIN, description="Admin who holds the role."),
+    field("vitallyUser", ADMIN, "Admin who holds the role."),
     nullable=True,
 )
 
@@ -77,35 +64,32 @@ ACCOUNT_FIELDS = (
     EXTERNAL_ID,
     NAME,
     TRAITS,
-    th.Property("organizationId", th.StringType, description="Organization it belongs to."),
-    th.Property("accountOwnerId", th.StringType, description="Admin who owns the account."),
-    th.Property("csmId", th.StringType, description="Admin who is its success manager."),
-    th.Property("accountExecutiveId", th.StringType, description="Admin who is its executive."),
-    th.Property("mrr", th.NumberType, description="Monthly recurring revenue."),
-    th.Property("healthScore", th.NumberType, description="Health, from 0 to 10."),
-    th.Property("npsScore", th.NumberType, description="Net promoter score, from -100 to 100."),
-    th.Property("npsDetractorCount", th.NumberType, description="Number of detractors."),
-    th.Property("npsPassiveCount", th.NumberType, description="Number of passives."),
-    th.Property("npsPromoterCount", th.NumberType, description="Number of promoters."),
-    th.Property("usersCount", th.NumberType, description="Number of users."),
-    th.Property("nextRenewalDate", th.DateTimeType, description="When it is renewed next."),
-    th.Property("trialEndDate", th.DateTimeType, description="When its trial ends."),
-    th.Property("churnedAt", th.DateTimeType, description="When it churned."),
-    th.Property("firstSeenTimestamp", th.DateTimeType, description="When it was seen first."),
-    th.Property("lastSeenTimestamp", th.DateTimeType, description="When it was seen last."),
+    string("organizationId", "Organization it belongs to."),
+    string("accountOwnerId", "Admin who owns the account."),
+    string("csmId", "Admin who is its success manager."),
+    string("accountExecutiveId", "Admin who is its executive."),
+    number("mrr", "Monthly recurring revenue."),
+    number("healthScore", "Health, from 0 to 10."),
+    number("npsScore", "Net promoter score, from -100 to 100."),
+    number("npsDetractorCount", "Number of detractors."),
+    number("npsPassiveCount", "Number of passives."),
+    number("npsPromoterCount", "Number of promoters."),
+    number("usersCount", "Number of users."),
+    date_time("nextRenewalDate", "When it is renewed next."),
+    date_time("trialEndDate", "When its trial ends."),
+    date_time("churnedAt", "When it churned."),
+    date_time("firstSeenTimestamp", "When it was seen first."),
+    date_time("lastSeenTimestamp", "When it was seen last."),
     LAST_INBOUND,
     LAST_OUTBOUND,
 )
 #: An account where it is embedded: without its key roles, and only in users with its segments.
 ACCOUNT = OpenObject(
-    th.Property("id", th.StringType, description="Identifier of the account."),
-    *ACCOUNT_FIELDS,
-    SEGMENTS,
-    nullable=True,
+    string("id", "Identifier of the account."), *ACCOUNT_FIELDS, SEGMENTS, nullable=True
 )
 
 ORGANIZATION = OpenObject(
-    th.Property("id", th.StringType, description="Identifier of the organization."),
+    string("id", "Identifier of the organization."),
     CREATED,
     UPDATED,
     EXTERNAL_ID,
@@ -119,40 +103,35 @@ ACTIVITY_FIELDS = (
     CREATED,
     UPDATED,
     EXTERNAL_ID,
-    th.Property("organizationId", th.StringType, description="Organization it is about."),
-    th.Property("organization", ORGANIZATION, description="The organization itself."),
-    th.Property("accountId", th.StringType, description="Account it is about."),
-    th.Property("account", ACCOUNT, description="The account itself."),
-    th.Property("categoryId", th.StringType, description="Category it belongs to."),
-    th.Property(
+    string("organizationId", "Organization it is about."),
+    field("organization", ORGANIZATION, "The organization itself."),
+    string("accountId", "Account it is about."),
+    field("account", ACCOUNT, "The account itself."),
+    string("categoryId", "Category it belongs to."),
+    field(
         "category",
-        OpenObject(
-            th.Property("id", th.StringType, description="Identifier of the category."),
-            NAME,
-            CREATED,
-            UPDATED,
-        ),
-        description="The category itself.",
+        OpenObject(string("id", "Identifier of the category."), NAME, CREATED, UPDATED),
+        "The category itself.",
     ),
-    th.Property("tags", STRINGS, description="Tags."),
-    th.Property("archivedAt", th.DateTimeType, description="When it was deleted."),
-    th.Property("source", th.StringType, description="Integration it came from."),
+    field("tags", STRINGS, "Tags."),
+    date_time("archivedAt", "When it was deleted."),
+    string("source", "Integration it came from."),
     TRAITS,
 )
 
 PROJECT = OpenObject(
-    th.Property("id", th.StringType, description="Identifier of the project."),
+    string("id", "Identifier of the project."),
     NAME,
-    th.Property("accountId", th.StringType, description="Account the project is for."),
+    string("accountId", "Account the project is for."),
     CREATED,
     UPDATED,
-    th.Property("archivedAt", th.DateTimeType, description="When it was deleted."),
-    th.Property("actualStartDate", th.DateTimeType, description="When it started."),
-    th.Property("targetCompletionDate", th.DateTimeType, description="When it shall be done."),
-    th.Property("durationInDays", th.NumberType, description="Days it takes."),
-    th.Property("ownedByVitallyUserId", th.StringType, description="Admin who owns it."),
-    th.Property("projectCategoryId", th.StringType, description="Category of the project."),
-    th.Property("projectStatusId", th.StringType, description="State of the project."),
+    date_time("archivedAt", "When it was deleted."),
+    date_time("actualStartDate", "When it started."),
+    date_time("targetCompletionDate", "When it shall be done."),
+    number("durationInDays", "Days it takes."),
+    string("ownedByVitallyUserId", "Admin who owns it."),
+    string("projectCategoryId", "Category of the project."),
+    string("projectStatusId", "State of the project."),
     TRAITS,
     nullable=True,
 )
@@ -191,9 +170,9 @@ class Accounts(ChangingStream):
         }
     )
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the account."),
+        string("id", "Identifier of the account.", required=True),
         *ACCOUNT_FIELDS,
-        th.Property("keyRoles", th.ArrayType(KEY_ROLE), description="Who holds which role for it."),
+        field("keyRoles", th.ArrayType(KEY_ROLE), "Who holds which role for it."),
         SEGMENTS,
     ).to_dict()
 
@@ -204,15 +183,15 @@ class Conversations(ChangingStream):
     name = "success_conversations"
     path = "/conversations"
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the thread."),
+        string("id", "Identifier of the thread.", required=True),
         CREATED,
         UPDATED,
         EXTERNAL_ID,
-        th.Property("externalUrl", th.StringType, description="Address elsewhere."),
-        th.Property("subject", th.StringType, description="Subject."),
-        th.Property("status", th.StringType, description="State: open, closed and others."),
-        th.Property("rating", th.StringType, description="How the customer rated it."),
-        th.Property("source", th.StringType, description="Integration it came from."),
+        string("externalUrl", "Address elsewhere."),
+        string("subject", "Subject."),
+        string("status", "State: open, closed and others."),
+        string("rating", "How the customer rated it."),
+        string("source", "Integration it came from."),
         TRAITS,
     ).to_dict()
 
@@ -223,24 +202,17 @@ class Notes(ChangingStream):
     name = "success_notes"
     path = "/notes"
     references = MappingProxyType(
-        {
-            "accountId": "success_accounts.id",
-            "authorId": "success_admins.id",
-        }
+        {"accountId": "success_accounts.id", "authorId": "success_admins.id"}
     )
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the note."),
-        th.Property("subject", th.StringType, description="Subject."),
-        th.Property("note", th.StringType, description="Text, as HTML."),
-        th.Property("noteDate", th.DateTimeType, description="When what it notes took place."),
-        th.Property("meetingDescription", th.StringType, description="Description of the meeting."),
-        th.Property("authorId", th.StringType, description="Admin who wrote it."),
-        th.Property("author", ADMIN, description="The author."),
-        th.Property(
-            "users",
-            th.ArrayType(OpenObject(nullable=True)),
-            description="Users it is about.",
-        ),
+        string("id", "Identifier of the note.", required=True),
+        string("subject", "Subject."),
+        string("note", "Text, as HTML."),
+        date_time("noteDate", "When what it notes took place."),
+        string("meetingDescription", "Description of the meeting."),
+        string("authorId", "Admin who wrote it."),
+        field("author", ADMIN, "The author."),
+        field("users", th.ArrayType(OpenObject(nullable=True)), "Users it is about."),
         *ACTIVITY_FIELDS,
     ).to_dict()
 
@@ -259,18 +231,18 @@ class Tasks(ChangingStream):
         }
     )
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the task."),
-        th.Property("name", th.StringType, description="What is to be done."),
-        th.Property("description", th.StringType, description="Description, as HTML."),
-        th.Property("dueDate", th.DateType, description="Day it is due."),
-        th.Property("completedAt", th.DateTimeType, description="When it was done."),
-        th.Property("completedById", th.StringType, description="Admin who did it."),
-        th.Property("completedBy", ADMIN, description="The admin who did it."),
-        th.Property("assignedToId", th.StringType, description="Admin who is to do it."),
-        th.Property("assignedTo", ADMIN, description="The admin who is to do it."),
-        th.Property("createdById", th.StringType, description="Admin who created it."),
-        th.Property("meetingId", th.StringType, description="Meeting it came out of."),
-        th.Property("projects", th.ArrayType(PROJECT), description="Projects it is part of."),
+        string("id", "Identifier of the task.", required=True),
+        string("name", "What is to be done."),
+        string("description", "Description, as HTML."),
+        field("dueDate", th.DateType, "Day it is due."),
+        date_time("completedAt", "When it was done."),
+        string("completedById", "Admin who did it."),
+        field("completedBy", ADMIN, "The admin who did it."),
+        string("assignedToId", "Admin who is to do it."),
+        field("assignedTo", ADMIN, "The admin who is to do it."),
+        string("createdById", "Admin who created it."),
+        string("meetingId", "Meeting it came out of."),
+        field("projects", th.ArrayType(PROJECT), "Projects it is part of."),
         *ACTIVITY_FIELDS,
     ).to_dict()
 
@@ -282,43 +254,31 @@ class Users(ChangingStream):
     path = "/users"
     references = MappingProxyType({"accounts.id": "success_accounts.id"})
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the user."),
+        string("id", "Identifier of the user.", required=True),
         CREATED,
         UPDATED,
         EXTERNAL_ID,
         NAME,
-        th.Property("email", th.StringType, description="Email address."),
-        th.Property("avatar", th.StringType, description="Address of the picture."),
+        string("email", "Email address."),
+        string("avatar", "Address of the picture."),
         TRAITS,
-        th.Property("firstKnown", th.DateTimeType, description="When the user became known."),
-        th.Property("joinDate", th.DateTimeType, description="When the user joined."),
-        th.Property("lastSeenTimestamp", th.DateTimeType, description="When seen last."),
+        date_time("firstKnown", "When the user became known."),
+        date_time("joinDate", "When the user joined."),
+        date_time("lastSeenTimestamp", "When seen last."),
         LAST_INBOUND,
         LAST_OUTBOUND,
-        th.Property("npsLastScore", th.NumberType, description="Last answer, from 0 to 10."),
-        th.Property("npsLastFeedback", th.StringType, description="Words with that answer."),
-        th.Property("npsLastRespondedAt", th.DateTimeType, description="When it was given."),
-        th.Property(
-            "unsubscribedFromConversations",
-            th.BooleanType,
-            description="Whether messages were declined.",
-        ),
-        th.Property(
-            "unsubscribedFromConversationsAt",
-            th.DateTimeType,
-            description="When messages were declined.",
-        ),
-        th.Property("deactivatedAt", th.DateTimeType, description="When deactivated."),
-        th.Property("permanentlyBounced", th.BooleanType, description="Whether mail bounces."),
+        number("npsLastScore", "Last answer, from 0 to 10."),
+        string("npsLastFeedback", "Words with that answer."),
+        date_time("npsLastRespondedAt", "When it was given."),
+        boolean("unsubscribedFromConversations", "Whether messages were declined."),
+        date_time("unsubscribedFromConversationsAt", "When messages were declined."),
+        date_time("deactivatedAt", "When deactivated."),
+        boolean("permanentlyBounced", "Whether mail bounces."),
         SEGMENTS,
-        th.Property("accountIds", STRINGS, description="Accounts the user belongs to."),
-        th.Property("accounts", th.ArrayType(ACCOUNT), description="The accounts themselves."),
-        th.Property("organizationIds", STRINGS, description="Organizations of the user."),
-        th.Property(
-            "organizations",
-            th.ArrayType(ORGANIZATION),
-            description="The organizations themselves.",
-        ),
+        field("accountIds", STRINGS, "Accounts the user belongs to."),
+        field("accounts", th.ArrayType(ACCOUNT), "The accounts themselves."),
+        field("organizationIds", STRINGS, "Organizations of the user."),
+        field("organizations", th.ArrayType(ORGANIZATION), "The organizations themselves."),
     ).to_dict()
 
 
@@ -328,8 +288,7 @@ class Admins(SuccessStream):
     name = "success_admins"
     path = "/admins"
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the admin."),
-        *ADMIN_FIELDS,
+        string("id", "Identifier of the admin.", required=True), *ADMIN_FIELDS
     ).to_dict()
 
 
@@ -338,39 +297,39 @@ SUCCESS = Api(
     title="Customer success platform",
     settings=(
         Setting(
-            name="secret_token",
-            kind="string",
+            "secret_token",
+            "string",
+            "Secret token, the user name of the requests.",
             secret=True,
             required=True,
-            description="Secret token, the user name of the requests.",
         ),
         Setting(
-            name="basic_auth_header",
-            kind="string",
+            "basic_auth_header",
+            "string",
+            "Password of the requests; empty for the real service.",
             default="",
             secret=True,
-            description="Password of the requests; empty for the real service.",
         ),
         Setting(
-            name="base_url",
-            kind="string",
-            description="Address of the API's resources.",
+            "base_url",
+            "string",
+            "Address of the API's resources.",
             example="https://example.rest.vitally.io/resources",
         ),
         Setting(
-            name="account_status",
-            kind="string",
+            "account_status",
+            "string",
+            "Sent as `status` for accounts: `active`, `churned` or `activeOrChurned`; "
+            "null sends none.",
             default="activeOrChurned",
             nullable=True,
-            description="Sent as `status` for accounts: `active`, `churned` or `activeOrChurned`; "
-            "null sends none.",
         ),
         Setting(
-            name="sort_by",
-            kind="string",
-            nullable=True,
-            description="Sent as `sortBy`, `createdAt` or `updatedAt`, instead of the one that "
+            "sort_by",
+            "string",
+            "Sent as `sortBy`, `createdAt` or `updatedAt`, instead of the one that "
             "fits the replication; null sends none.",
+            nullable=True,
         ),
     ),
     authenticate=lambda block: Basic(block["secret_token"], block.get("basic_auth_header") or ""),

@@ -20,7 +20,15 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import LinkedOffset
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.schema_types import OpenObject
+from tap_analytics.streams.schema_types import (
+    OpenObject,
+    anything,
+    boolean,
+    date_time,
+    field,
+    integer,
+    string,
+)
 from tap_analytics.transport.auth import Basic
 
 if t.TYPE_CHECKING:
@@ -34,75 +42,60 @@ CANONICAL_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="num
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
 VERSION = OpenObject(
-    th.Property("createdAt", th.DateTimeType, description="When this version was saved."),
-    th.Property("message", th.StringType, description="Comment of whoever saved it."),
-    th.Property("number", th.IntegerType, description="Number of the version, from 1."),
-    th.Property("minorEdit", th.BooleanType, description="Whether watchers were not notified."),
-    th.Property("authorId", th.StringType, description="Account that saved this version."),
-    th.Property("ncsStepVersion", th.StringType, description="Step of collaborative editing."),
-    th.Property(
-        "contributorIds",
-        STRINGS,
-        description="Accounts that contributed to this version.",
-    ),
+    date_time("createdAt", "When this version was saved."),
+    string("message", "Comment of whoever saved it."),
+    integer("number", "Number of the version, from 1."),
+    boolean("minorEdit", "Whether watchers were not notified."),
+    string("authorId", "Account that saved this version."),
+    string("ncsStepVersion", "Step of collaborative editing."),
+    field("contributorIds", STRINGS, "Accounts that contributed to this version."),
 )
 
-TEXT = OpenObject(
-    th.Property("representation", th.StringType, description="Format of the text."),
-    th.Property("value", th.StringType, description="The text."),
-)
+TEXT = OpenObject(string("representation", "Format of the text."), string("value", "The text."))
 BODY = OpenObject(
-    th.Property("storage", TEXT, description="The text as it is stored."),
-    th.Property("atlas_doc_format", TEXT, description="The text as a document tree."),
+    field("storage", TEXT, "The text as it is stored."),
+    field("atlas_doc_format", TEXT, "The text as a document tree."),
 )
 
 NAMED_OBJECT = OpenObject(
-    th.Property("name", th.StringType, description="Name of the object."),
-    th.Property("objectType", th.StringType, description="Type of the object."),
+    string("name", "Name of the object."),
+    string("objectType", "Type of the object."),
     nullable=True,
 )
 CHANGED_VALUE = OpenObject(
-    th.Property("name", th.StringType, description="What was changed."),
-    th.Property("oldValue", th.StringType, description="Value before."),
-    th.Property("newValue", th.StringType, description="Value after."),
-    th.Property("hiddenOldValue", th.StringType, description="Identifier behind the old value."),
-    th.Property("hiddenNewValue", th.StringType, description="Identifier behind the new value."),
+    string("name", "What was changed."),
+    string("oldValue", "Value before."),
+    string("newValue", "Value after."),
+    string("hiddenOldValue", "Identifier behind the old value."),
+    string("hiddenNewValue", "Identifier behind the new value."),
     nullable=True,
 )
 AUTHOR = OpenObject(
-    th.Property("type", th.StringType, description="Type of the author: user."),
-    th.Property("displayName", th.StringType, description="Name shown."),
-    th.Property("operations", th.AnyType, description="Operations, as a list or an object."),
-    th.Property("username", th.StringType, description="Former user name."),
-    th.Property("userKey", th.StringType, description="Former user key."),
-    th.Property("accountId", th.StringType, description="Account, absent for system events."),
-    th.Property("accountType", th.StringType, description="Type of the account."),
-    th.Property("publicName", th.StringType, description="Name shown to the public."),
-    th.Property("externalCollaborator", th.BooleanType, description="Former mark of a guest."),
-    th.Property("isExternalCollaborator", th.BooleanType, description="Former mark of a guest."),
-    th.Property("isGuest", th.BooleanType, description="Whether the author is a guest."),
+    string("type", "Type of the author: user."),
+    string("displayName", "Name shown."),
+    anything("operations", "Operations, as a list or an object."),
+    string("username", "Former user name."),
+    string("userKey", "Former user key."),
+    string("accountId", "Account, absent for system events."),
+    string("accountType", "Type of the account."),
+    string("publicName", "Name shown to the public."),
+    boolean("externalCollaborator", "Former mark of a guest."),
+    boolean("isExternalCollaborator", "Former mark of a guest."),
+    boolean("isGuest", "Whether the author is a guest."),
 )
 
-LINKS = th.Property(
-    "_links",
-    OpenObject(),
-    description="Addresses of the object, relative to the site.",
-)
+LINKS = field("_links", OpenObject(), "Addresses of the object, relative to the site.")
 
 #: What pages and blog posts have in common.
 CONTENT = (
-    th.Property("status", th.StringType, description="State: current, archived and others."),
-    th.Property("title", th.StringType, description="Title."),
-    th.Property("spaceId", th.StringType, description="Space it belongs to."),
-    th.Property("authorId", th.StringType, description="Account that created it."),
-    th.Property("createdAt", th.DateTimeType, description="When it was created."),
-    th.Property(
-        "updatedAt",
-        th.DateTimeType,
-        description="When it last changed: the time of its version.",
-    ),
-    th.Property("version", VERSION, description="The current version."),
-    th.Property("body", BODY, description="The text, in the format asked for."),
+    string("status", "State: current, archived and others."),
+    string("title", "Title."),
+    string("spaceId", "Space it belongs to."),
+    string("authorId", "Account that created it."),
+    date_time("createdAt", "When it was created."),
+    date_time("updatedAt", "When it last changed: the time of its version."),
+    field("version", VERSION, "The current version."),
+    field("body", BODY, "The text, in the format asked for."),
     LINKS,
 )
 
@@ -153,32 +146,22 @@ class Audit(WikiStream):
     replication_key = "creationDate"
     replication_unit = "epoch_ms"
     schema = th.PropertiesList(
-        th.Property(
-            "creationDate",
-            th.IntegerType,
-            required=True,
-            description="Time of the event, epoch milliseconds.",
-        ),
-        th.Property(
+        integer("creationDate", "Time of the event, epoch milliseconds.", required=True),
+        string(
             "record_hash",
-            th.StringType,
+            "SHA-256 of the event as received: tells events of one millisecond apart.",
             required=True,
-            description="SHA-256 of the event as received: tells events of one millisecond apart.",
         ),
-        th.Property("author", AUTHOR, description="Who caused the event."),
-        th.Property("remoteAddress", th.StringType, description="Network address of the author."),
-        th.Property("summary", th.StringType, description="The event in short."),
-        th.Property("description", th.StringType, description="The event in more words."),
-        th.Property("category", th.StringType, description="Category of the event."),
-        th.Property("sysAdmin", th.BooleanType, description="Whether a system admin acted."),
-        th.Property("superAdmin", th.BooleanType, description="Whether a super admin acted."),
-        th.Property("affectedObject", NAMED_OBJECT, description="Object the event happened to."),
-        th.Property("changedValues", th.ArrayType(CHANGED_VALUE), description="What was changed."),
-        th.Property(
-            "associatedObjects",
-            th.ArrayType(NAMED_OBJECT),
-            description="Other objects concerned.",
-        ),
+        field("author", AUTHOR, "Who caused the event."),
+        string("remoteAddress", "Network address of the author."),
+        string("summary", "The event in short."),
+        string("description", "The event in more words."),
+        string("category", "Category of the event."),
+        boolean("sysAdmin", "Whether a system admin acted."),
+        boolean("superAdmin", "Whether a super admin acted."),
+        field("affectedObject", NAMED_OBJECT, "Object the event happened to."),
+        field("changedValues", th.ArrayType(CHANGED_VALUE), "What was changed."),
+        field("associatedObjects", th.ArrayType(NAMED_OBJECT), "Other objects concerned."),
     ).to_dict()
 
     @override
@@ -213,12 +196,12 @@ class Group(WikiStream):
     version = 1
     path = "/group"
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the group."),
-        th.Property("type", th.StringType, description="Type of the object: group."),
-        th.Property("name", th.StringType, description="Name of the group, may change."),
-        th.Property("usageType", th.StringType, description="What the group is used for."),
-        th.Property("managedBy", th.StringType, description="Who manages the group."),
-        th.Property("resourceAri", th.StringType, description="Resource name of the group."),
+        string("id", "Identifier of the group.", required=True),
+        string("type", "Type of the object: group."),
+        string("name", "Name of the group, may change."),
+        string("usageType", "What the group is used for."),
+        string("managedBy", "Who manages the group."),
+        string("resourceAri", "Resource name of the group."),
         LINKS,
     ).to_dict()
 
@@ -231,19 +214,15 @@ class Pages(VersionedContentStream):
     path = "/pages"
     references = MappingProxyType({"spaceId": "wiki_space.id"})
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the page."),
+        string("id", "Identifier of the page.", required=True),
         *CONTENT,
-        th.Property("parentId", th.StringType, description="What the page lies under."),
-        th.Property("parentType", th.StringType, description="Type of the parent: page, folder."),
-        th.Property("position", th.IntegerType, description="Position among its siblings."),
-        th.Property("ownerId", th.StringType, description="Account that owns the page."),
-        th.Property("lastOwnerId", th.StringType, description="Account that owned it before."),
-        th.Property("subtype", th.StringType, description="Subtype of the page, such as live."),
-        th.Property(
-            "sourceTemplateEntityId",
-            th.StringType,
-            description="Template the page was made from.",
-        ),
+        string("parentId", "What the page lies under."),
+        string("parentType", "Type of the parent: page, folder."),
+        integer("position", "Position among its siblings."),
+        string("ownerId", "Account that owns the page."),
+        string("lastOwnerId", "Account that owned it before."),
+        string("subtype", "Subtype of the page, such as live."),
+        string("sourceTemplateEntityId", "Template the page was made from."),
     ).to_dict()
 
 
@@ -255,8 +234,7 @@ class BlogPosts(VersionedContentStream):
     path = "/blogposts"
     references = MappingProxyType({"spaceId": "wiki_space.id"})
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the post."),
-        *CONTENT,
+        string("id", "Identifier of the post.", required=True), *CONTENT
     ).to_dict()
 
 
@@ -271,35 +249,31 @@ class Space(WikiStream):
     )
     references = MappingProxyType({"homepageId": "wiki_pages.id"})
     schema = th.PropertiesList(
-        th.Property("id", th.StringType, required=True, description="Identifier of the space."),
-        th.Property("key", th.StringType, description="Short unique name, may change."),
-        th.Property("name", th.StringType, description="Name of the space."),
-        th.Property("type", th.StringType, description="Type: global, personal and others."),
-        th.Property("status", th.StringType, description="State: current or archived."),
-        th.Property("authorId", th.StringType, description="Account that created the space."),
-        th.Property("spaceOwnerId", th.StringType, description="Account that owns the space."),
-        th.Property("createdAt", th.DateTimeType, description="When the space was created."),
-        th.Property("homepageId", th.StringType, description="Page the space opens with."),
-        th.Property("currentActiveAlias", th.StringType, description="Name used in addresses."),
-        th.Property(
+        string("id", "Identifier of the space.", required=True),
+        string("key", "Short unique name, may change."),
+        string("name", "Name of the space."),
+        string("type", "Type: global, personal and others."),
+        string("status", "State: current or archived."),
+        string("authorId", "Account that created the space."),
+        string("spaceOwnerId", "Account that owns the space."),
+        date_time("createdAt", "When the space was created."),
+        string("homepageId", "Page the space opens with."),
+        string("currentActiveAlias", "Name used in addresses."),
+        field(
             "description",
             OpenObject(
-                th.Property("plain", TEXT, description="The description as plain text."),
-                th.Property("view", TEXT, description="The description as HTML."),
+                field("plain", TEXT, "The description as plain text."),
+                field("view", TEXT, "The description as HTML."),
             ),
-            description="Description, in the format asked for.",
+            "Description, in the format asked for.",
         ),
-        th.Property(
+        field(
             "icon",
             OpenObject(
-                th.Property("path", th.StringType, description="Address of the icon."),
-                th.Property(
-                    "apiDownloadLink",
-                    th.StringType,
-                    description="Address of the icon in the API.",
-                ),
+                string("path", "Address of the icon."),
+                string("apiDownloadLink", "Address of the icon in the API."),
             ),
-            description="Icon, if asked for.",
+            "Icon, if asked for.",
         ),
         LINKS,
     ).to_dict()
@@ -310,64 +284,61 @@ WIKI = Api(
     title="Wiki",
     settings=(
         Setting(
-            name="email",
-            kind="string",
+            "email",
+            "string",
+            "Login email, the user name of the requests.",
             secret=True,
             required=True,
-            description="Login email, the user name of the requests.",
         ),
         Setting(
-            name="api_token",
-            kind="string",
+            "api_token",
+            "string",
+            "API token of the login, the password of the requests.",
             secret=True,
             required=True,
-            description="API token of the login, the password of the requests.",
         ),
         Setting(
-            name="base_url",
-            kind="string",
-            description="Address of the site.",
-            example="https://example.atlassian.net",
+            "base_url", "string", "Address of the site.", example="https://example.atlassian.net"
         ),
         Setting(
-            name="v1_path",
-            kind="string",
+            "v1_path",
+            "string",
+            "Path of version 1; `/wiki/rest/api` for the real service.",
             default="/v1",
-            description="Path of version 1; `/wiki/rest/api` for the real service.",
         ),
         Setting(
-            name="v2_path",
-            kind="string",
+            "v2_path",
+            "string",
+            "Path of version 2; `/wiki/api/v2` for the real service.",
             default="/v2",
-            description="Path of version 2; `/wiki/api/v2` for the real service.",
         ),
         Setting(
-            name="body_format",
-            kind="string",
+            "body_format",
+            "string",
+            "Sent as `body-format` for pages and blog posts; null sends none.",
             default="storage",
             nullable=True,
-            description="Sent as `body-format` for pages and blog posts; null sends none.",
         ),
         Setting(
-            name="description_format",
-            kind="string",
+            "description_format",
+            "string",
+            "Sent as `description-format` for spaces; null sends none.",
             default="plain",
             nullable=True,
-            description="Sent as `description-format` for spaces; null sends none.",
         ),
         Setting(
-            name="include_icon",
-            kind="boolean",
+            "include_icon",
+            "boolean",
+            "Sent as `include-icon` for spaces; null sends none.",
             default=True,
             nullable=True,
-            description="Sent as `include-icon` for spaces; null sends none.",
         ),
         Setting(
-            name="sort_by",
-            kind="string",
-            nullable=True,
-            description="Sent as `sort` for pages and blog posts, instead of the one that fits "
+            "sort_by",
+            "string",
+            "Sent as `sort` for pages and blog posts, instead of the one that fits "
             "the replication; null sends none.",
+            nullable=True,
         ),
     ),
     authenticate=lambda block: Basic(block["email"], block["api_token"]),

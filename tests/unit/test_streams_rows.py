@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from singer_sdk.exceptions import FatalAPIError
@@ -24,7 +25,8 @@ EVENT = {
 
 def stream(cls, **block):
     """Make an instance whose rows can be processed, without a tap around it."""
-    surroundings = {"logger": logging.getLogger("tap-analytics.test"), "block": block}
+    logger = logging.getLogger("tap-analytics.test")
+    surroundings = {"logger": logger, "connection": SimpleNamespace(settings=block)}
     return object.__new__(type(cls.__name__, (cls,), surroundings))
 
 

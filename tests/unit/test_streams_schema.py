@@ -8,6 +8,7 @@ import json
 import logging
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -87,7 +88,8 @@ def _parses(parse, value):
 
 def stream(cls, **block):
     """Make an instance whose rows can be processed, without a tap around it."""
-    surroundings = {"logger": logging.getLogger("tap-analytics.test"), "block": block}
+    logger = logging.getLogger("tap-analytics.test")
+    surroundings = {"logger": logger, "connection": SimpleNamespace(settings=block)}
     return object.__new__(type(cls.__name__, (cls,), surroundings))
 
 

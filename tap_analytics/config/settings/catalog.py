@@ -16,65 +16,65 @@ LONGEST = 10**9
 #: What every API block and every declared API takes.
 COMMON: tuple[Setting, ...] = (
     Setting(
-        name="page_size",
-        kind="integer",
+        "page_size",
+        "integer",
+        "Rows per page to ask for, instead of the API's usual number.",
         minimum=1,
         maximum=MOST_ROWS,
-        description="Rows per page to ask for, instead of the API's usual number.",
     ),
     Setting(
-        name="headers",
-        kind="object",
+        "headers",
+        "object",
+        "Further headers of every request.",
         secret=True,
-        description="Further headers of every request.",
         inside={"additionalProperties": {"type": "string"}},
     ),
     Setting(
-        name="requests_per_second",
-        kind="number",
+        "requests_per_second",
+        "number",
+        "Most requests per second, in any second; 0 means no cap.",
         minimum=0,
         maximum=MOST_ROWS,
-        description="Most requests per second, in any second; 0 means no cap.",
     ),
     Setting(
-        name="retry",
-        kind="object",
-        description="When and how often a failed request is tried again.",
+        "retry",
+        "object",
+        "When and how often a failed request is tried again.",
         parts=(
             Setting(
-                name="max_retries",
-                kind="integer",
+                "max_retries",
+                "integer",
+                "Retries after the first attempt: 3 means 4 attempts.",
                 minimum=0,
                 maximum=MOST_RETRIES,
-                description="Retries after the first attempt: 3 means 4 attempts.",
             ),
             Setting(
-                name="backoff_factor",
-                kind="number",
+                "backoff_factor",
+                "number",
+                "Seconds of the first wait; each further wait is twice as long.",
                 minimum=0,
                 maximum=LONGEST,
-                description="Seconds of the first wait; each further wait is twice as long.",
             ),
             Setting(
-                name="retry_on_status_codes",
-                kind="array",
-                description="HTTP status codes worth another attempt.",
+                "retry_on_status_codes",
+                "array",
+                "HTTP status codes worth another attempt.",
                 inside={"items": {"type": "integer", "minimum": 400, "maximum": 599}},
             ),
             Setting(
-                name="max_retry_after",
-                kind="number",
+                "max_retry_after",
+                "number",
+                "Longest wait in seconds that a response may ask for; one that asks "
+                "for more fails the stream.",
                 minimum=0,
                 maximum=LONGEST,
-                description="Longest wait in seconds that a response may ask for; one that asks "
-                "for more fails the stream.",
             ),
         ),
     ),
     Setting(
-        name="optional_streams",
-        kind="array",
-        description="Streams whose 403 or 404 is reported but doesn't fail the run.",
+        "optional_streams",
+        "array",
+        "Streams whose 403 or 404 is reported but doesn't fail the run.",
         inside={"items": {"type": "string", "pattern": r"\S"}},
     ),
 )
@@ -82,136 +82,127 @@ COMMON: tuple[Setting, ...] = (
 #: What holds for all APIs.
 TOP: tuple[Setting, ...] = (
     Setting(
-        name="start_date",
-        kind="date-time",
-        description="Where incremental streams begin when there is no bookmark.",
+        "start_date",
+        "date-time",
+        "Where incremental streams begin when there is no bookmark.",
         example="2026-01-31T00:00:00Z",
     ),
     Setting(
-        name="end_date",
-        kind="date-time",
-        description="Where incremental streams end, this instant excluded: backfills by window.",
+        "end_date",
+        "date-time",
+        "Where incremental streams end, this instant excluded: backfills by window.",
         example="2026-02-28T00:00:00Z",
     ),
     Setting(
-        name="lookback_seconds",
-        kind="integer",
+        "lookback_seconds",
+        "integer",
+        "Incremental runs read this much again before the bookmark.",
         default=0,
         minimum=0,
         maximum=LONGEST,
-        description="Incremental runs read this much again before the bookmark.",
     ),
     Setting(
-        name="concurrency",
-        kind="integer",
+        "concurrency",
+        "integer",
+        "Requests in flight per API; 1 is strictly serial.",
         default=8,
         minimum=1,
         maximum=1000,
-        description="Requests in flight per API; 1 is strictly serial.",
     ),
     Setting(
-        name="max_requests",
-        kind="integer",
-        minimum=1,
-        maximum=MOST,
-        description="Most requests a run sends, over all APIs, retries included; the next run goes "
+        "max_requests",
+        "integer",
+        "Most requests a run sends, over all APIs, retries included; the next run goes "
         "on where they were spent. Streams are read one after the other then.",
-    ),
-    Setting(
-        name="max_records",
-        kind="integer",
         minimum=1,
         maximum=MOST,
-        description="Most records of each stream, for a preview: a stream that is cut short by it "
-        "leaves no trace in the state.",
     ),
     Setting(
-        name="request_timeout",
-        kind="number",
+        "max_records",
+        "integer",
+        "Most records of each stream, for a preview: a stream that is cut short by it "
+        "leaves no trace in the state.",
+        minimum=1,
+        maximum=MOST,
+    ),
+    Setting(
+        "request_timeout",
+        "number",
+        "Seconds within which a whole response must have arrived.",
         default=60,
         above=0,
         maximum=LONGEST,
-        description="Seconds within which a whole response must have arrived.",
     ),
     Setting(
-        name="on_unknown_field",
-        kind="string",
+        "on_unknown_field",
+        "string",
+        "What happens to a field that neither catalog nor schema knows: "
+        "it extends the schema, is dropped with a warning, or fails the stream.",
         default="evolve",
         choices=("evolve", "ignore", "fail"),
-        description="What happens to a field that neither catalog nor schema knows: "
-        "it extends the schema, is dropped with a warning, or fails the stream.",
     ),
     Setting(
-        name="on_type_mismatch",
-        kind="string",
-        choices=("pass", "widen", "split", "null", "fail"),
-        description="What happens to a value whose type contradicts the schema: it passes unseen, "
+        "on_type_mismatch",
+        "string",
+        "What happens to a value whose type contradicts the schema: it passes unseen, "
         "widens the type, goes to a column of its own (`<column>__<type>`), becomes null, or fails "
         "the stream. By default types that were inferred widen, and values of declared ones pass.",
+        choices=("pass", "widen", "split", "null", "fail"),
     ),
     Setting(
-        name="datetimes",
-        kind="string",
+        "datetimes",
+        "string",
+        "Whether date-times keep the offset the API wrote, or are turned into UTC for "
+        "targets that drop offsets, which costs speed.",
         default="as_written",
         choices=("as_written", "utc"),
-        description="Whether date-times keep the offset the API wrote, or are turned into UTC for "
-        "targets that drop offsets, which costs speed.",
     ),
     Setting(
-        name="resume_within_hours",
-        kind="number",
+        "resume_within_hours",
+        "number",
+        "Age up to which a run that was cut is taken up where it ended; 0 never.",
         default=24,
         minimum=0,
         maximum=1_000_000,
-        description="Age up to which a run that was cut is taken up where it ended; 0 never.",
     ),
     Setting(
-        name="on_shortfall",
-        kind="string",
+        "on_shortfall",
+        "string",
+        "What a stream does that ends before the total the API gives.",
         default="fail",
         choices=("fail", "warn"),
-        description="What a stream does that ends before the total the API gives.",
     ),
     Setting(
-        name="on_unverified",
-        kind="string",
+        "on_unverified",
+        "string",
+        "What a stream does that is read to its end while nothing shows that these are all rows.",
         default="warn",
         choices=("warn", "fail"),
-        description="What a stream does that is read to its end while nothing shows that these "
-        "are all rows.",
     ),
     Setting(
-        name="max_response_mb",
+        "max_response_mb",
+        "integer",
+        "Largest response taken, in megabytes; a larger one fails the stream.",
         title="Max response MB",
-        kind="integer",
         default=256,
         minimum=1,
         maximum=1_000_000,
-        description="Largest response taken, in megabytes; a larger one fails the stream.",
     ),
+    Setting("summary_path", "string", "File to write the outcome of a run to, as JSON."),
     Setting(
-        name="summary_path",
-        kind="string",
-        description="File to write the outcome of a run to, as JSON.",
-    ),
-    Setting(
-        name="report_path",
-        kind="string",
-        description="File to write a report on a run to: a page to look at, and the same figures "
+        "report_path",
+        "string",
+        "File to write a report on a run to: a page to look at, and the same figures "
         "as JSON beside it.",
     ),
     Setting(
-        name="emit_activate_version_messages",
-        kind="boolean",
-        title="Emit `ACTIVATE_VERSION` messages",
-        description="Whether full-table streams carry versions, so that a target can remove "
+        "emit_activate_version_messages",
+        "boolean",
+        "Whether full-table streams carry versions, so that a target can remove "
         "rows that are gone.",
+        title="Emit `ACTIVATE_VERSION` messages",
     ),
-    Setting(
-        name="user_agent",
-        kind="string",
-        description="The `User-Agent` header, instead of the tap's own.",
-    ),
+    Setting("user_agent", "string", "The `User-Agent` header, instead of the tap's own."),
 )
 
 _SECRET: JsonSchema = {"type": "string", "secret": True}
@@ -248,10 +239,10 @@ _DECLARED_API: JsonSchema = {
 
 #: APIs the user describes.
 APIS = Setting(
-    name="apis",
-    kind="array",
+    "apis",
+    "array",
+    "Further REST APIs, described in the vocabulary of dlt's REST source.",
     title="Declared APIs",
-    description="Further REST APIs, described in the vocabulary of dlt's REST source.",
     inside={"items": _DECLARED_API},
 )
 

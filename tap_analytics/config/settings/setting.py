@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,13 +14,14 @@ JsonSchema = dict[str, t.Any]
 _SPELLING = {"api": "API", "id": "ID", "url": "URL"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Setting:
     """One setting. One named `base_url` is always required and an http(s) URL."""
 
     name: str
     kind: Kind
     description: str
+    _: KW_ONLY
     #: Derived from the name where it isn't given.
     title: str = ""
     default: object = None
