@@ -18,7 +18,7 @@ from pathlib import Path
 from handbook.columns import columns, diagrams
 from handbook.commands import commands, exits, singer
 from handbook.markdown import code, table, value
-from handbook.runs import metrics, position, summary
+from handbook.runs import metrics, position
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.settings import COMMON, TOP
@@ -231,7 +231,6 @@ PAGES: dict[str, tuple[Block, ...]] = {
     "docs/reference/commands.md": (singer, commands, exits),
     "docs/reference/metrics.md": (metrics,),
     "docs/reference/state.md": (position,),
-    "docs/reference/summary.md": (summary,),
 }
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.log import log_end, log_stream
 from tap_analytics.reporting.progress import Progress
 from tap_analytics.reporting.results import RunResult
-from tap_analytics.reporting.summary import write_summary
 from tap_analytics.sync.budgeted import BudgetedRun
 from tap_analytics.sync.completion import conclude
 from tap_analytics.sync.reading import read
@@ -216,8 +215,7 @@ class Sync:
 
     def _record(self, end: RunResult) -> None:
         """Write the files about the run that are asked for."""
-        write_summary(self._run, end)
-        if self._run.config.get("report_path"):
-            from tap_analytics.reporting.report import write_report  # noqa: PLC0415 - costs start-up, seldom needed
+        if self._run.config.keys() & {"summary_path", "report_path"}:
+            from tap_analytics.reporting.report import write_files  # noqa: PLC0415 - costs start-up, seldom needed
 
-            write_report(self._run, end)
+            write_files(self._run, end)

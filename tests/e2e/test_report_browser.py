@@ -94,12 +94,11 @@ def test_the_figures_on_the_page_are_those_of_the_run(browser, report):
     heading = browser.evaluate("return document.querySelector('h1').textContent")
     shown = browser.evaluate("return document.querySelector('[data-figure=rows]').textContent")
 
-    assert rows.keys() == {stream["name"] for stream in told["streams"]}
-    for stream in told["streams"]:
-        figures = rows[stream["name"]]
-        assert figures["rows"] == f"{len(done.records(stream['name'])):,}"
-        for name in ("rows", "pages", "requests", "retries"):
-            assert figures[name] == f"{stream[name]:,}", stream["name"]
+    assert rows.keys() == told["streams"].keys()
+    for name, stream in told["streams"].items():
+        assert rows[name]["rows"] == f"{len(done.records(name)):,}"
+        for figure in ("rows", "pages", "requests", "retries"):
+            assert rows[name][figure] == f"{stream[figure]:,}", name
     assert shown == f"{sum(len(done.records(name)) for name in rows):,}"
     assert "Failed" in heading
     assert f"1 of {len(rows)} streams failed" in heading
@@ -155,9 +154,9 @@ def test_the_page_asks_for_nothing(browser, report):
 
 def test_pauses_and_requests_are_drawn(browser, report):
     browser.show(report[0], width=1280)
-    drawn = browser.evaluate("return document.querySelectorAll('rect.hold').length")
+    drawn = browser.evaluate("return document.querySelectorAll('.hold[d^=M]').length")
     heights = browser.evaluate(
-        "return [...document.querySelectorAll('.flight .mean, .latency rect')]"
+        "return [...document.querySelectorAll('.requests .mean, .latency rect')]"
         ".map(each => each.getBoundingClientRect().height)"
     )
 

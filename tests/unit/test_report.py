@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,9 +11,9 @@ from support.report_page import Page
 from support.runs import STREAM, declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 
-from tap_analytics.reporting.report import contents
-from tap_analytics.reporting.report.drift_table import FIELDS
 from tap_analytics.reporting.report.page import page
+from tap_analytics.reporting.report.summary import Summary
+from tap_analytics.reporting.report.tables import FIELDS
 from tap_analytics.transport.stats import BUCKETS
 
 HOSTILE = '</td><script>alert("1")</script>&amp;<img src=x onerror=alert(1)>'
@@ -25,6 +27,14 @@ def path(tmp_path):
 
 def figures_of(path):
     return json.loads(path.with_suffix(".json").read_bytes())
+
+
+def stream_of(path, name=STREAM):
+    return figures_of(path)["streams"][name]
+
+
+def api_of(path):
+    return figures_of(path)["apis"]["shop"]
 
 
 def page_of(path):
@@ -57,7 +67,7 @@ def test_the_figures_are_those_of_the_run(path):
         done = run(declared(api.origin, endpoint=endpoint) | {"report_path": str(path)})
         asked = len(api.requests)
     told, shown = figures_of(path), page_of(path)
-    [stream], [of_api] = told["streams"], told["apis"]
+    stream, of_api = stream_of(path), api_of(path)
 
     assert told["rows"] == stream["rows"] == len(done.records()) == 250
     assert told["requests"] == stream["requests"] == of_api["requests"] == asked
@@ -79,14 +89,14 @@ def test_the_timeline_and_the_latencies_hold_every_request(path):
         config = declared(api.origin, endpoint=endpoint, concurrency=4)
         run(config | {"report_path": str(path)})
         asked = len(api.requests)
-    [api] = figures_of(path)["apis"]
+    api, charts = api_of(path), figures_of(path)["charts"]["shop"]
+    buckets = charts["timeline"]["buckets"]
 
-    buckets = api["timeline"]["buckets"]
     assert len(buckets) <= BUCKETS
     assert sum(bucket["sent"] for bucket in buckets) == asked
     assert max(bucket["peak"] for bucket in buckets) == api["peak"] <= 4
     assert all(bucket["in_flight"] <= bucket["peak"] for bucket in buckets)
-    assert sum(step["answers"] for step in api["latency"]["steps"]) == asked == api["answers"]
+    assert sum(step["responses"] for step in charts["latency"]) == asked == api["responses"]
     assert 0 < api["latency"]["p50"] <= api["latency"]["p95"] <= api["latency"]["max"]
 
 
@@ -95,13 +105,14 @@ def test_pauses_retries_and_throttled_time_are_told(path):
     with ScriptedServer(lambda _: next(answers)) as api:
         run(single(api.origin, path))
     told, shown = figures_of(path), page_of(path)
-    [stream], [of_api] = told["streams"], told["apis"]
+    stream, of_api = stream_of(path), api_of(path)
 
-    assert (stream["requests"], stream["retries"], of_api["held_times"]) == (2, 1, 1)
-    assert 0.3 <= stream["throttled_seconds"] <= of_api["held_seconds"] + 0.1
-    assert of_api["statuses"] == [{"status": 200, "answers": 1}, {"status": 429, "answers": 1}]
-    assert sum(each["failed"] for each in of_api["timeline"]["buckets"]) == 1
-    assert ("rect", "hold") in [(tag, given.get("class")) for tag, given in shown.elements]
+    assert (stream["requests"], stream["retries"], of_api["throttled"]) == (2, 1, 1)
+    assert 0.3 <= stream["throttled_seconds"] <= of_api["throttled_seconds"] + 0.1
+    assert of_api["statuses"] == {"200": 1, "429": 1}
+    assert sum(each["failed"] for each in told["charts"]["shop"]["timeline"]["buckets"]) == 1
+    [hold] = [given for _, given in shown.elements if given.get("class") == "hold"]
+    assert hold["d"].count("M") == 1
     assert "1 pause of" in shown.text
 
 
@@ -109,7 +120,7 @@ def test_new_fields_are_told_with_the_type_that_was_inferred(path):
     rows = [{"id": 1, "size": 1.5, "tags": ["a"], "note": None, "deep": {"a": 1}}]
     with JsonApi(only_page(rows)) as api:
         run(single(api.origin, path))
-    drift = figures_of(path)["streams"][0]["drift"]
+    drift = stream_of(path)["drift"]
 
     assert {(each["field"], each["change"], each["type"]) for each in drift} == {
         ("size", "added", "number"),
@@ -123,7 +134,7 @@ def test_new_fields_are_told_with_the_type_that_was_inferred(path):
 def test_fields_that_are_left_out_are_told(path):
     with JsonApi(only_page([{"id": 1, "size": 1}])) as api:
         run(single(api.origin, path, on_unknown_field="ignore"))
-    [field] = figures_of(path)["streams"][0]["drift"]
+    [field] = stream_of(path)["drift"]
 
     assert (field["field"], field["change"]) == ("size", "dropped")
     assert "new, left out" in page_of(path).text
@@ -139,7 +150,7 @@ def test_values_that_contradict_the_schema_are_counted_by_field(path, policy, ch
     with JsonApi(only_page(rows)) as api:
         config = declared(api.origin, schema=schema, endpoint={"paginator": "single_page"})
         run(config | {"report_path": str(path), "on_type_mismatch": policy})
-    [stream] = figures_of(path)["streams"]
+    stream = stream_of(path)
 
     assert stream["drift"] == [{"field": "n", "change": change, "type": kind, "values": 2}]
     assert stream["type_mismatches"] == 2
@@ -155,8 +166,8 @@ def test_a_cause_that_streams_share_is_told_once_with_all_of_them(path):
         run(config)
     told, shown = figures_of(path), page_of(path)
 
-    assert [stream["error"]["cause"] for stream in told["streams"]] == ["credentials"] * 3
-    assert all(stream["error"]["what_to_do"] for stream in told["streams"])
+    assert [each["failure"]["cause"] for each in told["streams"].values()] == ["credentials"] * 3
+    assert all(each["failure"]["what_to_do"] for each in told["streams"].values())
     assert (told["status"], told["exit_code"]) == ("failed", 1)
     assert shown.text.count("GET /a answered 401") == 1
     assert "GET /b" not in shown.text
@@ -177,7 +188,7 @@ def test_a_failure_that_is_accepted_leaves_the_run_complete(path):
     told, shown = figures_of(path), page_of(path)
 
     assert told["exit_code"] == 0
-    assert [stream["optional"] for stream in told["streams"]] == [False, True]
+    assert [each["optional"] for each in told["streams"].values()] == [False, True]
     assert "1 of 2 streams complete, 1 optional could not be read" in shown.text
 
 
@@ -242,7 +253,7 @@ def test_what_comes_from_outside_is_text_and_never_markup(path):
 
     assert not {"script", "img"} & {tag for tag, _ in shown.elements}
     assert shown.text.count('<script>alert("1")</script>') == 2
-    fields = [each["field"] for each in figures_of(path)["streams"][1]["drift"]]
+    fields = [each["field"] for each in stream_of(path)["drift"]]
     assert HOSTILE in fields
     assert "\x00" not in path.read_text("utf-8")
 
@@ -253,10 +264,10 @@ def test_every_name_is_escaped_wherever_it_stands(path):
         run(config | {"on_unknown_field": "ignore"})
     told = msgspec.json.decode(path.with_suffix(".json").read_bytes())
     drift = [{"field": "a", "change": "added", "type": "b"}]
-    told["streams"].append(told["streams"][0] | {"status": "complete", "verdict": "c"})
-    told["streams"][0]["drift"] = drift
+    told["streams"][STREAM]["drift"] = drift
+    told["streams"]["more"] = told["streams"][STREAM] | {"status": "complete", "verdict": "c"}
 
-    shown = Page(page(msgspec.convert(replaced(told), contents.Run), figures=HOSTILE))
+    shown = Page(page(msgspec.convert(replaced(told), Summary, strict=False), json=HOSTILE))
 
     assert not {"script", "img"} & {tag for tag, _ in shown.elements}
     assert all(not name.startswith("on") for _, given in shown.elements for name in given)
@@ -308,7 +319,7 @@ def test_a_page_stays_short_where_a_stream_drifts_without_end(path):
     with JsonApi(only_page(rows)) as api:
         run(single(api.origin, path))
 
-    assert len(figures_of(path)["streams"][0]["drift"]) == FIELDS + 25
+    assert len(stream_of(path)["drift"]) == FIELDS + 25
     assert "25 more fields" in page_of(path).text
     assert f"field_{FIELDS + 24}" not in page_of(path).text
 
@@ -371,18 +382,43 @@ def test_a_fault_of_the_report_does_not_fail_the_run(path, caplog, monkeypatch):
         done = run(single(api.origin, path))
 
     assert done.error is None
-    assert "The report can't be made: ZeroDivisionError: of the report" in caplog.text
+    assert "The report can't be written: ZeroDivisionError: of the report" in caplog.text
 
 
-def test_the_summary_is_not_overwritten(path, caplog):
-    summary = path.with_suffix(".json")
+def test_the_figures_of_the_report_are_the_summary_and_its_charts(path):
+    summary = path.with_name("summary.json")
     with JsonApi(only_page([{"id": 1}])) as api:
         run(single(api.origin, path) | {"summary_path": str(summary)})
+    told = figures_of(path)
+    assert told.pop("charts").keys() == {"shop"}
 
-    assert "seconds" in json.loads(summary.read_bytes())
-    assert "settings" not in json.loads(summary.read_bytes())
-    assert "`summary_path` names" in caplog.text
-    assert path.exists()
+    assert json.loads(summary.read_bytes()) == told
+
+
+def test_a_report_in_the_place_of_the_summary_has_the_members_of_both(path):
+    with JsonApi(only_page([{"id": 1}])) as api:
+        run(single(api.origin, path) | {"summary_path": str(path.with_suffix(".json"))})
+
+    assert stream_of(path)["rows"] == 1
+    assert figures_of(path)["charts"].keys() == {"shop"}
+
+
+def test_every_member_of_the_summary_is_documented(path):
+    docs = Path(__file__).parents[2] / "docs/reference/summary.md"
+    documented = set(re.findall(r"^\| `([\w.]+)` \|", docs.read_text("utf-8"), re.MULTILINE))
+    with JsonApi(only_page([{"id": 1, "new": 1}])) as api:
+        run(single(api.origin, path))
+
+    assert documented == set(members(figures_of(path)))
+
+
+def members(value, at=""):
+    """Yield the paths of all members; those of streams and APIs stand for each other."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        path = f"{at}NAME" if at in {"streams.", "apis.", "charts."} else f"{at}{name}"
+        first = inner[0] if isinstance(inner, list) and inner else inner
+        found = [] if path.endswith("statuses") else list(members(first, f"{path}."))
+        yield from found or [path]
 
 
 def test_the_summary_counts_requests_by_stream(tmp_path):

@@ -3,42 +3,46 @@ from __future__ import annotations
 import pytest
 from support.report_page import Page
 
-from tap_analytics.reporting.report import contents
-from tap_analytics.reporting.report import format as words
-from tap_analytics.reporting.report.latency_chart import latency
-from tap_analytics.reporting.report.markup import join, tag
-from tap_analytics.reporting.report.requests_chart import Axis, flight
+from tap_analytics.reporting import numbers
+from tap_analytics.reporting.report import summary
+from tap_analytics.reporting.report.charts import Axis, latency_chart, requests_chart
+from tap_analytics.reporting.report.html import tag
 
-QUIET = {"sent": 0, "failed": 0, "peak": 0, "in_flight": 0.0, "held_seconds": 0.0}
+QUIET = {"sent": 0, "failed": 0, "peak": 0, "in_flight": 0.0, "paused_seconds": 0.0}
 
 
-def api(buckets=(), *, width=1.0, steps=()):
-    """Return the figures of an API whose timeline holds these buckets over quiet ones."""
-    moments = [contents.Moment(**QUIET | bucket) for bucket in buckets]
-    return contents.Api(
+def api(peak=0):
+    return summary.ApiSummary(
         name="shop",
         title="shop",
         origin="https://api.example.com",
         requests=0,
         retries=0,
-        answers=0,
+        throttled=0,
+        throttled_seconds=0.0,
+        responses=0,
         bytes=0,
-        statuses=[],
+        statuses={},
         concurrency=8,
-        peak=max((moment.peak for moment in moments), default=0),
-        held_times=0,
-        held_seconds=0.0,
-        latency=contents.Latency(
-            p50=0.02,
-            p95=0.04,
-            max=0.05,
-            mean=0.02,
-            steps=[
-                contents.Step(from_seconds=begin, to_seconds=begin * 1.09, answers=count)
-                for begin, count in steps
-            ],
-        ),
-        timeline=contents.Timeline(began_after=0.0, bucket_seconds=width, buckets=moments),
+        peak=peak,
+        latency=summary.Latency(p50=0.02, p95=0.04, max=0.05, mean=0.02),
+    )
+
+
+def requests(buckets, axis, *, width=1.0):
+    """Draw a timeline that holds these buckets over quiet ones."""
+    found = [summary.Bucket(**QUIET | bucket) for bucket in buckets]
+    timeline = summary.Timeline(began_after=0.0, bucket_seconds=width, buckets=found)
+    return requests_chart(api(max(bucket.peak for bucket in found)), timeline, axis)
+
+
+def latency(steps):
+    return latency_chart(
+        api(),
+        [
+            summary.Step(from_seconds=begin, to_seconds=begin * 1.09, responses=count)
+            for begin, count in steps
+        ],
     )
 
 
@@ -46,54 +50,55 @@ def drawn(chart, kind):
     return [given for _, given in Page(chart).elements if given.get("class") == kind]
 
 
-def holds(buckets):
-    found = drawn(flight(api(buckets), Axis(0, 10)), "hold")
-    return [(float(each["x"]), float(each["width"])) for each in found]
-
-
 # --- requests in flight ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("held", "shaded"),
+    ("paused", "shapes"),
     [
-        ([0, 0, 1, 1, 0, 0, 0, 0, 0, 0], [(200, 200)]),
-        ([0, 0, 0.5, 1, 0.25, 0, 0, 0, 0, 0], [(250, 175)]),
-        ([0, 1, 0, 0, 0, 1, 0, 0, 0, 1], [(100, 100), (500, 100), (900, 100)]),
-        ([0] * 10, []),
-        ([1] * 10, [(0, 1000)]),
+        ([0, 0, 1, 1, 0, 0, 0, 0, 0, 0], "M2 0V1H4V0Z"),
+        ([0, 0, 0.5, 1, 0.25, 0, 0, 0, 0, 0], "M2.5 0V1H4.25V0Z"),
+        ([0, 1, 0, 0, 0, 1, 0, 0, 0, 0.5], "M1 0V1H2V0ZM5 0V1H6V0ZM9 0V1H9.5V0Z"),
+        ([0] * 10, ""),
+        ([1] * 10, "M0 0V1H10V0Z"),
     ],
 )
-def test_pauses_are_shaded_where_they_were(held, shaded):
-    assert holds([{"held_seconds": seconds} for seconds in held]) == shaded
+def test_pauses_are_shaded_where_they_were(paused, shapes):
+    [hold] = drawn(requests([{"paused_seconds": each} for each in paused], Axis(0, 10)), "hold")
 
-
-def test_a_pause_too_short_to_be_seen_is_shaded_all_the_same():
-    assert holds([{"held_seconds": 0.001}]) == [(0, 2)]
+    assert hold["d"] == shapes
 
 
 def test_the_most_at_once_reaches_the_top_of_the_chart():
-    chart = flight(api([{"peak": 2, "in_flight": 1.0}, {"peak": 4, "in_flight": 3.0}]), Axis(0, 2))
+    buckets = [{"peak": 2, "in_flight": 1.0}, {"peak": 4, "in_flight": 3.0}, {"peak": 1}]
+    page = Page(requests(buckets, Axis(0, 2.5)))
+    [svg] = [given for name, given in page.elements if name == "svg"]
+    paths = {given["class"]: given["d"] for name, given in page.elements if name == "path"}
 
-    [peak], [mean] = drawn(chart, "peak"), drawn(chart, "mean")
+    assert svg["viewbox"] == "0 0 2.5 4"
+    assert paths["peak"] == "M0 0V2H1V4H2V1H2.5V0"
+    assert paths["mean"] == "M0 0V1H1V3H2V0H2.5V0Z"
 
-    assert peak["d"] == "M0.0 100V50.0H500.0V0.0H1000.0V100"
-    assert mean["d"] == "M0.0 100V75.0H500.0V25.0H1000.0V100Z"
+
+def test_there_is_no_line_where_nothing_is_in_flight():
+    [peak] = drawn(requests([{"peak": 1}, {}, {"peak": 1}], Axis(0, 3)), "peak")
+
+    assert peak["d"] == "M0 0V1H1V0M2 0V1H3V0"
 
 
 def test_failures_are_marked_where_they_were():
-    chart = flight(api([{}, {"failed": 3}, {}, {"failed": 1}]), Axis(0, 4))
+    chart = requests([{}, {"failed": 3}, {}, {"failed": 1}], Axis(0, 4))
 
-    assert [each["d"] for each in drawn(chart, "failures")] == ["M375.0 100v-12M875.0 100v-12"]
+    assert [each["d"] for each in drawn(chart, "failures")] == ["M1.5 0v0.12M3.5 0v0.12"]
 
 
 @pytest.mark.parametrize("end", [0.004, 0.3, 7, 59, 61, 4000, 90_000, 10_000_000])
 def test_an_axis_has_a_few_round_marks(end):
-    marks = Axis(0, end).marks()
+    marks = Axis(0, end).round_seconds()
 
-    assert 2 <= len(marks) <= 7
+    assert 2 <= len(marks) <= 6
     assert marks[0][0] == 0
-    assert all(0 <= share <= 1 for share, _ in marks)
+    assert all(0 <= seconds <= end for seconds, _ in marks)
     assert len({name for _, name in marks}) == len(marks)
 
 
@@ -101,12 +106,12 @@ def test_a_timeline_that_began_before_the_run_is_drawn_whole():
     axis = Axis(-0.5, 1.5)
 
     assert [axis.share(moment) for moment in (-0.5, 0, 1.5)] == [0, 0.25, 1]
-    assert (0.25, "0 s") in axis.marks()
+    assert (0, "0 s") in axis.round_seconds()
 
 
 def test_the_table_of_a_chart_holds_all_its_requests():
     buckets = [{"sent": number, "peak": 1} for number in range(240)]
-    page = Page(flight(api(buckets, width=0.5), Axis(0, 120)))
+    page = Page(requests(buckets, Axis(0, 120), width=0.5))
 
     sent = [int(text.replace(",", "")) for text in page.column(1)]
 
@@ -117,63 +122,53 @@ def test_the_table_of_a_chart_holds_all_its_requests():
 # --- latency --------------------------------------------------------------------------------
 
 
-def test_every_answer_is_in_a_bar_and_the_highest_is_the_most_frequent():
-    chart = latency(api(steps=[(0.0128, 5), (0.0512, 20), (0.1024, 10)]))
+@pytest.mark.parametrize("ratio", [1, 100])
+def test_every_response_is_in_a_bar(ratio):
+    chart = latency([(0.0128, 5), (0.0512 * ratio, 20), (0.1024 * ratio, 10)])
     bars = drawn(chart, "bar")
 
-    assert [float(each["height"]) for each in bars] == [21.0, 84.0, 42.0]
+    assert [int(each["height"]) for each in bars] == [5, 20, 10]
     assert sum(map(int, Page(chart).column(1))) == 35
-    assert all(0 <= float(each["x"]) <= 1000 for each in bars)
+    [svg] = [given for name, given in Page(chart).elements if name == "svg"]
+    left, _, width, height = map(float, svg["viewbox"].split())
+    assert all(left <= float(each["x"]) <= left + width for each in bars)
+    assert height > 20
 
 
-def test_a_single_answer_has_a_chart():
-    assert len(drawn(latency(api(steps=[(0.02, 1)])), "bar")) == 1
+@pytest.mark.parametrize("seconds", [0.0002, 0.02, 3.0, 4000.0])
+def test_a_single_response_has_a_chart(seconds):
+    assert len(drawn(latency([(seconds, 1)]), "bar")) == 1
 
 
-# --- words ----------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (0.0004, "0.4 ms"),
-        (0.0214, "21 ms"),
-        (0.9996, "1.0 s"),
-        (1.25, "1.2 s"),
-        (59.96, "1 min 00 s"),
-        (125.6, "2 min 06 s"),
-        (3599.7, "1 h 00 min"),
-        (90_000, "25 h 00 min"),
-    ],
+    [(0, "0.0 s"), (0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "0:01:00"), (754, "0:12:34")],
 )
-def test_durations_are_told_in_the_unit_that_suits_them(seconds, text):
-    assert words.duration(seconds) == text
+def test_durations_are_in_seconds_up_to_a_minute(seconds, text):
+    assert numbers.duration(seconds) == text
 
 
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (250_000, "250 kB"), (3.2e12, "3.2 TB")],
-)
-def test_sizes_are_told_in_the_unit_that_suits_them(number, text):
-    assert words.size(number) == text
+def test_rates_have_a_decimal_below_ten():
+    assert [numbers.rate(each) for each in (0, 4.44, 1200.4)] == ["0", "4.4", "1,200"]
 
 
 def test_numbers_agree_with_their_nouns():
-    assert [words.many(number, "retry", "retries") for number in (0, 1, 1200)] == [
+    assert [numbers.plural(number, "retry", "retries") for number in (0, 1, 1200)] == [
         "0 retries",
         "1 retry",
         "1,200 retries",
     ]
 
 
-# --- markup ---------------------------------------------------------------------------------
+# --- HTML -----------------------------------------------------------------------------------
 
 
 def test_text_and_attributes_are_escaped_and_markup_is_not_escaped_twice():
     inner = tag("b", "a & b <c>")
 
-    assert tag("p", inner, "d < e", title='"f"', hidden=True, lang=None) == (
+    assert tag("p", inner, "d < e", None, "", title='"f"', hidden=True, lang=None) == (
         '<p title="&quot;f&quot;" hidden><b>a &amp; b &lt;c&gt;</b>d &lt; e</p>'
     )
-    assert join("<", inner, None, "") == "&lt;<b>a &amp; b &lt;c&gt;</b>"

@@ -1,68 +1,77 @@
-"""A report on a run: one page to look at, and the same figures as JSON beside it."""
+"""The files about a run: the summary as JSON, and the report, a page with the summary beside it."""
 
 from __future__ import annotations
 
 import os
 import typing as t
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from tap_analytics.errors import explain
-from tap_analytics.reporting.report.gather import figures
 from tap_analytics.reporting.report.page import page
+from tap_analytics.reporting.report.summarize import summarize
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from tap_analytics.reporting.report.contents import Run as Figures
+    from tap_analytics.reporting.report.summary import Summary
     from tap_analytics.reporting.results import RunResult
     from tap_analytics.reporting.run import Run
 
-_PAGES = frozenset({".html", ".htm", ".xhtml"})
+PAGES = frozenset({".html", ".htm", ".xhtml"})
 
 
-def write_report(run: Run, ending: RunResult) -> None:
-    """Write the files of the setting `report_path`; a failure to is only logged."""
-    path = Path(run.config["report_path"])
+def write_files(run: Run, ending: RunResult) -> None:
+    """Write the files that `summary_path` and `report_path` name; a failure to is only logged."""
+    summary = cache(lambda: summarize(run, ending))
+    # Where both name one file it holds all members of both.
+    _attempt(run, "summary", lambda path: _write_summary(path, summary()))
+    if _attempt(run, "report", lambda path: _write_report(path, summary())):
+        run.logger.info("The report of the run is in %s.", run.config["report_path"])
+
+
+def _attempt(run: Run, name: str, write: Callable[[Path], None]) -> bool:
+    path = run.config.get(f"{name}_path")
+    if path is None:
+        return False
     try:
-        for file, content in _files(path, figures(run, ending)):
-            if _is_summary(file, run):
-                run.logger.warning("The report's JSON is left out: `summary_path` names %s.", file)
-                continue
-            _write(file, content)
+        write(Path(path))
     except OSError as error:
         run.logger.warning(
-            "The report can't be written to %s: %s. Check `report_path`.", path, error.strerror
+            "The %s can't be written to %s: %s. Check `%s_path`.", name, path, error.strerror, name
         )
+        return False
     except Exception as error:  # noqa: BLE001 - no fault of a report may cost a run its ending
-        run.logger.warning("The report can't be made: %s", explain(error))
-    else:
-        run.logger.info("The report of the run is in %s.", path)
+        run.logger.warning("The %s can't be written: %s", name, explain(error))
+        return False
+    return True
 
 
-def _files(path: Path, run: Figures) -> Iterator[tuple[Path, bytes]]:
-    """Yield the files of a report with their contents."""
-    figures_in_json = msgspec.json.encode(run) + b"\n"
+def _write_summary(path: Path, summary: Summary) -> None:
+    path.write_bytes(_json(msgspec.structs.replace(summary, charts={})))
+
+
+def _write_report(path: Path, summary: Summary) -> None:
     suffix = path.suffix.lower()
     if suffix == ".json":
-        yield path, figures_in_json
+        _replace(path, _json(summary))
         return
-    beside = path.with_suffix(".json") if suffix in _PAGES else path.with_name(f"{path.name}.json")
-    yield path, page(run, figures=beside.name).encode()
-    yield beside, figures_in_json
+    beside = path.with_suffix(".json") if suffix in PAGES else path.with_name(f"{path.name}.json")
+    _replace(path, page(summary, json=beside.name).encode())
+    _replace(beside, _json(summary))
 
 
-def _is_summary(file: Path, run: Run) -> bool:
-    summary = run.config.get("summary_path")
-    return summary is not None and file.resolve() == Path(summary).resolve()
+def _json(summary: Summary) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(summary)) + b"\n"
 
 
-def _write(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Put a whole file in the place of the one before, if there was one."""
     target = path.resolve()
     if target.exists() and not target.is_file():
-        raise FileExistsError(0, "it is there and no ordinary file")
+        raise FileExistsError(0, "it exists and is no regular file")
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         draft.write_bytes(content)

@@ -1,40 +1,50 @@
-"""The page: the figures of a run, in the order in which somebody asks for them."""
+"""The page: the summary of a run, in the order in which somebody asks for it."""
 
 from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from functools import cache
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from tap_analytics.reporting.report.drift_table import drift_table
-from tap_analytics.reporting.report.format import count, duration, many, moment, rate, size
-from tap_analytics.reporting.report.latency_chart import latency
-from tap_analytics.reporting.report.markup import Markup, tag
-from tap_analytics.reporting.report.requests_chart import Axis, flight
-from tap_analytics.reporting.report.streams_table import stream_table
+from rich.filesize import decimal
+
+from tap_analytics.reporting.numbers import duration, plural, rate
+from tap_analytics.reporting.report.charts import Axis, latency_chart, requests_chart
+from tap_analytics.reporting.report.html import Markup, tag
+from tap_analytics.reporting.report.tables import drift_table, streams_table
 from tap_analytics.reporting.results import SHARED_CAUSES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tap_analytics.reporting.report.summary import (
+        ApiSummary,
+        Charts,
+        Failure,
+        StreamSummary,
+        Summary,
+        UsedSetting,
+    )
 
-    from tap_analytics.reporting.report.contents import Api, Chosen, Failure, Run, Stream
-
-#: Nothing is loaded and nothing runs, whatever the figures hold.
+#: Nothing is loaded and nothing runs, whatever the summary holds.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-SETTINGS = "Bold are values that the configuration sets; the others are the defaults."
+TONES = {"complete": "good", "failed": "bad", "stopped": "warn"}
 VERDICTS = {
     "verified": "as many rows as the API's own total says",
     "consistent": "no total to compare with, but the API itself showed the end",
     "unverified": "nothing shows that these are all rows",
     "short": "fewer rows than the API's own total says",
 }
+CHARTS_NOTE = (
+    "The area is the average in flight, the line above it the most at once; shaded are pauses that "
+    "a 429 or a Retry-After asked for, marks at the foot are requests that failed."
+)
+SETTINGS_NOTE = "Bold are values that the configuration sets; the others are the defaults."
 
 
-def page(run: Run, *, figures: str) -> str:
-    """Return the page as HTML; `figures` names the file with the same figures as JSON."""
+def page(run: Summary, *, json: str) -> str:
+    """Return the page as HTML; `json` names the file with the same figures."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -42,116 +52,94 @@ def page(run: Run, *, figures: str) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"{_verdict(run)} · {run.tap} · {moment(run.began)}"),
-        tag("style", _style()),
+        tag("title", f"{run.status.capitalize()} · {run.tap} · {_moment(run.began)}"),
+        tag("style", Markup(Path(__file__).with_name("style.css").read_text("utf-8"))),
     )
-    body = tag(
-        "body",
-        _header(run),
-        tag(
-            "main",
-            _failures(run),
-            _streams(run),
-            _apis(run),
-            _section("drift", "SchemaDrift", drift_table(run)),
-            _settings(run),
-        ),
-        tag(
-            "footer",
-            f"Written by {run.tap} {run.version} when the run ended, {moment(run.ended)}. "
-            f"The same figures as JSON: {figures}",
-        ),
+    sections = _failures(run), _streams(run), _apis(run), _drift(run), _settings(run)
+    footer = (
+        f"Written by {run.tap} {run.version} when the run ended, {_moment(run.ended)}. "
+        f"The same figures as JSON: {json}"
     )
+    body = tag("body", _header(run), tag("main", *sections), tag("footer", footer))
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-@cache
-def _style() -> Markup:
-    return Markup(Path(__file__).with_name("style.css").read_text("utf-8"))
+def _moment(iso: str) -> str:
+    return f"{datetime.fromisoformat(iso):%d %B %Y, %H:%M:%S} UTC".lstrip("0")
 
 
-# --- the verdict ----------------------------------------------------------------------------
+# --- the header -------------------------------------------------------------------------------
 
 
-def _verdict(run: Run) -> str:
-    return {"complete": "Complete", "failed": "Failed", "stopped": "Stopped"}.get(
-        run.status, run.status
-    )
-
-
-def _sentence(run: Run) -> str:
-    """Say in one sentence what became of the run."""
-    whole, done = len(run.streams), run.streams_complete
-    streams = many(whole, "stream")
-    failed = sum(stream.status == "failed" and not stream.optional for stream in run.streams)
-    optional = sum(stream.optional for stream in run.streams)
-    if run.status == "stopped":
-        by = f"by {run.signal}" if run.signal else "where max_requests was spent,"
-        return f"Stopped {by} with {done} of {streams} complete"
-    if failed:
-        return f"{failed} of {streams} failed"
-    if run.status == "failed":
-        return f"The output could not be delivered; {done} of {streams} complete"
-    if optional:
-        return f"{done} of {streams} complete, {optional} optional could not be read"
-    if cut := sum(stream.status == "cut" for stream in run.streams):
-        return f"{done} of {streams} complete, {cut} cut short by max_records"
-    doubted = sum(stream.doubt is not None for stream in run.streams)
-    who = "but" if doubted == whole else str(doubted)
-    lacking = f", {who} may lack rows" if doubted else ""
-    return f"All {streams} complete{lacking}" if whole > 1 else f"The stream is complete{lacking}"
-
-
-def _header(run: Run) -> Markup:
+def _header(run: Summary) -> Markup:
+    badge = tag("span", run.status.capitalize(), class_=f"badge {TONES.get(run.status, 'plain')}")
     return tag(
         "header",
         tag("p", f"{run.tap} {run.version}", class_="kicker"),
-        tag(
-            "h1",
-            tag("span", _verdict(run), class_=f"badge {_tone(run.status)}"),
-            " ",
-            tag("span", _sentence(run)),
-        ),
+        tag("h1", badge, " ", tag("span", _headline(run))),
         tag(
             "p",
-            tag("time", moment(run.began), datetime=run.began),
+            tag("time", _moment(run.began), datetime=run.began),
             f", for {duration(run.seconds)}",
             class_="when",
         ),
-        tag("dl", *_tiles(run), class_="tiles"),
+        _tiles(run),
     )
 
 
-def _tiles(run: Run) -> Iterator[Markup]:
-    paused = sum(api.held_seconds for api in run.apis)
-    pauses = sum(api.held_times for api in run.apis)
-    repeats = sum(stream.repeated_keys for stream in run.streams)
-    pace = run.rows / run.seconds if run.seconds else 0
+def _headline(run: Summary) -> str:
+    """Say in one sentence what became of the run."""
+    streams = run.streams.values()
+    whole, done = plural(len(streams), "stream"), run.streams_complete
+    if run.status == "stopped":
+        by = f"by {run.signal}" if run.signal else "at the limit max_requests,"
+        return f"Stopped {by} with {done} of {whole} complete"
+    if failed := sum(each.status == "failed" and not each.optional for each in streams):
+        return f"{failed} of {whole} failed"
+    if run.status == "failed":
+        return f"The output could not be delivered; {done} of {whole} complete"
+    if optional := sum(each.optional for each in streams):
+        return f"{done} of {whole} complete, {optional} optional could not be read"
+    if cut := sum(each.status == "cut" for each in streams):
+        return f"{done} of {whole} complete, {cut} cut short by max_records"
+    doubted = sum(each.doubt is not None for each in streams)
+    who = "but" if doubted == len(streams) else str(doubted)
+    lacking = f", {who} may lack rows" if doubted else ""
+    return f"{f'All {whole}' if len(streams) > 1 else 'The stream is'} complete{lacking}"
+
+
+def _tiles(run: Summary) -> Markup:
+    paused = sum(api.throttled_seconds for api in run.apis.values())
+    pauses = plural(sum(api.throttled for api in run.apis.values()), "pause")
+    repeats = sum(stream.repeated_keys for stream in run.streams.values())
+    complete = f"{run.streams_complete} of {len(run.streams)}"
     tiles = (
-        ("Rows", count(run.rows), f"{rate(pace)} a second", "rows"),
-        ("Streams", f"{run.streams_complete} of {len(run.streams)}", "complete", "streams"),
-        ("Requests", count(run.requests), many(run.retries, "retry", "retries"), "requests"),
-        ("Received", size(run.bytes), "as sent", "bytes"),
-        ("Paused", duration(paused), many(pauses, "pause") + " asked for", "paused"),
-        ("Repeated keys", count(repeats), "came again", "repeats"),
-        ("Exit code", str(run.exit_code), _verdict(run).lower(), "exit-code"),
+        ("Rows", f"{run.rows:,}", f"{rate(run.rows / max(run.seconds, 0.001))} a second", "rows"),
+        ("Streams", complete, "complete", "streams"),
+        ("Requests", f"{run.requests:,}", plural(run.retries, "retry", "retries"), "requests"),
+        ("Received", decimal(run.bytes), "as sent", "bytes"),
+        ("Paused", duration(paused), f"{pauses} asked for", "paused"),
+        ("Repeated keys", f"{repeats:,}", "came again", "repeats"),
+        ("Exit code", str(run.exit_code), run.status, "exit-code"),
     )
-    for name, value, note, key in tiles:
-        yield tag(
-            "div",
-            tag("dt", name),
-            tag("dd", tag("b", value, data_figure=key), " ", tag("small", note)),
-        )
+    return tag(
+        "dl",
+        *(
+            tag(
+                "div",
+                tag("dt", name),
+                tag("dd", tag("b", value, data_figure=key), " ", tag("small", note)),
+            )
+            for name, value, note, key in tiles
+        ),
+        class_="tiles",
+    )
 
 
-def _tone(status: str) -> str:
-    return {"complete": "good", "failed": "bad", "stopped": "warn"}.get(status, "plain")
+# --- sections ---------------------------------------------------------------------------------
 
 
-# --- sections -------------------------------------------------------------------------------
-
-
-def _section(name: str, title: str, *inside: Markup | str, note: str = "") -> Markup:
+def _section(name: str, title: str, *inside: Markup | None, note: str = "") -> Markup:
     return tag(
         "section",
         tag("h2", title, id=f"{name}-title"),
@@ -162,45 +150,44 @@ def _section(name: str, title: str, *inside: Markup | str, note: str = "") -> Ma
     )
 
 
-def _failures(run: Run) -> Markup | None:
-    """Tell each cause once, with the streams it cost."""
-    causes: dict[tuple[str, str], list[Stream]] = {}
-    for stream in run.streams:
-        if stream.error is not None:
-            causes.setdefault(_cause_of(stream.api, stream.error), []).append(stream)
+def _failures(run: Summary) -> Markup | None:
+    """Return each cause once, with the streams that failed by it."""
+    causes: dict[tuple[str, str], list[tuple[StreamSummary, Failure]]] = {}
+    for stream in run.streams.values():
+        if (failure := stream.failure) is not None:
+            shared = failure.cause in SHARED_CAUSES
+            cause = (
+                (stream.api, failure.cause or "") if shared else (failure.what, failure.what_to_do)
+            )
+            causes.setdefault(cause, []).append((stream, failure))
     if not causes:
         return None
-    cards = [_cause(lost) for lost in causes.values()]
-    return _section("failures", "What went wrong", tag("ol", *cards, class_="causes"))
+    cards = tag("ol", *map(_cause, causes.values()), class_="causes")
+    return _section("failures", "What went wrong", cards)
 
 
-def _cause_of(api: str, error: Failure) -> tuple[str, str]:
-    """Return what tells a cause from others, as the log does."""
-    shared = error.cause in SHARED_CAUSES
-    return (api, error.cause or "") if shared else (error.what, error.what_to_do)
-
-
-def _cause(lost: list[Stream]) -> Markup:
-    error = t.cast("Failure", lost[0].error)
-    only_optional = all(stream.optional for stream in lost)
-    # One stream stands with its path, which tells where it was.
-    names = [error.where] if len(lost) == 1 else [stream.name for stream in lost]
+def _cause(failed: list[tuple[StreamSummary, Failure]]) -> Markup:
+    failure = failed[0][1]
+    optional = all(stream.optional for stream, _ in failed)
+    # A single stream is shown with its path, which says where it was.
+    names = [failure.where] if len(failed) == 1 else [stream.name for stream, _ in failed]
+    to_do = failure.what_to_do
     return tag(
         "li",
-        tag("p", error.what, class_="what"),
-        tag("p", tag("b", "What to do"), " ", error.what_to_do) if error.what_to_do else None,
+        tag("p", failure.what, class_="what"),
+        tag("p", tag("b", "What to do"), " ", to_do) if to_do else None,
         tag(
             "p",
-            tag("b", "Optional, not extracted" if only_optional else "Not complete"),
+            tag("b", "Optional, not extracted" if optional else "Not complete"),
             " ",
             *(tag("code", name) for name in names),
         ),
-        class_="optional" if only_optional else None,
+        class_="optional" if optional else None,
     )
 
 
-def _streams(run: Run) -> Markup:
-    verdicts = Counter(stream.verdict for stream in run.streams if stream.verdict)
+def _streams(run: Summary) -> Markup:
+    verdicts = Counter(stream.verdict for stream in run.streams.values())
     legend = [
         tag("div", tag("dt", f"{verdicts[verdict]} {verdict}"), tag("dd", meaning))
         for verdict, meaning in VERDICTS.items()
@@ -209,61 +196,60 @@ def _streams(run: Run) -> Markup:
     return _section(
         "streams",
         "Streams",
-        stream_table(run),
-        tag("dl", *legend, class_="legend") if legend else "",
+        streams_table(run),
+        tag("dl", *legend, class_="legend") if legend else None,
     )
 
 
-def _apis(run: Run) -> Markup | None:
-    used = [api for api in run.apis if api.requests]
+def _apis(run: Summary) -> Markup | None:
+    used = [(api, run.charts[name]) for name, api in run.apis.items() if api.requests]
     if not used:
         return None
-    begin = min(0.0, *(api.timeline.began_after for api in used))
+    begin = min(0.0, *(charts.timeline.began_after for _, charts in used))
     axis = Axis(begin, max(run.seconds, 0.001))
-    return _section(
-        "apis",
-        "APIs",
-        *(_api(api, axis) for api in used),
-        note="The area is the average in flight, the line above it the most at once; shaded are "
-        "pauses that a 429 or a Retry-After asked for, marks at the foot are requests that failed.",
-    )
+    return _section("apis", "APIs", *(_api(*each, axis) for each in used), note=CHARTS_NOTE)
 
 
-def _api(api: Api, axis: Axis) -> Markup:
-    statuses = ", ".join(f"{each.status} ({count(each.answers)})" for each in api.statuses)
-    unanswered = api.requests - api.answers
+def _api(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
+    statuses = ", ".join(f"{status} ({count:,})" for status, count in api.statuses.items())
+    unanswered = api.requests - api.responses
     facts = (
-        many(api.requests, "request"),
-        many(api.retries, "retry", "retries") if api.retries else "",
+        plural(api.requests, "request"),
+        plural(api.retries, "retry", "retries") if api.retries else "",
         f"answered {statuses}" if statuses else "",
-        f"{unanswered} without an answer" if unanswered else "",
-        size(api.bytes),
+        f"{unanswered:,} without a response" if unanswered else "",
+        decimal(api.bytes),
     )
+    drawn = [requests_chart(api, charts.timeline, axis)]
+    if charts.latency:
+        drawn.append(latency_chart(api, charts.latency))
     return tag(
         "article",
         tag("h3", api.name, " ", tag("span", api.origin)),
-        tag("p", " · ".join(fact for fact in facts if fact), class_="facts"),
-        tag("div", flight(api, axis), latency(api) if api.answers else None, class_="charts"),
+        tag("p", " · ".join(filter(None, facts)), class_="facts"),
+        tag("div", *drawn, class_="charts"),
         class_="api",
     )
 
 
-def _settings(run: Run) -> Markup:
-    scopes = groupby(run.settings, attrgetter("api"))
+def _drift(run: Summary) -> Markup:
+    if not any(stream.drift for stream in run.streams.values()):
+        return _section("drift", "Drift", note="The rows brought no field that the schemas lack.")
+    return _section("drift", "Drift", drift_table(run))
+
+
+def _settings(run: Summary) -> Markup:
     cards = [
         tag(
             "article",
             tag("h3", api or "All APIs"),
-            tag("dl", *map(_setting, each), class_="settings"),
+            tag("dl", *map(_setting, used), class_="settings"),
         )
-        for api, each in scopes
+        for api, used in groupby(run.settings, attrgetter("api"))
     ]
-    return _section("settings", "Settings", tag("div", *cards, class_="scopes"), note=SETTINGS)
+    return _section("settings", "Settings", tag("div", *cards, class_="scopes"), note=SETTINGS_NOTE)
 
 
-def _setting(chosen: Chosen) -> Markup:
-    return tag(
-        "div",
-        tag("dt", chosen.name),
-        tag("dd", chosen.value if chosen.is_default else tag("b", chosen.value)),
-    )
+def _setting(used: UsedSetting) -> Markup:
+    value = used.value if used.is_default else tag("b", used.value)
+    return tag("div", tag("dt", used.name), tag("dd", value))

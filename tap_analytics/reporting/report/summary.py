@@ -1,0 +1,154 @@
+"""What became of a run, as a value: the files of `summary_path` and `report_path` are made of it.
+
+docs/reference/summary.md explains each member; their names never change.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Failure(msgspec.Struct, kw_only=True):
+    """Why a stream isn't complete."""
+
+    what: str
+    where: str
+    what_to_do: str
+    cause: str | None
+    http_status: int | None
+
+
+class FieldDrift(msgspec.Struct, kw_only=True):
+    """A field in which the rows and the schema disagreed."""
+
+    field: str
+    #: "added", "dropped", "widened" or "mismatched".
+    change: str
+    type: str | None = None
+    values: int | None = None
+
+
+class StreamSummary(msgspec.Struct, kw_only=True):
+    """What became of a stream."""
+
+    name: str
+    api: str
+    #: "complete", "cut" (short, by max_records), "failed" or "unfinished".
+    status: str
+    verdict: str | None
+    doubt: str | None
+    rows: int
+    pages: int
+    requests: int
+    retries: int
+    parents_gone: int
+    repeated_keys: int
+    repeated_keys_exact: bool
+    type_mismatches: int
+    seconds: float
+    error: str | None
+    failure: Failure | None
+    #: Whether the failure is one that `optional_streams` accepts.
+    optional: bool
+    rows_per_second: float
+    bytes: int
+    throttled_seconds: float
+    #: Seconds from the beginning of the run; None for a stream that was not started.
+    began_after: float | None
+    drift: list[FieldDrift]
+
+
+class Latency(msgspec.Struct, kw_only=True):
+    """Seconds from request to whole response; quantiles are right to within 9 %."""
+
+    p50: float
+    p95: float
+    max: float
+    mean: float
+
+
+class ApiSummary(msgspec.Struct, kw_only=True):
+    """The requests to an API and its responses."""
+
+    name: str
+    title: str
+    origin: str
+    requests: int
+    retries: int
+    throttled: int
+    throttled_seconds: float
+    responses: int
+    bytes: int
+    statuses: dict[int, int]
+    concurrency: int
+    #: Most requests in flight at once.
+    peak: int
+    latency: Latency
+
+
+class UsedSetting(msgspec.Struct, kw_only=True):
+    """A setting that shaped the run; one for all APIs names none."""
+
+    api: str
+    name: str
+    value: str
+    is_default: bool
+
+
+class Bucket(msgspec.Struct, kw_only=True):
+    """Requests in a stretch of time."""
+
+    sent: int
+    failed: int
+    peak: int
+    #: On average.
+    in_flight: float
+    paused_seconds: float
+
+
+class Timeline(msgspec.Struct, kw_only=True):
+    """Requests in flight over time."""
+
+    #: Seconds from the beginning of the run; below zero where schemas were sampled before it.
+    began_after: float
+    bucket_seconds: float
+    buckets: list[Bucket]
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """Responses that took so long, the upper end excluded."""
+
+    from_seconds: float
+    to_seconds: float
+    responses: int
+
+
+class Charts(msgspec.Struct, kw_only=True):
+    """What the charts of an API show."""
+
+    timeline: Timeline
+    latency: list[Step]
+
+
+class Summary(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What became of a run."""
+
+    tap: str
+    version: str
+    exit_code: int
+    seconds: float
+    rows: int
+    #: "complete", "failed" or "stopped".
+    status: str
+    signal: str | None
+    began: str
+    ended: str
+    requests: int
+    retries: int
+    bytes: int
+    streams_complete: int
+    streams: dict[str, StreamSummary]
+    apis: dict[str, ApiSummary]
+    settings: list[UsedSetting]
+    #: By API; the report's alone.
+    charts: dict[str, Charts] = {}
