@@ -8,8 +8,8 @@ process.
 from __future__ import annotations
 
 from tap_analytics.demo.api import DemoApi
-from tap_analytics.demo.credentials import DEFAULT, Credentials
 from tap_analytics.demo.faults import Fault
 from tap_analytics.demo.request_log import Asked
+from tap_analytics.demo.settings import DEFAULT, Credentials
 
 __all__ = ["DEFAULT", "Asked", "Credentials", "DemoApi", "Fault"]

@@ -14,15 +14,15 @@ from __future__ import annotations
 import json
 import typing as t
 from datetime import datetime
-from decimal import Decimal
 
-from tap_analytics.demo.http import Answer
+from tap_analytics.demo.messages import Answer
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.api import DemoApi
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.messages import Request
 
 PREFIX = "/_demo/"
+#: What answers a method and a name, given the request and the rest of its path.
+Routes = t.Mapping[tuple[str, str], t.Callable[["Request", str], object]]
 
 
 def is_private(request: Request) -> bool:
@@ -30,67 +30,34 @@ def is_private(request: Request) -> bool:
     return request.path.startswith(PREFIX)
 
 
-def answer(demo: DemoApi, request: Request) -> Answer:
+def answer(routes: Routes, request: Request) -> Answer:
     """Answer a request about the demo; what can't be done is a 400 or 404 that says why."""
     name, _, rest = request.path.removeprefix(PREFIX).partition("/")
-    act = ROUTES.get((request.method, name))
+    act = routes.get((request.method, name))
     if act is None:
-        known = ", ".join(f"{method} {PREFIX}{name}" for method, name in ROUTES)
+        known = ", ".join(f"{method} {PREFIX}{name}" for method, name in routes)
         message = f"{request.method} {request.path} is unknown; known are {known}"
         return Answer.json({"error": message}, status=404)
     try:
-        return Answer.json(act(demo, request, rest))
+        return Answer.json(act(request, rest))
     except KeyError as missing:
         return Answer.json({"error": missing.args[0]}, status=404)
     except (ValueError, TypeError) as wrong:
         return Answer.json({"error": str(wrong)}, status=400)
 
 
-def _stats(demo: DemoApi, request: Request, rest: str) -> object:
-    del rest
-    return demo.stats(with_requests=request.params.get("requests") == "true")
-
-
-def _rows(demo: DemoApi, request: Request, rest: str) -> object:
-    del request
-    return demo.rows(rest, parse_float=Decimal)
-
-
-def _config(demo: DemoApi, request: Request, rest: str) -> object:
-    del request, rest
-    return demo.config
-
-
-def _reset(demo: DemoApi, request: Request, rest: str) -> object:
-    del request, rest
-    demo.reset_counts()
-    return {}
-
-
-def _faults(demo: DemoApi, request: Request, rest: str) -> object:
-    del rest
+def faults_of(request: Request) -> list[t.Any]:
+    """Read a list of faults; raises `ValueError` for anything else."""
     faults = json.loads(request.body or b"[]")
     if not isinstance(faults, list):
         raise ValueError("the body must be a list of faults")  # noqa: TRY004 - answered as bad data
-    demo.set_faults(faults)
-    return {"faults": len(faults)}
+    return faults
 
 
-def _mutate(demo: DemoApi, request: Request, rest: str) -> object:
-    del rest
+def step_of(request: Request) -> dict[str, t.Any]:
+    """Read the arguments of a step of change; raises `ValueError` for anything else."""
     options = json.loads(request.body or b"{}")
     if not isinstance(options, dict) or set(options) - {"at", "delete"}:
         raise ValueError("the body must be an object with `at` and `delete` at most")
     at = datetime.fromisoformat(options["at"]) if options.get("at") else None
-    changes = demo.step(at=at, delete=options.get("delete") is True)
-    return {"changed": changes.changed, "deleted": changes.deleted}
-
-
-ROUTES: dict[tuple[str, str], t.Callable[[DemoApi, Request, str], object]] = {
-    ("GET", "stats"): _stats,
-    ("GET", "rows"): _rows,
-    ("GET", "config"): _config,
-    ("POST", "reset"): _reset,
-    ("POST", "faults"): _faults,
-    ("POST", "mutate"): _mutate,
-}
+    return {"at": at, "delete": options.get("delete") is True}

@@ -7,26 +7,27 @@ import json
 import socket
 import threading
 import typing as t
+from dataclasses import asdict
+from decimal import Decimal
 
 from tap_analytics.demo import admin
-from tap_analytics.demo.config import tap_config
-from tap_analytics.demo.credentials import DEFAULT, Credentials
+from tap_analytics.demo.connection import ClientConnection, ServerState
 from tap_analytics.demo.data import change, filled
-from tap_analytics.demo.dialects import DIALECTS, Site, natural_limits
-from tap_analytics.demo.exact import encode
+from tap_analytics.demo.dialects import DIALECTS
 from tap_analytics.demo.faults import Faults
-from tap_analytics.demo.request_log import Journal
-from tap_analytics.demo.rows import expected, streams
-from tap_analytics.demo.server import ClientConnection, ServerState
+from tap_analytics.demo.messages import encode
+from tap_analytics.demo.request_log import RequestLog
+from tap_analytics.demo.settings import DEFAULT, Credentials, tap_config
+from tap_analytics.demo.site import Site, natural_limits
+from tap_analytics.demo.tables import expected, streams
 
 if t.TYPE_CHECKING:
     from collections import Counter
     from datetime import datetime
-    from types import TracebackType
 
     from tap_analytics.demo.data.changes import Changes
     from tap_analytics.demo.faults import Fault
-    from tap_analytics.demo.http import Answer, Request
+    from tap_analytics.demo.messages import Answer, Request
     from tap_analytics.demo.request_log import Asked
 
 T = t.TypeVar("T")
@@ -79,11 +80,11 @@ class DemoApi:
         self.deleted: dict[str, list[t.Any]] = {}
         self._address = (host, port)
         self._limits = natural_limits(dialect) if rate_limits is True else rate_limits or {}
-        self._journal = Journal()
-        self._exchange = ServerState(
+        self._log = RequestLog()
+        self._state = ServerState(
             answer=self._answer,
-            private=admin.is_private,
-            journal=self._journal,
+            is_private=admin.is_private,
+            log=self._log,
             faults=Faults(faults),
             latency=latency,
         )
@@ -92,23 +93,19 @@ class DemoApi:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
         """Listen and answer, until `stop` or the end of the process.
 
-        Raises:
-            OSError: The address is taken or not ours.
+        Raises `OSError` if the address is taken or not ours.
         """
         listener = socket.create_server(self._address, backlog=BACKLOG)
         host, port = listener.getsockname()[:2]
         self._url = f"http://{host}:{port}"
+        # Answers hold the address.
+        self.world.changed()
         self._site = Site(
             self.world,
             dialect=self.dialect,
@@ -151,51 +148,47 @@ class DemoApi:
     def rows(
         self, stream: str, *, parse_float: t.Callable[[str], t.Any] = float
     ) -> list[dict[str, t.Any]]:
-        """Return what a tap has to deliver for a stream, in a copy.
+        """Return what a tap has to deliver for a stream such as `learning_people`, in a copy.
 
-        Args:
-            stream: Such as `learning_people`.
-            parse_float: As for `json.loads`; `Decimal` shows every digit the server sends.
-
-        Raises:
-            KeyError: There is no such stream.
+        `parse_float` is that of `json.loads`; `Decimal` shows every digit the server sends. Raises
+        `KeyError` for an unknown stream.
         """
-        text = self._calmly(lambda: encode(expected(self.world, stream, dialect=self.dialect)))
+        text = self._between(lambda: encode(expected(self.world, stream, dialect=self.dialect)))
         return t.cast("list[dict[str, t.Any]]", json.loads(text, parse_float=parse_float))
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
         """Requests by (method, path)."""
-        return self._calmly(self._journal.counts.copy)
+        return self._between(self._log.counts.copy)
 
     @property
     def requests(self) -> list[Asked]:
         """The last 100,000 requests, in the order of their arrival."""
-        return self._calmly(lambda: list(self._journal.requests))
+        return self._between(lambda: list(self._log.requests))
 
     @property
     def in_flight_max(self) -> int:
         """The most requests that waited for an answer at once."""
-        return self._journal.in_flight_max
+        return self._log.in_flight_max
 
     def stats(self, *, with_requests: bool = False) -> dict[str, t.Any]:
         """Return the counts as JSON, without credentials."""
-        return self._calmly(lambda: self._journal.summary(with_requests=with_requests))
+        return self._between(lambda: self._log.summary(with_requests=with_requests))
 
     def reset_counts(self) -> None:
         """Forget what was asked; faults and world stay."""
-        self._calmly(self._journal.clear)
+        self._between(self._log.clear)
 
     def set_faults(self, faults: t.Iterable[Fault | t.Mapping[str, t.Any]]) -> None:
-        """Put other faults in the place of all there are."""
-        self._exchange.faults = Faults(faults)
+        """Replace all faults by others."""
+        self._state.faults = Faults(faults)
 
     def mutate(self, *, at: datetime | None = None, delete: bool = False) -> dict[str, list[t.Any]]:
-        """Let the world change by one step, see `data.changes`, and return the changed keys.
+        """Change the world by one step, see `data.changes`, and return the changed keys.
 
         Args:
             at: The moment the changed records bear; by default shortly after the newest of all.
-            delete: Whether a few records disappear as well; `deleted` tells which.
+            delete: Whether a few records disappear as well; `deleted` names them.
 
         Raises:
             ValueError: `at` lies before the newest record.
@@ -204,22 +197,42 @@ class DemoApi:
 
     def step(self, *, at: datetime | None = None, delete: bool = False) -> Changes:
         """Do as `mutate` does, and return what was changed and what was deleted."""
-        return self._calmly(lambda: self._step(at=at, delete=delete))
 
-    def _step(self, *, at: datetime | None, delete: bool) -> Changes:
-        changes = change(self.world, at=at, delete=delete)
-        for stream, keys in changes.deleted.items():
-            self.deleted.setdefault(stream, []).extend(keys)
-        if self._url:
-            self._site.forget()
-        return changes
+        def step() -> Changes:
+            changes = change(self.world, at=at, delete=delete)
+            for stream, keys in changes.deleted.items():
+                self.deleted.setdefault(stream, []).extend(keys)
+            return changes
+
+        return self._between(step)
 
     def _answer(self, request: Request, now: float) -> Answer:
         if admin.is_private(request):
-            return admin.answer(self, request)
+            return admin.answer(self._routes(), request)
         return self._site.answer(request, now=now)
 
-    def _calmly(self, act: t.Callable[[], T]) -> T:
+    def _routes(self) -> admin.Routes:
+        def stats(request: Request, _: str) -> object:
+            return self.stats(with_requests=request.params.get("requests") == "true")
+
+        def reset(*_: object) -> object:
+            self.reset_counts()
+            return {}
+
+        def put_faults(request: Request, _: str) -> object:
+            self.set_faults(faults := admin.faults_of(request))
+            return {"faults": len(faults)}
+
+        return {
+            ("GET", "stats"): stats,
+            ("GET", "rows"): lambda _, stream: self.rows(stream, parse_float=Decimal),
+            ("GET", "config"): lambda *_: self.config,
+            ("POST", "reset"): reset,
+            ("POST", "faults"): put_faults,
+            ("POST", "mutate"): lambda request, _: asdict(self.step(**admin.step_of(request))),
+        }
+
+    def _between(self, act: t.Callable[[], T]) -> T:
         """Act between two requests: on the server's thread while it runs."""
         if self._thread is None or threading.current_thread() is self._thread:
             return act()
@@ -233,11 +246,11 @@ class DemoApi:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         server = await self._loop.create_server(
-            lambda: ClientConnection(self._exchange, self._loop), sock=listener
+            lambda: ClientConnection(self._state, self._loop), sock=listener
         )
         ready.set()
         await self._stopping.wait()
         server.close()
-        for connection in tuple(self._exchange.open):
+        for connection in tuple(self._state.open):
             connection.abort()
         await server.wait_closed()

@@ -1,7 +1,7 @@
 """Faults are data: which requests they meet, how often, and what goes wrong.
 
-A fault either puts another answer in the answer's place or spoils the way it is sent; the first
-kind is done here, the second by the connection.
+A fault either replaces the answer or disturbs the way it is sent; the first kind is done here, the
+second by the connection.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field, fields
 
-from tap_analytics.demo.dialects.errors import body_for, wiki_v2
-from tap_analytics.demo.http import Answer
+from tap_analytics.demo.dialects.service import error_body
+from tap_analytics.demo.messages import Answer
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.messages import Request
 
 JSON: t.TypeAlias = dict[str, t.Any] | list[t.Any] | str | float | None
 LOGIN_PAGE = b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"
@@ -33,7 +33,7 @@ class Fault:
     Attributes:
         match: `path` a regular expression to be found in the decoded path, `method` a method,
             `params` values that query parameters must have (None: must be absent). Empty: any.
-        action: What happens, see `ACTIONS`.
+        action: What happens, see `ON_THE_WIRE` and `REPLACEMENTS`.
         times: How many matching requests it meets; None for all of them.
         after: How many matching requests it lets pass first.
         status: Status of `status`, `redirect` and `redirect_loop`.
@@ -57,14 +57,8 @@ class Fault:
     url: str = ""
 
     def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
-            known = ", ".join(ACTIONS)
-            raise ValueError(f"fault action {self.action!r} is unknown; known are {known}")
-        if unknown := set(self.match) - set(MATCHED):
-            raise ValueError(
-                f"fault match {', '.join(sorted(unknown))} is unknown; "
-                f"known are {', '.join(MATCHED)}"
-            )
+        _check_known("fault action", [self.action], (*ON_THE_WIRE, *REPLACEMENTS))
+        _check_known("fault match", self.match, MATCHED)
         try:
             re.compile(self.match.get("path", ""))
         except re.error as wrong:
@@ -77,16 +71,13 @@ class Fault:
     def parse(cls, given: Fault | t.Mapping[str, t.Any]) -> Fault:
         """Read a fault from JSON, its keys being the attributes.
 
-        Raises:
-            ValueError: A key, a match or the action is unknown.
+        Raises `ValueError` for an unknown key, match or action.
         """
         if isinstance(given, Fault):
             return given
         if not isinstance(given, dict):
             raise ValueError(f"a fault is an object, not {given!r}")  # noqa: TRY004 - one error type for bad data
-        known = [attribute.name for attribute in fields(cls)]
-        if unknown := sorted(set(given) - set(known)):
-            raise ValueError(f"fault key {unknown[0]!r} is unknown; known are {', '.join(known)}")
+        _check_known("fault key", given, [attribute.name for attribute in fields(cls)])
         return cls(**given)
 
     def meets(self, request: Request) -> bool:
@@ -102,6 +93,17 @@ class Fault:
         """Return how many bytes of the data get through."""
         return min(len(data) // 2 if self.size is None else self.size, len(data))
 
+    def content(self, *, otherwise: JSON) -> bytes:
+        """Return the body that was given, or another."""
+        if isinstance(self.body, str):
+            return self.body.encode()
+        return json.dumps(otherwise if self.body is None else self.body).encode()
+
+
+def _check_known(what: str, given: t.Iterable[str], known: t.Collection[str]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(f"{what} {unknown[0]!r} is unknown; known are {', '.join(known)}")
+
 
 class Faults:
     """Faults in order; each request gets the first that is due."""
@@ -109,9 +111,6 @@ class Faults:
     def __init__(self, given: t.Iterable[Fault | t.Mapping[str, t.Any]] = ()) -> None:
         self._faults = [Fault.parse(fault) for fault in given]
         self._met = [0] * len(self._faults)
-
-    def __bool__(self) -> bool:
-        return bool(self._faults)
 
     def due(self, request: Request) -> Fault | None:
         """Return what goes wrong with this request, and count it."""
@@ -127,75 +126,41 @@ class Faults:
 
 def altered(fault: Fault, *, request: Request, answer: Answer) -> Answer:
     """Return what the client gets instead; a fault on the wire leaves the answer as it is."""
-    alter = ACTIONS[fault.action]
-    return alter(fault, request, answer) if alter else answer
+    replace = REPLACEMENTS.get(fault.action)
+    return replace(fault, request, answer) if replace else answer
 
 
-def _status(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del answer
+def _status(fault: Fault, request: Request, _: Answer) -> Answer:
     status = fault.status or 503
-    body = _body(fault, otherwise=body_for(request.path)(status, "made to fail"))
+    body = fault.content(otherwise=error_body(request.path, status, "made to fail"))
     return Answer(status=status, body=body, headers=fault.headers)
 
 
-def _truncate_json(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del request
-    return Answer(status=answer.status, body=answer.body[: fault.part(answer.body)])
-
-
-def _empty(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del fault, request, answer
-    return Answer()
-
-
-def _html(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del fault, request, answer
-    return Answer(body=LOGIN_PAGE, content_type="text/html; charset=utf-8")
-
-
-def _wrong_type(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del request, answer
-    return Answer(body=_body(fault, otherwise="all is well"))
-
-
-def _gzip_cut(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del request
+def _gzip_cut(fault: Fault, _: Request, answer: Answer) -> Answer:
     packed = gzip.compress(answer.body, mtime=0)
     return Answer(body=packed[: fault.part(packed)], headers={"Content-Encoding": "gzip"})
 
 
-def _redirect(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del request, answer
-    return Answer(status=fault.status or 302, headers={"Location": fault.url})
+def _redirect(fault: Fault, location: str) -> Answer:
+    return Answer(status=fault.status or 302, headers={"Location": location})
 
 
-def _redirect_loop(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del answer
-    return Answer(status=fault.status or 302, headers={"Location": request.target})
+def _in_band(fault: Fault, request: Request, _: Answer) -> Answer:
+    path = "/wiki/v2/" if request.path.startswith("/wiki") else request.path
+    return Answer(body=fault.content(otherwise=error_body(path, 500, "made to fail")))
 
 
-def _in_band(fault: Fault, request: Request, answer: Answer) -> Answer:
-    del answer
-    shape = wiki_v2 if request.path.startswith("/wiki") else body_for(request.path)
-    return Answer(body=_body(fault, otherwise=shape(500, "made to fail")))
-
-
-def _body(fault: Fault, *, otherwise: JSON) -> bytes:
-    if isinstance(fault.body, str):
-        return fault.body.encode()
-    return json.dumps(otherwise if fault.body is None else fault.body).encode()
-
-
-#: Every action by name, with what it makes of an answer.
-ACTIONS: dict[str, t.Callable[[Fault, Request, Answer], Answer] | None] = {
-    **dict.fromkeys(ON_THE_WIRE),
+#: The actions that replace an answer.
+REPLACEMENTS: dict[str, t.Callable[[Fault, Request, Answer], Answer]] = {
     "status": _status,
-    "truncate_json": _truncate_json,
-    "empty": _empty,
-    "html": _html,
-    "wrong_type": _wrong_type,
+    "truncate_json": lambda fault, _, answer: Answer(
+        status=answer.status, body=answer.body[: fault.part(answer.body)]
+    ),
+    "empty": lambda *_: Answer(),
+    "html": lambda *_: Answer(body=LOGIN_PAGE, content_type="text/html; charset=utf-8"),
+    "wrong_type": lambda fault, *_: Answer(body=fault.content(otherwise="all is well")),
     "gzip_cut": _gzip_cut,
-    "redirect": _redirect,
-    "redirect_loop": _redirect_loop,
+    "redirect": lambda fault, *_: _redirect(fault, fault.url),
+    "redirect_loop": lambda fault, request, _: _redirect(fault, request.target),
     "in_band": _in_band,
 }

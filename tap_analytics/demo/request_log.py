@@ -1,4 +1,4 @@
-"""The server's memory of what it was asked."""
+"""What the server was asked: the last requests, and counts of all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typing as t
 from collections import Counter, deque
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.messages import Request
 
 #: Requests remembered one by one; the counts go on for ever.
 REMEMBERED = 100_000
@@ -27,7 +27,7 @@ class Asked(t.NamedTuple):
     status: int
 
 
-class Journal:
+class RequestLog:
     """Requests, their number by method and path, and how many were in flight at once."""
 
     def __init__(self) -> None:
@@ -42,8 +42,8 @@ class Journal:
         self.bytes_sent = 0
         self.in_flight_max = self.in_flight
 
-    def arrived(self, request: Request, *, at: float, status: int) -> None:
-        """Write down a request that now waits for its answer."""
+    def begin(self, request: Request, *, at: float, status: int) -> None:
+        """Count a request that now waits for its answer."""
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         self.counts[request.method, request.path] += 1
@@ -51,10 +51,6 @@ class Journal:
         self.requests.append(
             Asked(request.method, request.path, request.params, request.headers, at, status)
         )
-
-    def left(self) -> None:
-        """Note that a request has got what it gets."""
-        self.in_flight -= 1
 
     def summary(self, *, with_requests: bool) -> dict[str, t.Any]:
         """Return the numbers as JSON; the requests in it leave out every credential."""
@@ -66,14 +62,11 @@ class Journal:
             "in_flight_max": self.in_flight_max,
         }
         if with_requests:
-            numbers["requests"] = [
-                {
-                    "method": asked.method,
-                    "path": asked.path,
-                    "params": {k: v for k, v in asked.params.items() if k != "api_key"},
-                    "at": asked.at,
-                    "status": asked.status,
-                }
-                for asked in self.requests
-            ]
+            numbers["requests"] = [_without_credentials(asked) for asked in self.requests]
         return numbers
+
+
+def _without_credentials(asked: Asked) -> dict[str, t.Any]:
+    shown = asked._asdict()
+    del shown["headers"]
+    return shown | {"params": {k: v for k, v in asked.params.items() if k != "api_key"}}

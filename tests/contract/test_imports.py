@@ -16,8 +16,8 @@ from support import spec_documents as documents
 from support.docs import blocks
 
 from tap_analytics.demo import DEFAULT
-from tap_analytics.demo.exact import encode
-from tap_analytics.demo.rows import flat
+from tap_analytics.demo.messages import encode
+from tap_analytics.demo.tables import flat
 
 pytestmark = pytest.mark.xdist_group("imports")
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tap_analytics.demo import DEFAULT, DemoApi
-from tap_analytics.demo.dialects import Window, natural_limits
+from tap_analytics.demo.site import Window, natural_limits
 
 WIKI = (DEFAULT.wiki_email, DEFAULT.wiki_api_token)
 SUCCESS = (DEFAULT.success_secret_token, "")

@@ -12,6 +12,7 @@ from tap_analytics.demo.data.cast import gather
 from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row
 
 V = t.TypeVar("V")
+REMEMBERED = 20_000
 
 
 class World:
@@ -53,9 +54,12 @@ class World:
         return max(least, round(count * self._scale))
 
     def remember(self, key: t.Hashable, make: t.Callable[[], V]) -> V:
-        """Return what `make` returns, calling it once between two changes."""
+        """Return what `make` returns, calling it once between two changes, if there is room."""
         if key not in self._memory:
-            self._memory[key] = make()
+            made = make()
+            if len(self._memory) >= REMEMBERED:
+                self._memory.clear()
+            self._memory[key] = made
         return t.cast("V", self._memory[key])
 
     def changed(self) -> None:

@@ -8,14 +8,12 @@ import typing as t
 from typing_extensions import override
 
 from tap_analytics.demo.data.experimentation import MAIN_ACCOUNT
-from tap_analytics.demo.dialects.errors import Refused
-from tap_analytics.demo.dialects.paging import whole
-from tap_analytics.demo.dialects.service import Service
-from tap_analytics.demo.http import Answer
+from tap_analytics.demo.dialects.service import Refused, Service, chosen, not_found, whole
+from tap_analytics.demo.messages import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.messages import Request
 
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
@@ -32,6 +30,10 @@ RESOURCES = {
     "thresholds": "experimentation_thresholds",
     "integrations": "experimentation_integrations",
 }
+OLD_VERSION = {
+    "API_ERROR": "INCORRECT_API_VERSION",
+    "API_ERROR_DESCRIPTION": "This version of the API is not served here",
+}
 _OF_ACCOUNT = re.compile(r"/accounts/([^/]+)/([a-z]+)")
 
 
@@ -40,27 +42,21 @@ class Experimentation(Service):
 
     name = "experimentation"
     prefix = "/experimentation/api"
+    key_header = "token"
+    secrets = ("experimentation_api_key",)
     rate = (1, 1.0)
-
-    @override
-    def admits(self, request: Request) -> bool:
-        return request.headers.get("token") == self.credentials.experimentation_api_key
 
     @override
     def answer(self, request: Request) -> Answer:
         if not request.path.startswith(f"{VERSION}/"):
-            message = "This version of the API is not served here"
-            return Answer.json(
-                {"API_ERROR": "INCORRECT_API_VERSION", "API_ERROR_DESCRIPTION": message}
-            )
+            return Answer.json(OLD_VERSION)
         resource = request.path.removeprefix(VERSION)
         if resource == "/accounts":
             return Answer.json({"_data": _page(self._accounts(request.params), request.params)})
         match = _OF_ACCOUNT.fullmatch(resource)
-        stream = RESOURCES.get(match[2]) if match else None
-        if match is None or stream is None:
-            raise Refused(404, f"nothing is found at {request.path}")
-        return Answer.json(self._content(match[1], stream, request.params))
+        if match is None or match[2] not in RESOURCES:
+            raise not_found(request)
+        return Answer.json(self._content(match[1], RESOURCES[match[2]], request.params))
 
     def _accounts(self, params: t.Mapping[str, str]) -> list[Row]:
         status = params.get("status", "all")
@@ -83,9 +79,11 @@ class Experimentation(Service):
             return {"_data": self.world.singles[stream]}
         rows = self.world.tables[stream] if account in {"current", str(MAIN_ACCOUNT)} else []
         if stream.endswith("_campaigns"):
-            return {"_data": _campaigns(rows, params)}
+            return {"_data": _campaigns(rows[::-1], params)}
         if stream.endswith("_feeds"):
-            return {"_data": _page(_within(rows, params)[::-1], params)}
+            since = whole(params, "startTime", default=0)
+            until = whole(params, "endTime", default=10**12)
+            rows = [row for row in rows[::-1] if since <= row["when"] <= until]
         page = _page(rows, params)
         bare = stream.endswith(("_labels", "_custom_widgets")) and not page
         return {} if bare else {"_data": page}
@@ -97,23 +95,14 @@ def _page(rows: list[Row], params: t.Mapping[str, str], *, cap: int = MAX_LIMIT)
     return rows[offset : offset + limit]
 
 
-def _within(rows: list[Row], params: t.Mapping[str, str]) -> list[Row]:
-    since = whole(params, "startTime", default=0)
-    until = whole(params, "endTime", default=10**12)
-    return [row for row in rows if since <= row["when"] <= until]
-
-
 def _campaigns(rows: list[Row], params: t.Mapping[str, str]) -> object:
-    """Return the newest campaigns first: in a wrapper, or bare where a status is asked for."""
+    """Return campaigns in a wrapper, or bare where a status is asked for."""
     for name in ("type", "platform"):
         if name in params:
             rows = [row for row in rows if row[name] == params[name]]
-    status = params.get("status")
-    if status is not None:
-        if status not in STATUSES:
-            raise Refused(400, f"status {status!r} is not one of {', '.join(STATUSES)}")
-        return _page([row for row in rows if _has(row, status)][::-1], params, cap=CAMPAIGN_CAP)
-    page = _page(rows[::-1], params, cap=CAMPAIGN_CAP)
+    if status := chosen("status", params.get("status"), STATUSES):
+        return _page([row for row in rows if _has(row, status)], params, cap=CAMPAIGN_CAP)
+    page = _page(rows, params, cap=CAMPAIGN_CAP)
     offset = whole(params, "offset", default=0)
     return {"partialCollection": page or {}, "totalCount": len(rows), "offset": offset}
 

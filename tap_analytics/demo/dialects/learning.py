@@ -9,14 +9,12 @@ from urllib.parse import urlencode
 
 from typing_extensions import override
 
-from tap_analytics.demo.dialects.errors import Refused
-from tap_analytics.demo.dialects.paging import whole
-from tap_analytics.demo.dialects.service import Service
-from tap_analytics.demo.http import Answer
+from tap_analytics.demo.dialects.service import Refused, Service, not_found, whole
+from tap_analytics.demo.messages import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.messages import Request
 
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
@@ -29,50 +27,44 @@ class Learning(Service):
 
     name = "learning"
     prefix = "/learning/v2"
+    key_header = "x-api-key"
+    secrets = ("learning_api_key",)
     rate = (10, 1.0)
-
-    @override
-    def admits(self, request: Request) -> bool:
-        return request.headers.get("x-api-key") == self.credentials.learning_api_key
 
     @override
     def answer(self, request: Request) -> Answer:
         limit = whole(request.params, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
         page = whole(request.params, "page", default=1, least=1)
-        chosen = {k: v for k, v in request.params.items() if k not in {"page", "limit"}}
-        key = (self.name, request.path, tuple(chosen.items()))
+        query = {k: v for k, v in request.params.items() if k not in {"page", "limit"}}
+        key = (self.name, request.path, tuple(query.items()))
         rows = self.world.remember(
-            key, lambda: _sorted(_filtered(self._rows(request.path), chosen), chosen.get("sort"))
+            key, lambda: _sorted(_filtered(self._rows(request), query), query.get("sort"))
         )
-        start = (page - 1) * limit
         links = {"self": f"{self.url}{request.target}"}
-        if page > 1:
-            links["prev"] = self._link(request.path, chosen, page=page - 1)
-        if start + limit < len(rows):
-            links["next"] = self._link(request.path, chosen, page=page + 1)
-        return Answer.json({"data": rows[start : start + limit], "links": links})
+        pages = {"prev": page - 1, "next": page + 1 if page * limit < len(rows) else 0}
+        for name, number in pages.items():
+            if number:
+                query_of = urlencode(query | ({"page": str(number)} if number > 1 else {}))
+                links[name] = f"{self.url}{request.path}{'?' if query_of else ''}{query_of}"
+        return Answer.json({"data": rows[(page - 1) * limit : page * limit], "links": links})
 
-    def _rows(self, path: str) -> list[Row]:
-        resource = path.removeprefix(self.prefix)
+    def _rows(self, request: Request) -> list[Row]:
+        resource = request.path.removeprefix(self.prefix)
         if resource in {"/people", "/courses"}:
             return self.world.tables[f"learning_{resource[1:]}"]
         course = _ENROLLMENTS.fullmatch(resource)
         if course and course[1] in self.world.enrollments:
             return self.world.enrollments[course[1]]
-        raise Refused(404, f"nothing is found at {path}")
-
-    def _link(self, path: str, chosen: t.Mapping[str, str], *, page: int) -> str:
-        query = urlencode({**chosen, **({"page": page} if page > 1 else {})})
-        return f"{self.url}{path}{'?' if query else ''}{query}"
+        raise not_found(request)
 
 
 def _filtered(rows: list[Row], params: t.Mapping[str, str]) -> list[Row]:
     for name, wanted in params.items():
-        if name.startswith("filter") and (match := _FILTER.fullmatch(name)):
+        if name.startswith("filter"):
+            if not (match := _FILTER.fullmatch(name)):
+                raise Refused(400, f"{name} is no filter")
             test = _predicate(match[2] or "cont", wanted)
             rows = [row for row in rows if test(_attribute(row, match[1]))]
-        elif name.startswith("filter"):
-            raise Refused(400, f"{name} is no filter")
     return rows
 
 
@@ -98,13 +90,13 @@ def _moment(text: str) -> datetime:
 
 
 def _sorted(rows: list[Row], order: str | None) -> list[Row]:
-    for name in reversed(order.split(",") if order else ()):
-        attribute = name.removeprefix("-")
-        rows = sorted(
-            rows,
-            key=lambda row: _comparable(_attribute(row, attribute)),
-            reverse=name.startswith("-"),
-        )
+    def value_of(row: Row, name: str) -> tuple[bool, t.Any]:
+        value = _attribute(row, name)
+        return value is not None, value
+
+    for word in reversed(order.split(",") if order else ()):
+        name = word.removeprefix("-")
+        rows = sorted(rows, key=lambda row: value_of(row, name), reverse=word != name)
     return rows
 
 
@@ -114,7 +106,3 @@ def _attribute(row: Row, name: str) -> object:
     if name not in row["attributes"]:
         raise Refused(400, f"{name!r} is not an attribute of {row['type']}")
     return row["attributes"][name]
-
-
-def _comparable(value: t.Any) -> tuple[bool, t.Any]:  # noqa: ANN401 - an attribute can be anything
-    return (value is not None, value)

@@ -1,16 +1,36 @@
-"""What the five services have in common: a path they answer under, a key they ask for, a rate."""
+"""What the services have in common: keys, queries, pages, cursors and refusals."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import typing as t
 from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.credentials import Credentials
-    from tap_analytics.demo.data import World
-    from tap_analytics.demo.http import Answer, Request
+    from tap_analytics.demo.data import Row, World
+    from tap_analytics.demo.messages import Answer, Request
+    from tap_analytics.demo.settings import Credentials
+
+#: Longer numbers are a mistake of the client.
+MAX_DIGITS = 18
+Key: t.TypeAlias = tuple[str, ...]
+
+
+class Refused(Exception):  # noqa: N818 - it becomes an answer and is never shown to a user
+    """A request the API doesn't grant."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def not_found(request: Request) -> Refused:
+    """Return the refusal of a path that leads nowhere."""
+    return Refused(404, f"nothing is found at {request.path}")
 
 
 class Service(ABC):
@@ -20,6 +40,9 @@ class Service(ABC):
     name: str
     #: Every path of the API begins with it.
     prefix: str
+    #: The credentials a request must show: one in a header, or two by Basic authorization.
+    secrets: tuple[str, ...]
+    key_header = ""
     #: Requests granted in a sliding window, and its seconds, when rates are limited.
     rate: tuple[int, float] | None = None
     #: Whether the answers tell how much of the rate is left.
@@ -30,23 +53,104 @@ class Service(ABC):
         self.url = url
         self.credentials = credentials
 
-    @abstractmethod
     def admits(self, request: Request) -> bool:
         """Whether the request shows the credentials the API wants."""
+        wanted = tuple(getattr(self.credentials, name) for name in self.secrets)
+        if self.key_header:
+            return (request.headers.get(self.key_header),) == wanted
+        return basic_credentials(request) == wanted
 
     @abstractmethod
     def answer(self, request: Request) -> Answer:
         """Answer an admitted GET request; raise `Refused` for one that can't be granted."""
 
 
-def basic_credentials(request: Request) -> tuple[str, str] | None:
-    """Return user name and password of a Basic authorization, or None."""
+def basic_credentials(request: Request) -> tuple[str, ...]:
+    """Return user name and password of a Basic authorization, or nothing."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
     try:
         decoded = base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        return None
+        return ()
     user, colon, password = decoded.partition(":")
-    return (user, password) if colon else None
+    return (user, password) if colon and scheme.lower() == "basic" else ()
+
+
+def error_body(path: str, status: int, message: str) -> Row:
+    """Return an error as the API that a path belongs to writes it."""
+    api = path.split("/")[1]
+    if api == "learning":
+        title = {401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+        error = {"status": str(status), "title": title.get(status, "Error"), "detail": message}
+        return {"errors": [error]}
+    if api == "experimentation":
+        return {"_errors": [{"code": status, "message": message}]}
+    if api.startswith("wiki") and "/v2/" in path:
+        codes = {400: "INVALID_REQUEST_PARAMETER", 401: "UNAUTHORIZED", 404: "NOT_FOUND"}
+        code = codes.get(status, "ERROR")
+        return {"errors": [{"status": status, "code": code, "title": message, "detail": None}]}
+    if api.startswith("wiki"):
+        return {"statusCode": status, "message": message}
+    return {"error": message}
+
+
+def whole(
+    params: t.Mapping[str, str], name: str, *, default: int, least: int = 0, most: int | None = None
+) -> int:
+    """Read a whole number from the query; one above `most` is clamped in silence, as services do.
+
+    Raises `Refused` for anything else, and for a number below `least`.
+    """
+    text = params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS) or int(text) < least:
+        raise Refused(400, f"{name} must be a whole number from {least} on, not {text!r}")
+    return int(text) if most is None else min(int(text), most)
+
+
+def chosen(name: str, value: str | None, known: t.Collection[str]) -> str | None:
+    """Return a parameter that must be one of a few words, or be absent."""
+    if value is not None and value not in known:
+        raise Refused(400, f"{name} {value!r} is not one of {', '.join(known)}")
+    return value
+
+
+def encode_cursor(value: object) -> str:
+    """Return an opaque cursor that ends in `=`, so that a client has to encode it."""
+    text = json.dumps(value, separators=(",", ":"))
+    while len(text.encode()) % 3 == 0:
+        text += " "
+    return base64.b64encode(text.encode()).decode()
+
+
+def decode_cursor(text: str) -> t.Any:  # noqa: ANN401 - what a cursor holds is for its API to check
+    """Return what a cursor holds; raise `Refused` if no API here made it."""
+    try:
+        return json.loads(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        raise Refused(400, "the cursor is not valid") from None
+
+
+class Ordered:
+    """Rows ascending by a key that no two of them share; a page is found by the key before it."""
+
+    def __init__(self, rows: t.Iterable[Row], key: t.Callable[[Row], Key]) -> None:
+        self.rows = sorted(rows, key=key)
+        self.keys = [key(row) for row in self.rows]
+
+    def page(
+        self, *, after: object, limit: int, descending: bool = False
+    ) -> tuple[t.Sequence[Row], bool]:
+        """Return the rows behind a key, which a cursor carried, and whether more follow them."""
+        if after is not None:
+            kinds = [str] * len(self.keys[0]) if self.keys else None
+            if not isinstance(after, list) or kinds not in (None, [type(part) for part in after]):
+                raise Refused(400, "the cursor is not valid for this list")
+            after = tuple(after)
+        if descending:
+            stop = len(self.rows) if after is None else bisect_left(self.keys, after)
+            start = max(0, stop - limit)
+            return self.rows[start:stop][::-1], start > 0
+        start = 0 if after is None else bisect_right(self.keys, after)
+        return self.rows[start : start + limit], start + limit < len(self.rows)

@@ -1,4 +1,4 @@
-"""Four APIs exactly as their specs describe them: flat rows in id order, and nothing besides.
+"""The APIs exactly as their specs describe them: flat rows in id order, and nothing besides.
 
 There are no links, no totals and no filters: a parameter that a description doesn't name is
 ignored, and a position past the end is an empty list.
@@ -11,17 +11,22 @@ import typing as t
 
 from typing_extensions import override
 
-from tap_analytics.demo.dialects.errors import Refused
 from tap_analytics.demo.dialects.experimentation import RESOURCES as OF_ACCOUNT
-from tap_analytics.demo.dialects.paging import decode_cursor, encode_cursor, whole
-from tap_analytics.demo.dialects.service import Service, basic_credentials
+from tap_analytics.demo.dialects.service import (
+    Refused,
+    Service,
+    decode_cursor,
+    encode_cursor,
+    not_found,
+    whole,
+)
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
-from tap_analytics.demo.http import Answer
-from tap_analytics.demo.rows import ENROLLMENTS, flat
+from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.tables import ENROLLMENTS, flat
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data import Row, World
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.data import Row
+    from tap_analytics.demo.messages import Request
 
 _ENROLLMENTS = re.compile(r"/courses/([^/]+)/enrollments")
 
@@ -31,30 +36,35 @@ class SpecService(Service):
 
     selector = "results"
     default_limit = 100
+    max_limit: int | None = None
     offset_param = "offset"
     #: The stream behind each path, below the prefix.
     resources: t.ClassVar[t.Mapping[str, str]]
 
     @override
     def answer(self, request: Request) -> Answer:
-        rows = self.rows(request.path.removeprefix(self.prefix))
-        limit = whole(request.params, "limit", default=self.default_limit, least=1)
-        start = self.start(request, limit=limit)
-        return Answer.json(self.body(rows, start=start, limit=limit))
+        rows = self.rows(request)
+        limit = whole(
+            request.params, "limit", default=self.default_limit, least=1, most=self.max_limit
+        )
+        start = self.start(request.params, limit=limit)
+        page = rows[start : start + limit]
+        more = self.envelope(start=start, limit=limit, size=len(page), total=len(rows))
+        return Answer.json({self.selector: page} | more)
 
-    def start(self, request: Request, *, limit: int) -> int:  # noqa: ARG002 - where pages are numbered, it counts
+    def start(self, params: t.Mapping[str, str], *, limit: int) -> int:  # noqa: ARG002 - for page numbers
         """Return the position of the first row asked for."""
-        return whole(request.params, self.offset_param, default=0)
+        return whole(params, self.offset_param, default=0)
 
-    def body(self, rows: t.Sequence[Row], *, start: int, limit: int) -> Row:
-        """Return a page in its envelope."""
-        return {self.selector: rows[start : start + limit]}
+    def envelope(self, *, start: int, limit: int, size: int, total: int) -> Row:  # noqa: ARG002 - most have none
+        """Return what stands beside the rows of a page."""
+        return {}
 
-    def rows(self, resource: str) -> t.Sequence[Row]:
+    def rows(self, request: Request) -> t.Sequence[Row]:
         """Return everything a path stands for."""
-        if resource not in self.resources:
-            raise Refused(404, f"nothing is found at {self.prefix}{resource}")
-        stream = self.resources[resource]
+        stream = self.resources.get(request.path.removeprefix(self.prefix))
+        if stream is None:
+            raise not_found(request)
         return self.world.remember(("spec", stream), lambda: flat(self.world, stream))
 
 
@@ -63,26 +73,31 @@ class SpecLearning(SpecService):
 
     name = "learning"
     prefix = "/learning/v2"
+    key_header = "x-api-key"
+    secrets = ("learning_api_key",)
     selector = "data"
     rate = (10, 1.0)
     resources: t.ClassVar = {"/people": "learning_people", "/courses": "learning_courses"}
 
     @override
-    def admits(self, request: Request) -> bool:
-        return request.headers.get("x-api-key") == self.credentials.learning_api_key
+    def start(self, params: t.Mapping[str, str], *, limit: int) -> int:
+        return (whole(params, "page", default=1, least=1) - 1) * limit
 
     @override
-    def start(self, request: Request, *, limit: int) -> int:
-        return (whole(request.params, "page", default=1, least=1) - 1) * limit
-
-    @override
-    def rows(self, resource: str) -> t.Sequence[Row]:
-        if not (course := _ENROLLMENTS.fullmatch(resource)):
-            return super().rows(resource)
-        by_course = self.world.remember(("spec", ENROLLMENTS), lambda: _by_course(self.world))
+    def rows(self, request: Request) -> t.Sequence[Row]:
+        course = _ENROLLMENTS.fullmatch(request.path.removeprefix(self.prefix))
+        if course is None:
+            return super().rows(request)
+        by_course = self.world.remember(("spec", ENROLLMENTS), self._enrollments)
         if course[1] not in by_course:
             raise Refused(404, f"there is no course {course[1]}")
         return by_course[course[1]]
+
+    def _enrollments(self) -> dict[str, list[Row]]:
+        by_course: dict[str, list[Row]] = {course: [] for course in self.world.enrollments}
+        for row in flat(self.world, ENROLLMENTS):
+            by_course[row["course_id"]].append(row)
+        return by_course
 
 
 class SpecExperimentation(SpecService):
@@ -90,6 +105,8 @@ class SpecExperimentation(SpecService):
 
     name = "experimentation"
     prefix = "/experimentation/v1"
+    key_header = "api_key"
+    secrets = ("experimentation_api_key",)
     selector = "_data"
     default_limit = 50
     rate = (1, 1.0)
@@ -97,16 +114,13 @@ class SpecExperimentation(SpecService):
         f"/accounts/current/{path}": stream for path, stream in OF_ACCOUNT.items()
     }
 
-    @override
-    def admits(self, request: Request) -> bool:
-        return request.headers.get("api_key") == self.credentials.experimentation_api_key
-
 
 class SpecWiki(SpecService):
     """Offsets called `start`, in version 2 as well."""
 
     name = "wiki"
     prefix = "/wiki-spec"
+    secrets = ("wiki_email", "wiki_api_token")
     default_limit = 25
     offset_param = "start"
     resources: t.ClassVar = {
@@ -118,14 +132,8 @@ class SpecWiki(SpecService):
     }
 
     @override
-    def admits(self, request: Request) -> bool:
-        wanted = (self.credentials.wiki_email, self.credentials.wiki_api_token)
-        return basic_credentials(request) == wanted
-
-    @override
-    def body(self, rows: t.Sequence[Row], *, start: int, limit: int) -> Row:
-        page = rows[start : start + limit]
-        return {"results": page, "start": start, "limit": limit, "size": len(page)}
+    def envelope(self, *, start: int, limit: int, size: int, total: int) -> Row:
+        return {"start": start, "limit": limit, "size": size}
 
 
 class SpecSuccess(SpecService):
@@ -133,34 +141,36 @@ class SpecSuccess(SpecService):
 
     name = "success"
     prefix = "/success"
+    secrets = ("success_secret_token", "success_basic_auth_header")
     rate = (1000, 60.0)
     tells_rate = True
     resources: t.ClassVar = {f"/{name}": f"success_{name}" for name in OF_SUCCESS}
 
     @override
-    def admits(self, request: Request) -> bool:
-        shown = self.credentials
-        wanted = (shown.success_secret_token, shown.success_basic_auth_header)
-        return basic_credentials(request) == wanted
-
-    @override
-    def start(self, request: Request, *, limit: int) -> int:
-        if "from" not in request.params:
-            return 0
-        position = decode_cursor(request.params["from"])
+    def start(self, params: t.Mapping[str, str], *, limit: int) -> int:
+        position = decode_cursor(params["from"]) if "from" in params else 0
         if not isinstance(position, int) or position < 0:
             raise Refused(400, "the cursor is not valid")
         return position
 
     @override
-    def body(self, rows: t.Sequence[Row], *, start: int, limit: int) -> Row:
-        end = start + limit
-        cursor = encode_cursor(end) if end < len(rows) else None
-        return {"results": rows[start:end], "next": cursor}
+    def envelope(self, *, start: int, limit: int, size: int, total: int) -> Row:
+        return {"next": encode_cursor(start + limit) if start + limit < total else None}
 
 
-def _by_course(world: World) -> dict[str, list[Row]]:
-    by_course: dict[str, list[Row]] = {course: [] for course in world.enrollments}
-    for row in flat(world, ENROLLMENTS):
-        by_course[row["course_id"]].append(row)
-    return by_course
+class Declared(SpecService):
+    """The API nobody has heard of, the same in both dialects: a key in the query, and a total."""
+
+    name = "declared"
+    prefix = "/declared"
+    selector = "data"
+    max_limit = 1000
+    resources: t.ClassVar = {"/v1/resource": "declared_resource_name"}
+
+    @override
+    def admits(self, request: Request) -> bool:
+        return request.params.get("api_key") == self.credentials.declared_api_key
+
+    @override
+    def envelope(self, *, start: int, limit: int, size: int, total: int) -> Row:
+        return {"total": total, "limit": limit, "offset": start}

@@ -6,24 +6,31 @@ import typing as t
 
 from typing_extensions import override
 
-from tap_analytics.demo.dialects.errors import Refused
-from tap_analytics.demo.dialects.paging import (
+from tap_analytics.demo.dialects.service import (
     Ordered,
-    as_key,
+    Refused,
+    Service,
+    basic_credentials,
+    chosen,
     decode_cursor,
     encode_cursor,
+    not_found,
     whole,
 )
-from tap_analytics.demo.dialects.service import Service, basic_credentials
-from tap_analytics.demo.http import Answer
+from tap_analytics.demo.messages import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.messages import Request
 
 MAX_LIMIT = 100
 RESOURCES = ("accounts", "admins", "conversations", "notes", "tasks", "users")
 SORTS = ("updatedAt", "createdAt")
+STATUSES = {
+    "active": ("active",),
+    "churned": ("churned",),
+    "activeOrChurned": ("active", "churned"),
+}
 
 
 class Success(Service):
@@ -31,72 +38,52 @@ class Success(Service):
 
     name = "success"
     prefix = "/resources"
+    secrets = ("success_secret_token",)
     rate = (1000, 60.0)
     tells_rate = True
 
     @override
     def admits(self, request: Request) -> bool:
-        shown = basic_credentials(request)
-        return shown is not None and shown[0] == self.credentials.success_secret_token
+        return basic_credentials(request)[:1] == (self.credentials.success_secret_token,)
 
     @override
     def answer(self, request: Request) -> Answer:
         resource = request.path.removeprefix(f"{self.prefix}/")
         if resource not in RESOURCES:
-            raise Refused(404, f"nothing is found at {request.path}")
-        limit = whole(request.params, "limit", default=MAX_LIMIT, least=1, most=MAX_LIMIT)
-        sort = _sort(resource, request.params.get("sortBy"))
+            raise not_found(request)
+        params = request.params
+        limit = whole(params, "limit", default=MAX_LIMIT, least=1, most=MAX_LIMIT)
+        sort = _sort(resource, params.get("sortBy"))
         after = None
-        if "from" in request.params:
-            held = decode_cursor(request.params["from"])
+        if "from" in params:
+            held = decode_cursor(params["from"])
             if not isinstance(held, list) or held[:1] != [sort]:
                 raise Refused(400, "the cursor belongs to another list")
-            after = as_key(held[1:], length=1 if sort == "id" else 2)
-        ordered = self._ordered(resource, sort, request.params.get("status"))
+            after = held[1:]
+        ordered = self._ordered(resource, sort, params.get("status"))
         # Admins have no dates to be sorted by and come in the order of their ids.
         rows, more = ordered.page(after=after, limit=limit, descending=sort != "id")
-        cursor = encode_cursor([sort, *_key(sort)(rows[-1])]) if more else None
+        cursor = encode_cursor([sort, *_key(rows[-1], sort)]) if more else None
         return Answer.json({"results": rows, "next": cursor, "atEnd": not more})
 
     def _ordered(self, resource: str, sort: str, status: str | None) -> Ordered:
+        rows = self.world.tables[f"success_{resource}"]
+        wanted = STATUSES["activeOrChurned"]
         if resource == "accounts":
-            wanted = _wanted(status)
-            rows = [r for r in self.world.tables["success_accounts"] if _status(r) in wanted]
-        else:
-            wanted = ()
-            rows = self.world.tables[f"success_{resource}"]
+            wanted = STATUSES[chosen("status", status or None, STATUSES) or "active"]
+            rows = [row for row in rows if ((row["churnedAt"] and "churned") or "active") in wanted]
         return self.world.remember(
-            (self.name, resource, sort, wanted), lambda: Ordered.by(rows, _key(sort))
+            (self.name, resource, sort, wanted), lambda: Ordered(rows, lambda row: _key(row, sort))
         )
 
 
 def _sort(resource: str, asked: str | None) -> str:
-    if resource == "admins":
-        if asked is not None:
-            raise Refused(400, "admins can't be sorted")
-        return "id"
-    sort = asked or SORTS[0]
-    if sort not in SORTS:
-        raise Refused(400, f"sortBy {sort!r} is not one of {', '.join(SORTS)}")
-    return sort
+    if resource != "admins":
+        return chosen("sortBy", asked or None, SORTS) or SORTS[0]
+    if asked is not None:
+        raise Refused(400, "admins can't be sorted")
+    return "id"
 
 
-def _key(sort: str) -> t.Callable[[Row], tuple[str, ...]]:
-    if sort == "id":
-        return lambda row: (row["id"],)
-    return lambda row: (row[sort], row["id"])
-
-
-def _wanted(status: str | None) -> tuple[str, ...]:
-    known = {
-        "active": ("active",),
-        "churned": ("churned",),
-        "activeOrChurned": ("active", "churned"),
-    }
-    if (status or "active") not in known:
-        raise Refused(400, f"status {status!r} is not one of {', '.join(known)}")
-    return known[status or "active"]
-
-
-def _status(account: Row) -> str:
-    return "churned" if account["churnedAt"] else "active"
+def _key(row: Row, sort: str) -> tuple[str, ...]:
+    return (row["id"],) if sort == "id" else (row[sort], row["id"])

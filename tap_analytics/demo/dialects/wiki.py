@@ -1,4 +1,4 @@
-"""The wiki as it really is: offsets in version 1, cursors in version 2, links in every spelling."""
+"""The wiki as it really is: offsets in version 1, cursors in version 2, links in every form."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from urllib.parse import urlencode
 
 from typing_extensions import override
 
-from tap_analytics.demo.dialects.errors import Refused
-from tap_analytics.demo.dialects.paging import (
+from tap_analytics.demo.dialects.service import (
     Ordered,
-    as_key,
+    Refused,
+    Service,
+    chosen,
     decode_cursor,
     encode_cursor,
+    not_found,
     whole,
 )
-from tap_analytics.demo.dialects.service import Service, basic_credentials
-from tap_analytics.demo.http import Answer
+from tap_analytics.demo.messages import Answer
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
-    from tap_analytics.demo.dialects.paging import Key
-    from tap_analytics.demo.http import Request
+    from tap_analytics.demo.dialects.service import Key
+    from tap_analytics.demo.messages import Request
 
 V1 = "/wiki/rest/api"
 V2 = "/wiki/api/v2"
@@ -29,26 +30,34 @@ V2_DEFAULT, V2_MAX = 25, 250
 #: Default and greatest limit: both lists clamp in silence.
 AUDIT_LIMITS = (1000, 1000)
 GROUP_LIMITS = (200, 10)
+
 STREAMS = {"/pages": "wiki_pages", "/blogposts": "wiki_blog_posts", "/spaces": "wiki_space"}
-DEFAULT_STATUS = {
+#: The default statuses of each list, and its next link: a path, one below the context, an address.
+STATUSES = {
     "/pages": "current,archived",
     "/blogposts": "current",
     "/spaces": "current,archived",
 }
+NEXT_LINKS = {
+    "/pages": f"{V2}/pages",
+    "/blogposts": f"{V2.removeprefix('/wiki')}/blogposts",
+    "/spaces": f"{{url}}{V2}/spaces",
+}
+
+
+def _by(*names: str) -> t.Callable[[Row], Key]:
+    return lambda row: (*(row[name] for name in names), row["id"])
+
 
 _EDITED: dict[str, t.Callable[[Row], Key]] = {
-    "id": lambda row: (row["id"],),
-    "created-date": lambda row: (row["createdAt"], row["id"]),
+    "id": _by(),
+    "created-date": _by("createdAt"),
     "modified-date": lambda row: (row["version"]["createdAt"], row["id"]),
 }
-_SORTS: dict[str, dict[str, t.Callable[[Row], Key]]] = {
-    "/pages": _EDITED | {"title": lambda row: (row["title"], row["id"])},
+SORTS = {
+    "/pages": _EDITED | {"title": _by("title")},
     "/blogposts": _EDITED,
-    "/spaces": {
-        "id": lambda row: (row["id"],),
-        "key": lambda row: (row["key"], row["id"]),
-        "name": lambda row: (row["name"], row["id"]),
-    },
+    "/spaces": {"id": _by(), "key": _by("key"), "name": _by("name")},
 }
 
 
@@ -57,22 +66,17 @@ class Wiki(Service):
 
     name = "wiki"
     prefix = "/wiki"
-
-    @override
-    def admits(self, request: Request) -> bool:
-        wanted = (self.credentials.wiki_email, self.credentials.wiki_api_token)
-        return basic_credentials(request) == wanted
+    secrets = ("wiki_email", "wiki_api_token")
 
     @override
     def answer(self, request: Request) -> Answer:
         if request.path.removeprefix(V2) in STREAMS:
-            return self._second(request, request.path.removeprefix(V2))
+            return self._version_2(request, request.path.removeprefix(V2))
         if request.path == f"{V1}/audit":
-            return self._first(request, self._audit(request.params), limits=AUDIT_LIMITS)
+            return self._version_1(request, self._audit(request.params), *AUDIT_LIMITS)
         if request.path == f"{V1}/group":
-            groups = self.world.tables["wiki_group"]
-            return self._first(request, groups, limits=GROUP_LIMITS)
-        raise Refused(404, f"nothing is found at {request.path}")
+            return self._version_1(request, self.world.tables["wiki_group"], *GROUP_LIMITS)
+        raise not_found(request)
 
     def _audit(self, params: t.Mapping[str, str]) -> list[Row]:
         """Return the events between two inclusive epoch milliseconds, newest first."""
@@ -81,8 +85,7 @@ class Wiki(Service):
         rows = self.world.tables["wiki_audit"]
         return [row for row in rows[::-1] if since <= int(row["creationDate"]) <= until]
 
-    def _first(self, request: Request, rows: list[Row], *, limits: tuple[int, int]) -> Answer:
-        default, most = limits
+    def _version_1(self, request: Request, rows: list[Row], default: int, most: int) -> Answer:
         limit = min(most, whole(request.params, "limit", default=default, least=1))
         start = whole(request.params, "start", default=0)
         page = rows[start : start + limit]
@@ -93,82 +96,60 @@ class Wiki(Service):
         }
         if start + limit < len(rows):
             query = dict(request.params) | {"next": "true", "limit": limit, "start": start + limit}
-            path = request.path.removeprefix("/wiki")
-            links["next"] = f"{path}?{urlencode(query)}"
+            links["next"] = f"{request.path.removeprefix('/wiki')}?{urlencode(query)}"
         body = {"results": page, "start": start, "limit": limit, "size": len(page), "_links": links}
         return Answer.json(body)
 
-    def _second(self, request: Request, resource: str) -> Answer:
+    def _version_2(self, request: Request, resource: str) -> Answer:
         limit = whole(request.params, "limit", default=V2_DEFAULT, least=1, most=V2_MAX)
-        sort, after = _position(request.params, resource)
-        ordered = self._ordered(resource, sort.removeprefix("-"), request.params)
-        rows, more = ordered.page(after=after, limit=limit, descending=sort.startswith("-"))
+        order, after = _position(request.params, resource)
+        sort = order.removeprefix("-")
+        ordered = self._ordered(resource, sort, request.params)
+        rows, more = ordered.page(after=after, limit=limit, descending=order != sort)
         links = {"base": f"{self.url}/wiki"}
         headers = {}
         if more:
-            last = _SORTS[resource][sort.removeprefix("-")](rows[-1])
-            cursor = encode_cursor({"sort": sort, "after": last})
-            links["next"] = self._next(resource, urlencode({"limit": limit, "cursor": cursor}))
+            cursor = encode_cursor({"sort": order, "after": SORTS[resource][sort](rows[-1])})
+            query = urlencode({"limit": limit, "cursor": cursor})
+            links["next"] = f"{NEXT_LINKS[resource].format(url=self.url)}?{query}"
             headers["Link"] = f'<{links["next"]}>; rel="next"'
         shown = [_shown(row, resource, request.params) for row in rows]
         return Answer.json({"results": shown, "_links": links}, headers=headers)
 
     def _ordered(self, resource: str, sort: str, params: t.Mapping[str, str]) -> Ordered:
-        statuses = params.get("status", DEFAULT_STATUS[resource]).split(",")
+        statuses = params.get("status", STATUSES[resource]).split(",")
+        rows = self.world.tables[STREAMS[resource]]
         return self.world.remember(
             (self.name, resource, sort, *statuses),
-            lambda: Ordered.by(
-                (r for r in self.world.tables[STREAMS[resource]] if r["status"] in statuses),
-                _SORTS[resource][sort],
-            ),
+            lambda: Ordered((r for r in rows if r["status"] in statuses), SORTS[resource][sort]),
         )
 
-    def _next(self, resource: str, query: str) -> str:
-        """Spell the next link as this list does: no two of them agree."""
-        spelling = {
-            "/pages": f"{V2}/pages",
-            "/blogposts": f"{V2.removeprefix('/wiki')}/blogposts",
-            "/spaces": f"{self.url}{V2}/spaces",
-        }
-        return f"{spelling[resource]}?{query}"
 
-
-def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, Key | None]:
+def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, object]:
     """Return the order, and the key of the last row already seen; a cursor knows both."""
-    sort = params.get("sort", "id")
-    after = None
+    order, after = params.get("sort", "id"), None
     if "cursor" in params:
         held = decode_cursor(params["cursor"])
         if not isinstance(held, dict) or not isinstance(held.get("sort"), str):
             raise Refused(400, "the cursor is not valid")
         if params.get("sort", held["sort"]) != held["sort"]:
             raise Refused(400, "the cursor belongs to another order")
-        sort = held["sort"]
-        after = as_key(held.get("after"), length=1 if sort.removeprefix("-") == "id" else 2)
-    if sort.removeprefix("-") not in _SORTS[resource]:
-        raise Refused(400, f"{resource[1:]} can't be sorted by {sort!r}")
-    return sort, after
+        order, after = held["sort"], held.get("after") or []
+    if order.removeprefix("-") not in SORTS[resource]:
+        raise Refused(400, f"{resource[1:]} can't be sorted by {order!r}")
+    return order, after
 
 
 def _shown(row: Row, resource: str, params: t.Mapping[str, str]) -> Row:
     """Return a record with the parts that only come when they are asked for."""
     if resource == "/spaces":
-        wanted = params.get("description-format")
-        _check("description-format", wanted, known=("plain", "view"))
-        icon = params.get("include-icon") == "true"
+        form = chosen("description-format", params.get("description-format"), ("plain", "view"))
+        icon = row["icon"] if params.get("include-icon") == "true" else None
         text = row["description"]
-        described = text and wanted and {wanted: text["plain"] | {"representation": wanted}}
-        return row | {"description": described or None, "icon": row["icon"] if icon else None}
-    wanted = params.get("body-format")
-    _check("body-format", wanted, known=("storage", "atlas_doc_format"))
-    if wanted is None:
-        return row | {"body": {}}
-    if wanted == "storage":
+        described = text and form and {form: text["plain"] | {"representation": form}}
+        return row | {"description": described or None, "icon": icon}
+    form = chosen("body-format", params.get("body-format"), ("storage", "atlas_doc_format"))
+    if form == "storage":
         return row
-    document = {"representation": wanted, "value": '{"type":"doc","content":[]}'}
-    return row | {"body": {wanted: document}}
-
-
-def _check(name: str, value: str | None, *, known: tuple[str, ...]) -> None:
-    if value is not None and value not in known:
-        raise Refused(400, f"{name} {value!r} is not one of {', '.join(known)}")
+    document = {"representation": form, "value": '{"type":"doc","content":[]}'}
+    return row | {"body": {form: document} if form else {}}
