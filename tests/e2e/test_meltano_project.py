@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,15 +28,26 @@ def test_lint_is_clean_and_leaves_the_file_alone(repository, bare_project):
     assert own.read_bytes() == definition
 
 
-def test_add_from_ref_brings_the_tap_into_another_project(repository, bare_project):
+def test_the_command_of_the_readme_installs_the_tap_in_another_project(repository, bare_project):
     project = bare_project
     (project.folder / "meltano.yml").write_text(PLAIN, "utf-8")
+    readme = (repository / "README.md").read_text("utf-8")
+    [command] = re.findall(r"^\$ (echo MELTANO_TAP.*)$", readme, re.MULTILINE)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    project.meltano("add", "tap-analytics", "--from-ref", str(repository / "plugin.yaml"))
-    arguments = ("invoke", "tap-analytics", "--about", "--format=json")
-    said = project.meltano(*arguments, env={"PATH": path})
+
+    subprocess.run(
+        ["bash", "-c", command.replace("../tap-analytics", str(repository))],
+        cwd=project.folder,
+        env=project.env | {"PATH": path},
+        capture_output=True,
+        check=True,
+    )
+    said = project.meltano("invoke", "tap-analytics", "--about", "--format=json")
+
     about = json.loads(said[said.index("{\n") : said.rindex("}") + 1])
     assert about["name"] == "tap-analytics"
+    assert (project.folder / ".meltano/extractors/tap-analytics/venv/bin/tap-analytics").exists()
+    assert "[warning" not in said
 
 
 def test_the_tap_passes_meltanos_own_test(meltano_project, settings):
