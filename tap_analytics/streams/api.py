@@ -48,7 +48,7 @@ class Api:
         keys = [
             f"`{self.name}.{setting.name}`"
             for setting in self.settings
-            if setting.secret or setting.required
+            if setting.name != "base_url" and (setting.secret or setting.required)
         ]
         return {
             "credentials": f"Check {' and '.join(keys)}.",

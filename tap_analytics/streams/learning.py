@@ -247,14 +247,12 @@ LEARNING = Api(
     settings=(
         Setting(
             "api_key",
-            "string",
             "API key of the learning platform, sent as `X-Api-Key`.",
             secret=True,
             required=True,
         ),
         Setting(
             "base_url",
-            "string",
             "Address of the API with its version.",
             example="https://api.northpass.com/v2",
         ),

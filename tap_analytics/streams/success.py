@@ -298,27 +298,23 @@ SUCCESS = Api(
     settings=(
         Setting(
             "secret_token",
-            "string",
             "Secret token, the user name of the requests.",
             secret=True,
             required=True,
         ),
         Setting(
             "basic_auth_header",
-            "string",
             "Password of the requests; empty for the real service.",
             default="",
             secret=True,
         ),
         Setting(
             "base_url",
-            "string",
             "Address of the API's resources.",
             example="https://example.rest.vitally.io/resources",
         ),
         Setting(
             "account_status",
-            "string",
             "Sent as `status` for accounts: `active`, `churned` or `activeOrChurned`; "
             "null sends none.",
             default="activeOrChurned",
@@ -326,7 +322,6 @@ SUCCESS = Api(
         ),
         Setting(
             "sort_by",
-            "string",
             "Sent as `sortBy`, `createdAt` or `updatedAt`, instead of the one that "
             "fits the replication; null sends none.",
             nullable=True,

@@ -283,59 +283,41 @@ WIKI = Api(
     name="wiki",
     title="Wiki",
     settings=(
-        Setting(
-            "email",
-            "string",
-            "Login email, the user name of the requests.",
-            secret=True,
-            required=True,
-        ),
+        Setting("email", "Login email, the user name of the requests.", secret=True, required=True),
         Setting(
             "api_token",
-            "string",
             "API token of the login, the password of the requests.",
             secret=True,
             required=True,
         ),
+        Setting("base_url", "Address of the site.", example="https://example.atlassian.net"),
         Setting(
-            "base_url", "string", "Address of the site.", example="https://example.atlassian.net"
+            "v1_path", "Path of version 1; `/wiki/rest/api` for the real service.", default="/v1"
         ),
         Setting(
-            "v1_path",
-            "string",
-            "Path of version 1; `/wiki/rest/api` for the real service.",
-            default="/v1",
-        ),
-        Setting(
-            "v2_path",
-            "string",
-            "Path of version 2; `/wiki/api/v2` for the real service.",
-            default="/v2",
+            "v2_path", "Path of version 2; `/wiki/api/v2` for the real service.", default="/v2"
         ),
         Setting(
             "body_format",
-            "string",
             "Sent as `body-format` for pages and blog posts; null sends none.",
             default="storage",
             nullable=True,
         ),
         Setting(
             "description_format",
-            "string",
             "Sent as `description-format` for spaces; null sends none.",
             default="plain",
             nullable=True,
         ),
         Setting(
             "include_icon",
-            "boolean",
             "Sent as `include-icon` for spaces; null sends none.",
+            th.BooleanType,
             default=True,
             nullable=True,
         ),
         Setting(
             "sort_by",
-            "string",
             "Sent as `sort` for pages and blog posts, instead of the one that fits "
             "the replication; null sends none.",
             nullable=True,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from singer_sdk import typing as th
 from singer_sdk.tap_base import Tap
 
 from tap_analytics.config.settings import (
@@ -22,40 +23,38 @@ from tap_analytics.config.settings import (
 
 BASE_URL = Setting(
     name="base_url",
-    kind="string",
     description="Address of the API.",
     example="https://api.example.com/v2",
 )
 
 
 def key(name):
-    return Setting(name=name, kind="string", description="A key.", secret=True, required=True)
+    return Setting(name=name, description="A key.", secret=True, required=True)
 
 
 BLOCKS = {
     "learning": (key("api_key"), BASE_URL),
     "experimentation": (
         key("api_key"),
-        Setting(name="account_id", kind="string", default="current", description="Account."),
+        Setting(name="account_id", default="current", description="Account."),
         BASE_URL,
         Setting(
             name="include_current",
-            kind="boolean",
+            type_=th.BooleanType,
             default=True,
             nullable=True,
             description="Whether to include the account itself.",
         ),
     ),
     "wiki": (
-        Setting(name="email", kind="string", required=True, description="Login."),
+        Setting(name="email", required=True, description="Login."),
         key("api_token"),
         BASE_URL,
         Setting(
             name="body_format",
-            kind="string",
             default="storage",
             nullable=True,
-            choices=("storage", "atlas_doc_format"),
+            type_=th.StringType(allowed_values=["storage", "atlas_doc_format"]),
             description="Format of bodies.",
         ),
     ),
@@ -63,7 +62,6 @@ BLOCKS = {
         key("secret_token"),
         Setting(
             name="basic_auth_header",
-            kind="string",
             secret=True,
             default="",
             description="Password.",

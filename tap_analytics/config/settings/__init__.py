@@ -6,11 +6,17 @@ and the redaction of its secrets need to know, so none of them can disagree with
 
 from __future__ import annotations
 
-from tap_analytics.config.settings.catalog import APIS, COMMON, TOP, block_schema, config_schema
+from tap_analytics.config.settings.catalog import (
+    APIS,
+    COMMON,
+    TOP,
+    Setting,
+    block_schema,
+    config_schema,
+)
 from tap_analytics.config.settings.checks import problems
 from tap_analytics.config.settings.credentials import Credentials, secrets_of
 from tap_analytics.config.settings.normalize import DEEPEST, clean, environment, merged, too_deep
-from tap_analytics.config.settings.setting import Setting
 
 __all__ = [
     "APIS",

@@ -1,13 +1,110 @@
-"""The settings the tap itself knows: for all APIs, for each API, and the `apis` a user declares."""
+"""What a setting is, and those of the tap itself: for all APIs, for each, and the `apis`."""
 
 from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.config.settings.setting import JsonSchema, Setting, closed
+from singer_sdk import typing as th
+from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+JsonSchema = dict[str, t.Any]
+
+_SPELLING = {"api": "API", "id": "ID", "url": "URL"}
+
+
+class Setting(th.Property[t.Any]):
+    """One setting; null counts as not given, unless the setting is nullable: "send none"."""
+
+    name: str
+    secret: bool
+
+    def __init__(  # noqa: PLR0913 - what a setting is, each by its name
+        self,
+        name: str,
+        description: str,
+        type_: th.JSONTypeHelper[t.Any] | type = th.StringType,
+        *,
+        title: str = "",
+        default: object = None,
+        example: str = "",
+        secret: bool = False,
+        required: bool = False,
+        nullable: bool = False,
+    ) -> None:
+        """Declare a setting; one named `base_url` is always required, and an http(s) URL.
+
+        `example` is a good value, for errors and documentation to show.
+        """
+        is_url = name == "base_url"
+        super().__init__(
+            name,
+            th.URIType if is_url else type_,
+            required=required or is_url,
+            default=default,
+            description=description,
+            secret=secret,
+            examples=[example] if example else None,
+            nullable=nullable,
+            title=title or _title(name),
+        )
+
+    @property
+    def required(self) -> bool:
+        """Whether an object that is given must have a value here."""
+        return not self.optional
+
+    @property
+    def kind(self) -> str:
+        """The JSON type of a value."""
+        return str(_plain(self.type_dict)["type"])
+
+    @property
+    def parts(self) -> tuple[Setting, ...]:
+        """The settings inside of one that is an object."""
+        inside = self.wrapped.wrapped if isinstance(self.wrapped, th.ObjectType) else {}
+        return t.cast("tuple[Setting, ...]", tuple(inside.values()))
+
+    @override
+    def to_dict(self) -> JsonSchema:
+        schema = _plain(self.type_dict)
+        if self.nullable:
+            schema["type"] = [schema["type"], "null"]
+            schema |= {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+        words = {
+            "title": self.title,
+            "description": self.description,
+            "default": self.default,
+            "secret": self.secret or None,
+            "examples": self.examples,
+        }
+        return {
+            self.name: schema | {word: value for word, value in words.items() if value is not None}
+        }
+
+
+def _title(name: str) -> str:
+    words = " ".join(_SPELLING.get(word, word) for word in name.split("_"))
+    return words[:1].upper() + words[1:]
+
+
+def _plain(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
+    """Return a schema whose types are names, where the SDK has lists of one name."""
+    if not isinstance(fragment, dict):
+        return fragment
+    plain = {word: _plain(value) for word, value in fragment.items() if value != {}}
+    if isinstance(kinds := plain.get("type"), list) and len(kinds) == 1:
+        plain["type"] = kinds[0]
+    return plain
+
+
+def _closed(settings: Iterable[Setting]) -> JsonSchema:
+    """Return the schema of an object that takes these settings and no others."""
+    schema = th.ObjectType(*settings, additional_properties=False).type_dict
+    return t.cast("JsonSchema", _plain(schema))
+
 
 #: Bounds of what makes sense, so that no number is too large to count, to wait or to add with.
 MOST, MOST_ROWS, MOST_RETRIES = 10**15, 1_000_000, 100
@@ -17,65 +114,52 @@ LONGEST = 10**9
 COMMON: tuple[Setting, ...] = (
     Setting(
         "page_size",
-        "integer",
         "Rows per page to ask for, instead of the API's usual number.",
-        minimum=1,
-        maximum=MOST_ROWS,
+        th.IntegerType(minimum=1, maximum=MOST_ROWS),
     ),
     Setting(
         "headers",
-        "object",
         "Further headers of every request.",
+        th.ObjectType(additional_properties=th.StringType),
         secret=True,
-        inside={"additionalProperties": {"type": "string"}},
     ),
     Setting(
         "requests_per_second",
-        "number",
         "Most requests per second, in any second; 0 means no cap.",
-        minimum=0,
-        maximum=MOST_ROWS,
+        th.NumberType(minimum=0, maximum=MOST_ROWS),
     ),
     Setting(
         "retry",
-        "object",
         "When and how often a failed request is tried again.",
-        parts=(
+        th.ObjectType(
             Setting(
                 "max_retries",
-                "integer",
                 "Retries after the first attempt: 3 means 4 attempts.",
-                minimum=0,
-                maximum=MOST_RETRIES,
+                th.IntegerType(minimum=0, maximum=MOST_RETRIES),
             ),
             Setting(
                 "backoff_factor",
-                "number",
                 "Seconds of the first wait; each further wait is twice as long.",
-                minimum=0,
-                maximum=LONGEST,
+                th.NumberType(minimum=0, maximum=LONGEST),
             ),
             Setting(
                 "retry_on_status_codes",
-                "array",
                 "HTTP status codes worth another attempt.",
-                inside={"items": {"type": "integer", "minimum": 400, "maximum": 599}},
+                th.ArrayType(th.IntegerType(minimum=400, maximum=599)),
             ),
             Setting(
                 "max_retry_after",
-                "number",
                 "Longest wait in seconds that a response may ask for; one that asks "
                 "for more fails the stream.",
-                minimum=0,
-                maximum=LONGEST,
+                th.NumberType(minimum=0, maximum=LONGEST),
             ),
+            additional_properties=False,
         ),
     ),
     Setting(
         "optional_streams",
-        "array",
         "Streams whose 403 or 404 is reported but doesn't fail the run.",
-        inside={"items": {"type": "string", "pattern": r"\S"}},
+        th.ArrayType(th.StringType(pattern=r"\S")),
     ),
 )
 
@@ -83,126 +167,106 @@ COMMON: tuple[Setting, ...] = (
 TOP: tuple[Setting, ...] = (
     Setting(
         "start_date",
-        "date-time",
         "Where incremental streams begin when there is no bookmark.",
+        th.DateTimeType,
         example="2026-01-31T00:00:00Z",
     ),
     Setting(
         "end_date",
-        "date-time",
         "Where incremental streams end, this instant excluded: backfills by window.",
+        th.DateTimeType,
         example="2026-02-28T00:00:00Z",
     ),
     Setting(
         "lookback_seconds",
-        "integer",
         "Incremental runs read this much again before the bookmark.",
+        th.IntegerType(minimum=0, maximum=LONGEST),
         default=0,
-        minimum=0,
-        maximum=LONGEST,
     ),
     Setting(
         "concurrency",
-        "integer",
         "Requests in flight per API; 1 is strictly serial.",
+        th.IntegerType(minimum=1, maximum=1000),
         default=8,
-        minimum=1,
-        maximum=1000,
     ),
     Setting(
         "max_requests",
-        "integer",
         "Most requests a run sends, over all APIs, retries included; the next run goes "
         "on where they were spent. Streams are read one after the other then.",
-        minimum=1,
-        maximum=MOST,
+        th.IntegerType(minimum=1, maximum=MOST),
     ),
     Setting(
         "max_records",
-        "integer",
         "Most records of each stream, for a preview: a stream that is cut short by it "
         "leaves no trace in the state.",
-        minimum=1,
-        maximum=MOST,
+        th.IntegerType(minimum=1, maximum=MOST),
     ),
     Setting(
         "request_timeout",
-        "number",
         "Seconds within which a whole response must have arrived.",
+        th.NumberType(exclusive_minimum=0, maximum=LONGEST),
         default=60,
-        above=0,
-        maximum=LONGEST,
     ),
     Setting(
         "on_unknown_field",
-        "string",
         "What happens to a field that neither catalog nor schema knows: "
         "it extends the schema, is dropped with a warning, or fails the stream.",
+        th.StringType(allowed_values=["evolve", "ignore", "fail"]),
         default="evolve",
-        choices=("evolve", "ignore", "fail"),
     ),
     Setting(
         "on_type_mismatch",
-        "string",
         "What happens to a value whose type contradicts the schema: it passes unseen, "
         "widens the type, goes to a column of its own (`<column>__<type>`), becomes null, or fails "
         "the stream. By default types that were inferred widen, and values of declared ones pass.",
-        choices=("pass", "widen", "split", "null", "fail"),
+        th.StringType(allowed_values=["pass", "widen", "split", "null", "fail"]),
     ),
     Setting(
         "datetimes",
-        "string",
         "Whether date-times keep the offset the API wrote, or are turned into UTC for "
         "targets that drop offsets, which costs speed.",
+        th.StringType(allowed_values=["as_written", "utc"]),
         default="as_written",
-        choices=("as_written", "utc"),
     ),
     Setting(
         "resume_within_hours",
-        "number",
         "Age up to which a run that was cut is taken up where it ended; 0 never.",
+        th.NumberType(minimum=0, maximum=1_000_000),
         default=24,
-        minimum=0,
-        maximum=1_000_000,
     ),
     Setting(
         "on_shortfall",
-        "string",
         "What a stream does that ends before the total the API gives.",
+        th.StringType(allowed_values=["fail", "warn"]),
         default="fail",
-        choices=("fail", "warn"),
     ),
     Setting(
         "on_unverified",
-        "string",
         "What a stream does that is read to its end while nothing shows that these are all rows.",
+        th.StringType(allowed_values=["warn", "fail"]),
         default="warn",
-        choices=("warn", "fail"),
     ),
     Setting(
         "max_response_mb",
-        "integer",
         "Largest response taken, in megabytes; a larger one fails the stream.",
+        th.IntegerType(minimum=1, maximum=1_000_000),
         title="Max response MB",
         default=256,
-        minimum=1,
-        maximum=1_000_000,
     ),
-    Setting("summary_path", "string", "File to write the outcome of a run to, as JSON."),
+    Setting("summary_path", "File to write the outcome of a run to, as JSON."),
     Setting(
         "report_path",
-        "string",
         "File to write a report on a run to: a page to look at, and the same figures "
         "as JSON beside it.",
     ),
     Setting(
         "emit_activate_version_messages",
-        "boolean",
         "Whether full-table streams carry versions, so that a target can remove "
         "rows that are gone.",
+        th.BooleanType,
         title="Emit `ACTIVATE_VERSION` messages",
     ),
-    Setting("user_agent", "string", "The `User-Agent` header, instead of the tap's own."),
+    Setting("user_agent", "The `User-Agent` header, instead of the tap's own."),
 )
 
 _SECRET: JsonSchema = {"type": "string", "secret": True}
@@ -232,7 +296,7 @@ _DECLARED_API: JsonSchema = {
         },
         "resource_defaults": _OBJECT,
         "resources": {"type": "array", "items": {"type": ["string", "object"]}},
-        **closed(COMMON)["properties"],
+        **_closed(COMMON)["properties"],
     },
     "additionalProperties": False,
 }
@@ -240,20 +304,18 @@ _DECLARED_API: JsonSchema = {
 #: APIs the user describes.
 APIS = Setting(
     "apis",
-    "array",
     "Further REST APIs, described in the vocabulary of dlt's REST source.",
+    th.ArrayType(th.CustomType(_DECLARED_API)),
     title="Declared APIs",
-    inside={"items": _DECLARED_API},
 )
 
 
 def block_schema(name: str, title: str, settings: Sequence[Setting]) -> JsonSchema:
     """Return the schema of an API's block: its own settings and those every block takes."""
     return {
-        "type": "object",
         "title": title,
         "description": f"Settings of the `{name}` streams, which are on when one has a value.",
-        **closed((*settings, *COMMON)),
+        **_closed((*settings, *COMMON)),
     }
 
 
@@ -261,6 +323,6 @@ def config_schema(blocks: Mapping[str, JsonSchema]) -> JsonSchema:
     """Return the schema of the whole configuration; `blocks` come from `block_schema`, by name."""
     return {
         "type": "object",
-        "properties": {**blocks, **closed((APIS, *TOP))["properties"]},
+        "properties": {**blocks, **_closed((APIS, *TOP))["properties"]},
         "additionalProperties": False,
     }

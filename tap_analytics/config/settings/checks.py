@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-    from tap_analytics.config.settings.setting import JsonSchema, Setting
+    from tap_analytics.config.settings.catalog import JsonSchema, Setting
 
 Path = tuple[str | int, ...]
 
@@ -261,7 +261,7 @@ def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[
             check = url_problem if setting.name == "base_url" else credential_problem
             if fault := check(value):
                 yield (setting.name,), fault
-            elif setting.is_needed and not value.strip():
+            elif setting.required and not value.strip():
                 yield (setting.name,), "is empty. Write its value."
     headers = block.get("headers")
     for header, content in headers.items() if isinstance(headers, dict) else ():

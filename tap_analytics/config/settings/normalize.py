@@ -17,7 +17,7 @@ from tap_analytics.config.settings.catalog import APIS, COMMON, TOP
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_analytics.config.settings.setting import JsonSchema, Setting
+    from tap_analytics.config.settings.catalog import JsonSchema, Setting
 
 #: Levels of objects and lists that a setting may have.
 DEEPEST = 100

@@ -19,16 +19,19 @@ from tap_analytics.config.settings import Setting
 from tap_analytics.pagination import Offset, StopReason
 from tap_analytics.records.payload import SelectorError, as_rows
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.schema_types import (
-    LooseArray,
-    LooseObject,
-    anything,
-    boolean,
-    field,
-    integer,
-    number,
-    string,
+from tap_analytics.streams.experimentation.objects import (
+    CLASSIC_ANALYTICS,
+    FEED_CAMPAIGN,
+    GOALS,
+    LABEL,
+    PAGES,
+    PERSON,
+    STATS,
+    SWITCH,
+    UNIVERSAL_ANALYTICS,
+    VARIATIONS,
 )
+from tap_analytics.streams.schema_types import LooseArray, boolean, field, integer, number, string
 from tap_analytics.transport.auth import ApiKeyHeader
 
 if t.TYPE_CHECKING:
@@ -38,78 +41,6 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination import Confirm, Page, PageToken, PagingState
     from tap_analytics.records.payload import Row
-
-
-PERSON = LooseObject(
-    number("id", "Identifier of the user."),
-    string("name", "Name of the user."),
-    string("imageUrl", "Address of the user's picture."),
-)
-
-FEED_CAMPAIGN = LooseObject(
-    number("id", "Identifier of the campaign."),
-    string("name", "Name of the campaign."),
-    string("type", "Type of the campaign."),
-    string("platform", "Platform the campaign runs on."),
-    string("appPlatform", "Platform of the app."),
-    number("goalId", "Goal the activity concerns."),
-)
-
-GOAL = LooseObject(
-    number("id", "Identifier of the goal within its campaign."),
-    string("name", "Name of the goal."),
-    string("type", "What the goal counts."),
-    boolean("isPrimary", "Whether the campaign is judged by it."),
-    field("averageData", LooseArray(th.AnyType), "Averages measured."),
-)
-GOALS = LooseObject(
-    number("offset", "Position of the first goal listed."),
-    number("totalCount", "Number of goals."),
-    field("partialCollection", LooseArray(GOAL), "The goals listed."),
-)
-VARIATIONS = LooseObject(
-    number("totalCount", "Number of variations."),
-    field("partialCollection", LooseArray(th.AnyType), "The variations listed, often none."),
-)
-
-LABEL = LooseObject(number("id", "Identifier of the label."), string("name", "Name of the label."))
-
-PAGE_RULE = LooseObject(
-    string("id", "Identifier of the rule."),
-    string("queryElementType", "What the rule looks at."),
-    number("operator", "Code of the comparison."),
-    string("rOperandValue", "Value compared with."),
-    field(
-        "configurations",
-        LooseObject(
-            boolean("caseInsensitive", "Ignores case."),
-            boolean("ignoreOnlyHashFrag", "Ignores fragments."),
-            boolean("ignoreOnlyQueryParams", "Ignores queries."),
-        ),
-        "How the values are compared.",
-    ),
-)
-PAGES = LooseObject(
-    field("editorUrl", LooseArray(th.StringType(nullable=True)), "Addresses opened in the editor."),
-    field("include", LooseArray(PAGE_RULE), "Pages the campaign runs on."),
-    field("exclude", LooseArray(th.AnyType), "Pages it leaves out."),
-)
-
-# Numbers of the settings below come as strings or as numbers, by campaign type: left untyped.
-STATS = LooseObject(
-    boolean("delayDecision", "Whether a decision is delayed."),
-    anything("expectedConversionRate", "Conversion rate expected."),
-    anything("expectedDailyVisitors", "Visitors a day expected."),
-    anything("expectedImprovementRate", "Improvement expected."),
-    anything("expectedRevenuePerVisitor", "Revenue expected."),
-    boolean("multipleCorrection", "Corrects for many variations."),
-    boolean("pauseCampaignAfterFinalDay", "Whether the campaign pauses after its last day."),
-    boolean("peekingCorrection", "Corrects for early looks."),
-    anything("reportingVersion", "Version of the reporting."),
-    anything("reportingView", "View of the reporting."),
-    anything("testingApproach", "Statistical approach."),
-    anything("thresholdOfCaring", "Smallest difference that matters."),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,28 +254,10 @@ class Integrations(SingleObjectStream):
     path = "/accounts/{account}/integrations"
     schema = th.PropertiesList(
         string("uid", "The object's, or account's.", required=True),
-        field(
-            "ga",
-            LooseObject(
-                boolean("enabled", "Whether it is on."),
-                string("prefix", "Prefix of what is sent."),
-                number("slot", "Slot of the custom variable."),
-            ),
-            "Classic web analytics.",
-        ),
-        field(
-            "ua",
-            LooseObject(
-                boolean("enabled", "Whether it is on."),
-                string("prefix", "Prefix of what is sent."),
-                number("dimension", "Custom dimension used."),
-            ),
-            "Universal web analytics.",
-        ),
-        field("gtm", LooseObject(boolean("enabled", "Whether it is on.")), "Tag manager."),
-        field(
-            "clicktale", LooseObject(boolean("enabled", "Whether it is on.")), "Session recording."
-        ),
+        field("ga", CLASSIC_ANALYTICS, "Classic web analytics."),
+        field("ua", UNIVERSAL_ANALYTICS, "Universal web analytics."),
+        field("gtm", SWITCH, "Tag manager."),
+        field("clicktale", SWITCH, "Session recording."),
         boolean("isGaPremium", "Whether the paid edition is used."),
     ).to_dict()
 
@@ -353,35 +266,24 @@ EXPERIMENTATION = Api(
     name="experimentation",
     title="Experimentation platform",
     settings=(
+        Setting("api_key", "API key of the experimentation platform.", secret=True, required=True),
         Setting(
-            "api_key",
-            "string",
-            "API key of the experimentation platform.",
-            secret=True,
-            required=True,
-        ),
-        Setting(
-            "base_url",
-            "string",
-            "Address of the API with its version.",
-            example="https://app.vwo.com/api/v2",
+            "base_url", "Address of the API with its version.", example="https://app.vwo.com/api/v2"
         ),
         Setting(
             "api_key_header",
-            "string",
             "Name of the header that carries the key; `token` for the real service.",
             default="api_key",
         ),
         Setting(
             "account_id",
-            "string",
             "Account to read; `current` is the main account of the key.",
             default="current",
         ),
         Setting(
             "include_current",
-            "boolean",
             "Sent as `includeCurrent`: list the key's own account too; null sends none.",
+            th.BooleanType,
             default=True,
             nullable=True,
         ),
