@@ -41,7 +41,7 @@ def log_end(
     _log_failures(run, fatal, lines=ERROR_LINES if unfinished is None else ERROR_LINES - 1)
     if unfinished is not None:
         run.logger.error("%s", unfinished)
-    if cut := [result.name for result in results if result.cut]:
+    if cut := [result.name for result in results if result.truncated]:
         run.logger.warning(
             "Cut short after %d records (max_records), which leaves bookmarks and versions as they "
             "were: %s.",
@@ -49,7 +49,7 @@ def log_end(
             ", ".join(cut),
         )
     rows = sum(result.rows for result in results)
-    done = sum(result.done and not result.cut for result in results)
+    done = sum(result.done and not result.truncated for result in results)
     run.logger.info(
         "%d of %d streams complete, %d rows in %.1f s.", done, len(results), rows, seconds
     )
@@ -86,14 +86,7 @@ def _failure_line(group: Sequence[StreamResult]) -> str:
 
 
 def _summary(result: StreamResult) -> str:
-    notes = f", {result.parents_missing} parents gone" if result.parents_missing else ""
-    notes += ", cut short" if result.cut else ", not finished" if result.budget_exhausted else ""
-    if result.repeated:
-        at_least = "" if result.repeats_exact else "at least "
-        keys = "key" if result.repeated == 1 else "keys"
-        notes += f", {at_least}{result.repeated} repeated {keys}"
+    notes = [*result.notes, *(["not finished"] if result.budget_exhausted else [])]
     verdict = result.verdict if result.done else Verdict.UNVERIFIED
-    return (
-        f"{result.name}: {result.rows} rows, {result.pages} pages{notes}, {verdict.value}, "
-        f"{result.seconds:.1f} s"
-    )
+    parts = f"{result.rows} rows", f"{result.pages} pages", *notes, verdict.value
+    return f"{result.name}: {', '.join(parts)}, {result.seconds:.1f} s"

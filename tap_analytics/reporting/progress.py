@@ -15,17 +15,15 @@ from tap_analytics.reporting.terminal import in_foreground
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
-    from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
     from tap_analytics.reporting.terminal.display import Display
 
-#: Seconds between two looks, on a terminal and elsewhere.
+#: Seconds between two updates, on a terminal and elsewhere.
 LIVE_INTERVAL = 0.2
 LOG_INTERVAL = 10.0
-#: Variables that say that somebody else decides what standard error looks like: a logging
-#: configuration, which may want every line to be an object, or Meltano.
+#: Variables that say that standard error is somebody else's: a logging configuration's, which may
+#: want every line to be an object, or Meltano's.
 OTHERS = ("SINGER_SDK_LOG_CONFIG", "MELTANO_EXTRACTOR_NAME")
 
 
@@ -39,18 +37,13 @@ class Progress:
 
     def __enter__(self) -> Progress:  # noqa: PYI034 - never subclassed
         if is_watched():
-            # Only here, for what draws takes its time to load.
+            # Only here, for rich takes its time to load.
             from tap_analytics.reporting.terminal.display import Display  # noqa: PLC0415
 
             self._display = Display(self.run, sys.stderr)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.leave()
 
     def tick(self) -> None:
@@ -64,7 +57,7 @@ class Progress:
         self._show(lambda display: display.draw())
 
     def conclude(self, seconds: float) -> None:
-        """Tell what became of the streams, where the log lines that tell it don't show."""
+        """Show what became of the streams, on a terminal; elsewhere the log says it."""
         self._show(lambda display: display.conclude(seconds))
 
     def leave(self) -> None:
@@ -84,28 +77,24 @@ class Progress:
             self.run.logger.debug("The display failed.", exc_info=True)
 
     def _log(self) -> None:
-        for outcome in list(self.run.results.values()):
-            if outcome.started is not None and not outcome.over:
+        for result in list(self.run.results.values()):
+            if result.started is not None and not result.over:
                 self.run.logger.info(
                     "%s: %d rows in %d pages so far, %.0f rows/s",
-                    outcome.name,
-                    outcome.rows,
-                    outcome.pages,
-                    _rate(outcome),
+                    *(result.name, result.rows, result.pages, result.rows_per_second),
                 )
 
 
 def is_watched() -> bool:
-    """Whether standard error is a terminal, and nobody wants it to be plain.
+    """Whether standard error is a terminal that may be drawn on.
 
     Where the messages go to a terminal as well, they would mix with what is drawn; and a job in the
     background has no terminal of its own.
     """
-    if os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+    env = os.environ
+    if env.get("TERM", "") in {"", "dumb", "unknown"} or any(map(env.get, OTHERS)):
         return False
-    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
-        return False
-    if any(os.environ.get(name) for name in OTHERS):
+    if env.get("CI", "").lower() not in {"", "0", "false"}:
         return False
     if not _is_terminal(sys.stderr) or _is_terminal(sys.stdout):
         return False
@@ -117,7 +106,3 @@ def _is_terminal(stream: t.TextIO) -> bool:
         return os.isatty(stream.fileno())
     except (AttributeError, OSError, ValueError):
         return False
-
-
-def _rate(outcome: StreamResult) -> float:
-    return outcome.rows / max(monotonic() - (outcome.started or 0), 0.001)

@@ -1,4 +1,4 @@
-"""What became of a stream in a run, as progress, summary and exit code tell it."""
+"""What became of the streams of a run, as progress, log, summary and exit code show it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from time import monotonic
 from tap_analytics.pagination.completeness import Finding, Verdict, worst
 from tap_analytics.pagination.endpoint import Shown
 from tap_analytics.records.drift import SchemaDrift
+from tap_analytics.reporting.numbers import plural
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-#: Causes that an API's streams share: told once, with the streams they cost.
+#: Causes that an API's streams share: reported once, with the streams that failed by them.
 SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
 
 Status = t.Literal["complete", "cut", "failed", "unfinished"]
@@ -33,76 +34,82 @@ class RunResult:
 
 @dataclass(slots=True, kw_only=True)
 class StreamResult:
-    """What became of a stream; its extraction keeps it true while the run goes on."""
+    """What has become of a stream so far; updated while the run goes on."""
 
     name: str
     #: Name of its API.
     api: str = ""
     #: The stream and its endpoint, as messages name them.
     label: str = ""
-    #: Whether its rows hang on parents.
+    #: Whether its rows are read below those of a parent.
     is_child: bool = False
     rows: int = 0
     pages: int = 0
+    #: Lists read: one, or one for each parent.
+    lists: int = 0
     #: Parents whose child endpoint answered 404: gone since the parent was read.
     parents_missing: int = 0
-    walks: int = 0
     #: Whether a stream map left out parents, whose rows were not read.
-    spared: bool = False
-    #: Rows of the list that lie behind the reader, and rows in all, where the API says how many;
-    #: None for a child, whose lists are many.
-    share: tuple[int, int] | None = None
+    parents_filtered: bool = False
+    #: Rows of the list that were read, and rows in all, where the API says how many; None for a
+    #: child, whose lists are many.
+    progress: tuple[int, int] | None = None
     #: Keys that came more than once; a lower bound if it isn't exact.
-    repeated: int = 0
-    repeats_exact: bool = True
+    repeated_keys: int = 0
+    repeated_keys_exact: bool = True
     drift: SchemaDrift = field(default_factory=SchemaDrift)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
-    #: For each verdict, which evidence the first walk that earned it lacked, if any.
+    #: For each verdict, which evidence the first list that earned it lacked, if any.
     missing: dict[Verdict, str] = field(default_factory=dict)
     #: Why rows may be missing, if they may: nothing is deleted then, and no bookmark moves.
     doubt: str | None = None
-    #: What a walk lacked that a word of paging, seen in another walk, makes up for.
+    #: The finding of a list that is proven if another list shows how the API names a next page.
     awaiting: Finding | None = None
     shown: Shown = field(default_factory=Shown)
     failure: Exception | None = None
-    #: Whether the failure is one that `optional_streams` forgives.
+    #: Whether the failure is one that `optional_streams` accepts.
     is_optional: bool = False
-    #: On the monotonic clock; None until the stream's turn comes.
+    #: On the monotonic clock; None until the stream is started.
     started: float | None = None
     seconds: float = 0.0
     done: bool = False
-    #: Whether a preview had its fill before the end.
-    cut: bool = False
-    #: Whether the requests of the run were spent before the end.
+    #: Whether the limit of records ended it.
+    truncated: bool = False
+    #: Whether the limit of requests ended it.
     budget_exhausted: bool = False
 
     @property
     def over(self) -> bool:
-        """Whether the stream has come to its end, good or bad, or to that of the budget."""
+        """Whether nothing more is read, for whatever reason."""
         return self.done or self.budget_exhausted or self.failure is not None
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the stream's turn came, until its end if it has come to one."""
+        """Seconds since the stream was started, until its end if it has ended."""
         if self.seconds or self.started is None:
             return self.seconds
         return monotonic() - self.started
 
     @property
+    def rows_per_second(self) -> float:
+        """The average rate."""
+        return self.rows / max(self.elapsed, 0.001)
+
+    @property
     def verdict(self) -> Verdict:
-        """The verdict of the whole stream: the worst of its walks."""
+        """The worst verdict of its lists."""
         return self.finding.verdict
 
     @property
     def finding(self) -> Finding:
-        """The verdict of the whole stream, and which evidence was missing for a better one."""
+        """The worst verdict of its lists, and which evidence was missing for a better one."""
         verdict = worst(self.verdicts)
         if self.awaiting is not None and not self.shown.spoken and verdict is not Verdict.SHORT:
             return self.awaiting
         return Finding(verdict, self.missing.get(verdict))
 
     def add(self, finding: Finding) -> None:
-        """Take note of what one walk has shown."""
+        """Add the finding of a list."""
         if finding.awaits_word:
             self.awaiting = self.awaiting or finding
             return
@@ -114,10 +121,27 @@ class StreamResult:
     def status(self) -> Status:
         """How the stream ended, in a word."""
         if self.done:
-            return "cut" if self.cut else "complete"
+            return "cut" if self.truncated else "complete"
         return "failed" if self.failure else "unfinished"
 
     @property
     def mismatches(self) -> int:
         """Values that contradicted the schema, as far as the settings have them looked for."""
         return self.drift.mismatches.total()
+
+    @property
+    def notes(self) -> list[str]:
+        """What else there is to say of the rows, in a few words each."""
+        notes = []
+        if self.truncated:
+            notes.append("cut short")
+        elif self.doubt is not None:
+            notes.append("may lack rows")
+        if self.parents_missing:
+            notes.append(f"{plural(self.parents_missing, 'parent')} gone")
+        if self.repeated_keys:
+            least = "" if self.repeated_keys_exact else "at least "
+            notes.append(f"{least}{plural(self.repeated_keys, 'repeated key')}")
+        if self.mismatches:
+            notes.append(plural(self.mismatches, "type mismatch", "type mismatches"))
+        return notes

@@ -44,7 +44,7 @@ def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
             forget(run.state, result.name, overwrite=True)
         sync.fail(result.failure)
         return
-    result.spared |= above is not None and above.spared
+    result.parents_filtered |= above is not None and above.parents_filtered
     result.doubt = find_doubt(sync.stream, result, above=above)
     for child in sync.children:
         child.attempt(functools.partial(conclude, child, parent=sync))
@@ -54,7 +54,7 @@ def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
             sync.output.activate_version()
             _move_bookmark(sync)
             run.state_output.write()
-        elif not result.cut:
+        elif not result.truncated:
             forget(run.state, result.name, overwrite=True)
             run.state_output.write()
     result.done = True
@@ -82,7 +82,7 @@ def check_complete(
 
     `above` is what became of its parents: a stream shows no more than they do.
     """
-    if result.parents_missing and result.parents_missing == result.walks:
+    if result.parents_missing and result.parents_missing == result.lists:
         return NotFound(
             f"{stream.label}: the endpoint answered 404 for every one of "
             f"{result.parents_missing} parents",
@@ -92,7 +92,7 @@ def check_complete(
         missing = f"its parents, {above.name}, are {above.verdict.value}"
         result.add(Finding(Verdict.UNVERIFIED, missing))
     finding = result.finding
-    if finding.verdict.complete or result.cut:
+    if finding.verdict.complete or result.truncated:
         return None
     if finding.verdict is Verdict.SHORT:
         said = (
@@ -120,13 +120,13 @@ def find_doubt(
     Rows below a parent that answered 404, or that a stream map leaves out, may be there. A bookmark
     doesn't mind those left out, for it names the parents that it covers.
     """
-    if result.cut:
+    if result.truncated:
         return "max_records cut it short"
     if not result.verdict.complete:
         return result.finding.missing
     if result.parents_missing:
-        doubt = f"{result.parents_missing} of {result.walks} parents answered 404"
-    elif result.spared and not stream.is_incremental:
+        doubt = f"{result.parents_missing} of {result.lists} parents answered 404"
+    elif result.parents_filtered and not stream.is_incremental:
         doubt = "a stream map left out parents, and so the rows below them"
     elif above is not None and above.doubt is not None:
         doubt = f"rows of its parents, {above.name}, may be missing"

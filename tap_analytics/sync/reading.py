@@ -80,12 +80,12 @@ class EndpointSync:
         """Read the endpoint to its end and write what the run wants of it."""
         sync, reader = self.sync, self.reader
         checkpointer = self._checkpointer()
-        sync.result.walks += 1
+        sync.result.lists += 1
         repeats_before = sync.duplicates.count
         for rows in reader:
             sync.run.stop.check()
             sync.result.pages += 1
-            sync.result.share = reader.progress if self.context is None else None
+            sync.result.progress = reader.progress if self.context is None else None
             if sync.stream.primary_keys:
                 new = sync.duplicates.record(reader.distinct_keys, within=reader.key_scope)
                 reader.proof.progress(new=new)
@@ -221,7 +221,7 @@ class ChildQueue:
         parents = t.cast("DictRows", rows).dicts
         kept = self._kept(parents)
         for child in self._parent.children:
-            child.result.spared |= len(kept) < len(parents)
+            child.result.parents_filtered |= len(kept) < len(parents)
             try:
                 reads += self._below(child, kept)
             except TapError as error:

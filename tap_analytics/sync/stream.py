@@ -125,8 +125,8 @@ class StreamSync:
     def truncate(self) -> None:
         """End before the end: nothing is proven of the stream, nor of the streams below it."""
         for each in self.tree:
-            if not each.result.cut:
-                each.result.cut = True
+            if not each.result.truncated:
+                each.result.truncated = True
                 each.result.verdicts[Verdict.UNVERIFIED] += 1
 
     def fail(self, cause: Exception) -> None:
@@ -150,7 +150,8 @@ class StreamSync:
     def record_stats(self) -> None:
         """Take over the figures so far."""
         result = self.result
-        result.repeated, result.repeats_exact = self.duplicates.count, self.duplicates.exact
+        result.repeated_keys = self.duplicates.count
+        result.repeated_keys_exact = self.duplicates.exact
         if result.started is not None:
             result.seconds = monotonic() - result.started
 

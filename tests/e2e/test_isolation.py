@@ -163,7 +163,7 @@ def test_children_of_a_parent_that_is_gone_are_skipped_and_counted():
     assert done.of("ACTIVATE_VERSION", "learning_course_enrollments") == []
     assert "1 of 4 parents answered 404. Nothing is deleted in the target." in done.warnings[0]
     summary = next(line for line in done.level("INFO") if line.startswith("learning_course_enr"))
-    assert "1 parents gone" in summary
+    assert "1 parent gone" in summary
 
 
 def test_children_that_are_gone_for_every_parent_are_a_failure():

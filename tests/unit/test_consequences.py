@@ -13,7 +13,7 @@ from support.runs import STREAM, declared, discover, run, select
 from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.client import AnalyticsStream
-from tap_analytics.reporting.terminal.table import closing
+from tap_analytics.reporting.terminal.table import final_table
 
 LIMIT = 3
 OLD, NEW = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
@@ -347,7 +347,7 @@ def test_state_summary_report_and_table_tell_the_same_story(tmp_path):
     figures = json.loads((tmp_path / "page.json").read_bytes())["streams"]
     page = (tmp_path / "page.html").read_text("utf-8")
     console = Console(file=io.StringIO(), width=200)
-    console.print(closing(done.tap.run, 1.0, console))
+    console.print(final_table(done.tap.run, 1.0, console))
     table = console.file.getvalue()
     assert figures == streams
     assert page.count('class="doubt"') == len(FAMILY)

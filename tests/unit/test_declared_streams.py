@@ -211,7 +211,7 @@ def test_a_parent_that_is_gone_is_counted(caplog):
         caplog.set_level(logging.INFO)
         done = run(family(api.origin, child("parts", "/items/{item_id}/parts")))
     assert done.tap.run.results["shop_parts"].parents_missing == 1
-    assert "1 parents gone" in caplog.text
+    assert "1 parent gone" in caplog.text
 
 
 @pytest.mark.parametrize("gone", [1, 2, 3])

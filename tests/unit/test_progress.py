@@ -11,7 +11,7 @@ import pytest
 from support.runs import declared, run
 from support.servers import JsonApi
 
-from tap_analytics.reporting import progress
+from tap_analytics.reporting import progress, results
 from tap_analytics.reporting.progress import LOG_INTERVAL, Progress
 from tap_analytics.reporting.results import StreamResult
 
@@ -30,6 +30,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress, "monotonic", clock)
+    monkeypatch.setattr(results, "monotonic", clock)
     return clock
 
 
@@ -102,7 +103,7 @@ def shares(answer, **settings):
     with JsonApi(watched) as api:
         done = run(declared(api.origin, **settings))
     assert done.error is None
-    return done.tap.run.results["shop_items"].share
+    return done.tap.run.results["shop_items"].progress
 
 
 def by_offset(total):
@@ -145,9 +146,9 @@ def test_children_have_no_share_for_their_lists_are_many():
         done = run(declared(api.origin, endpoint=endpoint(), children=[below]))
     assert done.error is None
     outcomes = done.tap.run.results
-    assert outcomes["shop_items"].share == (25, 25)
-    assert outcomes["shop_parts"].share is None
-    assert (outcomes["shop_parts"].walks, outcomes["shop_parts"].rows) == (25, 625)
+    assert outcomes["shop_items"].progress == (25, 25)
+    assert outcomes["shop_parts"].progress is None
+    assert (outcomes["shop_parts"].lists, outcomes["shop_parts"].rows) == (25, 625)
 
 
 def test_a_walk_that_ends_at_the_bookmark_has_no_share():

@@ -115,7 +115,7 @@ def test_twins_are_neither_missing_nor_repeated():
         done = run(config(api.origin))
     assert days(done) == [n // 2 for n in range(25)]
     assert done.verdict() == "verified"
-    assert not done.tap.run.results[STREAM].repeated
+    assert not done.tap.run.results[STREAM].repeated_keys
 
 
 # --- keys ---------------------------------------------------------------------------------------
@@ -170,11 +170,11 @@ def test_keys_that_differ_in_json_are_different_keys(paginator, primary_key, con
             done = run(config(api.origin, paged, **given))
         assert done.error is None, done.failure()
         assert repr(done.ids()) == repr(json.loads(json.dumps(keys), parse_float=Decimal))
-        assert done.tap.run.results[STREAM].repeated == 0
+        assert done.tap.run.results[STREAM].repeated_keys == 0
 
 
 @pytest.mark.parametrize("pair", [(1, 1.0), (100, 1e2), (0, -0.0)], ids=str)
 def test_numbers_that_are_equal_are_one_key(pair):
     with JsonApi(Table([{"id": key, "name": "x"} for key in pair]).answer) as api:
         done = run(config(api.origin, primary_key="id", schema=ANY))
-    assert done.tap.run.results[STREAM].repeated == 1
+    assert done.tap.run.results[STREAM].repeated_keys == 1

@@ -23,7 +23,7 @@ from tap_analytics.records.drift import SchemaDrift
 from tap_analytics.reporting.results import StreamResult
 from tap_analytics.reporting.terminal import display
 from tap_analytics.reporting.terminal.display import Display
-from tap_analytics.reporting.terminal.table import closing, duration, reason
+from tap_analytics.reporting.terminal.table import final_table, reason
 from tap_analytics.transport.errors import ErrorInBody, Fatal
 
 LONG = "experimentation_accounts_feeds"
@@ -51,17 +51,13 @@ def test_a_failure_is_told_in_a_word_or_two(failure, text):
     assert reason(failure) == text
 
 
-def test_times_are_written_as_people_read_them():
-    assert [duration(each) for each in (0.04, 59.94, 754)] == ["0.0 s", "59.9 s", "0:12:34"]
-
-
 # --- the table ----------------------------------------------------------------------------------
 
 
 def table(width, *outcomes):
     """Return the lines of the table in a window that is so wide."""
     console = Console(file=io.StringIO(), width=width)
-    console.print(closing(run_with(*outcomes), 86_400.0, console))
+    console.print(final_table(run_with(*outcomes), 86_400.0, console))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -70,8 +66,8 @@ def crowded():
     big = {"rows": 12_345_678, "pages": 123_456, "seconds": 86_000.0, "started": 1.0}
     odd = {
         "parents_missing": 3,
-        "repeated": 12,
-        "repeats_exact": False,
+        "repeated_keys": 12,
+        "repeated_keys_exact": False,
         "drift": SchemaDrift(mismatches=Counter(a=1)),
     }
     proven = Counter([Verdict.CONSISTENT])
@@ -163,10 +159,10 @@ def on_terminal(monkeypatch):
 @pytest.mark.parametrize("name", ["a", LONG * 4])
 def test_no_line_is_as_wide_as_the_window(on_terminal, columns, name):
     rows = 12_345_678
-    shares = StreamResult(name=name, rows=rows, started=1.0, share=(1, 2))
+    shares = StreamResult(name=name, rows=rows, started=1.0, progress=(1, 2))
     ended = StreamResult(name=f"{name}2", rows=rows, started=1.0, done=True, seconds=86_000.0)
     window = on_terminal(shares, ended, columns=columns)
-    for line in window.display._drawn([shares, ended]), window.display._grid([ended]):
+    for line in window.display._render([shares, ended]), window.display._grid([ended]):
         drawn = window.display._console.render_lines(
             line, window.display._console.options.update_width(window.display._usable), pad=False
         )

@@ -26,8 +26,9 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
+from tap_analytics.reporting.numbers import clock, duration, plural
 from tap_analytics.reporting.terminal import in_foreground
-from tap_analytics.reporting.terminal.table import clock, closing, counted, duration, reason
+from tap_analytics.reporting.terminal.table import final_table, reason
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
@@ -38,14 +39,15 @@ if t.TYPE_CHECKING:
     from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
 
-#: Columns below which there is no room for a rate; those beside name and place, without a rate and
-#: with one; and those that the place, which tells how far a stream is, gets at least.
-_NARROW, _BESIDE, _PLACE = 70, (13, 25), 16
+#: Columns up to which there is no room for a rate.
+_NARROW = 70
+#: Columns beside name and progress, without a rate and with one; and the least for progress.
+_BESIDE, _PROGRESS = (13, 25), 16
 #: Lines of the window that are left to what stands above the display.
-_SPARED = 3
-#: Pictures that a rate is measured over: at five a second, the last five seconds.
-_SPAN = 25
-#: Seconds that a terminal has after a signal to take what is left.
+_ABOVE = 3
+#: Frames that a rate is measured over: at five a second, the last five seconds.
+_SAMPLES = 25
+#: Seconds that a terminal has after a signal to show what is left.
 _GRACE = 0.5
 _ERASE_BELOW = Segments([Segment("\r\x1b[J", None, [(ControlType.CLEAR,)])])
 _NOTHING = Segments([])
@@ -68,44 +70,46 @@ class Display(RenderHook):
             emoji=False,
         )
         self._began = monotonic()
-        self._seen: dict[str, deque[tuple[float, int]]] = {}
-        self._told: set[str] = set()
+        self._samples: dict[str, deque[tuple[float, int]]] = {}
+        self._printed: set[str] = set()
         #: What is drawn below all else; None while nothing is.
         self._frame: Segments | None = None
-        self._handlers: list[tuple[logging.StreamHandler[t.TextIO], int]] = []
         self._terminal.start()
         self._console.push_render_hook(self)
         sys.stderr = t.cast("t.TextIO", FileProxy(self._console, stream))
+        self._handlers = [
+            (handler, handler.level)
+            for handler in logging.getLogger().handlers
+            if isinstance(handler, logging.StreamHandler) and handler.stream is stream
+        ]
         # What the log says at its usual level, the display says better.
         asked = any(os.environ.get(name) for name in ("TAP_ANALYTICS_LOGLEVEL", "LOGLEVEL"))
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
-                self._handlers.append((handler, handler.level))
-                handler.setStream(sys.stderr)
-                handler.setLevel(handler.level if asked else max(handler.level, logging.WARNING))
+        for handler, level in self._handlers:
+            handler.setStream(sys.stderr)
+            handler.setLevel(level if asked else max(level, logging.WARNING))
 
     @override
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Put what is printed above the frame, unless the shell has the terminal now."""
+        # Nothing is drawn while the shell has the terminal.
         if self._frame is None or not in_foreground(self._stream.fileno()):
             return renderables
         return [_ERASE_BELOW, *renderables, self._frame]
 
     def draw(self) -> None:
-        """Show where the run is now, if the terminal has taken what was shown before."""
+        """Show where the run is now, if the terminal has shown what was drawn before."""
         if self._terminal.texts.empty():
-            self._frame = self._drawn(list(self.run.results.values()))
-            self._tell_ended()
+            self._frame = self._render(list(self.run.results.values()))
+            self._print_ended()
 
     def conclude(self, seconds: float) -> None:
         """Write the last lines of streams, and the table of the run, in the place of the frame."""
         if self._frame is not None:
             self._frame = _NOTHING
-            self._tell_ended()
-        self._console.print(closing(self.run, seconds, self._console), width=self._usable)
+            self._print_ended()
+        self._console.print(final_table(self.run, seconds, self._console), width=self._usable)
 
     def leave(self) -> None:
-        """Give the terminal back when it has taken everything; a signal leaves it little time."""
+        """Give the terminal back when it has shown everything; a signal leaves it little time."""
         if self._frame is not None:
             self._frame = _NOTHING
             self._console.print(Control())
@@ -121,19 +125,25 @@ class Display(RenderHook):
             if self.run.stop.is_set:
                 deadline = min(deadline, monotonic() + _GRACE)
 
-    # --- lines ------------------------------------------------------------------------------
+    def _print_ended(self) -> None:
+        """Write the lines of the streams that have ended since the last time."""
+        ended = [r for r in self.run.results.values() if r.over and r.name not in self._printed]
+        self._printed.update(each.name for each in ended)
+        self._console.print(self._grid(ended) if ended else Control(), width=self._usable)
+
+    # --- the frame --------------------------------------------------------------------------
 
     @property
     def _usable(self) -> int:
         """Columns that may be written to: a terminal may wrap a line that fills its last one."""
         return max(1, self._console.width - 1)
 
-    def _drawn(self, outcomes: Sequence[StreamResult]) -> Segments:
+    def _render(self, results: Sequence[StreamResult]) -> Segments:
         """Return the frame: its lines below an empty one, and the way back up to that."""
-        running = [each for each in outcomes if each.started is not None and not each.over]
-        room = max(1, self._console.height - _SPARED)
+        running = [each for each in results if each.started is not None and not each.over]
+        room = max(1, self._console.height - _ABOVE)
         shown = running if len(running) <= room else running[: room - 1]
-        parts: list[RenderableType] = [self._head(outcomes), self._grid(shown)]
+        parts: list[RenderableType] = [self._head(results), self._grid(shown)]
         if more := len(running) - len(shown):
             parts.append(_line(f"  and {more} more", "dim"))
         options = self._console.options.update_width(self._usable)
@@ -143,80 +153,70 @@ class Display(RenderHook):
             [*(each for line in lines for each in (Segment.line(), *line)), back.segment]
         )
 
-    def _head(self, outcomes: Sequence[StreamResult]) -> Text:
-        connections = [*self.run.connections.values()]
-        flying = sum(each.throttle.in_flight for each in connections)
+    def _head(self, results: Sequence[StreamResult]) -> Text:
+        connections = self.run.connections.values()
         retries = sum(each.transport.stats.retries for each in connections)
-        rows = sum(each.rows for each in outcomes)
+        rows = sum(each.rows for each in results)
         seconds = monotonic() - self._began
         parts = [
-            f"{sum(each.over for each in outcomes)} of {len(outcomes)} streams done",
-            counted(rows, "row"),
-            f"{flying} in flight",
+            f"{sum(each.over for each in results)} of {len(results)} streams done",
+            plural(rows, "row"),
+            f"{sum(each.throttle.in_flight for each in connections)} in flight",
             f"{rows / max(seconds, 1):,.0f} rows/s",
-            *([counted(retries, "retry", "retries")] if retries else []),
+            *([plural(retries, "retry", "retries")] if retries else []),
         ]
         return _line(f"  {clock(seconds)}  {', '.join(parts)}", "bold")
 
-    def _place(self, outcome: StreamResult) -> RenderableType:
-        """Return how far a stream is, in the best terms there are."""
-        connection = self.run.connections.get(outcome.api)
-        if connection is not None and (held := connection.throttle.paused_for) > 0:
-            return _line(f"rate limit: {duration(held)}", "yellow")
-        if outcome.share is not None:
-            read, total = outcome.share
-            bar = Table.grid(padding=(0, 1))
-            bar.add_row(f"{100 * read // total:>3} %", ProgressBar(total, read, width=30))
-            return bar
-        if outcome.is_child:
-            return _line(counted(outcome.walks, "parent"))
-        return _line(f"page {outcome.pages:,}" if outcome.pages else "")
-
-    def _tell_ended(self) -> None:
-        """Write the lines of the streams that have ended since the last time."""
-        ended = [o for o in self.run.results.values() if o.over and o.name not in self._told]
-        self._told.update(each.name for each in ended)
-        self._console.print(self._grid(ended) if ended else Control(), width=self._usable)
-
-    def _grid(self, outcomes: Sequence[StreamResult]) -> Table:
+    def _grid(self, results: Sequence[StreamResult]) -> Table:
         """Return lines of streams whose columns stand below those of all others."""
         with_rate = self._usable >= _NARROW
         longest = max(map(len, self.run.results), default=0)
-        width = max(1, min(longest, self._usable - _BESIDE[with_rate] - _PLACE))
+        width = max(1, min(longest, self._usable - _BESIDE[with_rate] - _PROGRESS))
         grid = Table.grid(padding=(0, 2 if with_rate else 1))
         grid.add_column(no_wrap=True)
         grid.add_column(min_width=9, justify="right", no_wrap=True)
         if with_rate:
             grid.add_column(min_width=8, justify="right", no_wrap=True, style="dim")
         grid.add_column()
-        for each in outcomes:
+        done, failed = "+x" if self._console.options.ascii_only else "✓✗"
+        for each in results:
+            mark = (done, "green") if each.failure is None else (failed, "red")
             # Of a name that is too long the end tells more.
             name = redact(each.name)[-width:].ljust(width)
-            rate = [f"{self._rate(each):,.0f}/s"] if with_rate else []
-            place = self._ended(each) if each.over else self._place(each)
-            grid.add_row(Text.assemble(self._mark(each), " ", name), f"{each.rows:,}", *rate, place)
+            grid.add_row(
+                Text.assemble(mark if each.over else " ", " ", name),
+                f"{each.rows:,}",
+                *([f"{self._rate(each):,.0f}/s"] if with_rate else []),
+                self._progress(each),
+            )
         return grid
 
-    def _mark(self, outcome: StreamResult) -> tuple[str, str]:
-        done, failed = "+x" if self._console.options.ascii_only else "✓✗"
-        if not outcome.over:
-            return " ", ""
-        return (done, "green") if outcome.failure is None else (failed, "red")
+    def _progress(self, result: StreamResult) -> RenderableType:
+        """Return how a stream ended, or how far it is in the best terms there are."""
+        if result.failure is not None:
+            return _line(f"failed: {reason(result.failure)}", "red")
+        if result.over:
+            return _line(f"{result.verdict.value}, {duration(result.elapsed)}")
+        connection = self.run.connections.get(result.api)
+        if connection is not None and (paused := connection.throttle.paused_for) > 0:
+            return _line(f"rate limit: {duration(paused)}", "yellow")
+        if result.progress is not None:
+            read, total = result.progress
+            bar = Table.grid(padding=(0, 1))
+            bar.add_row(f"{100 * read // total:>3} %", ProgressBar(total, read, width=30))
+            return bar
+        if result.is_child:
+            return _line(plural(result.lists, "parent"))
+        return _line(f"page {result.pages:,}" if result.pages else "")
 
-    @staticmethod
-    def _ended(outcome: StreamResult) -> Text:
-        if outcome.failure is not None:
-            return _line(f"failed: {reason(outcome.failure)}", "red")
-        return _line(f"{outcome.verdict.value}, {duration(outcome.elapsed)}")
-
-    def _rate(self, outcome: StreamResult) -> float:
-        """Return the rows per second since the oldest picture remembered, or of all the run."""
-        if outcome.over:
-            return outcome.rows / max(outcome.elapsed, 0.001)
-        first = (outcome.started or self._began, 0)
-        seen = self._seen.setdefault(outcome.name, deque([first], maxlen=_SPAN))
-        seen.append((monotonic(), outcome.rows))
-        (then, before), (now, rows) = seen[0], seen[-1]
+    def _rate(self, result: StreamResult) -> float:
+        """Return the rows per second over the last frames, or of the whole stream."""
+        if result.over:
+            return result.rows_per_second
+        first = (result.started or self._began, 0)
+        samples = self._samples.setdefault(result.name, deque([first], maxlen=_SAMPLES))
+        samples.append((monotonic(), result.rows))
+        (then, before), (now, rows) = samples[0], samples[-1]
         return (rows - before) / max(now - then, 0.001)
 
 
@@ -231,12 +231,11 @@ class _Terminal(threading.Thread):
         self.texts: SimpleQueue[str | None] = SimpleQueue()
 
     def write(self, text: str) -> int:
-        """Hand a text over."""
         self.texts.put(text)
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: what was written is on its way."""
+        pass
 
     @override
     def run(self) -> None:
