@@ -15,6 +15,7 @@ from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_analytics.errors import TapError
 from tap_analytics.records.codec import other_format
+from tap_analytics.transport.error_mapping import message_in
 from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -184,12 +185,9 @@ def unreadable(response: Response, found: str, *, label: str, api: str) -> Trans
 
 
 def _message(first: object, payload: dict[str, t.Any], name: str) -> str:
-    if isinstance(first, dict):
-        for member in ("message", "detail", "title", "description"):
-            if first.get(member):
-                return shorten(str(first[member]), _SHOWN)
+    text = message_in(first) or str(first)
     described = payload.get(f"{name}_DESCRIPTION")
-    return shorten(f"{first} ({described})" if described else str(first), _SHOWN)
+    return shorten(f"{text} ({described})" if described else text, _SHOWN)
 
 
 def _code(error: object) -> int | None:

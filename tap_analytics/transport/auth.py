@@ -1,7 +1,7 @@
 """How a request is signed: one small callable per kind of credential.
 
 Signing returns a new request and replaces what an earlier signing put there, so it can be repeated
-on every attempt. An authenticator is given values, never a stream, and shows none of them.
+on every attempt. An authenticator is given values, and its `repr` has none of its secrets.
 """
 
 from __future__ import annotations
@@ -33,18 +33,12 @@ MARGIN = 60.0
 class Authenticator(ABC):
     """Signs requests."""
 
+    #: Query parameters that carry credentials, to be dropped from next links.
+    param_names: tuple[str, ...] = ()
+
     @abstractmethod
     def __call__(self, request: Request) -> Request:
         """Return the request with credentials, in place of any it has."""
-
-    @abstractmethod
-    def secrets(self) -> tuple[str, ...]:
-        """Return what must not be shown, in the forms this authenticator sends it."""
-
-    @property
-    def param_names(self) -> tuple[str, ...]:
-        """Query parameters that carry credentials, to be dropped from next links."""
-        return ()
 
     @property
     def account(self) -> str | None:
@@ -52,20 +46,14 @@ class Authenticator(ABC):
         return None
 
     def bind(self, post: Post, *, learn: Learn | None = None) -> None:  # noqa: B027 - few need it
-        """Take the means to post a form to a URL and read the JSON object it answers.
+        """Set the function that posts a form to a URL and returns the JSON object of the response.
 
-        `learn` is told every secret that is got this way, before it is used.
+        `learn` is called with every secret that is got this way, before it is used.
         """
 
     def renew(self) -> bool:
         """Get other credentials after a 401; whether another attempt makes sense."""
         return False
-
-
-def _with_header(request: Request, name: str, value: str) -> Request:
-    kept = tuple(header for header in request.headers if header[0].lower() != name.lower())
-    # HTTP carries a header as Latin-1: UTF-8 octets pass through it unharmed.
-    return replace(request, headers=(*kept, (name, value.encode().decode("latin-1"))))
 
 
 @dataclass(frozen=True)
@@ -76,9 +64,11 @@ class NoAuth(Authenticator):
     def __call__(self, request: Request) -> Request:
         return request
 
-    @override
-    def secrets(self) -> tuple[str, ...]:
-        return ()
+
+def _with_header(request: Request, name: str, value: str) -> Request:
+    others = tuple(header for header in request.headers if header[0].lower() != name.lower())
+    # HTTP carries a header as Latin-1: UTF-8 octets pass through it unharmed.
+    return replace(request, headers=(*others, (name, value.encode().decode("latin-1"))))
 
 
 @dataclass(frozen=True)
@@ -92,10 +82,6 @@ class ApiKeyHeader(Authenticator):
     def __call__(self, request: Request) -> Request:
         return _with_header(request, self.name, self.key)
 
-    @override
-    def secrets(self) -> tuple[str, ...]:
-        return (self.key,)
-
 
 @dataclass(frozen=True)
 class ApiKeyQuery(Authenticator):
@@ -106,16 +92,12 @@ class ApiKeyQuery(Authenticator):
 
     @override
     def __call__(self, request: Request) -> Request:
-        kept = tuple(param for param in request.params if param[0] != self.name)
-        return replace(request, params=(*kept, (self.name, self.key)))
-
-    @override
-    def secrets(self) -> tuple[str, ...]:
-        return (self.key,)
+        others = tuple(param for param in request.params if param[0] != self.name)
+        return replace(request, params=(*others, (self.name, self.key)))
 
     @property
-    @override
-    def param_names(self) -> tuple[str, ...]:
+    def param_names(self) -> tuple[str, ...]:  # type: ignore[override]  # known per instance only
+        """The parameter of the key."""
         return (self.name,)
 
 
@@ -132,18 +114,10 @@ class Basic(Authenticator):
         # Without a password the user name is the secret.
         return self.username if self.password else None
 
-    @property
-    def token(self) -> str:
-        """The pair as it is sent: base64 of its UTF-8."""
-        return base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-
     @override
     def __call__(self, request: Request) -> Request:
-        return _with_header(request, "Authorization", f"Basic {self.token}")
-
-    @override
-    def secrets(self) -> tuple[str, ...]:
-        return tuple(filter(None, (self.username, self.password, self.token)))
+        token = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return _with_header(request, "Authorization", f"Basic {token}")
 
 
 @dataclass(frozen=True)
@@ -155,10 +129,6 @@ class Bearer(Authenticator):
     @override
     def __call__(self, request: Request) -> Request:
         return _with_header(request, "Authorization", f"Bearer {self.token}")
-
-    @override
-    def secrets(self) -> tuple[str, ...]:
-        return (self.token,)
 
 
 @dataclass(frozen=True)
@@ -206,10 +176,6 @@ class OAuth2ClientCredentials(Authenticator):
         return _with_header(request, "Authorization", f"Bearer {self._signed.token.value}")
 
     @override
-    def secrets(self) -> tuple[str, ...]:
-        return (self.client_secret, *([self._token.value] if self._token else []))
-
-    @override
     def bind(self, post: Post, *, learn: Learn | None = None) -> None:
         self._post, self._learn = post, learn
 
@@ -226,9 +192,9 @@ class OAuth2ClientCredentials(Authenticator):
     def _fetch(self) -> _Token:
         if self._post is None:
             raise RuntimeError("bind() comes before the first request")
-        asked_at = self.clock()
-        answer = self._post(self.token_url, self._fields())
-        value = answer.get("access_token")
+        sent_at = self.clock()
+        response = self._post(self.token_url, self._fields())
+        value = response.get("access_token")
         if not isinstance(value, str) or not value:
             raise CredentialsRefused(
                 "the token URL answered without an `access_token`",
@@ -236,7 +202,7 @@ class OAuth2ClientCredentials(Authenticator):
             )
         if self._learn is not None:
             self._learn(value)
-        return _Token(value, asked_at + _usable_for(answer.get("expires_in")))
+        return _Token(value, sent_at + _usable_for(response.get("expires_in")))
 
     def _fields(self) -> dict[str, str]:
         return {
@@ -249,7 +215,7 @@ class OAuth2ClientCredentials(Authenticator):
 
 
 def _usable_for(expires_in: object) -> float:
-    """Return the seconds to use a token for; without a word about it, until it is refused."""
+    """Return the seconds to use a token for; without a figure, until it is refused."""
     try:
         seconds = float(str(expires_in))
     except ValueError:

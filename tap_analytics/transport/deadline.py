@@ -21,15 +21,13 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from tap_analytics.transport.resolver import addresses_of, connected
+from tap_analytics.transport.resolver import SLICE, addresses_of, connected
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_analytics.transport.request import HttpSettings
 
-#: The longest wait on a socket that does not look for a stop, in seconds.
-_SLICE = 0.05
 _BUFFER_BYTES = 64 * 1024
 #: Statuses that another one follows, and how often they may.
 _INTERIM = frozenset({100, *range(102, 200)})
@@ -75,10 +73,6 @@ class Deadline:
             raise TimeoutError("the deadline of the request has passed")
         return seconds
 
-    def slice(self) -> float:
-        """Return the seconds the next wait may take."""
-        return min(self.remaining(), _SLICE)
-
 
 class _Source(io.RawIOBase):
     """The bytes of a socket; also what `http.client` takes for the socket itself."""
@@ -100,7 +94,7 @@ class _Source(io.RawIOBase):
     def readinto(self, buffer: t.Any) -> int:
         deadline = _current.deadline
         while True:
-            self._sock.settimeout(deadline.slice())
+            self._sock.settimeout(min(deadline.remaining(), SLICE))
             try:
                 return self._sock.recv_into(buffer)
             except TimeoutError:
@@ -154,13 +148,13 @@ class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         self._served = False
         # urllib3's own name for subclasses.
-        host, port = self._dns_host.strip("[]"), self.port or 0
+        host, remaining = self._dns_host.strip("[]"), _current.deadline.remaining
         try:
-            found = addresses_of(host, port, slice_=_current.deadline.slice)
+            found = addresses_of(host, self.port or 0, remaining=remaining)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         try:
-            return connected(found, self.socket_options or (), _current.deadline)
+            return connected(found, self.socket_options or (), remaining=remaining)
         except OSError as error:
             raise NewConnectionError(self, str(error)) from error
 

@@ -42,7 +42,7 @@ HINTS: Mapping[errors.Cause, str] = {
 
 _EXCERPT = 200
 _LARGEST_REPORT = 64 * 1024
-_SAID_IN = ("detail", "message", "title", "description", "error_description", "error")
+_MESSAGE_IN = ("message", "detail", "title", "description", "error_description", "error")
 _REFUSALS: Mapping[int, type[errors.Fatal]] = {
     HTTPStatus.UNAUTHORIZED: errors.CredentialsRefused,
     HTTPStatus.FORBIDDEN: errors.Forbidden,
@@ -150,25 +150,24 @@ def excerpt(body: bytes) -> str:
     if len(body) > _LARGEST_REPORT:
         return ""
     try:
-        said = _said(json.loads(body))
+        return errors.shorten(message_in(json.loads(body)), _EXCERPT)
     except (ValueError, RecursionError):
         return ""
-    return errors.shorten(said, _EXCERPT)
 
 
-def _said(value: object) -> str:
-    """Find the message in the shapes APIs give it, a list of errors or an object."""
+def message_in(value: object) -> str:
+    """Return the message in an error as APIs write it; empty where there is none."""
     match value:
         case str():
             return value
         case [first, *_]:
-            return _said(first)
+            return message_in(first)
         case {"errors": inner} | {"_errors": inner} if inner:
-            return _said(inner)
+            return message_in(inner)
         case {"API_ERROR": str(code), **rest}:
             return f"{code} {rest.get('API_ERROR_DESCRIPTION') or ''}"
         case dict():
-            return next((found for key in _SAID_IN if (found := _said(value.get(key)))), "")
+            return next((text for key in _MESSAGE_IN if (text := message_in(value.get(key)))), "")
         case _:
             return ""
 

@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
     from types import TracebackType
 
     _Hook: t.TypeAlias = Callable[..., t.Any]
+    #: What is shown before an error, the error, and its frames.
+    _Shown: t.TypeAlias = tuple[str, BaseException | None, TracebackType | None]
 
 MASK = "***"
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -147,9 +149,9 @@ def install(secrets: Secrets) -> None:
         logging.setLogRecordFactory(_hook(_clean_factory(factory)))
     for owner, name, cover in (
         (logging.Logger, "makeRecord", _clean_make_record),
-        (sys, "excepthook", _clean_excepthook),
-        (threading, "excepthook", _clean_thread_excepthook),
-        (sys, "unraisablehook", _clean_unraisablehook),
+        (sys, "excepthook", _clean_hook(lambda _, error, frames: ("", error, frames))),
+        (threading, "excepthook", _clean_hook(_thread_error)),
+        (sys, "unraisablehook", _clean_hook(_unraisable_error)),
         (warnings, "showwarning", _clean_showwarning),
     ):
         current = getattr(owner, name)
@@ -193,40 +195,31 @@ def _clean_make_record(inner: _Hook) -> _Hook:
     return make_record
 
 
-def _clean_excepthook(inner: _Hook) -> _Hook:
-    def excepthook(
-        kind: type[BaseException], error: BaseException, frames: TracebackType | None
-    ) -> None:
-        if _tells_secret(error, frames):
-            _write(_formatted(error, frames))
-        else:
-            inner(kind, error, frames)
+def _clean_hook(read: Callable[..., _Shown]) -> Callable[[_Hook], _Hook]:
+    """Return what covers a hook that shows an error, of which `read` says what it shows."""
 
-    return excepthook
+    def cover(inner: _Hook) -> _Hook:
+        def hook(*args: object) -> None:
+            before, error, frames = read(*args)
+            if error is not None and (_tells_secret(error, frames) or _is_secret(before)):
+                if sys.stderr is not None:
+                    sys.stderr.write(f"{clean_lines(before)}{_formatted(error, frames)}")
+            else:
+                inner(*args)
 
+        return hook
 
-def _clean_thread_excepthook(inner: _Hook) -> _Hook:
-    def excepthook(args: threading.ExceptHookArgs) -> None:
-        error = args.exc_value
-        if error is not None and _tells_secret(error, args.exc_traceback):
-            name = args.thread.name if args.thread else "unknown"
-            _write(f"Exception in thread {name}:\n{_formatted(error, args.exc_traceback)}")
-        else:
-            inner(args)
-
-    return excepthook
+    return cover
 
 
-def _clean_unraisablehook(inner: _Hook) -> _Hook:
-    def unraisablehook(args: sys.UnraisableHookArgs) -> None:
-        error = args.exc_value
-        where = f"{args.err_msg or 'Exception ignored in'}: {_shown(args.object)}\n"
-        if error is not None and (_tells_secret(error, args.exc_traceback) or _is_secret(where)):
-            _write(f"{clean_lines(where)}{_formatted(error, args.exc_traceback)}")
-        else:
-            inner(args)
+def _thread_error(args: threading.ExceptHookArgs) -> _Shown:
+    name = args.thread.name if args.thread else "unknown"
+    return f"Exception in thread {name}:\n", args.exc_value, args.exc_traceback
 
-    return unraisablehook
+
+def _unraisable_error(args: sys.UnraisableHookArgs) -> _Shown:
+    where = f"{args.err_msg or 'Exception ignored in'}: {_shown(args.object)}\n"
+    return where, args.exc_value, args.exc_traceback
 
 
 def _clean_showwarning(inner: _Hook) -> _Hook:
@@ -332,8 +325,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _formatted(error: BaseException, frames: TracebackType | None) -> str:
     return clean_lines("".join(traceback.format_exception(type(error), error, frames)))
-
-
-def _write(text: str) -> None:
-    if sys.stderr is not None:
-        sys.stderr.write(text)

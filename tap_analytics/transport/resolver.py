@@ -19,27 +19,33 @@ from urllib3.util.connection import allowed_gai_family
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tap_analytics.transport.deadline import Deadline
-
 Addresses: t.TypeAlias = list[tuple[t.Any, ...]]
 
+#: The longest wait that does not look for a stop, in seconds.
+SLICE = 0.05
 #: Lookups under way, for all who want the same name meanwhile.
 _pending: dict[tuple[str, int], Future[Addresses]] = {}
 _lock = threading.Lock()
 
 
 def connected(
-    addresses: Addresses, options: Iterable[tuple[t.Any, ...]], deadline: Deadline
+    addresses: Addresses,
+    options: Iterable[tuple[t.Any, ...]],
+    *,
+    remaining: Callable[[], float],
 ) -> socket.socket:
-    """Connect to the first of some addresses that answers in its share of the time."""
+    """Connect to the first of some addresses that answers in its share of the time.
+
+    `remaining` returns the seconds left, and raises where there are none.
+    """
     failure: OSError = OSError("the host has no address")
     for number, (kind, type_, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(kind, type_, protocol)
         try:
             for option in options:
                 sock.setsockopt(*option)
-            share = deadline.remaining() / (len(addresses) - number)
-            _connect(sock, address, deadline, until=time.monotonic() + share)
+            share = remaining() / (len(addresses) - number)
+            _connect(sock, address, remaining, until=time.monotonic() + share)
         except OSError as error:
             sock.close()
             failure = error
@@ -52,27 +58,30 @@ def connected(
 
 
 def _connect(
-    sock: socket.socket, address: tuple[t.Any, ...], deadline: Deadline, *, until: float
+    sock: socket.socket,
+    address: tuple[t.Any, ...],
+    remaining: Callable[[], float],
+    *,
+    until: float,
 ) -> None:
     sock.settimeout(0)
     code = sock.connect_ex(address)
     if code == errno.EINPROGRESS:
         writable = select.poll()
         writable.register(sock, select.POLLOUT)
-        while not writable.poll(deadline.slice() * 1000):
+        while not writable.poll(min(remaining(), SLICE) * 1000):
             if time.monotonic() >= until:
                 raise TimeoutError("no connection in time")
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
-    sock.settimeout(deadline.remaining())
+    sock.settimeout(remaining())
 
 
-def addresses_of(host: str, port: int, *, slice_: Callable[[], float]) -> Addresses:
+def addresses_of(host: str, port: int, *, remaining: Callable[[], float]) -> Addresses:
     """Return what `socket.getaddrinfo` does.
 
-    `slice_` says how long the next wait may be, and raises where the time is over: a `TimeoutError`
-    becomes the `socket.gaierror` of a name that isn't found.
+    A `TimeoutError` of `remaining` becomes the `socket.gaierror` of a name that isn't found.
     """
     try:
         # What is an address already takes no lookup.
@@ -80,7 +89,7 @@ def addresses_of(host: str, port: int, *, slice_: Callable[[], float]) -> Addres
     except (socket.gaierror, UnicodeError):
         lookup = _lookup(host, port)
     try:
-        while not wait([lookup], slice_()).done:
+        while not wait([lookup], min(remaining(), SLICE)).done:
             pass
     except TimeoutError as error:
         raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from error

@@ -54,9 +54,6 @@ class Signing(Authenticator):
     def __call__(self, request: Request) -> Request:
         return self._sign(request)
 
-    def secrets(self) -> tuple[str, ...]:
-        return ()
-
     def renew(self) -> bool:
         return self._renew()
 

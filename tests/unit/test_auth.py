@@ -49,7 +49,6 @@ def test_signing_twice_is_signing_once_and_leaves_the_rest(auth):
 def test_no_authenticator_shows_its_secret(auth):
     assert "s3cret" not in repr(auth)
     assert "s3cret" not in str(auth)
-    assert isinstance(auth, NoAuth) or "s3cret" in auth.secrets()
 
 
 def test_a_header_key_replaces_one_in_any_case():
@@ -75,8 +74,6 @@ def test_basic_credentials_are_utf_8(username, password):
     scheme, _, token = value.partition(" ")
     assert (name, scheme) == ("Authorization", "Basic")
     assert b64decode(token).decode() == f"{username}:{password}"
-    assert token in auth.secrets()
-    assert "" not in auth.secrets()
 
 
 def test_a_key_outside_of_ascii_can_be_sent_as_a_header():
@@ -218,7 +215,6 @@ def test_tokens_are_secrets_that_are_told_before_they_are_used(server, oauth):
     oauth.bind(post, learn=learned.append)
     oauth(PLAIN)
     assert learned == ["t1"]
-    assert oauth.secrets() == ("s3cret", "t1")
     assert "s3cret" not in repr(oauth)
     assert "t1" not in repr(oauth).replace(server.url, "")
 
