@@ -21,6 +21,7 @@ from tap_analytics.records.sinks import batch_problems
 from tap_analytics.records.writer import MessageWriter
 from tap_analytics.reporting.run import Connections, Run, StateOutput
 from tap_analytics.streams import APIS, declared_apis
+from tap_analytics.streams.scope import is_read
 from tap_analytics.sync.checkpoint import other_sources
 from tap_analytics.sync.completion import conclude
 from tap_analytics.sync.reading import read
@@ -166,7 +167,7 @@ class TapAnalytics(Tap):
     def roots(self) -> list[AnalyticsStream]:
         """The streams without a parent that are selected, or have a child that is."""
         streams = t.cast("Iterable[AnalyticsStream]", self.streams.values())
-        return [stream for stream in streams if not stream.parent_stream_type and stream.is_read]
+        return [stream for stream in streams if not stream.parent_stream_type and is_read(stream)]
 
     @property
     def streams_by_type(self) -> dict[type[Stream], Stream]:

@@ -7,7 +7,7 @@ which is then the first page of the sync as well.
 
 from __future__ import annotations
 
-import functools
+import re
 import typing as t
 from types import MappingProxyType
 
@@ -23,9 +23,9 @@ from tap_analytics.records.payload import (
     path_fault,
     row_in_words,
     select_jsonpath,
-    select_rows,
 )
 from tap_analytics.streams.api import Api
+from tap_analytics.streams.scope import open_bookmark, window_of
 from tap_analytics.transport.errors import NotFound
 
 if t.TYPE_CHECKING:
@@ -37,13 +37,13 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.model import DeclaredApi, DeclaredResource
     from tap_analytics.pagination import PageToken
     from tap_analytics.records.payload import Row
-    from tap_analytics.transport.retry import RetryPolicy
 
 
 class DeclaredStream(AnalyticsStream):
     """Base of the streams a configuration declares."""
 
     resource: t.ClassVar[DeclaredResource]
+    selector_hint = "Set `data_selector` to where the rows are; leave it out for a bare list."
     #: Whether other resources take values from this one's rows.
     has_children: t.ClassVar[bool] = False
     _sampled_schema: dict[str, t.Any] | None = None
@@ -57,18 +57,8 @@ class DeclaredStream(AnalyticsStream):
 
     @property
     @override
-    def selector_hint(self) -> str:
-        return "Set `data_selector` to where the rows are; leave it out for a bare list."
-
-    @property
-    @override
     def page_size(self) -> int | None:
         return self.paging.limit
-
-    @property
-    @override
-    def retry(self) -> RetryPolicy | None:
-        return self.resource.retry
 
     @property
     @override
@@ -94,49 +84,6 @@ class DeclaredStream(AnalyticsStream):
         if incremental is None or incremental.start_param is None or start is None:
             return {}
         return {incremental.start_param: str(start)}
-
-    @property
-    @override
-    def initial_value(self) -> t.Any:
-        incremental = self.resource.incremental
-        return None if incremental is None else incremental.initial_value
-
-    @property
-    @override
-    def definition(self) -> Mapping[str, t.Any]:
-        # A sampled schema follows from the rows of the first page, which come and go.
-        defined = super().definition if self._sampled_schema is None else {}
-        words = ("write_disposition", "data_selector", "incremental", "parents")
-        return {**defined, **{word: getattr(self.resource, word) for word in words}}
-
-    # --- rows -------------------------------------------------------------------------------
-
-    @functools.cached_property
-    def _member_path(self) -> tuple[str, ...] | None:
-        """The selector as members to follow; None for one that takes JSONPath to read."""
-        selector = self.resource.data_selector
-        if selector is None:
-            return ()
-        is_plain = selector.replace(".", "").replace("_", "").replace("-", "").isalnum()
-        return tuple(selector.split(".")) if is_plain else None
-
-    @property
-    @override
-    def plain_path(self) -> tuple[str, ...] | None:
-        path = self._member_path
-        return None if path is None or len(path) > 1 else path
-
-    @property
-    @override
-    def null_path(self) -> tuple[str, ...]:
-        selector = (self.resource.data_selector or "").removeprefix("$.").removesuffix("[*]")
-        return self._member_path or tuple(filter(None, selector.split(".")))
-
-    @override
-    def select(self, payload: t.Any) -> list[Row]:
-        if self._member_path is not None:
-            return select_rows(payload, self._member_path)
-        return select_jsonpath(payload, t.cast("str", self.resource.data_selector))
 
     @override
     def contexts_below(
@@ -176,6 +123,7 @@ class DeclaredStream(AnalyticsStream):
             self.settle_keys(rows)
             inferred = infer_schema(rows, keys=self.primary_keys)
             self._sampled_schema = _completed(inferred, stream=self)
+            self.is_sampled = True
         return self._sampled_schema
 
     def settle_keys(self, rows: Sequence[Row]) -> None:
@@ -205,7 +153,7 @@ class DeclaredStream(AnalyticsStream):
 
     def _sample(self) -> list[Row]:
         """Return the processed rows of the first page; a failure fails the stream, once."""
-        if self.host.input_catalog is not None:
+        if self._tap.input_catalog is not None:
             return []
         try:
             for context in self.sample_contexts():
@@ -222,7 +170,7 @@ class DeclaredStream(AnalyticsStream):
         if self.parent_stream_type is None:
             yield None
             return
-        parent = t.cast("DeclaredStream", self.host.streams_by_type[self.parent_stream_type])
+        parent = t.cast("DeclaredStream", self._tap.streams_by_type[self.parent_stream_type])
         _ = parent.schema
         if parent.failure is not None:
             raise parent.failure
@@ -232,10 +180,18 @@ class DeclaredStream(AnalyticsStream):
 
     def sample_window(self) -> PageToken:
         """Return the filter of the first page, so that the sync finds the page again."""
-        bookmark = self.open_bookmark()
+        bookmark = open_bookmark(self)
         if bookmark is None or self.has_children:
             return {}
-        return self.window_of(bookmark)
+        return window_of(self, bookmark)
+
+
+class JsonPathStream(DeclaredStream):
+    """Base of the streams whose selector takes JSONPath to read."""
+
+    @override
+    def select(self, payload: t.Any) -> list[Row]:
+        return select_jsonpath(payload, t.cast("str", self.resource.data_selector))
 
 
 def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
@@ -299,12 +255,20 @@ def _stream_class(
     parent = classes[resource.parents[0].resource] if resource.parents else None
     if parent is not None:
         parent.has_children = True
+    selector = resource.data_selector or ""
+    is_plain = not selector or re.sub(r"[._-]", "", selector).isalnum()
+    members = selector if is_plain else selector.removeprefix("$.").removesuffix("[*]")
+    words = ("write_disposition", "data_selector", "incremental", "parents")
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
         "name": resource.stream,
         "path": resource.path,
+        "records_path": tuple(filter(None, members.split("."))),
         "paging": resource.paging,
+        "retry": resource.retry,
+        "initial_value": resource.incremental.initial_value if resource.incremental else None,
+        "declaration": {word: getattr(resource, word) for word in words},
         "primary_keys": resource.primary_keys,
         "replication_key": incremental.cursor_path if incremental else None,
         "replication_unit": incremental.cursor_format if incremental else None,
@@ -315,4 +279,4 @@ def _stream_class(
         },
         "resource": resource,
     }
-    return type(resource.stream, (DeclaredStream,), body)
+    return type(resource.stream, (DeclaredStream if is_plain else JsonPathStream,), body)

@@ -159,7 +159,9 @@ def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -
     It stands in the state, so no secret takes part in it: one that is short could be found by
     trying. Another key of the same account therefore changes nothing.
     """
-    connection, request = stream.connection, stream.request(None, stream.paging.start())
+    connection = stream.connection
+    request = stream.endpoint(None).build(stream.paging.start())
+    schema = {} if stream.is_sampled else {"schema": stream.effective_schema}
     headers = [*(connection.settings.get("headers") or {}).items(), *request.headers]
     parts = {
         "tap": run.version,
@@ -170,7 +172,7 @@ def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -
         "replication": [stream.replication_method, stream.replication_key, stream.versioned],
         "columns": sorted(selection.known),
         "deselected": sorted(crumb for crumb, kept in stream.mask.items() if not kept),
-        "definition": stream.definition,
+        "definition": {**schema, **stream.declaration},
         "paging": repr(stream.paging),
         "request": [request.method, request.target, (request.json or b"").decode()],
         "headers": [f"{name}: {value}" for name, value in headers],

@@ -13,6 +13,7 @@ import typing as t
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.completeness import Finding, Verdict
 from tap_analytics.records.bookmark import SOURCE
+from tap_analytics.streams.scope import is_incremental
 from tap_analytics.sync.checkpoint import forget
 from tap_analytics.transport.errors import NotFound
 
@@ -126,7 +127,7 @@ def find_doubt(
         return result.finding.missing
     if result.parents_missing:
         doubt = f"{result.parents_missing} of {result.lists} parents answered 404"
-    elif result.parents_filtered and not stream.is_incremental:
+    elif result.parents_filtered and not is_incremental(stream):
         doubt = "a stream map left out parents, and so the rows below them"
     elif above is not None and above.doubt is not None:
         doubt = f"rows of its parents, {above.name}, may be missing"
@@ -139,7 +140,7 @@ def find_doubt(
 
 def _consequence(stream: AnalyticsStream) -> str:
     """Return what is left undone for a stream that may lack rows; empty where nothing is."""
-    if stream.is_incremental:
+    if is_incremental(stream):
         return " Its bookmark stays, and the next run reads the same rows again."
     if stream.versioned and stream.selected:
         return " Nothing is deleted in the target."

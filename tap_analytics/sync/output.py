@@ -12,6 +12,7 @@ from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform
 from singer_sdk.singerlib import ActivateVersionMessage
 from singer_sdk.streams.core import Stream
 
+from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination.fetcher import MissingKeyError
 from tap_analytics.records.conform import Conformer, RecordEncoder, Selection
 from tap_analytics.records.rows import RowDecoder, StructRows, UnusableKeyError
@@ -21,7 +22,6 @@ from tap_analytics.records.type_policy import TypePolicy
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_analytics.client import AnalyticsStream
     from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.records.drift import SchemaDrift
     from tap_analytics.records.rows import Rows
@@ -81,7 +81,8 @@ class RecordOutput:
     def decoder(self, *, replication_key: str | None) -> RowDecoder | None:
         """Return a row decoder for a stream whose rows nobody looks into, None for the others."""
         stream, selection = self.stream, self.conformer.selection
-        path = stream.plain_path
+        # Nothing but following at most one member selects rows.
+        is_plain = type(stream).select is AnalyticsStream.select and len(stream.records_path) <= 1
         looked_at = (
             selection.nested
             or self.conformer.values.changes
@@ -91,10 +92,10 @@ class RecordOutput:
             or type(stream).post_process is not Stream.post_process
         )
         # Without a key, it is the whole row that identifies it.
-        if path is None or looked_at or not stream.primary_keys:
+        if not is_plain or looked_at or not stream.primary_keys:
             return None
         return RowDecoder(
-            path=path,
+            path=stream.records_path,
             typed={*stream.primary_keys, *([replication_key] if replication_key else [])},
             known=selection.known,
             refused=selection.refused,

@@ -15,6 +15,12 @@ from singer_sdk.exceptions import AbortedSyncExceptionBase
 
 from tap_analytics.errors import TapError
 from tap_analytics.records.writer import OutputClosedError
+from tap_analytics.streams.scope import (
+    keeps_parent,
+    keeps_replication_key,
+    open_reader,
+    promises_deletes,
+)
 from tap_analytics.sync.checkpoint import Checkpointer
 from tap_analytics.transport.errors import BudgetSpent, Cancelled, NotFound
 
@@ -39,10 +45,10 @@ def read(sync: StreamSync, context: Context | None = None) -> None:
 def _learn_notation(sync: StreamSync, context: Context | None) -> None:
     """Look at the first page where a server would be asked for a date, and nothing says how."""
     stream, bookmark = sync.stream, sync.bookmark
-    if bookmark is None or bookmark.asked or sync.children or not stream.keeps_replication_key:
+    if bookmark is None or bookmark.asked or sync.children or not keeps_replication_key(stream):
         return
     if stream.window(bookmark.start_date, bookmark.end_date):
-        rows = stream.open_reader(context).sample()
+        rows = open_reader(stream, context).sample()
         bookmark.learn(row.get(bookmark.key) for row in rows)
 
 
@@ -60,7 +66,8 @@ class EndpointSync:
     def _open_reader(self) -> PageReader:
         """Return the reader of the pages, which reads no further ahead than is of use."""
         sync = self.sync
-        return sync.stream.open_reader(
+        return open_reader(
+            sync.stream,
             self.context,
             bookmark=None if sync.children else self.bookmark,
             decoder=self._decoder(),
@@ -108,7 +115,7 @@ class EndpointSync:
         """Write the rows that moved past the reader, where paging let them."""
         sync, reader = self.sync, self.reader
         fresh = functools.partial(sync.duplicates.fresh, within=reader.key_scope)
-        whole = sync.stream.promises_deletes
+        whole = promises_deletes(sync.stream)
         for rows in reader.rescan(whole=whole, repeats=repeats, fresh=fresh):
             sync.run.stop.check()
             sync.duplicates.record(reader.keys, within=reader.key_scope)
@@ -270,4 +277,4 @@ class ChildQueue:
 
     def _kept(self, parents: Sequence[Row]) -> list[Row]:
         """Return the parents that no stream map leaves out."""
-        return [row for row in parents if self._parent.stream.passes_on(row)]
+        return [row for row in parents if keeps_parent(self._parent.stream, row)]

@@ -22,6 +22,7 @@ from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.log import log_end, log_stream
 from tap_analytics.reporting.progress import Progress
 from tap_analytics.reporting.results import RunResult
+from tap_analytics.streams.scope import is_optional
 from tap_analytics.sync.budgeted import BudgetedRun
 from tap_analytics.sync.completion import conclude
 from tap_analytics.sync.reading import read
@@ -202,7 +203,7 @@ class Sync:
                     "again with `LOGLEVEL=DEBUG`, and report what it says."
                 )
             if result.failure is not None:
-                result.is_optional = sync.stream.forgives(result.failure)
+                result.is_optional = is_optional(sync.stream, result.failure)
             log_stream(self._run, result)
         self._progress.conclude(seconds)
         halted = [result for result in results if result.budget_exhausted]

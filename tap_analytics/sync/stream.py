@@ -13,6 +13,7 @@ from tap_analytics.pagination.completeness import DuplicateKeys, Verdict
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.results import StreamResult
+from tap_analytics.streams.scope import open_bookmark, read_children
 from tap_analytics.sync.checkpoint import definition_digest, fingerprint
 from tap_analytics.sync.output import RecordOutput
 from tap_analytics.transport.errors import Cancelled
@@ -45,7 +46,7 @@ class StreamSync:
         self.output = RecordOutput(stream, run.writer, self.result.drift)
         self.bookmark: Bookmark | None = None
         self.duplicates = DuplicateKeys()
-        self.children = [StreamSync(child, run) for child in stream.read_children]
+        self.children = [StreamSync(child, run) for child in read_children(stream)]
         #: Whether the SDK's dry run has read enough of this stream.
         self.aborted = False
         self._metrics = ExitStack()
@@ -56,7 +57,7 @@ class StreamSync:
         stream = self.stream
         self.result.started = monotonic()
         warn = functools.partial(stream.logger.warning, "%s")
-        self.bookmark = stream.open_bookmark(tell=warn)
+        self.bookmark = open_bookmark(stream, tell=warn)
         self._began = stream.connection.began
         self.output.open()
         self._definition = definition_digest(stream, self.run, self.output.conformer.selection)

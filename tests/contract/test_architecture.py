@@ -41,13 +41,9 @@ CLASS_METHODS = 15
 FUNCTION_MEDIAN = 8
 #: What is still too big.
 BIG = {
-    "client",
     "pagination.overlap",
     "pagination.reader",
-    "client.AnalyticsStream",
     "commands.doctor.pager.Pager",
-    "streams.declared.DeclaredStream",
-    "tap.TapAnalytics",
 }
 API_MODULES = sorted({type_.__module__ for api in APIS for type_ in api.streams})
 
@@ -148,8 +144,10 @@ def test_no_class_has_too_many_public_methods():
 
 
 def is_public_method(node):
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return isinstance(node, kinds) and not node.name.startswith("_")
+    """Whether a class declares a method of its own; those it overrides, its base demands."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.name.startswith("_"):
+        return False
+    return "override" not in {getattr(each, "id", "") for each in node.decorator_list}
 
 
 def test_most_functions_are_short():

@@ -25,6 +25,7 @@ from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination import PageNumber
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.streams.scope import open_bookmark, ordering, window_of
 from tap_analytics.transport.errors import Cancelled, OriginRefused, Rejected, TransportError
 
 if t.TYPE_CHECKING:
@@ -237,10 +238,10 @@ class StreamCheck:
 
 def _extras(stream: AnalyticsStream) -> tuple[Extra, ...]:
     """Return what a first run sends beside paging: its order, and the server's own filter."""
-    bookmark = stream.open_bookmark()
+    bookmark = open_bookmark(stream)
     window = {}
     if bookmark is not None and not stream.child_streams:
-        window = stream.window_of(bookmark)
+        window = window_of(stream, bookmark)
     names = ", ".join(f"`{name}`" for name in window)
     change = {"endpoint": {"incremental": {"start_param": None}}}
     filtered = warning(
@@ -248,7 +249,7 @@ def _extras(stream: AnalyticsStream) -> tuple[Extra, ...]:
         f"The server refuses the filter {names}; the tap reads without it.",
         resource=change if isinstance(stream, DeclaredStream) else {},
     )
-    sorting = stream.ordering(newest=False)
+    sorting = ordering(stream, newest=False)
     names = ", ".join(f"`{name}={value}`" for name, value in sorting.items())
     text = f"The server refuses the order {names}."
     return Extra(window, filtered), Extra(

@@ -69,7 +69,7 @@ class Probe:
         anew: bool = False,
     ) -> Answer:
         """Return the page a query names, from memory unless it is to be asked for `anew`."""
-        request = alter(self.stream.request(self.context, {**self.extras, **query}))
+        request = alter(self.stream.endpoint(self.context).build({**self.extras, **query}))
         self.label = request.label
         return self._read(query, self._recorder.response(request, anew=anew))
 
@@ -85,7 +85,7 @@ class Probe:
         return [{**(self.context or {}), **row} for row in kept]
 
     def _read(self, query: PageToken, response: Response) -> Answer:
-        payload = self.stream.decode(response)
+        payload = self.stream.parser.decode(response)
         page = Page(
             query=query,
             payload=payload,

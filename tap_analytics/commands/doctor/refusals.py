@@ -5,12 +5,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from tap_analytics.client import FORGIVABLE
 from tap_analytics.commands.doctor.findings import warning, wrong
 from tap_analytics.commands.doctor.rates import throttled
 from tap_analytics.commands.doctor.recorder import PATIENCE, BudgetSpent
 from tap_analytics.errors import explain
 from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.streams.scope import OPTIONAL_CAUSES, is_optional
 from tap_analytics.transport.errors import Cancelled, Rejected, Retriable, TransportError
 
 if t.TYPE_CHECKING:
@@ -130,9 +130,9 @@ def _finding(inquiry: Probe, error: Exception, cause: str) -> Finding:
     if cause in {"throttled", "paused"}:
         found = throttled(stream.connection, _told(inquiry, error), {})
         return wrong("throttled", found.text, api=found.api)
-    if cause in FORGIVABLE:
+    if cause in OPTIONAL_CAUSES:
         optional = tuple(stream.connection.settings.get("optional_streams") or ())
-        if stream.forgives(error):
+        if is_optional(stream, error):
             return warning(cause, f"{text} It is among optional_streams.", told_as=cause)
         if cause == "forbidden":
             return wrong(

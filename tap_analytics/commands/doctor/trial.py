@@ -15,11 +15,13 @@ from tap_analytics.commands.doctor.recorder import BudgetSpent
 from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination.completeness import DuplicateKeys, Verdict
 from tap_analytics.streams.declared import DeclaredStream, declare
+from tap_analytics.streams.scope import open_bookmark, open_reader
 from tap_analytics.transport.errors import Cancelled, TransportError
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
@@ -66,9 +68,9 @@ class Trial:
 
 def tried(stream: AnalyticsStream, context: Context | None) -> Trial:
     """Read the first pages of a stream as a run reads them; the stream stays as it is."""
-    bookmark = None if stream.child_streams else stream.open_bookmark()
+    bookmark = None if stream.child_streams else open_bookmark(stream)
     stream = _prepared(stream, context)
-    walk = stream.open_reader(context, bookmark=bookmark)
+    walk = open_reader(stream, context, bookmark=bookmark)
     rows: list[Row] = []
     filled, repeats = 0, DuplicateKeys()
     failure = ""
@@ -112,7 +114,7 @@ def _prepared(stream: AnalyticsStream, context: Context | None) -> AnalyticsStre
     prepared = changed(stream, {}) or stream
     if prepared.resource.schema is None:
         with suppress(TapError, TransportError, BudgetSpent):
-            prepared.settle_keys(prepared.open_reader(context).sample())
+            prepared.settle_keys(open_reader(prepared, context).sample())
     return prepared
 
 
@@ -126,4 +128,4 @@ def changed(stream: AnalyticsStream, words: Mapping[str, t.Any]) -> DeclaredStre
     kinds = [kind for each in apis for kind in each.streams if vars(kind)["name"] == stream.name]
     if problems or not kinds:
         return None
-    return t.cast("type[DeclaredStream]", kinds[0])(stream._tap)  # noqa: SLF001 - the SDK gives streams no public way to their tap
+    return t.cast("type[DeclaredStream]", kinds[0])(t.cast("Tap", stream._tap))  # noqa: SLF001 - the SDK gives streams no public way to their tap

@@ -12,6 +12,14 @@ from dataclasses import dataclass
 
 from tap_analytics.commands.plan.sample import Basis, Sample, glimpse, least_sure, multiplied
 from tap_analytics.errors import TapError, explain
+from tap_analytics.streams.scope import (
+    is_optional,
+    keeps_parent,
+    open_bookmark,
+    open_reader,
+    promises_deletes,
+    read_children,
+)
 from tap_analytics.transport.auth import OAuth2ClientCredentials
 from tap_analytics.transport.errors import BudgetSpent, NotFound
 
@@ -115,7 +123,7 @@ class Plan:
             self._fail(stream, estimate, error)
             return
         self._settle(stream, estimate, seen)
-        for child in stream.read_children:
+        for child in read_children(stream):
             self._plan_child(child, stream, seen, root=stream.name)
 
     def _plan_child(
@@ -128,7 +136,7 @@ class Plan:
             below = [
                 context
                 for row, above in parents.rows
-                if parent.passes_on(row)
+                if keeps_parent(parent, row)
                 for context in stream.contexts_below(parent, row, above)
             ]
             self._grant(stream, PARENTS)
@@ -141,7 +149,7 @@ class Plan:
         seen = multiplied(sample, parents=number, basis=parents.basis)
         seen.parallel = stream.connection.concurrency
         self._settle(stream, estimate, seen)
-        for child in stream.read_children:
+        for child in read_children(stream):
             self._plan_child(child, stream, seen, root=root)
 
     def _settle(self, stream: AnalyticsStream, estimate: Estimate, seen: Sample) -> None:
@@ -160,8 +168,8 @@ class Plan:
                 f"{stream.label}: the few requests a plan may send brought no page. Run "
                 "`tap-analytics doctor`."
             )
-        estimate.error, estimate.forgiven = explain(error), stream.forgives(error)
-        for child in stream.read_children:
+        estimate.error, estimate.forgiven = explain(error), is_optional(stream, error)
+        for child in read_children(stream):
             below = Estimate(name=child.name, api=child.api, root=estimate.root)
             self.estimates.append(below)
             self._fail(child, below, error)
@@ -173,11 +181,11 @@ class Plan:
             raise stream.failure
         if context is None:
             self._grant(stream, pages)
-        bookmark = stream.open_bookmark()
-        filtered = None if stream.read_children else bookmark
+        bookmark = open_bookmark(stream)
+        filtered = None if read_children(stream) else bookmark
         # Nothing may be asked for that isn't looked at.
-        walk = stream.open_reader(context, bookmark=filtered, max_rows=0)
-        return glimpse(stream, walk, bookmark, pages=pages, whole=stream.promises_deletes)
+        walk = open_reader(stream, context, bookmark=filtered, max_rows=0)
+        return glimpse(stream, walk, bookmark, pages=pages, whole=promises_deletes(stream))
 
     def _look_below(self, stream: AnalyticsStream, context: Context) -> Sample:
         try:

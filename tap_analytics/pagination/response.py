@@ -1,0 +1,61 @@
+"""The responses of a stream: decoded, and their rows selected."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from tap_analytics.pagination.completeness import PaginationError
+from tap_analytics.records.codec import BodyError, decode_json
+from tap_analytics.records.payload import SelectorError, holds_null, raise_error, unreadable
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_analytics.records.payload import Row
+    from tap_analytics.transport.request import Response
+
+NO_CONTENT = 204
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseParser:
+    """Makes rows of responses."""
+
+    #: The stream, as messages name it, and its API.
+    label: str
+    api: str
+    #: Returns the rows of a decoded body; raises `SelectorError` where it has none to select.
+    select: Callable[[t.Any], list[Row]]
+    #: The members that lead to the list of rows, as far as they can be followed.
+    path: tuple[str, ...]
+    #: What a user may do where a response holds no rows at the place they are looked for.
+    hint: str
+
+    def parse(self, response: Response) -> tuple[t.Any, list[Row]]:
+        """Return the decoded body and its rows; raises the error it carries, if any."""
+        payload = self.decode(response)
+        if response.status == NO_CONTENT:
+            return payload, []
+        try:
+            rows = self.select(payload)
+        except Exception as error:
+            raise_error(payload, has_rows=False, label=self.label)
+            if isinstance(error, SelectorError):
+                raise PaginationError(f"{self.label}: {error} {self.hint}") from None
+            raise
+        raise_error(payload, has_rows=bool(rows), label=self.label)
+        return payload, rows
+
+    def decode(self, response: Response) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Decode a body; raises `Retriable` for one that is not JSON."""
+        if response.status == NO_CONTENT:
+            return None
+        try:
+            return decode_json(response.body)
+        except BodyError as error:
+            raise unreadable(response, str(error), label=self.label, api=self.api) from None
+
+    def holds_null(self, payload: t.Any, response: Response) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether null stands where a response without rows should have a list of them."""
+        return response.status != NO_CONTENT and holds_null(payload, self.path)

@@ -1,0 +1,145 @@
+"""What a run reads: which streams, which of their rows, and in which order it asks for them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+
+from tap_analytics.pagination.early_stop import DescendingOrder
+from tap_analytics.pagination.reader import PageReader
+from tap_analytics.records.bookmark import Bookmark, stored_bookmark
+from tap_analytics.records.parents import CoveredParents
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination import PageToken
+    from tap_analytics.records.rows import Row, RowDecoder
+
+#: Failures that `optional_streams` accepts.
+OPTIONAL_CAUSES = frozenset({"forbidden", "missing"})
+
+
+# --- streams ----------------------------------------------------------------------------------
+
+
+def is_read(stream: AnalyticsStream) -> bool:
+    """Whether a run reads a stream: for itself, or for a child."""
+    return bool(stream.selected or stream.has_selected_descendents)
+
+
+def read_children(stream: AnalyticsStream) -> list[AnalyticsStream]:
+    """Return the child streams that a run reads."""
+    children = t.cast("list[AnalyticsStream]", stream.child_streams)
+    return [child for child in children if is_read(child)]
+
+
+def promises_deletes(stream: AnalyticsStream) -> bool:
+    """Whether a target may take rows for deleted that the stream, or one below, lacks."""
+    return stream.versioned or any(map(promises_deletes, read_children(stream)))
+
+
+def is_optional(stream: AnalyticsStream, failure: Exception | None) -> bool:
+    """Whether the settings call a stream optional and the failure is one of access."""
+    optional = stream.connection.settings.get("optional_streams") or ()
+    names = {stream.name, stream.name.removeprefix(f"{stream.api}_")}
+    cause = getattr(failure, "cause", None)
+    return cause in OPTIONAL_CAUSES and not names.isdisjoint(optional)
+
+
+def keeps_parent(stream: AnalyticsStream, row: Row) -> bool:
+    """Whether the children of a row are read: not if a stream map leaves the row out."""
+    return bool(stream.stream_maps[0].get_filter_result(row) if stream.selected else row)
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+def is_incremental(stream: AnalyticsStream) -> bool:
+    """Whether a run reads what changed since the last one."""
+    return stream.replication_method == REPLICATION_INCREMENTAL and bool(stream.replication_key)
+
+
+def keeps_replication_key(stream: AnalyticsStream) -> bool:
+    """Whether the replication key is the stream's own: a catalog may name another."""
+    own: object = getattr(type(stream), "replication_key", None)
+    return stream.replication_key == own
+
+
+def open_bookmark(
+    stream: AnalyticsStream, *, tell: Callable[[str], None] = lambda _: None
+) -> Bookmark | None:
+    """Return the bookmark of the run from state and settings; None for full tables.
+
+    `tell` is given what is in doubt, in sentences for the user.
+    """
+    key = stream.replication_key
+    if not is_incremental(stream) or not key:
+        return None
+    state = stored_bookmark(stream.tap_state, stream.name, source=stream.connection.source)
+    known = state if state.get("replication_key") == key else {}
+    column = stream.known_schema.get("properties", {}).get(key, {})
+    return Bookmark(
+        key=key,
+        unit=stream.replication_unit if keeps_replication_key(stream) else None,
+        holds_times=column.get("format") in {"date", "date-time"},
+        stored=known.get("replication_key_value"),
+        parents=CoveredParents(known.get("parents")) if stream.parent_stream_type else None,
+        initial=stream.initial_value,
+        start_date=stream.config.get("start_date"),
+        end_date=stream.config.get("end_date"),
+        lookback=stream.config.get("lookback_seconds", 0),
+        tell=tell,
+    )
+
+
+def window_of(stream: AnalyticsStream, bookmark: Bookmark) -> PageToken:
+    """Return the parameters that ask for what a bookmark wants only, where there are any."""
+    if not keeps_replication_key(stream):
+        return {}
+    return stream.window(bookmark.start, bookmark.end)
+
+
+def ordering(stream: AnalyticsStream, *, newest: bool) -> PageToken:
+    """Return the sorting to ask for: newest first where wanted and possible, else stable."""
+    automatic = stream.newest_first if newest else stream.stable_order
+    chosen = stream.connection.settings.get("sort_by", ...)
+    if chosen is ... or not automatic:
+        return dict(automatic)
+    return {} if chosen is None else dict.fromkeys(automatic, str(chosen))
+
+
+def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
+    stream: AnalyticsStream,
+    context: Context | None,
+    *,
+    bookmark: Bookmark | None = None,
+    decoder: RowDecoder | None = None,
+    prefetch_limit: int | None = None,
+    max_rows: int | None = None,
+) -> PageReader:
+    """Return a reader of the pages, with the server's filter and order that suit a bookmark.
+
+    `bookmark` is None for a stream whose rows are all wanted, by the run or by its children.
+    """
+    sorting, early_stop, window = ordering(stream, newest=False), None, {}
+    if bookmark is not None:
+        window = window_of(stream, bookmark)
+        newest = ordering(stream, newest=True)
+        known = bookmark.stored is not None and keeps_replication_key(stream)
+        if known and newest and newest == stream.newest_first:
+            sorting = newest
+            early_stop = DescendingOrder(bookmark.key, bookmark)
+    return PageReader(
+        stream.endpoint(context),
+        window=window,
+        sorting=sorting,
+        early_stop=early_stop,
+        decoder=decoder,
+        prefetch_limit=prefetch_limit,
+        max_rows=max_rows,
+    )
