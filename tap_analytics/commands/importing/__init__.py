@@ -1,7 +1,7 @@
 """Descriptions of APIs in other tools' words, read as entries of `apis`.
 
 A document with a dict in Python, a configuration of dlt's REST source or a low-code manifest of
-Airbyte: which one it is, the file itself tells. Nothing in it is run, and each deviation is told.
+Airbyte: which one it is, the file itself tells. Nothing in it is run, and each deviation is noted.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from tap_analytics.commands.importing import airbyte, dlt, python_dict
 from tap_analytics.commands.importing.loading import TOO_DEEP, load_json, load_yaml, read_text
-from tap_analytics.commands.importing.normalize import filled, finish, name_for
-from tap_analytics.commands.importing.notes import Notes, one_line
+from tap_analytics.commands.importing.normalize import name_for, normalize
+from tap_analytics.commands.importing.notes import Notes
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
@@ -20,11 +20,9 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.transport.redaction import Secrets
 
-__all__ = ["Imported", "filled", "import_file", "one_line"]
-
-_KNOWN = (
-    "a document or Python code with a dict of `client` and `resources`, the same as JSON or YAML, "
-    "or a low-code manifest of Airbyte"
+_REASON = (
+    "It describes no API. It must be a document or Python code with a dict of `client` and "
+    "`resources`, the same as JSON or YAML, or a low-code manifest of Airbyte."
 )
 
 
@@ -50,46 +48,39 @@ def import_file(
     text = read_text(path)
     notes = Notes(api=name or name_for(path, reserved))
     try:
-        entry = _described(text, path, notes)
-        entry, secrets = finish(entry, notes, base_url=base_url)
+        entry, secrets = normalize(_described(text, path, notes), notes, base_url=base_url)
     except RecursionError:
         raise InputError(f"{path}: {TOO_DEEP}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    told = tuple(secrets.redact(note) for note in notes.told())
-    return Imported(entry=entry, notes=told), secrets
+    return Imported(entry=entry, notes=tuple(map(secrets.redact, notes.all()))), secrets
 
 
 def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
-    if (config := _in_document(text, notes)) is not None:
+    value, config = None, _in_document(text, notes)
+    if config is None and (value := load_json(text)) is None:
+        config = _in_python(text, path, notes)
+        if config is None and not path.endswith((".py", ".md")):
+            value = load_yaml(text)
+    if config is not None:
         return dlt.entry_of(config, notes)
-    reason = f"It describes no API. It must be {_KNOWN}."
-    if (value := load_json(text)) is None:
-        if (config := _in_python(text, path, notes)) is not None:
-            return dlt.entry_of(config, notes)
-        if path.endswith((".py", ".md")):
-            raise InputError(reason)
-        value = load_yaml(text)
-    if isinstance(value, dict) and isinstance(value.get("apis"), list):
-        value = _only(value["apis"])
+    if isinstance(value, dict) and isinstance(apis := value.get("apis"), list):
+        if len(apis) != 1:
+            raise InputError(
+                f"Its `apis` has {len(apis)} entries, and one is imported at a time. Leave one in "
+                "it."
+            )
+        value = apis[0]
     if isinstance(value, dict) and airbyte.is_manifest(value):
         return airbyte.entry_of(value, notes)
     if isinstance(value, dict) and {"client", "resources"} <= set(value):
         return dlt.entry_of(value, notes)
-    raise InputError(reason)
-
-
-def _only(apis: list[t.Any]) -> object:
-    if len(apis) != 1:
-        raise InputError(
-            f"Its `apis` has {len(apis)} entries, and one is imported at a time. Leave one in it."
-        )
-    return apis[0]
+    raise InputError(_REASON)
 
 
 def _in_document(text: str, notes: Notes) -> dict[str, t.Any] | None:
     """Return the dict in the first code block of a document that holds one."""
-    for line, code in python_dict.blocks(text):
+    for line, code in python_dict.code_blocks(text):
         try:
             found = python_dict.find(code, notes, first_line=line)
         except SyntaxError:

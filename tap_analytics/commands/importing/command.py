@@ -10,7 +10,9 @@ import typing as t
 import yaml
 
 from tap_analytics.commands.base import parser, put, run, show
-from tap_analytics.commands.importing import filled, import_file, one_line
+from tap_analytics.commands.importing import import_file
+from tap_analytics.commands.importing.normalize import filled
+from tap_analytics.commands.importing.notes import one_line
 from tap_analytics.config import settings
 from tap_analytics.streams import declared_apis
 from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
@@ -46,8 +48,8 @@ def _import(options: argparse.Namespace) -> int:
     config = {"apis": [imported.entry]}
     problems = _problems(config)
     if options.json:
-        found = {**config, "notes": list(imported.notes)}
-        show(found | ({"problems": problems} if problems else {}), as_json=True)
+        problem = {"problems": problems} if problems else {}
+        show({**config, "notes": list(imported.notes), **problem}, as_json=True)
         return 1 if problems else 0
     if options.yaml:
         put(_yaml(config))
@@ -74,8 +76,5 @@ def _yaml(config: dict[str, t.Any]) -> str:
     plain = json.loads(json.dumps(config))
     # What a terminal can't show is written as an escape, which needs quotes.
     readable = json.dumps(plain, ensure_ascii=False).isprintable()
-    return str(
-        yaml.safe_dump(
-            plain, allow_unicode=readable, default_flow_style=None, sort_keys=False, width=100
-        )
-    )
+    style = {"allow_unicode": readable, "default_flow_style": None, "sort_keys": False}
+    return str(yaml.safe_dump(plain, **style, width=100))

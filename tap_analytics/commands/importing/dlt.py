@@ -1,7 +1,7 @@
 """A configuration of dlt's REST source, in the words of `apis`.
 
 Most words are the same. What dlt says elsewhere or otherwise is rewritten; what the tap doesn't
-know is left out and told.
+know is left out and noted.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
 from tap_analytics.config.declarations import CLIENT_WORDS, ENTRY_WORDS
 from tap_analytics.config.declarations.readers import (
@@ -42,52 +43,30 @@ _ALIASES = {"json_response": "json_link", "page": "page_number"}
 
 def entry_of(config: Object, notes: Notes) -> Object:
     """Return an `apis` entry for a configuration with `client` and `resources`."""
-    kept = _known(config, ENTRY_WORDS, "the description", notes)
-    client = _object(kept.get("client"), "client", notes)
-    kept["client"] = _client(client, notes)
-    if isinstance(kept.get("resource_defaults"), dict):
-        kept["resource_defaults"] = _resource(
-            kept["resource_defaults"], "resource_defaults", notes, optional=[], words=_DEFAULTS
-        )
+    kept = notes.known(config, ENTRY_WORDS, "the description")
+    client = kept.get("client")
+    if client is not None and not isinstance(client, dict):
+        notes.add("client", "isn't an object: left out.")
+    kept["client"] = _client(as_object(client), notes)
     optional: list[str] = []
-    resources = kept.get("resources")
-    kept["resources"] = [
-        _resource(given, _place(given, index), notes, optional=optional)
-        if isinstance(given, dict)
-        else given
-        for index, given in enumerate(resources if isinstance(resources, list) else [])
-    ]
+    defaults = kept.get("resource_defaults")
+    if isinstance(defaults, dict):
+        kept["resource_defaults"] = _resource(
+            defaults, "resource_defaults", notes, optional=[], words=_DEFAULTS
+        )
+    kept["resources"] = resources = [*as_list(kept.get("resources"))]
+    for index, given in enumerate(resources):
+        if isinstance(given, dict):
+            name = given.get("name")
+            where = f"resource '{shown(name)}'" if isinstance(name, str) else f"resources[{index}]"
+            resources[index] = _resource(given, where, notes, optional=optional)
     if optional:
         kept["optional_streams"] = optional
     return kept
 
 
-def _place(resource: Object, index: int) -> str:
-    name = resource.get("name")
-    return f"resource '{shown(name)}'" if isinstance(name, str) else f"resources[{index}]"
-
-
-def _object(value: object, where: str, notes: Notes) -> Object:
-    if isinstance(value, dict):
-        return value
-    if value is not None:
-        notes.add(where, "isn't an object: left out.")
-    return {}
-
-
-def _known(given: Object, words: Collection[str], where: str, notes: Notes) -> Object:
-    """Return an object without the words that the tap doesn't know, and tell those."""
-    if unknown := [word for word in given if word not in words]:
-        verb = "isn't" if len(unknown) == 1 else "aren't"
-        notes.add(where, f"{listed(unknown)} {verb} known to the tap: left out.")
-    return {word: value for word, value in given.items() if word in words}
-
-
-# --- the client -------------------------------------------------------------------------------
-
-
 def _client(client: Object, notes: Notes) -> Object:
-    made = _known(client, CLIENT_WORDS, "client", notes)
+    made = notes.known(client, CLIENT_WORDS, "client")
     if made.get("auth") is not None:
         made["auth"] = _auth(made["auth"], notes)
         if made["auth"] is None:
@@ -107,7 +86,7 @@ def _auth(auth: object, notes: Notes) -> Object | None:
     if not isinstance(kind, str) or kind not in AUTHS:
         notes.add("client.auth", f"the type '{shown(kind)}' isn't known to the tap: left out.")
         return None
-    return _known(given, ("type", *AUTHS[kind][1]), "client.auth", notes)
+    return notes.known(given, ("type", *AUTHS[kind][1]), "client.auth")
 
 
 def _paginator(paginator: object, where: str, notes: Notes) -> object:
@@ -126,11 +105,8 @@ def _paginator(paginator: object, where: str, notes: Notes) -> object:
     if kind == "offset" and made.get("offset_param") == "page":
         notes.add(where, "`offset_param: page` counts pages, from 1.")
     known = ("type", "limit", "limit_param", *PAGINATORS[kind][1])
-    made = _known(made, known, where, notes)
+    made = notes.known(made, known, where)
     return made["type"] if isinstance(paginator, str) else made
-
-
-# --- a resource -------------------------------------------------------------------------------
 
 
 def _resource(
@@ -144,7 +120,7 @@ def _resource(
     if resource.get("selected") is False:
         notes.add(where, "isn't selected there; here the catalog selects streams.")
     quiet = {word: value for word, value in resource.items() if word != "selected"}
-    made = _known(quiet, words, where, notes)
+    made = notes.known(quiet, words, where)
     if "write_disposition" in made:
         _disposition(made, where, notes)
     if isinstance(made.get("endpoint"), dict):
@@ -168,7 +144,7 @@ def _disposition(made: Object, where: str, notes: Notes) -> None:
 def _endpoint(endpoint: Object, where: str, notes: Notes) -> Object:
     given = dict(endpoint)
     given.pop("response_actions", None)
-    made = _known(given, ENDPOINT_WORDS, where, notes)
+    made = notes.known(given, ENDPOINT_WORDS, where)
     if isinstance(made.get("params"), dict):
         made["params"] = _params(made, where, notes)
     if isinstance(made.get("path"), str):
@@ -192,15 +168,14 @@ def _params(endpoint: Object, where: str, notes: Notes) -> Object:
             endpoint["incremental"].pop("type")
         elif isinstance(value, str) and _START.fullmatch(value.strip()):
             notes.add(where, f"`params.{shown(name)}` is `incremental.start_param`.")
-            held = endpoint.get("incremental")
-            endpoint["incremental"] = {**(held if isinstance(held, dict) else {})}
-            endpoint["incremental"]["start_param"] = name
+            held = as_object(endpoint.get("incremental"))
+            endpoint["incremental"] = {**held, "start_param": name}
         elif isinstance(value, str) and (parent := _PARENT.fullmatch(value.strip())):
             kept[name] = {"type": "resolve", "resource": parent[1], "field": parent[2]}
         elif isinstance(value, str) and _TEMPLATE.search(value):
             notes.add(where, f"`params.{shown(name)}` is a template: left out.")
         elif isinstance(value, dict) and value.get("type") == "resolve":
-            kept[name] = _known(value, ("type", "resource", "field"), where, notes)
+            kept[name] = notes.known(value, ("type", "resource", "field"), where)
         else:
             kept[name] = value
     return kept
@@ -208,7 +183,7 @@ def _params(endpoint: Object, where: str, notes: Notes) -> Object:
 
 def _parents_in_path(endpoint: Object, where: str, notes: Notes) -> None:
     """Turn `{resources.posts.id}` into a placeholder and the parameter that resolves it."""
-    params = dict(endpoint.get("params") or {}) if isinstance(endpoint.get("params"), dict) else {}
+    params = dict(as_object(endpoint.get("params")))
 
     def placeholder(match: re.Match[str]) -> str:
         name = f"{match[1]}_{match[2]}".replace(".", "_")
@@ -226,9 +201,7 @@ def _parents_in_path(endpoint: Object, where: str, notes: Notes) -> None:
 
 
 def _one_limit(endpoint: Object, where: str, notes: Notes) -> None:
-    paginator, params = endpoint["paginator"], endpoint.get("params")
-    if not isinstance(paginator, dict) or not isinstance(params, dict):
-        return
+    paginator, params = as_object(endpoint["paginator"]), as_object(endpoint.get("params"))
     name = paginator.get("limit_param", "limit")
     if paginator.get("limit") and name in params:
         del params[name]
@@ -236,18 +209,17 @@ def _one_limit(endpoint: Object, where: str, notes: Notes) -> None:
 
 
 def _handler(handler: Object, where: str, notes: Notes) -> Object:
-    made = _known(handler, RETRY_WORDS, f"{where}, error_handler", notes)
-    statuses = made.get("retry_on_status_codes")
-    if isinstance(statuses, list) and (
-        never := [status for status in statuses if status in sorted(NEVER_RETRIED)]
-    ):
+    made = notes.known(handler, RETRY_WORDS, f"{where}, error_handler")
+    given = as_list(made.get("retry_on_status_codes"))
+    # Compared one by one, for what is given may be anything.
+    if never := [status for status in given if status in sorted(NEVER_RETRIED)]:
         notes.add(where, f"{listed(never)} can't be retried: left out.")
-        made["retry_on_status_codes"] = [each for each in statuses if each not in never]
+        made["retry_on_status_codes"] = [each for each in given if each not in never]
     return made
 
 
 def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> None:
-    made = _known(given, INCREMENTAL_WORDS, f"{where}, incremental", notes)
+    made = notes.known(given, INCREMENTAL_WORDS, f"{where}, incremental")
     column = made.get("cursor_path")
     column = column.removeprefix("$.") if isinstance(column, str) else None
     if not column or not re.fullmatch(r"[^\s.$*?()\[\]{}'\"]+", column):
@@ -259,15 +231,12 @@ def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> N
 
 
 def _ignored(endpoint: Object, where: str, notes: Notes) -> bool:
-    """Tell the response actions; whether they let the resource do without a right or a path."""
-    actions = endpoint.get("response_actions")
-    if not isinstance(actions, list) or not actions:
+    """Note the response actions; return whether they make the stream optional."""
+    actions = as_list(endpoint.get("response_actions"))
+    if not actions:
         return False
-    ignored = [
-        action.get("status_code")
-        for action in actions
-        if isinstance(action, dict) and action.get("action") == "ignore"
-    ]
+    given = map(as_object, actions)
+    ignored = [each.get("status_code") for each in given if each.get("action") == "ignore"]
     if ignored and len(ignored) == len(actions) and all(status in (403, 404) for status in ignored):
         notes.add(where, f"{listed(ignored)} is ignored there; here its stream is optional.")
         return True

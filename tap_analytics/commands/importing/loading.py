@@ -32,30 +32,27 @@ def read_text(path: str) -> str:
         else:
             with Path(path).open("rb") as file:
                 content = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name can't be a file's"
-        raise InputError(
-            f"The file {path} can't be read: {reason}. Check its path and who may read it."
-        ) from None
-    if len(content) > MOST_BYTES:
-        raise InputError(
-            f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB. Leave the "
-            "description alone in it."
-        )
-    try:
+        if len(content) > MOST_BYTES:
+            raise InputError(
+                f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB. Leave the "
+                "description alone in it."
+            )
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(
             f"The file {path} can't be read: it is not UTF-8 text. Save it as UTF-8."
         ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name can't be a file's"
+        raise InputError(
+            f"The file {path} can't be read: {reason}. Check its path and who may read it."
+        ) from None
 
 
 def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return what JSON holds, or None for what isn't an object in JSON."""
-    if not text.lstrip().startswith("{"):
-        return None
     try:
-        value = json.loads(text)
+        value = json.loads(text) if text.lstrip().startswith("{") else None
     except ValueError:
         return None
     return _checked(value)
@@ -67,17 +64,22 @@ def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
     Raises `InputError` for what is no YAML, and for what unfolds into too much.
     """
     try:
-        value = _yaml(text)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        # Before anything is constructed: a merge of aliases copies what it merges.
+        _measure(node, {})
+        return _checked(loader.construct_document(node))
     except yaml.YAMLError as error:
         raise InputError(f"It is not YAML: {_reason(error)}. Correct it there.") from None
     except (ValueError, OverflowError, TypeError, AttributeError):
         raise InputError(_NO_VALUE) from None
-    return _checked(value)
 
 
 def _checked(value: object) -> t.Any:  # noqa: ANN401 - any JSON value
     try:
-        return _plain(value)
+        return plain(value)
     except ValueError:
         raise InputError(_NO_VALUE) from None
 
@@ -99,19 +101,6 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
         return super().compose_node(parent, index)
 
 
-def _yaml(text: str) -> t.Any:  # noqa: ANN401 - whatever the loader makes
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        # Before anything is constructed: a merge of aliases copies what it merges.
-        _measure(node, {})
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
 def _measure(node: yaml.Node, sizes: dict[int, int | None]) -> int:
     """Return how many values a node comes to once its aliases are written out."""
     known = sizes.get(id(node), 0)
@@ -122,14 +111,12 @@ def _measure(node: yaml.Node, sizes: dict[int, int | None]) -> int:
     if known:
         return known
     sizes[id(node)] = None
-    size = 1
+    parts = node.value if isinstance(node, yaml.CollectionNode) else ()
     if isinstance(node, yaml.MappingNode):
-        size += sum(_measure(each, sizes) for pair in node.value for each in pair)
-    elif isinstance(node, yaml.SequenceNode):
-        size += sum(_measure(each, sizes) for each in node.value)
+        parts = [each for pair in parts for each in pair]
+    sizes[id(node)] = size = 1 + sum(_measure(each, sizes) for each in parts)
     if size > MOST_VALUES:
         raise InputError(TOO_LARGE)
-    sizes[id(node)] = size
     return size
 
 
@@ -139,32 +126,41 @@ def _reason(error: yaml.YAMLError) -> str:
         return "it has characters that YAML doesn't allow"
     mark = error.problem_mark or error.context_mark
     where = f"line {mark.line + 1}: " if mark else ""
-    if isinstance(error, yaml.constructor.ConstructorError) and "constructor for" in str(
-        error.problem
-    ):
+    is_tag = isinstance(error, yaml.constructor.ConstructorError)
+    if is_tag and "constructor for" in str(error.problem):
         return f"{where}it has a tag other than those of plain values"
     return f"{where}it can't be understood from there on"
 
 
-def _plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict):
-        return {_key(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, str):
-        # Half a character of UTF-16, which JSON can escape, is no text.
-        return value.encode().decode()
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
+def plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a value as JSON has it; raises `ValueError` for one that is none, or is too large."""
+    match value:
+        case dict():
+            return {_key(name): plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case str():
+            # Half a character of UTF-16, which JSON can escape, is no text.
+            return value.encode().decode()
+        case None | bool():
+            return value
+        case int() if value.bit_length() <= _MOST_BITS:
+            return value
+        case float() if math.isfinite(value):
+            return value
     raise ValueError("no plain value")
 
 
 def _key(name: object) -> str:
-    if isinstance(name, str):
-        return name
-    written = _plain(name)
+    written = plain(name)
     return written if isinstance(written, str) else json.dumps(written)
+
+
+def as_object(value: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - any JSON value
+    """Return an object, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: t.Any) -> list[t.Any]:  # noqa: ANN401 - any JSON value
+    """Return a list, an empty one for anything else."""
+    return value if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The last touch to an entry: its name, its address, no literal secret, and nothing said twice."""
+"""An entry made complete: its name, its address, no literal secret, and nothing said twice."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def name_for(path: str, reserved: Collection[str]) -> str:
     return name
 
 
-def finish(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object, Secrets]:
+def normalize(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object, Secrets]:
     """Return the entry as it is printed, and the secrets that were found in it."""
     client = entry["client"]
     _address(client, notes, base_url)
     found = settings.secrets_of({"apis": [entry]}, blocks={})
     literal = [value for value in found.values if _is_literal(value, notes)]
-    entry = _Literals(literal, notes).without(entry)
+    entry = _without(entry, literal, notes)
     secrets = Secrets()
     for value in literal:
         if len(value) >= _TELLING:
@@ -98,9 +98,7 @@ def _address(client: Object, notes: Notes, base_url: str | None) -> None:
 
 def _is_literal(value: str, notes: Notes) -> bool:
     """Whether a value holds more than a variable and the word before it, as in `Bearer $X`."""
-    if value.lower() in {"true", "false"}:
-        return False
-    if _FILLED_IN.fullmatch(value):
+    if value.lower() in {"true", "false"} or _FILLED_IN.fullmatch(value):
         return False
     rest = value
     for variable in notes.variables:
@@ -108,41 +106,35 @@ def _is_literal(value: str, notes: Notes) -> bool:
     return rest == value or not _AROUND.fullmatch(rest)
 
 
-class _Literals:
-    """The secrets that a file holds, and the variables that stand for them."""
+def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return an entry with variables for literal secrets."""
+    secrets = sorted(set(literals), key=len, reverse=True)
+    variables: dict[str, str] = {}
 
-    def __init__(self, secrets: list[str], notes: Notes) -> None:
-        self._secrets = sorted(set(secrets), key=len, reverse=True)
-        self._notes = notes
-        self._variables: dict[str, str] = {}
+    def replaced(text: str, secret: str, where: str, word: str) -> str:
+        if secret not in variables:
+            variables[secret] = notes.new_variable(word)
+        notes.add(where, f"holds what may be a secret: it becomes {variables[secret]}.")
+        return text.replace(secret, variables[secret])
 
-    def without(self, value: t.Any, where: str = "", holder: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return a value with variables for secrets; it stands at a word of `holder`."""
+    def clean(value: t.Any, where: str = "", holder: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
         if isinstance(value, dict):
             return {
-                name: self.without(inner, f"{where}.{name}".removeprefix("."), word, name)
+                name: clean(inner, f"{where}.{name}".removeprefix("."), word, name)
                 for name, inner in value.items()
             }
         if isinstance(value, list):
-            return [
-                self.without(inner, f"{where}[{index}]", holder, word)
-                for index, inner in enumerate(value)
-            ]
+            return [clean(inner, f"{where}[{i}]", holder, word) for i, inner in enumerate(value)]
         if not isinstance(value, str):
             return value
-        if value in self._secrets and _is_secret(holder, word, value):
-            return self._replaced(value, value, where, word)
-        for secret in self._secrets:
+        if value in secrets and _is_secret(holder, word, value):
+            return replaced(value, value, where, word)
+        for secret in secrets:
             if len(secret) >= _TELLING and secret in value:
-                value = self._replaced(value, secret, where, word)
+                value = replaced(value, secret, where, word)
         return value
 
-    def _replaced(self, value: str, secret: str, where: str, word: str) -> str:
-        if secret not in self._variables:
-            self._variables[secret] = self._notes.new_variable(word)
-        variable = self._variables[secret]
-        self._notes.add(where, f"holds what may be a secret: it becomes {variable}.")
-        return value.replace(secret, variable)
+    return clean(entry)
 
 
 def _is_secret(holder: str, word: str, value: str) -> bool:
@@ -158,32 +150,30 @@ def _is_secret(holder: str, word: str, value: str) -> bool:
 
 def _share(entry: Object) -> list[str]:
     """Say once for all resources what each of them says alike; return these words."""
-    moved: list[str] = []
-    resources = entry.get("resources")
-    endpoints = [
-        resource["endpoint"]
-        for resource in resources or ()
-        if isinstance(resource, dict) and isinstance(resource.get("endpoint"), dict)
-    ]
-    if len(endpoints) < 2 or len(endpoints) != len(resources or ()):  # noqa: PLR2004 - one has nothing to share with
-        return moved
+    resources = entry.get("resources") or []
     defaults = entry.setdefault("resource_defaults", {})
+    endpoints: list[t.Any] = [each.get("endpoint") for each in resources if isinstance(each, dict)]
     shared = defaults.setdefault("endpoint", {}) if isinstance(defaults, dict) else None
-    if not isinstance(shared, dict):
-        return moved
-    for word in _SHARED:
-        values = [endpoint.get(word) for endpoint in endpoints]
-        if word not in shared and values[0] is not None and values.count(values[0]) == len(values):
-            shared[word] = values[0]
-            moved.append(word)
-            for endpoint in endpoints:
-                del endpoint[word]
-    for resource in resources or ():
-        if set(resource["endpoint"]) == {"path"}:
-            resource["endpoint"] = resource["endpoint"]["path"]
-    if not shared:
+    is_alike = len(resources) > 1 and len(endpoints) == len(resources)
+    moved: list[str] = []
+    if is_alike and isinstance(shared, dict) and all(isinstance(each, dict) for each in endpoints):
+        for word in _SHARED:
+            values = [each.get(word) for each in endpoints]
+            if (
+                word not in shared
+                and values[0] is not None
+                and values.count(values[0]) == len(values)
+            ):
+                shared[word] = values[0]
+                moved.append(word)
+                for endpoint in endpoints:
+                    del endpoint[word]
+        for resource in resources:
+            if set(resource["endpoint"]) == {"path"}:
+                resource["endpoint"] = resource["endpoint"]["path"]
+    if shared == {}:
         del defaults["endpoint"]
-    if not defaults:
+    if defaults == {}:
         del entry["resource_defaults"]
     return moved
 

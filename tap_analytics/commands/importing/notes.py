@@ -1,4 +1,4 @@
-"""What an import has to tell: what it changed or left out, in one line and only once."""
+"""What an import notes: what it changed or left out, in one line and only once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import typing as t
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 #: More lines than anybody reads; what comes after them is counted.
 MOST = 500
 _SHOWN = 60
+_LISTED = 12
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Notes:
     left_out: int = 0
 
     def add(self, where: str, text: str) -> None:
-        """Tell something about a place: a line, a resource, a path in a manifest."""
+        """Note something about a place: a line, a resource, a path in a manifest."""
         line = one_line(f"{where}: {text}" if where else text)
         if line in self.lines:
             return
@@ -34,6 +35,19 @@ class Notes:
             self.lines.append(line)
         else:
             self.left_out += 1
+
+    def unknown(self, where: str, words: Collection[str], what: str) -> None:
+        """Note words that aren't known, or aren't taken."""
+        if words:
+            self.add(where, f"{listed(words)} {'isn' if len(words) == 1 else 'aren'}'t {what}.")
+
+    def known(
+        self, given: Mapping[str, t.Any], words: Collection[str], where: str
+    ) -> dict[str, t.Any]:
+        """Return an object without the words that the tap doesn't know, and note those."""
+        unknown = [word for word in given if word not in words]
+        self.unknown(where, unknown, "known to the tap: left out")
+        return {word: value for word, value in given.items() if word in words}
 
     def variable(self, name: str) -> str:
         """Return the placeholder of a value that the file doesn't hold, or that it should not."""
@@ -51,7 +65,7 @@ class Notes:
             number += 1
         return variable
 
-    def told(self) -> tuple[str, ...]:
+    def all(self) -> tuple[str, ...]:
         """Return all notes."""
         more = (f"{self.left_out} more notes aren't shown.",) if self.left_out else ()
         return (*self.lines, *more)
@@ -71,4 +85,5 @@ def shown(name: object) -> str:
 def listed(names: Iterable[object]) -> str:
     """Return names as a list, cut where it gets long."""
     known = [f"`{shown(name)}`" for name in names]
-    return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")  # noqa: PLR2004 - as many as a line takes
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return ", ".join(known[:_LISTED]) + more

@@ -14,15 +14,13 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.commands.importing.notes import Notes
 
-_FENCES = ("```", "~~~")
 
-
-def blocks(text: str) -> Iterator[tuple[int, str]]:
+def code_blocks(text: str) -> Iterator[tuple[int, str]]:
     """Yield the code blocks of a Markdown document, with the number of their first line."""
     code: list[str] = []
     first = 0
     for number, line in enumerate(text.split("\n"), 1):
-        if line.lstrip().startswith(_FENCES):
+        if line.lstrip().startswith(("```", "~~~")):
             if first:
                 yield first, textwrap.dedent("\n".join(code))
             code, first = [], 0 if first else number + 1
@@ -36,28 +34,27 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     Raises `InputError` for a dict that calls what no description needs, or that is out of bounds,
     and `SyntaxError` for what isn't Python.
     """
-    tree = _tree(code)
+    tree = parse(code)
     ast.increment_lineno(tree, first_line - 1)
     found = [n for n in ast.walk(tree) if isinstance(n, ast.expr) and _describes(n)]
-    if not found:
-        return None
     inner = {id(part) for node in found for part in ast.walk(node) if part is not node}
     outer = sorted((node for node in found if id(node) not in inner), key=line_of)
+    if not outer:
+        return None
     if len(outer) > 1:
         others = ", ".join(str(line_of(node)) for node in outer[1:])
-        notes.add(
-            f"line {line_of(outer[0])}",
-            f"this description is taken; there are others at line {others}.",
-        )
+        text = f"this description is taken; there are others at line {others}."
+        notes.add(f"line {line_of(outer[0])}", text)
     value = Reader(tree, notes).value(outer[0], "")
     return value if isinstance(value, dict) else None
 
 
-def _tree(code: str) -> ast.Module:
+def parse(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depends on the mode
+    """Return the syntax tree of Python code; raises `SyntaxError` or `RecursionError` alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return ast.parse(code)
+            return ast.parse(code, mode=mode)
         except ValueError as error:
             raise SyntaxError(str(error)) from None
         except MemoryError:
@@ -65,10 +62,9 @@ def _tree(code: str) -> ast.Module:
 
 
 def _describes(node: ast.expr) -> bool:
+    keys: set[object] = set()
     if isinstance(node, ast.Dict):
         keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
     elif isinstance(node, ast.Call) and dotted(node.func) in DICTS:
         keys = {word.arg for word in node.keywords}
-    else:
-        return False
     return {"client", "resources"} <= keys

@@ -8,6 +8,7 @@ import typing as t
 from jsonschema import Draft202012Validator
 
 from tap_analytics.commands.importing.airbyte.paginator import UntakenError
+from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
 
 if t.TYPE_CHECKING:
@@ -47,17 +48,12 @@ def selector_of(part: Component | None) -> str | None:
 def _step(member: str) -> str:
     if member in {"*", "**"}:
         return "[*]"
-    if member.isdecimal():
-        return f"[{member}]"
-    return f"[{_quoted(member)}]"
-
-
-def _quoted(member: str) -> str:
-    return "'" + member.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = member.replace("\\", "\\\\").replace("'", "\\'")
+    return f"[{member}]" if member.isdecimal() else f"['{quoted}']"
 
 
 def made_columns(stream: Component) -> tuple[set[str], bool]:
-    """Tell the transformations; return the columns they make, and whether there are any at all."""
+    """Note the transformations; return the columns they make, and whether there are any at all."""
     made: set[str] = set()
     told: dict[str, list[str]] = {}
     for each in stream.children("transformations"):
@@ -76,8 +72,7 @@ def made_columns(stream: Component) -> tuple[set[str], bool]:
 
 def _paths(part: Component) -> list[list[str]]:
     if part.kind == "RemoveFields":
-        pointers = part.get("field_pointers")
-        found = pointers if isinstance(pointers, list) else []
+        found = as_list(part.get("field_pointers"))
     else:
         found = [each.get("path") for each in part.children("fields")]
     return [
@@ -111,18 +106,17 @@ def key_of(stream: Component, made: Collection[str]) -> str | list[str] | None:
 
 def schema_of(stream: Component, *, is_transformed: bool, needed: Collection[str]) -> Object | None:
     """Return the columns of a stream, if they are given and are those of the rows as sent."""
-    loaders = [] if stream.get("schema_loader") is None else [stream.child("schema_loader")]
+    loader = stream.child("schema_loader")
     if isinstance(stream.get("schema_loader"), list):
-        loaders = [*stream.children("schema_loader")]
-    loader = loaders[0] if loaders else None
+        loader = next(iter(stream.children("schema_loader")), None)
     if loader is None:
         return None
     if loader.kind != "InlineSchemaLoader":
         loader.note("", f"{shown(loader.kind)} isn't taken: the columns are read off the rows.")
         return None
-    schema = stream.manifest.unfolded(loader.get("schema"))
-    columns = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(columns, dict) or not columns:
+    schema = as_object(stream.manifest.unfolded(loader.get("schema")))
+    columns = as_object(schema.get("properties"))
+    if not columns:
         return None
     properties = {
         name: _loose(column, is_key=name in needed)

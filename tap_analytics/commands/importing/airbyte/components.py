@@ -6,13 +6,11 @@ import re
 import typing as t
 
 from tap_analytics.commands.importing.airbyte.expressions import PARTITIONS, Reference, replaced
-from tap_analytics.commands.importing.loading import MOST_VALUES, TOO_LARGE
-from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.commands.importing.loading import MOST_VALUES, TOO_LARGE, as_list, as_object
+from tap_analytics.commands.importing.notes import shown
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tap_analytics.commands.importing.notes import Notes
 
 Object = dict[str, t.Any]
@@ -31,10 +29,8 @@ class Manifest:
         self.value = value
         self.notes = notes
         self._followed = 0
-        spec = value.get("spec")
-        spec = spec.get("connection_specification") if isinstance(spec, dict) else None
-        properties = spec.get("properties") if isinstance(spec, dict) else None
-        self._settings = properties if isinstance(properties, dict) else {}
+        spec = as_object(as_object(value.get("spec")).get("connection_specification"))
+        self._settings = as_object(spec.get("properties"))
 
     def root(self) -> Component:
         """Return the manifest as a component."""
@@ -62,13 +58,9 @@ class Manifest:
         below = {word: words.get(word, base_path) for word in base if word not in own}
         return {**base, **own}, path, below
 
-    def resolved(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return a value with its own reference followed; what it holds is left as it is."""
-        return self.located(value, "")[0]
-
     def unfolded(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
         """Return a value with all references in it followed."""
-        value = self.resolved(value)
+        value = self.located(value, "")[0]
         if isinstance(value, dict):
             return {name: self.unfolded(inner) for name, inner in value.items()}
         return [self.unfolded(each) for each in value] if isinstance(value, list) else value
@@ -96,8 +88,7 @@ class Manifest:
 
     def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
         """Return what stands for a member of the connector's configuration."""
-        known = self._settings.get(name)
-        known = known if isinstance(known, dict) else {}
+        known = as_object(self._settings.get(name))
         value = known.get("default") if default is None else default
         is_secret = is_secret or bool(known.get("airbyte_secret"))
         if isinstance(value, str | int) and not is_secret:
@@ -119,7 +110,7 @@ class Component:
         self.manifest = manifest
         self.value, self.path, self._words = located
         own = self.value.get("$parameters", self.value.get("$options"))
-        self.parameters = {**parameters, **(own if isinstance(own, dict) else {})}
+        self.parameters = {**parameters, **as_object(own)}
         self._read: set[str] = set()
 
     def place(self, word: str) -> str:
@@ -133,7 +124,7 @@ class Component:
         return str(self.value.get("type", ""))
 
     def note(self, word: str, text: str) -> None:
-        """Tell something about one of the words."""
+        """Note something about one of the words."""
         self.manifest.notes.add(self.place(word), text)
 
     def ignore(self, *words: str) -> None:
@@ -143,7 +134,7 @@ class Component:
     def get(self, word: str) -> t.Any:  # noqa: ANN401 - any JSON value
         """Return what a word says, or the parameter of that name says."""
         self._read.add(word)
-        value = self.manifest.resolved(self.value.get(word))
+        value = self.manifest.located(self.value.get(word), "")[0]
         return self.parameters.get(word) if value is None else value
 
     def child(self, word: str) -> Component | None:
@@ -157,16 +148,14 @@ class Component:
 
     def children(self, word: str) -> list[Component]:
         """Return the components in the list at a word."""
-        return list(self._children(word))
-
-    def _children(self, word: str) -> Iterator[Component]:
-        values = self.get(word)
-        for index, given in enumerate(values if isinstance(values, list) else ()):
+        found = []
+        for index, given in enumerate(as_list(self.get(word))):
             located = self.manifest.located(given, self.place(f"{word}[{index}]"))
             if isinstance(located[0], dict):
-                yield Component(self.manifest, located, self.parameters)
+                found.append(Component(self.manifest, located, self.parameters))
             else:
                 self.note(f"{word}[{index}]", "isn't a component: left out.")
+        return found
 
     def text(self, word: str, *, partitions: t.Collection[str] = ()) -> str | None:
         """Return a text with its expressions replaced, or None where one can't be."""
@@ -215,16 +204,10 @@ class Component:
         return value if type(value) is int else None
 
     def tell_unread(self, *, silent: t.Collection[str] = ()) -> None:
-        """Tell the words that nobody has read."""
-        unread = [
-            word
-            for word, value in self.value.items()
-            if word not in self._read and word not in _SILENT and word not in silent
-            if value not in (None, [], {}, "")
-        ]
+        """Note the words that nobody has read."""
         by_path: dict[str, list[str]] = {}
-        for word in unread:
-            by_path.setdefault(self._words.get(word, self.path), []).append(word)
+        for word, value in self.value.items():
+            if word not in {*self._read, *_SILENT, *silent} and value not in (None, [], {}, ""):
+                by_path.setdefault(self._words.get(word, self.path), []).append(word)
         for path, words in by_path.items():
-            verb = "isn't" if len(words) == 1 else "aren't"
-            self.manifest.notes.add(path, f"{listed(words)} {verb} taken.")
+            self.manifest.notes.unknown(path, words, "taken")

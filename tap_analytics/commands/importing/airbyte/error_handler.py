@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import listed, shown
 from tap_analytics.config.declarations.readers import NEVER_RETRIED
 from tap_analytics.transport.retry import RetryPolicy
@@ -40,16 +41,13 @@ def handler_of(part: Component | None) -> tuple[Object, bool]:
     # The CDK retries what the tap retries as well, whatever else a manifest names.
     own = RetryPolicy().statuses
     statuses = (own | handling.retried) - handling.failed - NEVER_RETRIED
-    made: Object = {}
-    if statuses != own:
-        made["retry_on_status_codes"] = sorted(statuses)
-    if handling.retries is not None:
-        made["max_retries"] = handling.retries
-    if handling.factor is not None:
-        made["backoff_factor"] = handling.factor
-    if handling.longest is not None:
-        made["max_retry_after"] = handling.longest
-    return made, handling.is_optional
+    made = {
+        "retry_on_status_codes": sorted(statuses) if statuses != own else None,
+        "max_retries": handling.retries,
+        "backoff_factor": handling.factor,
+        "max_retry_after": handling.longest,
+    }
+    return {n: value for n, value in made.items() if value is not None}, handling.is_optional
 
 
 def _handlers(part: Component | None) -> Iterator[Component]:
@@ -105,8 +103,7 @@ def _seconds(part: Component, word: str) -> float | None:
 
 def _filter(part: Component, handling: ErrorHandling) -> None:
     action = str(part.get("action"))
-    given = part.get("http_codes")
-    codes = {code for code in given if type(code) is int} if isinstance(given, list) else set()
+    codes = {code for code in as_list(part.get("http_codes")) if type(code) is int}
     part.ignore("error_message", "failure_type")
     if part.get("predicate") or part.get("error_message_contains"):
         part.note("", "looks into the response: not taken.")

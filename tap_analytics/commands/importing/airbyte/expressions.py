@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import typing as t
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from tap_analytics.commands.importing.python_dict import parse
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +66,10 @@ def replaced(text: str, value_of: Callable[[Reference], str | None]) -> str | No
 
 
 def _parsed(expression: str) -> Reference | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return _path(ast.parse(expression.strip(), mode="eval").body)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+    try:
+        return _path(parse(expression.strip(), mode="eval").body)
+    except (SyntaxError, RecursionError):
+        return None
 
 
 def _path(node: ast.expr) -> Reference | None:
@@ -88,12 +87,8 @@ def _path(node: ast.expr) -> Reference | None:
             found = _or(_path(first), _constant(second))
         case ast.IfExp(body=body):
             found = _path(body)
-        case ast.BinOp(op=ast.BitOr(), left=left, right=ast.Name(id=name)):
-            found = _filtered(_path(left), name, [])
-        case ast.BinOp(
-            op=ast.BitOr(), left=left, right=ast.Call(func=ast.Name(id=name), args=given)
-        ):
-            found = _filtered(_path(left), name, given)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            found = _filtered(_path(left), right)
     return found
 
 
@@ -114,35 +109,34 @@ def _called(node: ast.Call, function: ast.Attribute) -> Reference | None:
     if function.attr in {"strip", "lower"} or (held.is_cut and function.attr == "split"):
         return held
     if function.attr == "split" and arguments and "=" in str(arguments[0]):
-        return _cut(held)
+        return replace(held, is_cut=True)
     return None
 
 
-def _filtered(held: Reference | None, name: str, arguments: list[ast.expr]) -> Reference | None:
+def _filtered(held: Reference | None, filter_: ast.expr) -> Reference | None:
+    function = filter_.func if isinstance(filter_, ast.Call) else filter_
+    name = function.id if isinstance(function, ast.Name) else None
     if name in _HARMLESS:
         return held
+    arguments = filter_.args if isinstance(filter_, ast.Call) else []
     # A search for a parameter of a link.
     is_search = name == "regex_search" and arguments and "=" in str(_constant(arguments[0]))
-    return _cut(held) if is_search and held else None
-
-
-def _cut(held: Reference) -> Reference:
-    return Reference(root=held.root, path=held.path, default=held.default, is_cut=True)
+    return replace(held, is_cut=True) if is_search and held else None
 
 
 def _below(held: Reference | None, name: str) -> Reference | None:
-    return None if held is None else Reference(root=held.root, path=(*held.path, name))
+    return held and Reference(root=held.root, path=(*held.path, name))
 
 
 def _or(held: Reference | None, default: object) -> Reference | None:
-    if held is None:
-        return None
-    return Reference(root=held.root, path=held.path, default=default, is_cut=held.is_cut)
+    return held and replace(held, default=default)
 
 
 def _constant(node: ast.expr) -> object:
     """Return a literal, a negative index included, or None."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        value = node.operand.value
-        return -value if isinstance(node.op, ast.USub) and isinstance(value, int) else None
-    return node.value if isinstance(node, ast.Constant) else None
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+            return -value
+        case ast.Constant(value=value):
+            return value
+    return None

@@ -103,11 +103,8 @@ def _in_header(found: Reference, token: Component | None, *, is_link: bool) -> O
         return {"type": "header_link"} | ({} if key == "next" else {"links_next_key": key})
     if is_link or len(found.path) > 1:
         raise UntakenError("its link stands in a header that isn't `Link`")
-    return {
-        "type": "header_cursor",
-        "cursor_key": found.path[0],
-        "cursor_param": _parameter(token),
-    }
+    parameter = _parameter(token)
+    return {"type": "header_cursor", "cursor_key": found.path[0], "cursor_param": parameter}
 
 
 def _stop(strategy: Component, cursor: Reference) -> None:
