@@ -1,4 +1,4 @@
-"""The way to one origin: a request goes out signed, a complete answer comes back.
+"""Requests to one origin: each is signed, and its response is read whole.
 
 The origin is pinned here, at the one place where credentials leave the process:
 neither a caller's URL nor a redirect gets them to another server.
@@ -23,13 +23,13 @@ from requests.structures import CaseInsensitiveDict
 
 from tap_analytics.transport import body
 from tap_analytics.transport.deadline import Adapter, Deadline
-from tap_analytics.transport.errors import OriginRefused, Rejected, Unreachable, shorten
+from tap_analytics.transport.errors import OriginRefused, Unreachable, shorten
 from tap_analytics.transport.redaction import MASK, redact
 from tap_analytics.transport.request import Response
 from tap_analytics.transport.stats import Stats
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tap_analytics.transport.error_mapping import ErrorMapper
     from tap_analytics.transport.request import HttpSettings, Request
@@ -52,7 +52,7 @@ _FAULTS = (
 
 
 class _ClosedIdleError(Exception):
-    """A connection that had been closed since its last answer; no answer to this request."""
+    """A connection that was closed since its last response; there is none to this request."""
 
 
 class Channel:
@@ -64,13 +64,11 @@ class Channel:
         sign: Callable[[Request], Request],
         *,
         throttle: Throttle,
-        errors: ErrorMapper,
     ) -> None:
         self.stats = Stats()
         self._http = http
         self._sign = sign
         self._throttle = throttle
-        self._errors = errors
         self._origin = origin_of(http.base_url)
         self._headers = {
             "User-Agent": http.user_agent,
@@ -87,94 +85,85 @@ class Channel:
         """Close the connections that are kept open."""
         self._session.close()
 
-    def send(self, request: Request, *, where: str) -> Response:
-        """Return the answer to `request`, or to where redirects within the origin lead.
-
-        `where` opens the text of an error.
-        """
+    def send(self, request: Request, errors: ErrorMapper) -> Response:
+        """Return the response to `request`, or to where redirects within the origin lead."""
         seen: set[str] = set()
         while True:
-            response = self._exchange(request, where=where)
+            response = self._send(request, errors)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
                 return response
             if request.method != "GET":
-                raise Rejected(
-                    f"{where} was redirected, which is followed for GET only",
-                    hint=self._errors.hint("origin"),
-                )
+                raise errors.refused("was redirected, which is followed for GET only")
             seen.add(request.target)
-            request = self._redirected(request, location, where=where)
+            request = self._redirected(request, location, errors)
             if request.target in seen or len(seen) > _MAX_REDIRECTS:
-                raise Rejected(
-                    f"{where} is redirected without end", hint=self._errors.hint("origin")
-                )
+                raise errors.refused("was redirected too many times")
 
-    def _exchange(self, request: Request, *, where: str) -> Response:
-        """Send one request and read its whole answer.
+    def _send(self, request: Request, errors: ErrorMapper) -> Response:
+        """Send one request and read its whole response.
 
-        Whoever serves it may close a connection while it is idle: where that is found out in the
-        very moment the next request goes out, it goes out again over another one.
+        The server may close a connection while it is idle: a request that meets this goes out
+        again over another one.
         """
         if not self._owns(request.url):
-            raise OriginRefused(
-                f"{where} would leave the configured origin", hint=self._errors.hint("origin")
-            )
+            raise errors.refused("would leave the configured origin", kind=OriginRefused)
         prepared = self._prepared(self._sign(request))
         try:
-            return self._carried(request, prepared, where=where)
+            return self._attempt(request, prepared, errors)
         except _ClosedIdleError:
-            return self._carried(replace(request, is_retry=True), prepared, where=where)
+            return self._attempt(replace(request, is_retry=True), prepared, errors)
 
-    def _carried(
-        self, request: Request, prepared: requests.PreparedRequest, *, where: str
+    def _attempt(
+        self, request: Request, prepared: requests.PreparedRequest, errors: ErrorMapper
     ) -> Response:
-        if self._http.budget is not None:
-            self._http.budget.spend()
+        http = self._http
+        if http.budget is not None:
+            http.budget.spend()
         stats = self.stats.of(request.stream)
         with self._throttle.slot(stats.paused) as slot:
-            deadline = Deadline(self._http, sent=slot.sent)
+            deadline = Deadline(http, sent=slot.sent)
             self.stats.sent(stats, is_retry=request.is_retry)
             try:
                 with deadline:
-                    raw, packed = self._sent(prepared, where=where)
+                    raw, packed = self._exchange(prepared, errors)
             except _FAULTS as error:
-                failure = self._errors.failure(error, where=where)
+                failure = errors.failure(error)
                 is_closed = deadline.was_idle and failure.cause == "server"
                 if is_closed and request.method == "GET" and not request.is_retry:
                     raise _ClosedIdleError from None
-                # The libraries' errors tell the whole URL, and the query may hold a key.
+                # The libraries' errors have the whole URL, and the query may hold a key.
                 raise failure from None
             elapsed = time.monotonic() - deadline.started
             slot.failed = raw.status >= HTTPStatus.BAD_REQUEST
         self.stats.received(stats, raw.status, size=len(packed), seconds=elapsed)
+        most, check = http.max_body, deadline.remaining
+        try:
+            unpacked = body.unpack(
+                packed, raw.headers, max_body=most, where=errors.where, check=check
+            )
+        except TimeoutError as error:
+            raise errors.failure(error) from None
         return Response(
             status=raw.status,
             headers=raw.headers,
-            body=self._unpacked(packed, raw.headers, deadline, where=where),
+            body=unpacked,
             elapsed=elapsed,
             url=request.url.partition("?")[0],
             received_at=time.time(),
         )
 
-    def _sent(self, prepared: requests.PreparedRequest, *, where: str) -> tuple[t.Any, bytes]:
+    def _exchange(
+        self, prepared: requests.PreparedRequest, errors: ErrorMapper
+    ) -> tuple[t.Any, bytes]:
         adapter = self._session.get_adapter(prepared.url or "")
         settings = {**self._settings, "stream": True, "timeout": self._http.timeout}
         raw = adapter.send(prepared, **settings).raw
         try:
-            return raw, body.read(raw, max_body=self._http.max_body, where=where)
+            return raw, body.read(raw, max_body=self._http.max_body, where=errors.where)
         except BaseException:
             raw.close()
             raise
-
-    def _unpacked(
-        self, packed: bytes, headers: Mapping[str, str], deadline: Deadline, *, where: str
-    ) -> bytes:
-        most, check = self._http.max_body, deadline.remaining
-        try:
-            return body.unpack(packed, headers, max_body=most, where=where, check=check)
-        except TimeoutError as error:
-            raise self._errors.failure(error, where=where) from None
 
     @functools.cached_property
     def _settings(self) -> dict[str, t.Any]:
@@ -190,7 +179,7 @@ class Channel:
         return settings
 
     def _check_bundle(self, bundle: Path) -> None:
-        """Read the CA bundle once: what fails with it later says nothing of the reason."""
+        """Read the CA bundle once: an error of a later use wouldn't name the reason."""
         try:
             if bundle.is_dir():
                 ssl.create_default_context(capath=bundle)
@@ -227,32 +216,27 @@ class Channel:
         parts = urlsplit(url)
         return urlunsplit((*urlsplit(self._origin)[:2], parts.path, parts.query, ""))
 
-    def _redirected(self, request: Request, location: str, *, where: str) -> Request:
+    def _redirected(self, request: Request, location: str, errors: ErrorMapper) -> Request:
         """Return the request a redirect asks for, or refuse to leave the origin."""
         try:
             url = urljoin(request.target, location).partition("#")[0]
             target = origin_of(url)
         except ValueError:
-            raise Rejected(
-                f"{where} is redirected to a malformed URL, or one that isn't http(s)",
-                hint=self._errors.hint("origin"),
-            ) from None
+            text = "is redirected to a malformed URL, or one that isn't http(s)"
+            raise errors.refused(text) from None
         if target != self._origin:
-            raise OriginRefused(
-                f"{where} is redirected to another origin, {shown_origin(url)}",
-                hint=self._new_home(target),
-            )
+            own, other = urlsplit(self._origin), urlsplit(target)
+            setting = f"`base_url` of {self._http.name}"
+            if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
+                hint = f"Use https in {setting}."
+            else:
+                hint = f"If that is where the API lives, set {setting} to it."
+            text = f"is redirected to another origin, {shown_origin(url)}"
+            raise errors.refused(text, kind=OriginRefused, hint=hint)
         path, _, query = url.partition("?")
-        # The query goes through the signing again, which replaces a key it may hold.
+        # The query is signed again, which replaces a key it may hold.
         params = tuple(parse_qsl(query, keep_blank_values=True))
         return replace(request, url=path, params=params, is_retry=False)
-
-    def _new_home(self, target: str) -> str:
-        own, other = urlsplit(self._origin), urlsplit(target)
-        setting = f"`base_url` of {self._http.name}"
-        if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
-            return f"Use https in {setting}."
-        return f"If that is where the API lives, set {setting} to it."
 
 
 def shown_origin(url: str) -> str:

@@ -102,20 +102,27 @@ _FAILURES = (
 
 @dataclass(frozen=True)
 class ErrorMapper:
-    """Makes the errors of one API."""
+    """Makes the errors of one request; `where` opens their text."""
 
     http: HttpSettings
+    where: str
 
     def hint(self, cause: errors.Cause) -> str:
         """Return what a user may do about `cause`."""
         return self.http.hints.get(cause, HINTS.get(cause, "")).format(name=self.http.name)
 
-    def refusal(
-        self, response: Response, *, where: str, policy: RetryPolicy
-    ) -> errors.TransportError:
-        """Return the error that an answer without success means."""
+    def refused(
+        self, text: str, *, kind: type[errors.Fatal] = errors.Rejected, hint: str = ""
+    ) -> errors.Fatal:
+        """Return the error of a request, or a redirect, that the transport doesn't send."""
+        return kind(f"{self.where} {text}", hint=hint or self.hint("origin"))
+
+    def refusal(self, response: Response, policy: RetryPolicy) -> errors.TransportError:
+        """Return the error that a response without success means."""
         status = response.status
-        what = f"{where} answered {status}{_phrase(status)}{_quoted(excerpt(response.body))}"
+        what = f"{self.where} answered {status}{_phrase(status)}"
+        if said := excerpt(response.body):
+            what += f' ("{said}")'
         if kind := _REFUSALS.get(status):
             return kind(what, hint=self.hint(kind.cause), status=status)
         cause: errors.Cause = "rejected"
@@ -125,19 +132,19 @@ class ErrorMapper:
             cause = "server"
         hint = self.hint(cause)
         if status in policy.statuses:
-            told = retry_after(response.headers, now=response.received_at, status=status)
-            return errors.Retriable(what, hint=hint, cause=cause, status=status, retry_after=told)
+            wait = retry_after(response.headers, now=response.received_at, status=status)
+            return errors.Retriable(what, hint=hint, cause=cause, status=status, retry_after=wait)
         kind = errors.Rejected if cause == "rejected" else errors.Fatal
         return kind(what, hint=hint, cause=cause, status=status)
 
-    def failure(self, error: Exception, *, where: str) -> errors.TransportError:
+    def failure(self, error: Exception) -> errors.TransportError:
         """Return what an exception of the HTTP libraries, or of the socket below, means."""
         chain = list(_chain(error))
         row, found = next(
             (row, each) for row in _FAILURES for each in chain if isinstance(each, row.kinds)
         )
         reason = getattr(found, "verify_message", "")
-        what = f"{where} {row.text.format(timeout=self.http.timeout, reason=reason)}"
+        what = f"{self.where} {row.text.format(timeout=self.http.timeout, reason=reason)}"
         hint = row.hint.format(name=self.http.name) or self.hint(row.cause)
         if not row.is_final:
             return errors.Retriable(what, hint=hint, cause=row.cause)
@@ -170,10 +177,6 @@ def message_in(value: object) -> str:
             return next((text for key in _MESSAGE_IN if (text := message_in(value.get(key)))), "")
         case _:
             return ""
-
-
-def _quoted(text: str) -> str:
-    return f' ("{text}")' if text else ""
 
 
 def _phrase(status: int) -> str:

@@ -1,7 +1,7 @@
-"""Pages read before they are needed: a cache that may be cold, wrong about the future, or full.
+"""Pages read before they are needed.
 
-Speculation never decides: whoever takes a page names its request, and gets the same page,
-or the same error after the same number of attempts, whether it was read ahead or not.
+Whoever fetches a page names its request, and gets the same page, or the same error after the same
+number of attempts, whether it was read ahead or not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import typing as t
 from collections import deque
+from concurrent.futures import Future, wait
 
 from tap_analytics.transport.errors import Retriable
 
@@ -25,41 +26,37 @@ _IDLE = 1.0
 _TICK = 0.05
 
 
-class _Page(t.Generic[T]):
+class _Page(t.NamedTuple):
     """A page on its way."""
 
-    def __init__(self, request: Request, decode: Callable[[Response], T]) -> None:
-        self.request = request
-        self.decode = decode
-        self.is_done = False
-        self.error: BaseException | None = None
-        self.value: T | None = None
+    request: Request
+    decode: Callable[[Response], t.Any]
+    result: Future[t.Any]
 
 
 class Prefetcher(t.Generic[T]):
     """Reads pages of one API ahead, at most `concurrency` of them at a time.
 
-    Keys are tuples whose first element is the owner, a tuple that begins with the stream.
+    Keys are tuples whose first element is the scope, a tuple that begins with the stream.
     """
 
     def __init__(self, transport: Transport, *, concurrency: int) -> None:
         self._transport = transport
         self._concurrency = concurrency
-        self._pages: dict[Hashable, _Page[T]] = {}
-        self._queue: deque[_Page[T]] = deque()
+        self._pages: dict[Hashable, _Page] = {}
+        self._queue: deque[_Page] = deque()
         self._workers = 0
         self._idle = 0
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._arrival = threading.Condition(self._lock)
 
     def prefetch(self, key: Hashable, request: Request, decode: Callable[[Response], T]) -> bool:
         """Start to read a page; False if it is known already or there is no room."""
         with self._lock:
             is_full = self._concurrency == 1 or len(self._pages) >= self._concurrency
-            if is_full or key in self._pages or self._transport.stop.is_set:
+            if is_full or key in self._pages or self._transport.http.stop.is_set:
                 return False
-            self._pages[key] = page = _Page(request, decode)
+            self._pages[key] = page = _Page(request, decode, Future())
             self._queue.append(page)
             if self._idle >= len(self._queue):
                 self._work.notify()
@@ -70,44 +67,52 @@ class Prefetcher(t.Generic[T]):
 
     def fetch(self, key: Hashable, request: Request, decode: Callable[[Response], T]) -> T:
         """Return the page that is needed now, read ahead or not."""
-        page = self._arrived(key)
+        page = self._take(key)
         if page is None:
             return self._transport.fetch(request, decode)
-        if isinstance(page.error, Retriable):
-            return self._transport.fetch(request, decode, failed=page.error)
-        if page.error is not None:
-            raise page.error
-        return t.cast("T", page.value)
+        while not page.result.done():
+            self._transport.http.stop.check()
+            wait([page.result], _TICK)
+        error = page.result.exception()
+        if isinstance(error, Retriable):
+            return self._transport.fetch(request, decode, failed=error)
+        return t.cast("T", page.result.result())
 
-    def discard(self, owner: tuple[Hashable, ...]) -> None:
-        """Forget the pages of owners that begin so, those in flight included."""
+    def discard(self, scope: tuple[Hashable, ...]) -> None:
+        """Forget the pages of scopes that begin so, those in flight included."""
         with self._lock:
             keys = t.cast("list[tuple[t.Any, ...]]", [*self._pages])
-            for key in [key for key in keys if key[0][: len(owner)] == owner]:
+            for key in [key for key in keys if key[0][: len(scope)] == scope]:
                 page = self._pages.pop(key)
                 if page in self._queue:
                     self._queue.remove(page)
 
-    def _arrived(self, key: Hashable) -> _Page[T] | None:
-        """Wait for a page under way; None where nobody has begun to read it."""
+    def _take(self, key: Hashable) -> _Page | None:
+        """Return a page that is on its way, or has come; None for any other."""
         with self._lock:
             page = self._pages.pop(key, None)
             if page is not None and page in self._queue:
                 self._queue.remove(page)
                 return None
-            while page is not None and not page.is_done:
-                self._transport.stop.check()
-                self._arrival.wait(_TICK)
             return page
 
     def _run(self) -> None:
         while (page := self._next()) is not None:
-            self._read(page)
-            with self._lock:
-                page.is_done = True
-                self._arrival.notify_all()
+            try:
+                # The page's first attempt, the only one a page not needed yet is worth.
+                decoded = self._transport.attempt(page.request, page.decode)
+            except BaseException as error:  # noqa: BLE001 - belongs to whoever fetches the page
+                if isinstance(error, Retriable):
+                    self._pause_all(error, page.request)
+                page.result.set_exception(error)
+            else:
+                page.result.set_result(decoded)
 
-    def _next(self) -> _Page[T] | None:
+    def _pause_all(self, error: Retriable, request: Request) -> None:
+        seconds = error.retry_after or self._transport.policy(request).backoff_factor
+        self._transport.pause_all(error, request, seconds=seconds)
+
+    def _next(self) -> _Page | None:
         """Return the next page to read; None after a while without any."""
         with self._lock:
             self._idle += 1
@@ -118,14 +123,3 @@ class Prefetcher(t.Generic[T]):
                 return self._queue.popleft()
             self._workers -= 1
             return None
-
-    def _read(self, page: _Page[T]) -> None:
-        """Make the page's first attempt, the only one a page not needed yet is worth."""
-        try:
-            page.value = self._transport.attempt(page.request, page.decode)
-        except Retriable as error:
-            page.error = error
-            seconds = error.retry_after or self._transport.policy(page.request).backoff_factor
-            self._transport.pause_all(error, page.request, seconds=seconds)
-        except BaseException as error:  # noqa: BLE001 - belongs to whoever takes the page
-            page.error = error

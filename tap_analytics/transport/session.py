@@ -1,4 +1,4 @@
-"""The transport of one API: from a request to what its caller's `decode` makes of the answer.
+"""The transport of one API: from a request to what its caller's `decode` makes of the response.
 
 `attempt` is one try and knows what each outcome means; `fetch` repeats it as the policy says.
 """
@@ -41,24 +41,20 @@ class Transport:
     def __init__(
         self, http: HttpSettings, auth: Authenticator, *, throttle: Throttle | None = None
     ) -> None:
-        self.name = http.name
-        self.stop = http.stop
-        self.retry = http.retry
+        self.http = http
         self.throttle = throttle or Throttle(
             name=http.name,
             concurrency=http.concurrency,
             requests_per_second=http.requests_per_second,
             stop=http.stop,
         )
-        self._budget = http.budget
         self._renew = auth.renew
         self._renewals = 0
         #: Responses so far that show that the API is up.
         self._served = 0
         self._renewing = threading.Lock()
         self._logger = logging.getLogger("tap-analytics").getChild(http.name)
-        self._errors = ErrorMapper(http)
-        self._channel = Channel(http, auth, throttle=self.throttle, errors=self._errors)
+        self._channel = Channel(http, auth, throttle=self.throttle)
 
     @property
     def stats(self) -> Stats:
@@ -76,7 +72,7 @@ class Transport:
         *,
         failed: Retriable | None = None,
     ) -> T:
-        """Return the decoded answer after as many attempts as the policy allows.
+        """Return the decoded response after as many attempts as the policy allows.
 
         `failed` is the outcome of a first attempt made elsewhere, which counts as one.
         Raises the last error, or at once one that no retry would cure.
@@ -100,7 +96,7 @@ class Transport:
             failed, request = None, replace(request, is_retry=True)
         ending = self._given_up(failed, attempts=attempts, policy=policy)
         if isinstance(ending, Unreachable):
-            # Where other requests were answered meanwhile, the API is there.
+            # Where other requests got responses meanwhile, the API is up.
             if self.stats.responses == responses:
                 self.unreachable = ending
         elif self._served == served:
@@ -108,38 +104,38 @@ class Transport:
         raise ending
 
     def attempt(self, request: Request, decode: Callable[[Response], T]) -> T:
-        """Return the decoded answer to exactly one attempt; raise what came instead.
+        """Return the decoded response to exactly one attempt; raise what came instead.
 
         Redirects within the origin, and the repetition with renewed credentials,
         are part of the attempt.
         """
         self._refuse_if_unreachable()
-        where = f"{self.name}: {request.label}"
+        errors = ErrorMapper(self.http, f"{self.http.name}: {request.label}")
         renewals = self._renewals
         try:
-            response = self._channel.send(request, where=where)
+            response = self._channel.send(request, errors)
             if response.status == HTTPStatus.UNAUTHORIZED and self._has_renewed(renewals):
-                response = self._channel.send(request, where=where)
+                response = self._channel.send(request, errors)
         except Unreachable as error:
             self.unreachable = error
             raise
         policy = self.policy(request)
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-            refusal = self._errors.refusal(response, where=where, policy=policy)
+            refusal = errors.refusal(response, policy)
             if refusal.cause not in OVERLOAD:
-                self._note_service()
+                self._record_success()
             raise refusal
         decoded = decode(response)
-        self._note_service()
+        self._record_success()
         self.throttle.succeeded()
         return decoded
 
     def policy(self, request: Request) -> RetryPolicy:
         """Return the retry policy of a request: its own, else the API's."""
-        return request.retry or self.retry
+        return request.retry or self.http.retry
 
     def pause_all(self, failed: Retriable, request: Request, *, seconds: float) -> bool:
-        """Close the gate if `failed` concerns all requests of the API; say whether it does."""
+        """Pause all requests if `failed` concerns them all; return whether it does."""
         if failed.cause != "throttled" and failed.retry_after is None:
             return False
         if self._is_too_long(failed, self.policy(request)):
@@ -149,25 +145,20 @@ class Transport:
         return True
 
     def _wait(self, failed: Retriable, request: Request, *, number: int, computed: float) -> None:
-        """Wait before retry `number`, counted from the failure; a told wait is for everybody."""
-        if self._budget is not None:
-            self._budget.check()
+        """Wait before retry `number`, counted from the failure."""
+        if self.http.budget is not None:
+            self.http.budget.check()
         seconds = failed.retry_after or computed
         # Spreads the retries of several processes; it only adds, for less would be too early.
         seconds += min(1.0, seconds * random.uniform(0, 0.1))  # noqa: S311 - nothing to guess
         seconds = max(0.0, failed.failed_at + seconds - time.monotonic())
-        what = failed.what
+        failure = failed.what
         if failed.status:
-            what = f"{self.name}: {request.label} answered {failed.status}"
-        self._logger.warning(
-            "%s, retry %d of %d in %s",
-            what,
-            number,
-            self.policy(request).max_retries,
-            describe_wait(seconds),
-        )
+            failure = f"{self.http.name}: {request.label} answered {failed.status}"
+        most, wait = self.policy(request).max_retries, describe_wait(seconds)
+        self._logger.warning("%s, retry %d of %d in %s", failure, number, most, wait)
         if not self.pause_all(failed, request, seconds=seconds):
-            self.stop.wait(seconds)
+            self.http.stop.wait(seconds)
 
     def _given_up(self, failed: Retriable, *, attempts: int, policy: RetryPolicy) -> Fatal:
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
@@ -176,21 +167,21 @@ class Transport:
             return Unreachable(what, hint=hint)
         known = self.outage
         if known and (known.cause, known.status) == (failed.cause, failed.status):
-            # One cause for all of them, to be told once.
+            # One cause for all of them, to be reported once.
             what, hint = known.what, known.hint
         elif self._is_too_long(failed, policy):
             wait = describe_wait(failed.retry_after or 0.0)
             what = (
                 f"{what}, and asks to wait {wait}, which is more than {policy.max_retry_after:g} s"
             )
-            hint = f"Run again later, or raise `retry.max_retry_after` of {self.name}."
+            hint = f"Run again later, or raise `retry.max_retry_after` of {self.http.name}."
         return Fatal(what, hint=hint, cause=failed.cause, status=failed.status)
 
     @staticmethod
     def _is_too_long(failed: Retriable, policy: RetryPolicy) -> bool:
         return (failed.retry_after or 0.0) > policy.max_retry_after
 
-    def _note_service(self) -> None:
+    def _record_success(self) -> None:
         self._served += 1
         self.outage = None
 
@@ -199,7 +190,7 @@ class Transport:
             raise Unreachable(known.what, hint=known.hint)
 
     def _has_renewed(self, renewals: int) -> bool:
-        """Say whether there are other credentials than those of `renewals` renewals ago."""
+        """Whether there are other credentials than those of `renewals` renewals ago."""
         with self._renewing:
             # Of several threads refused at once, one renews for all.
             if self._renewals == renewals and self._renew():

@@ -82,7 +82,7 @@ FAULTS = {
         "another origin",
     ),
     "redirect_odd": ({"action": "redirect", "url": "http://[::1/"}, "malformed URL"),
-    "redirect_loop": ({"action": "redirect_loop"}, "without end"),
+    "redirect_loop": ({"action": "redirect_loop"}, "too many times"),
     "in_band": ({"action": "in_band", "body": {"error": {"message": ECHO}}}, "200 with an error"),
     "in_band401": ({"action": "in_band", "body": {"error": {"code": 401}}}, "Check the cred"),
     "in_band503": ({"action": "in_band", "body": {"error": {"code": 503}}}, "after 2 attempts"),
