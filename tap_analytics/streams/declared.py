@@ -109,6 +109,12 @@ class DeclaredStream(AnalyticsStream):
             self.resource.write_disposition == "replace" or super().emit_activate_version_messages
         )
 
+    def redeclared(self, entry: Mapping[str, t.Any]) -> DeclaredStream | None:
+        """Return the stream as another entry of `apis` declares it; None for one with mistakes."""
+        apis, _ = declare([entry], reserved=frozenset())
+        kinds = [kind for api in apis for kind in api.streams if vars(kind)["name"] == self.name]
+        return t.cast("type[DeclaredStream]", kinds[0])(t.cast("Tap", self._tap)) if kinds else None
+
     # --- schema -----------------------------------------------------------------------------
 
     @property

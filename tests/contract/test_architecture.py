@@ -43,7 +43,6 @@ FUNCTION_MEDIAN = 8
 BIG = {
     "pagination.overlap",
     "pagination.reader",
-    "commands.doctor.pager.Pager",
 }
 API_MODULES = sorted({type_.__module__ for api in APIS for type_ in api.streams})
 

@@ -11,7 +11,7 @@ from support.runs import declared
 from support.servers import JsonApi
 from tap_analytics.commands.doctor import main
 from tap_analytics.commands.doctor.findings import merged
-from tap_analytics.commands.doctor.recorder import BUDGET
+from tap_analytics.commands.doctor.probe import BUDGET
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import typing as t
 from dataclasses import dataclass, field
+from functools import reduce
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,20 +21,11 @@ class Level(enum.Enum):
     NOTE = "note"
 
 
-class Result(enum.Enum):
-    """What the table says of a stream."""
-
-    OK = "ok"
-    WARNING = "warning"
-    WRONG = "wrong"
-    UNCHECKED = "not checked"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing found, in a sentence without the stream's name, and what would settle it."""
 
-    #: For programs; findings of one code and text are told together.
+    #: For programs; findings of one code and text are shown together.
     code: str
     level: Level
     text: str
@@ -44,7 +36,7 @@ class Finding:
     #: Words to lay over the resource's paginator; with `type` they take its place.
     paginator: Mapping[str, t.Any] = field(default_factory=dict)
     #: What it has in common with others of its code that are worded differently.
-    told_as: str = ""
+    group: str = ""
 
 
 def wrong(code: str, text: str, **changes: t.Any) -> Finding:  # noqa: ANN401 - settings of any type
@@ -60,6 +52,12 @@ def warning(code: str, text: str, **changes: t.Any) -> Finding:  # noqa: ANN401 
 def note(code: str, text: str) -> Finding:
     """Return a finding that is good to know."""
     return Finding(code=code, level=Level.NOTE, text=text)
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital letter and a full stop."""
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}"
 
 
 @dataclass(kw_only=True)
@@ -83,14 +81,17 @@ class StreamReport:
     resource: Settings = field(default_factory=dict)
 
     @property
-    def result(self) -> Result:
-        """The worst of what was found."""
-        levels = {finding.level for finding in self.findings}
-        if Level.WRONG in levels:
-            return Result.WRONG
-        if self.unchecked:
-            return Result.UNCHECKED
-        return Result.WARNING if Level.WARNING in levels else Result.OK
+    def is_wrong(self) -> bool:
+        """Whether anything was found that makes the exit code 1."""
+        return any(finding.level is Level.WRONG for finding in self.findings)
+
+    @property
+    def result(self) -> str:
+        """The worst of what was found, as the table shows it."""
+        if self.is_wrong or self.unchecked:
+            return "wrong" if self.is_wrong else "not checked"
+        is_warned = any(finding.level is Level.WARNING for finding in self.findings)
+        return "warning" if is_warned else "ok"
 
 
 @dataclass(kw_only=True)
@@ -102,7 +103,7 @@ class ApiReport:
     is_declared: bool
     #: Whether requests are signed at all.
     has_credential: bool = True
-    #: Whether the credential is accepted; None where nobody could tell.
+    #: Whether the credential is accepted; None where no response shows it.
     credential: bool | None = None
     findings: list[Finding] = field(default_factory=list)
     streams: list[StreamReport] = field(default_factory=list)
@@ -110,18 +111,19 @@ class ApiReport:
     @property
     def rate_headers(self) -> dict[str, str]:
         """Headers about the rate, of the last stream that got any."""
-        told = [stream.rate_headers for stream in self.streams if stream.rate_headers]
-        return told[-1] if told else {}
+        found = [stream.rate_headers for stream in self.streams if stream.rate_headers]
+        return found[-1] if found else {}
 
     @property
     def everything(self) -> list[tuple[Finding, list[str]]]:
-        """All findings, each told once, with the streams it concerns (none: the whole API)."""
-        told: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
+        """All findings, each once, with the streams it concerns (none: the whole API)."""
+        grouped: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
         for finding, name in self._each():
-            key = (finding.code, finding.told_as or finding.text)
-            names = told.setdefault(key, (finding, []))[1]
+            names = grouped.setdefault(
+                (finding.code, finding.group or finding.text), (finding, [])
+            )[1]
             names.extend([name] if name and name not in names else [])
-        return list(told.values())
+        return list(grouped.values())
 
     def _each(self) -> Iterator[tuple[Finding, str]]:
         yield from ((finding, "") for finding in self.findings)
@@ -131,9 +133,7 @@ class ApiReport:
     @property
     def patch(self) -> Settings:
         """The settings that follow from the findings, as part of a configuration."""
-        block: Settings = {}
-        for finding, _ in self._each():
-            block = merged(block, finding.api)
+        block = reduce(merged, (finding.api for finding, _ in self._each()), Settings())
         if not self.is_declared:
             return {self.name: block} if block else {}
         resources = [
@@ -153,14 +153,11 @@ def is_wrong(apis: Iterable[ApiReport]) -> bool:
 
 def patch_of(apis: Iterable[ApiReport]) -> Settings:
     """Return one configuration fragment with the settings that follow from all findings."""
-    whole: Settings = {}
-    for api in apis:
-        whole = merged(whole, api.patch)
-    return whole
+    return reduce(merged, (api.patch for api in apis), Settings())
 
 
 def merged(config: Mapping[str, t.Any], patch: Mapping[str, t.Any]) -> Settings:
-    """Lay a fragment over a configuration, as the report tells people to do it.
+    """Lay a fragment over a configuration, as users are to do it.
 
     Objects are merged word by word, but a `paginator` is replaced; entries of lists are found by
     their `name`; what is written as a text alone is the `path`, or the `name`, of its object.
@@ -169,8 +166,9 @@ def merged(config: Mapping[str, t.Any], patch: Mapping[str, t.Any]) -> Settings:
     for word, value in patch.items():
         before = result.get(word)
         if isinstance(value, dict) and word != "paginator":
-            base = {"path": before} if isinstance(before, str) else before or {}
-            result[word] = merged(base, value)
+            result[word] = merged(
+                {"path": before} if isinstance(before, str) else before or {}, value
+            )
         elif isinstance(value, list) and isinstance(before, (list, tuple)):
             result[word] = _merged_lists(before, value)
         else:
@@ -183,8 +181,8 @@ def _merged_lists(before: Sequence[t.Any], patch: Sequence[t.Any]) -> list[t.Any
     for entry in patch:
         known = by_name.get(_name(entry))
         if isinstance(entry, dict) and known is not None:
-            base = {"name": known} if isinstance(known, str) else known
-            by_name[_name(entry)] = merged(base, entry)
+            known = {"name": known} if isinstance(known, str) else known
+            by_name[_name(entry)] = merged(known, entry)
         else:
             by_name[_name(entry)] = entry
     return list(by_name.values())

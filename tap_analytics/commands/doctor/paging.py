@@ -1,51 +1,252 @@
-"""Does paging advance? The second page tells, and a third settles what it leaves open."""
+"""Paging: whether a run gets from page to page, and which paginator would where it doesn't.
+
+The first pages as a run reads them show what is wrong. What would be right is tried, one paginator
+after the other: each has to read on from the same first page, with no worse a verdict.
+"""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
-from tap_analytics.commands.doctor.ending import examine_end, write_down
-from tap_analytics.commands.doctor.following import follow
-from tap_analytics.commands.doctor.numbered import Counted
-from tap_analytics.commands.doctor.pager import clause_of
-from tap_analytics.commands.doctor.signs import signs
+from tap_analytics.commands.doctor.findings import note, sentence, warning, wrong
+from tap_analytics.commands.doctor.hints import TOTAL, hints, in_words, numbers, param_for
+from tap_analytics.errors import explain
 from tap_analytics.pagination import (
     Auto,
+    Cursor,
     NumberedStrategy,
-    Offset,
-    PageNumber,
+    SinglePage,
     StopReason,
     dig,
     whole_number,
 )
+from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.transport.errors import OriginRefused, TransportError
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.doctor.pager import Pager
+    from collections.abc import Iterable, Iterator
+
+    from tap_analytics.commands.doctor.findings import Finding, StreamReport
+    from tap_analytics.commands.doctor.hints import Clause
+    from tap_analytics.commands.doctor.probe import Probe, Trial
     from tap_analytics.pagination import PageToken
+    from tap_analytics.pagination.page import FetchedPage
+
+#: Tokens of pages beyond the end of any list, by what counts them.
+_FAR: dict[str, PageToken] = {"page_number": {"page": str(10**6)}, "offset": {"offset": str(10**9)}}
+_CLAMPED = "Beyond the end the server answers the last page again, so no run would end well."
+_LOOK_UP = "Look up in the API's documentation how it pages, and name it in `paginator`."
 
 
-def examine_paging(pager: Pager) -> None:
-    """Ask what there is to ask about the paging of a stream that has rows."""
-    following, is_counted = pager.following, isinstance(pager.paging, NumberedStrategy)
-    if pager.paginator.end is StopReason.OBJECT:
-        pager.report.paging = "one object"
-    elif following is not None and (not is_counted or pager.is_named):
-        follow(pager, following)
-        if isinstance(pager.paging, Auto) and pager.report.paging == "advances":
-            write_down(pager, _shown(pager, following))
-    elif is_counted and pager.now.end is not StopReason.LINK:
-        Counted(pager).examine()
-    else:
-        examine_end(pager)
+class PagingCheck:
+    """What the first pages of a stream show of its paging."""
+
+    def __init__(self, probe: Probe, first: FetchedPage, report: StreamReport) -> None:
+        self.probe = probe
+        self.paging = probe.stream.paging
+        self.first = first
+        self.size = len(first.keys)
+        self.report = report
+        self.trial = probe.trial()
+        #: The same with the paginator that is suggested, if one is.
+        self.best = self.trial
+        #: A paginator that reads on, but never ends.
+        self._clamped: Clause | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether pages are counted, and the response names neither the next one nor the end."""
+        is_end = self.trial.end in {StopReason.LINK, StopReason.OBJECT}
+        if is_end or isinstance(self.trial.error, TransportError):
+            return False
+        is_named = self.paging.named(self.first.page) is not None
+        return isinstance(self.paging, NumberedStrategy) and not is_named
+
+    def find(self, finding: Finding) -> None:
+        """Add a finding."""
+        self.report.findings.append(finding)
+
+    def check_links(self) -> None:
+        """See whether links or cursors lead from page to page, and to an end that is shown."""
+        trial = self.trial
+        if trial.end is StopReason.OBJECT:
+            self.report.paging = "one object"
+        elif isinstance(trial.error, TransportError):
+            self._find_failure(trial.error)
+        elif trial.repeats_page:
+            self._find_ignored()
+        elif trial.repeats_token:
+            self.report.paging = "repeats"
+            text = "The cursor doesn't advance: the second page names itself as the next one."
+            self.find(self.cured(wrong("cursor_repeated", text), hints(self.first.page)))
+        elif not trial.advances:
+            self._check_end()
+        elif isinstance(self.paging, (Auto, SinglePage)):
+            self._find_what_auto_found()
+        else:
+            self.report.paging = "advances"
+            self.check_overlap()
+
+    def _find_failure(self, error: TransportError) -> None:
+        self.report.paging = "fails"
+        text = sentence(explain(error))
+        if isinstance(error, OriginRefused) or getattr(error, "status", 0) is None:
+            self.find(wrong("link", text))
+        elif self.trial.keys:
+            self.find(wrong("next_failed", f"The second page can't be had. {text}"))
+
+    def _find_ignored(self) -> None:
+        self.report.paging = "repeats"
+        if not isinstance(self.paging, Cursor):
+            text = "The link to the next page leads to the first one again."
+            self.find(wrong("cursor_ignored", text))
+            return
+        own = self.paging.cursor_param
+        names = (param_for(self.paging.cursor_path), "cursor", "after")
+        clauses = [{"cursor_param": name} for name in names if name != own][:1]
+        problem = wrong(
+            "cursor_ignored", f"The server ignores `{own}`: the second page repeated the first."
+        )
+        unknown = "Look up the parameter's name in the API's documentation: `cursor_param`."
+        self.find(self.cured(problem, clauses, otherwise=unknown))
+
+    def check_overlap(self) -> None:
+        """Report rows that came twice, unless the order isn't stable."""
+        count = self.trial.unkeyed
+        if count and self.trial.keys[1:] and self.is_stable():
+            self.report.paging = "overlaps"
+            rows = "1 row" if count == 1 else f"{count} rows"
+            self.find(warning("overlap", f"{rows} of the first pages came twice: they overlap."))
+
+    def is_stable(self) -> bool:
+        """Whether the first page, asked for again, is the same; reports it if it isn't."""
+        again = self.probe.fetch(self.first.page.query, anew=True)
+        is_same = again.keys == self.first.keys
+        text = (
+            "The first page came with other rows, or in another order, when it was asked for "
+            "again, so rows can be missed. Ask for a stable order in `params`."
+        )
+        self.report.findings += [] if is_same else [wrong("unstable", text)]
+        return is_same
+
+    # --- where no next page is named --------------------------------------------------------------
+
+    def _find_what_auto_found(self) -> None:
+        self.report.paging = "advances"
+        clause = self.cure(self._clauses())
+        if clause is not None:
+            text = f"`auto` found {in_words(clause)}. Declare it, so that the tap need not guess."
+            self.find(warning("auto", text, paginator=clause))
+        elif self._clamped:
+            self.find(wrong("clamped", _CLAMPED))
+
+    def _check_end(self) -> None:
+        """See that nothing follows the first page."""
+        is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
+        clause = self.cure(hints(self.first.page)[:1] if is_shown else self._clauses())
+        counted = max((n for _, n in numbers(self.first.page, TOTAL) if n > self.size), default=0)
+        self.report.paging = "stops early" if clause or self._clamped else "one page"
+        text = "The tap would stop after the first page, but there is more"
+        if clause is not None:
+            self.find(wrong("next_missed", f"{text}: {in_words(clause)}.", paginator=clause))
+        elif self._clamped:
+            self.find(wrong("next_missed", f"{text}: {in_words(self._clamped)}. {_CLAMPED}"))
+        elif counted:
+            text = f"The response counts {counted} rows, holds {self.size}, and names no next page."
+            self.find(wrong("next_missed", f"{text} {_LOOK_UP}"))
+        elif is_shown and isinstance(self.paging, Auto):
+            text = "The response shows that this page is the last; ask again when there are more."
+            self.find(note("auto", text))
+
+    def _clauses(self) -> Iterator[Clause]:
+        """Yield the paginators that the first page, or another one, gives reason to try."""
+        query = self.first.page.query
+        total = whole_number(dig(self.first.page.payload, "total"))
+        counted = {} if total is None else {"total_path": "total"}
+        yield from (clause | counted for clause in hints(self.first.page)[:2])
+        if not self.trial.advances and self.probe.limit is not None and self.size > 1:
+            # Asked for fewer rows, the server may show how it names the next page.
+            cut = self.probe.attempt(query, rows=self.size - 1)
+            yield from hints(cut.page)[:1] if cut is not None else ()
+        yield from self.echoed()
+        if self._is_new({"page": "2"}):
+            for base in (1, 0):
+                yield {"type": "page_number", "page_param": "page", "base_page": base}
+        if self._is_new({"offset": str(self.size)}):
+            yield {"type": "offset"}
+
+    def _is_new(self, token: PageToken) -> bool:
+        page = self.probe.attempt(token)
+        return page is not None and bool(page.keys) and not set(page.keys) & set(self.first.keys)
+
+    def echoed(self) -> Iterator[Clause]:
+        """Yield the paginator by a number that the response repeats."""
+        offset, number, total = (
+            whole_number(dig(self.first.page.payload, name)) for name in ("offset", "page", "total")
+        )
+        if offset is not None:
+            yield {"type": "offset"}
+        if number is not None:
+            counted = {} if total is None else {"total_path": "total"}
+            yield {"type": "page_number", "base_page": number, **counted}
+
+    # --- what would be right ----------------------------------------------------------------------
+
+    def cured(self, problem: Finding, clauses: Iterable[Clause], *, otherwise: str = "") -> Finding:
+        """Return a finding with the first paginator that reads on, if any does."""
+        clause = self.cure(clauses)
+        if clause is None:
+            return replace(problem, text=f"{problem.text} {otherwise or _LOOK_UP}")
+        how = in_words(clause) if "type" in clause else f"`{clause['cursor_param']}`"
+        return replace(problem, text=f"{problem.text} It does heed {how}.", paginator=clause)
+
+    def cure(self, clauses: Iterable[Clause]) -> Clause | None:
+        """Return the first paginator that reads more, or the same with a better verdict.
+
+        One that `auto` found reads the same.
+        """
+        for clause in clauses:
+            probe = self.probe.changed(paginator=clause)
+            trial = None if probe is None else probe.trial()
+            if trial is None or not self._is_better(trial):
+                continue
+            far = self.probe.attempt(_FAR[clause["type"]]) if clause.get("type") in _FAR else None
+            if far is None or not far.keys:
+                self.best = trial
+                return clause
+            self._clamped = clause
+        return None
+
+    def _is_better(self, trial: Trial) -> bool:
+        now = self.trial
+        reads_more = trial.count > now.count or trial.rank > now.rank or now.advances
+        is_first = trial.keys[:1] == now.keys[:1]
+        return trial.is_good and trial.is_no_worse(now) and is_first and reads_more
 
 
-def _shown(pager: Pager, following: PageToken) -> dict[str, t.Any]:
-    """Return the paginator that `auto` came to, so that it can be written down."""
-    payload = pager.first.page.payload
-    total = {} if whole_number(dig(payload, "total")) is None else {"total_path": "total"}
-    for sign in signs(pager.first.page):
-        if sign.query == following:
-            return sign.paginator | total
-    if "offset" in following:
-        return clause_of(Offset())
-    return clause_of(PageNumber(base_page=whole_number(dig(payload, "page")))) | total
+def check_limit(check: PagingCheck) -> None:
+    """Report pages that are larger or smaller than asked for, though there is more."""
+    limit, size = check.probe.limit, check.size
+    if limit is None or check.report.paging in {"repeats", "other unit"}:
+        return
+    if size > limit:
+        text = f"The server ignores the limit: {size} rows came for {limit}."
+        check.find(warning("limit_ignored", text, **_limit_change(check.probe, size)))
+    elif size < limit and check.best.advances:
+        text = f"The server caps its pages at {size} rows, for {limit} that were asked for."
+        change = _limit_change(check.probe, size)
+        capped = note("limit_capped", f"{text} The tap moves by what arrives.")
+        check.find(warning("limit_capped", text, **change) if change else capped)
+
+
+def _limit_change(probe: Probe, rows: int) -> dict[str, t.Any]:
+    """Return the change that asks for so many rows; none where nobody chose the limit."""
+    stream = probe.stream
+    if not isinstance(stream, DeclaredStream):
+        given = stream.config.get(stream.api) or {}
+        return {"api": {"page_size": rows}} if "page_size" in given else {}
+    if probe.changed(paginator={"limit": rows}) is None:
+        # It is among the parameters.
+        return {"resource": {"endpoint": {"params": {stream.paging.limit_param: rows}}}}
+    return {"paginator": {"limit": rows}}

@@ -1,0 +1,236 @@
+"""Pages that are counted: does the server heed the number, and what does it count?
+
+Small pages show it: two rows from the second small page are rows 2 and 3 where rows are counted,
+and rows 3 and 4 where pages are.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.commands.doctor.findings import note, warning, wrong
+from tap_analytics.commands.doctor.hints import PAGES, TOTAL, hints, numbers
+from tap_analytics.pagination import NumberedStrategy, Offset, PageNumber, dig, whole_number
+from tap_analytics.streams.declared import DeclaredStream
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.doctor.hints import Clause
+    from tap_analytics.commands.doctor.paging import PagingCheck
+    from tap_analytics.pagination.page import FetchedPage
+
+#: Rows of a small page, and rows it takes to see where such a page begins.
+_SMALL, _ENOUGH = 2, 3
+#: Numbers that no list reaches.
+_FAR_ROW, _FAR_PAGE = 10**9, 10**6
+
+
+class NumberCheck:
+    """What the numbers of a stream's pages mean to its server."""
+
+    def __init__(self, check: PagingCheck) -> None:
+        self.check = check
+        self.trial, self.report = check.trial, check.report
+        self.paging = t.cast("NumberedStrategy", check.paging)
+        self.param = self.paging.number_param
+        self.base = self.paging.base_page if isinstance(self.paging, PageNumber) else None
+        self.by_page = isinstance(self.paging, PageNumber)
+        self.began = whole_number(check.first.page.query.get(self.param)) or 0
+        can_shrink = check.probe.limit is not None and check.size >= _ENOUGH
+        #: Rows of a small page, where the limit can be lowered.
+        self.rows = _SMALL if can_shrink else None
+
+    def run(self) -> None:
+        """Ask for other numbers as far as the first pages leave something open."""
+        trial = self.trial
+        self.report.paging = "advances" if trial.advances else "one page"
+        is_doubtful = not trial.is_good or (self.by_page and trial.advances)
+        if is_doubtful and not self.check.is_stable():
+            return
+        if trial.is_good and self.by_page and self._begins_elsewhere():
+            return
+        if trial.is_good and trial.advances:
+            self._check_clamped()
+        elif self.rows or not trial.is_good:
+            self._check_step()
+
+    def _page(self, number: int, rows: int | None = None) -> FetchedPage | None:
+        token = {**self.check.first.page.query, self.param: str(number)}
+        return self.check.probe.attempt(token, rows=rows)
+
+    def _begins_elsewhere(self) -> bool:
+        """See whether the server counts from one page earlier, or from one page later."""
+        if self.base == 0 or not isinstance(self.check.probe.stream, DeclaredStream):
+            return False
+        other = self._page(self.began - 1 if self.began else 1)
+        keys, first = [] if other is None else list(other.keys), list(self.check.first.keys)
+        if self.began and keys and not set(keys) & set(first):
+            base, tell = self.began - 1, wrong
+            text = f"The server counts pages from {base}: the first page would be lost."
+        elif not self.began and keys == first:
+            base, tell = 1, warning
+            text = "The server counts pages from 1, and answers page 0 with the first one."
+        else:
+            return False
+        self.check.find(tell("base_page", text, paginator={"base_page": base}))
+        return True
+
+    # --- beyond the end ---------------------------------------------------------------------------
+
+    def _knows_end(self) -> bool:
+        """Whether the response says where the tap stops, so that it asks for nothing beyond."""
+        total, path = self.paging.total(self.check.first.page), self.paging.total_path or ""
+        if not self.by_page:
+            return total is not None and total >= self.trial.seen
+        # Of page numbers only a count of pages ends the walk.
+        count = whole_number(dig(self.check.first.page.payload, path))
+        return self.base is not None and count is not None and total is None
+
+    def _check_clamped(self) -> None:
+        """See whether a number beyond the end is answered with nothing, as it has to be."""
+        far = None if self._knows_end() else self._page(_FAR_PAGE if self.by_page else _FAR_ROW)
+        if far is None or not far.keys:
+            return
+        self.report.paging = "clamped"
+        path = self._page_count(far) if self.by_page else checked_total(self.check)
+        base = {"base_page": self.began} if self.by_page else {}
+        text = "Beyond the end the server answers the last page again, not an empty one."
+        text += "" if path else " Nothing in the response counts the rows, so no setting helps."
+        change = {"total_path": path, **base} if path else {}
+        self.check.find(wrong("clamped", text, paginator=change))
+
+    def _page_count(self, last: FetchedPage) -> str | None:
+        """Return where the response counts the pages, and is seen to count right."""
+        for path, count in numbers(self.check.first.page, PAGES):
+            page = self._page(self.began + count - 1)
+            if page is not None and page.keys == last.keys:
+                return path
+        return None
+
+    # --- what the number counts -------------------------------------------------------------------
+
+    def _check_step(self) -> None:
+        """See by how many rows the next number leads on: one, a page, or none."""
+        size = self.rows or self.check.size
+        page = self._page(self.began + 1, self.rows)
+        if page is None:
+            return
+        step = self._step(page)
+        expected, other = (size, 1) if self.by_page else (1, size)
+        if step == expected:
+            self._find_heeded(page)
+        elif step == other:
+            self._find_unit(base=0)
+        elif step == 0:
+            later = self._page(self.began + 2, self.rows)
+            if later is not None and self._step(later) == size:
+                self._find_unit(base=self.began + 1)
+            else:
+                self._find_ignored(page)
+        elif self.by_page and self.rows and not page.keys:
+            self._find_limit_ignored()
+
+    def _step(self, page: FetchedPage) -> int | None:
+        """Return how many rows of the first page lie before a page; all if none is on it."""
+        keys = list(self.check.first.keys)
+        if not page.keys:
+            return None
+        return keys.index(page.keys[0]) if page.keys[0] in keys else len(keys)
+
+    def _find_heeded(self, page: FetchedPage) -> None:
+        if self.trial.is_good:
+            self.report.paging = "honoured"
+            if self.rows and len(page.keys) > self.rows:
+                self._find_limit_ignored()
+        elif self.trial.unkeyed:
+            self.check.check_overlap()
+        else:
+            self._check_clamped()
+
+    def _find_limit_ignored(self) -> None:
+        text = (
+            f"The server ignores `{self.paging.limit_param}`: more rows came than were asked for."
+        )
+        self.check.find(note("limit_ignored", text))
+
+    def _find_unit(self, *, base: int) -> None:
+        """Report a number that counts something else, or from another number."""
+        param = self.param
+        self.report.paging = "other unit"
+        total = self.paging.total(self.check.first.page)
+        counted = {} if total is None else {"total_path": self.paging.total_path}
+        change: Clause = {}
+        if self.by_page and base:
+            self.report.paging = "advances"
+            text = f"The server counts pages from {base}."
+            self.check.find(wrong("base_page", text, paginator={"base_page": base}))
+            return
+        if not self.by_page:
+            text = f"`{param}` counts pages from {base}, not rows."
+            change = {"type": "page_number", "page_param": param, "base_page": base, **counted}
+        elif param == "page":
+            text = "`page` counts rows, not pages, and the tap knows no offset of that name."
+        else:
+            text = f"`{param}` counts rows, not pages."
+            change = {"type": "offset", "offset_param": param, **counted}
+        self.check.find(wrong("unit", text, paginator=change))
+
+    def _find_ignored(self, page: FetchedPage) -> None:
+        """Report a number that is ignored, and look for another way to page."""
+        self.report.paging = "repeats"
+        other = (
+            {"type": "offset"} if self.by_page else {"type": "page_number", "page_param": "page"}
+        )
+        clauses = [*hints(self.check.first.page)[:1], *self.check.echoed(), other]
+        # Where the end is shown otherwise, nothing is lost while one page holds everything.
+        tell = warning if self.trial.is_good else wrong
+        text = f"The server ignores `{self.param}`: the second page repeated the first."
+        # That all came at once nobody but the user can know: it is never suggested.
+        is_whole = len(page.keys) == self.check.size
+        whole = "If the API answers everything at once, declare `single_page`." if is_whole else ""
+        self.check.find(self.check.cured(tell("number_ignored", text), clauses, otherwise=whole))
+
+
+# --- totals -----------------------------------------------------------------------------------
+
+
+def check_total(check: PagingCheck) -> None:
+    """See whether the response gives the number of all rows, where the paginator looks for it."""
+    paging = check.paging
+    given = paging.total(check.first.page)
+    is_right = given is not None and given >= check.best.seen
+    check.report.total = given if is_right else next(iter(_totals(check).values()), None)
+    is_numbered = isinstance(paging, NumberedStrategy)
+    if is_right or not is_numbered or not isinstance(check.probe.stream, DeclaredStream):
+        return
+    better = checked_total(check)
+    change = {"total_path": better} if better else {}
+    at = f" It is at `{better}`." if better else ""
+    where = f"`{paging.total_path}`"
+    if given is not None:
+        text = f"{where} is {given}, and there are more rows: it counts something else."
+        check.find(warning("total_wrong", text + at, paginator=change))
+    elif better:
+        text = "The response gives the number of all rows"
+        text += f", but not at {where}." if paging.total_path else ", which the tap could check."
+        check.find(warning("total_path", text + at, paginator=change))
+
+
+def _totals(check: PagingCheck) -> dict[str, int]:
+    """Return what may be the number of all rows, by where it is."""
+    return {
+        path: number
+        for path, number in numbers(check.first.page, TOTAL)
+        if number >= check.best.seen and (number > check.size or "total" in path.lower())
+    }
+
+
+def checked_total(check: PagingCheck) -> str | None:
+    """Return where the number of all rows is: one behind which no row is, and the last is."""
+    if not isinstance(check.paging, Offset):
+        return None
+    for path, number in list(_totals(check).items())[:1]:
+        row = {check.paging.offset_param: str(number - 1)}
+        last = check.probe.attempt({**check.first.page.query, **row})
+        if last is not None and len(last.keys) == 1:
+            return path
+    return None

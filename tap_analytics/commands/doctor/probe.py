@@ -1,0 +1,328 @@
+"""Requests that examine one stream: a page at a time, or the first pages as a run reads them.
+
+What is asked again is answered from memory, so that a page costs one request, whoever reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from collections import defaultdict
+from dataclasses import dataclass, field, fields, replace
+
+from typing_extensions import override
+
+from tap_analytics.commands.doctor.findings import merged
+from tap_analytics.config.declarations.readers import PAGINATORS
+from tap_analytics.pagination import Page
+from tap_analytics.pagination.completeness import DuplicateKeys, PaginationError, Verdict
+from tap_analytics.pagination.page import FetchedPage
+from tap_analytics.records.rows import DictRows, UnusableKeyError
+from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.streams.scope import open_bookmark, open_reader
+from tap_analytics.transport.errors import Cancelled, Retriable, TransportError
+from tap_analytics.transport.prefetch import Prefetcher
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Hashable, Mapping
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination import PageToken, PagingStrategy, StopReason
+    from tap_analytics.records.payload import Row
+    from tap_analytics.transport.request import Request, Response
+    from tap_analytics.transport.session import Transport
+
+#: Requests per stream, those that fail included; where nothing is in doubt, a few are enough.
+BUDGET = 20
+#: Seconds; an API that asks for a longer pause is left alone instead.
+PATIENCE = 60.0
+#: Pages with rows that a trial reads, unless the stream ends before.
+PAGES = 2
+_WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
+
+
+class RequestsSpent(Exception):  # noqa: N818 - not an error: what is left open stays open
+    """No request is left for this stream."""
+
+
+class Recorder(Prefetcher[t.Any]):
+    """Answers an API's requests in place of its prefetcher: each is sent once, in one attempt."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport, concurrency=1)
+        #: Requests that streams may still make, by name.
+        self.left: defaultdict[str, int] = defaultdict(lambda: BUDGET)
+        #: Responses that asked to wait, though a later one came, by stream.
+        self.throttled: defaultdict[str, list[Retriable]] = defaultdict(list)
+        self._known: dict[Hashable, Response | TransportError] = {}
+
+    @override
+    def fetch(self, key: Hashable, request: Request, decode: Callable[[Response], t.Any]) -> t.Any:
+        return decode(self.response(request))
+
+    def response(self, request: Request, *, anew: bool = False) -> Response:
+        """Return the response; raises what the transport raises, and `RequestsSpent`."""
+        if anew:
+            return self._send(request)
+        same = (request.method, request.url, frozenset(request.params), request.json)
+        key = (*same, request.headers, request.stream)
+        if key not in self._known:
+            try:
+                self._known[key] = self._send(request)
+            except TransportError as error:
+                self._known[key] = error
+        known = self._known[key]
+        if isinstance(known, TransportError):
+            raise known
+        return known
+
+    def _send(self, request: Request) -> Response:
+        """Send a request; one that is throttled is sent again, twice at most."""
+        owner = request.stream
+        for is_last in (False, False, True):
+            if self.left[owner] <= 0:
+                raise RequestsSpent
+            self.left[owner] -= 1
+            try:
+                return self._transport.attempt(request, lambda response: response)
+            except Retriable as error:
+                seconds = error.retry_after or self._transport.policy(request).backoff_factor
+                is_final = is_last or seconds > PATIENCE or not self.left[owner]
+                if error.cause != "throttled" or is_final:
+                    raise
+                self.throttled[owner].append(error)
+                self._transport.pause_all(error, request, seconds=seconds)
+        raise AssertionError("the last attempt returns or raises")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a run makes of the first pages; the rule of evidence is that of a run."""
+
+    #: The rows of each page that has any, as they would be written, and what identifies them.
+    rows: list[list[Row]]
+    keys: list[list[Hashable]]
+    #: Different rows, and those whose key is missing or came before.
+    count: int
+    unkeyed: int
+    #: Why the stream ended, if it did, its verdict, and what speaks against a good one.
+    end: StopReason | None
+    verdict: Verdict | None
+    missing: str
+    error: Exception | None
+    #: Whether the next page is the one that was just read.
+    repeats_token: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was seen for which a run would fail, or doubt that it is complete."""
+        return not (self.error or self.unkeyed or self.missing or self.repeats_token)
+
+    @property
+    def advances(self) -> bool:
+        """Whether the second page brought other rows than the first."""
+        return len(self.keys) > 1 and not set(self.keys[1]) <= set(self.keys[0])
+
+    @property
+    def repeats_page(self) -> bool:
+        """Whether the second page brought the rows of the first."""
+        return not self.advances and (len(self.keys) > 1 or isinstance(self.error, PaginationError))
+
+    @property
+    def seen(self) -> int:
+        """The number of different rows that came."""
+        return len({key for page in self.keys for key in page})
+
+    @property
+    def rank(self) -> int:
+        """How good the verdict of a run may be."""
+        if self.error or self.unkeyed or self.repeats_token:
+            return -1
+        open_verdict = Verdict.UNVERIFIED if self.missing else Verdict.CONSISTENT
+        return _WORST_FIRST.index(self.verdict or open_verdict)
+
+    def is_no_worse(self, other: Trial) -> bool:
+        """Whether a run is as good as another one, and brings as many rows."""
+        return self.rank >= other.rank and self.count >= other.count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A stream in one context, as configured or with other words, and what its server answers.
+
+    Raises what the transport raises, and `RequestsSpent` for a request too many.
+    """
+
+    #: The stream as configured.
+    origin: AnalyticsStream
+    #: The stream as it would be with other words for its resource.
+    stream: AnalyticsStream
+    words: Mapping[str, t.Any] = field(default_factory=dict)
+    context: Context | None = None
+    #: Parameters that go along with every page: the order, and the server's own filter.
+    extras: PageToken = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stream: AnalyticsStream) -> Probe:
+        """Return the probe of a stream as it is configured."""
+        return cls(origin=stream, stream=stream)
+
+    @property
+    def recorder(self) -> Recorder:
+        """What the API's server was asked, and has answered."""
+        return t.cast("Recorder", self.origin.connection.lookahead)
+
+    @property
+    def limit(self) -> int | None:
+        """Rows asked for per page; None where no limit is sent."""
+        return self.stream.page_size if self.stream.paging.limit_param else None
+
+    # --- single pages ---------------------------------------------------------------------------
+
+    def request(self, token: PageToken, *, rows: int | None = None) -> Request:
+        """Return the request of a page, with another limit where `rows` says so."""
+        limit = {self.stream.paging.limit_param or "": str(rows)} if rows and self.limit else {}
+        return self.stream.endpoint(self.context).build({**self.extras, **token, **limit})
+
+    def fetch(
+        self,
+        token: PageToken,
+        *,
+        rows: int | None = None,
+        anew: bool = False,
+    ) -> FetchedPage:
+        """Return a page, from memory unless it is to be asked for `anew`.
+
+        A page without rows where the selector looks for them is empty.
+        """
+        response = self.recorder.response(self.request(token, rows=rows), anew=anew)
+        parser = self.stream.parser
+        payload = parser.decode(response)
+        try:
+            found = parser.parse(response)[1]
+        except PaginationError:
+            found = []
+        page = Page(
+            query=token,
+            payload=payload,
+            headers=response.headers,
+            size=len(found),
+            received=len(found),
+            url=response.url,
+            status=response.status,
+        )
+        return FetchedPage(
+            page=page, rows=DictRows(found), elapsed=response.elapsed, keys=self._keys(found)
+        )
+
+    def attempt(self, token: PageToken, *, rows: int | None = None) -> FetchedPage | None:
+        """Return a page; None where the server refuses it, or no request is left."""
+        try:
+            return self.fetch(token, rows=rows)
+        except (TransportError, RequestsSpent):
+            return None
+
+    def _keys(self, rows: list[Row]) -> list[Hashable]:
+        names = self.stream.primary_keys
+        with contextlib.suppress(UnusableKeyError):
+            if names:
+                return DictRows(rows).keys(names, self.context)
+        return DictRows(rows).identities()
+
+    def processed(self, rows: list[Row]) -> list[Row]:
+        """Return rows as a run would write them."""
+        done = (self.stream.post_process(dict(row), self.context) for row in rows)
+        return [{**(self.context or {}), **row} for row in done if row is not None]
+
+    # --- other words ----------------------------------------------------------------------------
+
+    def changed(
+        self,
+        resource: Mapping[str, t.Any] | None = None,
+        paginator: Mapping[str, t.Any] | None = None,
+    ) -> Probe | None:
+        """Return the probe with words laid over the declaration; None where they don't fit."""
+        words = merged(self.words, resource or {})
+        if not paginator:
+            return self._redeclared(words)
+        clause = self._clause(paginator)
+        found = self._redeclared(merged(words, {"endpoint": {"paginator": clause}}))
+        if found is None and "limit" not in paginator:
+            # It may be among the parameters, and must not be repeated then.
+            clause.pop("limit", None)
+            found = self._redeclared(merged(words, {"endpoint": {"paginator": clause}}))
+        return found
+
+    def _redeclared(self, words: Mapping[str, t.Any]) -> Probe | None:
+        origin = self.origin
+        if not isinstance(origin, DeclaredStream):
+            return None
+        [api] = [entry for entry in origin.config["apis"] if entry["name"] == origin.api]
+        resources = [{"name": origin.resource.name, **words}]
+        stream = origin.redeclared(merged(api, {"resources": resources}))
+        return None if stream is None else replace(self, stream=stream, words=words)
+
+    def _clause(self, change: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return the paginator with words laid over it; another type keeps the limit alone."""
+        clause = clause_of(self.stream.paging)
+        kind = change.get("type", clause["type"])
+        if kind != clause["type"]:
+            clause = {word: clause[word] for word in ("limit", "limit_param") if word in clause}
+        return {"type": kind, **clause, **change}
+
+    # --- the first pages ------------------------------------------------------------------------
+
+    def trial(self) -> Trial:
+        """Read the first pages as a run reads them; the stream stays as it is."""
+        stream = self.stream
+        bookmark = None if self.origin.child_streams else open_bookmark(stream)
+        reader = open_reader(stream, self.context, bookmark=bookmark)
+        rows: list[list[Row]] = []
+        keys: list[list[Hashable]] = []
+        repeats, error = DuplicateKeys(), None
+        pages = t.cast("Generator[DictRows]", iter(reader))
+        try:
+            for page in pages:
+                if page:
+                    rows.append(page.dicts)
+                    keys.append(list(reader.keys))
+                repeats.record(reader.distinct_keys, within=reader.key_scope)
+                is_open = reader.paginator.end is None and reader.paginator.confirming is None
+                if is_open and len(rows) >= PAGES:
+                    break
+        except Cancelled:
+            raise
+        except RequestsSpent:
+            pass
+        except Exception as failure:  # noqa: BLE001 - whatever it is, a run would meet it as well
+            error = failure
+        finally:
+            pages.close()
+        names = stream.primary_keys
+        lacking = sum(row.get(name) is None for page in rows for row in page for name in names)
+        end = None if error else reader.paginator.end
+        found = reader.finding
+        # A page that begins a row early is as good as one that does not.
+        early = reader.paginator.seen.overlap if end is None and error is None else 0
+        return Trial(
+            rows=rows,
+            keys=keys,
+            count=sum(map(len, rows)) - repeats.count + early,
+            unkeyed=lacking + (repeats.count if names else 0),
+            end=end,
+            verdict=None if end is None else found.verdict,
+            missing=(reader.proof.standing_doubt if end is None else found.missing) or "",
+            error=error,
+            repeats_token=end is None and reader.paginator.current_value == reader.token,
+        )
+
+
+def clause_of(paging: PagingStrategy) -> dict[str, t.Any]:
+    """Return the words of a declaration that come to this paging, defaults left out."""
+    kind, own = next((kind, own) for kind, (cls, own) in PAGINATORS.items() if cls is type(paging))
+    defaults = {each.name: each.default for each in fields(type(paging))}
+    words = [word for word in ("limit", "limit_param", *own) if word in defaults]
+    given = {word: getattr(paging, word) for word in words}
+    return {"type": kind} | {k: v for k, v in given.items() if v != defaults[k]}
