@@ -98,7 +98,7 @@ def difference(name: str, before: str, after: str) -> Iterator[str]:
 
 def streams() -> Iterator[str]:
     """Describe every built-in stream, in the order of the APIs."""
-    needed = {api.name: {s.name: SITE for s in api.settings if s.is_needed} for api in APIS}
+    needed = {api.name: {s.name: SITE for s in api.settings if s.required} for api in APIS}
     tap = TapAnalytics(config=needed)
     rows = []
     for name in (name for api in APIS for name in api.stream_names):

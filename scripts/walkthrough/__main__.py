@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shlex
 import signal
 import sys
 import typing as t
 from collections import Counter
 
 from tap_analytics.demo import DemoApi
-from walkthrough.loaders import counts, opened
+from walkthrough.loaders import opened
 from walkthrough.project import ROOT, Project, StepError, environment
-from walkthrough.screen import BOLD, DIM, RED, Screen
+from walkthrough.screen import Screen
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         tell(screen, target=options.target, keep=options.keep)
     except StepError as error:
-        screen.say(f"\nerror: {error}", style=RED)
+        screen.say(f"\nerror: {error}", style="red")
         return 1
     except KeyboardInterrupt:
         screen.say("\nStopped.")
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def tell(screen: Screen, *, target: str, keep: bool) -> None:
     """Show the whole story."""
-    screen.say("\nThe first run: five APIs on this machine, one Meltano project\n", style=BOLD)
+    screen.say("\nThe first run: five APIs on this machine, one Meltano project\n", style="bold")
     with contextlib.ExitStack() as stack:
         with screen.step("Demo APIs") as step:
             api = stack.enter_context(DemoApi())
@@ -76,24 +75,26 @@ def tell(screen: Screen, *, target: str, keep: bool) -> None:
             project.install(step)
         with screen.step(project.command) as step:
             first = project.run(step)
-        show_tables(screen, counts(loader))
+        show_tables(screen, loader.counts())
         show_answer(screen, loader)
         next_day(screen, api=api, loader=loader, project=project, first=first)
         if keep:
             wait(screen, loader=loader, project=project)
-    screen.say(f"Everything is stopped. Meltano's log is {_short(project.log)}.", style=DIM)
+    screen.say(
+        f"Everything is stopped. Meltano's log is {project.log.relative_to(ROOT)}.", style="dim"
+    )
 
 
 def show_tables(screen: Screen, tables: Mapping[str, int]) -> None:
     """Show what arrived, by API."""
     screen.say()
-    rows = (
-        (api if table == names[0] else "", table.removeprefix(f"{api}_"), tables[table])
-        for api, names in _by_api(tables).items()
-        for table in names
-    )
+    rows, before = [], ""
+    for name, count in tables.items():
+        api, _, table = name.partition("_")
+        rows.append((api if api != before else "", table, count))
+        before = api
     screen.table(rows, head=("API", "table", "rows"))
-    screen.say(f"\n    {len(tables)} tables, {sum(tables.values()):,} rows\n", style=DIM)
+    screen.say(f"\n    {len(tables)} tables, {sum(tables.values()):,} rows\n", style="dim")
 
 
 def show_answer(screen: Screen, loader: Loader) -> None:
@@ -101,10 +102,10 @@ def show_answer(screen: Screen, loader: Loader) -> None:
     sql = ANSWER.format(
         schema=loader.schema, account=loader.first.format(column="u.accounts", key="id")
     )
-    screen.say(f"  {QUESTION}", style=BOLD)
-    screen.say(f"  {TOLD_BY}\n", style=DIM)
+    screen.say(f"  {QUESTION}", style="bold")
+    screen.say(f"  {TOLD_BY}\n", style="dim")
     for line in sql.splitlines():
-        screen.say(f"    {line}", style=DIM)
+        screen.say(f"    {line}", style="dim")
     screen.say()
     screen.table(loader.ask(sql), head=ANSWER_HEAD)
     screen.say()
@@ -115,10 +116,10 @@ def next_day(
 ) -> None:
     """Let the APIs change and run again: only what changed is read where the API can tell."""
     edits = Counter(stream.partition("_")[0] for stream, keys in api.mutate().items() for _ in keys)
-    total = sum(counts(loader).values())
+    total = sum(loader.counts().values())
     told = ", ".join(f"{api_name} {rows}" for api_name, rows in sorted(edits.items()))
-    screen.say("  A day passes", style=BOLD)
-    screen.say(f"  {edits.total()} rows are changed or new: {told}\n", style=DIM)
+    screen.say("  A day passes", style="bold")
+    screen.say(f"  {edits.total()} rows are changed or new: {told}\n", style="dim")
     with screen.step(project.command) as step:
         second = project.run(step)
     partial = sum(rows < first.get(stream, 0) for stream, rows in second.items())
@@ -128,30 +129,19 @@ def next_day(
     )
     screen.say(
         "    those whose API can't tell were read in full; "
-        f"{sum(counts(loader).values()) - total} rows are new in the tables\n"
+        f"{sum(loader.counts().values()) - total} rows are new in the tables\n"
     )
 
 
 def wait(screen: Screen, *, loader: Loader, project: Project) -> None:
     """Leave everything as it is until the reader has seen enough."""
     screen.say(
-        "  Still running, until you press Ctrl-C. To look around, and to run again:", style=BOLD
+        "  Still running, until you press Ctrl-C. To look around, and to run again:", style="bold"
     )
     screen.say(f"    {loader.look}")
     screen.say(f"    {project.by_hand}\n")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
-
-
-def _by_api(tables: Mapping[str, int]) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for table in tables:
-        grouped.setdefault(table.partition("_")[0], []).append(table)
-    return grouped
-
-
-def _short(path: object) -> str:
-    return shlex.quote(str(path).removeprefix(f"{ROOT}/"))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,15 @@ import shutil
 import sqlite3
 import subprocess
 import typing as t
+from types import MappingProxyType
+
+from typing_extensions import override
 
 from walkthrough.postgres import Database, Postgres, PostgresError
 from walkthrough.project import FOLDER, StepError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 Rows = list[tuple[t.Any, ...]]
@@ -30,7 +33,7 @@ ASK_DUCKDB = (
 )
 
 
-class Loader(t.Protocol):
+class Loader:
     """What the walkthrough needs to know of a loader."""
 
     #: Name of the Meltano plugin.
@@ -38,7 +41,7 @@ class Loader(t.Protocol):
     #: The variables that configure it.
     env: dict[str, str]
     #: Those of the reader's own that configure it too, and are not to be written down.
-    secrets: dict[str, str]
+    secrets: t.Mapping[str, str] = MappingProxyType({})
     #: Where the rows are, for people.
     place: str
     #: The schema of the tables, as SQL has it.
@@ -48,14 +51,26 @@ class Loader(t.Protocol):
     #: The shell command that opens the result.
     look: str
 
-    def tables(self) -> Sequence[str]:
+    def tables(self) -> list[str]:
         """Return the names of the tables."""
+        where = f"WHERE table_schema = '{self.schema}'"
+        rows = self.ask(f"SELECT table_name FROM information_schema.tables {where}")  # noqa: S608 - our own schema
+        return [name for (name,) in rows]
 
     def ask(self, sql: str) -> Rows:
         """Return the rows of one SELECT."""
+        raise NotImplementedError
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows by table."""
+        each = " UNION ALL ".join(
+            f"SELECT '{table}', count(*) FROM {self.schema}.{table}"  # noqa: S608 - names of our own streams
+            for table in sorted(self.tables())
+        )
+        return {table: int(rows) for table, rows in self.ask(f"{each} ORDER BY 1")}
 
 
-class PostgresLoader:
+class PostgresLoader(Loader):
     """target-postgres, into the server that the environment names or one made for the occasion."""
 
     name = "target-postgres"
@@ -65,33 +80,24 @@ class PostgresLoader:
         self._database = database
         chosen = os.environ.get("TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA")
         self.schema = chosen or ("tap_analytics" if own else "tap_analytics_demo")
-        given = {
-            key: value for key, value in os.environ.items() if key.startswith("TARGET_POSTGRES_")
-        }
-        self.secrets = {} if own else given
-        self.env = {
-            **(database.env if own else {}),
-            "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": self.schema,
-        }
+        self.env = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": self.schema}
+        if own:
+            self.env |= database.env
+        else:
+            names = [name for name in os.environ if name.startswith("TARGET_POSTGRES_")]
+            self.secrets = {name: os.environ[name] for name in names}
         version = database.execute("SHOW server_version").split()[0]
         self.place = f"PostgreSQL {version} at {database.host}:{database.port}/{database.name}"
         self.look = f"PGOPTIONS=-csearch_path={self.schema} {database.command}"
         if not own and not chosen:
             database.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
 
-    def tables(self) -> list[str]:
-        """Return the names of the tables."""
-        sql = (
-            f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{self.schema}'"  # noqa: S608 - our own schema
-        )
-        return [name for (name,) in self.ask(sql)]
-
+    @override
     def ask(self, sql: str) -> Rows:
-        """Return the rows of one SELECT."""
         return [tuple(row.values()) for row in self._database.query(sql)]
 
 
-class JsonlLoader:
+class JsonlLoader(Loader):
     """target-jsonl, into a file per stream; SQLite answers for the files.
 
     The files only grow, so of the rows with one key the last one counts.
@@ -104,16 +110,15 @@ class JsonlLoader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.env = {"TARGET_JSONL_DESTINATION_PATH": str(folder)}
-        self.secrets: dict[str, str] = {}
         self.place = f"JSON lines in {folder}"
         self.look = f"head -n 1 {shlex.quote(str(folder))}/*.jsonl"
 
+    @override
     def tables(self) -> list[str]:
-        """Return the names of the files, which are the streams with rows."""
         return [path.stem for path in self._folder.glob("*.jsonl")]
 
+    @override
     def ask(self, sql: str) -> Rows:
-        """Return the rows of one SELECT."""
         with contextlib.closing(sqlite3.connect(":memory:")) as database:
             for table in self.tables():
                 self._read(database, table)
@@ -133,7 +138,7 @@ class JsonlLoader:
         )
 
 
-class DuckDbLoader:
+class DuckDbLoader(Loader):
     """target-duckdb, into one file."""
 
     name = "target-duckdb"
@@ -143,16 +148,11 @@ class DuckDbLoader:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "analytics.duckdb"
         self.env = {"TARGET_DUCKDB_FILEPATH": str(self._file)}
-        self.secrets: dict[str, str] = {}
         self.place = f"DuckDB in {self._file}"
         self.look = f"duckdb {shlex.quote(str(self._file))}"
 
-    def tables(self) -> list[str]:
-        """Return the names of the tables."""
-        return [name for (name,) in self.ask("SELECT table_name FROM information_schema.tables")]
-
+    @override
     def ask(self, sql: str) -> Rows:
-        """Return the rows of one SELECT."""
         python = FOLDER / "meltano" / "loaders" / self.name / "venv" / "bin" / "python"
         done = subprocess.run(  # noqa: S603 - the plugin's own Python with the program above
             [str(python), "-c", ASK_DUCKDB, str(self._file)],
@@ -181,15 +181,6 @@ def opened(target: str) -> Iterator[Loader]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     yield JsonlLoader(folder) if target == "jsonl" else DuckDbLoader(folder)
-
-
-def counts(loader: Loader) -> dict[str, int]:
-    """Return the number of rows by table."""
-    each = " UNION ALL ".join(
-        f"SELECT '{table}', count(*) FROM {loader.schema}.{table}"  # noqa: S608 - names of our own streams
-        for table in sorted(loader.tables())
-    )
-    return {table: int(rows) for table, rows in loader.ask(f"{each} ORDER BY 1")}
 
 
 def _sqlite_value(value: object) -> object:

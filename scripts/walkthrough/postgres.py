@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import functools
 import importlib.util
 import json
 import os
@@ -39,6 +40,7 @@ THROW_AWAY = (
     "-c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
 )
 _START_ATTEMPTS = 3
+_run = functools.partial(subprocess.run, capture_output=True, text=True, check=False)
 
 
 class PostgresError(RuntimeError):
@@ -118,20 +120,12 @@ class Database:
 
     def execute(self, sql: str) -> str:
         """Run SQL and return what psql prints, unaligned and without headers."""
+        connection = {"PGHOST": self.host, "PGPORT": str(self.port), "PGSSLMODE": self.sslmode}
+        login = {"PGUSER": self.user, "PGPASSWORD": self.password, "PGDATABASE": self.name}
         done = _run(
             [str(self.psql), "--no-psqlrc", "-qAtv", "ON_ERROR_STOP=1", "-f", "-"],
-            stdin=sql,
-            env={
-                **os.environ,
-                "PGHOST": self.host,
-                "PGPORT": str(self.port),
-                "PGUSER": self.user,
-                "PGPASSWORD": self.password,
-                "PGDATABASE": self.name,
-                "PGSSLMODE": self.sslmode,
-                "PGCLIENTENCODING": "UTF8",
-                "PGTZ": "UTC",
-            },
+            input=sql,
+            env={**os.environ, **connection, **login, "PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
         )
         if done.returncode:
             raise PostgresError(
@@ -162,13 +156,11 @@ class Postgres:
         self._home = Path(tempfile.mkdtemp(prefix="tap-analytics-pg-"))
         try:
             self._lend_to_unprivileged_user()
-            self._program(
-                "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"
-            )
+            options = ("--auth=trust", "--username=postgres", "--no-sync")
+            self._program("initdb", *options, "--encoding=UTF8", "--locale=C")
             database = self._start()
-            dataclasses.replace(database, name="postgres").execute(
-                f'CREATE DATABASE "{self._name}"'
-            )
+            server = dataclasses.replace(database, name="postgres")
+            server.execute(f'CREATE DATABASE "{self._name}"')
         except BaseException:
             self.__exit__()
             raise
@@ -217,12 +209,9 @@ class Postgres:
                 # Another process may have taken the port between asking and binding.
                 failure = error
                 continue
+            psql = self._bin / "psql"
             return Database(
-                host="127.0.0.1",
-                port=port,
-                user="postgres",
-                name=self._name,
-                psql=self._bin / "psql",
+                host="127.0.0.1", port=port, user="postgres", name=self._name, psql=psql
             )
         log = (self._home / "log").read_text(encoding="utf-8", errors="replace")
         raise PostgresError(f"{failure}\n{log}".strip())
@@ -232,7 +221,7 @@ class Postgres:
             [str(self._bin / name), *arguments],
             env={**os.environ, "PGDATA": str(self._home / "data"), "LC_ALL": "C"},
             cwd=self._home,
-            identity=self._identity,
+            **self._identity,
         )
         if done.returncode:
             raise PostgresError(f"{self._bin / name} failed: {done.stdout}{done.stderr}".strip())
@@ -276,26 +265,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _run(
-    command: list[str],
-    *,
-    env: dict[str, str],
-    stdin: str = "",
-    cwd: Path | None = None,
-    identity: Mapping[str, t.Any] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - the programs are those of `binaries`
-        command,
-        input=stdin,
-        env=env,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        **(identity or {}),
-    )
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ import typing as t
 from pathlib import Path
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from walkthrough.screen import Step
 
@@ -83,7 +83,7 @@ class Project:
         for kind, name in (("extractor", "tap-analytics"), ("loader", self.loader)):
             if not (FOLDER / "meltano" / f"{kind}s" / name / "venv").exists():
                 step.detail = f"installing {name}"
-                self._read("install", kind, name)
+                list(self._lines("install", kind, name))
         step.detail = f"tap-analytics, {self.loader}"
 
     def run(self, step: Step) -> dict[str, int]:
@@ -91,15 +91,12 @@ class Project:
         rows: dict[str, int] = {}
         for line in self._lines("run", "--no-install", "tap-analytics", self.loader):
             step.detail = PHASES.get(str(line.get("event")), step.detail)
-            if counted := _counted(line):
-                rows.update([counted])
-                step.detail = f"{counted[0]} {counted[1]:,} · {sum(rows.values()):,} rows"
+            if counted := REPORT.search(str(line.get("event"))):
+                stream = counted["stream"]
+                rows[stream] = int(counted["rows"].replace(",", ""))
+                step.detail = f"{stream} {rows[stream]:,} · {sum(rows.values()):,} rows"
         step.detail = f"{sum(rows.values()):,} rows"
         return rows
-
-    def _read(self, *arguments: str) -> None:
-        for _ in self._lines(*arguments):
-            pass
 
     def _lines(self, *arguments: str) -> Iterator[Mapping[str, t.Any]]:
         meltano = [str(Path(sys.executable).with_name("meltano")), f"--env-file={self._env_file}"]
@@ -114,35 +111,22 @@ class Project:
             encoding="utf-8",
             errors="replace",
         )
-        said: list[str] = []
+        errors: list[str] = []
         with process, self.log.open("a", encoding="utf-8") as log:
-            for line in process.stdout or ():
-                log.write(line)
-                said.append(line)
-                yield _parsed(line)
+            for text in process.stdout or ():
+                log.write(text)
+                line = _parsed(text)
+                if line.get("level") in {"error", "critical"}:
+                    errors.append(str(line.get("event", "")))
+                yield line
         if process.returncode:
-            raise StepError(self._complaint(said))
+            # What is said first is the cause; where it is a traceback, the last line names it.
+            cause = errors[0].strip().splitlines()[-1] if errors else f"`{self.command}` failed"
+            raise StepError(f"{cause}\nThe whole log: {self.log}")
 
     def _environment(self) -> dict[str, str]:
-        own = {
-            name: value
-            for name, value in os.environ.items()
-            if name in KEPT or not name.startswith(FOREIGN)
-        }
-        return own | {
-            **self.secrets,
-            **self._places,
-        }
-
-    def _complaint(self, said: Sequence[str]) -> str:
-        errors = [
-            str(line.get("event", ""))
-            for line in map(_parsed, said)
-            if line.get("level") in {"error", "critical"}
-        ]
-        # What is said first is the cause; where it is a traceback, the last line names it.
-        cause = errors[0].strip().splitlines()[-1] if errors else f"`{self.command}` failed"
-        return f"{cause}\nThe whole log: {self.log}"
+        names = [name for name in os.environ if name in KEPT or not name.startswith(FOREIGN)]
+        return {name: os.environ[name] for name in names} | {**self.secrets, **self._places}
 
     def _drop_outdated_plugins(self) -> None:
         """Meltano can't see that a package installed from this folder needs other versions now."""
@@ -178,9 +162,3 @@ def _parsed(line: str) -> Mapping[str, t.Any]:
     except ValueError:
         return {"event": line.strip()}
     return found if isinstance(found, dict) else {"event": line.strip()}
-
-
-def _counted(line: Mapping[str, t.Any]) -> tuple[str, int] | None:
-    """Read the number of rows that the tap reports for a stream."""
-    found = REPORT.search(str(line.get("event", "")))
-    return (found["stream"], int(found["rows"].replace(",", ""))) if found else None
