@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
-import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Buckets at most; an even number, for they are merged in pairs.
 BUCKETS = 240
@@ -207,11 +203,6 @@ class Timeline:
             if len(self.buckets) == BUCKETS:
                 self._merge()
             self.buckets.append(Bucket(peak=self._in_flight))
-
-    def stretches(self) -> Iterator[tuple[Bucket, float]]:
-        """Yield the buckets with the seconds of each; the last one may not be over."""
-        for number, bucket in enumerate(self.buckets):
-            yield bucket, min(self.width, self._at - self.began - number * self.width)
 
     def _merge(self) -> None:
         for earlier, later in zip(self.buckets[::2], self.buckets[1::2], strict=True):

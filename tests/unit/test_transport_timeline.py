@@ -51,7 +51,7 @@ def test_the_peak_of_a_stretch_is_the_most_that_flew_at_once():
     line = flown([(1.0, 5.0), (2.0, 3.0), (2.5, 6.0), (5.5, 7.0)], until=8.0)
 
     assert max(bucket.peak for bucket in line.buckets) == 3
-    last = [bucket for bucket, _ in line.stretches()][-1]
+    last = line.buckets[-1]
     assert (last.peak, last.busy) == (0, 0.0)
 
 
@@ -64,12 +64,6 @@ def test_holds_are_counted_for_as_long_as_they_lasted():
     line.advance(302.0)
 
     assert sum(bucket.paused for bucket in line.buckets) == pytest.approx(8.0)
-
-
-def test_stretches_add_up_to_the_time_that_has_passed():
-    line = flown([(0.0, 1.0)], until=123.456)
-
-    assert sum(seconds for _, seconds in line.stretches()) == pytest.approx(123.456)
 
 
 def test_a_long_pause_costs_no_more_buckets_than_a_short_one():

@@ -13,12 +13,12 @@ from itertools import groupby
 
 from tap_analytics.reporting.numbers import clock, duration, plural
 from tap_analytics.reporting.report.html import Markup, table, tag, text_rows
-from tap_analytics.transport.stats import SHORTEST, STEPS, step_start
+from tap_analytics.transport.stats import SHORTEST, STEPS, Bucket, step_start
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tap_analytics.reporting.report.summary import ApiSummary, Bucket, Step, Timeline
+    from tap_analytics.reporting.report.summary import ApiSummary, Timeline
 
 #: Most marks along an axis; the share of it near an end in which they are aligned with that end.
 MARKS, EDGE = 5, 0.06
@@ -32,6 +32,8 @@ MINUTE = 60
 
 #: A place on an axis, and the text that stands there.
 Mark = tuple[float, str]
+#: A bucket from one place on an axis to another.
+Span = tuple[float, float, Bucket]
 
 
 @dataclass(frozen=True)
@@ -63,136 +65,121 @@ class Axis:
 
 def requests_chart(api: ApiSummary, timeline: Timeline, axis: Axis) -> Markup:
     """Draw how many requests were in flight when, and when a 429 made all of them wait."""
-    pauses = plural(api.throttled, "pause")
-    paused = (
-        f"{pauses} of {duration(api.throttled_seconds)} in all" if api.throttled else "no pause"
-    )
-    caption = f"at most {api.peak} of {api.concurrency} at once, {paused}"
-    marks = axis.round_seconds()
-    top = max(api.peak, 1)
-    shapes = (
-        tag("path", class_="grid", d="".join(f"M{place:g} 0V{top}" for place, _ in marks)),
-        tag("path", class_="hold", d="".join(_pauses(timeline, axis, top))),
-        *_area(timeline, axis),
-        tag("path", class_="failures", d="".join(_failures(timeline, axis, top))),
-    )
+    paused = f"{plural(api.throttled, 'pause')} of {duration(api.throttled_seconds)} in all"
+    caption = f"at most {api.peak} of {api.concurrency} at once, "
+    caption += paused if api.throttled else "no pause"
+    top, marks = max(api.peak, 1), axis.round_seconds()
+    spans = list(_spans(timeline, axis))
+    paths = {
+        "grid": "".join(f"M{place:g} 0V{top}" for place, _ in marks),
+        "hold": "".join(_pauses(spans, top)),
+        "mean": f"{_average(spans)}V0Z",
+        "peak": f"{_peak(spans)}V0",
+        "failures": "".join(
+            f"M{(begin + end) / 2:g} 0v{top * 0.12:g}" for begin, end, each in spans if each.failed
+        ),
+    }
     return _figure(
         "requests",
+        axis,
+        *(tag("path", class_=name, d=path) for name, path in paths.items()),
         title="In flight",
         caption=caption,
-        plot=_plot(
-            axis,
-            *shapes,
-            label=f"Requests in flight to {api.name} over time: {caption}.",
-            top=top,
-            most=api.peak,
-            marks=marks,
-        ),
+        label=f"Requests in flight to {api.name} over time: {caption}.",
+        top=top,
+        most=api.peak,
+        marks=marks,
         heads=("Time", "Sent", "Failed", "Most at once", "On average", "Paused"),
         rows=_request_rows(timeline),
     )
 
 
-def _spans(timeline: Timeline, axis: Axis) -> Iterator[tuple[float, float, Bucket]]:
-    """Yield the buckets with their beginning and end; the last may lie beyond that of the axis."""
+def _spans(timeline: Timeline, axis: Axis) -> Iterator[Span]:
+    """Yield the buckets with their places; the last one may not be over when the axis ends."""
     begin = timeline.began_after
     for bucket in timeline.buckets:
         end = begin + timeline.bucket_seconds
-        yield min(begin, axis.end), min(end, axis.end), bucket
+        if begin < axis.end:
+            yield begin, min(end, axis.end), bucket
         begin = end
 
 
-def _pauses(timeline: Timeline, axis: Axis, top: float) -> Iterator[str]:
+def _pauses(spans: Sequence[Span], top: float) -> Iterator[str]:
     """Yield a shape for each pause: the end of its first bucket to the beginning of its last."""
-    spans = groupby(_spans(timeline, axis), key=lambda span: span[2].paused_seconds > 0)
-    for is_paused, group in spans:
+    for is_paused, group in groupby(spans, key=lambda span: span[2].paused > 0):
         if is_paused:
             buckets = list(group)
             (begin, end, first), (last_begin, _, last) = buckets[0], buckets[-1]
-            begin = begin if first is last else end - first.paused_seconds
-            yield f"M{begin:g} 0V{top:g}H{last_begin + last.paused_seconds:g}V0Z"
+            begin = begin if first is last else end - first.paused
+            yield f"M{begin:g} 0V{top:g}H{last_begin + last.paused:g}V0Z"
 
 
-def _area(timeline: Timeline, axis: Axis) -> tuple[Markup, Markup]:
-    """Draw the average of each bucket as an area, and the most at once as a line above it."""
-    spans = list(_spans(timeline, axis))
-    first = f"M{timeline.began_after:g} 0"
-    mean = "".join(f"V{bucket.in_flight:g}H{end:g}" for _, end, bucket in spans)
+def _average(spans: Sequence[Span]) -> str:
+    steps = (
+        f"V{min(each.busy / (end - begin), each.peak):g}H{end:g}" for begin, end, each in spans
+    )
+    return f"M{spans[0][0]:g} 0{''.join(steps)}"
+
+
+def _peak(spans: Sequence[Span]) -> str:
     # Where nothing is in flight there is no line, for the axis is there.
-    peak = "".join(
-        f"V{bucket.peak}H{end:g}" if bucket.peak else f"V0M{end:g} 0" for _, end, bucket in spans
-    )
-    return (
-        tag("path", class_="mean", d=f"{first}{mean}V0Z"),
-        tag("path", class_="peak", d=f"{first}{peak}V0"),
-    )
-
-
-def _failures(timeline: Timeline, axis: Axis, top: float) -> Iterator[str]:
-    for begin, end, bucket in _spans(timeline, axis):
-        if bucket.failed:
-            yield f"M{(begin + end) / 2:g} 0v{top * 0.12:g}"
+    steps = (f"V{each.peak}H{end:g}" if each.peak else f"V0M{end:g} 0" for _, end, each in spans)
+    return f"M{spans[0][0]:g} 0{''.join(steps)}"
 
 
 def _request_rows(timeline: Timeline) -> Iterator[tuple[str, ...]]:
     each = math.ceil(len(timeline.buckets) / ROWS)
     for n in range(0, len(timeline.buckets), each):
-        part = timeline.buckets[n : n + each]
+        part, total = timeline.buckets[n : n + each], Bucket()
+        for bucket in part:
+            total.absorb(bucket)
+        seconds = len(part) * timeline.bucket_seconds
         begin = timeline.began_after + n * timeline.bucket_seconds
         yield (
-            f"{begin:.2f} to {begin + len(part) * timeline.bucket_seconds:.2f} s",
-            f"{sum(bucket.sent for bucket in part):,}",
-            f"{sum(bucket.failed for bucket in part):,}",
-            f"{max(bucket.peak for bucket in part)}",
-            f"{sum(bucket.in_flight for bucket in part) / len(part):.1f}",
-            duration(sum(bucket.paused_seconds for bucket in part)),
+            f"{begin:.2f} to {begin + seconds:.2f} s",
+            f"{total.sent:,}",
+            f"{total.failed:,}",
+            f"{total.peak}",
+            f"{total.busy / seconds:.1f}",
+            duration(total.paused),
         )
 
 
 # --- latency ----------------------------------------------------------------------------------
 
 
-def latency_chart(api: ApiSummary, steps: Sequence[Step]) -> Markup:
-    """Draw a histogram of how long the responses of an API took, on a logarithmic scale."""
+def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
+    """Draw a histogram of response times on a logarithmic scale, from the responses by step."""
     p50, p95, longest = map(_time, (api.latency.p50, api.latency.p95, api.latency.max))
-    width, bars = _bars(steps)
+    # Bars are as many steps wide as it takes to have few of them.
+    width = math.ceil((max(steps) - min(steps) + 1) / BARS)
+    bars: Counter[int] = Counter()
+    for step, count in sorted(steps.items()):
+        bars[step // width * width] += count
     axis = Axis(min(bars) - 2 * width, max(bars) + 3 * width)
     most = max(bars.values())
     top = most / HIGHEST
     quantiles = [(_step_of(api.latency.p50), "p50"), (_step_of(api.latency.p95), "p95")]
-    shapes = [_bar(begin, width, count) for begin, count in bars.items()]
     lines = "".join(f"M{place:g} 0V{top:g}" for place, _ in quantiles)
     return _figure(
         "latency",
+        axis,
+        *(_bar(begin, width, count) for begin, count in bars.items()),
+        tag("path", class_="quantile", d=lines),
         title="Response time",
         caption=f"p50 {p50}, p95 {p95}, max {longest}",
-        plot=_plot(
-            axis,
-            *shapes,
-            tag("path", class_="quantile", d=lines),
-            label=f"Time from request to whole response at {api.name}: half within {p50}, "
-            f"95 % within {p95}, all within {longest}.",
-            top=top,
-            most=most,
-            marks=_round_latencies(axis),
-            notes=quantiles,
-        ),
+        label=f"Time from request to whole response at {api.name}: half within {p50}, "
+        f"95 % within {p95}, all within {longest}.",
+        top=top,
+        most=most,
+        marks=_round_latencies(axis),
+        notes=quantiles,
         heads=("Took", "Responses"),
-        rows=[
+        rows=(
             (f"{_time(step_start(begin))} to {_time(step_start(begin + width))}", f"{count:,}")
             for begin, count in bars.items()
-        ],
+        ),
     )
-
-
-def _bars(steps: Sequence[Step]) -> tuple[int, dict[int, int]]:
-    """Return the width of the bars in steps, and how many responses each holds, by its begin."""
-    counts = {round(_step_of(step.from_seconds)): step.responses for step in steps}
-    width = math.ceil((max(counts) - min(counts) + 1) / BARS)
-    bars: Counter[int] = Counter()
-    for step, count in counts.items():
-        bars[step // width * width] += count
-    return width, dict(sorted(bars.items()))
 
 
 def _bar(begin: int, width: int, count: int) -> Markup:
@@ -202,38 +189,44 @@ def _bar(begin: int, width: int, count: int) -> Markup:
 
 def _round_latencies(axis: Axis) -> list[Mark]:
     """Return round times and their places on an axis of steps, few enough to be read."""
+    times = (nice * 10.0**power for power in range(-4, 7) for nice in (1, 1.5, 2, 3, 5, 7))
     found = [
         (step, f"{1000 * seconds:g} ms" if seconds < 1 else f"{seconds:g} s")
-        for power in range(-4, 7)
-        for seconds in (nice * 10.0**power for nice in (1, 1.5, 2, 3, 5, 7))
+        for seconds in times
         if axis.begin < (step := _step_of(seconds)) < axis.end
     ]
     return found[:: math.ceil(len(found) / MARKS) or 1]
 
 
 def _step_of(seconds: float) -> float:
-    """Return the step of `Latency` that a time falls into, and how far into it."""
     return STEPS * math.log2(max(seconds, SHORTEST) / SHORTEST)
 
 
 def _time(seconds: float) -> str:
-    """Return a latency, in milliseconds below a second."""
     return f"{1000 * seconds:.3g} ms" if round(seconds, 3) < 1 else duration(seconds)
 
 
 # --- what charts have in common ---------------------------------------------------------------
 
 
-def _plot(  # noqa: PLR0913 - the parts of a drawing, each by its name
+def _figure(  # noqa: PLR0913 - the parts of a chart, each by its name
+    kind: str,
     axis: Axis,
     *shapes: Markup,
+    title: str,
+    caption: str,
     label: str,
     top: float,
     most: int,
     marks: Sequence[Mark],
     notes: Sequence[Mark] = (),
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
 ) -> Markup:
-    """Return a drawing with the names around it; `label` says it to those who don't see it."""
+    """Return a drawing with the names around it and its figures as a table.
+
+    `label` says to those who don't see it what it shows; `top` is the value at its upper end.
+    """
     drawing = tag(
         "svg",
         *shapes,
@@ -242,7 +235,7 @@ def _plot(  # noqa: PLR0913 - the parts of a drawing, each by its name
         role="img",
         aria_label=label,
     )
-    return tag(
+    plot = tag(
         "div",
         tag("span", f"{most:,}", class_="top", aria_hidden="true"),
         drawing,
@@ -250,25 +243,6 @@ def _plot(  # noqa: PLR0913 - the parts of a drawing, each by its name
         tag("div", *(_placed(mark, axis) for mark in marks), class_="marks", aria_hidden="true"),
         class_="plot",
     )
-
-
-def _placed(mark: Mark, axis: Axis, **attributes: str) -> Markup:
-    place, name = mark
-    share = axis.share(place)
-    aligned = "first" if share < EDGE else "last" if share > 1 - EDGE else None
-    return tag("span", name, **{"class_": aligned} | attributes, style=f"left:{share:.2%}")
-
-
-def _figure(  # noqa: PLR0913 - the parts of a chart, each by its name
-    kind: str,
-    *,
-    title: str,
-    caption: str,
-    plot: Markup,
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-) -> Markup:
-    """Return a chart with its caption, and its figures as a table."""
     figures = table(heads, text_rows(heads, rows), class_="figures", title=title)
     return tag(
         "figure",
@@ -277,3 +251,10 @@ def _figure(  # noqa: PLR0913 - the parts of a chart, each by its name
         tag("details", tag("summary", "As a table"), tag("div", figures, class_="wide")),
         class_=f"chart {kind}",
     )
+
+
+def _placed(mark: Mark, axis: Axis, **attributes: str) -> Markup:
+    place, name = mark
+    share = axis.share(place)
+    aligned = "first" if share < EDGE else "last" if share > 1 - EDGE else None
+    return tag("span", name, **{"class_": aligned} | attributes, style=f"left:{share:.2%}")

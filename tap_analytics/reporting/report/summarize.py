@@ -16,12 +16,10 @@ from tap_analytics.config import settings
 from tap_analytics.errors import explain
 from tap_analytics.reporting.report.summary import (
     ApiSummary,
-    Bucket,
     Charts,
     Failure,
     FieldDrift,
     Latency,
-    Step,
     StreamSummary,
     Summary,
     Timeline,
@@ -29,7 +27,6 @@ from tap_analytics.reporting.report.summary import (
 )
 from tap_analytics.transport.channel import origin_of
 from tap_analytics.transport.redaction import clean_line
-from tap_analytics.transport.stats import FINEST, step_start
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -176,30 +173,14 @@ def _api(run: Run, name: str) -> ApiSummary:
 def _charts(run: Run, name: str, started: float) -> Charts:
     connection = run.connections[name]
     timeline = connection.throttle.timeline()
+    counts = connection.transport.stats.latency.counts
     return Charts(
         timeline=Timeline(
             began_after=round(timeline.began - started, 3),
             bucket_seconds=timeline.width,
-            buckets=[
-                Bucket(
-                    sent=bucket.sent,
-                    failed=bucket.failed,
-                    peak=bucket.peak,
-                    in_flight=round(bucket.busy / max(seconds, FINEST), 3),
-                    paused_seconds=round(bucket.paused, 4),
-                )
-                for bucket, seconds in timeline.stretches()
-            ],
+            buckets=timeline.buckets,
         ),
-        latency=[
-            Step(
-                from_seconds=round(step_start(step), 6),
-                to_seconds=round(step_start(step + 1), 6),
-                responses=count,
-            )
-            for step, count in enumerate(connection.transport.stats.latency.counts)
-            if count
-        ],
+        latency={step: count for step, count in enumerate(counts) if count},
     )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tap_analytics.transport.stats import Bucket  # noqa: TC001 - part of the schema
+
 
 class Failure(msgspec.Struct, kw_only=True):
     """Why a stream isn't complete."""
@@ -95,17 +97,6 @@ class UsedSetting(msgspec.Struct, kw_only=True):
     is_default: bool
 
 
-class Bucket(msgspec.Struct, kw_only=True):
-    """Requests in a stretch of time."""
-
-    sent: int
-    failed: int
-    peak: int
-    #: On average.
-    in_flight: float
-    paused_seconds: float
-
-
 class Timeline(msgspec.Struct, kw_only=True):
     """Requests in flight over time."""
 
@@ -115,19 +106,12 @@ class Timeline(msgspec.Struct, kw_only=True):
     buckets: list[Bucket]
 
 
-class Step(msgspec.Struct, kw_only=True):
-    """Responses that took so long, the upper end excluded."""
-
-    from_seconds: float
-    to_seconds: float
-    responses: int
-
-
 class Charts(msgspec.Struct, kw_only=True):
     """What the charts of an API show."""
 
     timeline: Timeline
-    latency: list[Step]
+    #: Number of responses by step of `transport.stats.Latency`.
+    latency: dict[int, int]
 
 
 class Summary(msgspec.Struct, kw_only=True, omit_defaults=True):
