@@ -6,7 +6,7 @@ from support.report_page import Page
 from tap_analytics.reporting import numbers
 from tap_analytics.reporting.report import summary
 from tap_analytics.reporting.report.charts import Axis, latency_chart, requests_chart
-from tap_analytics.reporting.report.html import tag
+from tap_analytics.reporting.report.html import html
 from tap_analytics.transport.stats import Bucket
 
 
@@ -160,8 +160,8 @@ def test_numbers_agree_with_their_nouns():
 
 
 def test_text_and_attributes_are_escaped_and_markup_is_not_escaped_twice():
-    inner = tag("b", "a & b <c>")
+    inner = html("<b>{}</b>", "a & b <c> {0}")
 
-    assert tag("p", inner, "d < e", None, "", title='"f"', hidden=True, lang=None) == (
-        '<p title="&quot;f&quot;" hidden><b>a &amp; b &lt;c&gt;</b>d &lt; e</p>'
+    assert html('<p title="{}">{}{}{}</p>', '"f"', [inner, "d < e"], None, 0) == (
+        '<p title="&quot;f&quot;"><b>a &amp; b &lt;c&gt; {0}</b>d &lt; e0</p>'
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tap_analytics.reporting.numbers import clock, duration, plural
-from tap_analytics.reporting.report.html import Markup, table, tag, text_rows
+from tap_analytics.reporting.report.html import Markup, html, table, text_rows
 from tap_analytics.transport.stats import SHORTEST, STEPS, Bucket, step_start
 
 if t.TYPE_CHECKING:
@@ -82,7 +82,7 @@ def requests_chart(api: ApiSummary, timeline: Timeline, axis: Axis) -> Markup:
     return _figure(
         "requests",
         axis,
-        *(tag("path", class_=name, d=path) for name, path in paths.items()),
+        *(html('<path class="{}" d="{}"/>', *each) for each in paths.items()),
         title="In flight",
         caption=caption,
         label=f"Requests in flight to {api.name} over time: {caption}.",
@@ -165,7 +165,7 @@ def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
         "latency",
         axis,
         *(_bar(begin, width, count) for begin, count in bars.items()),
-        tag("path", class_="quantile", d=lines),
+        html('<path class="quantile" d="{}"/>', lines),
         title="Response time",
         caption=f"p50 {p50}, p95 {p95}, max {longest}",
         label=f"Time from request to whole response at {api.name}: half within {p50}, "
@@ -183,8 +183,12 @@ def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
 
 
 def _bar(begin: int, width: int, count: int) -> Markup:
-    left = begin + width * (1 - BAR) / 2
-    return tag("rect", class_="bar", x=f"{left:g}", y=0, width=f"{width * BAR:g}", height=count)
+    return html(
+        '<rect class="bar" x="{}" y="0" width="{}" height="{}"/>',
+        f"{begin + width * (1 - BAR) / 2:g}",
+        f"{width * BAR:g}",
+        count,
+    )
 
 
 def _round_latencies(axis: Axis) -> list[Mark]:
@@ -227,34 +231,40 @@ def _figure(  # noqa: PLR0913 - the parts of a chart, each by its name
 
     `label` says to those who don't see it what it shows; `top` is the value at its upper end.
     """
-    drawing = tag(
-        "svg",
-        *shapes,
-        viewBox=f"{axis.begin:g} 0 {axis.length:g} {top:g}",
-        preserveAspectRatio="none",
-        role="img",
-        aria_label=label,
+    drawing = html(
+        '<svg viewBox="{}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        f"{axis.begin:g} 0 {axis.length:g} {top:g}",
+        label,
+        shapes,
     )
-    plot = tag(
-        "div",
-        tag("span", f"{most:,}", class_="top", aria_hidden="true"),
+    plot = html(
+        '<div class="plot"><span class="top" aria-hidden="true">{}</span>{}{}'
+        '<div class="marks" aria-hidden="true">{}</div></div>',
+        f"{most:,}",
         drawing,
-        *(_placed(note, axis, class_="note", aria_hidden="true") for note in notes),
-        tag("div", *(_placed(mark, axis) for mark in marks), class_="marks", aria_hidden="true"),
-        class_="plot",
+        (
+            html('<span class="note" style="left:{}" aria-hidden="true">{}</span>', place, name)
+            for place, name, _ in _placed(notes, axis)
+        ),
+        (
+            html('<span class="{2}" style="left:{0}">{1}</span>', *mark)
+            for mark in _placed(marks, axis)
+        ),
     )
-    figures = table(heads, text_rows(heads, rows), class_="figures", title=title)
-    return tag(
-        "figure",
-        tag("figcaption", tag("b", title), " ", tag("span", caption)),
+    return html(
+        '<figure class="chart {}"><figcaption><b>{}</b> <span>{}</span></figcaption>{}'
+        '<details><summary>As a table</summary><div class="wide">{}</div></details></figure>',
+        kind,
+        title,
+        caption,
         plot,
-        tag("details", tag("summary", "As a table"), tag("div", figures, class_="wide")),
-        class_=f"chart {kind}",
+        table(heads, text_rows(heads, rows), kind="figures", title=title),
     )
 
 
-def _placed(mark: Mark, axis: Axis, **attributes: str) -> Markup:
-    place, name = mark
-    share = axis.share(place)
-    aligned = "first" if share < EDGE else "last" if share > 1 - EDGE else None
-    return tag("span", name, **{"class_": aligned} | attributes, style=f"left:{share:.2%}")
+def _placed(marks: Sequence[Mark], axis: Axis) -> Iterator[tuple[str, str, str]]:
+    """Yield for each mark its place, its name, and how it is aligned with it."""
+    for value, name in marks:
+        share = axis.share(value)
+        aligned = "first" if share < EDGE else "last" if share > 1 - EDGE else "middle"
+        yield f"{share:.2%}", name, aligned

@@ -1,15 +1,13 @@
-"""HTML from small functions: text is always escaped, for only `tag` makes markup."""
+"""HTML from templates: whatever is put into one is escaped, unless a template made it."""
 
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable
 from html import escape
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-#: Elements without an end tag; those of SVG are closed in themselves.
-_VOID = frozenset({"meta", "path", "rect"})
+    from collections.abc import Sequence
 
 
 class Markup(str):
@@ -18,59 +16,40 @@ class Markup(str):
     __slots__ = ()
 
 
-#: What may stand inside of an element; None and empty text are left out.
-Inside: t.TypeAlias = str | Markup | None
+def html(template: str, *values: object, **named: object) -> Markup:
+    """Fill the braces of a template with text, markup, or several of them; None is nothing."""
+    texts = {name: _escaped(value) for name, value in named.items()}
+    return Markup(template.format(*map(_escaped, values), **texts))
 
 
-def tag(element: str, /, *inside: Inside, **attributes: object) -> Markup:
-    """Return an element.
+def _escaped(value: object) -> str:
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return "".join(map(_escaped, value))
+    return "" if value is None else escape(str(value))
 
-    Attributes are written with underscores for hyphens, and `class_`; those that are None or
-    False are left out.
+
+def table(heads: Sequence[str], *groups: Iterable[Markup], kind: str, title: str) -> Markup:
+    """Return a table of groups of rows.
+
+    Its roles are given because rows laid out as cards, on a narrow page, lose them.
     """
-    given = "".join(
-        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_escaped(value)}"')
-        for key, value in attributes.items()
-        if value is not None and value is not False
-    )
-    if element in _VOID:
-        return Markup(f"<{element}{given}/>")
-    return Markup(f"<{element}{given}>{''.join(map(_escaped, filter(None, inside)))}</{element}>")
-
-
-def _escaped(part: object) -> str:
-    return part if isinstance(part, Markup) else escape(str(part))
-
-
-# --- tables -----------------------------------------------------------------------------------
-# The roles are given because rows laid out as cards, on a narrow page, lose them.
-
-
-def table(heads: Sequence[str], *groups: Iterable[Markup], class_: str, title: str) -> Markup:
-    """Return a table of groups of rows."""
-    columns = (tag("th", head, scope="col", role="columnheader") for head in heads)
-    return tag(
-        "table",
-        tag("caption", title, class_="unseen"),
-        tag("thead", tag("tr", *columns, role="row"), role="rowgroup"),
-        *(tag("tbody", *rows, role="rowgroup") for rows in groups),
-        class_=class_,
-        role="table",
+    return html(
+        '<table class="{}" role="table"><caption class="unseen">{}</caption>'
+        '<thead role="rowgroup"><tr role="row">{}</tr></thead>{}</table>',
+        kind,
+        title,
+        (html('<th scope="col" role="columnheader">{}</th>', head) for head in heads),
+        (html('<tbody role="rowgroup">{}</tbody>', rows) for rows in groups),
     )
 
 
-def row(name: str, *cells: Markup, note: Inside = None, **attributes: object) -> Markup:
-    """Return a row that is headed by a name, with a note below it."""
-    head = tag("th", name, note, scope="row", role="rowheader")
-    return tag("tr", head, *cells, role="row", **attributes)
-
-
-def text_rows(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Markup]:
-    """Yield rows of plain text for the columns of a table."""
+def text_rows(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[Markup]:
+    """Yield rows of text for the columns of a table, headed by their first cells."""
     for name, *texts in rows:
-        yield row(name, *map(cell, texts, heads[1:]))
-
-
-def cell(inside: str, head: str | None = None, **attributes: object) -> Markup:
-    """Return a cell; its head is shown where a row is a card."""
-    return tag("td", inside, role="cell", data_label=head, **attributes)
+        cells = (
+            html('<td role="cell" data-label="{}">{}</td>', *each)
+            for each in zip(heads[1:], texts, strict=True)
+        )
+        yield html('<tr role="row"><th scope="row" role="rowheader">{}</th>{}</tr>', name, cells)

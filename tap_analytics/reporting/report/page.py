@@ -13,11 +13,13 @@ from rich.filesize import decimal
 
 from tap_analytics.reporting.numbers import duration, plural, rate
 from tap_analytics.reporting.report.charts import Axis, latency_chart, requests_chart
-from tap_analytics.reporting.report.html import Markup, tag
+from tap_analytics.reporting.report.html import Markup, html
 from tap_analytics.reporting.report.tables import drift_table, streams_table
 from tap_analytics.reporting.results import SHARED_CAUSES
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_analytics.reporting.report.summary import (
         ApiSummary,
         Charts,
@@ -27,8 +29,7 @@ if t.TYPE_CHECKING:
         UsedSetting,
     )
 
-#: Nothing is loaded and nothing runs, whatever the summary holds.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+FOLDER = Path(__file__).parent
 TONES = {"complete": "good", "failed": "bad", "stopped": "warn"}
 VERDICTS = {
     "verified": "as many rows as the API's own total says",
@@ -45,46 +46,27 @@ SETTINGS_NOTE = "Bold are values that the configuration sets; the others are the
 
 def page(run: Summary, *, json: str) -> str:
     """Return the page as HTML; `json` names the file with the same figures."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"{run.status.capitalize()} · {run.tap} · {_moment(run.began)}"),
-        tag("style", Markup(Path(__file__).with_name("style.css").read_text("utf-8"))),
+    return html(
+        (FOLDER / "page.html").read_text("utf-8"),
+        title=f"{run.status.capitalize()} · {run.tap} · {_moment(run.began)}",
+        style=Markup((FOLDER / "style.css").read_text("utf-8")),
+        tap=run.tap,
+        version=run.version,
+        tone=TONES.get(run.status, "plain"),
+        status=run.status.capitalize(),
+        headline=_headline(run),
+        began=run.began,
+        moment=_moment(run.began),
+        duration=duration(run.seconds),
+        tiles=_tiles(run),
+        sections=(_failures(run), _streams(run), _apis(run), _drift(run), _settings(run)),
+        ended=_moment(run.ended),
+        json=json,
     )
-    sections = _failures(run), _streams(run), _apis(run), _drift(run), _settings(run)
-    footer = (
-        f"Written by {run.tap} {run.version} when the run ended, {_moment(run.ended)}. "
-        f"The same figures as JSON: {json}"
-    )
-    body = tag("body", _header(run), tag("main", *sections), tag("footer", footer))
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
 def _moment(iso: str) -> str:
     return f"{datetime.fromisoformat(iso):%d %B %Y, %H:%M:%S} UTC".lstrip("0")
-
-
-# --- the header -------------------------------------------------------------------------------
-
-
-def _header(run: Summary) -> Markup:
-    badge = tag("span", run.status.capitalize(), class_=f"badge {TONES.get(run.status, 'plain')}")
-    return tag(
-        "header",
-        tag("p", f"{run.tap} {run.version}", class_="kicker"),
-        tag("h1", badge, " ", tag("span", _headline(run))),
-        tag(
-            "p",
-            tag("time", _moment(run.began), datetime=run.began),
-            f", for {duration(run.seconds)}",
-            class_="when",
-        ),
-        _tiles(run),
-    )
 
 
 def _headline(run: Summary) -> str:
@@ -108,97 +90,77 @@ def _headline(run: Summary) -> str:
     return f"{f'All {whole}' if len(streams) > 1 else 'The stream is'} complete{lacking}"
 
 
-def _tiles(run: Summary) -> Markup:
+def _tiles(run: Summary) -> Iterator[Markup]:
     paused = sum(api.throttled_seconds for api in run.apis.values())
     pauses = plural(sum(api.throttled for api in run.apis.values()), "pause")
     repeats = sum(stream.repeated_keys for stream in run.streams.values())
     complete = f"{run.streams_complete} of {len(run.streams)}"
-    tiles = (
-        ("Rows", f"{run.rows:,}", f"{rate(run.rows / max(run.seconds, 0.001))} a second", "rows"),
-        ("Streams", complete, "complete", "streams"),
-        ("Requests", f"{run.requests:,}", plural(run.retries, "retry", "retries"), "requests"),
-        ("Received", decimal(run.bytes), "as sent", "bytes"),
-        ("Paused", duration(paused), f"{pauses} asked for", "paused"),
-        ("Repeated keys", f"{repeats:,}", "came again", "repeats"),
-        ("Exit code", str(run.exit_code), run.status, "exit-code"),
-    )
-    return tag(
-        "dl",
-        *(
-            tag(
-                "div",
-                tag("dt", name),
-                tag("dd", tag("b", value, data_figure=key), " ", tag("small", note)),
-            )
-            for name, value, note, key in tiles
-        ),
-        class_="tiles",
-    )
+    for tile in (
+        ("Rows", "rows", f"{run.rows:,}", f"{rate(run.rows / max(run.seconds, 0.001))} a second"),
+        ("Streams", "streams", complete, "complete"),
+        ("Requests", "requests", f"{run.requests:,}", plural(run.retries, "retry", "retries")),
+        ("Received", "bytes", decimal(run.bytes), "as sent"),
+        ("Paused", "paused", duration(paused), f"{pauses} asked for"),
+        ("Repeated keys", "repeats", f"{repeats:,}", "came again"),
+        ("Exit code", "exit-code", run.exit_code, run.status),
+    ):
+        yield html(
+            '<div><dt>{}</dt><dd><b data-figure="{}">{}</b> <small>{}</small></dd></div>', *tile
+        )
 
 
 # --- sections ---------------------------------------------------------------------------------
 
 
-def _section(name: str, title: str, *inside: Markup | None, note: str = "") -> Markup:
-    return tag(
-        "section",
-        tag("h2", title, id=f"{name}-title"),
-        tag("p", note, class_="note") if note else None,
-        *inside,
-        id=name,
-        aria_labelledby=f"{name}-title",
+def _section(name: str, title: str, *inside: Markup, note: str = "") -> Markup:
+    return html(
+        '<section id="{0}" aria-labelledby="{0}-title"><h2 id="{0}-title">{1}</h2>{2}{3}</section>',
+        name,
+        title,
+        html('<p class="note">{}</p>', note) if note else None,
+        inside,
     )
 
 
 def _failures(run: Summary) -> Markup | None:
     """Return each cause once, with the streams that failed by it."""
-    causes: dict[tuple[str, str], list[tuple[StreamSummary, Failure]]] = {}
+    causes: dict[tuple[str | None, str], list[tuple[StreamSummary, Failure]]] = {}
     for stream in run.streams.values():
         if (failure := stream.failure) is not None:
             shared = failure.cause in SHARED_CAUSES
-            cause = (
-                (stream.api, failure.cause or "") if shared else (failure.what, failure.what_to_do)
-            )
+            cause = (failure.cause, stream.api) if shared else (failure.what, failure.what_to_do)
             causes.setdefault(cause, []).append((stream, failure))
     if not causes:
         return None
-    cards = tag("ol", *map(_cause, causes.values()), class_="causes")
+    cards = html('<ol class="causes">{}</ol>', map(_cause, causes.values()))
     return _section("failures", "What went wrong", cards)
 
 
 def _cause(failed: list[tuple[StreamSummary, Failure]]) -> Markup:
     failure = failed[0][1]
     optional = all(stream.optional for stream, _ in failed)
+    to_do = failure.what_to_do
     # A single stream is shown with its path, which says where it was.
     names = [failure.where] if len(failed) == 1 else [stream.name for stream, _ in failed]
-    to_do = failure.what_to_do
-    return tag(
-        "li",
-        tag("p", failure.what, class_="what"),
-        tag("p", tag("b", "What to do"), " ", to_do) if to_do else None,
-        tag(
-            "p",
-            tag("b", "Optional, not extracted" if optional else "Not complete"),
-            " ",
-            *(tag("code", name) for name in names),
-        ),
-        class_="optional" if optional else None,
+    return html(
+        '<li class="{}"><p class="what">{}</p>{}<p><b>{}</b> {}</p></li>',
+        "optional" if optional else "",
+        failure.what,
+        html("<p><b>What to do</b> {}</p>", to_do) if to_do else None,
+        "Optional, not extracted" if optional else "Not complete",
+        (html("<code>{}</code>", name) for name in names),
     )
 
 
 def _streams(run: Summary) -> Markup:
     verdicts = Counter(stream.verdict for stream in run.streams.values())
     legend = [
-        tag("div", tag("dt", f"{verdicts[verdict]} {verdict}"), tag("dd", meaning))
+        html("<div><dt>{} {}</dt><dd>{}</dd></div>", verdicts[verdict], verdict, meaning)
         for verdict, meaning in VERDICTS.items()
         if verdicts[verdict]
     ]
-    return _section(
-        "streams",
-        "Streams",
-        streams_table(run),
-        tag("dl", *legend, class_="legend") if legend else None,
-    )
+    legend = [html('<dl class="legend">{}</dl>', legend)] if legend else []
+    return _section("streams", "Streams", streams_table(run), *legend)
 
 
 def _apis(run: Summary) -> Markup | None:
@@ -220,15 +182,14 @@ def _api(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
         f"{unanswered:,} without a response" if unanswered else "",
         decimal(api.bytes),
     )
-    drawn = [requests_chart(api, charts.timeline, axis)]
-    if charts.latency:
-        drawn.append(latency_chart(api, charts.latency))
-    return tag(
-        "article",
-        tag("h3", api.name, " ", tag("span", api.origin)),
-        tag("p", " · ".join(filter(None, facts)), class_="facts"),
-        tag("div", *drawn, class_="charts"),
-        class_="api",
+    return html(
+        '<article class="api"><h3>{} <span>{}</span></h3><p class="facts">{}</p>'
+        '<div class="charts">{}{}</div></article>',
+        api.name,
+        api.origin,
+        " · ".join(filter(None, facts)),
+        requests_chart(api, charts.timeline, axis),
+        latency_chart(api, charts.latency) if charts.latency else None,
     )
 
 
@@ -239,17 +200,18 @@ def _drift(run: Summary) -> Markup:
 
 
 def _settings(run: Summary) -> Markup:
-    cards = [
-        tag(
-            "article",
-            tag("h3", api or "All APIs"),
-            tag("dl", *map(_setting, used), class_="settings"),
+    cards = (
+        html(
+            '<article><h3>{}</h3><dl class="settings">{}</dl></article>',
+            api or "All APIs",
+            map(_setting, used),
         )
         for api, used in groupby(run.settings, attrgetter("api"))
-    ]
-    return _section("settings", "Settings", tag("div", *cards, class_="scopes"), note=SETTINGS_NOTE)
+    )
+    scopes = html('<div class="scopes">{}</div>', cards)
+    return _section("settings", "Settings", scopes, note=SETTINGS_NOTE)
 
 
 def _setting(used: UsedSetting) -> Markup:
-    value = used.value if used.is_default else tag("b", used.value)
-    return tag("div", tag("dt", used.name), tag("dd", value))
+    value = used.value if used.is_default else html("<b>{}</b>", used.value)
+    return html("<div><dt>{}</dt><dd>{}</dd></div>", used.name, value)

@@ -7,26 +7,33 @@ from itertools import groupby
 from operator import attrgetter
 
 from tap_analytics.reporting.numbers import duration, plural, rate
-from tap_analytics.reporting.report.html import Markup, cell, row, table, tag, text_rows
+from tap_analytics.reporting.report.html import Markup, html, table, text_rows
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tap_analytics.reporting.report.summary import StreamSummary, Summary
 
-#: The columns of figures by their keys, with those that stand out where they aren't zero.
-FIGURES = {
-    "rows": "Rows",
-    "rate": "Rows/s",
-    "pages": "Pages",
-    "requests": "Requests",
-    "retries": "Retries",
-    "throttled": "Throttled",
-    "repeats": "Repeated keys",
-    "gone": "Parents gone",
-}
+
+def _repeats(stream: StreamSummary) -> str:
+    is_exact = stream.repeated_keys_exact or not stream.repeated_keys
+    return f"{'' if is_exact else '≥ '}{stream.repeated_keys:,}"
+
+
+#: The columns of figures: key, head and text.
+FIGURES: tuple[tuple[str, str, Callable[[StreamSummary], str]], ...] = (
+    ("rows", "Rows", lambda stream: f"{stream.rows:,}"),
+    ("rate", "Rows/s", lambda stream: rate(stream.rows_per_second)),
+    ("pages", "Pages", lambda stream: f"{stream.pages:,}"),
+    ("requests", "Requests", lambda stream: f"{stream.requests:,}"),
+    ("retries", "Retries", lambda stream: f"{stream.retries:,}"),
+    ("throttled", "Throttled", lambda stream: duration(stream.throttled_seconds)),
+    ("repeats", "Repeated keys", _repeats),
+    ("gone", "Parents gone", lambda stream: f"{stream.parents_gone:,}"),
+)
+#: Those that stand out where they aren't zero.
 NOTED = {"retries", "throttled", "repeats", "gone"}
-HEADS = ("Stream", "Verdict", *FIGURES.values(), "Time")
+HEADS = ("Stream", "Verdict", *(head for _, head, _ in FIGURES), "Time")
 TONES = {
     "verified": "good",
     "consistent": "good",
@@ -54,61 +61,61 @@ def streams_table(run: Summary) -> Markup:
         _group(api, list(members), max(run.seconds, 0.001))
         for api, members in groupby(streams, attrgetter("api"))
     )
-    return table(HEADS, *groups, class_="streams", title="What became of each stream")
+    return table(HEADS, *groups, kind="streams", title="What became of each stream")
 
 
 def _group(api: str, streams: list[StreamSummary], seconds: float) -> Iterator[Markup]:
-    rows = plural(sum(each.rows for each in streams), "row")
-    note = tag("span", f"{plural(len(streams), 'stream')}, {rows}")
-    head = tag("th", api, " ", note, colspan=len(HEADS), scope="rowgroup")
-    yield tag("tr", head, role="row", class_="group")
+    yield html(
+        '<tr role="row" class="group"><th colspan="{}" scope="rowgroup">{} <span>{}, {}</span></th>'
+        "</tr>",
+        len(HEADS),
+        api,
+        plural(len(streams), "stream"),
+        plural(sum(each.rows for each in streams), "row"),
+    )
     for each in streams:
-        yield row(
+        yield html(
+            '<tr role="row" data-stream="{0}"><th scope="row" role="rowheader">{0}{1}</th>'
+            '<td role="cell" class="verdict">{2}</td>{3}<td role="cell" class="time">'
+            '<span class="number">{4}</span><span class="track" aria-hidden="true">{5}</span></td>'
+            "</tr>",
             each.name,
-            cell(_chip(each), class_="verdict"),
-            *_figures(each),
-            _time(each, seconds),
-            note=tag("small", each.doubt, class_="doubt") if each.doubt else None,
-            data_stream=each.name,
+            html('<small class="doubt">{}</small>', each.doubt) if each.doubt else None,
+            _chip(each),
+            _figures(each),
+            duration(each.seconds),
+            _bar(each, seconds),
         )
 
 
 def _chip(stream: StreamSummary) -> Markup:
-    is_complete = stream.status == "complete"
-    text = (stream.verdict if is_complete else None) or stream.status
-    if stream.optional and not is_complete:
+    text = stream.status
+    if text == "complete":
+        text = stream.verdict or text
+    elif stream.optional:
         text = "optional, failed"
-    link = "#failures" if stream.failure is not None else None
-    return tag("a" if link else "span", text, href=link, class_=f"chip {TONES.get(text, 'plain')}")
+    tone = TONES.get(text, "plain")
+    if stream.failure is not None:
+        return html('<a href="#failures" class="chip {}">{}</a>', tone, text)
+    return html('<span class="chip {}">{}</span>', tone, text)
 
 
 def _figures(stream: StreamSummary) -> Iterator[Markup]:
-    at_least = "" if stream.repeated_keys_exact or not stream.repeated_keys else "≥ "
-    figures = {
-        "rows": f"{stream.rows:,}",
-        "rate": rate(stream.rows_per_second),
-        "pages": f"{stream.pages:,}",
-        "requests": f"{stream.requests:,}",
-        "retries": f"{stream.retries:,}",
-        "throttled": duration(stream.throttled_seconds) if stream.throttled_seconds else "0",
-        "repeats": f"{at_least}{stream.repeated_keys:,}",
-        "gone": f"{stream.parents_gone:,}",
-    }
-    for key, head in FIGURES.items():
-        text = figures[key]
-        tone = " zero" if text == "0" else " noted" if key in NOTED else ""
-        yield cell(text, head, class_=f"number{tone}", data_figure=key)
+    for key, head, text_of in FIGURES:
+        text = text_of(stream)
+        tone = "zero" if text in {"0", "0.0 s"} else "noted" if key in NOTED else ""
+        yield html(
+            '<td role="cell" class="number {}" data-label="{}" data-figure="{}">{}</td>',
+            *(tone, head, key, text),
+        )
 
 
-def _time(stream: StreamSummary, seconds: float) -> Markup:
-    bar = None
-    if stream.began_after is not None:
-        begin = min(stream.began_after / seconds, 1.0)
-        width = max(min(stream.seconds / seconds, 1.0 - begin), 0.005)
-        bar = tag("i", style=f"left:{begin:.2%};width:{width:.2%}")
-    text = tag("span", duration(stream.seconds), class_="number")
-    track = tag("span", bar, class_="track", aria_hidden="true")
-    return tag("td", text, track, role="cell", class_="time")
+def _bar(stream: StreamSummary, seconds: float) -> Markup | None:
+    if stream.began_after is None:
+        return None
+    begin = min(stream.began_after / seconds, 1.0)
+    width = max(min(stream.seconds / seconds, 1.0 - begin), 0.005)
+    return html('<i style="left:{};width:{}"></i>', f"{begin:.2%}", f"{width:.2%}")
 
 
 def drift_table(run: Summary) -> Markup:
@@ -123,4 +130,4 @@ def drift_table(run: Summary) -> Markup:
             rows.append((stream.name, f"{more} more fields", "in the JSON", "", ""))
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     heads, *cells = zip(*columns, strict=True)
-    return table(heads, text_rows(heads, cells), class_="drift", title="Drift")
+    return table(heads, text_rows(heads, cells), kind="drift", title="Drift")
