@@ -67,10 +67,7 @@ class Checkpoint:
     ) -> Checkpoint | None:
         """Return the position of a bookmark if it still holds, else None."""
         given = bookmark.get(MEMBER)
-        if not isinstance(given, dict) or given.get("shape") != shape:
-            return None
-        at = parse_iso(str(given.get("at")))
-        if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
+        if not still_holds(given, shape=shape, hours=hours):
             return None
         try:
             checks = [(_token(token), fingerprint) for token, fingerprint in given["checks"]]
@@ -85,6 +82,14 @@ class Checkpoint:
             return None
         place = digests.index(self.seam)
         return [number > place for number in range(len(digests))]
+
+
+def still_holds(mark: object, *, shape: str, hours: float) -> t.TypeGuard[Mapping[str, t.Any]]:
+    """Whether a mark in the state was made from the same settings, and not too long ago."""
+    if not isinstance(mark, dict) or mark.get("shape") != shape:
+        return False
+    at = parse_iso(str(mark.get("at")))
+    return at is not None and datetime.now(UTC) - at <= timedelta(hours=hours)
 
 
 def _token(given: Iterable[tuple[str, t.Any]]) -> PageToken:

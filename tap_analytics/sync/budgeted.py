@@ -9,12 +9,12 @@ get any further.
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tap_analytics.pagination.completeness import Verdict, worst
 from tap_analytics.pagination.position import MEMBER as POSITION
-from tap_analytics.records.notation import parse_iso
-from tap_analytics.sync.checkpoint import FINISHED, has_position
+from tap_analytics.pagination.position import still_holds
+from tap_analytics.sync.checkpoint import FINISHED, forget, has_position
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -71,11 +71,8 @@ class BudgetedRun:
         if not (self.budgeted and self.resumable):
             return None
         mark = self._bookmarks.get(sync.stream.name, {}).get(FINISHED)
-        if not isinstance(mark, dict) or mark.get("shape") != sync.fingerprint:
-            return None
-        at = parse_iso(str(mark.get("at")))
         hours = self._run.config["resume_within_hours"]
-        if at is None or datetime.now(UTC) - at > timedelta(hours=hours):
+        if not still_holds(mark, shape=sync.fingerprint, hours=hours):
             return None
         return next((one for one in Verdict if one.value == mark.get("verdict")), None)
 
@@ -99,20 +96,7 @@ class BudgetedRun:
         failed = any(one.failure for tree in results.values() for one in tree)
         marked = [name for name, bookmark in self._bookmarks.items() if FINISHED in bookmark]
         for name in set(marked) - finished:
-            self._unmark(name, overwrite=is_cut or failed)
-
-    def _unmark(self, name: str, *, overwrite: bool) -> None:
-        """Take a mark back.
-
-        Where Meltano merges states, a member that is not there would stay, and one that is null
-        could take no object any more: a mark that is taken back has no time.
-        """
-        if overwrite:
-            self._bookmarks[name][FINISHED] = {"at": None}
-            return
-        del self._bookmarks[name][FINISHED]
-        if not self._bookmarks[name]:
-            del self._bookmarks[name]
+            forget(self._run.state, name, member=FINISHED, overwrite=is_cut or failed)
 
     def message(self, syncs: Collection[StreamSync]) -> str:
         """Return which streams are not finished, and what the next run does about it."""

@@ -1,9 +1,9 @@
-"""Where a walk that was cut can go on: its position in the state, and whether it still holds.
+"""Resuming a stream that was cut: its position in the state, and whether it still holds.
 
 A position names the last page whose rows are written. The next run reads that page again and looks
-for the row that ended it: if the row is there, the walk goes on behind it, under the same version;
-if not, or if anything has changed that decides which rows are wanted or how they go out, it starts
-again. State belongs to the source it was made from, and is not used for another one.
+for the row that ended it: if the row is there, the stream is resumed after it, under the same
+version; if not, or if anything has changed that decides which rows are wanted or how they go out,
+it is restarted. State belongs to the source it was made from, and is not used for another one.
 """
 
 from __future__ import annotations
@@ -49,25 +49,25 @@ _CANONICAL = msgspec.json.Encoder(order="deterministic", enc_hook=str)
 
 
 class Checkpointer:
-    """Takes up the walk of one stream where it was cut, and keeps its place for the next run."""
+    """Resumes the reader of a stream where it was cut, and saves its position for the next run."""
 
     def __init__(
-        self, stream: AnalyticsStream, walk: PageReader, state: TapState, fingerprint: str
+        self, stream: AnalyticsStream, reader: PageReader, state: TapState, fingerprint: str
     ) -> None:
         self._stream = stream
-        self._walk = walk
+        self._reader = reader
         self._state = state
         self._shape = fingerprint
 
     def restore(self) -> Checkpoint | None:
-        """Put the walk behind the position in the state and return that, if there is one to use."""
+        """Move the reader after the position in the state and return that, if one holds."""
         stream = self._stream
         hours = stream.config.get("resume_within_hours", 0)
         bookmark = self._state.get("bookmarks", {}).get(stream.name, {})
         position = Checkpoint.from_state(bookmark, shape=self._shape, hours=hours)
         if position is None:
             return None
-        if not self._walk.resume(position):
+        if not self._reader.resume(position):
             stream.logger.warning("The saved position no longer exists; restarting the stream.")
             return None
         stream.logger.info("Resuming after row %d.", position.rows)
@@ -86,15 +86,15 @@ class Checkpointer:
         The caller holds the writer's lock since before it wrote the page, so that no STATE says
         less than the target has. A token that holds a credential, as some links do, stays out.
         """
-        checks = self._walk.checks
-        tokens = ENCODER.encode([self._walk.token, checks]).decode()
+        checks = self._reader.checks
+        tokens = ENCODER.encode([self._reader.token, checks]).decode()
         if redact(tokens) != tokens:
             return
-        seen, proof = self._walk.paginator.seen, self._walk.proof
+        seen, proof = self._reader.paginator.seen, self._reader.proof
         proof.repeats = repeats
         position = Checkpoint(
-            token=self._walk.token,
-            seam=digest_of(self._walk.last_key),
+            token=self._reader.token,
+            seam=digest_of(self._reader.last_key),
             rows=seen.rows,
             pages=seen.pages,
             version=version,
@@ -106,7 +106,7 @@ class Checkpointer:
             highest=highest,
             began=began.isoformat(),
             shape=self._shape,
-            filtered=bool(self._walk.pages.window),
+            filtered=bool(self._reader.pages.window),
             source=self._stream.connection.source,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -120,21 +120,21 @@ def has_position(bookmark: Mapping[str, t.Any]) -> bool:
     return isinstance(position, dict) and position.get("at") is not None
 
 
-def forget(state: TapState, stream: str, *, overwrite: bool = False) -> None:
-    """Take the position of a stream that was read to its end out of the state.
+def forget(state: TapState, stream: str, *, member: str = MEMBER, overwrite: bool = False) -> None:
+    """Take the position of a stream, or its mark as finished, out of the state.
 
     A bookmark stays: a full refresh now and then does not cost an incremental stream its place.
-    Where Meltano merges states, a member that is not there would stay: a position that must not be
-    taken up is overwritten, by one that has no time.
+    Where Meltano merges states, a member that is not there would stay, and one that is null could
+    take no object any more: one that must not be used is overwritten, by one that has no time.
     """
     bookmarks = state.get("bookmarks", {})
     bookmark = bookmarks.get(stream, {})
-    if MEMBER not in bookmark:
+    if member not in bookmark:
         return
     if overwrite:
-        bookmark[MEMBER] = {"at": None}
+        bookmark[member] = {"at": None}
         return
-    del bookmark[MEMBER]
+    del bookmark[member]
     if not bookmark:
         del bookmarks[stream]
 
@@ -148,8 +148,11 @@ def fingerprint(state: TapState, definitions: Mapping[str, str]) -> str:
     Settings and catalog are those the run began with: the next one begins with the same, whatever
     fields are found meanwhile, which `definitions` has by stream. Bookmarks are those in the state.
     """
-    bookmarks = state.get("bookmarks", {})
-    stored = [_stored(bookmarks.get(name, {})) for name in definitions]
+    bookmarks, places = state.get("bookmarks", {}), {MEMBER, FINISHED, SOURCE}
+    stored = [
+        {name: value for name, value in bookmarks.get(stream, {}).items() if name not in places}
+        for stream in definitions
+    ]
     return _digest_of([[*definitions.values()], stored])
 
 
@@ -181,12 +184,8 @@ def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -
 
 
 def _deciding(settings: Mapping[str, t.Any], *, besides: Collection[str]) -> dict[str, t.Any]:
-    """Return the settings that count, without the values hashes are salted with."""
-    found = {
-        name: value
-        for name, value in settings.items()
-        if name not in INDIFFERENT and name not in besides
-    }
+    left_out = INDIFFERENT.union(besides)
+    found = {name: value for name, value in settings.items() if name not in left_out}
     if isinstance(maps := found.get("stream_map_config"), dict):
         found["stream_map_config"] = {
             name: None if _SALT.search(name) else value for name, value in maps.items()
@@ -194,15 +193,7 @@ def _deciding(settings: Mapping[str, t.Any], *, besides: Collection[str]) -> dic
     return found
 
 
-def _stored(bookmark: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return what a bookmark says about rows, which is neither a place nor where it was made."""
-    return {
-        name: value for name, value in bookmark.items() if name not in {MEMBER, FINISHED, SOURCE}
-    }
-
-
 def _digest_of(settings: object) -> str:
-    """Return a digest of what was configured, in whatever order; secrets take no part in it."""
     return digest_of(redact(_CANONICAL.encode(settings).decode()))
 
 
@@ -228,7 +219,6 @@ def other_sources(streams: Iterable[AnalyticsStream], state: TapState) -> Iterat
 
 
 def _named(source: object) -> str:
-    """Return a source as messages name it."""
     if not isinstance(source, dict) or not source.get("account"):
         return str(source.get("base_url") if isinstance(source, dict) else source)
     return f"{source.get('base_url')} (account {source['account']})"
