@@ -15,7 +15,7 @@ from singer_sdk.singerlib import Metadata, Schema
 
 from tap_analytics.config.settings import DEEPEST, merged, too_deep
 from tap_analytics.errors import InputError
-from tap_analytics.records.type_policy import JSON_TYPES
+from tap_analytics.records.codec import JSON_TYPES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -30,7 +30,7 @@ from tap_analytics.records.notation import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tap_analytics.records.notation import ConfigPath, Unit, Value
+    from tap_analytics.records.notation import Comparable, Unit, Value
     from tap_analytics.records.parents import CoveredParents
 
 #: Member of a stream's state that says which API and account it was made from.
@@ -135,7 +135,7 @@ class Bookmark:
         times: Unit | None = "iso" if self.holds_times else None
         return self.unit or unit_of(self.stored) or unit_of(self.initial) or times
 
-    def _unit_at(self, place: ConfigPath) -> Unit:
+    def _unit_at(self, place: Comparable) -> Unit:
         """Return the notation of a value that has such a place."""
         return self.unit or ("iso" if isinstance(place, datetime) else "undeclared")
 

@@ -32,6 +32,25 @@ _ESCAPE = re.compile(
 #: Digits of an integer that Python reads; longer ones are read as decimals.
 _DIGITS = 4000
 TOO_DEEP = "JSON nested too deeply"
+#: JSON types by the Python type a decoded value has.
+JSON_TYPES: t.Final[dict[type, str]] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    Decimal: "number",
+    float: "number",
+    # One that is too large to be read.
+    msgspec.Raw: "number",
+    dict: "object",
+    list: "array",
+    type(None): "null",
+}
+_WORDS = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
+
+
+def kind_of(value: object) -> str:
+    """Return the kind of a JSON value as messages name it: `a list`, `a number`."""
+    return _WORDS.get(type(value), "a number")
 
 
 class BodyError(ValueError):

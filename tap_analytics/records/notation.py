@@ -15,7 +15,7 @@ from decimal import Decimal
 Unit = t.Literal["iso", "epoch_s", "epoch_ms", "number", "undeclared"]
 Value = str | int | Decimal
 #: What values are compared by: times with times, numbers with numbers.
-ConfigPath = datetime | int | Decimal
+Comparable = datetime | int | Decimal
 
 #: What can be declared.
 UNITS: tuple[Unit, ...] = ("iso", "epoch_s", "epoch_ms", "number")
@@ -45,7 +45,7 @@ def has_offset(text: str) -> bool:
     return datetime.fromisoformat(text).tzinfo is not None
 
 
-def comparable(value: object, unit: Unit | None = None) -> ConfigPath | None:
+def comparable(value: object, unit: Unit | None = None) -> Comparable | None:
     """Return what a value is compared by, or None where it is not of its key's notation.
 
     Without a unit, text that reads as ISO 8601 is a time, and digits are a number. Such a time has

@@ -14,7 +14,7 @@ import msgspec
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_analytics.errors import TapError
-from tap_analytics.records.codec import other_format
+from tap_analytics.records.codec import kind_of, other_format
 from tap_analytics.transport.error_mapping import message_in
 from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
@@ -109,7 +109,7 @@ def path_fault(value: object) -> str | None:
     if value is None:
         return "has no"
     if isinstance(value, (dict, list, bool, msgspec.Raw)):
-        return f"has {_kind(value)} as"
+        return f"has {kind_of(value)} as"
     # Such a segment would lead to another endpoint.
     return f"has '{value}' as" if value in {"", ".", ".."} else None
 
@@ -130,8 +130,8 @@ def as_rows(found: object, where: str) -> list[Row]:
         odd = next((row for row in found if not isinstance(row, dict)), found)
         if odd is found:
             return found
-        raise SelectorError(f"{where} holds {_kind(odd)} where rows (objects) are expected.")
-    raise SelectorError(f"{where} is {_kind(found)} where a list of rows is expected.")
+        raise SelectorError(f"{where} holds {kind_of(odd)} where rows (objects) are expected.")
+    raise SelectorError(f"{where} is {kind_of(found)} where a list of rows is expected.")
 
 
 def error_in(payload: object, *, has_rows: bool) -> tuple[int | None, str] | None:
@@ -216,10 +216,5 @@ def _nowhere(payload: object, where: str) -> SelectorError:
         members = ", ".join(f"`{name}`" for name in list(payload)[:8]) or "nothing"
         hint = f"the response is an object with {members}"
     else:
-        hint = f"the response is {_kind(payload)}"
+        hint = f"the response is {kind_of(payload)}"
     return SelectorError(f"found no rows at `{where}`; {shorten(hint, _SHOWN)}.")
-
-
-def _kind(value: object) -> str:
-    kinds = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
-    return kinds.get(type(value), "a number")

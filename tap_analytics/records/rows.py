@@ -16,7 +16,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tap_analytics.records.codec import has_nul
+from tap_analytics.records.codec import has_nul, kind_of
 from tap_analytics.records.digests import digest
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
@@ -67,9 +67,8 @@ def _comparable(value: t.Any, name: str, row: int) -> Hashable:  # noqa: ANN401 
         return int(value) if is_whole else value
     if value is msgspec.UNSET:
         raise UnusableKeyError(row, f"has no primary key `{name}`")
-    kinds = {type(None): "null", list: "a list", dict: "an object"}
-    kind = kinds.get(type(value), "a number too large")
-    raise UnusableKeyError(row, f"has {kind} as primary key `{name}`")
+    too_large = " too large" if isinstance(value, (float, msgspec.Raw)) else ""
+    raise UnusableKeyError(row, f"has {kind_of(value)}{too_large} as primary key `{name}`")
 
 
 class DictRows:
@@ -209,8 +208,9 @@ class RowDecoder:
         self.typed = frozenset(typed)
         self.known = frozenset(known)
         self.refused = frozenset(refused)
-        #: Members of the response that paging and error checks look at.
-        self.members = frozenset(members) | {*ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}
+        #: Members of the response that paging and error checks look at, by their attributes.
+        names = sorted({*members, *ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}.difference(path))
+        self.members = {f"m{number}": name for number, name in enumerate(names)}
         self.keeps_unknown = keeps_unknown
         #: What types the fields may have; a page with others is read as dicts.
         self.values = values
@@ -243,10 +243,10 @@ class RowDecoder:
             forbid_unknown_fields=True,
             gc=False,
         )
-        shape = self._envelope(row) if self.path else list[row]  # type: ignore[valid-type]  # made at run time
         if checked is not None:
-            self._check = msgspec.json.Decoder(self._around(list[checked])).decode  # type: ignore[valid-type]  # as above
-        self._decode = msgspec.json.Decoder(shape, float_hook=Decimal).decode
+            self._check = msgspec.json.Decoder(self._envelope(checked, {})).decode
+        envelope = self._envelope(row, self.members)
+        self._decode = msgspec.json.Decoder(envelope, float_hook=Decimal).decode
 
     def _checked(self, rows: Iterable[Row], unknown: Collection[str]) -> type | None:
         """Return a struct that refuses rows with values that contradict their types, if any may.
@@ -263,11 +263,16 @@ class RowDecoder:
         checks = self.values.checks(fields | added, inferred=added)
         return struct_of(checks) if checks else None
 
-    def _around(self, rows: t.Any) -> t.Any:  # noqa: ANN401 - a type made at run time
-        """Return the type of a whole response that holds rows of a type."""
+    def _envelope(self, row: type, members: Mapping[str, str]) -> t.Any:  # noqa: ANN401 - a type made at run time
+        """Return the type of a whole response: its rows, and the members that are looked at."""
+        rows = list[row]  # type: ignore[valid-type]  # as above
         if not self.path:
             return rows
-        return msgspec.defstruct("Envelope", [("rows", rows)], rename={"rows": self.path[0]})
+        return msgspec.defstruct(
+            "Envelope",
+            [("rows", rows), *((field, t.Any, msgspec.UNSET) for field in members)],
+            rename={"rows": self.path[0], **members},
+        )
 
     def decode(self, body: bytes) -> tuple[t.Any, StructRows] | None:
         """Return (envelope, rows) of a page, or None for a page that is to be read as dicts."""
@@ -279,28 +284,11 @@ class RowDecoder:
                 self._check(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
             return None
-        envelope = None if not self.path else page.members()
-        structs = page if not self.path else page.rows
-        return envelope, StructRows(structs, self._fields, self._blank)
-
-    def _envelope(self, row: type) -> type:
-        """Return the struct of a whole response: its rows, and the members that are looked at."""
-        others = sorted(self.members - {self.path[0]})
-        names = {f"m{number}": name for number, name in enumerate(others)}
-
-        def members(self: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - a struct made below
-            values = ((name, getattr(self, field)) for field, name in names.items())
-            return {name: value for name, value in values if value is not msgspec.UNSET}
-
-        return msgspec.defstruct(
-            "Envelope",
-            [
-                ("rows", list[row]),  # type: ignore[valid-type]  # made at run time
-                *((field, t.Any, msgspec.UNSET) for field in names),
-            ],
-            rename={"rows": self.path[0], **names},
-            namespace={"members": members},
-        )
+        if not self.path:
+            return None, StructRows(page, self._fields, self._blank)
+        found = ((name, getattr(page, field)) for field, name in self.members.items())
+        envelope = {name: value for name, value in found if value is not msgspec.UNSET}
+        return envelope, StructRows(page.rows, self._fields, self._blank)
 
 
 def _fits_a_line(body: bytes) -> bool:

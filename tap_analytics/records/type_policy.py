@@ -11,11 +11,11 @@ import operator
 import re
 import typing as t
 from datetime import UTC
-from decimal import Decimal
 
 import msgspec
 
 from tap_analytics.errors import TapError
+from tap_analytics.records.codec import JSON_TYPES
 from tap_analytics.records.notation import parse_iso
 
 if t.TYPE_CHECKING:
@@ -29,20 +29,6 @@ TypeMismatch = t.Literal["pass", "widen", "split", "null", "fail"]
 Schema = t.Mapping[str, t.Any]
 #: What a field of a struct can't have in its name.
 UNSPELLABLE: t.Final = re.compile(r'[\\"\x00-\x1f\ud800-\udfff]')
-
-#: JSON types by the Python type a decoded value has.
-JSON_TYPES: t.Final[Mapping[type, str]] = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    Decimal: "number",
-    float: "number",
-    # One that is too large to be read.
-    msgspec.Raw: "number",
-    dict: "object",
-    list: "array",
-    type(None): "null",
-}
 
 
 class TypeMismatchError(TapError):
