@@ -1,40 +1,49 @@
-"""From rows to RECORD lines, a page at a time.
+"""Rows as the catalog wants them, a page at a time, and what becomes of fields it doesn't know.
 
-What selection and schema mean for a stream is compiled once; a page is then conformed and encoded
-in one go. Stream maps, flattening and BATCH files get their records from the same conformed rows.
+What selection and schema mean for a stream is compiled once. RECORD lines, stream maps, flattening
+and BATCH files get the same conformed rows.
 """
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
-from singer_sdk.mapper import SameRecordTransform
 
 from tap_analytics.errors import TapError
-from tap_analytics.records.inference import infer_schema
+from tap_analytics.records.inference import infer_schema, types_in_words
 from tap_analytics.records.rows import StructRows
-from tap_analytics.records.writer import ENCODER
 
 if t.TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import SelectionMask
 
-    from tap_analytics.records.drift import SchemaDrift
-    from tap_analytics.records.rows import DictRows, Rows
+    from tap_analytics.records.rows import Row, Rows
     from tap_analytics.records.type_policy import TypePolicy
 
-Row = dict[str, t.Any]
 UnknownField = t.Literal["evolve", "ignore", "fail"]
 
 
 class UnknownFieldError(TapError):
     """A field that neither catalog nor schema knows, where the settings refuse such fields."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SchemaDrift:
+    """What a stream met that its schema didn't know, by root field."""
+
+    #: New fields that extended the schema, with the type that was inferred.
+    added: dict[str, str] = field(default_factory=dict)
+    #: Unknown fields that were left out.
+    dropped: dict[str, None] = field(default_factory=dict)
+    #: Fields whose type was widened, with the type they have since.
+    widened: dict[str, str] = field(default_factory=dict)
+    #: Values that contradicted the schema, if `on_type_mismatch` has them looked for.
+    mismatches: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +140,7 @@ class Conformer:
                 names,
             )
         self.selection = self.evolve(wider)
-        self.drift.widen(wider)
+        self.drift.widened |= types_in_words(wider)
         self.values = self.values.for_schema(self.selection.schema)
 
     def _meet(self, unknown: list[str], rows: Sequence[Row]) -> None:
@@ -143,71 +152,13 @@ class Conformer:
             )
         if self.policy == "ignore":
             self.logger.warning("Fields not in the schema are dropped: %s", names)
-            self.drift.drop(unknown)
-            self.selection = Selection(
-                **{**self.selection.__dict__, "refused": self.selection.refused | set(unknown)}
-            )
+            self.drift.dropped |= dict.fromkeys(unknown)
+            refused = self.selection.refused.union(unknown)
+            self.selection = replace(self.selection, refused=refused)
             return
         self.logger.warning("New fields extend the schema: %s", names)
         samples = ({name: row[name] for name in unknown if name in row} for row in rows)
         properties = infer_schema(samples)["properties"]
         self.selection = self.evolve(properties)
-        self.drift.extend(properties)
+        self.drift.added |= types_in_words(properties)
         self.values = self.values.for_schema(self.selection.schema, inferred=properties)
-
-
-class RecordEncoder:
-    """Encodes conformed rows as the RECORD lines of a stream and of its stream maps."""
-
-    def __init__(
-        self,
-        stream: str,
-        stream_maps: Sequence[StreamMap],
-        version: int | None,
-        filtered: set[str],
-    ) -> None:
-        self.maps = stream_maps
-        #: Aliases under which rows have been left out.
-        self.filtered = filtered
-        self.version = version
-        first = stream_maps[0] if len(stream_maps) == 1 else None
-        #: Whether rows go out under the stream's name as they are.
-        self.plain = (
-            isinstance(first, SameRecordTransform)
-            and not first.flattening_enabled
-            and first.stream_alias == stream
-        )
-        self._head = self._prefix(stream)
-
-    @staticmethod
-    def _prefix(alias: str) -> bytes:
-        return b'{"type":"RECORD","stream":' + ENCODER.encode(alias) + b',"record":'
-
-    def _suffix(self) -> bytes:
-        version = b"" if self.version is None else b',"version":%d' % self.version
-        moment = datetime.now(UTC).isoformat().encode()
-        return version + b',"time_extracted":"' + moment + b'"}\n'
-
-    def encode(self, rows: Rows) -> bytes:
-        """Return the lines of a page; every line of a page carries the same `time_extracted`."""
-        if not rows:
-            return b""
-        suffix = self._suffix()
-        if self.plain:
-            # JSON text holds no newline, so each one in the encoded lines ends a row.
-            body = rows.encode()
-            return self._head + body[:-1].replace(b"\n", suffix + self._head) + suffix
-        return b"".join(
-            self._prefix(alias) + ENCODER.encode(record) + suffix
-            for alias, record in self.mapped(rows)
-        )
-
-    def mapped(self, rows: Rows) -> Iterable[tuple[str, Row]]:
-        """Pass rows through the stream maps: (alias, record) for each record that goes out."""
-        for row in t.cast("DictRows", rows).dicts:
-            for stream_map in self.maps:
-                record = stream_map.transform(row)
-                if record is not None:
-                    yield stream_map.stream_alias, record
-                else:
-                    self.filtered.add(stream_map.stream_alias)

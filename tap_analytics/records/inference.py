@@ -77,3 +77,18 @@ def _kinds(schema: Mapping[str, t.Any]) -> set[str]:
 def _key_schema(schema: Mapping[str, t.Any]) -> Schema:
     kinds = _kinds(schema) - {"null"}
     return {"type": sorted(kinds) if kinds else ["integer", "string"]}
+
+
+def types_in_words(properties: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return the types of fields as people say them; that one may be null goes without saying."""
+    return {name: _in_words(schema) for name, schema in properties.items()}
+
+
+def _in_words(schema: Mapping[str, t.Any]) -> str:
+    given, items = schema.get("type", ()), schema.get("items") or {}
+    kinds = [given] if isinstance(given, str) else [kind for kind in given if kind != "null"]
+    words = [
+        f"array of {_in_words(items)}" if kind == "array" and items.get("type") else kind
+        for kind in kinds
+    ]
+    return " or ".join(words) if 0 < len(words) < len(ANYTHING) - 1 else "anything"

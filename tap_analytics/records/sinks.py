@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from singer_sdk.batch import Batcher
 from singer_sdk.helpers._batch import SDKBatchMessage
+from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_analytics.errors import TapError
@@ -24,9 +25,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.mapper import StreamMap
 
-    from tap_analytics.records.conform import RecordEncoder
-    from tap_analytics.records.rows import Row, Rows
+    from tap_analytics.records.rows import DictRows, Row, Rows
     from tap_analytics.records.writer import MessageWriter
 
 
@@ -60,44 +61,75 @@ class BatchFileError(TapError):
 class RecordSink:
     """Writes each page of rows as RECORD lines, in one write."""
 
-    def __init__(self, lines: RecordEncoder, writer: MessageWriter) -> None:
-        self.lines = lines
+    def __init__(
+        self,
+        stream: str,
+        stream_maps: Sequence[StreamMap],
+        version: int | None,
+        filtered: set[str],
+        writer: MessageWriter,
+    ) -> None:
+        self.version = version
         self.writer = writer
-
-    @property
-    def is_passthrough(self) -> bool:
-        """Whether rows go out as they come, so that nobody needs to look into them."""
-        return self.lines.plain
+        self._maps = stream_maps
+        #: Aliases under which rows have been left out.
+        self._filtered = filtered
+        first = stream_maps[0] if len(stream_maps) == 1 else None
+        #: Whether rows go out as they come, so that nobody needs to look into them.
+        self.is_passthrough = (
+            isinstance(first, SameRecordTransform)
+            and not first.flattening_enabled
+            and first.stream_alias == stream
+        )
+        self._head = _head(stream)
 
     def write(self, rows: Rows) -> None:
-        """Write a page of rows."""
-        if encoded := self.lines.encode(rows):
-            self.writer.write_lines(encoded)
+        """Write a page of rows; all its lines carry the same `time_extracted`."""
+        version = b"" if self.version is None else b',"version":%d' % self.version
+        moment = datetime.now(UTC).isoformat().encode()
+        tail = version + b',"time_extracted":"' + moment + b'"}\n'
+        if self.is_passthrough:
+            # JSON text holds no newline, so each one in the encoded lines ends a row.
+            body = rows.encode()
+            lines = self._head + body[:-1].replace(b"\n", tail + self._head) + tail
+        else:
+            mapped = self._mapped(rows)
+            lines = b"".join(_head(alias) + ENCODER.encode(row) + tail for alias, row in mapped)
+        if lines:
+            self.writer.write_lines(lines)
 
     def flush(self) -> None:
         """Write what is held back: nothing."""
+
+    def _mapped(self, rows: Rows) -> Iterator[tuple[str, Row]]:
+        """Pass rows through the stream maps: (alias, record) for each record that goes out."""
+        for row in t.cast("DictRows", rows).dicts:
+            for stream_map in self._maps:
+                record = stream_map.transform(row)
+                if record is not None:
+                    yield stream_map.stream_alias, record
+                else:
+                    self._filtered.add(stream_map.stream_alias)
+
+
+def _head(alias: str) -> bytes:
+    return b'{"type":"RECORD","stream":' + ENCODER.encode(alias) + b',"record":'
 
 
 class BatchSink(RecordSink):
     """Collects mapped records in files and announces each file with a BATCH message."""
 
-    def __init__(
-        self, lines: RecordEncoder, writer: MessageWriter, *, tap_name: str, config: BatchConfig
-    ) -> None:
-        super().__init__(lines, writer)
+    def __init__(self, *given: t.Any, tap_name: str, config: BatchConfig) -> None:  # noqa: ANN401 - as above
+        super().__init__(*given)
+        self.is_passthrough = False
         self.tap_name = tap_name
         self.config = config
         self._held: defaultdict[str, list[Row]] = defaultdict(list)
 
-    @property
-    @override
-    def is_passthrough(self) -> bool:
-        return False
-
     @override
     def write(self, rows: Rows) -> None:
         own = self._own_columns()
-        for alias, record in self.lines.mapped(rows):
+        for alias, record in self._mapped(rows):
             self._held[alias].append({**record, **own})
         for alias, held in self._held.items():
             while len(held) >= self.config.batch_size:
@@ -118,7 +150,7 @@ class BatchSink(RecordSink):
             "_sdc_extracted_at": moment.isoformat(),
             "_sdc_batched_at": moment.isoformat(),
             "_sdc_sequence": round(moment.timestamp() * 1000),
-            "_sdc_table_version": self.lines.version,
+            "_sdc_table_version": self.version,
         }
 
     def _announce(self, alias: str, records: Sequence[Row]) -> None:
@@ -128,7 +160,7 @@ class BatchSink(RecordSink):
                     stream=alias,
                     encoding=self.config.encoding,
                     manifest=manifest,
-                    version=self.lines.version,
+                    version=self.version,
                 )
             )
 

@@ -9,7 +9,7 @@ from time import monotonic
 
 from tap_analytics.pagination.completeness import Finding, Verdict, worst
 from tap_analytics.pagination.endpoint import Shown
-from tap_analytics.records.drift import SchemaDrift
+from tap_analytics.records.conform import SchemaDrift
 from tap_analytics.reporting.numbers import plural
 
 if t.TYPE_CHECKING:

@@ -14,7 +14,7 @@ from singer_sdk.streams.core import Stream
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination.fetcher import MissingKeyError
-from tap_analytics.records.conform import Conformer, RecordEncoder, Selection
+from tap_analytics.records.conform import Conformer, Selection
 from tap_analytics.records.rows import RowDecoder, StructRows, UnusableKeyError
 from tap_analytics.records.sinks import BatchSink, RecordSink
 from tap_analytics.records.type_policy import TypePolicy
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_analytics.records.bookmark import Bookmark
-    from tap_analytics.records.drift import SchemaDrift
+    from tap_analytics.records.conform import SchemaDrift
     from tap_analytics.records.rows import Rows
     from tap_analytics.records.writer import MessageWriter
 
@@ -48,13 +48,22 @@ class RecordOutput:
         stream = self.stream
         if stream.versioned:
             stream._stream_version = stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
+        schema = stream.effective_schema
         self.conformer = Conformer(
             stream=stream.name,
             selection=self._compile(),
             policy=stream.config.get("on_unknown_field", "evolve"),
             logger=stream.logger,
             evolve=self._evolve,
-            values=self._values(),
+            values=TypePolicy(
+                schema,
+                stream=stream.label,
+                keys=stream.primary_keys,
+                on_mismatch=stream.config.get("on_type_mismatch"),
+                inferred=schema.get("properties", ()) if stream.infers_schema else (),
+                in_utc=stream.config.get("datetimes") == "utc",
+                mismatches=self.drift.mismatches,
+            ),
             drift=self.drift,
         )
         self.sink = self._new_sink()
@@ -71,7 +80,7 @@ class RecordOutput:
     @property
     def version(self) -> int | None:
         """The version the rows go out under; None where they carry none."""
-        return self.sink.lines.version
+        return self.sink.version
 
     @property
     def writes_at_once(self) -> bool:
@@ -105,17 +114,16 @@ class RecordOutput:
         )
 
     def write(self, rows: Rows, *, bookmark: Bookmark | None) -> int:
-        """Write what the run wants of a page and return how many rows that is.
+        """Conform a page, write what the run wants of it and return how many rows that is.
 
         A new field is met in whatever row it comes, wanted or not. Raises `MissingKeyError`, and
         `UnknownFieldError` where the settings want none.
         """
         self._check_keys(rows)
-        if bookmark is None:
-            self.conformer.conform(rows)
-        else:
-            values = rows.column(t.cast("str", self.stream.replication_key))
-            self.conformer.conform(rows)
+        # Conforming may take the replication key out of the rows.
+        values = None if bookmark is None else rows.column(bookmark.key)
+        self.conformer.conform(rows)
+        if bookmark is not None and values is not None:
             rows = rows.filter(bookmark.admit(values))
         if rows:
             self.sink.write(rows)
@@ -145,20 +153,6 @@ class RecordOutput:
             else:
                 self.writer.write_message(ActivateVersionMessage(stream=alias, version=version))
 
-    def _values(self) -> TypePolicy:
-        """Return what the settings want done to values."""
-        stream = self.stream
-        schema = stream.effective_schema
-        return TypePolicy(
-            schema,
-            stream=stream.label,
-            keys=stream.primary_keys,
-            on_mismatch=stream.config.get("on_type_mismatch"),
-            inferred=schema.get("properties", ()) if stream.infers_schema else (),
-            in_utc=stream.config.get("datetimes") == "utc",
-            mismatches=self.drift.mismatches,
-        )
-
     def _check_keys(self, rows: Rows) -> None:
         """Look for keys that were to be derived; the others were looked at as they came."""
         if isinstance(rows, StructRows) or not self.stream.primary_keys:
@@ -172,23 +166,22 @@ class RecordOutput:
             ) from None
 
     def _compile(self) -> Selection:
+        stream = self.stream
         return Selection.compile(
-            effective=self.stream.effective_schema,
-            declared=self.stream.schema,
-            mask=self.stream.mask,
+            effective=stream.effective_schema, declared=stream.schema, mask=stream.mask
         )
 
     def _new_sink(self) -> RecordSink:
         stream = self.stream
         if not stream.selected:
             # Read for its children only, it may not even be in the catalog.
-            return RecordSink(RecordEncoder(stream.name, (), None, self.filtered), self.writer)
+            return RecordSink(stream.name, (), None, self.filtered, self.writer)
         version = stream._stream_version  # noqa: SLF001 - as the SDK's record messages carry it
-        lines = RecordEncoder(stream.name, stream.stream_maps, version, self.filtered)
+        given = stream.name, stream.stream_maps, version, self.filtered, self.writer
         config = stream.get_batch_config(stream.config)
         if config is None:
-            return RecordSink(lines, self.writer)
-        return BatchSink(lines, self.writer, tap_name=stream.tap_name, config=config)
+            return RecordSink(*given)
+        return BatchSink(*given, tap_name=stream.tap_name, config=config)
 
     def _evolve(self, properties: Mapping[str, t.Any]) -> Selection:
         """Extend the stream's schema by new fields and announce it, before their first record."""

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.reader import PaginationError
-from tap_analytics.records.drift import SchemaDrift
+from tap_analytics.records.conform import SchemaDrift
 from tap_analytics.reporting.results import StreamResult
 from tap_analytics.reporting.terminal import display
 from tap_analytics.reporting.terminal.display import Display
