@@ -65,17 +65,6 @@ class Api:
         """Return one of the API's own settings by name."""
         return next(setting for setting in self.settings if setting.name == name)
 
-    def retry_of(self, block: Mapping[str, t.Any]) -> RetryPolicy:
-        """Return the retry policy of a configured block: the API's own, as far as not set."""
-        given = block.get("retry") or {}
-        statuses = given.get("retry_on_status_codes")
-        return RetryPolicy(
-            max_retries=given.get("max_retries", self.retry.max_retries),
-            backoff_factor=given.get("backoff_factor", self.retry.backoff_factor),
-            statuses=self.retry.statuses if statuses is None else frozenset(statuses),
-            max_retry_after=given.get("max_retry_after", self.retry.max_retry_after),
-        )
-
     def connect(
         self, block: Mapping[str, t.Any], http: Callable[..., HttpSettings]
     ) -> ApiConnection:
@@ -99,7 +88,7 @@ class Api:
                 name=self.name,
                 base_url=settings["base_url"],
                 headers=settings.get("headers") or {},
-                retry=self.retry_of(settings),
+                retry=self.retry.overridden(settings.get("retry") or {}),
                 requests_per_second=settings.get("requests_per_second", 0),
                 hints=self.hints,
             ),
@@ -112,7 +101,7 @@ class Api:
 
     def public_settings(self, settings: Mapping[str, t.Any]) -> Iterator[tuple[str, object, bool]]:
         """Yield the settings that may be shown: name, value, and whether that is the default."""
-        retry, usual = self.retry_of(settings), self.retry
+        retry, usual = self.retry.overridden(settings.get("retry") or {}), self.retry
         optional = settings.get("optional_streams")
         shared: tuple[tuple[str, object, object], ...] = (
             ("page_size", settings.get("page_size"), self.page_size),

@@ -59,11 +59,7 @@ class Channel:
     """Connections to the origin of an API; `sign` adds the credentials, and may do so twice."""
 
     def __init__(
-        self,
-        http: HttpSettings,
-        sign: Callable[[Request], Request],
-        *,
-        throttle: Throttle,
+        self, http: HttpSettings, sign: Callable[[Request], Request], *, throttle: Throttle
     ) -> None:
         self.stats = Stats()
         self._http = http

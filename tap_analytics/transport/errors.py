@@ -3,11 +3,11 @@
 TransportError
 ├── Retriable            may succeed when it is tried again
 └── Fatal                never retried
-├── Unreachable      nobody answers, or TLS does not trust who does
-├── CredentialsRefused, Forbidden, Missing, Rejected
-├── OriginRefused    an answer points to another server
-└── InBand           an error inside HTTP 200
-Interrupted              the run is stopping
+    ├── Unreachable      no connection, or none that TLS trusts
+    ├── CredentialsRefused, Forbidden, NotFound, Rejected
+    ├── OriginRefused    a URL of another server
+    └── ErrorInBody      an error inside HTTP 200
+Cancelled                the run is stopping
 BudgetSpent              the run may send no further request
 """
 
@@ -40,29 +40,8 @@ OVERLOAD = frozenset({"server", "throttled"})
 class TransportError(Exception):
     """One redacted line: what and where (`what`), then what to do (`hint`)."""
 
-    #: Groups the errors that share one reason, so that an API's outage is told once.
+    #: Groups the errors of one reason, so that an API's outage is reported once.
     cause: Cause = "server"
-
-    def __init__(
-        self,
-        what: str,
-        *,
-        hint: str = "",
-        cause: Cause | None = None,
-        status: int | None = None,
-    ) -> None:
-        self.what = one_line(redaction.redact(what))
-        self.hint = one_line(redaction.redact(hint))
-        self.cause = cause or self.cause
-        self.status = status
-        super().__init__(joined(self.what, self.hint))
-
-
-class Retriable(TransportError):  # noqa: N818 - named for what may be done about it
-    """An error that a later attempt may not meet.
-
-    `retry_after` is the wait in seconds that the server, or the decoder, asked for.
-    """
 
     def __init__(
         self,
@@ -73,10 +52,19 @@ class Retriable(TransportError):  # noqa: N818 - named for what may be done abou
         status: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(what, hint=hint, cause=cause, status=status)
+        """Make an error; `retry_after` is the wait in seconds that the response asked for."""
+        self.what = one_line(redaction.redact(what))
+        self.hint = one_line(redaction.redact(hint))
+        self.cause = cause or self.cause
+        self.status = status
         self.retry_after = retry_after
         #: On the monotonic clock; waits count from here.
         self.failed_at = time.monotonic()
+        super().__init__(joined(self.what, self.hint))
+
+
+class Retriable(TransportError):  # noqa: N818 - named for what may be done about it
+    """An error that a later attempt may not meet."""
 
 
 class Fatal(TransportError):  # noqa: N818 - named for what may be done about it
@@ -126,11 +114,11 @@ class ErrorInBody(Fatal):
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: it says that the run is stopping
-    """The run is stopping; whatever waited has been given up."""
+    """The run is stopping; all waits have ended."""
 
 
 class BudgetSpent(Exception):  # noqa: N818 - not an error: it says that the run has to pause
-    """The run may send no further request; what it has read stands."""
+    """The run may send no further request; what it has read is valid."""
 
 
 def joined(what: str, hint: str) -> str:

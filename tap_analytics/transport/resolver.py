@@ -29,10 +29,7 @@ _lock = threading.Lock()
 
 
 def connected(
-    addresses: Addresses,
-    options: Iterable[tuple[t.Any, ...]],
-    *,
-    remaining: Callable[[], float],
+    addresses: Addresses, options: Iterable[tuple[t.Any, ...]], *, remaining: Callable[[], float]
 ) -> socket.socket:
     """Connect to the first of some addresses that answers in its share of the time.
 
@@ -58,11 +55,7 @@ def connected(
 
 
 def _connect(
-    sock: socket.socket,
-    address: tuple[t.Any, ...],
-    remaining: Callable[[], float],
-    *,
-    until: float,
+    sock: socket.socket, address: tuple[t.Any, ...], remaining: Callable[[], float], *, until: float
 ) -> None:
     sock.settimeout(0)
     code = sock.connect_ex(address)

@@ -1,6 +1,6 @@
 """When a failed request is tried again: how often, for which statuses, after how long.
 
-The server's word comes first: `retry_after` reads what an answer says about it.
+What the server asks for comes first: `retry_after` reads it from a response.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import email.utils
 import itertools
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -28,25 +28,27 @@ _SPENT = re.compile(r"\b(?:r|remaining)\s*=\s*0+\b", re.ASCII)
 
 _ALWAYS = ("Retry-After", "X-RateLimit-Retry-After", "X-Rate-Limit-Retry-After")
 _REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
-_RESET = (
-    "RateLimit-Reset",
-    "X-RateLimit-Reset-After",
-    "X-RateLimit-Reset",
-    "X-Rate-Limit-Reset",
-)
+_RESET = ("RateLimit-Reset", "X-RateLimit-Reset-After", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How an API wants its failures to be treated; shared freely, for it never changes."""
+    """How an API wants its failures to be treated."""
 
     #: Retries, not attempts: 3 means 4 attempts.
     max_retries: int = 3
     #: Seconds before the first retry; doubled for each further one.
     backoff_factor: float = 2.0
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
-    #: Longest wait in seconds that an answer may ask for.
+    #: Longest wait in seconds that a response may ask for.
     max_retry_after: float = 3600.0
+
+    def overridden(self, given: Mapping[str, t.Any]) -> RetryPolicy:
+        """Return the policy with the settings of a `retry` block in place of its own."""
+        known = {name: value for name, value in given.items() if value is not None}
+        if (statuses := known.pop("retry_on_status_codes", None)) is not None:
+            known["statuses"] = frozenset(statuses)
+        return replace(self, **known)
 
     def waits(self) -> Iterator[float]:
         """Yield the seconds to wait before retry 1, 2, 3 and so on, without end."""
@@ -57,18 +59,18 @@ class RetryPolicy:
 def retry_after(
     headers: Mapping[str, str], *, now: float, status: int = HTTPStatus.TOO_MANY_REQUESTS
 ) -> float | None:
-    """Return the seconds an answer asks to wait, or None where it does not say.
+    """Return the seconds a response asks to wait, or None where it does not say.
 
-    `now` is Unix time, used where the answer has no `Date` to measure an instant by.
-    The rate-limit family describes ordinary answers too,
-    so it is heard only with status 429 or where nothing remains.
+    `now` is Unix time, used where the response has no `Date` to measure an instant by.
+    The rate-limit family describes ordinary responses too,
+    so it counts only with status 429 or where nothing remains.
     """
     headers = CaseInsensitiveDict(headers)
     sent_at = instant_of(headers.get("Date", ""))
     now = now if sent_at is None else sent_at
     names = _ALWAYS + _RESET if _is_throttled(headers, status=status) else _ALWAYS
-    told = (_seconds(headers.get(name, ""), now=now) for name in names)
-    return next((seconds for seconds in told if seconds is not None), _combined(headers))
+    waits = (_seconds(headers.get(name, ""), now=now) for name in names)
+    return next((seconds for seconds in waits if seconds is not None), _combined(headers))
 
 
 def _is_throttled(headers: Mapping[str, str], *, status: int) -> bool:
@@ -87,8 +89,8 @@ def _combined(headers: Mapping[str, str]) -> float | None:
 def _seconds(value: str, *, now: float) -> float | None:
     number = _NUMBER.fullmatch(value)
     if number is None:
-        comparable = instant_of(value)
-        return None if comparable is None else max(0.0, comparable - now)
+        moment = instant_of(value)
+        return None if moment is None else max(0.0, moment - now)
     seconds = float(number[1])
     if seconds > _EPOCH_MS:
         seconds /= 1000

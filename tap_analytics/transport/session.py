@@ -66,11 +66,7 @@ class Transport:
         self._channel.close()
 
     def fetch(
-        self,
-        request: Request,
-        decode: Callable[[Response], T],
-        *,
-        failed: Retriable | None = None,
+        self, request: Request, decode: Callable[[Response], T], *, failed: Retriable | None = None
     ) -> T:
         """Return the decoded response after as many attempts as the policy allows.
 

@@ -154,7 +154,7 @@ def streams(server):
 def test_stream_declares_what_the_document_asks_for(row, streams, server):
     stream = streams[row.stream]
     context = {"course_id": "{course_id}"} if "{course_id}" in row.path else None
-    request = stream.request(context, stream.paging.start())
+    request = stream.endpoint(context).build(stream.paging.start())
     path = request.url.removeprefix(server.url).replace("%7B", "{").replace("%7D", "}")
 
     assert path == documents.ROOTS[row.document] + row.path

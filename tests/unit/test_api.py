@@ -35,13 +35,15 @@ def test_every_stream_belongs_to_its_api_and_is_named_after_it():
 
 
 def test_what_is_not_set_of_retries_is_the_apis_own():
-    assert LEARNING.retry_of({}) == LEARNING.retry
-    assert LEARNING.retry_of({"retry": None}) == LEARNING.retry
-    given = {"retry": {"max_retries": 0, "retry_on_status_codes": [418]}}
-    assert LEARNING.retry_of(given) == RetryPolicy(
+    def retry(**block):
+        return connection(**block).http.retry
+
+    assert retry() == retry(retry=None) == LEARNING.retry
+    given = {"max_retries": 0, "retry_on_status_codes": [418]}
+    assert retry(retry=given) == RetryPolicy(
         max_retries=0, backoff_factor=LEARNING.retry.backoff_factor, statuses=frozenset({418})
     )
-    assert LEARNING.retry_of({"retry": {"retry_on_status_codes": []}}).statuses == frozenset()
+    assert retry(retry={"retry_on_status_codes": []}).statuses == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_each_stream_asks_where_its_declaration_says():
         urls = {}
         for name, stream in tap.streams.items():
             context = {"course_id": "a/b"} if stream.parent_stream_type else None
-            urls[name] = stream.request(context, {}).url.removeprefix(demo.url)
+            urls[name] = stream.endpoint(context).build({}).url.removeprefix(demo.url)
     assert urls["learning_course_enrollments"] == "/learning/v2/courses/a%2Fb/enrollments"
     assert urls["wiki_audit"] == "/wiki/rest/api/audit"
     assert urls["wiki_pages"] == "/wiki/api/v2/pages"
@@ -166,7 +168,7 @@ def test_each_stream_asks_where_its_declaration_says():
 def test_parameters_come_from_settings_and_null_sends_none(api, stream, block, sent):
     with DemoApi() as demo:
         tap = TapAnalytics(config={api: {**demo.config[api], **block}})
-        params = dict(tap.streams[stream].request(None, {}).params)
+        params = dict(tap.streams[stream].endpoint(None).build({}).params)
     assert sent.items() <= params.items()
     if block.get("account_status", ...) is None:
         assert "status" not in params

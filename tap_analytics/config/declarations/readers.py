@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import replace
 
 from tap_analytics.config.declarations.model import DeclaredIncremental
 from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader, scalar
@@ -111,14 +110,8 @@ def _pages(paging: PagingStrategy) -> PagingStrategy:
     """Return page numbers for an offset whose parameter is `page`: it counts pages, from 1."""
     if not isinstance(paging, Offset) or paging.offset_param != "page":
         return paging
-    return PageNumber(
-        page_param="page",
-        base_page=1,
-        limit=paging.limit,
-        limit_param=paging.limit_param,
-        total_path=paging.total_path,
-        total_header=paging.total_header,
-    )
+    limits = {word: getattr(paging, word) for word in ("limit", "limit_param", *_TOTALS)}
+    return PageNumber(page_param="page", base_page=1, **limits)
 
 
 # --- auth -----------------------------------------------------------------------------------
@@ -209,18 +202,16 @@ _STATUSES = range(400, 600)
 
 
 def read_retry(value: object, place: ConfigPath, *, over: RetryPolicy) -> RetryPolicy:
-    """Read what to retry, over a policy that holds for what isn't said."""
+    """Read what to retry, over a policy that holds for what isn't given."""
     words = ObjectReader(value, place, RETRY_WORDS)
-    retries = words.integer("max_retries", minimum=0, maximum=MOST_RETRIES)
-    factor = words.number("backoff_factor", minimum=0)
-    longest = words.number("max_retry_after", minimum=0)
     statuses = words.given.get("retry_on_status_codes")
-    return replace(
-        over,
-        max_retries=over.max_retries if retries is None else retries,
-        backoff_factor=over.backoff_factor if factor is None else factor,
-        statuses=over.statuses if statuses is None else _statuses(statuses, words),
-        max_retry_after=over.max_retry_after if longest is None else longest,
+    return over.overridden(
+        {
+            "max_retries": words.integer("max_retries", minimum=0, maximum=MOST_RETRIES),
+            "backoff_factor": words.number("backoff_factor", minimum=0),
+            "retry_on_status_codes": None if statuses is None else _statuses(statuses, words),
+            "max_retry_after": words.number("max_retry_after", minimum=0),
+        }
     )
 
 

@@ -236,8 +236,7 @@ def _path(words: ObjectReader, params: Params) -> str:
         words.wrong("path", "contains white space or control characters. Remove them.")
     if set("{}") & set(PLACEHOLDER.sub("", path)):
         words.wrong(
-            "path",
-            f"'{path}' has braces that aren't a placeholder. Write one such as {{user_id}}.",
+            "path", f"'{path}' has braces that aren't a placeholder. Write one such as {{user_id}}."
         )
     for name in PLACEHOLDER.findall(path):
         if isinstance(value := params.get(name), str):

@@ -43,11 +43,7 @@ _KINDS = {
 }
 #: Expectations whose wrong value may be shown; a text where text belongs may be anything.
 _SHOWN = {"integer", "number", "boolean", "null"}
-_BOUNDS = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "exclusiveMinimum": "more than",
-}
+_BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(?:%\w+)?", re.IGNORECASE)
 #: What an unknown word is shown by.
@@ -279,10 +275,7 @@ def url_problem(url: str) -> str | None:
     except ValueError:
         return f"isn't a valid URL: its host or port can't be read. Write it like {EXAMPLE}."
     faults = (
-        (
-            parts.scheme not in {"http", "https"},
-            f"must start with https://, like {EXAMPLE}.",
-        ),
+        (parts.scheme not in {"http", "https"}, f"must start with https://, like {EXAMPLE}."),
         ("@" in parts.netloc, "must not carry credentials: they have their own settings."),
         (not host, f"names no host. Write it like {EXAMPLE}."),
         (not _is_host(host), "has an impossible host. Write your own site's name."),
