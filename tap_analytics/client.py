@@ -20,8 +20,8 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_analytics.config.files import include_always, names_keys
-from tap_analytics.pagination import PageToken, Paginator, SinglePage
-from tap_analytics.pagination.endpoint import Endpoint, Shown
+from tap_analytics.pagination import PageToken, Paginator, PagingFacts, SinglePage
+from tap_analytics.pagination.endpoint import Endpoint
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.pagination.response import ResponseParser
 from tap_analytics.records.codec import decode_json
@@ -109,7 +109,7 @@ class AnalyticsStream(RESTStream[PageToken]):
     @override
     def __init__(self, tap: Tap, **kwargs: t.Any) -> None:
         #: What the run has learned of the stream's paging.
-        self.shown = Shown()
+        self.paging_facts = PagingFacts()
         #: The first page, if it was fetched to sample the schema, by the request it answers.
         self.samples: dict[Request, FetchedPage] = {}
         super().__init__(tap, **kwargs)
@@ -261,7 +261,7 @@ class AnalyticsStream(RESTStream[PageToken]):
             parse=self.parser.parse,
             holds_null=self.parser.holds_null,
             post_process=functools.partial(self.post_process, context=context) if own else None,
-            shown=self.shown,
+            facts=self.paging_facts,
             samples=self.samples,
         )
 
@@ -269,7 +269,7 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     @override
     def get_new_paginator(self) -> Paginator:
-        return Paginator(self.paging)
+        return Paginator(self.paging, self.page_size)
 
     def select(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
         """Return the rows of a response; raises `SelectorError` where it has none to select."""

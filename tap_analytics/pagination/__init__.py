@@ -10,7 +10,6 @@ from __future__ import annotations
 from tap_analytics.pagination.page import Page, PageToken
 from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.strategies.auto import Auto
-from tap_analytics.pagination.strategies.envelope import dig, whole_number
 from tap_analytics.pagination.strategies.linked import (
     Cursor,
     HeaderCursor,
@@ -18,7 +17,7 @@ from tap_analytics.pagination.strategies.linked import (
     JsonLink,
     LinkedPaging,
 )
-from tap_analytics.pagination.strategies.links import next_link
+from tap_analytics.pagination.strategies.metadata import dig, next_link, whole_number
 from tap_analytics.pagination.strategies.numbered import (
     LinkedOffset,
     NumberedStrategy,
@@ -27,6 +26,7 @@ from tap_analytics.pagination.strategies.numbered import (
 )
 from tap_analytics.pagination.strategies.strategy import (
     Confirm,
+    PagingFacts,
     PagingState,
     PagingStrategy,
     SinglePage,
@@ -48,6 +48,7 @@ __all__ = [
     "PageNumber",
     "PageToken",
     "Paginator",
+    "PagingFacts",
     "PagingState",
     "PagingStrategy",
     "SinglePage",

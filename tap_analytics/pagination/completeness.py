@@ -70,8 +70,8 @@ class Finding:
     verdict: Verdict
     #: Which evidence was missing, and which setting or word of the API would give it.
     missing: str | None = None
-    #: Whether nothing is missing once another walk of the stream has seen a next page named.
-    awaits_word: bool = False
+    #: Whether nothing is missing once another endpoint of the stream has named a next page.
+    awaits_next: bool = False
 
 
 def decide(
@@ -89,7 +89,7 @@ def decide(
         return Finding(Verdict.SHORT, f"the API counts {total} rows and gave {seen.rows} of them")
     if doubt is not None:
         return Finding(Verdict.UNVERIFIED, doubt)
-    if total is not None and seen.counted and seen.rows >= total:
+    if total is not None and seen.total_proven and seen.rows >= total:
         return Finding(Verdict.VERIFIED)
     return Finding(Verdict.CONSISTENT) if end.proves else Finding(Verdict.UNVERIFIED, missing)
 
@@ -157,7 +157,7 @@ def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
 
 @dataclass(slots=True)
 class PaginationGuard:
-    """What one walk over an endpoint has shown so far.
+    """What the pages of one endpoint have shown so far.
 
     Raises `PaginationError`, with the word `repeated` in it, as soon as a token or a page comes
     back that can't follow from an advancing walk.
@@ -172,11 +172,6 @@ class PaginationGuard:
     _prints: Digests = field(default_factory=Digests)
     #: Why whatever else was shown can't be relied on.
     doubt: str | None = None
-    #: Keys that came more than once without rows having been seen to move.
-    repeats: int = 0
-    #: What is missing where no response has shown the end, and whether a word would make up for it.
-    missing: str = NOTHING_SHOWN
-    awaits_word: bool = False
     _empty: int = 0
     _stale: int = 0
     _page: Page | None = None
@@ -220,9 +215,14 @@ class PaginationGuard:
             if self._stale >= STALE_LIMIT:
                 raise self.repeated(page)
 
-    def doubt_because(self, reason: str) -> None:
-        """Note what speaks against the walk; the first reason is the one that is told."""
+    def doubt_because(self, reason: str | None) -> None:
+        """Note what speaks against completeness; the first reason is the one that is told."""
         self.doubt = self.doubt or reason
+
+    def withdraw(self, reason: str) -> None:
+        """Take a doubt back that was explained."""
+        if self.doubt == reason:
+            self.doubt = None
 
     def _check_whole(self, page: Page) -> None:
         """Doubt an answer that its own server doesn't call the whole, or that holds no list."""
@@ -241,29 +241,30 @@ class PaginationGuard:
         """Note that rows moved: pages may be asked for again."""
         self._tokens.clear()
 
-    def verdict(self) -> Verdict:
-        """Return the verdict alone."""
-        return self.finding().verdict
+    def finding(
+        self, *, repeats: int = 0, missing: str = NOTHING_SHOWN, awaits_next: bool = False
+    ) -> Finding:
+        """Judge what was read to its end.
 
-    def finding(self) -> Finding:
-        """Judge the finished walk."""
+        `repeats` are keys that came more than once without rows having been seen to move;
+        `missing` and `awaits_next` say what is missing where no response has shown the end.
+        """
         paginator = self.paginator
-        doubt = self.standing_doubt or self._objection()
-        found = decide(paginator.seen, paginator.end, doubt=doubt, missing=self.missing)
-        if found.missing == self.missing and self.awaits_word:
-            return replace(found, awaits_word=True)
-        return found
+        doubt = self.standing_doubt(repeats=repeats) or self._objection()
+        found = decide(paginator.seen, paginator.end, doubt=doubt, missing=missing)
+        return (
+            replace(found, awaits_next=True) if found.missing == missing and awaits_next else found
+        )
 
-    @property
-    def standing_doubt(self) -> str | None:
-        """What speaks against the pages so far, whatever follows."""
+    def standing_doubt(self, *, repeats: int = 0) -> str | None:
+        """Return what speaks against the pages so far, whatever follows."""
         seen = self.paginator.seen
         if self.doubt:
             return self.doubt
-        if self._null and (seen.rows or seen.total or seen.spoken):
+        if self._null and (seen.rows or seen.total or seen.names_next):
             return self._null
-        if self.repeats:
-            keys = "1 key" if self.repeats == 1 else f"{self.repeats} keys"
+        if repeats:
+            keys = "1 key" if repeats == 1 else f"{repeats} keys"
             return f"{keys} came more than once, so other rows may not have come; {UNSTABLE}"
         if seen.total_fell and not seen.overlap:
             return f"the total fell while rows were read; {QUIETER}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from tap_analytics.pagination.strategies.strategy import PagingFacts
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from logging import Logger, LoggerAdapter
@@ -14,20 +16,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.rows import Row
     from tap_analytics.transport.connection import ApiConnection
     from tap_analytics.transport.request import Request, Response
-
-
-@dataclass(slots=True)
-class Shown:
-    """What the walks of a stream have shown of its paging, in this run; it serves them all."""
-
-    #: Whether a response named its next page: one that doesn't is the last.
-    spoken: bool = False
-    #: Whether the total is known to be that of the list, not of the page.
-    counted: bool = False
-    #: Whether it was tried to make the API name a next page.
-    tried: bool = False
-    #: Whether the server ignored the number of a page: what that would show stays open.
-    ignores_number: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +42,6 @@ class Endpoint:
     #: What the stream does to each row; None where it takes rows as they are.
     post_process: Callable[[Row], Row | None] | None = None
     #: What the run has learned of the stream's paging.
-    shown: Shown = field(default_factory=Shown)
+    facts: PagingFacts = field(default_factory=PagingFacts)
     #: The first page, if it was fetched for a sample, by the request it answers.
     samples: dict[Request, FetchedPage] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The pages of one endpoint by token: asked for, read ahead or not, decoded where they arrive.
+"""The pages of one endpoint by token: requested, read ahead or not, decoded where they arrive.
 
 A page is decoded once, in the thread that fetched it, so whoever takes it finds rows and keys.
 """
@@ -13,9 +13,10 @@ from tap_analytics.pagination.completeness import describe
 from tap_analytics.pagination.page import FetchedPage, Page
 from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, UnusableKeyError
+from tap_analytics.transport.errors import Cancelled, Rejected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable
 
     from tap_analytics.pagination.endpoint import Endpoint
     from tap_analytics.pagination.page import PageToken
@@ -28,7 +29,11 @@ class MissingKeyError(TapError):
 
 
 class PageFetcher:
-    """Takes the pages of an endpoint, in one context, by their tokens."""
+    """Fetches the pages of an endpoint by their tokens.
+
+    The parameters of `window`, the server's own filter, are dropped with a warning where the server
+    refuses them with the first page.
+    """
 
     def __init__(
         self,
@@ -37,83 +42,140 @@ class PageFetcher:
         first: PageToken,
         window: PageToken | None = None,
         sorting: PageToken | None = None,
-        codec: RowDecoder | None = None,
+        decoder: RowDecoder | None = None,
     ) -> None:
         self.endpoint = endpoint
-        #: Token of the page that teaches the codec in what order the API names fields.
+        #: Token of the page that teaches the decoder in what order the API names fields.
         self.first = first
-        #: Parameters of the server's own filter.
         self.window = window or {}
-        self.sorting = sorting or {}
+        self._sorting = sorting or {}
         #: Decodes pages without building their rows, for streams that pass rows on as they are.
-        self.codec = codec
-        #: Whether rows are only a sample, which may show first what their key is.
-        self.is_sample = False
+        self._decoder = decoder
         #: Whether rows are told apart by their content, for lack of the key they get later.
         self.derives_keys = False
         self.owner: tuple[Hashable, ...] = (endpoint.name, *(endpoint.context or {}).values())
-        self._lookahead = endpoint.connection.lookahead
+        self._prefetcher = endpoint.connection.lookahead
+        self._has_begun = False
+        #: A page that was fetched before its turn, or the error that came instead.
+        self._early: tuple[PageToken, FetchedPage | Exception] | None = None
 
     def unfiltered(self) -> PageFetcher:
-        """Return the pages of the same list without the server's own filter."""
-        return PageFetcher(self.endpoint, first=self.first, sorting=self.sorting)
+        """Return a fetcher of the same list without the server's own filter."""
+        return PageFetcher(self.endpoint, first=self.first, sorting=self._sorting)
 
-    def request(self, query: PageToken) -> Request:
+    def starting_at(self, first: PageToken, *, filtered: bool) -> PageFetcher:
+        """Return a fetcher of the rest of the same list; its filter is in force or not."""
+        window = self.window if filtered else None
+        rest = PageFetcher(
+            self.endpoint,
+            first=first,
+            window=window,
+            sorting=self._sorting,
+            decoder=self._decoder,
+        )
+        rest._has_begun = True
+        return rest
+
+    def request(self, token: PageToken) -> Request:
         """Return the request of a page."""
-        return self.endpoint.build({**self.sorting, **self.window, **query})
+        return self.endpoint.build({**self._sorting, **self.window, **token})
 
-    def prefetch(self, query: PageToken) -> bool:
-        """Ask for a page without waiting for it; False if there is no room for it now."""
-        return self._lookahead.prefetch(*self._job(query))
+    def prefetch(self, token: PageToken) -> bool:
+        """Request a page without waiting for it; False if there is no room for it now."""
+        return self._prefetcher.prefetch(*self._job(token))
 
-    def fetch(self, query: PageToken) -> FetchedPage:
-        """Return the page that is needed now; raises what the transport raises."""
-        fetched = self._take(query)
-        if not self.is_sample:
-            fetched.keys = self._identities(fetched)
+    def fetch(self, token: PageToken) -> FetchedPage:
+        """Return the page that is needed now.
+
+        Raises the transport's errors, `PaginationError` and `MissingKeyError`.
+        """
+        early, self._early = self._early, None
+        if early is None or early[0] != token:
+            return self._identified(self._take(token))
+        if isinstance(early[1], Exception):
+            raise early[1]
+        return early[1]
+
+    def peek(self, token: PageToken) -> FetchedPage | None:
+        """Return a page before its turn; an error is raised when its turn comes."""
+        if self._early is None:
+            try:
+                self.keep(token, self._identified(self._take(token)))
+            except Cancelled:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised when the page's turn comes
+                self.keep(token, error)
+        early = self._early and self._early[1]
+        return None if isinstance(early, Exception) else early
+
+    def keep(self, token: PageToken, fetched: FetchedPage | Exception) -> None:
+        """Keep a page until it is fetched, which has to be next."""
+        self._early = token, fetched
+
+    def sample(self, token: PageToken) -> FetchedPage:
+        """Return a page as a sample, whose rows may lack the key; the next reader finds it."""
+        fetched = self._take(token)
+        self.endpoint.samples.clear()
+        self.endpoint.samples[self.request(token)] = fetched
         return fetched
-
-    def _take(self, query: PageToken) -> FetchedPage:
-        owner, request, decode = self._job(query)
-        # A walk takes it once: asked for again, the page may have changed.
-        sampled = self.endpoint.samples.pop(request, None)
-        if sampled is not None:
-            if self.codec is not None and query == self.first:
-                self.codec.learn(t.cast("DictRows", sampled.rows).dicts)
-            return sampled
-        return t.cast("FetchedPage", self._lookahead.fetch(owner, request, decode))
-
-    def _identities(self, fetched: FetchedPage) -> Sequence[Hashable]:
-        """Return what identifies the rows of a page, before anything is taken out of them."""
-        names, rows = self.endpoint.primary_keys, fetched.rows
-        if not names:
-            return t.cast("DictRows", rows).identities()
-        try:
-            return rows.keys(names, self.endpoint.context)
-        except UnusableKeyError as error:
-            if self.endpoint.post_process is not None:
-                # The key is derived from the row later: rows that are alike are one.
-                self.derives_keys = True
-                return t.cast("DictRows", rows).digests()
-            place = f"row {error.row} of {describe(fetched.page.query)}"
-            raise MissingKeyError(
-                f"{self.endpoint.label}: {place} {error}. "
-                "Check `path`, `data_selector` and `primary_key`."
-            ) from None
 
     def discard(self) -> None:
         """Forget the pages that were read ahead."""
-        self._lookahead.discard(self.owner)
+        self._prefetcher.discard(self.owner)
 
-    def _job(self, query: PageToken) -> tuple[t.Any, Request, t.Callable[[Response], FetchedPage]]:
-        request = self.request(query)
-        return (self.owner, request), request, functools.partial(self._decode, query)
+    def _take(self, token: PageToken) -> FetchedPage:
+        try:
+            fetched = self._received(token)
+        except Rejected as error:
+            if self._has_begun or not self.window or error.status not in {400, 422}:
+                raise
+            self.endpoint.logger.warning(
+                "The server refuses the filter %s; reading without it.", ", ".join(self.window)
+            )
+            self.window = {}
+            fetched = self._received(token)
+        self._has_begun = True
+        return fetched
 
-    def _decode(self, query: PageToken, response: Response) -> FetchedPage:
-        payload, rows = self._read(query, response)
+    def _received(self, token: PageToken) -> FetchedPage:
+        key, request, decode = self._job(token)
+        # A sample is taken once: the page may change later.
+        sampled = self.endpoint.samples.pop(request, None)
+        if sampled is None:
+            return t.cast("FetchedPage", self._prefetcher.fetch(key, request, decode))
+        if self._decoder is not None and token == self.first:
+            self._decoder.learn(t.cast("DictRows", sampled.rows).dicts)
+        return sampled
+
+    def _identified(self, fetched: FetchedPage) -> FetchedPage:
+        """Set what identifies the rows, before anything is taken out of them."""
+        names, rows = self.endpoint.primary_keys, fetched.rows
+        if not names:
+            fetched.keys = t.cast("DictRows", rows).identities()
+            return fetched
+        try:
+            fetched.keys = rows.keys(names, self.endpoint.context)
+        except UnusableKeyError as error:
+            if self.endpoint.post_process is None:
+                place = f"row {error.row} of {describe(fetched.page.query)}"
+                raise MissingKeyError(
+                    f"{self.endpoint.label}: {place} {error}. "
+                    "Check `path`, `data_selector` and `primary_key`."
+                ) from None
+            # The key is derived from the row later: rows that are alike are one.
+            self.derives_keys = True
+            fetched.keys = t.cast("DictRows", rows).digests()
+        return fetched
+
+    def _job(self, token: PageToken) -> tuple[t.Any, Request, t.Callable[[Response], FetchedPage]]:
+        request = self.request(token)
+        return (self.owner, request), request, functools.partial(self._decode, token)
+
+    def _decode(self, token: PageToken, response: Response) -> FetchedPage:
+        payload, rows = self._read(token, response)
         return FetchedPage(
             page=Page(
-                query=query,
+                query=token,
                 payload=payload,
                 headers=response.headers,
                 size=len(rows),
@@ -126,17 +188,17 @@ class PageFetcher:
             elapsed=response.elapsed,
         )
 
-    def _read(self, query: PageToken, response: Response) -> tuple[t.Any, Rows]:
+    def _read(self, token: PageToken, response: Response) -> tuple[t.Any, Rows]:
         """Return the envelope and the rows of a response."""
-        endpoint, codec = self.endpoint, self.codec
+        endpoint, decoder = self.endpoint, self._decoder
         endpoint.connection.sync_clock(response.headers.get("Date"), elapsed=response.elapsed)
-        is_first = query == self.first
-        if codec is not None and not is_first and (fast := codec.decode(response.body)):
+        is_first = token == self.first
+        if decoder is not None and not is_first and (fast := decoder.decode(response.body)):
             envelope, structs = fast
             raise_error(envelope, has_rows=len(structs) > 0, label=endpoint.label)
             return envelope, structs
         payload, rows = endpoint.parse(response)
-        if codec is not None and is_first:
-            codec.learn(rows)
+        if decoder is not None and is_first:
+            decoder.learn(rows)
         # Where the response is the row, its members don't speak of paging.
         return None if rows and rows[0] is payload else payload, DictRows(rows)

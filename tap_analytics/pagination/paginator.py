@@ -1,4 +1,4 @@
-"""One walk over the pages of an endpoint: the pages that came, and the token of the next one."""
+"""The paging of one endpoint: what has come so far, and the token of the next page."""
 
 from __future__ import annotations
 
@@ -9,55 +9,75 @@ from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
 from tap_analytics.pagination.page import PageToken
-from tap_analytics.pagination.strategies.markers import larger_total, sign_of_more
-from tap_analytics.pagination.strategies.strategy import Confirm, PagingState, StopReason
+from tap_analytics.pagination.strategies.metadata import larger_total, sign_of_more
+from tap_analytics.pagination.strategies.strategy import (
+    Confirm,
+    PagingFacts,
+    PagingState,
+    StopReason,
+)
 
 if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import Page
+    from tap_analytics.pagination.position import Checkpoint
     from tap_analytics.pagination.strategies.strategy import PagingStrategy
 
 
 @dataclass
 class Paginator(BaseAPIPaginator[PageToken]):
-    """One walk over the pages of one endpoint, in the order the server gives."""
+    """Takes the pages of one endpoint in order; it alone writes what has come of them."""
 
     paging: PagingStrategy
-    seen: PagingState = field(default_factory=PagingState)
-    #: Why the walk ended, once it has.
+    #: Rows per page that are asked for; None where the server decides.
+    page_size: int | None = None
+    facts: PagingFacts = field(default_factory=PagingFacts)
+    seen: PagingState = field(init=False)
+    #: Token of the page in hand; of the first one before there is any.
+    token: PageToken = field(init=False)
+    #: Why reading ended, once it has.
     end: StopReason | None = None
     #: What the last page has that speaks against the end, as a message names it.
     contradiction: str | None = None
     #: The page to ask for next, if that is only done to see that nothing follows.
     confirming: Confirm | None = None
     #: Where responses count the pages, and how many they count.
-    _counted: tuple[str, int] | None = None
+    _pages_counted: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
-        super().__init__(self.paging.start())
+        self.token = self.paging.start()
+        super().__init__(self.token)
+        self.seen = PagingState(
+            page_size=self.page_size,
+            names_next=self.facts.names_next,
+            total_proven=self.facts.total_proven,
+        )
 
-    def receive(self, page: Page) -> PageToken | None:
-        """Take note of a page and return the token of the next one, or None at the end."""
-        self.seen.pages += 1
-        self.seen.rows += page.size
-        self.seen.filled += page.size > 0
-        if self.seen.pages == 1:
-            self.seen.first_page_short = page.received < (self.seen.page_size or 0)
-        self.seen.max_rows = max(self.seen.max_rows, page.received)
+    @override
+    def get_next(self, response: t.Any) -> PageToken | None:
+        """Take a `Page` and return the token of the next one, or None at the end."""
+        page: Page = response
+        seen, self.token = self.seen, page.query
+        seen.pages += 1
+        seen.rows += page.size
+        seen.filled += page.size > 0
+        if seen.pages == 1:
+            seen.first_page_short = page.received < (seen.page_size or 0)
+        seen.max_rows = max(seen.max_rows, page.received)
         self._count(page)
-        self._counted = self.paging.count_of_pages(page) or self._counted
-        following = self.paging.next_token(page, self.seen)
-        self.seen.spoken |= self.paging.named(page) is not None
+        self._pages_counted = self.paging.count_of_pages(page) or self._pages_counted
+        following = self.paging.next_token(page, seen)
+        self.learn(names_next=self.paging.named(page) is not None)
         self._page_count += 1
         if isinstance(following, Confirm):
-            # The walk ends here if the server ignores the page that is asked for.
+            # The page is the last one if the server ignores the page that is asked for.
             self.contradiction = self._contradiction(page, following.otherwise)
         if isinstance(following, StopReason):
             self.contradiction = self._contradiction(page, following)
             self.stop(following)
             return None
-        return self.go_on(following)
+        return self.resume(following)
 
-    def go_on(self, following: PageToken | Confirm) -> PageToken:
+    def resume(self, following: PageToken | Confirm) -> PageToken:
         """Return the token of the next page, which may be one that only confirms the end."""
         self.confirming = following if isinstance(following, Confirm) else None
         self.end, self._finished = None, False
@@ -65,16 +85,39 @@ class Paginator(BaseAPIPaginator[PageToken]):
         return self._value
 
     def stop(self, end: StopReason) -> None:
-        """End the walk."""
+        """End, for a reason."""
         self.confirming = None
         self.end, self._finished = end, True
 
+    def learn(self, *, names_next: bool = False, total_proven: bool = False) -> None:
+        """Note what a response has shown of the paging, for all endpoints of the stream."""
+        self.seen.names_next |= names_next
+        self.seen.total_proven |= total_proven
+        self.facts.names_next |= self.seen.names_next
+        self.facts.total_proven |= self.seen.total_proven
+
+    def add_rows(self, count: int) -> None:
+        """Count rows that were found elsewhere than on the next page."""
+        self.seen.rows += count
+
+    def overlap_by(self, rows: int) -> None:
+        """Begin each page by so many rows early."""
+        self.seen.overlap = rows
+
+    def restore(self, position: Checkpoint, *, page_rows: int) -> None:
+        """Continue behind a saved position, whose page is read again and has so many rows."""
+        seen, self.token = self.seen, position.token
+        seen.rows, seen.max_rows = position.rows, page_rows
+        seen.pages = seen.filled = position.pages - 1
+        seen.total, seen.total_proven = position.total, position.counted
+        seen.names_next |= position.spoken
+
     def _count(self, page: Page) -> None:
-        """Take note of the total on a page, unless it counts something else."""
+        """Note the total on a page, unless it counts something else."""
         seen, total = self.seen, self.paging.total(page)
         if total is not None:
-            seen.counted |= total != page.received
-            seen.total_fell |= seen.counted and total < (seen.total or 0)
+            self.learn(total_proven=total != page.received)
+            seen.total_fell |= seen.total_proven and total < (seen.total or 0)
         # A total below what has arrived counts something else: pages, or rows of this page.
         total = seen.total if total is None else total
         reached = self.paging.reached(page, seen)
@@ -83,15 +126,10 @@ class Paginator(BaseAPIPaginator[PageToken]):
     def _contradiction(self, page: Page, end: StopReason) -> str | None:
         if flag := self.paging.flag(page):
             return flag
-        counted = self._counted
+        counted = self._pages_counted
         if counted is not None and counted[1] > max(1, self.seen.filled):
             return f"`{counted[0]}: {counted[1]}`"
-        # A word that was followed before is the API's own; what others say matters less.
-        is_null = end in {StopReason.LINK, StopReason.CURSOR} and not self.seen.spoken
+        # A name that was followed before is the API's own; what others say matters less.
+        is_null = end in {StopReason.LINK, StopReason.CURSOR} and not self.seen.names_next
         sign = sign_of_more(page) if is_null or end is StopReason.DECLARED else None
         return sign or (larger_total(page) if end is StopReason.DECLARED else None)
-
-    @override
-    def get_next(self, response: t.Any) -> PageToken | None:
-        """Answer the SDK's question for the next token; `response` is a `Page` here."""
-        return self.receive(response)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.notation import parse_iso
+from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -57,9 +58,15 @@ class Checkpoint:
 
     def to_state(self) -> dict[str, t.Any]:
         """Return the position as it stands in a bookmark."""
+        doubt = None if self.doubt is None else redact(self.doubt)
         # As pairs, for Meltano may merge two states, and objects in them member by member.
         checks = [[[*token.items()], fingerprint] for token, fingerprint in self.checks]
-        return {**self.__dict__, "token": [*self.token.items()], "checks": checks}
+        return {
+            **self.__dict__,
+            "token": [*self.token.items()],
+            "doubt": doubt,
+            "checks": checks,
+        }
 
     @classmethod
     def from_state(

@@ -1,53 +1,53 @@
-"""A walk over the pages of one endpoint, in the order the server gives, each page proven.
+"""The pages of one endpoint, in the order the server gives, each page proven.
 
-The next page is asked for before this one is handed on, and pages that can be named are read
-ahead. What was read ahead only warms a cache: the paginator, reading responses in order, says
-which page comes next, so the rows are the same at any concurrency.
+The next page is requested before this one is handed on, and pages that can be named are read ahead.
+What was read ahead only warms a cache: the paginator, reading responses in order, says which page
+comes next, so the rows are the same at any concurrency.
 """
 
 from __future__ import annotations
 
 import typing as t
-from itertools import islice
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, islice
 
-from tap_analytics.pagination import Auto, Offset, Paginator, StopReason
-from tap_analytics.pagination.completeness import (
-    MOVED,
-    NOT_LOOKED_AT,
-    PaginationError,
-    PaginationGuard,
-)
+from tap_analytics.pagination.completeness import PaginationError, PaginationGuard
 from tap_analytics.pagination.end_check import EndCheck
 from tap_analytics.pagination.fetcher import PageFetcher
-from tap_analytics.pagination.overlap import OverlapReader, OverlapWindow
+from tap_analytics.pagination.overlap import DirectReader, OverlapReader
+from tap_analytics.pagination.paginator import Paginator
+from tap_analytics.pagination.position import Checkpoint
 from tap_analytics.pagination.rescan import Rescan, fingerprint
+from tap_analytics.pagination.strategies.auto import Auto
+from tap_analytics.pagination.strategies.numbered import Offset
+from tap_analytics.pagination.strategies.strategy import StopReason
+from tap_analytics.records.digests import digest_of
 from tap_analytics.records.rows import DictRows, StructRows
-from tap_analytics.transport.errors import Cancelled, Rejected, TransportError
+from tap_analytics.transport.errors import TransportError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
-    from tap_analytics.pagination import Page, PageToken
-    from tap_analytics.pagination.completeness import Finding, Verdict
+    from tap_analytics.pagination.completeness import Finding
     from tap_analytics.pagination.early_stop import DescendingOrder
     from tap_analytics.pagination.endpoint import Endpoint
-    from tap_analytics.pagination.page import FetchedPage
-    from tap_analytics.pagination.position import Checkpoint
+    from tap_analytics.pagination.page import FetchedPage, Page, PageToken
     from tap_analytics.records.rows import Row, RowDecoder, Rows
 
-
-#: Seconds an answer takes at least for a page to be worth another thread: waiting is all that
+#: Seconds a response takes at least for a page to be worth another thread: waiting is all that
 #: reading ahead saves, and to hand a page over takes time as well.
 HANDOFF = 0.003
+#: Failures that stop the API as a whole, not only a page by a token that has expired.
+_LASTING = frozenset({"credentials", "forbidden", "unreachable"})
 
 
 class PageReader:
     """Iterates over the pages of an endpoint: a list of processed rows for each.
 
-    `window` holds the parameters of the server's own filter; they are dropped, with a warning,
-    where the server refuses them. `early_stop` says when rows that come newest first have passed
-    the bookmark. At most `prefetch_limit` pages are read ahead, none beyond `max_rows` rows.
-    Raises `PaginationError` and the transport's errors.
+    `window` holds the parameters of the server's own filter; `early_stop` says when rows that come
+    newest first have passed the bookmark. At most `prefetch_limit` pages are read ahead, none
+    beyond `max_rows` rows. Raises `PaginationError` and the transport's errors.
     """
 
     def __init__(  # noqa: PLR0913 - what a run decides, each by its name
@@ -63,331 +63,85 @@ class PageReader:
     ) -> None:
         self.endpoint = endpoint
         self.early_stop = early_stop
-        self.paginator = Paginator(endpoint.paging)
-        self.paginator.seen.page_size = endpoint.page_size
-        self.paginator.seen.spoken = endpoint.shown.spoken
-        self.paginator.seen.counted = endpoint.shown.counted
-        self.proof = PaginationGuard(
+        self.paginator = Paginator(endpoint.paging, endpoint.page_size, endpoint.facts)
+        self.guard = PaginationGuard(
             paginator=self.paginator, label=endpoint.label, keyed=bool(endpoint.primary_keys)
         )
-        #: The page in hand: its token, its new keys, and the key of its last row.
-        self.token = self.paginator.current_value
+        #: The new keys of the page in hand, and the key of its last row.
         self.keys: Sequence[Hashable] = ()
         self.last_key: Hashable = None
-        #: Seconds its answer took.
+        #: Seconds its response took.
         self.elapsed = 0.0
-        self.pages = PageFetcher(
-            endpoint, first=self.token, window=window, sorting=sorting, codec=decoder
-        )
-        #: Token of the page after the one in hand, and what came of it if it was taken early.
         self._following: PageToken | None = None
-        self._early: FetchedPage | Exception | None = None
-        self._joiner = self._new_joiner()
-        self._end_check = EndCheck(
-            endpoint=endpoint, pages=self.pages, proof=self.proof, fetch=self._fetch
-        )
         self._resumed: FetchedPage | None = None
-        limit = endpoint.connection.concurrency
-        self._prefetch_limit = limit if prefetch_limit is None else prefetch_limit
-        self._max_rows = max_rows
-        self._width = 1
-        self._recheck = Rescan(
-            paginator=self.paginator,
-            fetch=self._fetch,
-            want=self.pages.prefetch,
-            breadth=endpoint.connection.concurrency,
-            logger=endpoint.logger,
+        limit = endpoint.connection.concurrency if prefetch_limit is None else prefetch_limit
+        self._ahead = ReadAhead(paginator=self.paginator, limit=limit, max_rows=max_rows)
+        first = self.paginator.token
+        self._open(
+            PageFetcher(endpoint, first=first, window=window, sorting=sorting, decoder=decoder)
         )
 
-    def _new_joiner(self) -> OverlapReader | None:
-        """Return what checks the seams, where pages go by row number and rows have keys."""
-        paging = self.endpoint.paging
-        if not self.proof.keyed or not isinstance(paging, Offset):
-            return None
-        return OverlapReader(
-            seam=OverlapWindow(paging.offset_param),
-            proof=self.proof,
-            logger=self.endpoint.logger,
-            fetch=self._fetch,
-            drop=self.pages.discard,
-        )
+    def _open(self, fetcher: PageFetcher) -> None:
+        """Read from a fetcher, with overlap where pages go by row number and rows have keys."""
+        self._fetcher, paging = fetcher, self.endpoint.paging
+        self._source = DirectReader(fetcher=fetcher)
+        if self.guard.keyed and isinstance(paging, Offset):
+            param = paging.offset_param
+            self._source = OverlapReader(fetcher=fetcher, guard=self.guard, param=param)
+        self._end_check = EndCheck(source=self._source, guard=self.guard)
+        self._rescan = Rescan(fetcher=fetcher, guard=self.guard)
+
+    # --- pages ------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield the rows of each page."""
-        query: PageToken | None = self.token
+        token: PageToken | None = self.paginator.token
         try:
-            while query is not None:
-                self.proof.check_token(query)
-                fetched = self._take(query)
+            while token is not None:
+                self.guard.check_token(token)
+                fetched = self._take(token)
                 if fetched is None:
-                    query = self._end_check.another()
+                    token = self._end_check.another()
                     continue
-                self.token = fetched.page.query
-                self.keys = fetched.keys
-                self.elapsed = fetched.elapsed
+                self.keys, self.elapsed = fetched.keys, fetched.elapsed
                 self.last_key = fetched.keys[-1] if fetched.keys else self.last_key
-                query = self._advance(fetched)
+                token = self._advance(fetched)
                 rows = self._process(fetched.rows)
-                is_open = query is not None or self.paginator.end is StopReason.SINGLE
-                if is_open and self._passed(rows):
-                    self.paginator.end, query = StopReason.BOOKMARK, None
-                slow = fetched.elapsed > HANDOFF
-                if query is not None and slow and self.endpoint.connection.concurrency > 1:
-                    self._read_ahead(query, fetched.page)
-                self._following = query
+                is_open = token is not None or self.paginator.end is StopReason.SINGLE
+                if is_open and self.early_stop is not None and self.early_stop.passed(rows):
+                    self.paginator.stop(StopReason.BOOKMARK)
+                    token = None
+                if token is not None and fetched.elapsed > HANDOFF:
+                    self._ahead.request(self._fetcher, token, fetched.page)
+                self._following = token
                 yield rows
-                if query is None:
-                    query = self._end_check.after(fetched)
+                if token is None:
+                    token = self._end_check.after(fetched)
         finally:
-            self.endpoint.shown.spoken |= self.paginator.seen.spoken
-            self.endpoint.shown.counted |= self.paginator.seen.counted
-            self.pages.discard()
+            self._fetcher.discard()
 
-    def peek(self) -> list[Row]:
-        """Return the rows that the next page adds, taken before its turn; an error waits for that.
-
-        The rows are good for a guess only: when the page's turn comes, the seam may show others.
-        """
-        if self._following is None or self._resumed is not None:
-            return []
-        if self._early is None:
-            try:
-                self._early = self.pages.fetch(self._following)
-            except Cancelled:
-                raise
-            except Exception as error:  # noqa: BLE001 - raised when the page's turn comes
-                self._early = error
-        if isinstance(self._early, Exception):
-            return []
-        fetched, known = self._early, set(self.keys)
-        if self.proof.keyed:
-            fetched = fetched.filter([key not in known for key in fetched.keys])
-        return self._foreseen(fetched)
-
-    def rescan(
-        self,
-        *,
-        whole: bool,
-        repeats: bool,
-        fresh: Callable[[Sequence[Hashable]], list[bool]],
-    ) -> Iterator[Rows]:
-        """Yield the rows that moved past the reader, where pages by number don't overlap.
-
-        A total that is reached vouches for them, unless it fell or rows were repeated. Deletes
-        ask for the `whole`, total or not, for one row gone and another one new leave it as it was.
-        `fresh` tells which keys the stream has not brought yet.
-        """
-        yield from self._inserted(fresh)
-        seen, suspect = self.paginator.seen, self._is_suspect(repeats=repeats)
-        if not self._may_have_moved(suspect=suspect, whole=whole):
-            return
-        whole, found = whole or suspect, 0
-        budget, partial = self.endpoint.connection.budget, self._recheck.partial
-        if (
-            partial
-            and budget is not None
-            and budget.left < len(self._recheck.pages_to_read(whole=whole))
-        ):
-            # The next run would come no further than this one.
-            self.proof.doubt_because(NOT_LOOKED_AT)
-            return
-        try:
-            for fetched in self._recheck.run(whole=whole):
-                kept = fetched.filter(fresh(fetched.keys))
-                self.keys = kept.keys
-                found += kept.page.size
-                yield self._process(kept.rows)
-        finally:
-            self.pages.discard()
-        seen.rows += found
-        if self._recheck.changed:
-            self.proof.doubt_because(MOVED)
-        elif whole and partial:
-            self.proof.doubt_because(NOT_LOOKED_AT)
-        self._recheck.report(found=found, loud=self.endpoint.context is None)
-
-    def _inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[Rows]:
-        """Yield the rows that were put in front of the reader, which explain that others moved."""
-        if self._joiner is None or not self._joiner.pushed:
-            return
-        for kept in self._joiner.traced(self.pages.first, fresh=fresh):
-            self.keys = kept.keys
-            self.paginator.seen.rows += kept.page.size
-            yield self._process(kept.rows)
-
-    @property
-    def confirmation(self) -> int:
-        """How many requests it takes to see that nothing follows the page in hand."""
-        seen, paging = self.paginator.seen, self.endpoint.paging
-        if self.paginator.end is StopReason.SINGLE and seen.pages == 1:
-            return int(seen.max_rows > 1 and not isinstance(paging, Auto))
-        return int(self.paginator.confirming is not None)
-
-    def rescan_cost(self, *, whole: bool) -> int:
-        """Return how many requests it takes to look again where nothing has moved."""
-        suspect = self._is_suspect(repeats=False)
-        if not self._may_have_moved(suspect=suspect, whole=whole):
-            return 0
-        whole = whole or suspect
-        return len(self._recheck.pages_to_read(whole=whole))
-
-    def _is_suspect(self, *, repeats: bool) -> bool:
-        """Whether there is a total that doesn't vouch for the rows."""
-        seen = self.paginator.seen
-        return seen.total is not None and (seen.total_fell or repeats or seen.rows < seen.total)
-
-    def _may_have_moved(self, *, suspect: bool, whole: bool) -> bool:
-        """Whether rows may have moved past the reader without a sign."""
-        seen = self.paginator.seen
-        if not self.proof.keyed or self._is_joined:
-            return False
-        if not (self._recheck.pages or self._recheck.partial):
-            return False
-        return seen.total is None or suspect or whole
-
-    @property
-    def _is_joined(self) -> bool:
-        """Whether pages overlap, or the server names them: each follows from the one before."""
-        seen = self.paginator.seen
-        return bool(seen.overlap) or not self.endpoint.paging.is_numbered(self.token)
-
-    @property
-    def checks(self) -> list[tuple[PageToken, str]]:
-        """A few pages that a run which takes up the walk looks at again: tokens, fingerprints."""
-        return [] if self._is_joined else self._recheck.pages.sample()
-
-    def resume(self, position: Checkpoint) -> bool:
-        """Go on behind a position of an earlier run; False if it doesn't hold any more."""
-        window, self.pages.first = self.pages.window, position.token
-        if not position.filtered:
-            self.pages.window = {}
-        try:
-            fetched = self.pages.fetch(position.token)
-        except (TransportError, PaginationError) as error:
-            # An expired cursor has many faces; what stops the API as a whole has others.
-            if getattr(error, "cause", None) in {"credentials", "forbidden", "unreachable"}:
-                raise
-            fetched = None
-        behind = position.rows_after(fetched.keys) if fetched is not None else None
-        if fetched is None or behind is None:
-            self.pages.first, self.pages.window = self.token, window
-            return False
-        seen = self.paginator.seen
-        seen.rows, seen.pages, seen.max_rows = position.rows, position.pages - 1, len(behind)
-        seen.filled = seen.pages
-        seen.total, seen.counted = position.total, position.counted
-        seen.spoken |= position.spoken
-        if self._joiner is not None:
-            self._joiner.resume(fetched)
-        self.proof.doubt = position.doubt
-        self._recheck.partial = True
-        for token, mark in position.checks:
-            self._recheck.remember(token, bytes.fromhex(mark), rows=len(behind))
-        self.token, self._resumed = position.token, fetched.filter(behind)
-        return True
-
-    def prefetch(self) -> bool:
-        """Ask for the first page without waiting for it; False if there is no room."""
-        return self.pages.prefetch(self.token)
-
-    def sample(self) -> list[Row]:
-        """Return the rows of the first page alone; the walk that comes later finds it again."""
-        self.pages.is_sample = True
-        fetched = self._fetch(self.token)
-        self.endpoint.samples.clear()
-        self.endpoint.samples[self.pages.request(self.token)] = fetched
-        return self._foreseen(fetched)
-
-    def _foreseen(self, fetched: FetchedPage) -> list[Row]:
-        """Return the processed rows of a page whose turn is yet to come, which stays as it is."""
-        rows = t.cast("DictRows", fetched.rows)
-        return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
-
-    @property
-    def key_scope(self) -> Hashable:
-        """What keys are unique within: the parent, None for a stream that has none."""
-        return self.pages.owner if self.endpoint.context else None
-
-    @property
-    def distinct_keys(self) -> Sequence[Hashable]:
-        """The new keys of the page in hand, without twins that are one row."""
-        return list(dict.fromkeys(self.keys)) if self.pages.derives_keys else self.keys
-
-    @property
-    def finding(self) -> Finding:
-        """What the walk, once finished, can say about its completeness."""
-        return self.proof.finding()
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict alone."""
-        return self.finding.verdict
-
-    @property
-    def progress(self) -> tuple[int, int] | None:
-        """The rows read so far and those of the whole list; None where the whole isn't known.
-
-        A total that one page reaches may count the rows of that page, and a walk that ends at the
-        bookmark has no end that a total tells.
-        """
-        seen = self.paginator.seen
-        if seen.total is None or seen.total <= seen.max_rows or self.early_stop is not None:
-            return None
-        return min(seen.rows, seen.total), seen.total
-
-    def _take(self, query: PageToken) -> FetchedPage | None:
-        """Return what is new of the page that comes next; None for one that is only a repetition.
-
-        That is no error where the page was asked for to see that there is none.
-        """
+    def _take(self, token: PageToken) -> FetchedPage | None:
+        """Return what is new of the page that comes next; None for one that only ends the list."""
         if self._resumed is not None:
             fetched, self._resumed = self._resumed, None
             return fetched
-        if self.paginator.confirming is not None:
-            confirmed = self._end_check.confirmed(query, known=self._is_known)
-            if confirmed is None or self._joiner is None or not confirmed.keys:
-                return confirmed
-            self._following, self._early = query, confirmed
-        return self._fetch(query) if self._joiner is None else self._joiner.read(query)
-
-    def _is_known(self, keys: Sequence[Hashable]) -> bool:
-        """Whether a page has rows, and all of them have been read."""
-        if self._joiner is not None:
-            return bool(keys) and not any(self._joiner.seam.fresh(keys))
-        return bool(keys) and set(self.keys).issuperset(keys)
-
-    def _fetch(self, query: PageToken) -> FetchedPage:
-        early, self._early = self._early, None
-        if early is not None and query == self._following:
-            if isinstance(early, Exception):
-                raise early
-            return early
-        try:
-            return self.pages.fetch(query)
-        except Rejected as error:
-            begun, window = self.paginator.seen.pages > 0, self.pages.window
-            if begun or not window or error.status not in {400, 422}:
-                raise
-            self.endpoint.logger.warning(
-                "The server refuses the filter %s; reading without it.", ", ".join(window)
-            )
-            self.pages.window = {}
-            return self.pages.fetch(query)
+        if self.paginator.confirming is not None and self._end_check.is_end(token, self.keys):
+            return None
+        return self._source.read(token)
 
     def _advance(self, fetched: FetchedPage) -> PageToken | None:
-        """Take note of a page and return the token of the next one, or None at the end."""
+        """Check a page and return the token of the next one, or None at the end."""
         mark = fingerprint(fetched.keys)
-        admitted = self.proof.check_page(fetched.page, mark)
-        if not admitted:
+        if not self.guard.check_page(fetched.page, mark):
             fetched.page.size, fetched.rows, self.keys = 0, DictRows([]), ()
-        query = self.paginator.receive(fetched.page)
+        token = self.paginator.get_next(fetched.page)
         if fetched.page.size == fetched.page.received > 0:
-            self._recheck.remember(fetched.page.query, mark, rows=fetched.page.size)
-        if query is None:
+            self._rescan.remember(fetched.page.query, mark, rows=fetched.page.size)
+        if token is None:
             return None
         # A link may repeat the credential of the request it answers; the next one is signed anew.
         secret = self.endpoint.connection.auth.param_names
-        return {name: value for name, value in query.items() if name not in secret}
+        return {name: value for name, value in token.items() if name not in secret}
 
     @t.overload
     def _process(self, rows: DictRows) -> DictRows: ...
@@ -405,31 +159,190 @@ class PageReader:
                 row.setdefault(name, value)
         return DictRows(dicts)
 
-    def _passed(self, rows: Rows) -> bool:
-        """Whether rows come newest first and the bookmark lies behind these."""
-        return self.early_stop is not None and self.early_stop.passed(rows)
+    # --- before their turn ----------------------------------------------------------------------
 
-    def _read_ahead(self, query: PageToken, page: Page) -> None:
-        """Ask for the next page, and for more where they can be named.
+    def prefetch(self) -> bool:
+        """Request the first page without waiting for it; False if there is no room."""
+        return self._fetcher.prefetch(self._fetcher.first)
 
-        Without a total the width grows from page to page as long as pages are full, so that a
-        short stream costs few requests that nobody needs.
+    def sample(self) -> list[Row]:
+        """Return the rows of the first page alone; the reader that comes later finds it again."""
+        return self._process_copy(self._fetcher.sample(self._fetcher.first))
+
+    def peek(self) -> list[Row]:
+        """Return the rows that the next page adds, fetched before its turn; an error waits for it.
+
+        The rows are good for a guess only: when the page's turn comes, the overlap may show others.
         """
-        asked, widest = self.endpoint.page_size, self._breadth(page)
-        if widest < 1:
-            return
-        full = page.size > 0 and (asked is None or page.received >= asked)
-        known = self.paginator.seen.total is not None
-        grown = min(self._width * 2, widest) if full else 1
-        self._width = widest if known else grown
-        named = self.endpoint.paging.predict(query, page, self.paginator.seen)
-        for token in (query, *islice(named, self._width - 1)):
-            self.pages.prefetch(token)
+        if self._following is None or self._resumed is not None:
+            return []
+        fetched = self._fetcher.peek(self._following)
+        if fetched is None:
+            return []
+        if self.guard.keyed:
+            known = set(self.keys)
+            fetched = fetched.filter([key not in known for key in fetched.keys])
+        return self._process_copy(fetched)
 
-    def _breadth(self, page: Page) -> int:
-        """Return how many pages may be read ahead."""
-        widest = 1 if self.endpoint.connection.budget_low else self._prefetch_limit
-        if self._max_rows is None:
+    def _process_copy(self, fetched: FetchedPage) -> list[Row]:
+        """Return the processed rows of a page whose turn is yet to come, which stays as it is."""
+        rows = t.cast("DictRows", fetched.rows)
+        return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
+
+    # --- once more ------------------------------------------------------------------------------
+
+    def rescan(
+        self,
+        *,
+        whole: bool,
+        repeats: bool,
+        fresh: Callable[[Sequence[Hashable]], list[bool]],
+    ) -> Iterator[Rows]:
+        """Yield the rows that moved past the reader, as far as the pages may hide some.
+
+        `whole` asks for all pages that rows may have moved onto; `repeats` says that keys came more
+        than once; `fresh` tells which keys the stream has not brought yet.
+        """
+        inserted = self._source.inserted(fresh)
+        for kept in chain(inserted, self._rescan.run(whole=whole, repeats=repeats, fresh=fresh)):
+            self.keys = kept.keys
+            self.paginator.add_rows(kept.page.size)
+            yield self._process(kept.rows)
+
+    @property
+    def confirmation(self) -> int:
+        """How many requests it takes to see that nothing follows the page in hand."""
+        seen = self.paginator.seen
+        if self.paginator.end is StopReason.SINGLE and seen.pages == 1:
+            return int(seen.max_rows > 1 and not isinstance(self.endpoint.paging, Auto))
+        return int(self.paginator.confirming is not None)
+
+    def rescan_cost(self, *, whole: bool) -> int:
+        """Return how many requests `rescan` takes where nothing has moved."""
+        return self._rescan.cost(whole=whole)
+
+    # --- positions ------------------------------------------------------------------------------
+
+    def position(  # noqa: PLR0913 - what only the run knows, each by its name
+        self,
+        *,
+        repeats: int,
+        version: int | None,
+        highest: t.Any,  # noqa: ANN401 - a value of the replication key
+        began: datetime,
+        shape: str,
+        source: Mapping[str, str | None],
+    ) -> Checkpoint:
+        """Return the position of the page in hand, behind which a later run can continue."""
+        seen = self.paginator.seen
+        return Checkpoint(
+            token=self.paginator.token,
+            seam=digest_of(self.last_key),
+            rows=seen.rows,
+            pages=seen.pages,
+            version=version,
+            total=seen.total,
+            counted=seen.total_proven,
+            spoken=seen.names_next,
+            doubt=self.guard.standing_doubt(repeats=repeats),
+            checks=self._rescan.checks,
+            highest=highest,
+            began=began.isoformat(),
+            shape=shape,
+            filtered=self.is_filtered,
+            source=source,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def resume(self, position: Checkpoint) -> bool:
+        """Continue behind a position of an earlier run; False if it doesn't hold any more."""
+        rest = self._fetcher.starting_at(position.token, filtered=position.filtered)
+        try:
+            fetched = rest.fetch(position.token)
+        except (TransportError, PaginationError) as error:
+            # An expired cursor fails in many ways.
+            if getattr(error, "cause", None) in _LASTING:
+                raise
+            return False
+        behind = position.rows_after(fetched.keys)
+        if behind is None:
+            return False
+        self.paginator.restore(position, page_rows=len(behind))
+        self._open(rest)
+        self._source.resume(fetched)
+        self.guard.doubt_because(position.doubt)
+        self._rescan.restore(position.checks, rows=len(behind))
+        self._resumed = fetched.filter(behind)
+        return True
+
+    # --- what is known --------------------------------------------------------------------------
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the server's own filter is in force."""
+        return bool(self._fetcher.window)
+
+    @property
+    def key_scope(self) -> Hashable:
+        """What keys are unique within: the parent, None for a stream that has none."""
+        return self._fetcher.owner if self.endpoint.context else None
+
+    @property
+    def distinct_keys(self) -> Sequence[Hashable]:
+        """The new keys of the page in hand, without twins that are one row."""
+        return list(dict.fromkeys(self.keys)) if self._fetcher.derives_keys else self.keys
+
+    def finding(self, *, repeats: int = 0) -> Finding:
+        """Return what can be said about completeness, once all is read.
+
+        `repeats` are keys that came more than once without rows having been seen to move.
+        """
+        check = self._end_check
+        return self.guard.finding(
+            repeats=repeats, missing=check.missing, awaits_next=check.awaits_next
+        )
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """The rows read so far and those of the whole list; None where the whole isn't known.
+
+        A total that one page reaches may count the rows of that page, and a list that is read to
+        the bookmark has no end that a total tells.
+        """
+        seen = self.paginator.seen
+        if seen.total is None or seen.total <= seen.max_rows or self.early_stop is not None:
+            return None
+        return min(seen.rows, seen.total), seen.total
+
+
+@dataclass(kw_only=True)
+class ReadAhead:
+    """How many pages are requested before their turn.
+
+    Without a total the width grows from page to page as long as pages are full, so that a short
+    stream costs few requests that nobody needs.
+    """
+
+    paginator: Paginator
+    limit: int
+    max_rows: int | None
+    _width: int = 1
+
+    def request(self, fetcher: PageFetcher, token: PageToken, page: Page) -> None:
+        """Request the page after `page`, and more where they can be named."""
+        seen, widest = self.paginator.seen, self._widest(fetcher, page)
+        if widest < 1 or fetcher.endpoint.connection.concurrency == 1:
+            return
+        full = page.size > 0 and (seen.page_size is None or page.received >= seen.page_size)
+        grown = min(self._width * 2, widest) if full else 1
+        self._width = widest if seen.total is not None else grown
+        named = self.paginator.paging.predict(token, page, seen)
+        for each in (token, *islice(named, self._width - 1)):
+            fetcher.prefetch(each)
+
+    def _widest(self, fetcher: PageFetcher, page: Page) -> int:
+        widest = 1 if fetcher.endpoint.connection.budget_low else self.limit
+        if self.max_rows is None:
             return widest
-        lacking = max(0, self._max_rows - self.paginator.seen.rows)
+        lacking = max(0, self.max_rows - self.paginator.seen.rows)
         return min(widest, -(-lacking // max(1, page.size)))

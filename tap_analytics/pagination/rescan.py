@@ -1,8 +1,8 @@
-"""A second look at pages that were read by number, where nothing else shows that rows have moved.
+"""Reading pages by number again, where nothing else shows that rows have moved.
 
-Pages by number don't overlap: a row that is deleted in front of the reader pulls another one past
-it, onto a page that has been read. So pages are read again when the walk is over: one whose keys
-have changed brings the rows that moved onto it.
+Pages by number don't overlap: a row that is deleted before the reader pulls another one past it,
+onto a page that has been read. So pages are read again after the last one: one whose keys have
+changed brings the rows that moved onto it.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from tap_analytics.pagination import StopReason, whole_number
+from tap_analytics.pagination.completeness import MOVED, NOT_LOOKED_AT
+from tap_analytics.pagination.strategies.metadata import whole_number
+from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest
 from tap_analytics.records.writer import ENCODER
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
-    from logging import Logger, LoggerAdapter
 
-    from tap_analytics.pagination import PageToken, Paginator
-    from tap_analytics.pagination.page import FetchedPage
+    from tap_analytics.pagination.completeness import PaginationGuard
+    from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.page import FetchedPage, PageToken
+    from tap_analytics.pagination.strategies.strategy import PagingState
 
-#: A walk of up to so many pages is looked at again as a whole, for it costs little.
+#: Up to so many pages are all read again, for it costs little.
 FEW = 16
-
-
 #: Pages whose tokens differ from the one before in more than a number, at most.
 MOST_FORMS = 1000
 #: Digits of the largest number that is kept as one.
@@ -55,7 +56,7 @@ class ReadPages:
         return len(self._prints)
 
     def add(self, token: PageToken, fingerprint: bytes, *, rows: int) -> bool:
-        """Take note of a page; False if there are too many tokens of too many kinds."""
+        """Remember a page; False if there are too many tokens of too many kinds."""
         _, form, param = self._forms[-1] if self._forms else (0, {}, "")
         number = _number(token.get(param, ""))
         if number is None or {**token, param: form[param]} != form:
@@ -108,46 +109,108 @@ def _short(fingerprint: bytes) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Rescan:
-    """The pages of one walk in order, and the second look at them.
+    """The pages of one endpoint in order, and reading them again.
 
-    A long walk is probed in the middle, where most moves show, unless deletes depend on it. Where a
-    page has changed, those after it are looked at as well until one has not, for the rows that
-    moved lie there.
+    Of many pages only the one in the middle is read again, where most moves show, unless deletes
+    depend on it. Where a page has changed, those after it are read as well until one has not, for
+    the rows that moved lie there.
     """
 
-    paginator: Paginator
-    fetch: Callable[[PageToken], FetchedPage]
-    want: Callable[[PageToken], bool]
-    #: Pages to read ahead at most.
-    breadth: int
-    logger: Logger | LoggerAdapter[Logger]
-    pages: ReadPages = field(default_factory=ReadPages)
+    fetcher: PageFetcher
+    guard: PaginationGuard
+    _pages: ReadPages = field(default_factory=ReadPages)
     #: Whether pages were read that are not among them, by an earlier run for one.
-    partial: bool = False
-    #: What the second look has cost and found.
-    requests: int = 0
-    changed: int = 0
+    _partial: bool = False
+    _requests: int = 0
+    _changed: int = 0
+
+    @property
+    def _seen(self) -> PagingState:
+        return self.guard.paginator.seen
+
+    @property
+    def _is_linked(self) -> bool:
+        """Whether pages overlap, or the server names them: each follows from the one before."""
+        paginator = self.guard.paginator
+        return bool(self._seen.overlap) or not paginator.paging.is_numbered(paginator.token)
+
+    @property
+    def checks(self) -> list[tuple[PageToken, str]]:
+        """A few pages that a run which resumes here reads again: tokens, fingerprints."""
+        return [] if self._is_linked else self._pages.sample()
 
     def remember(self, token: PageToken, fingerprint: bytes, *, rows: int) -> None:
-        """Take note of a page that came whole and has rows."""
-        self.partial |= not self.pages.add(token, fingerprint, rows=rows)
+        """Remember a page that came whole and has rows."""
+        self._partial |= not self._pages.add(token, fingerprint, rows=rows)
+
+    def restore(self, checks: Sequence[tuple[PageToken, str]], *, rows: int) -> None:
+        """Remember the pages that an earlier run has noted, out of all it has read."""
+        self._partial = True
+        for token, mark in checks:
+            self.remember(token, bytes.fromhex(mark), rows=rows)
+
+    def cost(self, *, whole: bool) -> int:
+        """Return how many requests it takes where nothing has moved."""
+        suspect = self._is_suspect(repeats=False)
+        if not self._may_have_moved(whole=whole or suspect):
+            return 0
+        return len(self.pages_to_read(whole=whole or suspect))
+
+    def run(
+        self, *, whole: bool, repeats: bool, fresh: Callable[[Sequence[Hashable]], list[bool]]
+    ) -> Iterator[FetchedPage]:
+        """Yield the new rows on pages that have changed since they were read.
+
+        A total that is reached vouches for them, unless it fell or rows were repeated. Deletes
+        ask for the `whole`, total or not, for one row gone and another one new leave it as it was.
+        """
+        whole = whole or self._is_suspect(repeats=repeats)
+        if not self._may_have_moved(whole=whole):
+            return
+        budget, found = self.fetcher.endpoint.connection.budget, 0
+        chosen = self.pages_to_read(whole=whole)
+        if self._partial and budget is not None and budget.left < len(chosen):
+            # The next run would come no further than this one.
+            self.guard.doubt_because(NOT_LOOKED_AT)
+            return
+        try:
+            for fetched in self._changed_pages(chosen, self._end(whole=whole)):
+                kept = fetched.filter(fresh(fetched.keys))
+                found += kept.page.size
+                yield kept
+        finally:
+            self.fetcher.discard()
+        if self._changed:
+            self.guard.doubt_because(MOVED)
+        elif whole and self._partial:
+            self.guard.doubt_because(NOT_LOOKED_AT)
+        self._report(found)
 
     def pages_to_read(self, *, whole: bool) -> Sequence[int]:
-        """Return the positions of the pages that are looked at, if none of them has changed."""
+        """Return the positions of the pages that are read again, if none of them has changed."""
         end = self._end(whole=whole)
         return range(end) if whole or end <= FEW else (end // 2,)
 
-    def run(self, *, whole: bool) -> Iterator[FetchedPage]:
-        """Yield the pages that have changed since they were read."""
-        end, chosen = self._end(whole=whole), self.pages_to_read(whole=whole)
-        reached = 0
+    def _is_suspect(self, *, repeats: bool) -> bool:
+        """Whether there is a total that doesn't vouch for the rows."""
+        seen = self._seen
+        return seen.total is not None and (seen.total_fell or repeats or seen.rows < seen.total)
+
+    def _may_have_moved(self, *, whole: bool) -> bool:
+        """Whether rows may have moved past the reader without a sign."""
+        if not self.guard.keyed or self._is_linked or not (self._pages or self._partial):
+            return False
+        return self._seen.total is None or whole
+
+    def _changed_pages(self, chosen: Sequence[int], end: int) -> Iterator[FetchedPage]:
+        reached, width = 0, self.fetcher.endpoint.connection.concurrency
         for index, position in enumerate(chosen):
             if position < reached:
                 continue
-            for following in chosen[index : index + self.breadth]:
-                self.want(self.pages.token(following))
+            for following in chosen[index : index + width]:
+                self.fetcher.prefetch(self._pages.token(following))
             reached = position
-            while reached < end and (page := self._changed(reached)) is not None:
+            while reached < end and (page := self._changed_page(reached)) is not None:
                 yield page
                 reached += 1
             reached += 1
@@ -157,38 +220,38 @@ class Rescan:
 
         Nothing moves onto the last page if it showed that the list ended there.
         """
-        if not self.pages:
+        if not self._pages:
             return 0
-        seen, last = self.paginator.seen, self.pages.last
-        if self.paginator.end is not StopReason.EMPTY:
+        seen, last = self._seen, self._pages.last
+        if self.guard.paginator.end is not StopReason.EMPTY:
             ended = True
-        elif len(self.pages) > 1:
+        elif len(self._pages) > 1:
             ended = last < seen.max_rows
         elif seen.page_size is None:
             # Whether a single page is a full one, nobody knows.
             ended = not whole
         else:
             ended = last < seen.page_size
-        return len(self.pages) - ended
+        return len(self._pages) - ended
 
-    def _changed(self, position: int) -> FetchedPage | None:
-        fetched = self.fetch(self.pages.token(position))
-        self.requests += 1
-        if self.pages.is_like(position, fingerprint(fetched.keys)):
+    def _changed_page(self, position: int) -> FetchedPage | None:
+        fetched = self.fetcher.fetch(self._pages.token(position))
+        self._requests += 1
+        if self._pages.is_like(position, fingerprint(fetched.keys)):
             return None
-        self.changed += 1
+        self._changed += 1
         return fetched
 
-    def report(self, *, found: int, loud: bool) -> None:
-        """Log what the second look has found, and what it cost."""
-        if self.changed:
-            self.logger.warning(
+    def _report(self, found: int) -> None:
+        endpoint = self.fetcher.endpoint
+        if self._changed:
+            endpoint.logger.warning(
                 "Rows moved while they were read by page number: %d of %d pages have changed. "
                 "New rows found on them: %d; requests it took to look again: %d.",
-                *(self.changed, len(self.pages), found, self.requests),
+                *(self._changed, len(self._pages), found, self._requests),
             )
-        elif loud and self.requests:
-            self.logger.info(
+        elif endpoint.context is None and self._requests:
+            endpoint.logger.info(
                 "Looked again at %d of %d pages: nothing has moved meanwhile.",
-                *(self.requests, len(self.pages)),
+                *(self._requests, len(self._pages)),
             )

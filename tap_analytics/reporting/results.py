@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
 
+from tap_analytics.pagination import PagingFacts
 from tap_analytics.pagination.completeness import Finding, Verdict, worst
-from tap_analytics.pagination.endpoint import Shown
 from tap_analytics.records.conform import SchemaDrift
 from tap_analytics.reporting.numbers import plural
 
@@ -65,7 +65,7 @@ class StreamResult:
     doubt: str | None = None
     #: The finding of a list that is proven if another list shows how the API names a next page.
     awaiting: Finding | None = None
-    shown: Shown = field(default_factory=Shown)
+    paging_facts: PagingFacts = field(default_factory=PagingFacts)
     failure: Exception | None = None
     #: Whether the failure is one that `optional_streams` accepts.
     is_optional: bool = False
@@ -104,13 +104,17 @@ class StreamResult:
     def finding(self) -> Finding:
         """The worst verdict of its lists, and which evidence was missing for a better one."""
         verdict = worst(self.verdicts)
-        if self.awaiting is not None and not self.shown.spoken and verdict is not Verdict.SHORT:
+        if (
+            self.awaiting is not None
+            and not self.paging_facts.names_next
+            and verdict is not Verdict.SHORT
+        ):
             return self.awaiting
         return Finding(verdict, self.missing.get(verdict))
 
     def add(self, finding: Finding) -> None:
         """Add the finding of a list."""
-        if finding.awaits_word:
+        if finding.awaits_next:
             self.awaiting = self.awaiting or finding
             return
         self.verdicts[finding.verdict] += 1

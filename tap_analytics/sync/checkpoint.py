@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from datetime import UTC, datetime
 
 import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
@@ -23,6 +22,7 @@ from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from singer_sdk.helpers.types import TapState
 
@@ -86,30 +86,17 @@ class Checkpointer:
         The caller holds the writer's lock since before it wrote the page, so that no STATE says
         less than the target has. A token that holds a credential, as some links do, stays out.
         """
-        checks = self._reader.checks
-        tokens = ENCODER.encode([self._reader.token, checks]).decode()
+        position = self._reader.position(
+            repeats=repeats,
+            version=version,
+            highest=highest,
+            began=began,
+            shape=self._shape,
+            source=self._stream.connection.source,
+        )
+        tokens = ENCODER.encode([position.token, position.checks]).decode()
         if redact(tokens) != tokens:
             return
-        seen, proof = self._reader.paginator.seen, self._reader.proof
-        proof.repeats = repeats
-        position = Checkpoint(
-            token=self._reader.token,
-            seam=digest_of(self._reader.last_key),
-            rows=seen.rows,
-            pages=seen.pages,
-            version=version,
-            total=seen.total,
-            counted=seen.counted,
-            spoken=seen.spoken,
-            doubt=None if proof.standing_doubt is None else redact(proof.standing_doubt),
-            checks=checks,
-            highest=highest,
-            began=began.isoformat(),
-            shape=self._shape,
-            filtered=bool(self._reader.pages.window),
-            source=self._stream.connection.source,
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
         bookmarks = self._state.setdefault("bookmarks", {})
         bookmarks.setdefault(self._stream.name, {})[MEMBER] = position.to_state()
 

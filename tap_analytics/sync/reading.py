@@ -95,7 +95,7 @@ class EndpointSync:
             sync.result.progress = reader.progress if self.context is None else None
             if sync.stream.primary_keys:
                 new = sync.duplicates.record(reader.distinct_keys, within=reader.key_scope)
-                reader.proof.progress(new=new)
+                reader.guard.progress(new=new)
             kept = self._limited(rows)
             self._write(kept, checkpointer)
             if len(kept) < len(rows):
@@ -104,9 +104,9 @@ class EndpointSync:
             if unread and sync.limit_reached:
                 sync.truncate()
                 return
-        reader.proof.repeats = sync.duplicates.count - repeats_before
-        self._rescan(repeats=reader.proof.repeats > 0)
-        sync.result.add(reader.finding)
+        repeats = sync.duplicates.count - repeats_before
+        self._rescan(repeats=repeats > 0)
+        sync.result.add(reader.finding(repeats=repeats))
         parents = None if sync.bookmark is None else sync.bookmark.parents
         if self.context is not None and parents is not None:
             parents.add(self.context)

@@ -41,7 +41,7 @@ class StreamSync:
             api=stream.api,
             label=stream.label,
             is_child=stream.parent_stream_type is not None,
-            shown=stream.shown,
+            paging_facts=stream.paging_facts,
         )
         self.output = RecordOutput(stream, run.writer, self.result.drift)
         self.bookmark: Bookmark | None = None

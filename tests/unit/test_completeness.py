@@ -282,7 +282,7 @@ def test_only_two_verdicts_are_complete():
 # --- the parts --------------------------------------------------------------------------------
 
 
-def proof_of(paging, *, keyed=True):
+def guard_of(paging, *, keyed=True):
     return PaginationGuard(paginator=Paginator(paging), label="x_y (/y)", keyed=keyed)
 
 
@@ -291,20 +291,20 @@ def page_of(query, size):
 
 
 def test_a_walk_that_has_not_ended_is_unverified():
-    assert proof_of(Offset()).verdict() is Verdict.UNVERIFIED
+    assert guard_of(Offset()).finding().verdict is Verdict.UNVERIFIED
 
 
 def test_a_walk_that_stopped_at_the_bookmark_is_not_held_against_the_total():
-    seen = PagingState(rows=5, total=100, counted=True)
+    seen = PagingState(rows=5, total=100, total_proven=True)
     assert decide(seen, StopReason.BOOKMARK, doubt=None, missing="").verdict is Verdict.CONSISTENT
     assert decide(seen, StopReason.EMPTY, doubt=None, missing="").verdict is Verdict.SHORT
 
 
 def test_empty_pages_are_counted_in_a_row_only():
-    proof = proof_of(Cursor())
+    guard = guard_of(Cursor())
     for turn in range(400):
         size = int(turn % 99 == 0)
-        assert proof.check_page(page_of({"cursor": str(turn)}, size), b"%d" % turn)
+        assert guard.check_page(page_of({"cursor": str(turn)}, size), b"%d" % turn)
 
 
 def test_a_token_is_shown_at_a_readable_length():
@@ -314,7 +314,7 @@ def test_a_token_is_shown_at_a_readable_length():
 
 
 def test_a_finding_says_which_evidence_is_missing():
-    assert proof_of(Offset()).finding().missing == "the stream was not read to its end"
+    assert guard_of(Offset()).finding().missing == "the stream was not read to its end"
     outcome = StreamResult(name="x_y")
     outcome.add(Finding(Verdict.CONSISTENT))
     outcome.add(Finding(Verdict.UNVERIFIED, "first"))

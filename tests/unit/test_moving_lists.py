@@ -29,21 +29,23 @@ SEED = int(os.environ.get("MOVING_SEED", random.randrange(2**32)))
 PATIENCE = 3000
 
 
-def endpoint(limit):
-    """Return as much of an endpoint as a reader of pages looks at."""
+def endpoint(limit, fetch):
+    """Return as much of an endpoint as a reader of pages looks at; tokens are its requests."""
     return Endpoint(
         name="list",
         label="list",
         logger=logging.getLogger(__name__),
         connection=SimpleNamespace(
             concurrency=1,
-            lookahead=SimpleNamespace(discard=lambda owner: None),
+            lookahead=SimpleNamespace(
+                fetch=lambda key, token, decode: fetch(token), discard=lambda owner: None
+            ),
             auth=SimpleNamespace(param_names=()),
         ),
         paging=Offset(limit=limit),
         page_size=limit,
         primary_keys=("id",),
-        build=None,
+        build=lambda token: token,
         parse=None,
         holds_null=None,
     )
@@ -91,7 +93,7 @@ class Server:
             query=query, payload=body, headers={}, size=size, received=size, url="http://h/"
         )
         rows = DictRows([{"id": key} for key in keys])
-        return FetchedPage(page=page, rows=rows, keys=keys, elapsed=0.0)
+        return FetchedPage(page=page, rows=rows, elapsed=0.0)
 
     def move(self, place, *, is_insert):
         if is_insert:
@@ -102,15 +104,14 @@ class Server:
 
     def read(self):
         """Walk over the list; return the rows, the error, the verdict."""
-        walk = PageReader(endpoint(self.limit))
-        walk.pages.fetch = self.take
+        reader = PageReader(endpoint(self.limit, self.take))
         found = []
         try:
-            for rows in walk:
+            for rows in reader:
                 found += [row["id"] for row in rows.dicts]
         except PaginationError as error:
             return found, str(error), None
-        return found, "", walk.verdict
+        return found, "", reader.finding().verdict
 
 
 # Fewer at the end of the list: what matters happens in front of the reader.

@@ -543,7 +543,7 @@ def test_what_is_no_link_metadata(payload):
 def test_numbered_pages_are_named_ahead_as_far_as_the_total_goes(paging, first, following, named):
     paginator = Paginator(paging)
     page = page_of({"total": 35}, query=first, size=10)
-    assert paginator.receive(page) == following
+    assert paginator.get_next(page) == following
     assert list(paging.predict(following, page, paginator.seen)) == named
 
 

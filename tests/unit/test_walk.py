@@ -15,7 +15,7 @@ from support.servers import JsonApi, ScriptedServer, reply
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.demo import DemoApi
 from tap_analytics.pagination import reader
-from tap_analytics.pagination.overlap import OverlapMatch, OverlapWindow
+from tap_analytics.pagination.overlap_window import OverlapMatch, OverlapWindow
 from tap_analytics.transport.request import Request
 
 #: What differs between two dialects is the shape of rows and pages, never the rows.
@@ -187,7 +187,7 @@ def test_rows_that_vanish_as_fast_as_they_are_read_end_in_an_error():
 
     with JsonApi(answer) as api:
         done = run(config(api.origin, limit=3))
-    assert "rows move faster than they can be read" in done.failure()
+    assert "rows keep shifting while pages are being read" in done.failure()
     assert len(api.requests) < 60
 
 
@@ -285,18 +285,18 @@ def test_a_position_that_does_not_hold_starts_the_walk_again(spoil):
     assert second.ids() == list(range(40))
 
 
-# --- seams --------------------------------------------------------------------------------------
+# --- overlap ------------------------------------------------------------------------------------
 
 
-def seam_of(*pages):
-    seam = OverlapWindow("offset")
+def window_of(*pages):
+    window = OverlapWindow()
     for page in pages:
-        seam.remember(page)
-    return seam
+        window.remember(page)
+    return window
 
 
 @pytest.mark.parametrize(
-    ("page", "joint"),
+    ("page", "match"),
     [
         ("cd", OverlapMatch.MATCHED),
         ("c", OverlapMatch.MATCHED),
@@ -306,20 +306,20 @@ def seam_of(*pages):
         ("ab", OverlapMatch.REPEATED),
     ],
 )
-def test_the_first_rows_of_a_page_tell_how_it_joins(page, joint):
-    assert seam_of("abc").judge(list(page)) is joint
+def test_the_first_rows_of_a_page_tell_how_it_follows(page, match):
+    assert window_of("abc").match(list(page)) is match
 
 
-def test_a_seam_without_pages_is_open_to_nothing():
-    assert not seam_of([]).is_open
-    assert seam_of("ab").is_open
-    assert seam_of("ab", "cd").fresh(["a", "x", "d"]) == [False, True, False]
+def test_a_window_without_pages_has_no_row_to_compare_with():
+    assert window_of([]).is_empty
+    assert not window_of("ab").is_empty
+    assert window_of("ab", "cd").fresh(["a", "x", "d"]) == [False, True, False]
 
 
-def test_a_seam_remembers_more_pages_the_smaller_they_are():
+def test_a_window_remembers_more_pages_the_smaller_they_are():
     small, large = (
-        seam_of(*([n, n + 1] for n in range(200))),
-        seam_of(*([range(n, n + 999)] for n in range(9))),
+        window_of(*([n, n + 1] for n in range(200))),
+        window_of(*([range(n, n + 999)] for n in range(9))),
     )
     assert small.fresh([0]) == [False]
     assert large.fresh([range(999)]) == [False]

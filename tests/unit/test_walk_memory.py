@@ -20,15 +20,15 @@ class PageFetcher:
     """What a walk does with its pages."""
 
     def __init__(self, paging):
-        self.proof = PaginationGuard(paginator=Paginator(paging), label="x_y (/y)", keyed=True)
+        self.guard = PaginationGuard(paginator=Paginator(paging), label="x_y (/y)", keyed=True)
         self.read = ReadPages()
 
     def take(self, numbers, token):
         for number in numbers:
             query = token(number)
             mark = fingerprint([f"key {number}", number])
-            self.proof.check_token(query)
-            self.proof.check_page(
+            self.guard.check_token(query)
+            self.guard.check_page(
                 Page(query=query, payload={}, headers={}, size=2, received=2), mark
             )
             self.read.add(query, mark, rows=2)

@@ -7,8 +7,7 @@ import typing as t
 
 from tap_analytics.config.declarations.object_reader import DOTTED
 from tap_analytics.pagination import whole_number
-from tap_analytics.pagination.strategies.links import header_links
-from tap_analytics.pagination.strategies.markers import CURSORS
+from tap_analytics.pagination.strategies.metadata import CURSORS, header_links
 from tap_analytics.transport.errors import OriginRefused, Rejected
 
 if t.TYPE_CHECKING:

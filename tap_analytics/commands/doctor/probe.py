@@ -303,7 +303,7 @@ class Probe:
         names = stream.primary_keys
         lacking = sum(row.get(name) is None for page in rows for row in page for name in names)
         end = None if error else reader.paginator.end
-        found = reader.finding
+        found = reader.finding()
         # A page that begins a row early is as good as one that does not.
         early = reader.paginator.seen.overlap if end is None and error is None else 0
         return Trial(
@@ -313,9 +313,9 @@ class Probe:
             unkeyed=lacking + (repeats.count if names else 0),
             end=end,
             verdict=None if end is None else found.verdict,
-            missing=(reader.proof.standing_doubt if end is None else found.missing) or "",
+            missing=(reader.guard.standing_doubt() if end is None else found.missing) or "",
             error=error,
-            repeats_token=end is None and reader.paginator.current_value == reader.token,
+            repeats_token=end is None and reader.paginator.current_value == reader.paginator.token,
         )
 
 

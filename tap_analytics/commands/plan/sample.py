@@ -149,7 +149,7 @@ def _extent(walk: PageReader, asked: int, *, whole: bool) -> tuple[int, int, Bas
         # By page number, only an empty page says that the total is not one of pages.
         if isinstance(paginator.paging, PageNumber):
             pages = math.ceil(lacking / per_page)
-            more = pages + 1 + (pages if whole and walk.proof.keyed else 0)
+            more = pages + 1 + (pages if whole and walk.guard.keyed else 0)
         return seen.total, asked + more, Basis.TOTAL
     # After a short page, the next is likely the empty one that shows the end.
     likely = seen.pages == 1 and seen.first_page_short
@@ -164,7 +164,7 @@ def _is_bounded(
         return not all(wants)
     asked = stream.window(bookmark.start, bookmark.end)
     halved = bookmark.end is not None and asked == stream.window(bookmark.start, None)
-    return not walk.pages.window or halved or not all(wants)
+    return not walk.is_filtered or halved or not all(wants)
 
 
 def _parallel(walk: PageReader) -> int:

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from tap_analytics.pagination.strategies.envelope import dig, has, whole_number
 from tap_analytics.pagination.strategies.linked import cursor_text
-from tap_analytics.pagination.strategies.links import names_pages, next_link
-from tap_analytics.pagination.strategies.markers import CURSORS, says_end
+from tap_analytics.pagination.strategies.metadata import (
+    CURSORS,
+    dig,
+    has,
+    links_elsewhere,
+    next_link,
+    says_end,
+    whole_number,
+)
 from tap_analytics.pagination.strategies.numbered import Offset, PageNumber
 from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy, StopReason
 
@@ -49,10 +55,10 @@ class Auto(PagingStrategy):
             return following
         if numbered := self._numbered(page):
             return numbered.next_token(page, seen)
-        if next_link(page)[0] or names_pages(page):
+        if next_link(page)[0] or links_elsewhere(page):
             return StopReason.LINK
         is_null = any(has(page.payload, p) and not dig(page.payload, p) for p in CURSORS)
-        if is_null or seen.spoken:
+        if is_null or seen.names_next:
             return StopReason.CURSOR
         return StopReason.CURSOR if says_end(page) else StopReason.SINGLE
 
@@ -61,7 +67,7 @@ class Auto(PagingStrategy):
         return not query.keys().isdisjoint(NUMBERS)
 
     @override
-    def counted_on(self, page: Page, seen: PagingState) -> Iterator[Confirm]:
+    def probes(self, page: Page, seen: PagingState) -> Iterator[Confirm]:
         last = page.received - 1
         offset: PageToken = {"offset": str(page.received)}
         yield Confirm(offset, StopReason.SINGLE, check=({"offset": str(last)}, last))

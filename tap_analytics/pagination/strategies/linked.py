@@ -10,9 +10,16 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from tap_analytics.pagination.strategies.envelope import dig, has, roots
-from tap_analytics.pagination.strategies.links import header_links, link_in, names_pages
-from tap_analytics.pagination.strategies.markers import hint_of_more, says_end
+from tap_analytics.pagination.strategies.metadata import (
+    dig,
+    has,
+    header_links,
+    hint_of_more,
+    link_in,
+    links_elsewhere,
+    roots,
+    says_end,
+)
 from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopReason
 from tap_analytics.transport.errors import Rejected
 
@@ -27,26 +34,42 @@ _KINDS = {bool: "a boolean", dict: "an object", list: "a list", str: "text"}
 class LinkedPaging(PagingStrategy):
     """Pages that each name the next one; base of cursors and links."""
 
-    #: Why a walk ends whose last page names no next one.
+    #: Why reading ends behind a page that names no next one.
     ending: t.ClassVar[StopReason] = StopReason.LINK
+    #: Name of the setting that says where the next page is named.
+    setting: t.ClassVar[str]
 
     @abstractmethod
-    def denies(self, page: Page) -> bool:
-        """Whether a response without a next page says so: the word is there, and holds nothing."""
+    def names_none(self, page: Page) -> bool:
+        """Whether a response says that there is no next page: the place is there, and empty."""
 
     @property
-    @abstractmethod
-    def word(self) -> str:
-        """The setting that says where the next page is named, with its value."""
+    def place(self) -> str:
+        """Where the next page is named, as messages say it."""
+        return f"`{self.setting}` '{getattr(self, self.setting)}'"
 
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
         following = self.named(page)
         if following is not None:
             return following
-        if seen.spoken or self.denies(page) or says_end(page):
+        if seen.names_next or self.names_none(page) or says_end(page):
             return self.ending
         return StopReason.SINGLE if page.received or hint_of_more(page) else StopReason.EMPTY
+
+    def _unusable(self, page: Page, value: object, *, wanted: str) -> Rejected:
+        """Return the error of a next page that is named in a way nobody can follow."""
+        kind = _KINDS.get(type(value), "a number")
+        hint = f"Set `{self.setting}` to where {wanted} is"
+        if isinstance(value, dict) and value:
+            hint += f"; the object has {', '.join(f'`{name}`' for name in list(value)[:8])}"
+        elif wanted == "a link":
+            hint += ", or use a paginator of another `type`"
+        return Rejected(
+            f"{urlsplit(page.url).path} names its next page with {kind} at {self.place}, "
+            f"where {wanted} is expected",
+            hint=f"{hint}.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +81,7 @@ class Cursor(LinkedPaging):
     #: Dotted path of a flag that says the last page is reached.
     at_end_path: str | None = None
     ending: t.ClassVar[StopReason] = StopReason.CURSOR
+    setting: t.ClassVar[str] = "cursor_path"
 
     @override
     def named(self, page: Page) -> PageToken | None:
@@ -66,24 +90,19 @@ class Cursor(LinkedPaging):
         value = dig(page.payload, self.cursor_path)
         cursor = cursor_text(value)
         if value and cursor is None:
-            _refuse(page, value, wanted="text or a number", word=self.word)
+            raise self._unusable(page, value, wanted="text or a number")
         return None if cursor is None else {self.cursor_param: cursor}
 
     @override
-    def denies(self, page: Page) -> bool:
+    def names_none(self, page: Page) -> bool:
         at_end = dig(page.payload, self.at_end_path) if self.at_end_path else None
-        return at_end is True or _holds_nothing(page, self.cursor_path)
+        return at_end is True or _is_empty(page, self.cursor_path)
 
     @override
     def flag(self, page: Page) -> str | None:
         if self.at_end_path and dig(page.payload, self.at_end_path) is False:
             return f"`{self.at_end_path}: false`"
         return super().flag(page)
-
-    @property
-    @override
-    def word(self) -> str:
-        return f"`cursor_path` '{self.cursor_path}'"
 
     @property
     @override
@@ -97,6 +116,7 @@ class HeaderCursor(Cursor):
 
     #: Name of the header.
     cursor_key: str = "next"
+    setting: t.ClassVar[str] = "cursor_key"
 
     @override
     def named(self, page: Page) -> PageToken | None:
@@ -104,13 +124,8 @@ class HeaderCursor(Cursor):
         return {self.cursor_param: cursor} if cursor else None
 
     @override
-    def denies(self, page: Page) -> bool:
+    def names_none(self, page: Page) -> bool:
         return page.headers.get(self.cursor_key) is not None
-
-    @property
-    @override
-    def word(self) -> str:
-        return f"`cursor_key` '{self.cursor_key}'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,23 +133,19 @@ class JsonLink(LinkedPaging):
     """Pages by a link in the body: `{"next": "https://…?page=2"}`; its query is followed."""
 
     next_url_path: str = "next"
+    setting: t.ClassVar[str] = "next_url_path"
 
     @override
     def named(self, page: Page) -> PageToken | None:
         value = dig(page.payload, self.next_url_path)
         link = link_in(value)
         if value and link is None:
-            _refuse(page, value, wanted="a link", word=self.word)
+            raise self._unusable(page, value, wanted="a link")
         return None if link is None else page.follow(link)
 
     @override
-    def denies(self, page: Page) -> bool:
-        return _holds_nothing(page, self.next_url_path)
-
-    @property
-    @override
-    def word(self) -> str:
-        return f"`next_url_path` '{self.next_url_path}'"
+    def names_none(self, page: Page) -> bool:
+        return _is_empty(page, self.next_url_path)
 
     @property
     @override
@@ -147,6 +158,7 @@ class HeaderLink(LinkedPaging):
     """Pages by the `Link` header: `<https://…?page=2>; rel="next"`; its query is followed."""
 
     links_next_key: str = "next"
+    setting: t.ClassVar[str] = "links_next_key"
 
     @override
     def named(self, page: Page) -> PageToken | None:
@@ -154,13 +166,8 @@ class HeaderLink(LinkedPaging):
         return None if link is None else page.follow(link)
 
     @override
-    def denies(self, page: Page) -> bool:
-        return "next" not in header_links(page) and names_pages(page)
-
-    @property
-    @override
-    def word(self) -> str:
-        return f"`links_next_key` '{self.links_next_key}'"
+    def names_none(self, page: Page) -> bool:
+        return "next" not in header_links(page) and links_elsewhere(page)
 
 
 def cursor_text(value: object) -> str | None:
@@ -169,21 +176,6 @@ def cursor_text(value: object) -> str | None:
     return str(value) if value and (isinstance(value, str) or is_number) else None
 
 
-def _holds_nothing(page: Page, path: str) -> bool:
-    """Whether a word is there; an empty object or list is no word, for it may hold one."""
+def _is_empty(page: Page, path: str) -> bool:
+    """Whether a path is there and empty; an object or list may hold the next page elsewhere."""
     return has(page.payload, path) and not isinstance(dig(page.payload, path), (dict, list))
-
-
-def _refuse(page: Page, value: object, *, wanted: str, word: str) -> t.NoReturn:
-    """Raise the error of a next page that is named in a way nobody can follow."""
-    kind = _KINDS.get(type(value), "a number")
-    hint = f"Set {word.split(maxsplit=1)[0]} to where {wanted} is"
-    if isinstance(value, dict) and value:
-        hint += f"; the object has {', '.join(f'`{name}`' for name in list(value)[:8])}"
-    elif wanted == "a link":
-        hint += ", or use a paginator of another `type`"
-    raise Rejected(
-        f"{urlsplit(page.url).path} names its next page with {kind} at {word}, "
-        f"where {wanted} is expected",
-        hint=f"{hint}.",
-    )

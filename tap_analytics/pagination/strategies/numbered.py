@@ -13,8 +13,12 @@ from itertools import count
 
 from typing_extensions import override
 
-from tap_analytics.pagination.strategies.envelope import dig, whole_number
-from tap_analytics.pagination.strategies.links import LINK_MEMBERS, has_links, next_link
+from tap_analytics.pagination.strategies.metadata import (
+    LINK_MEMBERS,
+    dig,
+    next_link,
+    whole_number,
+)
 from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy, StopReason
 
 if t.TYPE_CHECKING:
@@ -57,13 +61,14 @@ class NumberedStrategy(PagingStrategy):
             return self.with_overlap(following, page, seen)
         if self._has_reached_total(page, seen):
             return self._behind_total(page, seen)
-        spoken = seen.spoken or next_link(page)[0]
+        spoken = seen.names_next or next_link(page)[0]
         if spoken and seen.total is None:
             return self._behind_links(page, seen)
         told = seen.first_page_short or seen.total is not None
         if not page.received or (told and page.received <= seen.overlap):
             return StopReason.EMPTY
-        if seen.pages == 1 and has_links(page):
+        has_links = any(isinstance(dig(page.payload, n), dict) for n in ("links", "_links"))
+        if seen.pages == 1 and has_links:
             # Links that name no page may be all there is: such a server may not know numbers.
             return self._confirm(page, seen, StopReason.SINGLE)
         return {self.number_param: str(self.next_number(page, seen))}
@@ -74,10 +79,12 @@ class NumberedStrategy(PagingStrategy):
         A total that one page reaches may be the page's own count; one that a full page reaches, or
         that has fallen, may be too small.
         """
-        is_sure = seen.counted and not seen.total_fell and not _is_full(page, seen)
+        is_sure = seen.total_proven and not seen.total_fell and not _is_full(page, seen)
         if is_sure or not page.received:
             return StopReason.TOTAL
-        return self._confirm(page, seen, StopReason.TOTAL if seen.counted else StopReason.SINGLE)
+        return self._confirm(
+            page, seen, StopReason.TOTAL if seen.total_proven else StopReason.SINGLE
+        )
 
     def _behind_links(self, page: Page, seen: PagingState) -> Confirm | StopReason:
         """Return what follows a page without a next link, where the API names such links."""
@@ -197,12 +204,12 @@ class LinkedOffset(Offset):
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
         is_first = seen.pages == 1 and isinstance(dig(page.payload, self.links_member), dict)
-        if not is_first or seen.spoken or next_link(page)[0]:
+        if not is_first or seen.names_next or next_link(page)[0]:
             return super().next_token(page, seen)
         return StopReason.SINGLE if page.received > 1 else StopReason.LINK
 
     @override
-    def counted_on(self, page: Page, seen: PagingState) -> Iterator[Confirm]:
+    def probes(self, page: Page, seen: PagingState) -> Iterator[Confirm]:
         yield self._confirm(page, seen, StopReason.SINGLE)
 
 

@@ -1,8 +1,4 @@
-"""What every kind of paging has in common: it is given a page and names the token of the next.
-
-A page token *is* the query that fetches the page, so every kind of paging reads the same: a frozen
-`PagingStrategy` declares how, `Paginator` walks, and the stream adds the token to its parameters.
-"""
+"""What every kind of paging has in common: it is given a page and names the token of the next."""
 
 from __future__ import annotations
 
@@ -13,8 +9,14 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from tap_analytics.pagination.strategies.envelope import dig, roots, whole_number
-from tap_analytics.pagination.strategies.markers import SIGNS, count_of_pages, flag_of_more
+from tap_analytics.pagination.strategies.metadata import (
+    SIGNS,
+    count_of_pages,
+    dig,
+    flag_of_more,
+    roots,
+    whole_number,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,7 @@ if t.TYPE_CHECKING:
 
 
 class StopReason(enum.Enum):
-    """Why a walk ended: the evidence that no page is left."""
+    """Why reading ended: the evidence that no page is left."""
 
     TOTAL = "the total the API gives is reached"
     LINK = "the API links to next pages, and this response has no such link"
@@ -36,7 +38,7 @@ class StopReason(enum.Enum):
 
     @property
     def proves(self) -> bool:
-        """Whether this is evidence of the end; that nothing was said is none."""
+        """Whether this is evidence of the end."""
         return self is not StopReason.SINGLE
 
 
@@ -45,7 +47,7 @@ class Confirm:
     """A page to ask for though all may have been read; a server may ignore or refuse it."""
 
     query: PageToken
-    #: Why the walk ends if the server answers with rows that have been read, or refuses.
+    #: Why reading ends if the server answers with rows that have been read, or refuses.
     otherwise: StopReason
     #: Another page, which has to begin with the row at this place of the page before: else the
     #: number isn't heeded, and an empty page shows nothing.
@@ -53,16 +55,30 @@ class Confirm:
 
 
 @dataclass(slots=True)
+class PagingFacts:
+    """What a run has learned of a stream's paging, from all its endpoints."""
+
+    #: Whether a response named its next page: one that doesn't is the last.
+    names_next: bool = False
+    #: Whether the total is known to be that of the list, not of the page.
+    total_proven: bool = False
+    #: Whether it was tried to make the API name a next page.
+    next_probed: bool = False
+    #: Whether the server ignored the number of a page: what that would show stays open.
+    ignores_number: bool = False
+
+
+@dataclass(slots=True)
 class PagingState:
-    """What a walk has received so far, this page included."""
+    """What has been received of one endpoint so far, this page included."""
 
     rows: int = 0
     pages: int = 0
     total: int | None = None
     #: Whether the total differed from the number of rows on its page: else it may be just that.
-    counted: bool = False
-    #: Whether a response, of this walk or another one of its stream, named its next page.
-    spoken: bool = False
+    total_proven: bool = False
+    #: Whether a response, of this endpoint or another one of its stream, named its next page.
+    names_next: bool = False
     #: Pages that brought rows.
     filled: int = 0
     #: Whether the total fell while it was read: rows may have moved past the reader.
@@ -79,7 +95,7 @@ class PagingState:
 
 @dataclass(frozen=True, kw_only=True)
 class PagingStrategy(ABC):
-    """How an endpoint is paged: where a walk starts and what follows a page."""
+    """How an endpoint is paged: the first page, and what follows a page."""
 
     #: Rows per page to ask for; None sends no limit, unless the API's `page_size` is set.
     limit: int | None = None
@@ -111,7 +127,7 @@ class PagingStrategy(ABC):
         """Return where a response counts the pages, and how many it counts."""
         return count_of_pages(page)
 
-    def counted_on(self, page: Page, seen: PagingState) -> Iterator[Confirm]:  # noqa: ARG002 - for paging that can count where nothing is named
+    def probes(self, page: Page, seen: PagingState) -> Iterator[Confirm]:  # noqa: ARG002 - for paging that can count where nothing is named
         """Yield the pages to try, by number, behind a page that named none."""
         return iter(())
 

@@ -1,0 +1,143 @@
+"""What is remembered of pages that are read by row number, and what the next page says of moves.
+
+Rows inserted before the reader push back what it has read, but never far behind it. A server that
+ignores the row number, or repeats the last page beyond the end, gives the same pages wherever it is
+asked. Both bring pages without a new row.
+"""
+
+from __future__ import annotations
+
+import enum
+import operator
+import typing as t
+from collections import deque
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+#: Pages whose keys are remembered, and rows where pages are small; rows rarely move further.
+PAGES = 8
+ROWS = 1000
+#: Pages in a row that may bring nothing new while rows are inserted before the reader.
+STALL_LIMIT = 12
+#: Pages to look ahead of the reader for rows that can't be there.
+FAR = 3
+
+
+class OverlapMatch(enum.Enum):
+    """How a page follows the one before."""
+
+    MATCHED = enum.auto()
+    #: Rows that have been read lie before rows that have not: some were inserted before them.
+    INSERTED = enum.auto()
+    #: Nothing but rows that have been read.
+    REPEATED = enum.auto()
+    #: No row that has been read, or no row at all: some were deleted before them.
+    DELETED = enum.auto()
+
+
+@dataclass(slots=True)
+class OverlapWindow:
+    """The keys of the last pages, with which the next page is compared."""
+
+    #: The page that the next one overlaps, and the last ones that brought rows.
+    _last: Sequence[Hashable] = ()
+    _pages: deque[Sequence[Hashable]] = field(default_factory=deque)
+    _rows: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no row to compare with."""
+        return not self._last
+
+    @property
+    def width(self) -> int:
+        """Return how many rows the last page had."""
+        return len(self._last)
+
+    @property
+    def last(self) -> Hashable:
+        """Return the last row."""
+        return self._last[-1]
+
+    def match(self, keys: Sequence[Hashable]) -> OverlapMatch:
+        """Tell how a page that should begin with the last row follows."""
+        if keys and keys[0] == self.last:
+            return OverlapMatch.MATCHED
+        fresh = self.fresh(keys)
+        if not keys or fresh[0]:
+            return OverlapMatch.DELETED
+        return OverlapMatch.INSERTED if any(fresh) else OverlapMatch.REPEATED
+
+    def fresh(self, keys: Sequence[Hashable]) -> list[bool]:
+        """Return which rows have not been read."""
+        known = {key for page in self._pages for key in page}.union(self._last)
+        return [key not in known for key in keys]
+
+    def keeps_order(self, keys: Sequence[Hashable]) -> bool:
+        """Whether rows that have been read come again in the order they came in."""
+        for page in (*self._pages, self._last):
+            places = {key: place for place, key in enumerate(page)}
+            found = [places[key] for key in keys if key in places]
+            if any(map(operator.gt, found, found[1:])):
+                return False
+        return True
+
+    def is_last(self, keys: Sequence[Hashable]) -> bool:
+        """Whether a page is the last one again, row for row."""
+        return len(keys) == len(self._last) and all(map(operator.eq, keys, self._last))
+
+    def remember(self, keys: Sequence[Hashable], *, new: bool = True) -> None:
+        """Remember a page's rows, in order; one without a new row pushes no other out."""
+        if not keys:
+            return
+        self._last = keys
+        if not new:
+            return
+        self._pages.append(keys)
+        self._rows += len(keys)
+        while len(self._pages) > PAGES and self._rows > ROWS:
+            self._rows -= len(self._pages.popleft())
+
+
+@dataclass(slots=True)
+class StallDetector:
+    """The pages that came since the last new row."""
+
+    #: Pages that were to bring new rows and brought none.
+    pages: int = 0
+    _received: list[Sequence[Hashable]] = field(default_factory=list)
+    _probed: int = -FAR
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing new has come for too long."""
+        return self.pages > STALL_LIMIT
+
+    @property
+    def reach(self) -> int:
+        """Return how far ahead no row can have been pushed."""
+        return FAR * max(map(len, self._received), default=1)
+
+    def record(self, keys: Sequence[Hashable]) -> None:
+        """Remember a page."""
+        if keys:
+            self._received.append(keys)
+
+    def reset(self) -> None:
+        """Begin again, for the last page brought new rows."""
+        self.pages, self._probed = 0, -FAR
+        del self._received[:-1]
+
+    def should_probe(self, keys: Sequence[Hashable]) -> bool:
+        """Count a page without a new row; whether it calls for a look far ahead."""
+        self.pages += 1
+        if self._received.count(keys) == 1 or self.pages < self._probed + FAR:
+            return False
+        self._probed = self.pages
+        return True
+
+    def has(self, keys: Sequence[Hashable]) -> bool:
+        """Whether a page has come before, row for row."""
+        return keys in self._received

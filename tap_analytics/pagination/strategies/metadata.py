@@ -1,0 +1,213 @@
+"""What responses say about paging: values at dotted paths, links, and signs that more follows.
+
+A next link wins over counting. That a response names its next link and has none, with null, says
+something as well; an object of links that doesn't name it does not. Signs that the paginator
+doesn't read are evidence against an end that nothing else has shown.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from decimal import Decimal
+
+from requests.utils import parse_header_links
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_analytics.pagination.page import Page
+
+#: Digits of the longest number that counts rows.
+_DIGITS = 18
+
+
+def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return the JSON value at a dotted path such as `meta.next_cursor`, or None."""
+    for part in path.split("."):
+        if not isinstance(payload, dict):
+            return None
+        payload = payload.get(part)
+    return payload
+
+
+def has(payload: object, path: str) -> bool:
+    """Whether there is a value at a dotted path, null included."""
+    holder, _, member = path.rpartition(".")
+    found = dig(payload, holder) if holder else payload
+    return isinstance(found, dict) and member in found
+
+
+def roots(*paths: str | None) -> frozenset[str]:
+    """Return the first members of dotted paths."""
+    return frozenset(path.partition(".")[0] for path in paths if path)
+
+
+def whole_number(value: object) -> int | None:
+    """Read a row count an API gives as a number, `100.0` too, or as digits; else it is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        value = value.strip()
+        is_count = value.isascii() and value.isdigit() and len(value) <= _DIGITS
+        return int(value) if is_count else None
+    if not isinstance(value, (int, float, Decimal)) or not 0 <= value < 10**_DIGITS:
+        return None
+    return int(value) if value == int(value) else None
+
+
+# --- links ----------------------------------------------------------------------------------
+
+#: Where APIs put a link to the next page in a response body.
+LINK_OBJECTS = ("links", "_links", "paging", "pagination")
+LINK_MEMBERS = frozenset((*LINK_OBJECTS, "next"))
+#: Relations to other pages than the next one; links may have any.
+LINK_RELS = frozenset({"prev", "previous", "first", "last"})
+
+
+def header_links(page: Page) -> dict[str, str]:
+    """Return the links of the `Link` header by relation; one link may have several."""
+    return {
+        relation: entry["url"]
+        for entry in parse_header_links(page.headers.get("Link") or "")
+        for relation in entry.get("rel", "").lower().split()
+    }
+
+
+def link_in(value: object) -> str | None:
+    """Return the link a member holds, as text or as an object with an address, else None."""
+    if isinstance(value, dict):
+        value = value.get("href") or value.get("url")
+    return value if isinstance(value, str) and value else None
+
+
+def next_link(page: Page) -> tuple[bool, str | None]:
+    """Look for the next link: (whether the response names it, with null too; the link if any)."""
+    if link := header_links(page).get("next"):
+        return True, link
+    if not isinstance(page.payload, dict):
+        return False, None
+    named = False
+    for links in _link_objects(page):
+        if link := link_in(links.get("next")):
+            return True, link
+        named |= "next" in links and not links["next"]
+    value = page.payload.get("next", ...)
+    link = link_in(value)
+    if link and ("?" in link or link.startswith(("http:", "https:", "/"))):
+        return True, link
+    return named or value is None or value is False, None
+
+
+def links_elsewhere(page: Page) -> bool:
+    """Whether links of a response lead to other pages than the next one."""
+    if not LINK_RELS.isdisjoint(header_links(page)):
+        return True
+    return any(link_in(links.get(rel)) for links in _link_objects(page) for rel in LINK_RELS)
+
+
+def _link_objects(page: Page) -> list[dict[str, t.Any]]:
+    found = (dig(page.payload, name) for name in LINK_OBJECTS)
+    return [links for links in found if isinstance(links, dict)]
+
+
+# --- signs that more follows ----------------------------------------------------------------
+
+#: Where cursors are looked for, and the parameter that sends each back.
+CURSORS = {
+    "next_cursor": "cursor",
+    "nextCursor": "cursor",
+    "cursors.next": "cursor",
+    "meta.next_cursor": "cursor",
+    "pagination.next_cursor": "cursor",
+    "response_metadata.next_cursor": "cursor",
+    "paging.cursors.after": "after",
+    "paging.next.after": "after",
+    "next_page_token": "page_token",
+    "nextPageToken": "pageToken",
+}
+
+
+def _paths(*names: str) -> tuple[str, ...]:
+    """Return the names, at the top of a response and in the objects that usually hold them."""
+    holders = ("meta", "pagination", "paging", "page_info", "pageInfo", "page", "response_metadata")
+    return (*names, *(f"{holder}.{name}" for holder in holders for name in names))
+
+
+FLAGS = _paths(
+    *("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage"),
+    *("more", "more_results", "moreResults"),
+)
+PAGE_COUNTS = _paths(
+    *("total_pages", "totalPages", "page_count", "pageCount", "last_page", "lastPage")
+)
+TOTALS = _paths("total", "total_count", "totalCount", "total_results", "totalResults")
+#: Members of a response that are looked at.
+SIGNS = LINK_MEMBERS | roots(*CURSORS, *FLAGS, *PAGE_COUNTS, *TOTALS)
+#: Parts of names that hint at a next page, of members and of headers that aren't known.
+_HINT = re.compile(r"next|cursor|continu|(^|_)more|after|page_?token", re.IGNORECASE)
+_HEADER_HINT = re.compile(r"(^|-)(next|cursor|continuation)(-|$)", re.IGNORECASE)
+
+
+def flag_of_more(page: Page) -> tuple[str, bool] | None:
+    """Return the flag by which a response says whether more follows, and what it says."""
+    for path in FLAGS:
+        if isinstance(value := dig(page.payload, path), bool):
+            return path, value
+    return None
+
+
+def says_end(page: Page) -> bool:
+    """Whether a flag says that no page follows."""
+    flag = flag_of_more(page)
+    return flag is not None and not flag[1]
+
+
+def count_of_pages(page: Page) -> tuple[str, int] | None:
+    """Return where a response counts the pages, and how many it counts."""
+    for path in PAGE_COUNTS:
+        if (count := whole_number(dig(page.payload, path))) is not None:
+            return path, count
+    return None
+
+
+def larger_total(page: Page) -> str | None:
+    """Return what counts more rows than a page has, wherever it is usual to count them."""
+    for path in TOTALS:
+        if (whole_number(dig(page.payload, path)) or 0) > page.received:
+            return f"`{path}: {dig(page.payload, path)}`"
+    return None
+
+
+def sign_of_more(page: Page) -> str | None:
+    """Return what says, by a known name, that a page is not the last one."""
+    flag = flag_of_more(page)
+    if flag is not None and flag[1]:
+        return f"`{flag[0]}: true`"
+    if next_link(page)[1] is not None:
+        return "a next link"
+    for path in (*CURSORS, "next"):
+        value = dig(page.payload, path)
+        if value and isinstance(value, (str, int)) and value is not True:
+            return f"a cursor at `{path}`"
+    name = next((n for n, value in page.headers.items() if value and _HEADER_HINT.search(n)), None)
+    return f"a header `{name}`" if name else None
+
+
+def hint_of_more(page: Page) -> str | None:
+    """Return what may say that a page is not the last one, by names that aren't known too."""
+    if sign := sign_of_more(page):
+        return sign
+    counted = count_of_pages(page)
+    if counted is not None and counted[1] > 1:
+        return f"`{counted[0]}: {counted[1]}`"
+    path = next(_hints(page.payload), None)
+    return f"a value at `{path}`" if path else None
+
+
+def _hints(payload: object, prefix: str = "") -> Iterator[str]:
+    for name, value in payload.items() if isinstance(payload, dict) else ():
+        if isinstance(value, dict) and not prefix:
+            yield from _hints(value, f"{name}.")
+        elif value and isinstance(value, (str, int)) and _HINT.search(name) and "prev" not in name:
+            yield f"{prefix}{name}"
