@@ -20,37 +20,33 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def singer() -> Iterator[str]:
+def singer() -> str:
     """Describe the options of the Singer command line."""
     rows = []
     for option in SingerTap.get_singer_command().params:
         if isinstance(option, click.Option) and not option.hidden:
             takes = "" if option.is_flag else f" {_placeholder(option)}"
             rows.append((code(f"{option.opts[-1]}{takes}"), option.help or ""))
-    yield from table(("Option", "Meaning"), rows)
+    return table("Option | Meaning", rows)
 
 
-def exits() -> Iterator[str]:
+def exits() -> str:
     """Describe the exit codes."""
-    yield from table(
-        ("Exit code", "Meaning"), ((str(each), means) for each, means in EXIT_CODES.items())
-    )
+    return table("Exit code | Meaning", ((str(each), means) for each, means in EXIT_CODES.items()))
 
 
-def commands() -> Iterator[str]:
+def commands() -> str:
     """Describe each of the tap's own commands with its options."""
+    parts = []
     for name in COMMANDS:
-        parser = parser_of(name)
-        yield f"### `tap-analytics {name}`"
-        yield ""
-        yield parser.description or ""
-        yield ""
+        parser = _parser_of(name)
+        parts += [f"### `tap-analytics {name}`", parser.description or ""]
         if rows := list(_arguments(parser)):
-            yield from table(("Option", "Meaning"), rows)
-            yield ""
+            parts.append(table("Option | Meaning", rows))
+    return "\n\n".join(parts)
 
 
-def parser_of(name: str) -> argparse.ArgumentParser:
+def _parser_of(name: str) -> argparse.ArgumentParser:
     """Return the parser of a command, caught at the moment it is to parse."""
     with mock.patch.object(argparse.ArgumentParser, "parse_known_args", _catch):
         try:

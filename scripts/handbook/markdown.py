@@ -5,24 +5,22 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lay out a table."""
-    yield f"| {' | '.join(head)} |"
-    yield f"| {' | '.join('---' for _ in head)} |"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+def table(head: str, rows: Iterable[Iterable[str]]) -> str:
+    """Return a table; its head is written as `Name | Meaning`."""
+    line = " | ".join("---" for _ in head.split(" | "))
+    return "\n".join(f"| {row} |" for row in (head, line, *map(" | ".join, rows)))
 
 
 def code(text: object) -> str:
-    """Set a text as code."""
+    """Return a text set as code."""
     return f"`{text}`"
 
 
 def value(default: object) -> str:
-    """Spell a default as it is written in a configuration; nothing for none."""
+    """Return a default as it is written in a configuration; nothing for none."""
     if default is None or default == "":
         return ""
     if isinstance(default, bool):

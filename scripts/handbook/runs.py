@@ -17,14 +17,11 @@ from tap_analytics.demo import DemoApi
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.position import Checkpoint
 
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
 #: What the shell says about the tap and its log is not meant for this run.
 FOREIGN = ("TAP_ANALYTICS_", "SINGER_SDK_", "LOGLEVEL")
 
 
-def metrics() -> Iterator[str]:
+def metrics() -> str:
     """Describe every metric by its type and its tags."""
     found: dict[tuple[str, str], dict[str, t.Any]] = {}
     for point in map(json.loads, re.findall(r"METRIC: (\{.*\})", _log())):
@@ -33,20 +30,19 @@ def metrics() -> Iterator[str]:
         (code(metric), kind, ", ".join(map(code, sorted(tags))))
         for (metric, kind), tags in sorted(found.items())
     ]
-    yield from table(("Metric", "Type", "Tags"), rows)
-    yield ""
     words = ", ".join(code(verdict.value) for verdict in Verdict)
-    yield f"`verdict` is one of {words}, and null for a stream that wasn't read to its end."
+    note = f"`verdict` is one of {words}, and null for a stream that wasn't read to its end."
+    return f"{table('Metric | Type | Tags', rows)}\n\n{note}"
 
 
-def position() -> Iterator[str]:
+def position() -> str:
     """Describe the position of a stream that was cut, by the comments of its class."""
     source = inspect.getsource(Checkpoint)
     found = re.findall(r"((?: +#: .+\n)+) +(\w+): ", source)
     rows = [(code(name), re.sub(r"\s*#: ", " ", comment).strip()) for comment, name in found]
     if [name for name, _ in rows] != [code(name) for name in Checkpoint.__dataclass_fields__]:
         raise ValueError("explain each field of Position by a comment of its own")
-    yield from table(("Member", "Meaning"), rows)
+    return table("Member | Meaning", rows)
 
 
 def _log() -> str:

@@ -1,0 +1,97 @@
+"""Every setting, as the schema of the configuration has it."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+from handbook.markdown import code, table, value
+from tap_analytics.config.settings import COMMON, TOP
+from tap_analytics.streams import APIS
+from tap_analytics.tap import TapAnalytics
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from tap_analytics.streams.api import Api
+
+Schema = dict[str, t.Any]
+SDK = "https://sdk.meltano.com"
+NO_DEFAULTS: Mapping[str, str] = {}
+
+
+def settings() -> str:
+    """Describe every setting: of each API, of all API blocks, of the tap, of the SDK."""
+    schema = TapAnalytics.config_jsonschema["properties"]
+    common = [setting.name for setting in COMMON]
+    whole = ("apis", *(setting.name for setting in TOP))
+    parts = []
+    for api in APIS:
+        block = schema[api.name]
+        own = {name: part for name, part in block["properties"].items() if name not in common}
+        needed = dict.fromkeys(block["required"], "**required**")
+        parts.append(f"**{api.title}**: on when the block `{api.name}` has a value")
+        parts.append(_table(own, prefix=f"{api.name}.", defaults=needed))
+    shared = {name: schema[APIS[0].name]["properties"][name] for name in common}
+    parts.append("**Every API block**, and every entry of `apis`, also takes:")
+    parts.append(_table(shared, defaults=_shared_defaults()))
+    parts.append("**The tap itself**")
+    parts.append(_table({name: schema[name] for name in whole}))
+    builtin: Schema = copy.deepcopy(TapAnalytics.config_jsonschema)
+    TapAnalytics.append_builtin_config(builtin)
+    known = {*whole, *(api.name for api in APIS)}
+    rest = ", ".join(code(name) for name in builtin["properties"] if name not in known)
+    parts.append(f"**The [Singer SDK]({SDK})** adds its own: {rest}.")
+    return "\n\n".join(parts)
+
+
+def _table(
+    properties: Mapping[str, Schema],
+    *,
+    prefix: str = "",
+    defaults: Mapping[str, str] = NO_DEFAULTS,
+) -> str:
+    rows = []
+    for name, schema in _flat(properties):
+        mark = " 🔒" if schema.get("secret") else ""
+        default = defaults.get(name) or value(schema.get("default"))
+        rows.append((code(prefix + name) + mark, _kind(schema), default, schema["description"]))
+    return table("Setting | Type | Default | Meaning", rows)
+
+
+def _flat(properties: Mapping[str, Schema], prefix: str = "") -> Iterator[tuple[str, Schema]]:
+    """Name settings by dotted path; an object of known parts is described by its parts."""
+    for name, schema in properties.items():
+        if parts := schema.get("properties"):
+            yield from _flat(parts, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", schema
+
+
+def _kind(schema: Schema) -> str:
+    if choices := schema.get("enum"):
+        return " \\| ".join(code(choice) for choice in choices if choice is not None)
+    if schema.get("format") == "date-time":
+        return "date-time"
+    kinds: Collection[str] = schema["type"]
+    return " or ".join([kinds] if isinstance(kinds, str) else kinds)
+
+
+def _shared_defaults() -> dict[str, str]:
+    """Return what each API's own defaults are for the settings that all of them take."""
+    statuses = APIS[0].retry.statuses
+    return {
+        "page_size": _by_api(lambda api: api.page_size),
+        "requests_per_second": _by_api(lambda api: api.requests_per_second),
+        "retry.max_retries": _by_api(lambda api: api.retry.max_retries),
+        "retry.backoff_factor": _by_api(lambda api: api.retry.backoff_factor),
+        "retry.retry_on_status_codes": ", ".join(map(code, sorted(statuses))),
+        "retry.max_retry_after": _by_api(lambda api: api.retry.max_retry_after),
+    }
+
+
+def _by_api(read: t.Callable[[Api], object]) -> str:
+    found = {api.name: value(read(api)) for api in APIS}
+    if len(set(found.values())) == 1:
+        return found[APIS[0].name]
+    return ", ".join(f"{name} {default}" for name, default in found.items())

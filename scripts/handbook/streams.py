@@ -1,0 +1,80 @@
+"""The built-in streams: how they are read, how they refer to each other, their columns."""
+
+from __future__ import annotations
+
+import typing as t
+
+from handbook.markdown import code, table
+from tap_analytics.client import AnalyticsStream
+from tap_analytics.commands.schema import mermaid
+from tap_analytics.streams import APIS
+from tap_analytics.streams.relations import relations
+from tap_analytics.tap import TapAnalytics
+
+if t.TYPE_CHECKING:
+    from tap_analytics.streams.relations import Relation
+
+SITE = "https://api.example.com"
+
+
+def streams() -> str:
+    """Describe every built-in stream, in the order of the APIs."""
+    needed = {api.name: {s.name: SITE for s in api.settings if s.required} for api in APIS}
+    tap = TapAnalytics(config=needed)
+    head = "Stream | Endpoint | Key | Replication | What a later run asks for"
+    names = [name for api in APIS for name in api.stream_names]
+    return table(head, (_row(t.cast("AnalyticsStream", tap.streams[name])) for name in names))
+
+
+def _row(stream: AnalyticsStream) -> tuple[str, ...]:
+    bookmark = stream.replication_key
+    return (
+        code(stream.name),
+        code(f"{stream.url_base}{stream.path}".removeprefix(SITE)),
+        ", ".join(map(code, stream.primary_keys)),
+        f"by {code(bookmark)}" if bookmark else "full table",
+        _later_run(stream),
+    )
+
+
+def _later_run(stream: AnalyticsStream) -> str:
+    if stream.parent_stream_type is not None:
+        return f"all, for each row of {code(vars(stream.parent_stream_type)['name'])}"
+    if stream.replication_key is None:
+        return "all"
+    if type(stream).window is not AnalyticsStream.window:
+        return "what changed: the server filters"
+    if stream.newest_first:
+        return "newest first, until the bookmark"
+    return "all, and passes on what changed"
+
+
+def diagrams() -> str:
+    """Show the streams of each API with their keys and references."""
+    drawn = ((api.title, "\n".join(mermaid(relations([api]), columns=False))) for api in APIS)
+    return "\n\n".join(f"### {title}\n\n```mermaid\n{lines}\n```" for title, lines in drawn)
+
+
+def columns() -> str:
+    """Describe the columns of every built-in stream."""
+    parts = []
+    for api in APIS:
+        parts.append(f"## {api.title}")
+        for relation in relations([api]):
+            parts += [f"### `{relation.name}`", relation.description, _columns(relation)]
+    return "\n\n".join(parts)
+
+
+def _columns(relation: Relation) -> str:
+    rows = []
+    for column in relation.columns:
+        roles = ["key"] if column.name in relation.keys else []
+        roles += ["bookmark"] if column.name == relation.bookmark else []
+        roles += [
+            f"{'parent' if each.is_parent else 'holds'} {code(f'{each.stream}.{each.field}')}"
+            for each in relation.references
+            if each.root == column.name
+        ]
+        types = " or ".join(column.types)
+        rows.append((code(column.name), types, ", ".join(roles), column.description))
+    return table("Column | Type | Role | Meaning", rows)
