@@ -1,8 +1,22 @@
-"""What holds for all tests: a slow machine is no failure, so examples have no deadline."""
+"""What holds for all tests: how many examples a property is tried with."""
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("suite", deadline=None)
+# A slow machine is no failure, so examples have no deadline.
+settings.register_profile(
+    "suite",
+    max_examples=100,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+settings.register_profile(
+    "soak", settings.get_profile("suite"), max_examples=2000, derandomize=False, print_blob=True
+)
 settings.load_profile("suite")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from support import processes
 
 from tap_analytics.demo import DemoApi
 
 #: Warnings of a run are errors.
-STRICT = (sys.executable, "-W", "error", "-m", "tap_analytics")
+STRICT = ("-W", "error")
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +16,7 @@ def tap():
     """Run the tap; `config`, `catalog` and `state` become files on its command line."""
 
     def run(*arguments, config=None, **inputs):
-        return processes.run(config, *arguments, program=STRICT, **inputs)
+        return processes.run(config, *arguments, python=STRICT, **inputs)
 
     return run
 

@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from singer_sdk.contrib.msgspec import MsgSpecWriter, decoder
 from singer_sdk.exceptions import EmptySchemaTypeError
 from singer_sdk.helpers._typing import conform_record_data_types
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.encoding import SimpleSingerWriter
+from support.examples import costly
 from support.runs import STREAM, declared, deselect, discover, run
 from support.servers import JsonApi, reply
 
@@ -32,7 +33,6 @@ from tap_analytics.sync.output import RecordOutput
 from tap_analytics.tap import TapAnalytics
 
 LIMIT = 4
-QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 #: Bodies spelled as the writers spell: what is passed on raw is then what is encoded anew.
 SPELLED = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -203,14 +203,13 @@ def same_lines(done, way):
 # --- the same -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=120, derandomize=True, **QUIET)
 @given(cases())
 def test_lines_are_those_of_the_sdk_byte_for_byte(case):
     properties, off, rows = case
     same_lines(*by_the_tap(rows, properties, off))
 
 
-@settings(max_examples=30, derandomize=True, **QUIET)
+@costly(4)
 @given(cases())
 def test_the_default_writer_of_the_sdk_says_the_same(case):
     """It escapes what isn't ASCII, so the messages are equal and the bytes are not."""
@@ -292,14 +291,14 @@ def shaped_rows(draw):
 
 
 @pytest.mark.parametrize("maps", MAPS)
-@settings(max_examples=8, derandomize=True, **QUIET)
+@costly(12)
 @given(rows=shaped_rows())
 def test_stream_maps_make_what_the_sdk_makes(maps, rows):
     same_lines(*by_the_tap(rows, SHAPED, stream_maps=MAPS[maps]))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3])
-@settings(max_examples=8, derandomize=True, **QUIET)
+@costly(12)
 @given(rows=shaped_rows())
 def test_flattening_makes_what_the_sdk_makes(depth, rows):
     flat = {"flattening_enabled": True, "flattening_max_depth": depth}
@@ -307,7 +306,7 @@ def test_flattening_makes_what_the_sdk_makes(depth, rows):
 
 
 @pytest.mark.parametrize("maps", [{}, *MAPS.values()], ids=["none", *MAPS])
-@settings(max_examples=4, derandomize=True, **QUIET)
+@costly(25)
 @given(rows=shaped_rows())
 def test_files_hold_the_records_of_the_sdk(maps, rows, tmp_path_factory):
     batch = {

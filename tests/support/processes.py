@@ -1,10 +1,15 @@
-"""The real `tap-analytics` command in a process of its own: what it was given, wrote and said."""
+"""The real command in a process of its own: what it was given, wrote and said."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -86,6 +91,83 @@ class Started:
         return Run(code, bytes(self._out), self._err.decode())
 
 
+class Template:
+    """The process that runs are forked from; one for each set of options of Python."""
+
+    def __init__(self, *options):
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            number = theirs.fileno()
+            script = Path(__file__).with_name("template.py")
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", *options, script, str(number)],
+                env=inherited(),
+                pass_fds=[number],
+            )
+        atexit.register(self._close)
+
+    def _close(self):
+        self._control.close()
+        self._process.wait()
+
+    def fork(self, arguments, *, folder, env, stdout):
+        """Start a run; the arguments are those of `subprocess.Popen`."""
+        status, theirs = socket.socketpair()
+        given = {"arguments": [*map(str, arguments)], "folder": folder, "env": env}
+        out, out_end = (None, stdout) if stdout != subprocess.PIPE else pipe()
+        err, err_end = pipe()
+        with theirs, open(os.devnull, "rb") as nothing, err_end:  # noqa: PTH123 - a device
+            streams = [theirs, nothing, out_end, err_end]
+            numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
+            socket.send_fds(self._control, [json.dumps(given).encode()], numbers)
+            if out is not None:
+                out_end.close()
+        return Forked(status, out, err)
+
+
+class Forked:
+    """A run that was forked; as far as tests use it, it is a `subprocess.Popen`."""
+
+    def __init__(self, status, stdout, stderr):
+        self._status = status.makefile("rb")
+        self._socket = status
+        self.stdout, self.stderr = stdout, stderr
+        self.pid = int(self._status.readline())
+        self.returncode = None
+
+    def poll(self):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        if self.returncode is None:
+            if not select.select([self._socket], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("tap-analytics", timeout)
+            self.returncode = int(self._status.readline())
+            self._status.close()
+            self._socket.close()
+        return self.returncode
+
+    def send_signal(self, signum):
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+
+def pipe():
+    """Return both ends of a pipe as files."""
+    reading, writing = os.pipe()
+    return os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb", buffering=0)
+
+
+def inherited():
+    """Return the environment without what would reach the tap."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+
+
+template = functools.cache(Template)
+
+
 def start(
     config=None,
     *options,
@@ -93,9 +175,14 @@ def start(
     catalog=None,
     env=None,
     stdout=subprocess.PIPE,
-    program=(COMMAND,),
+    program=None,
+    python=(),
 ):
-    """Start the command; objects become files, and `options` come after them."""
+    """Start the command; objects become files, and `options` come after them.
+
+    Runs are forked from a process that has imported the tap with the options `python`, unless
+    they are of a `program` of their own or given variables that Python itself reads.
+    """
     folder = tempfile.TemporaryDirectory()
     arguments = []
     for name, content in (("config", config), ("state", state), ("catalog", catalog)):
@@ -104,10 +191,15 @@ def start(
         file = Path(folder.name, f"{name}.json")
         file.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
         arguments += [f"--{name}", str(file)]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    arguments += options
+    own = any(name.startswith("PYTHON") for name in env or ())
+    env = inherited() | (env or {})
+    if program is None and not own:
+        process = template(*python).fork(arguments, folder=folder.name, env=env, stdout=stdout)
+        return Started(process, folder)
     process = subprocess.Popen(
-        [*program, *arguments, *options],
-        env=inherited | (env or {}),
+        [*(program or [COMMAND]), *arguments],
+        env=env,
         cwd=folder.name,
         stdin=subprocess.DEVNULL,
         stdout=stdout,

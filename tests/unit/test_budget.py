@@ -6,8 +6,9 @@ import json
 import logging
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import costly
 from support.runs import STREAM, declared, discover, run
 from support.servers import JsonApi, ScriptedServer, redirect, reply
 
@@ -84,7 +85,7 @@ def errors(caplog):
     kind=st.sampled_from(sorted(KINDS)),
     count=st.integers(0, 150),
 )
-@settings(max_examples=60, deadline=None)
+@costly(4)
 def test_no_run_sends_more_than_its_budget(width, requests, kind, count):
     with JsonApi(KINDS[kind][1](rows_of(count))) as api:
         done = run(config(api, kind, concurrency=width, requests=requests))

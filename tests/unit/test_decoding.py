@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_analytics.records.codec import BodyError, decode_json, other_format
@@ -29,7 +29,6 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(numbers)
 def test_numbers_keep_every_digit_from_body_to_line(text):
     value = decode_json(f'{{"n": {text}}}'.encode())["n"]
@@ -38,7 +37,6 @@ def test_numbers_keep_every_digit_from_body_to_line(text):
     assert written["n"] == Decimal(text)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
 @given(values, st.booleans())
 def test_bodies_are_decoded_as_json_says(value, ascii_only):
     decoded = decode_json(json.dumps(value, ensure_ascii=ascii_only).encode())

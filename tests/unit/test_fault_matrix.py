@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import random
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-import pytest
-from hypothesis import HealthCheck, event, example, given, note, seed, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
+from support.examples import costly
 from support.runs import STREAM, declared, run
 from support.servers import ScriptedServer, cut, redirect, reply, reset
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
 MAX_RETRIES = 3
-#: Another sample in each soak; a run that failed is repeated with the seed it printed.
-SEED = int(os.environ.get("FAULT_SEED", random.randrange(2**32)))
 
 
 @dataclass(frozen=True)
@@ -206,7 +202,6 @@ dragging = given(
     ),
     concurrency=st.sampled_from([1, 4]),
 )
-SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
 def check(api, faults, concurrency, sampled, **settings):
@@ -237,7 +232,6 @@ def check(api, faults, concurrency, sampled, **settings):
     assert STREAM in done.tap.run.results
 
 
-@settings(max_examples=250, derandomize=True, **SLOW)
 @example(api=Api("offset", 4, 3, 2), faults={2: "JSON cut short"}, concurrency=4, sampled=False)
 @example(api=Api("header_link", 9, 3, None), faults={3: "refused"}, concurrency=1, sampled=True)
 @matrix
@@ -245,7 +239,7 @@ def test_a_run_brings_every_row_or_an_error(api, faults, concurrency, sampled):
     check(api, faults, concurrency, sampled)
 
 
-@settings(max_examples=12, derandomize=True, **SLOW)
+@costly(10)
 @example(api=Api("cursor", 9, 3, None), faults={2: "dripping", 3: "hang"}, concurrency=1).via(
     "the timeout twice, then the page"
 )
@@ -253,21 +247,3 @@ def test_a_run_brings_every_row_or_an_error(api, faults, concurrency, sampled):
 def test_a_run_whose_answers_never_end_brings_every_row_or_an_error(api, faults, concurrency):
     # A busy machine may let other answers time out as well, which is one fault more.
     check(api, faults, concurrency, sampled=False, request_timeout=0.4)
-
-
-@pytest.mark.soak
-@seed(SEED)
-@settings(max_examples=200, **SLOW)
-@dragging
-def test_many_runs_whose_answers_never_end_bring_every_row_or_an_error(api, faults, concurrency):
-    note(f"FAULT_SEED={SEED}")
-    check(api, faults, concurrency, sampled=False, request_timeout=0.4)
-
-
-@pytest.mark.soak
-@seed(SEED)
-@settings(max_examples=8000, **SLOW)
-@matrix
-def test_many_runs_bring_every_row_or_an_error(api, faults, concurrency, sampled):
-    note(f"FAULT_SEED={SEED}")
-    check(api, faults, concurrency, sampled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_analytics.commands.importing import import_file
@@ -252,9 +252,6 @@ MANIFESTS = st.fixed_dictionaries(
     },
     optional={"definitions": VALUES, "spec": VALUES, "api_budget": VALUES},
 )
-FUZZ = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 def ends_without_a_traceback(path, capsys):
@@ -272,20 +269,17 @@ def ends_without_a_traceback(path, capsys):
     assert code == 1 or json.loads(told.out)["apis"][0]["name"] == "shop"
 
 
-@FUZZ
 @given(text=st.one_of(st.text(), TEXT))
 @pytest.mark.parametrize("name", ["shop.txt", "shop.md", "shop.py"])
 def test_arbitrary_text_never_ends_in_a_traceback(name, text, file, capsys):
     ends_without_a_traceback(file(text.encode("utf-8", "replace"), name), capsys)
 
 
-@FUZZ
 @given(value=st.one_of(CONFIGS, MANIFESTS))
 def test_arbitrary_values_never_end_in_a_traceback(value, file, capsys):
     ends_without_a_traceback(file(json.dumps(value), "shop.json"), capsys)
 
 
-@FUZZ
 @given(value=CONFIGS, prose=TEXT)
 def test_arbitrary_documents_never_end_in_a_traceback(value, prose, file, capsys):
     text = f"# Overview\n\n```python\nsource = rest_api_source({value!r})\n```\n\n{prose}\n"

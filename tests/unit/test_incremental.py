@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from random import Random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.runs import STREAM, declared, discover, run
 from support.servers import JsonApi as PlainApi
@@ -67,7 +67,6 @@ def stored_and_read_again(value):
 # --- units ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
 @given(moments, units)
 @example(datetime(2004, 1, 26, 23, 51, 8, 353_000, tzinfo=UTC), "epoch_ms")
 def test_a_moment_written_in_a_unit_is_the_same_moment(moment, unit):
@@ -87,7 +86,6 @@ def test_a_moment_written_in_a_unit_is_the_same_moment(moment, unit):
     assert comparable(written, unit) is not None
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(moments, moments, units)
 def test_values_are_ordered_as_their_moments_are(one, other, unit):
     floored = [moment.replace(microsecond=0) for moment in (one, other)]
@@ -220,7 +218,6 @@ def test_an_initial_value_of_any_notation_is_asked_for(initial):
 # --- rows ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.one_of(
         st.integers(0, 10**14),
@@ -299,7 +296,6 @@ def test_a_run_with_a_state_that_cannot_be_read_reads_everything(stream):
 # --- the end ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     units,
     st.lists(moments, max_size=8),

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -27,7 +27,6 @@ values = st.recursive(
 rows = st.lists(st.dictionaries(st.sampled_from(["x", "y", "z"]), values, max_size=3), max_size=5)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(rows)
 def test_a_schema_takes_every_row_it_was_made_of(sample):
     schema = infer_schema(sample)
@@ -36,7 +35,6 @@ def test_a_schema_takes_every_row_it_was_made_of(sample):
         validator.validate(row)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(rows)
 def test_everything_but_keys_may_be_null(sample):
     validator = Draft202012Validator(infer_schema(sample))

@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from support.runs import STREAM, declared, discover, run
@@ -192,7 +192,6 @@ schemas = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
 @given(schemas, values)
 def test_a_struct_takes_what_does_not_widen(schema, value):
     wide = taking(schema, value)

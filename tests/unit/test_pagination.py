@@ -6,8 +6,9 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import costly
 from support.runs import declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 from urllib3 import HTTPHeaderDict
@@ -58,7 +59,7 @@ def page_of(payload, *, query=None, size=1, url="", **headers):
 # --- by row number ----------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@costly(4)
 @given(
     count=st.integers(0, 60),
     limit=st.integers(1, 20),
@@ -128,7 +129,7 @@ def test_link_metadata_without_next_is_the_end():
     assert done.ids() == [0, 1, 2]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@costly(4)
 @given(
     visible=st.lists(st.booleans(), max_size=50),
     limit=st.integers(2, 10),
@@ -171,7 +172,7 @@ def numbered(table, query, *, first, limit):
     return table[number * limit : (number + 1) * limit] if number >= 0 else []
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@costly(4)
 @given(
     count=st.integers(0, 40),
     limit=st.integers(1, 15),

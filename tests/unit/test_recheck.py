@@ -6,8 +6,9 @@ import json
 import logging
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import costly
 from support.runs import STREAM, declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 
@@ -261,7 +262,7 @@ def test_rows_that_moved_below_one_parent_are_told_from_those_below_another():
     assert done.verdict("shop_lessons") == "unverified"
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@costly(4)
 @given(
     count=st.integers(0, 60),
     total=st.booleans(),
@@ -286,7 +287,7 @@ def test_a_row_is_there_or_the_verdict_says_that_it_may_not_be(count, total, cha
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@costly(4)
 @given(
     count=st.integers(20, 60),
     total=st.booleans(),

@@ -7,8 +7,9 @@ import logging
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import costly
 from support.runs import STREAM, declared, deselect, discover, run, select
 from support.servers import JsonApi, reply
 
@@ -466,7 +467,7 @@ rows_of_any_kind = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@costly(4)
 @given(rows_of_any_kind, rows_of_any_kind, st.booleans())
 def test_raw_fields_are_the_fields_that_decoding_finds(first, second, ascii_only):
     codec = RowDecoder(

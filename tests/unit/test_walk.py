@@ -7,8 +7,9 @@ import threading
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from support.examples import costly
 from support.runs import STREAM, declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 
@@ -71,7 +72,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@costly(4)
 @given(
     count=st.integers(0, 40),
     changes=changes,
@@ -93,7 +94,7 @@ def test_no_row_is_lost_in_silence_while_a_list_changes(
     assert done.error is not None or moving.stable <= set(done.ids())
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@costly(8)
 @given(count=st.integers(20, 150), changes=changes, total=st.booleans(), link=st.booleans())
 def test_no_row_is_lost_in_silence_while_a_list_that_is_read_ahead_changes(
     count, changes, total, link
@@ -208,7 +209,7 @@ class Cut(Moving):
         return reply(403, b"{}") if is_cut else super().answer(query)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@costly(4)
 @given(
     count=st.integers(0, 40),
     changes=changes,

@@ -1,0 +1,65 @@
+"""A process that has imported the tap and forks runs of it, which start in milliseconds.
+
+It reads requests from the socket whose number it is given: JSON with the fields `arguments`,
+`folder` and `env`, and the descriptors of a socket and of the three standard streams. The socket
+is told the run's id and then its exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from importlib import import_module
+
+IMPORTED = ("singer", "doctor", "plan", "schema", "importing.command")
+LARGEST = 1 << 20
+
+
+def serve(control):
+    """Fork for each request until the other end is closed; return in the runs alone."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        data, descriptors, *_ = socket.recv_fds(control, LARGEST, 4)
+        if not data:
+            sys.exit()
+        status, *streams = descriptors
+        if os.fork() == 0:
+            control.close()
+            supervise(json.loads(data), status, streams)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def supervise(request, status, streams):
+    """Fork the run, in which this returns, and tell how it ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    run = os.fork()
+    if run == 0:
+        os.close(status)
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["env"])
+        time.tzset()
+        sys.argv = ["tap-analytics", *request["arguments"]]
+        return
+    for descriptor in streams:
+        os.close(descriptor)
+    os.write(status, b"%d\n" % run)
+    code = os.waitstatus_to_exitcode(os.waitpid(run, 0)[1])
+    os.write(status, b"%d\n" % code)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    for module in IMPORTED:
+        import_module(f"tap_analytics.commands.{module}")
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    import_module("tap_analytics.__main__").main()
