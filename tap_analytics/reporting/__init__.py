@@ -1,1 +1,1 @@
-"""What a run tells: progress, results, summary and report."""
+"""What a run reports: progress, log, results, summary and report."""

@@ -11,7 +11,7 @@ from tap_analytics.reporting.results import SHARED_CAUSES
 from tap_analytics.transport.errors import TransportError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
@@ -55,34 +55,24 @@ def log_end(
     )
 
 
-def _log_failures(run: Run, failed: Sequence[StreamResult], *, lines: int) -> None:
-    """Log each cause once, in at most so many lines."""
-    groups: dict[tuple[str, str], list[StreamResult]] = defaultdict(list)
+def _log_failures(run: Run, failed: Iterable[StreamResult], *, lines: int) -> None:
+    """Log each cause once with the streams that failed by it, in at most so many lines."""
+    names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    errors: dict[tuple[str, str], str] = {}
     for result in failed:
-        groups[_cause(result)].append(result)
-    errors = [_failure_line(group) for group in groups.values()]
-    shown = errors if len(errors) <= lines else errors[: lines - 1]
-    for line in shown:
-        run.logger.error("%s", line)
+        failure = t.cast("Exception", result.failure)
+        cause = "", str(failure)
+        if isinstance(failure, TransportError) and failure.cause in SHARED_CAUSES:
+            cause = result.api, failure.cause
+        errors.setdefault(cause, explain(failure))
+        names[cause].append(result.name)
+    shown = list(errors) if len(errors) <= lines else list(errors)[: lines - 1]
+    for cause in shown:
+        run.logger.error("%s [not extracted: %s]", errors[cause], ", ".join(names[cause]))
     if more := len(errors) - len(shown):
-        if path := run.config.get("summary_path"):
-            run.logger.error("%d more failures: see %s.", more, path)
-        else:
-            run.logger.error(
-                "%d more failures: set `summary_path` to have them all in a file.", more
-            )
-
-
-def _cause(result: StreamResult) -> tuple[str, str]:
-    failure = result.failure
-    if isinstance(failure, TransportError) and failure.cause in SHARED_CAUSES:
-        return result.api, failure.cause
-    return str(failure), ""
-
-
-def _failure_line(group: Sequence[StreamResult]) -> str:
-    names = ", ".join(result.name for result in group)
-    return f"{explain(t.cast('Exception', group[0].failure))} [not extracted: {names}]"
+        path = run.config.get("summary_path")
+        where = f"see {path}" if path else "set `summary_path` to have them all in a file"
+        run.logger.error("%d more failures: %s.", more, where)
 
 
 def _summary(result: StreamResult) -> str:

@@ -382,4 +382,4 @@ def test_what_draws_is_not_loaded_where_nobody_watches(demo):
     done = run(only(demo.config, "learning"), env={"PYTHONPROFILEIMPORTTIME": "1"})
 
     assert "tap_analytics.reporting.progress" in done.stderr
-    assert not re.search(r"\| +(rich|tap_analytics\.terminal\.display)\b", done.stderr)
+    assert not re.search(r"\| +(rich|tap_analytics\.reporting\.terminal\.display)\b", done.stderr)

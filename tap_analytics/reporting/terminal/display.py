@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
 _NARROW = 70
 #: Columns beside name and progress, without a rate and with one; and the least for progress.
 _BESIDE, _PROGRESS = (13, 25), 16
-#: Lines of the window that are left to what stands above the display.
+#: Lines of the window that are left to what is printed above the display.
 _ABOVE = 3
 #: Frames that a rate is measured over: at five a second, the last five seconds.
 _SAMPLES = 25
@@ -154,7 +154,8 @@ class Display(RenderHook):
         )
 
     def _head(self, results: Sequence[StreamResult]) -> Text:
-        connections = self.run.connections.values()
+        # A copy, for threads add to them.
+        connections = list(self.run.connections.values())
         retries = sum(each.transport.stats.retries for each in connections)
         rows = sum(each.rows for each in results)
         seconds = monotonic() - self._began
@@ -181,7 +182,7 @@ class Display(RenderHook):
         done, failed = "+x" if self._console.options.ascii_only else "✓✗"
         for each in results:
             mark = (done, "green") if each.failure is None else (failed, "red")
-            # Of a name that is too long the end tells more.
+            # The end of a name says more than its beginning.
             name = redact(each.name)[-width:].ljust(width)
             grid.add_row(
                 Text.assemble(mark if each.over else " ", " ", name),
