@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tap_analytics.commands.doctor.findings import sentence, warning, wrong
-from tap_analytics.commands.doctor.probe import PATIENCE, RequestsSpent
+from tap_analytics.commands.doctor.probe import PATIENCE
 from tap_analytics.errors import explain
 from tap_analytics.streams import APIS
 from tap_analytics.streams.declared import DeclaredStream
@@ -19,12 +19,13 @@ from tap_analytics.streams.scope import (
     ordering,
     window_of,
 )
-from tap_analytics.transport.errors import Cancelled, Rejected, Retriable
+from tap_analytics.transport.errors import BudgetSpent, Cancelled, Rejected, Retriable
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from tap_analytics.commands.doctor.findings import Finding
+    from tap_analytics.client import AnalyticsStream
+    from tap_analytics.commands.doctor.findings import Finding, StreamReport
     from tap_analytics.commands.doctor.probe import Probe
     from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.page import FetchedPage
@@ -47,57 +48,44 @@ class Refused(Exception):  # noqa: N818 - it carries what the doctor has found
         self.cause = cause
 
 
-@dataclass(frozen=True)
-class Extra:
-    """Parameters beside those of paging, and what is found where a server refuses them."""
-
-    params: PageToken
-    finding: Finding
-
-
-def extras_of(probe: Probe) -> list[Extra]:
-    """Return what a first run sends beside paging: the server's own filter, and an order."""
-    stream = probe.stream
-    bookmark = None if stream.child_streams else open_bookmark(stream)
-    window = {} if bookmark is None else window_of(stream, bookmark)
-    sorting = ordering(stream, newest=False)
-    unfiltered = {"endpoint": {"incremental": {"start_param": None}}}
-    names = ", ".join(f"`{name}`" for name in window)
-    filter_refused = warning(
-        "filter_refused",
-        f"The server refuses the filter {names}; the tap reads without it.",
-        resource=unfiltered if isinstance(stream, DeclaredStream) else {},
-    )
-    names = ", ".join(f"`{name}={value}`" for name, value in sorting.items())
-    text = f"The server refuses the order {names}."
-    order_refused = wrong("order_refused", text, api={"sort_by": None})
-    found = Extra(window, filter_refused), Extra(sorting, order_refused)
-    return [extra for extra in found if extra.params]
-
-
-def first_page(probe: Probe) -> tuple[Probe, FetchedPage, list[Finding]]:
-    """Return the first page as a first run asks for it, without the extras that are refused.
+def first_page(probe: Probe, report: StreamReport) -> tuple[Probe, FetchedPage]:
+    """Return the first page as a first run asks for it, without the parameters that are refused.
 
     Raises `Refused` with what to do.
     """
     token = probe.stream.paging.start()
-    extras = extras_of(probe)
-    probe = _with(probe, extras)
+    extras = dict(_extras(probe.stream))
+    probe = replace(probe, extras={k: v for params in extras.values() for k, v in params.items()})
     try:
-        return probe, probe.fetch(token), []
+        return probe, probe.fetch(token)
     except Cancelled:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
         can_be_less = isinstance(error, Rejected) and error.status in {400, 422}
-        for extra in extras if can_be_less else ():
-            fewer = _with(probe, [other for other in extras if other is not extra])
-            if (page := fewer.attempt(token)) is not None:
-                return fewer, page, [extra.finding]
+        for name, params in extras.items() if can_be_less else ():
+            kept = {k: v for k, v in probe.extras.items() if k not in params}
+            fewer = replace(probe, extras=kept)
+            if params and (page := fewer.attempt(token)) is not None:
+                report.findings.append(_without(probe.stream, name, params))
+                return fewer, page
         raise _refused(probe, token, error) from None
 
 
-def _with(probe: Probe, extras: Sequence[Extra]) -> Probe:
-    return replace(probe, extras={k: v for extra in extras for k, v in extra.params.items()})
+def _extras(stream: AnalyticsStream) -> Iterator[tuple[str, PageToken]]:
+    """Yield what a first run sends beside paging: the server's own filter, and an order."""
+    bookmark = None if stream.child_streams else open_bookmark(stream)
+    yield "filter", {} if bookmark is None else window_of(stream, bookmark)
+    yield "order", ordering(stream, newest=False)
+
+
+def _without(stream: AnalyticsStream, name: str, params: PageToken) -> Finding:
+    shown = ", ".join(f"`{param}`" for param in params)
+    text = f"The server refuses the {name} {shown}"
+    if name == "order":
+        return wrong("order_refused", f"{text}.", api={"sort_by": None})
+    unfiltered = {"endpoint": {"incremental": {"start_param": None}}}
+    change = unfiltered if isinstance(stream, DeclaredStream) else {}
+    return warning("filter_refused", f"{text}; the tap reads without it.", resource=change)
 
 
 def _refused(probe: Probe, token: PageToken, error: Exception) -> Refused:
@@ -126,7 +114,7 @@ def _undoubled(probe: Probe, token: PageToken) -> str | None:
 def _finding(probe: Probe, error: Exception, cause: str, what: str) -> Finding:
     stream, hint = probe.stream, getattr(error, "hint", "")
     text = f"{what} {sentence(hint)}" if hint else what
-    if isinstance(error, RequestsSpent):
+    if isinstance(error, BudgetSpent):
         return wrong("failed", "No request was left to find out more.")
     if cause in {"throttled", "paused"}:
         found = throttled(stream.connection, what, {})
@@ -181,29 +169,21 @@ def allowed_rate(headers: Mapping[str, str]) -> float | None:
     return min(rates, default=None)
 
 
-def configured_rate(connection: ApiConnection) -> float:
-    """Return the most requests per second that a connection makes; 0 is no cap."""
-    return connection.http.requests_per_second
-
-
-def too_fast(connection: ApiConnection, headers: Mapping[str, str]) -> Finding | None:
+def too_fast(connection: ApiConnection, headers: Mapping[str, str]) -> list[Finding]:
     """Compare the configured rate with the one that the server allows."""
-    allowed, configured = allowed_rate(headers), configured_rate(connection)
+    allowed, configured = allowed_rate(headers), connection.http.requests_per_second
     # Who writes 0 wants no cap: the tap waits when the server asks for it.
     is_wanted = connection.settings.get("requests_per_second") == 0
     if allowed is None or is_wanted or 0 < configured <= allowed:
-        return None
+        return []
     made = f"up to {configured:g}" if configured else "as many as it can"
-    return warning(
-        "pace",
-        f"The server allows {allowed:.3g} requests per second, and the tap makes {made}.",
-        api={"requests_per_second": _rounded(allowed)},
-    )
+    text = f"The server allows {allowed:.3g} requests per second, and the tap makes {made}."
+    return [warning("pace", text, api={"requests_per_second": _rounded(allowed)})]
 
 
 def throttled(connection: ApiConnection, what: str, headers: Mapping[str, str]) -> Finding:
     """Report that the server asked to wait, and suggest a lower rate."""
-    configured = configured_rate(connection)
+    configured = connection.http.requests_per_second
     own = next((api.requests_per_second for api in APIS if api.name == connection.http.name), 0)
     rate = allowed_rate(headers)
     if rate is None and own and not 0 < configured <= own:
@@ -211,11 +191,8 @@ def throttled(connection: ApiConnection, what: str, headers: Mapping[str, str]) 
     if rate is None:
         # Half of what was asked for, or of what was answered, where no figure is known.
         rate = configured / 2 or max(1, connection.transport.stats.statuses[200] // 2)
-    return warning(
-        "throttled",
-        f"{what} It is asked for more than it allows.",
-        api={"requests_per_second": _rounded(rate)},
-    )
+    text = f"{what} It is asked for more than it allows."
+    return warning("throttled", text, api={"requests_per_second": _rounded(rate)})
 
 
 def _rounded(rate: float) -> float | int:

@@ -1,4 +1,4 @@
-"""All streams examined side by side, within the concurrency and the rate of their APIs.
+"""The examination: all streams side by side, and what each is asked, one thing after the other.
 
 Of each API one stream goes first: a credential that is refused, or a host that can't be reached,
 holds for all of them, and is met once. Children follow with a row of their parent.
@@ -8,14 +8,34 @@ from __future__ import annotations
 
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from tap_analytics.commands.doctor.access import SHARED
-from tap_analytics.commands.doctor.findings import ApiReport, Level, wrong
-from tap_analytics.commands.doctor.probe import Recorder
-from tap_analytics.commands.doctor.stream_check import StreamCheck
-from tap_analytics.errors import TapError
+from tap_analytics.commands.doctor.access import (
+    SHARED,
+    Refused,
+    first_page,
+    rate_headers,
+    throttled,
+    too_fast,
+)
+from tap_analytics.commands.doctor.findings import (
+    ApiReport,
+    Level,
+    StreamReport,
+    note,
+    sentence,
+    warning,
+    wrong,
+)
+from tap_analytics.commands.doctor.numbers import NumberCheck, check_total
+from tap_analytics.commands.doctor.paging import PagingCheck, check_limit
+from tap_analytics.commands.doctor.probe import Probe, Recorder
+from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
+from tap_analytics.errors import TapError, explain
+from tap_analytics.pagination import PageNumber
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.auth import NoAuth
+from tap_analytics.transport.errors import BudgetSpent, Cancelled
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +43,10 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.commands.doctor.access import Refused
+    from tap_analytics.commands.doctor.findings import Finding
+    from tap_analytics.commands.doctor.probe import Trial
+    from tap_analytics.pagination.page import FetchedPage
+    from tap_analytics.records.rows import DictRows, Row
     from tap_analytics.streams.api import Api
     from tap_analytics.tap import TapAnalytics
 
@@ -168,3 +191,140 @@ def _forbid_all(report: ApiReport) -> None:
         stream.unchecked = "it is forbidden"
     text = forbidden[0].text.partition(" Or name the stream")[0]
     report.findings.append(wrong("forbidden", f"Every stream is forbidden: {text}"))
+
+
+class StreamCheck:
+    """The examination of one stream; raises `Cancelled` alone."""
+
+    def __init__(
+        self, stream: AnalyticsStream, contexts: Sequence[Context | None] = (None,)
+    ) -> None:
+        self.stream = stream
+        #: Those that a child is tried in: below its first parents.
+        self.contexts = contexts
+        self.report = StreamReport(name=stream.name, path=stream.path or "")
+        #: The first page's rows as a run would write them, and the context they were read in.
+        self.rows: list[Row] = []
+        self.context: Context | None = None
+        #: Why there is no first page.
+        self.refused: Refused | None = None
+        self.probe = Probe.of(stream)
+        #: What a run makes of the first pages, once what is wrong with the rows is put right.
+        self._trial: Trial | None = None
+
+    def run(self) -> None:
+        """Ask for pages, and report what they show."""
+        report, stream = self.report, self.stream
+        try:
+            self._check()
+        except Refused as refused:
+            self.refused = refused
+            report.findings.append(refused.finding)
+        except Cancelled:
+            raise
+        except BudgetSpent:
+            pass
+        except Exception as error:  # noqa: BLE001 - a stream that fails must not stop the others
+            report.findings.append(wrong("failed", sentence(explain(error))))
+        self._judge()
+        is_reported = any(finding.code == "throttled" for finding in report.findings)
+        failure = self.probe.recorder.throttled.get(stream.name)
+        if failure is not None and not is_reported:
+            text = f"A request was answered {failure.status}, and had to wait."
+            report.findings.append(throttled(stream.connection, text, report.rate_headers))
+        report.requests = stream.connection.transport.stats.of(stream.name).requests
+
+    def _check(self) -> None:
+        report = self.report
+        probe, page = self._first()
+        report.rate_headers = rate_headers(page.page.headers)
+        report.findings += too_fast(self.stream.connection, page.page.headers)
+        report.rows = len(page.rows)
+        if not page.rows:
+            text = "The server answers with no rows, so nothing more can be checked."
+            is_explained = any(finding.code == "selector" for finding in report.findings)
+            report.findings += [] if is_explained else [note("empty", text)]
+            return
+        self.rows = probe.processed(t.cast("DictRows", page.rows).dicts)
+        check_bookmark(probe.stream, self.rows, report)
+        probe = check_keys(probe, self.rows, report)
+        paging = PagingCheck(probe, probe.fetch(page.page.query), report)
+        self._trial = paging.trial
+        NumberCheck(paging).run() if paging.is_counted else paging.check_links()
+        check_limit(paging)
+        check_total(paging)
+        # Rows that are read twice say nothing about their keys.
+        if report.key == "unique" and paging.trial.advances and not paging.trial.repeated:
+            check_keys(probe, [*self.rows, *paging.trial.rows[1]], report)
+
+    # --- the first page -------------------------------------------------------------------------
+
+    def _first(self) -> tuple[Probe, FetchedPage]:
+        """Return the first page as a first run asks for it; of a child, below a parent's row."""
+        for number, context in enumerate(self.contexts, start=1):
+            self.context = context
+            probe = replace(self.probe, context=context)
+            is_last = number == len(self.contexts)
+            try:
+                probe, page = first_page(probe, self.report)
+            except Refused as refused:
+                other = self._rebased(probe) if refused.cause == "rejected" else None
+                if other is not None:
+                    return other
+                # The parent may be gone by now; another one may be there.
+                if is_last or refused.cause != "missing":
+                    raise
+                continue
+            if page.rows or is_last:
+                break
+        probe = check_selector(probe, page, self.report)
+        page = probe.fetch(page.page.query)
+        return (None if page.rows else self._rebased(probe, empty=True)) or (probe, page)
+
+    def _rebased(self, probe: Probe, *, empty: bool = False) -> tuple[Probe, FetchedPage] | None:
+        """Return the first page by another number, where the server counts from there."""
+        paging = probe.stream.paging
+        if not isinstance(paging, PageNumber):
+            return None
+        base = paging.base_page - 1 if paging.base_page else 1
+        other = probe.changed(paginator={"base_page": base})
+        page = other.attempt(other.stream.paging.start()) if other else None
+        if other is None or page is None or (empty and not page.rows):
+            return None
+        # Without a base the tap looks at page 1 behind an empty page 0.
+        tell = warning if empty and paging.base_page is None else wrong
+        text = f"The server counts pages from {base}, and the tap begins with another."
+        self.report.findings.append(tell("base_page", text, paginator={"base_page": base}))
+        return other, page
+
+    # --- what a run would make of it --------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Report what a run would fail for, and keep the suggestions that make it no worse."""
+        report = self.report
+        best = replace(self.probe, context=self.context)
+        trial = best.trial()
+        seen = self._trial or trial
+        if not (seen.is_good or self.refused or report.is_wrong):
+            report.findings.append(_doubt(seen, label=self.stream.label))
+        for finding in report.findings:
+            has_words = finding.resource or finding.paginator
+            other = best.changed(finding.resource, finding.paginator) if has_words else None
+            if other is not None and other.trial().is_no_worse(trial):
+                best, trial = other, other.trial()
+        report.resource = {} if trial.repeated else dict(best.words)
+
+
+def _doubt(trial: Trial, *, label: str) -> Finding:
+    """Return for what a run would fail, or why it may be incomplete."""
+    if trial.error:
+        text = explain(trial.error).removeprefix(f"{label}: ")
+        return wrong("failed", f"A run fails: {sentence(text)}")
+    if trial.repeated:
+        text = (
+            f"{trial.repeated} rows of the first pages have the primary key of an earlier row: the "
+            "order isn't stable, or the key isn't unique."
+        )
+        return wrong("key_repeated", text)
+    verdict = trial.verdict.value
+    return wrong(verdict, f"A run would be {verdict}: {sentence(trial.missing)}")

@@ -141,7 +141,7 @@ class NumberCheck:
             self.report.paging = "honoured"
             if self.rows and len(page.keys) > self.rows:
                 self._find_limit_ignored()
-        elif self.trial.unkeyed:
+        elif self.trial.repeated:
             self.check.check_overlap()
         else:
             self._check_clamped()

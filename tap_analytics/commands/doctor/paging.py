@@ -113,7 +113,7 @@ class PagingCheck:
 
     def check_overlap(self) -> None:
         """Report rows that came twice, unless the order isn't stable."""
-        count = self.trial.unkeyed
+        count = self.trial.repeated
         if count and self.trial.keys[1:] and self.is_stable():
             self.report.paging = "overlaps"
             rows = "1 row" if count == 1 else f"{count} rows"

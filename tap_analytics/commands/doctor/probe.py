@@ -20,16 +20,17 @@ from tap_analytics.pagination.page import FetchedPage
 from tap_analytics.records.rows import DictRows, UnusableKeyError
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.streams.scope import open_bookmark, open_reader
-from tap_analytics.transport.errors import Cancelled, Retriable, TransportError
+from tap_analytics.transport.errors import BudgetSpent, Cancelled, Retriable, TransportError
 from tap_analytics.transport.prefetch import Prefetcher
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Mapping
+    from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination import PageToken, PagingStrategy, StopReason
+    from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.payload import Row
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.session import Transport
@@ -43,10 +44,6 @@ PAGES = 2
 _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
 
 
-class RequestsSpent(Exception):  # noqa: N818 - not an error: what is left open stays open
-    """No request is left for this stream."""
-
-
 class Recorder(Prefetcher[t.Any]):
     """Answers an API's requests in place of its prefetcher: each is sent once, in one attempt."""
 
@@ -54,8 +51,8 @@ class Recorder(Prefetcher[t.Any]):
         super().__init__(transport, concurrency=1)
         #: Requests that streams may still make, by name.
         self.left: defaultdict[str, int] = defaultdict(lambda: BUDGET)
-        #: Responses that asked to wait, though a later one came, by stream.
-        self.throttled: defaultdict[str, list[Retriable]] = defaultdict(list)
+        #: The response that asked each stream to wait, though a later one came.
+        self.throttled: dict[str, Retriable] = {}
         self._known: dict[Hashable, Response | TransportError] = {}
 
     @override
@@ -63,7 +60,7 @@ class Recorder(Prefetcher[t.Any]):
         return decode(self.response(request))
 
     def response(self, request: Request, *, anew: bool = False) -> Response:
-        """Return the response; raises what the transport raises, and `RequestsSpent`."""
+        """Return the response; raises what the transport raises, and `BudgetSpent`."""
         if anew:
             return self._send(request)
         same = (request.method, request.url, frozenset(request.params), request.json)
@@ -83,7 +80,7 @@ class Recorder(Prefetcher[t.Any]):
         owner = request.stream
         for is_last in (False, False, True):
             if self.left[owner] <= 0:
-                raise RequestsSpent
+                raise BudgetSpent
             self.left[owner] -= 1
             try:
                 return self._transport.attempt(request, lambda response: response)
@@ -92,33 +89,80 @@ class Recorder(Prefetcher[t.Any]):
                 is_final = is_last or seconds > PATIENCE or not self.left[owner]
                 if error.cause != "throttled" or is_final:
                     raise
-                self.throttled[owner].append(error)
+                self.throttled[owner] = error
                 self._transport.pause_all(error, request, seconds=seconds)
         raise AssertionError("the last attempt returns or raises")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What a run makes of the first pages; the rule of evidence is that of a run."""
+    """What a run makes of the first pages of a stream, by its own rule of evidence."""
 
-    #: The rows of each page that has any, as they would be written, and what identifies them.
-    rows: list[list[Row]]
-    keys: list[list[Hashable]]
-    #: Different rows, and those whose key is missing or came before.
-    count: int
-    unkeyed: int
-    #: Why the stream ended, if it did, its verdict, and what speaks against a good one.
-    end: StopReason | None
-    verdict: Verdict | None
-    missing: str
-    error: Exception | None
-    #: Whether the next page is the one that was just read.
-    repeats_token: bool
+    def __init__(self, reader: PageReader) -> None:
+        #: The rows of each page that has any, as they would be written, and what identifies them.
+        self.rows: list[list[Row]] = []
+        self.keys: list[list[Hashable]] = []
+        self.error: Exception | None = None
+        self._reader = reader
+        self._paginator = reader.paginator
+        self._repeats = DuplicateKeys()
+        pages = t.cast("Generator[DictRows]", iter(reader))
+        try:
+            with contextlib.closing(pages), contextlib.suppress(BudgetSpent):
+                self._read(pages)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, a run would meet it as well
+            self.error = error
+
+    def _read(self, pages: Iterator[DictRows]) -> None:
+        for page in pages:
+            if page:
+                self.rows.append(page.dicts)
+                self.keys.append(list(self._reader.keys))
+            self._repeats.record(self._reader.distinct_keys, within=self._reader.key_scope)
+            is_open = self._paginator.end is None and self._paginator.confirming is None
+            if is_open and len(self.rows) >= PAGES:
+                return
+
+    @property
+    def end(self) -> StopReason | None:
+        """Why the stream ended, if it did."""
+        return None if self.error else self._paginator.end
+
+    @property
+    def verdict(self) -> Verdict:
+        """What a run would say of its completeness, by what was seen."""
+        if self.end is not None:
+            return self._reader.finding().verdict
+        return Verdict.UNVERIFIED if self.missing else Verdict.CONSISTENT
+
+    @property
+    def missing(self) -> str:
+        """What speaks against a good verdict."""
+        found = self._reader.finding().missing if self.end else self._reader.guard.standing_doubt()
+        return found or ""
+
+    @property
+    def count(self) -> int:
+        """The number of different rows."""
+        # A page that begins a row early is as good as one that does not.
+        early = 0 if self.end or self.error else self._paginator.seen.overlap
+        return sum(map(len, self.rows)) - self._repeats.count + early
+
+    @property
+    def repeated(self) -> int:
+        """The number of rows whose primary key came before."""
+        return self._repeats.count if self._reader.endpoint.primary_keys else 0
+
+    @property
+    def repeats_token(self) -> bool:
+        """Whether the next page is the one that was just read."""
+        return self.end is None and self._paginator.current_value == self._paginator.token
 
     @property
     def is_good(self) -> bool:
         """Whether nothing was seen for which a run would fail, or doubt that it is complete."""
-        return not (self.error or self.unkeyed or self.missing or self.repeats_token)
+        return not (self.error or self.repeated or self.missing or self.repeats_token)
 
     @property
     def advances(self) -> bool:
@@ -138,10 +182,8 @@ class Trial:
     @property
     def rank(self) -> int:
         """How good the verdict of a run may be."""
-        if self.error or self.unkeyed or self.repeats_token:
-            return -1
-        open_verdict = Verdict.UNVERIFIED if self.missing else Verdict.CONSISTENT
-        return _WORST_FIRST.index(self.verdict or open_verdict)
+        fails = self.error or self.repeated or self.repeats_token
+        return -1 if fails else _WORST_FIRST.index(self.verdict)
 
     def is_no_worse(self, other: Trial) -> bool:
         """Whether a run is as good as another one, and brings as many rows."""
@@ -152,7 +194,7 @@ class Trial:
 class Probe:
     """A stream in one context, as configured or with other words, and what its server answers.
 
-    Raises what the transport raises, and `RequestsSpent` for a request too many.
+    Raises what the transport raises, and `BudgetSpent` for a request too many.
     """
 
     #: The stream as configured.
@@ -187,11 +229,7 @@ class Probe:
         return self.stream.endpoint(self.context).build({**self.extras, **token, **limit})
 
     def fetch(
-        self,
-        token: PageToken,
-        *,
-        rows: int | None = None,
-        anew: bool = False,
+        self, token: PageToken, *, rows: int | None = None, anew: bool = False
     ) -> FetchedPage:
         """Return a page, from memory unless it is to be asked for `anew`.
 
@@ -221,7 +259,7 @@ class Probe:
         """Return a page; None where the server refuses it, or no request is left."""
         try:
             return self.fetch(token, rows=rows)
-        except (TransportError, RequestsSpent):
+        except (TransportError, BudgetSpent):
             return None
 
     def _keys(self, rows: list[Row]) -> list[Hashable]:
@@ -276,47 +314,8 @@ class Probe:
 
     def trial(self) -> Trial:
         """Read the first pages as a run reads them; the stream stays as it is."""
-        stream = self.stream
-        bookmark = None if self.origin.child_streams else open_bookmark(stream)
-        reader = open_reader(stream, self.context, bookmark=bookmark)
-        rows: list[list[Row]] = []
-        keys: list[list[Hashable]] = []
-        repeats, error = DuplicateKeys(), None
-        pages = t.cast("Generator[DictRows]", iter(reader))
-        try:
-            for page in pages:
-                if page:
-                    rows.append(page.dicts)
-                    keys.append(list(reader.keys))
-                repeats.record(reader.distinct_keys, within=reader.key_scope)
-                is_open = reader.paginator.end is None and reader.paginator.confirming is None
-                if is_open and len(rows) >= PAGES:
-                    break
-        except Cancelled:
-            raise
-        except RequestsSpent:
-            pass
-        except Exception as failure:  # noqa: BLE001 - whatever it is, a run would meet it as well
-            error = failure
-        finally:
-            pages.close()
-        names = stream.primary_keys
-        lacking = sum(row.get(name) is None for page in rows for row in page for name in names)
-        end = None if error else reader.paginator.end
-        found = reader.finding()
-        # A page that begins a row early is as good as one that does not.
-        early = reader.paginator.seen.overlap if end is None and error is None else 0
-        return Trial(
-            rows=rows,
-            keys=keys,
-            count=sum(map(len, rows)) - repeats.count + early,
-            unkeyed=lacking + (repeats.count if names else 0),
-            end=end,
-            verdict=None if end is None else found.verdict,
-            missing=(reader.guard.standing_doubt() if end is None else found.missing) or "",
-            error=error,
-            repeats_token=end is None and reader.paginator.current_value == reader.paginator.token,
-        )
+        bookmark = None if self.origin.child_streams else open_bookmark(self.stream)
+        return Trial(open_reader(self.stream, self.context, bookmark=bookmark))
 
 
 def clause_of(paging: PagingStrategy) -> dict[str, t.Any]:
