@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from types import MappingProxyType
 
 from typing_extensions import override
 
@@ -230,27 +229,13 @@ def _api(declared: DeclaredApi) -> Api:
     classes: dict[str, type[DeclaredStream]] = {}
     for resource in declared.resources:
         classes[resource.name] = _stream_class(declared, resource, classes)
-    retry = declared.retry
-    block = {
-        "base_url": declared.base_url,
-        "headers": declared.headers,
-        "optional_streams": list(declared.optional_streams) or None,
-        "page_size": declared.page_size,
-        "requests_per_second": declared.requests_per_second or None,
-        "retry": {
-            "max_retries": retry.max_retries,
-            "backoff_factor": retry.backoff_factor,
-            "retry_on_status_codes": retry.statuses,
-            "max_retry_after": retry.max_retry_after,
-        },
-    }
     return Api(
         name=declared.name,
         title=declared.name,
         authenticate=lambda _: declared.auth,
         account=lambda _: declared.auth.account,
         streams=tuple(classes.values()),
-        block=MappingProxyType({name: value for name, value in block.items() if value is not None}),
+        block=declared.settings,
     )
 
 

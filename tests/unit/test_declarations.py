@@ -94,7 +94,7 @@ def common(declared, attribute):
 @pytest.mark.parametrize("document", ["learning"], indirect=True)
 def test_the_learning_document(document):
     assert document.auth == ApiKeyHeader("X-Api-Key", "the api_key")
-    assert document.base_url == "https://api.example.com/v2"
+    assert document.settings["base_url"] == "https://api.example.com/v2"
     assert {found.stream: found.path for found in document.resources} == {
         "learning_people": "/people",
         "learning_courses": "/courses",
@@ -231,10 +231,10 @@ def test_an_entry_takes_what_every_block_takes():
             optional_streams=["billing_paged"],
         )
     )
-    assert declared.headers == {"X-A": "1", "X-B": "2"}
-    assert declared.requests_per_second == 2.5
-    assert declared.retry == RetryPolicy(max_retries=0, statuses=frozenset())
-    assert declared.optional_streams == ("billing_paged",)
+    assert declared.settings["headers"] == {"X-A": "1", "X-B": "2"}
+    assert declared.settings["requests_per_second"] == 2.5
+    assert declared.settings["retry"] == {"max_retries": 0, "retry_on_status_codes": []}
+    assert declared.settings["optional_streams"] == ["billing_paged"]
     assert [found.paging for found in declared.resources] == [Auto(limit=20), Offset(limit=20)]
 
 

@@ -1,7 +1,6 @@
-"""The vocabulary of `apis`: any REST API a user describes, read once and told plainly what's wrong.
+"""The `apis` of a configuration: any REST API, in the vocabulary of dlt's REST source.
 
-The words are those of dlt's REST source and of the descriptions in use for it. Nothing is ignored:
-every word is understood, or reported together with the words that would be.
+Nothing is ignored: a field is read, or reported together with those that are known.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def parse(
     place. `reserved` are the names of streams that exist already.
     """
     if not isinstance(apis, (list, tuple)):
-        # The checks of the settings have told it.
+        # The checks of the settings have reported it.
         return (), []
     taken = {name.lower(): "a built-in stream" for name in reserved}
     names: dict[str, str] = {}
@@ -79,46 +78,49 @@ def parse(
 
 
 def _read_api(entry: object, place: ConfigPath) -> DeclaredApi:
-    words = ObjectReader(entry, place, ENTRY_WORDS)
-    client = ObjectReader(words.given.get("client"), words.at("client"), CLIENT_WORDS)
+    reader = ObjectReader(entry, place, ENTRY_WORDS)
+    client = ObjectReader(reader.given.get("client"), reader.at("client"), CLIENT_WORDS)
     auth = read_auth(client.given.get("auth"), client.at("auth"))
     around = ApiDefaults(
-        api=_name(words),
-        retry=read_retry(words.given.get("retry"), words.at("retry"), over=RetryPolicy()),
-        page_size=words.integer("page_size", minimum=1),
+        api=_name(reader),
+        retry=read_retry(reader.given.get("retry"), reader.at("retry"), over=RetryPolicy()),
+        page_size=reader.integer("page_size", minimum=1),
         secret_params=auth.param_names,
         defaults={"endpoint": _client_defaults(client)},
     )
-    if "resource_defaults" in words:
-        defaults = words.given["resource_defaults"]
-        around = read_defaults(defaults, words.at("resource_defaults"), around)
+    if "resource_defaults" in reader:
+        defaults = reader.given["resource_defaults"]
+        around = read_defaults(defaults, reader.at("resource_defaults"), around)
+    settings = {
+        "base_url": _base_url(reader, client),
+        "headers": {**client.headers("headers"), **reader.headers("headers")},
+        "page_size": around.page_size,
+        "requests_per_second": reader.number("requests_per_second", minimum=0) or None,
+        "retry": reader.given.get("retry"),
+        "optional_streams": list(reader.texts("optional_streams")) or None,
+    }
     return DeclaredApi(
         name=around.api,
-        base_url=_base_url(words, client),
-        headers={**client.headers("headers"), **words.headers("headers")},
         auth=auth,
-        page_size=around.page_size,
-        requests_per_second=words.number("requests_per_second", minimum=0) or 0,
-        retry=around.retry,
-        optional_streams=words.texts("optional_streams"),
-        resources=_resources(words, around),
+        settings={name: value for name, value in settings.items() if value is not None},
+        resources=_resources(reader, around),
     )
 
 
-def _name(words: ObjectReader) -> str:
-    name = words.text("name", required=True) or ""
+def _name(reader: ObjectReader) -> str:
+    name = reader.text("name", required=True) or ""
     if name and not NAME.fullmatch(name):
-        words.wrong("name", f"'{name}' must have letters, digits and '_' only.")
+        reader.error("name", f"'{name}' must have letters, digits and '_' only.")
     return name
 
 
-def _base_url(words: ObjectReader, client: ObjectReader) -> str:
-    if "client" not in words:
-        words.missing("client")
+def _base_url(reader: ObjectReader, client: ObjectReader) -> str:
+    if "client" not in reader:
+        reader.missing("client")
         return ""
     url = client.text("base_url", required=True) or ""
     if url and (text := url_problem(url)):
-        client.wrong("base_url", text)
+        client.error("base_url", text)
     return url
 
 
@@ -132,17 +134,17 @@ def _client_defaults(client: ObjectReader) -> dict[str, t.Any]:
     return {"paginator": client.given["paginator"]} if is_fine else {}
 
 
-def _resources(words: ObjectReader, around: ApiDefaults) -> tuple[DeclaredResource, ...]:
-    given = words.given.get("resources")
+def _resources(reader: ObjectReader, around: ApiDefaults) -> tuple[DeclaredResource, ...]:
+    given = reader.given.get("resources")
     if not isinstance(given, list) or not given:
-        if words.is_object:
-            words.wrong("resources", "must be a list with at least one resource.")
+        if reader.is_object:
+            reader.error("resources", "must be a list with at least one resource.")
         return ()
     drafts: dict[str, UnlinkedResource] = {}
     for index, value in enumerate(given):
         name = value.get("name") if isinstance(value, dict) else value
         known = isinstance(name, str) and name
-        place = words.place.inside(f"resource '{name}'" if known else f"resources[{index}]")
+        place = reader.place.inside(f"resource '{name}'" if known else f"resources[{index}]")
         draft = read_resource(value, place, around)
         if drafts.setdefault(draft.resource.name.lower(), draft) is not draft and known:
             place.report(f"`name` '{name}' is given to two resources. Rename one.")
@@ -157,7 +159,7 @@ def _check_streams(api: DeclaredApi, place: ConfigPath, taken: dict[str, str]) -
             where.report(f"its stream '{resource.stream}' has the name of {other}. Rename it.")
     taken |= {resource.stream.lower(): f"a stream of {place.where}" for resource in api.resources}
     streams = [resource.stream for resource in api.resources]
-    for name in api.optional_streams if streams else ():
+    for name in api.settings.get("optional_streams", ()) if streams else ():
         if name not in streams:
             hint = f"Known: {', '.join(streams)}.{suggestion(name, streams)}"
             place.report(f"`optional_streams` '{name}' isn't a stream of this API. {hint}")

@@ -1,4 +1,4 @@
-"""A declared API as values: what the words of an `apis` entry come to."""
+"""A declared API as values."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class ParentLink:
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredIncremental:
-    """The column that tells what is new, and the parameter that asks for it, if there is one."""
+    """The column that shows what is new, and the parameter that filters by it, if there is one."""
 
     cursor_path: str
-    #: Notation of the column's values; None where they alone tell times from numbers.
+    #: Notation of the column's values; None where it follows from the values.
     cursor_format: Unit | None = None
     start_param: str | None = None
     initial_value: str | int | float | None = None
@@ -74,11 +74,7 @@ class DeclaredApi:
     """An API and its resources, parents before their children."""
 
     name: str
-    base_url: str
     auth: Authenticator
-    retry: RetryPolicy
+    #: As in the block of a built-in API.
+    settings: Mapping[str, t.Any]
     resources: tuple[DeclaredResource, ...]
-    headers: Mapping[str, str] = field(default_factory=dict)
-    page_size: int | None = None
-    requests_per_second: float = 0
-    optional_streams: tuple[str, ...] = ()

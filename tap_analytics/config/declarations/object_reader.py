@@ -1,4 +1,4 @@
-"""Reading an object of known words: each problem is told with its place, and reading goes on."""
+"""Reads objects of known fields; each problem is reported with its place, and reading continues."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ConfigPath:
     path: str = ""
 
     def at(self, word: str) -> ConfigPath:
-        """Return the place of a word inside of this one."""
+        """Return the place of a field of this one."""
         return replace(self, path=self.name(word))
 
     def inside(self, where: str) -> ConfigPath:
@@ -54,22 +54,22 @@ class ConfigPath:
         return replace(self, where=f"{self.where}, {where}", path="")
 
     def name(self, word: str) -> str:
-        """Return the word with the path that leads to it."""
+        """Return a field with the path that leads to it."""
         word = shown_word(word)
         return f"{self.path}.{word}" if self.path else word
 
     def report(self, text: str) -> None:
-        """Take note of a problem; the text names the word."""
+        """Add a problem; the text names the field."""
         self.problems.append(f"{self.where}: {text}")
 
 
 def listed(known: Iterable[str]) -> str:
-    """Return words as a list to choose from."""
+    """Return names as a list to choose from."""
     return ", ".join(sorted(known)) or "none"
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:
-    """Return what an unknown word may have been meant to be, as a sentence with a blank before."""
+    """Return the name that an unknown one is most like, as a sentence with a blank before."""
     near = nearest(str(word), known)
     return f" Did you mean `{near}`?" if near else ""
 
@@ -80,15 +80,8 @@ def kind_of(value: object) -> str:
     return "null" if value is None else kinds.get(type(value), "a number")
 
 
-def _shown(value: object) -> object:
-    """Return a number as it is shown, and of anything else what it is."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return kind_of(value)
-    return readable(value)
-
-
 class ObjectReader:
-    """An object whose words are known; null counts as not given, unless it is a whole entry."""
+    """An object whose fields are known; null counts as not given, unless it is a whole entry."""
 
     def __init__(
         self,
@@ -98,9 +91,9 @@ class ObjectReader:
         *,
         shown: Collection[str] | None = None,
     ) -> None:
-        """Report words that aren't known; `place` is the object's own.
+        """Report fields that aren't known; `place` is the object's own.
 
-        Where only some words may be `shown`, what else stands there may be a credential.
+        Where only some fields may be `shown`, what else stands there may be a credential.
         """
         self.place = place
         self.shown = shown
@@ -109,33 +102,29 @@ class ObjectReader:
         if not self.is_object and (value is not None or not place.path):
             named = f"`{place.path}`" if place.path else "the entry"
             place.report(f"{named} must be an object, not {kind_of(value)}.")
-        for word in self.given:
-            if word not in known:
-                self._report_unknown(str(word), known)
-
-    def _report_unknown(self, word: str, known: Collection[str]) -> None:
-        what = "isn't supported" if word in UNSUPPORTED else "is unknown"
-        near = suggestion(word, known)
-        named = f"`{self.place.name(word)}`"
-        if self.shown is not None and not near and word not in {*self.shown, *UNSUPPORTED}:
-            named = f"A word of `{self.place.path}`, not shown as it may be a credential,"
-        self.place.report(f"{named} {what}. Known: {listed(known)}.{near}")
+        for word in (str(name) for name in self.given if name not in known):
+            what = "isn't supported" if word in UNSUPPORTED else "is unknown"
+            near = suggestion(word, known)
+            named = f"`{place.name(word)}`"
+            if shown is not None and not near and word not in {*shown, *UNSUPPORTED}:
+                named = f"A word of `{place.path}`, not shown as it may be a credential,"
+            place.report(f"{named} {what}. Known: {listed(known)}.{near}")
 
     def __contains__(self, word: str) -> bool:
         return self.given.get(word) is not None
 
     def at(self, word: str) -> ConfigPath:
-        """Return the place of one of the words."""
+        """Return the place of a field."""
         return self.place.at(word)
 
-    def wrong(self, word: str, text: str) -> None:
-        """Report a problem with one of the words."""
+    def error(self, word: str, text: str) -> None:
+        """Report a problem with a field."""
         self.place.report(f"`{self.place.name(word)}` {text}")
 
     def missing(self, word: str) -> None:
-        """Report that a word isn't there; where there is no object, that has been told."""
+        """Report that a field is missing; where there is no object, that has been reported."""
         if self.is_object:
-            self.wrong(word, "is missing. Write its value.")
+            self.error(word, "is missing. Write its value.")
 
     def text(self, word: str, *, required: bool = False) -> str | None:
         """Read a text that isn't blank."""
@@ -143,68 +132,61 @@ class ObjectReader:
         if isinstance(value, str) and value.strip():
             return value
         if value is not None and not isinstance(value, str):
-            self.wrong(word, f"must be a string, not {kind_of(value)}.")
+            self.error(word, f"must be a string, not {kind_of(value)}.")
         elif value is not None:
-            self.wrong(word, "is empty. Write its value.")
+            self.error(word, "is empty. Write its value.")
         elif required:
             self.missing(word)
         return None
 
     def credential(self, word: str, *, may_be_empty: bool = False) -> str:
         """Read a required credential, of which no problem shows anything."""
-        value = self.given.get(word)
-        if value == "" and may_be_empty:
+        if may_be_empty and self.given.get(word) == "":
             return ""
         secret = self.text(word, required=True) or ""
         if text := credential_problem(secret):
-            self.wrong(word, text)
+            self.error(word, text)
         return secret
 
     def choice(self, word: str, known: Collection[str], default: str | None = None) -> str | None:
-        """Read one of some words; without a default it has to be given."""
+        """Read one of some names; without a default it has to be given."""
         value = self.text(word, required=default is None)
         if value is None or value in known:
             return value or default
         shown = "" if self.shown is not None else f"'{value}' "
         hint = f"Known: {listed(known)}.{suggestion(value, known)}"
-        self.wrong(word, f"{shown}is unknown. {hint}")
+        self.error(word, f"{shown}is unknown. {hint}")
         return default
 
     def dotted(self, word: str) -> str | None:
         """Read a path such as `meta.next_cursor`."""
         value = self.text(word)
-        if value is None:
-            return None
-        if path := DOTTED.fullmatch(value):
-            return path[1]
-        self.wrong(word, f"'{value}' must be a dotted path such as meta.next.")
-        return None
+        path = DOTTED.fullmatch(value or "")
+        if value and not path:
+            self.error(word, f"'{value}' must be a dotted path such as meta.next.")
+        return path[1] if path else None
 
     def integer(self, word: str, *, minimum: int, maximum: int = MOST_ROWS) -> int | None:
         """Read a whole number."""
-        value = self.given.get(word)
-        if value is None or (type(value) is int and minimum <= value <= maximum):
-            return value
-        bound = self._bound(value, minimum, maximum)
-        self.wrong(word, f"must be a whole number of {bound}, not {_shown(value)}.")
-        return None
+        return t.cast("int | None", self._number(word, minimum, maximum, whole=True))
 
     def number(self, word: str, *, minimum: float, maximum: float = LONGEST) -> float | None:
         """Read a finite number."""
-        value = self.given.get(word)
-        if value is None:
-            return None
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if is_number and minimum <= value <= maximum:
-            return float(value)
-        bound = self._bound(value, minimum, maximum)
-        self.wrong(word, f"must be a number of {bound}, not {_shown(value)}.")
-        return None
+        value = self._number(word, minimum, maximum, whole=False)
+        return None if value is None else float(value)
 
-    @staticmethod
-    def _bound(value: object, minimum: float, maximum: float) -> str:
-        is_large = isinstance(value, (int, float)) and value > maximum
-        return f"at most {maximum:g}" if is_large else f"at least {minimum:g}"
+    def _number(self, word: str, minimum: float, maximum: float, *, whole: bool) -> float | None:
+        value: t.Any = self.given.get(word)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and minimum <= value <= maximum and (isinstance(value, int) or not whole):
+            return t.cast("float", value)
+        if value is not None:
+            kind = "a whole number" if whole else "a number"
+            is_large = is_number and value > maximum
+            bound = f"at most {maximum:g}" if is_large else f"at least {minimum:g}"
+            shown = readable(value) if is_number else kind_of(value)
+            self.error(word, f"must be {kind} of {bound}, not {shown}.")
+        return None
 
     def texts(self, word: str) -> tuple[str, ...]:
         """Read a text or a list of texts."""
@@ -212,15 +194,15 @@ class ObjectReader:
         values = [value] if isinstance(value, str) else value or []
         if isinstance(values, list) and all(isinstance(v, str) and v.strip() for v in values):
             return tuple(values)
-        self.wrong(word, "must be a string or a list of strings, none of them empty.")
+        self.error(word, "must be a string or a list of strings, none of them empty.")
         return ()
 
     def object(self, word: str) -> dict[str, t.Any]:
-        """Read an object whose words are the user's own."""
+        """Read an object whose fields are the user's own."""
         value = self.given.get(word)
         if value is None or isinstance(value, dict):
             return value or {}
-        self.wrong(word, f"must be an object, not {kind_of(value)}.")
+        self.error(word, f"must be an object, not {kind_of(value)}.")
         return {}
 
     def headers(self, word: str) -> dict[str, str]:
@@ -231,13 +213,11 @@ class ObjectReader:
             if value is None:
                 continue
             if content is None:
-                self.at(word).report(
-                    f"`{self.at(word).name(name)}` must be a string, not {kind_of(value)}."
-                )
-            elif text := header_problem(name, content):
-                self.at(word).report(f"`{self.at(word).name(name)}` {text}")
+                text: str | None = f"must be a string, not {kind_of(value)}."
             else:
-                headers[name] = content
+                headers[name], text = content, header_problem(name, content)
+            if text:
+                self.place.report(f"`{self.at(word).name(name)}` {text}")
         return headers
 
 

@@ -1,8 +1,4 @@
-"""The clauses of a declaration: how to sign in, how to page, what to retry, what is new.
-
-Each word of the vocabulary maps to a class or a reader in one table, so an unknown word can always
-be answered with the known ones.
-"""
+"""Readers of a declaration's parts: authentication, pagination, retries, incremental reads."""
 
 from __future__ import annotations
 
@@ -43,7 +39,7 @@ if t.TYPE_CHECKING:
 
 # --- paginator ------------------------------------------------------------------------------
 
-#: Where the number of rows is told.
+#: Where the number of rows stands.
 _TOTALS = ("total_path", "total_header")
 PAGINATORS: dict[str, tuple[type[PagingStrategy], tuple[str, ...]]] = {
     "auto": (Auto, _TOTALS),
@@ -55,7 +51,7 @@ PAGINATORS: dict[str, tuple[type[PagingStrategy], tuple[str, ...]]] = {
     "page_number": (PageNumber, ("page_param", "base_page", *_TOTALS)),
     "single_page": (SinglePage, _TOTALS),
 }
-#: Words whose null means "there is none", unlike a word that isn't there.
+#: Fields whose null means "there is none", unlike a field that isn't there.
 _NONE_ALLOWED = {"limit_param", *_TOTALS}
 _CURSOR_VALUE = re.compile(r"\{\{\s*response\.([\w-]+(?:\.[\w-]+)*)\s*\}\}")
 
@@ -71,38 +67,38 @@ def read_paging(value: object, place: ConfigPath) -> PagingStrategy:
     if kind is None:
         return Auto()
     paging_class, own = PAGINATORS[kind]
-    words = ObjectReader(given, place, ("type", "limit", "limit_param", *own))
-    found = {word: _paging_word(words, word) for word in ("limit", "limit_param", *own)}
+    reader = ObjectReader(given, place, ("type", "limit", "limit_param", *own))
+    found = {word: _paging_word(reader, word) for word in ("limit", "limit_param", *own)}
     given_words = {
         word: value
         for word, value in found.items()
-        if value is not None or (word in _NONE_ALLOWED and word in words.given)
+        if value is not None or (word in _NONE_ALLOWED and word in reader.given)
     }
     if "cursor_value" in given_words:
         if "cursor_path" in given_words:
-            words.wrong("cursor_value", "and `cursor_path` say the same. Remove one.")
+            reader.error("cursor_value", "and `cursor_path` say the same. Remove one.")
         given_words["cursor_path"] = given_words.pop("cursor_value")
     return _pages(t.cast("t.Any", paging_class)(**given_words))
 
 
-def _paging_word(words: ObjectReader, word: str) -> str | int | None:
+def _paging_word(reader: ObjectReader, word: str) -> str | int | None:
     if word == "limit":
-        return words.integer(word, minimum=1)
+        return reader.integer(word, minimum=1)
     if word == "base_page":
-        return words.integer(word, minimum=0)
+        return reader.integer(word, minimum=0)
     if word == "cursor_value":
-        return _cursor_value(words)
-    text = words.dotted(word) if word.endswith("_path") else words.text(word)
+        return _cursor_value(reader)
+    text = reader.dotted(word) if word.endswith("_path") else reader.text(word)
     if text and word == "total_header" and (problem := header_problem(text, None)):
-        words.wrong(word, f"'{text}' {problem}")
+        reader.error(word, f"'{text}' {problem}")
     return text
 
 
-def _cursor_value(words: ObjectReader) -> str | None:
-    value = words.text("cursor_value")
+def _cursor_value(reader: ObjectReader) -> str | None:
+    value = reader.text("cursor_value")
     path = _CURSOR_VALUE.fullmatch(value.strip()) if value else None
     if value and path is None:
-        words.wrong("cursor_value", 'must read like "{{ response.next }}".')
+        reader.error("cursor_value", 'must read like "{{ response.next }}".')
     return path[1] if path else None
 
 
@@ -117,51 +113,51 @@ def _pages(paging: PagingStrategy) -> PagingStrategy:
 # --- auth -----------------------------------------------------------------------------------
 
 
-def _api_key(words: ObjectReader) -> Authenticator:
-    name = words.text("name", required=True) or ""
-    key = words.credential("api_key")
-    location = words.choice("location", ("header", "query"), default="header")
+def _api_key(reader: ObjectReader) -> Authenticator:
+    name = reader.text("name", required=True) or ""
+    key = reader.credential("api_key")
+    location = reader.choice("location", ("header", "query"), default="header")
     if location == "query":
         return ApiKeyQuery(name, key)
     if name and (text := header_problem(name, None)):
-        words.wrong("name", text)
+        reader.error("name", text)
     return ApiKeyHeader(name, key)
 
 
-def _basic(words: ObjectReader) -> Authenticator:
-    username = words.credential("username")
+def _basic(reader: ObjectReader) -> Authenticator:
+    username = reader.credential("username")
     if ":" in username:
-        words.wrong("username", "must not contain ':', which ends a user name.")
-    if "password" not in words.given:
-        words.missing("password")
+        reader.error("username", "must not contain ':', which ends a user name.")
+    if "password" not in reader.given:
+        reader.missing("password")
         return NoAuth()
-    return Basic(username, words.credential("password", may_be_empty=True))
+    return Basic(username, reader.credential("password", may_be_empty=True))
 
 
-def _bearer(words: ObjectReader) -> Authenticator:
-    return Bearer(words.credential("token"))
+def _bearer(reader: ObjectReader) -> Authenticator:
+    return Bearer(reader.credential("token"))
 
 
-def _oauth2(words: ObjectReader) -> Authenticator:
-    known = [word for word in ("access_token_url", "token_url") if word in words]
+def _oauth2(reader: ObjectReader) -> Authenticator:
+    known = [word for word in ("access_token_url", "token_url") if word in reader]
     if len(known) > 1:
-        words.wrong("token_url", "and `access_token_url` say the same. Remove one.")
+        reader.error("token_url", "and `access_token_url` say the same. Remove one.")
     word = known[0] if known else "access_token_url"
-    url = words.text(word, required=True) or ""
+    url = reader.text(word, required=True) or ""
     if url and (text := url_problem(url)):
-        words.wrong(word, text)
+        reader.error(word, text)
     form = {}
-    for name, value in words.object("access_token_request_data").items():
+    for name, value in reader.object("access_token_request_data").items():
         content = scalar(value)
         if content is None:
-            words.wrong(f"access_token_request_data.{name}", "must be a string.")
+            reader.error(f"access_token_request_data.{name}", "must be a string.")
         else:
             form[name] = content
     return OAuth2ClientCredentials(
         token_url=url,
-        client_id=words.credential("client_id"),
-        client_secret=words.credential("client_secret"),
-        scopes=words.texts("scopes"),
+        client_id=reader.credential("client_id"),
+        client_secret=reader.credential("client_secret"),
+        scopes=reader.texts("scopes"),
         form=form,
     )
 
@@ -203,49 +199,49 @@ _STATUSES = range(400, 600)
 
 def read_retry(value: object, place: ConfigPath, *, over: RetryPolicy) -> RetryPolicy:
     """Read what to retry, over a policy that holds for what isn't given."""
-    words = ObjectReader(value, place, RETRY_WORDS)
-    statuses = words.given.get("retry_on_status_codes")
+    reader = ObjectReader(value, place, RETRY_WORDS)
+    statuses = reader.given.get("retry_on_status_codes")
     return over.overridden(
         {
-            "max_retries": words.integer("max_retries", minimum=0, maximum=MOST_RETRIES),
-            "backoff_factor": words.number("backoff_factor", minimum=0),
-            "retry_on_status_codes": None if statuses is None else _statuses(statuses, words),
-            "max_retry_after": words.number("max_retry_after", minimum=0),
+            "max_retries": reader.integer("max_retries", minimum=0, maximum=MOST_RETRIES),
+            "backoff_factor": reader.number("backoff_factor", minimum=0),
+            "retry_on_status_codes": None if statuses is None else _statuses(statuses, reader),
+            "max_retry_after": reader.number("max_retry_after", minimum=0),
         }
     )
 
 
-def _statuses(value: object, words: ObjectReader) -> frozenset[int]:
+def _statuses(value: object, reader: ObjectReader) -> frozenset[int]:
     word = "retry_on_status_codes"
     if not isinstance(value, list) or any(type(status) is not int for status in value):
-        words.wrong(word, "must be a list of status codes such as [429, 503].")
+        reader.error(word, "must be a list of status codes such as [429, 503].")
         return frozenset()
     for status in value:
         if status not in _STATUSES:
-            words.wrong(word, f"has {status}: only 400 to 599 can be retried. Remove it.")
+            reader.error(word, f"has {status}: only 400 to 599 can be retried. Remove it.")
         elif status in NEVER_RETRIED:
-            words.wrong(word, f"has {status}: 401, 403 and 404 are never retried. Remove it.")
+            reader.error(word, f"has {status}: 401, 403 and 404 are never retried. Remove it.")
     return frozenset(value)
 
 
 def read_incremental(value: object, place: ConfigPath) -> DeclaredIncremental | None:
-    """Read which column tells what is new, and how the API is asked for it."""
+    """Read which column shows what is new, and how the API filters by it."""
     if value is None:
         return None
-    words = ObjectReader(value, place, INCREMENTAL_WORDS)
-    path = words.dotted("cursor_path")
-    if path is None and "cursor_path" not in words:
-        words.missing("cursor_path")
+    reader = ObjectReader(value, place, INCREMENTAL_WORDS)
+    path = reader.dotted("cursor_path")
+    if path is None and "cursor_path" not in reader:
+        reader.missing("cursor_path")
     if path and "." in path:
-        words.wrong("cursor_path", f"'{path}' must be a column: the top level of the rows.")
-    known = words.choice("cursor_format", UNITS, "") or None
-    initial = words.given.get("initial_value")
+        reader.error("cursor_path", f"'{path}' must be a column: the top level of the rows.")
+    known = reader.choice("cursor_format", UNITS, "") or None
+    initial = reader.given.get("initial_value")
     if isinstance(initial, bool) or not isinstance(initial, (str, int, float, type(None))):
-        words.wrong("initial_value", "must be a string or a number.")
+        reader.error("initial_value", "must be a string or a number.")
         initial = None
     return DeclaredIncremental(
         cursor_path=path or "",
         cursor_format=t.cast("Unit | None", known),
-        start_param=words.text("start_param"),
+        start_param=reader.text("start_param"),
         initial_value=initial,
     )

@@ -31,7 +31,7 @@ Params = dict[str, str | tuple[str, ...]]
 
 NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
-#: dlt's expressions, which would be sent as they stand.
+#: dlt's expressions, which would be sent as they are.
 TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
 _INSTEAD = "Use `incremental.start_param`, or {type: resolve, resource: …, field: …}."
 DISPOSITIONS: tuple[WriteDisposition, ...] = ("merge", "append", "replace")
@@ -42,7 +42,7 @@ _SHARED_ENDPOINT = (
     *("paginator", "error_handler", "incremental"),
 )
 ENDPOINT_WORDS = ("path", *_SHARED_ENDPOINT)
-#: Parts of an endpoint whose words are laid over the default's one by one.
+#: Parts of an endpoint whose fields replace the default's one by one.
 _MERGED = ("params", "headers", "error_handler")
 
 
@@ -65,7 +65,7 @@ class UnlinkedResource:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiDefaults:
-    """What an API's entry says for all of its resources."""
+    """What an API's entry declares for all of its resources."""
 
     api: str
     retry: RetryPolicy
@@ -76,15 +76,15 @@ class ApiDefaults:
 
 
 def read_defaults(value: object, place: ConfigPath, around: ApiDefaults) -> ApiDefaults:
-    """Read what holds for all resources; what has problems is told here, and then left out."""
-    words = ObjectReader(value, place, (*_SHARED, "endpoint"))
-    shared = {word: words.given[word] for word in _SHARED if word in words}
+    """Read the defaults of all resources; those with problems are reported here and left out."""
+    reader = ObjectReader(value, place, (*_SHARED, "endpoint"))
+    shared = {word: reader.given[word] for word in _SHARED if word in reader}
     before = len(place.problems)
-    _disposition(words, has_keys=True)
-    words.texts("primary_key")
+    _disposition(reader, has_keys=True)
+    reader.texts("primary_key")
     if before < len(place.problems):
         shared = {}
-    own = ObjectReader(words.object("endpoint"), words.at("endpoint"), _SHARED_ENDPOINT)
+    own = ObjectReader(reader.object("endpoint"), reader.at("endpoint"), _SHARED_ENDPOINT)
     endpoint = {**around.defaults["endpoint"], **own.given}
     before = len(place.problems)
     _endpoint(ObjectReader(endpoint, own.place, endpoint), "", around)
@@ -96,39 +96,39 @@ def read_defaults(value: object, place: ConfigPath, around: ApiDefaults) -> ApiD
 
 def read_resource(value: object, place: ConfigPath, around: ApiDefaults) -> UnlinkedResource:
     """Read a resource: an object, or a name that is the path as well."""
-    words = ObjectReader(
+    reader = ObjectReader(
         {"name": value} if isinstance(value, str) else value, place, RESOURCE_WORDS
     )
-    name = words.text("name", required=True) or ""
+    name = reader.text("name", required=True) or ""
     path = name
     if name and not NAME.fullmatch(name):
-        words.wrong("name", f"'{name}' must have letters, digits and '_' only.")
+        reader.error("name", f"'{name}' must have letters, digits and '_' only.")
         path = ""
-    endpoint = {"path": path, **_over_defaults(words, around.defaults["endpoint"])}
+    endpoint = {"path": path, **_over_defaults(reader, around.defaults["endpoint"])}
     endpoint_words = ObjectReader(endpoint, place, ENDPOINT_WORDS)
     resource, resolves = _endpoint(endpoint_words, name, around)
-    merged = {**around.defaults, **words.given}
+    merged = {**around.defaults, **reader.given}
     keys = ObjectReader(merged, place, merged).texts("primary_key")
     disposition = _disposition(ObjectReader(merged, place, merged), has_keys=bool(keys))
     resource = replace(
         resource,
         write_disposition=disposition,
         primary_keys=() if disposition == "append" else keys,
-        assumes_keys="primary_key" not in words,
-        schema=words.object("schema") if "schema" in words else None,
-        description=words.text("description") or "",
+        assumes_keys="primary_key" not in reader,
+        schema=reader.object("schema") if "schema" in reader else None,
+        description=reader.text("description") or "",
     )
-    _check_disposition(words, keys, resource)
-    _check_schema(words, resource)
+    _check_disposition(reader, keys, resource)
+    _check_schema(reader, resource)
     return UnlinkedResource(resource=resource, resolves=resolves, place=place)
 
 
-def _over_defaults(words: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _over_defaults(reader: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return a resource's endpoint laid over the default one."""
-    value = words.given.get("endpoint")
+    value = reader.given.get("endpoint")
     own: dict[str, t.Any] = {"path": value}
     if not isinstance(value, str):
-        own = words.object("endpoint")
+        own = reader.object("endpoint")
     merged = {**defaults, **own}
     for word in _MERGED:
         if isinstance(defaults.get(word), dict) and isinstance(own.get(word), dict):
@@ -140,41 +140,41 @@ def _over_defaults(words: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[s
 
 
 def _endpoint(
-    words: ObjectReader, name: str, around: ApiDefaults
+    reader: ObjectReader, name: str, around: ApiDefaults
 ) -> tuple[DeclaredResource, dict[str, Resolve]]:
-    method = (words.text("method") or "GET").upper()
+    method = (reader.text("method") or "GET").upper()
     if method not in {"GET", "POST"}:
-        words.wrong("method", f"'{method}' isn't supported. Known: GET, POST.")
-    params, resolves = _params(words)
-    paging = read_paging(words.given.get("paginator"), words.at("paginator"))
-    paging = _limited(paging, params, words, page_size=around.page_size)
-    path = _path(words, params)
-    incremental = read_incremental(words.given.get("incremental"), words.at("incremental"))
+        reader.error("method", f"'{method}' isn't supported. Known: GET, POST.")
+    params, resolves = _params(reader)
+    paging = read_paging(reader.given.get("paginator"), reader.at("paginator"))
+    paging = _limited(paging, params, reader, page_size=around.page_size)
+    path = _path(reader, params)
+    incremental = read_incremental(reader.given.get("incremental"), reader.at("incremental"))
     resource = DeclaredResource(
         name=name,
         stream=f"{around.api}_{name}",
         path=path,
         method="POST" if method == "POST" else "GET",
         params=params,
-        headers=words.headers("headers"),
-        json=_body(words, method),
-        data_selector=_selector(words),
+        headers=reader.headers("headers"),
+        json=_body(reader, method),
+        data_selector=_selector(reader),
         paging=paging,
         retry=read_retry(
-            words.given.get("error_handler"), words.at("error_handler"), over=around.retry
+            reader.given.get("error_handler"), reader.at("error_handler"), over=around.retry
         ),
         incremental=incremental,
         write_disposition="merge",
     )
-    _check_params(resource, around.secret_params, words)
+    _check_params(resource, around.secret_params, reader)
     return resource, resolves
 
 
-def _params(words: ObjectReader) -> tuple[Params, dict[str, Resolve]]:
+def _params(reader: ObjectReader) -> tuple[Params, dict[str, Resolve]]:
     params: Params = {}
     resolves = {}
-    for name, value in words.object("params").items():
-        place = words.at("params").at(name)
+    for name, value in reader.object("params").items():
+        place = reader.at("params").at(name)
         if isinstance(value, dict):
             if resolve := _resolve(name, value, place):
                 resolves[name] = resolve
@@ -195,17 +195,17 @@ def _resolve(name: str, value: dict[str, t.Any], place: ConfigPath) -> Resolve |
         instead = f"`incremental: {{cursor_path: {column}, start_param: {name}}}`"
         place.report(f"`{place.path}.type` 'incremental' isn't supported. Write {instead}.")
         return None
-    words = ObjectReader(value, place, ("type", "resource", "field"))
-    kind = words.choice("type", ("resolve",))
-    resource = words.text("resource", required=True)
-    field = words.dotted("field")
-    if "field" not in words:
-        words.missing("field")
+    reader = ObjectReader(value, place, ("type", "resource", "field"))
+    kind = reader.choice("type", ("resolve",))
+    resource = reader.text("resource", required=True)
+    field = reader.dotted("field")
+    if "field" not in reader:
+        reader.missing("field")
     return Resolve(resource=resource, field=field) if kind and resource and field else None
 
 
 def _limited(
-    paging: PagingStrategy, params: Params, words: ObjectReader, *, page_size: int | None
+    paging: PagingStrategy, params: Params, reader: ObjectReader, *, page_size: int | None
 ) -> PagingStrategy:
     """Give a paginator without a limit the one among the parameters, or the API's page size."""
     if paging.limit_param is None:
@@ -214,28 +214,28 @@ def _limited(
         return paging if paging.limit else replace(paging, limit=page_size)
     limit = params.pop(paging.limit_param)
     if paging.limit:
-        words.wrong(f"params.{paging.limit_param}", "is the paginator's limit too. Remove one.")
+        reader.error(f"params.{paging.limit_param}", "is the paginator's limit too. Remove one.")
     elif isinstance(limit, str) and limit.isascii() and limit.isdigit() and int(limit):
         return replace(paging, limit=int(limit))
     else:
-        words.wrong(f"params.{paging.limit_param}", "must be a whole number of at least 1.")
+        reader.error(f"params.{paging.limit_param}", "must be a whole number of at least 1.")
     return paging
 
 
-def _path(words: ObjectReader, params: Params) -> str:
+def _path(reader: ObjectReader, params: Params) -> str:
     """Read the path; parameters named like a placeholder are put in its place."""
-    path = words.given.get("path")
+    path = reader.given.get("path")
     if path is None or path == "":
         return ""
-    path = words.text("path") or ""
+    path = reader.text("path") or ""
     if "://" in path or path.startswith("//"):
-        words.wrong("path", "must be relative to `client.base_url`, without a host.")
+        reader.error("path", "must be relative to `client.base_url`, without a host.")
     if set("?#") & set(path):
-        words.wrong("path", "must not have a query or a fragment. Put queries into `params`.")
+        reader.error("path", "must not have a query or a fragment. Put queries into `params`.")
     if any(character.isspace() or not character.isprintable() for character in path):
-        words.wrong("path", "contains white space or control characters. Remove them.")
+        reader.error("path", "contains white space or control characters. Remove them.")
     if set("{}") & set(PLACEHOLDER.sub("", path)):
-        words.wrong(
+        reader.error(
             "path", f"'{path}' has braces that aren't a placeholder. Write one such as {{user_id}}."
         )
     for name in PLACEHOLDER.findall(path):
@@ -245,35 +245,39 @@ def _path(words: ObjectReader, params: Params) -> str:
     return f"/{path.lstrip('/')}"
 
 
-def _body(words: ObjectReader, method: str) -> object | None:
-    body = words.given.get("json")
+def _body(reader: ObjectReader, method: str) -> object | None:
+    body = reader.given.get("json")
     if body is None:
         return None
     if method != "POST":
-        words.wrong("json", "is a body, which only POST sends. Set `method` to POST, or remove it.")
+        reader.error(
+            "json", "is a body, which only POST sends. Set `method` to POST, or remove it."
+        )
     if not isinstance(body, (dict, list)):
-        words.wrong("json", f"must be an object or a list, not {kind_of(body)}.")
+        reader.error("json", f"must be an object or a list, not {kind_of(body)}.")
     if TEMPLATE.search(json.dumps(body)):
-        words.wrong("json", f"has a template, which isn't supported. {_INSTEAD}")
+        reader.error("json", f"has a template, which isn't supported. {_INSTEAD}")
     return t.cast("object", body)
 
 
-def _selector(words: ObjectReader) -> str | None:
-    selector = words.text("data_selector")
+def _selector(reader: ObjectReader) -> str | None:
+    selector = reader.text("data_selector")
     if selector and not DOTTED.fullmatch(selector):
         from jsonpath_ng.ext.parser import parse  # noqa: PLC0415 - slow to import, and rarely needed
 
         try:
             parse(selector)
         except Exception:  # noqa: BLE001 - the lexer and the parser raise classes of their own
-            words.wrong(
+            reader.error(
                 "data_selector",
                 f"'{selector}' is neither a dotted path nor JSONPath. Write it like data.items.",
             )
     return selector
 
 
-def _check_params(resource: DeclaredResource, secret: tuple[str, ...], words: ObjectReader) -> None:
+def _check_params(
+    resource: DeclaredResource, secret: tuple[str, ...], reader: ObjectReader
+) -> None:
     """Report query parameters that two parts of the declaration would write."""
     paging = resource.paging
     writers = [(name, "params") for name in resource.params]
@@ -289,57 +293,57 @@ def _check_params(resource: DeclaredResource, secret: tuple[str, ...], words: Ob
     for name, times in Counter(name for name, _ in writers).items():
         if times > 1:
             who = " and ".join(f"`{writer}`" for written, writer in writers if written == name)
-            words.place.report(f"query parameter '{name}' is written by {who}. Keep one.")
+            reader.place.report(f"query parameter '{name}' is written by {who}. Keep one.")
 
 
 # --- keys and schema --------------------------------------------------------------------------
 
 
-def _disposition(words: ObjectReader, *, has_keys: bool) -> WriteDisposition:
-    """Read how rows are written; without a word, rows with a key are merged, others appended."""
-    value = words.given.get("write_disposition")
+def _disposition(reader: ObjectReader, *, has_keys: bool) -> WriteDisposition:
+    """Read how rows are written; by default rows with a key are merged, others appended."""
+    value = reader.given.get("write_disposition")
     if isinstance(value, dict):
-        inner = ObjectReader(value, words.at("write_disposition"), ("disposition", "strategy"))
+        inner = ObjectReader(value, reader.at("write_disposition"), ("disposition", "strategy"))
         if "strategy" in inner:
-            inner.wrong("strategy", "isn't supported: the target decides how it merges. Remove it.")
+            inner.error("strategy", "isn't supported: the target decides how it merges. Remove it.")
         chosen = inner.choice("disposition", DISPOSITIONS)
     else:
-        chosen = words.choice("write_disposition", DISPOSITIONS, "merge" if has_keys else "append")
+        chosen = reader.choice("write_disposition", DISPOSITIONS, "merge" if has_keys else "append")
     if chosen == "merge" and not has_keys:
-        words.wrong("write_disposition", "'merge' needs a key. Add `primary_key`.")
+        reader.error("write_disposition", "'merge' needs a key. Add `primary_key`.")
     return next((known for known in DISPOSITIONS if known == chosen), "append")
 
 
 def _check_disposition(
-    words: ObjectReader, keys: tuple[str, ...], resource: DeclaredResource
+    reader: ObjectReader, keys: tuple[str, ...], resource: DeclaredResource
 ) -> None:
     kind = resource.write_disposition
     # A resource may append although the defaults name a key for the others.
-    overrides = "write_disposition" in words and "primary_key" not in words
+    overrides = "write_disposition" in reader and "primary_key" not in reader
     if kind == "append" and keys and not overrides:
-        words.wrong("primary_key", "has no use with `write_disposition` 'append'. Remove one.")
+        reader.error("primary_key", "has no use with `write_disposition` 'append'. Remove one.")
     if kind == "replace" and resource.incremental:
-        words.wrong(
+        reader.error(
             "incremental",
             "reads a part, but `write_disposition` 'replace' needs all rows. Remove one.",
         )
 
 
-def _check_schema(words: ObjectReader, resource: DeclaredResource) -> None:
+def _check_schema(reader: ObjectReader, resource: DeclaredResource) -> None:
     if resource.schema is None:
         return
     try:
         Draft7Validator.check_schema(resource.schema)
     except SchemaError as error:
         where = "".join(f".{part}" for part in error.absolute_path)
-        words.wrong("schema", f"isn't a JSON schema. Correct `schema{where}`.")
+        reader.error("schema", f"isn't a JSON schema. Correct `schema{where}`.")
         return
     columns = resource.schema.get("properties")
     if not isinstance(columns, dict) or not columns:
-        words.wrong("schema", "must describe the columns of the rows under `properties`.")
+        reader.error("schema", "must describe the columns of the rows under `properties`.")
         return
     needed = set(resource.primary_keys) - set(PLACEHOLDER.findall(resource.path))
     if resource.incremental:
         needed.add(resource.incremental.cursor_path)
     for name in sorted(needed - set(columns)):
-        words.wrong("schema", f"has no property '{name}', which is a key of the stream. Add it.")
+        reader.error("schema", f"has no property '{name}', which is a key of the stream. Add it.")
