@@ -7,11 +7,11 @@ whose rows would be others without it is left out.
 from __future__ import annotations
 
 import itertools
+import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import Manifest
-from tap_analytics.commands.importing.airbyte.paginator import UntakenError
-from tap_analytics.commands.importing.airbyte.resources import ImportedStream, name_of, taken
+from tap_analytics.commands.importing.airbyte.components import Manifest, UntakenError
+from tap_analytics.commands.importing.airbyte.stream import ImportedStream, name_of, taken
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
@@ -19,6 +19,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.notes import Notes
 
 _SILENT = ("version", "check", "definitions", "spec", "metadata", "schemas", "streams")
+#: A simple ISO 8601 duration such as `PT1S` or `PT1M`, and the seconds of its units.
+_DURATION = re.compile(r"PT(\d{1,6})([SMH])", re.ASCII)
 _UNITS = {"S": 1.0, "M": 60.0, "H": 3600.0}
 
 
@@ -38,11 +40,9 @@ def entry_of(value: Object, notes: Notes) -> Object:
     if found and found[0].auth:
         client["auth"] = found[0].auth
     entry: Object = {"client": client}
-    rate = _rate(root)
-    if rate is not None:
+    if (rate := _rate(root)) is not None:
         entry["requests_per_second"] = rate
-    optional = [f"{notes.api}_{each.name}" for each in found if each.is_optional]
-    if optional:
+    if optional := [f"{notes.api}_{each.name}" for each in found if each.is_optional]:
         entry["optional_streams"] = optional
     entry["resources"] = [
         resource for each in found if (resource := _below(each, found[0], base_url, notes))
@@ -77,18 +77,14 @@ def _all_taken(root: Component, notes: Notes) -> list[ImportedStream]:
 
 
 def _drop_orphans(found: dict[str, ImportedStream], refused: set[str], notes: Notes) -> None:
-    while orphans := [
-        name
-        for name, each in found.items()
-        if any(name_of(parent) in refused for parent in each.parents)
-    ]:
+    def is_orphan(each: ImportedStream) -> bool:
+        return any(name_of(parent) in refused for parent in each.parents)
+
+    while orphans := [name for name, each in found.items() if is_orphan(each)]:
         for name in orphans:
             del found[name]
             refused.add(name)
             notes.add("", f"the stream '{shown(name)}' is left out: so is its parent.")
-
-
-# --- one address, one way to sign in --------------------------------------------------------
 
 
 def _common(urls: list[str]) -> str:
@@ -126,25 +122,12 @@ def _below(
 def _rate(root: Component) -> float | None:
     """Return the requests per second that a budget allows, if it says one rate."""
     budget = root.child("api_budget")
-    rates = [
-        rate
-        for policy in (budget.children("policies") if budget else ())
-        for rate in policy.children("rates")
-    ]
     found = []
-    for rate in rates:
-        limit, interval = rate.whole("limit"), rate.get("interval")
-        seconds = _duration(interval) if isinstance(interval, str) else None
-        if limit and seconds:
-            found.append(round(limit / seconds, 3))
+    for policy in budget.children("policies") if budget else ():
+        for rate in policy.children("rates"):
+            limit, interval = rate.whole("limit"), _DURATION.fullmatch(str(rate.get("interval")))
+            if limit and interval and (seconds := int(interval[1]) * _UNITS[interval[2]]):
+                found.append(round(limit / seconds, 3))
     if budget is not None and not found:
         budget.note("", "isn't taken: set `requests_per_second`.")
     return min(found) if found else None
-
-
-def _duration(text: str) -> float | None:
-    """Return the seconds of a simple ISO 8601 duration such as `PT1S` or `PT1M`."""
-    number, unit = text.removeprefix("PT")[:-1], text[-1:]
-    if not text.startswith("PT") or not number.isdecimal() or unit not in _UNITS:
-        return None
-    return int(number[:6]) * _UNITS[unit]

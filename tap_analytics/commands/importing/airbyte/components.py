@@ -18,8 +18,21 @@ Object = dict[str, t.Any]
 #: A value, its path, and the paths of those of its words that a reference brought.
 Located = tuple[t.Any, str, dict[str, str]]
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
-#: Words that say nothing about how to ask.
-_SILENT = {"type", "$parameters", "$options", "$ref", "description", "title", "class_name"}
+#: Words that say nothing about how to ask, or what the tap does anyhow.
+_SILENT = {
+    *("type", "$parameters", "$options", "$ref", "description", "title", "class_name", "name"),
+    *("primary_key", "use_cache", "url_base", "decoder", "stream_cursor_field", "min_wait"),
+    *("ignore_stream_slicer_parameters_on_paginated_requests", "schema_normalization"),
+    *("transform_before_filtering", "inject_on_first_request", "cursor_granularity"),
+    *("end_datetime", "is_data_feed", "is_client_side_incremental", "is_compare_strictly"),
+    *("partition_field_start", "partition_field_end", "global_substream_cursor", "start_value"),
+    *("incremental_dependency", "lazy_read_pointer", "error_message", "failure_type", "max_time"),
+    *("scopes", "access_token_name", "expires_in_name"),
+}
+
+
+class UntakenError(Exception):
+    """A part of a stream without which its rows would be others; the text says which."""
 
 
 class Manifest:
@@ -123,6 +136,11 @@ class Component:
         """What the component says it is."""
         return str(self.value.get("type", ""))
 
+    def expect(self, kind: str, what: str) -> None:
+        """Raise `UntakenError` for a component of another kind; `what` begins the reason."""
+        if self.kind not in {"", kind}:
+            raise UntakenError(f"{what} {shown(self.kind)}")
+
     def note(self, word: str, text: str) -> None:
         """Note something about one of the words."""
         self.manifest.notes.add(self.place(word), text)
@@ -145,6 +163,11 @@ class Component:
         if located[0] is None:
             located = value, self.place(word), {}
         return Component(self.manifest, located, self.parameters)
+
+    def values(self, word: str) -> list[t.Any]:
+        """Return what a word says as a list, which a single value is one of."""
+        value = self.get(word)
+        return value if isinstance(value, list) else [value] if value else []
 
     def children(self, word: str) -> list[Component]:
         """Return the components in the list at a word."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from tap_analytics.commands.importing.airbyte.components import UntakenError
 from tap_analytics.commands.importing.airbyte.expressions import Reference, reference, references
 from tap_analytics.commands.importing.notes import shown
 
@@ -13,10 +14,6 @@ if t.TYPE_CHECKING:
 
 #: A member that a dotted path can name.
 _MEMBER = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
-
-
-class UntakenError(Exception):
-    """A part of a stream without which its rows would be others; the text says which."""
 
 
 def paginator_of(part: Component | None) -> Object | str:
@@ -43,9 +40,6 @@ def paginator_of(part: Component | None) -> Object | str:
             option.note("", "isn't a query parameter: no limit is sent.")
     elif option is not None:
         strategy.note("page_size", "isn't a number: no limit is sent.")
-    # The tap asks for the first page by its number as well.
-    strategy.ignore("inject_on_first_request")
-    part.ignore("url_base", "decoder")
     for each in (part, strategy, *((token,) if token else ())):
         each.tell_unread()
     return made

@@ -1,4 +1,4 @@
-"""A manifest's error handlers, in the words of `error_handler`."""
+"""How a manifest's requests are signed, as `auth`, and retried, as `error_handler`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,81 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
 
 _RETRIED = {"RETRY", "RATE_LIMITED"}
-_OWN_HEADERS = {"retry-after"}
 #: Statuses that a stream may answer with and the run still be whole.
 _OPTIONAL = {403, 404}
+
+
+def auth_of(authenticator: Component | None) -> Object | None:
+    """Return the `auth` that does what an authenticator does; None for none, told if it can't."""
+    if authenticator is None or authenticator.kind == "NoAuth":
+        return None
+    reader = _READERS.get(authenticator.kind)
+    made = reader(authenticator) if reader else None
+    if made is None:
+        kind = shown(authenticator.kind)
+        authenticator.note("", f"{kind} isn't taken, so requests aren't signed: write `auth`.")
+        return None
+    authenticator.tell_unread()
+    return made
+
+
+def _credential(part: Component, word: str) -> str:
+    """Return what a word says; what can't be read becomes a variable."""
+    if (value := part.credential(word)) is not None:
+        return value
+    variable = part.manifest.notes.variable(word)
+    if part.get(word) is not None:
+        part.note(word, f"can't be read without running it: it becomes {variable}.")
+    return variable
+
+
+def _api_key(part: Component) -> Object | None:
+    key = _credential(part, "api_token")
+    if (inject := part.child("inject_into")) is not None:
+        where, name = inject.get("inject_into"), inject.text("field_name")
+    else:
+        where, name = "header", part.text("header")
+    places = {"header": "header", "request_parameter": "query"}
+    if not isinstance(where, str) or where not in places or not name:
+        return None
+    part.ignore("header")
+    return {"type": "api_key", "name": name, "api_key": key, "location": places[where]}
+
+
+def _basic(part: Component) -> Object:
+    username = _credential(part, "username")
+    has_password = part.get("password") not in (None, "")
+    password = _credential(part, "password") if has_password else ""
+    return {"type": "http_basic", "username": username, "password": password}
+
+
+def _oauth(part: Component) -> Object | None:
+    if part.text("grant_type") != "client_credentials":
+        return None
+    url = part.credential("token_refresh_endpoint")
+    if url is None:
+        return None
+    made: Object = {
+        "type": "oauth2_client_credentials",
+        "access_token_url": url,
+        "client_id": _credential(part, "client_id"),
+        "client_secret": _credential(part, "client_secret"),
+    }
+    scopes = part.get("scopes")
+    if isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes):
+        made["scopes"] = scopes
+    return made
+
+
+_READERS: dict[str, t.Callable[[Component], Object | None]] = {
+    "ApiKeyAuthenticator": _api_key,
+    "BasicHttpAuthenticator": _basic,
+    "BearerAuthenticator": lambda part: {
+        "type": "bearer",
+        "token": _credential(part, "api_token"),
+    },
+    "OAuthAuthenticator": _oauth,
+}
 
 
 @dataclass
@@ -69,7 +141,7 @@ def _read(part: Component, handling: ErrorHandling) -> None:
         _backoff(strategy, handling)
     for each in part.children("response_filters"):
         _filter(each, handling)
-    part.tell_unread(silent=("max_time",))
+    part.tell_unread()
 
 
 def _backoff(part: Component, handling: ErrorHandling) -> None:
@@ -82,10 +154,9 @@ def _backoff(part: Component, handling: ErrorHandling) -> None:
     elif part.kind == "ExponentialBackoffStrategy":
         handling.factor = handling.factor or _seconds(part, "factor")
     elif part.kind in {"WaitTimeFromHeader", "WaitUntilTimeFromHeader"}:
-        part.ignore("min_wait")
         if part.get("max_waiting_time_in_seconds") is not None and handling.longest is None:
             handling.longest = _seconds(part, "max_waiting_time_in_seconds")
-        if not isinstance(header, str) or header.lower() not in _OWN_HEADERS:
+        if not isinstance(header, str) or header.lower() != "retry-after":
             part.note("header", "isn't taken: the tap heeds `Retry-After`.")
     else:
         part.note("", f"{shown(part.kind)} isn't taken.")
@@ -104,7 +175,6 @@ def _seconds(part: Component, word: str) -> float | None:
 def _filter(part: Component, handling: ErrorHandling) -> None:
     action = str(part.get("action"))
     codes = {code for code in as_list(part.get("http_codes")) if type(code) is int}
-    part.ignore("error_message", "failure_type")
     if part.get("predicate") or part.get("error_message_contains"):
         part.note("", "looks into the response: not taken.")
         return

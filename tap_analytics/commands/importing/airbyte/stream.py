@@ -7,17 +7,18 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from tap_analytics.commands.importing.airbyte.authenticator import auth_of
-from tap_analytics.commands.importing.airbyte.columns import (
+from tap_analytics.commands.importing.airbyte.components import UntakenError
+from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
+from tap_analytics.commands.importing.airbyte.paginator import paginator_of
+from tap_analytics.commands.importing.airbyte.requester import auth_of, handler_of
+from tap_analytics.commands.importing.airbyte.rows import (
+    incremental_of,
     key_of,
     made_columns,
     schema_of,
     selector_of,
 )
-from tap_analytics.commands.importing.airbyte.error_handler import handler_of
-from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
-from tap_analytics.commands.importing.airbyte.incremental import incremental_of
-from tap_analytics.commands.importing.airbyte.paginator import UntakenError, paginator_of
+from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
@@ -30,16 +31,20 @@ _START, _END = {"start_time", "start_date"}, {"end_time", "end_date"}
 _INTERVALS = {"stream_interval", "stream_slice"}
 
 
-@dataclass(kw_only=True)
+@dataclass
 class ImportedStream:
     """A resource, the address and the `auth` its requests go by, and the streams above it."""
 
-    name: str
     resource: Object
     base_url: str
     auth: Object | None
     is_optional: bool
     parents: tuple[Component, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the resource."""
+        return str(self.resource["name"])
 
 
 def name_of(stream: Component) -> str:
@@ -51,19 +56,24 @@ def name_of(stream: Component) -> str:
     return plain
 
 
-def taken(stream: Component) -> ImportedStream:
-    """Return what a stream comes to; raises `UntakenError` for one whose rows would be others."""
+def _parts(stream: Component) -> tuple[Component, Component]:
+    """Return the retriever and its requester; raises `UntakenError` if either isn't plain."""
     retriever = stream.child("retriever")
     if stream.kind not in {"", "DeclarativeStream"} or retriever is None:
         raise UntakenError(f"it is a {shown(stream.kind) or 'stream without a retriever'}")
-    if retriever.kind not in {"", "SimpleRetriever"}:
-        raise UntakenError(f"its retriever is a {shown(retriever.kind)}")
+    retriever.expect("SimpleRetriever", "its retriever is a")
     requester = retriever.child("requester")
     if requester is None or requester.kind not in {"", "HttpRequester"}:
         raise UntakenError("it has no plain HttpRequester")
     decoder = retriever.child("decoder")
     if decoder is not None and decoder.kind != "JsonDecoder":
         raise UntakenError(f"its answers are read by {shown(decoder.kind)}")
+    return retriever, requester
+
+
+def taken(stream: Component) -> ImportedStream:
+    """Return what a stream comes to; raises `UntakenError` for one whose rows would be others."""
+    retriever, requester = _parts(stream)
     made, is_transformed = made_columns(stream)
     key = key_of(stream, made)
     endpoint, base_url, parents = _endpoint(retriever, requester)
@@ -75,27 +85,16 @@ def taken(stream: Component) -> ImportedStream:
     if handler:
         endpoint["error_handler"] = handler
     resource: Object = {"name": name_of(stream), "endpoint": _ordered(endpoint)}
-    if key is not None:
-        resource["primary_key"] = key
-    needed = {key} if isinstance(key, str) else set(key or ())
-    needed |= {incremental["cursor_path"]} if incremental else set()
+    if key:
+        resource["primary_key"] = key[0] if len(key) == 1 else key
+    needed = {*key, *([incremental["cursor_path"]] if incremental else [])}
     schema = schema_of(stream, is_transformed=is_transformed, needed=needed)
     if schema is not None:
         resource["schema"] = schema
     auth = auth_of(requester.child("authenticator"))
-    requester.ignore("use_cache", "name")
-    retriever.ignore("name", "primary_key", "ignore_stream_slicer_parameters_on_paginated_requests")
-    stream.ignore("stream_cursor_field", "retriever")
     for part in (stream, retriever, requester):
         part.tell_unread()
-    return ImportedStream(
-        name=resource["name"],
-        resource=resource,
-        base_url=base_url,
-        auth=auth,
-        is_optional=is_optional,
-        parents=parents,
-    )
+    return ImportedStream(resource, base_url, auth, is_optional, parents)
 
 
 def _ordered(endpoint: Object) -> Object:
@@ -104,16 +103,17 @@ def _ordered(endpoint: Object) -> Object:
     return known | {word: endpoint[word] for word in endpoint if word not in words}
 
 
-def _is_interval(found: Reference) -> bool:
-    ends = _START | _END
-    return found.root in _INTERVALS and bool(found.path) and found.path[-1] in ends
+def _interval(value: object) -> Reference | None:
+    """Return what a parameter refers to that carries an end of an interval."""
+    found = reference(value) if isinstance(value, str) else None
+    is_interval = found and found.root in _INTERVALS and {*found.path[-1:]} & (_START | _END)
+    return found if is_interval else None
 
 
 def _give_start(endpoint: Object, incremental: Object | None, requester: Component) -> None:
     """Make a parameter that carries the start of an interval the one that asks for what is new."""
     for name, value in list(endpoint["params"].items()):
-        found = reference(value) if isinstance(value, str) else None
-        if found is None or not _is_interval(found):
+        if (found := _interval(value)) is None:
             continue
         del endpoint["params"][name]
         if incremental is not None and found.path[-1] in _START:
@@ -184,16 +184,14 @@ def _body(requester: Component) -> t.Any:  # noqa: ANN401 - any JSON value
 def _pairs(requester: Component, word: str, partitions: t.Collection[str]) -> Object:
     """Return parameters or headers; one that is computed is left out and told."""
     given = requester.get(word)
-    if isinstance(given, str):
-        given = dict(parse_qsl(given))
+    given = dict(parse_qsl(given)) if isinstance(given, str) else as_object(given)
     made: Object = {}
-    for name, value in given.items() if isinstance(given, dict) else ():
+    for name, value in given.items():
+        if _interval(value):
+            # For the cursor to take, which knows what it stands for.
+            made[name] = value
+            continue
         if isinstance(value, str):
-            found = reference(value)
-            if found is not None and _is_interval(found):
-                # For the cursor to take, which knows what it stands for.
-                made[name] = value
-                continue
             value = requester.interpolated(value, f"{word}.{name}", partitions)  # noqa: PLW2901 - the same value, read
             if value is not None and any(f"{{{each}}}" in value for each in partitions):
                 raise UntakenError(f"the parameter `{shown(name)}` comes from its parent")
@@ -204,9 +202,6 @@ def _pairs(requester: Component, word: str, partitions: t.Collection[str]) -> Ob
         else:
             requester.note(f"{word}.{shown(name)}", "isn't a plain value: left out.")
     return made
-
-
-# --- parents ----------------------------------------------------------------------------------
 
 
 def _routers(retriever: Component) -> list[Component]:
@@ -235,6 +230,5 @@ def _partitions(retriever: Component) -> tuple[Object, tuple[Component, ...]]:
                 raise UntakenError("its parent's value is a parameter, and only a path takes one")
             found[name] = {"type": "resolve", "resource": name_of(stream), "field": key}
             parents.append(stream)
-            config.ignore("incremental_dependency", "lazy_read_pointer")
             config.tell_unread()
     return found, tuple(parents)

@@ -1,0 +1,210 @@
+"""What a manifest says of a stream's rows: where they are, their key, columns and cursor."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from jsonschema import Draft202012Validator
+
+from tap_analytics.commands.importing.airbyte.components import UntakenError
+from tap_analytics.commands.importing.airbyte.expressions import references
+from tap_analytics.commands.importing.loading import as_list, as_object
+from tap_analytics.commands.importing.notes import listed, shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+
+_META_SCHEMA = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+_PLAIN = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+#: What directives for numbers are called in `cursor_format`.
+_UNITS = {"%s": "epoch_s", "%s_as_float": "epoch_s", "%ms": "epoch_ms"}
+
+
+def selector_of(part: Component | None) -> str | None:
+    """Return where the rows are in a response; None where the body is the list."""
+    extractor = None if part is None else part.child("extractor")
+    if part is None or extractor is None:
+        return None
+    extractor.expect("DpathExtractor", "its rows are read by")
+    if part.get("record_filter") is not None:
+        part.note("record_filter", "isn't taken: the rows it drops arrive as well.")
+    part.tell_unread()
+    members = []
+    for given in extractor.values("field_path"):
+        member = None if given is None else extractor.interpolated(str(given), "field_path")
+        if member is None:
+            raise UntakenError("the path to its rows is computed")
+        members += [member] if member else []
+    if all(_PLAIN.fullmatch(member) for member in members):
+        return ".".join(members) or None
+    return "$" + "".join(map(_step, members))
+
+
+def _step(member: str) -> str:
+    if member in {"*", "**"}:
+        return "[*]"
+    quoted = member.replace("\\", "\\\\").replace("'", "\\'")
+    return f"[{member}]" if member.isdecimal() else f"['{quoted}']"
+
+
+def made_columns(stream: Component) -> tuple[set[str], bool]:
+    """Note the transformations; return the columns they make, and whether there are any at all."""
+    made: set[str] = set()
+    by_kind: dict[str, list[str]] = {}
+    for each in stream.children("transformations"):
+        names = [".".join(path) for path in _paths(each)]
+        by_kind.setdefault(each.kind, []).extend(names)
+        if each.kind == "AddFields":
+            made |= set(names)
+    if by_kind:
+        told = (f"{shown(kind)} {listed(names)}".rstrip() for kind, names in by_kind.items())
+        what = f"aren't taken: {'; '.join(told)}; rows stay as they are sent."
+        stream.note("transformations", what)
+    return made, bool(by_kind)
+
+
+def _paths(part: Component) -> list[list[str]]:
+    if part.kind == "RemoveFields":
+        found = as_list(part.get("field_pointers"))
+    else:
+        found = [each.get("path") for each in part.children("fields")]
+    lists = (path for path in found if isinstance(path, list))
+    return [path for path in lists if all(isinstance(name, str) for name in path)]
+
+
+def key_of(stream: Component, made: Collection[str]) -> list[str]:
+    """Return a stream's key, unless it is nested or made by the connector."""
+    names = [
+        stream.interpolated(name, "primary_key") if isinstance(name, str) else None
+        for name in stream.values("primary_key")
+    ]
+    if not all(names):
+        stream.note("primary_key", "is nested or computed: not taken, so rows are appended.")
+        return []
+    if invented := [name for name in names if name in made]:
+        what = "is made by a transformation, not sent: rows are appended."
+        stream.note("primary_key", f"{listed(invented)} {what}")
+        return []
+    return t.cast("list[str]", names)
+
+
+def schema_of(stream: Component, *, is_transformed: bool, needed: Collection[str]) -> Object | None:
+    """Return the columns of a stream, if they are given and are those of the rows as sent."""
+    loader = stream.child("schema_loader")
+    if loader is None:
+        loader = next(iter(stream.children("schema_loader")), None)
+    if loader is None:
+        return None
+    if loader.kind != "InlineSchemaLoader":
+        loader.note("", f"{shown(loader.kind)} isn't taken: the columns are read off the rows.")
+        return None
+    schema = as_object(stream.manifest.unfolded(loader.get("schema")))
+    columns = as_object(schema.get("properties"))
+    if not columns:
+        return None
+    properties = {
+        name: _loose(column, is_key=name in needed)
+        for name, column in columns.items()
+        if isinstance(column, dict)
+    }
+    made = {"type": "object", "properties": properties}
+    lacking = sorted(set(needed) - set(properties))
+    faults = (
+        (is_transformed, "describes transformed rows"),
+        (lacking, f"lacks {listed(lacking)}"),
+        (not _META_SCHEMA.is_valid(made), "isn't a JSON schema"),
+    )
+    if fault := next((text for is_wrong, text in faults if is_wrong), None):
+        loader.note("", f"{fault}: left out, the columns are read off the rows.")
+        return None
+    return made
+
+
+def _loose(column: Object, *, is_key: bool = False) -> Object:
+    """Return a column that may be null unless it is a key, and whose members may be missing."""
+    made = {word: value for word, value in column.items() if word not in {"required", "$schema"}}
+    kinds = made.get("type")
+    if kinds is not None:
+        named = [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind != "null"]
+        made["type"] = named if is_key else [*named, "null"]
+    if isinstance(made.get("properties"), dict):
+        made["properties"] = {
+            name: _loose(inner)
+            for name, inner in made["properties"].items()
+            if isinstance(inner, dict)
+        }
+    if isinstance(made.get("items"), dict):
+        made["items"] = _loose(made["items"])
+    return made
+
+
+def incremental_of(part: Component | None, *, made_columns: Collection[str]) -> Object | None:
+    """Return the `incremental` of a cursor; `made_columns` are those the rows don't really have."""
+    if part is None:
+        return None
+    if part.kind not in {"DatetimeBasedCursor", "IncrementingCountCursor"}:
+        part.note("", f"{shown(part.kind)} isn't taken: all rows are read.")
+        return None
+    column = part.text("cursor_field")
+    if not column or "." in column or column in made_columns:
+        part.note("cursor_field", "isn't a column of the rows as they are sent: all rows are read.")
+        return None
+    given = {
+        "cursor_format": _unit(part),
+        "start_param": _start_param(part),
+        "initial_value": _initial(part),
+    }
+    made: Object = {"cursor_path": column} | {
+        n: value for n, value in given.items() if value is not None
+    }
+    if part.child("end_time_option") is not None:
+        part.note("end_time_option", "isn't sent: the tap's `end_date` is compared with the rows.")
+    if part.get("lookback_window") is not None:
+        part.note("lookback_window", "isn't taken: the tap's setting is `lookback_seconds`.")
+    if part.get("step") is not None and "start_param" in made:
+        part.note("step", "isn't taken: a run asks for all that is new at once.")
+    part.tell_unread()
+    return made
+
+
+def _unit(part: Component) -> str | None:
+    """Return the notation of the column, where it is one of numbers."""
+    if part.kind == "IncrementingCountCursor":
+        return "number"
+    given = part.get("cursor_datetime_formats") or [part.get("datetime_format")]
+    units = {_UNITS.get(str(one)) for one in given} if isinstance(given, list) else set()
+    return units.pop() if len(units) == 1 else None
+
+
+def _start_param(part: Component) -> str | None:
+    """Return the parameter that asks for what is new, if it takes the column's own notation."""
+    option = part.child("start_time_option")
+    asked, written = part.get("datetime_format"), part.get("cursor_datetime_formats")
+    if option is None:
+        return None
+    name = option.text("field_name")
+    if option.get("inject_into") != "request_parameter" or not name:
+        option.note("", "isn't a query parameter: the tap compares the rows itself.")
+        return None
+    if isinstance(written, list) and written and asked not in written:
+        option.note("", "wants another notation than the column's: the tap compares the rows.")
+        return None
+    return name
+
+
+def _initial(part: Component) -> str | int | None:
+    start = part.child("start_datetime")
+    value = start.get("datetime") if start is not None else part.get("start_datetime")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        return None
+    if "{" not in value:
+        return value
+    is_config = any(found and found.root == "config" for found in references(value))
+    what = "is the tap's setting" if is_config else "is computed: the tap's setting is"
+    part.note("start_datetime", f"{what} `start_date`.")
+    return None
