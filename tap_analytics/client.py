@@ -20,15 +20,12 @@ from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
 from tap_analytics.config.files import include_always, names_keys
-from tap_analytics.pagination import PageToken, Paginator, PagingFacts, SinglePage
+from tap_analytics.pagination import PageToken, PagingFacts, SinglePage
 from tap_analytics.pagination.endpoint import Endpoint
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.pagination.response import ResponseParser
-from tap_analytics.records.codec import decode_json
 from tap_analytics.records.payload import (
-    SelectorError,
-    path_fault,
-    row_in_words,
+    check_path_value,
     select_rows,
 )
 from tap_analytics.records.writer import ENCODER
@@ -37,7 +34,6 @@ from tap_analytics.transport.request import Request
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-    import requests
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
@@ -157,12 +153,8 @@ class AnalyticsStream(RESTStream[PageToken]):
         """Yield the contexts in which this child stream is read for a record of its parent."""
         for each in parent.generate_child_contexts(record=record, context=context):
             for name, value in (each or {}).items():
-                if fault := path_fault(value):
-                    row = row_in_words(parent.name, parent.primary_keys, record)
-                    raise SelectorError(
-                        f"{self.label}: {row} {fault} `{name}`, which the path needs. "
-                        f"{self.parser.hint}"
-                    )
+                needed = f"`{name}`, which the path needs. {self.parser.hint}"
+                check_path_value(value, needed, child=self.label, parent=parent, row=record)
             if each is not None:
                 yield each
 
@@ -222,7 +214,6 @@ class AnalyticsStream(RESTStream[PageToken]):
         return {**params, **(next_page_token or {})}
 
     def _build(self, context: Context | None, token: PageToken) -> Request:
-        """Return the request of the page a token names."""
         page: PageContext[PageToken] = PageContext(stream_context=context, next_page_token=token)
         http = self.get_http_request(page=page)
         return Request(
@@ -267,17 +258,9 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     # --- responses --------------------------------------------------------------------------
 
-    @override
-    def get_new_paginator(self) -> Paginator:
-        return Paginator(self.paging, self.page_size)
-
     def select(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
         """Return the rows of a response; raises `SelectorError` where it has none to select."""
         return select_rows(payload, self.records_path)
-
-    @override
-    def parse_response(self, response: requests.Response) -> Iterable[Row]:
-        return self.select(decode_json(response.content))
 
     @override
     def request_records(self, context: Context | None) -> Iterator[Row]:

@@ -132,16 +132,16 @@ class TapAnalytics(Tap):
         return settings.environment(cls.config_jsonschema, cls._env_var_prefix, {**dotenv, **given})
 
     def _check_input(self) -> None:
-        """Refuse a catalog or a state that speaks of none of this tap's streams."""
+        """Refuse a catalog or a state that names none of this tap's streams."""
         known = {*RESERVED, *(name for api in self._declared for name in api.stream_names)}
         entries = self.input_catalog.streams if self.input_catalog else []
         catalog = {entry.tap_stream_id for entry in entries}
         for kind, names in (("catalog", catalog), ("state", set(self.state.get("bookmarks", {})))):
             if names and names.isdisjoint(known):
                 raise InputError(
-                    f"The {kind} belongs to another tap: it speaks of "
-                    f"{', '.join(sorted(names)[:5])}, and {self.name} has no such stream. "
-                    f"Run `{self.name} --discover` for a catalog; leave a foreign state out."
+                    f"The {kind} belongs to another tap: it lists streams this tap doesn't have: "
+                    f"{', '.join(sorted(names)[:5])}. Run `{self.name} --discover` for a new "
+                    "catalog; start without a state that belongs to another tap."
                 )
 
     # --- streams ----------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class TapAnalytics(Tap):
 
     @functools.cached_property
     def budget(self) -> RequestBudget:
-        """What the requests of all connections are paid from."""
+        """What limits the requests of all connections."""
         return RequestBudget(self.config.get("max_requests", sys.maxsize))
 
     def connection(self, name: str) -> ApiConnection:
@@ -229,7 +229,7 @@ class TapAnalytics(Tap):
             reasons = "; ".join(dict.fromkeys(str(failure) for failure in failed.values()))
             raise InputError(
                 f"No schema could be sampled for {', '.join(failed)}. Declare a `schema` to do "
-                f"without a sample, or mend what failed: {reasons}"
+                f"without a sample, or fix the error: {reasons}"
             )
         sys.stdout.write(f"{text}\n")
         return text

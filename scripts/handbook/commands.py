@@ -14,10 +14,21 @@ import click
 
 from handbook.markdown import code, table
 from tap_analytics.commands import COMMANDS
-from tap_analytics.commands.singer import EXIT_CODES, SingerTap
+from tap_analytics.commands.singer import SingerTap
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+#: What the exit codes of the Singer command mean.
+EXIT_CODES = {
+    0: "Every selected stream is complete, or was cut short by `max_records` as configured.",
+    1: "A stream failed, the request limit of `max_requests` was reached, or the input was bad. "
+    "The other streams were extracted and their state was written.",
+    129: "Ended by a closed terminal (SIGHUP), after the last STATE.",
+    130: "Ended by Ctrl-C (SIGINT), after the last STATE.",
+    143: "Ended by SIGTERM, after the last STATE.",
+}
 
 
 def singer() -> str:

@@ -22,15 +22,6 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.plugin_base import _ConfigInput
 
-#: What the exit codes mean: the tap has no others, whatever Click or a signal would say.
-EXIT_CODES = {
-    0: "Every selected stream is complete, or was cut short by `max_records` as it was told to.",
-    1: "A stream failed, the requests of `max_requests` are spent, or the input was bad. "
-    "The other streams were extracted and their state was written.",
-    129: "Ended by a closed terminal (SIGHUP), after the last STATE.",
-    130: "Ended by Ctrl-C (SIGINT), after the last STATE.",
-    143: "Ended by SIGTERM, after the last STATE.",
-}
 SEE_HELP = "Run `tap-analytics --help` to see the options and commands."
 
 

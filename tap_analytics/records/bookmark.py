@@ -63,10 +63,10 @@ class _Seen:
     #: One that is later.
     late: Value | None = None
 
-    def note(
+    def add(
         self, group: Iterable[tuple[t.Any, Value]], *, is_late: Callable[[Value], bool]
     ) -> None:
-        """Take note of the highest value of a page that isn't late; each is behind its place."""
+        """Record the highest value of a page that isn't late; each is behind its place."""
         for place, value in sorted(group, key=itemgetter(0), reverse=True):
             if self.place is not None and place <= self.place:
                 return
@@ -100,8 +100,8 @@ class Bookmark:
     parents: CoveredParents | None = None
     #: The moment the run began, by our own clock.
     opened: datetime = field(default_factory=lambda: datetime.now(UTC))
-    #: Tells the user of a doubt.
-    tell: Callable[[str], None] = lambda _: None
+    #: Warns the user of a doubt.
+    warn: Callable[[str], None] = lambda _: None
     start: Value | None = field(init=False, default=None)
     end: Value | None = field(init=False, default=None)
     _bounds: dict[Unit, tuple[t.Any, t.Any]] = field(init=False)
@@ -136,7 +136,6 @@ class Bookmark:
         return self.unit or unit_of(self.stored) or unit_of(self.initial) or times
 
     def _unit_at(self, place: Comparable) -> Unit:
-        """Return the notation of a value that has such a place."""
         return self.unit or ("iso" if isinstance(place, datetime) else "undeclared")
 
     def _check_stored(self) -> None:
@@ -144,17 +143,17 @@ class Bookmark:
         if self.stored is None:
             return
         if self.parents is not None and not self.parents.is_known:
-            self.tell(
+            self.warn(
                 "The state doesn't name the parents that the bookmark covers: the stream is read "
                 "in full, and the next run knows them."
             )
         place, shown = comparable(self.stored, self.unit), _shown(self.stored)
         if place is None:
-            self.tell(f"The bookmark {shown} can't be read; reading everything.")
+            self.warn(f"The bookmark {shown} can't be read; reading everything.")
             self.stored = None
         elif self._is_late(self.opened, _AHEAD, self.stored):
             if_time = " if it is a time" if self._unit_at(place) == "undeclared" else ""
-            self.tell(
+            self.warn(
                 f"The bookmark {shown} of `{self.key}` is not used, and the stream is read from "
                 f"its start: it lies in the future{if_time}.{f' {_DECLARE}' if if_time else ''}"
             )
@@ -203,15 +202,15 @@ class Bookmark:
         return [self._wants(value, comparable(value, self.unit)) for value in values]
 
     def admit(self, values: Sequence[object]) -> list[bool]:
-        """Return the same, and take note of the values of the rows that do."""
+        """Return the same, and record the values of the rows that do."""
         places = [comparable(value, self.unit) for value in values]
         flags = list(map(self._wants, values, places))
-        self._note(compress(zip(places, values, strict=True), flags))
+        self._record(compress(zip(places, values, strict=True), flags))
         return flags
 
     def resume(self, highest: Value | None) -> None:
-        """Take over what an earlier part of the same walk has seen."""
-        self._note([(comparable(highest, self.unit), highest)])
+        """Take over what an earlier run of the same list has seen."""
+        self._record([(comparable(highest, self.unit), highest)])
 
     def _wants(self, value: object, place: t.Any) -> bool:  # noqa: ANN401 - compared with its like
         if place is None:
@@ -229,8 +228,8 @@ class Bookmark:
         # It may count seconds where the bookmark counts milliseconds, or is a date in digits.
         return unit == "undeclared" and place >= 10**9 and start >= 10 * place
 
-    def _note(self, found: Iterable[tuple[t.Any, t.Any]]) -> None:
-        """Take note of the values of a page, each behind its place."""
+    def _record(self, found: Iterable[tuple[t.Any, t.Any]]) -> None:
+        """Record the values of a page, each behind its place."""
         by_unit: dict[Unit, list[tuple[t.Any, Value]]] = {}
         for place, value in found:
             if place is not None:
@@ -240,8 +239,8 @@ class Bookmark:
         for unit, group in by_unit.items():
             if unit not in self._seen:
                 self._seen[unit] = _Seen()
-                self._tell_idle(unit)
-            self._seen[unit].note(group, is_late=partial(self._is_late, self.opened, _BEHIND))
+                self._warn_idle(unit)
+            self._seen[unit].add(group, is_late=partial(self._is_late, self.opened, _BEHIND))
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -261,10 +260,10 @@ class Bookmark:
         """Return the bookmark of a run that is complete; `began` is the moment it started."""
         unit, began = self._next_unit, began.replace(microsecond=0)
         seen = self._seen.get(unit, _Seen())
-        self._tell_odd(seen.late if unit == "undeclared" else None)
-        self._tell_uncovered()
+        self._warn_odd(seen.late if unit == "undeclared" else None)
+        self._warn_uncovered()
         if self.stored is not None and self._is_late(began, _AHEAD, self.stored):
-            self.tell(
+            self.warn(
                 f"The bookmark {_shown(self.stored)} of `{self.key}` lies in the future by the "
                 "server's clock, so it is dropped: the next run reads the stream from its start."
             )
@@ -284,32 +283,32 @@ class Bookmark:
 
     # --- doubts -----------------------------------------------------------------------------
 
-    def _tell_idle(self, unit: Unit) -> None:
+    def _warn_idle(self, unit: Unit) -> None:
         """Say which settings have no effect on values of a notation."""
         idle = [f"`{name}`" for name in ("start_date", "end_date") if getattr(self, name)]
         if self.lookback and self.stored is not None:
             idle.append("`lookback_seconds`")
         if unit == "undeclared" and idle:
-            self.tell(
+            self.warn(
                 f"The replication key `{self.key}` holds numbers, and nothing says whether they "
                 f"are times, so {' and '.join(idle)} can't be applied: all rows are read. "
                 f"{_DECLARE}"
             )
 
-    def _tell_odd(self, late: Value | None) -> None:
+    def _warn_odd(self, late: Value | None) -> None:
         """Say which values can't be part of a bookmark."""
         odd = f"that can't be compared, such as {_shown(self._odd[0])}" if self._odd else ""
         ahead = f"such as {_shown(late)}, in the future if they are times" if late else ""
         for values in filter(None, (odd, ahead)):
-            self.tell(
+            self.warn(
                 f"The replication key `{self.key}` has values {values}: the bookmark doesn't "
                 f"cover their rows, so every run reads them. {_DECLARE}"
             )
 
-    def _tell_uncovered(self) -> None:
+    def _warn_uncovered(self) -> None:
         """Say that parents are too many for the state to name."""
         if self.parents is not None and self.parents.unnamed:
-            self.tell(
+            self.warn(
                 f"{self.parents.unnamed} parents are more than the state names: their rows are "
                 "read in full in every run, whatever the bookmark."
             )

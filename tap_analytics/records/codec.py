@@ -66,18 +66,18 @@ def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
     """
     body = body.removeprefix(_BOM)
     if has_nul(body):
-        body = _mended(body)
+        body = _cleaned(body)
     try:
         return _DECODER.decode(body)
     except RecursionError:
         raise BodyError(TOO_DEEP) from None
     except (msgspec.ValidationError, ArithmeticError):
-        return _decode_large(_mended(body))
+        return _decode_large(_cleaned(body))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        mended = _mended(body)
-        if mended == body:
+        cleaned = _cleaned(body)
+        if cleaned == body:
             raise BodyError(_describe(body)) from None
-    return decode_json(mended)
+    return decode_json(cleaned)
 
 
 def other_format(body: bytes, content_type: str) -> str | None:
@@ -114,7 +114,7 @@ def has_nul(body: bytes) -> bool:
     return b"\\" in body and b"\\u0000" in body
 
 
-def _mended(body: bytes) -> bytes:
+def _cleaned(body: bytes) -> bytes:
     """Return a JSON text with U+FFFD for every escape of a character that is unfit."""
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found["unfit"] else found[0], body)
 

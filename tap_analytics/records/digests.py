@@ -36,7 +36,7 @@ class Digests:
     _parts: defaultdict[int, bytearray] = field(default_factory=lambda: defaultdict(bytearray))
 
     def add(self, content: bytes) -> int:
-        """Take note of some content and return how often it has come, this time included."""
+        """Count some content and return how often it has come, this time included."""
         found = digest(content)
         part = self._parts[int.from_bytes(found[:2], "big") % _PARTS]
         part += found

@@ -22,7 +22,7 @@ class CoveredParents:
     """
 
     def __init__(self, stored: object) -> None:
-        """Read the note of a state; `stored` is None where it has none."""
+        """Read what a state holds; `stored` is None where it holds nothing."""
         content, self.is_known = b"", True
         try:
             content = b64decode(t.cast("str", stored), validate=True)
@@ -36,7 +36,7 @@ class CoveredParents:
         return _digest(context) in self._covered
 
     def add(self, context: Mapping[str, t.Any]) -> None:
-        """Take note of a parent that was read to its end."""
+        """Record a parent that was read to its end."""
         self._read[_digest(context)] = None
 
     @property

@@ -20,7 +20,7 @@ from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, sho
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tap_analytics.transport.errors import Cause, TransportError
     from tap_analytics.transport.request import Response
@@ -31,11 +31,9 @@ Row = dict[str, t.Any]
 RETRIED = RetryPolicy().statuses
 #: What a JSONPath goes through as a whole.
 _WILDCARD = re.compile(r"\[\*\]|\.\*")
-#: Members that always speak of an error, and those that do where there is no data beside them.
+#: Members that always mean an error, and those that do where there is no data beside them.
 ALWAYS_ERRORS = ("_errors", "API_ERROR")
 ERRORS_WITHOUT_DATA = ("errors", "error")
-
-
 _SHOWN = 200
 
 
@@ -104,20 +102,27 @@ def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 -
     return found
 
 
-def path_fault(value: object) -> str | None:
-    """Return what keeps a value of a row out of the path of a child, None for one that fits."""
+class Parent(t.Protocol):
+    """What names the rows of a parent stream."""
+
+    name: str
+    primary_keys: Sequence[str]
+
+
+def check_path_value(value: object, needed: str, *, child: str, parent: Parent, row: Row) -> None:
+    """Raise `SelectorError` for a value of a parent's row that can't stand in a child's path."""
     if value is None:
-        return "has no"
-    if isinstance(value, (dict, list, bool, msgspec.Raw)):
-        return f"has {kind_of(value)} as"
-    # Such a segment would lead to another endpoint.
-    return f"has '{value}' as" if value in {"", ".", ".."} else None
-
-
-def row_in_words(stream: str, keys: Sequence[str], row: Mapping[str, t.Any]) -> str:
-    """Name a row as messages do: by its key, where it has one."""
-    values = ", ".join(f"{key}={row.get(key)}" for key in keys)
-    return shorten(f"a row of {stream}{' with ' if keys else ''}{values}", _SHOWN)
+        fault = "has no"
+    elif isinstance(value, (dict, list, bool, msgspec.Raw)):
+        fault = f"has {kind_of(value)} as"
+    elif value in {"", ".", ".."}:
+        # Such a segment would lead to another endpoint.
+        fault = f"has '{value}' as"
+    else:
+        return
+    keys = ", ".join(f"{key}={row.get(key)}" for key in parent.primary_keys)
+    shown = shorten(f"a row of {parent.name}{' with ' if keys else ''}{keys}", _SHOWN)
+    raise SelectorError(f"{child}: {shown} {fault} {needed}")
 
 
 def as_rows(found: object, where: str) -> list[Row]:

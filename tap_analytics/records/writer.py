@@ -1,6 +1,6 @@
 """The one writer of Singer messages: streams run side by side, lines never mix.
 
-A page of records goes out in one write. State changes and the records they speak of are written
+A page of records goes out in one write. State changes and the records they follow are written
 under one lock, so a STATE message is never ahead of its records.
 
 A target may stop reading while a line is half in the pipe. A run that is told to end then makes the

@@ -17,10 +17,8 @@ from tap_analytics.config.declarations import parse
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import (
-    SelectorError,
+    check_path_value,
     dig_field,
-    path_fault,
-    row_in_words,
     select_jsonpath,
 )
 from tap_analytics.streams.api import Api
@@ -92,13 +90,12 @@ class DeclaredStream(AnalyticsStream):
         links = self.resource.parents
         values = {link.placeholder: dig_field(record, link.field) for link in links}
         for link in links:
-            if fault := path_fault(values[link.placeholder]):
-                row = row_in_words(parent.name, parent.primary_keys, record)
-                raise SelectorError(
-                    f"{self.label}: {row} {fault} `{link.field}`, which the path needs for "
-                    f"{{{link.placeholder}}}. Set the field of "
-                    f"`params.{link.placeholder}` to one that all rows have."
-                )
+            needed = (
+                f"`{link.field}`, which the path needs for {{{link.placeholder}}}. Set the field "
+                f"of `params.{link.placeholder}` to one that all rows have."
+            )
+            value = values[link.placeholder]
+            check_path_value(value, needed, child=self.label, parent=parent, row=record)
         yield values
 
     @property

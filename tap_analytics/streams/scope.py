@@ -71,11 +71,11 @@ def keeps_replication_key(stream: AnalyticsStream) -> bool:
 
 
 def open_bookmark(
-    stream: AnalyticsStream, *, tell: Callable[[str], None] = lambda _: None
+    stream: AnalyticsStream, *, warn: Callable[[str], None] = lambda _: None
 ) -> Bookmark | None:
     """Return the bookmark of the run from state and settings; None for full tables.
 
-    `tell` is given what is in doubt, in sentences for the user.
+    `warn` is given what is in doubt, in sentences for the user.
     """
     key = stream.replication_key
     if not is_incremental(stream) or not key:
@@ -93,7 +93,7 @@ def open_bookmark(
         start_date=stream.config.get("start_date"),
         end_date=stream.config.get("end_date"),
         lookback=stream.config.get("lookback_seconds", 0),
-        tell=tell,
+        warn=warn,
     )
 
 

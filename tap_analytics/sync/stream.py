@@ -57,7 +57,7 @@ class StreamSync:
         stream = self.stream
         self.result.started = monotonic()
         warn = functools.partial(stream.logger.warning, "%s")
-        self.bookmark = open_bookmark(stream, tell=warn)
+        self.bookmark = open_bookmark(stream, warn=warn)
         self._began = stream.connection.began
         self.output.open()
         self._definition = definition_digest(stream, self.run, self.output.conformer.selection)

@@ -236,7 +236,7 @@ def test_without_a_budget_marks_are_cleared_and_everything_is_read():
 
 
 def test_a_stream_whose_child_failed_is_not_left_out_by_the_next_run():
-    """The requests are spent below the items of another API."""
+    """The request limit is reached below the items of another API."""
 
     def answer(received):
         path = received.target.partition("?")[0]
@@ -259,7 +259,7 @@ def test_a_stream_whose_child_failed_is_not_left_out_by_the_next_run():
 
 
 def test_what_was_left_out_is_no_better_for_it(tmp_path):
-    """The items of one API are shown to be all, their parts aren't; then the requests are spent."""
+    """The items of one API are shown to be all, their parts aren't; then the limit is reached."""
 
     def answer(received):
         status = 202 if "parts" in received.target else 200

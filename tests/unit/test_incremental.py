@@ -348,7 +348,7 @@ def test_where_all_values_are_later_than_the_run_it_is_the_bookmark_if_that_can_
 
 def test_a_value_that_is_null_is_no_doubt():
     told = []
-    bookmark = opened(tell=told.append)
+    bookmark = opened(warn=told.append)
     bookmark.admit([None, day(1)])
     assert bookmark.close(began=datetime.now(UTC)) == day(1)
     assert told == []

@@ -455,15 +455,6 @@ def test_the_sdks_own_way_to_ask_for_records_gives_the_same_rows():
         assert [row["id"] for row in rows] == [row["id"] for row in demo.rows("learning_people")]
 
 
-def test_a_response_is_parsed_as_the_sdk_would_have_it():
-    class Answer:
-        content = json.dumps({"data": [{"id": 1}]}).encode()
-
-    with DemoApi(scale=0.1) as demo:
-        tap = run({"learning": demo.config["learning"]}, only=("learning_people",)).tap
-    assert list(tap.streams["learning_people"].parse_response(Answer())) == [{"id": 1}]
-
-
 def test_parents_that_are_read_ahead_leave_the_room_to_their_children(monkeypatch):
     monkeypatch.setattr(reader, "HANDOFF", -1)
     parents = [{"id": number} for number in range(40)]
