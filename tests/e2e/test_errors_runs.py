@@ -330,7 +330,10 @@ def test_a_storage_that_takes_no_files_is_named_with_its_setting(tmp_path):
 
 
 def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
-    broken = "from tap_analytics import client\nclient.AnalyticsStream.decode = lambda *_: 1 / 0\n"
+    broken = (
+        "from tap_analytics.pagination.response import ResponseParser\n"
+        "ResponseParser.parse = lambda *_: 1 / 0\n"
+    )
     start = "from tap_analytics.__main__ import main; main()"
     (tmp_path / "broken.py").write_text(f"{broken}{start}", "utf-8")
     program = (sys.executable, tmp_path / "broken.py")

@@ -56,7 +56,7 @@ def test_the_figures_are_those_of_the_server_and_of_stdout(path, concurrency):
     assert streams["learning_people"]["throttled_seconds"] >= 1
     counted = Counter()
     for name, api in told["apis"].items():
-        buckets = told["charts"][name]["timeline"]["buckets"]
+        buckets = told["charts"][name]["buckets"]
         assert sum(bucket["sent"] for bucket in buckets) == api["requests"], name
         assert api["peak"] <= concurrency
         counted.update({int(status): count for status, count in api["statuses"].items()})

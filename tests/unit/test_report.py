@@ -90,12 +90,12 @@ def test_the_timeline_and_the_latencies_hold_every_request(path):
         run(config | {"report_path": str(path)})
         asked = len(api.requests)
     api, charts = api_of(path), figures_of(path)["charts"]["shop"]
-    buckets = charts["timeline"]["buckets"]
+    buckets = charts["buckets"]
 
     assert len(buckets) <= BUCKETS
     assert sum(bucket["sent"] for bucket in buckets) == asked
     assert max(bucket["peak"] for bucket in buckets) == api["peak"] <= 4
-    width = charts["timeline"]["bucket_seconds"]
+    width = charts["bucket_seconds"]
     assert all(bucket["busy"] <= bucket["peak"] * width * 1.001 for bucket in buckets)
     assert sum(charts["latency"].values()) == asked == api["responses"]
     assert 0 < api["latency"]["p50"] <= api["latency"]["p95"] <= api["latency"]["max"]
@@ -111,7 +111,7 @@ def test_pauses_retries_and_throttled_time_are_told(path):
     assert (stream["requests"], stream["retries"], of_api["throttled"]) == (2, 1, 1)
     assert 0.3 <= stream["throttled_seconds"] <= of_api["throttled_seconds"] + 0.1
     assert of_api["statuses"] == {"200": 1, "429": 1}
-    assert sum(each["failed"] for each in told["charts"]["shop"]["timeline"]["buckets"]) == 1
+    assert sum(each["failed"] for each in told["charts"]["shop"]["buckets"]) == 1
     [hold] = [given for _, given in shown.elements if given.get("class") == "hold"]
     assert hold["d"].count("M") == 1
     assert "1 pause of" in shown.text

@@ -31,8 +31,8 @@ def api(peak=0):
 def requests(buckets, axis, *, width=1.0):
     """Draw a timeline that holds these buckets over quiet ones."""
     found = [Bucket(**each) for each in buckets]
-    timeline = summary.Timeline(began_after=0.0, bucket_seconds=width, buckets=found)
-    return requests_chart(api(max(bucket.peak for bucket in found)), timeline, axis)
+    charts = summary.Charts(began_after=0.0, bucket_seconds=width, buckets=found, latency={})
+    return requests_chart(api(max(bucket.peak for bucket in found)), charts, axis)
 
 
 def latency(steps):

@@ -18,7 +18,7 @@ from tap_analytics.transport.stats import SHORTEST, STEPS, Bucket, step_start
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tap_analytics.reporting.report.summary import ApiSummary, Timeline
+    from tap_analytics.reporting.report.summary import ApiSummary, Charts
 
 #: Most marks along an axis; the share of it near an end in which they are aligned with that end.
 MARKS, EDGE = 5, 0.06
@@ -63,13 +63,13 @@ class Axis:
 # --- requests in flight -----------------------------------------------------------------------
 
 
-def requests_chart(api: ApiSummary, timeline: Timeline, axis: Axis) -> Markup:
+def requests_chart(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
     """Draw how many requests were in flight when, and when a 429 made all of them wait."""
     paused = f"{plural(api.throttled, 'pause')} of {duration(api.throttled_seconds)} in all"
     caption = f"at most {api.peak} of {api.concurrency} at once, "
     caption += paused if api.throttled else "no pause"
     top, marks = max(api.peak, 1), axis.round_seconds()
-    spans = list(_spans(timeline, axis))
+    spans = list(_spans(charts, axis))
     paths = {
         "grid": "".join(f"M{place:g} 0V{top}" for place, _ in marks),
         "hold": "".join(_pauses(spans, top)),
@@ -90,15 +90,15 @@ def requests_chart(api: ApiSummary, timeline: Timeline, axis: Axis) -> Markup:
         most=api.peak,
         marks=marks,
         heads=("Time", "Sent", "Failed", "Most at once", "On average", "Paused"),
-        rows=_request_rows(timeline),
+        rows=_request_rows(charts),
     )
 
 
-def _spans(timeline: Timeline, axis: Axis) -> Iterator[Span]:
+def _spans(charts: Charts, axis: Axis) -> Iterator[Span]:
     """Yield the buckets with their places; the last one may not be over when the axis ends."""
-    begin = timeline.began_after
-    for bucket in timeline.buckets:
-        end = begin + timeline.bucket_seconds
+    begin = charts.began_after
+    for bucket in charts.buckets:
+        end = begin + charts.bucket_seconds
         if begin < axis.end:
             yield begin, min(end, axis.end), bucket
         begin = end
@@ -127,14 +127,14 @@ def _peak(spans: Sequence[Span]) -> str:
     return f"M{spans[0][0]:g} 0{''.join(steps)}"
 
 
-def _request_rows(timeline: Timeline) -> Iterator[tuple[str, ...]]:
-    each = math.ceil(len(timeline.buckets) / ROWS)
-    for n in range(0, len(timeline.buckets), each):
-        part, total = timeline.buckets[n : n + each], Bucket()
+def _request_rows(charts: Charts) -> Iterator[tuple[str, ...]]:
+    each = math.ceil(len(charts.buckets) / ROWS)
+    for n in range(0, len(charts.buckets), each):
+        part, total = charts.buckets[n : n + each], Bucket()
         for bucket in part:
             total.absorb(bucket)
-        seconds = len(part) * timeline.bucket_seconds
-        begin = timeline.began_after + n * timeline.bucket_seconds
+        seconds = len(part) * charts.bucket_seconds
+        begin = charts.began_after + n * charts.bucket_seconds
         yield (
             f"{begin:.2f} to {begin + seconds:.2f} s",
             f"{total.sent:,}",

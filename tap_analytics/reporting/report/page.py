@@ -167,7 +167,7 @@ def _apis(run: Summary) -> Markup | None:
     used = [(api, run.charts[name]) for name, api in run.apis.items() if api.requests]
     if not used:
         return None
-    begin = min(0.0, *(charts.timeline.began_after for _, charts in used))
+    begin = min(0.0, *(charts.began_after for _, charts in used))
     axis = Axis(begin, max(run.seconds, 0.001))
     return _section("apis", "APIs", *(_api(*each, axis) for each in used), note=CHARTS_NOTE)
 
@@ -188,7 +188,7 @@ def _api(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
         api.name,
         api.origin,
         " · ".join(filter(None, facts)),
-        requests_chart(api, charts.timeline, axis),
+        requests_chart(api, charts, axis),
         latency_chart(api, charts.latency) if charts.latency else None,
     )
 

@@ -22,7 +22,6 @@ from tap_analytics.reporting.report.summary import (
     Latency,
     StreamSummary,
     Summary,
-    Timeline,
     UsedSetting,
 )
 from tap_analytics.transport.channel import origin_of
@@ -175,11 +174,9 @@ def _charts(run: Run, name: str, started: float) -> Charts:
     timeline = connection.throttle.timeline()
     counts = connection.transport.stats.latency.counts
     return Charts(
-        timeline=Timeline(
-            began_after=round(timeline.began - started, 3),
-            bucket_seconds=timeline.width,
-            buckets=timeline.buckets,
-        ),
+        began_after=round(timeline.began - started, 3),
+        bucket_seconds=timeline.width,
+        buckets=timeline.buckets,
         latency={step: count for step, count in enumerate(counts) if count},
     )
 

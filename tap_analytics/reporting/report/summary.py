@@ -97,19 +97,13 @@ class UsedSetting(msgspec.Struct, kw_only=True):
     is_default: bool
 
 
-class Timeline(msgspec.Struct, kw_only=True):
-    """Requests in flight over time."""
+class Charts(msgspec.Struct, kw_only=True):
+    """What the charts of an API show: requests in flight over time, and responses by latency."""
 
     #: Seconds from the beginning of the run; below zero where schemas were sampled before it.
     began_after: float
     bucket_seconds: float
     buckets: list[Bucket]
-
-
-class Charts(msgspec.Struct, kw_only=True):
-    """What the charts of an API show."""
-
-    timeline: Timeline
     #: Number of responses by step of `transport.stats.Latency`.
     latency: dict[int, int]
 
