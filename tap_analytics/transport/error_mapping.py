@@ -85,7 +85,7 @@ _FAILURES = (
     _Failure((socket.gaierror,), "found no address for the host name", "unreachable"),
     _Failure((ConnectionRefusedError,), "got no connection (refused)", "unreachable"),
     _Failure(
-        (urllib3_errors.NewConnectionError,), "got no connection (nobody answers)", "unreachable"
+        (urllib3_errors.NewConnectionError,), "got no connection (no response)", "unreachable"
     ),
     _Failure(
         (TimeoutError, urllib3_errors.TimeoutError),

@@ -309,7 +309,7 @@ def test_a_listener_that_never_accepts_is_unreachable():
     listener, clients = full_listener()
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with pytest.raises(Retriable, match=r"no connection \(nobody answers\)") as caught:
+        with pytest.raises(Retriable, match=r"no connection \(no response\)") as caught:
             make_transport(origin, timeout=0.2).attempt(Request(url=f"{origin}/"), body_of)
     finally:
         for each in [*clients, listener]:

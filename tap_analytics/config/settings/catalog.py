@@ -191,14 +191,14 @@ TOP: tuple[Setting, ...] = (
     ),
     Setting(
         "max_requests",
-        "Most requests a run sends, over all APIs, retries included; the next run goes "
-        "on where they were spent. Streams are read one after the other then.",
+        "Most requests a run sends, over all APIs, retries included; the next run continues "
+        "from there. Streams are then read one after the other.",
         th.IntegerType(minimum=1, maximum=MOST),
     ),
     Setting(
         "max_records",
-        "Most records of each stream, for a preview: a stream that is cut short by it "
-        "leaves no trace in the state.",
+        "Most records of each stream, for a preview: a stream that reaches the limit leaves the "
+        "state as it was.",
         th.IntegerType(minimum=1, maximum=MOST),
     ),
     Setting(
@@ -209,16 +209,16 @@ TOP: tuple[Setting, ...] = (
     ),
     Setting(
         "on_unknown_field",
-        "What happens to a field that neither catalog nor schema knows: "
-        "it extends the schema, is dropped with a warning, or fails the stream.",
+        "What happens to a field that neither catalog nor schema has: it extends the schema, is "
+        "dropped with a warning, or fails the stream.",
         th.StringType(allowed_values=["evolve", "ignore", "fail"]),
         default="evolve",
     ),
     Setting(
         "on_type_mismatch",
-        "What happens to a value whose type contradicts the schema: it passes unseen, "
-        "widens the type, goes to a column of its own (`<column>__<type>`), becomes null, or fails "
-        "the stream. By default types that were inferred widen, and values of declared ones pass.",
+        "What happens to a value whose type contradicts the schema: it passes unchanged, widens "
+        "the type, goes to a column of its own (`<column>__<type>`), becomes null, or fails the "
+        "stream. By default inferred types widen, and values of declared types pass.",
         th.StringType(allowed_values=["pass", "widen", "split", "null", "fail"]),
     ),
     Setting(
@@ -230,39 +230,37 @@ TOP: tuple[Setting, ...] = (
     ),
     Setting(
         "resume_within_hours",
-        "Age up to which a run that was cut is taken up where it ended; 0 never.",
+        "Maximum age in hours of a checkpoint to resume from; 0 disables resuming.",
         th.NumberType(minimum=0, maximum=1_000_000),
         default=24,
     ),
     Setting(
         "on_shortfall",
-        "What a stream does that ends before the total the API gives.",
+        "What happens to a stream with fewer rows than the total the API gives.",
         th.StringType(allowed_values=["fail", "warn"]),
         default="fail",
     ),
     Setting(
         "on_unverified",
-        "What a stream does that is read to its end while nothing shows that these are all rows.",
+        "What happens to a stream that was read to its end without proof that it is complete.",
         th.StringType(allowed_values=["warn", "fail"]),
         default="warn",
     ),
     Setting(
         "max_response_mb",
-        "Largest response taken, in megabytes; a larger one fails the stream.",
+        "Largest response accepted, in megabytes; a larger one fails the stream.",
         th.IntegerType(minimum=1, maximum=1_000_000),
         title="Max response MB",
         default=256,
     ),
-    Setting("summary_path", "File to write the outcome of a run to, as JSON."),
+    Setting("summary_path", "File to write the result of a run to, as JSON."),
     Setting(
         "report_path",
-        "File to write a report on a run to: a page to look at, and the same figures "
-        "as JSON beside it.",
+        "File to write a report on a run to: an HTML page, and the same figures as JSON beside it.",
     ),
     Setting(
         "emit_activate_version_messages",
-        "Whether full-table streams carry versions, so that a target can remove "
-        "rows that are gone.",
+        "Whether full-table streams carry versions, so that a target can remove deleted rows.",
         th.BooleanType,
         title="Emit `ACTIVATE_VERSION` messages",
     ),
