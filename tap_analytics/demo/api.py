@@ -11,7 +11,7 @@ from dataclasses import asdict
 from decimal import Decimal
 
 from tap_analytics.demo import admin
-from tap_analytics.demo.connection import ClientConnection, ServerState
+from tap_analytics.demo.connection import ServerState
 from tap_analytics.demo.data import change, filled
 from tap_analytics.demo.dialects import DIALECTS
 from tap_analytics.demo.faults import Faults
@@ -31,7 +31,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.request_log import Asked
 
 T = t.TypeVar("T")
-BACKLOG = 512
 
 
 class DemoApi:
@@ -101,7 +100,7 @@ class DemoApi:
 
         Raises `OSError` if the address is taken or not ours.
         """
-        listener = socket.create_server(self._address, backlog=BACKLOG)
+        listener = socket.create_server(self._address)
         host, port = listener.getsockname()[:2]
         self._url = f"http://{host}:{port}"
         # Answers hold the address.
@@ -245,12 +244,10 @@ class DemoApi:
     async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await self._loop.create_server(
-            lambda: ClientConnection(self._state, self._loop), sock=listener
-        )
+        server = await self._state.listen(listener)
         ready.set()
         await self._stopping.wait()
         server.close()
-        for connection in tuple(self._state.open):
-            connection.abort()
+        for writer in tuple(self._state.open):
+            writer.transport.abort()
         await server.wait_closed()
