@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tap_analytics.reporting.numbers import clock, duration, plural
-from tap_analytics.reporting.report.html import Markup, html, table, text_rows
+from tap_analytics.reporting.report.html import Markup, html, text_table
 from tap_analytics.transport.stats import SHORTEST, STEPS, Bucket, step_start
 
 if t.TYPE_CHECKING:
@@ -34,6 +34,18 @@ MINUTE = 60
 Mark = tuple[float, str]
 #: A bucket from one place on an axis to another.
 Span = tuple[float, float, Bucket]
+#: What a drawing shows is said to those who don't see it by its label and by its table.
+FIGURE = """
+<figure class="chart {kind}">
+<figcaption><b>{title}</b> <span>{caption}</span></figcaption>
+<div class="plot">
+<span class="top" aria-hidden="true">{most}</span>
+<svg viewBox="{box}" preserveAspectRatio="none" role="img" aria-label="{label}">{shapes}</svg>
+{notes}
+<div class="marks">{marks}</div>
+</div>
+<details><summary>As a table</summary><div class="wide">{table}</div></details>
+</figure>"""
 
 
 @dataclass(frozen=True)
@@ -48,9 +60,19 @@ class Axis:
         """Units from end to end."""
         return max(self.end - self.begin, 0.001)
 
-    def share(self, value: float) -> float:
-        """Return how far along the axis a value is, from 0 to 1."""
-        return (value - self.begin) / self.length
+    def box(self, top: float) -> str:
+        """Return the view box of a drawing whose upper end is at a value."""
+        return f"{self.begin:g} 0 {self.length:g} {top:g}"
+
+    def labels(self, marks: Iterable[Mark], kind: str = "mark") -> Iterator[Markup]:
+        """Yield the texts of marks at their places; the drawing's label says what they do."""
+        for value, text in marks:
+            share = (value - self.begin) / self.length
+            align = "first" if share < EDGE else "last" if share > 1 - EDGE else "middle"
+            yield html(
+                '<span class="{} {}" style="left:{}" aria-hidden="true">{}</span>',
+                *(kind, align, f"{share:.2%}", text),
+            )
 
     def round_seconds(self) -> list[Mark]:
         """Return round values with their names, for an axis of seconds."""
@@ -79,18 +101,19 @@ def requests_chart(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
             f"M{(begin + end) / 2:g} 0v{top * 0.12:g}" for begin, end, each in spans if each.failed
         ),
     }
-    return _figure(
-        "requests",
-        axis,
-        *(html('<path class="{}" d="{}"/>', *each) for each in paths.items()),
+    heads = ("Time", "Sent", "Failed", "Most at once", "On average", "Paused")
+    return html(
+        FIGURE,
+        kind="requests",
         title="In flight",
         caption=caption,
         label=f"Requests in flight to {api.name} over time: {caption}.",
-        top=top,
+        box=axis.box(top),
+        shapes=(html('<path class="{}" d="{}"/>', *each) for each in paths.items()),
         most=api.peak,
-        marks=marks,
-        heads=("Time", "Sent", "Failed", "Most at once", "On average", "Paused"),
-        rows=_request_rows(charts),
+        notes=None,
+        marks=axis.labels(marks),
+        table=text_table(heads, _request_rows(charts), kind="figures", title="In flight"),
     )
 
 
@@ -161,23 +184,23 @@ def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
     top = most / HIGHEST
     quantiles = [(_step_of(api.latency.p50), "p50"), (_step_of(api.latency.p95), "p95")]
     lines = "".join(f"M{place:g} 0V{top:g}" for place, _ in quantiles)
-    return _figure(
-        "latency",
-        axis,
-        *(_bar(begin, width, count) for begin, count in bars.items()),
-        html('<path class="quantile" d="{}"/>', lines),
+    return html(
+        FIGURE,
+        kind="latency",
         title="Response time",
         caption=f"p50 {p50}, p95 {p95}, max {longest}",
         label=f"Time from request to whole response at {api.name}: half within {p50}, "
         f"95 % within {p95}, all within {longest}.",
-        top=top,
-        most=most,
-        marks=_round_latencies(axis),
-        notes=quantiles,
-        heads=("Took", "Responses"),
-        rows=(
-            (f"{_time(step_start(begin))} to {_time(step_start(begin + width))}", f"{count:,}")
-            for begin, count in bars.items()
+        box=axis.box(top),
+        shapes=(
+            *(_bar(begin, width, count) for begin, count in bars.items()),
+            html('<path class="quantile" d="{}"/>', lines),
+        ),
+        most=f"{most:,}",
+        notes=axis.labels(quantiles, "note"),
+        marks=axis.labels(_round_latencies(axis)),
+        table=text_table(
+            ("Took", "Responses"), _latency_rows(bars, width), kind="figures", title="Response time"
         ),
     )
 
@@ -189,6 +212,12 @@ def _bar(begin: int, width: int, count: int) -> Markup:
         f"{width * BAR:g}",
         count,
     )
+
+
+def _latency_rows(bars: Mapping[int, int], width: int) -> Iterator[tuple[str, str]]:
+    for begin, count in bars.items():
+        low, high = step_start(begin), step_start(begin + width)
+        yield f"{_time(low)} to {_time(high)}", f"{count:,}"
 
 
 def _round_latencies(axis: Axis) -> list[Mark]:
@@ -208,63 +237,3 @@ def _step_of(seconds: float) -> float:
 
 def _time(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if round(seconds, 3) < 1 else duration(seconds)
-
-
-# --- what charts have in common ---------------------------------------------------------------
-
-
-def _figure(  # noqa: PLR0913 - the parts of a chart, each by its name
-    kind: str,
-    axis: Axis,
-    *shapes: Markup,
-    title: str,
-    caption: str,
-    label: str,
-    top: float,
-    most: int,
-    marks: Sequence[Mark],
-    notes: Sequence[Mark] = (),
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-) -> Markup:
-    """Return a drawing with the names around it and its figures as a table.
-
-    `label` says to those who don't see it what it shows; `top` is the value at its upper end.
-    """
-    drawing = html(
-        '<svg viewBox="{}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
-        f"{axis.begin:g} 0 {axis.length:g} {top:g}",
-        label,
-        shapes,
-    )
-    plot = html(
-        '<div class="plot"><span class="top" aria-hidden="true">{}</span>{}{}'
-        '<div class="marks" aria-hidden="true">{}</div></div>',
-        f"{most:,}",
-        drawing,
-        (
-            html('<span class="note" style="left:{}" aria-hidden="true">{}</span>', place, name)
-            for place, name, _ in _placed(notes, axis)
-        ),
-        (
-            html('<span class="{2}" style="left:{0}">{1}</span>', *mark)
-            for mark in _placed(marks, axis)
-        ),
-    )
-    return html(
-        '<figure class="chart {}"><figcaption><b>{}</b> <span>{}</span></figcaption>{}'
-        '<details><summary>As a table</summary><div class="wide">{}</div></details></figure>',
-        kind,
-        title,
-        caption,
-        plot,
-        table(heads, text_rows(heads, rows), kind="figures", title=title),
-    )
-
-
-def _placed(marks: Sequence[Mark], axis: Axis) -> Iterator[tuple[str, str, str]]:
-    """Yield for each mark its place, its name, and how it is aligned with it."""
-    for value, name in marks:
-        share = axis.share(value)
-        aligned = "first" if share < EDGE else "last" if share > 1 - EDGE else "middle"
-        yield f"{share:.2%}", name, aligned

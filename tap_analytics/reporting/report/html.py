@@ -45,11 +45,16 @@ def table(heads: Sequence[str], *groups: Iterable[Markup], kind: str, title: str
     )
 
 
-def text_rows(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[Markup]:
-    """Yield rows of text for the columns of a table, headed by their first cells."""
-    for name, *texts in rows:
-        cells = (
-            html('<td role="cell" data-label="{}">{}</td>', *each)
-            for each in zip(heads[1:], texts, strict=True)
-        )
-        yield html('<tr role="row"><th scope="row" role="rowheader">{}</th>{}</tr>', name, cells)
+def text_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str, title: str
+) -> Markup:
+    """Return a table of text, whose rows are headed by their first cells."""
+    return table(heads, (_text_row(heads, row) for row in rows), kind=kind, title=title)
+
+
+def _text_row(heads: Sequence[str], row: Sequence[str]) -> Markup:
+    cells = (
+        html('<td role="cell" data-label="{}">{}</td>', *each)
+        for each in zip(heads[1:], row[1:], strict=True)
+    )
+    return html('<tr role="row"><th scope="row" role="rowheader">{}</th>{}</tr>', row[0], cells)

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from tap_analytics.reporting.numbers import duration, plural, rate
-from tap_analytics.reporting.report.html import Markup, html, table, text_rows
+from tap_analytics.reporting.report.html import Markup, html, table, text_table
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,4 +130,4 @@ def drift_table(run: Summary) -> Markup:
             rows.append((stream.name, f"{more} more fields", "in the JSON", "", ""))
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     heads, *cells = zip(*columns, strict=True)
-    return table(heads, text_rows(heads, cells), kind="drift", title="Drift")
+    return text_table(heads, cells, kind="drift", title="Drift")

@@ -188,27 +188,9 @@ class Display(RenderHook):
                 Text.assemble(mark if each.over else " ", " ", name),
                 f"{each.rows:,}",
                 *([f"{self._rate(each):,.0f}/s"] if with_rate else []),
-                self._progress(each),
+                _progress(self.run, each),
             )
         return grid
-
-    def _progress(self, result: StreamResult) -> RenderableType:
-        """Return how a stream ended, or how far it is in the best terms there are."""
-        if result.failure is not None:
-            return _line(f"failed: {reason(result.failure)}", "red")
-        if result.over:
-            return _line(f"{result.verdict.value}, {duration(result.elapsed)}")
-        connection = self.run.connections.get(result.api)
-        if connection is not None and (paused := connection.throttle.paused_for) > 0:
-            return _line(f"rate limit: {duration(paused)}", "yellow")
-        if result.progress is not None:
-            read, total = result.progress
-            bar = Table.grid(padding=(0, 1))
-            bar.add_row(f"{100 * read // total:>3} %", ProgressBar(total, read, width=30))
-            return bar
-        if result.is_child:
-            return _line(plural(result.lists, "parent"))
-        return _line(f"page {result.pages:,}" if result.pages else "")
 
     def _rate(self, result: StreamResult) -> float:
         """Return the rows per second over the last frames, or of the whole stream."""
@@ -246,6 +228,25 @@ class _Terminal(threading.Thread):
             with contextlib.suppress(OSError):
                 while data:
                     data = data[os.write(self._fd, data) :]
+
+
+def _progress(run: Run, result: StreamResult) -> RenderableType:
+    """Return how a stream ended, or how far it is in the best terms there are."""
+    if result.failure is not None:
+        return _line(f"failed: {reason(result.failure)}", "red")
+    if result.over:
+        return _line(f"{result.verdict.value}, {duration(result.elapsed)}")
+    connection = run.connections.get(result.api)
+    if connection is not None and (paused := connection.throttle.paused_for) > 0:
+        return _line(f"rate limit: {duration(paused)}", "yellow")
+    if result.progress is not None:
+        read, total = result.progress
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(f"{100 * read // total:>3} %", ProgressBar(total, read, width=30))
+        return bar
+    if result.is_child:
+        return _line(plural(result.lists, "parent"))
+    return _line(f"page {result.pages:,}" if result.pages else "")
 
 
 def _line(text: str, style: str = "") -> Text:
