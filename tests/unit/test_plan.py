@@ -10,7 +10,7 @@ from support.runs import declared, discover, run, select
 from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.commands import plan as command
-from tap_analytics.commands.plan.estimates import Plan
+from tap_analytics.commands.plan.sync_plan import SyncPlan
 from tap_analytics.tap import TapAnalytics
 
 LIMIT = 10
@@ -55,14 +55,20 @@ def by_page(count):
 
 def planned(config, **given):
     tap = TapAnalytics(config=config, setup_mapper=False, **given)
-    return Plan(tap)
+    return SyncPlan(tap)
+
+
+def figures(config, **given):
+    """Return the figures of each stream of a plan."""
+    estimates = planned(config, **given).estimates
+    assert [each.error for each in estimates] == [None] * len(estimates)
+    return [each.figures for each in estimates]
 
 
 def one(config, **given):
-    """Return the only estimate of a plan, as a tuple."""
-    [estimate] = planned(config, **given).estimates
-    assert estimate.error is None, estimate.error
-    return estimate.requests, estimate.rows, estimate.basis.value
+    """Return the only figures of a plan, as a tuple."""
+    [found] = figures(config, **given)
+    return found.requests, found.wanted, found.basis.value
 
 
 def shop(api, paginator, **more):
@@ -112,7 +118,7 @@ def test_a_stream_is_told_by_total_by_its_end_or_by_what_was_seen(
 def test_a_schema_that_is_sampled_costs_no_request_of_its_own():
     with JsonApi(by_cursor(200)) as api:
         plan = planned(shop(api, CURSOR, schema=None))
-        assert [each.basis.value for each in plan.estimates] == ["at least"]
+        assert [each.figures.basis.value for each in plan.estimates] == ["at least"]
         assert len(api.requests) == 2 == plan.budget.used
 
 
@@ -150,10 +156,10 @@ def test_a_token_is_asked_for_beside_the_pages():
             "client_secret": "swordfish-3",
         }
         plan = planned(config)
-        [estimate] = plan.estimates
+        [estimate] = [each.figures for each in plan.estimates]
         assert [received.target for received in server.requests].count("/token") == 1
         assert len(server.requests) == plan.budget.used == 3
-    assert (estimate.requests, estimate.rows, estimate.basis.value) == (3, 20, "at least")
+    assert (estimate.requests, estimate.wanted, estimate.basis.value) == (3, 20, "at least")
 
 
 # --- with a state -------------------------------------------------------------------------------
@@ -180,12 +186,12 @@ def test_a_bookmark_is_sent_where_the_server_filters():
     with JsonApi(changed_since(280)) as api:
         config = shop(api, OFFSET, endpoint=endpoint)
         plan = planned(config, state=bookmark("2024-01-20"))
-        [estimate] = plan.estimates
+        [estimate] = [each.figures for each in plan.estimates]
         assert api.queries[0]["since"] == "2024-01-20"
         api.requests.clear()
         done = run(config, state=bookmark("2024-01-20"))
-    assert (estimate.rows, estimate.bounded) == (len(done.ids()), False)
-    assert (estimate.requests, estimate.rows) == (len(api.requests), 90)
+    assert (estimate.wanted, estimate.bounded) == (len(done.ids()), False)
+    assert (estimate.requests, estimate.wanted) == (len(api.requests), 90)
 
 
 @pytest.mark.parametrize("given", [{}, {"start_param": "ignored"}], ids=["no filter", "ignored"])
@@ -193,16 +199,16 @@ def test_where_the_server_does_not_filter_the_rows_are_an_upper_bound(given):
     endpoint = {"incremental": {"cursor_path": "at"} | given}
     with JsonApi(by_offset(280)) as api:
         config = shop(api, OFFSET, endpoint=endpoint)
-        [estimate] = planned(config, state=bookmark("2024-01-20")).estimates
-    assert (estimate.rows, estimate.basis.value, estimate.bounded) == (280, "total", True)
+        [estimate] = figures(config, state=bookmark("2024-01-20"))
+    assert (estimate.wanted, estimate.basis.value, estimate.bounded) == (280, "total", True)
 
 
 def test_where_the_end_is_seen_the_rows_are_counted_as_the_run_wants_them():
     endpoint = {"incremental": {"cursor_path": "at"}}
     with JsonApi(by_cursor(17)) as api:
         config = shop(api, CURSOR, endpoint=endpoint)
-        [estimate] = planned(config, state=bookmark("2024-01-15")).estimates
-    assert (estimate.rows, estimate.basis.value, estimate.bounded) == (3, "exact", False)
+        [estimate] = figures(config, state=bookmark("2024-01-15"))
+    assert (estimate.wanted, estimate.basis.value, estimate.bounded) == (3, "exact", False)
 
 
 # --- children -----------------------------------------------------------------------------------
@@ -232,61 +238,61 @@ def with_children(api, *, paginator="single_page", **more):
     return shop(api, OFFSET, children=[child], **more)
 
 
-def test_children_are_multiplied_out():
+def test_children_are_extrapolated():
     with family(64, lambda parent: 2) as api:
         config = with_children(api)
-        parents, parts = planned(config).estimates
+        parents, parts = figures(config)
         assert len(api.requests) == 1 + 3
         api.requests.clear()
         done = run(config)
-    assert (parents.requests, parents.rows, parents.basis.value) == (8, 64, "total")
-    assert (parts.requests, parts.rows, parts.basis.value) == (64, 128, "sample")
+    assert (parents.requests, parents.wanted, parents.basis.value) == (8, 64, "total")
+    assert (parts.requests, parts.wanted, parts.basis.value) == (64, 128, "sample")
     assert parents.requests + parts.requests == len(api.requests)
-    assert parts.rows == len(done.records("shop_parts"))
+    assert parts.wanted == len(done.records("shop_parts"))
 
 
 def test_a_sample_is_taken_from_all_over_the_page():
     with family(10, lambda parent: parent) as api:
-        [_, parts] = planned(with_children(api)).estimates
+        [_, parts] = figures(with_children(api))
         asked = [int(each.target.split("/")[2]) for each in api.requests[1:]]
     assert asked == [0, 4, 8]
-    assert (parts.rows, parts.estimated) == (40, True)
+    assert (parts.wanted, parts.estimated) == (40, True)
 
 
 def test_children_of_so_few_parents_are_known():
     with family(3, lambda parent: parent) as api:
-        [_, parts] = planned(with_children(api)).estimates
-    assert (parts.requests, parts.rows, parts.basis.value) == (3, 3, "exact")
+        [_, parts] = figures(with_children(api))
+    assert (parts.requests, parts.wanted, parts.basis.value) == (3, 3, "exact")
     assert not parts.estimated
 
 
 def test_without_parents_there_are_no_children():
     with family(0, lambda parent: 2) as api:
-        [_, parts] = planned(with_children(api)).estimates
+        [_, parts] = figures(with_children(api))
         assert len(api.requests) == 1
-    assert (parts.requests, parts.rows, parts.basis.value) == (0, 0, "exact")
+    assert (parts.requests, parts.wanted, parts.basis.value) == (0, 0, "exact")
 
 
 def test_a_parent_that_is_gone_costs_a_request():
     with family(3, lambda parent: 5, gone={1}) as api:
-        [_, parts] = planned(with_children(api)).estimates
-    assert (parts.requests, parts.rows) == (3, 10)
+        [_, parts] = figures(with_children(api))
+    assert (parts.requests, parts.wanted) == (3, 10)
 
 
 def test_a_parent_that_is_not_selected_is_read_and_not_written():
     with family(30, lambda parent: 2) as api:
         config = with_children(api)
         catalog = select(discover(config), "shop_parts")
-        parents, parts = planned(config, catalog=catalog).estimates
-    assert (parents.requests > 1, parents.rows) == (True, 0)
-    assert parts.rows == 60
+        parents, parts = figures(config, catalog=catalog)
+    assert (parents.requests > 1, parents.wanted) == (True, 0)
+    assert parts.wanted == 60
 
 
 def test_parents_that_a_stream_map_leaves_out_have_no_children():
     with family(10, lambda parent: 2) as api:
         config = with_children(api, stream_maps={"shop_items": {"__filter__": "id < 5"}})
-        [_, parts] = planned(config).estimates
-    assert (parts.requests, parts.rows) == (5, 10)
+        [_, parts] = figures(config)
+    assert (parts.requests, parts.wanted) == (5, 10)
 
 
 def test_a_short_page_of_children_takes_a_confirming_request():
@@ -294,8 +300,8 @@ def test_a_short_page_of_children_takes_a_confirming_request():
         paging = {"type": "page_number", "base_page": 1, "limit": LIMIT}
         config = with_children(api, paginator=paging)
         # Whatever page is asked for, there are the same two rows: a sync would call it a loop.
-        [_, parts] = planned(config).estimates
-    assert (parts.requests, parts.rows, parts.basis.value) == (18, 18, "sample")
+        [_, parts] = figures(config)
+    assert (parts.requests, parts.wanted, parts.basis.value) == (18, 18, "sample")
 
 
 # --- time ---------------------------------------------------------------------------------------
@@ -307,7 +313,7 @@ def test_the_allowed_pace_bounds_the_time():
         config["apis"][0]["requests_per_second"] = 2
         plan = planned(config)
     # 23 requests, no more than two of them in any second.
-    assert 23 / 2 <= plan.total.seconds <= 23 / 2 * 1.1
+    assert 23 / 2 <= plan.seconds <= 23 / 2 * 1.1
 
 
 def test_apis_wait_side_by_side_and_one_after_the_other_where_all_is_serial():
@@ -319,7 +325,7 @@ def test_apis_wait_side_by_side_and_one_after_the_other_where_all_is_serial():
             config["apis"] = [
                 entry | {"name": name, "requests_per_second": 1} for name in ("one", "two")
             ]
-            seconds[str(more)] = planned(config).total.seconds
+            seconds[str(more)] = planned(config).seconds
     together, serial, budgeted = seconds.values()
     assert serial == budgeted == pytest.approx(2 * together)
 

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tap_analytics.commands import base
-from tap_analytics.commands.plan.estimates import Plan
 from tap_analytics.commands.plan.sample import Basis
+from tap_analytics.commands.plan.sync_plan import SyncPlan
 from tap_analytics.config.files import read_json
-from tap_analytics.errors import InputError
+from tap_analytics.errors import InputError, explain
+from tap_analytics.streams.scope import is_optional
 
 if t.TYPE_CHECKING:
     import argparse
@@ -22,13 +23,13 @@ if t.TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from tap_analytics.commands.plan.estimates import Estimate
+    from tap_analytics.commands.plan.sample import Sample
 
 SECONDS_PER_MINUTE = 60
 MEANINGS = {
     Basis.EXACT: "exact: read to the end.",
     Basis.TOTAL: "total: counted by the API.",
-    Basis.SAMPLE: "sample, ~: multiplied out from what a few parents have below them.",
+    Basis.SAMPLE: "sample, ~: extrapolated from what a few parents have below them.",
     Basis.AT_LEAST: "at least, ≥: what was seen; the API gives no total, and the end is not seen.",
 }
 OPEN_SAMPLE = "≳: at least about; part of it is not seen to the end, part of it is a sample."
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     parser = base.parser("plan", "Tell what a sync would cost: requests, rows and minutes.")
     parser.add_argument("--catalog", metavar="FILE", help="plan what is selected in this catalog")
-    parser.add_argument("--state", metavar="FILE", help="plan a run that goes on from this state")
+    parser.add_argument("--state", metavar="FILE", help="plan a run with this state")
     return base.run(_plan, parser.parse_args(argv))
 
 
@@ -51,9 +52,9 @@ def _plan(options: argparse.Namespace) -> int:
         setup_mapper=False,
     )
     tap.require_api()
-    plan = Plan(tap)
+    plan = SyncPlan(tap)
     base.show(_data(plan), *_parts(plan), as_json=options.json)
-    return int(any(one.error and not one.forgiven for one in plan.estimates))
+    return int(any(e.error and not is_optional(e.stream, e.error) for e in plan.estimates))
 
 
 def _read(path: str | None, kind: str) -> dict[str, t.Any] | None:
@@ -72,81 +73,82 @@ def _read(path: str | None, kind: str) -> dict[str, t.Any] | None:
 # --- as data ----------------------------------------------------------------------------------
 
 
-def _data(plan: Plan) -> dict[str, t.Any]:
+def _data(plan: SyncPlan) -> dict[str, t.Any]:
     return {
         "streams": [
-            {"stream": one.name, **_figures(one), "error": one.error} for one in plan.estimates
+            {
+                "stream": one.stream.name,
+                **_figures(one.figures, None if one.error else one.seconds),
+                "error": explain(one.error) if one.error else None,
+            }
+            for one in plan.estimates
         ],
-        "sum": _figures(plan.total),
+        "sum": _figures(plan.total, plan.seconds),
         "concurrency": plan.tap.config["concurrency"],
         "max_requests": plan.tap.config.get("max_requests"),
         "requests_used": plan.budget.used,
     }
 
 
-def _figures(one: Estimate) -> dict[str, t.Any]:
-    planned = one.error is None
+def _figures(found: Sample, seconds: float | None) -> dict[str, t.Any]:
+    is_planned = seconds is not None
     return {
-        "requests": one.requests if planned else None,
-        "rows": one.rows if planned else None,
-        "basis": one.basis.value if planned else None,
-        "estimated": one.estimated,
-        "upper_bound": one.bounded,
-        "seconds": round(one.seconds, 3) if planned else None,
+        "requests": found.requests if is_planned else None,
+        "rows": found.wanted if is_planned else None,
+        "basis": found.basis.value if is_planned else None,
+        "estimated": found.estimated,
+        "upper_bound": found.bounded,
+        "seconds": None if seconds is None else round(seconds, 3),
     }
 
 
 # --- as text ----------------------------------------------------------------------------------
 
 
-def _parts(plan: Plan) -> list[RenderableType]:
-    name, *figures = _cells(plan.total)
+def _parts(plan: SyncPlan) -> list[RenderableType]:
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False)
-    table.add_column("Stream", name, overflow="fold")
-    for title, footer in zip(("Requests", "Rows", "Basis", "Minutes"), figures, strict=True):
+    table.add_column("Stream", "Sum", overflow="fold")
+    footers = _cells(plan.total, plan.seconds)
+    for title, footer in zip(("Requests", "Rows", "Basis", "Minutes"), footers, strict=True):
         table.add_column(title, footer, justify="left" if title == "Basis" else "right")
     for one in plan.estimates:
-        table.add_row(*_cells(one))
+        is_planned = one.error is None
+        cells = _cells(one.figures, one.seconds) if is_planned else ["", "", "not planned", ""]
+        table.add_row(one.stream.name, *cells)
     return [table, *map(Text, _notes(plan))]
 
 
-def _cells(one: Estimate) -> list[str]:
-    if one.error is not None:
-        return [one.name, "", "", "not planned", ""]
-    sign = _sign(one)
+def _cells(found: Sample, seconds: float) -> list[str]:
+    sign = "~ " if found.estimated else ""
+    if found.basis is Basis.AT_LEAST:
+        sign = "≳ " if found.estimated else "≥ "
     # A bound from above, added to one from below or to a guess, is neither.
-    bound = "≤ " if one.basis is Basis.TOTAL and not one.estimated else "~ "
+    bound = "≤ " if found.basis is Basis.TOTAL and not found.estimated else "~ "
     return [
-        one.name,
-        f"{sign}{one.requests:,}",
-        f"{bound if one.bounded else sign}{one.rows:,}",
-        one.basis.value,
-        f"{sign}{one.seconds / SECONDS_PER_MINUTE:,.2f}",
+        f"{sign}{found.requests:,}",
+        f"{bound if found.bounded else sign}{found.wanted:,}",
+        found.basis.value,
+        f"{sign}{seconds / SECONDS_PER_MINUTE:,.2f}",
     ]
 
 
-def _notes(plan: Plan) -> list[str]:
-    found = {one.basis for one in plan.estimates if one.error is None}
+def _notes(plan: SyncPlan) -> list[str]:
+    total = plan.total
+    found = {one.figures.basis for one in plan.estimates if one.error is None}
     notes = [meaning for basis, meaning in MEANINGS.items() if basis in found]
-    if plan.total.basis is Basis.AT_LEAST and plan.total.estimated:
+    if total.basis is Basis.AT_LEAST and total.estimated:
         notes.append(OPEN_SAMPLE)
-    if plan.total.bounded:
+    if total.bounded:
         notes.append(BOUNDED)
     errors: dict[str, list[str]] = {}
     for one in plan.estimates:
         if one.error is not None:
-            errors.setdefault(one.error, []).append(one.name)
+            errors.setdefault(explain(one.error), []).append(one.stream.name)
     notes += [f"Not planned: {', '.join(names)}: {error}" for error, names in errors.items()]
     limit = plan.tap.config.get("max_requests")
-    if limit is not None and plan.total.requests > limit:
-        runs = math.ceil(plan.total.requests / limit)
+    if limit is not None and total.requests > limit:
+        runs = math.ceil(total.requests / limit)
         notes.append(f"With max_requests at {limit}, that takes {runs} runs or more.")
     concurrency = plan.tap.config["concurrency"]
     notes.append(f"Planned with {plan.budget.used} requests, for concurrency {concurrency}.")
     return notes
-
-
-def _sign(one: Estimate) -> str:
-    if one.basis is Basis.AT_LEAST:
-        return "≳ " if one.estimated else "≥ "
-    return "~ " if one.estimated else ""
