@@ -22,6 +22,7 @@ from typing_extensions import override
 from tap_analytics.config.files import include_always, names_keys
 from tap_analytics.pagination import PageToken, PagingFacts, SinglePage
 from tap_analytics.pagination.endpoint import Endpoint
+from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.pagination.response import ResponseParser
 from tap_analytics.records.payload import (
@@ -264,7 +265,7 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     @override
     def request_records(self, context: Context | None) -> Iterator[Row]:
-        for rows in PageReader(self.endpoint(context)):
+        for rows in PageReader(PageFetcher(endpoint=self.endpoint(context))):
             yield from t.cast("DictRows", rows).dicts
 
     @property

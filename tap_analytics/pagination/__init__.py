@@ -1,59 +1,28 @@
-"""How a stream walks through the pages of an API.
+"""How the pages of an API follow each other, and what shows that none is missing.
 
-A page token *is* the query that fetches the page, so every kind of paging reads the same. The
-server's word comes first: a next link or cursor in the response wins over counting, and only its
-query is taken, never its host.
+A page token *is* the query that fetches the page, so every kind of paging reads the same. A next
+link or cursor in a response wins over counting, and only its query is taken, never its host.
 """
 
-from __future__ import annotations
-
-from tap_analytics.pagination.page import Page, PageToken
-from tap_analytics.pagination.paginator import Paginator
-from tap_analytics.pagination.strategies.auto import Auto
-from tap_analytics.pagination.strategies.linked import (
-    Cursor,
-    HeaderCursor,
-    HeaderLink,
-    JsonLink,
-    LinkedPaging,
-)
-from tap_analytics.pagination.strategies.metadata import dig, next_link, whole_number
-from tap_analytics.pagination.strategies.numbered import (
-    LinkedOffset,
-    NumberedStrategy,
-    Offset,
-    PageNumber,
-)
-from tap_analytics.pagination.strategies.strategy import (
-    Confirm,
-    PagingFacts,
-    PagingState,
-    PagingStrategy,
-    SinglePage,
-    StopReason,
-)
-
-__all__ = [
-    "Auto",
-    "Confirm",
-    "Cursor",
-    "HeaderCursor",
-    "HeaderLink",
-    "JsonLink",
-    "LinkedOffset",
-    "LinkedPaging",
-    "NumberedStrategy",
-    "Offset",
-    "Page",
-    "PageNumber",
-    "PageToken",
-    "Paginator",
-    "PagingFacts",
-    "PagingState",
-    "PagingStrategy",
-    "SinglePage",
-    "StopReason",
-    "dig",
-    "next_link",
-    "whole_number",
-]
+from tap_analytics.pagination.page import Page as Page
+from tap_analytics.pagination.page import PageToken as PageToken
+from tap_analytics.pagination.paginator import Paginator as Paginator
+from tap_analytics.pagination.strategies.auto import Auto as Auto
+from tap_analytics.pagination.strategies.linked import Cursor as Cursor
+from tap_analytics.pagination.strategies.linked import HeaderCursor as HeaderCursor
+from tap_analytics.pagination.strategies.linked import HeaderLink as HeaderLink
+from tap_analytics.pagination.strategies.linked import JsonLink as JsonLink
+from tap_analytics.pagination.strategies.linked import LinkedPaging as LinkedPaging
+from tap_analytics.pagination.strategies.metadata import dig as dig
+from tap_analytics.pagination.strategies.metadata import next_link as next_link
+from tap_analytics.pagination.strategies.metadata import whole_number as whole_number
+from tap_analytics.pagination.strategies.numbered import LinkedOffset as LinkedOffset
+from tap_analytics.pagination.strategies.numbered import NumberedStrategy as NumberedStrategy
+from tap_analytics.pagination.strategies.numbered import Offset as Offset
+from tap_analytics.pagination.strategies.numbered import PageNumber as PageNumber
+from tap_analytics.pagination.strategies.strategy import Confirm as Confirm
+from tap_analytics.pagination.strategies.strategy import PagingFacts as PagingFacts
+from tap_analytics.pagination.strategies.strategy import PagingState as PagingState
+from tap_analytics.pagination.strategies.strategy import PagingStrategy as PagingStrategy
+from tap_analytics.pagination.strategies.strategy import SinglePage as SinglePage
+from tap_analytics.pagination.strategies.strategy import StopReason as StopReason

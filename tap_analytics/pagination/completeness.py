@@ -89,7 +89,7 @@ def decide(
         return Finding(Verdict.SHORT, f"the API counts {total} rows and gave {seen.rows} of them")
     if doubt is not None:
         return Finding(Verdict.UNVERIFIED, doubt)
-    if total is not None and seen.total_proven and seen.rows >= total:
+    if total is not None and seen.facts.total_proven and seen.rows >= total:
         return Finding(Verdict.VERIFIED)
     return Finding(Verdict.CONSISTENT) if end.proves else Finding(Verdict.UNVERIFIED, missing)
 
@@ -261,7 +261,7 @@ class PaginationGuard:
         seen = self.paginator.seen
         if self.doubt:
             return self.doubt
-        if self._null and (seen.rows or seen.total or seen.names_next):
+        if self._null and (seen.rows or seen.total or seen.facts.names_next):
             return self._null
         if repeats:
             keys = "1 key" if repeats == 1 else f"{repeats} keys"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tap_analytics.pagination.completeness import NOTHING_SHOWN, PaginationError
 from tap_analytics.pagination.strategies.linked import LinkedPaging
@@ -126,13 +126,13 @@ class EndCheck:
         try:
             is_named = paging.named(cut) is not None
         except TransportError:
-            return is_met and seen.total_proven
+            return is_met and seen.facts.total_proven
         if is_named:
             paginator.learn(names_next=True)
             paginator.stop(getattr(paging, "ending", StopReason.LINK))
         elif 0 < cut.received < page.received:
             self.awaits_next = False
-        return is_named or (is_met and seen.total_proven)
+        return is_named or (is_met and seen.facts.total_proven)
 
     def _cut(self, page: Page) -> Page | None:
         """Return the page with a row less; of a single one, a page of the list unfiltered."""
@@ -146,7 +146,7 @@ class EndCheck:
             return None
         self._paginator.facts.next_probed = True
         if not rows:
-            fetcher = fetcher.unfiltered()
+            fetcher = replace(fetcher, window={}, decoder=None)
         try:
             return fetcher.fetch({**page.query, paging.limit_param: str(rows or 1)}).page
         except _NO_PAGE:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from dataclasses import dataclass, field
 
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.completeness import describe
@@ -28,6 +29,7 @@ class MissingKeyError(TapError):
     """A row that its primary key doesn't identify, which no target could place."""
 
 
+@dataclass(kw_only=True)
 class PageFetcher:
     """Fetches the pages of an endpoint by their tokens.
 
@@ -35,50 +37,29 @@ class PageFetcher:
     refuses them with the first page.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        *,
-        first: PageToken,
-        window: PageToken | None = None,
-        sorting: PageToken | None = None,
-        decoder: RowDecoder | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        #: Token of the page that teaches the decoder in what order the API names fields.
-        self.first = first
-        self.window = window or {}
-        self._sorting = sorting or {}
-        #: Decodes pages without building their rows, for streams that pass rows on as they are.
-        self._decoder = decoder
-        #: Whether rows are told apart by their content, for lack of the key they get later.
-        self.derives_keys = False
-        self.owner: tuple[Hashable, ...] = (endpoint.name, *(endpoint.context or {}).values())
-        self._prefetcher = endpoint.connection.lookahead
-        self._has_begun = False
-        #: A page that was fetched before its turn, or the error that came instead.
-        self._early: tuple[PageToken, FetchedPage | Exception] | None = None
+    endpoint: Endpoint
+    window: PageToken = field(default_factory=dict)
+    sorting: PageToken = field(default_factory=dict)
+    #: Decodes pages without building their rows, for streams that pass rows on as they are.
+    decoder: RowDecoder | None = None
+    #: Token of the page that teaches the decoder in what order the API names fields.
+    first: PageToken = field(default_factory=dict)
+    #: Whether the server has answered with a page, so that it accepts the filter.
+    has_begun: bool = False
+    #: Whether rows are told apart by their content, for lack of the key they get later.
+    derives_keys: bool = field(init=False, default=False)
+    owner: tuple[Hashable, ...] = field(init=False)
+    #: A page that was fetched before its turn, or the error that came instead.
+    _early: tuple[PageToken, FetchedPage | Exception] | None = field(init=False, default=None)
 
-    def unfiltered(self) -> PageFetcher:
-        """Return a fetcher of the same list without the server's own filter."""
-        return PageFetcher(self.endpoint, first=self.first, sorting=self._sorting)
-
-    def starting_at(self, first: PageToken, *, filtered: bool) -> PageFetcher:
-        """Return a fetcher of the rest of the same list; its filter is in force or not."""
-        window = self.window if filtered else None
-        rest = PageFetcher(
-            self.endpoint,
-            first=first,
-            window=window,
-            sorting=self._sorting,
-            decoder=self._decoder,
-        )
-        rest._has_begun = True
-        return rest
+    def __post_init__(self) -> None:
+        self.first = self.first or self.endpoint.paging.start()
+        self.owner = (self.endpoint.name, *(self.endpoint.context or {}).values())
+        self._prefetcher = self.endpoint.connection.lookahead
 
     def request(self, token: PageToken) -> Request:
         """Return the request of a page."""
-        return self.endpoint.build({**self._sorting, **self.window, **token})
+        return self.endpoint.build({**self.sorting, **self.window, **token})
 
     def prefetch(self, token: PageToken) -> bool:
         """Request a page without waiting for it; False if there is no room for it now."""
@@ -127,14 +108,14 @@ class PageFetcher:
         try:
             fetched = self._received(token)
         except Rejected as error:
-            if self._has_begun or not self.window or error.status not in {400, 422}:
+            if self.has_begun or not self.window or error.status not in {400, 422}:
                 raise
             self.endpoint.logger.warning(
                 "The server refuses the filter %s; reading without it.", ", ".join(self.window)
             )
             self.window = {}
             fetched = self._received(token)
-        self._has_begun = True
+        self.has_begun = True
         return fetched
 
     def _received(self, token: PageToken) -> FetchedPage:
@@ -143,8 +124,8 @@ class PageFetcher:
         sampled = self.endpoint.samples.pop(request, None)
         if sampled is None:
             return t.cast("FetchedPage", self._prefetcher.fetch(key, request, decode))
-        if self._decoder is not None and token == self.first:
-            self._decoder.learn(t.cast("DictRows", sampled.rows).dicts)
+        if self.decoder is not None and token == self.first:
+            self.decoder.learn(t.cast("DictRows", sampled.rows).dicts)
         return sampled
 
     def _identified(self, fetched: FetchedPage) -> FetchedPage:
@@ -190,7 +171,7 @@ class PageFetcher:
 
     def _read(self, token: PageToken, response: Response) -> tuple[t.Any, Rows]:
         """Return the envelope and the rows of a response."""
-        endpoint, decoder = self.endpoint, self._decoder
+        endpoint, decoder = self.endpoint, self.decoder
         endpoint.connection.sync_clock(response.headers.get("Date"), elapsed=response.elapsed)
         is_first = token == self.first
         if decoder is not None and not is_first and (fast := decoder.decode(response.body)):

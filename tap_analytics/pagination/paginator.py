@@ -46,11 +46,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
     def __post_init__(self) -> None:
         self.token = self.paging.start()
         super().__init__(self.token)
-        self.seen = PagingState(
-            page_size=self.page_size,
-            names_next=self.facts.names_next,
-            total_proven=self.facts.total_proven,
-        )
+        self.seen = PagingState(page_size=self.page_size, facts=self.facts)
 
     @override
     def get_next(self, response: t.Any) -> PageToken | None:
@@ -91,10 +87,8 @@ class Paginator(BaseAPIPaginator[PageToken]):
 
     def learn(self, *, names_next: bool = False, total_proven: bool = False) -> None:
         """Note what a response has shown of the paging, for all endpoints of the stream."""
-        self.seen.names_next |= names_next
-        self.seen.total_proven |= total_proven
-        self.facts.names_next |= self.seen.names_next
-        self.facts.total_proven |= self.seen.total_proven
+        self.facts.names_next |= names_next
+        self.facts.total_proven |= total_proven
 
     def add_rows(self, count: int) -> None:
         """Count rows that were found elsewhere than on the next page."""
@@ -109,15 +103,15 @@ class Paginator(BaseAPIPaginator[PageToken]):
         seen, self.token = self.seen, position.token
         seen.rows, seen.max_rows = position.rows, page_rows
         seen.pages = seen.filled = position.pages - 1
-        seen.total, seen.total_proven = position.total, position.counted
-        seen.names_next |= position.spoken
+        seen.total = position.total
+        self.learn(names_next=position.spoken, total_proven=position.counted)
 
     def _count(self, page: Page) -> None:
         """Note the total on a page, unless it counts something else."""
         seen, total = self.seen, self.paging.total(page)
         if total is not None:
             self.learn(total_proven=total != page.received)
-            seen.total_fell |= seen.total_proven and total < (seen.total or 0)
+            seen.total_fell |= self.facts.total_proven and total < (seen.total or 0)
         # A total below what has arrived counts something else: pages, or rows of this page.
         total = seen.total if total is None else total
         reached = self.paging.reached(page, seen)
@@ -130,6 +124,6 @@ class Paginator(BaseAPIPaginator[PageToken]):
         if counted is not None and counted[1] > max(1, self.seen.filled):
             return f"`{counted[0]}: {counted[1]}`"
         # A name that was followed before is the API's own; what others say matters less.
-        is_null = end in {StopReason.LINK, StopReason.CURSOR} and not self.seen.names_next
+        is_null = end in {StopReason.LINK, StopReason.CURSOR} and not self.facts.names_next
         sign = sign_of_more(page) if is_null or end is StopReason.DECLARED else None
         return sign or (larger_total(page) if end is StopReason.DECLARED else None)

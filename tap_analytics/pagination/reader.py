@@ -8,13 +8,12 @@ comes next, so the rows are the same at any concurrency.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 
 from tap_analytics.pagination.completeness import PaginationError, PaginationGuard
 from tap_analytics.pagination.end_check import EndCheck
-from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.overlap import DirectReader, OverlapReader
 from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.position import Checkpoint
@@ -31,9 +30,9 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination.completeness import Finding
     from tap_analytics.pagination.early_stop import DescendingOrder
-    from tap_analytics.pagination.endpoint import Endpoint
+    from tap_analytics.pagination.fetcher import PageFetcher
     from tap_analytics.pagination.page import FetchedPage, Page, PageToken
-    from tap_analytics.records.rows import Row, RowDecoder, Rows
+    from tap_analytics.records.rows import Row, Rows
 
 #: Seconds a response takes at least for a page to be worth another thread: waiting is all that
 #: reading ahead saves, and to hand a page over takes time as well.
@@ -45,23 +44,20 @@ _LASTING = frozenset({"credentials", "forbidden", "unreachable"})
 class PageReader:
     """Iterates over the pages of an endpoint: a list of processed rows for each.
 
-    `window` holds the parameters of the server's own filter; `early_stop` says when rows that come
-    newest first have passed the bookmark. At most `prefetch_limit` pages are read ahead, none
-    beyond `max_rows` rows. Raises `PaginationError` and the transport's errors.
+    `early_stop` says when rows that come newest first have passed the bookmark. At most
+    `prefetch_limit` pages are read ahead, none beyond `max_rows` rows. Raises `PaginationError` and
+    the transport's errors.
     """
 
-    def __init__(  # noqa: PLR0913 - what a run decides, each by its name
+    def __init__(
         self,
-        endpoint: Endpoint,
+        fetcher: PageFetcher,
         *,
-        window: PageToken | None = None,
-        sorting: PageToken | None = None,
         early_stop: DescendingOrder | None = None,
-        decoder: RowDecoder | None = None,
         prefetch_limit: int | None = None,
         max_rows: int | None = None,
     ) -> None:
-        self.endpoint = endpoint
+        self.endpoint = endpoint = fetcher.endpoint
         self.early_stop = early_stop
         self.paginator = Paginator(endpoint.paging, endpoint.page_size, endpoint.facts)
         self.guard = PaginationGuard(
@@ -76,10 +72,7 @@ class PageReader:
         self._resumed: FetchedPage | None = None
         limit = endpoint.connection.concurrency if prefetch_limit is None else prefetch_limit
         self._ahead = ReadAhead(paginator=self.paginator, limit=limit, max_rows=max_rows)
-        first = self.paginator.token
-        self._open(
-            PageFetcher(endpoint, first=first, window=window, sorting=sorting, decoder=decoder)
-        )
+        self._open(fetcher)
 
     def _open(self, fetcher: PageFetcher) -> None:
         """Read from a fetcher, with overlap where pages go by row number and rows have keys."""
@@ -242,8 +235,8 @@ class PageReader:
             pages=seen.pages,
             version=version,
             total=seen.total,
-            counted=seen.total_proven,
-            spoken=seen.names_next,
+            counted=seen.facts.total_proven,
+            spoken=seen.facts.names_next,
             doubt=self.guard.standing_doubt(repeats=repeats),
             checks=self._rescan.checks,
             highest=highest,
@@ -256,7 +249,8 @@ class PageReader:
 
     def resume(self, position: Checkpoint) -> bool:
         """Continue behind a position of an earlier run; False if it doesn't hold any more."""
-        rest = self._fetcher.starting_at(position.token, filtered=position.filtered)
+        window = self._fetcher.window if position.filtered else {}
+        rest = replace(self._fetcher, first=position.token, window=window, has_begun=True)
         try:
             fetched = rest.fetch(position.token)
         except (TransportError, PaginationError) as error:

@@ -7,6 +7,7 @@ import typing as t
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_analytics.pagination.early_stop import DescendingOrder
+from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.records.bookmark import Bookmark, stored_bookmark
 from tap_analytics.records.parents import CoveredParents
@@ -134,12 +135,9 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
         if known and newest and newest == stream.newest_first:
             sorting = newest
             early_stop = DescendingOrder(bookmark.key, bookmark)
+    fetcher = PageFetcher(
+        endpoint=stream.endpoint(context), window=window, sorting=sorting, decoder=decoder
+    )
     return PageReader(
-        stream.endpoint(context),
-        window=window,
-        sorting=sorting,
-        early_stop=early_stop,
-        decoder=decoder,
-        prefetch_limit=prefetch_limit,
-        max_rows=max_rows,
+        fetcher, early_stop=early_stop, prefetch_limit=prefetch_limit, max_rows=max_rows
     )

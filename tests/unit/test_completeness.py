@@ -9,7 +9,15 @@ from support.runs import declared, run
 from support.servers import JsonApi, reply
 from urllib3 import HTTPHeaderDict
 
-from tap_analytics.pagination import Cursor, Offset, Page, Paginator, PagingState, StopReason
+from tap_analytics.pagination import (
+    Cursor,
+    Offset,
+    Page,
+    Paginator,
+    PagingFacts,
+    PagingState,
+    StopReason,
+)
 from tap_analytics.pagination.completeness import (
     Finding,
     PaginationGuard,
@@ -295,7 +303,7 @@ def test_a_walk_that_has_not_ended_is_unverified():
 
 
 def test_a_walk_that_stopped_at_the_bookmark_is_not_held_against_the_total():
-    seen = PagingState(rows=5, total=100, total_proven=True)
+    seen = PagingState(rows=5, total=100, facts=PagingFacts(total_proven=True))
     assert decide(seen, StopReason.BOOKMARK, doubt=None, missing="").verdict is Verdict.CONSISTENT
     assert decide(seen, StopReason.EMPTY, doubt=None, missing="").verdict is Verdict.SHORT
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tap_analytics.pagination import Offset, Page
 from tap_analytics.pagination.completeness import PaginationError, Verdict
 from tap_analytics.pagination.endpoint import Endpoint
+from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.page import FetchedPage
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.records.rows import DictRows
@@ -100,7 +101,7 @@ class Server:
 
     def read(self):
         """Walk over the list; return the rows, the error, the verdict."""
-        reader = PageReader(endpoint(self.limit, self.take))
+        reader = PageReader(PageFetcher(endpoint=endpoint(self.limit, self.take)))
         found = []
         try:
             for rows in reader:

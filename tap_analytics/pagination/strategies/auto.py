@@ -58,7 +58,7 @@ class Auto(PagingStrategy):
         if next_link(page)[0] or links_elsewhere(page):
             return StopReason.LINK
         is_null = any(has(page.payload, p) and not dig(page.payload, p) for p in CURSORS)
-        if is_null or seen.names_next:
+        if is_null or seen.facts.names_next:
             return StopReason.CURSOR
         return StopReason.CURSOR if says_end(page) else StopReason.SINGLE
 

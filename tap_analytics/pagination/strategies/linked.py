@@ -53,7 +53,7 @@ class LinkedPaging(PagingStrategy):
         following = self.named(page)
         if following is not None:
             return following
-        if seen.names_next or self.names_none(page) or says_end(page):
+        if seen.facts.names_next or self.names_none(page) or says_end(page):
             return self.ending
         return StopReason.SINGLE if page.received or hint_of_more(page) else StopReason.EMPTY
 

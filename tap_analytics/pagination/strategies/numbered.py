@@ -32,10 +32,13 @@ if t.TYPE_CHECKING:
 class NumberedStrategy(PagingStrategy):
     """Pages that can be counted, by row or by page; base of `Offset` and `PageNumber`."""
 
+    #: Name of the setting that names the parameter which carries the number.
+    number_setting: t.ClassVar[str]
+
     @property
-    @abstractmethod
     def number_param(self) -> str:
         """Name of the parameter that carries the number."""
+        return str(getattr(self, self.number_setting))
 
     @abstractmethod
     def next_number(self, page: Page, seen: PagingState) -> int:
@@ -46,7 +49,7 @@ class NumberedStrategy(PagingStrategy):
         """Return by how much the number grows from page to page."""
 
     def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:  # noqa: ARG002 - for paging by row number
-        """Return a link's token, a few rows earlier where that checks the seam."""
+        """Return a link's token, a row earlier where pages are to overlap."""
         return following
 
     @override
@@ -61,7 +64,7 @@ class NumberedStrategy(PagingStrategy):
             return self.with_overlap(following, page, seen)
         if self._has_reached_total(page, seen):
             return self._behind_total(page, seen)
-        spoken = seen.names_next or next_link(page)[0]
+        spoken = seen.facts.names_next or next_link(page)[0]
         if spoken and seen.total is None:
             return self._behind_links(page, seen)
         told = seen.first_page_short or seen.total is not None
@@ -79,11 +82,11 @@ class NumberedStrategy(PagingStrategy):
         A total that one page reaches may be the page's own count; one that a full page reaches, or
         that has fallen, may be too small.
         """
-        is_sure = seen.total_proven and not seen.total_fell and not _is_full(page, seen)
+        is_sure = seen.facts.total_proven and not seen.total_fell and not _is_full(page, seen)
         if is_sure or not page.received:
             return StopReason.TOTAL
         return self._confirm(
-            page, seen, StopReason.TOTAL if seen.total_proven else StopReason.SINGLE
+            page, seen, StopReason.TOTAL if seen.facts.total_proven else StopReason.SINGLE
         )
 
     def _behind_links(self, page: Page, seen: PagingState) -> Confirm | StopReason:
@@ -144,13 +147,9 @@ class Offset(NumberedStrategy):
     nothing, and only an empty page or a reached total is the end.
     """
 
+    number_setting: t.ClassVar[str] = "offset_param"
     offset_param: str = "offset"
     total_path: str | None = "total"
-
-    @property
-    @override
-    def number_param(self) -> str:
-        return self.offset_param
 
     @override
     def start(self) -> PageToken:
@@ -204,7 +203,7 @@ class LinkedOffset(Offset):
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
         is_first = seen.pages == 1 and isinstance(dig(page.payload, self.links_member), dict)
-        if not is_first or seen.names_next or next_link(page)[0]:
+        if not is_first or seen.facts.names_next or next_link(page)[0]:
             return super().next_token(page, seen)
         return StopReason.SINGLE if page.received > 1 else StopReason.LINK
 
@@ -221,13 +220,9 @@ class PageNumber(NumberedStrategy):
     and the repetition is dropped. Starting at 1 would lose the first page of the others in silence.
     """
 
+    number_setting: t.ClassVar[str] = "page_param"
     page_param: str = "page"
     base_page: int | None = None
-
-    @property
-    @override
-    def number_param(self) -> str:
-        return self.page_param
 
     @override
     def start(self) -> PageToken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import typing as t
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from typing_extensions import override
 
@@ -60,7 +60,7 @@ class PagingFacts:
 
     #: Whether a response named its next page: one that doesn't is the last.
     names_next: bool = False
-    #: Whether the total is known to be that of the list, not of the page.
+    #: Whether the total is known to be that of the list: it differed from the rows of its page.
     total_proven: bool = False
     #: Whether it was tried to make the API name a next page.
     next_probed: bool = False
@@ -75,10 +75,6 @@ class PagingState:
     rows: int = 0
     pages: int = 0
     total: int | None = None
-    #: Whether the total differed from the number of rows on its page: else it may be just that.
-    total_proven: bool = False
-    #: Whether a response, of this endpoint or another one of its stream, named its next page.
-    names_next: bool = False
     #: Pages that brought rows.
     filled: int = 0
     #: Whether the total fell while it was read: rows may have moved past the reader.
@@ -91,6 +87,8 @@ class PagingState:
     first_page_short: bool = False
     #: Rows of the largest page: a smaller one is likely the last.
     max_rows: int = 0
+    #: What has been learned of the paging, from this endpoint or another one of its stream.
+    facts: PagingFacts = field(default_factory=PagingFacts)
 
 
 @dataclass(frozen=True, kw_only=True)
