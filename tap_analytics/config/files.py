@@ -1,6 +1,6 @@
 """The files a user hands in: configuration, catalog and state, each checked for its shape.
 
-What is wrong with a file is told here, by the file's name, so that no later step trips over it.
+Problems are reported here, with the file's name, before any later step meets them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _object(text: str, name: str) -> JsonObject:
         # A bookmark may be a fraction, and must come back as it was written.
         content = json.loads(text, parse_float=Decimal)
     except ValueError as error:
-        # A decoder's text tells the place, never the content.
+        # A decoder's text has the place, never the content.
         raise InputError(f"The {name} is not JSON: {error}. Correct it at that place.") from None
     except RecursionError:
         raise InputError(f"The {name} is nested too deeply to be read. Flatten it.") from None
@@ -139,10 +139,9 @@ def _is_metadata(entry: object) -> bool:
 
 def names_keys(entry: CatalogEntry) -> bool:
     """Whether a catalog says what a stream's primary key is, be it none."""
-    told = t.cast("t.Any", entry.metadata.get(()))
-    return (
-        entry.key_properties is not None or getattr(told, "table_key_properties", None) is not None
-    )
+    metadata = t.cast("t.Any", entry.metadata.get(()))
+    named = getattr(metadata, "table_key_properties", None)
+    return entry.key_properties is not None or named is not None
 
 
 def include_always(

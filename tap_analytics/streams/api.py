@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """An API the tap speaks to: what can be configured and what can be read."""
+    """An API: what can be configured and what can be read."""
 
     name: str
     title: str
@@ -80,7 +80,7 @@ class Api:
         settings = {name: value for name, value in settings.items() if value is not None}
         settings |= block
         account = self.account(settings)
-        # Some user names are as good as a key: what is kept out of logs is told by its digest.
+        # Some user names are as good as a key: of one that is a secret only the digest is kept.
         if account and redact(account) != account:
             account = digest_of(account)
         return ApiConnection(

@@ -1,7 +1,7 @@
 """Any REST API a user describes: declared resources become classes like the built-in ones.
 
 What the configuration says is turned into an `Api` and its stream classes once, here; nothing
-downstream tells them from the others. A schema that isn't given is inferred from the first page,
+downstream treats them differently. A schema that isn't given is inferred from the first page,
 which is then the first page of the sync as well.
 """
 

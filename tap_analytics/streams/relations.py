@@ -63,7 +63,7 @@ class Relation:
 
     @property
     def linking(self) -> tuple[Column, ...]:
-        """The columns that are a key, refer to one, or tell what is new."""
+        """The columns that are a key, refer to one, or show what is new."""
         wanted = {*self.keys, self.bookmark, *(each.root for each in self.references)}
         return tuple(column for column in self.columns if column.name in wanted)
 

@@ -41,7 +41,7 @@ anything = _field_of(th.AnyType)
 
 
 class OpenObject(th.ObjectType):
-    """An object that may have members nobody declared, or none that anybody did."""
+    """An object that may have more members than declared, or fewer."""
 
     @property
     @override

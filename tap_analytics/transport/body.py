@@ -1,7 +1,4 @@
-"""The body of an answer: read in one piece, of bounded size, and whole or not at all.
-
-What has been cut short is worth another attempt; what is too large is not.
-"""
+"""The body of a response: read in one piece, of bounded size, and whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,13 +17,13 @@ if t.TYPE_CHECKING:
 #: What `unpack` can undo.
 ACCEPT_ENCODING = "gzip, deflate"
 
-_AGAIN = "Try again later."
+_LATER = "Try again later."
 _CHUNK = 1024 * 1024
 #: What is decompressed at once to begin with; a member may be as short as 20 bytes.
 _PIECE = 4096
 _PADDING = re.compile(rb"\0++")
 _SHOWN = 40
-#: Lets zlib tell gzip from zlib by the header; raw deflate has none.
+#: Lets zlib detect gzip or zlib by the header; raw deflate has none.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 
 
@@ -46,7 +43,7 @@ def read(raw: HTTPResponse, *, max_body: int, where: str) -> bytes:
                 return bytes(parts)
             parts += part
     except ValueError:
-        # Lengths of chunks that are none; `http.client` takes what it reads for what it was given.
+        # The length of a chunk is no number.
         raise http.client.HTTPException("a body that is not HTTP") from None
     raise _oversized(where, max_body)
 
@@ -61,7 +58,7 @@ def unpack(
 ) -> bytes:
     """Undo the encodings that `Content-Encoding` lists, the last one first.
 
-    `check` raises where the time for it is over; it is called for every piece.
+    `check` is called for every piece, and raises where the deadline has passed.
     """
     encodings = headers.get("Content-Encoding", "")
     if not encodings or not body:
@@ -98,7 +95,7 @@ def _inflate(body: bytes, *, max_body: int, where: str, check: Callable[[], obje
             piece = body[at : at + size]
             if not piece:
                 raise Retriable(
-                    f"{where} sent a compressed body cut short", hint=_AGAIN, cause="body"
+                    f"{where} sent a compressed body cut short", hint=_LATER, cause="body"
                 )
             whole += _decompressed(member, piece, most=max_body + 1 - len(whole), where=where)
             if len(whole) > max_body:
@@ -115,7 +112,7 @@ def _decompressed(member: zlib._Decompress, piece: bytes, *, most: int, where: s
         return member.decompress(piece, most)
     except zlib.error:
         raise Retriable(
-            f"{where} sent a damaged compressed body", hint=_AGAIN, cause="body"
+            f"{where} sent a damaged compressed body", hint=_LATER, cause="body"
         ) from None
 
 

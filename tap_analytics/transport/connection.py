@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.auth import Authenticator
     from tap_analytics.transport.request import HttpSettings, Response
 
-#: Every secret of this process, by value, so that no log line can tell one.
+#: Every secret of this process, by value, so that no log line shows one.
 SECRETS = Secrets()
 _TOKEN_HINT = "Check `access_token_url`, `client_id` and `client_secret`."  # noqa: S105 - a hint
 
@@ -76,7 +76,7 @@ class ApiConnection:
 
     @property
     def budget_low(self) -> bool:
-        """Whether so few requests are left that none may go to a page nobody may need."""
+        """Whether so few requests are left that none may go to a page that may not be needed."""
         return self.budget is not None and self.budget.left <= 2 * self.concurrency
 
     def sync_clock(self, header: str | None, *, elapsed: float = 0.0) -> None:

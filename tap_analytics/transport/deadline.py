@@ -1,4 +1,4 @@
-"""Connections with one deadline for a request and its whole response, and which heed a stop.
+"""Connections with one deadline for a request and its whole response, and which a stop ends.
 
 Sockets know only the time between two reads, so a server that drips bytes could hang a run.
 Here each read gets what is left of the time, in slices short enough to notice a stop.
@@ -123,7 +123,7 @@ class _Response(HTTPResponse):
         super().begin()
         defects = self.msg.defects
         if any(isinstance(defect, _HEADERS_LOST) for defect in defects):
-            # A link or a total may be among them, and nobody would miss it.
+            # A link or a total may be among them.
             raise HTTPException("headers behind a line that is none")
         # Else urllib3 would log them, with a traceback.
         defects.clear()

@@ -36,7 +36,7 @@ _ENTITY = re.compile(
 )
 _OCTETS = re.compile(r"(?<!\\)(?:\\++x[0-9A-Fa-f]{2})++")
 _UNITS = re.compile(r"(?<!\\)(?:\\++(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}))++")
-#: Other backslashes are left out: nobody can tell how often they were doubled.
+#: Other backslashes are left out: how often they were doubled is unknown.
 _BACKSLASHES = re.compile(r"\\++([abfnrtv]?)|[\x00-\x1f\x7f]")
 
 

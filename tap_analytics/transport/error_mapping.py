@@ -1,6 +1,6 @@
-"""From an answer, or from no answer, to the error it means.
+"""Maps responses, and exceptions of the HTTP libraries, to errors.
 
-Texts are in words of our own: those of the libraries tell whole URLs, and the query holds keys.
+The libraries' own texts are not shown: they have whole URLs, and the query may hold keys.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Secrets are known by value and replaced wherever text leaves the process.
 
-`install` puts them at the process's edges: log records, tracebacks, warnings.
+`install` puts them at the edges of the process: log records, tracebacks, warnings.
 A record is cleaned when it is made, so it is safe under any logging configuration. Control
 characters are escaped there too: text from outside can't forge a line or steer a terminal.
 """
@@ -201,7 +201,7 @@ def _clean_hook(read: Callable[..., _Shown]) -> Callable[[_Hook], _Hook]:
     def cover(inner: _Hook) -> _Hook:
         def hook(*args: object) -> None:
             before, error, frames = read(*args)
-            if error is not None and (_tells_secret(error, frames) or _is_secret(before)):
+            if error is not None and (_shows_secret(error, frames) or _is_secret(before)):
                 if sys.stderr is not None:
                     sys.stderr.write(f"{clean_lines(before)}{_formatted(error, frames)}")
             else:
@@ -231,7 +231,7 @@ def _clean_showwarning(inner: _Hook) -> _Hook:
 
 
 def _clean_message(record: logging.LogRecord) -> None:
-    """Render a message that would tell a secret, or whose arguments would."""
+    """Render a message that shows a secret, or whose arguments do."""
     shown = _shown(record.args)
     try:
         text = record.getMessage()
@@ -243,7 +243,7 @@ def _clean_message(record: logging.LogRecord) -> None:
 
 
 def _clean_traceback(record: logging.LogRecord) -> None:
-    """Turn a traceback that would tell a secret, in a variable even, into its clean text.
+    """Turn a traceback that shows a secret, in a variable even, into its clean text.
 
     So is one whose error's text has lines of its own, which could pass for lines of the log.
     """
@@ -251,7 +251,7 @@ def _clean_traceback(record: logging.LogRecord) -> None:
         record.stack_info = clean_lines(record.stack_info)
     if record.exc_info and record.exc_info[1] is not None:
         error, frames = record.exc_info[1:]
-        if _tells_secret(error, frames) or not all(map(_is_printable, _chain(error))):
+        if _shows_secret(error, frames) or not all(map(_is_printable, _chain(error))):
             text = textwrap.indent(_formatted(error, frames).rstrip("\n"), "  ")
             record.exc_info, record.exc_text = None, text
 
@@ -288,16 +288,16 @@ def _shown(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _tells_secret(error: BaseException, frames: TracebackType | None) -> bool:
-    """Tell whether a traceback that also shows variables would show a secret."""
+def _shows_secret(error: BaseException, frames: TracebackType | None) -> bool:
+    """Whether a traceback that also shows variables would show a secret."""
     try:
-        return any(map(_is_secret, _told(error, frames)))
+        return any(map(_is_secret, _texts_of(error, frames)))
     except Exception:  # noqa: BLE001 - a variable that cannot be shown may hide anything
         return True
 
 
-def _told(error: BaseException, frames: TracebackType | None) -> Iterator[str]:
-    """Yield all that any formatter could tell of an error: texts, notes, frames, variables."""
+def _texts_of(error: BaseException, frames: TracebackType | None) -> Iterator[str]:
+    """Yield all that a formatter may show of an error: texts, notes, frames, variables."""
     stacks = [frames]
     for each in _chain(error):
         yield _shown(each)

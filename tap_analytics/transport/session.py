@@ -32,10 +32,10 @@ T = t.TypeVar("T")
 class Transport:
     """Sends the requests of one configured API, to its origin alone."""
 
-    #: Why nobody can be reached; while it is set, nothing is sent.
+    #: Why the API can't be reached; while it is set, nothing is sent.
     unreachable: TransportError | None = None
-    #: What all attempts of a request met while no other request did better. Until one does, each
-    #: request gets one attempt.
+    #: The error of a request that failed in all its attempts while no other succeeded. Until one
+    #: does, each request gets one attempt.
     outage: Fatal | None = None
 
     def __init__(

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 #: One request may spend this much less time on the way than another.
 _MARGIN = 0.05
-#: The longest uninterrupted sleep, for `StopSignal` must be heeded in a tenth of a second.
+#: The longest uninterrupted sleep, for a `StopSignal` must end it within a tenth of a second.
 _TICK = 0.05
 _ANNOUNCED = 60.0
 #: Seconds whose end no calendar has.

@@ -1,7 +1,7 @@
-"""What is wrong with a configuration: all of it at once, one line each, never a secret's value.
+"""All problems of a configuration at once, one line each, never a secret's value.
 
-The JSON schema finds what has the wrong shape, and is only put into words here; the rest is what no
-schema can say: addresses, credentials, headers and dates.
+The JSON schema finds values of the wrong type, which are described here; addresses, credentials,
+headers and dates are checked beyond it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def problems(
     The inside of `apis` is left to `tap_analytics.config.declarations.parse`.
     """
     given = {name: value for name, value in config.items() if value is not None}
-    found = [*_shape(given, schema), *_meaning(given, blocks)]
+    found = [*_shape(given, schema), *_beyond_schema(given, blocks)]
     found.sort(key=lambda problem: _rank(problem.path, schema))
     return list(dict.fromkeys(problem.text for problem in found))
 
@@ -96,15 +96,15 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
     apis = {"apis": {"type": "array"}}
     shallow = {**schema, "properties": {**schema["properties"], **apis}}
-    told = set()
+    reported = set()
     for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
-        for problem in _in_words(error, schema):
-            # What isn't even a number needn't be told that it is too large.
-            if problem.path not in told:
-                told.add(problem.path)
+        for problem in _described_error(error, schema):
+            # One problem each: what isn't a number isn't reported as too large too.
+            if problem.path not in reported:
+                reported.add(problem.path)
                 yield problem
     for problem in _not_finite((), {name: config[name] for name in config if name != "apis"}):
-        if problem.path not in told:
+        if problem.path not in reported:
             yield problem
 
 
@@ -120,36 +120,33 @@ def _sound(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
     return sound
 
 
-def _in_words(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
-    path, rule, asked = tuple(error.absolute_path), error.validator, error.validator_value
-    name = _dotted(path)
-    if rule == "additionalProperties" and asked is False:
-        for unknown in sorted(set(error.instance) - set(error.schema["properties"])):
-            known = error.schema["properties"]
+def _described_error(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
+    path, rule, expected = tuple(error.absolute_path), error.validator, error.validator_value
+    if rule == "additionalProperties" and expected is False:
+        known = error.schema["properties"]
+        for unknown in sorted(set(error.instance) - set(known)):
             yield Problem((*path, unknown), _unknown(path, unknown, schema, known))
     elif rule == "required":
-        for missing in (word for word in asked if word not in error.instance):
+        for missing in (name for name in expected if name not in error.instance):
             yield Problem((*path, missing), _missing(path, missing, error.schema))
-    elif rule == "type":
-        kinds = [asked] if isinstance(asked, str) else list(asked)
-        shown = _SHOWN.issuperset(kinds) and not error.schema.get("secret")
-        expected = " or ".join(_KINDS[kind] for kind in kinds)
-        actual = _described(error.instance, shown=shown)
-        hint = _hint(kinds, error.instance)
-        yield Problem(path, f"`{name}` must be {expected}, not {actual}.{hint}")
-    elif rule == "enum":
-        choices = ", ".join(json.dumps(choice) for choice in asked)
-        yield Problem(path, f"`{name}` must be one of {choices}.")
-    elif rule in _BOUNDS:
-        yield Problem(
-            path, f"`{name}` must be {_BOUNDS[rule]} {asked}, not {readable(error.instance)}."
-        )
-    elif rule == "pattern":
-        yield Problem(path, f"`{name}` is empty. Remove it or write a value.")
     else:
-        yield Problem(
-            path, f"`{name}` isn't valid. Run `tap-analytics --about` to see what it takes."
-        )
+        yield _named(path, _fault(error))
+
+
+def _fault(error: ValidationError) -> str:
+    rule, expected, value = error.validator, error.validator_value, error.instance
+    if rule == "type":
+        kinds = [expected] if isinstance(expected, str) else list(expected)
+        shown = _SHOWN.issuperset(kinds) and not error.schema.get("secret")
+        wanted = " or ".join(_KINDS[kind] for kind in kinds)
+        return f"must be {wanted}, not {_described(value, shown=shown)}.{_hint(kinds, value)}"
+    if rule == "enum":
+        return f"must be one of {', '.join(json.dumps(choice) for choice in expected)}."
+    if rule in _BOUNDS:
+        return f"must be {_BOUNDS[rule]} {expected}, not {readable(value)}."
+    if rule == "pattern":
+        return "is empty. Remove it or write a value."
+    return "isn't valid. Run `tap-analytics --about` to see what it takes."
 
 
 def _dotted(path: Iterable[str | int]) -> str:
@@ -231,10 +228,10 @@ def _not_finite(path: Path, value: object) -> Iterator[Problem]:
             yield from _not_finite((*path, name), inner)
 
 
-# --- what no schema can say -----------------------------------------------------------------
+# --- what the schema can't check ------------------------------------------------------------
 
 
-def _meaning(
+def _beyond_schema(
     config: Mapping[str, t.Any], blocks: Mapping[str, Sequence[Setting]]
 ) -> Iterator[Problem]:
     for name, settings in blocks.items():

@@ -45,7 +45,7 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EnvelopeOffset(Offset):
-    """Pages by row number; `_data` tells whether there is more than one page."""
+    """Pages by row number; `_data` shows whether there is more than one page."""
 
     total_path: str | None = "_data.totalCount"
 
