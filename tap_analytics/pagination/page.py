@@ -9,8 +9,8 @@ import typing as t
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 
-from tap_analytics.transport.channel import origin_of, shown_origin
 from tap_analytics.transport.errors import OriginRefused, Rejected
+from tap_analytics.transport.origin import origin_of, shown_origin
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence

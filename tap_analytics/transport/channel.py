@@ -1,12 +1,11 @@
 """Requests to one origin: each is signed, and its response is read whole.
 
-The origin is pinned here, at the one place where credentials leave the process:
-neither a caller's URL nor a redirect gets them to another server.
+This is the one place where credentials leave the process: neither a caller's URL nor a redirect
+gets them to another server.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import http.client
 import ssl
@@ -15,7 +14,7 @@ import typing as t
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote
 
 import requests
 import urllib3.exceptions
@@ -23,22 +22,22 @@ from requests.structures import CaseInsensitiveDict
 
 from tap_analytics.transport import body
 from tap_analytics.transport.deadline import Adapter, Deadline
-from tap_analytics.transport.errors import OriginRefused, Unreachable, shorten
-from tap_analytics.transport.redaction import MASK, redact
+from tap_analytics.transport.errors import OriginRefused, Unreachable
+from tap_analytics.transport.origin import Origin
 from tap_analytics.transport.request import Response
 from tap_analytics.transport.stats import Stats
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from urllib3 import HTTPResponse
+
     from tap_analytics.transport.error_mapping import ErrorMapper
     from tap_analytics.transport.request import HttpSettings, Request
     from tap_analytics.transport.throttle import Throttle
 
 _MAX_REDIRECTS = 5
-_SHOWN = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 #: What may stand in a URL as it is; a percent sign is taken for an escape already made.
 _URL_SAFE = ":/?#[]@!$&'()*+,;=%~"
 #: What sending and reading raise; all else is a fault of this program and shows as such.
@@ -65,7 +64,7 @@ class Channel:
         self._http = http
         self._sign = sign
         self._throttle = throttle
-        self._origin = origin_of(http.base_url)
+        self._origin = Origin(http.base_url)
         self._headers = {
             "User-Agent": http.user_agent,
             "Accept": "application/json",
@@ -92,7 +91,7 @@ class Channel:
             if request.method != "GET":
                 raise errors.refused("was redirected, which is followed for GET only")
             seen.add(request.target)
-            request = self._redirected(request, location, errors)
+            request = self._origin.redirected(request, location, errors)
             if request.target in seen or len(seen) > _MAX_REDIRECTS:
                 raise errors.refused("was redirected too many times")
 
@@ -102,7 +101,7 @@ class Channel:
         The server may close a connection while it is idle: a request that meets this goes out
         again over another one.
         """
-        if not self._owns(request.url):
+        if not self._origin.owns(request.url):
             raise errors.refused("would leave the configured origin", kind=OriginRefused)
         prepared = self._prepared(self._sign(request))
         try:
@@ -133,21 +132,23 @@ class Channel:
             elapsed = time.monotonic() - deadline.started
             slot.failed = raw.status >= HTTPStatus.BAD_REQUEST
         self.stats.received(stats, raw.status, size=len(packed), seconds=elapsed)
-        most, check = http.max_body, deadline.remaining
-        try:
-            unpacked = body.unpack(
-                packed, raw.headers, max_body=most, where=errors.where, check=check
-            )
-        except TimeoutError as error:
-            raise errors.failure(error) from None
         return Response(
             status=raw.status,
             headers=raw.headers,
-            body=unpacked,
+            body=self._unpacked(packed, raw, deadline, errors),
             elapsed=elapsed,
             url=request.url.partition("?")[0],
             received_at=time.time(),
         )
+
+    def _unpacked(
+        self, packed: bytes, raw: HTTPResponse, deadline: Deadline, errors: ErrorMapper
+    ) -> bytes:
+        most, check = self._http.max_body, deadline.remaining
+        try:
+            return body.unpack(packed, raw.headers, max_body=most, where=errors.where, check=check)
+        except TimeoutError as error:
+            raise errors.failure(error) from None
 
     def _exchange(
         self, prepared: requests.PreparedRequest, errors: ErrorMapper
@@ -168,9 +169,9 @@ class Channel:
         Never its .netrc, which would replace the credentials of the API.
         """
         merge = self._session.merge_environment_settings
-        settings = dict(merge(self._origin, {}, None, None, None))
+        settings = dict(merge(self._origin.text, {}, None, None, None))
         bundle = settings["verify"]
-        if self._origin.startswith("https:") and isinstance(bundle, str):
+        if self._origin.text.startswith("https:") and isinstance(bundle, str):
             self._check_bundle(Path(bundle))
         return settings
 
@@ -191,7 +192,7 @@ class Channel:
         """Encode a request; what `requests` itself would do costs as much as sending it."""
         prepared = requests.PreparedRequest()
         prepared.method = request.method
-        prepared.url = quote(self._located(request.target), safe=_URL_SAFE)
+        prepared.url = quote(self._origin.normalized(request.target), safe=_URL_SAFE)
         prepared.headers = CaseInsensitiveDict(self._headers)
         prepared.headers.update(request.headers)
         if request.json is not None:
@@ -199,69 +200,3 @@ class Channel:
             prepared.headers["Content-Length"] = str(len(request.json))
             prepared.headers.setdefault("Content-Type", "application/json")
         return prepared
-
-    def _owns(self, url: str) -> bool:
-        with contextlib.suppress(ValueError):
-            return url.startswith(f"{self._origin}/") or origin_of(url) == self._origin
-        return False
-
-    def _located(self, url: str) -> str:
-        """Return a URL of the origin in the one spelling of it that names can be looked up by."""
-        if url.startswith(f"{self._origin}/"):
-            return url
-        parts = urlsplit(url)
-        return urlunsplit((*urlsplit(self._origin)[:2], parts.path, parts.query, ""))
-
-    def _redirected(self, request: Request, location: str, errors: ErrorMapper) -> Request:
-        """Return the request a redirect asks for, or refuse to leave the origin."""
-        try:
-            url = urljoin(request.target, location).partition("#")[0]
-            target = origin_of(url)
-        except ValueError:
-            text = "is redirected to a malformed URL, or one that isn't http(s)"
-            raise errors.refused(text) from None
-        if target != self._origin:
-            own, other = urlsplit(self._origin), urlsplit(target)
-            setting = f"`base_url` of {self._http.name}"
-            if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
-                hint = f"Use https in {setting}."
-            else:
-                hint = f"If that is where the API lives, set {setting} to it."
-            text = f"is redirected to another origin, {shown_origin(url)}"
-            raise errors.refused(text, kind=OriginRefused, hint=hint)
-        path, _, query = url.partition("?")
-        # The query is signed again, which replaces a key it may hold.
-        params = tuple(parse_qsl(query, keep_blank_values=True))
-        return replace(request, url=path, params=params, is_retry=False)
-
-
-def shown_origin(url: str) -> str:
-    """Return the origin of a URL to be shown; it is redacted before its letters change case."""
-    with contextlib.suppress(ValueError):
-        return shorten(origin_of(redact(url)), _SHOWN)
-    return MASK
-
-
-def origin_of(url: str) -> str:
-    """Return scheme, host and port in one spelling, or raise ValueError.
-
-    User info counts as part of it, masked, for nothing is sent to a URL that has some.
-    """
-    parts = urlsplit(url)
-    host = ascii_host((parts.hostname or "").rstrip("."))
-    if parts.scheme not in _DEFAULT_PORTS or not host:
-        raise ValueError("not an absolute http(s) URL")
-    host = f"[{host}]" if ":" in host else host
-    user = "***@" if "@" in parts.netloc else ""
-    port = parts.port
-    suffix = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
-    return f"{parts.scheme}://{user}{host}{suffix}"
-
-
-def ascii_host(host: str) -> str:
-    """Return a host as names are looked up; raises ValueError for one that can't be."""
-    if host.isascii():
-        return host
-    import idna  # noqa: PLC0415 - takes time, and few hosts need it
-
-    return idna.encode(host, uts46=True).decode()

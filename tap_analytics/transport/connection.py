@@ -10,8 +10,8 @@ from functools import partial
 from urllib.parse import urlencode, urlsplit
 
 from tap_analytics.transport.auth import NoAuth
-from tap_analytics.transport.channel import origin_of
 from tap_analytics.transport.errors import OVERLOAD, CredentialsRefused, Retriable, TransportError
+from tap_analytics.transport.origin import origin_of
 from tap_analytics.transport.prefetch import Prefetcher
 from tap_analytics.transport.redaction import Secrets, redact
 from tap_analytics.transport.request import Request

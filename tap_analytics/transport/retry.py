@@ -43,6 +43,10 @@ class RetryPolicy:
     #: Longest wait in seconds that a response may ask for.
     max_retry_after: float = 3600.0
 
+    def allows(self, wait: float | None) -> bool:
+        """Whether a wait in seconds that a response asks for isn't too long."""
+        return (wait or 0.0) <= self.max_retry_after
+
     def overridden(self, given: Mapping[str, t.Any]) -> RetryPolicy:
         """Return the policy with the settings of a `retry` block in place of its own."""
         known = {name: value for name, value in given.items() if value is not None}

@@ -86,7 +86,7 @@ class Transport:
             self._refuse_if_unreachable()
             attempts += 1
             is_last = attempts > policy.max_retries or self.outage is not None
-            if is_last or self._is_too_long(failed, policy):
+            if is_last or not policy.allows(failed.retry_after):
                 break
             self._wait(failed, request, number=attempts, computed=next(waits))
             failed, request = None, replace(request, is_retry=True)
@@ -134,7 +134,7 @@ class Transport:
         """Pause all requests if `failed` concerns them all; return whether it does."""
         if failed.cause != "throttled" and failed.retry_after is None:
             return False
-        if self._is_too_long(failed, self.policy(request)):
+        if not self.policy(request).allows(failed.retry_after):
             return False
         answered = f"answered {failed.status}" if failed.status else "asked to wait"
         self.throttle.pause(seconds, reason=f"{request.label} {answered}")
@@ -165,17 +165,13 @@ class Transport:
         if known and (known.cause, known.status) == (failed.cause, failed.status):
             # One cause for all of them, to be reported once.
             what, hint = known.what, known.hint
-        elif self._is_too_long(failed, policy):
+        elif not policy.allows(failed.retry_after):
             wait = describe_wait(failed.retry_after or 0.0)
             what = (
                 f"{what}, and asks to wait {wait}, which is more than {policy.max_retry_after:g} s"
             )
             hint = f"Run again later, or raise `retry.max_retry_after` of {self.http.name}."
         return Fatal(what, hint=hint, cause=failed.cause, status=failed.status)
-
-    @staticmethod
-    def _is_too_long(failed: Retriable, policy: RetryPolicy) -> bool:
-        return (failed.retry_after or 0.0) > policy.max_retry_after
 
     def _record_success(self) -> None:
         self._served += 1

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator
 
 from tap_analytics.records.notation import parse_iso
-from tap_analytics.transport.channel import ascii_host
 from tap_analytics.transport.errors import shorten
+from tap_analytics.transport.origin import ascii_host
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

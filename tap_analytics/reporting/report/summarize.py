@@ -24,7 +24,7 @@ from tap_analytics.reporting.report.summary import (
     Summary,
     UsedSetting,
 )
-from tap_analytics.transport.channel import origin_of
+from tap_analytics.transport.origin import origin_of
 from tap_analytics.transport.redaction import clean_line
 
 if t.TYPE_CHECKING:
