@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tap_analytics.demo.api import DemoApi
 from tap_analytics.demo.faults import Fault
-from tap_analytics.demo.request_log import Asked
+from tap_analytics.demo.request_log import LoggedRequest
 from tap_analytics.demo.settings import DEFAULT, Credentials
 
-__all__ = ["DEFAULT", "Asked", "Credentials", "DemoApi", "Fault"]
+__all__ = ["DEFAULT", "Credentials", "DemoApi", "Fault", "LoggedRequest"]

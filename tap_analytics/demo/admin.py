@@ -3,7 +3,7 @@
 GET   stats             counts; with `?requests=true` every request
 GET   rows/<stream>     what a tap has to deliver
 GET   config            the tap's configuration
-POST  reset             forget what was asked
+POST  reset             clear the request log
 POST  faults            a JSON list puts other faults in place
 POST  mutate            one step of change; `{"at": "2025-07-01T00:00:00Z", "delete": true}`, both
                         optional
@@ -15,13 +15,13 @@ import json
 import typing as t
 from datetime import datetime
 
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.messages import Request
 
 PREFIX = "/_demo/"
-#: What answers a method and a name, given the request and the rest of its path.
+#: What handles a method and a name, given the request and the rest of its path.
 Routes = t.Mapping[tuple[str, str], t.Callable[["Request", str], object]]
 
 
@@ -30,20 +30,20 @@ def is_private(request: Request) -> bool:
     return request.path.startswith(PREFIX)
 
 
-def answer(routes: Routes, request: Request) -> Answer:
-    """Answer a request about the demo; what can't be done is a 400 or 404 that says why."""
+def respond(routes: Routes, request: Request) -> Response:
+    """Respond to a request about the demo; what can't be done is a 400 or 404 that says why."""
     name, _, rest = request.path.removeprefix(PREFIX).partition("/")
     act = routes.get((request.method, name))
     if act is None:
         known = ", ".join(f"{method} {PREFIX}{name}" for method, name in routes)
         message = f"{request.method} {request.path} is unknown; known are {known}"
-        return Answer.json({"error": message}, status=404)
+        return Response.json({"error": message}, status=404)
     try:
-        return Answer.json(act(request, rest))
+        return Response.json(act(request, rest))
     except KeyError as missing:
-        return Answer.json({"error": missing.args[0]}, status=404)
+        return Response.json({"error": missing.args[0]}, status=404)
     except (ValueError, TypeError) as wrong:
-        return Answer.json({"error": str(wrong)}, status=400)
+        return Response.json({"error": str(wrong)}, status=400)
 
 
 def faults_of(request: Request) -> list[t.Any]:

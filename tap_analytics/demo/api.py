@@ -1,4 +1,4 @@
-"""The demo server as an object: started in a thread of its own, asked, changed and stopped."""
+"""The demo server as an object: started in a thread of its own, inspected, changed and stopped."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.demo.data.changes import Changes
     from tap_analytics.demo.faults import Fault
-    from tap_analytics.demo.messages import Answer, Request
-    from tap_analytics.demo.request_log import Asked
+    from tap_analytics.demo.messages import Request, Response
+    from tap_analytics.demo.request_log import LoggedRequest
 
 T = t.TypeVar("T")
 
@@ -38,16 +38,16 @@ class DemoApi:
 
     Args:
         dialect: `real` as the services behave, `spec` as the specs describe them.
-        scale: Size of the world; 1 is about 2,200 records.
-        latency: Seconds every answer takes, however many requests wait side by side.
-        seed: Decides the world's content.
+        scale: Size of the dataset; 1 is about 2,200 records.
+        latency: Seconds every response takes, however many requests wait side by side.
+        seed: Decides the records.
         faults: What goes wrong, each a `Fault` or its JSON.
         rate_limits: True for the rates the services enforce, or (requests, seconds) by API name.
         empty: Streams without a single record.
         credentials: What a client has to show.
 
     Attributes:
-        world: The records.
+        dataset: The records.
         deleted: Keys of deleted records by stream, over all changes.
 
     Raises:
@@ -74,14 +74,14 @@ class DemoApi:
         if dialect not in DIALECTS:
             raise ValueError(f"dialect {dialect!r} is unknown; known are {', '.join(DIALECTS)}")
         self.dialect = dialect
-        self.world = filled(seed=seed, scale=scale, empty=empty)
+        self.dataset = filled(seed=seed, scale=scale, empty=empty)
         self.credentials = credentials
         self.deleted: dict[str, list[t.Any]] = {}
         self._address = (host, port)
         self._limits = natural_limits(dialect) if rate_limits is True else rate_limits or {}
         self._log = RequestLog()
         self._state = ServerState(
-            answer=self._answer,
+            respond=self._respond,
             is_private=admin.is_private,
             log=self._log,
             faults=Faults(faults),
@@ -96,17 +96,17 @@ class DemoApi:
         self.stop()
 
     def start(self) -> None:
-        """Listen and answer, until `stop` or the end of the process.
+        """Listen and respond, until `stop` or the end of the process.
 
         Raises `OSError` if the address is taken or not ours.
         """
         listener = socket.create_server(self._address)
         host, port = listener.getsockname()[:2]
         self._url = f"http://{host}:{port}"
-        # Answers hold the address.
-        self.world.changed()
+        # Responses hold the address.
+        self.dataset.changed()
         self._site = Site(
-            self.world,
+            self.dataset,
             dialect=self.dialect,
             url=self._url,
             credentials=self.credentials,
@@ -142,7 +142,7 @@ class DemoApi:
     @property
     def streams(self) -> list[str]:
         """Names of all streams."""
-        return streams(self.world)
+        return streams(self.dataset)
 
     def rows(
         self, stream: str, *, parse_float: t.Callable[[str], t.Any] = float
@@ -152,7 +152,7 @@ class DemoApi:
         `parse_float` is that of `json.loads`; `Decimal` shows every digit the server sends. Raises
         `KeyError` for an unknown stream.
         """
-        text = self._between(lambda: encode(expected(self.world, stream, dialect=self.dialect)))
+        text = self._between(lambda: encode(expected(self.dataset, stream, dialect=self.dialect)))
         return t.cast("list[dict[str, t.Any]]", json.loads(text, parse_float=parse_float))
 
     @property
@@ -161,13 +161,13 @@ class DemoApi:
         return self._between(self._log.counts.copy)
 
     @property
-    def requests(self) -> list[Asked]:
+    def requests(self) -> list[LoggedRequest]:
         """The last 100,000 requests, in the order of their arrival."""
         return self._between(lambda: list(self._log.requests))
 
     @property
     def in_flight_max(self) -> int:
-        """The most requests that waited for an answer at once."""
+        """The most requests that waited for a response at once."""
         return self._log.in_flight_max
 
     def stats(self, *, with_requests: bool = False) -> dict[str, t.Any]:
@@ -175,7 +175,7 @@ class DemoApi:
         return self._between(lambda: self._log.summary(with_requests=with_requests))
 
     def reset_counts(self) -> None:
-        """Forget what was asked; faults and world stay."""
+        """Clear the request log; faults and data stay."""
         self._between(self._log.clear)
 
     def set_faults(self, faults: t.Iterable[Fault | t.Mapping[str, t.Any]]) -> None:
@@ -183,7 +183,7 @@ class DemoApi:
         self._state.faults = Faults(faults)
 
     def mutate(self, *, at: datetime | None = None, delete: bool = False) -> dict[str, list[t.Any]]:
-        """Change the world by one step, see `data.changes`, and return the changed keys.
+        """Change the dataset by one step, see `data.changes`, and return the changed keys.
 
         Args:
             at: The moment the changed records bear; by default shortly after the newest of all.
@@ -198,17 +198,17 @@ class DemoApi:
         """Do as `mutate` does, and return what was changed and what was deleted."""
 
         def step() -> Changes:
-            changes = change(self.world, at=at, delete=delete)
+            changes = change(self.dataset, at=at, delete=delete)
             for stream, keys in changes.deleted.items():
                 self.deleted.setdefault(stream, []).extend(keys)
             return changes
 
         return self._between(step)
 
-    def _answer(self, request: Request, now: float) -> Answer:
+    def _respond(self, request: Request, now: float) -> Response:
         if admin.is_private(request):
-            return admin.answer(self._routes(), request)
-        return self._site.answer(request, now=now)
+            return admin.respond(self._routes(), request)
+        return self._site.respond(request, now=now)
 
     def _routes(self) -> admin.Routes:
         def stats(request: Request, _: str) -> object:

@@ -1,4 +1,4 @@
-"""The command that serves the demo until it is told to stop."""
+"""The command that serves the demo until a signal stops it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dialect", choices=sorted(DIALECTS), default="real", help="as it is, or as specified")
     add("--scale", type=float, default=1.0, help="size of the data; 1 is about 2,200 records")
     add("--seed", type=int, default=7, help="decides the data")
-    add("--latency", type=float, default=0.0, metavar="MS", help="time each answer takes")
+    add("--latency", type=float, default=0.0, metavar="MS", help="time each response takes")
     add("--rate-limits", action="store_true", help="enforce the rates of the real services")
     add("--faults", metavar="FILE", help="JSON list of things that go wrong")
     add("--print-config", action="store_true", help="print the tap's configuration, on one line")

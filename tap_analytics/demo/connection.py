@@ -1,4 +1,4 @@
-"""One connection of the demo: HTTP/1.1 kept alive, answers sent whole, late, in drops or never."""
+"""One connection: HTTP/1.1 kept alive, responses sent whole, late, in drops or never."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 
 from tap_analytics.demo.faults import Faults, altered
-from tap_analytics.demo.messages import MAX_HEAD, Answer, Malformed, Request, read_head
+from tap_analytics.demo.messages import MAX_HEAD, Malformed, Request, Response, read_head
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.faults import Fault
@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 
 END_OF_HEAD = b"\r\n\r\n"
 MAX_BODY = 1_000_000
-#: Drops per second of a dripping answer, unless it drips slower than a byte per drop.
+#: Drops per second of a dripping response, unless it drips slower than a byte per drop.
 DROPS = 20
 
 
@@ -26,8 +26,8 @@ DROPS = 20
 class ServerState:
     """What all connections of a server share."""
 
-    #: Answers a request that arrived at a moment of the loop's clock.
-    answer: t.Callable[[Request, float], Answer]
+    #: Responds to a request that arrived at a moment of the loop's clock.
+    respond: t.Callable[[Request, float], Response]
     #: Whether a request is about the demo itself: those are not counted and don't fail.
     is_private: t.Callable[[Request], bool]
     log: RequestLog
@@ -45,7 +45,7 @@ class ServerState:
 
 
 class _Connection:
-    """Takes requests one after the other and answers each before it looks at the next."""
+    """Takes requests one after the other and responds to each before it looks at the next."""
 
     def __init__(
         self, state: ServerState, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -63,9 +63,9 @@ class _Connection:
                     break
         except Malformed as mistake:
             body = {"error": str(mistake)}
-            self._write(Answer.json(body, status=mistake.status, headers={"Connection": "close"}))
+            self._write(Response.json(body, status=mistake.status, headers={"Connection": "close"}))
         except (asyncio.CancelledError, asyncio.IncompleteReadError, OSError):
-            # The client or the server has ended; nobody waits for an answer.
+            # The client or the server has ended.
             pass
         finally:
             self._state.open.discard(self._writer)
@@ -84,35 +84,35 @@ class _Connection:
 
     async def _respond(self, request: Request) -> None:
         state, now = self._state, asyncio.get_running_loop().time()
-        answer = state.answer(request, now)
+        response = state.respond(request, now)
         upto = 0 if request.method == "HEAD" else None
         if state.is_private(request):
-            self._write(answer, upto=upto)
+            self._write(response, upto=upto)
             return
         fault = state.faults.due(request)
         if fault:
-            answer = altered(fault, request=request, answer=answer)
+            response = altered(fault, request=request, response=response)
         is_silent = fault is not None and fault.action in {"reset", "hang"}
-        state.log.begin(request, at=now, status=0 if is_silent else answer.status)
+        state.log.begin(request, at=now, status=0 if is_silent else response.status)
         try:
             if state.latency:
                 await asyncio.sleep(state.latency)
-            if fault is None or not await self._disturb(fault, answer):
-                self._write(answer, upto=upto)
+            if fault is None or not await self._disturb(fault, response):
+                self._write(response, upto=upto)
         finally:
             state.log.in_flight -= 1
 
-    def _write(self, answer: Answer, *, upto: int | None = None) -> None:
-        """Write an answer, or only so many bytes of its body."""
+    def _write(self, response: Response, *, upto: int | None = None) -> None:
+        """Write a response, or only so many bytes of its body."""
         date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
-        self._put(b"".join((answer.status_line, date, answer.head, answer.body[:upto])))
+        self._put(b"".join((response.status_line, date, response.head, response.body[:upto])))
 
     def _put(self, data: bytes) -> None:
         self._state.log.bytes_sent += len(data)
         self._writer.write(data)
 
-    async def _disturb(self, fault: Fault, answer: Answer) -> bool:
-        """Send an answer the way that a fault prescribes; return whether it is done with."""
+    async def _disturb(self, fault: Fault, response: Response) -> bool:
+        """Send a response the way that a fault prescribes; return whether it is done with."""
         if fault.action == "delay":
             await asyncio.sleep(fault.seconds)
         elif fault.action == "hang":
@@ -120,12 +120,12 @@ class _Connection:
         elif fault.action == "drip":
             rate = fault.size or DROPS
             step = max(1, rate // DROPS)
-            self._write(answer, upto=0)
-            for start in range(0, len(answer.body), step):
-                self._put(answer.body[start : start + step])
+            self._write(response, upto=0)
+            for start in range(0, len(response.body), step):
+                self._put(response.body[start : start + step])
                 await asyncio.sleep(step / rate)
         elif fault.action in {"cut", "reset_mid"}:
-            self._write(answer, upto=fault.part(answer.body))
+            self._write(response, upto=fault.part(response.body))
         if fault.action in {"cut", "hang"}:
             self._writer.close()
         elif fault.action in {"reset", "reset_mid"}:

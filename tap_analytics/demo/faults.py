@@ -1,7 +1,7 @@
 """Faults are data: which requests they meet, how often, and what goes wrong.
 
-A fault either replaces the answer or disturbs the way it is sent; the first kind is done here, the
-second by the connection.
+A fault either replaces the response or disturbs its sending; the first is done here, the second by
+the connection.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field, fields
 
 from tap_analytics.demo.dialects.service import error_body
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.messages import Request
@@ -37,7 +37,7 @@ class Fault:
         times: How many matching requests it meets; None for all of them.
         after: How many matching requests it lets pass first.
         status: Status of `status`, `redirect` and `redirect_loop`.
-        headers: Headers added to the answer of `status`.
+        headers: Headers added to the response of `status`.
         body: Body of `status`, `wrong_type` and `in_band`: a text as it is, anything else as JSON.
         seconds: How long `delay` waits.
         size: Bytes that `cut`, `reset_mid`, `truncate_json` and `gzip_cut` let through (default:
@@ -124,41 +124,41 @@ class Faults:
         return None
 
 
-def altered(fault: Fault, *, request: Request, answer: Answer) -> Answer:
-    """Return what the client gets instead; a fault on the wire leaves the answer as it is."""
+def altered(fault: Fault, *, request: Request, response: Response) -> Response:
+    """Return what the client gets instead; a fault on the wire leaves the response as it is."""
     replace = REPLACEMENTS.get(fault.action)
-    return replace(fault, request, answer) if replace else answer
+    return replace(fault, request, response) if replace else response
 
 
-def _status(fault: Fault, request: Request, _: Answer) -> Answer:
+def _status(fault: Fault, request: Request, _: Response) -> Response:
     status = fault.status or 503
     body = fault.content(otherwise=error_body(request.path, status, "made to fail"))
-    return Answer(status=status, body=body, headers=fault.headers)
+    return Response(status=status, body=body, headers=fault.headers)
 
 
-def _gzip_cut(fault: Fault, _: Request, answer: Answer) -> Answer:
-    packed = gzip.compress(answer.body, mtime=0)
-    return Answer(body=packed[: fault.part(packed)], headers={"Content-Encoding": "gzip"})
+def _gzip_cut(fault: Fault, _: Request, response: Response) -> Response:
+    packed = gzip.compress(response.body, mtime=0)
+    return Response(body=packed[: fault.part(packed)], headers={"Content-Encoding": "gzip"})
 
 
-def _redirect(fault: Fault, location: str) -> Answer:
-    return Answer(status=fault.status or 302, headers={"Location": location})
+def _redirect(fault: Fault, location: str) -> Response:
+    return Response(status=fault.status or 302, headers={"Location": location})
 
 
-def _in_band(fault: Fault, request: Request, _: Answer) -> Answer:
+def _in_band(fault: Fault, request: Request, _: Response) -> Response:
     path = "/wiki/v2/" if request.path.startswith("/wiki") else request.path
-    return Answer(body=fault.content(otherwise=error_body(path, 500, "made to fail")))
+    return Response(body=fault.content(otherwise=error_body(path, 500, "made to fail")))
 
 
-#: The actions that replace an answer.
-REPLACEMENTS: dict[str, t.Callable[[Fault, Request, Answer], Answer]] = {
+#: The actions that replace a response.
+REPLACEMENTS: dict[str, t.Callable[[Fault, Request, Response], Response]] = {
     "status": _status,
-    "truncate_json": lambda fault, _, answer: Answer(
-        status=answer.status, body=answer.body[: fault.part(answer.body)]
+    "truncate_json": lambda fault, _, response: Response(
+        status=response.status, body=response.body[: fault.part(response.body)]
     ),
-    "empty": lambda *_: Answer(),
-    "html": lambda *_: Answer(body=LOGIN_PAGE, content_type="text/html; charset=utf-8"),
-    "wrong_type": lambda fault, *_: Answer(body=fault.content(otherwise="all is well")),
+    "empty": lambda *_: Response(),
+    "html": lambda *_: Response(body=LOGIN_PAGE, content_type="text/html; charset=utf-8"),
+    "wrong_type": lambda fault, *_: Response(body=fault.content(otherwise="all is well")),
     "gzip_cut": _gzip_cut,
     "redirect": lambda fault, *_: _redirect(fault, fault.url),
     "redirect_loop": lambda fault, request, _: _redirect(fault, request.target),

@@ -1,4 +1,4 @@
-"""HTTP/1.1 messages: bytes to a request, strictly, and an answer to bytes, once."""
+"""HTTP/1.1 messages: bytes to a request, strictly, and a response to bytes, once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _marked(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-class Malformed(Exception):  # noqa: N818 - it becomes an answer and is never shown to a user
+class Malformed(Exception):  # noqa: N818 - it becomes a response and is never shown to a user
     """The bytes are no proper request: a mistake of the client."""
 
     def __init__(self, message: str, *, status: int = HTTPStatus.BAD_REQUEST) -> None:
@@ -64,8 +64,8 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One answer, encoded on first use and then kept."""
+class Response:
+    """One response, encoded on first use and then kept."""
 
     status: int = 200
     body: bytes = b""
@@ -75,8 +75,8 @@ class Answer:
     @classmethod
     def json(
         cls, value: object, *, status: int = 200, headers: t.Mapping[str, str] | None = None
-    ) -> Answer:
-        """Return an answer with a JSON body."""
+    ) -> Response:
+        """Return a response with a JSON body."""
         return cls(status=status, body=encode(value), headers=headers or {})
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the server was asked: the last requests, and counts of all."""
+"""The requests that the server received: the last ones, and counts of all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if t.TYPE_CHECKING:
 REMEMBERED = 100_000
 
 
-class Asked(t.NamedTuple):
+class LoggedRequest(t.NamedTuple):
     """One request that arrived.
 
     `at` is in seconds of the monotonic clock. `headers` have lower-case names. `status` is what was
@@ -36,37 +36,37 @@ class RequestLog:
 
     def clear(self) -> None:
         """Forget everything but what is in flight."""
-        self.requests: deque[Asked] = deque(maxlen=REMEMBERED)
+        self.requests: deque[LoggedRequest] = deque(maxlen=REMEMBERED)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.statuses: Counter[int] = Counter()
         self.bytes_sent = 0
         self.in_flight_max = self.in_flight
 
     def begin(self, request: Request, *, at: float, status: int) -> None:
-        """Count a request that now waits for its answer."""
+        """Count a request that now waits for its response."""
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         self.counts[request.method, request.path] += 1
         self.statuses[status] += 1
         self.requests.append(
-            Asked(request.method, request.path, request.params, request.headers, at, status)
+            LoggedRequest(request.method, request.path, request.params, request.headers, at, status)
         )
 
     def summary(self, *, with_requests: bool) -> dict[str, t.Any]:
         """Return the numbers as JSON; the requests in it leave out every credential."""
         numbers = {
             "requests_total": sum(self.counts.values()),
-            "counts": {" ".join(asked): count for asked, count in sorted(self.counts.items())},
+            "counts": {" ".join(logged): count for logged, count in sorted(self.counts.items())},
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "bytes_sent": self.bytes_sent,
             "in_flight_max": self.in_flight_max,
         }
         if with_requests:
-            numbers["requests"] = [_without_credentials(asked) for asked in self.requests]
+            numbers["requests"] = [_without_credentials(logged) for logged in self.requests]
         return numbers
 
 
-def _without_credentials(asked: Asked) -> dict[str, t.Any]:
-    shown = asked._asdict()
+def _without_credentials(logged: LoggedRequest) -> dict[str, t.Any]:
+    shown = logged._asdict()
     del shown["headers"]
-    return shown | {"params": {k: v for k, v in asked.params.items() if k != "api_key"}}
+    return shown | {"params": {k: v for k, v in logged.params.items() if k != "api_key"}}

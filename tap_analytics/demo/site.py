@@ -1,6 +1,6 @@
 """The site: finds the service a path belongs to, asks for its key, enforces its rate.
 
-An answer to one target is computed once and kept until the records change.
+A response to one target is computed once and kept until the records change.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from tap_analytics.demo.dialects import DIALECTS
 from tap_analytics.demo.dialects.service import Refused, error_body
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data import World
+    from tap_analytics.demo.data import Dataset
     from tap_analytics.demo.dialects.service import Service
     from tap_analytics.demo.messages import Request
     from tap_analytics.demo.settings import Credentials
@@ -48,66 +48,66 @@ class Window:
 
 
 class Site:
-    """All services of one dialect over one world.
+    """All services of one dialect over one dataset.
 
     `limits` are the rates to enforce as (requests, seconds) by API; an API that is not named
-    answers as fast as it can.
+    has no limit.
     """
 
     def __init__(
         self,
-        world: World,
+        dataset: Dataset,
         *,
         dialect: str,
         url: str,
         credentials: Credentials,
         limits: t.Mapping[str, tuple[int, float]],
     ) -> None:
-        self._world = world
+        self._world = dataset
         self._services = [
-            kind(world, url=url, credentials=credentials) for kind in DIALECTS[dialect]
+            kind(dataset, url=url, credentials=credentials) for kind in DIALECTS[dialect]
         ]
         self._windows = {name: Window(*limit) for name, limit in limits.items()}
 
-    def answer(self, request: Request, *, now: float) -> Answer:
-        """Answer any request; `now` is in seconds of a monotonic clock."""
+    def respond(self, request: Request, *, now: float) -> Response:
+        """Respond to any request; `now` is in seconds of a monotonic clock."""
         for service in self._services:
             if request.path.startswith(f"{service.prefix}/"):
-                return self._answer(service, request, now=now)
+                return self._respond(service, request, now=now)
         return _refusal(request, 404, f"no API answers at {request.path}")
 
-    def _answer(self, service: Service, request: Request, *, now: float) -> Answer:
+    def _respond(self, service: Service, request: Request, *, now: float) -> Response:
         window, wait = self._windows.get(service.name), 0.0
         if not service.admits(request):
-            answer = _refusal(request, 401, "The credentials were not accepted")
+            response = _refusal(request, 401, "The credentials were not accepted")
         elif request.method != "GET":
-            answer = _refusal(request, 405, f"{request.method} is not allowed, GET is")
+            response = _refusal(request, 405, f"{request.method} is not allowed, GET is")
         elif window and (wait := window.wait(now)):
-            answer = _refusal(request, 429, "Too many requests")
+            response = _refusal(request, 429, "Too many requests")
         else:
-            answer = self._world.remember(request.target, lambda: self._granted(service, request))
+            response = self._world.remember(request.target, lambda: self._granted(service, request))
             if window is None:
-                return answer
-        return self._with_rate(service, answer, wait=wait)
+                return response
+        return self._with_rate(service, response, wait=wait)
 
-    def _granted(self, service: Service, request: Request) -> Answer:
+    def _granted(self, service: Service, request: Request) -> Response:
         try:
-            answer = service.answer(request)
+            response = service.respond(request)
         except Refused as refusal:
-            answer = _refusal(request, refusal.status, refusal.message)
-        return self._with_rate(service, answer, wait=0.0)
+            response = _refusal(request, refusal.status, refusal.message)
+        return self._with_rate(service, response, wait=0.0)
 
-    def _with_rate(self, service: Service, answer: Answer, *, wait: float) -> Answer:
-        """Add the state of the rate to an answer, for a service that tells it."""
-        if not (service.tells_rate and service.rate):
-            return answer
+    def _with_rate(self, service: Service, response: Response, *, wait: float) -> Response:
+        """Add the state of the rate to a response, if the service sends it."""
+        if not (service.sends_rate and service.rate):
+            return response
         window = self._windows.get(service.name) or Window(*service.rate)
-        return replace(answer, headers={**answer.headers, **window.headers(wait=wait)})
+        return replace(response, headers={**response.headers, **window.headers(wait=wait)})
 
 
-def _refusal(request: Request, status: int, message: str) -> Answer:
+def _refusal(request: Request, status: int, message: str) -> Response:
     headers = {"Allow": "GET"} if status == 405 else {}  # noqa: PLR2004 - the status that demands it
-    return Answer.json(error_body(request.path, status, message), status=status, headers=headers)
+    return Response.json(error_body(request.path, status, message), status=status, headers=headers)
 
 
 def natural_limits(dialect: str) -> dict[str, tuple[int, float]]:

@@ -8,10 +8,10 @@ from operator import itemgetter
 from tap_analytics.demo.messages import encode
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data import Row, World
+    from tap_analytics.demo.data import Dataset, Row
 
 #: The `uid` the server of the specs gives its single objects. The real service gives none, and a
-#: tap falls back on the account it asked for.
+#: tap falls back on the account of the request.
 SPEC_UID = "704118"
 CURRENT_ACCOUNT = "current"
 ENROLLMENTS = "learning_course_enrollments"
@@ -19,26 +19,26 @@ LEARNING = ("learning_people", "learning_courses", ENROLLMENTS)
 _identity = itemgetter("id")
 
 
-def streams(world: World) -> list[str]:
-    """Name every stream of the world."""
-    return sorted({*world.tables, *world.singles, ENROLLMENTS})
+def streams(dataset: Dataset) -> list[str]:
+    """Name every stream of the dataset."""
+    return sorted({*dataset.tables, *dataset.singles, ENROLLMENTS})
 
 
-def expected(world: World, stream: str, *, dialect: str) -> list[Row]:
+def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
     """Return the table of one stream.
 
     JSON:API attributes are lifted, enrollments know course and person, pages and posts have
     `updatedAt`, audit times are integers and identical events stand once (without `record_hash`),
     single objects have a `uid`. Raises `KeyError` for an unknown stream.
     """
-    if stream not in streams(world):
-        raise KeyError(f"no stream {stream!r}; there are {', '.join(streams(world))}")
+    if stream not in streams(dataset):
+        raise KeyError(f"no stream {stream!r}; there are {', '.join(streams(dataset))}")
     if dialect == "spec":
-        rows = flat(world, stream)
-    elif stream in world.singles:
-        rows = [world.singles[stream] | {"uid": CURRENT_ACCOUNT}]
+        rows = flat(dataset, stream)
+    elif stream in dataset.singles:
+        rows = [dataset.singles[stream] | {"uid": CURRENT_ACCOUNT}]
     else:
-        rows = _lifted(world, stream) if stream in LEARNING else world.tables[stream]
+        rows = _lifted(dataset, stream) if stream in LEARNING else dataset.tables[stream]
     if stream == "wiki_audit":
         distinct = {encode(row): row for row in rows}
         return [row | {"creationDate": int(row["creationDate"])} for row in distinct.values()]
@@ -47,25 +47,25 @@ def expected(world: World, stream: str, *, dialect: str) -> list[Row]:
     return rows
 
 
-def flat(world: World, stream: str) -> list[Row]:
+def flat(dataset: Dataset, stream: str) -> list[Row]:
     """Return one stream's records as the specs describe them: flat, and in id order."""
-    if stream in world.singles:
-        return [world.singles[stream] | {"uid": SPEC_UID}]
+    if stream in dataset.singles:
+        return [dataset.singles[stream] | {"uid": SPEC_UID}]
     if stream == "wiki_audit":
-        return world.tables[stream]
+        return dataset.tables[stream]
     if stream not in LEARNING:
-        return sorted(world.tables[stream], key=_identity)
+        return sorted(dataset.tables[stream], key=_identity)
     hidden = ("type", "links", "relationships")
     rows = [
-        {name: row[name] for name in row if name not in hidden} for row in _lifted(world, stream)
+        {name: row[name] for name in row if name not in hidden} for row in _lifted(dataset, stream)
     ]
     return rows if stream == ENROLLMENTS else sorted(rows, key=_identity)
 
 
-def _lifted(world: World, stream: str) -> list[Row]:
+def _lifted(dataset: Dataset, stream: str) -> list[Row]:
     """Return objects of JSON:API with their attributes on top."""
     if stream != ENROLLMENTS:
-        return [_without_attributes(row) | row["attributes"] for row in world.tables[stream]]
+        return [_without_attributes(row) | row["attributes"] for row in dataset.tables[stream]]
     return [
         _without_attributes(row)
         | row["attributes"]
@@ -73,7 +73,7 @@ def _lifted(world: World, stream: str) -> list[Row]:
             "course_id": course,
             "person_id": row["relationships"]["person"]["data"]["id"],
         }
-        for course, rows in world.enrollments.items()
+        for course, rows in dataset.enrollments.items()
         for row in sorted(rows, key=_identity)
     ]
 

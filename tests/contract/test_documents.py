@@ -217,11 +217,11 @@ def test_requests_show_the_documents_credentials_and_page_size(row, asked):
 
 @each_row
 def test_requests_walk_as_the_document_pages(row, asked, server):
-    held = Counter(record.get("course_id") for record in flat(server.world, row.stream))
+    held = Counter(record.get("course_id") for record in flat(server.dataset, row.stream))
     path = documents.ROOTS[row.document] + row.path
     counts = {path: held.total()}
     if "{course_id}" in path:
-        courses = [course["id"] for course in flat(server.world, "learning_courses")]
+        courses = [course["id"] for course in flat(server.dataset, "learning_courses")]
         counts = {path.replace("{course_id}", course): held[course] for course in courses}
 
     walked = {

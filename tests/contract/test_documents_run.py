@@ -53,7 +53,7 @@ def test_documents_run_to_a_complete_end(described):
 
 @each_resource
 def test_described_rows_all_arrive(document, resource, described, demos):
-    rows = flat(demos["spec"].world, f"{document}_{resource}")
+    rows = flat(demos["spec"].dataset, f"{document}_{resource}")
     served = json.loads(encode(rows), parse_float=Decimal)
 
     assert canonical(described.records(f"own_{document}_{resource}")) == canonical(served)
@@ -64,7 +64,7 @@ def test_resource_becomes_a_stream_with_its_key(document, resource, described, d
     """The key is the default's where the rows have it, and never one that the rows lack."""
     stream = f"own_{document}_{resource}"
     [schema, *_] = described.by_stream("SCHEMA")[stream]
-    sample = flat(demos["spec"].world, f"{document}_{resource}")[0]
+    sample = flat(demos["spec"].dataset, f"{document}_{resource}")[0]
 
     if "id" in sample:
         assert schema["key_properties"] == ["id"]

@@ -59,7 +59,7 @@ def canonical(rows):
 
 
 def served(demo, stream):
-    return json.loads(encode(flat(demo.world, stream)), parse_float=Decimal)
+    return json.loads(encode(flat(demo.dataset, stream)), parse_float=Decimal)
 
 
 # --- the documents --------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def held(demos, dialect, api, resource):
     if dialect == "spec":
         return served(demo, f"{api}_{resource}")
     if resource == "audit":
-        rows = encode(demo.world.tables["wiki_audit"])
+        rows = encode(demo.dataset.tables["wiki_audit"])
         return json.loads(rows, parse_float=Decimal)
     rows = demo.rows(f"{api}_{resource}", parse_float=Decimal)
     if resource in {"pages", "blog_posts"}:

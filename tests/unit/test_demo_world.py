@@ -238,4 +238,4 @@ def test_a_small_world_survives_many_steps():
     for _ in range(15):
         api.mutate(delete=True)
     assert all(keyed(api, stream) or stream in api.deleted for stream in api.streams)
-    assert api.rows("wiki_audit")[-1]["creationDate"] // 1000 == api.world.clock
+    assert api.rows("wiki_audit")[-1]["creationDate"] // 1000 == api.dataset.clock

@@ -6,20 +6,20 @@ import typing as t
 
 from tap_analytics.demo.data import declared, experimentation, learning, success, wiki
 from tap_analytics.demo.data.changes import change
-from tap_analytics.demo.data.dice import Row
-from tap_analytics.demo.data.world import World
+from tap_analytics.demo.data.dataset import Dataset
+from tap_analytics.demo.data.random_values import Row
 
-__all__ = ["Row", "World", "change", "filled"]
+__all__ = ["Dataset", "Row", "change", "filled"]
 
 
-def filled(*, seed: int = 7, scale: float = 1.0, empty: t.Collection[str] = ()) -> World:
-    """Return a world with the records of all APIs, but for the streams that are to be empty.
+def filled(*, seed: int = 7, scale: float = 1.0, empty: t.Collection[str] = ()) -> Dataset:
+    """Return a dataset with the records of all APIs, but for the streams that are to be empty.
 
     Raises `ValueError` for the name of a stream that there isn't.
     """
-    world = World(seed=seed, scale=scale)
+    dataset = Dataset(seed=seed, scale=scale)
     for api in (learning, experimentation, wiki, success, declared):
-        api.fill(world)
+        api.fill(dataset)
     for stream in empty:
-        world.clear(stream)
-    return world
+        dataset.clear(stream)
+    return dataset

@@ -1,7 +1,7 @@
 """One day's changes: people are edited, campaigns pause, accounts churn.
 
 Each step is decided by the seed and its number, and names the keys it changed, so that a test knows
-what an incremental run has to bring.
+what an incremental run has to read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from tap_analytics.demo.data import declared, experimentation, learning, success, wiki
-from tap_analytics.demo.data.cast import gather
-from tap_analytics.demo.data.dice import Row, iso, iso_ms
+from tap_analytics.demo.data.persons import invent_persons
+from tap_analytics.demo.data.random_values import Row, iso, iso_ms
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.world import World
+    from tap_analytics.demo.data.dataset import Dataset
 
 #: Seconds between the newest record and a step that is given no time.
 STEP_SECONDS = 37
@@ -39,35 +39,35 @@ class Changes:
     deleted: dict[str, list[t.Any]] = field(default_factory=dict)
 
 
-def change(world: World, *, at: datetime | None = None, delete: bool = False) -> Changes:
+def change(dataset: Dataset, *, at: datetime | None = None, delete: bool = False) -> Changes:
     """Make one step at the given moment, or shortly after the newest record.
 
     Raises `ValueError` if `at` lies before the newest record.
     """
-    at = at or datetime.fromtimestamp(world.clock, UTC) + timedelta(seconds=STEP_SECONDS)
-    if int(at.timestamp()) < world.clock:
-        newest = iso(world.clock)
+    at = at or datetime.fromtimestamp(dataset.clock, UTC) + timedelta(seconds=STEP_SECONDS)
+    if int(at.timestamp()) < dataset.clock:
+        newest = iso(dataset.clock)
         raise ValueError(f"a change at {at.isoformat()} is older than the newest record, {newest}")
-    world.clock = int(at.timestamp())
-    step = _Step(world)
+    dataset.clock = int(at.timestamp())
+    step = _Step(dataset)
     for act in (_learning, _experimentation, _wiki, _success, _declared):
         act(step)
     if delete:
         _delete(step)
-    world.steps += 1
-    world.changed()
+    dataset.steps += 1
+    dataset.changed()
     return step.changes
 
 
 class _Step:
-    """One step in the making: its time, its dice, and the list of what it did."""
+    """One step in the making: its time, its rng, and the list of what it did."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.tables = world.tables
-        self.now = iso(world.clock)
-        self.now_ms = iso_ms(world.clock * 1000)
-        self.dice = world.dice(f"step/{world.steps}")
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.tables = dataset.tables
+        self.now = iso(dataset.clock)
+        self.now_ms = iso_ms(dataset.clock * 1000)
+        self.rng = dataset.rng(f"step/{dataset.steps}")
         self.changes = Changes()
 
     def record(self, stream: str, key: object) -> None:
@@ -92,46 +92,46 @@ class _Step:
             if row["id"] not in changed
             and all(row[name] == wanted for name, wanted in having.items())
         ]
-        return self.dice.sample(fit, min(count, len(fit)))
+        return self.rng.sample(fit, min(count, len(fit)))
 
 
 def _learning(step: _Step) -> None:
-    world = step.world
+    dataset = step.dataset
     for row in step.some("learning_people", 2):
         renamed = {"name": f"{row['attributes']['name']} (née Åkesson)", "updated_at": step.now}
         step.edit("learning_people", row, attributes=row["attributes"] | renamed)
-    who = gather(step.dice, staff=0, customers=1, companies=1).customers[0]
-    who = who._replace(email=f"new.{world.steps}.{who.email}")
-    relations: tuple[str, list[str]] = (step.dice.uuid(), [])
+    who = invent_persons(step.rng, staff=0, customers=1, companies=1).customers[0]
+    who = who._replace(email=f"new.{dataset.steps}.{who.email}")
+    relations: tuple[str, list[str]] = (step.rng.uuid(), [])
     newcomer = learning.person(
-        step.dice, who, updated=world.clock, relations=relations, invited=False
+        step.rng, who, updated=dataset.clock, relations=relations, invited=False
     )
     newcomer["attributes"]["created_at"] = step.now
     step.add("learning_people", newcomer)
     if courses := step.tables["learning_courses"]:
         _enroll(step, courses[learning.POPULAR_COURSE]["id"], person=newcomer["id"])
-        title = f"{COURSE_PREFIX} {courses[-1]['attributes']['permalink']} {world.steps + 2}"
+        title = f"{COURSE_PREFIX} {courses[-1]['attributes']['permalink']} {dataset.steps + 2}"
         attributes = courses[-1]["attributes"] | {"name": title, "updated_at": step.now}
         step.edit("learning_courses", courses[-1], attributes=attributes)
 
 
 def _enroll(step: _Step, course: str, *, person: str) -> None:
     """Move two enrollments and add one; the course itself shows no trace of it."""
-    rows = step.world.enrollments[course]
-    for seat in step.dice.sample(range(len(rows)), min(2, len(rows))):
+    rows = step.dataset.enrollments[course]
+    for seat in step.rng.sample(range(len(rows)), min(2, len(rows))):
         row = rows[seat]
         progress = 99 if row["attributes"]["progress"] == COMPLETED else COMPLETED
         moved = {"progress": progress, "last_active_on": step.now}
         rows[seat] = row | {"attributes": row["attributes"] | moved}
         step.record(ENROLLMENTS, (course, row["id"]))
-    new = learning.enrollment(step.dice, course=course, person=person, bare=False)
+    new = learning.enrollment(step.rng, course=course, person=person, bare=False)
     new["attributes"] |= {"progress": 0, "enrolled_at": step.now, "last_active_on": None}
     rows.append(new)
     step.record(ENROLLMENTS, (course, new["id"]))
 
 
 def _experimentation(step: _Step) -> None:
-    moment, feeds = step.world.clock, "experimentation_accounts_feeds"
+    moment, feeds = step.dataset.clock, "experimentation_accounts_feeds"
     verb = ("campaign", "paused")
     for row in step.some("experimentation_campaigns", status="RUNNING", isDeleted=False):
         paused = step.edit("experimentation_campaigns", row, status="PAUSED")
@@ -144,23 +144,23 @@ def _experimentation(step: _Step) -> None:
 
 
 def _wiki(step: _Step) -> None:
-    tables, world = step.tables, step.world
+    tables, dataset = step.tables, step.dataset
     edited = {"createdAt": step.now_ms}
     for row in step.some("wiki_pages", status="current"):
         version = row["version"] | edited | {"number": row["version"]["number"] + 1}
         step.edit("wiki_pages", row, version=version, title=f"{row['title']} ✎")
     for space in tables["wiki_space"][:1]:
-        author, number = step.dice.choice(world.authors), len(tables["wiki_blog_posts"])
-        post = wiki.blog_post(step.dice, number, world.clock, author=author, space=space)
+        author, number = step.rng.choice(dataset.authors), len(tables["wiki_blog_posts"])
+        post = wiki.blog_post(step.rng, number, dataset.clock, author=author, space=space)
         version = post["version"] | edited | {"number": 1}
         step.add("wiki_blog_posts", post | edited | {"version": version})
     number = len(tables["wiki_audit"])
-    who = step.dice.randrange(len(world.authors))
-    user = (world.cast.staff[who].name, world.authors[who])
+    who = step.rng.randrange(len(dataset.authors))
+    user = (dataset.persons.staff[who].name, dataset.authors[who])
     # Two of the events share one millisecond.
     for offset, milliseconds in enumerate((12, 345, 345)):
-        when = world.clock * 1000 + milliseconds
-        event = wiki.audit_event(step.dice, number + offset, when=when, user=user)
+        when = dataset.clock * 1000 + milliseconds
+        event = wiki.audit_event(step.rng, number + offset, when=when, user=user)
         step.add("wiki_audit", event, key="creationDate")
 
 
@@ -169,13 +169,13 @@ def _success(step: _Step) -> None:
     for row in step.some("success_accounts", churnedAt=None):
         step.edit("success_accounts", row, churnedAt=now, mrr=None, updatedAt=now)
     for row in step.some("success_accounts", churnedAt=None):
-        step.edit("success_accounts", row, mrr=success.MRR[step.world.steps % 2], updatedAt=now)
+        step.edit("success_accounts", row, mrr=success.MRR[step.dataset.steps % 2], updatedAt=now)
     for row in step.some("success_users"):
         step.edit("success_users", row, name=f"{row['name']} Jr.", updatedAt=now)
     if tables["success_accounts"] and tables["success_admins"]:
-        account = success.embedded(step.dice.choice(tables["success_accounts"]))
-        author = step.dice.choice(tables["success_admins"])
-        note = success.note(step.dice, updated=step.world.clock, account=account, author=author)
+        account = success.embedded(step.rng.choice(tables["success_accounts"]))
+        author = step.rng.choice(tables["success_admins"])
+        note = success.note(step.rng, updated=step.dataset.clock, account=account, author=author)
         step.add("success_notes", note | {"createdAt": now, "updatedAt": now, "noteDate": now})
     for row in step.some("success_tasks", completedAt=None):
         done = {"completedAt": now, "completedById": row["assignedToId"]}
@@ -188,7 +188,7 @@ def _declared(step: _Step) -> None:
     stream = "declared_resource_name"
     for row in step.some(stream):
         step.edit(stream, row, name="Změněno", updated_at=step.now)
-    added = declared.row(step.dice, len(step.tables[stream]), updated=step.world.clock)
+    added = declared.row(step.rng, len(step.tables[stream]), updated=step.dataset.clock)
     step.add(stream, added | {"created_at": step.now})
 
 
@@ -199,14 +199,14 @@ def _delete(step: _Step) -> None:
         rows = step.tables[stream]
         kept = {row.get("parentId") for row in rows} | set(changed.get(stream, []))
         free = [row["id"] for row in rows if row["id"] not in kept]
-        deleted[stream] = gone = step.dice.sample(free, min(count, len(free)))
+        deleted[stream] = gone = step.rng.sample(free, min(count, len(free)))
         step.tables[stream] = [row for row in rows if row["id"] not in gone]
     people = set(deleted["learning_people"])
     lost = deleted.setdefault(ENROLLMENTS, [])
-    for course, rows in step.world.enrollments.items():
+    for course, rows in step.dataset.enrollments.items():
         gone = [row for row in rows if _person_of(row) in people]
         lost += [(course, row["id"]) for row in gone]
-        step.world.enrollments[course] = [row for row in rows if row not in gone]
+        step.dataset.enrollments[course] = [row for row in rows if row not in gone]
     enrollments = changed.get(ENROLLMENTS, [])
     enrollments[:] = [key for key in enrollments if key not in lost]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-from tap_analytics.demo.data.dice import Dice, Row, iso
+from tap_analytics.demo.data.random_values import Row, SeededRandom, iso
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.world import World
+    from tap_analytics.demo.data.dataset import Dataset
 
 #: Values a double cannot hold stand among ordinary ones.
 VALUES = (
@@ -17,26 +17,26 @@ VALUES = (
 )
 
 
-def fill(world: World) -> None:
+def fill(dataset: Dataset) -> None:
     """Add the rows, in id order."""
-    dice = world.dice("declared")
-    world.tables["declared_resource_name"] = [
-        row(dice, number, updated=updated)
-        for number, updated in enumerate(dice.moments(world.many(250), shuffled=True))
+    rng = dataset.rng("declared")
+    dataset.tables["declared_resource_name"] = [
+        row(rng, number, updated=updated)
+        for number, updated in enumerate(rng.moments(dataset.many(250), shuffled=True))
     ]
 
 
-def row(dice: Dice, number: int, *, updated: int) -> Row:
+def row(rng: SeededRandom, number: int, *, updated: int) -> Row:
     """Return one row."""
     return {
         "id": f"r-{number + 1:06d}",
-        "customer_id": f"cus-{dice.randrange(90)}",
-        "user_key": dice.maybe(f"uk-{dice.randrange(4096):03x}", one_in=4),
-        "name": dice.choice(("First row", None, "", "Größe ✓")),
+        "customer_id": f"cus-{rng.randrange(90)}",
+        "user_key": rng.maybe(f"uk-{rng.randrange(4096):03x}", one_in=4),
+        "name": rng.choice(("First row", None, "", "Größe ✓")),
         "value": VALUES[number % len(VALUES)],
         "active": number % 2 == 0,
-        "tags": dice.choice(([], ["north", "pilot"])),
-        "attributes": {"tier": "gold", "seats": dice.randrange(9)} if number % 2 else {},
-        "created_at": iso(dice.moment(until=updated)),
+        "tags": rng.choice(([], ["north", "pilot"])),
+        "attributes": {"tier": "gold", "seats": rng.randrange(9)} if number % 2 else {},
+        "created_at": iso(rng.moment(until=updated)),
         "updated_at": iso(updated),
     }

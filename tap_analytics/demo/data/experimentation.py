@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.demo.data.dice import FIRST_DAY, LAST_DAY, Dice, Row, iso
+from tap_analytics.demo.data.random_values import FIRST_DAY, LAST_DAY, Row, SeededRandom, iso
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.cast import Person
-    from tap_analytics.demo.data.world import World
+    from tap_analytics.demo.data.dataset import Dataset
+    from tap_analytics.demo.data.persons import Person
 
 MAIN_ACCOUNT = 704_118
 TYPES = ("ab", "split", "multivariate", "heatmap", "survey", "feature-test")
@@ -33,41 +33,43 @@ SINGLES: dict[str, Row] = {
 }
 
 
-def fill(world: World) -> None:
+def fill(dataset: Dataset) -> None:
     """Add the records: campaigns in the order of their making, the feed oldest first."""
-    many = world.many
-    dice = world.dice("workspaces")
-    accounts = [_account(dice, number) for number in range(many(4))]
-    dice = world.dice("experimenters")
-    users = [_user(dice, number, who) for number, who in enumerate(world.cast.staff[: many(14)])]
+    many = dataset.many
+    rng = dataset.rng("workspaces")
+    accounts = [_account(rng, number) for number in range(many(4))]
+    rng = dataset.rng("experimenters")
+    users = [
+        _user(rng, number, who) for number, who in enumerate(dataset.persons.staff[: many(14)])
+    ]
     names = [*LABELS, *(f"label-{number}" for number in range(len(LABELS), many(9)))][: many(9)]
     labels: list[Row] = [{"id": 4 + 2 * number, "name": name} for number, name in enumerate(names)]
-    dice = world.dice("campaigns")
+    rng = dataset.rng("campaigns")
     campaigns = [
         _campaign(
-            dice,
+            rng,
             number=number,
             created=created,
-            author=_signature(dice.choice(users)),
-            labels=dice.sample(labels, min(number % 3, len(labels))),
+            author=_signature(rng.choice(users)),
+            labels=rng.sample(labels, min(number % 3, len(labels))),
         )
-        for number, created in enumerate(dice.moments(many(60)))
+        for number, created in enumerate(rng.moments(many(60)))
     ]
-    dice = world.dice("feeds")
+    rng = dataset.rng("feeds")
     feeds = [
         feed(
             number,
             when=when,
             verb=VERBS[number % len(VERBS)],
-            user=dice.choice(users),
-            campaign=dice.maybe(dice.choice(campaigns), one_in=5),
+            user=rng.choice(users),
+            campaign=rng.maybe(rng.choice(campaigns), one_in=5),
         )
-        for number, when in enumerate(dice.moments(many(130)))
+        for number, when in enumerate(rng.moments(many(130)))
     ]
-    dice = world.dice("widgets")
-    widgets = [_widget(dice, *each, users) for each in enumerate(dice.moments(many(30)))]
-    world.singles |= SINGLES
-    world.tables |= {
+    rng = dataset.rng("widgets")
+    widgets = [_widget(rng, *each, users) for each in enumerate(rng.moments(many(30)))]
+    dataset.singles |= SINGLES
+    dataset.tables |= {
         "experimentation_accounts": accounts,
         "experimentation_accounts_feeds": feeds,
         "experimentation_users": users,
@@ -77,43 +79,45 @@ def fill(world: World) -> None:
     }
 
 
-def _account(dice: Dice, number: int) -> Row:
+def _account(rng: SeededRandom, number: int) -> Row:
     return {
         "id": MAIN_ACCOUNT + 837 * number,
         "name": "Brightwater Retail" if number == 0 else f"Brightwater Labs {number}",
         "isMainAccount": number == 0,
         "isActive": number % 3 != 1,
-        "isEnabled": dice.maybe(value=True, one_in=4),
+        "isEnabled": rng.maybe(value=True, one_in=4),
         "createdOn": FIRST_DAY + 86_400 * number,
     }
 
 
-def _user(dice: Dice, number: int, who: Person) -> Row:
+def _user(rng: SeededRandom, number: int, who: Person) -> Row:
     return {
         "id": 55_021 + 13 * number,
         "account": MAIN_ACCOUNT,
         "name": who.name,
         "email": who.email,
-        "permission": "owner" if number == 0 else dice.choice(("browse", "design", "publish")),
-        "title": dice.maybe("Growth lead", one_in=2),
-        "department": dice.maybe("Digital", one_in=3),
-        "phone": dice.maybe(f"+31 20 555 {100 + number:04d}", one_in=3),
-        "country": dice.maybe("NL", one_in=4),
-        "createdOn": (created := dice.moment(until=LAST_DAY - 86_400)),
-        "lastLogin": dice.maybe(dice.moment(created), one_in=5),
+        "permission": "owner" if number == 0 else rng.choice(("browse", "design", "publish")),
+        "title": rng.maybe("Growth lead", one_in=2),
+        "department": rng.maybe("Digital", one_in=3),
+        "phone": rng.maybe(f"+31 20 555 {100 + number:04d}", one_in=3),
+        "country": rng.maybe("NL", one_in=4),
+        "createdOn": (created := rng.moment(until=LAST_DAY - 86_400)),
+        "lastLogin": rng.maybe(rng.moment(created), one_in=5),
     }
 
 
-def _campaign(dice: Dice, *, number: int, created: int, author: Row, labels: list[Row]) -> Row:
+def _campaign(
+    rng: SeededRandom, *, number: int, created: int, author: Row, labels: list[Row]
+) -> Row:
     identity = 18 + 3 * number
     deleted = number % 12 == 0 and number > 0
     goals = [_goal(goal) for goal in range(1, 1 + number % 3)]
     page = f"https://shop.example.com/p/{identity}"
     return {
         "id": identity,
-        "name": f"{dice.choice(SUBJECTS)} {number + 1}",
+        "name": f"{rng.choice(SUBJECTS)} {number + 1}",
         "type": TYPES[number % len(TYPES)],
-        "platform": dice.choice(("website", "website", "full-stack", "mobile-app")),
+        "platform": rng.choice(("website", "website", "full-stack", "mobile-app")),
         "status": "STOPPED" if deleted else STATUSES[number % len(STATUSES)],
         "isDeleted": deleted,
         "isApprovalPending": False,
@@ -130,7 +134,7 @@ def _campaign(dice: Dice, *, number: int, created: int, author: Row, labels: lis
         "stats": {
             "delayDecision": False,
             "expectedConversionRate": "3.4",
-            "expectedDailyVisitors": dice.randrange(100, 5000),
+            "expectedDailyVisitors": rng.randrange(100, 5000),
             "expectedImprovementRate": "8",
             "multipleCorrection": True,
             "reportingVersion": 3,
@@ -150,15 +154,15 @@ def _signature(user: Row) -> Row:
     return {"id": user["id"], "name": user["name"], "imageUrl": None}
 
 
-def _widget(dice: Dice, number: int, updated: int, users: t.Sequence[Row]) -> Row:
-    """Return a custom widget, the only record here that tells when it changed."""
+def _widget(rng: SeededRandom, number: int, updated: int, users: t.Sequence[Row]) -> Row:
+    """Return a custom widget, the only record here with a time of change."""
     return {
         "id": 301 + number,
-        "name": f"{dice.choice(('Countdown ribbon', 'Size guide', 'Exit offer'))} {number + 1}",
+        "name": f"{rng.choice(('Countdown ribbon', 'Size guide', 'Exit offer'))} {number + 1}",
         "type": "widget",
-        "description": dice.choice((None, "", "Ribbon with a timer")),
-        "createdAt": (created := dice.moment(until=updated)),
-        "createdBy": dice.maybe(dice.choice(users)["name"], one_in=4),
+        "description": rng.choice((None, "", "Ribbon with a timer")),
+        "createdAt": (created := rng.moment(until=updated)),
+        "createdBy": rng.maybe(rng.choice(users)["name"], one_in=4),
         "updatedAt": max(created, updated),
     }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-from tap_analytics.demo.data.cast import plain
-from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row, iso
+from tap_analytics.demo.data.persons import slug
+from tap_analytics.demo.data.random_values import LAST_DAY, Row, SeededRandom, iso
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.cast import Person
-    from tap_analytics.demo.data.world import World
+    from tap_analytics.demo.data.dataset import Dataset
+    from tap_analytics.demo.data.persons import Person
 
 #: Links inside records point to the documented placeholder host: they are data, not to be followed.
 HOST = "https://api.example.com/v2"
@@ -26,41 +26,41 @@ EMPTY_COURSE = 1
 POPULAR_COURSE = 0
 
 
-def fill(world: World) -> None:
+def fill(dataset: Dataset) -> None:
     """Add people, of whom every ninth was invited and never came, courses and enrollments."""
-    dice = world.dice("people")
-    groups = [dice.uuid() for _ in range(3)]
-    school = dice.uuid()
-    members = world.cast.customers[: world.many(120, least=10)]
-    updates = dice.moments(len(members), shuffled=True)
+    rng = dataset.rng("people")
+    groups = [rng.uuid() for _ in range(3)]
+    school = rng.uuid()
+    members = dataset.persons.customers[: dataset.many(120, least=10)]
+    updates = rng.moments(len(members), shuffled=True)
     people = [
         person(
-            dice,
+            rng,
             who,
             updated=updated,
-            relations=(school, dice.sample(groups, number % 3)),
+            relations=(school, rng.sample(groups, number % 3)),
             invited=number % 9 == 0 and number > 0,
         )
         for number, (who, updated) in enumerate(zip(members, updates, strict=True))
     ]
-    dice = world.dice("courses")
-    categories = [dice.uuid() for _ in range(4)]
+    rng = dataset.rng("courses")
+    categories = [rng.uuid() for _ in range(4)]
     courses = [
-        _course(dice, number, updated=updated, category=dice.choice(categories))
-        for number, updated in enumerate(dice.moments(world.many(12)))
+        _course(rng, number, updated=updated, category=rng.choice(categories))
+        for number, updated in enumerate(rng.moments(dataset.many(12)))
     ]
-    world.tables |= {"learning_people": people, "learning_courses": courses}
-    world.enrollments = _enrollments(
-        world.dice("enrollments"), courses=courses, people=people, total=world.many(400)
+    dataset.tables |= {"learning_people": people, "learning_courses": courses}
+    dataset.enrollments = _enrollments(
+        dataset.rng("enrollments"), courses=courses, people=people, total=dataset.many(400)
     )
 
 
 def person(
-    dice: Dice, who: Person, *, updated: int, relations: tuple[str, list[str]], invited: bool
+    rng: SeededRandom, who: Person, *, updated: int, relations: tuple[str, list[str]], invited: bool
 ) -> Row:
     """Return one person; `relations` are the school's id and the groups' ids."""
-    identity = dice.uuid()
-    created = dice.moment(until=updated)
+    identity = rng.uuid()
+    created = rng.moment(until=updated)
     school, groups = relations
     here = f"{HOST}/people/{identity}"
     return {
@@ -69,15 +69,15 @@ def person(
         "attributes": {
             "activated_at": None if invited else iso(created + (updated - created) // 9),
             "created_at": iso(created),
-            "custom_avatar_url": dice.maybe(f"https://cdn.example.com/av/{identity}", one_in=2),
-            "disabled": dice.randrange(20) == 0,
+            "custom_avatar_url": rng.maybe(f"https://cdn.example.com/av/{identity}", one_in=2),
+            "disabled": rng.randrange(20) == 0,
             "email": who.email,
             "first_name": None if invited else who.first,
             "full_name": None if invited else who.name,
             "last_name": None if invited else who.last,
             "name": who.email if invited else who.name,
             "registration_status": "invited" if invited else "registered",
-            "unsubscribed": dice.randrange(8) == 0,
+            "unsubscribed": rng.randrange(8) == 0,
             "updated_at": iso(updated),
             "invite_token": f"inv-{identity[:6]}" if invited else None,
         },
@@ -93,11 +93,11 @@ def person(
     }
 
 
-def _course(dice: Dice, number: int, *, updated: int, category: str) -> Row:
+def _course(rng: SeededRandom, number: int, *, updated: int, category: str) -> Row:
     edition, name = divmod(number, len(COURSE_NAMES))
     title = f"{COURSE_NAMES[name]} {edition + 1}" if edition else COURSE_NAMES[name]
     status = STATUSES[number % len(STATUSES)]
-    identity = dice.uuid()
+    identity = rng.uuid()
     here = f"{HOST}/courses/{identity}"
     return {
         "type": "courses",
@@ -105,17 +105,17 @@ def _course(dice: Dice, number: int, *, updated: int, category: str) -> Row:
         "attributes": {
             "name": title,
             "status": status,
-            "permalink": plain(title),
-            "short_description": dice.maybe("", one_in=3),
-            "full_description": dice.maybe(f"<p>{title}: start here.</p>", one_in=4),
-            "list_image_url": dice.maybe(f"https://cdn.example.com/c/{number}.jpg", one_in=3),
-            "ribbon": dice.maybe("New", one_in=2),
+            "permalink": slug(title),
+            "short_description": rng.maybe("", one_in=3),
+            "full_description": rng.maybe(f"<p>{title}: start here.</p>", one_in=4),
+            "list_image_url": rng.maybe(f"https://cdn.example.com/c/{number}.jpg", one_in=3),
+            "ribbon": rng.maybe("New", one_in=2),
             # Counted once there are enrollments.
             "enrollments_count": 0,
             "credential_achievement_count": 0,
             "dependent_course_names": [] if number % 4 else [COURSE_NAMES[0]],
             "unpublished_changes": status == "draft",
-            "created_at": iso(dice.moment(until=updated)),
+            "created_at": iso(rng.moment(until=updated)),
             "updated_at": iso(updated),
         },
         "links": {
@@ -130,7 +130,7 @@ def _course(dice: Dice, number: int, *, updated: int, category: str) -> Row:
 
 
 def _enrollments(
-    dice: Dice, *, courses: t.Sequence[Row], people: t.Sequence[Row], total: int
+    rng: SeededRandom, *, courses: t.Sequence[Row], people: t.Sequence[Row], total: int
 ) -> dict[str, list[Row]]:
     """Return the enrollments by course id, and write their numbers into the courses.
 
@@ -144,8 +144,8 @@ def _enrollments(
     for number, course in enumerate(courses):
         size = {EMPTY_COURSE: 0, POPULAR_COURSE: popular}.get(number, min(share, len(people)))
         rows = [
-            enrollment(dice, course=course["id"], person=somebody["id"], bare=seat % 5 == 0)
-            for seat, somebody in enumerate(dice.sample(people, size))
+            enrollment(rng, course=course["id"], person=somebody["id"], bare=seat % 5 == 0)
+            for seat, somebody in enumerate(rng.sample(people, size))
         ]
         for row, identity in zip(rows[1::6], reused, strict=False):
             row["id"] = identity
@@ -157,18 +157,18 @@ def _enrollments(
     return by_course
 
 
-def enrollment(dice: Dice, *, course: str, person: str, bare: bool) -> Row:
+def enrollment(rng: SeededRandom, *, course: str, person: str, bare: bool) -> Row:
     """Return one enrollment; a bare one names its person in `relationships` only."""
-    progress = dice.choice(PROGRESS)
-    enrolled = dice.moment()
+    progress = rng.choice(PROGRESS)
+    enrolled = rng.moment()
     return {
         "type": "course_enrollments",
-        "id": dice.uuid(),
+        "id": rng.uuid(),
         "attributes": {
             **({} if bare else {"course_id": course, "person_id": person}),
             "progress": progress,
             "enrolled_at": iso(enrolled),
-            "last_active_on": iso(dice.moment(enrolled, LAST_DAY)) if progress else None,
+            "last_active_on": iso(rng.moment(enrolled, LAST_DAY)) if progress else None,
         },
         "relationships": {"person": {"data": {"type": "people", "id": person}}},
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row, iso_ms
+from tap_analytics.demo.data.random_values import LAST_DAY, Row, SeededRandom, iso_ms
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.cast import Person
-    from tap_analytics.demo.data.world import World
+    from tap_analytics.demo.data.dataset import Dataset
+    from tap_analytics.demo.data.persons import Person
 
 DAY = 86_400
 #: Two in fifteen accounts are churned: 20 of 150.
@@ -22,40 +22,40 @@ NOT_EMBEDDED = ("keyRoles", "segments")
 SEGMENT = {"id": "cfd9d82b-2dfe-4136-9412-77f2fe9917cc", "name": "Enterprise fleet"}
 
 
-def fill(world: World) -> None:
+def fill(dataset: Dataset) -> None:
     """Add an account per company, a user per customer, and what admins write about accounts."""
-    staff, customers, companies = world.cast
-    dice = world.dice("admins")
-    admins = [_admin(dice, *each) for each in enumerate(staff[: world.many(8)])]
-    dice = world.dice("accounts")
-    updates = dice.moments(len(companies), shuffled=True)
+    staff, customers, companies = dataset.persons
+    rng = dataset.rng("admins")
+    admins = [_admin(rng, *each) for each in enumerate(staff[: dataset.many(8)])]
+    rng = dataset.rng("accounts")
+    updates = rng.moments(len(companies), shuffled=True)
     accounts = [
-        _account(dice, number, name=firm.name, updated=updated)
+        _account(rng, number, name=firm.name, updated=updated)
         | {"usersCount": sum(who.company == number for who in customers)}
-        | _ownership(dice, admins)
+        | _ownership(rng, admins)
         for number, (firm, updated) in enumerate(zip(companies, updates, strict=True))
     ]
-    dice = world.dice("users")
-    updates = dice.moments(len(customers), shuffled=True)
+    rng = dataset.rng("users")
+    updates = rng.moments(len(customers), shuffled=True)
     users = [
-        _user(dice, number, who=who, account=embedded(accounts[who.company]), updated=updated)
+        _user(rng, number, who=who, account=embedded(accounts[who.company]), updated=updated)
         for number, (who, updated) in enumerate(zip(customers, updates, strict=True))
     ]
-    dice = world.dice("notes")
+    rng = dataset.rng("notes")
     notes = []
-    for number, updated in enumerate(dice.moments(world.many(180)), 1):
+    for number, updated in enumerate(rng.moments(dataset.many(180)), 1):
         # Every tenth was imported without an account or an author.
-        account = embedded(dice.choice(accounts)) if number % 10 else None
-        author = dice.choice(admins) if number % 10 else None
-        notes.append(note(dice, updated=updated, account=account, author=author))
-    dice = world.dice("tasks")
+        account = embedded(rng.choice(accounts)) if number % 10 else None
+        author = rng.choice(admins) if number % 10 else None
+        notes.append(note(rng, updated=updated, account=account, author=author))
+    rng = dataset.rng("tasks")
     tasks = [
-        _task(dice, *each, account=embedded(dice.choice(accounts)), admin=dice.choice(admins))
-        for each in enumerate(dice.moments(world.many(200)))
+        _task(rng, *each, account=embedded(rng.choice(accounts)), admin=rng.choice(admins))
+        for each in enumerate(rng.moments(dataset.many(200)))
     ]
-    dice = world.dice("talk")
-    conversations = [_conversation(dice, *each) for each in enumerate(dice.moments(world.many(90)))]
-    world.tables |= {
+    rng = dataset.rng("talk")
+    conversations = [_conversation(rng, *each) for each in enumerate(rng.moments(dataset.many(90)))]
+    dataset.tables |= {
         "success_accounts": accounts,
         "success_admins": admins,
         "success_conversations": conversations,
@@ -70,63 +70,63 @@ def embedded(account: Row) -> Row:
     return {name: value for name, value in account.items() if name not in NOT_EMBEDDED}
 
 
-def _admin(dice: Dice, number: int, who: Person) -> Row:
+def _admin(rng: SeededRandom, number: int, who: Person) -> Row:
     return {
-        "id": dice.uuid(),
+        "id": rng.uuid(),
         "name": who.name,
         "email": who.email,
         "licenseStatus": "active" if (number + 1) % 4 else "deactivated",
     }
 
 
-def _account(dice: Dice, number: int, *, name: str, updated: int) -> Row:
+def _account(rng: SeededRandom, number: int, *, name: str, updated: int) -> Row:
     churned = number % 15 in CHURNED
-    created = dice.moment(until=updated)
-    seen = iso_ms(dice.moment(created) * 1000)
+    created = rng.moment(until=updated)
+    seen = iso_ms(rng.moment(created) * 1000)
     return {
-        "id": dice.uuid(),
+        "id": rng.uuid(),
         "createdAt": iso_ms(created * 1000 + 9),
         "updatedAt": iso_ms(updated * 1000 + 118),
         "externalId": f"ext-{number + 1}",
         "name": name,
-        "traits": _traits(dice, number),
+        "traits": _traits(rng, number),
         "organizationId": None,
-        "mrr": None if churned else dice.choice(MRR),
-        "healthScore": dice.choice((None, Decimal("7.8"), Decimal("9.1"), 10, 3)),
-        "npsScore": dice.choice((None, Decimal("57.1"), -100, 0)),
+        "mrr": None if churned else rng.choice(MRR),
+        "healthScore": rng.choice((None, Decimal("7.8"), Decimal("9.1"), 10, 3)),
+        "npsScore": rng.choice((None, Decimal("57.1"), -100, 0)),
         "nextRenewalDate": None if churned else iso_ms((LAST_DAY + DAY * number) * 1000),
         "churnedAt": iso_ms(updated * 1000) if churned else None,
         "trialEndDate": None,
         "firstSeenTimestamp": iso_ms(created * 1000),
         "lastSeenTimestamp": None if churned else seen,
-        "lastInboundMessageTimestamp": dice.maybe(seen, one_in=2),
-        "lastOutboundMessageTimestamp": dice.maybe(seen, one_in=2),
-        "npsDetractorCount": dice.randrange(3),
-        "npsPassiveCount": dice.randrange(5),
-        "npsPromoterCount": dice.randrange(9),
+        "lastInboundMessageTimestamp": rng.maybe(seen, one_in=2),
+        "lastOutboundMessageTimestamp": rng.maybe(seen, one_in=2),
+        "npsDetractorCount": rng.randrange(3),
+        "npsPassiveCount": rng.randrange(5),
+        "npsPromoterCount": rng.randrange(9),
     }
 
 
-def _traits(dice: Dice, number: int) -> Row:
+def _traits(rng: SeededRandom, number: int) -> Row:
     if number % 5 == 1:
         return {}
     return {
-        "plan": dice.choice(("harbour", "harbour-plus", "")),
-        "seats": dice.randrange(5, 400),
-        "onboarded": dice.randrange(2) == 0,
-        "vitally.custom.renewalStage": dice.choice(("negotiation", "signed", None)),
-        "crm.field__c": dice.choice(("EMEA", 7, Decimal("12.5"), False, ["priority"])),
-        "crm.contract_start": dice.moment() * 1000,
+        "plan": rng.choice(("harbour", "harbour-plus", "")),
+        "seats": rng.randrange(5, 400),
+        "onboarded": rng.randrange(2) == 0,
+        "vitally.custom.renewalStage": rng.choice(("negotiation", "signed", None)),
+        "crm.field__c": rng.choice(("EMEA", 7, Decimal("12.5"), False, ["priority"])),
+        "crm.contract_start": rng.moment() * 1000,
         "crm.contract_id": CONTRACT + number,
     }
 
 
-def _ownership(dice: Dice, admins: t.Sequence[Row]) -> Row:
-    owner, csm = dice.choice(admins), dice.choice(admins)
-    assigned = iso_ms(dice.moment() * 1000)
-    role = {"id": dice.uuid(), "label": "Implementation lead", "createdAt": assigned}
-    executive = dice.maybe(csm["id"], one_in=2)
-    holder = {"id": dice.uuid(), "assignedAt": assigned, "createdAt": assigned}
+def _ownership(rng: SeededRandom, admins: t.Sequence[Row]) -> Row:
+    owner, csm = rng.choice(admins), rng.choice(admins)
+    assigned = iso_ms(rng.moment() * 1000)
+    role = {"id": rng.uuid(), "label": "Implementation lead", "createdAt": assigned}
+    executive = rng.maybe(csm["id"], one_in=2)
+    holder = {"id": rng.uuid(), "assignedAt": assigned, "createdAt": assigned}
     return {
         "accountOwnerId": owner["id"],
         "csmId": csm["id"],
@@ -136,26 +136,26 @@ def _ownership(dice: Dice, admins: t.Sequence[Row]) -> Row:
     }
 
 
-def _user(dice: Dice, number: int, *, who: Person, account: Row, updated: int) -> Row:
-    created = dice.moment(until=updated)
-    answered = dice.randrange(3) == 0
+def _user(rng: SeededRandom, number: int, *, who: Person, account: Row, updated: int) -> Row:
+    created = rng.moment(until=updated)
+    answered = rng.randrange(3) == 0
     return {
-        "id": dice.uuid(),
+        "id": rng.uuid(),
         "createdAt": iso_ms(created * 1000),
-        "updatedAt": iso_ms(updated * 1000 + dice.choice((0, 0, 501))),
+        "updatedAt": iso_ms(updated * 1000 + rng.choice((0, 0, 501))),
         "externalId": f"u-{number + 501}",
         "name": who.name,
         "email": who.email,
         "avatar": None,
-        "traits": {"role": dice.choice(("captain", "crew", ""))} if number % 3 else {},
+        "traits": {"role": rng.choice(("captain", "crew", ""))} if number % 3 else {},
         "firstKnown": iso_ms(created * 1000),
-        "joinDate": dice.maybe(iso_ms(created * 1000), one_in=4),
-        "lastSeenTimestamp": dice.maybe(iso_ms(updated * 1000), one_in=4),
+        "joinDate": rng.maybe(iso_ms(created * 1000), one_in=4),
+        "lastSeenTimestamp": rng.maybe(iso_ms(updated * 1000), one_in=4),
         "lastInboundMessageTimestamp": None,
         "lastOutboundMessageTimestamp": None,
-        "npsLastScore": dice.randrange(11) if answered else None,
-        "npsLastFeedback": dice.choice(("Solid", "Très bien 👍", "")) if answered else None,
-        "npsLastRespondedAt": iso_ms(dice.moment(created) * 1000) if answered else None,
+        "npsLastScore": rng.randrange(11) if answered else None,
+        "npsLastFeedback": rng.choice(("Solid", "Très bien 👍", "")) if answered else None,
+        "npsLastRespondedAt": iso_ms(rng.moment(created) * 1000) if answered else None,
         "unsubscribedFromConversations": False,
         "unsubscribedFromConversationsAt": None,
         "deactivatedAt": None,
@@ -166,12 +166,12 @@ def _user(dice: Dice, number: int, *, who: Person, account: Row, updated: int) -
     }
 
 
-def note(dice: Dice, *, updated: int, account: Row | None, author: Row | None) -> Row:
+def note(rng: SeededRandom, *, updated: int, account: Row | None, author: Row | None) -> Row:
     """Return one note."""
-    created = dice.moment(updated - 30 * DAY, updated)
-    text = dice.choice(("<p>Agreed next steps.</p>", "<p>They renewed 🎉</p>", ""))
+    created = rng.moment(updated - 30 * DAY, updated)
+    text = rng.choice(("<p>Agreed next steps.</p>", "<p>They renewed 🎉</p>", ""))
     return {
-        "id": dice.uuid(),
+        "id": rng.uuid(),
         "createdAt": iso_ms(created * 1000),
         "updatedAt": iso_ms(updated * 1000),
         "externalId": None if author else f"note-old-{created}",
@@ -179,11 +179,11 @@ def note(dice: Dice, *, updated: int, account: Row | None, author: Row | None) -
         "accountId": account and account["id"],
         "categoryId": None,
         "authorId": author and author["id"],
-        "subject": dice.maybe("Quarterly check", one_in=4),
+        "subject": rng.maybe("Quarterly check", one_in=4),
         "note": text,
         "noteDate": iso_ms(created * 1000),
         "meetingDescription": None,
-        "tags": dice.choice(([], ["qbr"], ["qbr", "risk"])),
+        "tags": rng.choice(([], ["qbr"], ["qbr", "risk"])),
         "users": [],
         "account": account,
         "organization": None,
@@ -195,12 +195,12 @@ def note(dice: Dice, *, updated: int, account: Row | None, author: Row | None) -
     }
 
 
-def _task(dice: Dice, number: int, updated: int, *, account: Row, admin: Row) -> Row:
+def _task(rng: SeededRandom, number: int, updated: int, *, account: Row, admin: Row) -> Row:
     """Return a task; every other one is open, and the dates they are due have no time of day."""
     done = number % 2 == 0
-    created = dice.moment(updated - 30 * DAY, updated)
+    created = rng.moment(updated - 30 * DAY, updated)
     return {
-        "id": dice.uuid(),
+        "id": rng.uuid(),
         "createdAt": iso_ms(created * 1000),
         "updatedAt": iso_ms(updated * 1000),
         "externalId": None,
@@ -208,12 +208,12 @@ def _task(dice: Dice, number: int, updated: int, *, account: Row, admin: Row) ->
         "accountId": account["id"],
         "categoryId": None,
         "meetingId": None,
-        "name": dice.choice(("Send security pack", "Book the QBR", "Chase invoice")),
-        "description": dice.maybe("<p>Latest version.</p>", one_in=2),
+        "name": rng.choice(("Send security pack", "Book the QBR", "Chase invoice")),
+        "description": rng.maybe("<p>Latest version.</p>", one_in=2),
         "completedAt": iso_ms(updated * 1000) if done else None,
         "archivedAt": None,
-        "dueDate": dice.maybe(iso_ms((created + 3 * DAY) * 1000)[:10], one_in=5),
-        "tags": dice.choice(([], ["security"])),
+        "dueDate": rng.maybe(iso_ms((created + 3 * DAY) * 1000)[:10], one_in=5),
+        "tags": rng.choice(([], ["security"])),
         "source": None,
         "category": None,
         "assignedToId": admin["id"],
@@ -227,17 +227,17 @@ def _task(dice: Dice, number: int, updated: int, *, account: Row, admin: Row) ->
     }
 
 
-def _conversation(dice: Dice, number: int, updated: int) -> Row:
+def _conversation(rng: SeededRandom, number: int, updated: int) -> Row:
     """Return a conversation; two of three are open."""
     return {
-        "id": dice.uuid(),
-        "createdAt": iso_ms(dice.moment(updated - 9 * DAY, updated) * 1000),
-        "updatedAt": iso_ms(updated * 1000 + dice.choice((0, 0, 7))),
+        "id": rng.uuid(),
+        "createdAt": iso_ms(rng.moment(updated - 9 * DAY, updated) * 1000),
+        "updatedAt": iso_ms(updated * 1000 + rng.choice((0, 0, 7))),
         "externalId": f"ticket-{number}",
-        "externalUrl": dice.maybe(f"https://mail.example.com/t/{number}", one_in=2),
-        "subject": dice.choice(("Renewal paperwork", None, "", "Überweisung")),
+        "externalUrl": rng.maybe(f"https://mail.example.com/t/{number}", one_in=2),
+        "subject": rng.choice(("Renewal paperwork", None, "", "Überweisung")),
         "status": "open" if number % 3 else "closed",
         "rating": None if number % 3 else "satisfied",
-        "source": dice.choice(("outlook", "zendesk")),
+        "source": rng.choice(("outlook", "zendesk")),
         "traits": {"zendesk.status": "solved", "zendesk.tags": ["billing"]},
     }

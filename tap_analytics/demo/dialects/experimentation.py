@@ -8,8 +8,8 @@ import typing as t
 from typing_extensions import override
 
 from tap_analytics.demo.data.experimentation import MAIN_ACCOUNT
-from tap_analytics.demo.dialects.service import Refused, Service, chosen, not_found, whole
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.dialects.service import Refused, Service, choice_param, int_param, not_found
+from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
@@ -47,16 +47,16 @@ class Experimentation(Service):
     rate = (1, 1.0)
 
     @override
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         if not request.path.startswith(f"{VERSION}/"):
-            return Answer.json(OLD_VERSION)
+            return Response.json(OLD_VERSION)
         resource = request.path.removeprefix(VERSION)
         if resource == "/accounts":
-            return Answer.json({"_data": _page(self._accounts(request.params), request.params)})
+            return Response.json({"_data": _page(self._accounts(request.params), request.params)})
         match = _OF_ACCOUNT.fullmatch(resource)
         if match is None or match[2] not in RESOURCES:
             raise not_found(request)
-        return Answer.json(self._content(match[1], RESOURCES[match[2]], request.params))
+        return Response.json(self._content(match[1], RESOURCES[match[2]], request.params))
 
     def _accounts(self, params: t.Mapping[str, str]) -> list[Row]:
         status = params.get("status", "all")
@@ -65,24 +65,24 @@ class Experimentation(Service):
         with_main = params.get("includeCurrent") == "true"
         return [
             row
-            for row in self.world.tables["experimentation_accounts"]
+            for row in self.dataset.tables["experimentation_accounts"]
             if (with_main or not row["isMainAccount"])
             and (status == "all" or row["isActive"] == (status == "active"))
         ]
 
     def _content(self, account: str, stream: str, params: t.Mapping[str, str]) -> Row:
         """Return the body for one resource; everything belongs to the main account."""
-        known = {str(row["id"]) for row in self.world.tables["experimentation_accounts"]}
+        known = {str(row["id"]) for row in self.dataset.tables["experimentation_accounts"]}
         if account not in known | {"current"}:
             raise Refused(404, f"there is no account {account}")
-        if stream in self.world.singles:
-            return {"_data": self.world.singles[stream]}
-        rows = self.world.tables[stream] if account in {"current", str(MAIN_ACCOUNT)} else []
+        if stream in self.dataset.singles:
+            return {"_data": self.dataset.singles[stream]}
+        rows = self.dataset.tables[stream] if account in {"current", str(MAIN_ACCOUNT)} else []
         if stream.endswith("_campaigns"):
             return {"_data": _campaigns(rows[::-1], params)}
         if stream.endswith("_feeds"):
-            since = whole(params, "startTime", default=0)
-            until = whole(params, "endTime", default=10**12)
+            since = int_param(params, "startTime", default=0)
+            until = int_param(params, "endTime", default=10**12)
             rows = [row for row in rows[::-1] if since <= row["when"] <= until]
         page = _page(rows, params)
         bare = stream.endswith(("_labels", "_custom_widgets")) and not page
@@ -90,8 +90,8 @@ class Experimentation(Service):
 
 
 def _page(rows: list[Row], params: t.Mapping[str, str], *, cap: int = MAX_LIMIT) -> list[Row]:
-    limit = whole(params, "limit", default=DEFAULT_LIMIT, least=1, most=cap)
-    offset = whole(params, "offset", default=0)
+    limit = int_param(params, "limit", default=DEFAULT_LIMIT, least=1, most=cap)
+    offset = int_param(params, "offset", default=0)
     return rows[offset : offset + limit]
 
 
@@ -100,10 +100,10 @@ def _campaigns(rows: list[Row], params: t.Mapping[str, str]) -> object:
     for name in ("type", "platform"):
         if name in params:
             rows = [row for row in rows if row[name] == params[name]]
-    if status := chosen("status", params.get("status"), STATUSES):
+    if status := choice_param("status", params.get("status"), STATUSES):
         return _page([row for row in rows if _has(row, status)], params, cap=CAMPAIGN_CAP)
     page = _page(rows, params, cap=CAMPAIGN_CAP)
-    offset = whole(params, "offset", default=0)
+    offset = int_param(params, "offset", default=0)
     return {"partialCollection": page or {}, "totalCount": len(rows), "offset": offset}
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from typing_extensions import override
 
-from tap_analytics.demo.dialects.service import Refused, Service, not_found, whole
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.dialects.service import Refused, Service, int_param, not_found
+from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
@@ -32,12 +32,12 @@ class Learning(Service):
     rate = (10, 1.0)
 
     @override
-    def answer(self, request: Request) -> Answer:
-        limit = whole(request.params, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
-        page = whole(request.params, "page", default=1, least=1)
+    def respond(self, request: Request) -> Response:
+        limit = int_param(request.params, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+        page = int_param(request.params, "page", default=1, least=1)
         query = {k: v for k, v in request.params.items() if k not in {"page", "limit"}}
         key = (self.name, request.path, tuple(query.items()))
-        rows = self.world.remember(
+        rows = self.dataset.remember(
             key, lambda: _sorted(_filtered(self._rows(request), query), query.get("sort"))
         )
         links = {"self": f"{self.url}{request.target}"}
@@ -46,15 +46,15 @@ class Learning(Service):
             if number:
                 query_of = urlencode(query | ({"page": str(number)} if number > 1 else {}))
                 links[name] = f"{self.url}{request.path}{'?' if query_of else ''}{query_of}"
-        return Answer.json({"data": rows[(page - 1) * limit : page * limit], "links": links})
+        return Response.json({"data": rows[(page - 1) * limit : page * limit], "links": links})
 
     def _rows(self, request: Request) -> list[Row]:
         resource = request.path.removeprefix(self.prefix)
         if resource in {"/people", "/courses"}:
-            return self.world.tables[f"learning_{resource[1:]}"]
+            return self.dataset.tables[f"learning_{resource[1:]}"]
         course = _ENROLLMENTS.fullmatch(resource)
-        if course and course[1] in self.world.enrollments:
-            return self.world.enrollments[course[1]]
+        if course and course[1] in self.dataset.enrollments:
+            return self.dataset.enrollments[course[1]]
         raise not_found(request)
 
 

@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data import Row, World
-    from tap_analytics.demo.messages import Answer, Request
+    from tap_analytics.demo.data import Dataset, Row
+    from tap_analytics.demo.messages import Request, Response
     from tap_analytics.demo.settings import Credentials
 
 #: Longer numbers are a mistake of the client.
@@ -19,7 +19,7 @@ MAX_DIGITS = 18
 Key: t.TypeAlias = tuple[str, ...]
 
 
-class Refused(Exception):  # noqa: N818 - it becomes an answer and is never shown to a user
+class Refused(Exception):  # noqa: N818 - it becomes a response and is never shown to a user
     """A request the API doesn't grant."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -45,11 +45,11 @@ class Service(ABC):
     key_header = ""
     #: Requests granted in a sliding window, and its seconds, when rates are limited.
     rate: tuple[int, float] | None = None
-    #: Whether the answers tell how much of the rate is left.
-    tells_rate = False
+    #: Whether responses say how much of the rate is left.
+    sends_rate = False
 
-    def __init__(self, world: World, *, url: str, credentials: Credentials) -> None:
-        self.world = world
+    def __init__(self, dataset: Dataset, *, url: str, credentials: Credentials) -> None:
+        self.dataset = dataset
         self.url = url
         self.credentials = credentials
 
@@ -61,8 +61,8 @@ class Service(ABC):
         return basic_credentials(request) == wanted
 
     @abstractmethod
-    def answer(self, request: Request) -> Answer:
-        """Answer an admitted GET request; raise `Refused` for one that can't be granted."""
+    def respond(self, request: Request) -> Response:
+        """Respond to an admitted GET request; raise `Refused` for one that can't be granted."""
 
 
 def basic_credentials(request: Request) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def error_body(path: str, status: int, message: str) -> Row:
     return {"error": message}
 
 
-def whole(
+def int_param(
     params: t.Mapping[str, str], name: str, *, default: int, least: int = 0, most: int | None = None
 ) -> int:
     """Read a whole number from the query; one above `most` is clamped in silence, as services do.
@@ -109,8 +109,8 @@ def whole(
     return int(text) if most is None else min(int(text), most)
 
 
-def chosen(name: str, value: str | None, known: t.Collection[str]) -> str | None:
-    """Return a parameter that must be one of a few words, or be absent."""
+def choice_param(name: str, value: str | None, known: t.Collection[str]) -> str | None:
+    """Return a parameter that must be one of the known words, or absent."""
     if value is not None and value not in known:
         raise Refused(400, f"{name} {value!r} is not one of {', '.join(known)}")
     return value
@@ -142,7 +142,7 @@ class Ordered:
     def page(
         self, *, after: object, limit: int, descending: bool = False
     ) -> tuple[t.Sequence[Row], bool]:
-        """Return the rows behind a key, which a cursor carried, and whether more follow them."""
+        """Return the rows after a key, which a cursor carried, and whether more follow them."""
         if after is not None:
             kinds = [str] * len(self.keys[0]) if self.keys else None
             if not isinstance(after, list) or kinds not in (None, [type(part) for part in after]):

@@ -17,11 +17,11 @@ from tap_analytics.demo.dialects.service import (
     Service,
     decode_cursor,
     encode_cursor,
+    int_param,
     not_found,
-    whole,
 )
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.messages import Response
 from tap_analytics.demo.tables import ENROLLMENTS, flat
 
 if t.TYPE_CHECKING:
@@ -38,23 +38,23 @@ class SpecService(Service):
     default_limit = 100
     max_limit: int | None = None
     offset_param = "offset"
-    #: The stream behind each path, below the prefix.
+    #: The stream of each path, below the prefix.
     resources: t.ClassVar[t.Mapping[str, str]]
 
     @override
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         rows = self.rows(request)
-        limit = whole(
+        limit = int_param(
             request.params, "limit", default=self.default_limit, least=1, most=self.max_limit
         )
         start = self.start(request.params, limit=limit)
         page = rows[start : start + limit]
         more = self.envelope(start=start, limit=limit, size=len(page), total=len(rows))
-        return Answer.json({self.selector: page} | more)
+        return Response.json({self.selector: page} | more)
 
     def start(self, params: t.Mapping[str, str], *, limit: int) -> int:  # noqa: ARG002 - for page numbers
         """Return the position of the first row asked for."""
-        return whole(params, self.offset_param, default=0)
+        return int_param(params, self.offset_param, default=0)
 
     def envelope(self, *, start: int, limit: int, size: int, total: int) -> Row:  # noqa: ARG002 - most have none
         """Return what stands beside the rows of a page."""
@@ -65,7 +65,7 @@ class SpecService(Service):
         stream = self.resources.get(request.path.removeprefix(self.prefix))
         if stream is None:
             raise not_found(request)
-        return self.world.remember(("spec", stream), lambda: flat(self.world, stream))
+        return self.dataset.remember(("spec", stream), lambda: flat(self.dataset, stream))
 
 
 class SpecLearning(SpecService):
@@ -81,21 +81,21 @@ class SpecLearning(SpecService):
 
     @override
     def start(self, params: t.Mapping[str, str], *, limit: int) -> int:
-        return (whole(params, "page", default=1, least=1) - 1) * limit
+        return (int_param(params, "page", default=1, least=1) - 1) * limit
 
     @override
     def rows(self, request: Request) -> t.Sequence[Row]:
         course = _ENROLLMENTS.fullmatch(request.path.removeprefix(self.prefix))
         if course is None:
             return super().rows(request)
-        by_course = self.world.remember(("spec", ENROLLMENTS), self._enrollments)
+        by_course = self.dataset.remember(("spec", ENROLLMENTS), self._enrollments)
         if course[1] not in by_course:
             raise Refused(404, f"there is no course {course[1]}")
         return by_course[course[1]]
 
     def _enrollments(self) -> dict[str, list[Row]]:
-        by_course: dict[str, list[Row]] = {course: [] for course in self.world.enrollments}
-        for row in flat(self.world, ENROLLMENTS):
+        by_course: dict[str, list[Row]] = {course: [] for course in self.dataset.enrollments}
+        for row in flat(self.dataset, ENROLLMENTS):
             by_course[row["course_id"]].append(row)
         return by_course
 
@@ -143,7 +143,7 @@ class SpecSuccess(SpecService):
     prefix = "/success"
     secrets = ("success_secret_token", "success_basic_auth_header")
     rate = (1000, 60.0)
-    tells_rate = True
+    sends_rate = True
     resources: t.ClassVar = {f"/{name}": f"success_{name}" for name in OF_SUCCESS}
 
     @override
@@ -159,7 +159,7 @@ class SpecSuccess(SpecService):
 
 
 class Declared(SpecService):
-    """The API nobody has heard of, the same in both dialects: a key in the query, and a total."""
+    """The declared API, the same in both dialects: a key in the query, and a total."""
 
     name = "declared"
     prefix = "/declared"

@@ -1,4 +1,4 @@
-"""The success platform as it really is: newest first, opaque cursors, a password nobody reads."""
+"""The success platform as it really is: newest first, opaque cursors, an unchecked password."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tap_analytics.demo.dialects.service import (
     Refused,
     Service,
     basic_credentials,
-    chosen,
+    choice_param,
     decode_cursor,
     encode_cursor,
+    int_param,
     not_found,
-    whole,
 )
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
@@ -40,19 +40,19 @@ class Success(Service):
     prefix = "/resources"
     secrets = ("success_secret_token",)
     rate = (1000, 60.0)
-    tells_rate = True
+    sends_rate = True
 
     @override
     def admits(self, request: Request) -> bool:
         return basic_credentials(request)[:1] == (self.credentials.success_secret_token,)
 
     @override
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         resource = request.path.removeprefix(f"{self.prefix}/")
         if resource not in RESOURCES:
             raise not_found(request)
         params = request.params
-        limit = whole(params, "limit", default=MAX_LIMIT, least=1, most=MAX_LIMIT)
+        limit = int_param(params, "limit", default=MAX_LIMIT, least=1, most=MAX_LIMIT)
         sort = _sort(resource, params.get("sortBy"))
         after = None
         if "from" in params:
@@ -64,23 +64,23 @@ class Success(Service):
         # Admins have no dates to be sorted by and come in the order of their ids.
         rows, more = ordered.page(after=after, limit=limit, descending=sort != "id")
         cursor = encode_cursor([sort, *_key(rows[-1], sort)]) if more else None
-        return Answer.json({"results": rows, "next": cursor, "atEnd": not more})
+        return Response.json({"results": rows, "next": cursor, "atEnd": not more})
 
     def _ordered(self, resource: str, sort: str, status: str | None) -> Ordered:
-        rows = self.world.tables[f"success_{resource}"]
+        rows = self.dataset.tables[f"success_{resource}"]
         wanted = STATUSES["activeOrChurned"]
         if resource == "accounts":
-            wanted = STATUSES[chosen("status", status or None, STATUSES) or "active"]
+            wanted = STATUSES[choice_param("status", status or None, STATUSES) or "active"]
             rows = [row for row in rows if ((row["churnedAt"] and "churned") or "active") in wanted]
-        return self.world.remember(
+        return self.dataset.remember(
             (self.name, resource, sort, wanted), lambda: Ordered(rows, lambda row: _key(row, sort))
         )
 
 
-def _sort(resource: str, asked: str | None) -> str:
+def _sort(resource: str, given: str | None) -> str:
     if resource != "admins":
-        return chosen("sortBy", asked or None, SORTS) or SORTS[0]
-    if asked is not None:
+        return choice_param("sortBy", given or None, SORTS) or SORTS[0]
+    if given is not None:
         raise Refused(400, "admins can't be sorted")
     return "id"
 

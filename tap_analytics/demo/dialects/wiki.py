@@ -11,13 +11,13 @@ from tap_analytics.demo.dialects.service import (
     Ordered,
     Refused,
     Service,
-    chosen,
+    choice_param,
     decode_cursor,
     encode_cursor,
+    int_param,
     not_found,
-    whole,
 )
-from tap_analytics.demo.messages import Answer
+from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
@@ -69,25 +69,25 @@ class Wiki(Service):
     secrets = ("wiki_email", "wiki_api_token")
 
     @override
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         if request.path.removeprefix(V2) in STREAMS:
             return self._version_2(request, request.path.removeprefix(V2))
         if request.path == f"{V1}/audit":
             return self._version_1(request, self._audit(request.params), *AUDIT_LIMITS)
         if request.path == f"{V1}/group":
-            return self._version_1(request, self.world.tables["wiki_group"], *GROUP_LIMITS)
+            return self._version_1(request, self.dataset.tables["wiki_group"], *GROUP_LIMITS)
         raise not_found(request)
 
     def _audit(self, params: t.Mapping[str, str]) -> list[Row]:
         """Return the events between two inclusive epoch milliseconds, newest first."""
-        since = whole(params, "startDate", default=0)
-        until = whole(params, "endDate", default=10**16)
-        rows = self.world.tables["wiki_audit"]
+        since = int_param(params, "startDate", default=0)
+        until = int_param(params, "endDate", default=10**16)
+        rows = self.dataset.tables["wiki_audit"]
         return [row for row in rows[::-1] if since <= int(row["creationDate"]) <= until]
 
-    def _version_1(self, request: Request, rows: list[Row], default: int, most: int) -> Answer:
-        limit = min(most, whole(request.params, "limit", default=default, least=1))
-        start = whole(request.params, "start", default=0)
+    def _version_1(self, request: Request, rows: list[Row], default: int, most: int) -> Response:
+        limit = min(most, int_param(request.params, "limit", default=default, least=1))
+        start = int_param(request.params, "start", default=0)
         page = rows[start : start + limit]
         links = {
             "base": f"{self.url}/wiki",
@@ -98,10 +98,10 @@ class Wiki(Service):
             query = dict(request.params) | {"next": "true", "limit": limit, "start": start + limit}
             links["next"] = f"{request.path.removeprefix('/wiki')}?{urlencode(query)}"
         body = {"results": page, "start": start, "limit": limit, "size": len(page), "_links": links}
-        return Answer.json(body)
+        return Response.json(body)
 
-    def _version_2(self, request: Request, resource: str) -> Answer:
-        limit = whole(request.params, "limit", default=V2_DEFAULT, least=1, most=V2_MAX)
+    def _version_2(self, request: Request, resource: str) -> Response:
+        limit = int_param(request.params, "limit", default=V2_DEFAULT, least=1, most=V2_MAX)
         order, after = _position(request.params, resource)
         sort = order.removeprefix("-")
         ordered = self._ordered(resource, sort, request.params)
@@ -114,19 +114,19 @@ class Wiki(Service):
             links["next"] = f"{NEXT_LINKS[resource].format(url=self.url)}?{query}"
             headers["Link"] = f'<{links["next"]}>; rel="next"'
         shown = [_shown(row, resource, request.params) for row in rows]
-        return Answer.json({"results": shown, "_links": links}, headers=headers)
+        return Response.json({"results": shown, "_links": links}, headers=headers)
 
     def _ordered(self, resource: str, sort: str, params: t.Mapping[str, str]) -> Ordered:
         statuses = params.get("status", STATUSES[resource]).split(",")
-        rows = self.world.tables[STREAMS[resource]]
-        return self.world.remember(
+        rows = self.dataset.tables[STREAMS[resource]]
+        return self.dataset.remember(
             (self.name, resource, sort, *statuses),
             lambda: Ordered((r for r in rows if r["status"] in statuses), SORTS[resource][sort]),
         )
 
 
 def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, object]:
-    """Return the order, and the key of the last row already seen; a cursor knows both."""
+    """Return the order, and the key of the last row already seen; a cursor holds both."""
     order, after = params.get("sort", "id"), None
     if "cursor" in params:
         held = decode_cursor(params["cursor"])
@@ -143,12 +143,14 @@ def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, object]:
 def _shown(row: Row, resource: str, params: t.Mapping[str, str]) -> Row:
     """Return a record with the parts that only come when they are asked for."""
     if resource == "/spaces":
-        form = chosen("description-format", params.get("description-format"), ("plain", "view"))
+        form = choice_param(
+            "description-format", params.get("description-format"), ("plain", "view")
+        )
         icon = row["icon"] if params.get("include-icon") == "true" else None
         text = row["description"]
         described = text and form and {form: text["plain"] | {"representation": form}}
         return row | {"description": described or None, "icon": icon}
-    form = chosen("body-format", params.get("body-format"), ("storage", "atlas_doc_format"))
+    form = choice_param("body-format", params.get("body-format"), ("storage", "atlas_doc_format"))
     if form == "storage":
         return row
     document = {"representation": form, "value": '{"type":"doc","content":[]}'}

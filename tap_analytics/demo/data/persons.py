@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.dice import Dice
+    from tap_analytics.demo.data.random_values import SeededRandom
 
 OUR_DOMAIN = "brightwater.example"
 _words = str.split
@@ -62,7 +62,7 @@ class Company(t.NamedTuple):
     domain: str
 
 
-class Cast(t.NamedTuple):
+class Persons(t.NamedTuple):
     """Everybody, in an order that a larger scale extends and doesn't change."""
 
     staff: list[Person]
@@ -70,19 +70,19 @@ class Cast(t.NamedTuple):
     companies: list[Company]
 
 
-def gather(dice: Dice, *, staff: int, customers: int, companies: int) -> Cast:
+def invent_persons(rng: SeededRandom, *, staff: int, customers: int, companies: int) -> Persons:
     """Invent a cast of the given sizes."""
     firms = [_company(number) for number in range(companies)]
     namesakes: Counter[str] = Counter()
-    employees = [_person(dice, namesakes, company=-1, domain=OUR_DOMAIN) for _ in range(staff)]
+    employees = [_person(rng, namesakes, company=-1, domain=OUR_DOMAIN) for _ in range(staff)]
     clients = [
-        _person(dice, namesakes, company=i % companies, domain=firms[i % companies].domain)
+        _person(rng, namesakes, company=i % companies, domain=firms[i % companies].domain)
         for i in range(customers)
     ]
-    return Cast(employees, clients, firms)
+    return Persons(employees, clients, firms)
 
 
-def plain(text: str) -> str:
+def slug(text: str) -> str:
     """Reduce a name to lower-case ASCII, for addresses and permalinks."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     return decomposed.encode("ascii", "ignore").decode().lower()
@@ -93,12 +93,12 @@ def _company(number: int) -> Company:
     generation, trade = divmod(trade, len(COMPANY_TRADES))
     name = f"{COMPANY_WORDS[word]} {COMPANY_TRADES[trade]}"
     name = f"{name} {generation + 1}" if generation else name
-    return Company(name, f"{plain(name)}.example")
+    return Company(name, f"{slug(name)}.example")
 
 
-def _person(dice: Dice, namesakes: Counter[str], *, company: int, domain: str) -> Person:
-    first, last = dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES)
-    local = f"{plain(first)}.{plain(last)}"
+def _person(rng: SeededRandom, namesakes: Counter[str], *, company: int, domain: str) -> Person:
+    first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
+    local = f"{slug(first)}.{slug(last)}"
     namesakes[f"{local}@{domain}"] += 1
     if (number := namesakes[f"{local}@{domain}"]) > 1:
         local = f"{local}.{number}"

@@ -1,4 +1,4 @@
-"""Repeatable chance: every table has a random source of its own, named by seed and table."""
+"""Repeatable random values: every table has a source of its own, named by seed and table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_DAY = 1_641_196_800
 LAST_DAY = 1_751_284_800
 
 
-class Dice(random.Random):
+class SeededRandom(random.Random):
     """A random source whose string seed decides everything it returns."""
 
     def uuid(self) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.demo.data.cast import gather
-from tap_analytics.demo.data.dice import LAST_DAY, Dice, Row
+from tap_analytics.demo.data.persons import invent_persons
+from tap_analytics.demo.data.random_values import LAST_DAY, Row, SeededRandom
 
 V = t.TypeVar("V")
 REMEMBERED = 20_000
 
 
-class World:
+class Dataset:
     """The records of every API, as the real services hold them.
 
     Attributes:
@@ -35,22 +35,22 @@ class World:
         self.tables: dict[str, list[Row]] = {}
         self.enrollments: dict[str, list[Row]] = {}
         self.singles: dict[str, Row] = {}
-        self.cast = gather(
-            self.dice("cast"),
+        self.persons = invent_persons(
+            self.rng("cast"),
             staff=self.many(24, least=4),
             customers=self.many(260, least=12),
             companies=self.many(150, least=15),
         )
-        dice = self.dice("authors")
+        rng = self.rng("authors")
         #: Account ids in the wiki, in the staff's order.
-        self.authors = [f"712020:{dice.uuid()}" for _ in self.cast.staff]
+        self.authors = [f"712020:{rng.uuid()}" for _ in self.persons.staff]
 
-    def dice(self, name: str) -> Dice:
-        """Return the random source of that name: the same in every world of this seed."""
-        return Dice(f"{self._seed}/{name}")
+    def rng(self, name: str) -> SeededRandom:
+        """Return the random source of that name: the same in every dataset of this seed."""
+        return SeededRandom(f"{self._seed}/{name}")
 
     def many(self, count: int, *, least: int = 3) -> int:
-        """Return a count at this world's scale."""
+        """Return a count at this dataset's scale."""
         return max(least, round(count * self._scale))
 
     def remember(self, key: t.Hashable, make: t.Callable[[], V]) -> V:
