@@ -9,11 +9,10 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from tap_analytics.errors import TapError
 from tap_analytics.pagination.completeness import describe
 from tap_analytics.pagination.page import FetchedPage, Page
 from tap_analytics.records.payload import raise_error
-from tap_analytics.records.rows import DictRows, UnusableKeyError
+from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyError
 from tap_analytics.transport.errors import Cancelled, Rejected
 
 if t.TYPE_CHECKING:
@@ -23,10 +22,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import PageToken
     from tap_analytics.records.rows import RowDecoder, Rows
     from tap_analytics.transport.request import Request, Response
-
-
-class MissingKeyError(TapError):
-    """A row that its primary key doesn't identify, which no target could place."""
 
 
 @dataclass(kw_only=True)
@@ -138,11 +133,8 @@ class PageFetcher:
             fetched.keys = rows.keys(names, self.endpoint.context)
         except UnusableKeyError as error:
             if self.endpoint.post_process is None:
-                place = f"row {error.row} of {describe(fetched.page.query)}"
-                raise MissingKeyError(
-                    f"{self.endpoint.label}: {place} {error}. "
-                    "Check `path`, `data_selector` and `primary_key`."
-                ) from None
+                page = describe(fetched.page.query)
+                raise MissingKeyError(self.endpoint.label, page, error) from None
             # The key is derived from the row later: rows that are alike are one.
             self.derives_keys = True
             fetched.keys = t.cast("DictRows", rows).digests()

@@ -16,6 +16,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tap_analytics.errors import TapError
 from tap_analytics.records.codec import has_nul, kind_of
 from tap_analytics.records.digests import digest
 from tap_analytics.records.inference import infer_schema
@@ -44,6 +45,16 @@ class UnusableKeyError(Exception):
     def __init__(self, row: int, text: str) -> None:
         super().__init__(text)
         self.row = row
+
+
+class MissingKeyError(TapError):
+    """A row that its primary key doesn't identify, which no target could place."""
+
+    def __init__(self, label: str, page: str, found: UnusableKeyError) -> None:
+        super().__init__(
+            f"{label}: row {found.row} of {page} {found}. Check `path`, `data_selector` and "
+            "`primary_key`."
+        )
 
 
 def _joined(names: Sequence[str], columns: Sequence[list[t.Any]]) -> list[Hashable]:

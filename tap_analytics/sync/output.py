@@ -13,9 +13,8 @@ from singer_sdk.singerlib import ActivateVersionMessage
 from singer_sdk.streams.core import Stream
 
 from tap_analytics.client import AnalyticsStream
-from tap_analytics.pagination.fetcher import MissingKeyError
 from tap_analytics.records.conform import Conformer, Selection
-from tap_analytics.records.rows import RowDecoder, StructRows, UnusableKeyError
+from tap_analytics.records.rows import MissingKeyError, RowDecoder, StructRows, UnusableKeyError
 from tap_analytics.records.sinks import BatchSink, RecordSink
 from tap_analytics.records.type_policy import TypePolicy
 
@@ -160,10 +159,7 @@ class RecordOutput:
         try:
             rows.keys(self.stream.primary_keys)
         except UnusableKeyError as error:
-            raise MissingKeyError(
-                f"{self.stream.label}: row {error.row} of a page {error}. Check `path`, "
-                "`data_selector` and `primary_key`."
-            ) from None
+            raise MissingKeyError(self.stream.label, "a page", error) from None
 
     def _compile(self) -> Selection:
         stream = self.stream

@@ -13,6 +13,7 @@ import typing as t
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 
 from singer_sdk.singerlib import StateMessage
@@ -27,6 +28,7 @@ from tap_analytics.sync.budgeted import BudgetedRun
 from tap_analytics.sync.completion import conclude
 from tap_analytics.sync.reading import read
 from tap_analytics.sync.stream import StreamSync
+from tap_analytics.sync.workers import Workers
 from tap_analytics.transport.errors import BudgetSpent, Cancelled
 
 if t.TYPE_CHECKING:
@@ -34,9 +36,6 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.reporting.run import Run
-
-#: Seconds that streams have after a signal to finish the page in hand.
-GRACE = 1.0
 
 
 class Sync:
@@ -47,18 +46,18 @@ class Sync:
         self._budgeted = BudgetedRun(run)
         # Made up front, so that a stream that never came to run counts as failed, not as absent.
         self._syncs = [StreamSync(stream, run) for stream in self._budgeted.ordered(streams)]
-        self._undelivered: OutputClosedError | None = None
         self._progress = Progress(run)
+        self._workers = Workers(run.stop, tick=self._progress.tick)
 
     def run(self) -> None:
         """Run to the end; raises `SyncFailedError`, or `SystemExit` after a signal."""
         began, started = datetime.now(UTC), monotonic()
         with self._progress:
             # This thread writes nothing: it is the one that answers signals.
-            self._beside(self._run.state_output.write)
-            self._await(self._start())
+            self._workers.run(self._run.state_output.write)
+            self._workers.run_all(self._actions())
             if not self._is_cut:
-                self._beside(self._write_last_state)
+                self._workers.run(self._write_last_state)
             end = RunResult(began=began, started=started, seconds=monotonic() - started)
             if self._is_cut:
                 self._leave(end)
@@ -72,72 +71,28 @@ class Sync:
     @property
     def _is_cut(self) -> bool:
         """Whether the run was ended from outside."""
-        return self._run.stop.signum is not None or self._undelivered is not None
+        return self._run.stop.signum is not None or self._workers.undelivered is not None
 
     def _write_last_state(self) -> None:
         with self._run.writer.lock:
             self._budgeted.conclude(self._syncs)
             self._run.state_output.write()
 
-    # --- threads ----------------------------------------------------------------------------
+    # --- streams ----------------------------------------------------------------------------
 
-    def _beside(self, action: Callable[[], None]) -> None:
-        """Have a thread write, and wait for it."""
-        failed: list[Exception] = []
-
-        def act() -> None:
-            try:
-                action()
-            except Cancelled:
-                pass
-            except OutputClosedError as error:
-                self._cut(error)
-            except Exception as error:  # noqa: BLE001 - raised again where it belongs
-                failed.append(error)
-
-        thread = threading.Thread(target=act, name="state", daemon=True)
-        thread.start()
-        self._await([thread])
-        if failed:
-            raise failed[0]
-
-    def _cut(self, error: OutputClosedError) -> None:
-        """End all streams: nothing can be delivered any more."""
-        self._undelivered = self._undelivered or error
-        self._run.stop.set()
-
-    def _start(self) -> list[threading.Thread]:
+    def _actions(self) -> dict[str, Callable[[], None]]:
+        """Return what reads the streams, by the name of the thread that does it."""
         concurrency = self._run.config["concurrency"]
         one_by_one = concurrency == 1 or self._budgeted.budgeted
         tasks = [self._syncs] if one_by_one else [[sync] for sync in self._syncs]
         gates: defaultdict[str, threading.Semaphore] = defaultdict(
             lambda: threading.Semaphore(concurrency)
         )
-        threads = [
-            threading.Thread(
-                target=self._read_all,
-                args=(task, gates[task[0].stream.api]),
-                name=task[0].stream.name,
-                daemon=True,
-            )
+        return {
+            task[0].stream.name: partial(self._read_all, task, gates[task[0].stream.api])
             for task in tasks
             if task
-        ]
-        for thread in threads:
-            thread.start()
-        return threads
-
-    def _await(self, threads: Sequence[threading.Thread]) -> None:
-        """Wait for the threads in slices, so that signals and progress get their turn."""
-        deadline: float | None = None
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.05)
-                self._progress.tick()
-                if self._run.stop.is_set:
-                    deadline = deadline or monotonic() + GRACE
-                    if monotonic() > deadline:
-                        return
+        }
 
     def _read_all(self, syncs: Sequence[StreamSync], gate: threading.Semaphore) -> None:
         with gate:
@@ -157,8 +112,8 @@ class Sync:
                 each.record_stats()
         except BudgetSpent:
             self._budgeted.stop(sync)
-        except OutputClosedError as error:
-            self._cut(error)
+        except OutputClosedError:
+            raise
         except Exception as error:  # noqa: BLE001 - a failing stream must not stop the others
             sync.fail(error)
 
@@ -166,11 +121,11 @@ class Sync:
 
     def _leave(self, end: RunResult) -> t.NoReturn:
         """End after a signal with a last STATE, or where standard output takes no more."""
-        run = self._run
-        if self._undelivered is not None:
+        run, undelivered = self._run, self._workers.undelivered
+        if undelivered is not None:
             self._record(replace(end, exit_code=1))
-            if str(self._undelivered):
-                run.logger.error("%s", self._undelivered)
+            if str(undelivered):
+                run.logger.error("%s", undelivered)
             # What is buffered can't be delivered either, and must not be tried at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(1)

@@ -37,7 +37,7 @@ class StopSignal:
 
     def set(self, signum: int | None = None) -> None:
         """End all waits, present and future, with `Cancelled`."""
-        self.signum = signum
+        self.signum = self.signum if signum is None else signum
         self._is_set = True
         with contextlib.suppress(IndexError):
             self._held.pop().release()
