@@ -97,10 +97,13 @@ def decide(
 _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict of a stream read in several walks: the worst of theirs."""
-    found = set(verdicts)
-    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.CONSISTENT)
+def worst(findings: Iterable[Finding]) -> Finding:
+    """Return the first of the worst findings, one that says what is missing if any does."""
+    return min(
+        findings,
+        key=lambda each: (_WORST_FIRST.index(each.verdict), each.missing is None),
+        default=Finding(Verdict.CONSISTENT),
+    )
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -58,9 +57,8 @@ class StreamResult:
     repeated_keys: int = 0
     repeated_keys_exact: bool = True
     drift: SchemaDrift = field(default_factory=SchemaDrift)
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    #: For each verdict, which evidence the first list that earned it lacked, if any.
-    missing: dict[Verdict, str] = field(default_factory=dict)
+    #: The worst finding of its lists; None before the first list has ended.
+    worst: Finding | None = None
     #: Why rows may be missing, if they may: nothing is deleted then, and no bookmark moves.
     doubt: str | None = None
     #: The finding of a list that is proven if another list shows how the API names a next page.
@@ -103,23 +101,17 @@ class StreamResult:
     @property
     def finding(self) -> Finding:
         """The worst verdict of its lists, and which evidence was missing for a better one."""
-        verdict = worst(self.verdicts)
-        if (
-            self.awaiting is not None
-            and not self.paging_facts.names_next
-            and verdict is not Verdict.SHORT
-        ):
-            return self.awaiting
-        return Finding(verdict, self.missing.get(verdict))
+        found = worst(filter(None, [self.worst]))
+        if self.awaiting is None or self.paging_facts.names_next:
+            return found
+        return found if found.verdict is Verdict.SHORT else self.awaiting
 
     def add(self, finding: Finding) -> None:
         """Add the finding of a list."""
         if finding.awaits_next:
             self.awaiting = self.awaiting or finding
-            return
-        self.verdicts[finding.verdict] += 1
-        if finding.missing is not None:
-            self.missing.setdefault(finding.verdict, finding.missing)
+        else:
+            self.worst = worst(filter(None, [self.worst, finding]))
 
     @property
     def status(self) -> Status:

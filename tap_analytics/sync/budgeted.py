@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
-from tap_analytics.pagination.completeness import Verdict, worst
+from tap_analytics.pagination.completeness import Finding, Verdict, worst
 from tap_analytics.pagination.position import MEMBER as POSITION
 from tap_analytics.pagination.position import still_holds
 from tap_analytics.sync.checkpoint import FINISHED, forget, has_position
@@ -53,7 +53,7 @@ class BudgetedRun:
         self._skipped.add(sync.stream.name)
         self._run.logger.info("%s was completed by an earlier run; skipped.", sync.stream.name)
         for each in sync.tree:
-            each.result.verdicts[verdict] += 1
+            each.result.add(Finding(verdict))
             if not verdict.complete:
                 each.result.doubt = "an earlier run read it and could not show that it is whole"
             each.result.done = True
@@ -91,7 +91,7 @@ class BudgetedRun:
             bookmarks.setdefault(name, {})[FINISHED] = {
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "shape": roots[name].fingerprint,
-                "verdict": worst(one.verdict for one in results[name]).value,
+                "verdict": worst(one.finding for one in results[name]).verdict.value,
             }
         failed = any(one.failure for tree in results.values() for one in tree)
         marked = [name for name, bookmark in self._bookmarks.items() if FINISHED in bookmark]

@@ -9,7 +9,7 @@ from time import monotonic
 
 from singer_sdk.metrics import Status, Tag
 
-from tap_analytics.pagination.completeness import DuplicateKeys, Verdict
+from tap_analytics.pagination.completeness import DuplicateKeys, Finding, Verdict
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.results import StreamResult
@@ -128,7 +128,7 @@ class StreamSync:
         for each in self.tree:
             if not each.result.truncated:
                 each.result.truncated = True
-                each.result.verdicts[Verdict.UNVERIFIED] += 1
+                each.result.add(Finding(Verdict.UNVERIFIED))
 
     def fail(self, cause: Exception) -> None:
         """End the stream, and the children that depend on it, with a failure."""

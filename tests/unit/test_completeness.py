@@ -275,12 +275,16 @@ def test_a_stream_that_fails_midway_activates_nothing():
     assert "ACTIVATE_VERSION" not in done.kinds
 
 
-def test_the_worst_walk_decides_about_a_stream():
-    assert worst([Verdict.VERIFIED, Verdict.CONSISTENT]) is Verdict.CONSISTENT
-    assert worst([Verdict.UNVERIFIED, Verdict.VERIFIED]) is Verdict.UNVERIFIED
-    assert worst([Verdict.SHORT, Verdict.UNVERIFIED]) is Verdict.SHORT
-    assert worst([Verdict.VERIFIED]) is Verdict.VERIFIED
-    assert worst([]) is Verdict.CONSISTENT
+def test_the_worst_list_decides_about_a_stream():
+    verified, consistent, unverified, short = map(Finding, Verdict)
+    reason = Finding(Verdict.UNVERIFIED, "first reason")
+
+    assert worst([verified, consistent]) == consistent
+    assert worst([unverified, verified]) == unverified
+    assert worst([short, reason]) == short
+    assert worst([unverified, reason, Finding(Verdict.UNVERIFIED, "second")]) == reason
+    assert worst([verified]) == verified
+    assert worst([]) == consistent
 
 
 def test_only_two_verdicts_are_complete():

@@ -17,7 +17,6 @@ import pyte
 import pytest
 from rich.console import Console
 
-from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.reader import PaginationError
 from tap_analytics.records.conform import SchemaDrift
 from tap_analytics.reporting.results import StreamResult
@@ -70,10 +69,9 @@ def crowded():
         "repeated_keys_exact": False,
         "drift": SchemaDrift(mismatches=Counter(a=1)),
     }
-    proven = Counter([Verdict.CONSISTENT])
     return [
-        StreamResult(name=LONG, done=True, verdicts=proven, **big),
-        StreamResult(name=LONG * 3, done=True, verdicts=proven, **big, **odd),
+        StreamResult(name=LONG, done=True, **big),
+        StreamResult(name=LONG * 3, done=True, **big, **odd),
         StreamResult(name="failed", failure=Fatal("x", status=403), started=1.0, seconds=0.1),
         StreamResult(
             name="optional",
