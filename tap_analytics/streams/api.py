@@ -61,10 +61,6 @@ class Api:
         """The names of the streams, which are attributes of their classes."""
         return tuple(vars(stream)["name"] for stream in self.streams)
 
-    def setting(self, name: str) -> Setting:
-        """Return one of the API's own settings by name."""
-        return next(setting for setting in self.settings if setting.name == name)
-
     def connect(
         self, block: Mapping[str, t.Any], http: Callable[..., HttpSettings]
     ) -> ApiConnection:
@@ -72,13 +68,7 @@ class Api:
 
         `http` makes `HttpSettings` of those of one API, with what holds for all of them.
         """
-        settings: dict[str, t.Any] = {
-            "page_size": self.page_size,
-            "requests_per_second": self.requests_per_second or None,
-            **{setting.name: setting.default for setting in self.settings},
-        }
-        settings = {name: value for name, value in settings.items() if value is not None}
-        settings |= block
+        settings = self._with_defaults(block)
         account = self.account(settings)
         # Some user names are as good as a key: of one that is a secret only the digest is kept.
         if account and redact(account) != account:
@@ -98,6 +88,14 @@ class Api:
             settings=settings,
             public_settings=tuple(self.public_settings(settings)),
         )
+
+    def _with_defaults(self, block: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        defaults: dict[str, t.Any] = {
+            "page_size": self.page_size,
+            "requests_per_second": self.requests_per_second or None,
+            **{setting.name: setting.default for setting in self.settings},
+        }
+        return {name: value for name, value in defaults.items() if value is not None} | dict(block)
 
     def public_settings(self, settings: Mapping[str, t.Any]) -> Iterator[tuple[str, object, bool]]:
         """Yield the settings that may be shown: name, value, and whether that is the default."""

@@ -120,16 +120,17 @@ def post_form(http: HttpSettings, url: str, form: Mapping[str, str]) -> Mapping[
     try:
         return transport.attempt(request, _token)
     except TransportError as error:
-        reason = error.what.removeprefix(f"{http.name}: ")
-        what = f"{http.name}: the token URL failed: {reason}"
-        if isinstance(error, Retriable):
-            hint = error.hint if error.cause in OVERLOAD else _TOKEN_HINT
-            raise Retriable(
-                what, hint=hint, cause=error.cause, retry_after=error.retry_after
-            ) from None
-        raise CredentialsRefused(what, hint=_TOKEN_HINT, status=error.status) from None
+        raise _token_error(error, name=http.name) from None
     finally:
         transport.close()
+
+
+def _token_error(error: TransportError, *, name: str) -> TransportError:
+    what = f"{name}: the token URL failed: {error.what.removeprefix(f'{name}: ')}"
+    if not isinstance(error, Retriable):
+        return CredentialsRefused(what, hint=_TOKEN_HINT, status=error.status)
+    hint = error.hint if error.cause in OVERLOAD else _TOKEN_HINT
+    return Retriable(what, hint=hint, cause=error.cause, retry_after=error.retry_after)
 
 
 def _token(response: Response) -> Mapping[str, t.Any]:

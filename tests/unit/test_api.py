@@ -69,12 +69,6 @@ def test_a_connection_is_made_once_and_its_base_url_ends_without_a_slash():
     assert tap.connection("learning").base_url == "http://127.0.0.1:9/v2"
 
 
-def test_settings_are_found_by_name():
-    assert LEARNING.setting("api_key").secret
-    with pytest.raises(StopIteration):
-        LEARNING.setting("no_such_setting")
-
-
 # --- the moment a run began ---------------------------------------------------------------------
 
 
