@@ -15,7 +15,7 @@ import typing as t
 from urllib.parse import quote
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 #: Shorter values are words of their own too often to be found wherever they occur.
 SHORTEST = 4
@@ -73,30 +73,21 @@ _PASSES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
 )
 
 
-def fold(text: str) -> str:
-    """Return a text without escapes: what encoders make of it folds to the same."""
-    for _ in range(_ROUNDS):
-        if not _SPECIAL.search(text):
-            break
-        before = text
-        for pattern, decoded in _PASSES:
-            text = pattern.sub(decoded, text)
-        if text == before:
-            break
-    return text
-
-
 class Folded:
-    """A folded text that knows where each of its characters came from."""
+    """A text without escapes, which knows where each of its characters came from.
+
+    What encoders make of a text folds to the same.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._starts = list(range(len(text)))
-        self._ends = list(range(1, len(text) + 1))
+        self._starts: Sequence[int] = range(len(text))
+        self._ends: Sequence[int] = range(1, len(text) + 1)
         for _ in range(_ROUNDS):
             before = self.text
-            for pattern, decoded in _PASSES:
-                self._replace(pattern, decoded)
+            if _SPECIAL.search(before):
+                for pattern, decoded in _PASSES:
+                    self._replace(pattern, decoded)
             if self.text == before:
                 break
 
@@ -113,13 +104,18 @@ class Folded:
             start, end = match.span()
             new = decoded(match)
             parts += self.text[done:start], new
-            starts += self._starts[done:start] + [self._starts[start]] * len(new)
-            ends += self._ends[done:start] + [self._ends[end - 1]] * len(new)
+            starts += [*self._starts[done:start], *[self._starts[start]] * len(new)]
+            ends += [*self._ends[done:start], *[self._ends[end - 1]] * len(new)]
             done = end
         if done:
             self.text = "".join([*parts, self.text[done:]])
-            self._starts = starts + self._starts[done:]
-            self._ends = ends + self._ends[done:]
+            self._starts = [*starts, *self._starts[done:]]
+            self._ends = [*ends, *self._ends[done:]]
+
+
+def fold(text: str) -> str:
+    """Return a text without escapes."""
+    return Folded(text).text
 
 
 class Needles(t.NamedTuple):

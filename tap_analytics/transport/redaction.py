@@ -19,7 +19,7 @@ import warnings
 import weakref
 from collections import defaultdict
 
-from tap_analytics.transport.encodings import SHORTEST, Folded, Needles, fold, whole_words
+from tap_analytics.transport.encodings import SHORTEST, Folded, Needles, whole_words
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,17 +85,13 @@ class Secrets:
         known, words = self._all, self._words
         places = [place for each in known for place in each.in_text(text)]
         places += [match.span("word") for match in words.finditer(text)]
-        folded = fold(text)
-        if folded == text:
+        folded = Folded(text)
+        if folded.text == text:
             return places
-        found = [place for each in known for place in each.in_folded(folded)]
-        short = [match.span("word") for match in words.finditer(folded)]
-        if found or short:
-            origin = Folded(text).origin
-            spelled = (origin(*place) for place in found)
-            # A secret of backslashes folds to little; as it is written it is as long as ever.
-            places += [place for place in spelled if place[1] - place[0] >= SHORTEST]
-            places += [origin(*place) for place in short]
+        spelled = [folded.origin(*at) for each in known for at in each.in_folded(folded.text)]
+        # A secret of backslashes folds to little; as it is written it is as long as ever.
+        places += [place for place in spelled if place[1] - place[0] >= SHORTEST]
+        places += [folded.origin(*match.span("word")) for match in words.finditer(folded.text)]
         return places
 
     def _register(self, group: dict[str, Needles], value: str, *, most: float = math.inf) -> None:
