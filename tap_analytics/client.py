@@ -25,10 +25,7 @@ from tap_analytics.pagination.endpoint import Endpoint
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.pagination.response import ResponseParser
-from tap_analytics.records.payload import (
-    check_path_value,
-    select_rows,
-)
+from tap_analytics.records.payload import check_path_value, select_rows
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.request import Request
 
@@ -83,8 +80,9 @@ class AnalyticsStream(RESTStream[PageToken]):
     newest_first: t.ClassVar[Mapping[str, str]] = {}
     #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
     references: t.ClassVar[Mapping[str, str]] = {}
-    #: Whether the schema is one of samples, not declared.
+    #: Whether the schema is one of samples, not declared, and whether this run has sampled it.
     infers_schema: bool = False
+    is_sampled: bool = False
     #: Why the stream can't be read, if its schema could not be sampled.
     failure: Exception | None = None
     #: One bookmark per stream, never one per parent.
@@ -99,8 +97,6 @@ class AnalyticsStream(RESTStream[PageToken]):
     selector_hint: t.ClassVar[str] = (
         "Check `base_url` of {api}: another version or service may answer."
     )
-    #: Whether the schema was sampled in this run.
-    is_sampled: bool = False
     _tap: Host  # type: ignore[assignment]  # all that streams may see of it
 
     @override
@@ -235,8 +231,6 @@ class AnalyticsStream(RESTStream[PageToken]):
         """Return the parameters that ask for rows from `start` until before `end` only."""
         return {}
 
-    # --- pages ------------------------------------------------------------------------------
-
     def endpoint(self, context: Context | None) -> Endpoint:
         """Return what a reader of pages needs to know of the stream, below a parent or not."""
         own = type(self).post_process is not Stream.post_process
@@ -256,8 +250,6 @@ class AnalyticsStream(RESTStream[PageToken]):
             facts=self.paging_facts,
             samples=self.samples,
         )
-
-    # --- responses --------------------------------------------------------------------------
 
     def select(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
         """Return the rows of a response; raises `SelectorError` where it has none to select."""
@@ -283,28 +275,25 @@ class AnalyticsStream(RESTStream[PageToken]):
         self._tap.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
         self._stream_maps = None
 
-    # --- runs -------------------------------------------------------------------------------
-
     @property
     def versioned(self) -> bool:
         """Whether the stream's rows carry a version, so that a target can tell deleted ones."""
-        return (
-            self.replication_method == REPLICATION_FULL_TABLE
-            and self.emit_activate_version_messages
-        )
+        is_full = self.replication_method == REPLICATION_FULL_TABLE
+        return is_full and self.emit_activate_version_messages
+
+    # --- the SDK's runs ---------------------------------------------------------------------
 
     @override
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Row, t.Any, t.Any]:
-        """Run the stream with its children; pages are written whole, so no row is yielded."""
+        # Pages are written whole, so no row is yielded.
         self._tap.sync_stream(self, context)
         yield from ()
 
     @override
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
-        for _ in self._sync_records(context):
-            pass
+        self._tap.sync_stream(self, context)
 
     @override
     def _write_activate_version_message(self, full_table_version: int) -> None:

@@ -95,13 +95,13 @@ class TapAnalytics(Tap):
         for name, value in self._config.items():
             if settings.too_deep([value]):
                 raise InputError(f"`{name}` is nested more than {settings.DEEPEST} levels deep.")
-        self._register_secrets(self._config)
+        _register_secrets(self._config)
         defaults = {setting.name: setting.default for setting in settings.TOP}
         given = settings.clean(self._config, blocks=BLOCKS)
         self._config = {
             name: value for name, value in (defaults | given).items() if value is not None
         }
-        self._register_secrets(self._config)
+        _register_secrets(self._config)
         errors = settings.problems(self._config, self.config_jsonschema, blocks=BLOCKS)
         self._declared, problems = declared_apis(self._config, reserved=RESERVED)
         errors += [problem for problem in problems if problem not in errors]
@@ -111,14 +111,6 @@ class TapAnalytics(Tap):
                 "Config validation failed", errors=errors, schema=self.config_jsonschema
             )
         return errors
-
-    @staticmethod
-    def _register_secrets(config: Mapping[str, t.Any]) -> None:
-        found = settings.secrets_of(config, blocks=BLOCKS)
-        for value in found.values:
-            SECRETS.add(value)
-        for username, password in found.basic:
-            SECRETS.add_basic(username, password)
 
     @classproperty
     @override
@@ -271,3 +263,11 @@ class TapAnalytics(Tap):
         self.stop.set(signum)
         if not self._running:
             raise SystemExit(128 + signum)
+
+
+def _register_secrets(config: Mapping[str, t.Any]) -> None:
+    found = settings.secrets_of(config, blocks=BLOCKS)
+    for value in found.values:
+        SECRETS.add(value)
+    for username, password in found.basic:
+        SECRETS.add_basic(username, password)

@@ -115,7 +115,6 @@ def test_imports_point_down():
     assert not upward
 
 
-@pytest.mark.skip(reason="two circles in sync and demo are yet to be cut")
 def test_no_imports_go_in_a_circle():
     graph = {}
     for here, there in edges():
