@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tap_analytics.commands import base
 from tap_analytics.commands.doctor.doctor import Doctor
-from tap_analytics.commands.doctor.findings import Level, is_wrong, patch_of
+from tap_analytics.commands.doctor.findings import LEVELS, is_wrong, patch_of
 from tap_analytics.config.settings.checks import nearest
 from tap_analytics.errors import InputError
 
@@ -112,7 +112,7 @@ def _stream_data(stream: StreamReport) -> dict[str, t.Any]:
 
 
 def _finding_data(finding: Finding) -> dict[str, t.Any]:
-    return {"code": finding.code, "level": finding.level.value, "text": finding.text}
+    return {"code": finding.code, "level": finding.level, "text": finding.text}
 
 
 # --- as text ----------------------------------------------------------------------------------
@@ -174,19 +174,19 @@ def _table(api: ApiReport) -> Table:
 
 def _sentences(api: ApiReport) -> Table:
     lines = [(finding.level, finding.text, names) for finding, names in api.everything]
-    lines.sort(key=lambda line: list(Level).index(line[0]))
+    lines.sort(key=lambda line: LEVELS.index(line[0]))
     unchecked: dict[str, list[str]] = {}
     for stream in api.streams:
         if stream.unchecked:
             unchecked.setdefault(stream.unchecked, []).append(stream.name)
-    lines += [(Level.NOTE, f"Not checked: {why}.", names) for why, names in unchecked.items()]
+    lines += [("note", f"Not checked: {why}.", names) for why, names in unchecked.items()]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for level, text, names in lines:
         where = "All streams" if 1 < len(names) == len(api.streams) else ", ".join(names)
         grid.add_row(
-            Text(level.value, style=_STYLES[level.value]),
+            Text(level, style=_STYLES[level]),
             Text(f"{where}: {text}" if where else text),
         )
     return grid
@@ -195,7 +195,7 @@ def _sentences(api: ApiReport) -> Table:
 def _summary(apis: Sequence[ApiReport]) -> Text:
     streams = [stream for api in apis for stream in api.streams]
     levels = [finding.level for api in apis for finding, _ in api.everything]
-    counts = ((Level.WRONG, "fault"), (Level.WARNING, "warning"))
+    counts = (("wrong", "fault"), ("warning", "warning"))
     found = [_count(levels.count(level), noun) for level, noun in counts if level in levels]
     requests = _count(sum(stream.requests for stream in streams), "request")
     verdict = ", ".join(found) or "all is well"

@@ -20,14 +20,13 @@ from tap_analytics.commands.doctor.access import (
 )
 from tap_analytics.commands.doctor.findings import (
     ApiReport,
-    Level,
     StreamReport,
     note,
     sentence,
     warning,
     wrong,
 )
-from tap_analytics.commands.doctor.numbers import NumberCheck, check_total
+from tap_analytics.commands.doctor.page_numbers import NumberCheck, check_total
 from tap_analytics.commands.doctor.paging import PagingCheck, check_limit
 from tap_analytics.commands.doctor.probe import Probe, Recorder
 from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
@@ -176,7 +175,7 @@ class Doctor:
         why = "failed" if has_failed else "has no row that leads to it"
         report.unchecked = f"its parent {parent.name} {why}"
         if not above.rows and not self._is_chosen(above.stream):
-            report.findings += [f for f in parent.findings if f.level is Level.WRONG]
+            report.findings += [f for f in parent.findings if f.level == "wrong"]
         return []
 
 

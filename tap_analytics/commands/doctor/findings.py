@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 import typing as t
-from dataclasses import dataclass, field
-from functools import reduce
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial, reduce
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,22 +12,19 @@ if t.TYPE_CHECKING:
 Settings = dict[str, t.Any]
 
 
-class Level(enum.Enum):
-    """How much a finding matters; only what is wrong makes the exit code 1."""
-
-    WRONG = "wrong"
-    WARNING = "warning"
-    NOTE = "note"
+Level = t.Literal["wrong", "warning", "note"]
+LEVELS: tuple[Level, ...] = t.get_args(Level)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finding:
     """One thing found, in a sentence without the stream's name, and what would settle it."""
 
     #: For programs; findings of one code and text are shown together.
     code: str
-    level: Level
     text: str
+    _: KW_ONLY
+    level: Level
     #: Settings to lay over the API's block, or over its entry in `apis`.
     api: Mapping[str, t.Any] = field(default_factory=dict)
     #: Words to lay over the declaration of the resource.
@@ -39,19 +35,12 @@ class Finding:
     group: str = ""
 
 
-def wrong(code: str, text: str, **changes: t.Any) -> Finding:  # noqa: ANN401 - settings of any type
-    """Return a finding that makes the exit code 1."""
-    return Finding(code=code, level=Level.WRONG, text=text, **changes)
-
-
-def warning(code: str, text: str, **changes: t.Any) -> Finding:  # noqa: ANN401 - settings of any type
-    """Return a finding that could be better, but loses nothing."""
-    return Finding(code=code, level=Level.WARNING, text=text, **changes)
-
-
-def note(code: str, text: str) -> Finding:
-    """Return a finding that is good to know."""
-    return Finding(code=code, level=Level.NOTE, text=text)
+#: Makes the exit code 1.
+wrong = partial(Finding, level="wrong")
+#: Could be better, but loses nothing.
+warning = partial(Finding, level="warning")
+#: Is good to know.
+note = partial(Finding, level="note")
 
 
 def sentence(text: str) -> str:
@@ -83,14 +72,14 @@ class StreamReport:
     @property
     def is_wrong(self) -> bool:
         """Whether anything was found that makes the exit code 1."""
-        return any(finding.level is Level.WRONG for finding in self.findings)
+        return any(finding.level == "wrong" for finding in self.findings)
 
     @property
     def result(self) -> str:
         """The worst of what was found, as the table shows it."""
         if self.is_wrong or self.unchecked:
             return "wrong" if self.is_wrong else "not checked"
-        is_warned = any(finding.level is Level.WARNING for finding in self.findings)
+        is_warned = any(finding.level == "warning" for finding in self.findings)
         return "warning" if is_warned else "ok"
 
 
@@ -148,7 +137,7 @@ class ApiReport:
 
 def is_wrong(apis: Iterable[ApiReport]) -> bool:
     """Whether anything was found that makes the exit code 1."""
-    return any(finding.level is Level.WRONG for api in apis for finding, _ in api.everything)
+    return any(finding.level == "wrong" for api in apis for finding, _ in api.everything)
 
 
 def patch_of(apis: Iterable[ApiReport]) -> Settings:

@@ -42,7 +42,7 @@ def hints(page: Page) -> list[Clause]:
 _ORDER = ("header_link", "json_link", "cursor", "header_cursor")
 
 
-def numbers(page: Page, name: re.Pattern[str]) -> list[tuple[str, int]]:
+def counts(page: Page, name: re.Pattern[str]) -> list[tuple[str, int]]:
     """Return the paths of whole numbers with such a name, and the numbers."""
     return [
         (path, number)

@@ -10,12 +10,13 @@ import typing as t
 from dataclasses import replace
 
 from tap_analytics.commands.doctor.findings import note, sentence, warning, wrong
-from tap_analytics.commands.doctor.hints import TOTAL, hints, in_words, numbers, param_for
+from tap_analytics.commands.doctor.hints import TOTAL, counts, hints, in_words, param_for
 from tap_analytics.errors import explain
 from tap_analytics.pagination import (
     Auto,
     Cursor,
     NumberedStrategy,
+    PageNumber,
     SinglePage,
     StopReason,
     dig,
@@ -33,8 +34,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.page import FetchedPage
 
-#: Tokens of pages beyond the end of any list, by what counts them.
-_FAR: dict[str, PageToken] = {"page_number": {"page": str(10**6)}, "offset": {"offset": str(10**9)}}
+#: Numbers that no list reaches.
+_FAR_ROW, _FAR_PAGE = 10**9, 10**6
 _CLAMPED = "Beyond the end the server answers the last page again, so no run would end well."
 _LOOK_UP = "Look up in the API's documentation how it pages, and name it in `paginator`."
 
@@ -145,7 +146,7 @@ class PagingCheck:
         """See that nothing follows the first page."""
         is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
         clause = self.cure(hints(self.first.page)[:1] if is_shown else self._clauses())
-        counted = max((n for _, n in numbers(self.first.page, TOTAL) if n > self.size), default=0)
+        counted = max((n for _, n in counts(self.first.page, TOTAL) if n > self.size), default=0)
         self.report.paging = "stops early" if clause or self._clamped else "one page"
         text = "The tap would stop after the first page, but there is more"
         if clause is not None:
@@ -209,10 +210,9 @@ class PagingCheck:
         for clause in clauses:
             probe = self.probe.changed(paginator=clause)
             trial = None if probe is None else probe.trial()
-            if trial is None or not self._is_better(trial):
+            if probe is None or trial is None or not self._is_better(trial):
                 continue
-            far = self.probe.attempt(_FAR[clause["type"]]) if clause.get("type") in _FAR else None
-            if far is None or not far.keys:
+            if beyond_end(probe) is None:
                 self.best = trial
                 return clause
             self._clamped = clause
@@ -223,6 +223,16 @@ class PagingCheck:
         reads_more = trial.count > now.count or trial.rank > now.rank or now.advances
         is_first = trial.keys[:1] == now.keys[:1]
         return trial.is_good and trial.is_no_worse(now) and is_first and reads_more
+
+
+def beyond_end(probe: Probe) -> FetchedPage | None:
+    """Return the rows with which a server answers a number that no list reaches, if it does."""
+    paging = probe.stream.paging
+    if not isinstance(paging, NumberedStrategy):
+        return None
+    far = _FAR_PAGE if isinstance(paging, PageNumber) else _FAR_ROW
+    page = probe.attempt({**paging.start(), paging.number_param: str(far)})
+    return page if page is not None and page.keys else None
 
 
 def check_limit(check: PagingCheck) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
-from tap_analytics.commands.doctor.hints import PAGES, TOTAL, hints, numbers
+from tap_analytics.commands.doctor.hints import PAGES, TOTAL, counts, hints
+from tap_analytics.commands.doctor.paging import beyond_end
 from tap_analytics.pagination import NumberedStrategy, Offset, PageNumber, dig, whole_number
 from tap_analytics.streams.declared import DeclaredStream
 
@@ -20,8 +21,6 @@ if t.TYPE_CHECKING:
 
 #: Rows of a small page, and rows it takes to see where such a page begins.
 _SMALL, _ENOUGH = 2, 3
-#: Numbers that no list reaches.
-_FAR_ROW, _FAR_PAGE = 10**9, 10**6
 
 
 class NumberCheck:
@@ -87,8 +86,8 @@ class NumberCheck:
 
     def _check_clamped(self) -> None:
         """See whether a number beyond the end is answered with nothing, as it has to be."""
-        far = None if self._knows_end() else self._page(_FAR_PAGE if self.by_page else _FAR_ROW)
-        if far is None or not far.keys:
+        far = None if self._knows_end() else beyond_end(self.check.probe)
+        if far is None:
             return
         self.report.paging = "clamped"
         path = self._page_count(far) if self.by_page else checked_total(self.check)
@@ -100,7 +99,7 @@ class NumberCheck:
 
     def _page_count(self, last: FetchedPage) -> str | None:
         """Return where the response counts the pages, and is seen to count right."""
-        for path, count in numbers(self.check.first.page, PAGES):
+        for path, count in counts(self.check.first.page, PAGES):
             page = self._page(self.began + count - 1)
             if page is not None and page.keys == last.keys:
                 return path
@@ -177,10 +176,8 @@ class NumberCheck:
     def _find_ignored(self, page: FetchedPage) -> None:
         """Report a number that is ignored, and look for another way to page."""
         self.report.paging = "repeats"
-        other = (
-            {"type": "offset"} if self.by_page else {"type": "page_number", "page_param": "page"}
-        )
-        clauses = [*hints(self.check.first.page)[:1], *self.check.echoed(), other]
+        usual = {"type": "offset" if self.by_page else "page_number"}
+        clauses = [*hints(self.check.first.page)[:1], *self.check.echoed(), usual]
         # Where the end is shown otherwise, nothing is lost while one page holds everything.
         tell = warning if self.trial.is_good else wrong
         text = f"The server ignores `{self.param}`: the second page repeated the first."
@@ -219,7 +216,7 @@ def _totals(check: PagingCheck) -> dict[str, int]:
     """Return what may be the number of all rows, by where it is."""
     return {
         path: number
-        for path, number in numbers(check.first.page, TOTAL)
+        for path, number in counts(check.first.page, TOTAL)
         if number >= check.best.seen and (number > check.size or "total" in path.lower())
     }
 
