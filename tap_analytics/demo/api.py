@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
-import threading
 import typing as t
 from dataclasses import asdict
 from decimal import Decimal
 
 from tap_analytics.demo import admin
-from tap_analytics.demo.connection import ServerState
 from tap_analytics.demo.data import change, filled
 from tap_analytics.demo.dialects import DIALECTS
 from tap_analytics.demo.faults import Faults
 from tap_analytics.demo.messages import encode
-from tap_analytics.demo.request_log import RequestLog
+from tap_analytics.demo.server import Server
 from tap_analytics.demo.settings import DEFAULT, Credentials, tap_config
 from tap_analytics.demo.site import Site, natural_limits
 from tap_analytics.demo.tables import expected, streams
@@ -29,8 +25,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.faults import Fault
     from tap_analytics.demo.messages import Request, Response
     from tap_analytics.demo.request_log import LoggedRequest
-
-T = t.TypeVar("T")
 
 
 class DemoApi:
@@ -54,7 +48,6 @@ class DemoApi:
         ValueError: The dialect, a fault or a stream name is unknown.
     """
 
-    _thread: threading.Thread | None = None
     _url = ""
 
     def __init__(  # noqa: PLR0913 - keyword-only, and each has a default
@@ -79,14 +72,10 @@ class DemoApi:
         self.deleted: dict[str, list[t.Any]] = {}
         self._address = (host, port)
         self._limits = natural_limits(dialect) if rate_limits is True else rate_limits or {}
-        self._log = RequestLog()
-        self._state = ServerState(
-            respond=self._respond,
-            is_private=admin.is_private,
-            log=self._log,
-            faults=Faults(faults),
-            latency=latency,
+        self._server = Server(
+            self._respond, is_private=admin.is_private, faults=Faults(faults), latency=latency
         )
+        self._log = self._server.log
 
     def __enter__(self) -> t.Self:
         self.start()
@@ -100,9 +89,7 @@ class DemoApi:
 
         Raises `OSError` if the address is taken or not ours.
         """
-        listener = socket.create_server(self._address)
-        host, port = listener.getsockname()[:2]
-        self._url = f"http://{host}:{port}"
+        self._url = self._server.bind(*self._address)
         # Responses hold the address.
         self.dataset.changed()
         self._site = Site(
@@ -112,20 +99,11 @@ class DemoApi:
             credentials=self.credentials,
             limits=self._limits,
         )
-        ready = threading.Event()
-        run = self._run(listener, ready)
-        self._thread = threading.Thread(
-            target=asyncio.run, args=(run,), name="demo-api", daemon=True
-        )
-        self._thread.start()
-        ready.wait()
+        self._server.start()
 
     def stop(self) -> None:
         """Close every connection and end the thread."""
-        if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
-            self._thread = None
+        self._server.stop()
 
     @property
     def url(self) -> str:
@@ -152,18 +130,20 @@ class DemoApi:
         `parse_float` is that of `json.loads`; `Decimal` shows every digit the server sends. Raises
         `KeyError` for an unknown stream.
         """
-        text = self._between(lambda: encode(expected(self.dataset, stream, dialect=self.dialect)))
+        text = self._server.between(
+            lambda: encode(expected(self.dataset, stream, dialect=self.dialect))
+        )
         return t.cast("list[dict[str, t.Any]]", json.loads(text, parse_float=parse_float))
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
         """Requests by (method, path)."""
-        return self._between(self._log.counts.copy)
+        return self._server.between(self._log.counts.copy)
 
     @property
     def requests(self) -> list[LoggedRequest]:
         """The last 100,000 requests, in the order of their arrival."""
-        return self._between(lambda: list(self._log.requests))
+        return self._server.between(lambda: list(self._log.requests))
 
     @property
     def in_flight_max(self) -> int:
@@ -172,82 +152,54 @@ class DemoApi:
 
     def stats(self, *, with_requests: bool = False) -> dict[str, t.Any]:
         """Return the counts as JSON, without credentials."""
-        return self._between(lambda: self._log.summary(with_requests=with_requests))
+        return self._server.between(lambda: self._log.summary(with_requests=with_requests))
 
     def reset_counts(self) -> None:
         """Clear the request log; faults and data stay."""
-        self._between(self._log.clear)
+        self._server.between(self._log.clear)
 
     def set_faults(self, faults: t.Iterable[Fault | t.Mapping[str, t.Any]]) -> None:
         """Replace all faults by others."""
-        self._state.faults = Faults(faults)
+        self._server.faults = Faults(faults)
 
     def mutate(self, *, at: datetime | None = None, delete: bool = False) -> dict[str, list[t.Any]]:
-        """Change the dataset by one step, see `data.changes`, and return the changed keys.
+        """Change the data by one step, see `data.changes`, and return the changed keys.
 
-        Args:
-            at: The moment the changed records bear; by default shortly after the newest of all.
-            delete: Whether a few records disappear as well; `deleted` names them.
-
-        Raises:
-            ValueError: `at` lies before the newest record.
+        The changed records bear the moment `at`, by default shortly after the newest of all;
+        `ValueError` if it lies before that. With `delete` a few records disappear as well.
         """
         return self.step(at=at, delete=delete).changed
 
     def step(self, *, at: datetime | None = None, delete: bool = False) -> Changes:
         """Do as `mutate` does, and return what was changed and what was deleted."""
-
-        def step() -> Changes:
-            changes = change(self.dataset, at=at, delete=delete)
-            for stream, keys in changes.deleted.items():
-                self.deleted.setdefault(stream, []).extend(keys)
-            return changes
-
-        return self._between(step)
+        changes = self._server.between(lambda: change(self.dataset, at=at, delete=delete))
+        for stream, keys in changes.deleted.items():
+            self.deleted.setdefault(stream, []).extend(keys)
+        return changes
 
     def _respond(self, request: Request, now: float) -> Response:
         if admin.is_private(request):
-            return admin.respond(self._routes(), request)
+            return admin.respond(_routes(self), request)
         return self._site.respond(request, now=now)
 
-    def _routes(self) -> admin.Routes:
-        def stats(request: Request, _: str) -> object:
-            return self.stats(with_requests=request.params.get("requests") == "true")
 
-        def reset(*_: object) -> object:
-            self.reset_counts()
-            return {}
+def _routes(demo: DemoApi) -> admin.Routes:
+    def stats(request: Request, _: str) -> object:
+        return demo.stats(with_requests=request.params.get("requests") == "true")
 
-        def put_faults(request: Request, _: str) -> object:
-            self.set_faults(faults := admin.faults_of(request))
-            return {"faults": len(faults)}
+    def reset(*_: object) -> object:
+        demo.reset_counts()
+        return {}
 
-        return {
-            ("GET", "stats"): stats,
-            ("GET", "rows"): lambda _, stream: self.rows(stream, parse_float=Decimal),
-            ("GET", "config"): lambda *_: self.config,
-            ("POST", "reset"): reset,
-            ("POST", "faults"): put_faults,
-            ("POST", "mutate"): lambda request, _: asdict(self.step(**admin.step_of(request))),
-        }
+    def put_faults(request: Request, _: str) -> object:
+        demo.set_faults(faults := admin.faults_of(request))
+        return {"faults": len(faults)}
 
-    def _between(self, act: t.Callable[[], T]) -> T:
-        """Act between two requests: on the server's thread while it runs."""
-        if self._thread is None or threading.current_thread() is self._thread:
-            return act()
-
-        async def acting() -> T:
-            return act()
-
-        return asyncio.run_coroutine_threadsafe(acting(), self._loop).result()
-
-    async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        server = await self._state.listen(listener)
-        ready.set()
-        await self._stopping.wait()
-        server.close()
-        for writer in tuple(self._state.open):
-            writer.transport.abort()
-        await server.wait_closed()
+    return {
+        ("GET", "stats"): stats,
+        ("GET", "rows"): lambda _, stream: demo.rows(stream, parse_float=Decimal),
+        ("GET", "config"): lambda *_: demo.config,
+        ("POST", "reset"): reset,
+        ("POST", "faults"): put_faults,
+        ("POST", "mutate"): lambda request, _: asdict(demo.step(**admin.step_of(request))),
+    }

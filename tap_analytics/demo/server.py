@@ -1,61 +1,113 @@
-"""One connection: HTTP/1.1 kept alive, responses sent whole, late, in drops or never."""
+"""The server: HTTP/1.1 kept alive, responses sent whole, late, in drops or never."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import struct
+import threading
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from email.utils import formatdate
 
 from tap_analytics.demo.faults import Faults, altered
 from tap_analytics.demo.messages import MAX_HEAD, Malformed, Request, Response, read_head
+from tap_analytics.demo.request_log import RequestLog
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.faults import Fault
-    from tap_analytics.demo.request_log import RequestLog
 
+T = t.TypeVar("T")
 END_OF_HEAD = b"\r\n\r\n"
 MAX_BODY = 1_000_000
 #: Drops per second of a dripping response, unless it drips slower than a byte per drop.
 DROPS = 20
 
 
-@dataclass(kw_only=True)
-class ServerState:
-    """What all connections of a server share."""
+class Server:
+    """Serves connections from a thread of its own.
 
-    #: Responds to a request that arrived at a moment of the loop's clock.
-    respond: t.Callable[[Request, float], Response]
-    #: Whether a request is about the demo itself: those are not counted and don't fail.
-    is_private: t.Callable[[Request], bool]
-    log: RequestLog
-    faults: Faults
-    latency: float = 0.0
-    open: set[asyncio.StreamWriter] = field(default_factory=set)
+    `respond` gets a request and the moment of its arrival by the loop's clock. Requests that are
+    private, which are about the demo itself, are neither logged nor disturbed by faults.
+    """
 
-    async def listen(self, listener: socket.socket) -> asyncio.Server:
-        """Serve all connections to a socket."""
-        return await asyncio.start_server(
+    _thread: threading.Thread | None = None
+
+    def __init__(
+        self,
+        respond: t.Callable[[Request, float], Response],
+        *,
+        is_private: t.Callable[[Request], bool],
+        faults: Faults,
+        latency: float,
+    ) -> None:
+        self.respond = respond
+        self.is_private = is_private
+        self.faults = faults
+        self.latency = latency
+        self.log = RequestLog()
+        self.open: set[asyncio.StreamWriter] = set()
+
+    def bind(self, host: str, port: int) -> str:
+        """Take an address and return its URL; raises `OSError` if it is taken or not ours."""
+        self._listener = socket.create_server((host, port))
+        host, port = self._listener.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    def start(self) -> None:
+        """Begin to serve."""
+        ready = threading.Event()
+        target = functools.partial(asyncio.run, self._run(ready))
+        self._thread = threading.Thread(target=target, name="demo-api", daemon=True)
+        self._thread.start()
+        ready.wait()
+
+    def stop(self) -> None:
+        """Close every connection and end the thread."""
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+            self._thread = None
+
+    def between(self, act: t.Callable[[], T]) -> T:
+        """Act between two requests: on the server's thread while it runs."""
+        if self._thread is None or threading.current_thread() is self._thread:
+            return act()
+
+        async def acting() -> T:
+            return act()
+
+        return asyncio.run_coroutine_threadsafe(acting(), self._loop).result()
+
+    async def _run(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = await asyncio.start_server(
             lambda reader, writer: _Connection(self, reader, writer).serve(),
-            sock=listener,
+            sock=self._listener,
             limit=MAX_HEAD,
         )
+        ready.set()
+        await self._stopping.wait()
+        server.close()
+        for writer in tuple(self.open):
+            writer.transport.abort()
+        await server.wait_closed()
 
 
 class _Connection:
     """Takes requests one after the other and responds to each before it looks at the next."""
 
     def __init__(
-        self, state: ServerState, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._state = state
+        self._server = server
         self._reader = reader
         self._writer = writer
 
     async def serve(self) -> None:
-        self._state.open.add(self._writer)
+        self._server.open.add(self._writer)
         try:
             while request := await self._read():
                 await self._respond(request)
@@ -68,7 +120,7 @@ class _Connection:
             # The client or the server has ended.
             pass
         finally:
-            self._state.open.discard(self._writer)
+            self._server.open.discard(self._writer)
             self._writer.close()
 
     async def _read(self) -> Request | None:
@@ -83,24 +135,24 @@ class _Connection:
         return replace(request, body=body) if body else request
 
     async def _respond(self, request: Request) -> None:
-        state, now = self._state, asyncio.get_running_loop().time()
-        response = state.respond(request, now)
+        server, now = self._server, asyncio.get_running_loop().time()
+        response = server.respond(request, now)
         upto = 0 if request.method == "HEAD" else None
-        if state.is_private(request):
+        if server.is_private(request):
             self._write(response, upto=upto)
             return
-        fault = state.faults.due(request)
+        fault = server.faults.due(request)
         if fault:
             response = altered(fault, request=request, response=response)
         is_silent = fault is not None and fault.action in {"reset", "hang"}
-        state.log.begin(request, at=now, status=0 if is_silent else response.status)
+        server.log.begin(request, at=now, status=0 if is_silent else response.status)
         try:
-            if state.latency:
-                await asyncio.sleep(state.latency)
+            if server.latency:
+                await asyncio.sleep(server.latency)
             if fault is None or not await self._disturb(fault, response):
                 self._write(response, upto=upto)
         finally:
-            state.log.in_flight -= 1
+            server.log.in_flight -= 1
 
     def _write(self, response: Response, *, upto: int | None = None) -> None:
         """Write a response, or only so many bytes of its body."""
@@ -108,7 +160,7 @@ class _Connection:
         self._put(b"".join((response.status_line, date, response.head, response.body[:upto])))
 
     def _put(self, data: bytes) -> None:
-        self._state.log.bytes_sent += len(data)
+        self._server.log.bytes_sent += len(data)
         self._writer.write(data)
 
     async def _disturb(self, fault: Fault, response: Response) -> bool:
