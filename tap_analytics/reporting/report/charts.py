@@ -228,7 +228,7 @@ def _round_latencies(axis: Axis) -> list[Mark]:
         for seconds in times
         if axis.begin < (step := _step_of(seconds)) < axis.end
     ]
-    return found[:: math.ceil(len(found) / MARKS) or 1]
+    return found[:: math.ceil(len(found) / (MARKS - 1)) or 1]
 
 
 def _step_of(seconds: float) -> float:

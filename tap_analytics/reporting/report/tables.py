@@ -20,6 +20,10 @@ def _repeats(stream: StreamSummary) -> str:
     return f"{'' if is_exact else '≥ '}{stream.repeated_keys:,}"
 
 
+def _throttled(stream: StreamSummary) -> str:
+    return duration(stream.throttled_seconds) if stream.throttled_seconds else "0 s"
+
+
 #: The columns of figures: key, head and text.
 FIGURES: tuple[tuple[str, str, Callable[[StreamSummary], str]], ...] = (
     ("rows", "Rows", lambda stream: f"{stream.rows:,}"),
@@ -27,7 +31,7 @@ FIGURES: tuple[tuple[str, str, Callable[[StreamSummary], str]], ...] = (
     ("pages", "Pages", lambda stream: f"{stream.pages:,}"),
     ("requests", "Requests", lambda stream: f"{stream.requests:,}"),
     ("retries", "Retries", lambda stream: f"{stream.retries:,}"),
-    ("throttled", "Throttled", lambda stream: duration(stream.throttled_seconds)),
+    ("throttled", "Throttled", _throttled),
     ("repeats", "Repeated keys", _repeats),
     ("gone", "Parents gone", lambda stream: f"{stream.parents_gone:,}"),
 )
@@ -103,7 +107,7 @@ def _chip(stream: StreamSummary) -> Markup:
 def _figures(stream: StreamSummary) -> Iterator[Markup]:
     for key, head, text_of in FIGURES:
         text = text_of(stream)
-        tone = "zero" if text in {"0", "0.0 s"} else "noted" if key in NOTED else ""
+        tone = "zero" if text in {"0", "0 s"} else "noted" if key in NOTED else ""
         yield html(
             '<td role="cell" class="number {}" data-label="{}" data-figure="{}">{}</td>',
             *(tone, head, key, text),
