@@ -50,7 +50,7 @@ class PageFetcher:
     def __post_init__(self) -> None:
         self.first = self.first or self.endpoint.paging.start()
         self.owner = (self.endpoint.name, *(self.endpoint.context or {}).values())
-        self._prefetcher = self.endpoint.connection.lookahead
+        self._prefetcher = self.endpoint.connection.prefetcher
 
     def request(self, token: PageToken) -> Request:
         """Return the request of a page."""

@@ -159,7 +159,7 @@ class StreamSync:
     def discard_prefetched(self) -> None:
         """Forget pages that won't be read, which take the room of the API's other streams."""
         for each in self.tree:
-            each.stream.connection.lookahead.discard((each.stream.name,))
+            each.stream.connection.prefetcher.discard((each.stream.name,))
 
     def close(self) -> None:
         """Take over the figures for good."""

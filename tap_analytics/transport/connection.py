@@ -66,7 +66,9 @@ class ApiConnection:
         auth.bind(partial(post_form, http), learn=partial(SECRETS.add_token, of=http.name))
         self.transport = Transport(http, auth)
         self.throttle = self.transport.throttle
-        self.lookahead: Prefetcher[t.Any] = Prefetcher(self.transport, concurrency=http.concurrency)
+        self.prefetcher: Prefetcher[t.Any] = Prefetcher(
+            self.transport, concurrency=http.concurrency
+        )
 
     @property
     def source(self) -> dict[str, str | None]:

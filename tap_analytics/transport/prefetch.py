@@ -62,7 +62,7 @@ class Prefetcher(t.Generic[T]):
                 self._work.notify()
             elif self._workers < self._concurrency:
                 self._workers += 1
-                threading.Thread(target=self._run, name="lookahead", daemon=True).start()
+                threading.Thread(target=self._run, name="prefetch", daemon=True).start()
             return True
 
     def fetch(self, key: Hashable, request: Request, decode: Callable[[Response], T]) -> T:

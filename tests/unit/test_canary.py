@@ -69,7 +69,7 @@ def parts_of(tap):
     connection = tap.connection("shop")
     stream = tap.streams[STREAM]
     yield from (tap, stream, connection, connection.http, connection.auth, connection.transport)
-    yield from (connection.transport.stats, connection.throttle, connection.lookahead)
+    yield from (connection.transport.stats, connection.throttle, connection.prefetcher)
     yield from (stream.paging, stream.resource, tap.run.results)
     yield from tap.run.results.values()
     for outcome in tap.run.results.values():

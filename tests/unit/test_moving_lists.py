@@ -34,7 +34,7 @@ def endpoint(limit, fetch):
         logger=logging.getLogger(__name__),
         connection=SimpleNamespace(
             concurrency=1,
-            lookahead=SimpleNamespace(
+            prefetcher=SimpleNamespace(
                 fetch=lambda key, token, decode: fetch(token), discard=lambda owner: None
             ),
             auth=SimpleNamespace(param_names=()),

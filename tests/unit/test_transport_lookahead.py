@@ -108,7 +108,7 @@ def test_pages_are_read_side_by_side_in_daemon_threads():
             ahead.prefetch((("s",), n), page(server, n), body_of)
         for _ in range(3):
             assert gate.arrived.acquire(timeout=10)
-        workers = [each for each in threading.enumerate() if each.name == "lookahead"]
+        workers = [each for each in threading.enumerate() if each.name == "prefetch"]
         assert len(workers) >= 3
         assert all(worker.daemon for worker in workers)
         gate.opened.set()

@@ -109,7 +109,7 @@ class Doctor:
     def _api(self, api: Api) -> ApiReport:
         streams = self._wanted(api)
         connection = self.tap.connection(api.name)
-        connection.lookahead = Recorder(connection.transport)
+        connection.prefetcher = Recorder(connection.transport)
         report = ApiReport(
             name=api.name,
             base_url=connection.base_url,

@@ -214,7 +214,7 @@ class Probe:
     @property
     def recorder(self) -> Recorder:
         """What the API's server was asked, and has answered."""
-        return t.cast("Recorder", self.origin.connection.lookahead)
+        return t.cast("Recorder", self.origin.connection.prefetcher)
 
     @property
     def limit(self) -> int | None:
