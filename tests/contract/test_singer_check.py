@@ -69,28 +69,24 @@ def judges(request):
     return folder / "bin"
 
 
-def lines_of(run, stream):
-    """Return what a target of one stream alone would be told."""
-    lines = run.text.splitlines(keepends=True)
-    told = zip(lines, run.messages, strict=True)
-    return [line for line, said in told if said.get("stream", stream) == stream]
-
-
-@each_stream
-def test_singer_check_tap_accepts_the_output(stream, extracted, judges):
-    lines = lines_of(extracted, stream)
-
+@pytest.fixture(scope="module")
+def checked(extracted, judges):
+    """What the checker says of the whole output."""
     check = subprocess.run(
         [judges / "singer-check-tap"],
         capture_output=True,
         check=False,
-        input="".join(lines),
+        input=extracted.text,
         text=True,
     )
-
     assert check.returncode == 0, check.stderr.splitlines()[-1]
     assert "The output is valid." in check.stdout
-    [counts] = re.findall(rf"\| {stream} +\| (\d+) +\| (\d+) +\|", check.stdout)
+    return check.stdout
+
+
+@each_stream
+def test_singer_check_tap_accepts_the_output(stream, extracted, checked):
+    [counts] = re.findall(rf"\| {stream} +\| (\d+) +\| (\d+) +\|", checked)
     assert counts == (str(len(extracted.records(stream))), "1")
 
 

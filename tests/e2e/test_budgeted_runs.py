@@ -54,8 +54,7 @@ def until_complete(api, config, catalog, *, requests, runs):
     raise AssertionError(f"not complete after {runs} runs: {done.errors}")
 
 
-@pytest.mark.parametrize("width", [1, 8])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(("dialect", "width"), zip(DIALECTS, (1, 8), strict=True))
 def test_the_runs_add_up_to_the_source(dialect, width):
     with DemoApi(dialect=dialect) as api:
         config, catalog = prepared(api, width=width)
@@ -69,10 +68,9 @@ def test_the_runs_add_up_to_the_source(dialect, width):
         assert [mark for mark in kept if mark and mark["at"] is not None] == []
 
 
-@pytest.mark.parametrize("width", [1, 8])
-def test_streams_with_children_get_a_whole_budget_in_the_end(width):
+def test_streams_with_children_get_a_whole_budget_in_the_end():
     with DemoApi() as api:
-        config, catalog = prepared(api, width=width)
+        config, catalog = prepared(api, width=8)
         found, _ = until_complete(api, config, catalog, requests=70, runs=8)
         for stream in api.streams:
             expected = api.rows(stream)
@@ -81,7 +79,7 @@ def test_streams_with_children_get_a_whole_budget_in_the_end(width):
                 assert ids == {row["id"] for row in expected}, stream
 
 
-@pytest.mark.parametrize("width", [1, 2, 8])
+@pytest.mark.parametrize("width", [1, 8])
 def test_faults_do_not_overspend(width):
     faults = [{"status": 500, "match": {"path": "/people|/notes"}, "times": 7}]
     with DemoApi(faults=faults) as api:
@@ -137,11 +135,6 @@ def test_meltano_carries_what_a_budget_leaves(meltano_project, settings, tmp_pat
             lines = Path(tmp_path, f"{stream}.jsonl").read_text("utf-8").splitlines()
             ids = {json.loads(line)["id"] for line in lines}
             assert ids == {row["id"] for row in api.rows(stream)}, stream
-        api.reset_counts()
-        # What follows a complete run reads everything again, from the bookmarks on.
-        del env["TAP_ANALYTICS_MAX_REQUESTS"]
-        meltano_project.meltano(*arguments, env=env)
-        assert [asked for asked in api.requests if asked.path.endswith("/people")]
 
 
 def test_a_preview_changes_nothing_for_the_next_run():

@@ -135,11 +135,11 @@ def kill_and_go_on(api, config, catalog, file, *, after, placed):
     return [stream for stream in KILLED if "position" in bookmarks.get(stream, {})]
 
 
-def kill_often(times, folder):
+def kill_often(times, folder, *, latency):
     print(f"CUT_SEED={SEED}")  # noqa: T201 - to repeat a run that failed
     dice = random.Random(SEED)
     taken_up = []
-    with DemoApi(latency=0.05) as api:
+    with DemoApi(latency=latency) as api:
         config = killable(api)
         catalog = select(discover(config), *KILLED)
         assert run(config | {"concurrency": 4}, catalog=catalog).code == 0
@@ -159,12 +159,12 @@ def kill_often(times, folder):
 
 
 def test_a_killed_run_loses_nothing_that_was_not_acknowledged(tmp_path):
-    assert kill_often(3, tmp_path)
+    assert kill_often(2, tmp_path, latency=0.02)
 
 
 @pytest.mark.soak
 def test_fifty_killed_runs_lose_nothing(tmp_path):
-    assert {*kill_often(50, tmp_path)} == {*KILLED}
+    assert {*kill_often(50, tmp_path, latency=0.05)} == {*KILLED}
 
 
 # --- deletes ----------------------------------------------------------------------------------
@@ -245,8 +245,9 @@ def test_a_run_with_versions_never_takes_up_one_without(warehouse, versions):
         left = 10**6
         assert warehouse.load(config | {"emit_activate_version_messages": versions}) == 0
         assert warehouse.ids("odd_things") == [*range(100)]
-        assert warehouse.load(config | {"emit_activate_version_messages": True}) == 0
-        assert warehouse.ids("odd_things") == [*range(100)]
+        if not versions:
+            assert warehouse.load(config | {"emit_activate_version_messages": True}) == 0
+            assert warehouse.ids("odd_things") == [*range(100)]
 
 
 # --- new fields -------------------------------------------------------------------------------

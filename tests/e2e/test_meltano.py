@@ -126,6 +126,8 @@ def test_what_lands_is_what_the_apis_hold_now_and_after_a_day(
             # The changed rows, and those re-read because they stand at the bookmark.
             assert len(changed[stream]) <= second[stream] < first[stream], stream
 
+        if not isinstance(destination, IntoPostgres):
+            return
         full = report(meltano_project.load(destination.loader, "--full-refresh", env=env))
         assert_holds(destination, api)
         # Two audit events are byte-identical: read twice, they are one row.
@@ -163,12 +165,13 @@ def test_deleted_rows_leave_full_table_streams(
 ):
     destination = IntoPostgres(meltano_project, postgres, tmp_path)
     with DemoApi() as api:
-        env = settings(api.config) | destination.env | state
+        env = settings(only(api.config, "experimentation", "success")) | destination.env | state
         env["TAP_ANALYTICS_EMIT_ACTIVATE_VERSION_MESSAGES"] = "true"
         meltano_project.load(destination.loader, env=env)
         api.mutate(delete=True)
         meltano_project.load(destination.loader, env=env)
-        full_table = set(api.streams) - INCREMENTAL - {"experimentation_custom_widgets"}
+        streams = {name for name in api.streams if name.startswith(("experimentation", "success"))}
+        full_table = streams - INCREMENTAL - {"experimentation_custom_widgets"}
         assert {"experimentation_campaigns", "success_admins"} <= full_table
         assert_holds(destination, api, streams=full_table)
 
@@ -187,7 +190,7 @@ def test_a_loader_without_batch_says_so(meltano_project, tmp_path, state, settin
 def test_a_stream_that_fails_fails_the_run(meltano_project, postgres, tmp_path, state, settings):
     destination = IntoPostgres(meltano_project, postgres, tmp_path)
     with DemoApi() as api:
-        env = settings(api.config) | destination.env | state
+        env = settings(only(api.config, "wiki")) | destination.env | state
         env["TAP_ANALYTICS_WIKI_API_TOKEN"] = "no-longer-valid"
         arguments = ("run", "--no-install", "tap-analytics", destination.loader)
         said = meltano_project.meltano(*arguments, env=env, fails=True)

@@ -83,7 +83,7 @@ def flat(few, many):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux alone")
 @pytest.mark.parametrize(
-    "rows", [100_000, pytest.param(1_000_000, marks=pytest.mark.soak)], ids=lambda rows: f"{rows}"
+    "rows", [60_000, pytest.param(1_000_000, marks=pytest.mark.soak)], ids=lambda rows: f"{rows}"
 )
 def test_more_rows_take_no_more_memory(rows, tmp_path):
     # As few as fill the requests in flight.

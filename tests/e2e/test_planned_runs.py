@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import tempfile
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from support.processes import COMMAND, discover, only, run
+from support.processes import discover, only, run
 from support.runs import select
 
 from tap_analytics.demo import DemoApi
@@ -20,22 +17,11 @@ LOADS = pytest.mark.xdist_group("meltano")
 COURSES = ("learning_courses", "learning_course_enrollments")
 
 
-def plan(config, *options, **files):
-    """Run the command in a process of its own and return its exit code and its data."""
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = []
-        for name, content in {"config": config, **files}.items():
-            file = Path(folder, f"{name}.json")
-            file.write_text(json.dumps(content), "utf-8")
-            arguments += [f"--{name}", str(file)]
-        done = subprocess.run(
-            [COMMAND, "plan", *arguments, "--json", *options],
-            capture_output=True,
-            check=False,
-            text=True,
-        )
+def plan(config, **files):
+    """Return the exit code of the command and its data."""
+    done = run(config, "--json", command=["plan"], **files)
     assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return done.code, json.loads(done.stdout)
 
 
 def unpaced(config):

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 NEWEST = "3.14"
 
 
+@pytest.mark.outside
 def test_every_pinned_package_has_a_wheel_for_the_newest_python(tmp_path):
     platform = ["--only-binary", ":all:", "--python-version", NEWEST, "--target", str(tmp_path)]
     wanted = ["-r", str(ROOT / "constraints.txt")]

@@ -12,6 +12,7 @@ from support.servers import PathApi
 from tap_analytics.demo import DemoApi
 
 pytestmark = [
+    pytest.mark.outside,
     pytest.mark.xdist_group("report_browser"),
     pytest.mark.skipif(
         not (BROWSER and DRIVER), reason="needs chromium and chromedriver, Debian's for example"

@@ -171,6 +171,7 @@ template = functools.cache(Template)
 def start(
     config=None,
     *options,
+    command=(),
     state=None,
     catalog=None,
     env=None,
@@ -178,13 +179,13 @@ def start(
     program=None,
     python=(),
 ):
-    """Start the command; objects become files, and `options` come after them.
+    """Start the command; objects become files between the words of `command` and `options`.
 
     Runs are forked from a process that has imported the tap with the options `python`, unless
     they are of a `program` of their own or given variables that Python itself reads.
     """
     folder = tempfile.TemporaryDirectory()
-    arguments = []
+    arguments = [*command]
     for name, content in (("config", config), ("state", state), ("catalog", catalog)):
         if content is None:
             continue
