@@ -54,7 +54,7 @@ def until_complete(api, config, catalog, *, requests, runs):
     raise AssertionError(f"not complete after {runs} runs: {done.errors}")
 
 
-@pytest.mark.parametrize(("dialect", "width"), zip(DIALECTS, (1, 8), strict=True))
+@pytest.mark.parametrize(("dialect", "width"), [*zip(DIALECTS, (1, 8), strict=True)])
 def test_the_runs_add_up_to_the_source(dialect, width):
     with DemoApi(dialect=dialect) as api:
         config, catalog = prepared(api, width=width)
