@@ -12,6 +12,7 @@ from __future__ import annotations
 import operator
 import typing as t
 from collections import Counter
+from dataclasses import InitVar, dataclass
 from decimal import Decimal
 
 import msgspec
@@ -194,6 +195,7 @@ class StructRows:
 Rows = DictRows | StructRows
 
 
+@dataclass(kw_only=True)
 class RowDecoder:
     """Decodes the pages of one stream into structs, once it has seen the first page.
 
@@ -202,29 +204,22 @@ class RowDecoder:
     depends on the page alone, never on the moment it arrives.
     """
 
-    def __init__(  # noqa: PLR0913 - what a stream is, each by its name
-        self,
-        *,
-        path: tuple[str, ...],
-        typed: Collection[str],
-        known: Collection[str],
-        refused: Collection[str],
-        members: Collection[str],
-        keeps_unknown: bool,
-        values: TypePolicy | None = None,
-    ) -> None:
-        #: Members that lead to the rows: one, or none where the response is the list.
-        self.path = path
-        #: Fields whose values are looked at.
-        self.typed = frozenset(typed)
-        self.known = frozenset(known)
-        self.refused = frozenset(refused)
-        #: Members of the response that paging and error checks look at, by their attributes.
-        names = sorted({*members, *ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}.difference(path))
-        self.members = {f"m{number}": name for number, name in enumerate(names)}
-        self.keeps_unknown = keeps_unknown
-        #: What types the fields may have; a page with others is read as dicts.
-        self.values = values
+    #: Members that lead to the rows: one, or none where the response is the list.
+    path: tuple[str, ...]
+    #: Fields whose values are looked at.
+    typed: Collection[str]
+    known: Collection[str]
+    refused: Collection[str]
+    #: Members of the response that paging looks at.
+    members: InitVar[Collection[str]]
+    keeps_unknown: bool
+    #: What types the fields may have; a page with others is read as dicts.
+    values: TypePolicy | None = None
+
+    def __post_init__(self, members: Collection[str]) -> None:
+        """Name the members of the response that paging and error checks look at."""
+        names = sorted({*members, *ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}.difference(self.path))
+        self._members = {f"m{number}": name for number, name in enumerate(names)}
         self._decode: Callable[[bytes], t.Any] | None = None
         self._check: Callable[[bytes], t.Any] | None = None
         self._fields: dict[str, str] = {}
@@ -233,15 +228,15 @@ class RowDecoder:
     def learn(self, rows: Sequence[Row]) -> None:
         """Compile the decoder for rows like these."""
         seen = dict.fromkeys(name for row in rows for name in row)
-        names = [*dict.fromkeys((*seen, *sorted(self.known | self.refused | self.typed)))]
+        names = [*dict.fromkeys((*seen, *sorted({*self.known, *self.refused, *self.typed})))]
         try:
-            checked = self._checked(rows, seen.keys() - self.known - self.refused)
+            checked = self._checked(rows, seen.keys() - {*self.known, *self.refused})
         except ValueError:
             return
         if any(map(UNSPELLABLE.search, names)):
             return
         self._fields = {name: f"f{number}" for number, name in enumerate(names)}
-        dropped = self.refused if self.keeps_unknown else set(names) - self.known
+        dropped = self.refused if self.keeps_unknown else set(names).difference(self.known)
         self._blank = tuple(self._fields[name] for name in names if name in dropped)
         raw = msgspec.Raw | msgspec.UnsetType
         row = msgspec.defstruct(
@@ -256,7 +251,7 @@ class RowDecoder:
         )
         if checked is not None:
             self._check = msgspec.json.Decoder(self._envelope(checked, {})).decode
-        envelope = self._envelope(row, self.members)
+        envelope = self._envelope(row, self._members)
         self._decode = msgspec.json.Decoder(envelope, float_hook=Decimal).decode
 
     def _checked(self, rows: Iterable[Row], unknown: Collection[str]) -> type | None:
@@ -297,7 +292,7 @@ class RowDecoder:
             return None
         if not self.path:
             return None, StructRows(page, self._fields, self._blank)
-        found = ((name, getattr(page, field)) for field, name in self.members.items())
+        found = ((name, getattr(page, field)) for field, name in self._members.items())
         envelope = {name: value for name, value in found if value is not msgspec.UNSET}
         return envelope, StructRows(page.rows, self._fields, self._blank)
 

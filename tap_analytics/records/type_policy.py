@@ -10,6 +10,7 @@ import functools
 import operator
 import re
 import typing as t
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 import msgspec
@@ -20,7 +21,7 @@ from tap_analytics.records.notation import parse_iso
 
 if t.TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from tap_analytics.records.payload import Row
 
@@ -35,35 +36,33 @@ class TypeMismatchError(TapError):
     """A value whose type contradicts the schema, where the settings refuse such values."""
 
 
+@dataclass(kw_only=True)
 class TypePolicy:
     """Applies the settings `on_type_mismatch` and `datetimes` to the root fields of rows."""
 
-    def __init__(  # noqa: PLR0913 - what the settings want, each by its name
-        self,
-        schema: Mapping[str, t.Any],
-        *,
-        stream: str,
-        keys: Sequence[str],
-        on_mismatch: TypeMismatch | None,
-        inferred: Collection[str],
-        in_utc: bool,
-        mismatches: Counter[str],
-    ) -> None:
-        self.properties: Mapping[str, Schema] = schema.get("properties", {})
-        self.stream = stream
-        self.keys = frozenset(keys)
-        self.in_utc = in_utc
-        #: What the settings say; None where they say nothing.
-        self.on_mismatch = on_mismatch
-        #: Fields whose types were inferred from rows, so that others may turn up.
-        self.inferred = frozenset(inferred)
-        #: Values that contradicted the schema, counted by field.
-        self.mismatches = mismatches
+    schema: Schema
+    stream: str
+    keys: Collection[str]
+    #: What the settings say; None where they say nothing.
+    on_mismatch: TypeMismatch | None
+    #: Fields whose types were inferred from rows, so that others may turn up.
+    inferred: Collection[str]
+    in_utc: bool
+    #: Values that contradicted the schema, counted by field.
+    mismatches: Counter[str]
+
+    def __post_init__(self) -> None:
+        """Compile the checks of the schema's fields."""
+        self.properties: Mapping[str, Schema] = self.schema.get("properties", {})
         checked = self.checks(self.properties)
         self._allowed = {name: _allowed_types(field) for name, field in checked.items()}
-        self._nested = [name for name, field in checked.items() if _is_nested(field)]
+        self._nested = [
+            name for name, field in checked.items() if field.get("properties") or field.get("items")
+        ]
         self._times = [
-            name for name, field in self.properties.items() if in_utc and _is_time(field)
+            name
+            for name, field in self.properties.items()
+            if self.in_utc and field.get("format") == "date-time"
         ]
 
     @property
@@ -71,23 +70,15 @@ class TypePolicy:
         """Whether values are changed although their types are as the schema says."""
         return bool(self._times)
 
-    def for_schema(self, schema: Mapping[str, t.Any], inferred: Iterable[str] = ()) -> TypePolicy:
+    def for_schema(self, schema: Schema, inferred: Iterable[str] = ()) -> TypePolicy:
         """Return the same for a schema that has been extended, by fields that were inferred."""
-        return TypePolicy(
-            schema,
-            stream=self.stream,
-            keys=sorted(self.keys),
-            on_mismatch=self.on_mismatch,
-            inferred=self.inferred.union(inferred),
-            in_utc=self.in_utc,
-            mismatches=self.mismatches,
-        )
+        return replace(self, schema=schema, inferred={*self.inferred, *inferred})
 
     def checks(
         self, properties: Mapping[str, Schema], *, inferred: Iterable[str] = ()
     ) -> dict[str, Schema]:
         """Return the schemas that values are held against; nested ones only where they widen."""
-        inferred = self.inferred.union(inferred)
+        inferred = {*self.inferred, *inferred}
         found = {}
         for name, field in properties.items():
             policy = self.on_mismatch or ("widen" if name in inferred else "pass")
@@ -229,12 +220,3 @@ def _allowed_types(field: Schema) -> frozenset[type]:
     """Return the Python types that a field may have."""
     kinds = _kinds(field)
     return frozenset(kind for kind, word in JSON_TYPES.items() if word in kinds)
-
-
-def _is_nested(field: Schema) -> bool:
-    """Whether a schema says something of what is inside of a value."""
-    return bool(field.get("properties") or field.get("items"))
-
-
-def _is_time(field: Mapping[str, t.Any]) -> bool:
-    return field.get("format") == "date-time"

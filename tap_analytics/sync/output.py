@@ -55,7 +55,7 @@ class RecordOutput:
             logger=stream.logger,
             evolve=self._evolve,
             values=TypePolicy(
-                schema,
+                schema=schema,
                 stream=stream.label,
                 keys=stream.primary_keys,
                 on_mismatch=stream.config.get("on_type_mismatch"),
