@@ -81,29 +81,29 @@ def _read_api(entry: object, place: ConfigPath) -> DeclaredApi:
     reader = ObjectReader(entry, place, ENTRY_WORDS)
     client = ObjectReader(reader.given.get("client"), reader.at("client"), CLIENT_WORDS)
     auth = read_auth(client.given.get("auth"), client.at("auth"))
-    around = ApiDefaults(
+    defaults = ApiDefaults(
         api=_name(reader),
         retry=read_retry(reader.given.get("retry"), reader.at("retry"), over=RetryPolicy()),
         page_size=reader.integer("page_size", minimum=1),
         secret_params=auth.param_names,
-        defaults={"endpoint": _client_defaults(client)},
+        given={"endpoint": _client_defaults(client)},
     )
     if "resource_defaults" in reader:
-        defaults = reader.given["resource_defaults"]
-        around = read_defaults(defaults, reader.at("resource_defaults"), around)
+        place = reader.at("resource_defaults")
+        defaults = read_defaults(reader.given["resource_defaults"], place, defaults)
     settings = {
         "base_url": _base_url(reader, client),
         "headers": {**client.headers("headers"), **reader.headers("headers")},
-        "page_size": around.page_size,
+        "page_size": defaults.page_size,
         "requests_per_second": reader.number("requests_per_second", minimum=0) or None,
         "retry": reader.given.get("retry"),
         "optional_streams": list(reader.texts("optional_streams")) or None,
     }
     return DeclaredApi(
-        name=around.api,
+        name=defaults.api,
         auth=auth,
         settings={name: value for name, value in settings.items() if value is not None},
-        resources=_resources(reader, around),
+        resources=_resources(reader, defaults),
     )
 
 
@@ -134,25 +134,25 @@ def _client_defaults(client: ObjectReader) -> dict[str, t.Any]:
     return {"paginator": client.given["paginator"]} if is_fine else {}
 
 
-def _resources(reader: ObjectReader, around: ApiDefaults) -> tuple[DeclaredResource, ...]:
+def _resources(reader: ObjectReader, defaults: ApiDefaults) -> tuple[DeclaredResource, ...]:
     given = reader.given.get("resources")
     if not isinstance(given, list) or not given:
         if reader.is_object:
             reader.error("resources", "must be a list with at least one resource.")
         return ()
-    drafts: dict[str, UnlinkedResource] = {}
+    unlinked: dict[str, UnlinkedResource] = {}
     for index, value in enumerate(given):
         name = value.get("name") if isinstance(value, dict) else value
         known = isinstance(name, str) and name
         place = reader.place.inside(f"resource '{name}'" if known else f"resources[{index}]")
-        draft = read_resource(value, place, around)
-        if drafts.setdefault(draft.resource.name.lower(), draft) is not draft and known:
+        resource = read_resource(value, place, defaults)
+        if unlinked.setdefault(resource.declared.name.lower(), resource) is not resource and known:
             place.report(f"`name` '{name}' is given to two resources. Rename one.")
-    return linked(tuple(drafts.values()))
+    return linked(tuple(unlinked.values()))
 
 
 def _check_streams(api: DeclaredApi, place: ConfigPath, taken: dict[str, str]) -> None:
-    """Report streams whose names exist already; targets don't tell upper from lower case."""
+    """Report streams whose names exist already; targets ignore case."""
     for resource in api.resources:
         if other := taken.get(resource.stream.lower()):
             where = place.inside(f"resource '{resource.name}'")

@@ -30,19 +30,19 @@ _IRREGULAR = {
 }
 
 
-def linked(drafts: Sequence[UnlinkedResource]) -> tuple[DeclaredResource, ...]:
-    """Return the resources with their parents named, parents first; problems go to the drafts'."""
-    by_name = {draft.resource.name: draft for draft in drafts}
-    links = {name: dict(_links(draft, by_name)) for name, draft in by_name.items()}
+def linked(unlinked: Sequence[UnlinkedResource]) -> tuple[DeclaredResource, ...]:
+    """Return the resources with their parents named, parents first; problems go to their places."""
+    by_name = {resource.declared.name: resource for resource in unlinked}
+    links = {name: dict(_links(resource, by_name)) for name, resource in by_name.items()}
     ordered: list[str] = []
-    for name, draft in by_name.items():
+    for name, resource in by_name.items():
         if cycle := _visit(name, links, ordered, ()):
-            draft.place.report(
+            resource.place.report(
                 f"its parents are circular: {' → '.join(cycle)}. Take a placeholder out of a path."
             )
             return ()
     return tuple(
-        replace(by_name[name].resource, parents=_one_parent(by_name[name], links, ordered))
+        replace(by_name[name].declared, parents=_one_parent(by_name[name], links, ordered))
         for name in ordered
     )
 
@@ -66,19 +66,19 @@ def _visit(
 
 
 def _links(
-    draft: UnlinkedResource, by_name: Mapping[str, UnlinkedResource]
+    resource: UnlinkedResource, by_name: Mapping[str, UnlinkedResource]
 ) -> Iterator[tuple[str, Resolve]]:
     """Yield each placeholder of a path with its source."""
-    place, siblings = draft.place, [name for name in by_name if name != draft.resource.name]
-    placeholders = list(dict.fromkeys(PLACEHOLDER.findall(draft.resource.path)))
-    for name in draft.resolves:
+    place, siblings = resource.place, [name for name in by_name if name != resource.declared.name]
+    placeholders = list(dict.fromkeys(PLACEHOLDER.findall(resource.declared.path)))
+    for name in resource.resolves:
         if name not in placeholders:
             place.report(
                 f"`params.{name}` resolves a placeholder that the path doesn't have. "
                 f"Add {{{name}}} to the path, or remove it."
             )
     for placeholder in placeholders:
-        link = draft.resolves.get(placeholder) or guess(placeholder, siblings)
+        link = resource.resolves.get(placeholder) or guess(placeholder, siblings)
         if link is None:
             form = f"`params: {{{placeholder}: {{type: resolve, resource: …, field: …}}}}`"
             place.report(
@@ -132,13 +132,13 @@ def plurals(name: str) -> set[str]:
 
 
 def _one_parent(
-    draft: UnlinkedResource, links: Links, ordered: Sequence[str]
+    resource: UnlinkedResource, links: Links, ordered: Sequence[str]
 ) -> tuple[ParentLink, ...]:
     """Return a resource's links, all of them to its nearest parent.
 
     A value from further up reaches the nearest parent as the parent's own placeholder.
     """
-    own = links[draft.resource.name]
+    own = links[resource.declared.name]
     if not own:
         return ()
     nearest = max((link.resource for link in own.values()), key=ordered.index)
@@ -147,7 +147,7 @@ def _one_parent(
     for placeholder, link in own.items():
         field = link.field if link.resource == nearest else inherited.get(link)
         if field is None:
-            draft.place.report(
+            resource.place.report(
                 f"`path`: {{{placeholder}}} comes from '{link.resource}' and another placeholder "
                 f"from '{nearest}', which isn't a child of it. Keep to one line of parents."
             )

@@ -58,7 +58,7 @@ class Resolve:
 class UnlinkedResource:
     """A resource that is read but not yet linked to its parents."""
 
-    resource: DeclaredResource
+    declared: DeclaredResource
     resolves: Mapping[str, Resolve]
     place: ConfigPath
 
@@ -72,10 +72,11 @@ class ApiDefaults:
     page_size: int | None
     #: Query parameters that carry credentials.
     secret_params: tuple[str, ...]
-    defaults: Mapping[str, t.Any]
+    #: Fields of a resource, those of its endpoint included.
+    given: Mapping[str, t.Any]
 
 
-def read_defaults(value: object, place: ConfigPath, around: ApiDefaults) -> ApiDefaults:
+def read_defaults(value: object, place: ConfigPath, defaults: ApiDefaults) -> ApiDefaults:
     """Read the defaults of all resources; those with problems are reported here and left out."""
     reader = ObjectReader(value, place, (*_SHARED, "endpoint"))
     shared = {word: reader.given[word] for word in _SHARED if word in reader}
@@ -85,16 +86,16 @@ def read_defaults(value: object, place: ConfigPath, around: ApiDefaults) -> ApiD
     if before < len(place.problems):
         shared = {}
     own = ObjectReader(reader.object("endpoint"), reader.at("endpoint"), _SHARED_ENDPOINT)
-    endpoint = {**around.defaults["endpoint"], **own.given}
+    endpoint = {**defaults.given["endpoint"], **own.given}
     before = len(place.problems)
-    _endpoint(ObjectReader(endpoint, own.place, endpoint), "", around)
+    _endpoint(ObjectReader(endpoint, own.place, endpoint), "", defaults)
     if before < len(place.problems):
-        endpoint = around.defaults["endpoint"]
+        endpoint = defaults.given["endpoint"]
     known = {word: value for word, value in endpoint.items() if word in _SHARED_ENDPOINT}
-    return replace(around, defaults={**shared, "endpoint": known})
+    return replace(defaults, given={**shared, "endpoint": known})
 
 
-def read_resource(value: object, place: ConfigPath, around: ApiDefaults) -> UnlinkedResource:
+def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> UnlinkedResource:
     """Read a resource: an object, or a name that is the path as well."""
     reader = ObjectReader(
         {"name": value} if isinstance(value, str) else value, place, RESOURCE_WORDS
@@ -104,10 +105,10 @@ def read_resource(value: object, place: ConfigPath, around: ApiDefaults) -> Unli
     if name and not NAME.fullmatch(name):
         reader.error("name", f"'{name}' must have letters, digits and '_' only.")
         path = ""
-    endpoint = {"path": path, **_over_defaults(reader, around.defaults["endpoint"])}
+    endpoint = {"path": path, **_over_defaults(reader, defaults.given["endpoint"])}
     endpoint_words = ObjectReader(endpoint, place, ENDPOINT_WORDS)
-    resource, resolves = _endpoint(endpoint_words, name, around)
-    merged = {**around.defaults, **reader.given}
+    resource, resolves = _endpoint(endpoint_words, name, defaults)
+    merged = {**defaults.given, **reader.given}
     keys = ObjectReader(merged, place, merged).texts("primary_key")
     disposition = _disposition(ObjectReader(merged, place, merged), has_keys=bool(keys))
     resource = replace(
@@ -120,7 +121,7 @@ def read_resource(value: object, place: ConfigPath, around: ApiDefaults) -> Unli
     )
     _check_disposition(reader, keys, resource)
     _check_schema(reader, resource)
-    return UnlinkedResource(resource=resource, resolves=resolves, place=place)
+    return UnlinkedResource(declared=resource, resolves=resolves, place=place)
 
 
 def _over_defaults(reader: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -140,19 +141,19 @@ def _over_defaults(reader: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[
 
 
 def _endpoint(
-    reader: ObjectReader, name: str, around: ApiDefaults
+    reader: ObjectReader, name: str, defaults: ApiDefaults
 ) -> tuple[DeclaredResource, dict[str, Resolve]]:
     method = (reader.text("method") or "GET").upper()
     if method not in {"GET", "POST"}:
         reader.error("method", f"'{method}' isn't supported. Known: GET, POST.")
     params, resolves = _params(reader)
     paging = read_paging(reader.given.get("paginator"), reader.at("paginator"))
-    paging = _limited(paging, params, reader, page_size=around.page_size)
+    paging = _limited(paging, params, reader, page_size=defaults.page_size)
     path = _path(reader, params)
     incremental = read_incremental(reader.given.get("incremental"), reader.at("incremental"))
     resource = DeclaredResource(
         name=name,
-        stream=f"{around.api}_{name}",
+        stream=f"{defaults.api}_{name}",
         path=path,
         method="POST" if method == "POST" else "GET",
         params=params,
@@ -161,12 +162,12 @@ def _endpoint(
         data_selector=_selector(reader),
         paging=paging,
         retry=read_retry(
-            reader.given.get("error_handler"), reader.at("error_handler"), over=around.retry
+            reader.given.get("error_handler"), reader.at("error_handler"), over=defaults.retry
         ),
         incremental=incremental,
         write_disposition="merge",
     )
-    _check_params(resource, around.secret_params, reader)
+    _check_params(resource, defaults.secret_params, reader)
     return resource, resolves
 
 
