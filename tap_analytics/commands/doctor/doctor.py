@@ -27,7 +27,7 @@ from tap_analytics.commands.doctor.findings import (
     wrong,
 )
 from tap_analytics.commands.doctor.page_numbers import NumberCheck, check_total
-from tap_analytics.commands.doctor.paging import PagingCheck, check_limit
+from tap_analytics.commands.doctor.paging import LinkCheck, PagingCheck, check_limit
 from tap_analytics.commands.doctor.probe import Probe, Recorder
 from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
 from tap_analytics.errors import TapError, explain
@@ -122,29 +122,22 @@ class Doctor:
         leader = levels[0].pop(0)
         self._examine(leader)
         refused = self._checks[leader.name].refused
-        shared = refused if refused is not None and refused.cause in SHARED else None
-        if shared is None:
-            for depth in sorted(levels):
-                self._side_by_side(self._examine, levels[depth], width=self._concurrency)
-        else:
-            self._checks[leader.name].report.findings.remove(shared.finding)
-            report.findings.append(shared.finding)
+        if refused is not None and refused.cause in SHARED:
+            self._checks[leader.name].report.findings.remove(refused.finding)
+            report.findings.append(refused.finding)
+            report.credential = False if refused.cause == "credentials" else None
             for stream in streams:
                 check = self._checks.setdefault(stream.name, StreamCheck(stream))
                 check.report.unchecked = "the API could not be asked"
-        if report.has_credential:
-            report.credential = self._is_accepted(streams, shared)
-        report.streams = [self._checks[s.name].report for s in streams if self._is_chosen(s)]
+        else:
+            for depth in sorted(levels):
+                self._side_by_side(self._examine, levels[depth], width=self._concurrency)
+        reports = [self._checks[stream.name].report for stream in streams]
+        if report.has_credential and any(each.rows is not None for each in reports):
+            report.credential = True
+        report.streams = [each for each in reports if not self.only or each.name in self.only]
         _forbid_all(report)
         return report
-
-    def _is_accepted(
-        self, streams: Sequence[AnalyticsStream], shared: Refused | None
-    ) -> bool | None:
-        """Say whether the credential is accepted, where a response or a refusal shows it."""
-        if any(self._checks[stream.name].report.rows is not None for stream in streams):
-            return True
-        return False if shared is not None and shared.cause == "credentials" else None
 
     def _examine(self, stream: AnalyticsStream) -> None:
         check = self._checks[stream.name] = StreamCheck(stream)
@@ -249,7 +242,7 @@ class StreamCheck:
         probe = check_keys(probe, self.rows, report)
         paging = PagingCheck(probe, probe.fetch(page.page.query), report)
         self._trial = paging.trial
-        NumberCheck(paging).run() if paging.is_counted else paging.check_links()
+        (NumberCheck if paging.is_counted else LinkCheck)(paging).run()
         check_limit(paging)
         check_total(paging)
         # Rows that are read twice say nothing about their keys.

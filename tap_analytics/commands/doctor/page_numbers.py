@@ -90,55 +90,52 @@ class NumberCheck:
         if far is None:
             return
         self.report.paging = "clamped"
-        path = self._page_count(far) if self.by_page else checked_total(self.check)
+        path = self._counted_pages(far) if self.by_page else checked_total(self.check)
         base = {"base_page": self.began} if self.by_page else {}
         text = "Beyond the end the server answers the last page again, not an empty one."
         text += "" if path else " Nothing in the response counts the rows, so no setting helps."
         change = {"total_path": path, **base} if path else {}
         self.check.find(wrong("clamped", text, paginator=change))
 
-    def _page_count(self, last: FetchedPage) -> str | None:
+    def _counted_pages(self, last: FetchedPage) -> str | None:
         """Return where the response counts the pages, and is seen to count right."""
-        for path, count in counts(self.check.first.page, PAGES):
-            page = self._page(self.began + count - 1)
-            if page is not None and page.keys == last.keys:
-                return path
-        return None
+        found = counts(self.check.first.page, PAGES)
+        pages = ((path, self._page(self.began + count - 1)) for path, count in found)
+        return next((path for path, page in pages if page and page.keys == last.keys), None)
 
     # --- what the number counts -------------------------------------------------------------------
 
     def _check_step(self) -> None:
         """See by how many rows the next number leads on: one, a page, or none."""
         size = self.rows or self.check.size
-        page = self._page(self.began + 1, self.rows)
-        if page is None:
-            return
-        step = self._step(page)
+        step, count = self._step(1)
         expected, other = (size, 1) if self.by_page else (1, size)
         if step == expected:
-            self._find_heeded(page)
+            self._find_heeded(count)
         elif step == other:
             self._find_unit(base=0)
+        elif step == 0 and self._step(2)[0] == size:
+            self._find_unit(base=self.began + 1)
         elif step == 0:
-            later = self._page(self.began + 2, self.rows)
-            if later is not None and self._step(later) == size:
-                self._find_unit(base=self.began + 1)
-            else:
-                self._find_ignored(page)
-        elif self.by_page and self.rows and not page.keys:
+            self._find_ignored(is_whole=count == self.check.size)
+        elif count == 0 and self.by_page and self.rows:
             self._find_limit_ignored()
 
-    def _step(self, page: FetchedPage) -> int | None:
-        """Return how many rows of the first page lie before a page; all if none is on it."""
-        keys = list(self.check.first.keys)
-        if not page.keys:
-            return None
-        return keys.index(page.keys[0]) if page.keys[0] in keys else len(keys)
+    def _step(self, ahead: int) -> tuple[int | None, int | None]:
+        """Return how many rows of the first page lie before a small page, and how many it has.
 
-    def _find_heeded(self, page: FetchedPage) -> None:
+        All lie before one that shares no row with the first.
+        """
+        page, keys = self._page(self.began + ahead, self.rows), list(self.check.first.keys)
+        if page is None or not page.keys:
+            return None, None if page is None else 0
+        first = page.keys[0]
+        return keys.index(first) if first in keys else len(keys), len(page.keys)
+
+    def _find_heeded(self, count: int | None) -> None:
         if self.trial.is_good:
             self.report.paging = "honoured"
-            if self.rows and len(page.keys) > self.rows:
+            if self.rows and count and count > self.rows:
                 self._find_limit_ignored()
         elif self.trial.repeated:
             self.check.check_overlap()
@@ -153,27 +150,25 @@ class NumberCheck:
 
     def _find_unit(self, *, base: int) -> None:
         """Report a number that counts something else, or from another number."""
-        param = self.param
-        self.report.paging = "other unit"
+        param, code = self.param, "unit"
         total = self.paging.total(self.check.first.page)
-        counted = {} if total is None else {"total_path": self.paging.total_path}
-        change: Clause = {}
+        change: Clause = {} if total is None else {"total_path": self.paging.total_path}
+        self.report.paging = "other unit"
         if self.by_page and base:
-            self.report.paging = "advances"
-            text = f"The server counts pages from {base}."
-            self.check.find(wrong("base_page", text, paginator={"base_page": base}))
-            return
-        if not self.by_page:
+            self.report.paging, code = "advances", "base_page"
+            text, change = f"The server counts pages from {base}.", {"base_page": base}
+        elif not self.by_page:
             text = f"`{param}` counts pages from {base}, not rows."
-            change = {"type": "page_number", "page_param": param, "base_page": base, **counted}
+            change |= {"type": "page_number", "page_param": param, "base_page": base}
         elif param == "page":
             text = "`page` counts rows, not pages, and the tap knows no offset of that name."
+            change = {}
         else:
             text = f"`{param}` counts rows, not pages."
-            change = {"type": "offset", "offset_param": param, **counted}
-        self.check.find(wrong("unit", text, paginator=change))
+            change |= {"type": "offset", "offset_param": param}
+        self.check.find(wrong(code, text, paginator=change))
 
-    def _find_ignored(self, page: FetchedPage) -> None:
+    def _find_ignored(self, *, is_whole: bool) -> None:
         """Report a number that is ignored, and look for another way to page."""
         self.report.paging = "repeats"
         usual = {"type": "offset" if self.by_page else "page_number"}
@@ -182,7 +177,6 @@ class NumberCheck:
         tell = warning if self.trial.is_good else wrong
         text = f"The server ignores `{self.param}`: the second page repeated the first."
         # That all came at once nobody but the user can know: it is never suggested.
-        is_whole = len(page.keys) == self.check.size
         whole = "If the API answers everything at once, declare `single_page`." if is_whole else ""
         self.check.find(self.check.cured(tell("number_ignored", text), clauses, otherwise=whole))
 

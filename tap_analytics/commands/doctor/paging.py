@@ -53,7 +53,7 @@ class PagingCheck:
         #: The same with the paginator that is suggested, if one is.
         self.best = self.trial
         #: A paginator that reads on, but never ends.
-        self._clamped: Clause | None = None
+        self.clamped: Clause | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -67,50 +67,6 @@ class PagingCheck:
     def find(self, finding: Finding) -> None:
         """Add a finding."""
         self.report.findings.append(finding)
-
-    def check_links(self) -> None:
-        """See whether links or cursors lead from page to page, and to an end that is shown."""
-        trial = self.trial
-        if trial.end is StopReason.OBJECT:
-            self.report.paging = "one object"
-        elif isinstance(trial.error, TransportError):
-            self._find_failure(trial.error)
-        elif trial.repeats_page:
-            self._find_ignored()
-        elif trial.repeats_token:
-            self.report.paging = "repeats"
-            text = "The cursor doesn't advance: the second page names itself as the next one."
-            self.find(self.cured(wrong("cursor_repeated", text), hints(self.first.page)))
-        elif not trial.advances:
-            self._check_end()
-        elif isinstance(self.paging, (Auto, SinglePage)):
-            self._find_what_auto_found()
-        else:
-            self.report.paging = "advances"
-            self.check_overlap()
-
-    def _find_failure(self, error: TransportError) -> None:
-        self.report.paging = "fails"
-        text = sentence(explain(error))
-        if isinstance(error, OriginRefused) or getattr(error, "status", 0) is None:
-            self.find(wrong("link", text))
-        elif self.trial.keys:
-            self.find(wrong("next_failed", f"The second page can't be had. {text}"))
-
-    def _find_ignored(self) -> None:
-        self.report.paging = "repeats"
-        if not isinstance(self.paging, Cursor):
-            text = "The link to the next page leads to the first one again."
-            self.find(wrong("cursor_ignored", text))
-            return
-        own = self.paging.cursor_param
-        names = (param_for(self.paging.cursor_path), "cursor", "after")
-        clauses = [{"cursor_param": name} for name in names if name != own][:1]
-        problem = wrong(
-            "cursor_ignored", f"The server ignores `{own}`: the second page repeated the first."
-        )
-        unknown = "Look up the parameter's name in the API's documentation: `cursor_param`."
-        self.find(self.cured(problem, clauses, otherwise=unknown))
 
     def check_overlap(self) -> None:
         """Report rows that came twice, unless the order isn't stable."""
@@ -131,56 +87,6 @@ class PagingCheck:
         self.report.findings += [] if is_same else [wrong("unstable", text)]
         return is_same
 
-    # --- where no next page is named --------------------------------------------------------------
-
-    def _find_what_auto_found(self) -> None:
-        self.report.paging = "advances"
-        clause = self.cure(self._clauses())
-        if clause is not None:
-            text = f"`auto` found {in_words(clause)}. Declare it, so that the tap need not guess."
-            self.find(warning("auto", text, paginator=clause))
-        elif self._clamped:
-            self.find(wrong("clamped", _CLAMPED))
-
-    def _check_end(self) -> None:
-        """See that nothing follows the first page."""
-        is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
-        clause = self.cure(hints(self.first.page)[:1] if is_shown else self._clauses())
-        counted = max((n for _, n in counts(self.first.page, TOTAL) if n > self.size), default=0)
-        self.report.paging = "stops early" if clause or self._clamped else "one page"
-        text = "The tap would stop after the first page, but there is more"
-        if clause is not None:
-            self.find(wrong("next_missed", f"{text}: {in_words(clause)}.", paginator=clause))
-        elif self._clamped:
-            self.find(wrong("next_missed", f"{text}: {in_words(self._clamped)}. {_CLAMPED}"))
-        elif counted:
-            text = f"The response counts {counted} rows, holds {self.size}, and names no next page."
-            self.find(wrong("next_missed", f"{text} {_LOOK_UP}"))
-        elif is_shown and isinstance(self.paging, Auto):
-            text = "The response shows that this page is the last; ask again when there are more."
-            self.find(note("auto", text))
-
-    def _clauses(self) -> Iterator[Clause]:
-        """Yield the paginators that the first page, or another one, gives reason to try."""
-        query = self.first.page.query
-        total = whole_number(dig(self.first.page.payload, "total"))
-        counted = {} if total is None else {"total_path": "total"}
-        yield from (clause | counted for clause in hints(self.first.page)[:2])
-        if not self.trial.advances and self.probe.limit is not None and self.size > 1:
-            # Asked for fewer rows, the server may show how it names the next page.
-            cut = self.probe.attempt(query, rows=self.size - 1)
-            yield from hints(cut.page)[:1] if cut is not None else ()
-        yield from self.echoed()
-        if self._is_new({"page": "2"}):
-            for base in (1, 0):
-                yield {"type": "page_number", "page_param": "page", "base_page": base}
-        if self._is_new({"offset": str(self.size)}):
-            yield {"type": "offset"}
-
-    def _is_new(self, token: PageToken) -> bool:
-        page = self.probe.attempt(token)
-        return page is not None and bool(page.keys) and not set(page.keys) & set(self.first.keys)
-
     def echoed(self) -> Iterator[Clause]:
         """Yield the paginator by a number that the response repeats."""
         offset, number, total = (
@@ -191,8 +97,6 @@ class PagingCheck:
         if number is not None:
             counted = {} if total is None else {"total_path": "total"}
             yield {"type": "page_number", "base_page": number, **counted}
-
-    # --- what would be right ----------------------------------------------------------------------
 
     def cured(self, problem: Finding, clauses: Iterable[Clause], *, otherwise: str = "") -> Finding:
         """Return a finding with the first paginator that reads on, if any does."""
@@ -215,7 +119,7 @@ class PagingCheck:
             if beyond_end(probe) is None:
                 self.best = trial
                 return clause
-            self._clamped = clause
+            self.clamped = clause
         return None
 
     def _is_better(self, trial: Trial) -> bool:
@@ -223,6 +127,115 @@ class PagingCheck:
         reads_more = trial.count > now.count or trial.rank > now.rank or now.advances
         is_first = trial.keys[:1] == now.keys[:1]
         return trial.is_good and trial.is_no_worse(now) and is_first and reads_more
+
+
+class LinkCheck:
+    """Whether links or cursors lead from page to page, and to an end that is shown."""
+
+    def __init__(self, check: PagingCheck) -> None:
+        self.check = check
+        self.probe, self.paging, self.trial = check.probe, check.paging, check.trial
+        self.first, self.report = check.first, check.report
+
+    def run(self) -> None:
+        """Ask for what the first pages leave open."""
+        trial = self.trial
+        if trial.end is StopReason.OBJECT:
+            self.report.paging = "one object"
+        elif isinstance(trial.error, TransportError):
+            self._find_failure(trial.error)
+        elif trial.repeats_page:
+            self._find_ignored()
+        elif trial.repeats_token:
+            self.report.paging = "repeats"
+            text = "The cursor doesn't advance: the second page names itself as the next one."
+            self.check.find(
+                self.check.cured(wrong("cursor_repeated", text), hints(self.first.page))
+            )
+        elif not trial.advances:
+            self._check_end()
+        elif isinstance(self.paging, (Auto, SinglePage)):
+            self._find_what_auto_found()
+        else:
+            self.report.paging = "advances"
+            self.check.check_overlap()
+
+    def _find_failure(self, error: TransportError) -> None:
+        self.report.paging = "fails"
+        text = sentence(explain(error))
+        if isinstance(error, OriginRefused) or getattr(error, "status", 0) is None:
+            self.check.find(wrong("link", text))
+        elif self.trial.keys:
+            self.check.find(wrong("next_failed", f"The second page can't be had. {text}"))
+
+    def _find_ignored(self) -> None:
+        self.report.paging = "repeats"
+        if not isinstance(self.paging, Cursor):
+            text = "The link to the next page leads to the first one again."
+            self.check.find(wrong("cursor_ignored", text))
+            return
+        own = self.paging.cursor_param
+        names = (param_for(self.paging.cursor_path), "cursor", "after")
+        clauses = [{"cursor_param": name} for name in names if name != own][:1]
+        problem = wrong(
+            "cursor_ignored", f"The server ignores `{own}`: the second page repeated the first."
+        )
+        unknown = "Look up the parameter's name in the API's documentation: `cursor_param`."
+        self.check.find(self.check.cured(problem, clauses, otherwise=unknown))
+
+    # --- where no next page is named --------------------------------------------------------------
+
+    def _find_what_auto_found(self) -> None:
+        self.report.paging = "advances"
+        clause = self.check.cure(self._clauses())
+        if clause is not None:
+            text = f"`auto` found {in_words(clause)}. Declare it, so that the tap need not guess."
+            self.check.find(warning("auto", text, paginator=clause))
+        elif self.check.clamped:
+            self.check.find(wrong("clamped", _CLAMPED))
+
+    def _check_end(self) -> None:
+        """See that nothing follows the first page."""
+        is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
+        clause = self.check.cure(hints(self.first.page)[:1] if is_shown else self._clauses())
+        counted = max(
+            (n for _, n in counts(self.first.page, TOTAL) if n > self.check.size), default=0
+        )
+        self.report.paging = "stops early" if clause or self.check.clamped else "one page"
+        text = "The tap would stop after the first page, but there is more"
+        if clause is not None:
+            self.check.find(wrong("next_missed", f"{text}: {in_words(clause)}.", paginator=clause))
+        elif self.check.clamped:
+            self.check.find(
+                wrong("next_missed", f"{text}: {in_words(self.check.clamped)}. {_CLAMPED}")
+            )
+        elif counted:
+            text = f"The response counts {counted} rows, and names no next page. {_LOOK_UP}"
+            self.check.find(wrong("next_missed", text))
+        elif is_shown and isinstance(self.paging, Auto):
+            text = "The response shows that this page is the last; ask again when there are more."
+            self.check.find(note("auto", text))
+
+    def _clauses(self) -> Iterator[Clause]:
+        """Yield the paginators that the first page, or another one, gives reason to try."""
+        query = self.first.page.query
+        total = whole_number(dig(self.first.page.payload, "total"))
+        counted = {} if total is None else {"total_path": "total"}
+        yield from (clause | counted for clause in hints(self.first.page)[:2])
+        if not self.trial.advances and self.probe.limit is not None and self.check.size > 1:
+            # Asked for fewer rows, the server may show how it names the next page.
+            cut = self.probe.attempt(query, rows=self.check.size - 1)
+            yield from hints(cut.page)[:1] if cut is not None else ()
+        yield from self.check.echoed()
+        if self._is_new({"page": "2"}):
+            for base in (1, 0):
+                yield {"type": "page_number", "page_param": "page", "base_page": base}
+        if self._is_new({"offset": str(self.check.size)}):
+            yield {"type": "offset"}
+
+    def _is_new(self, token: PageToken) -> bool:
+        page = self.probe.attempt(token)
+        return page is not None and bool(page.keys) and not set(page.keys) & set(self.first.keys)
 
 
 def beyond_end(probe: Probe) -> FetchedPage | None:
