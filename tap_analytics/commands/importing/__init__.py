@@ -1,7 +1,7 @@
 """Descriptions of APIs in other tools' words, read as entries of `apis`.
 
 A document with a dict in Python, a configuration of dlt's REST source or a low-code manifest of
-Airbyte: which one it is, the file itself tells. Nothing in it is run, and each deviation is noted.
+Airbyte, by its content. Nothing in it is run, and each deviation is noted.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
         "Print the `apis` entry for an API that is described elsewhere: in a document with a "
         "configuration of dlt's REST source, in such a configuration as Python, JSON or YAML, or "
         "in a low-code manifest of Airbyte. Nothing in the file is run. What was changed "
-        "or left out is told on standard error, or with --json in the output.",
+        "or left out is printed to standard error, or with --json in the output.",
         configured=False,
     )
     made.add_argument("file", metavar="FILE", help="the description; - reads standard input")

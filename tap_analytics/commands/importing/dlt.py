@@ -1,6 +1,6 @@
 """A configuration of dlt's REST source, in the words of `apis`.
 
-Most words are the same. What dlt says elsewhere or otherwise is rewritten; what the tap doesn't
+Most words are the same. What dlt writes elsewhere or otherwise is rewritten; what the tap doesn't
 know is left out and noted.
 """
 

@@ -1,4 +1,4 @@
-"""An entry made complete: its name, its address, no literal secret, and nothing said twice."""
+"""An entry made complete: its name, its address, no literal secret, and nothing repeated."""
 
 from __future__ import annotations
 
@@ -29,12 +29,22 @@ _EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|te
 _FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
 #: What a text may have around a variable that was put into it.
 _AROUND = re.compile(r"[A-Za-z =:-]{0,24}")
-#: File names that say nothing of the API; that of the folder may.
-_NAMELESS = {"manifest", "source", "sources", "config", "main", "pipeline", "init", "readme", ""}
+#: File names that don't name the API; the folder may.
+_GENERIC_NAMES = {
+    "manifest",
+    "source",
+    "sources",
+    "config",
+    "main",
+    "pipeline",
+    "init",
+    "readme",
+    "",
+}
 #: Words of an endpoint that may stand once for all resources.
 _SHARED = ("data_selector", "paginator", "error_handler", "headers", "method")
 #: A shorter secret may be any word, and is replaced only where it was found.
-_TELLING = 8
+_DISTINCT = 8
 
 
 def name_for(path: str, reserved: Collection[str]) -> str:
@@ -43,7 +53,7 @@ def name_for(path: str, reserved: Collection[str]) -> str:
     for part in (here.stem, here.parent.name, here.parent.parent.name):
         name = re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_")
         name = re.sub(r"^(?:source|tap)_|_(?:source|pipeline|manifest|api)$", "", name)
-        if name not in _NAMELESS:
+        if name not in _GENERIC_NAMES:
             break
     else:
         name = "imported"
@@ -61,7 +71,7 @@ def normalize(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Obj
     entry = _without(entry, literal, notes)
     secrets = Secrets()
     for value in literal:
-        if len(value) >= _TELLING:
+        if len(value) >= _DISTINCT:
             secrets.add(value)
     if shared := _share(entry):
         notes.add("resource_defaults", f"holds {listed(shared)}, in which all resources are alike.")
@@ -130,7 +140,7 @@ def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa
         if value in secrets and _is_secret(holder, word, value):
             return replaced(value, value, where, word)
         for secret in secrets:
-            if len(secret) >= _TELLING and secret in value:
+            if len(secret) >= _DISTINCT and secret in value:
                 value = replaced(value, secret, where, word)
         return value
 
@@ -149,7 +159,7 @@ def _is_secret(holder: str, word: str, value: str) -> bool:
 
 
 def _share(entry: Object) -> list[str]:
-    """Say once for all resources what each of them says alike; return these words."""
+    """Move what all resources have alike to their defaults; return these words."""
     resources = entry.get("resources") or []
     defaults = entry.setdefault("resource_defaults", {})
     endpoints: list[t.Any] = [each.get("endpoint") for each in resources if isinstance(each, dict)]

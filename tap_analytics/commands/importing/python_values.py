@@ -1,7 +1,7 @@
 """The values of Python expressions, read from their syntax: nothing is ever run.
 
 Literals are taken as they stand. A secret, a setting or an environment variable becomes a
-`$VARIABLE`; what only running the code could tell is left out and noted with its line.
+`$VARIABLE`; what is known only by running the code is left out and noted with its line.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
-#: What stands for a value that can't be told without running the code.
+#: Stands for a value that is known only by running the code.
 OMITTED = object()
-#: Most parts of a dict, with those that names stand for; nobody writes more by hand.
+#: Most parts of a dict, with those that names stand for.
 MOST_PARTS = 50_000
 MOST_TEXT = 100_000
 
@@ -129,6 +129,45 @@ def _bounded(text: str) -> str:
     return text
 
 
+class _Variables:
+    """The variables for what the code doesn't hold, and the notes with their lines."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+
+    def note(self, node: ast.AST, where: str, text: str) -> None:
+        self._notes.add(f"line {line_of(node)}", f"{shown(where) or 'the dict'} {text}")
+
+    def expression(self, node: ast.AST, where: str, name: str, what: str) -> str:
+        variable = self._notes.variable(name)
+        self.note(node, where, f"{what}: it becomes {variable}.")
+        return variable
+
+    def setting(self, node: ast.AST, key: str) -> str:
+        variable = self._notes.variable(key)
+        text = f"dlt's setting `{shown(key)}` becomes {variable}."
+        self._notes.add(f"line {line_of(node)}", text)
+        return variable
+
+    def environment(self, node: ast.AST, key: str) -> str:
+        is_name = key.isascii() and key.isidentifier()
+        variable = f"${key}" if is_name else self._notes.variable(key)
+        text = f"the environment's `{shown(key)}` is {variable}."
+        self._notes.add(f"line {line_of(node)}", text)
+        return variable
+
+
+def _combined(operator: ast.operator, left: object, right: object) -> object:
+    match operator, left, right:
+        case ast.Add(), str(), str():
+            return _bounded(left + right)
+        case ast.Add(), list(), list():
+            return left + right
+        case ast.BitOr(), dict(), dict():
+            return {**left, **right}
+    return OMITTED
+
+
 class Reader:
     """Reads expressions as values, each by the method named for its node.
 
@@ -136,7 +175,7 @@ class Reader:
     """
 
     def __init__(self, tree: ast.Module, notes: Notes) -> None:
-        self._notes = notes
+        self._variables = _Variables(notes)
         self._names: dict[str, ast.expr | None] = {}
         self._open: list[str] = []
         self._parts = 0
@@ -161,30 +200,9 @@ class Reader:
             _refuse(part)
         what = f"is {_KINDS.get(kind, 'an expression')}"
         if ".auth." in f".{where}":
-            return self._variable(node, where, where.rpartition(".")[2], what)
-        self._note(node, where, f"{what}, known only by running the code: left out.")
+            return self._variables.expression(node, where, where.rpartition(".")[2], what)
+        self._variables.note(node, where, f"{what}, known only by running the code: left out.")
         return OMITTED
-
-    def _note(self, node: ast.AST, where: str, text: str) -> None:
-        self._notes.add(f"line {line_of(node)}", f"{shown(where) or 'the dict'} {text}")
-
-    def _variable(self, node: ast.AST, where: str, name: str, what: str) -> str:
-        variable = self._notes.variable(name)
-        self._note(node, where, f"{what}: it becomes {variable}.")
-        return variable
-
-    def _setting(self, node: ast.AST, key: str) -> str:
-        variable = self._notes.variable(key)
-        self._notes.add(
-            f"line {line_of(node)}", f"dlt's setting `{shown(key)}` becomes {variable}."
-        )
-        return variable
-
-    def _environment(self, node: ast.AST, key: str) -> str:
-        is_name = key.isascii() and key.isidentifier()
-        variable = f"${key}" if is_name else self._notes.variable(key)
-        self._notes.add(f"line {line_of(node)}", f"the environment's `{shown(key)}` is {variable}.")
-        return variable
 
     # --- literals ---------------------------------------------------------------------------
 
@@ -202,7 +220,7 @@ class Reader:
             elif isinstance(name := self.value(key, where), str):
                 self._put(members, name, inner, where)
             else:
-                self._note(key, where, "has a key that isn't a text: left out.")
+                self._variables.note(key, where, "has a key that isn't a text: left out.")
         return members
 
     def _spread(self, node: ast.expr, where: str, none: T) -> T:
@@ -211,7 +229,9 @@ class Reader:
         value = OMITTED if is_unknown else self.value(node, where)
         if isinstance(value, type(none)):
             return value
-        self._note(node, where, "takes in what is known only by running the code: left out.")
+        self._variables.note(
+            node, where, "takes in what is known only by running the code: left out."
+        )
         return none
 
     def _put(self, members: dict[str, t.Any], name: str, node: ast.expr, where: str) -> None:
@@ -236,15 +256,7 @@ class Reader:
         return -value if is_negative else OMITTED
 
     def _binop(self, node: ast.BinOp, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        left, right = self.value(node.left, where), self.value(node.right, where)
-        match node.op, left, right:
-            case ast.Add(), str(), str():
-                return _bounded(left + right)
-            case ast.Add(), list(), list():
-                return left + right
-            case ast.BitOr(), dict(), dict():
-                return {**left, **right}
-        return OMITTED
+        return _combined(node.op, self.value(node.left, where), self.value(node.right, where))
 
     def _joinedstr(self, node: ast.JoinedStr, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
         text = ""
@@ -264,9 +276,9 @@ class Reader:
     def _name(self, node: ast.Name, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         name, given = node.id, self._names.get(node.id)
         if given is None or name in self._open:
-            return self._variable(node, where, name, f"is the name `{shown(name)}`")
+            return self._variables.expression(node, where, name, f"is the name `{shown(name)}`")
         if dotted(given) in _SETTING_VALUES:
-            return self._setting(node, name)
+            return self._variables.setting(node, name)
         self._open.append(name)
         try:
             return self.value(given, where)
@@ -276,29 +288,33 @@ class Reader:
     def _attribute(self, node: ast.Attribute, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         name = dotted(node)
         if name in _SETTING_VALUES:
-            return self._setting(node, where.rpartition(".")[2])
-        return self._variable(node, where, node.attr, f"is `{shown(name)}`") if name else OMITTED
+            return self._variables.setting(node, where.rpartition(".")[2])
+        return (
+            self._variables.expression(node, where, node.attr, f"is `{shown(name)}`")
+            if name
+            else OMITTED
+        )
 
     def _subscript(self, node: ast.Subscript, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         base, key = dotted(node.value), _key(node.slice)
         if key is not None and base in _ENVIRONMENT:
-            return self._environment(node, key)
+            return self._variables.environment(node, key)
         if key is not None and base in _SETTINGS and base not in self._names:
-            return self._setting(node, key)
+            return self._variables.setting(node, key)
         holder = self.value(node.value, where) if base in self._names else None
         if isinstance(holder, dict) and key in holder:
             return holder[key]
         if key is None or not base:
             return OMITTED
-        return self._variable(node, where, key, f"is a member of `{shown(base)}`")
+        return self._variables.expression(node, where, key, f"is a member of `{shown(base)}`")
 
     def _call(self, node: ast.Call, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         called = dotted(node.func)
         key = _key(node.args[0]) if node.args else None
         if called in _GETENV and key is not None:
-            return self._environment(node, key)
+            return self._variables.environment(node, key)
         if called in {"dlt.secrets.get", "dlt.config.get"} and key is not None:
-            return self._setting(node, key)
+            return self._variables.setting(node, key)
         kind, names = _CLASSES.get(called.rpartition(".")[2], ("", ()))
         if called in DICTS and not node.args:
             kind = ""

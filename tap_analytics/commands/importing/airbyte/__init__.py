@@ -1,7 +1,7 @@
 """A low-code manifest of Airbyte, as an entry of `apis`.
 
-Taken is what the tap has words for. The rest is told, each with its path in the manifest; a stream
-whose rows would be others without it is left out.
+What the tap has no equivalent for is noted with its path in the manifest; a stream is left out if
+the tap would read other rows without it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import itertools
 import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import Manifest, UntakenError
-from tap_analytics.commands.importing.airbyte.stream import ImportedStream, name_of, taken
+from tap_analytics.commands.importing.airbyte.components import Manifest, UnsupportedError
+from tap_analytics.commands.importing.airbyte.stream import ImportedStream, name_of, read_stream
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
@@ -34,7 +34,7 @@ def is_manifest(value: Object) -> bool:
 def entry_of(value: Object, notes: Notes) -> Object:
     """Return an `apis` entry for a manifest."""
     root = Manifest(value, notes).root()
-    found = _all_taken(root, notes)
+    found = _all_streams(root, notes)
     base_url = _common([each.base_url for each in found])
     client: Object = {"base_url": base_url} if base_url else {}
     if found and found[0].auth:
@@ -49,11 +49,11 @@ def entry_of(value: Object, notes: Notes) -> Object:
     ]
     if root.get("concurrency_level") is not None:
         root.note("concurrency_level", "isn't taken: the tap's setting is `concurrency`.")
-    root.tell_unread(silent=_SILENT)
+    root.note_unread(silent=_SILENT)
     return entry
 
 
-def _all_taken(root: Component, notes: Notes) -> list[ImportedStream]:
+def _all_streams(root: Component, notes: Notes) -> list[ImportedStream]:
     """Return the streams that can be taken; parents that are no streams of their own come along."""
     found: dict[str, ImportedStream] = {}
     refused: set[str] = set()
@@ -66,8 +66,8 @@ def _all_taken(root: Component, notes: Notes) -> list[ImportedStream]:
         if is_parent:
             stream.note("", f"the parent '{shown(name)}' is taken as a resource of its own.")
         try:
-            found[name] = taken(stream)
-        except UntakenError as error:
+            found[name] = read_stream(stream)
+        except UnsupportedError as error:
             refused.add(name)
             notes.add(stream.path, f"the stream '{shown(name)}' is left out: {error}.")
             continue
@@ -120,12 +120,12 @@ def _below(
 
 
 def _rate(root: Component) -> float | None:
-    """Return the requests per second that a budget allows, if it says one rate."""
+    """Return the requests per second that a budget allows, if it has a rate."""
     budget = root.child("api_budget")
     found = []
     for policy in budget.children("policies") if budget else ():
         for rate in policy.children("rates"):
-            limit, interval = rate.whole("limit"), _DURATION.fullmatch(str(rate.get("interval")))
+            limit, interval = rate.integer("limit"), _DURATION.fullmatch(str(rate.get("interval")))
             if limit and interval and (seconds := int(interval[1]) * _UNITS[interval[2]]):
                 found.append(round(limit / seconds, 3))
     if budget is not None and not found:

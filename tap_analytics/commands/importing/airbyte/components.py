@@ -18,7 +18,7 @@ Object = dict[str, t.Any]
 #: A value, its path, and the paths of those of its words that a reference brought.
 Located = tuple[t.Any, str, dict[str, str]]
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
-#: Words that say nothing about how to ask, or what the tap does anyhow.
+#: Words that don't change requests or rows, or name what the tap does by default.
 _SILENT = {
     *("type", "$parameters", "$options", "$ref", "description", "title", "class_name", "name"),
     *("primary_key", "use_cache", "url_base", "decoder", "stream_cursor_field", "min_wait"),
@@ -31,8 +31,8 @@ _SILENT = {
 }
 
 
-class UntakenError(Exception):
-    """A part of a stream without which its rows would be others; the text says which."""
+class UnsupportedError(Exception):
+    """A part of a stream that the tap has no equivalent for; the text names it."""
 
 
 class Manifest:
@@ -133,13 +133,13 @@ class Component:
 
     @property
     def kind(self) -> str:
-        """What the component says it is."""
+        """The type of the component."""
         return str(self.value.get("type", ""))
 
     def expect(self, kind: str, what: str) -> None:
-        """Raise `UntakenError` for a component of another kind; `what` begins the reason."""
+        """Raise `UnsupportedError` for a component of another kind; `what` begins the reason."""
         if self.kind not in {"", kind}:
-            raise UntakenError(f"{what} {shown(self.kind)}")
+            raise UnsupportedError(f"{what} {shown(self.kind)}")
 
     def note(self, word: str, text: str) -> None:
         """Note something about one of the words."""
@@ -150,7 +150,7 @@ class Component:
         self._read.update(words)
 
     def get(self, word: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return what a word says, or the parameter of that name says."""
+        """Return the value of a word, or of the parameter of that name."""
         self._read.add(word)
         value = self.manifest.located(self.value.get(word), "")[0]
         return self.parameters.get(word) if value is None else value
@@ -165,7 +165,7 @@ class Component:
         return Component(self.manifest, located, self.parameters)
 
     def values(self, word: str) -> list[t.Any]:
-        """Return what a word says as a list, which a single value is one of."""
+        """Return the value of a word as a list; a single value becomes its only item."""
         value = self.get(word)
         return value if isinstance(value, list) else [value] if value else []
 
@@ -218,7 +218,7 @@ class Component:
 
         return replaced(text, value_of)
 
-    def whole(self, word: str) -> int | None:
+    def integer(self, word: str) -> int | None:
         """Return a whole number, which may be written as a text."""
         value = self.get(word)
         if isinstance(value, str):
@@ -226,8 +226,8 @@ class Component:
             value = int(value) if _WHOLE.fullmatch(value) else None
         return value if type(value) is int else None
 
-    def tell_unread(self, *, silent: t.Collection[str] = ()) -> None:
-        """Note the words that nobody has read."""
+    def note_unread(self, *, silent: t.Collection[str] = ()) -> None:
+        """Note the words that weren't read."""
         by_path: dict[str, list[str]] = {}
         for word, value in self.value.items():
             if word not in {*self._read, *_SILENT, *silent} and value not in (None, [], {}, ""):

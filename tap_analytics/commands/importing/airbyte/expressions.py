@@ -1,7 +1,7 @@
 """The expressions in a manifest's texts, such as `{{ config['token'] }}`: read, never evaluated.
 
 What the tap has words for is a path: members of the configuration, of the response, of a header, of
-the parent's row. Whatever computes is told by its absence.
+the parent's row. Whatever computes yields None.
 """
 
 from __future__ import annotations

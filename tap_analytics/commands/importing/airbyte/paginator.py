@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import UntakenError
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import Reference, reference, references
 from tap_analytics.commands.importing.notes import shown
 
@@ -17,19 +17,19 @@ _MEMBER = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
 
 
 def paginator_of(part: Component | None) -> Object | str:
-    """Return the paginator that walks as a manifest's does.
+    """Return the paginator that does what a manifest's does.
 
-    Raises `UntakenError` for one that the tap has no words for: a stream of which only the first
-    page is read would lose rows in silence.
+    Raises `UnsupportedError` for one that the tap doesn't have: a stream of which only the first
+    page is read would lose rows without an error.
     """
     if part is None or part.kind == "NoPagination":
         return "single_page"
     strategy = part.child("pagination_strategy")
     if strategy is None:
-        raise UntakenError(f"its paginator {shown(part.kind)} has no pagination_strategy")
+        raise UnsupportedError(f"its paginator {shown(part.kind)} has no pagination_strategy")
     token = part.child("page_token_option")
-    made = _walk(strategy, token)
-    size = strategy.whole("page_size") if strategy.get("page_size") is not None else None
+    made = _by_kind(strategy, token)
+    size = strategy.integer("page_size") if strategy.get("page_size") is not None else None
     option = part.child("page_size_option")
     if option is not None and size is not None:
         name = option.text("field_name")
@@ -41,22 +41,22 @@ def paginator_of(part: Component | None) -> Object | str:
     elif option is not None:
         strategy.note("page_size", "isn't a number: no limit is sent.")
     for each in (part, strategy, *((token,) if token else ())):
-        each.tell_unread()
+        each.note_unread()
     return made
 
 
-def _walk(strategy: Component, token: Component | None) -> Object:
+def _by_kind(strategy: Component, token: Component | None) -> Object:
     if strategy.kind == "CursorPagination":
         return _cursor(strategy, token)
     if strategy.kind not in {"OffsetIncrement", "PageIncrement"}:
-        raise UntakenError(f"its pagination is {shown(strategy.kind)}")
+        raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
     name = _parameter(token)
     if strategy.kind == "OffsetIncrement":
         if name == "page":
             strategy.note("", "counts rows in `page`, which the tap takes for page numbers.")
         return {"type": "offset", "offset_param": name}
     made: Object = {"type": "page_number", "page_param": name}
-    if (first := strategy.whole("start_from_page")) is not None:
+    if (first := strategy.integer("start_from_page")) is not None:
         made["base_page"] = first
     return made
 
@@ -65,7 +65,7 @@ def _parameter(token: Component | None) -> str:
     """Return the query parameter that carries the page."""
     name = None if token is None else token.text("field_name")
     if token is None or not name or token.get("inject_into") != "request_parameter":
-        raise UntakenError("its page isn't asked for by a query parameter")
+        raise UnsupportedError("its page isn't asked for by a query parameter")
     return name
 
 
@@ -74,7 +74,7 @@ def _cursor(strategy: Component, token: Component | None) -> Object:
     found = reference(text) if isinstance(text, str) else None
     if found is None or found.root not in {"response", "headers"} or not found.path:
         what = f"`{shown(text)}`" if isinstance(text, str) else "nothing"
-        raise UntakenError(f"its cursor_value is {what}, and a cursor is a member or a header")
+        raise UnsupportedError(f"its cursor_value is {what}, and a cursor is a member or a header")
     _stop(strategy, found)
     is_link = token is None or token.kind == "RequestPath" or found.is_cut
     if found.is_cut:
@@ -82,7 +82,7 @@ def _cursor(strategy: Component, token: Component | None) -> Object:
     if found.root == "headers":
         return _in_header(found, token, is_link=is_link)
     if not all(_MEMBER.fullmatch(name) for name in found.path):
-        raise UntakenError(f"its cursor_value `{shown(text)}` isn't a dotted path")
+        raise UnsupportedError(f"its cursor_value `{shown(text)}` isn't a dotted path")
     path = ".".join(found.path)
     if is_link:
         if token is not None:
@@ -96,13 +96,13 @@ def _in_header(found: Reference, token: Component | None, *, is_link: bool) -> O
         key = found.path[1] if len(found.path) > 1 else "next"
         return {"type": "header_link"} | ({} if key == "next" else {"links_next_key": key})
     if is_link or len(found.path) > 1:
-        raise UntakenError("its link stands in a header that isn't `Link`")
+        raise UnsupportedError("its link stands in a header that isn't `Link`")
     parameter = _parameter(token)
     return {"type": "header_cursor", "cursor_key": found.path[0], "cursor_param": parameter}
 
 
 def _stop(strategy: Component, cursor: Reference) -> None:
-    """Pass over a condition that only says that there is no cursor; tell any other."""
+    """Ignore a condition that only tests for the cursor; note any other."""
     condition = strategy.get("stop_condition")
     if not isinstance(condition, str):
         return

@@ -21,7 +21,7 @@ _OPTIONAL = {403, 404}
 
 
 def auth_of(authenticator: Component | None) -> Object | None:
-    """Return the `auth` that does what an authenticator does; None for none, told if it can't."""
+    """Return the `auth` that does what an authenticator does; None for none or an unknown one."""
     if authenticator is None or authenticator.kind == "NoAuth":
         return None
     reader = _READERS.get(authenticator.kind)
@@ -30,7 +30,7 @@ def auth_of(authenticator: Component | None) -> Object | None:
         kind = shown(authenticator.kind)
         authenticator.note("", f"{kind} isn't taken, so requests aren't signed: write `auth`.")
         return None
-    authenticator.tell_unread()
+    authenticator.note_unread()
     return made
 
 
@@ -135,13 +135,13 @@ def _handlers(part: Component | None) -> Iterator[Component]:
 
 
 def _read(part: Component, handling: ErrorHandling) -> None:
-    if (retries := part.whole("max_retries")) is not None and handling.retries is None:
+    if (retries := part.integer("max_retries")) is not None and handling.retries is None:
         handling.retries = retries
     for strategy in part.children("backoff_strategies"):
         _backoff(strategy, handling)
     for each in part.children("response_filters"):
         _filter(each, handling)
-    part.tell_unread()
+    part.note_unread()
 
 
 def _backoff(part: Component, handling: ErrorHandling) -> None:
@@ -161,7 +161,7 @@ def _backoff(part: Component, handling: ErrorHandling) -> None:
     else:
         part.note("", f"{shown(part.kind)} isn't taken.")
         return
-    part.tell_unread()
+    part.note_unread()
 
 
 def _seconds(part: Component, word: str) -> float | None:
@@ -189,4 +189,4 @@ def _filter(part: Component, handling: ErrorHandling) -> None:
         handling.is_optional = True
     else:
         part.note("", f"the action {shown(action)} isn't taken.")
-    part.tell_unread()
+    part.note_unread()

@@ -1,4 +1,4 @@
-"""What a manifest says of a stream's rows: where they are, their key, columns and cursor."""
+"""What a manifest describes of a stream's rows: where they are, their key, columns and cursor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import typing as t
 
 from jsonschema import Draft202012Validator
 
-from tap_analytics.commands.importing.airbyte.components import UntakenError
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import references
 from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
@@ -31,12 +31,12 @@ def selector_of(part: Component | None) -> str | None:
     extractor.expect("DpathExtractor", "its rows are read by")
     if part.get("record_filter") is not None:
         part.note("record_filter", "isn't taken: the rows it drops arrive as well.")
-    part.tell_unread()
+    part.note_unread()
     members = []
     for given in extractor.values("field_path"):
         member = None if given is None else extractor.interpolated(str(given), "field_path")
         if member is None:
-            raise UntakenError("the path to its rows is computed")
+            raise UnsupportedError("the path to its rows is computed")
         members += [member] if member else []
     if all(_PLAIN.fullmatch(member) for member in members):
         return ".".join(members) or None
@@ -50,7 +50,7 @@ def _step(member: str) -> str:
     return f"[{member}]" if member.isdecimal() else f"['{quoted}']"
 
 
-def made_columns(stream: Component) -> tuple[set[str], bool]:
+def computed_columns(stream: Component) -> tuple[set[str], bool]:
     """Note the transformations; return the columns they make, and whether there are any at all."""
     made: set[str] = set()
     by_kind: dict[str, list[str]] = {}
@@ -60,8 +60,8 @@ def made_columns(stream: Component) -> tuple[set[str], bool]:
         if each.kind == "AddFields":
             made |= set(names)
     if by_kind:
-        told = (f"{shown(kind)} {listed(names)}".rstrip() for kind, names in by_kind.items())
-        what = f"aren't taken: {'; '.join(told)}; rows stay as they are sent."
+        kinds = (f"{shown(kind)} {listed(names)}".rstrip() for kind, names in by_kind.items())
+        what = f"aren't taken: {'; '.join(kinds)}; rows stay as they are sent."
         stream.note("transformations", what)
     return made, bool(by_kind)
 
@@ -141,15 +141,15 @@ def _loose(column: Object, *, is_key: bool = False) -> Object:
     return made
 
 
-def incremental_of(part: Component | None, *, made_columns: Collection[str]) -> Object | None:
-    """Return the `incremental` of a cursor; `made_columns` are those the rows don't really have."""
+def incremental_of(part: Component | None, *, computed_columns: Collection[str]) -> Object | None:
+    """Return the `incremental` of a cursor; `computed_columns` aren't in the rows as sent."""
     if part is None:
         return None
     if part.kind not in {"DatetimeBasedCursor", "IncrementingCountCursor"}:
         part.note("", f"{shown(part.kind)} isn't taken: all rows are read.")
         return None
     column = part.text("cursor_field")
-    if not column or "." in column or column in made_columns:
+    if not column or "." in column or column in computed_columns:
         part.note("cursor_field", "isn't a column of the rows as they are sent: all rows are read.")
         return None
     given = {
@@ -166,7 +166,7 @@ def incremental_of(part: Component | None, *, made_columns: Collection[str]) -> 
         part.note("lookback_window", "isn't taken: the tap's setting is `lookback_seconds`.")
     if part.get("step") is not None and "start_param" in made:
         part.note("step", "isn't taken: a run asks for all that is new at once.")
-    part.tell_unread()
+    part.note_unread()
     return made
 
 

@@ -7,14 +7,14 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from tap_analytics.commands.importing.airbyte.components import UntakenError
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
 from tap_analytics.commands.importing.airbyte.paginator import paginator_of
 from tap_analytics.commands.importing.airbyte.requester import auth_of, handler_of
 from tap_analytics.commands.importing.airbyte.rows import (
+    computed_columns,
     incremental_of,
     key_of,
-    made_columns,
     schema_of,
     selector_of,
 )
@@ -57,28 +57,28 @@ def name_of(stream: Component) -> str:
 
 
 def _parts(stream: Component) -> tuple[Component, Component]:
-    """Return the retriever and its requester; raises `UntakenError` if either isn't plain."""
+    """Return the retriever and its requester; raises `UnsupportedError` if either isn't plain."""
     retriever = stream.child("retriever")
     if stream.kind not in {"", "DeclarativeStream"} or retriever is None:
-        raise UntakenError(f"it is a {shown(stream.kind) or 'stream without a retriever'}")
+        raise UnsupportedError(f"it is a {shown(stream.kind) or 'stream without a retriever'}")
     retriever.expect("SimpleRetriever", "its retriever is a")
     requester = retriever.child("requester")
     if requester is None or requester.kind not in {"", "HttpRequester"}:
-        raise UntakenError("it has no plain HttpRequester")
+        raise UnsupportedError("it has no plain HttpRequester")
     decoder = retriever.child("decoder")
     if decoder is not None and decoder.kind != "JsonDecoder":
-        raise UntakenError(f"its answers are read by {shown(decoder.kind)}")
+        raise UnsupportedError(f"its answers are read by {shown(decoder.kind)}")
     return retriever, requester
 
 
-def taken(stream: Component) -> ImportedStream:
-    """Return what a stream comes to; raises `UntakenError` for one whose rows would be others."""
+def read_stream(stream: Component) -> ImportedStream:
+    """Read a stream; raises `UnsupportedError` where the tap would read other rows."""
     retriever, requester = _parts(stream)
-    made, is_transformed = made_columns(stream)
+    made, is_transformed = computed_columns(stream)
     key = key_of(stream, made)
     endpoint, base_url, parents = _endpoint(retriever, requester)
-    incremental = incremental_of(stream.child("incremental_sync"), made_columns=made)
-    _give_start(endpoint, incremental, requester)
+    incremental = incremental_of(stream.child("incremental_sync"), computed_columns=made)
+    _move_start_param(endpoint, incremental, requester)
     if incremental is not None:
         endpoint["incremental"] = incremental
     handler, is_optional = handler_of(requester.child("error_handler"))
@@ -93,7 +93,7 @@ def taken(stream: Component) -> ImportedStream:
         resource["schema"] = schema
     auth = auth_of(requester.child("authenticator"))
     for part in (stream, retriever, requester):
-        part.tell_unread()
+        part.note_unread()
     return ImportedStream(resource, base_url, auth, is_optional, parents)
 
 
@@ -110,7 +110,7 @@ def _interval(value: object) -> Reference | None:
     return found if is_interval else None
 
 
-def _give_start(endpoint: Object, incremental: Object | None, requester: Component) -> None:
+def _move_start_param(endpoint: Object, incremental: Object | None, requester: Component) -> None:
     """Make a parameter that carries the start of an interval the one that asks for what is new."""
     for name, value in list(endpoint["params"].items()):
         if (found := _interval(value)) is None:
@@ -133,9 +133,9 @@ def _address(requester: Component, partitions: t.Collection[str]) -> tuple[str, 
         return (host[0], url[host.end() :]) if host else (url, "")
     path = requester.text("path", partitions=partitions)
     if path is None:
-        raise UntakenError("its path is computed")
+        raise UnsupportedError("its path is computed")
     if "://" in path:
-        raise UntakenError("its path is an address of its own")
+        raise UnsupportedError("its path is an address of its own")
     return url, path.strip()
 
 
@@ -149,7 +149,7 @@ def _endpoint(
     params = dict(parse_qsl(query)) | _pairs(requester, "request_parameters", partitions)
     for name in partitions:
         if f"{{{name}}}" not in path:
-            raise UntakenError(f"the path has no place for `{shown(name)}` of its parent")
+            raise UnsupportedError(f"the path has no place for `{shown(name)}` of its parent")
     params |= partitions
     endpoint: Object = {
         "path": f"/{path.lstrip('/')}",
@@ -164,7 +164,7 @@ def _endpoint(
         endpoint["method"] = "POST"
         endpoint["json"] = _body(requester)
     elif method not in (None, "", "GET", "get"):
-        raise UntakenError(f"it asks by {shown(method)}")
+        raise UnsupportedError(f"it asks by {shown(method)}")
     return endpoint, address, parents
 
 
@@ -173,16 +173,16 @@ def _body(requester: Component) -> t.Any:  # noqa: ANN401 - any JSON value
     if (part := requester.child("request_body")) is not None:
         kind, body = part.kind, part.get("value")
         if kind not in {"RequestBodyJsonObject", "RequestBodyPlainText", ""}:
-            raise UntakenError(f"its body is a {shown(kind)}")
+            raise UnsupportedError(f"its body is a {shown(kind)}")
     if requester.get("request_body_data") is not None or isinstance(body, str):
-        raise UntakenError("its body isn't JSON")
+        raise UnsupportedError("its body isn't JSON")
     if "{{" in str(body):
-        raise UntakenError("its body is computed")
+        raise UnsupportedError("its body is computed")
     return requester.manifest.unfolded(body)
 
 
 def _pairs(requester: Component, word: str, partitions: t.Collection[str]) -> Object:
-    """Return parameters or headers; one that is computed is left out and told."""
+    """Return parameters or headers; one that is computed is left out."""
     given = requester.get(word)
     given = dict(parse_qsl(given)) if isinstance(given, str) else as_object(given)
     made: Object = {}
@@ -194,7 +194,7 @@ def _pairs(requester: Component, word: str, partitions: t.Collection[str]) -> Ob
         if isinstance(value, str):
             value = requester.interpolated(value, f"{word}.{name}", partitions)  # noqa: PLW2901 - the same value, read
             if value is not None and any(f"{{{each}}}" in value for each in partitions):
-                raise UntakenError(f"the parameter `{shown(name)}` comes from its parent")
+                raise UnsupportedError(f"the parameter `{shown(name)}` comes from its parent")
         if value is None or value == "":
             requester.note(f"{word}.{shown(name)}", "is empty or computed: left out.")
         elif isinstance(value, list | str | int | float):
@@ -220,15 +220,17 @@ def _partitions(retriever: Component) -> tuple[Object, tuple[Component, ...]]:
     parents: list[Component] = []
     for router in _routers(retriever):
         if router.kind != "SubstreamPartitionRouter":
-            raise UntakenError(f"it is read by {shown(router.kind)}")
+            raise UnsupportedError(f"it is read by {shown(router.kind)}")
         for config in router.children("parent_stream_configs"):
             stream, key = config.child("stream"), config.text("parent_key")
             name = config.text("partition_field")
             if stream is None or not key or not name or not _PLACEHOLDER.fullmatch(name):
-                raise UntakenError("its parent has no stream, parent_key or partition_field")
+                raise UnsupportedError("its parent has no stream, parent_key or partition_field")
             if config.get("request_option") is not None:
-                raise UntakenError("its parent's value is a parameter, and only a path takes one")
+                raise UnsupportedError(
+                    "its parent's value is a parameter, and only a path takes one"
+                )
             found[name] = {"type": "resolve", "resource": name_of(stream), "field": key}
             parents.append(stream)
-            config.tell_unread()
+            config.note_unread()
     return found, tuple(parents)
