@@ -383,7 +383,7 @@ def test_a_fault_of_the_report_does_not_fail_the_run(path, caplog, monkeypatch):
         done = run(single(api.origin, path))
 
     assert done.error is None
-    assert "The report can't be written: ZeroDivisionError: of the report" in caplog.text
+    assert f"The report can't be written to {path}: ZeroDivisionError: of the" in caplog.text
 
 
 def test_the_figures_of_the_report_are_the_summary_and_its_charts(path):

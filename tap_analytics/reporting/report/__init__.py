@@ -38,13 +38,9 @@ def _attempt(run: Run, name: str, write: Callable[[Path], None]) -> bool:
         return False
     try:
         write(Path(path))
-    except OSError as error:
-        run.logger.warning(
-            "The %s can't be written to %s: %s. Check `%s_path`.", name, path, error.strerror, name
-        )
-        return False
     except Exception as error:  # noqa: BLE001 - no fault of a report may cost a run its ending
-        run.logger.warning("The %s can't be written: %s", name, explain(error))
+        why = f"{error.strerror}. Check `{name}_path`." if isinstance(error, OSError) else ""
+        run.logger.warning("The %s can't be written to %s: %s", name, path, why or explain(error))
         return False
     return True
 
