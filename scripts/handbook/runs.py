@@ -40,7 +40,7 @@ def position() -> str:
     source = inspect.getsource(Checkpoint)
     found = re.findall(r"((?: +#: .+\n)+) +(\w+): ", source)
     rows = [(code(name), re.sub(r"\s*#: ", " ", comment).strip()) for comment, name in found]
-    if [name for name, _ in rows] != [code(name) for name in Checkpoint.__dataclass_fields__]:
+    if [name for name, _ in rows] != [code(name) for name in Checkpoint.__struct_fields__]:
         raise ValueError("explain each field of Position by a comment of its own")
     return table("Member | Meaning", rows)
 

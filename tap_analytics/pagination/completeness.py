@@ -1,7 +1,7 @@
-"""Proof that a stream was read whole: fingerprints of its pages, its totals, and the verdict.
+"""Whether a stream was read whole: fingerprints of its pages, its totals, and the verdict.
 
-A walk that shows the same page again is not making progress, whatever its tokens say; a walk that
-ends must be able to say why. Both are settled here, in the order the pages were read.
+Where the same page comes again, reading makes no progress, whatever the tokens say; where it ends,
+there must be a reason. Both are settled here, in the order the pages were read.
 """
 
 from __future__ import annotations
@@ -77,10 +77,9 @@ class Finding:
 def decide(
     seen: PagingState, end: StopReason | None, *, doubt: str | None, missing: str
 ) -> Finding:
-    """Judge a walk: the one rule of evidence, see `docs/explanation/proof.md`.
+    """Judge what was read: the one rule of evidence, see `docs/explanation/proof.md`.
 
-    `doubt` speaks against whatever else was shown; `missing` says what a walk lacks that has shown
-    nothing.
+    `doubt` speaks against whatever else was shown; `missing` says what to do where nothing was.
     """
     if end is None:
         return Finding(Verdict.UNVERIFIED, "the stream was not read to its end")
@@ -163,7 +162,7 @@ class PaginationGuard:
     """What the pages of one endpoint have shown so far.
 
     Raises `PaginationError`, with the word `repeated` in it, as soon as a token or a page comes
-    back that can't follow from an advancing walk.
+    back that can't follow from pages that advance.
     """
 
     paginator: Paginator
@@ -181,7 +180,7 @@ class PaginationGuard:
     _null: str | None = None
 
     def check_token(self, query: PageToken) -> None:
-        """Note that a page is about to be asked for; no walk asks for the same page twice."""
+        """Note that a page is about to be asked for; none is asked for twice."""
         if self._tokens.add(ENCODER.encode(sorted(query.items()))) > 1:
             raise PaginationError(
                 f"{self.label}: the server repeated the cursor or link {describe(query)}, so "
@@ -193,10 +192,14 @@ class PaginationGuard:
         """Note a page that arrived; return False for a repetition that is to be dropped."""
         self._page = page
         self._check_whole(page)
+        self._empty = 0 if page.size else self._empty + 1
+        if self._empty >= EMPTY_LIMIT:
+            raise PaginationError(
+                f"{self.label}: {EMPTY_LIMIT} pages in a row came without a row while the server "
+                "kept naming a next page: a repeated empty page. Check the API's paging."
+            )
         if not page.size:
-            self._count_empty()
             return True
-        self._empty = 0
         times = self._prints.add(fingerprint)
         if times == 1:
             return True
@@ -210,7 +213,7 @@ class PaginationGuard:
     def progress(self, *, new: int) -> None:
         """Note how many keys of the page in hand are new; the same rows shuffled are no new page.
 
-        Raises `PaginationError` for a walk that has brought none for long.
+        Raises `PaginationError` where none has come for long.
         """
         page = self._page
         if page is not None and page.size:
@@ -255,9 +258,7 @@ class PaginationGuard:
         paginator = self.paginator
         doubt = self.standing_doubt(repeats=repeats) or self._objection()
         found = decide(paginator.seen, paginator.end, doubt=doubt, missing=missing)
-        return (
-            replace(found, awaits_next=True) if found.missing == missing and awaits_next else found
-        )
+        return replace(found, awaits_next=awaits_next and found.missing == missing)
 
     def standing_doubt(self, *, repeats: int = 0) -> str | None:
         """Return what speaks against the pages so far, whatever follows."""
@@ -275,16 +276,14 @@ class PaginationGuard:
 
     def _objection(self) -> str | None:
         """Return what the last response has that speaks against its being the last."""
-        paginator = self.paginator
-        if paginator.contradiction and paginator.end is not StopReason.BOOKMARK:
-            declared = (
-                "`single_page` is declared, but " if paginator.end is StopReason.DECLARED else ""
-            )
-            return (
-                f"{declared}the last response has {paginator.contradiction}, so more rows may "
-                "follow; declare the `paginator` that reads them"
-            )
-        return None
+        end, sign = self.paginator.end, self.paginator.contradiction
+        if not sign or end is StopReason.BOOKMARK:
+            return None
+        declared = "`single_page` is declared, but " if end is StopReason.DECLARED else ""
+        return (
+            f"{declared}the last response has {sign}, so more rows may follow; declare the "
+            "`paginator` that reads them"
+        )
 
     def _allowed(self, page: Page) -> float:
         """How often a page like this one may come before it is a loop."""
@@ -294,28 +293,18 @@ class PaginationGuard:
             return float("inf") if vouched else ALIKE_LIMIT
         return 2 if numbered else ALIKE_LIMIT
 
-    def _count_empty(self) -> None:
-        self._empty += 1
-        if self._empty >= EMPTY_LIMIT:
-            raise PaginationError(
-                f"{self.label}: {EMPTY_LIMIT} pages in a row came without a row while the server "
-                "kept naming a next page: a repeated empty page. Check the API's paging."
-            )
-
     def repeated(self, page: Page) -> PaginationError:
         """Return the error of a page whose rows had all arrived before."""
-        asked = describe(page.query)
+        rest = ". Its cursor or next link doesn't advance: check the API's paging."
         if self.paginator.paging.is_numbered(page.query):
-            return PaginationError(
-                f"{self.label}: the server repeated a page: {asked} brought rows that had already "
-                "arrived. It ignores the parameter, or answers the last page again beyond the "
-                "end. Use a paginator that follows the API's own cursor or next link, "
-                "`single_page` if it answers everything at once, or another parameter name."
+            rest = (
+                ". It ignores the parameter, or answers the last page again beyond the end. Use a "
+                "paginator that follows the API's own cursor or next link, `single_page` if it "
+                "answers everything at once, or another parameter name."
             )
         return PaginationError(
-            f"{self.label}: the server repeated a page: {asked} brought rows that had already "
-            f"arrived, {ALIKE_LIMIT} times. Its cursor or next link doesn't advance: check the "
-            "API's paging."
+            f"{self.label}: the server repeated a page: {describe(page.query)} brought rows that "
+            f"had already arrived{rest}"
         )
 
 

@@ -38,7 +38,7 @@ class _Column:
         return self.rises != self.falls
 
     def follow(self, values: Iterable[object]) -> bool:
-        """Take note of further values; return whether they still may be in order."""
+        """Whether further values still may be in order."""
         for value in values:
             place: t.Any = comparable(value)
             place = value if place is None else place
@@ -61,7 +61,7 @@ class _Column:
 class DescendingOrder:
     """Tells when rows that should come newest first have passed the bookmark.
 
-    A server that ignores the sorting must not end the walk early, so the order is believed only
+    A server that ignores the sorting must not end reading early, so the order is believed only
     where nothing but it explains what has come: the first row is not older than the bookmark, no
     row is newer than the one before it, and a whole page and at least `ENOUGH` falls lie beyond
     the bookmark. No other column may have come in order as well, for then the server may sort by
@@ -80,7 +80,7 @@ class DescendingOrder:
     _is_by_change: bool = False
 
     def passed(self, rows: Rows) -> bool:
-        """Take note of a page; return whether everything after it is older than the run wants."""
+        """Whether everything after a page is older than the run wants; pages come in order."""
         unit = self.bookmark.unit
         if self._broken or unit is None or not rows:
             return False
@@ -95,7 +95,7 @@ class DescendingOrder:
         return beyond and self._falls >= ENOUGH and self._is_by_change and not ordered
 
     def _falls_on(self, places: Sequence[t.Any], start: t.Any) -> bool:  # noqa: ANN401 - places, compared with their like
-        """Take note of the places of a page; return whether none is newer than the one before."""
+        """Whether no place of a page is newer than the one before."""
         stored = t.cast("t.Any", comparable(self.bookmark.stored, self.bookmark.unit))
         for place in places:
             if place is None or (self._last is None and place < stored):
@@ -107,7 +107,6 @@ class DescendingOrder:
         return True
 
     def _compare(self, rows: Rows) -> None:
-        """Take note of the other columns."""
         if self._columns is None:
             self._columns = {name: _Column() for name in _comparable(rows) - {self.key}}
         for name, column in [*self._columns.items()]:

@@ -100,7 +100,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
 
     def restore(self, position: Checkpoint, *, page_rows: int) -> None:
         """Continue behind a saved position, whose page is read again and has so many rows."""
-        seen, self.token = self.seen, position.token
+        seen, self.token = self.seen, dict(position.token)
         seen.rows, seen.max_rows = position.rows, page_rows
         seen.pages = seen.filled = position.pages - 1
         seen.total = position.total

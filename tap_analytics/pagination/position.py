@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
 
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.notation import parse_iso
-from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
-
-    from tap_analytics.pagination.page import PageToken
+    from collections.abc import Hashable, Iterable, Mapping
 
 #: Member of a stream's bookmark that holds the position.
 MEMBER = "position"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
+#: A token as pairs, for Meltano may merge two states, and objects in them member by member.
+Pairs = tuple[tuple[str, str | tuple[str, ...]], ...]
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The last page that was written."""
 
     #: Token of the page.
-    token: PageToken
+    token: Pairs
     #: Digest of the key of the page's last row.
     seam: str
     #: Rows up to its end.
@@ -42,7 +45,7 @@ class Checkpoint:
     #: What speaks against the pages so far, such as rows that moved; null for nothing.
     doubt: str | None
     #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
-    checks: Sequence[tuple[PageToken, str]]
+    checks: tuple[tuple[Pairs, str], ...]
     #: Highest replication value so far; null for full tables.
     highest: t.Any
     #: Moment the first of the runs began: rows of the pages read then may have changed since.
@@ -52,21 +55,13 @@ class Checkpoint:
     #: Whether the server's own filter was in force; it isn't where the server refused it.
     filtered: bool
     #: The API and the account it was made from, as beside a bookmark.
-    source: Mapping[str, str | None]
+    source: dict[str, str | None]
     #: Moment the page was written, ISO 8601 in UTC.
     at: str
 
     def to_state(self) -> dict[str, t.Any]:
         """Return the position as it stands in a bookmark."""
-        doubt = None if self.doubt is None else redact(self.doubt)
-        # As pairs, for Meltano may merge two states, and objects in them member by member.
-        checks = [[[*token.items()], fingerprint] for token, fingerprint in self.checks]
-        return {
-            **self.__dict__,
-            "token": [*self.token.items()],
-            "doubt": doubt,
-            "checks": checks,
-        }
+        return t.cast("dict[str, t.Any]", msgspec.to_builtins(self, builtin_types=(Decimal,)))
 
     @classmethod
     def from_state(
@@ -76,11 +71,9 @@ class Checkpoint:
         given = bookmark.get(MEMBER)
         if not still_holds(given, shape=shape, hours=hours):
             return None
-        try:
-            checks = [(_token(token), fingerprint) for token, fingerprint in given["checks"]]
-            return cls(**{**given, "token": _token(given["token"]), "checks": checks})
-        except (TypeError, KeyError, ValueError):
-            return None
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(given, cls)
+        return None
 
     def rows_after(self, keys: Iterable[Hashable]) -> list[bool] | None:
         """Return which rows of the page come after those written; None if their end is gone."""
@@ -97,8 +90,3 @@ def still_holds(mark: object, *, shape: str, hours: float) -> t.TypeGuard[Mappin
         return False
     at = parse_iso(str(mark.get("at")))
     return at is not None and datetime.now(UTC) - at <= timedelta(hours=hours)
-
-
-def _token(given: Iterable[tuple[str, t.Any]]) -> PageToken:
-    """Return a token as it was before JSON made lists of its tuples."""
-    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in given}

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain, islice
 
 from tap_analytics.pagination.completeness import PaginationError, PaginationGuard
 from tap_analytics.pagination.end_check import EndCheck
 from tap_analytics.pagination.overlap import DirectReader, OverlapReader
 from tap_analytics.pagination.paginator import Paginator
-from tap_analytics.pagination.position import Checkpoint
 from tap_analytics.pagination.rescan import Rescan, fingerprint
 from tap_analytics.pagination.strategies.auto import Auto
 from tap_analytics.pagination.strategies.numbered import Offset
@@ -24,14 +22,16 @@ from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.rows import DictRows, StructRows
 from tap_analytics.transport.errors import TransportError
+from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from tap_analytics.pagination.completeness import Finding
     from tap_analytics.pagination.early_stop import DescendingOrder
     from tap_analytics.pagination.fetcher import PageFetcher
     from tap_analytics.pagination.page import FetchedPage, Page, PageToken
+    from tap_analytics.pagination.position import Checkpoint
     from tap_analytics.records.rows import Row, Rows
 
 #: Seconds a response takes at least for a page to be worth another thread: waiting is all that
@@ -136,10 +136,6 @@ class PageReader:
         secret = self.endpoint.connection.auth.param_names
         return {name: value for name, value in token.items() if name not in secret}
 
-    @t.overload
-    def _process(self, rows: DictRows) -> DictRows: ...
-    @t.overload
-    def _process(self, rows: StructRows) -> StructRows: ...
     def _process(self, rows: Rows) -> Rows:
         """Apply the stream's own `post_process` where it has one, and the parent's keys."""
         if isinstance(rows, StructRows):
@@ -179,8 +175,8 @@ class PageReader:
 
     def _process_copy(self, fetched: FetchedPage) -> list[Row]:
         """Return the processed rows of a page whose turn is yet to come, which stays as it is."""
-        rows = t.cast("DictRows", fetched.rows)
-        return self._process(DictRows([dict(row) for row in rows.dicts])).dicts
+        copies = [dict(row) for row in t.cast("DictRows", fetched.rows).dicts]
+        return t.cast("DictRows", self._process(DictRows(copies))).dicts
 
     # --- once more ------------------------------------------------------------------------------
 
@@ -202,57 +198,40 @@ class PageReader:
             self.paginator.add_rows(kept.page.size)
             yield self._process(kept.rows)
 
-    @property
-    def confirmation(self) -> int:
-        """How many requests it takes to see that nothing follows the page in hand."""
-        seen = self.paginator.seen
+    def closing_cost(self, *, whole: bool) -> int:
+        """Return how many requests it takes to see that nothing follows, and nothing has moved."""
+        seen, is_open = self.paginator.seen, self.paginator.confirming is not None
         if self.paginator.end is StopReason.SINGLE and seen.pages == 1:
-            return int(seen.max_rows > 1 and not isinstance(self.endpoint.paging, Auto))
-        return int(self.paginator.confirming is not None)
-
-    def rescan_cost(self, *, whole: bool) -> int:
-        """Return how many requests `rescan` takes where nothing has moved."""
-        return self._rescan.cost(whole=whole)
+            is_open = seen.max_rows > 1 and not isinstance(self.endpoint.paging, Auto)
+        return is_open + self._rescan.cost(whole=whole)
 
     # --- positions ------------------------------------------------------------------------------
 
-    def position(  # noqa: PLR0913 - what only the run knows, each by its name
-        self,
-        *,
-        repeats: int,
-        version: int | None,
-        highest: t.Any,  # noqa: ANN401 - a value of the replication key
-        began: datetime,
-        shape: str,
-        source: Mapping[str, str | None],
-    ) -> Checkpoint:
-        """Return the position of the page in hand, behind which a later run can continue."""
-        seen = self.paginator.seen
-        return Checkpoint(
-            token=self.paginator.token,
-            seam=digest_of(self.last_key),
-            rows=seen.rows,
-            pages=seen.pages,
-            version=version,
-            total=seen.total,
-            counted=seen.facts.total_proven,
-            spoken=seen.facts.names_next,
-            doubt=self.guard.standing_doubt(repeats=repeats),
-            checks=self._rescan.checks,
-            highest=highest,
-            began=began.isoformat(),
-            shape=shape,
-            filtered=self.is_filtered,
-            source=source,
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+    def place(self, *, repeats: int) -> dict[str, t.Any]:
+        """Return where the page in hand ends: what a `Checkpoint` says of the pages.
+
+        `repeats` are keys that came more than once.
+        """
+        seen, doubt = self.paginator.seen, self.guard.standing_doubt(repeats=repeats)
+        return {
+            "token": tuple(self.paginator.token.items()),
+            "seam": digest_of(self.last_key),
+            "rows": seen.rows,
+            "pages": seen.pages,
+            "total": seen.total,
+            "counted": seen.facts.total_proven,
+            "spoken": seen.facts.names_next,
+            "doubt": None if doubt is None else redact(doubt),
+            "checks": self._rescan.checks,
+            "filtered": self.is_filtered,
+        }
 
     def resume(self, position: Checkpoint) -> bool:
         """Continue behind a position of an earlier run; False if it doesn't hold any more."""
-        window = self._fetcher.window if position.filtered else {}
-        rest = replace(self._fetcher, first=position.token, window=window, has_begun=True)
+        window, token = self._fetcher.window if position.filtered else {}, dict(position.token)
+        rest = replace(self._fetcher, first=token, window=window, has_begun=True)
         try:
-            fetched = rest.fetch(position.token)
+            fetched = rest.fetch(token)
         except (TransportError, PaginationError) as error:
             # An expired cursor fails in many ways.
             if getattr(error, "cause", None) in _LASTING:

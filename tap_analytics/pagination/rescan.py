@@ -20,11 +20,12 @@ from tap_analytics.records.digests import digest
 from tap_analytics.records.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
     from tap_analytics.pagination.page import FetchedPage, PageToken
+    from tap_analytics.pagination.position import Pairs
     from tap_analytics.pagination.strategies.strategy import PagingState
 
 #: Up to so many pages are all read again, for it costs little.
@@ -50,7 +51,6 @@ class ReadPages:
     _prints: array[int] = field(default_factory=lambda: array("q"))
     #: A position, a token like that of the page there, and the parameter with the page's number.
     _forms: list[tuple[int, PageToken, str]] = field(default_factory=list)
-    _token: PageToken = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._prints)
@@ -62,12 +62,13 @@ class ReadPages:
         if number is None or {**token, param: form[param]} != form:
             if len(self._forms) == MOST_FORMS:
                 return False
-            param = self._varying(token)
+            changed = [name for name, value in token.items() if form.get(name) != value]
+            param = next((name for name in changed if _number(token[name]) is not None), "")
             number = _number(token.get(param, ""))
             self._forms.append((len(self), token, param))
         self._numbers.append(number or 0)
         self._prints.append(_short(fingerprint))
-        self._token, self.last = token, rows
+        self.last = rows
         return True
 
     def token(self, position: int) -> PageToken:
@@ -76,25 +77,18 @@ class ReadPages:
         _, form, param = self._forms[index]
         return {**form, param: str(self._numbers[position])} if param else form
 
-    def sample(self) -> list[tuple[PageToken, str]]:
-        """Return a few pages before the last one, evenly spread, for a later run to look at."""
+    def sample(self) -> tuple[tuple[Pairs, str], ...]:
+        """Return a few pages before the last one, evenly spread: tokens, fingerprints."""
         before = range(len(self) - 1)
         step = max(1, -(-len(before) // FEW))
-        return [
-            (self.token(place), self._prints[place].to_bytes(8, "big", signed=True).hex())
-            for place in before[::step]
-        ]
+        return tuple(
+            (tuple(self.token(at).items()), self._prints[at].to_bytes(8, "big", signed=True).hex())
+            for at in before[::step]
+        )
 
     def is_like(self, position: int, fingerprint: bytes) -> bool:
         """Whether a page has the fingerprint it had."""
         return self._prints[position] == _short(fingerprint)
-
-    def _varying(self, token: PageToken) -> str:
-        """Return the only parameter that differs from the token before, if it is a number."""
-        before = self._token
-        names = [name for name, value in token.items() if before.get(name) != value]
-        is_one = before.keys() == token.keys() and len(names) == 1
-        return names[0] if is_one and _number(token[names[0]]) is not None else ""
 
 
 def _number(value: str | tuple[str, ...]) -> int | None:
@@ -135,19 +129,19 @@ class Rescan:
         return bool(self._seen.overlap) or not paginator.paging.is_numbered(paginator.token)
 
     @property
-    def checks(self) -> list[tuple[PageToken, str]]:
+    def checks(self) -> tuple[tuple[Pairs, str], ...]:
         """A few pages that a run which resumes here reads again: tokens, fingerprints."""
-        return [] if self._is_linked else self._pages.sample()
+        return () if self._is_linked else self._pages.sample()
 
     def remember(self, token: PageToken, fingerprint: bytes, *, rows: int) -> None:
         """Remember a page that came whole and has rows."""
         self._partial |= not self._pages.add(token, fingerprint, rows=rows)
 
-    def restore(self, checks: Sequence[tuple[PageToken, str]], *, rows: int) -> None:
+    def restore(self, checks: Iterable[tuple[Pairs, str]], *, rows: int) -> None:
         """Remember the pages that an earlier run has noted, out of all it has read."""
         self._partial = True
         for token, mark in checks:
-            self.remember(token, bytes.fromhex(mark), rows=rows)
+            self.remember(dict(token), bytes.fromhex(mark), rows=rows)
 
     def cost(self, *, whole: bool) -> int:
         """Return how many requests it takes where nothing has moved."""

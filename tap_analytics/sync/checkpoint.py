@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import UTC, datetime
 
 import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
@@ -22,7 +23,6 @@ from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from singer_sdk.helpers.types import TapState
 
@@ -86,13 +86,14 @@ class Checkpointer:
         The caller holds the writer's lock since before it wrote the page, so that no STATE says
         less than the target has. A token that holds a credential, as some links do, stays out.
         """
-        position = self._reader.position(
-            repeats=repeats,
+        position = Checkpoint(
+            **self._reader.place(repeats=repeats),
             version=version,
             highest=highest,
-            began=began,
+            began=began.isoformat(),
             shape=self._shape,
             source=self._stream.connection.source,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         tokens = ENCODER.encode([position.token, position.checks]).decode()
         if redact(tokens) != tokens:

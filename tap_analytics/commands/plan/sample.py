@@ -144,7 +144,7 @@ def _extent(reader: PageReader, asked: int, *, whole: bool) -> tuple[int, int, B
     paginator, seen = reader.paginator, reader.paginator.seen
     is_likely = seen.total is not None or seen.first_page_short
     if paginator.end is not None or (paginator.confirming is not None and is_likely):
-        more = reader.confirmation + reader.rescan_cost(whole=whole)
+        more = reader.closing_cost(whole=whole)
         return seen.rows, asked + more, Basis.EXACT
     if seen.total is not None:
         per_page = max(1, seen.max_rows - seen.overlap)

@@ -12,6 +12,7 @@ from tap_analytics.pagination.strategies.linked import cursor_text
 from tap_analytics.pagination.strategies.metadata import (
     CURSORS,
     dig,
+    followed_link,
     has,
     links_elsewhere,
     next_link,
@@ -40,9 +41,8 @@ class Auto(PagingStrategy):
 
     @override
     def named(self, page: Page) -> PageToken | None:
-        _, link = next_link(page)
-        if link is not None:
-            return page.follow(link)
+        if (following := followed_link(page)) is not None:
+            return following
         for path, param in CURSORS.items():
             if cursor := cursor_text(dig(page.payload, path)):
                 return {param: cursor}
@@ -79,7 +79,6 @@ class Auto(PagingStrategy):
         return super().envelope_fields | {*NUMBERS}
 
     def _numbered(self, page: Page) -> NumberedStrategy | None:
-        """Return the paging by the number in a response, or in the request it answers."""
         place = functools.partial(dig, page.payload)
         words: dict[str, t.Any] = {"total_path": self.total_path, "total_header": self.total_header}
         if "offset" in page.query or whole_number(place("offset")) is not None:

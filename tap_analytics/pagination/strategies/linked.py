@@ -38,6 +38,8 @@ class LinkedPaging(PagingStrategy):
     ending: t.ClassVar[StopReason] = StopReason.LINK
     #: Name of the setting that says where the next page is named.
     setting: t.ClassVar[str]
+    #: Names of settings that are paths in the body.
+    paths: t.ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def names_none(self, page: Page) -> bool:
@@ -47,6 +49,11 @@ class LinkedPaging(PagingStrategy):
     def place(self) -> str:
         """Where the next page is named, as messages say it."""
         return f"`{self.setting}` '{getattr(self, self.setting)}'"
+
+    @property
+    @override
+    def envelope_fields(self) -> frozenset[str]:
+        return super().envelope_fields | roots(*(getattr(self, name) for name in self.paths))
 
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
@@ -82,6 +89,7 @@ class Cursor(LinkedPaging):
     at_end_path: str | None = None
     ending: t.ClassVar[StopReason] = StopReason.CURSOR
     setting: t.ClassVar[str] = "cursor_path"
+    paths: t.ClassVar[tuple[str, ...]] = ("cursor_path", "at_end_path")
 
     @override
     def named(self, page: Page) -> PageToken | None:
@@ -103,11 +111,6 @@ class Cursor(LinkedPaging):
         if self.at_end_path and dig(page.payload, self.at_end_path) is False:
             return f"`{self.at_end_path}: false`"
         return super().flag(page)
-
-    @property
-    @override
-    def envelope_fields(self) -> frozenset[str]:
-        return super().envelope_fields | roots(self.cursor_path, self.at_end_path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +137,7 @@ class JsonLink(LinkedPaging):
 
     next_url_path: str = "next"
     setting: t.ClassVar[str] = "next_url_path"
+    paths: t.ClassVar[tuple[str, ...]] = ("next_url_path",)
 
     @override
     def named(self, page: Page) -> PageToken | None:
@@ -146,11 +150,6 @@ class JsonLink(LinkedPaging):
     @override
     def names_none(self, page: Page) -> bool:
         return _is_empty(page, self.next_url_path)
-
-    @property
-    @override
-    def envelope_fields(self) -> frozenset[str]:
-        return super().envelope_fields | roots(self.next_url_path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from requests.utils import parse_header_links
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.pagination.page import Page
+    from tap_analytics.pagination.page import Page, PageToken
 
 #: Digits of the longest number that counts rows.
 _DIGITS = 18
@@ -97,6 +97,12 @@ def next_link(page: Page) -> tuple[bool, str | None]:
     if link and ("?" in link or link.startswith(("http:", "https:", "/"))):
         return True, link
     return named or value is None or value is False, None
+
+
+def followed_link(page: Page) -> PageToken | None:
+    """Return the token of the next link, None without one; raises what `Page.follow` raises."""
+    _, link = next_link(page)
+    return None if link is None else page.follow(link)
 
 
 def links_elsewhere(page: Page) -> bool:

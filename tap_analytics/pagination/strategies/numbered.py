@@ -14,8 +14,8 @@ from itertools import count
 from typing_extensions import override
 
 from tap_analytics.pagination.strategies.metadata import (
-    LINK_MEMBERS,
     dig,
+    followed_link,
     next_link,
     whole_number,
 )
@@ -54,15 +54,16 @@ class NumberedStrategy(PagingStrategy):
 
     @override
     def named(self, page: Page) -> PageToken | None:
-        _, link = next_link(page)
-        return None if link is None else page.follow(link)
+        return followed_link(page)
 
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
         following = self.named(page)
         if following is not None:
             return self.with_overlap(following, page, seen)
-        if self._has_reached_total(page, seen):
+        # A total that an earlier page has named may hold no more.
+        is_named = seen.total is not None and self.total(page) is not None
+        if is_named and self.reached(page, seen) >= (seen.total or 0):
             return self._behind_total(page, seen)
         spoken = seen.facts.names_next or next_link(page)[0]
         if spoken and seen.total is None:
@@ -85,12 +86,10 @@ class NumberedStrategy(PagingStrategy):
         is_sure = seen.facts.total_proven and not seen.total_fell and not _is_full(page, seen)
         if is_sure or not page.received:
             return StopReason.TOTAL
-        return self._confirm(
-            page, seen, StopReason.TOTAL if seen.facts.total_proven else StopReason.SINGLE
-        )
+        end = StopReason.TOTAL if seen.facts.total_proven else StopReason.SINGLE
+        return self._confirm(page, seen, end)
 
     def _behind_links(self, page: Page, seen: PagingState) -> Confirm | StopReason:
-        """Return what follows a page without a next link, where the API names such links."""
         # Where the server chooses the size of pages, nobody knows which one is full.
         is_short = seen.page_size is not None and not _is_full(page, seen)
         if not page.received or is_short or not self.is_numbered(page.query):
@@ -107,17 +106,6 @@ class NumberedStrategy(PagingStrategy):
     @override
     def is_numbered(self, query: PageToken) -> bool:
         return self.number_param in query
-
-    def _has_reached_total(self, page: Page, seen: PagingState) -> bool:
-        """Whether this page reaches the total it names; one named before may hold no more."""
-        if seen.total is None or self.total(page) is None:
-            return False
-        return self.reached(page, seen) >= seen.total
-
-    @property
-    @override
-    def envelope_fields(self) -> frozenset[str]:
-        return super().envelope_fields | LINK_MEMBERS
 
     @override
     def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
@@ -216,8 +204,8 @@ class LinkedOffset(Offset):
 class PageNumber(NumberedStrategy):
     """Pages by page number: `?page=3`.
 
-    Without `base_page` the walk starts at 0; where page 1 repeats page 0 the server counts from 1
-    and the repetition is dropped. Starting at 1 would lose the first page of the others in silence.
+    Without `base_page` the first page is 0; where page 1 repeats page 0 the server counts from 1
+    and the repetition is dropped. Beginning at 1 would lose the first page of the others unnoticed.
     """
 
     number_setting: t.ClassVar[str] = "page_param"
