@@ -171,10 +171,6 @@ class TapAnalytics(Tap):
         """What limits the requests of all connections."""
         return RequestBudget(self.config.get("max_requests", sys.maxsize))
 
-    def connection(self, name: str) -> ApiConnection:
-        """Return the connection to a configured API, made when it is first needed."""
-        return self.connections[name]
-
     def _connect(self, name: str) -> ApiConnection:
         http = functools.partial(
             HttpSettings,

@@ -51,10 +51,10 @@ def _example(value: t.Any, depth: int) -> t.Any:  # noqa: ANN401 - any JSON valu
 def widen(schema: Mapping[str, t.Any]) -> Schema:
     """Return a schema that takes everything `schema` takes, null, and its likely neighbours."""
     if "anyOf" in schema:
-        kinds = {kind for option in schema["anyOf"] for kind in _kinds(option)}
+        kinds = {kind for option in schema["anyOf"] for kind in kinds_of(option)}
         schema = {key: value for option in schema["anyOf"] for key, value in option.items()}
     else:
-        kinds = _kinds(schema)
+        kinds = kinds_of(schema)
     if not kinds - {"null"}:
         return {"type": list(ANYTHING), "items": {}}
     if "integer" in kinds:
@@ -69,13 +69,14 @@ def widen(schema: Mapping[str, t.Any]) -> Schema:
     return wide
 
 
-def _kinds(schema: Mapping[str, t.Any]) -> set[str]:
+def kinds_of(schema: Mapping[str, t.Any]) -> set[str]:
+    """Return the JSON types that a schema allows."""
     kind = schema.get("type", [])
     return {kind} if isinstance(kind, str) else set(kind)
 
 
 def _key_schema(schema: Mapping[str, t.Any]) -> Schema:
-    kinds = _kinds(schema) - {"null"}
+    kinds = kinds_of(schema) - {"null"}
     return {"type": sorted(kinds) if kinds else ["integer", "string"]}
 
 

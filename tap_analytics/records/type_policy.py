@@ -17,6 +17,7 @@ import msgspec
 
 from tap_analytics.errors import TapError
 from tap_analytics.records.codec import JSON_TYPES
+from tap_analytics.records.inference import kinds_of
 from tap_analytics.records.notation import parse_iso
 
 if t.TYPE_CHECKING:
@@ -211,8 +212,7 @@ def _type(field: Schema) -> t.Any:  # noqa: ANN401 - a type made at run time
 
 def _kinds(field: Schema) -> set[str]:
     """Return the JSON types that a field may have; a number may be whole."""
-    given = field["type"]
-    kinds = {given} if isinstance(given, str) else set(given)
+    kinds = kinds_of(field)
     return kinds | {"integer"} if "number" in kinds else kinds
 
 

@@ -24,7 +24,7 @@ def tap_of(origin="http://127.0.0.1:9", **block):
 
 
 def connection(origin="http://127.0.0.1:9", **block):
-    return tap_of(origin, **block).connection("learning")
+    return tap_of(origin, **block).connections["learning"]
 
 
 def test_every_stream_belongs_to_its_api_and_is_named_after_it():
@@ -65,8 +65,8 @@ def test_a_page_size_of_the_block_goes_before_the_apis(size):
 
 def test_a_connection_is_made_once_and_its_base_url_ends_without_a_slash():
     tap = tap_of()
-    assert tap.connection("learning") is tap.connection("learning")
-    assert tap.connection("learning").base_url == "http://127.0.0.1:9/v2"
+    assert tap.connections["learning"] is tap.connections["learning"]
+    assert tap.connections["learning"].base_url == "http://127.0.0.1:9/v2"
 
 
 # --- the moment a run began ---------------------------------------------------------------------

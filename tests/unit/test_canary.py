@@ -74,7 +74,7 @@ def forms():
 
 def parts_of(tap):
     """Yield the objects a debugger would show: the tap's own, and the errors that came."""
-    connection = tap.connection("shop")
+    connection = tap.connections["shop"]
     stream = tap.streams[STREAM]
     yield from (tap, stream, connection, connection.http, connection.auth, connection.transport)
     yield from (connection.transport.stats, connection.throttle, connection.prefetcher)

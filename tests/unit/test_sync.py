@@ -157,7 +157,7 @@ class TapRun:
 
     def __init__(self, config, *, optional):
         self.tap = TapAnalytics(config=config)
-        connection = self.tap.connection("shop")
+        connection = self.tap.connections["shop"]
         connection.settings = {**connection.settings, "optional_streams": optional}
 
     def run(self):

@@ -531,6 +531,6 @@ def test_a_child_stream_that_failed_leaves_no_place_for_a_request_taken():
     )
     assert done.failure("shop_bits")
     assert len(done.records("shop_bolts")) == 20
-    ahead = done.tap.connection("shop").prefetcher
+    ahead = done.tap.connections["shop"].prefetcher
     request = Request(url="http://127.0.0.1:1/", params=())
     assert all(ahead.prefetch((("other",), n), request, bytes) for n in range(8))

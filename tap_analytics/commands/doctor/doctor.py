@@ -108,7 +108,7 @@ class Doctor:
 
     def _api(self, api: Api) -> ApiReport:
         streams = self._wanted(api)
-        connection = self.tap.connection(api.name)
+        connection = self.tap.connections[api.name]
         connection.prefetcher = Recorder(connection.transport)
         report = ApiReport(
             name=api.name,
