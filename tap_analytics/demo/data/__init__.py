@@ -6,8 +6,7 @@ import typing as t
 
 from tap_analytics.demo.data import declared, experimentation, learning, success, wiki
 from tap_analytics.demo.data.changes import change
-from tap_analytics.demo.data.dataset import Dataset
-from tap_analytics.demo.data.random_values import Row
+from tap_analytics.demo.data.dataset import Dataset, Row
 
 __all__ = ["Dataset", "Row", "change", "filled"]
 

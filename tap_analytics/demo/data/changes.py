@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from tap_analytics.demo.data import declared, experimentation, learning, success, wiki
-from tap_analytics.demo.data.persons import invent_persons
-from tap_analytics.demo.data.random_values import Row, iso, iso_ms
+from tap_analytics.demo.data.dataset import Row, invent_persons, iso, iso_ms
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.dataset import Dataset

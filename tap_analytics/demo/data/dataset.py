@@ -1,22 +1,161 @@
 """The records of all APIs: one seed and one scale decide every one of them.
 
-Records are never edited in place: a change puts a new one in the old one's place. So what another
-record embeds stays what it was, and a page once encoded stays right until `changed` is called.
+Every table has a random source of its own, named by seed and table. All APIs share persons and
+companies, so that a join by email or name across their tables succeeds: learning's people are
+success users, success accounts are their employers, and the staff are admins in one API, authors
+in the second and users in the third.
 """
 
 from __future__ import annotations
 
+import random
 import typing as t
-
-from tap_analytics.demo.data.persons import invent_persons
-from tap_analytics.demo.data.random_values import LAST_DAY, Row, SeededRandom
+import unicodedata
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
 
 V = t.TypeVar("V")
+#: One record as the API holds it.
+Row: t.TypeAlias = dict[str, t.Any]
+
+#: The first and the last day of all records, in epoch seconds: 2022-01-03 to 2025-06-30. They lie
+#: in the past for any clock that runs today, so that no record seems to come from the future.
+FIRST_DAY = 1_641_196_800
+LAST_DAY = 1_751_284_800
 REMEMBERED = 20_000
+OUR_DOMAIN = "brightwater.example"
+_words = str.split
+FIRST_NAMES = _words("""
+    Noor Ilse Zoë Łukasz Søren José Ngọc Željka Renée Björn Amélie Piet Saskia Ludo Mirthe
+    Tamsin Rafe Birk Ana Chidi Yuki Óscar Inês Wójciech Fatima Jürgen Leïla Håkon Siobhán Dvořák
+    Maya Émile Nadia Tomás Ingrid Kwame Asha Milan Vera Otto
+""")
+LAST_NAMES = _words("""
+    Vantongeren Okonjo Müller García Nguyễn Kovačević Brandt Ferreira Halloran Oduya Arkwright
+    Lindqvist Solheim Peña Øster O'Neill Çelik Šimić Dubois Larsen Ito Costa Kowalski Haddad
+    Schäfer Bello Åberg Byrne Novák Rao Fontaine Amari Silva Holm Mensah Iyer Jansen Petrov
+    Ricci Weiß
+""")
+COMPANY_WORDS = _words("""
+    Skagerrak Dune Fjord Tramontane Kestrel Alder Saltmarsh Copper Meridian Lantern Juniper Quay
+    Basalt Heron Willow
+""")
+COMPANY_TRADES = _words("""
+    Shipping Dairy Optics Foods Energy Textiles Robotics Travel Media Health
+""")
+
+# Letters that do not decompose into an ASCII letter and an accent.
+_PLAIN = str.maketrans(
+    {"Ł": "L", "ł": "l", "Ø": "O", "ø": "o", "ß": "ss", "đ": "d", "'": "", " ": "-"}
+)
+
+
+class SeededRandom(random.Random):
+    """A random source whose string seed decides everything it returns."""
+
+    def uuid(self) -> str:
+        """Return a version 4 UUID."""
+        return str(uuid.UUID(int=self.getrandbits(128), version=4))
+
+    def moment(self, since: int = FIRST_DAY, until: int = LAST_DAY) -> int:
+        """Return epoch seconds between two others, both included."""
+        return self.randint(since, max(since, until))
+
+    def moments(self, count: int, *, shuffled: bool = False) -> list[int]:
+        """Return epoch seconds, every eleventh equal to the one before; ascending by default."""
+        drawn = sorted(self.moment() for _ in range(count))
+        for tie in range(10, count, 11):
+            drawn[tie] = drawn[tie - 1]
+        if shuffled:
+            self.shuffle(drawn)
+        return drawn
+
+    def maybe(self, value: object, *, one_in: int) -> t.Any:  # noqa: ANN401 - the type of value, or None
+        """Return None once in `one_in` times, else the value."""
+        return None if self.randrange(one_in) == 0 else value
+
+
+def iso(seconds: int) -> str:
+    """Format epoch seconds as `2025-06-30T12:00:00Z`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_ms(milliseconds: int) -> str:
+    """Format epoch milliseconds as `2025-06-30T12:00:00.000Z`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{iso(seconds)[:-1]}.{rest:03d}Z"
+
+
+class Person(t.NamedTuple):
+    """Somebody with a mail address that is nobody else's; `company` is a position."""
+
+    first: str
+    last: str
+    email: str
+    company: int
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first} {self.last}"
+
+
+class Company(t.NamedTuple):
+    """A customer."""
+
+    name: str
+    domain: str
+
+
+class Persons(t.NamedTuple):
+    """Everybody, in an order that a larger scale extends and doesn't change."""
+
+    staff: list[Person]
+    customers: list[Person]
+    companies: list[Company]
+
+
+def invent_persons(rng: SeededRandom, *, staff: int, customers: int, companies: int) -> Persons:
+    """Invent a cast of the given sizes."""
+    firms = [_company(number) for number in range(companies)]
+    namesakes: Counter[str] = Counter()
+    employees = [_person(rng, namesakes, company=-1, domain=OUR_DOMAIN) for _ in range(staff)]
+    clients = [
+        _person(rng, namesakes, company=i % companies, domain=firms[i % companies].domain)
+        for i in range(customers)
+    ]
+    return Persons(employees, clients, firms)
+
+
+def slug(text: str) -> str:
+    """Reduce a name to lower-case ASCII, for addresses and permalinks."""
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    return decomposed.encode("ascii", "ignore").decode().lower()
+
+
+def _company(number: int) -> Company:
+    trade, word = divmod(number, len(COMPANY_WORDS))
+    generation, trade = divmod(trade, len(COMPANY_TRADES))
+    name = f"{COMPANY_WORDS[word]} {COMPANY_TRADES[trade]}"
+    name = f"{name} {generation + 1}" if generation else name
+    return Company(name, f"{slug(name)}.example")
+
+
+def _person(rng: SeededRandom, namesakes: Counter[str], *, company: int, domain: str) -> Person:
+    first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
+    local = f"{slug(first)}.{slug(last)}"
+    namesakes[f"{local}@{domain}"] += 1
+    if (number := namesakes[f"{local}@{domain}"]) > 1:
+        local = f"{local}.{number}"
+    return Person(first, last, f"{local}@{domain}", company)
 
 
 class Dataset:
     """The records of every API, as the real services hold them.
+
+    Records are never edited in place: a change replaces one by another. So what another record
+    embeds stays what it was, and a page once encoded stays right until `changed` is called.
 
     Attributes:
         tables: Records by stream name, in the order their API lists them by default.

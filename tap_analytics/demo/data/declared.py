@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-from tap_analytics.demo.data.random_values import Row, SeededRandom, iso
+from tap_analytics.demo.data.dataset import Row, SeededRandom, iso
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.dataset import Dataset

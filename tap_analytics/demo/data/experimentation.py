@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.demo.data.random_values import FIRST_DAY, LAST_DAY, Row, SeededRandom, iso
+from tap_analytics.demo.data.dataset import FIRST_DAY, LAST_DAY, Row, SeededRandom, iso
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.dataset import Dataset
-    from tap_analytics.demo.data.persons import Person
+    from tap_analytics.demo.data.dataset import Dataset, Person
 
 MAIN_ACCOUNT = 704_118
 TYPES = ("ab", "split", "multivariate", "heatmap", "survey", "feature-test")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-from tap_analytics.demo.data.persons import slug
-from tap_analytics.demo.data.random_values import LAST_DAY, Row, SeededRandom, iso
+from tap_analytics.demo.data.dataset import LAST_DAY, Row, SeededRandom, iso, slug
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.dataset import Dataset
-    from tap_analytics.demo.data.persons import Person
+    from tap_analytics.demo.data.dataset import Dataset, Person
 
 #: Links inside records point to the documented placeholder host: they are data, not to be followed.
 HOST = "https://api.example.com/v2"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-from tap_analytics.demo.data.random_values import LAST_DAY, Row, SeededRandom, iso_ms
+from tap_analytics.demo.data.dataset import LAST_DAY, Row, SeededRandom, iso_ms
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data.dataset import Dataset
-    from tap_analytics.demo.data.persons import Person
+    from tap_analytics.demo.data.dataset import Dataset, Person
 
 DAY = 86_400
 #: Two in fifteen accounts are churned: 20 of 150.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.demo.data.random_values import Row, SeededRandom, iso_ms
+from tap_analytics.demo.data.dataset import Row, SeededRandom, iso_ms
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.dataset import Dataset
