@@ -9,16 +9,15 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from support.paths import ROOT
 
 from tap_analytics.tap import TapAnalytics
 
 pytestmark = pytest.mark.xdist_group("docs_match")
 
-ROOT = Path(__file__).parents[2]
 PREFIX = "TAP_ANALYTICS_"
 BLOCKS = ("learning", "experimentation", "wiki", "success")
 #: Meltano's kind for a type; it fails on `decimal`, so a number with a fraction is a string to it.

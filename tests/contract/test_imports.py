@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import yaml
 from support import spec_documents as documents
 from support.docs import blocks
+from support.paths import FIXTURES
 
 from tap_analytics.demo import DEFAULT
 from tap_analytics.demo.messages import encode
@@ -21,7 +21,7 @@ from tap_analytics.demo.tables import flat
 
 pytestmark = pytest.mark.xdist_group("imports")
 
-IMPORTS = Path(__file__).parent.parent / "fixtures" / "imports"
+IMPORTS = FIXTURES / "imports"
 #: Credentials by the end of the variable that stands for them.
 VALUES = {
     "learning": {"API_KEY": DEFAULT.learning_api_key},

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from support.paths import FIXTURES
 
 from tap_analytics.demo import DemoApi
 
 JUDGE = "singer-tools==0.4.1"
-CATALOG = Path(__file__).parent.parent / "fixtures" / "catalog"
+CATALOG = FIXTURES / "catalog"
 STREAMS = DemoApi().streams
 each_stream = pytest.mark.parametrize("stream", STREAMS)
 pytestmark = pytest.mark.xdist_group("singer_check")

@@ -6,14 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 # One worker builds the site.
 pytestmark = pytest.mark.xdist_group("site")
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 #: What a browser loads by itself; what a reader may click on is another matter.
 ELSEWHERE = r"""["']?(?:https?:)?//[^"'> )]+"""

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 from support.warehouse import Warehouse
 from walkthrough.postgres import Postgres
 
-ROOT = Path(__file__).resolve().parents[2]
 MELTANO = Path(sys.executable).with_name("meltano")
 #: Nothing that this shell says about plugins or Meltano may reach the runs.
 FOREIGN = ("TAP_ANALYTICS_", "TARGET_", "MELTANO_", "COVERAGE_")

@@ -14,13 +14,12 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
+from support.paths import TESTS
 from support.processes import run, start
 from support.servers import PathApi, ScriptedServer, redirect, reply
 
-TESTS = Path(__file__).resolve().parents[1]
 HERE = "e2e/test_field_hazards.py"
 HELD = {
     # Loops and ends of paging.

@@ -6,12 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 BUILD, FINAL = DOCKERFILE.rsplit("\nFROM ", 1)
 STEPS = re.findall(r"^RUN (.+)$", BUILD, re.MULTILINE)

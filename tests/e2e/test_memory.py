@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import pytest
+from support.paths import TESTS
 from support.processes import COMMAND, run
 from support.servers import PathApi
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+BENCHMARKS = TESTS / "benchmarks"
 CONCURRENCY = 16
 #: Most MiB that a run may hold at once, 16 responses of 600 kB in flight included.
 CEILING = 100

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import typing as t
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
+from support.paths import DOCS, ROOT
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 #: Any fence, wherever it begins; its language, which may be missing, and what it holds.
 FENCE = re.compile(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
+from support.paths import FIXTURES
 from tap_analytics.demo import DEFAULT
 
-FOLDER = Path(__file__).parent.parent / "fixtures" / "specs"
+FOLDER = FIXTURES / "specs"
 
 #: Where the demo, in its spec dialect, serves the root that a document's paths are relative to.
 ROOTS = {

@@ -7,15 +7,15 @@ import datetime as dt
 import json
 import logging
 from decimal import Decimal
-from pathlib import Path
 from types import SimpleNamespace
 
 import jsonschema
 import pytest
+from support.paths import FIXTURES
 
 from tap_analytics.streams import experimentation, learning, success, wiki
 
-SAMPLES = Path(__file__).parent.parent / "fixtures" / "samples"
+SAMPLES = FIXTURES / "samples"
 
 #: stream, path, keys, replication key and its unit
 TABLE = """

@@ -10,10 +10,10 @@ from pathlib import Path
 from signal import SIGTERM
 
 import pytest
+from support.paths import ROOT
 from walkthrough import postgres
 from walkthrough.postgres import Database, Postgres, PostgresError, binaries
 
-ROOT = Path(__file__).parents[2]
 PSQL = Path("/nowhere/psql")
 
 

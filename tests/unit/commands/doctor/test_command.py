@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -22,7 +21,6 @@ from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.demo import DEFAULT, DemoApi
 from tap_analytics.transport import redaction
 
-ROOT = Path(__file__).parents[2]
 SECRETS = (
     *(DEFAULT.learning_api_key, DEFAULT.experimentation_api_key, DEFAULT.wiki_api_token),
     *(DEFAULT.success_secret_token, DEFAULT.declared_api_key),

@@ -3,10 +3,10 @@ from __future__ import annotations
 import copy
 import json
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
+from support.paths import DOCS
 from support.report_page import Page
 from support.runs import STREAM, declared, run
 from support.servers import JsonApi, ScriptedServer, reply
@@ -405,7 +405,7 @@ def test_a_report_in_the_place_of_the_summary_has_the_members_of_both(path):
 
 
 def test_every_member_of_the_summary_is_documented(path):
-    docs = Path(__file__).parents[2] / "docs/reference/summary.md"
+    docs = DOCS / "reference/summary.md"
     documented = set(re.findall(r"^\| `([\w.]+)` \|", docs.read_text("utf-8"), re.MULTILINE))
     with JsonApi(only_page([{"id": 1, "new": 1}])) as api:
         run(single(api.origin, path))

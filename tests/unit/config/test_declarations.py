@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.paths import FIXTURES
 
 from tap_analytics.config.declarations import DeclaredIncremental, ParentLink, parse
 from tap_analytics.config.declarations.parents import guess, plurals
@@ -30,7 +30,7 @@ from tap_analytics.transport.auth import (
 )
 from tap_analytics.transport.retry import RetryPolicy
 
-SPECS = Path(__file__).parents[1] / "fixtures" / "specs"
+SPECS = FIXTURES / "specs"
 URL = "https://api.example.com"
 
 

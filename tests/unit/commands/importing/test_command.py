@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
+from support.paths import FIXTURES
 
 from tap_analytics.commands.importing import import_file
 from tap_analytics.commands.importing.command import main
 
 SECRET = "k9-very-secret-0451"
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 @pytest.fixture
