@@ -71,14 +71,11 @@ class Channel:
             "Accept-Encoding": body.ACCEPT_ENCODING,
             **http.headers,
         }
-        self._session = requests.Session()
-        adapter = Adapter(connections=throttle.concurrency)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = Adapter(connections=throttle.concurrency)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        self._session.close()
+        self._adapter.close()
 
     def send(self, request: Request, errors: ErrorMapper) -> Response:
         """Return the response to `request`, or to where redirects within the origin lead."""
@@ -152,10 +149,21 @@ class Channel:
 
     def _exchange(
         self, prepared: requests.PreparedRequest, errors: ErrorMapper
-    ) -> tuple[t.Any, bytes]:
-        adapter = self._session.get_adapter(prepared.url or "")
-        settings = {**self._settings, "stream": True, "timeout": self._http.timeout}
-        raw = adapter.send(prepared, **settings).raw
+    ) -> tuple[HTTPResponse, bytes]:
+        pool, proxies = self._pool
+        url = self._adapter.request_url(prepared, proxies) if proxies else prepared.path_url
+        raw = pool.urlopen(
+            prepared.method,
+            url,
+            body=prepared.body,
+            headers=prepared.headers,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            retries=self._adapter.max_retries,
+            timeout=self._http.timeout,
+        )
         try:
             return raw, body.read(raw, max_body=self._http.max_body, where=errors.where)
         except BaseException:
@@ -163,17 +171,18 @@ class Channel:
             raise
 
     @functools.cached_property
-    def _settings(self) -> dict[str, t.Any]:
-        """The environment's proxies and CA bundle.
+    def _pool(self) -> tuple[t.Any, dict[str, str]]:
+        """The connections, and the proxies and CA bundle of the environment they use.
 
         Never its .netrc, which would replace the credentials of the API.
         """
-        merge = self._session.merge_environment_settings
-        settings = dict(merge(self._origin.text, {}, None, None, None))
-        bundle = settings["verify"]
-        if self._origin.text.startswith("https:") and isinstance(bundle, str):
-            self._check_bundle(Path(bundle))
-        return settings
+        origin = self._origin.text
+        with requests.Session() as session:
+            found = session.merge_environment_settings(origin, {}, None, None, None)
+        verify, proxies = found["verify"], dict(found["proxies"])
+        if origin.startswith("https:") and isinstance(verify, str):
+            self._check_bundle(Path(verify))
+        return self._adapter.pool_of(origin, verify=verify, proxies=proxies), proxies
 
     def _check_bundle(self, bundle: Path) -> None:
         """Read the CA bundle once: an error of a later use wouldn't name the reason."""

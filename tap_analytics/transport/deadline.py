@@ -24,7 +24,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from tap_analytics.transport.resolver import SLICE, addresses_of, connected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tap_analytics.transport.request import HttpSettings
 
@@ -189,10 +189,9 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """Sends to one origin: what depends only on the origin is worked out once."""
+    """Makes the pool of connections to an origin, with the proxy and the certificates it takes."""
 
     def __init__(self, *, connections: int) -> None:
-        self._pool: t.Any = None
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
 
     @override
@@ -207,48 +206,13 @@ class Adapter(requests.adapters.HTTPAdapter):
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
-    @override
-    def send(self, request: t.Any, *args: t.Any, **settings: t.Any) -> requests.Response:
-        """Send a request; raises what `requests` raises, and from the second on what urllib3 does.
-
-        The first one finds the way, proxies and certificates included; without a proxy, nothing
-        has to be looked up again.
-        """
-        if self._pool is None or settings.get("proxies"):
-            return super().send(request, *args, **settings)
-        response = self._pool.urlopen(
-            request.method,
-            request.path_url,
-            body=request.body,
-            headers=request.headers,
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-            retries=self.max_retries,
-            timeout=settings["timeout"],
-        )
-        return self.build_response(request, response)
-
-    @override
-    def get_connection_with_tls_context(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-        if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
-        return self._pool
-
-    @override
-    def build_response(self, req: t.Any, resp: t.Any) -> requests.Response:
-        """Return the raw response alone: no cookies, no encoding."""
-        response = requests.Response()
-        response.status_code = resp.status
-        response.raw = resp
-        return response
-
-    @override
-    def close(self) -> None:
-        self._pool = None
-        super().close()
-
-    @override
-    def request_url(self, request: t.Any, proxies: t.Any) -> str:
-        return super().request_url(request, proxies) if proxies else request.path_url
+    def pool_of(
+        self, origin: str, *, verify: bool | str | None, proxies: Mapping[str, str]
+    ) -> HTTPConnectionPool:
+        """Return the connections to an origin."""
+        request = requests.PreparedRequest()
+        request.url = origin
+        adapter: t.Any = self
+        pool = adapter.get_connection_with_tls_context(request, verify, dict(proxies))
+        adapter.cert_verify(pool, origin, verify, None)
+        return t.cast("HTTPConnectionPool", pool)
