@@ -1,4 +1,4 @@
-"""Tell the first run: `python -m walkthrough [--target postgres|jsonl|duckdb] [--keep]`."""
+"""The first run: `python -m walkthrough [--target postgres|jsonl|duckdb] [--keep]`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     screen = Screen()
     try:
-        tell(screen, target=options.target, keep=options.keep)
+        run(screen, target=options.target, keep=options.keep)
     except StepError as error:
         screen.say(f"\nerror: {error}", style="red")
         return 1
@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def tell(screen: Screen, *, target: str, keep: bool) -> None:
-    """Show the whole story."""
+def run(screen: Screen, *, target: str, keep: bool) -> None:
+    """Take all steps."""
     screen.say("\nThe first run: five APIs on this machine, one Meltano project\n", style="bold")
     with contextlib.ExitStack() as stack:
         with screen.step("Demo APIs") as step:
@@ -107,7 +107,7 @@ def show_answer(screen: Screen, loader: Loader) -> None:
     for line in sql.splitlines():
         screen.say(f"    {line}", style="dim")
     screen.say()
-    screen.table(loader.ask(sql), head=ANSWER_HEAD)
+    screen.table(loader.query(sql), head=ANSWER_HEAD)
     screen.say()
 
 
@@ -138,7 +138,7 @@ def wait(screen: Screen, *, loader: Loader, project: Project) -> None:
     screen.say(
         "  Still running, until you press Ctrl-C. To look around, and to run again:", style="bold"
     )
-    screen.say(f"    {loader.look}")
+    screen.say(f"    {loader.command}")
     screen.say(f"    {project.by_hand}\n")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()

