@@ -20,7 +20,7 @@ from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, sho
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tap_analytics.transport.errors import Cause, TransportError
     from tap_analytics.transport.request import Response
@@ -37,6 +37,19 @@ ERRORS_WITHOUT_DATA = ("errors", "error")
 _SHOWN = 200
 
 
+#: Stands for what a path doesn't lead to.
+_NOWHERE: t.Final = object()
+
+
+def at_path(payload: t.Any, path: Iterable[str], default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return what stands at a path of members, `default` where it leads nowhere."""
+    for member in path:
+        if not isinstance(payload, dict) or member not in payload:
+            return default
+        payload = payload[member]
+    return payload
+
+
 class SelectorError(TapError):
     """A response that holds its rows elsewhere; the text says where."""
 
@@ -46,11 +59,9 @@ def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
 
     Raises `SelectorError` where the path leads nowhere, or to something that holds no rows.
     """
-    found = payload
-    for member in path:
-        if not isinstance(found, dict) or member not in found:
-            raise _nowhere(payload, ".".join(path))
-        found = found[member]
+    found = at_path(payload, path, _NOWHERE)
+    if found is _NOWHERE:
+        raise _nowhere(payload, ".".join(path))
     if not path and isinstance(found, dict) and any(lists_in(found)):
         raise _nowhere(payload, "the response itself")
     return as_rows(found, f"`{'.'.join(path)}`" if path else "the response")
@@ -84,22 +95,12 @@ def _is_empty(payload: object, expression: str) -> bool:
 
 def holds_null(payload: object, path: Sequence[str]) -> bool:
     """Whether null, and no list, stands at a path of members."""
-    found = payload
-    for member in path:
-        if not isinstance(found, dict) or member not in found:
-            return False
-        found = found[member]
-    return found is None
+    return at_path(payload, path, _NOWHERE) is None
 
 
 def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return a field of a row by its name or, where there is no such name, by dotted path."""
-    found: t.Any = row
-    if path in row:
-        return row[path]
-    for member in path.split("."):
-        found = found.get(member) if isinstance(found, dict) else None
-    return found
+    return row[path] if path in row else at_path(row, path.split("."))
 
 
 class Parent(t.Protocol):

@@ -13,6 +13,8 @@ from decimal import Decimal
 
 from requests.utils import parse_header_links
 
+from tap_analytics.records.payload import at_path
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,11 +26,7 @@ _DIGITS = 18
 
 def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return the JSON value at a dotted path such as `meta.next_cursor`, or None."""
-    for part in path.split("."):
-        if not isinstance(payload, dict):
-            return None
-        payload = payload.get(part)
-    return payload
+    return at_path(payload, path.split("."))
 
 
 def has(payload: object, path: str) -> bool:
