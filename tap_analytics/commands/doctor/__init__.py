@@ -17,6 +17,7 @@ from tap_analytics.commands.doctor.doctor import Doctor
 from tap_analytics.commands.doctor.findings import LEVELS, is_wrong, patch_of
 from tap_analytics.config.settings.checks import nearest
 from tap_analytics.errors import InputError
+from tap_analytics.reporting.numbers import plural
 
 if t.TYPE_CHECKING:
     import argparse
@@ -196,11 +197,7 @@ def _summary(apis: Sequence[ApiReport]) -> Text:
     streams = [stream for api in apis for stream in api.streams]
     levels = [finding.level for api in apis for finding, _ in api.everything]
     counts = (("wrong", "fault"), ("warning", "warning"))
-    found = [_count(levels.count(level), noun) for level, noun in counts if level in levels]
-    requests = _count(sum(stream.requests for stream in streams), "request")
+    found = [plural(levels.count(level), noun) for level, noun in counts if level in levels]
+    requests = plural(sum(stream.requests for stream in streams), "request")
     verdict = ", ".join(found) or "all is well"
-    return Text(f"{_count(len(streams), 'stream')}, {requests}: {verdict}.", style="bold")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return Text(f"{plural(len(streams), 'stream')}, {requests}: {verdict}.", style="bold")

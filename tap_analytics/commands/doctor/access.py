@@ -136,7 +136,8 @@ def _without_place(probe: Probe, token: PageToken, error: Exception) -> str:
     """Return what happened without the place, so that streams with one fault share a sentence."""
     stream = probe.stream
     what = str(getattr(error, "what", explain(error)))
-    for place in (f"{stream.api}: {probe.request(token).label} ", f"{stream.label} "):
+    request = stream.endpoint(probe.context).build(token)
+    for place in (f"{stream.api}: {request.label} ", f"{stream.label} "):
         if what.startswith(place):
             rest = what.removeprefix(place)
             subject = "server" if rest.startswith(_SERVERS_DOING) else "request"

@@ -22,6 +22,7 @@ from tap_analytics.pagination import (
     dig,
     whole_number,
 )
+from tap_analytics.reporting.numbers import plural
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import OriginRefused, TransportError
 
@@ -73,8 +74,8 @@ class PagingCheck:
         count = self.trial.repeated
         if count and self.trial.keys[1:] and self.is_stable():
             self.report.paging = "overlaps"
-            rows = "1 row" if count == 1 else f"{count} rows"
-            self.find(warning("overlap", f"{rows} of the first pages came twice: they overlap."))
+            text = f"{plural(count, 'row')} of the first pages came twice: the pages overlap."
+            self.find(warning("overlap", text))
 
     def is_stable(self) -> bool:
         """Whether the first page, asked for again, is the same; reports it if it isn't."""

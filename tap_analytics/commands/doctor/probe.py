@@ -14,10 +14,9 @@ from typing_extensions import override
 
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.config.declarations.readers import PAGINATORS
-from tap_analytics.pagination import Page
 from tap_analytics.pagination.completeness import DuplicateKeys, PaginationError, Verdict
-from tap_analytics.pagination.page import FetchedPage
-from tap_analytics.records.rows import DictRows, UnusableKeyError
+from tap_analytics.pagination.fetcher import PageFetcher
+from tap_analytics.records.rows import MissingKeyError
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.streams.scope import open_bookmark, open_reader
 from tap_analytics.transport.errors import BudgetSpent, Cancelled, Retriable, TransportError
@@ -30,8 +29,9 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination import PageToken, PagingStrategy, StopReason
+    from tap_analytics.pagination.page import FetchedPage
     from tap_analytics.pagination.reader import PageReader
-    from tap_analytics.records.payload import Row
+    from tap_analytics.records.rows import DictRows, Row
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.session import Transport
 
@@ -59,12 +59,9 @@ class Recorder(Prefetcher[t.Any]):
     def fetch(self, key: Hashable, request: Request, decode: Callable[[Response], t.Any]) -> t.Any:
         return decode(self.response(request))
 
-    def response(self, request: Request, *, anew: bool = False) -> Response:
+    def response(self, request: Request) -> Response:
         """Return the response; raises what the transport raises, and `BudgetSpent`."""
-        if anew:
-            return self._send(request)
-        same = (request.method, request.url, frozenset(request.params), request.json)
-        key = (*same, request.headers, request.stream)
+        key = _same(request)
         if key not in self._known:
             try:
                 self._known[key] = self._send(request)
@@ -74,6 +71,10 @@ class Recorder(Prefetcher[t.Any]):
         if isinstance(known, TransportError):
             raise known
         return known
+
+    def forget(self, request: Request) -> None:
+        """Send a request again when it is made again."""
+        self._known.pop(_same(request), None)
 
     def _send(self, request: Request) -> Response:
         """Send a request; one that is throttled is sent again, twice at most."""
@@ -190,6 +191,12 @@ class Trial:
         return self.rank >= other.rank and self.count >= other.count
 
 
+def _same(request: Request) -> Hashable:
+    """Return what a request has in common with the same one made elsewhere."""
+    params = frozenset(request.params)
+    return (request.stream, request.method, request.url, params, request.json, request.headers)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Probe:
     """A stream in one context, as configured or with other words, and what its server answers.
@@ -223,37 +230,30 @@ class Probe:
 
     # --- single pages ---------------------------------------------------------------------------
 
-    def request(self, token: PageToken, *, rows: int | None = None) -> Request:
-        """Return the request of a page, with another limit where `rows` says so."""
-        limit = {self.stream.paging.limit_param or "": str(rows)} if rows and self.limit else {}
-        return self.stream.endpoint(self.context).build({**self.extras, **token, **limit})
-
     def fetch(
         self, token: PageToken, *, rows: int | None = None, anew: bool = False
     ) -> FetchedPage:
         """Return a page, from memory unless it is to be asked for `anew`.
 
-        A page without rows where the selector looks for them is empty.
+        Without rows where the selector looks for them, it is empty; `rows` is another limit.
         """
-        response = self.recorder.response(self.request(token, rows=rows), anew=anew)
-        parser = self.stream.parser
-        payload = parser.decode(response)
+        param = self.stream.paging.limit_param
+        limit: PageToken = {param: str(rows)} if rows and self.limit and param else {}
+        endpoint = replace(self.stream.endpoint(self.context), parse=self._parse)
+        if anew:
+            self.recorder.forget(endpoint.build({**self.extras, **token}))
+        extras = {**self.extras, **limit}
         try:
-            found = parser.parse(response)[1]
+            return PageFetcher(endpoint=endpoint, sorting=extras).fetch(token)
+        except MissingKeyError:
+            endpoint = replace(endpoint, primary_keys=())
+            return PageFetcher(endpoint=endpoint, sorting=extras).fetch(token)
+
+    def _parse(self, response: Response) -> tuple[t.Any, list[Row]]:
+        try:
+            return self.stream.parser.parse(response)
         except PaginationError:
-            found = []
-        page = Page(
-            query=token,
-            payload=payload,
-            headers=response.headers,
-            size=len(found),
-            received=len(found),
-            url=response.url,
-            status=response.status,
-        )
-        return FetchedPage(
-            page=page, rows=DictRows(found), elapsed=response.elapsed, keys=self._keys(found)
-        )
+            return self.stream.parser.decode(response), []
 
     def attempt(self, token: PageToken, *, rows: int | None = None) -> FetchedPage | None:
         """Return a page; None where the server refuses it, or no request is left."""
@@ -261,13 +261,6 @@ class Probe:
             return self.fetch(token, rows=rows)
         except (TransportError, BudgetSpent):
             return None
-
-    def _keys(self, rows: list[Row]) -> list[Hashable]:
-        names = self.stream.primary_keys
-        with contextlib.suppress(UnusableKeyError):
-            if names:
-                return DictRows(rows).keys(names, self.context)
-        return DictRows(rows).identities()
 
     def processed(self, rows: list[Row]) -> list[Row]:
         """Return rows as a run would write them."""
