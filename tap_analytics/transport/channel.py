@@ -42,7 +42,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _URL_SAFE = ":/?#[]@!$&'()*+,;=%~"
 #: What sending and reading raise; all else is a fault of this program and shows as such.
 _FAULTS = (
-    requests.RequestException,
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     OSError,

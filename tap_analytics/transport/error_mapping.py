@@ -13,7 +13,6 @@ import typing as t
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import requests
 import urllib3.exceptions as urllib3_errors
 
 from tap_analytics.transport import errors
@@ -69,7 +68,7 @@ _FAILURES = (
         "Check `base_url` of {name}, or name the CA bundle in `REQUESTS_CA_BUNDLE`.",
         is_final=True,
     ),
-    _Failure((urllib3_errors.InvalidHeader,), "got an answer that is not HTTP", "server"),
+    _Failure((urllib3_errors.InvalidHeader,), "got a response that is not HTTP", "server"),
     _Failure(
         (ValueError, urllib3_errors.LocationValueError),
         "cannot be sent: its URL, a header or the proxy's address is malformed",
@@ -77,7 +76,7 @@ _FAILURES = (
         is_final=True,
     ),
     _Failure(
-        (requests.exceptions.ProxyError, urllib3_errors.ProxyError),
+        (urllib3_errors.ProxyError,),
         "got no connection through the proxy",
         "unreachable",
         "Check `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.",
@@ -89,14 +88,14 @@ _FAILURES = (
     ),
     _Failure(
         (TimeoutError, urllib3_errors.TimeoutError),
-        "gave no complete answer within {timeout:g} s",
+        "gave no complete response within {timeout:g} s",
         "timeout",
     ),
     _Failure((ssl.SSLError, urllib3_errors.SSLError), "got no TLS connection", "unreachable"),
     _Failure((http.client.IncompleteRead,), "sent a body cut short", "body"),
     _Failure((urllib3_errors.DecodeError,), "sent a body encoded too often", "body"),
     _Failure((ConnectionError,), "had its connection closed by the server", "server"),
-    _Failure((BaseException,), "got an answer that is not HTTP", "server"),
+    _Failure((BaseException,), "got a response that is not HTTP", "server"),
 )
 
 

@@ -188,7 +188,7 @@ def test_the_deadline_holds_while_a_request_is_sent():
         transport = make_transport(server.origin, timeout=0.3)
         transport.attempt(people(server), body_of)
         request = Request(method="POST", url=f"{server.origin}/search", json=b"x" * 2**25)
-        with pytest.raises(Retriable, match=r"no complete answer within 0\.3 s"):
+        with pytest.raises(Retriable, match=r"no complete response within 0\.3 s"):
             transport.attempt(request, body_of)
 
 
@@ -256,7 +256,7 @@ def test_the_deadline_holds_while_a_body_is_decompressed():
     packed = gzip.compress(b"", mtime=0) * 2_000_000
     with (
         ScriptedServer([reply(200, packed, Content_Encoding="gzip")]) as server,
-        pytest.raises(Retriable, match=r"no complete answer within 0\.4 s"),
+        pytest.raises(Retriable, match=r"no complete response within 0\.4 s"),
     ):
         one_attempt(server, timeout=0.4)
 
@@ -298,7 +298,7 @@ def test_the_deadline_holds_for_the_whole_answer(where):
             "body": server.drip(reply(200, DATA)),
             "chunks": server.drip(chunked(*[b"x"] * 60_000)),
         }
-        with pytest.raises(Retriable, match=r"no complete answer within 0\.3 s") as caught:
+        with pytest.raises(Retriable, match=r"no complete response within 0\.3 s") as caught:
             one_attempt(server, timeout=0.3)
 
     assert caught.value.cause == "timeout"
@@ -419,7 +419,7 @@ def test_the_deadline_holds_for_tls(tls, certificate, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
     with (
         ScriptedServer(lambda _: server.drip(reply(200, DATA)), tls=tls) as server,
-        pytest.raises(Retriable, match="no complete answer"),
+        pytest.raises(Retriable, match="no complete response"),
     ):
         one_attempt(server, timeout=0.4)
 
