@@ -39,9 +39,13 @@ def position() -> str:
     """Describe the position of a stream that was cut, by the comments of its class."""
     source = inspect.getsource(Checkpoint)
     found = re.findall(r"((?: +#: .+\n)+) +(\w+): ", source)
-    rows = [(code(name), re.sub(r"\s*#: ", " ", comment).strip()) for comment, name in found]
-    if [name for name, _ in rows] != [code(name) for name in Checkpoint.__struct_fields__]:
-        raise ValueError("explain each field of Position by a comment of its own")
+    if [name for _, name in found] != list(Checkpoint.__struct_fields__):
+        raise ValueError("explain each field of Checkpoint by a comment of its own")
+    names = map(code, Checkpoint.__struct_encode_fields__)
+    rows = [
+        (name, re.sub(r"\s*#: ", " ", comment).strip())
+        for name, (comment, _) in zip(names, found, strict=True)
+    ]
     return table("Member | Meaning", rows)
 
 

@@ -32,7 +32,7 @@ _TEXT = hash("text").__xor__
 
 #: Pages of rows that had all arrived before, one after the other, before it is taken for a loop.
 STALE_LIMIT = 20
-#: Statuses of answers that are not the whole answer.
+#: Statuses of responses that are not whole.
 PARTIAL = frozenset({202, 206})
 QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
 UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
@@ -50,7 +50,7 @@ class PaginationError(TapError):
 
 
 class Verdict(enum.Enum):
-    """What a finished stream can say about its completeness; the value is the word users see."""
+    """What a finished stream can say about its completeness; the value is what users see."""
 
     VERIFIED = "verified"
     CONSISTENT = "consistent"
@@ -68,7 +68,7 @@ class Finding:
     """A verdict and, where it isn't a good one, what would have made it one."""
 
     verdict: Verdict
-    #: Which evidence was missing, and which setting or word of the API would give it.
+    #: Which evidence was missing, and which setting or response would give it.
     missing: str | None = None
     #: Whether nothing is missing once another endpoint of the stream has named a next page.
     awaits_next: bool = False
@@ -161,7 +161,7 @@ def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
 class PaginationGuard:
     """What the pages of one endpoint have shown so far.
 
-    Raises `PaginationError`, with the word `repeated` in it, as soon as a token or a page comes
+    Raises `PaginationError`, with `repeated` in its message, as soon as a token or a page comes
     back that can't follow from pages that advance.
     """
 
@@ -231,7 +231,7 @@ class PaginationGuard:
             self.doubt = None
 
     def _check_whole(self, page: Page) -> None:
-        """Doubt an answer that its own server doesn't call the whole, or that holds no list."""
+        """Doubt a response that its status calls partial, or that holds no list."""
         if page.status in PARTIAL:
             self.doubt_because(
                 f"the API answered {page.status} to {describe(page.query)}, which is no whole "

@@ -22,7 +22,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
     from tap_analytics.pagination.completeness import PaginationGuard
-    from tap_analytics.pagination.endpoint import Endpoint
     from tap_analytics.pagination.overlap import DirectReader
     from tap_analytics.pagination.page import FetchedPage, Page, PageToken
     from tap_analytics.pagination.paginator import Paginator
@@ -48,10 +47,6 @@ class EndCheck:
     _keys: Sequence[Hashable] = ()
     #: Further pages to try by number, if the server ignores the one that is tried.
     _probes: Iterator[Confirm] = field(default_factory=lambda: iter(()))
-
-    @property
-    def _endpoint(self) -> Endpoint:
-        return self.source.fetcher.endpoint
 
     @property
     def _paginator(self) -> Paginator:
@@ -97,11 +92,11 @@ class EndCheck:
 
     def _next_probe(self) -> PageToken | None:
         for confirm in self._probes:
-            if confirm.check is None or self._heeds(*confirm.check):
+            if confirm.check is None or self._knows_number(*confirm.check):
                 return self._paginator.resume(confirm)
         return None
 
-    def _heeds(self, token: PageToken, place: int) -> bool:
+    def _knows_number(self, token: PageToken, place: int) -> bool:
         """Whether the page of a token begins with a row of the page in hand, as it should."""
         try:
             found = self.source.fetcher.fetch(token).keys
@@ -137,7 +132,7 @@ class EndCheck:
     def _cut(self, page: Page) -> Page | None:
         """Return the page with a row less; of a single one, a page of the list unfiltered."""
         paging, rows = self._paginator.paging, page.received - 1
-        limit, fetcher = self._endpoint.page_size, self.source.fetcher
+        limit, fetcher = self._paginator.page_size, self.source.fetcher
         if paging.limit_param is None or (limit is not None and page.received > limit):
             return None
         if not rows and not fetcher.window:

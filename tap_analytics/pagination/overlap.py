@@ -178,7 +178,7 @@ class OverlapReader(DirectReader):
         self._note_move(fetched)
         if match is OverlapMatch.DELETED:
             return self._deleted(fetched, start)
-        self._log(INSERTED)
+        self.fetcher.endpoint.logger.warning(INSERTED)
         return fetched, self._counted(fetched)
 
     def _adjacent(self, fetched: FetchedPage) -> Overlapped:
@@ -251,7 +251,7 @@ class OverlapReader(DirectReader):
             fetched = self._fetch(token, at=position)
             fresh = self._window.fresh(fetched.keys)
             if position == 0 or (fresh and not fresh[0]):
-                self._log(
+                self.fetcher.endpoint.logger.warning(
                     "Rows were deleted before the current offset: went back to row %d and found "
                     "%d rows that had moved, with %d more requests.",
                     *(position, sum(fresh), step),
@@ -261,9 +261,6 @@ class OverlapReader(DirectReader):
             f"{self.guard.label}: {TOO_FAST}: after {STEPS_BACK} steps back no row is one that "
             "was read. Read the stream at a quieter time."
         )
-
-    def _log(self, message: str, *args: object) -> None:
-        self.fetcher.endpoint.logger.warning(message, *args)
 
     # --- servers that know whole pages only -----------------------------------------------------
 

@@ -104,7 +104,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
         seen.rows, seen.max_rows = position.rows, page_rows
         seen.pages = seen.filled = position.pages - 1
         seen.total = position.total
-        self.learn(names_next=position.spoken, total_proven=position.counted)
+        self.learn(names_next=position.names_next, total_proven=position.total_proven)
 
     def _count(self, page: Page) -> None:
         """Note the total on a page, unless it counts something else."""

@@ -23,13 +23,24 @@ MEMBER = "position"
 Pairs = tuple[tuple[str, str | tuple[str, ...]], ...]
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+#: Members of the state that are named otherwise than the fields.
+_MEMBERS = {
+    "last_key_digest": "seam",
+    "total_proven": "counted",
+    "names_next": "spoken",
+    "fingerprint": "shape",
+}
+
+
+class Checkpoint(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_MEMBERS
+):
     """The last page that was written."""
 
     #: Token of the page.
     token: Pairs
     #: Digest of the key of the page's last row.
-    seam: str
+    last_key_digest: str
     #: Rows up to its end.
     rows: int
     #: Pages up to its end.
@@ -39,9 +50,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     #: Total the API gave last; null where it gave none.
     total: int | None
     #: Whether that total is known to be that of the list, not of the page.
-    counted: bool
+    total_proven: bool
     #: Whether a response named its next page: one that doesn't is the last.
-    spoken: bool
+    names_next: bool
     #: What speaks against the pages so far, such as rows that moved; null for nothing.
     doubt: str | None
     #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
@@ -51,7 +62,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     #: Moment the first of the runs began: rows of the pages read then may have changed since.
     began: str
     #: Digest of all that decides which rows are wanted and how they go out.
-    shape: str
+    fingerprint: str
     #: Whether the server's own filter was in force; it isn't where the server refused it.
     filtered: bool
     #: The API and the account it was made from, as beside a bookmark.
@@ -65,11 +76,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @classmethod
     def from_state(
-        cls, bookmark: Mapping[str, t.Any], *, shape: str, hours: float
+        cls, bookmark: Mapping[str, t.Any], *, fingerprint: str, hours: float
     ) -> Checkpoint | None:
         """Return the position of a bookmark if it still holds, else None."""
         given = bookmark.get(MEMBER)
-        if not still_holds(given, shape=shape, hours=hours):
+        if not still_holds(given, fingerprint=fingerprint, hours=hours):
             return None
         with suppress(msgspec.ValidationError):
             return msgspec.convert(given, cls)
@@ -78,15 +89,17 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def rows_after(self, keys: Iterable[Hashable]) -> list[bool] | None:
         """Return which rows of the page come after those written; None if their end is gone."""
         digests = [digest_of(key) for key in keys]
-        if self.seam not in digests:
+        if self.last_key_digest not in digests:
             return None
-        place = digests.index(self.seam)
+        place = digests.index(self.last_key_digest)
         return [number > place for number in range(len(digests))]
 
 
-def still_holds(mark: object, *, shape: str, hours: float) -> t.TypeGuard[Mapping[str, t.Any]]:
+def still_holds(
+    mark: object, *, fingerprint: str, hours: float
+) -> t.TypeGuard[Mapping[str, t.Any]]:
     """Whether a mark in the state was made from the same settings, and not too long ago."""
-    if not isinstance(mark, dict) or mark.get("shape") != shape:
+    if not isinstance(mark, dict) or mark.get("shape") != fingerprint:
         return False
     at = parse_iso(str(mark.get("at")))
     return at is not None and datetime.now(UTC) - at <= timedelta(hours=hours)

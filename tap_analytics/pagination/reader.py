@@ -215,12 +215,12 @@ class PageReader:
         seen, doubt = self.paginator.seen, self.guard.standing_doubt(repeats=repeats)
         return {
             "token": tuple(self.paginator.token.items()),
-            "seam": digest_of(self.last_key),
+            "last_key_digest": digest_of(self.last_key),
             "rows": seen.rows,
             "pages": seen.pages,
             "total": seen.total,
-            "counted": seen.facts.total_proven,
-            "spoken": seen.facts.names_next,
+            "total_proven": seen.facts.total_proven,
+            "names_next": seen.facts.names_next,
             "doubt": None if doubt is None else redact(doubt),
             "checks": self._rescan.checks,
             "filtered": self.is_filtered,

@@ -72,7 +72,7 @@ class BudgetedRun:
             return None
         mark = self._bookmarks.get(sync.stream.name, {}).get(FINISHED)
         hours = self._run.config["resume_within_hours"]
-        if not still_holds(mark, shape=sync.fingerprint, hours=hours):
+        if not still_holds(mark, fingerprint=sync.fingerprint, hours=hours):
             return None
         return next((one for one in Verdict if one.value == mark.get("verdict")), None)
 

@@ -57,14 +57,14 @@ class Checkpointer:
         self._stream = stream
         self._reader = reader
         self._state = state
-        self._shape = fingerprint
+        self._fingerprint = fingerprint
 
     def restore(self) -> Checkpoint | None:
         """Move the reader after the position in the state and return that, if one holds."""
         stream = self._stream
         hours = stream.config.get("resume_within_hours", 0)
         bookmark = self._state.get("bookmarks", {}).get(stream.name, {})
-        position = Checkpoint.from_state(bookmark, shape=self._shape, hours=hours)
+        position = Checkpoint.from_state(bookmark, fingerprint=self._fingerprint, hours=hours)
         if position is None:
             return None
         if not self._reader.resume(position):
@@ -91,7 +91,7 @@ class Checkpointer:
             version=version,
             highest=highest,
             began=began.isoformat(),
-            shape=self._shape,
+            fingerprint=self._fingerprint,
             source=self._stream.connection.source,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )

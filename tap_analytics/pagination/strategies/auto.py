@@ -80,8 +80,11 @@ class Auto(PagingStrategy):
 
     def _numbered(self, page: Page) -> NumberedStrategy | None:
         place = functools.partial(dig, page.payload)
-        words: dict[str, t.Any] = {"total_path": self.total_path, "total_header": self.total_header}
+        totals: dict[str, t.Any] = {
+            "total_path": self.total_path,
+            "total_header": self.total_header,
+        }
         if "offset" in page.query or whole_number(place("offset")) is not None:
-            return Offset(**words)
+            return Offset(**totals)
         number = 1 if "page" in page.query else whole_number(place("page"))
-        return None if number is None else PageNumber(base_page=number, **words)
+        return None if number is None else PageNumber(base_page=number, **totals)

@@ -1,7 +1,7 @@
 """Pages that can be counted, by row number or by page number.
 
 The number grows by what the server gave, not by what was asked for, and only an empty page, a
-reached total or the server's own word is the end.
+reached total or a response that says so is the end.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class NumberedStrategy(PagingStrategy):
         is_named = seen.total is not None and self.total(page) is not None
         if is_named and self.reached(page, seen) >= (seen.total or 0):
             return self._behind_total(page, seen)
-        spoken = seen.facts.names_next or next_link(page)[0]
-        if spoken and seen.total is None:
+        is_linked = seen.facts.names_next or next_link(page)[0]
+        if is_linked and seen.total is None:
             return self._behind_links(page, seen)
-        told = seen.first_page_short or seen.total is not None
-        if not page.received or (told and page.received <= seen.overlap):
+        is_known = seen.first_page_short or seen.total is not None
+        if not page.received or (is_known and page.received <= seen.overlap):
             return StopReason.EMPTY
         has_links = any(isinstance(dig(page.payload, n), dict) for n in ("links", "_links"))
         if seen.pages == 1 and has_links:
