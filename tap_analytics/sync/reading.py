@@ -61,7 +61,7 @@ class EndpointSync:
         #: The bookmark as far as it holds for the endpoint.
         self.bookmark = None if sync.bookmark is None else sync.bookmark.below(context)
         self.reader = self._open_reader()
-        self._children = ChildQueue(self)
+        self._children = ChildQueue(sync, context, self.reader)
 
     def _open_reader(self) -> PageReader:
         """Return the reader of the pages, which reads no further ahead than is of use."""
@@ -214,9 +214,10 @@ class ChildRead:
 class ChildQueue:
     """The endpoints below the rows of one endpoint, read in order and prefetched."""
 
-    def __init__(self, endpoint: EndpointSync) -> None:
-        self._endpoint = endpoint
-        self._parent = endpoint.sync
+    def __init__(self, parent: StreamSync, context: Context | None, reader: PageReader) -> None:
+        self._parent = parent
+        self._context = context
+        self._reader = reader
         #: How many of those that come next have been prefetched.
         self._prefetched = 0
 
@@ -260,7 +261,7 @@ class ChildQueue:
     def _upcoming(self) -> list[ChildRead]:
         """Return what to read below parents whose turn has not come; an error waits for that."""
         try:
-            kept = self._kept(self._endpoint.reader.peek())
+            kept = self._kept(self._reader.peek())
             return [each for child in self._parent.children for each in self._below(child, kept)]
         except Cancelled:
             raise
@@ -270,9 +271,7 @@ class ChildQueue:
     def _below(self, child: StreamSync, parents: Sequence[Row]) -> Iterator[ChildRead]:
         if not child.is_over:
             for row in parents:
-                for context in child.stream.contexts_below(
-                    self._parent.stream, row, self._endpoint.context
-                ):
+                for context in child.stream.contexts_below(self._parent.stream, row, self._context):
                     yield ChildRead(child, context)
 
     def _kept(self, parents: Sequence[Row]) -> list[Row]:
