@@ -90,13 +90,13 @@ def report(tmp_path_factory):
 def test_the_figures_on_the_page_are_those_of_the_run(browser, report):
     path, done = report
     browser.show(path, width=1280)
-    told = json.loads(path.with_suffix(".json").read_bytes())
+    figures = json.loads(path.with_suffix(".json").read_bytes())
     rows = browser.evaluate(ROWS)
     heading = browser.evaluate("return document.querySelector('h1').textContent")
     shown = browser.evaluate("return document.querySelector('[data-figure=rows]').textContent")
 
-    assert rows.keys() == told["streams"].keys()
-    for name, stream in told["streams"].items():
+    assert rows.keys() == figures["streams"].keys()
+    for name, stream in figures["streams"].items():
         assert rows[name]["rows"] == f"{len(done.records(name)):,}"
         for figure in ("rows", "pages", "requests", "retries"):
             assert rows[name][figure] == f"{stream[figure]:,}", name
@@ -107,7 +107,7 @@ def test_the_figures_on_the_page_are_those_of_the_run(browser, report):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_nothing_stands_out_of_the_page(browser, report, width, dark):
+def test_nothing_overflows_the_page(browser, report, width, dark):
     browser.show(report[0], width=width, dark=dark)
     if width == 390:
         browser.evaluate("for (const each of document.querySelectorAll('details')) each.open = 1")
@@ -130,7 +130,7 @@ def test_a_print_fits_its_paper_and_is_light_whatever_the_screen_is(browser, rep
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_can_be_read(browser, report, dark):
+def test_every_text_has_enough_contrast(browser, report, dark):
     browser.show(report[0], width=1280, dark=dark)
 
     ratio, where = browser.evaluate(CONTRAST)
@@ -147,7 +147,7 @@ def test_light_and_dark_differ(browser, report):
     assert len(set(colours)) == 2
 
 
-def test_the_page_asks_for_nothing(browser, report):
+def test_the_page_loads_nothing(browser, report):
     browser.show(report[0], width=1280)
 
     assert browser.evaluate("return performance.getEntriesByType('resource').length") == 0
@@ -175,7 +175,7 @@ def test_names_from_outside_are_shown_as_they_are(browser, report):
     assert browser.evaluate("return document.querySelectorAll('#drift b').length") == 0
 
 
-def test_a_run_without_a_single_answer_has_a_page_even_with_long_names(browser, tmp_path):
+def test_a_run_without_a_response_has_a_page_even_with_long_names(browser, tmp_path):
     path = tmp_path / "report.html"
     with PathApi(lambda *_: 0.0) as api:
         config = api.config("things_" * 20) | {"report_path": str(path)}

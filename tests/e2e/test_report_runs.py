@@ -41,22 +41,22 @@ def test_the_figures_are_those_of_the_server_and_of_stdout(path, concurrency):
         done = run(config)
         asked = demo.counts.total()
         answers = Counter(each.status for each in demo.requests)
-    told = figures_of(path)
-    streams = told["streams"]
+    figures = figures_of(path)
+    streams = figures["streams"]
 
-    assert done.code == told["exit_code"] == 1
-    assert told["status"] == "failed"
-    assert told["requests"] == asked
+    assert done.code == figures["exit_code"] == 1
+    assert figures["status"] == "failed"
+    assert figures["requests"] == asked
     assert sum(stream["requests"] for stream in streams.values()) == asked
     for name, stream in streams.items():
         assert stream["rows"] == len(done.records(name)), name
-    assert told["rows"] == sum(map(len, map(done.records, streams)))
+    assert figures["rows"] == sum(map(len, map(done.records, streams)))
     assert {name for name, each in streams.items() if each["error"]} == {"wiki_audit"}
     assert streams["success_notes"]["retries"] == 2
     assert streams["learning_people"]["throttled_seconds"] >= 1
     counted = Counter()
-    for name, api in told["apis"].items():
-        buckets = told["charts"][name]["buckets"]
+    for name, api in figures["apis"].items():
+        buckets = figures["charts"][name]["buckets"]
         assert sum(bucket["sent"] for bucket in buckets) == api["requests"], name
         assert api["peak"] <= concurrency
         counted.update({int(status): count for status, count in api["statuses"].items()})
@@ -72,13 +72,13 @@ def test_a_run_that_a_signal_ends_is_reported(path):
         begun.signal(signal.SIGTERM)
         done = begun.end()
         asked = demo.counts.total()
-    told = figures_of(path)
-    people = told["streams"]["learning_people"]
+    figures = figures_of(path)
+    people = figures["streams"]["learning_people"]
 
-    assert done.code == told["exit_code"] == 143
-    assert (told["status"], told["signal"]) == ("stopped", "SIGTERM")
+    assert done.code == figures["exit_code"] == 143
+    assert (figures["status"], figures["signal"]) == ("stopped", "SIGTERM")
     # A request that the signal meets on its way to the server is counted by the tap alone.
-    assert asked <= told["requests"] <= asked + 8
+    assert asked <= figures["requests"] <= asked + 8
     assert people["status"] == "unfinished"
     assert people["rows"] == len(done.records("learning_people")) > 0
     assert people["seconds"] > 0
@@ -92,12 +92,12 @@ def test_a_signal_ends_the_seconds_of_a_pause(path):
         begun.said("retry 1 of 3")
         begun.signal(signal.SIGTERM)
         begun.end()
-    told = figures_of(path)
-    api = told["apis"]["learning"]
+    figures = figures_of(path)
+    api = figures["apis"]["learning"]
 
     assert api["throttled"] == 1
-    assert api["throttled_seconds"] <= told["seconds"] + 1
-    assert told["retries"] == 0
+    assert api["throttled_seconds"] <= figures["seconds"] + 1
+    assert figures["retries"] == 0
 
 
 def test_a_run_whose_target_is_gone_is_reported(path):
@@ -105,9 +105,9 @@ def test_a_run_whose_target_is_gone_is_reported(path):
     os.close(reader)
     with DemoApi(scale=0.2) as demo, os.fdopen(writer, "wb") as closed:
         done = start(only(demo.config, "success", report_path=str(path)), stdout=closed).end()
-    told = figures_of(path)
+    figures = figures_of(path)
 
-    assert done.code == told["exit_code"] == 1
+    assert done.code == figures["exit_code"] == 1
     assert "The output could not be delivered" in path.read_text("utf-8")
 
 

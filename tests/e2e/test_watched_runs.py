@@ -95,7 +95,7 @@ def test_a_run_is_shown_from_its_first_rows_to_the_table(demo, plain, columns, l
 
 
 @pytest.mark.parametrize("columns", [80, 160])
-def test_the_table_and_the_lines_of_ended_streams_tell_what_the_run_did(demo, plain, columns):
+def test_the_table_and_the_lines_of_ended_streams_match_the_output(demo, plain, columns):
     window = Window(paged(demo.config), columns=columns)
     done = window.end()
     rows = {name: len(done.records(name)) for name in done.streams}
@@ -150,7 +150,7 @@ def test_a_total_is_a_bar():
     assert re.fullmatch(r"  odd_things +19  47 % ━+[╸╺]?━+ *", line)
 
 
-def test_a_wait_that_an_api_asks_for_is_told():
+def test_a_requested_wait_is_shown():
     with DemoApi(scale=1, faults=[WAIT | {"times": None}]) as demo:
         window = Window(paged(only(demo.config, "learning")))
         window.sees("rate limit: ")
@@ -164,7 +164,7 @@ def test_a_wait_that_an_api_asks_for_is_told():
     assert re.search(r"^learning: \d+ requests, .* waited for the", done.stderr, re.MULTILINE)
 
 
-def test_a_line_of_the_log_stands_whole_above_the_display():
+def test_lines_of_the_log_are_printed_whole_above_the_display():
     fault = {"status": 503, "match": {"path": "/users|/notes"}, "times": 6}
     with DemoApi(scale=0.5, latency=0.04, faults=[fault]) as demo:
         window = Window(hurried(paged(only(demo.config, "success")), max_retries=9), columns=160)
@@ -179,7 +179,7 @@ def test_a_line_of_the_log_stands_whole_above_the_display():
     assert LIVE not in done.stderr
 
 
-def test_what_a_target_says_on_the_same_terminal_stands_above_the_display():
+def test_output_of_a_target_on_the_same_terminal_stays_above_the_display():
     with DemoApi(scale=1, faults=[HANG]) as demo:
         window = Window(paged(only(demo.config, "learning")))
         window.sees(LIVE)
@@ -213,7 +213,7 @@ def test_a_signal_leaves_a_clean_terminal(signum, code):
     assert f"Stopped by signal {signum:d} after the last STATE." in done.said[-1]
 
 
-def test_a_window_that_is_stopped_holds_neither_rows_nor_signals_up():
+def test_a_stopped_terminal_delays_neither_rows_nor_signals():
     with DemoApi(scale=1, faults=[HANG]) as demo:
         window = Window(paged(only(demo.config, "learning")), env={"LOGLEVEL": "DEBUG"})
         window.sees(LIVE)
@@ -280,7 +280,7 @@ def test_a_window_may_change_its_size():
 # --- plain, or with less ------------------------------------------------------------------------
 
 
-def test_colours_are_left_out_where_nobody_wants_them(demo):
+def test_no_color_turns_colours_off(demo):
     config = paged(only(demo.config, "success"))
     coloured, without = Window(config), Window(config, env={"NO_COLOR": "1"})
     shown, plain = coloured.end(), without.end()
@@ -291,7 +291,7 @@ def test_colours_are_left_out_where_nobody_wants_them(demo):
     assert table(plain.stderr).keys() == table(shown.stderr).keys()
 
 
-def test_signs_are_ascii_where_the_terminal_is(demo):
+def test_an_ascii_terminal_gets_ascii_marks(demo):
     env = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     window = Window(paged(only(demo.config, "experimentation")), env=env)
     done = window.end()
@@ -304,7 +304,7 @@ def test_signs_are_ascii_where_the_terminal_is(demo):
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_whoever_asks_for_plain_lines_gets_the_log(demo, name):
+def test_environment_variables_ask_for_plain_lines(demo, name):
     config = only(demo.config, "learning")
     window = Window(config, env={name: PLAIN[name]})
     done = window.end()
@@ -316,7 +316,7 @@ def test_whoever_asks_for_plain_lines_gets_the_log(demo, name):
     assert re.search(r"learning_people: \d+ rows, \d+ pages, consistent", done.stderr)
 
 
-def test_a_structured_log_stays_nothing_but_objects(demo, tmp_path):
+def test_a_structured_log_has_only_objects(demo, tmp_path):
     config = {
         "version": 1,
         "disable_existing_loggers": False,
@@ -333,7 +333,7 @@ def test_a_structured_log_stays_nothing_but_objects(demo, tmp_path):
     assert all("message" in json.loads(line) for line in done.said)
 
 
-def test_messages_on_the_same_terminal_are_never_drawn_over():
+def test_nothing_is_drawn_where_messages_go_to_the_terminal():
     with DemoApi(scale=0.05, latency=0.2) as demo:
         window = Window(only(demo.config, "experimentation"), stdout="window")
         window.end()
@@ -344,7 +344,7 @@ def test_messages_on_the_same_terminal_are_never_drawn_over():
     assert Run(0, b"\n".join(messages), "").records("experimentation_users")
 
 
-def test_a_job_in_the_background_leaves_the_terminal_alone(demo):
+def test_a_background_job_draws_nothing(demo):
     window = Window(only(demo.config, "success"), background=True)
     done = window.end()
 
@@ -353,7 +353,7 @@ def test_a_job_in_the_background_leaves_the_terminal_alone(demo):
     assert re.search(r"success_users: \d+ rows", done.stderr)
 
 
-def test_who_asks_for_a_level_gets_the_log_above_the_display(demo):
+def test_a_log_level_shows_the_log_above_the_display(demo):
     window = Window(paged(only(demo.config, "success")), env={"LOGLEVEL": "INFO"})
     done = window.end()
 
@@ -378,7 +378,7 @@ def test_no_secret_is_shown(columns):
     assert [name for name in table(done.stderr) if "***" in name]
 
 
-def test_what_draws_is_not_loaded_where_nobody_watches(demo):
+def test_rich_is_not_loaded_off_a_terminal(demo):
     done = run(only(demo.config, "learning"), env={"PYTHONPROFILEIMPORTTIME": "1"})
 
     assert "tap_analytics.reporting.progress" in done.stderr

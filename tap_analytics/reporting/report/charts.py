@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tap_analytics.reporting.numbers import clock, duration, plural
-from tap_analytics.reporting.report.html import Markup, html, text_table
+from tap_analytics.reporting.report.markup import Markup, html, text_table
 from tap_analytics.transport.stats import SHORTEST, STEPS, Bucket, step_start
 
 if t.TYPE_CHECKING:

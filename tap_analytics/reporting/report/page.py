@@ -13,7 +13,7 @@ from rich.filesize import decimal
 
 from tap_analytics.reporting.numbers import duration, plural, rate
 from tap_analytics.reporting.report.charts import Axis, latency_chart, requests_chart
-from tap_analytics.reporting.report.html import Markup, html
+from tap_analytics.reporting.report.markup import Markup, html
 from tap_analytics.reporting.report.tables import drift_table, streams_table
 from tap_analytics.reporting.results import SHARED_CAUSES
 

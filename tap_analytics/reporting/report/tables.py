@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from tap_analytics.reporting.numbers import duration, plural, rate
-from tap_analytics.reporting.report.html import Markup, html, table, text_table
+from tap_analytics.reporting.report.markup import Markup, html, table, text_table
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ from support.report_page import Page
 from tap_analytics.reporting import numbers
 from tap_analytics.reporting.report import summary
 from tap_analytics.reporting.report.charts import Axis, latency_chart, requests_chart
-from tap_analytics.reporting.report.html import html
+from tap_analytics.reporting.report.markup import html
 from tap_analytics.transport.stats import Bucket
 
 

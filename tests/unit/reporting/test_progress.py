@@ -44,7 +44,7 @@ def run_with(*outcomes):
     )
 
 
-def test_off_a_terminal_it_is_a_line_in_the_log_now_and_then(clock, monkeypatch, caplog):
+def test_progress_off_a_terminal_is_logged_at_intervals(clock, monkeypatch, caplog):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     caplog.set_level(logging.INFO)
@@ -62,7 +62,7 @@ def test_off_a_terminal_it_is_a_line_in_the_log_now_and_then(clock, monkeypatch,
     assert stream.getvalue() == ""
 
 
-def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock, caplog):
+def test_a_display_that_fails_is_closed_and_progress_is_logged(clock, caplog):
     given_back = []
 
     class Broken:
@@ -92,15 +92,9 @@ def test_a_display_that_fails_gives_the_terminal_back_and_the_log_goes_on(clock,
 # --- how far a stream is ------------------------------------------------------------------------
 
 
-def shares(answer, **settings):
-    """Run and return what is known of the share of `items` whenever a page is asked for."""
-    seen = []
-
-    def watched(query):
-        seen.append(query)
-        return answer(query)
-
-    with JsonApi(watched) as api:
+def progress_of(answer, **settings):
+    """Run and return the progress of `items`."""
+    with JsonApi(answer) as api:
         done = run(declared(api.origin, **settings))
     assert done.error is None
     return done.tap.run.results["shop_items"].progress
@@ -121,19 +115,19 @@ def endpoint(**paginator):
     return {"paginator": {"type": "offset", "limit": PAGE, "total_path": "total"} | paginator}
 
 
-def test_a_total_makes_a_share():
-    assert shares(by_offset(lambda _: 25), endpoint=endpoint()) == (25, 25)
+def test_progress_is_known_from_a_total():
+    assert progress_of(by_offset(lambda _: 25), endpoint=endpoint()) == (25, 25)
 
 
-def test_a_total_that_counts_the_rows_of_a_page_makes_none():
-    assert shares(by_offset(lambda rows: rows), endpoint=endpoint()) is None
+def test_a_total_of_the_rows_of_a_page_is_no_progress():
+    assert progress_of(by_offset(lambda rows: rows), endpoint=endpoint()) is None
 
 
-def test_without_a_total_there_is_no_share():
-    assert shares(by_offset(lambda _: None), endpoint=endpoint()) is None
+def test_without_a_total_there_is_no_progress():
+    assert progress_of(by_offset(lambda _: None), endpoint=endpoint()) is None
 
 
-def test_children_have_no_share_for_their_lists_are_many():
+def test_children_have_no_progress():
     def answer(received):
         return by_offset(lambda _: 25)(received)
 
@@ -151,7 +145,7 @@ def test_children_have_no_share_for_their_lists_are_many():
     assert (outcomes["shop_parts"].lists, outcomes["shop_parts"].rows) == (25, 625)
 
 
-def test_a_walk_that_ends_at_the_bookmark_has_no_share():
+def test_a_list_read_up_to_the_bookmark_has_progress_to_its_end():
     stamps = [f"2024-01-{day:02}T00:00:00Z" for day in range(25, 0, -1)]
 
     def answer(query):
@@ -161,4 +155,4 @@ def test_a_walk_that_ends_at_the_bookmark_has_no_share():
 
     incremental = {"cursor_path": "at"}
     config = {"endpoint": endpoint() | {"incremental": incremental}}
-    assert shares(answer, **config) == (25, 25)
+    assert progress_of(answer, **config) == (25, 25)

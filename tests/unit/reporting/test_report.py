@@ -52,7 +52,7 @@ def single(origin, path, **settings):
     }
 
 
-# --- what it tells --------------------------------------------------------------------------
+# --- what it shows --------------------------------------------------------------------------
 
 
 def test_the_figures_are_those_of_the_run(path):
@@ -66,12 +66,16 @@ def test_the_figures_are_those_of_the_run(path):
     with JsonApi(answer) as api:
         done = run(declared(api.origin, endpoint=endpoint) | {"report_path": str(path)})
         asked = len(api.requests)
-    told, shown = figures_of(path), page_of(path)
+    figures, shown = figures_of(path), page_of(path)
     stream, of_api = stream_of(path), api_of(path)
 
-    assert told["rows"] == stream["rows"] == len(done.records()) == 250
-    assert told["requests"] == stream["requests"] == of_api["requests"] == asked
-    assert (told["status"], told["exit_code"], stream["verdict"]) == ("complete", 0, "verified")
+    assert figures["rows"] == stream["rows"] == len(done.records()) == 250
+    assert figures["requests"] == stream["requests"] == of_api["requests"] == asked
+    assert (figures["status"], figures["exit_code"], stream["verdict"]) == (
+        "complete",
+        0,
+        "verified",
+    )
     assert shown.figures[None, "rows"] == shown.figures[STREAM, "rows"] == "250"
     assert shown.figures[None, "requests"] == shown.figures[STREAM, "requests"] == str(asked)
     assert "The stream is complete" in shown.text
@@ -101,23 +105,23 @@ def test_the_timeline_and_the_latencies_hold_every_request(path):
     assert 0 < api["latency"]["p50"] <= api["latency"]["p95"] <= api["latency"]["max"]
 
 
-def test_pauses_retries_and_throttled_time_are_told(path):
+def test_pauses_retries_and_throttled_time_are_reported(path):
     answers = iter([reply(429, Retry_After="0.3"), *[reply(body=b'{"data": [{"id": 1}]}')] * 2])
     with ScriptedServer(lambda _: next(answers)) as api:
         run(single(api.origin, path))
-    told, shown = figures_of(path), page_of(path)
+    figures, shown = figures_of(path), page_of(path)
     stream, of_api = stream_of(path), api_of(path)
 
     assert (stream["requests"], stream["retries"], of_api["throttled"]) == (2, 1, 1)
     assert 0.3 <= stream["throttled_seconds"] <= of_api["throttled_seconds"] + 0.1
     assert of_api["statuses"] == {"200": 1, "429": 1}
-    assert sum(each["failed"] for each in told["charts"]["shop"]["buckets"]) == 1
+    assert sum(each["failed"] for each in figures["charts"]["shop"]["buckets"]) == 1
     [hold] = [given for _, given in shown.elements if given.get("class") == "hold"]
     assert hold["d"].count("M") == 1
     assert "1 pause of" in shown.text
 
 
-def test_new_fields_are_told_with_the_type_that_was_inferred(path):
+def test_new_fields_are_reported_with_the_inferred_type(path):
     rows = [{"id": 1, "size": 1.5, "tags": ["a"], "note": None, "deep": {"a": 1}}]
     with JsonApi(only_page(rows)) as api:
         run(single(api.origin, path))
@@ -132,7 +136,7 @@ def test_new_fields_are_told_with_the_type_that_was_inferred(path):
     assert "array of string" in page_of(path).text
 
 
-def test_fields_that_are_left_out_are_told(path):
+def test_dropped_fields_are_reported(path):
     with JsonApi(only_page([{"id": 1, "size": 1}])) as api:
         run(single(api.origin, path, on_unknown_field="ignore"))
     [field] = stream_of(path)["drift"]
@@ -157,7 +161,7 @@ def test_values_that_contradict_the_schema_are_counted_by_field(path, policy, ch
     assert stream["type_mismatches"] == 2
 
 
-def test_a_cause_that_streams_share_is_told_once_with_all_of_them(path):
+def test_a_cause_that_streams_share_is_reported_once_with_all_of_them(path):
     resources = ["a", "b", "c"]
     with ScriptedServer(lambda _: reply(401, b"{}")) as api:
         config = single(api.origin, path)
@@ -165,11 +169,11 @@ def test_a_cause_that_streams_share_is_told_once_with_all_of_them(path):
             {"name": name, "schema": SCHEMA, "endpoint": {"path": f"/{name}"}} for name in resources
         ]
         run(config)
-    told, shown = figures_of(path), page_of(path)
+    figures, shown = figures_of(path), page_of(path)
 
-    assert [each["failure"]["cause"] for each in told["streams"].values()] == ["credentials"] * 3
-    assert all(each["failure"]["what_to_do"] for each in told["streams"].values())
-    assert (told["status"], told["exit_code"]) == ("failed", 1)
+    assert [each["failure"]["cause"] for each in figures["streams"].values()] == ["credentials"] * 3
+    assert all(each["failure"]["what_to_do"] for each in figures["streams"].values())
+    assert (figures["status"], figures["exit_code"]) == ("failed", 1)
     assert shown.text.count("GET /a answered 401") == 1
     assert "GET /b" not in shown.text
     assert "3 of 3 streams failed" in shown.text
@@ -186,36 +190,36 @@ def test_a_failure_that_is_accepted_leaves_the_run_complete(path):
             {"name": "secret", "schema": SCHEMA, "endpoint": {"path": "/secret"}}
         )
         run(config)
-    told, shown = figures_of(path), page_of(path)
+    figures, shown = figures_of(path), page_of(path)
 
-    assert told["exit_code"] == 0
-    assert [each["optional"] for each in told["streams"].values()] == [False, True]
+    assert figures["exit_code"] == 0
+    assert [each["optional"] for each in figures["streams"].values()] == [False, True]
     assert "1 of 2 streams complete, 1 optional could not be read" in shown.text
 
 
-def test_settings_are_told_with_what_was_chosen(path):
+def test_settings_are_reported_without_secrets(path):
     with JsonApi(only_page([{"id": 1}])) as api:
         config = single(api.origin, path, concurrency=3)
         config["apis"][0] |= {"requests_per_second": 50, "headers": {"X-Key": "dragonfly"}}
         run(config | {"stream_maps": {STREAM: {"who": "'dragonfly'"}}})
-    told = {
+    figures = {
         (each["api"], each["name"]): (each["value"], each["is_default"])
         for each in figures_of(path)["settings"]
     }
 
-    assert told["", "concurrency"] == ("3", False)
-    assert told["", "request_timeout"] == ("60", True)
-    assert told["shop", "requests_per_second"] == ("50", False)
-    assert told["shop", "max_retries"] == ("1", False)
-    assert told["", "stream_maps"] == ("set", False)
-    assert not [name for _, name in told if "header" in name or "path" in name]
+    assert figures["", "concurrency"] == ("3", False)
+    assert figures["", "request_timeout"] == ("60", True)
+    assert figures["shop", "requests_per_second"] == ("50", False)
+    assert figures["shop", "max_retries"] == ("1", False)
+    assert figures["", "stream_maps"] == ("set", False)
+    assert not [name for _, name in figures if "header" in name or "path" in name]
     assert "dragonfly" not in path.read_text() + path.with_suffix(".json").read_text()
 
 
 # --- what it must not do --------------------------------------------------------------------
 
 
-def test_no_secret_gets_into_it_by_any_field(path):
+def test_no_secret_gets_into_any_field(path):
     secret = "swordfish+4711/<b>"
     body = json.dumps({"message": f"bad key {secret}"}).encode()
     rows = json.dumps({"data": [{"id": 1, f"about {secret}": 1}]}).encode()
@@ -237,7 +241,7 @@ def test_no_secret_gets_into_it_by_any_field(path):
     assert "bad key ***" in page_of(path).text
 
 
-def test_what_comes_from_outside_is_text_and_never_markup(path):
+def test_foreign_text_is_never_markup(path):
     body = json.dumps({"message": HOSTILE}).encode()
     rows = json.dumps({"data": [{"id": 1, HOSTILE: 1, "a\ud800\x00\u202eb": 1}]}).encode()
 
@@ -259,16 +263,16 @@ def test_what_comes_from_outside_is_text_and_never_markup(path):
     assert "\x00" not in path.read_text("utf-8")
 
 
-def test_every_name_is_escaped_wherever_it_stands(path):
+def test_every_text_of_the_summary_is_escaped(path):
     with ScriptedServer(lambda _: reply(404, b"{}")) as api:
         config = single(api.origin, path)
         run(config | {"on_unknown_field": "ignore"})
-    told = msgspec.json.decode(path.with_suffix(".json").read_bytes())
+    figures = msgspec.json.decode(path.with_suffix(".json").read_bytes())
     drift = [{"field": "a", "change": "added", "type": "b"}]
-    told["streams"][STREAM]["drift"] = drift
-    told["streams"]["more"] = told["streams"][STREAM] | {"status": "complete", "verdict": "c"}
+    figures["streams"][STREAM]["drift"] = drift
+    figures["streams"]["more"] = figures["streams"][STREAM] | {"status": "complete", "verdict": "c"}
 
-    shown = Page(page(msgspec.convert(replaced(told), Summary, strict=False), json=HOSTILE))
+    shown = Page(page(msgspec.convert(replaced(figures), Summary, strict=False), json=HOSTILE))
 
     assert not {"script", "img"} & {tag for tag, _ in shown.elements}
     assert all(not name.startswith("on") for _, given in shown.elements for name in given)
@@ -301,7 +305,7 @@ def test_nothing_is_loaded_and_nothing_runs(path):
     assert policy == "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def test_charts_and_tables_speak_to_those_who_do_not_see_them(path):
+def test_charts_and_tables_are_accessible(path):
     with JsonApi(only_page([{"id": 1}])) as api:
         run(single(api.origin, path))
     shown = page_of(path)
@@ -315,7 +319,7 @@ def test_charts_and_tables_speak_to_those_who_do_not_see_them(path):
     assert ("html", {"lang": "en"}) in shown.elements
 
 
-def test_a_page_stays_short_where_a_stream_drifts_without_end(path):
+def test_a_page_shows_a_limited_number_of_fields(path):
     rows = [{"id": 1, **{f"field_{n}": n for n in range(FIELDS + 25)}}]
     with JsonApi(only_page(rows)) as api:
         run(single(api.origin, path))
@@ -325,7 +329,7 @@ def test_a_page_stays_short_where_a_stream_drifts_without_end(path):
     assert f"field_{FIELDS + 24}" not in page_of(path).text
 
 
-# --- where it goes --------------------------------------------------------------------------
+# --- its files ----------------------------------------------------------------------------
 
 
 def test_nothing_is_written_unless_it_is_asked_for(tmp_path, monkeypatch):
@@ -346,7 +350,7 @@ def test_nothing_is_written_unless_it_is_asked_for(tmp_path, monkeypatch):
         ("run.2026", ["run.2026", "run.2026.json"]),
     ],
 )
-def test_the_json_stands_beside_the_page_or_alone(tmp_path, name, files):
+def test_the_json_is_written_beside_the_page_or_alone(tmp_path, name, files):
     with JsonApi(only_page([{"id": 1}])) as api:
         run(single(api.origin, tmp_path / name))
 
@@ -354,7 +358,7 @@ def test_the_json_stands_beside_the_page_or_alone(tmp_path, name, files):
     assert json.loads((tmp_path / files[-1]).read_bytes())["rows"] == 1
 
 
-def test_a_report_takes_the_place_of_the_one_before(path):
+def test_a_report_replaces_the_one_before(path):
     path.write_text("the one before")
     with JsonApi(only_page([{"id": 1}])) as api:
         run(single(api.origin, path))
@@ -390,10 +394,10 @@ def test_the_figures_of_the_report_are_the_summary_and_its_charts(path):
     summary = path.with_name("summary.json")
     with JsonApi(only_page([{"id": 1}])) as api:
         run(single(api.origin, path) | {"summary_path": str(summary)})
-    told = figures_of(path)
-    assert told.pop("charts").keys() == {"shop"}
+    figures = figures_of(path)
+    assert figures.pop("charts").keys() == {"shop"}
 
-    assert json.loads(summary.read_bytes()) == told
+    assert json.loads(summary.read_bytes()) == figures
 
 
 def test_a_report_in_the_place_of_the_summary_has_the_members_of_both(path):
@@ -432,7 +436,7 @@ def test_the_summary_counts_requests_by_stream(tmp_path):
     with ScriptedServer(lambda _: next(answers)) as api:
         config = single(api.origin, tmp_path / "report.html")
         run(config | {"summary_path": str(summary)})
-    told = json.loads(summary.read_bytes())
+    figures = json.loads(summary.read_bytes())
 
-    assert told["streams"][STREAM]["requests"] == told["apis"]["shop"]["requests"] == 2
-    assert told["streams"][STREAM]["retries"] == told["apis"]["shop"]["retries"] == 1
+    assert figures["streams"][STREAM]["requests"] == figures["apis"]["shop"]["requests"] == 2
+    assert figures["streams"][STREAM]["retries"] == figures["apis"]["shop"]["retries"] == 1

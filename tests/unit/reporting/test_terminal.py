@@ -46,7 +46,7 @@ def run_with(*outcomes):
         (PaginationError("x"), "pagination"),
     ],
 )
-def test_a_failure_is_told_in_a_word_or_two(failure, text):
+def test_a_failure_has_a_short_reason(failure, text):
     assert reason(failure) == text
 
 
@@ -100,7 +100,7 @@ def test_eighty_columns_hold_big_figures_whole():
     assert re.search(r"^2 of 6 complete +24,691,363 +246,912 +24:00:00$", text, re.MULTILINE)
 
 
-def test_a_wide_window_tells_all_notes_on_one_line():
+def test_a_wide_window_shows_all_notes_on_one_line():
     notes = "3 parents gone, at least 12 repeated keys, 1 type mismatch"
     assert any(line.endswith(notes) for line in table(250, *crowded()))
 
@@ -205,7 +205,7 @@ def test_lines_of_many_threads_stay_whole_above_the_frame(on_terminal):
     assert sys.stderr is window.stream
 
 
-def test_a_terminal_that_is_gone_ends_nothing(on_terminal):
+def test_a_closed_terminal_does_not_end_the_run(on_terminal):
     window = on_terminal(StreamResult(name="one", started=1.0))
     os.close(window.master)
     window.display.draw()
