@@ -7,9 +7,9 @@ process.
 
 from __future__ import annotations
 
-from tap_analytics.demo.api import DemoApi
+from tap_analytics.demo.demo_api import DemoApi
 from tap_analytics.demo.faults import Fault
 from tap_analytics.demo.request_log import LoggedRequest
-from tap_analytics.demo.settings import DEFAULT, Credentials
+from tap_analytics.demo.tap_config import DEFAULT, Credentials
 
 __all__ = ["DEFAULT", "Credentials", "DemoApi", "Fault", "LoggedRequest"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from tap_analytics.demo.api import DemoApi
+from tap_analytics.demo.demo_api import DemoApi
 from tap_analytics.demo.dialects import DIALECTS
 
 

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Dataset
     from tap_analytics.demo.dialects.service import Service
     from tap_analytics.demo.messages import Request
-    from tap_analytics.demo.settings import Credentials
+    from tap_analytics.demo.tap_config import Credentials
 
 
 class Window:

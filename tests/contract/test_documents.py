@@ -16,7 +16,7 @@ import pytest
 from support import spec_documents as documents
 
 from tap_analytics.demo import DemoApi
-from tap_analytics.demo.tables import flat
+from tap_analytics.demo.expected_rows import flat
 from tap_analytics.records.payload import SelectorError
 from tap_analytics.tap import TapAnalytics
 

@@ -12,8 +12,8 @@ from decimal import Decimal
 import pytest
 from support import spec_documents as documents
 
+from tap_analytics.demo.expected_rows import flat
 from tap_analytics.demo.messages import encode
-from tap_analytics.demo.tables import flat
 
 pytestmark = pytest.mark.xdist_group("documents")
 

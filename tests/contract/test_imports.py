@@ -16,8 +16,8 @@ from support.docs import blocks
 from support.paths import FIXTURES
 
 from tap_analytics.demo import DEFAULT
+from tap_analytics.demo.expected_rows import flat
 from tap_analytics.demo.messages import encode
-from tap_analytics.demo.tables import flat
 
 pytestmark = pytest.mark.xdist_group("imports")
 

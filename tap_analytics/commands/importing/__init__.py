@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tap_analytics.commands.importing import airbyte, dlt, python_dict
 from tap_analytics.commands.importing.loading import TOO_DEEP, load_json, load_yaml, read_text
-from tap_analytics.commands.importing.normalize import name_for, normalize
+from tap_analytics.commands.importing.normalize_entry import name_for, normalize
 from tap_analytics.commands.importing.notes import Notes
 from tap_analytics.errors import InputError
 

@@ -11,7 +11,7 @@ import yaml
 
 from tap_analytics.commands.base import parser, put, run, show
 from tap_analytics.commands.importing import import_file
-from tap_analytics.commands.importing.normalize import filled
+from tap_analytics.commands.importing.normalize_entry import filled
 from tap_analytics.commands.importing.notes import one_line
 from tap_analytics.config import settings
 from tap_analytics.streams import declared_apis

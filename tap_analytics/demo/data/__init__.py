@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.demo.data import declared, experimentation, learning, success, wiki
+from tap_analytics.demo.data import declared_rows, experimentation, learning, success, wiki
 from tap_analytics.demo.data.changes import change
 from tap_analytics.demo.data.dataset import Dataset, Row
 
@@ -17,7 +17,7 @@ def filled(*, seed: int = 7, scale: float = 1.0, empty: t.Collection[str] = ()) 
     Raises `ValueError` for the name of a stream that there isn't.
     """
     dataset = Dataset(seed=seed, scale=scale)
-    for api in (learning, experimentation, wiki, success, declared):
+    for api in (learning, experimentation, wiki, success, declared_rows):
         api.fill(dataset)
     for stream in empty:
         dataset.clear(stream)

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from tap_analytics.demo.data import declared, experimentation, learning, success, wiki
+from tap_analytics.demo.data import declared_rows, experimentation, learning, success, wiki
 from tap_analytics.demo.data.dataset import Row, invent_persons, iso, iso_ms
 
 if t.TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _declared(step: _Step) -> None:
     stream = "declared_resource_name"
     for row in step.some(stream):
         step.edit(stream, row, name="Změněno", updated_at=step.now)
-    added = declared.row(step.rng, len(step.tables[stream]), updated=step.dataset.clock)
+    added = declared_rows.row(step.rng, len(step.tables[stream]), updated=step.dataset.clock)
     step.add(stream, added | {"created_at": step.now})
 
 

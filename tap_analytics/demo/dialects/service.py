@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Dataset, Row
     from tap_analytics.demo.messages import Request, Response
-    from tap_analytics.demo.settings import Credentials
+    from tap_analytics.demo.tap_config import Credentials
 
 #: Longer numbers are a mistake of the client.
 MAX_DIGITS = 18

@@ -21,8 +21,8 @@ from tap_analytics.demo.dialects.service import (
     not_found,
 )
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
+from tap_analytics.demo.expected_rows import ENROLLMENTS, flat
 from tap_analytics.demo.messages import Response
-from tap_analytics.demo.tables import ENROLLMENTS, flat
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row

@@ -11,7 +11,11 @@ import re
 import typing as t
 
 from tap_analytics.commands.importing.airbyte.components import Manifest, UnsupportedError
-from tap_analytics.commands.importing.airbyte.stream import ImportedStream, name_of, read_stream
+from tap_analytics.commands.importing.airbyte.declarative_stream import (
+    ImportedStream,
+    name_of,
+    read_stream,
+)
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:

@@ -9,15 +9,15 @@ from urllib.parse import parse_qsl
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
-from tap_analytics.commands.importing.airbyte.paginator import paginator_of
-from tap_analytics.commands.importing.airbyte.requester import auth_of, handler_of
-from tap_analytics.commands.importing.airbyte.rows import (
+from tap_analytics.commands.importing.airbyte.extraction import (
     computed_columns,
     incremental_of,
     key_of,
     schema_of,
     selector_of,
 )
+from tap_analytics.commands.importing.airbyte.pagination_strategy import paginator_of
+from tap_analytics.commands.importing.airbyte.requester import auth_of, handler_of
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 

@@ -10,12 +10,12 @@ from decimal import Decimal
 from tap_analytics.demo import admin
 from tap_analytics.demo.data import change, filled
 from tap_analytics.demo.dialects import DIALECTS
+from tap_analytics.demo.expected_rows import expected, streams
 from tap_analytics.demo.faults import Faults
 from tap_analytics.demo.messages import encode
 from tap_analytics.demo.server import Server
-from tap_analytics.demo.settings import DEFAULT, Credentials, tap_config
 from tap_analytics.demo.site import Site, natural_limits
-from tap_analytics.demo.tables import expected, streams
+from tap_analytics.demo.tap_config import DEFAULT, Credentials, tap_config
 
 if t.TYPE_CHECKING:
     from collections import Counter
