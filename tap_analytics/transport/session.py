@@ -91,11 +91,10 @@ class Transport:
             self._wait(failed, request, number=attempts, computed=next(waits))
             failed, request = None, replace(request, is_retry=True)
         ending = self._given_up(failed, attempts=attempts, policy=policy)
-        if isinstance(ending, Unreachable):
-            # Where other requests got responses meanwhile, the API is up.
-            if self.stats.responses == responses:
-                self.unreachable = ending
-        elif self._served == served:
+        # Where other requests got responses meanwhile, the API is up.
+        if isinstance(ending, Unreachable) and self.stats.responses == responses:
+            self.unreachable = ending
+        elif not isinstance(ending, Unreachable) and self._served == served:
             self.outage = self.outage or ending
         raise ending
 

@@ -61,9 +61,8 @@ def read_paging(value: object, place: ConfigPath) -> PagingStrategy:
     if value is None:
         return Auto()
     given = {"type": value} if isinstance(value, str) else value
-    kind = ObjectReader(given, place, given if isinstance(given, dict) else ()).choice(
-        "type", PAGINATORS
-    )
+    known = given if isinstance(given, dict) else ()
+    kind = ObjectReader(given, place, known).choice("type", PAGINATORS)
     if kind is None:
         return Auto()
     paging_class, own = PAGINATORS[kind]
