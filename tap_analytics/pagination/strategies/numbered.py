@@ -44,9 +44,9 @@ class NumberedStrategy(PagingStrategy):
     def next_number(self, page: Page, seen: PagingState) -> int:
         """Return the number of the page after `page`."""
 
-    @abstractmethod
-    def stride(self, page: Page, seen: PagingState) -> int:
-        """Return by how much the number grows from page to page."""
+    def stride(self, rows: int) -> int:  # noqa: ARG002 - for paging by row number
+        """Return by how much the number grows behind a page that brings so many rows."""
+        return 1
 
     def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:  # noqa: ARG002 - for paging by row number
         """Return a link's token, a row earlier where pages are to overlap."""
@@ -110,7 +110,6 @@ class NumberedStrategy(PagingStrategy):
     @override
     def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
         number = whole_number(following.get(self.number_param))
-        stride = self.stride(page, seen)
         rows = page.received - seen.overlap
         if number is None or rows <= 0:
             return
@@ -118,7 +117,7 @@ class NumberedStrategy(PagingStrategy):
         for step in count(1):
             if seen.total is not None and reached + step * rows >= seen.total:
                 return
-            yield {**following, self.number_param: str(number + step * stride)}
+            yield {**following, self.number_param: str(number + step * self.stride(rows))}
 
 
 def _is_full(page: Page, seen: PagingState) -> bool:
@@ -162,8 +161,8 @@ class Offset(NumberedStrategy):
         return self.reached(page, seen)
 
     @override
-    def stride(self, page: Page, seen: PagingState) -> int:
-        return page.received - seen.overlap
+    def stride(self, rows: int) -> int:
+        return rows
 
     @override
     def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:
@@ -222,19 +221,14 @@ class PageNumber(NumberedStrategy):
         return (self.base_page or 0) + seen.pages if number is None else number + 1
 
     @override
-    def stride(self, page: Page, seen: PagingState) -> int:
-        return 1
-
-    @override
     def total(self, page: Page) -> int | None:
         """Return the row count; a count of pages, told by its name, is turned into none."""
         return None if self._counts_pages else super().total(page)
 
     @override
     def count_of_pages(self, page: Page) -> tuple[str, int] | None:
-        path = (self.total_path or "") if self._counts_pages else ""
-        count = whole_number(dig(page.payload, path))
-        return super().count_of_pages(page) if count is None else (path, count)
+        last = self._declared_pages(page)
+        return super().count_of_pages(page) if last is None else (self.total_path or "", last)
 
     @property
     def _counts_pages(self) -> bool:
@@ -243,30 +237,32 @@ class PageNumber(NumberedStrategy):
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
         following = super().next_token(page, seen)
-        number: PageToken = {self.page_param: str(self.next_number(page, seen))}
+        number = self.next_number(page, seen)
+        by_number: PageToken = {self.page_param: str(number)}
         # Page 0 of a server that counts from 1 may be empty, or page 1 again.
         is_open = self.base_page is None and seen.pages == 1
         if not page.received and isinstance(following, StopReason):
             may_begin = seen.pages == 1 and not self.base_page
-            return number if may_begin or self._is_among_pages(page, number) else following
+            return by_number if may_begin or self._is_among_pages(page, number) else following
         if following is StopReason.TOTAL:
             # A `total` beside page numbers may count pages: only an empty page tells.
-            return number if page.received else StopReason.EMPTY
+            return by_number if page.received else StopReason.EMPTY
         if isinstance(following, Confirm):
             return following.query if is_open else following
-        if following == number and self._is_among_pages(page, number) is False:
+        if following == by_number and self._is_among_pages(page, number) is False:
             is_sure = seen.pages > 1 and not _is_full(page, seen)
             otherwise = StopReason.SINGLE if seen.pages == 1 else StopReason.TOTAL
-            return StopReason.TOTAL if is_sure else Confirm(number, otherwise)
+            return StopReason.TOTAL if is_sure else Confirm(by_number, otherwise)
         return following
 
-    def _is_among_pages(self, page: Page, following: PageToken) -> bool | None:
-        """Whether `following` is one of the pages the response counts; None if it counts none."""
-        if self.base_page is None or not self._counts_pages:
-            return None
-        last = whole_number(dig(page.payload, self.total_path or ""))
-        number = whole_number(following.get(self.page_param))
-        return None if last is None or number is None else number < last + self.base_page
+    def _declared_pages(self, page: Page) -> int | None:
+        path = (self.total_path or "") if self._counts_pages else ""
+        return whole_number(dig(page.payload, path))
+
+    def _is_among_pages(self, page: Page, number: int) -> bool | None:
+        """Whether a page is one of those the response counts; None if it counts none."""
+        last = self._declared_pages(page)
+        return None if self.base_page is None or last is None else number < last + self.base_page
 
     @override
     def allows_repeat(self, page: Page) -> bool:

@@ -105,7 +105,7 @@ def decodings(monkeypatch):
 @pytest.fixture
 def _standing_clock(monkeypatch):
     """Let no time pass between STATE messages, so that only those that are due are written."""
-    monkeypatch.setattr("tap_analytics.tap.monotonic", lambda: 0.0)
+    monkeypatch.setattr("tap_analytics.reporting.run.monotonic", lambda: 0.0)
 
 
 # --- requests -------------------------------------------------------------------------------
