@@ -91,14 +91,14 @@ def requests_chart(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
     caption = f"at most {api.peak} of {api.concurrency} at once, "
     caption += paused if api.throttled else "no pause"
     top, marks = max(api.peak, 1), axis.round_seconds()
-    spans = list(_spans(charts, axis))
+    spans, begin = list(_spans(charts, axis)), f"M{charts.began_after:g} 0"
     paths = {
         "grid": "".join(f"M{place:g} 0V{top}" for place, _ in marks),
         "hold": "".join(_pauses(spans, top)),
-        "mean": f"{_average(spans)}V0Z",
-        "peak": f"{_peak(spans)}V0",
+        "mean": f"{begin}{''.join(map(_average, spans))}V0Z",
+        "peak": f"{begin}{''.join(map(_peak, spans))}V0",
         "failures": "".join(
-            f"M{(begin + end) / 2:g} 0v{top * 0.12:g}" for begin, end, each in spans if each.failed
+            f"M{(low + high) / 2:g} 0v{top * 0.12:g}" for low, high, each in spans if each.failed
         ),
     }
     heads = ("Time", "Sent", "Failed", "Most at once", "On average", "Paused")
@@ -137,17 +137,15 @@ def _pauses(spans: Sequence[Span], top: float) -> Iterator[str]:
             yield f"M{begin:g} 0V{top:g}H{last_begin + last.paused:g}V0Z"
 
 
-def _average(spans: Sequence[Span]) -> str:
-    steps = (
-        f"V{min(each.busy / (end - begin), each.peak):g}H{end:g}" for begin, end, each in spans
-    )
-    return f"M{spans[0][0]:g} 0{''.join(steps)}"
+def _average(span: Span) -> str:
+    begin, end, bucket = span
+    return f"V{min(bucket.busy / (end - begin), bucket.peak):g}H{end:g}"
 
 
-def _peak(spans: Sequence[Span]) -> str:
+def _peak(span: Span) -> str:
+    _, end, bucket = span
     # Where nothing is in flight there is no line, for the axis is there.
-    steps = (f"V{each.peak}H{end:g}" if each.peak else f"V0M{end:g} 0" for _, end, each in spans)
-    return f"M{spans[0][0]:g} 0{''.join(steps)}"
+    return f"V{bucket.peak}H{end:g}" if bucket.peak else f"V0M{end:g} 0"
 
 
 def _request_rows(charts: Charts) -> Iterator[tuple[str, ...]]:
@@ -174,11 +172,7 @@ def _request_rows(charts: Charts) -> Iterator[tuple[str, ...]]:
 def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
     """Draw a histogram of response times on a logarithmic scale, from the responses by step."""
     p50, p95, longest = map(_time, (api.latency.p50, api.latency.p95, api.latency.max))
-    # Bars are as many steps wide as it takes to have few of them.
-    width = math.ceil((max(steps) - min(steps) + 1) / BARS)
-    bars: Counter[int] = Counter()
-    for step, count in sorted(steps.items()):
-        bars[step // width * width] += count
+    width, bars = _bars(steps)
     axis = Axis(min(bars) - 2 * width, max(bars) + 3 * width)
     most = max(bars.values())
     top = most / HIGHEST
@@ -203,6 +197,15 @@ def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
             ("Took", "Responses"), _latency_rows(bars, width), kind="figures", title="Response time"
         ),
     )
+
+
+def _bars(steps: Mapping[int, int]) -> tuple[int, Mapping[int, int]]:
+    """Return the width of bars in steps, and the responses of each by the step it begins at."""
+    width = math.ceil((max(steps) - min(steps) + 1) / BARS)
+    bars: Counter[int] = Counter()
+    for step, count in sorted(steps.items()):
+        bars[step // width * width] += count
+    return width, bars
 
 
 def _bar(begin: int, width: int, count: int) -> Markup:

@@ -77,11 +77,9 @@ class Display(RenderHook):
         self._terminal.start()
         self._console.push_render_hook(self)
         sys.stderr = t.cast("t.TextIO", FileProxy(self._console, stream))
-        self._handlers = [
-            (handler, handler.level)
-            for handler in logging.getLogger().handlers
-            if isinstance(handler, logging.StreamHandler) and handler.stream is stream
-        ]
+        handlers = logging.getLogger().handlers
+        own = [each for each in handlers if isinstance(each, logging.StreamHandler)]
+        self._handlers = [(each, each.level) for each in own if each.stream is stream]
         # What the log says at its usual level, the display says better.
         asked = any(os.environ.get(name) for name in ("TAP_ANALYTICS_LOGLEVEL", "LOGLEVEL"))
         for handler, level in self._handlers:
