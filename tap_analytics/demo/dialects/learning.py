@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
 _FILTER = re.compile(r"filter\[(\w+)\](?:\[(\w+)\])?")
-_ENROLLMENTS = re.compile(r"/courses/([^/]+)/enrollments")
+ENROLLMENTS_PATH = re.compile(r"/courses/([^/]+)/enrollments")
 
 
 class Learning(Service):
@@ -52,7 +52,7 @@ class Learning(Service):
         resource = request.path.removeprefix(self.prefix)
         if resource in {"/people", "/courses"}:
             return self.dataset.tables[f"learning_{resource[1:]}"]
-        course = _ENROLLMENTS.fullmatch(resource)
+        course = ENROLLMENTS_PATH.fullmatch(resource)
         if course and course[1] in self.dataset.enrollments:
             return self.dataset.enrollments[course[1]]
         raise not_found(request)

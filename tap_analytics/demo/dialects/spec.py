@@ -6,12 +6,13 @@ ignored, and a position past the end is an empty list.
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from typing_extensions import override
 
 from tap_analytics.demo.dialects.experimentation import RESOURCES as OF_ACCOUNT
+from tap_analytics.demo.dialects.experimentation import Experimentation
+from tap_analytics.demo.dialects.learning import ENROLLMENTS_PATH, Learning
 from tap_analytics.demo.dialects.service import (
     Refused,
     Service,
@@ -21,14 +22,13 @@ from tap_analytics.demo.dialects.service import (
     not_found,
 )
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
+from tap_analytics.demo.dialects.wiki import Wiki
 from tap_analytics.demo.expected_rows import ENROLLMENTS, flat
 from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
     from tap_analytics.demo.messages import Request
-
-_ENROLLMENTS = re.compile(r"/courses/([^/]+)/enrollments")
 
 
 class SpecService(Service):
@@ -68,15 +68,10 @@ class SpecService(Service):
         return self.dataset.remember(("spec", stream), lambda: flat(self.dataset, stream))
 
 
-class SpecLearning(SpecService):
+class SpecLearning(SpecService, Learning):
     """Pages are numbered from 1."""
 
-    name = "learning"
-    prefix = "/learning/v2"
-    key_header = "x-api-key"
-    secrets = ("learning_api_key",)
     selector = "data"
-    rate = (10, 1.0)
     resources: t.ClassVar = {"/people": "learning_people", "/courses": "learning_courses"}
 
     @override
@@ -85,7 +80,7 @@ class SpecLearning(SpecService):
 
     @override
     def rows(self, request: Request) -> t.Sequence[Row]:
-        course = _ENROLLMENTS.fullmatch(request.path.removeprefix(self.prefix))
+        course = ENROLLMENTS_PATH.fullmatch(request.path.removeprefix(self.prefix))
         if course is None:
             return super().rows(request)
         by_course = self.dataset.remember(("spec", ENROLLMENTS), self._enrollments)
@@ -100,27 +95,22 @@ class SpecLearning(SpecService):
         return by_course
 
 
-class SpecExperimentation(SpecService):
+class SpecExperimentation(SpecService, Experimentation):
     """Single objects are lists of one row."""
 
-    name = "experimentation"
     prefix = "/experimentation/v1"
     key_header = "api_key"
-    secrets = ("experimentation_api_key",)
     selector = "_data"
     default_limit = 50
-    rate = (1, 1.0)
     resources: t.ClassVar = {"/accounts": "experimentation_accounts"} | {
         f"/accounts/current/{path}": stream for path, stream in OF_ACCOUNT.items()
     }
 
 
-class SpecWiki(SpecService):
+class SpecWiki(SpecService, Wiki):
     """Offsets called `start`, in version 2 as well."""
 
-    name = "wiki"
     prefix = "/wiki-spec"
-    secrets = ("wiki_email", "wiki_api_token")
     default_limit = 25
     offset_param = "start"
     resources: t.ClassVar = {
