@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import groupby
 
 from tap_analytics.commands.doctor.access import (
     SHARED,
@@ -75,7 +76,7 @@ class Doctor:
         self._checks: dict[str, StreamCheck] = {}
 
     def run(self) -> list[ApiReport]:
-        """Examine everything; raises `Cancelled` when the tap is told to stop."""
+        """Examine everything; raises `Cancelled` when the tap is to stop."""
         wanted = [api for api in self.tap.apis.values() if self._wanted(api)]
         return self._side_by_side(self._api, wanted, width=len(wanted))
 
@@ -97,8 +98,11 @@ class Doctor:
             found.append(stream)
         return found
 
+    def _depth(self, stream: AnalyticsStream) -> int:
+        return len(self._parents(stream))
+
     def _side_by_side(self, call: Callable[[U], T], values: Sequence[U], *, width: int) -> list[T]:
-        """Call with each value, at once; strictly in turn where the tap is told to be serial."""
+        """Call with each value, at once; in turn where `concurrency` is 1."""
         if self._concurrency == 1 or len(values) < 2:  # noqa: PLR2004 - one alone needs no thread
             return [call(value) for value in values]
         with ThreadPoolExecutor(max_workers=min(width, len(values))) as pool:
@@ -116,10 +120,7 @@ class Doctor:
             is_declared=isinstance(streams[0], DeclaredStream),
             has_credential=not isinstance(connection.auth, NoAuth),
         )
-        levels: dict[int, list[AnalyticsStream]] = {}
-        for stream in streams:
-            levels.setdefault(len(self._parents(stream)), []).append(stream)
-        leader = levels[0].pop(0)
+        leader, *others = sorted(streams, key=self._depth)
         self._examine(leader)
         refused = self._checks[leader.name].refused
         if refused is not None and refused.cause in SHARED:
@@ -130,8 +131,8 @@ class Doctor:
                 check = self._checks.setdefault(stream.name, StreamCheck(stream))
                 check.report.unchecked = "the API could not be asked"
         else:
-            for depth in sorted(levels):
-                self._side_by_side(self._examine, levels[depth], width=self._concurrency)
+            for _, level in groupby(others, key=self._depth):
+                self._side_by_side(self._examine, [*level], width=self._concurrency)
         reports = [self._checks[stream.name].report for stream in streams]
         if report.has_credential and any(each.rows is not None for each in reports):
             report.credential = True
@@ -284,9 +285,9 @@ class StreamCheck:
         if other is None or page is None or (empty and not page.rows):
             return None
         # Without a base the tap looks at page 1 behind an empty page 0.
-        tell = warning if empty and paging.base_page is None else wrong
+        kind = warning if empty and paging.base_page is None else wrong
         text = f"The server counts pages from {base}, and the tap begins with another."
-        self.report.findings.append(tell("base_page", text, paginator={"base_page": base}))
+        self.report.findings.append(kind("base_page", text, paginator={"base_page": base}))
         return other, page
 
     # --- what a run would make of it --------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Pages that are counted: does the server heed the number, and what does it count?
+"""Pages that are counted: does the server use the number, and what does it count?
 
 Small pages show it: two rows from the second small page are rows 2 and 3 where rows are counted,
 and rows 3 and 4 where pages are.
@@ -63,14 +63,14 @@ class NumberCheck:
         other = self._page(self.began - 1 if self.began else 1)
         keys, first = [] if other is None else list(other.keys), list(self.check.first.keys)
         if self.began and keys and not set(keys) & set(first):
-            base, tell = self.began - 1, wrong
+            base, kind = self.began - 1, wrong
             text = f"The server counts pages from {base}: the first page would be lost."
         elif not self.began and keys == first:
-            base, tell = 1, warning
+            base, kind = 1, warning
             text = "The server counts pages from 1, and answers page 0 with the first one."
         else:
             return False
-        self.check.find(tell("base_page", text, paginator={"base_page": base}))
+        self.check.add(kind("base_page", text, paginator={"base_page": base}))
         return True
 
     # --- beyond the end ---------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class NumberCheck:
         total, path = self.paging.total(self.check.first.page), self.paging.total_path or ""
         if not self.by_page:
             return total is not None and total >= self.trial.seen
-        # Of page numbers only a count of pages ends the walk.
+        # With page numbers only a count of pages is an end.
         count = whole_number(dig(self.check.first.page.payload, path))
         return self.base is not None and count is not None and total is None
 
@@ -95,7 +95,7 @@ class NumberCheck:
         text = "Beyond the end the server answers the last page again, not an empty one."
         text += "" if path else " Nothing in the response counts the rows, so no setting helps."
         change = {"total_path": path, **base} if path else {}
-        self.check.find(wrong("clamped", text, paginator=change))
+        self.check.add(wrong("clamped", text, paginator=change))
 
     def _counted_pages(self, last: FetchedPage) -> str | None:
         """Return where the response counts the pages, and is seen to count right."""
@@ -111,15 +111,15 @@ class NumberCheck:
         step, count = self._step(1)
         expected, other = (size, 1) if self.by_page else (1, size)
         if step == expected:
-            self._find_heeded(count)
+            self._report_used(count)
         elif step == other:
-            self._find_unit(base=0)
+            self._report_unit(base=0)
         elif step == 0 and self._step(2)[0] == size:
-            self._find_unit(base=self.began + 1)
+            self._report_unit(base=self.began + 1)
         elif step == 0:
-            self._find_ignored(is_whole=count == self.check.size)
+            self._report_ignored(is_whole=count == self.check.size)
         elif count == 0 and self.by_page and self.rows:
-            self._find_limit_ignored()
+            self._report_limit_ignored()
 
     def _step(self, ahead: int) -> tuple[int | None, int | None]:
         """Return how many rows of the first page lie before a small page, and how many it has.
@@ -132,23 +132,23 @@ class NumberCheck:
         first = page.keys[0]
         return keys.index(first) if first in keys else len(keys), len(page.keys)
 
-    def _find_heeded(self, count: int | None) -> None:
+    def _report_used(self, count: int | None) -> None:
         if self.trial.is_good:
             self.report.paging = "honoured"
             if self.rows and count and count > self.rows:
-                self._find_limit_ignored()
+                self._report_limit_ignored()
         elif self.trial.repeated:
             self.check.check_overlap()
         else:
             self._check_clamped()
 
-    def _find_limit_ignored(self) -> None:
+    def _report_limit_ignored(self) -> None:
         text = (
             f"The server ignores `{self.paging.limit_param}`: more rows came than were asked for."
         )
-        self.check.find(note("limit_ignored", text))
+        self.check.add(note("limit_ignored", text))
 
-    def _find_unit(self, *, base: int) -> None:
+    def _report_unit(self, *, base: int) -> None:
         """Report a number that counts something else, or from another number."""
         param, code = self.param, "unit"
         total = self.paging.total(self.check.first.page)
@@ -166,19 +166,19 @@ class NumberCheck:
         else:
             text = f"`{param}` counts rows, not pages."
             change |= {"type": "offset", "offset_param": param}
-        self.check.find(wrong(code, text, paginator=change))
+        self.check.add(wrong(code, text, paginator=change))
 
-    def _find_ignored(self, *, is_whole: bool) -> None:
+    def _report_ignored(self, *, is_whole: bool) -> None:
         """Report a number that is ignored, and look for another way to page."""
         self.report.paging = "repeats"
         usual = {"type": "offset" if self.by_page else "page_number"}
         clauses = [*hints(self.check.first.page)[:1], *self.check.echoed(), usual]
         # Where the end is shown otherwise, nothing is lost while one page holds everything.
-        tell = warning if self.trial.is_good else wrong
+        kind = warning if self.trial.is_good else wrong
         text = f"The server ignores `{self.param}`: the second page repeated the first."
-        # That all came at once nobody but the user can know: it is never suggested.
+        # Only the user can know that everything came at once: it is never suggested.
         whole = "If the API answers everything at once, declare `single_page`." if is_whole else ""
-        self.check.find(self.check.cured(tell("number_ignored", text), clauses, otherwise=whole))
+        self.check.suggest(kind("number_ignored", text), clauses, otherwise=whole)
 
 
 # --- totals -----------------------------------------------------------------------------------
@@ -199,11 +199,11 @@ def check_total(check: PagingCheck) -> None:
     where = f"`{paging.total_path}`"
     if given is not None:
         text = f"{where} is {given}, and there are more rows: it counts something else."
-        check.find(warning("total_wrong", text + at, paginator=change))
+        check.add(warning("total_wrong", text + at, paginator=change))
     elif better:
         text = "The response gives the number of all rows"
         text += f", but not at {where}." if paging.total_path else ", which the tap could check."
-        check.find(warning("total_path", text + at, paginator=change))
+        check.add(warning("total_path", text + at, paginator=change))
 
 
 def _totals(check: PagingCheck) -> dict[str, int]:

@@ -65,7 +65,7 @@ class PagingCheck:
         is_named = self.paging.named(self.first.page) is not None
         return isinstance(self.paging, NumberedStrategy) and not is_named
 
-    def find(self, finding: Finding) -> None:
+    def add(self, finding: Finding) -> None:
         """Add a finding."""
         self.report.findings.append(finding)
 
@@ -75,7 +75,7 @@ class PagingCheck:
         if count and self.trial.keys[1:] and self.is_stable():
             self.report.paging = "overlaps"
             text = f"{plural(count, 'row')} of the first pages came twice: the pages overlap."
-            self.find(warning("overlap", text))
+            self.add(warning("overlap", text))
 
     def is_stable(self) -> bool:
         """Whether the first page, asked for again, is the same; reports it if it isn't."""
@@ -99,15 +99,16 @@ class PagingCheck:
             counted = {} if total is None else {"total_path": "total"}
             yield {"type": "page_number", "base_page": number, **counted}
 
-    def cured(self, problem: Finding, clauses: Iterable[Clause], *, otherwise: str = "") -> Finding:
-        """Return a finding with the first paginator that reads on, if any does."""
-        clause = self.cure(clauses)
+    def suggest(self, problem: Finding, clauses: Iterable[Clause], *, otherwise: str = "") -> None:
+        """Add a finding with the first paginator that reads on, if any does."""
+        clause = self.first_that_works(clauses)
         if clause is None:
-            return replace(problem, text=f"{problem.text} {otherwise or _LOOK_UP}")
+            self.add(replace(problem, text=f"{problem.text} {otherwise or _LOOK_UP}"))
+            return
         how = in_words(clause) if "type" in clause else f"`{clause['cursor_param']}`"
-        return replace(problem, text=f"{problem.text} It does heed {how}.", paginator=clause)
+        self.add(replace(problem, text=f"{problem.text} Paging by {how} works.", paginator=clause))
 
-    def cure(self, clauses: Iterable[Clause]) -> Clause | None:
+    def first_that_works(self, clauses: Iterable[Clause]) -> Clause | None:
         """Return the first paginator that reads more, or the same with a better verdict.
 
         One that `auto` found reads the same.
@@ -125,7 +126,7 @@ class PagingCheck:
 
     def _is_better(self, trial: Trial) -> bool:
         now = self.trial
-        reads_more = trial.count > now.count or trial.rank > now.rank or now.advances
+        reads_more = trial.reach > now.reach or trial.rank > now.rank or now.advances
         is_first = trial.keys[:1] == now.keys[:1]
         return trial.is_good and trial.is_no_worse(now) and is_first and reads_more
 
@@ -144,36 +145,34 @@ class LinkCheck:
         if trial.end is StopReason.OBJECT:
             self.report.paging = "one object"
         elif isinstance(trial.error, TransportError):
-            self._find_failure(trial.error)
+            self._report_failure(trial.error)
         elif trial.repeats_page:
-            self._find_ignored()
+            self._report_ignored()
         elif trial.repeats_token:
             self.report.paging = "repeats"
             text = "The cursor doesn't advance: the second page names itself as the next one."
-            self.check.find(
-                self.check.cured(wrong("cursor_repeated", text), hints(self.first.page))
-            )
+            self.check.suggest(wrong("cursor_repeated", text), hints(self.first.page))
         elif not trial.advances:
             self._check_end()
         elif isinstance(self.paging, (Auto, SinglePage)):
-            self._find_what_auto_found()
+            self._report_what_auto_found()
         else:
             self.report.paging = "advances"
             self.check.check_overlap()
 
-    def _find_failure(self, error: TransportError) -> None:
+    def _report_failure(self, error: TransportError) -> None:
         self.report.paging = "fails"
         text = sentence(explain(error))
         if isinstance(error, OriginRefused) or getattr(error, "status", 0) is None:
-            self.check.find(wrong("link", text))
+            self.check.add(wrong("link", text))
         elif self.trial.keys:
-            self.check.find(wrong("next_failed", f"The second page can't be had. {text}"))
+            self.check.add(wrong("next_failed", f"The second page can't be had. {text}"))
 
-    def _find_ignored(self) -> None:
+    def _report_ignored(self) -> None:
         self.report.paging = "repeats"
         if not isinstance(self.paging, Cursor):
             text = "The link to the next page leads to the first one again."
-            self.check.find(wrong("cursor_ignored", text))
+            self.check.add(wrong("cursor_ignored", text))
             return
         own = self.paging.cursor_param
         names = (param_for(self.paging.cursor_path), "cursor", "after")
@@ -182,40 +181,42 @@ class LinkCheck:
             "cursor_ignored", f"The server ignores `{own}`: the second page repeated the first."
         )
         unknown = "Look up the parameter's name in the API's documentation: `cursor_param`."
-        self.check.find(self.check.cured(problem, clauses, otherwise=unknown))
+        self.check.suggest(problem, clauses, otherwise=unknown)
 
     # --- where no next page is named --------------------------------------------------------------
 
-    def _find_what_auto_found(self) -> None:
+    def _report_what_auto_found(self) -> None:
         self.report.paging = "advances"
-        clause = self.check.cure(self._clauses())
+        clause = self.check.first_that_works(self._clauses())
         if clause is not None:
             text = f"`auto` found {in_words(clause)}. Declare it, so that the tap need not guess."
-            self.check.find(warning("auto", text, paginator=clause))
+            self.check.add(warning("auto", text, paginator=clause))
         elif self.check.clamped:
-            self.check.find(wrong("clamped", _CLAMPED))
+            self.check.add(wrong("clamped", _CLAMPED))
 
     def _check_end(self) -> None:
         """See that nothing follows the first page."""
         is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
-        clause = self.check.cure(hints(self.first.page)[:1] if is_shown else self._clauses())
+        clause = self.check.first_that_works(
+            hints(self.first.page)[:1] if is_shown else self._clauses()
+        )
         counted = max(
             (n for _, n in counts(self.first.page, TOTAL) if n > self.check.size), default=0
         )
         self.report.paging = "stops early" if clause or self.check.clamped else "one page"
         text = "The tap would stop after the first page, but there is more"
         if clause is not None:
-            self.check.find(wrong("next_missed", f"{text}: {in_words(clause)}.", paginator=clause))
+            self.check.add(wrong("next_missed", f"{text}: {in_words(clause)}.", paginator=clause))
         elif self.check.clamped:
-            self.check.find(
+            self.check.add(
                 wrong("next_missed", f"{text}: {in_words(self.check.clamped)}. {_CLAMPED}")
             )
         elif counted:
             text = f"The response counts {counted} rows, and names no next page. {_LOOK_UP}"
-            self.check.find(wrong("next_missed", text))
+            self.check.add(wrong("next_missed", text))
         elif is_shown and isinstance(self.paging, Auto):
             text = "The response shows that this page is the last; ask again when there are more."
-            self.check.find(note("auto", text))
+            self.check.add(note("auto", text))
 
     def _clauses(self) -> Iterator[Clause]:
         """Yield the paginators that the first page, or another one, gives reason to try."""
@@ -256,12 +257,12 @@ def check_limit(check: PagingCheck) -> None:
         return
     if size > limit:
         text = f"The server ignores the limit: {size} rows came for {limit}."
-        check.find(warning("limit_ignored", text, **_limit_change(check.probe, size)))
+        check.add(warning("limit_ignored", text, **_limit_change(check.probe, size)))
     elif size < limit and check.best.advances:
         text = f"The server caps its pages at {size} rows, for {limit} that were asked for."
         change = _limit_change(check.probe, size)
         capped = note("limit_capped", f"{text} The tap moves by what arrives.")
-        check.find(warning("limit_capped", text, **change) if change else capped)
+        check.add(warning("limit_capped", text, **change) if change else capped)
 
 
 def _limit_change(probe: Probe, rows: int) -> dict[str, t.Any]:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.config.declarations.readers import PAGINATORS
-from tap_analytics.pagination.completeness import DuplicateKeys, PaginationError, Verdict
+from tap_analytics.pagination.completeness import PaginationError, Verdict
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.records.rows import MissingKeyError
 from tap_analytics.streams.declared import DeclaredStream
@@ -105,7 +105,6 @@ class Trial:
         self.error: Exception | None = None
         self._reader = reader
         self._paginator = reader.paginator
-        self._repeats = DuplicateKeys()
         pages = t.cast("Generator[DictRows]", iter(reader))
         try:
             with contextlib.closing(pages), contextlib.suppress(BudgetSpent):
@@ -119,8 +118,7 @@ class Trial:
         for page in pages:
             if page:
                 self.rows.append(page.dicts)
-                self.keys.append(list(self._reader.keys))
-            self._repeats.record(self._reader.distinct_keys, within=self._reader.key_scope)
+                self.keys.append(list(self._reader.distinct_keys))
             is_open = self._paginator.end is None and self._paginator.confirming is None
             if is_open and len(self.rows) >= PAGES:
                 return
@@ -139,21 +137,20 @@ class Trial:
 
     @property
     def missing(self) -> str:
-        """What speaks against a good verdict."""
+        """What is missing for a good verdict."""
         found = self._reader.finding().missing if self.end else self._reader.guard.standing_doubt()
         return found or ""
 
     @property
-    def count(self) -> int:
-        """The number of different rows."""
-        # A page that begins a row early is as good as one that does not.
-        early = 0 if self.end or self.error else self._paginator.seen.overlap
-        return sum(map(len, self.rows)) - self._repeats.count + early
+    def seen(self) -> int:
+        """The number of different rows that came."""
+        return len({key for page in self.keys for key in page})
 
     @property
     def repeated(self) -> int:
         """The number of rows whose primary key came before."""
-        return self._repeats.count if self._reader.endpoint.primary_keys else 0
+        has_key = self._reader.endpoint.primary_keys
+        return sum(map(len, self.keys)) - self.seen if has_key else 0
 
     @property
     def repeats_token(self) -> bool:
@@ -176,19 +173,19 @@ class Trial:
         return not self.advances and (len(self.keys) > 1 or isinstance(self.error, PaginationError))
 
     @property
-    def seen(self) -> int:
-        """The number of different rows that came."""
-        return len({key for page in self.keys for key in page})
-
-    @property
     def rank(self) -> int:
         """How good the verdict of a run may be."""
         fails = self.error or self.repeated or self.repeats_token
         return -1 if fails else _WORST_FIRST.index(self.verdict)
 
+    @property
+    def reach(self) -> int:
+        """The number of different rows, as if no page began with a row of the one before."""
+        return self.seen + (0 if self.end or self.error else self._paginator.seen.overlap)
+
     def is_no_worse(self, other: Trial) -> bool:
         """Whether a run is as good as another one, and brings as many rows."""
-        return self.rank >= other.rank and self.count >= other.count
+        return self.rank >= other.rank and self.reach >= other.reach
 
 
 def _same(request: Request) -> Hashable:

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tap_analytics.commands.doctor.findings import note, sentence, warning, wrong
+from tap_analytics.commands.doctor.findings import Finding, note, sentence, warning, wrong
 from tap_analytics.config.declarations.object_reader import DOTTED
 from tap_analytics.pagination import dig
 from tap_analytics.records.notation import comparable, unit_of
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tap_analytics.client import AnalyticsStream
-    from tap_analytics.commands.doctor.findings import StreamReport
+    from tap_analytics.commands.doctor.findings import Level, StreamReport
     from tap_analytics.commands.doctor.probe import Probe
     from tap_analytics.pagination.page import FetchedPage
     from tap_analytics.records.payload import Row
@@ -44,34 +44,36 @@ _BASE_URL = "Check that base_url is that of this API."
 
 def check_selector(probe: Probe, page: FetchedPage, report: StreamReport) -> Probe:
     """Return the probe that selects the rows where they really are."""
-    stream, payload = probe.stream, page.page.payload
-    selected: list[Row] = []
-    fault, is_sure = "", True
-    place = _place(stream, payload)
-    keys = stream.primary_keys
-    try:
-        selected = [] if payload is None else stream.select(payload)
-    except SelectorError as error:
-        fault = str(error)
-    else:
-        if not isinstance(stream, DeclaredStream) or place is None:
-            return probe
-        selector = stream.resource.data_selector
-        where = f"`{selector}`" if selector else "the response"
-        if not selected and place.rows:
-            is_sure = False
-            fault = f"{where} is empty, while the response holds rows at `{place.selector}`."
-        elif selected and place.has(keys) and not _any_key(selected, keys):
-            fault = f"{where} wraps the rows, which are at `{place.selector}`."
+    place = _place(probe.stream, page.page.payload)
+    level, fault = _selector_fault(probe.stream, page.page.payload, place)
     if not fault:
         return probe
     change = {"endpoint": {"data_selector": place.selector}} if place is not None else {}
     other = probe.changed(change) if change else None
     hint = "" if place is not None else f" {_BASE_URL}"
-    tell = wrong if is_sure else warning
+    words = change if other else {}
     text = f"{sentence(fault)}{hint}"
-    report.findings.append(tell("selector", text, resource=change if other else {}))
+    report.findings.append(Finding("selector", text, level=level, resource=words))
     return other or probe
+
+
+def _selector_fault(
+    stream: AnalyticsStream, payload: object, place: _Place | None
+) -> tuple[Level, str]:
+    """Return how bad it is that rows are selected elsewhere, and what is wrong; "" for nothing."""
+    try:
+        selected = [] if payload is None else stream.select(payload)
+    except SelectorError as error:
+        return "wrong", str(error)
+    selector = stream.resource.data_selector if isinstance(stream, DeclaredStream) else None
+    where, keys = f"`{selector}`" if selector else "the response", stream.primary_keys
+    if not isinstance(stream, DeclaredStream) or place is None or not place.rows:
+        return "wrong", ""
+    if not selected:
+        return "warning", f"{where} is empty, while the response holds rows at `{place.selector}`."
+    if place.has(keys) and not _any_key(selected, keys):
+        return "wrong", f"{where} wraps the rows, which are at `{place.selector}`."
+    return "wrong", ""
 
 
 def _any_key(rows: Sequence[Row], keys: Sequence[str]) -> bool:
@@ -140,13 +142,13 @@ def check_keys(probe: Probe, rows: Sequence[Row], report: StreamReport) -> Probe
         noun = "row has" if alike == 1 else "rows have"
         name = ", ".join(f"`{key}`" for key in keys)
         text = f"{alike} {noun} the primary key ({name}) of another row: a target would merge them."
-    tell = warning if lacking and assumed else wrong
+    kind = warning if lacking and assumed else wrong
     code = "key_missing" if lacking else "key_repeated"
     if not isinstance(stream, DeclaredStream):
-        report.findings.append(tell(code, f"{text} {_BASE_URL}" if lacking else text))
+        report.findings.append(kind(code, f"{text} {_BASE_URL}" if lacking else text))
         return probe
     change = {"primary_key": best[0] if len(best) == 1 else list(best)} if best else {}
-    report.findings.append(tell(code, f"{text} {_instead(best)}", resource=change))
+    report.findings.append(kind(code, f"{text} {_instead(best)}", resource=change))
     # Without a better one the examination goes on without any; that is not suggested.
     keyless = {"primary_key": None, "write_disposition": "append"}
     return probe.changed(change or keyless) or probe

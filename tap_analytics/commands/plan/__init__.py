@@ -1,4 +1,4 @@
-"""`tap-analytics plan`: what a sync would cost, told before it is run."""
+"""`tap-analytics plan`: what a sync would cost, before it is run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The first pages of a stream: what all of it costs and brings, and how sure that is.
 
-A total or the end of the stream tells; without either, what was seen is a lower bound.
+A total or the end of the stream shows it; without either, what was seen is a lower bound.
 """
 
 from __future__ import annotations
@@ -73,12 +73,9 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
     reader = open_reader(
         stream, context, bookmark=None if read_children(stream) else bookmark, max_rows=0
     )
-    stats, samples = stream.connection.transport.stats, len(stream.samples)
-    before = stats.requests - stats.retries
+    before = _asked(stream)
     rows, latency = _read(reader, pages=pages)
-    # The page that the schema was sampled from is one a sync asks for, too.
-    reused = samples - len(stream.samples)
-    asked = stats.requests - stats.retries - before + reused
+    asked = _asked(stream) - before
     read, requests, basis = _extent(reader, asked, whole=promises_deletes(stream))
     key, wants = stream.replication_key, [True] * len(rows)
     if bookmark is not None and key is not None:
@@ -95,6 +92,12 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
         parallel=_parallel(reader),
         rows=[(row, context) for row in rows],
     )
+
+
+def _asked(stream: AnalyticsStream) -> int:
+    stats = stream.connection.transport.stats
+    # The page that the schema was sampled from is one a sync asks for, too.
+    return stats.requests - stats.retries - len(stream.samples)
 
 
 def extrapolate(samples: Sequence[Sample], *, parents: int, basis: Basis) -> Sample:

@@ -28,7 +28,7 @@ PARENTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What one stream would cost and bring, or why that can't be told."""
+    """What one stream would cost and bring, or why that can't be estimated."""
 
     stream: AnalyticsStream
     #: The name of the stream at the top of its parents: its own, if it has none.
