@@ -112,8 +112,8 @@ class RecordOutput:
             values=self.conformer.values,
         )
 
-    def write(self, rows: Rows, *, bookmark: Bookmark | None) -> int:
-        """Conform a page, write what the run wants of it and return how many rows that is.
+    def conform(self, rows: Rows, *, bookmark: Bookmark | None) -> Rows:
+        """Conform a page in place and return what the run wants of it.
 
         A new field is met in whatever row it comes, wanted or not. Raises `MissingKeyError`, and
         `UnknownFieldError` where the settings want none.
@@ -122,11 +122,14 @@ class RecordOutput:
         # Conforming may take the replication key out of the rows.
         values = None if bookmark is None else rows.column(bookmark.key)
         self.conformer.conform(rows)
-        if bookmark is not None and values is not None:
-            rows = rows.filter(bookmark.admit(values))
+        if bookmark is None or values is None:
+            return rows
+        return rows.filter(bookmark.admit(values))
+
+    def write(self, rows: Rows) -> None:
+        """Encode and write conformed rows."""
         if rows:
             self.sink.write(rows)
-        return len(rows)
 
     def flush(self) -> None:
         """Write what is held back."""

@@ -136,7 +136,7 @@ class EndpointSync:
         return rows if len(places) <= remaining else rows.head(places[remaining])
 
     def _write(self, rows: Rows, checkpointer: Checkpointer | None, *, peek: bool = True) -> None:
-        """Write the rows the run wants, save the place, then read the children of all of them.
+        """Conform and write what the run wants of rows, then read the children of all of them.
 
         With `peek`, the children of the next page are prefetched meanwhile.
         """
@@ -145,7 +145,9 @@ class EndpointSync:
         reads = self._children.of(rows)
         with nullcontext() if checkpointer is None else sync.run.writer.lock:
             if sync.stream.selected and rows:
-                sync.count(sync.output.write(rows, bookmark=self.bookmark))
+                rows = sync.output.conform(rows, bookmark=self.bookmark)
+                sync.output.write(rows)
+                sync.count(len(rows))
             if checkpointer is not None and self.reader.keys:
                 checkpointer.save(
                     version=sync.output.version,

@@ -230,9 +230,9 @@ def test_rows_of_these_tests_take_both_ways(monkeypatch):
     kinds = []
     write = RecordOutput.write
 
-    def noted(self, rows, *, bookmark):
+    def noted(self, rows):
         kinds.append(type(rows))
-        return write(self, rows, bookmark=bookmark)
+        return write(self, rows)
 
     monkeypatch.setattr(RecordOutput, "write", noted)
     by_the_tap([{"id": n, "a": "x"} for n in range(10)], ID | {"a": {}})

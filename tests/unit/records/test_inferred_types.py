@@ -62,9 +62,9 @@ def ways(monkeypatch):
     """Note in what form pages are written."""
     kinds, write = [], RecordOutput.write
 
-    def noted(self, rows, *, bookmark):
+    def noted(self, rows):
         kinds.append(type(rows))
-        return write(self, rows, bookmark=bookmark)
+        return write(self, rows)
 
     monkeypatch.setattr(RecordOutput, "write", noted)
     return kinds
