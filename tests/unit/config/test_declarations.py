@@ -183,7 +183,7 @@ def test_names_with_digits_are_fine():
     assert declared.resources[0].stream == "crm2_2024_v2"
 
 
-def test_defaults_hold_unless_a_resource_says_otherwise():
+def test_defaults_apply_unless_a_resource_overrides_them():
     defaults = {
         "primary_key": "id",
         "write_disposition": "replace",
@@ -343,7 +343,7 @@ def test_every_paginator_of_the_vocabulary(paginator, paging):
     assert resource("invoices", client={"paginator": paginator}).paging == paging
 
 
-def test_the_nearest_paginator_holds():
+def test_the_most_specific_paginator_applies():
     defaults = {"endpoint": {"paginator": "header_link"}}
     (declared,) = read(
         api(
@@ -590,7 +590,7 @@ def test_parents_come_first_and_the_rest_keeps_its_order():
     assert [found.name for found in declared.resources] == ["z", "a", "y", "x"]
 
 
-def test_placeholders_without_a_source_are_told_with_the_siblings():
+def test_placeholders_without_a_source_are_reported_with_the_siblings():
     line = problem_of(api({"name": "a", "endpoint": "/{org_slug}/a"}, "orgs2", "b"))
     assert line == (
         "apis[0] 'billing', resource 'a': `path`: no resource fits {org_slug}. Write `params: "
@@ -598,7 +598,7 @@ def test_placeholders_without_a_source_are_told_with_the_siblings():
     )
 
 
-def test_circular_parents_are_told_with_the_circle():
+def test_circular_parents_are_reported_with_the_circle():
     entries = api(
         {"name": "a", "endpoint": "/{c_id}/a"},
         {"name": "b", "endpoint": "/{a_id}/b"},
@@ -845,7 +845,7 @@ def test_a_problem_of_a_resource_is_one_line_that_names_the_place(value, complai
         ),
     ],
 )
-def test_a_problem_of_an_api_is_told_once(entry, complaint):
+def test_a_problem_of_an_api_is_reported_once(entry, complaint):
     assert complaint in problem_of(entry)
 
 

@@ -83,7 +83,7 @@ def test_the_earlier_of_both_clocks_is_when_a_run_began():
     assert one.began == behind
 
 
-def test_only_the_first_answer_tells_the_servers_clock():
+def test_only_the_first_response_sets_the_servers_clock():
     one = connection()
     before = one.began
     one.sync_clock(http_date(before + timedelta(hours=1)))

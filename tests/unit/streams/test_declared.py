@@ -165,7 +165,7 @@ def test_brothers_do_not_get_each_others_columns():
     assert done.records("shop_notes") == [{"id": 20, "code": "c1"}, {"id": 20, "code": "c2"}]
 
 
-def test_brothers_may_mean_different_fields_by_one_word():
+def test_siblings_may_use_one_placeholder_for_different_fields():
     tables = {"/items": ITEMS[:1], "/items/1/parts": [{"id": 10}], "/by-code/c1": [{"id": 20}]}
 
     def resolve(field):
@@ -224,7 +224,7 @@ def test_whichever_parent_is_gone_the_others_children_are_read(gone):
     assert done.ids("shop_parts") == [n * 10 for n in (1, 2, 3) if n != gone]
 
 
-def test_a_path_that_no_parent_knows_fails_the_child_and_not_the_parent():
+def test_a_path_that_the_server_lacks_fails_the_child_and_not_the_parent():
     with routes({"/items": ITEMS}) as api:
         done = run(family(api.origin, child("parts", "/items/{item_id}/parts")))
     assert done.error is not None
@@ -252,7 +252,7 @@ def test_a_404_in_the_middle_of_a_child_is_not_a_parent_that_is_gone():
     assert done.failure() == ""
 
 
-def test_a_parent_without_the_field_its_children_need_is_told():
+def test_a_parent_without_the_field_its_children_need_is_reported():
     with routes({"/items": [{"id": 1}]}) as api:
         resolve = {"x": {"type": "resolve", "resource": "items", "field": "code"}}
         given = family(api.origin, child("parts", "/x/{x}", endpoint={"params": resolve}))
@@ -307,7 +307,7 @@ def test_what_a_stream_map_drops_of_the_parent_is_never_taken_for_deleted_childr
 # --- schemas ------------------------------------------------------------------------------------
 
 
-def test_the_first_page_is_asked_for_once_for_the_schema_and_the_sync():
+def test_the_first_page_is_requested_once_for_the_schema_and_the_sync():
     def answer(query):
         start = int(query["offset"])
         return {"data": ITEMS[start : start + 3]}
@@ -375,7 +375,7 @@ def test_with_a_catalog_nothing_is_sampled():
 # --- requests -----------------------------------------------------------------------------------
 
 
-def test_a_resource_says_how_it_is_asked():
+def test_a_resource_declares_its_requests():
     with JsonApi(lambda _: {"data": [{"id": 1}]}) as api:
         endpoint = {
             "method": "POST",
@@ -402,7 +402,7 @@ def test_a_resource_says_how_it_is_asked():
         ("replace", "id", ["SCHEMA", "RECORD", "ACTIVATE_VERSION"], ["id"]),
     ],
 )
-def test_a_write_disposition_is_told_in_singers_words(disposition, key, kinds, keys):
+def test_a_write_disposition_becomes_singer_metadata(disposition, key, kinds, keys):
     with JsonApi(lambda _: {"data": [{"id": 1}], "total": 1}) as api:
         given = declared(
             api.origin,

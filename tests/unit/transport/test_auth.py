@@ -210,7 +210,7 @@ def test_renewal_makes_no_sense_where_the_same_token_comes_again_or_none_was_sen
     assert oauth.renew() is False
 
 
-def test_tokens_are_secrets_that_are_told_before_they_are_used(server, oauth):
+def test_tokens_are_registered_as_secrets_before_they_are_used(server, oauth):
     learned = []
     oauth.bind(post, learn=learned.append)
     oauth(PLAIN)
@@ -220,7 +220,7 @@ def test_tokens_are_secrets_that_are_told_before_they_are_used(server, oauth):
 
 
 @pytest.mark.parametrize("answer", [{"access_token": None}, {"access_token": ""}])
-def test_an_answer_without_a_token_says_what_to_check(server, oauth, answer):
+def test_a_response_without_a_token_says_what_to_check(server, oauth, answer):
     server.answer = answer
     with pytest.raises(
         CredentialsRefused, match=r"access_token.*Check `access_token_url`, `client_id`"

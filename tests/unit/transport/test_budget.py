@@ -45,7 +45,7 @@ def test_a_grant_counts_from_now_on():
         budget.spend()
 
 
-def test_retries_are_paid_for_and_not_waited_for_where_nothing_is_left():
+def test_retries_count_and_are_not_waited_for_where_no_request_is_left():
     stop = UnhurriedStop()
     with ScriptedServer([reply(500)]) as server:
         transport = make_transport(server.origin, stop=stop, budget=RequestBudget(2))
@@ -55,7 +55,7 @@ def test_retries_are_paid_for_and_not_waited_for_where_nothing_is_left():
     assert len(stop.waits) == 1
 
 
-def test_redirects_are_paid_for():
+def test_redirects_count():
     with ScriptedServer([redirect("/elsewhere"), reply(200, b"there")]) as server:
         budget = RequestBudget(2)
         transport = make_transport(server.origin, budget=budget)
@@ -74,7 +74,7 @@ def test_a_redirect_that_nothing_is_left_for_is_not_followed():
     assert len(server.requests) == 1
 
 
-def test_tokens_are_paid_for():
+def test_token_requests_count():
     with ScriptedServer([reply(200, b'{"access_token": "x"}')]) as server:
         http = http_settings(server.origin, budget=RequestBudget(1))
         assert post_form(http, f"{server.origin}/token", {})["access_token"] == "x"
@@ -95,7 +95,7 @@ def test_one_budget_holds_for_several_transports():
     assert len(one.requests) + len(other.requests) == 3
 
 
-def test_a_page_read_ahead_is_paid_for_once_and_taken_when_nothing_is_left():
+def test_a_prefetched_page_counts_once_and_is_available_when_no_request_is_left():
     with ScriptedServer([reply(200, b"page")]) as server:
         transport = make_transport(server.origin, budget=RequestBudget(1))
         ahead = Prefetcher(transport, concurrency=4)

@@ -70,7 +70,7 @@ def test_a_body_arrives_whole(answer):
         assert one_attempt(server) == DATA
 
 
-def test_an_empty_answer_has_an_empty_body():
+def test_an_empty_response_has_an_empty_body():
     with ScriptedServer([b"HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n"]) as server:
         transport = make_transport(server.origin)
         assert transport.attempt(people(server), body_of) == b""
@@ -111,7 +111,7 @@ def test_an_empty_answer_has_an_empty_body():
         *("interim", "header", "encodings", "gzip-short", "gzip-bad"),
     ],
 )
-def test_a_broken_answer_may_be_tried_again(answer, cause, text):
+def test_a_broken_response_may_be_retried(answer, cause, text):
     with ScriptedServer([answer, reply(200, b"[1]")]) as server:
         transport = make_transport(server.origin)
         with pytest.raises(Retriable) as caught:
@@ -162,7 +162,7 @@ def test_an_idle_connection_is_replaced_once_however_many_were_closed():
     assert len(server.requests) == 4
 
 
-def test_an_odd_header_that_costs_no_other_is_passed_over_without_a_word(caplog):
+def test_a_malformed_header_that_hides_no_other_is_ignored(caplog):
     odd = reply(200, b"[1]", X_Total="1").replace(b"\r\n", b"\r\n: nameless\r\n", 1)
     with ScriptedServer([odd]) as server:
         response = make_transport(server.origin).attempt(people(server), lambda r: r)
@@ -170,7 +170,7 @@ def test_an_odd_header_that_costs_no_other_is_passed_over_without_a_word(caplog)
     assert "Failed to parse" not in caplog.text
 
 
-def test_a_body_that_is_posted_is_not_posted_again_by_itself():
+def test_a_posted_body_is_not_resent():
     with ScriptedServer([reply(), reset(), reply()]) as server:
         transport = make_transport(server.origin)
         request = Request(method="POST", url=f"{server.origin}/search", json=b"{}")
@@ -207,7 +207,7 @@ def test_a_body_that_is_announced_too_large_is_not_read():
     ],
     ids=["chunked", "inflated"],
 )
-def test_a_body_that_grows_too_large_is_given_up(answer):
+def test_a_body_that_is_too_large_fails(answer):
     with ScriptedServer([answer, reply(200, b"[1]")]) as server:
         transport = make_transport(server.origin, max_body=3 * 2**20)
         with pytest.raises(Fatal, match="more than 3 MiB"):
@@ -280,7 +280,7 @@ def test_a_body_of_exactly_the_limit_is_fine():
         assert len(transport.attempt(people(server), body_of)) == 100
 
 
-def test_an_encoding_that_was_not_asked_for_is_named():
+def test_an_encoding_that_was_not_requested_is_named():
     with (
         ScriptedServer([reply(Content_Encoding="br")]) as server,
         pytest.raises(Fatal, match="encoded as 'br'") as caught,
@@ -290,7 +290,7 @@ def test_an_encoding_that_was_not_asked_for_is_named():
 
 
 @pytest.mark.parametrize("where", ["silence", "headers", "body", "chunks"])
-def test_the_deadline_holds_for_the_whole_answer(where):
+def test_the_deadline_holds_for_the_whole_response(where):
     with ScriptedServer(lambda _: steps[where]) as server:
         steps = {
             "silence": server.hang,
@@ -339,7 +339,7 @@ def test_stop_ends_the_wait_for_a_connection():
             each.close()
 
 
-def test_stop_ends_the_wait_for_an_answer():
+def test_stop_ends_the_wait_for_a_response():
     stop = StopSignal()
 
     def script(received):

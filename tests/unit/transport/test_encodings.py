@@ -144,7 +144,7 @@ def test_a_secret_of_backslashes_is_found_as_often_as_they_are_doubled():
         assert "***" in secrets.redact(encode("\\" * 120))
 
 
-def test_only_the_latest_tokens_of_a_holder_are_looked_for():
+def test_only_the_latest_tokens_of_an_api_are_looked_for():
     secrets = Secrets()
     secrets.add("swordfish-4711")
     secrets.add_token("the.other+one/0", of="wiki")

@@ -84,7 +84,7 @@ def test_an_api_that_refuses_connections_is_given_up_for_all_its_streams(caplog)
     assert transport.stats.requests == 4
 
 
-def test_an_api_that_answers_others_meanwhile_is_not_given_up():
+def test_an_api_that_responds_to_other_requests_is_not_unreachable():
     stop = UnhurriedStop()
     origin = f"http://127.0.0.1:{free_port()}"
     transport = make_transport(origin, stop=stop)
@@ -147,7 +147,7 @@ def test_a_name_that_was_not_found_is_looked_up_again(monkeypatch):
     assert len(asked) == 2
 
 
-def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch):
+def test_an_address_without_response_leaves_time_for_the_next(monkeypatch):
     real = socket.getaddrinfo
     listener, clients = full_listener()
     with ScriptedServer([reply(200, b"[1]")]) as server:
@@ -206,7 +206,7 @@ def test_an_internationalised_host_is_found_through_a_proxy(monkeypatch):
     assert proxy.requests[0].target == "http://xn--bcher-kva.test/v2/people"
 
 
-def test_an_unknown_host_is_told_from_a_refused_connection():
+def test_an_unknown_host_and_a_refused_connection_are_different_errors():
     transport = make_transport("http://nowhere.invalid", retry=RetryPolicy(max_retries=0))
     with pytest.raises(Unreachable, match="no address for the host name"):
         transport.fetch(Request(url="http://nowhere.invalid/v2/people"), body_of)

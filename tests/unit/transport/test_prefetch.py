@@ -47,7 +47,7 @@ class Gate:
         return step
 
 
-def test_a_page_that_may_not_be_needed_holds_nobody_for_years():
+def test_a_page_that_may_not_be_needed_pauses_no_request_for_years():
     def script(received):
         return reply(429, Retry_After="99999") if received.target.endswith("=2") else echo(received)
 
@@ -115,7 +115,7 @@ def test_pages_are_read_side_by_side_in_daemon_threads():
         assert ahead.fetch((("s",), 3), page(server, 3), body_of) == b"/v2/people?page=3"
 
 
-def test_a_failed_page_nobody_needs_is_tried_once():
+def test_a_failed_page_that_is_not_needed_is_tried_once():
     with ScriptedServer(lambda r: reply(503) if r.target.endswith("=2") else echo(r)) as server:
         ahead = make(server)
         ahead.prefetch((("s",), 2), page(server, 2), body_of)
@@ -174,7 +174,7 @@ def test_a_final_error_waits_for_the_page_to_be_taken():
     assert len(server.requests) == 2
 
 
-def test_a_throttled_page_holds_everybody_though_nobody_needs_it():
+def test_a_throttled_page_pauses_all_requests_even_if_it_is_not_needed():
     stop = UnhurriedStop()
     throttle = Throttle(name="learning", concurrency=4, stop=stop, clock=RushingClock())
     with ScriptedServer([reply(429, Retry_After="40"), reply()]) as server:
@@ -187,7 +187,7 @@ def test_a_throttled_page_holds_everybody_though_nobody_needs_it():
         assert throttle.throttled_seconds == 40
 
 
-def test_dropping_forgets_an_owners_pages_and_nobody_elses():
+def test_discarding_forgets_the_pages_of_a_scope_and_no_others():
     gate = Gate()
     with ScriptedServer(gate) as server:
         server._lock = threading.Semaphore(8)

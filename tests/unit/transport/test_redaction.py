@@ -324,7 +324,7 @@ def query_signed(request):
     ],
     ids=["503", "reset", "quoted", "cut", "redirect", "gzip", "length"],
 )
-def test_no_error_or_log_line_of_a_request_tells_a_secret(secrets, step, caplog):
+def test_no_error_or_log_line_of_a_request_shows_a_secret(secrets, step, caplog):
     caplog.set_level(logging.DEBUG)
     with ScriptedServer([step]) as server:
         transport = make_transport(

@@ -34,7 +34,7 @@ from tap_analytics.transport.stop import StopSignal
 from tap_analytics.transport.throttle import Throttle
 
 
-def test_retries_are_counted_told_and_limited(caplog):
+def test_retries_are_counted_logged_and_limited(caplog):
     stop = UnhurriedStop()
     with ScriptedServer([reply(503, b"")]) as server:
         transport = make_transport(server.origin, stop=stop, retry=RetryPolicy(backoff_factor=5))
@@ -88,7 +88,7 @@ def test_no_retries_means_one_attempt():
         ({}, 429, 2, 3),
     ],
 )
-def test_a_told_wait_holds_everybody(headers, status, at_least, at_most, monkeypatch):
+def test_retry_after_pauses_all_requests(headers, status, at_least, at_most, monkeypatch):
     holds = []
     with ScriptedServer([reply(status, **headers), reply()]) as server:
         transport = make_transport(server.origin, retry=RetryPolicy())
@@ -117,7 +117,7 @@ def test_a_told_wait_holds_everybody(headers, status, at_least, at_most, monkeyp
         ({"Retry_After": "9" * 400}, 429, "137438953472 s (until "),
     ],
 )
-def test_a_told_wait_beyond_the_ceiling_fails_and_says_so(headers, status, told):
+def test_a_retry_after_beyond_the_maximum_fails_and_says_so(headers, status, told):
     stop = UnhurriedStop()
     date = {"Date": formatdate(usegmt=True)}
     with ScriptedServer([reply(status, **headers, **date)]) as server:
@@ -153,7 +153,7 @@ def test_a_wait_counts_from_the_failure():
     assert 1.5 < waited <= 3
 
 
-def test_a_told_wait_up_to_the_ceiling_is_waited():
+def test_a_retry_after_up_to_the_maximum_is_waited():
     policy = RetryPolicy(max_retry_after=10)
     stop = UnhurriedStop()
     with ScriptedServer([reply(503, Retry_After="10"), reply(200, b"[1]")]) as server:
@@ -182,7 +182,7 @@ def test_a_token_url_says_how_long_to_wait(caplog):
     assert "the token URL failed: POST /token answered 429 Too Many Requests" in caplog.text
 
 
-def test_an_api_that_serves_nobody_gets_one_attempt_of_each_further_request():
+def test_an_api_that_is_down_gets_one_attempt_of_each_further_request():
     stop = UnhurriedStop()
     with ScriptedServer([reply(503, b"")]) as server:
         transport = make_transport(server.origin, stop=stop)
@@ -205,7 +205,7 @@ def test_an_api_that_serves_nobody_gets_one_attempt_of_each_further_request():
 
 
 @pytest.mark.parametrize("served", [reply(200), reply(404)], ids=["200", "404"])
-def test_any_answer_of_service_brings_back_the_retries(served):
+def test_any_successful_response_restores_the_retries(served):
     def script(received):
         return served if received.target == "/v2/courses" else reply(503, b"")
 
@@ -237,7 +237,7 @@ def test_an_endpoint_that_fails_while_others_are_served_is_no_outage():
     assert transport.outage is None
 
 
-def test_an_outage_of_another_kind_is_told_by_itself():
+def test_an_outage_of_another_kind_is_reported_separately():
     statuses = iter([503] * 4 + [500])
     with ScriptedServer(lambda _: reply(next(statuses), b"")) as server:
         transport = make_transport(server.origin, stop=UnhurriedStop())

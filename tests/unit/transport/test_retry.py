@@ -64,7 +64,7 @@ def test_rate_limit_headers_of_a_429(headers, seconds):
     assert retry_after(headers, now=NOW) == seconds
 
 
-def test_rate_limit_headers_of_other_answers_count_only_when_nothing_remains():
+def test_rate_limit_headers_of_other_responses_count_only_when_nothing_remains():
     reset = {"X-RateLimit-Reset": "12"}
 
     assert retry_after(reset, now=NOW, status=503) is None
@@ -72,7 +72,7 @@ def test_rate_limit_headers_of_other_answers_count_only_when_nothing_remains():
     assert retry_after(reset | {"X-RateLimit-Remaining": "0"}, now=NOW, status=503) == 12.0
 
 
-def test_an_instant_is_measured_by_the_clock_that_told_it():
+def test_a_time_is_measured_by_the_date_of_its_response():
     headers = {
         "Date": "Fri, 15 Jan 2027 09:00:00 GMT",
         "Retry-After": "Fri, 15 Jan 2027 09:00:05 GMT",

@@ -20,7 +20,7 @@ from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.stop import StopSignal
 
 
-def test_a_request_goes_out_signed_and_the_whole_answer_comes_back():
+def test_a_request_is_signed_and_its_whole_response_read():
     with ScriptedServer([reply(200, b'{"data": [1]}', X_Total="1")]) as server:
         transport = make_transport(server.origin, headers={"X-Extra": "yes"})
         response = transport.fetch(people(server, ("a b", "c&d"), ("e", "")), lambda r: r)

@@ -47,7 +47,7 @@ def test_a_timeline_is_exact_in_its_counts_however_long_it_is(length):
         assert bucket.busy <= bucket.peak * line.width + 1e-6
 
 
-def test_the_peak_of_a_stretch_is_the_most_that_flew_at_once():
+def test_the_peak_of_a_bucket_is_the_most_in_flight_at_once():
     line = flown([(1.0, 5.0), (2.0, 3.0), (2.5, 6.0), (5.5, 7.0)], until=8.0)
 
     assert max(bucket.peak for bucket in line.buckets) == 3
@@ -55,7 +55,7 @@ def test_the_peak_of_a_stretch_is_the_most_that_flew_at_once():
     assert (last.peak, last.busy) == (0, 0.0)
 
 
-def test_holds_are_counted_for_as_long_as_they_lasted():
+def test_pauses_are_counted_for_as_long_as_they_lasted():
     line = Timeline(100.0)
     line.pause(103.0, until=109.0)
     line.pause(105.0, until=110.0)
@@ -94,7 +94,7 @@ def test_quantiles_are_right_to_within_a_step():
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e9])
-def test_answers_of_any_length_are_counted(seconds):
+def test_responses_of_any_latency_are_counted(seconds):
     latency = Latency()
     latency.record(seconds)
 
@@ -102,7 +102,7 @@ def test_answers_of_any_length_are_counted(seconds):
     assert latency.quantile(0.5) <= max(seconds, 1e-3)
 
 
-def test_no_answers_have_no_quantiles():
+def test_no_responses_have_no_quantiles():
     assert Latency().quantile(0.95) == 0.0
 
 
@@ -121,7 +121,7 @@ def test_time_in_which_several_wait_is_counted_once():
     assert waiting.seconds == 5.0
 
 
-def test_who_stands_before_a_held_gate_is_told_from_who_only_waits_for_room():
+def test_time_of_a_pause_is_counted_and_time_in_the_queue_is_not():
     now = [0.0]
     stop = StopSignal()
     throttle = Throttle(name="a", concurrency=1, stop=stop, clock=lambda: now[0])

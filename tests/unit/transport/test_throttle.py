@@ -132,7 +132,7 @@ def test_a_request_counts_from_when_it_was_sent_not_from_when_it_passed():
     assert throttle._delay(now) == 0.0
 
 
-def test_an_answer_says_that_the_request_has_arrived():
+def test_a_response_shows_that_the_request_has_arrived():
     now = 0.0
     throttle = make(requests_per_second=1, clock=lambda: now)
     with throttle.slot() as slot:
@@ -142,7 +142,7 @@ def test_an_answer_says_that_the_request_has_arrived():
     assert throttle._delay(now) == pytest.approx(1.0)
 
 
-def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):
+def test_a_pause_applies_to_all_requests_and_is_logged_once(caplog):
     clock = RushingClock()
     throttle = make(clock=clock)
 
@@ -161,7 +161,7 @@ def test_a_hold_closes_the_gate_for_everybody_and_is_told_once(caplog):
     assert throttle.throttled_seconds == pytest.approx(46, abs=1)
 
 
-def test_width_halves_with_each_hold_and_recovers_step_by_step():
+def test_width_halves_with_each_pause_and_recovers_step_by_step():
     clock = RushingClock()
     throttle = make(clock=clock)
     widths = []
@@ -181,7 +181,7 @@ def test_width_halves_with_each_hold_and_recovers_step_by_step():
     assert max(widths) == 8
 
 
-def test_a_gate_tells_how_long_it_is_held_and_what_has_passed():
+def test_a_throttle_has_the_seconds_of_its_pause_and_the_requests_in_flight():
     now = 100.0
     throttle = make(clock=lambda: now)
     assert (throttle.paused_for, throttle.in_flight) == (0.0, 0)
@@ -194,14 +194,14 @@ def test_a_gate_tells_how_long_it_is_held_and_what_has_passed():
     assert throttle.paused_for == 0.0
 
 
-def test_a_hold_of_no_time_is_none():
+def test_a_pause_of_no_time_is_none():
     throttle = make()
     throttle.pause(0, reason="429")
     assert (throttle.width, throttle.throttled_count) == (8, 0)
 
 
 @pytest.mark.parametrize("closed_by", ["hold", "width", "rate"])
-def test_stop_ends_the_wait_at_the_gate(closed_by):
+def test_stop_ends_the_wait_of_a_throttled_request(closed_by):
     stop = StopSignal()
     throttle = make(stop, concurrency=1 if closed_by == "width" else 8, requests_per_second=0.001)
     if closed_by == "hold":
