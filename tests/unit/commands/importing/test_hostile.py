@@ -141,6 +141,7 @@ def bomb(level):
         ("a: .nan", "a number or a text that no API"),
         ('{"client": "\\ud800", "resources": []}', "a number or a text that no API"),
     ],
+    ids=lambda value: repr(value[:24]),
 )
 def test_yaml_that_is_more_than_plain_values_is_refused(text, reason, file):
     assert reason in refusal(file(text, "manifest.yaml"))
