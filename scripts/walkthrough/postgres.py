@@ -74,14 +74,7 @@ class Database:
             if key.startswith("TARGET_POSTGRES_") and value
         }
         if "sqlalchemy_url" in given:
-            url = urlsplit(given["sqlalchemy_url"])
-            given |= {
-                "host": url.hostname or "localhost",
-                "port": str(url.port or 5432),
-                "user": unquote(url.username or ""),
-                "password": unquote(url.password or ""),
-                "database": url.path.lstrip("/"),
-            }
+            given |= _parts_of(given["sqlalchemy_url"])
         if "host" not in given:
             return None
         verified = given.get("ssl_enable", "").lower() in {"true", "1"}
@@ -214,6 +207,13 @@ class Postgres:
         )
         if done.returncode:
             raise PostgresError(f"{self._bin / name} failed: {done.stdout}{done.stderr}".strip())
+
+
+def _parts_of(sqlalchemy_url: str) -> dict[str, str]:
+    url = urlsplit(sqlalchemy_url)
+    login = {"user": unquote(url.username or ""), "password": unquote(url.password or "")}
+    address = {"host": url.hostname or "localhost", "port": str(url.port or 5432)}
+    return {**address, **login, "database": url.path.lstrip("/")}
 
 
 def binaries(environ: Mapping[str, str] = os.environ) -> Path:

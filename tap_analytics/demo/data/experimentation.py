@@ -43,8 +43,23 @@ def fill(dataset: Dataset) -> None:
     ]
     names = [*LABELS, *(f"label-{number}" for number in range(len(LABELS), many(9)))][: many(9)]
     labels: list[Row] = [{"id": 4 + 2 * number, "name": name} for number, name in enumerate(names)]
+    campaigns = _campaigns(dataset, users=users, labels=labels)
+    rng = dataset.rng("widgets")
+    widgets = [_widget(rng, *each, users) for each in enumerate(rng.moments(many(30)))]
+    dataset.singles |= SINGLES
+    dataset.tables |= {
+        "experimentation_accounts": accounts,
+        "experimentation_accounts_feeds": _feeds(dataset, users=users, campaigns=campaigns),
+        "experimentation_users": users,
+        "experimentation_campaigns": campaigns,
+        "experimentation_custom_widgets": widgets,
+        "experimentation_labels": labels,
+    }
+
+
+def _campaigns(dataset: Dataset, *, users: list[Row], labels: list[Row]) -> list[Row]:
     rng = dataset.rng("campaigns")
-    campaigns = [
+    return [
         _campaign(
             rng,
             number=number,
@@ -52,10 +67,13 @@ def fill(dataset: Dataset) -> None:
             author=_signature(rng.choice(users)),
             labels=rng.sample(labels, min(number % 3, len(labels))),
         )
-        for number, created in enumerate(rng.moments(many(60)))
+        for number, created in enumerate(rng.moments(dataset.many(60)))
     ]
+
+
+def _feeds(dataset: Dataset, *, users: list[Row], campaigns: list[Row]) -> list[Row]:
     rng = dataset.rng("feeds")
-    feeds = [
+    return [
         feed(
             number,
             when=when,
@@ -63,19 +81,8 @@ def fill(dataset: Dataset) -> None:
             user=rng.choice(users),
             campaign=rng.maybe(rng.choice(campaigns), one_in=5),
         )
-        for number, when in enumerate(rng.moments(many(130)))
+        for number, when in enumerate(rng.moments(dataset.many(130)))
     ]
-    rng = dataset.rng("widgets")
-    widgets = [_widget(rng, *each, users) for each in enumerate(rng.moments(many(30)))]
-    dataset.singles |= SINGLES
-    dataset.tables |= {
-        "experimentation_accounts": accounts,
-        "experimentation_accounts_feeds": feeds,
-        "experimentation_users": users,
-        "experimentation_campaigns": campaigns,
-        "experimentation_custom_widgets": widgets,
-        "experimentation_labels": labels,
-    }
 
 
 def _account(rng: SeededRandom, number: int) -> Row:
@@ -130,16 +137,20 @@ def _campaign(
         "campaignGroup": [],
         "associatedCampaign": [],
         "pageGroupConfig": {"editorUrl": [page], "exclude": [], "include": []},
-        "stats": {
-            "delayDecision": False,
-            "expectedConversionRate": "3.4",
-            "expectedDailyVisitors": rng.randrange(100, 5000),
-            "expectedImprovementRate": "8",
-            "multipleCorrection": True,
-            "reportingVersion": 3,
-            "testingApproach": "sequential",
-            "thresholdOfCaring": "0.5",
-        },
+        "stats": _stats(visitors=rng.randrange(100, 5000)),
+    }
+
+
+def _stats(*, visitors: int) -> Row:
+    return {
+        "delayDecision": False,
+        "expectedConversionRate": "3.4",
+        "expectedDailyVisitors": visitors,
+        "expectedImprovementRate": "8",
+        "multipleCorrection": True,
+        "reportingVersion": 3,
+        "testingApproach": "sequential",
+        "thresholdOfCaring": "0.5",
     }
 
 

@@ -69,11 +69,7 @@ def person(
             "created_at": iso(created),
             "custom_avatar_url": rng.maybe(f"https://cdn.example.com/av/{identity}", one_in=2),
             "disabled": rng.randrange(20) == 0,
-            "email": who.email,
-            "first_name": None if invited else who.first,
-            "full_name": None if invited else who.name,
-            "last_name": None if invited else who.last,
-            "name": who.email if invited else who.name,
+            **_naming(who, invited=invited),
             "registration_status": "invited" if invited else "registered",
             "unsubscribed": rng.randrange(8) == 0,
             "updated_at": iso(updated),
@@ -88,6 +84,17 @@ def person(
             "school": {"data": {"type": "schools", "id": school}},
             "partnerships": {"data": []},
         },
+    }
+
+
+def _naming(who: Person, *, invited: bool) -> Row:
+    """Return what is known of a person: before they come, the address alone."""
+    return {
+        "email": who.email,
+        "first_name": None if invited else who.first,
+        "full_name": None if invited else who.name,
+        "last_name": None if invited else who.last,
+        "name": who.email if invited else who.name,
     }
 
 

@@ -40,6 +40,19 @@ def fill(dataset: Dataset) -> None:
         _user(rng, number, who=who, account=embedded(accounts[who.company]), updated=updated)
         for number, (who, updated) in enumerate(zip(customers, updates, strict=True))
     ]
+    rng = dataset.rng("talk")
+    conversations = [_conversation(rng, *each) for each in enumerate(rng.moments(dataset.many(90)))]
+    dataset.tables |= {
+        "success_accounts": accounts,
+        "success_admins": admins,
+        "success_conversations": conversations,
+        "success_notes": _notes(dataset, accounts=accounts, admins=admins),
+        "success_tasks": _tasks(dataset, accounts=accounts, admins=admins),
+        "success_users": users,
+    }
+
+
+def _notes(dataset: Dataset, *, accounts: list[Row], admins: list[Row]) -> list[Row]:
     rng = dataset.rng("notes")
     notes = []
     for number, updated in enumerate(rng.moments(dataset.many(180)), 1):
@@ -47,21 +60,15 @@ def fill(dataset: Dataset) -> None:
         account = embedded(rng.choice(accounts)) if number % 10 else None
         author = rng.choice(admins) if number % 10 else None
         notes.append(note(rng, updated=updated, account=account, author=author))
+    return notes
+
+
+def _tasks(dataset: Dataset, *, accounts: list[Row], admins: list[Row]) -> list[Row]:
     rng = dataset.rng("tasks")
-    tasks = [
+    return [
         _task(rng, *each, account=embedded(rng.choice(accounts)), admin=rng.choice(admins))
         for each in enumerate(rng.moments(dataset.many(200)))
     ]
-    rng = dataset.rng("talk")
-    conversations = [_conversation(rng, *each) for each in enumerate(rng.moments(dataset.many(90)))]
-    dataset.tables |= {
-        "success_accounts": accounts,
-        "success_admins": admins,
-        "success_conversations": conversations,
-        "success_notes": notes,
-        "success_tasks": tasks,
-        "success_users": users,
-    }
 
 
 def embedded(account: Row) -> Row:
