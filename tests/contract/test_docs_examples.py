@@ -122,7 +122,7 @@ def test_mistakes_in_a_declaration_are_told_as_its_page_shows():
 def test_declare_an_api_explains_every_word():
     text = (HOW_TO / "declare-an-api.md").read_text("utf-8")
     explained = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
-    words = {*resources.RESOURCE_WORDS, *readers.PAGINATORS, *readers.AUTHS}
+    words = {*resources.RESOURCE_FIELDS, *readers.PAGINATORS, *readers.AUTHS}
     words |= set(resources._SHARED_ENDPOINT) | set(resources.DISPOSITIONS)
     for _, own in (*readers.PAGINATORS.values(), *readers.AUTHS.values()):
         words |= set(own)

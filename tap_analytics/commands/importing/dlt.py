@@ -11,19 +11,19 @@ import typing as t
 
 from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
-from tap_analytics.config.declarations import CLIENT_WORDS, ENTRY_WORDS
+from tap_analytics.config.declarations import CLIENT_FIELDS, ENTRY_FIELDS
 from tap_analytics.config.declarations.readers import (
     AUTHS,
-    INCREMENTAL_WORDS,
+    INCREMENTAL_FIELDS,
     NEVER_RETRIED,
     PAGINATORS,
-    RETRY_WORDS,
+    RETRY_FIELDS,
 )
 from tap_analytics.config.declarations.resources import (
     DISPOSITIONS,
-    ENDPOINT_WORDS,
+    ENDPOINT_FIELDS,
     PLACEHOLDER,
-    RESOURCE_WORDS,
+    RESOURCE_FIELDS,
 )
 
 if t.TYPE_CHECKING:
@@ -43,7 +43,7 @@ _ALIASES = {"json_response": "json_link", "page": "page_number"}
 
 def entry_of(config: Object, notes: Notes) -> Object:
     """Return an `apis` entry for a configuration with `client` and `resources`."""
-    kept = notes.known(config, ENTRY_WORDS, "the description")
+    kept = notes.known(config, ENTRY_FIELDS, "the description")
     client = kept.get("client")
     if client is not None and not isinstance(client, dict):
         notes.add("client", "isn't an object: left out.")
@@ -66,7 +66,7 @@ def entry_of(config: Object, notes: Notes) -> Object:
 
 
 def _client(client: Object, notes: Notes) -> Object:
-    made = notes.known(client, CLIENT_WORDS, "client")
+    made = notes.known(client, CLIENT_FIELDS, "client")
     if made.get("auth") is not None:
         made["auth"] = _auth(made["auth"], notes)
         if made["auth"] is None:
@@ -115,7 +115,7 @@ def _resource(
     notes: Notes,
     *,
     optional: list[str],
-    words: Collection[str] = RESOURCE_WORDS,
+    words: Collection[str] = RESOURCE_FIELDS,
 ) -> Object:
     if resource.get("selected") is False:
         notes.add(where, "isn't selected there; here the catalog selects streams.")
@@ -144,7 +144,7 @@ def _disposition(made: Object, where: str, notes: Notes) -> None:
 def _endpoint(endpoint: Object, where: str, notes: Notes) -> Object:
     given = dict(endpoint)
     given.pop("response_actions", None)
-    made = notes.known(given, ENDPOINT_WORDS, where)
+    made = notes.known(given, ENDPOINT_FIELDS, where)
     if isinstance(made.get("params"), dict):
         made["params"] = _params(made, where, notes)
     if isinstance(made.get("path"), str):
@@ -209,7 +209,7 @@ def _one_limit(endpoint: Object, where: str, notes: Notes) -> None:
 
 
 def _handler(handler: Object, where: str, notes: Notes) -> Object:
-    made = notes.known(handler, RETRY_WORDS, f"{where}, error_handler")
+    made = notes.known(handler, RETRY_FIELDS, f"{where}, error_handler")
     given = as_list(made.get("retry_on_status_codes"))
     # Compared one by one, for what is given may be anything.
     if never := [status for status in given if status in sorted(NEVER_RETRIED)]:
@@ -219,7 +219,7 @@ def _handler(handler: Object, where: str, notes: Notes) -> Object:
 
 
 def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> None:
-    made = notes.known(given, INCREMENTAL_WORDS, f"{where}, incremental")
+    made = notes.known(given, INCREMENTAL_FIELDS, f"{where}, incremental")
     column = made.get("cursor_path")
     column = column.removeprefix("$.") if isinstance(column, str) else None
     if not column or not re.fullmatch(r"[^\s.$*?()\[\]{}'\"]+", column):

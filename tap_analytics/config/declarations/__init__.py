@@ -31,8 +31,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.resources import UnlinkedResource
 
 __all__ = [
-    "CLIENT_WORDS",
-    "ENTRY_WORDS",
+    "CLIENT_FIELDS",
+    "ENTRY_FIELDS",
     "DeclaredApi",
     "DeclaredIncremental",
     "DeclaredResource",
@@ -40,11 +40,11 @@ __all__ = [
     "parse",
 ]
 
-ENTRY_WORDS = (
+ENTRY_FIELDS = (
     *("name", "client", "resource_defaults", "resources"),
     *("page_size", "headers", "requests_per_second", "retry", "optional_streams"),
 )
-CLIENT_WORDS = ("base_url", "auth", "headers", "paginator")
+CLIENT_FIELDS = ("base_url", "auth", "headers", "paginator")
 
 
 def parse(
@@ -78,8 +78,8 @@ def parse(
 
 
 def _read_api(entry: object, place: ConfigPath) -> DeclaredApi:
-    reader = ObjectReader(entry, place, ENTRY_WORDS)
-    client = ObjectReader(reader.given.get("client"), reader.at("client"), CLIENT_WORDS)
+    reader = ObjectReader(entry, place, ENTRY_FIELDS)
+    client = ObjectReader(reader.given.get("client"), reader.at("client"), CLIENT_FIELDS)
     auth = read_auth(client.given.get("auth"), client.at("auth"))
     defaults = ApiDefaults(
         api=_name(reader),

@@ -33,7 +33,7 @@ UNSUPPORTED = frozenset(
     page_body_path parallelized parent processing_steps range_end range_start references
     response_actions row_order schema_contract selected session spec stop_after_empty_page
     table_format table_name validator
-    """.split()  # noqa: SIM905 - forty words read best as text
+    """.split()  # noqa: SIM905 - forty names read best as text
 )
 
 
@@ -45,18 +45,18 @@ class ConfigPath:
     problems: list[str]
     path: str = ""
 
-    def at(self, word: str) -> ConfigPath:
+    def at(self, field: str) -> ConfigPath:
         """Return the place of a field of this one."""
-        return replace(self, path=self.name(word))
+        return replace(self, path=self.name(field))
 
     def inside(self, where: str) -> ConfigPath:
         """Return the place of a part that has a name of its own, such as a resource."""
         return replace(self, where=f"{self.where}, {where}", path="")
 
-    def name(self, word: str) -> str:
+    def name(self, field: str) -> str:
         """Return a field with the path that leads to it."""
-        word = shown_word(word)
-        return f"{self.path}.{word}" if self.path else word
+        field = shown_word(field)
+        return f"{self.path}.{field}" if self.path else field
 
     def report(self, text: str) -> None:
         """Add a problem; the text names the field."""
@@ -68,9 +68,9 @@ def listed(known: Iterable[str]) -> str:
     return ", ".join(sorted(known)) or "none"
 
 
-def suggestion(word: object, known: Iterable[str]) -> str:
+def suggestion(field: object, known: Iterable[str]) -> str:
     """Return the name that an unknown one is most like, as a sentence with a blank before."""
-    near = nearest(str(word), known)
+    near = nearest(str(field), known)
     return f" Did you mean `{near}`?" if near else ""
 
 
@@ -102,81 +102,81 @@ class ObjectReader:
         if not self.is_object and (value is not None or not place.path):
             named = f"`{place.path}`" if place.path else "the entry"
             place.report(f"{named} must be an object, not {kind_of(value)}.")
-        for word in (str(name) for name in self.given if name not in known):
-            what = "isn't supported" if word in UNSUPPORTED else "is unknown"
-            near = suggestion(word, known)
-            named = f"`{place.name(word)}`"
-            if shown is not None and not near and word not in {*shown, *UNSUPPORTED}:
-                named = f"A word of `{place.path}`, not shown as it may be a credential,"
+        for field in (str(name) for name in self.given if name not in known):
+            what = "isn't supported" if field in UNSUPPORTED else "is unknown"
+            near = suggestion(field, known)
+            named = f"`{place.name(field)}`"
+            if shown is not None and not near and field not in {*shown, *UNSUPPORTED}:
+                named = f"A field of `{place.path}`, not shown as it may be a credential,"
             place.report(f"{named} {what}. Known: {listed(known)}.{near}")
 
-    def __contains__(self, word: str) -> bool:
-        return self.given.get(word) is not None
+    def __contains__(self, field: str) -> bool:
+        return self.given.get(field) is not None
 
-    def at(self, word: str) -> ConfigPath:
+    def at(self, field: str) -> ConfigPath:
         """Return the place of a field."""
-        return self.place.at(word)
+        return self.place.at(field)
 
-    def error(self, word: str, text: str) -> None:
+    def error(self, field: str, text: str) -> None:
         """Report a problem with a field."""
-        self.place.report(f"`{self.place.name(word)}` {text}")
+        self.place.report(f"`{self.place.name(field)}` {text}")
 
-    def missing(self, word: str) -> None:
+    def missing(self, field: str) -> None:
         """Report that a field is missing; where there is no object, that has been reported."""
         if self.is_object:
-            self.error(word, "is missing. Write its value.")
+            self.error(field, "is missing. Write its value.")
 
-    def text(self, word: str, *, required: bool = False) -> str | None:
+    def text(self, field: str, *, required: bool = False) -> str | None:
         """Read a text that isn't blank."""
-        value = self.given.get(word)
+        value = self.given.get(field)
         if isinstance(value, str) and value.strip():
             return value
         if value is not None and not isinstance(value, str):
-            self.error(word, f"must be a string, not {kind_of(value)}.")
+            self.error(field, f"must be a string, not {kind_of(value)}.")
         elif value is not None:
-            self.error(word, "is empty. Write its value.")
+            self.error(field, "is empty. Write its value.")
         elif required:
-            self.missing(word)
+            self.missing(field)
         return None
 
-    def credential(self, word: str, *, may_be_empty: bool = False) -> str:
+    def credential(self, field: str, *, may_be_empty: bool = False) -> str:
         """Read a required credential, of which no problem shows anything."""
-        if may_be_empty and self.given.get(word) == "":
+        if may_be_empty and self.given.get(field) == "":
             return ""
-        secret = self.text(word, required=True) or ""
+        secret = self.text(field, required=True) or ""
         if text := credential_problem(secret):
-            self.error(word, text)
+            self.error(field, text)
         return secret
 
-    def choice(self, word: str, known: Collection[str], default: str | None = None) -> str | None:
+    def choice(self, field: str, known: Collection[str], default: str | None = None) -> str | None:
         """Read one of some names; without a default it has to be given."""
-        value = self.text(word, required=default is None)
+        value = self.text(field, required=default is None)
         if value is None or value in known:
             return value or default
         shown = "" if self.shown is not None else f"'{value}' "
         hint = f"Known: {listed(known)}.{suggestion(value, known)}"
-        self.error(word, f"{shown}is unknown. {hint}")
+        self.error(field, f"{shown}is unknown. {hint}")
         return default
 
-    def dotted(self, word: str) -> str | None:
+    def dotted(self, field: str) -> str | None:
         """Read a path such as `meta.next_cursor`."""
-        value = self.text(word)
+        value = self.text(field)
         path = DOTTED.fullmatch(value or "")
         if value and not path:
-            self.error(word, f"'{value}' must be a dotted path such as meta.next.")
+            self.error(field, f"'{value}' must be a dotted path such as meta.next.")
         return path[1] if path else None
 
-    def integer(self, word: str, *, minimum: int, maximum: int = MOST_ROWS) -> int | None:
+    def integer(self, field: str, *, minimum: int, maximum: int = MOST_ROWS) -> int | None:
         """Read a whole number."""
-        return t.cast("int | None", self._number(word, minimum, maximum, whole=True))
+        return t.cast("int | None", self._number(field, minimum, maximum, whole=True))
 
-    def number(self, word: str, *, minimum: float, maximum: float = LONGEST) -> float | None:
+    def number(self, field: str, *, minimum: float, maximum: float = LONGEST) -> float | None:
         """Read a finite number."""
-        value = self._number(word, minimum, maximum, whole=False)
+        value = self._number(field, minimum, maximum, whole=False)
         return None if value is None else float(value)
 
-    def _number(self, word: str, minimum: float, maximum: float, *, whole: bool) -> float | None:
-        value: t.Any = self.given.get(word)
+    def _number(self, field: str, minimum: float, maximum: float, *, whole: bool) -> float | None:
+        value: t.Any = self.given.get(field)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if is_number and minimum <= value <= maximum and (isinstance(value, int) or not whole):
             return t.cast("float", value)
@@ -185,30 +185,30 @@ class ObjectReader:
             is_large = is_number and value > maximum
             bound = f"at most {maximum:g}" if is_large else f"at least {minimum:g}"
             shown = readable(value) if is_number else kind_of(value)
-            self.error(word, f"must be {kind} of {bound}, not {shown}.")
+            self.error(field, f"must be {kind} of {bound}, not {shown}.")
         return None
 
-    def texts(self, word: str) -> tuple[str, ...]:
+    def texts(self, field: str) -> tuple[str, ...]:
         """Read a text or a list of texts."""
-        value = self.given.get(word)
+        value = self.given.get(field)
         values = [value] if isinstance(value, str) else value or []
         if isinstance(values, list) and all(isinstance(v, str) and v.strip() for v in values):
             return tuple(values)
-        self.error(word, "must be a string or a list of strings, none of them empty.")
+        self.error(field, "must be a string or a list of strings, none of them empty.")
         return ()
 
-    def object(self, word: str) -> dict[str, t.Any]:
+    def object(self, field: str) -> dict[str, t.Any]:
         """Read an object whose fields are the user's own."""
-        value = self.given.get(word)
+        value = self.given.get(field)
         if value is None or isinstance(value, dict):
             return value or {}
-        self.error(word, f"must be an object, not {kind_of(value)}.")
+        self.error(field, f"must be an object, not {kind_of(value)}.")
         return {}
 
-    def headers(self, word: str) -> dict[str, str]:
+    def headers(self, field: str) -> dict[str, str]:
         """Read headers; numbers and booleans are written as JSON writes them, null sends none."""
         headers = {}
-        for name, value in self.object(word).items():
+        for name, value in self.object(field).items():
             content = scalar(value)
             if value is None:
                 continue
@@ -217,7 +217,7 @@ class ObjectReader:
             else:
                 headers[name], text = content, header_problem(name, content)
             if text:
-                self.place.report(f"`{self.at(word).name(name)}` {text}")
+                self.place.report(f"`{self.at(field).name(name)}` {text}")
         return headers
 
 

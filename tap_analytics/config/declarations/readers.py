@@ -67,29 +67,29 @@ def read_paging(value: object, place: ConfigPath) -> PagingStrategy:
         return Auto()
     paging_class, own = PAGINATORS[kind]
     reader = ObjectReader(given, place, ("type", "limit", "limit_param", *own))
-    found = {word: _paging_word(reader, word) for word in ("limit", "limit_param", *own)}
-    given_words = {
-        word: value
-        for word, value in found.items()
-        if value is not None or (word in _NONE_ALLOWED and word in reader.given)
+    found = {field: _paging_field(reader, field) for field in ("limit", "limit_param", *own)}
+    given_fields = {
+        field: value
+        for field, value in found.items()
+        if value is not None or (field in _NONE_ALLOWED and field in reader.given)
     }
-    if "cursor_value" in given_words:
-        if "cursor_path" in given_words:
+    if "cursor_value" in given_fields:
+        if "cursor_path" in given_fields:
             reader.error("cursor_value", "and `cursor_path` say the same. Remove one.")
-        given_words["cursor_path"] = given_words.pop("cursor_value")
-    return _pages(t.cast("t.Any", paging_class)(**given_words))
+        given_fields["cursor_path"] = given_fields.pop("cursor_value")
+    return _pages(t.cast("t.Any", paging_class)(**given_fields))
 
 
-def _paging_word(reader: ObjectReader, word: str) -> str | int | None:
-    if word == "limit":
-        return reader.integer(word, minimum=1)
-    if word == "base_page":
-        return reader.integer(word, minimum=0)
-    if word == "cursor_value":
+def _paging_field(reader: ObjectReader, field: str) -> str | int | None:
+    if field == "limit":
+        return reader.integer(field, minimum=1)
+    if field == "base_page":
+        return reader.integer(field, minimum=0)
+    if field == "cursor_value":
         return _cursor_value(reader)
-    text = reader.dotted(word) if word.endswith("_path") else reader.text(word)
-    if text and word == "total_header" and (problem := header_problem(text, None)):
-        reader.error(word, f"'{text}' {problem}")
+    text = reader.dotted(field) if field.endswith("_path") else reader.text(field)
+    if text and field == "total_header" and (problem := header_problem(text, None)):
+        reader.error(field, f"'{text}' {problem}")
     return text
 
 
@@ -105,7 +105,7 @@ def _pages(paging: PagingStrategy) -> PagingStrategy:
     """Return page numbers for an offset whose parameter is `page`: it counts pages, from 1."""
     if not isinstance(paging, Offset) or paging.offset_param != "page":
         return paging
-    limits = {word: getattr(paging, word) for word in ("limit", "limit_param", *_TOTALS)}
+    limits = {field: getattr(paging, field) for field in ("limit", "limit_param", *_TOTALS)}
     return PageNumber(page_param="page", base_page=1, **limits)
 
 
@@ -138,13 +138,13 @@ def _bearer(reader: ObjectReader) -> Authenticator:
 
 
 def _oauth2(reader: ObjectReader) -> Authenticator:
-    known = [word for word in ("access_token_url", "token_url") if word in reader]
+    known = [field for field in ("access_token_url", "token_url") if field in reader]
     if len(known) > 1:
         reader.error("token_url", "and `access_token_url` say the same. Remove one.")
-    word = known[0] if known else "access_token_url"
-    url = reader.text(word, required=True) or ""
+    field = known[0] if known else "access_token_url"
+    url = reader.text(field, required=True) or ""
     if url and (text := url_problem(url)):
-        reader.error(word, text)
+        reader.error(field, text)
     form = {}
     for name, value in reader.object("access_token_request_data").items():
         content = scalar(value)
@@ -161,19 +161,19 @@ def _oauth2(reader: ObjectReader) -> Authenticator:
     )
 
 
-_BASIC_WORDS = ("username", "password")
-_OAUTH2_WORDS = (
+_BASIC_FIELDS = ("username", "password")
+_OAUTH2_FIELDS = (
     *("access_token_url", "token_url", "client_id", "client_secret"),
     *("scopes", "access_token_request_data"),
 )
 AUTHS: dict[str, tuple[Callable[[ObjectReader], Authenticator], tuple[str, ...]]] = {
     "api_key": (_api_key, ("name", "api_key", "location")),
-    "basic": (_basic, _BASIC_WORDS),
-    "http_basic": (_basic, _BASIC_WORDS),
+    "basic": (_basic, _BASIC_FIELDS),
+    "http_basic": (_basic, _BASIC_FIELDS),
     "bearer": (_bearer, ("token",)),
-    "oauth2_client_credentials": (_oauth2, _OAUTH2_WORDS),
+    "oauth2_client_credentials": (_oauth2, _OAUTH2_FIELDS),
 }
-_AUTH_WORDS = frozenset(word for _, words in AUTHS.values() for word in words)
+_AUTH_FIELDS = frozenset(field for _, own in AUTHS.values() for field in own)
 
 
 def read_auth(value: object, place: ConfigPath) -> Authenticator:
@@ -181,24 +181,24 @@ def read_auth(value: object, place: ConfigPath) -> Authenticator:
     if value is None:
         return NoAuth()
     known = value if isinstance(value, dict) else ()
-    kind = ObjectReader(value, place, known, shown=_AUTH_WORDS).choice("type", AUTHS)
+    kind = ObjectReader(value, place, known, shown=_AUTH_FIELDS).choice("type", AUTHS)
     if kind is None:
         return NoAuth()
     reader, own = AUTHS[kind]
-    return reader(ObjectReader(value, place, ("type", *own), shown=_AUTH_WORDS))
+    return reader(ObjectReader(value, place, ("type", *own), shown=_AUTH_FIELDS))
 
 
 # --- retry and incremental --------------------------------------------------------------------
 
-RETRY_WORDS = ("max_retries", "backoff_factor", "retry_on_status_codes", "max_retry_after")
-INCREMENTAL_WORDS = ("cursor_path", "cursor_format", "start_param", "initial_value")
+RETRY_FIELDS = ("max_retries", "backoff_factor", "retry_on_status_codes", "max_retry_after")
+INCREMENTAL_FIELDS = ("cursor_path", "cursor_format", "start_param", "initial_value")
 NEVER_RETRIED = frozenset({401, 403, 404})
 _STATUSES = range(400, 600)
 
 
 def read_retry(value: object, place: ConfigPath, *, over: RetryPolicy) -> RetryPolicy:
     """Read what to retry, over a policy that holds for what isn't given."""
-    reader = ObjectReader(value, place, RETRY_WORDS)
+    reader = ObjectReader(value, place, RETRY_FIELDS)
     statuses = reader.given.get("retry_on_status_codes")
     return over.overridden(
         {
@@ -211,15 +211,15 @@ def read_retry(value: object, place: ConfigPath, *, over: RetryPolicy) -> RetryP
 
 
 def _statuses(value: object, reader: ObjectReader) -> frozenset[int]:
-    word = "retry_on_status_codes"
+    field = "retry_on_status_codes"
     if not isinstance(value, list) or any(type(status) is not int for status in value):
-        reader.error(word, "must be a list of status codes such as [429, 503].")
+        reader.error(field, "must be a list of status codes such as [429, 503].")
         return frozenset()
     for status in value:
         if status not in _STATUSES:
-            reader.error(word, f"has {status}: only 400 to 599 can be retried. Remove it.")
+            reader.error(field, f"has {status}: only 400 to 599 can be retried. Remove it.")
         elif status in NEVER_RETRIED:
-            reader.error(word, f"has {status}: 401, 403 and 404 are never retried. Remove it.")
+            reader.error(field, f"has {status}: 401, 403 and 404 are never retried. Remove it.")
     return frozenset(value)
 
 
@@ -227,7 +227,7 @@ def read_incremental(value: object, place: ConfigPath) -> DeclaredIncremental | 
     """Read which column shows what is new, and how the API filters by it."""
     if value is None:
         return None
-    reader = ObjectReader(value, place, INCREMENTAL_WORDS)
+    reader = ObjectReader(value, place, INCREMENTAL_FIELDS)
     path = reader.dotted("cursor_path")
     if path is None and "cursor_path" not in reader:
         reader.missing("cursor_path")

@@ -36,12 +36,12 @@ TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
 _INSTEAD = "Use `incremental.start_param`, or {type: resolve, resource: …, field: …}."
 DISPOSITIONS: tuple[WriteDisposition, ...] = ("merge", "append", "replace")
 _SHARED = ("primary_key", "write_disposition")
-RESOURCE_WORDS = ("name", "endpoint", "schema", "description", *_SHARED)
+RESOURCE_FIELDS = ("name", "endpoint", "schema", "description", *_SHARED)
 _SHARED_ENDPOINT = (
     *("method", "json", "params", "headers", "data_selector"),
     *("paginator", "error_handler", "incremental"),
 )
-ENDPOINT_WORDS = ("path", *_SHARED_ENDPOINT)
+ENDPOINT_FIELDS = ("path", *_SHARED_ENDPOINT)
 #: Parts of an endpoint whose fields replace the default's one by one.
 _MERGED = ("params", "headers", "error_handler")
 
@@ -79,7 +79,7 @@ class ApiDefaults:
 def read_defaults(value: object, place: ConfigPath, defaults: ApiDefaults) -> ApiDefaults:
     """Read the defaults of all resources; those with problems are reported here and left out."""
     reader = ObjectReader(value, place, (*_SHARED, "endpoint"))
-    shared = {word: reader.given[word] for word in _SHARED if word in reader}
+    shared = {field: reader.given[field] for field in _SHARED if field in reader}
     before = len(place.problems)
     _disposition(reader, has_keys=True)
     reader.texts("primary_key")
@@ -91,14 +91,14 @@ def read_defaults(value: object, place: ConfigPath, defaults: ApiDefaults) -> Ap
     _endpoint(ObjectReader(endpoint, own.place, endpoint), "", defaults)
     if before < len(place.problems):
         endpoint = defaults.given["endpoint"]
-    known = {word: value for word, value in endpoint.items() if word in _SHARED_ENDPOINT}
+    known = {field: value for field, value in endpoint.items() if field in _SHARED_ENDPOINT}
     return replace(defaults, given={**shared, "endpoint": known})
 
 
 def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> UnlinkedResource:
     """Read a resource: an object, or a name that is the path as well."""
     reader = ObjectReader(
-        {"name": value} if isinstance(value, str) else value, place, RESOURCE_WORDS
+        {"name": value} if isinstance(value, str) else value, place, RESOURCE_FIELDS
     )
     name = reader.text("name", required=True) or ""
     path = name
@@ -106,8 +106,8 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         reader.error("name", f"'{name}' must have letters, digits and '_' only.")
         path = ""
     endpoint = {"path": path, **_over_defaults(reader, defaults.given["endpoint"])}
-    endpoint_words = ObjectReader(endpoint, place, ENDPOINT_WORDS)
-    resource, resolves = _endpoint(endpoint_words, name, defaults)
+    endpoint_reader = ObjectReader(endpoint, place, ENDPOINT_FIELDS)
+    resource, resolves = _endpoint(endpoint_reader, name, defaults)
     merged = {**defaults.given, **reader.given}
     keys = ObjectReader(merged, place, merged).texts("primary_key")
     disposition = _disposition(ObjectReader(merged, place, merged), has_keys=bool(keys))
@@ -131,9 +131,9 @@ def _over_defaults(reader: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[
     if not isinstance(value, str):
         own = reader.object("endpoint")
     merged = {**defaults, **own}
-    for word in _MERGED:
-        if isinstance(defaults.get(word), dict) and isinstance(own.get(word), dict):
-            merged[word] = {**defaults[word], **own[word]}
+    for field in _MERGED:
+        if isinstance(defaults.get(field), dict) and isinstance(own.get(field), dict):
+            merged[field] = {**defaults[field], **own[field]}
     return merged
 
 

@@ -492,7 +492,7 @@ def test_client_credentials(word):
         ({"type": "hunter2"}, "`client.auth.type` is unknown. Known: api_key,"),
         (
             {"type": "bearer", "token": "t", "hunter2": ""},
-            "A word of `client.auth`, not shown as it may be a credential, is unknown.",
+            "A field of `client.auth`, not shown as it may be a credential, is unknown.",
         ),
         (
             {"type": "api_key", "name": "X", "api_key": "k", "location": "hunter2"},
