@@ -8,12 +8,13 @@ last row of the page before, nothing has moved. If not, the rows tell what happe
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
-from tap_analytics.pagination.completeness import PUSHED, UNORDERED, UNSTEADY, PaginationError
-from tap_analytics.pagination.overlap_window import OverlapMatch, OverlapWindow, StallDetector
+from tap_analytics.pagination.completeness import PUSHED, PaginationError
+from tap_analytics.pagination.overlap_window import OverlapMatch
+from tap_analytics.pagination.row_fetcher import TOO_FAST, RowFetcher
 from tap_analytics.pagination.strategies.metadata import whole_number
 from tap_analytics.transport.errors import Rejected
 
@@ -22,19 +23,19 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
-    from tap_analytics.pagination.page import FetchedPage, Page, PageToken
+    from tap_analytics.pagination.overlap_window import OverlapWindow
+    from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.strategies.strategy import PagingState
 
 #: Pages the reader goes back, at most, to find rows that moved past it.
 STEPS_BACK = 8
 INSERTED = "Rows were inserted before the current offset; continuing."
-TOO_FAST = "rows keep shifting while pages are being read"
 
 #: A page, and which of its rows are new where not all are.
 Overlapped = tuple["FetchedPage", list[bool] | None]
 
 
-@dataclass(kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DirectReader:
     """Takes pages as they are, where they don't overlap."""
 
@@ -56,7 +57,7 @@ class DirectReader:
         return iter(())
 
 
-@dataclass(kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OverlapReader(DirectReader):
     """Reads pages by row number, in order, and returns what is new of each.
 
@@ -65,17 +66,11 @@ class OverlapReader(DirectReader):
     faster than they can be read.
     """
 
-    guard: PaginationGuard
-    #: Name of the parameter that carries the row number.
-    param: str
-    _window: OverlapWindow = field(default_factory=OverlapWindow)
-    _stall: StallDetector = field(default_factory=StallDetector)
+    rows: RowFetcher
     #: Whether the server is known to know odd row numbers, which some don't.
     _knows_any_row: bool = False
     #: Rows of the list that lie behind the reader.
     _reached: int = 0
-    #: Whether rows have moved, so that rows that have been read may come again on any page.
-    _moved: bool = False
     #: Whether a row number that had to be there was answered with nothing.
     _was_empty: bool = False
     #: Rows by which others were pushed back since the first page, and the first row of the list.
@@ -85,22 +80,26 @@ class OverlapReader(DirectReader):
     _steps_back: bool = False
 
     @property
+    def _guard(self) -> PaginationGuard:
+        return self.rows.guard
+
+    @property
+    def _window(self) -> OverlapWindow:
+        return self.rows.window
+
+    @property
     def _seen(self) -> PagingState:
-        return self.guard.paginator.seen
+        return self.rows.guard.paginator.seen
 
     @override
     def read(self, token: PageToken) -> FetchedPage:
         fetched, fresh = self._overlapped(token)
         idle = bool(fresh and not any(fresh) and fetched.page.received)
         if self._window.is_empty and fetched.page.received > 1:
-            self.guard.paginator.overlap_by(1)
+            self._guard.paginator.overlap_by(1)
             self._first = fetched.keys[0]
-        self._window.remember(fetched.keys, new=not idle)
-        self._reached = self._end(fetched.page)
-        if idle:
-            self._check_stall(fetched)
-        else:
-            self._stall.reset()
+        self._reached = self.rows.end_of(fetched.page)
+        self.rows.remember(fetched, is_new=not idle)
         return fetched if fresh is None else fetched.filter(fresh)
 
     @override
@@ -111,8 +110,8 @@ class OverlapReader(DirectReader):
     def resume(self, fetched: FetchedPage) -> None:
         if len(fetched.keys) > 1:
             self._window.remember(fetched.keys)
-            self.guard.paginator.overlap_by(1)
-        self._reached = self._end(fetched.page)
+            self._guard.paginator.overlap_by(1)
+        self._reached = self.rows.end_of(fetched.page)
 
     @override
     def inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[FetchedPage]:
@@ -123,7 +122,7 @@ class OverlapReader(DirectReader):
         """
         found, position, is_there = 0, 0, False
         while self._first is not None and found < self._pushed and not is_there:
-            fetched = self.fetcher.fetch({**self.fetcher.first, self.param: str(position)})
+            fetched = self.fetcher.fetch({**self.fetcher.first, self.rows.param: str(position)})
             keys = list(fetched.keys)
             is_there = self._first in keys
             number = keys.index(self._first) if is_there else len(keys)
@@ -133,34 +132,23 @@ class OverlapReader(DirectReader):
             if kept.page.size < number or not keys:
                 return
         if is_there and found >= self._pushed:
-            self.guard.withdraw(PUSHED)
-
-    def _end(self, page: Page) -> int:
-        return self.guard.paginator.paging.reached(page, self._seen)
-
-    def _fetch(self, token: PageToken, *, at: int | None = None) -> FetchedPage:
-        """Return a page, or the one that begins at another row."""
-        fetched = self.fetcher.fetch(token if at is None else {**token, self.param: str(at)})
-        self._stall.record(fetched.keys)
-        if self._moved:
-            self._check_order(fetched)
-        return fetched
+            self._guard.withdraw(PUSHED)
 
     # --- how a page follows ---------------------------------------------------------------------
 
     def _overlapped(self, token: PageToken) -> Overlapped:
-        start = whole_number(token.get(self.param))
+        start = whole_number(token.get(self.rows.param))
         if self._window.is_empty or start is None or start > self._reached:
-            return self._fetch(token), None
+            return self.rows.fetch(token), None
         if start == self._reached:
-            return self._adjacent(self._fetch(token))
+            return self._adjacent(self.rows.fetch(token))
         try:
-            fetched = self._fetch(token)
+            fetched = self.rows.fetch(token)
         except Rejected as error:
             if self._knows_any_row or error.status not in {400, 422}:
                 raise
-            self._stop_overlapping()
-            return self._fetch(token, at=start + 1), None
+            self.rows.stop_overlapping()
+            return self.rows.fetch(token, at=start + 1), None
         return self._early(fetched, start)
 
     def _early(self, fetched: FetchedPage, start: int) -> Overlapped:
@@ -168,14 +156,14 @@ class OverlapReader(DirectReader):
         match = self._window.match(fetched.keys)
         if match is OverlapMatch.MATCHED:
             self._knows_any_row = True
-            if self._moved:
+            if self.rows.has_moved:
                 return fetched, self._counted(fetched)
             return fetched, [False, *([True] * (len(fetched.keys) - 1))]
         if not self._knows_any_row and (not fetched.keys or self._window.is_last(fetched.keys)):
             return self._whole_page(fetched, start)
         # Whatever else comes, the server knows odd row numbers.
         self._knows_any_row |= bool(fetched.keys)
-        self._note_move(fetched)
+        self.rows.note_move(fetched)
         if match is OverlapMatch.DELETED:
             return self._deleted(fetched, start)
         self.fetcher.endpoint.logger.warning(INSERTED)
@@ -186,7 +174,7 @@ class OverlapReader(DirectReader):
         fresh = self._window.fresh(fetched.keys)
         if not fetched.keys or (all(fresh) and not self._seen.overlap):
             return fetched, None
-        self._note_move(fetched)
+        self.rows.note_move(fetched)
         if not fresh[0]:
             self._counted(fetched, early=0)
         if not any(fresh) and self._is_end(fetched):
@@ -195,7 +183,7 @@ class OverlapReader(DirectReader):
             return fetched, fresh
         # The page before was short because the server caps its pages: rows may lie between.
         early = self._reached - 1
-        return self._early(self._fetch(fetched.page.query, at=early), early)
+        return self._early(self.rows.fetch(fetched.page.query, at=early), early)
 
     def _is_end(self, fetched: FetchedPage) -> bool:
         """Whether a page ends with the last row, which was pushed there, though it has room."""
@@ -210,29 +198,10 @@ class OverlapReader(DirectReader):
             self._steps_back = again > 0
         elif again > 0:
             self._pushed += again
-            self.guard.doubt_because(PUSHED)
+            self._guard.doubt_because(PUSHED)
         return fresh
 
     # --- rows that moved ------------------------------------------------------------------------
-
-    def _note_move(self, fetched: FetchedPage) -> None:
-        """Note that rows have moved: what was read ahead lies elsewhere now."""
-        self._forget_ahead()
-        self._check_order(fetched)
-        # Rows that moved stay where they are now; where replicas differ, they don't.
-        if self.guard.doubt is None:
-            again = self.fetcher.fetch(fetched.page.query)
-            if list(again.keys) != list(fetched.keys):
-                self.guard.doubt_because(UNSTEADY)
-
-    def _forget_ahead(self) -> None:
-        self._moved = True
-        self.fetcher.discard()
-        self.guard.forget_tokens()
-
-    def _check_order(self, fetched: FetchedPage) -> None:
-        if not self._window.keeps_order(fetched.keys):
-            self.guard.doubt_because(UNORDERED)
 
     def _deleted(self, fetched: FetchedPage, start: int) -> Overlapped:
         """Return the rows that moved past the reader, found by going back."""
@@ -240,7 +209,7 @@ class OverlapReader(DirectReader):
         back = self._go_back(fetched.page.query, start)
         fresh = self._window.fresh(back.keys)
         # The end, if this page isn't full, or if odd row numbers are answered with nothing.
-        odd = not self._knows_any_row and self._end(back.page) > start
+        odd = not self._knows_any_row and self.rows.end_of(back.page) > start
         is_end = odd or back.page.received < self._seen.max_rows
         return (fetched, None) if is_end and not fetched.keys and not any(fresh) else (back, fresh)
 
@@ -248,7 +217,7 @@ class OverlapReader(DirectReader):
         """Read backwards to a page that begins with a known row, or to the first page."""
         for step in range(1, STEPS_BACK + 1):
             position = max(0, position - max(2, self._seen.max_rows, self._window.width) + 1)
-            fetched = self._fetch(token, at=position)
+            fetched = self.rows.fetch(token, at=position)
             fresh = self._window.fresh(fetched.keys)
             if position == 0 or (fresh and not fresh[0]):
                 self.fetcher.endpoint.logger.warning(
@@ -258,7 +227,7 @@ class OverlapReader(DirectReader):
                 )
                 return fetched
         raise PaginationError(
-            f"{self.guard.label}: {TOO_FAST}: after {STEPS_BACK} steps back no row is one that "
+            f"{self._guard.label}: {TOO_FAST}: after {STEPS_BACK} steps back no row is one that "
             "was read. Read the stream at a quieter time."
         )
 
@@ -269,8 +238,8 @@ class OverlapReader(DirectReader):
 
         Rows that moved may look like that, but not twice: such a server answers the same again.
         """
-        self._forget_ahead()
-        aligned = self._fetch(early.page.query, at=start + 1)
+        self.rows.forget_ahead()
+        aligned = self.rows.fetch(early.page.query, at=start + 1)
         fresh = self._window.fresh(aligned.keys)
         if not aligned.keys and not early.keys:
             return self._deleted(early, start)
@@ -283,40 +252,14 @@ class OverlapReader(DirectReader):
             self._was_empty = True
             return self._deleted(aligned, start)
         if aligned.keys:
-            self._stop_overlapping()
+            self.rows.stop_overlapping()
         return aligned, None
 
     def _knows_whole_pages(self, early: FetchedPage, aligned: FetchedPage, start: int) -> bool:
         """Whether odd row numbers are answered the same again, with a whole page or nothing."""
         token = early.page.query
-        if list(self._fetch(token, at=start).keys) != list(early.keys):
+        if list(self.rows.fetch(token, at=start).keys) != list(early.keys):
             return False
         if not (early.keys and aligned.keys):
             return True
-        return list(self._fetch(token, at=start + 2).keys) == list(aligned.keys)
-
-    def _stop_overlapping(self) -> None:
-        self.guard.paginator.overlap_by(0)
-        self.fetcher.discard()
-
-    # --- servers that repeat themselves ---------------------------------------------------------
-
-    def _check_stall(self, fetched: FetchedPage) -> None:
-        """Let a page without a new row pass, unless the server repeats itself."""
-        if self._stall.should_probe(fetched.keys) and self._is_everywhere(fetched):
-            raise self.guard.repeated(fetched.page)
-        if self._stall.is_over:
-            raise PaginationError(
-                f"{self.guard.label}: {TOO_FAST}: {self._stall.pages} pages in a row brought none "
-                "that is new. Read the stream at a quieter time, or in larger pages."
-            )
-
-    def _is_everywhere(self, fetched: FetchedPage) -> bool:
-        """Whether the server gives rows far ahead that it has just given here."""
-        far = self._end(fetched.page) + max(self._stall.reach, self._seen.page_size or 0)
-        try:
-            beyond = self.fetcher.fetch({**fetched.page.query, self.param: str(far)})
-        except Rejected:
-            return False
-        self._check_order(beyond)
-        return self._stall.has(beyond.keys)
+        return list(self.rows.fetch(token, at=start + 2).keys) == list(aligned.keys)

@@ -1,9 +1,4 @@
-"""What is remembered of pages that are read by row number, and what the next page says of moves.
-
-Rows inserted before the reader push back what it has read, but never far behind it. A server that
-ignores the row number, or repeats the last page beyond the end, gives the same pages wherever it is
-asked. Both bring pages without a new row.
-"""
+"""The last pages that were read by row number, and how the next page follows them."""
 
 from __future__ import annotations
 
@@ -19,10 +14,6 @@ if t.TYPE_CHECKING:
 #: Pages whose keys are remembered, and rows where pages are small; rows rarely move further.
 PAGES = 8
 ROWS = 1000
-#: Pages in a row that may bring nothing new while rows are inserted before the reader.
-STALL_LIMIT = 12
-#: Pages to look ahead of the reader for rows that can't be there.
-FAR = 3
 
 
 class OverlapMatch(enum.Enum):
@@ -99,45 +90,3 @@ class OverlapWindow:
         self._rows += len(keys)
         while len(self._pages) > PAGES and self._rows > ROWS:
             self._rows -= len(self._pages.popleft())
-
-
-@dataclass(slots=True)
-class StallDetector:
-    """The pages that came since the last new row."""
-
-    #: Pages that were to bring new rows and brought none.
-    pages: int = 0
-    _received: list[Sequence[Hashable]] = field(default_factory=list)
-    _probed: int = -FAR
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing new has come for too long."""
-        return self.pages > STALL_LIMIT
-
-    @property
-    def reach(self) -> int:
-        """Return how far ahead no row can have been pushed."""
-        return FAR * max(map(len, self._received), default=1)
-
-    def record(self, keys: Sequence[Hashable]) -> None:
-        """Remember a page."""
-        if keys:
-            self._received.append(keys)
-
-    def reset(self) -> None:
-        """Begin again, for the last page brought new rows."""
-        self.pages, self._probed = 0, -FAR
-        del self._received[:-1]
-
-    def should_probe(self, keys: Sequence[Hashable]) -> bool:
-        """Count a page without a new row; whether it calls for a look far ahead."""
-        self.pages += 1
-        if self._received.count(keys) == 1 or self.pages < self._probed + FAR:
-            return False
-        self._probed = self.pages
-        return True
-
-    def has(self, keys: Sequence[Hashable]) -> bool:
-        """Whether a page has come before, row for row."""
-        return keys in self._received

@@ -16,6 +16,7 @@ from tap_analytics.pagination.end_check import EndCheck
 from tap_analytics.pagination.overlap import DirectReader, OverlapReader
 from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.rescan import Rescan, fingerprint
+from tap_analytics.pagination.row_fetcher import RowFetcher
 from tap_analytics.pagination.strategies.auto import Auto
 from tap_analytics.pagination.strategies.numbered import Offset
 from tap_analytics.pagination.strategies.strategy import StopReason
@@ -79,8 +80,8 @@ class PageReader:
         self._fetcher, paging = fetcher, self.endpoint.paging
         self._source = DirectReader(fetcher=fetcher)
         if self.guard.keyed and isinstance(paging, Offset):
-            param = paging.offset_param
-            self._source = OverlapReader(fetcher=fetcher, guard=self.guard, param=param)
+            rows = RowFetcher(fetcher=fetcher, guard=self.guard, param=paging.offset_param)
+            self._source = OverlapReader(fetcher=fetcher, rows=rows)
         self._end_check = EndCheck(source=self._source, guard=self.guard)
         self._rescan = Rescan(fetcher=fetcher, guard=self.guard)
 
