@@ -70,11 +70,10 @@ def _columns(relation: Relation) -> str:
     for column in relation.columns:
         roles = ["key"] if column.name in relation.keys else []
         roles += ["bookmark"] if column.name == relation.bookmark else []
-        roles += [
-            f"{'parent' if each.is_parent else 'holds'} {code(f'{each.stream}.{each.field}')}"
-            for each in relation.references
-            if each.root == column.name
-        ]
+        for each in relation.references:
+            if each.root == column.name:
+                role = "parent" if each.stream == relation.parent else "holds"
+                roles.append(f"{role} {code(f'{each.stream}.{each.field}')}")
         types = " or ".join(column.types)
         rows.append((code(column.name), types, ", ".join(roles), column.description))
     return table("Column | Type | Role | Meaning", rows)

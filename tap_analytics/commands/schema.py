@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+import msgspec
+
 from tap_analytics.commands.base import parser, put, run, show
 from tap_analytics.config.files import read_config
 from tap_analytics.streams import APIS
@@ -13,7 +15,7 @@ from tap_analytics.tap import TapAnalytics
 
 if t.TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tap_analytics.streams.relations import Column, Reference, Relation
 
@@ -38,40 +40,10 @@ def _print(options: argparse.Namespace) -> int:
     tap = TapAnalytics(config=given.config, parse_env_config=given.parse_env, setup_mapper=False)
     found = relations(tap.apis.values() or APIS)
     if options.json:
-        show(as_data(found), as_json=True)
+        show({"streams": msgspec.to_builtins(found)}, as_json=True)
     else:
         put("".join(f"{line}\n" for line in mermaid(found, columns=options.columns)))
     return 0
-
-
-def as_data(found: Iterable[Relation]) -> dict[str, t.Any]:
-    """Return the streams as values of JSON."""
-    return {
-        "streams": [
-            {
-                "name": relation.name,
-                "api": relation.api,
-                "description": relation.description,
-                "primary_keys": relation.keys,
-                "replication_key": relation.bookmark,
-                "parent": relation.parent,
-                "references": [
-                    {
-                        "column": each.column,
-                        "stream": each.stream,
-                        "field": each.field,
-                        "many": each.is_list,
-                    }
-                    for each in relation.references
-                ],
-                "columns": [
-                    {"name": column.name, "type": column.types, "description": column.description}
-                    for column in relation.columns
-                ],
-            }
-            for relation in found
-        ]
-    }
 
 
 # --- Mermaid --------------------------------------------------------------------------------
@@ -115,7 +87,7 @@ def _attribute(column: Column, relation: Relation) -> str:
 def _line(each: Reference, relation: Relation) -> str:
     """Spell a relation: solid to the parent a stream is read for, dashed to any other."""
     there = "}o" if each.is_list else "||" if each.column in relation.keys else "|o"
-    line = "--" if each.is_parent else ".."
+    line = "--" if each.stream == relation.parent else ".."
     return f'{each.stream} {there}{line}o{{ {relation.name} : "{each.column}"'
 
 

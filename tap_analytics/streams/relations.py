@@ -6,7 +6,8 @@ All of it is what classes declare, so it is known without a configuration and wi
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+
+import msgspec
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +16,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.streams.api import Api
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column:
+class Column(msgspec.Struct, frozen=True, kw_only=True, rename={"types": "type"}):
     """A column of a stream's root."""
 
     name: str
@@ -25,16 +25,13 @@ class Column:
     description: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True, kw_only=True, rename={"is_list": "many"}):
     """A column that holds a key of another stream."""
 
     #: Dotted where it is nested.
     column: str
     stream: str
     field: str
-    #: Whether the stream is read once per row of the other one.
-    is_parent: bool = False
     #: Whether a row holds several keys.
     is_list: bool = False
 
@@ -44,22 +41,23 @@ class Reference:
         return self.column.partition(".")[0]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Relation:
+class Relation(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"keys": "primary_keys", "bookmark": "replication_key"},
+):
     """A stream, and how it hangs together with others."""
 
     name: str
     api: str
     description: str
-    columns: tuple[Column, ...]
     keys: tuple[str, ...]
-    bookmark: str | None = None
-    references: tuple[Reference, ...] = ()
-
-    @property
-    def parent(self) -> str | None:
-        """The stream whose rows this one is read for."""
-        return next((each.stream for each in self.references if each.is_parent), None)
+    bookmark: str | None
+    #: The stream whose rows this one is read for.
+    parent: str | None
+    references: tuple[Reference, ...]
+    columns: tuple[Column, ...]
 
     @property
     def linking(self) -> tuple[Column, ...]:
@@ -77,6 +75,7 @@ def _relation(stream: type[AnalyticsStream]) -> Relation:
     properties = stream.known_columns()
     found = vars(stream)
     bookmark: object = t.cast("t.Any", stream).replication_key
+    parent = stream.parent_stream_type
     return Relation(
         name=found["name"],
         api=stream.api,
@@ -87,6 +86,7 @@ def _relation(stream: type[AnalyticsStream]) -> Relation:
         ),
         keys=tuple(t.cast("Iterable[str]", stream.primary_keys)),
         bookmark=bookmark if isinstance(bookmark, str) else None,
+        parent=None if parent is None else vars(parent)["name"],
         references=tuple(_references(stream, properties)),
     )
 
@@ -94,16 +94,12 @@ def _relation(stream: type[AnalyticsStream]) -> Relation:
 def _references(
     stream: type[AnalyticsStream], properties: Mapping[str, t.Any]
 ) -> Iterator[Reference]:
-    parent = stream.parent_stream_type
     for column, target in stream.references.items():
         name, _, field = target.partition(".")
         yield Reference(
             column=column,
             stream=name,
             field=field,
-            is_parent=parent is not None
-            and vars(parent)["name"] == name
-            and f"{{{column}}}" in str(vars(stream)["path"]),
             is_list=_types(properties.get(column.partition(".")[0], {}))[:1] == ("array",),
         )
 
