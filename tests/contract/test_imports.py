@@ -193,7 +193,7 @@ def test_manifest_runs_as_imported(case, demos, tap):
         assert canonical(rows) == canonical(expected), resource["name"]
 
 
-def test_manifest_tells_what_it_could_not_take(tap):
+def test_manifest_notes_what_was_not_taken(tap):
     notes = imported(tap, IMPORTS / "vwo.yaml")["notes"]
 
     where = "definitions.streams.smartcode"

@@ -1,4 +1,4 @@
-"""The demo's world: the same every time, coherent across APIs, and changing in known ways."""
+"""The demo's records: the same every time, consistent across APIs, changing in known ways."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def api():
     return DemoApi()
 
 
-def test_one_seed_is_one_world_and_another_seed_another():
+def test_one_seed_makes_one_dataset_and_another_seed_another():
     assert snapshot(DemoApi()) == snapshot(DemoApi())
     assert snapshot(DemoApi(seed=8)) != snapshot(DemoApi())
 
@@ -65,7 +65,7 @@ def test_the_default_size_is_as_documented(api):
 
 
 @pytest.mark.parametrize("scale", [0.01, 0.3, 3])
-def test_every_scale_makes_a_world_with_unique_keys(scale):
+def test_every_scale_makes_a_dataset_with_unique_keys(scale):
     scaled = DemoApi(scale=scale)
     for stream in scaled.streams:
         assert keyed(scaled, stream)
@@ -161,8 +161,8 @@ def test_mutate_returns_exactly_the_keys_whose_rows_changed():
     for stream in api.streams:
         after = keyed(api, stream)
         differing = {key for key in after if after[key] != before[stream].get(key)}
-        told = {key if isinstance(key, tuple) else (key,) for key in changed.get(stream, ())}
-        assert differing == told, stream
+        named = {key if isinstance(key, tuple) else (key,) for key in changed.get(stream, ())}
+        assert differing == named, stream
         assert not before[stream].keys() - after.keys()
     assert len(changed) == 15
 
@@ -206,7 +206,7 @@ def test_mutate_refuses_a_moment_before_the_newest_record():
         DemoApi().mutate(at=datetime(2024, 1, 1, tzinfo=UTC))
 
 
-def test_deleted_rows_are_gone_and_told():
+def test_deleted_rows_are_gone_and_named():
     api = DemoApi()
     before = {stream: keyed(api, stream) for stream in api.streams}
     changed = api.mutate(delete=True)
@@ -220,20 +220,20 @@ def test_deleted_rows_are_gone_and_told():
     }
     for stream in api.streams:
         gone = before[stream].keys() - keyed(api, stream).keys()
-        told = {k if isinstance(k, tuple) else (k,) for k in api.deleted.get(stream, ())}
-        assert gone == told, stream
-        assert not told & {(key,) for key in changed.get(stream, ())}
+        named = {k if isinstance(k, tuple) else (k,) for k in api.deleted.get(stream, ())}
+        assert gone == named, stream
+        assert not named & {(key,) for key in changed.get(stream, ())}
 
 
 @pytest.mark.parametrize("stream", sorted(SIZES))
-def test_an_emptied_stream_is_empty_and_the_world_goes_on(stream):
+def test_an_emptied_stream_is_empty_and_changes_go_on(stream):
     api = DemoApi(scale=0.1, empty=(stream,))
     assert api.rows(stream) == []
     assert api.mutate()
     assert api.mutate(delete=True)
 
 
-def test_a_small_world_survives_many_steps():
+def test_a_small_dataset_takes_many_steps():
     api = DemoApi(scale=0.01)
     for _ in range(15):
         api.mutate(delete=True)

@@ -240,7 +240,7 @@ def test_success_looks_at_the_user_name_only(api, session):
 # Rates
 
 
-def test_rates_are_limited_only_when_told_to(learning):
+def test_rates_are_limited_only_when_asked_to(learning):
     assert {learning("/people", page=page).status_code for page in range(1, 16)} == {200}
     with DemoApi(rate_limits={"learning": (10, 60), "experimentation": (1, 60)}) as strict:
         headers = {"X-Api-Key": DEFAULT.learning_api_key}

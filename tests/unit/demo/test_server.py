@@ -53,7 +53,7 @@ def api(server):
         (b"GET /" + b"x" * 70_000, b"431"),
     ],
 )
-def test_a_client_s_mistake_is_told_and_the_connection_closed(api, data, status):
+def test_a_client_s_mistake_is_an_error_and_closes_the_connection(api, data, status):
     answer = talk(api, data)
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert b'"error"' in answer
@@ -125,7 +125,7 @@ def test_latency_lets_requests_wait_side_by_side():
         assert slow.counts == {("GET", PEOPLE): 6}
 
 
-# Behind the stage
+# The demo's own paths
 
 
 def test_the_demo_s_own_paths(api):
@@ -160,15 +160,15 @@ def test_a_change_over_http_is_seen_in_pages_already_served():
         params = {"sort": "-updated_at", "limit": 100}
         before = get(api, params=params).json()["data"]
         body = {"at": "2026-01-01T00:00:00Z", "delete": True}
-        told = requests.post(f"{api.url}/_demo/mutate", json=body).json()
+        changes = requests.post(f"{api.url}/_demo/mutate", json=body).json()
         after = get(api, params=params).json()["data"]
         changed = {row["id"] for row in after if row not in before}
-        assert changed == set(told["changed"]["learning_people"])
+        assert changed == set(changes["changed"]["learning_people"])
         gone = {row["id"] for row in before} - {row["id"] for row in after}
-        assert gone == set(told["deleted"]["learning_people"])
+        assert gone == set(changes["deleted"]["learning_people"])
 
 
-# Life
+# Start and stop
 
 
 def test_a_stopped_server_is_gone_and_can_start_again():
@@ -199,7 +199,7 @@ def test_importing_the_demo_loads_no_third_party_package():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_told_to_stop(number, tmp_path):
+def test_the_command_serves_until_a_signal(number, tmp_path):
     faults = tmp_path / "faults.json"
     faults.write_text('[{"status": 504}]', "utf-8")
     options = ["--dialect", "spec", "--scale", "0.1", "--faults", str(faults), "--print-config"]

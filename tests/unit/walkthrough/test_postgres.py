@@ -115,7 +115,7 @@ def test_a_port_that_is_taken_is_not_the_end(monkeypatch):
             assert database.query("SELECT 1 AS n") == [{"n": 1}]
 
 
-def test_the_server_log_is_told_when_every_start_fails(monkeypatch):
+def test_the_server_log_is_in_the_error_when_every_start_fails(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(postgres, "_free_port", lambda: taken.getsockname()[1])
         with pytest.raises(PostgresError, match=r"[Aa]ddress already in use"), Postgres():
@@ -216,14 +216,14 @@ class TestServerOfTheUser:
 # --- the command ----------------------------------------------------------------------------
 
 
-def test_it_serves_what_it_prints_until_it_is_told_to_stop():
+def test_it_serves_what_it_prints_until_a_signal():
     command = [str(ROOT / "scripts" / "postgres")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
         try:
-            told = dict(server.stdout.readline().strip().split("=", 1) for _ in range(5))
-            found = Database.from_environment(told)
+            printed = dict(server.stdout.readline().strip().split("=", 1) for _ in range(5))
+            found = Database.from_environment(printed)
             assert found.query("SELECT 1 AS one") == [{"one": 1}]
         finally:
             server.send_signal(SIGTERM)
@@ -232,7 +232,7 @@ def test_it_serves_what_it_prints_until_it_is_told_to_stop():
     assert f"PostgreSQL is ready. To look inside: {found.command}\n" in errors
 
 
-def test_a_server_that_does_not_come_up_is_told_in_a_line(monkeypatch, capsys):
+def test_a_server_that_does_not_start_is_an_error_in_a_line(monkeypatch, capsys):
     def none():
         raise PostgresError("No binaries found.")
 

@@ -1,4 +1,4 @@
-"""Manifests of Airbyte: what the tap has words for is taken, the rest told with its path."""
+"""Manifests of Airbyte: what the tap has too is taken, the rest noted with its path."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_nothing_that_can_be_taken_is_an_error(command):
 
 
 @pytest.mark.parametrize(
-    ("condition", "is_told"),
+    ("condition", "is_noted"),
     [
         ("{{ not response.next }}", False),
         ("{{ response['next'] is none }}", False),
@@ -209,17 +209,17 @@ def test_nothing_that_can_be_taken_is_an_error(command):
         ("{{ response.page >= response.pages }}", True),
     ],
 )
-def test_condition_to_stop_is_told_unless_it_is_that_of_a_cursor(condition, is_told, command):
+def test_condition_to_stop_is_noted_unless_it_is_that_of_a_cursor(condition, is_noted, command):
     pages = paged(cursor("{{ response.next }}", stop_condition=condition), "after")
 
     _, _, notes = command(manifest(stream(retriever=pages)))
 
     assert (
-        any("the walk ends where the response has no cursor" in note for note in notes) == is_told
+        any("the walk ends where the response has no cursor" in note for note in notes) == is_noted
     )
 
 
-def test_rows_that_a_filter_drops_are_told(command):
+def test_rows_that_a_filter_drops_are_noted(command):
     selector = {
         "record_filter": {"condition": "{{ record.a }}"},
         "extractor": {"field_path": ["a"]},
@@ -327,7 +327,7 @@ def test_authenticator_is_taken(authenticator, auth, command):
     assert entry["client"].get("auth") == auth
 
 
-def test_authenticator_that_is_not_taken_is_told(command):
+def test_authenticator_that_is_not_taken_is_noted(command):
     odd = {"type": "JwtAuthenticator", "secret_key": "k9-very-secret-0451"}
 
     code, entry, notes = command(manifest(stream(requester={"authenticator": odd})))
@@ -504,7 +504,7 @@ def test_schema_is_taken_with_columns_that_may_be_null(command):
         ({"incremental_sync": {"type": "CustomIncrementalSync"}}, "all rows are read"),
     ],
 )
-def test_what_is_not_taken_of_a_stream_is_told(words, note, command):
+def test_what_is_not_taken_of_a_stream_is_noted(words, note, command):
     code, entry, notes = command(manifest(stream(**words)))
 
     assert code == 0
@@ -639,7 +639,7 @@ def test_budget_is_the_rate(command):
     assert command(manifest(stream(), api_budget=budget))[1]["requests_per_second"] == 10
 
 
-def test_words_that_nobody_reads_are_told(command):
+def test_unread_words_are_noted(command):
     requester = {"request_headers": {"A": "b", "C": "{{ now_utc() }}"}, "surprise": 1}
 
     code, entry, notes = command(

@@ -1,4 +1,4 @@
-"""Descriptions in other tools' words become entries of `apis`, and each deviation is told."""
+"""Descriptions in other tools' words become entries of `apis`, and each deviation is noted."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def command(tmp_path, capsys):
         path = tmp_path / name
         path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
         code = main([str(path), *options])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return run
 
@@ -308,7 +308,7 @@ config = {
     assert "k9-very" not in str(notes)
 
 
-def test_python_that_only_running_could_tell_is_told_with_its_line(imported):
+def test_python_that_must_run_is_noted_with_its_line(imported):
     entry, notes = imported(
         """
 config = {

@@ -79,7 +79,7 @@ def test_code_is_refused_and_never_run(token, form, file, tmp_path):
     assert not witness.exists()
 
 
-def test_harmless_call_is_told_and_never_run(file):
+def test_harmless_call_is_noted_and_never_run(file):
     found, _ = import_file(file(bearer(f"fetch_token({KEY!r})"), "shop.py"))
 
     assert found.entry["client"]["auth"]["token"] == "$SHOP_TOKEN"
@@ -198,10 +198,10 @@ def test_unreadable_file_is_refused(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     assert main([path]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("error: The file ")
-    assert told.err.count("\n") == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("error: The file ")
+    assert output.err.count("\n") == 1
 
 
 # --- whatever it is, no traceback -------------------------------------------------------------
@@ -264,18 +264,18 @@ MANIFESTS = st.fixed_dictionaries(
 
 
 def ends_without_a_traceback(path, capsys):
-    """Run the command; it prints an entry, or tells in lines why there is none."""
+    """Run the command; it prints an entry, or lines that say why there is none."""
     code = main([path, "--name", "shop"])
-    told = capsys.readouterr()
+    output = capsys.readouterr()
 
     assert code in {0, 1}
-    assert "Traceback" not in told.err
-    for line in told.err.splitlines():
+    assert "Traceback" not in output.err
+    for line in output.err.splitlines():
         assert line.startswith(("note: ", "error: ")), line
-        # An error that nobody expected would be told with its type.
+        # An unexpected error would be printed with its type.
         assert not any(kind in line[:60] for kind in ("TypeError", "KeyError", "ValueError"))
         assert "AttributeError" not in line
-    assert code == 1 or json.loads(told.out)["apis"][0]["name"] == "shop"
+    assert code == 1 or json.loads(output.out)["apis"][0]["name"] == "shop"
 
 
 @given(text=st.one_of(st.text(), TEXT))
