@@ -98,6 +98,7 @@ class Doctor:
             report = self(config)
             assert len(api.requests) <= BUDGET
             assert report.code == (1 if wrong else 0), report.texts
+            assert self.errors == "", "what is wrong is in the report"
             cured = merged(config, report.patch)
             api.requests.clear()
             again = self(cured)

@@ -201,7 +201,7 @@ class StreamCheck:
         self.context: Context | None = None
         #: Why there is no first page.
         self.refused: Refused | None = None
-        self.probe = Probe.of(stream)
+        self.probe = Probe(origin=stream, stream=stream)
         #: What a run makes of the first pages, once what is wrong with the rows is put right.
         self._trial: Trial | None = None
 

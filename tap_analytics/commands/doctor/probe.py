@@ -210,11 +210,6 @@ class Probe:
     #: Parameters that go along with every page: the order, and the server's own filter.
     extras: PageToken = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, stream: AnalyticsStream) -> Probe:
-        """Return the probe of a stream as it is configured."""
-        return cls(origin=stream, stream=stream)
-
     @property
     def recorder(self) -> Recorder:
         """What the API's server was asked, and has answered."""

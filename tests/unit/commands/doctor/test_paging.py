@@ -579,6 +579,21 @@ def test_auto_on_the_only_page_is_noted(doctor):
     assert (report.code, report.findings) == (0, [("note", "auto")])
 
 
+@pytest.mark.parametrize("base", [0, 1])
+def test_a_clamped_last_page_is_told_wherever_pages_are_counted_from(doctor, base):
+    with JsonApi(lambda query: {"data": numbered(ROWS, query, base=base) or ROWS[-2:]}) as api:
+        endpoint = {"paginator": PAGES["paginator"] | {"base_page": base}}
+        report = doctor(declared(api.origin, endpoint=endpoint))
+    assert (report.code, report.findings, report.patch) == (1, [("wrong", "clamped")], {})
+
+
+def test_a_paginator_that_never_ends_is_not_suggested(doctor):
+    with JsonApi(lambda query: {"data": cut(ROWS, query) or ROWS[-2:]}) as api:
+        report = doctor(declared(api.origin, endpoint=PAGES))
+    assert (report.code, report.findings) == (1, [("wrong", "number_ignored")])
+    assert report.patch == {}
+
+
 def test_a_total_of_rows_does_not_cure_clamped_page_numbers(doctor):
     def answer(query):
         return {"data": numbered(ROWS, query, base=0) or ROWS[-2:], "total": 10}

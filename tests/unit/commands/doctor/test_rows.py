@@ -77,6 +77,17 @@ def test_a_missing_key_is_told_with_one_that_is_there(doctor):
     assert report.resource == {"primary_key": "uuid"}
 
 
+def test_a_missing_key_hides_no_wrong_paginator(doctor):
+    rows = [{"uuid": f"u{row['id']}", "n": row["id"]} for row in ROWS]
+    report = doctor.cures(
+        lambda query: {"data": cut(rows, query), "offset": int(query.get("offset", 0))},
+        rows=10,
+        key="n",
+        endpoint={"paginator": {"type": "page_number", "limit": 4}},
+    )
+    assert report.findings == [("wrong", "key_missing"), ("wrong", "number_ignored")]
+
+
 def test_a_key_named_for_the_resource_is_found(doctor):
     rows = [{"group_id": 1, "item_id": f"i{row['id']}", "n": row["id"]} for row in ROWS]
     report = doctor.cures(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
