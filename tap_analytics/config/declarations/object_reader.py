@@ -14,6 +14,7 @@ from tap_analytics.config.settings.checks import (
     readable,
     shown_word,
 )
+from tap_analytics.records.codec import kind_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -72,12 +73,6 @@ def suggestion(field: object, known: Iterable[str]) -> str:
     """Return the name that an unknown one is most like, as a sentence with a blank before."""
     near = nearest(str(field), known)
     return f" Did you mean `{near}`?" if near else ""
-
-
-def kind_of(value: object) -> str:
-    """Return what kind of JSON value something is, never the value."""
-    kinds = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
-    return "null" if value is None else kinds.get(type(value), "a number")
 
 
 class ObjectReader:

@@ -12,15 +12,10 @@ from urllib.parse import quote
 from jsonschema import Draft7Validator, SchemaError
 
 from tap_analytics.config.declarations.model import DeclaredResource, WriteDisposition
-from tap_analytics.config.declarations.object_reader import (
-    DOTTED,
-    ConfigPath,
-    ObjectReader,
-    kind_of,
-    scalar,
-)
+from tap_analytics.config.declarations.object_reader import DOTTED, ConfigPath, ObjectReader, scalar
 from tap_analytics.config.declarations.readers import read_incremental, read_paging, read_retry
 from tap_analytics.pagination import Cursor, NumberedStrategy, PagingStrategy
+from tap_analytics.records.codec import kind_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 
+from tap_analytics.records.codec import kind_of
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.transport.errors import shorten
 from tap_analytics.transport.origin import ascii_host
@@ -168,17 +169,13 @@ def readable(number: float) -> object:
 
 
 def _described(value: object, *, shown: bool) -> str:
-    if value is None or isinstance(value, bool):
+    if isinstance(value, bool):
         return json.dumps(value)
+    if not shown or not isinstance(value, (str, int, float)):
+        return kind_of(value)
     if isinstance(value, str):
-        return (
-            f"the string {json.dumps(shorten(value, 40), ensure_ascii=False)}"
-            if shown
-            else "a string"
-        )
-    if isinstance(value, (int, float)):
-        return f"the number {readable(value)}" if shown else "a number"
-    return "a list" if isinstance(value, list) else "an object"
+        return f"the string {json.dumps(shorten(value, 40), ensure_ascii=False)}"
+    return f"the number {readable(value)}"
 
 
 def _hint(kinds: list[str], value: object) -> str:

@@ -420,7 +420,7 @@ def test_client_credentials(word):
     ("auth", "complaint"),
     [
         ({}, "`client.auth.type` is missing."),
-        ("bearer", "`client.auth` must be an object, not a string."),
+        ("bearer", "`client.auth` must be an object, not text."),
         ({"type": "bearr", "token": "hunter2"}, "Did you mean `bearer`?"),
         ({"type": "bearer"}, "`client.auth.token` is missing."),
         ({"type": "bearer", "token": ""}, "`client.auth.token` is empty."),
@@ -686,7 +686,7 @@ def test_two_lines_of_parents_are_refused():
         (endpoint(error_handler={"retries": 1}), "`error_handler.retries` is unknown."),
         (endpoint(method="PUT"), "`method` 'PUT' isn't supported. Known: GET, POST."),
         (endpoint(json={}), "`json` is a body, which only POST sends. Set `method` to POST"),
-        (endpoint(method="POST", json="x"), "`json` must be an object or a list, not a string."),
+        (endpoint(method="POST", json="x"), "`json` must be an object or a list, not text."),
         (endpoint(data="x"), "`data` isn't supported."),
         (endpoint(response_actions=[]), "`response_actions` isn't supported."),
         (endpoint(data_selector_required=True), "`data_selector_required` isn't supported."),

@@ -310,7 +310,7 @@ def test_good_configurations_have_no_problems():
         (
             with_learning(optional_streams="people"),
             (
-                "`learning.optional_streams` must be a list, not a string. "
+                "`learning.optional_streams` must be a list, not text. "
                 "Written as text it must be valid JSON of that kind."
             ),
         ),
@@ -490,7 +490,7 @@ def test_broken_json_is_a_problem_that_does_not_show_it():
     }
     (line,) = found(environment(SCHEMA, "TAP_ANALYTICS_", environ))
     assert line == (
-        "`learning` must be an object, not a string. "
+        "`learning` must be an object, not text. "
         "Written as text it must be valid JSON of that kind."
     )
 
