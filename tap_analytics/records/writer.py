@@ -62,8 +62,6 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        #: Number of writes, for tests that hold the output to one write a page.
-        self.writes = 0
         #: Bytes that are being written, or were last.
         self._in_hand = 0
         self._ended = False
@@ -79,7 +77,6 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
     def write_lines(self, lines: bytes) -> None:
         """Write complete lines at once; raises `OutputClosedError` if they can't be delivered."""
         with self.lock:
-            self.writes += 1
             try:
                 for chunk in _chunks(lines):
                     if self._ended:

@@ -8,6 +8,7 @@ from copy import deepcopy
 import pytest
 from support.doctor import Doctor
 
+from tap_analytics.records.writer import MessageWriter
 from tap_analytics.transport.connection import SECRETS
 
 
@@ -20,6 +21,19 @@ def process():
     yield
     logger.setLevel(level)
     vars(SECRETS).update(known)
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """Return what is written to standard output, one entry a write."""
+    found, write = [], MessageWriter.write_lines
+
+    def write_lines(self, lines):
+        found.append(lines)
+        write(self, lines)
+
+    monkeypatch.setattr(MessageWriter, "write_lines", write_lines)
+    return found
 
 
 @pytest.fixture
