@@ -1,4 +1,4 @@
-"""What a run tells machines: metrics and the state, read off a real run."""
+"""Metrics and state, read off a real run and its classes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The first run, told step by step: five APIs into a database, one question, one day later."""
+"""The first run, step by step: five APIs into a database, one question, one day later."""

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from walkthrough.loaders import Loader
 
 QUESTION = "Which customers left although their people finished courses?"
-TOLD_BY = "success knows who left, learning knows who finished, an e-mail address joins them"
+EXPLANATION = "success has the customers, learning the finished courses; e-mail addresses join them"
 ANSWER_HEAD = ("customer", "left on", "people", "courses finished")
 ANSWER = """\
 SELECT a.name, substr(CAST(a."churnedAt" AS varchar(30)), 1, 10) AS left_on,
@@ -103,7 +103,7 @@ def show_answer(screen: Screen, loader: Loader) -> None:
         schema=loader.schema, account=loader.first.format(column="u.accounts", key="id")
     )
     screen.say(f"  {QUESTION}", style="bold")
-    screen.say(f"  {TOLD_BY}\n", style="dim")
+    screen.say(f"  {EXPLANATION}\n", style="dim")
     for line in sql.splitlines():
         screen.say(f"    {line}", style="dim")
     screen.say()
@@ -114,21 +114,21 @@ def show_answer(screen: Screen, loader: Loader) -> None:
 def next_day(
     screen: Screen, *, api: DemoApi, loader: Loader, project: Project, first: Mapping[str, int]
 ) -> None:
-    """Let the APIs change and run again: only what changed is read where the API can tell."""
+    """Let the APIs change and run again: only what changed is read where the API filters."""
     edits = Counter(stream.partition("_")[0] for stream, keys in api.mutate().items() for _ in keys)
     total = sum(loader.counts().values())
-    told = ", ".join(f"{api_name} {rows}" for api_name, rows in sorted(edits.items()))
+    counts = ", ".join(f"{api_name} {rows}" for api_name, rows in sorted(edits.items()))
     screen.say("  A day passes", style="bold")
-    screen.say(f"  {edits.total()} rows are changed or new: {told}\n", style="dim")
+    screen.say(f"  {edits.total()} rows are changed or new: {counts}\n", style="dim")
     with screen.step(project.command) as step:
         second = project.run(step)
     partial = sum(rows < first.get(stream, 0) for stream, rows in second.items())
     screen.say(
         f"    incremental: {sum(second.values()):,} rows instead of {sum(first.values()):,}; "
-        f"{partial} streams brought only what changed,"
+        f"{partial} streams read only what changed,"
     )
     screen.say(
-        "    those whose API can't tell were read in full; "
+        "    those whose API can't filter were read in full; "
         f"{sum(loader.counts().values()) - total} rows are new in the tables\n"
     )
 
