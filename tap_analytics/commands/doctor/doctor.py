@@ -189,12 +189,10 @@ def _forbid_all(report: ApiReport) -> None:
 class StreamCheck:
     """The examination of one stream; raises `Cancelled` alone."""
 
-    def __init__(
-        self, stream: AnalyticsStream, contexts: Sequence[Context | None] = (None,)
-    ) -> None:
+    def __init__(self, stream: AnalyticsStream) -> None:
         self.stream = stream
         #: Those that a child is tried in: below its first parents.
-        self.contexts = contexts
+        self.contexts: Sequence[Context | None] = (None,)
         self.report = StreamReport(name=stream.name, path=stream.path or "")
         #: The first page's rows as a run would write them, and the context they were read in.
         self.rows: list[Row] = []
@@ -261,13 +259,13 @@ class StreamCheck:
             try:
                 probe, page = first_page(probe, self.report)
             except Refused as refused:
-                other = self._rebased(probe) if refused.cause == "rejected" else None
-                if other is not None:
-                    return other
                 # The parent may be gone by now; another one may be there.
-                if is_last or refused.cause != "missing":
+                if refused.cause == "missing" and not is_last:
+                    continue
+                other = self._rebased(probe) if refused.cause == "rejected" else None
+                if other is None:
                     raise
-                continue
+                probe, page = other
             if page.rows or is_last:
                 break
         probe = check_selector(probe, page, self.report)

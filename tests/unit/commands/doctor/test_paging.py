@@ -189,6 +189,16 @@ def test_a_refused_page_0_is_told(doctor):
     assert report.paginator == PAGES["paginator"] | {"base_page": 1}
 
 
+def test_a_refused_page_0_hides_no_wrong_selector(doctor):
+    def answer(query):
+        if query["page"] == "0":
+            return reply(400, b'{"error": "page must be positive"}')
+        return {"items": numbered(ROWS, query, base=1)}
+
+    report = doctor.cures(answer, rows=10, endpoint=PAGES)
+    assert report.findings == [("wrong", "base_page"), ("wrong", "selector")]
+
+
 def test_an_empty_page_0_is_told(doctor):
     def answer(query):
         return {"data": numbered(ROWS, query, base=1) if query["page"] != "0" else []}
