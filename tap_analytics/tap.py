@@ -45,6 +45,8 @@ if t.TYPE_CHECKING:
 
 BLOCKS = {api.name: api.settings for api in APIS}
 RESERVED = frozenset(name for api in APIS for name in api.stream_names)
+#: Set by Meltano to the name of the plugin it runs.
+MELTANO = "MELTANO_EXTRACTOR_NAME"
 NO_API = (
     f"No API is configured. Give one of {', '.join(f'`{api.name}`' for api in APIS)} its "
     "credential and `base_url`, or describe your own under `apis`. `--config=ENV` reads the "
@@ -79,6 +81,7 @@ class TapAnalytics(Tap):
         self._running = False
         # State comes before the mapper: a sampled schema asks for the page the sync begins with.
         given = config or {}
+        self._check_variables(parse_env=parse_env_config)
         if parse_env_config:
             given = settings.merged(given, self._env_var_config)
         super().__init__(setup_mapper=False, config=given, **kwargs)
@@ -116,12 +119,18 @@ class TapAnalytics(Tap):
     @override
     def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805 - a property of the class
         cls.append_builtin_config(cls.config_jsonschema)
-        dotenv = {
-            key: value for key, value in dotenv_values(find_dotenv(usecwd=True)).items() if value
-        }
-        # An empty variable is one that isn't set: it takes nothing away from a file.
-        given = {key: value for key, value in os.environ.items() if value}
-        return settings.environment(cls.config_jsonschema, cls._env_var_prefix, {**dotenv, **given})
+        return settings.environment(cls.config_jsonschema, cls._env_var_prefix, _variables())
+
+    def _check_variables(self, *, parse_env: bool) -> None:
+        """Warn of misspelled variables, where this process or Meltano reads them."""
+        meltano = MELTANO in os.environ
+        if parse_env or meltano:
+            self.append_builtin_config(self.config_jsonschema)
+            variables = _variables() if parse_env else os.environ
+            for line in settings.unknown_variables(
+                self.config_jsonschema, self._env_var_prefix, variables, inherited=meltano
+            ):
+                self.logger.warning("%s", line)
 
     def _check_input(self) -> None:
         """Refuse a catalog or a state that names none of this tap's streams."""
@@ -135,6 +144,14 @@ class TapAnalytics(Tap):
                     f"{', '.join(sorted(names)[:5])}. Run `{self.name} --discover` for a new "
                     "catalog; start without a state that belongs to another tap."
                 )
+        present = {name for api in self.apis.values() or APIS for name in api.stream_names}
+        wanted = {each.tap_stream_id for each in entries if each.metadata.resolve_selection()[()]}
+        if gone := wanted - present:
+            self.logger.warning(
+                "The catalog selects streams that no configured API has, and that are not read: "
+                "%s. Run `%s --discover` for a new catalog.",
+                *(", ".join(sorted(gone)), self.name),
+            )
 
     # --- streams ----------------------------------------------------------------------------
 
@@ -259,6 +276,12 @@ class TapAnalytics(Tap):
         self.stop.set(signum)
         if not self._running:
             raise SystemExit(128 + signum)
+
+
+def _variables() -> dict[str, str]:
+    """Return the variables of `.env` and of the environment; an empty one isn't set."""
+    dotenv = {key: value for key, value in dotenv_values(find_dotenv(usecwd=True)).items() if value}
+    return {**dotenv, **{key: value for key, value in os.environ.items() if value}}
 
 
 def _register_secrets(config: Mapping[str, t.Any]) -> None:

@@ -16,7 +16,14 @@ from tap_analytics.config.settings.catalog import (
 )
 from tap_analytics.config.settings.checks import problems
 from tap_analytics.config.settings.credentials import Credentials, secrets_of
-from tap_analytics.config.settings.normalize import DEEPEST, clean, environment, merged, too_deep
+from tap_analytics.config.settings.normalize import (
+    DEEPEST,
+    clean,
+    environment,
+    merged,
+    too_deep,
+    unknown_variables,
+)
 
 __all__ = [
     "APIS",
@@ -33,4 +40,5 @@ __all__ = [
     "problems",
     "secrets_of",
     "too_deep",
+    "unknown_variables",
 ]

@@ -13,9 +13,10 @@ import typing as t
 from decimal import Decimal
 
 from tap_analytics.config.settings.catalog import APIS, COMMON, TOP
+from tap_analytics.config.settings.checks import nearest, shown_word
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tap_analytics.config.settings.catalog import JsonSchema, Setting
 
@@ -135,6 +136,43 @@ def environment(schema: JsonSchema, prefix: str, environ: Mapping[str, str]) -> 
         if inner:
             found[name] = inner
     return found
+
+
+def unknown_variables(
+    schema: JsonSchema, prefix: str, environ: Mapping[str, str], *, inherited: bool = False
+) -> list[str]:
+    """Return a line for each variable with the prefix that names no setting.
+
+    Two underscores in a row mark an extra of Meltano's, and with `inherited`, what stands before
+    the name of a setting may be the name of a plugin that inherits from this one.
+    """
+    known = dict(_variables(schema, prefix))
+    opened = tuple(f"{name}_" for name, is_open in known.items() if is_open)
+    ends = tuple(f"_{name.removeprefix(prefix)}" for name in known) if inherited else ()
+    unknown = [
+        name
+        for name in sorted(environ)
+        if name.startswith(prefix)
+        and name not in {*known, f"{prefix}LOGLEVEL"}
+        and not (name.startswith(opened) or name.endswith(ends) or "__" in name)
+    ]
+    return [_unknown_variable(name, prefix, known) for name in unknown]
+
+
+def _unknown_variable(name: str, prefix: str, known: Iterable[str]) -> str:
+    # What all of them share makes none nearer.
+    near = nearest(name.removeprefix(prefix), [each.removeprefix(prefix) for each in known])
+    hint = f"Did you mean `{prefix}{near}`?" if near else "`tap-analytics --about` lists them."
+    return f"The variable `{shown_word(name)}` names no setting and is ignored. {hint}"
+
+
+def _variables(schema: JsonSchema, prefix: str) -> Iterator[tuple[str, bool]]:
+    """Yield the variables of settings, each with whether it is an object that takes any member."""
+    for name, fragment in schema.get("properties", {}).items():
+        variable = (prefix + name).upper().replace("-", "_")
+        is_open = fragment.get("additionalProperties") is not False
+        yield variable, is_open and _kind(fragment) == "object"
+        yield from _variables(fragment, f"{variable}_")
 
 
 def _kind(fragment: JsonSchema) -> str:

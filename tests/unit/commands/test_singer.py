@@ -304,6 +304,19 @@ def test_configurations_are_merged_in_depth(file, monkeypatch):
     }
 
 
+@pytest.mark.parametrize("way", ["ENV", "Meltano"])
+def test_a_misspelled_variable_is_told_where_variables_are_read(way, file, monkeypatch, caplog):
+    path = file({"learning": {"base_url": "https://a.example"}})
+    monkeypatch.setenv("TAP_ANALYTICS_LEARNING_APIKEY", "hunter2")
+    assert command("--config", path, "--discover") == 1
+    assert "APIKEY" not in caplog.text
+    if way == "Meltano":
+        monkeypatch.setenv("MELTANO_EXTRACTOR_NAME", "tap-analytics")
+    assert command("--config", path, *["--config=ENV"] * (way == "ENV"), "--discover") == 1
+    assert "Did you mean `TAP_ANALYTICS_LEARNING_API_KEY`?" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 @pytest.mark.parametrize("levels", [101, 900, 100_000])
 @pytest.mark.parametrize("way", ["file", "text", "ENV"])
 def test_what_is_nested_too_deeply_is_told(levels, way, file, monkeypatch, caplog):

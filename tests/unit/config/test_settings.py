@@ -19,6 +19,7 @@ from tap_analytics.config.settings import (
     environment,
     problems,
     secrets_of,
+    unknown_variables,
 )
 
 BASE_URL = Setting(
@@ -481,6 +482,45 @@ def test_the_environment_knows_the_settings_the_sdk_adds():
         "flattening_enabled": True,
         "stream_maps": {"learning_people": None},
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("START_DAT", "START_DATE"),
+        ("ONSHORTFALL", "ON_SHORTFALL"),
+        ("LEARNING_APIKEY", "LEARNING_API_KEY"),
+        ("LEARNING_RETRY_MAX_RETRYS", "LEARNING_RETRY_MAX_RETRIES"),
+    ],
+)
+def test_a_variable_that_names_no_setting_is_told_with_the_nearest(name, near):
+    [line] = unknown_variables(SCHEMA, "TAP_ANALYTICS_", {f"TAP_ANALYTICS_{name}": "hunter2"})
+    assert line == (
+        f"The variable `TAP_ANALYTICS_{name}` names no setting and is ignored. "
+        f"Did you mean `TAP_ANALYTICS_{near}`?"
+    )
+
+
+def test_a_variable_like_no_setting_is_told_with_where_they_are_listed():
+    [line] = unknown_variables(SCHEMA, "TAP_ANALYTICS_", {"TAP_ANALYTICS_QQQ": "hunter2"})
+    assert line.endswith("is ignored. `tap-analytics --about` lists them.")
+
+
+@pytest.mark.parametrize(
+    ("name", "inherited"),
+    [
+        ("TAP_ANALYTICS_START_DATE", False),
+        ("TAP_ANALYTICS_LEARNING_HEADERS_X_TEAM", False),
+        ("TAP_ANALYTICS_LOGLEVEL", False),
+        ("TAP_ANALYTICS__SELECT", False),
+        ("TAP_ANALYTICS_NORTH__LOAD_SCHEMA", False),
+        ("TAP_ANALYTICS_NORTH_WIKI_BASE_URL", True),
+        ("TAP_OTHER_START_DAT", False),
+    ],
+)
+def test_settings_and_the_variables_of_meltano_and_the_sdk_are_not_told(name, inherited):
+    environ = {name: "1"}
+    assert unknown_variables(SCHEMA, "TAP_ANALYTICS_", environ, inherited=inherited) == []
 
 
 def test_broken_json_is_a_problem_that_does_not_show_it():

@@ -346,6 +346,18 @@ def test_a_selection_is_not_changed_by_a_run():
     assert json.dumps(catalog) == before
 
 
+def test_a_stream_of_the_catalog_that_no_longer_exists_is_named(caplog):
+    with by_path({}) as api:
+        catalog = discover(shop(api.origin, "/a", "/b", "/c"))
+        done = run(shop(api.origin, "/a"), catalog=select(catalog, "shop_a", "shop_b"))
+    assert done.ids("shop_a") == [1]
+    [warning] = [r.getMessage() for r in caplog.records if "The catalog" in r.getMessage()]
+    assert warning == (
+        "The catalog selects streams that no configured API has, and that are not read: shop_b. "
+        "Run `tap-analytics --discover` for a new catalog."
+    )
+
+
 # --- figures ------------------------------------------------------------------------------------
 
 
