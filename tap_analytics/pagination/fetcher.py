@@ -162,7 +162,6 @@ class PageFetcher:
         )
 
     def _read(self, token: PageToken, response: Response) -> tuple[t.Any, Rows]:
-        """Return the envelope and the rows of a response."""
         endpoint, decoder = self.endpoint, self.decoder
         endpoint.connection.sync_clock(response.headers.get("Date"), elapsed=response.elapsed)
         is_first = token == self.first

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tap_analytics.transport.errors import OriginRefused, Rejected
 from tap_analytics.transport.origin import origin_of, shown_origin
@@ -60,12 +60,8 @@ class Page:
                 f"which is not the configured {origin_of(self.url)}",
                 hint="If that is where the API lives, set `base_url` to it.",
             )
-        query: PageToken = {}
-        for name, value in parse_qsl(parts.query, keep_blank_values=True):
-            before = query.get(name, ())
-            given = (before,) if isinstance(before, str) else before
-            query[name] = (*given, value) if given else value
-        return query
+        query = parse_qs(parts.query, keep_blank_values=True)
+        return {name: tuple(each) if len(each) > 1 else each[0] for name, each in query.items()}
 
 
 @dataclass(slots=True, kw_only=True)
