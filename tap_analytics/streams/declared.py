@@ -246,15 +246,19 @@ def _stream_class(
     if parent is not None:
         parent.has_children = True
     selector = resource.data_selector or ""
-    is_plain = not selector or re.sub(r"[._-]", "", selector).isalnum()
-    members = selector if is_plain else selector.removeprefix("$.").removesuffix("[*]")
+    is_plain = resource.data_selector is None or re.sub(r"[._-]", "", selector).isalnum()
+    if is_plain:
+        members = selector.split(".") if selector else []
+    else:
+        # As far as they can be followed.
+        members = [*filter(None, selector.removeprefix("$.").removesuffix("[*]").split("."))]
     words = ("write_disposition", "data_selector", "incremental", "parents")
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
         "name": resource.stream,
         "path": resource.path,
-        "records_path": tuple(filter(None, members.split("."))),
+        "records_path": tuple(members),
         "paging": resource.paging,
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
