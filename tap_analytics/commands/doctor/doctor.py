@@ -33,6 +33,7 @@ from tap_analytics.commands.doctor.probe import Probe, Recorder
 from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
 from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination import PageNumber
+from tap_analytics.reporting.numbers import plural
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.auth import NoAuth
 from tap_analytics.transport.errors import BudgetSpent, Cancelled
@@ -313,8 +314,8 @@ def _doubt(trial: Trial, *, label: str) -> Finding:
         return wrong("failed", f"A run fails: {sentence(text)}")
     if trial.repeated:
         text = (
-            f"{trial.repeated} rows of the first pages have the primary key of an earlier row: the "
-            "order isn't stable, or the key isn't unique."
+            f"{plural(trial.repeated, 'row')} of the first pages came twice: the order isn't "
+            "stable, or the primary key isn't unique."
         )
         return wrong("key_repeated", text)
     verdict = trial.verdict.value

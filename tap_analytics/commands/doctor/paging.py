@@ -74,8 +74,11 @@ class PagingCheck:
         count = self.trial.repeated
         if count and self.trial.keys[1:] and self.is_stable():
             self.report.paging = "overlaps"
-            text = f"{plural(count, 'row')} of the first pages came twice: the pages overlap."
-            self.add(warning("overlap", text))
+            text = (
+                f"{plural(count, 'row')} of the first pages came twice: the pages overlap, or the "
+                "primary key isn't unique."
+            )
+            self.add(wrong("overlap", text))
 
     def is_stable(self) -> bool:
         """Whether the first page, asked for again, is the same; reports it if it isn't."""

@@ -129,7 +129,7 @@ def test_a_key_repeated_on_the_second_page_is_told(doctor):
     with JsonApi(lambda query: {"data": cut(rows, query), "total": 8}) as api:
         report = doctor(declared(api.origin, endpoint=endpoint))
     assert report.code == 1
-    assert ("warning", "overlap") in report.findings
+    assert report.findings == [("wrong", "overlap")]
 
 
 def test_rows_that_are_the_same_altogether_call_for_no_other_key(doctor):
