@@ -107,15 +107,9 @@ class _Source(io.RawIOBase):
 
 
 class _Response(HTTPResponse):
-    def __init__(
-        self,
-        sock: socket.socket,
-        debuglevel: int = 0,
-        method: str | None = None,
-        url: str | None = None,
-    ) -> None:
-        source = t.cast("socket.socket", _Source(sock))
-        super().__init__(source, debuglevel, method=method, url=url)
+    @override
+    def __init__(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(t.cast("socket.socket", _Source(sock)), *args, **kwargs)
         _current.deadline.responses.append(self)
 
     @override

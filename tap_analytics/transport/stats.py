@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 #: Buckets at most; an even number, for they are merged in pairs.
 BUCKETS = 240
@@ -39,13 +41,9 @@ class Latency:
 
     def quantile(self, share: float) -> float:
         """Return the seconds that a share of the responses took at most, to within a step."""
-        sought = math.ceil(share * sum(self.counts))
-        passed = 0
-        for step, count in enumerate(self.counts):
-            passed += count
-            if count and passed >= sought:
-                return min(step_start(step + 1), self.longest)
-        return 0.0
+        counted = list(accumulate(self.counts))
+        step = bisect_left(counted, max(1, math.ceil(share * counted[-1])))
+        return min(step_start(step + 1), self.longest)
 
 
 def step_start(step: int) -> float:
