@@ -90,7 +90,9 @@ def decide(
         return Finding(Verdict.UNVERIFIED, doubt)
     if total is not None and seen.facts.total_proven and seen.rows >= total:
         return Finding(Verdict.VERIFIED)
-    return Finding(Verdict.CONSISTENT) if end.proves else Finding(Verdict.UNVERIFIED, missing)
+    if end is StopReason.SINGLE:
+        return Finding(Verdict.UNVERIFIED, missing)
+    return Finding(Verdict.CONSISTENT)
 
 
 _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)

@@ -20,10 +20,8 @@ class OverlapMatch(enum.Enum):
     """How a page follows the one before."""
 
     MATCHED = enum.auto()
-    #: Rows that have been read lie before rows that have not: some were inserted before them.
+    #: Rows that have been read come before any that have not: some were inserted before them.
     INSERTED = enum.auto()
-    #: Nothing but rows that have been read.
-    REPEATED = enum.auto()
     #: No row that has been read, or no row at all: some were deleted before them.
     DELETED = enum.auto()
 
@@ -56,10 +54,8 @@ class OverlapWindow:
         """Tell how a page that should begin with the last row follows."""
         if keys and keys[0] == self.last:
             return OverlapMatch.MATCHED
-        fresh = self.fresh(keys)
-        if not keys or fresh[0]:
-            return OverlapMatch.DELETED
-        return OverlapMatch.INSERTED if any(fresh) else OverlapMatch.REPEATED
+        is_known = bool(keys) and not self.fresh(keys[:1])[0]
+        return OverlapMatch.INSERTED if is_known else OverlapMatch.DELETED
 
     def fresh(self, keys: Sequence[Hashable]) -> list[bool]:
         """Return which rows have not been read."""

@@ -36,11 +36,6 @@ class StopReason(enum.Enum):
     SINGLE = "no response has said whether another page follows"
     BOOKMARK = "rows come newest first and have passed the bookmark"
 
-    @property
-    def proves(self) -> bool:
-        """Whether this is evidence of the end."""
-        return self is not StopReason.SINGLE
-
 
 @dataclass(frozen=True, slots=True)
 class Confirm:

@@ -312,6 +312,12 @@ def test_a_walk_that_stopped_at_the_bookmark_is_not_held_against_the_total():
     assert decide(seen, StopReason.EMPTY, doubt=None, missing="").verdict is Verdict.SHORT
 
 
+def test_an_end_that_no_response_has_shown_proves_nothing():
+    findings = {end: decide(PagingState(), end, doubt=None, missing="") for end in StopReason}
+    unverified = [end for end, found in findings.items() if not found.verdict.complete]
+    assert unverified == [StopReason.SINGLE]
+
+
 def test_empty_pages_are_counted_in_a_row_only():
     guard = guard_of(Cursor())
     for turn in range(400):

@@ -304,7 +304,7 @@ def window_of(*pages):
         ("bcd", OverlapMatch.INSERTED),
         ("de", OverlapMatch.DELETED),
         ("", OverlapMatch.DELETED),
-        ("ab", OverlapMatch.REPEATED),
+        ("ab", OverlapMatch.INSERTED),
     ],
 )
 def test_the_first_rows_of_a_page_tell_how_it_follows(page, match):

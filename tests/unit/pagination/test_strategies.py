@@ -575,7 +575,3 @@ def test_the_paginator_keeps_the_sdks_protocol():
     assert paginator.finished
     assert paginator.end is StopReason.EMPTY
     assert paginator.count == 2
-
-
-def test_only_an_assumption_of_ours_proves_nothing():
-    assert [end for end in StopReason if not end.proves] == [StopReason.SINGLE]
