@@ -113,8 +113,6 @@ def test_meltano_keeps_the_source_of_a_bookmark(meltano_project, settings, tmp_p
         assert not load(there, "--full-refresh", fails=True, max_requests=1)[0]
         warned, params = load(here)
         assert (warned, "filter[updated_at][gteq]" in params) == (False, True)
-        warned, params = load(there)
-        assert (warned, "filter[updated_at][gteq]" in params) == (True, False)
 
 
 @LOADS

@@ -1,8 +1,4 @@
-"""What REST extractors are known to get wrong, and for each of these hazards the test that holds.
-
-`HELD` names the hazards and the tests that keep the tap from them: those in this module run the
-real command against a real server and count its requests; the others live where their subject is.
-"""
+"""What REST extractors are known to get wrong: the command against a server, requests counted."""
 
 from __future__ import annotations
 
@@ -16,114 +12,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from support.paths import TESTS
 from support.processes import run, start
 from support.servers import PathApi, ScriptedServer, redirect, reply
-
-HERE = "e2e/test_field_hazards.py"
-HELD = {
-    # Loops and ends of paging.
-    "a server that ignores the offset is read for ever": f"{HERE}::test_a_loop_ends",
-    "a cursor that never changes is followed for ever": f"{HERE}::test_a_loop_ends",
-    "cursors A and B in turn are followed for ever": f"{HERE}::test_a_loop_ends",
-    "a last page that is answered beyond the end is read for ever": f"{HERE}::test_a_loop_ends",
-    "two pages in turn are read for ever": f"{HERE}::test_a_loop_ends",
-    "a next link to its own page is followed for ever": f"{HERE}::test_a_loop_ends",
-    "the check of the connection loops itself": f"{HERE}::test_a_check_of_a_looping_api_ends",
-    "a page index read as a row number loses 98 %": f"{HERE}::test_a_page_index_is_no_row_number",
-    "offsets start at 1 and lose the first row": f"{HERE}::test_the_first_row_is_there",
-    "a missing total is an error": f"{HERE}::test_no_total_is_needed",
-    "without a flag in the body paging stops after page 1": f"{HERE}::test_no_total_is_needed",
-    "a server that caps the limit loses half of the rows": f"{HERE}::test_a_capped_limit",
-    "rows deleted while they are read push others past the reader": (
-        f"{HERE}::test_a_row_deleted_midway_costs_no_other"
-    ),
-    "rows inserted while they are read look like a loop": (
-        "unit/test_moving_lists.py::test_rows_that_move_one_at_a_time_end_in_no_error"
-    ),
-    "fewer rows than the API counts are a success": f"{HERE}::test_a_shortfall_fails",
-    "a selector that finds nothing is a success": f"{HERE}::test_a_selector_that_misses_fails",
-    # Requests.
-    "an empty request too many for each parent": f"{HERE}::test_children_cost_what_they_must",
-    "parents are read one after the other": f"{HERE}::test_children_cost_what_they_must",
-    "pages of a stream are read one after the other": (
-        "e2e/test_memory.py::test_more_rows_take_no_more_memory"
-    ),
-    "threads change the output": "e2e/test_runs.py::test_lines_are_the_same_at_any_concurrency",
-    "more memory for more rows": "e2e/test_memory.py::test_more_rows_take_no_more_memory",
-    "each page is decoded twice": "unit/test_cost.py::test_each_page_is_decoded_once",
-    "a schema is sampled at each start": (
-        "unit/test_declared_streams.py::test_with_a_catalog_nothing_is_sampled"
-    ),
-    # Rates and retries.
-    "Retry-After is ignored": f"{HERE}::test_retry_after_is_waited_for",
-    "Retry-After as a date ends in a crash": f"{HERE}::test_retry_after_is_waited_for",
-    "one request is told to wait and the others go on": (
-        "unit/test_transport_retries.py::test_a_429_keeps_other_requests_from_being_sent"
-    ),
-    "no rate is kept but by being refused": (
-        "unit/test_transport_throttle.py::test_the_rate_holds_in_every_sliding_second"
-    ),
-    "headers that tell the rate are ignored": (
-        "unit/test_transport_retry.py::test_rate_limit_headers_of_a_429"
-    ),
-    "retries are the same for all resources": (
-        "e2e/test_isolation.py::test_a_resource_has_the_retries_it_declares"
-    ),
-    "an API that fails for ever is asked for ever": f"{HERE}::test_an_api_that_is_down_for_good",
-    # Errors.
-    "an error inside of 200 is data": "e2e/test_faults.py::test_a_failure_tells_what_but_no_secret",
-    "a failing stream takes the others along": (
-        "e2e/test_isolation.py::test_streams_that_fail_leave_the_others_alone"
-    ),
-    "the key in the query shows when a connection is refused": f"{HERE}::test_no_key_is_shown",
-    "the key in the query shows when a request is refused": f"{HERE}::test_no_key_is_shown",
-    "credentials follow a redirect": f"{HERE}::test_credentials_stay_at_their_origin",
-    "credentials follow a link": f"{HERE}::test_credentials_stay_at_their_origin",
-    "credentials go from https to http": (
-        "unit/test_transport_wire.py::test_a_redirect_from_https_to_http_is_refused"
-    ),
-    # Runs that are cut.
-    "what was read before a failure is read again": f"{HERE}::test_a_failure_at_page_31",
-    "SIGTERM ends a truncated stream with exit code 0": f"{HERE}::test_sigterm_midway",
-    "ACTIVATE_VERSION comes before the rows": (
-        f"{HERE}::test_deletes_and_state_come_after_the_rows"
-    ),
-    "a version is activated though the stream failed": (
-        "e2e/test_selection.py::test_no_version_is_activated_without_the_whole"
-    ),
-    "a failed run deletes rows in the target": (
-        "e2e/test_cut_runs.py::test_rows_are_deleted_by_complete_runs_alone"
-    ),
-    "STATE is ahead of the rows": f"{HERE}::test_deletes_and_state_come_after_the_rows",
-    "the state of a child stream grows with its parents": (
-        f"{HERE}::test_a_parent_costs_the_state_little"
-    ),
-    # Rows.
-    "a field that comes late is dropped": (
-        "e2e/test_cut_runs.py::test_a_field_that_appears_becomes_a_column"
-    ),
-    "a value of another type goes by unseen": (
-        "unit/test_values.py::test_a_contradicting_value_widens_the_schema_before_its_record"
-    ),
-    "a row without a cursor value is lost": (
-        "unit/test_incremental.py::test_a_row_without_a_readable_value_is_always_wanted"
-    ),
-    "backfills can't be cut into windows": (
-        "e2e/test_incremental_runs.py::test_windows_side_by_side_hold_every_row_once"
-    ),
-}
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
 OFFSET = {"type": "offset", "limit": 100}
 CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor", "limit": 100}
 STREAM = "odd_things"
-
-
-@pytest.mark.parametrize("hazard", HELD)
-def test_each_hazard_is_held_by_a_test(hazard):
-    file, _, name = HELD[hazard].partition("::")
-    assert f"\ndef {name}(" in (TESTS / file).read_text("utf-8")
 
 
 def things(paginator=OFFSET, **endpoint):

@@ -28,6 +28,7 @@ def test_lint_is_clean_and_leaves_the_file_alone(repository, bare_project):
     assert own.read_bytes() == definition
 
 
+@pytest.mark.outside
 def test_the_command_of_the_readme_installs_the_tap_in_another_project(repository, bare_project):
     project = bare_project
     (project.folder / "meltano.yml").write_text(PLAIN, "utf-8")
