@@ -13,12 +13,14 @@ from dotenv import dotenv_values, find_dotenv
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.metrics import get_metrics_logger
 from typing_extensions import override
 
 from tap_analytics.config import settings
 from tap_analytics.errors import InputError
 from tap_analytics.records.sinks import batch_problems
 from tap_analytics.records.writer import MessageWriter
+from tap_analytics.reporting.log import log_less
 from tap_analytics.reporting.run import Connections, Run, StateOutput
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.streams.scope import is_read
@@ -81,6 +83,7 @@ class TapAnalytics(Tap):
         self._running = False
         # State comes before the mapper: a sampled schema asks for the page the sync begins with.
         given = config or {}
+        log_less(self.logger, get_metrics_logger())
         self._check_variables(parse_env=parse_env_config)
         if parse_env_config:
             given = settings.merged(given, self._env_var_config)

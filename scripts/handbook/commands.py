@@ -83,6 +83,7 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
         takes = ""
         if action.nargs != 0 and action.option_strings:
             takes = f" {action.metavar or _choices(action.choices) or action.dest.upper()}"
+            takes = f" [{takes.strip()}]" if action.nargs == "?" else takes
         names = action.option_strings or [str(action.metavar or action.dest)]
         yield (
             code(f"{names[-1]}{takes}"),

@@ -58,6 +58,7 @@ def _log() -> str:
             [sys.executable, "-m", "tap_analytics", "--config", str(config)],
             capture_output=True,
             check=True,
-            env={k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)},
+            env={k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+            | {"LOGLEVEL": "DEBUG"},
             text=True,
         ).stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -44,11 +45,26 @@ def main(argv: t.Sequence[str]) -> int:
 
 
 def _announce(demo: DemoApi, options: argparse.Namespace) -> None:
-    if not options.quiet:
-        sys.stdout.write(f"demo API ready at {demo.url} ({demo.dialect} dialect)\n")
     if options.print_config:
-        sys.stdout.write(f"{json.dumps(demo.config)}\n")
-    sys.stdout.flush()
+        is_env = options.print_config == "env"
+        lines = _variables("TAP_ANALYTICS", demo.config) if is_env else [json.dumps(demo.config)]
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+    if not options.quiet:
+        # The configuration, which may go to a file, is alone on standard output.
+        stream = sys.stderr if options.print_config else sys.stdout
+        stream.write(f"demo API ready at {demo.url} ({demo.dialect} dialect)\n")
+        stream.flush()
+
+
+def _variables(name: str, value: object) -> t.Iterator[str]:
+    """Yield the lines of a `.env` file for settings."""
+    if isinstance(value, dict):
+        for part, inner in value.items():
+            yield from _variables(f"{name}_{part.upper()}", inner)
+    else:
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield f"{name}={shlex.quote(text)}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--latency", type=float, default=0.0, metavar="MS", help="time each response takes")
     add("--rate-limits", action="store_true", help="enforce the rates of the real services")
     add("--faults", metavar="FILE", help="JSON list of things that go wrong")
-    add("--print-config", action="store_true", help="print the tap's configuration, on one line")
+    add(
+        "--print-config",
+        choices=("json", "env"),
+        nargs="?",
+        const="json",
+        help="print the tap's configuration, and nothing else, to standard output: as JSON on one "
+        "line, or as the variables of a .env file",
+    )
     add("--quiet", action="store_true", help="don't print the line that says it is ready")
     return parser

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 from collections import defaultdict
 
 from tap_analytics.errors import explain, is_expected
 from tap_analytics.pagination.completeness import Verdict
+from tap_analytics.reporting.numbers import duration, plural
 from tap_analytics.reporting.results import SHARED_CAUSES
 from tap_analytics.transport.errors import TransportError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
 
 #: A failed run logs at most this many errors.
 ERROR_LINES = 8
+#: What the SDK says at every start and of every stream, which the log says better.
+_DETAILS = ("METRIC: ", "Skipping parse of env", "Parsing env var", "Added '")
+
+
+def log_less(*loggers: logging.Logger) -> None:
+    """Have the SDK's details logged at DEBUG.
+
+    Metrics stay what they are where a configuration sends them somewhere by themselves.
+    """
+    for logger in loggers:
+        if not logger.handlers:
+            logger.addFilter(_demote)
+
+
+def _demote(record: logging.LogRecord) -> bool:
+    if record.levelno == logging.INFO and str(record.msg).startswith(_DETAILS):
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+    return True
 
 
 def log_stream(run: Run, result: StreamResult) -> None:
@@ -48,11 +69,28 @@ def log_end(
             run.config["max_records"],
             ", ".join(cut),
         )
-    rows = sum(result.rows for result in results)
+    for line in requests_of_apis(run):
+        run.logger.info("%s", line)
+    rows = plural(sum(result.rows for result in results), "row")
     done = sum(result.done and not result.truncated for result in results)
     run.logger.info(
-        "%d of %d streams complete, %d rows in %.1f s.", done, len(results), rows, seconds
+        "%d of %s complete, %s in %.1f s.", done, plural(len(results), "stream"), rows, seconds
     )
+
+
+def requests_of_apis(run: Run) -> Iterator[str]:
+    """Yield a line for each API that requests were sent to."""
+    for name, connection in sorted(run.connections.items()):
+        stats, throttle = connection.transport.stats, connection.throttle
+        if not stats.requests:
+            continue
+        line = f"{name}: {plural(stats.requests, 'request')}"
+        if stats.retries:
+            line += f", {plural(stats.retries, 'retry', 'retries')}"
+        if throttle.throttled_count:
+            waited = throttle.throttled_seconds - throttle.paused_for
+            line += f", {duration(waited)} waited for the rate limit"
+        yield line
 
 
 def _log_failures(run: Run, failed: Iterable[StreamResult], *, lines: int) -> None:
@@ -78,5 +116,6 @@ def _log_failures(run: Run, failed: Iterable[StreamResult], *, lines: int) -> No
 def _summary(result: StreamResult) -> str:
     notes = [*result.notes, *(["not finished"] if result.budget_exhausted else [])]
     verdict = result.verdict if result.done else Verdict.UNVERIFIED
-    parts = f"{result.rows} rows", f"{result.pages} pages", *notes, verdict.value
+    counts = plural(result.rows, "row"), plural(result.pages, "page")
+    parts = *counts, *notes, verdict.value
     return f"{result.name}: {', '.join(parts)}, {result.seconds:.1f} s"

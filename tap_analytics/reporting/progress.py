@@ -11,6 +11,7 @@ import typing as t
 from time import monotonic
 
 from tap_analytics.errors import explain
+from tap_analytics.reporting.numbers import plural, rate
 from tap_analytics.reporting.terminal import in_foreground
 
 if t.TYPE_CHECKING:
@@ -80,8 +81,11 @@ class Progress:
         for result in list(self.run.results.values()):
             if result.started is not None and not result.over:
                 self.run.logger.info(
-                    "%s: %d rows in %d pages so far, %.0f rows/s",
-                    *(result.name, result.rows, result.pages, result.rows_per_second),
+                    "%s: %s in %s so far, %s rows/s",
+                    result.name,
+                    plural(result.rows, "row"),
+                    plural(result.pages, "page"),
+                    rate(result.rows_per_second),
                 )
 
 

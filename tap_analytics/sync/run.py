@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
 
 
@@ -46,6 +47,7 @@ class Sync:
         self._budgeted = BudgetedRun(run)
         # Made up front, so that a stream that never came to run counts as failed, not as absent.
         self._syncs = [StreamSync(stream, run) for stream in self._budgeted.ordered(streams)]
+        self._logged: set[str] = set()
         self._progress = Progress(run)
         self._workers = Workers(run.stop, tick=self._progress.tick)
 
@@ -116,6 +118,15 @@ class Sync:
             raise
         except Exception as error:  # noqa: BLE001 - a failing stream must not stop the others
             sync.fail(error)
+        for each in sync.tree:
+            if each.result.over:
+                self._log_once(each.result)
+
+    def _log_once(self, result: StreamResult) -> None:
+        """Log how a stream ended when it has, or else at the end of the run."""
+        if result.name not in self._logged:
+            self._logged.add(result.name)
+            log_stream(self._run, result)
 
     # --- endings ----------------------------------------------------------------------------
 
@@ -159,7 +170,7 @@ class Sync:
                 )
             if result.failure is not None:
                 result.is_optional = is_optional(sync.stream, result.failure)
-            log_stream(self._run, result)
+            self._log_once(result)
         self._progress.conclude(seconds)
         halted = [result for result in results if result.budget_exhausted]
         unfinished = self._budgeted.message(self._syncs) if halted else None

@@ -151,8 +151,11 @@ class Transport:
         if failed.status:
             failure = f"{self.http.name}: {request.label} answered {failed.status}"
         most, wait = self.policy(request).max_retries, describe_wait(seconds)
-        self._logger.warning("%s, retry %d of %d in %s", failure, number, most, wait)
-        if not self.pause_all(failed, request, seconds=seconds):
+        is_paused = self.pause_all(failed, request, seconds=seconds)
+        # A pause of all requests has a line of its own.
+        level = logging.DEBUG if is_paused and failed.status else logging.WARNING
+        self._logger.log(level, "%s, retry %d of %d in %s", failure, number, most, wait)
+        if not is_paused:
             self.http.stop.wait(seconds)
 
     def _given_up(self, failed: Retriable, *, attempts: int, policy: RetryPolicy) -> Fatal:

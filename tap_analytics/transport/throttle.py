@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
 _MARGIN = 0.05
 #: The longest uninterrupted sleep, for a `StopSignal` must end it within a tenth of a second.
 _TICK = 0.05
+#: Seconds between two lines about pauses; a longer wait is told at once, and until when it is.
 _ANNOUNCED = 60.0
 #: Seconds whose end no calendar has.
 _LONGEST = 2.0**37
@@ -64,6 +65,9 @@ class Throttle:
         self._sends: deque[Slot] = deque()
         self._successes = 0
         self._paused_until = -math.inf
+        #: When a pause was last logged, and the pauses and their seconds since then.
+        self._logged = -math.inf
+        self._unlogged, self._unlogged_seconds = 0, 0.0
         self._change = threading.Condition(threading.Lock())
         self._timeline = Timeline(clock())
 
@@ -103,18 +107,32 @@ class Throttle:
             now = self._clock()
             is_new = now >= self._paused_until
             until = max(self._paused_until, now + seconds)
-            self.throttled_seconds += until - max(self._paused_until, now)
+            added = until - max(self._paused_until, now)
+            self.throttled_seconds += added
             self._paused_until = until
             self._timeline.pause(now, until=until)
             if is_new:
                 self.throttled_count += 1
                 self.width = max(1, self.width // 2)
                 self._successes = 0
-        if is_new:
-            wait = describe_wait(seconds)
-            self._logger.warning(
-                "%s: throttled (%s), all requests wait %s", self._name, reason, wait
-            )
+            line = self._line(now, seconds, reason) if is_new else ""
+            if not line:
+                self._unlogged += is_new
+                self._unlogged_seconds += added
+        if line:
+            self._logger.warning("%s", line)
+
+    def _line(self, now: float, seconds: float, reason: str) -> str:
+        """Return what the log says of a pause, with the sum of those before; seldom anything."""
+        if now - self._logged < _ANNOUNCED and seconds <= _ANNOUNCED:
+            return ""
+        line = f"{self._name}: throttled ({reason}), all requests wait {describe_wait(seconds)}"
+        if self._unlogged:
+            waits = "1 wait" if self._unlogged == 1 else f"{self._unlogged} waits"
+            total = f"{self._unlogged_seconds:.1f} s"
+            line += f"; {waits}, {total} in all, since the last such line"
+        self._logged, self._unlogged, self._unlogged_seconds = now, 0, 0.0
+        return line
 
     def succeeded(self) -> None:
         """Count a success; as many in a row as the width widen it by one."""

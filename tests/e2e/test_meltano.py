@@ -32,7 +32,7 @@ INCREMENTAL = {
     "success_users",
 }
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?")
-REPORT = re.compile(r"(\w+): (\d+) rows, \d+ pages")
+REPORT = re.compile(r"(\w+): ([\d,]+) rows?, [\d,]+ pages?")
 
 
 class Destination:
@@ -183,7 +183,7 @@ def test_a_stream_that_fails_fails_the_run(meltano_project, postgres, tmp_path, 
 
 def report(said):
     """Return the number of rows that the tap says it read, by stream."""
-    return {stream: int(rows) for stream, rows in REPORT.findall(said)}
+    return {stream: int(rows.replace(",", "")) for stream, rows in REPORT.findall(said)}
 
 
 def assert_holds(destination, api):

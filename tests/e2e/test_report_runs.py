@@ -89,7 +89,7 @@ def test_a_signal_ends_the_seconds_of_a_pause(path):
     wait = THROTTLED | {"headers": {"Retry-After": "600"}, "times": None}
     with DemoApi(scale=0.2, faults=[wait]) as demo:
         begun = start(only(demo.config, "learning", report_path=str(path)))
-        begun.said("retry 1 of 3")
+        begun.said("all requests wait")
         begun.signal(signal.SIGTERM)
         begun.end()
     figures = figures_of(path)

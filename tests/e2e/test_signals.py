@@ -46,7 +46,7 @@ def test_a_signal_ends_the_wait_that_a_server_asks_for(signum, code):
     wait = {"status": 429, "headers": {"Retry-After": "60"}, "match": {"path": "/people"}}
     with DemoApi(scale=0.2, faults=[wait | {"times": None}]) as demo:
         begun = start(demo.config, state=STATE)
-        begun.said("retry 1 of 3")
+        begun.said("all requests wait")
         begun.said("wiki_pages")
         done = stopped(begun, signum, code)
     assert done.bookmarks["learning_people"] == BOOKMARK["replication_key_value"]

@@ -19,7 +19,7 @@ PORT = "8123"
 #: They make the environment that the tests run in.
 DONE = {"scripts/setup demo", ". .venv/bin/activate"}
 #: How the tap tells the end of a stream, in the page and in its log.
-REPORT = re.compile(r"(\w+): (\d+) rows, (\d+) pages, (\w+), ")
+REPORT = re.compile(r"(\w+): ([\d,]+) rows?, ([\d,]+) pages?, (\w+), ")
 #: A command in the background has to be ready before the next one is typed.
 READY = "for _ in $(seq 300); do [ -s {0} ] && break; sleep 0.1; done; cat {0}{1}"
 

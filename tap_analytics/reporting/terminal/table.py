@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tap_analytics.pagination.completeness import Verdict
-from tap_analytics.reporting.numbers import duration, plural
+from tap_analytics.reporting.log import requests_of_apis
+from tap_analytics.reporting.numbers import duration
 from tap_analytics.transport.errors import TransportError
 from tap_analytics.transport.redaction import redact
 
@@ -50,7 +51,7 @@ _CAUSES = {
 def final_table(run: Run, seconds: float, console: Console) -> Group:
     """Return what to print at the end of a run that took so many seconds."""
     results = sorted(run.results.values(), key=lambda result: result.name)
-    apis = (Text(line, "dim", no_wrap=True, overflow="crop") for line in _apis(run))
+    apis = (Text(line, "dim", no_wrap=True, overflow="crop") for line in requests_of_apis(run))
     return Group("", _table(results, seconds, console), *apis)
 
 
@@ -104,21 +105,6 @@ def _verdict(result: StreamResult) -> str:
 
 def _notes(result: StreamResult) -> list[str]:
     return [*([] if result.failure is None else [reason(result.failure)]), *result.notes]
-
-
-def _apis(run: Run) -> Iterator[str]:
-    """Yield a line for each API that requests were sent to."""
-    for name, connection in sorted(run.connections.items()):
-        stats, throttle = connection.transport.stats, connection.throttle
-        if not stats.requests:
-            continue
-        line = f"{name}: {plural(stats.requests, 'request')}"
-        if stats.retries:
-            line += f", {plural(stats.retries, 'retry', 'retries')}"
-        if throttle.throttled_count:
-            waited = throttle.throttled_seconds - throttle.paused_for
-            line += f", {duration(waited)} waited for the rate limit"
-        yield line
 
 
 def reason(failure: Exception) -> str:

@@ -11,10 +11,14 @@ import sys
 
 import pytest
 import requests
+from dotenv import dotenv_values
 from support.demo import HEADERS, PEOPLE, get, head, talk
 
+from tap_analytics.config.settings import environment, unknown_variables
 from tap_analytics.demo import DEFAULT, DemoApi
 from tap_analytics.demo.cli import main
+from tap_analytics.demo.tap_config import tap_config
+from tap_analytics.tap import TapAnalytics
 
 
 @pytest.fixture(scope="module")
@@ -204,14 +208,30 @@ def test_the_command_serves_until_a_signal(number, tmp_path):
     faults.write_text('[{"status": 504}]', "utf-8")
     options = ["--dialect", "spec", "--scale", "0.1", "--faults", str(faults), "--print-config"]
     command = [sys.executable, "-m", "tap_analytics.demo", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        ready, config = process.stdout.readline(), json.loads(process.stdout.readline())
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True) as process:
+        config, ready = json.loads(process.stdout.readline()), process.stderr.readline()
         url = config["learning"]["base_url"]
         assert ready == f"demo API ready at {url.removesuffix('/learning/v2')} (spec dialect)\n"
         statuses = [requests.get(f"{url}/people", headers=HEADERS).status_code for _ in range(2)]
         process.send_signal(number)
         assert process.wait(10) == 0
+        assert process.stdout.read() == ""
     assert statuses == [504, 200]
+
+
+def test_the_command_prints_variables_that_are_its_configuration(tmp_path):
+    command = [sys.executable, "-m", "tap_analytics.demo", "--print-config", "env", "--quiet"]
+    variables = tmp_path / ".env"
+    with variables.open("w") as file, subprocess.Popen(command, stdout=file) as process:
+        while not variables.read_text("utf-8").endswith("\n"):
+            assert process.poll() is None
+        process.terminate()
+    schema = TapAnalytics.config_jsonschema
+    found = environment(schema, "TAP_ANALYTICS_", dotenv_values(variables))
+    assert unknown_variables(schema, "TAP_ANALYTICS_", dotenv_values(variables)) == []
+    url = found["learning"]["base_url"].removesuffix("/learning/v2")
+    assert found == tap_config(url, dialect="real", credentials=DEFAULT)
 
 
 def test_the_command_says_why_it_can_t_start(api, tmp_path, capsys):

@@ -58,7 +58,7 @@ def test_progress_off_a_terminal_is_logged_at_intervals(clock, monkeypatch, capl
         clock.now += LOG_INTERVAL / 2
         shown.tick()
         shown.conclude(12.0)
-    assert caplog.messages == ["learning_people: 1200 rows in 12 pages so far, 60 rows/s"]
+    assert caplog.messages == ["learning_people: 1,200 rows in 12 pages so far, 60 rows/s"]
     assert stream.getvalue() == ""
 
 
@@ -85,7 +85,7 @@ def test_a_display_that_fails_is_closed_and_progress_is_logged(clock, caplog):
             "The display failed and is off: ZeroDivisionError. "
             "Run again with `LOGLEVEL=DEBUG` to see where it comes from."
         ),
-        "learning_people: 1200 rows in 12 pages so far, 40 rows/s",
+        "learning_people: 1,200 rows in 12 pages so far, 40 rows/s",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -361,10 +362,39 @@ def test_a_stream_of_the_catalog_that_no_longer_exists_is_named(caplog):
 # --- figures ------------------------------------------------------------------------------------
 
 
-def test_the_metrics_tell_the_verdict(caplog):
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_the_log_has_a_line_for_each_stream_and_the_sum_last(concurrency, caplog):
     caplog.set_level(logging.INFO)
+    with by_path({"/b": reply(200, b'[{"id": 1}, {"id": 2}]')}) as api:
+        run(shop(api.origin, "/a", "/b", concurrency=concurrency))
+    said = [re.sub(r"[\d.]+ s\b", "… s", r.getMessage()) for r in caplog.records]
+    assert sorted(said[:2]) == [
+        "shop_a: 1 row, 1 page, consistent, … s",
+        "shop_b: 2 rows, 1 page, consistent, … s",
+    ]
+    assert said[2:] == ["shop: 2 requests", "2 of 2 streams complete, 3 rows in … s."]
+
+
+def test_a_stream_is_logged_when_it_ends(caplog):
+    caplog.set_level(logging.INFO)
+    said = []
+
+    def answer(received):
+        if received.target.startswith("/b"):
+            said.extend(record.getMessage() for record in caplog.records)
+        return reply(200, b'[{"id": 1}]')
+
+    with ScriptedServer(answer) as api:
+        run(shop(api.origin, "/a", "/b", concurrency=1))
+    assert any(line.startswith("shop_a: 1 row, 1 page") for line in said)
+
+
+def test_the_metrics_tell_the_verdict(caplog, monkeypatch):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("LOGLEVEL", "DEBUG")
     with by_path({"/a": reply(200, b'[{"id": 1}]'), "/b": reply(404, b"{}")}) as api:
         run(shop(api.origin, "/a", "/b"))
+    assert {r.levelname for r in caplog.records if r.msg == "METRIC: %s"} == {"DEBUG"}
     points = [record.args[0] for record in caplog.records if record.msg == "METRIC: %s"]
     verdicts = {
         point.tags["stream"]: point.tags["verdict"]

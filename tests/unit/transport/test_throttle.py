@@ -161,6 +161,22 @@ def test_a_pause_applies_to_all_requests_and_is_logged_once(caplog):
     assert throttle.throttled_seconds == pytest.approx(46, abs=1)
 
 
+def test_pauses_are_logged_once_a_minute_with_their_sum(caplog):
+    now = 0
+    throttle = make(clock=lambda: now)
+    while now < 75:
+        throttle.pause(0.5, reason="GET /people answered 429")
+        now += 3
+    throttle.pause(90, reason="GET /people answered 429")
+
+    first, second, third = (record.getMessage() for record in caplog.records)
+    line = "learning: throttled (GET /people answered 429), all requests wait"
+    assert first == f"{line} 0.5 s"
+    assert second == f"{line} 0.5 s; 19 waits, 9.5 s in all, since the last such line"
+    assert third.startswith(f"{line} 90 s (until ")
+    assert third.endswith("; 4 waits, 2.0 s in all, since the last such line")
+
+
 def test_width_halves_with_each_pause_and_recovers_step_by_step():
     clock = RushingClock()
     throttle = make(clock=clock)
