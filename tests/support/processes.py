@@ -24,6 +24,13 @@ COMMAND = Path(sys.executable).with_name("tap-analytics")
 FOREIGN = ("TAP_ANALYTICS_", "SINGER_SDK_", "LOGLEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_COLOR")
 #: A run that takes longer hangs.
 PATIENCE = 60
+PIPE = subprocess.PIPE
+#: The command, and what it imports when it is run.
+TAP = (
+    "tap_analytics.__main__:main",
+    *(f"tap_analytics.commands.{name}" for name in ("singer", "doctor", "plan", "schema")),
+    "tap_analytics.commands.importing.command",
+)
 
 
 class Started:
@@ -92,15 +99,15 @@ class Started:
 
 
 class Template:
-    """The process that runs are forked from; one for each set of options of Python."""
+    """The process that runs of a program are forked from; it may be of another environment."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, python=sys.executable, program=TAP):
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             number = theirs.fileno()
             script = Path(__file__).with_name("template.py")
             self._process = subprocess.Popen(
-                [sys.executable, "-P", *options, script, str(number)],
+                [python, "-P", *options, script, str(number), *program],
                 env=inherited(),
                 pass_fds=[number],
             )
@@ -110,18 +117,19 @@ class Template:
         self._control.close()
         self._process.wait()
 
-    def fork(self, arguments, *, folder, env, stdout):
-        """Start a run; the arguments are those of `subprocess.Popen`."""
+    def fork(self, arguments, *, folder, env, stdin=None, stdout=PIPE, stderr=PIPE):
+        """Start a run; streams are files, their numbers, or pipes, and there may be no input."""
         status, theirs = socket.socketpair()
         given = {"arguments": [*map(str, arguments)], "folder": folder, "env": env}
-        out, out_end = (None, stdout) if stdout != subprocess.PIPE else pipe()
-        err, err_end = pipe()
-        with theirs, open(os.devnull, "rb") as nothing, err_end:  # noqa: PTH123 - a device
-            streams = [theirs, nothing, out_end, err_end]
+        out, out_end = pipe() if stdout == PIPE else (None, stdout)
+        err, err_end = pipe() if stderr == PIPE else (None, stderr)
+        with theirs, open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device
+            streams = [theirs, stdin or nothing, out_end, err_end]
             numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
             socket.send_fds(self._control, [json.dumps(given).encode()], numbers)
-            if out is not None:
-                out_end.close()
+        for ours, end in ((out, out_end), (err, err_end)):
+            if ours is not None:
+                end.close()
         return Forked(status, out, err)
 
 

@@ -1,8 +1,9 @@
-"""A process that has imported the tap and forks runs of it, which start in milliseconds.
+"""A process that has imported a program and forks runs of it, which start in milliseconds.
 
-It reads requests from the socket whose number it is given: JSON with the fields `arguments`,
-`folder` and `env`, and the descriptors of a socket and of the three standard streams. The socket
-is told the run's id and then its exit code.
+It is given the number of a socket, the program as `module:attribute`, and more modules to import.
+It reads requests from the socket: JSON with the fields `arguments`, `folder` and `env`, and the
+descriptors of a socket and of the three standard streams. That socket is told the run's id and
+then its exit code.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import socket
 import sys
 import time
 from importlib import import_module
+from operator import attrgetter
 
-IMPORTED = ("singer", "doctor", "plan", "schema", "importing.command")
 LARGEST = 1 << 20
 
 
@@ -48,7 +49,7 @@ def supervise(request, status, streams):
         os.environ.clear()
         os.environ.update(request["env"])
         time.tzset()
-        sys.argv = ["tap-analytics", *request["arguments"]]
+        sys.argv[1:] = request["arguments"]
         return
     for descriptor in streams:
         os.close(descriptor)
@@ -59,7 +60,9 @@ def supervise(request, status, streams):
 
 
 if __name__ == "__main__":
-    for module in IMPORTED:
-        import_module(f"tap_analytics.commands.{module}")
-    serve(socket.socket(fileno=int(sys.argv[1])))
-    import_module("tap_analytics.__main__").main()
+    _, number, program, *modules = sys.argv
+    place, _, path = program.partition(":")
+    for module in (place, *modules):
+        import_module(module)
+    serve(socket.socket(fileno=int(number)))
+    sys.exit(attrgetter(path)(sys.modules[place])())

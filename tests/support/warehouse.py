@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 
-from support.processes import COMMAND
+from support.processes import PATIENCE, inherited, pipe, template
 
 LOADER = "target-postgres"
-#: A run that takes longer hangs.
-PATIENCE = 60
 
 
 class Warehouse:
@@ -20,7 +17,9 @@ class Warehouse:
         self.server = postgres
         self.folder = folder
         self.schema = f"s_{folder.name.replace('-', '_')}"
-        self.target = project.python(LOADER).with_name(LOADER)
+        self.target = template(
+            python=project.python(LOADER), program=("target_postgres.target:TargetPostgres.cli",)
+        )
         self.env = (
             project.env
             | postgres.env
@@ -47,24 +46,28 @@ class Warehouse:
                 file = self.folder / f"{name}.json"
                 file.write_text(json.dumps(content), "utf-8")
                 arguments += [f"--{name}", str(file)]
-        log = self.folder / "tap.log"
-        with log.open("wb") as said:
-            tap = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=said)
-            target = subprocess.Popen(
-                [self.target, "--config=ENV"],
-                stdin=tap.stdout,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self.env,
+        log, states, complaints = (self.folder / name for name in ("log", "states", "complaints"))
+        folder = str(self.folder)
+        reading, writing = pipe()
+        with log.open("wb") as logged, reading, writing:
+            tap = template().fork(
+                arguments, folder=folder, env=inherited(), stdout=writing, stderr=logged
             )
-            tap.stdout.close()
-            if interrupt is not None:
-                interrupt()
-                tap.send_signal(signal.SIGTERM)
-            acknowledged, complaints = target.communicate(timeout=PATIENCE)
-            code = tap.wait(PATIENCE)
-        assert target.returncode == 0, complaints.decode()
-        if states := acknowledged.splitlines():
-            self.state = json.loads(states[-1])
+            with states.open("wb") as out, complaints.open("wb") as err:
+                target = self.target.fork(
+                    ["--config=ENV"],
+                    folder=folder,
+                    env=self.env,
+                    stdin=reading,
+                    stdout=out,
+                    stderr=err,
+                )
+        if interrupt is not None:
+            interrupt()
+            tap.send_signal(signal.SIGTERM)
+        assert target.wait(PATIENCE) == 0, complaints.read_text("utf-8")
+        code = tap.wait(PATIENCE)
+        if acknowledged := states.read_bytes().splitlines():
+            self.state = json.loads(acknowledged[-1])
         self.said = log.read_text("utf-8")
         return code
