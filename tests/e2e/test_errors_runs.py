@@ -11,7 +11,7 @@ import socket
 import sys
 
 import pytest
-from support.checks import safe, told
+from support.checks import assert_errors, assert_no_secret
 from support.processes import run, start
 from support.servers import PathApi
 
@@ -49,8 +49,8 @@ def failed(apis, folder, *causes, secrets=(), env=None, **settings):
     summary = folder / "summary.json"
     config = {"apis": apis, "summary_path": str(summary), **settings}
     done = run(config, env={"LOGLEVEL": "DEBUG"} | (env or {}))
-    told(done, *causes)
-    safe(done, summary, secrets=secrets)
+    assert_errors(done, *causes)
+    assert_no_secret(done, summary, secrets=secrets)
     streams = json.loads(summary.read_text("utf-8"))["streams"]
     assert len([s for s in streams.values() if s["status"] == "failed"]) >= len(causes)
     return done
@@ -247,8 +247,8 @@ def test_a_built_in_stream_whose_rows_are_elsewhere_points_to_its_address():
     with PathApi(lambda *_: {"items": []}) as api:
         block = {"api_key": "canary-built-in-4711", "base_url": api.origin}
         done = run({"learning": block}, env={"LOGLEVEL": "DEBUG"})
-    safe(done, secrets=("canary-built-in-4711",))
-    told(
+    assert_no_secret(done, secrets=("canary-built-in-4711",))
+    assert_errors(
         done,
         ("learning_people", "at `items`", "`base_url` of learning"),
         ("learning_courses", "at `items`", "`base_url` of learning"),
@@ -293,8 +293,8 @@ def test_a_schema_that_cannot_be_sampled_is_one_line():
     with PathApi(lambda *_: (500, {"error": ECHO})) as api:
         apis = [entry("odd", api.origin, resource)]
         done = run({"apis": apis}, "--discover", env={"LOGLEVEL": "DEBUG"})
-    told(done, ("odd_things", "500", "`schema`"))
-    safe(done)
+    assert_errors(done, ("odd_things", "500", "`schema`"))
+    assert_no_secret(done)
 
 
 # --- what is wrong with this machine --------------------------------------------------------
@@ -303,7 +303,7 @@ def test_a_schema_that_cannot_be_sampled_is_one_line():
 def test_a_full_disk_is_one_line():
     with PathApi(lambda *_: page(1)) as api, open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
         done = start({"apis": [entry("odd", api.origin, things())]}, stdout=full).end()
-    told(done, ("Standard output", "No space left", "STATE"))
+    assert_errors(done, ("Standard output", "No space left", "STATE"))
 
 
 def test_a_summary_that_cannot_be_written_is_a_warning_that_names_the_setting(tmp_path):
@@ -326,7 +326,7 @@ def test_a_storage_that_takes_no_files_is_named_with_its_setting(tmp_path):
     with PathApi(lambda *_: page(1)) as api:
         config = {"apis": [entry("odd", api.origin, things())], "batch_config": batches}
         done = run(config, catalog=catalog)
-    told(done, ("odd_things", "`batch_config.storage`"))
+    assert_errors(done, ("odd_things", "`batch_config.storage`"))
 
 
 def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
@@ -342,7 +342,7 @@ def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
         runs = [
             run(config, program=program, env={"LOGLEVEL": level}) for level in ("INFO", "DEBUG")
         ]
-    told(runs[0], ("odd_things", "ZeroDivisionError", "`LOGLEVEL=DEBUG`"))
+    assert_errors(runs[0], ("odd_things", "ZeroDivisionError", "`LOGLEVEL=DEBUG`"))
     assert "Traceback" in runs[1].stderr
     assert [line for line in runs[1].errors if "odd_things" in line] == runs[1].errors
 

@@ -9,7 +9,7 @@ import copy
 import json
 
 import pytest
-from support.checks import safe, told
+from support.checks import assert_errors, assert_no_secret
 from support.processes import run
 
 URL = "https://api.example.com"
@@ -20,8 +20,8 @@ SECRETS = ("canary-key-4711", "canary-password-4711", "canary-in-the-url")
 def refused(config, *causes):
     """Check that a configuration is refused before anything is asked, whatever it holds."""
     done = run(config, env={"LOGLEVEL": "DEBUG"})
-    told(done, *causes, limit=200)
-    safe(done, secrets=SECRETS)
+    assert_errors(done, *causes, limit=200)
+    assert_no_secret(done, secrets=SECRETS)
     assert done.stdout == b""
     return done
 

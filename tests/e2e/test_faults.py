@@ -8,7 +8,7 @@ import threading
 from urllib.parse import quote
 
 import pytest
-from support.checks import ECHO, safe, told
+from support.checks import ECHO, assert_errors, assert_no_secret
 from support.processes import hurried, run
 from support.servers import PathApi
 
@@ -70,7 +70,7 @@ def test_a_failure_tells_what_but_no_secret(case, custom, tmp_path):
         summary = tmp_path / "summary.json"
         done = run(config | {"request_timeout": 1, "summary_path": str(summary)}, env=env)
     assert done.code == 1
-    safe(done, summary)
+    assert_no_secret(done, summary)
     assert json.loads(summary.read_text("utf-8"))["exit_code"] == 1
     assert "METRIC" in done.stderr
     assert 1 <= len([line for line in done.said if "ERROR" in line.split("|")[1 - custom][:8]]) <= 8
@@ -85,9 +85,9 @@ def test_a_host_nobody_answers_at_is_told_without_its_key():
     config = json.loads(json.dumps(demo.config).replace(demo.url, url))
     demo.stop()
     done = run(hurried(config, max_retries=1), env={"LOGLEVEL": "DEBUG"})
-    safe(done)
+    assert_no_secret(done)
     names = ("learning", "experimentation", "wiki", "success", "declared")
-    told(done, *(f"{name}: GET" for name in names))
+    assert_errors(done, *(f"{name}: GET" for name in names))
 
 
 def test_a_proxy_that_refuses_is_told_without_its_password():
@@ -102,8 +102,8 @@ def test_a_proxy_that_refuses_is_told_without_its_password():
     }
     env = {"LOGLEVEL": "DEBUG", "http_proxy": proxy, "no_proxy": ""}
     done = run(config, env=env)
-    safe(done, secrets=("proxy-password",))
-    told(done, ("learning: GET", "proxy", "`HTTP_PROXY`"))
+    assert_no_secret(done, secrets=("proxy-password",))
+    assert_errors(done, ("learning: GET", "proxy", "`HTTP_PROXY`"))
 
 
 def test_an_answer_that_is_not_http_is_told_in_a_line():
@@ -125,7 +125,7 @@ def test_an_answer_that_is_not_http_is_told_in_a_line():
         done = run(hurried({"learning": block}, max_retries=1), env={"LOGLEVEL": "DEBUG"})
         listener.shutdown(socket.SHUT_RDWR)
     assert done.code == 1
-    safe(done)
+    assert_no_secret(done)
     assert 1 <= len(done.errors) <= 2
     assert "not HTTP" in done.errors[0]
 
@@ -168,7 +168,7 @@ def test_no_secret_is_in_state_catalog_or_about():
         about = run(demo.config, "--about", "--format=json")
     for done in (catalog, synced, about):
         assert done.code == 0
-        safe(done)
+        assert_no_secret(done)
 
 
 def test_what_a_user_misspells_is_not_repeated():

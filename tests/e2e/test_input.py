@@ -6,7 +6,7 @@ import json
 from importlib.metadata import version
 
 import pytest
-from support.checks import told
+from support.checks import assert_errors
 from support.processes import only, run
 
 from tap_analytics.demo import DemoApi
@@ -31,7 +31,7 @@ def demo(answering):
 
 def refused(done, *problems):
     """Check that a run ended with exactly these problems, each told by some of its words."""
-    told(done, *problems, limit=len(problems))
+    assert_errors(done, *problems, limit=len(problems))
     assert done.stdout == b""
     assert not [line for line in done.errors if line.split(":")[0].endswith(("Error", "Exception"))]
 

@@ -50,7 +50,7 @@ def forms(*more):
         yield base64.b64encode(text.encode()).decode().rstrip("=")
 
 
-def safe(done, *files, secrets=()):
+def assert_no_secret(done, *files, secrets=()):
     """Check that neither a run nor its files show a secret or a traceback; levels everywhere."""
     output = done.stdout.decode() + done.stderr
     shown = output + "".join(file.read_text("utf-8") for file in files)
@@ -61,7 +61,7 @@ def safe(done, *files, secrets=()):
     assert bare == [], bare
 
 
-def told(done, *causes, limit=ERROR_LINES):
+def assert_errors(done, *causes, limit=ERROR_LINES):
     """Check that a run failed with one line per cause, each complete; a cause is some words."""
     assert done.code == 1, done.stderr
     assert "Traceback" not in done.stderr
