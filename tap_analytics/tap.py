@@ -62,7 +62,10 @@ class TapAnalytics(Tap):
     name = "tap-analytics"
     package_name = "tap-analytics"
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = settings.config_schema(
-        {api.name: settings.block_schema(api.name, api.title, api.settings) for api in APIS}
+        {
+            api.name: settings.block_schema(api.name, api.title, api.settings, api.defaults)
+            for api in APIS
+        }
     )
     #: Declared streams may be sampled, so discovery depends on a valid configuration.
     dynamic_catalog = True

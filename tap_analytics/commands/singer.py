@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import SyncFailedError, explain, is_expected
-from tap_analytics.records.writer import OutputClosedError
+from tap_analytics.records.writer import READER_GONE, OutputClosedError
 from tap_analytics.tap import TapAnalytics
 from tap_analytics.transport.errors import joined
 from tap_analytics.transport.redaction import clean_line
@@ -43,7 +43,10 @@ class AnalyticsCommand(SingerCommand):
             code = self._fail(joined(error.format_message(), SEE_HELP))
         except (click.Abort, KeyboardInterrupt):
             code = 130
-        except (SyncFailedError, OutputClosedError, BrokenPipeError):
+        except SyncFailedError:
+            code = 1
+        except (OutputClosedError, BrokenPipeError):
+            self.logger.warning(READER_GONE)
             code = 1
         except Exception as error:
             if not standalone_mode:

@@ -50,10 +50,17 @@ def _plain(value: object) -> str:
 ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
 
 
+#: What the log says where a target, or another reader, has ended and may say itself why.
+READER_GONE = (
+    "Standard output was closed by what reads it, such as the target, so the tap ends too: see why "
+    "the reader ended."
+)
+
+
 class OutputClosedError(TapError):
     """Standard output takes no more: nothing can be delivered, so nothing is worth extracting.
 
-    Its text is empty where that is the target's business: it has ended and will say why.
+    Its text is empty where that is the target's business.
     """
 
 

@@ -61,6 +61,21 @@ class Api:
         """The names of the streams, which are attributes of their classes."""
         return tuple(vars(stream)["name"] for stream in self.streams)
 
+    @property
+    def defaults(self) -> Mapping[str, t.Any]:
+        """What holds for the API where its block doesn't say otherwise, by setting."""
+        retry = self.retry
+        return {
+            "page_size": self.page_size,
+            "requests_per_second": self.requests_per_second,
+            "retry": {
+                "max_retries": retry.max_retries,
+                "backoff_factor": retry.backoff_factor,
+                "retry_on_status_codes": sorted(retry.statuses),
+                "max_retry_after": retry.max_retry_after,
+            },
+        }
+
     def connect(
         self, block: Mapping[str, t.Any], http: Callable[..., HttpSettings]
     ) -> ApiConnection:

@@ -19,7 +19,7 @@ from time import monotonic
 from singer_sdk.singerlib import StateMessage
 
 from tap_analytics.errors import NeverRanError, SyncFailedError
-from tap_analytics.records.writer import OutputClosedError
+from tap_analytics.records.writer import READER_GONE, OutputClosedError
 from tap_analytics.reporting.log import log_end, log_stream
 from tap_analytics.reporting.progress import Progress
 from tap_analytics.reporting.results import RunResult
@@ -137,6 +137,8 @@ class Sync:
             self._record(replace(end, exit_code=1))
             if str(undelivered):
                 run.logger.error("%s", undelivered)
+            else:
+                run.logger.warning(READER_GONE)
             # What is buffered can't be delivered either, and must not be tried at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(1)

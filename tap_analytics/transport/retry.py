@@ -38,10 +38,10 @@ class RetryPolicy:
     #: Retries, not attempts: 3 means 4 attempts.
     max_retries: int = 3
     #: Seconds before the first retry; doubled for each further one.
-    backoff_factor: float = 2.0
+    backoff_factor: float = 2
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
     #: Longest wait in seconds that a response may ask for.
-    max_retry_after: float = 3600.0
+    max_retry_after: float = 3600
 
     def allows(self, wait: float | None) -> bool:
         """Whether a wait in seconds that a response asks for isn't too long."""

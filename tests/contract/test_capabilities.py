@@ -253,7 +253,11 @@ def test_capability_structured_logging(catalog, server, tap, tmp_path):
     chosen = only(catalog, "success_admins")
 
     run = complete(
-        tap(config=server.config, catalog=chosen, env={"SINGER_SDK_LOG_CONFIG": str(path)})
+        tap(
+            config=server.config,
+            catalog=chosen,
+            env={"SINGER_SDK_LOG_CONFIG": str(path), "LOGLEVEL": "DEBUG"},
+        )
     )
 
     lines = [json.loads(line) for line in run.stderr.splitlines()]

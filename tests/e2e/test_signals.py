@@ -193,7 +193,7 @@ def test_a_cursor_that_has_expired_makes_the_run_start_again(refusal):
     assert [row["id"] for row in done.records("odd_things")] == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_closed_pipe_ends_the_run_at_once_and_quietly(tmp_path):
+def test_a_closed_pipe_ends_the_run_at_once_and_says_so(tmp_path):
     file = tmp_path / "config.json"
     with DemoApi(scale=1, latency=0.05) as demo:
         config = only(demo.config, "success", concurrency=1)
@@ -209,7 +209,9 @@ def test_a_closed_pipe_ends_the_run_at_once_and_quietly(tmp_path):
         tap.stderr.close()
         asked = len(demo.requests)
     assert code not in {0, -signal.SIGKILL}
-    assert [line for line in said.splitlines() if "| INFO " not in line] == []
+    [warning] = [line for line in said.splitlines() if "| INFO " not in line]
+    assert "| WARNING " in warning
+    assert "Standard output was closed by what reads it" in warning
     assert asked < 20
 
 

@@ -308,13 +308,28 @@ APIS = Setting(
 )
 
 
-def block_schema(name: str, title: str, settings: Sequence[Setting]) -> JsonSchema:
-    """Return the schema of an API's block: its own settings and those every block takes."""
-    return {
+def block_schema(
+    name: str, title: str, settings: Sequence[Setting], defaults: Mapping[str, t.Any]
+) -> JsonSchema:
+    """Return the schema of an API's block: its own settings and those every block takes.
+
+    `defaults` are the API's own for the latter.
+    """
+    schema = {
         "title": title,
         "description": f"Settings of the `{name}` streams, which are on when one has a value.",
         **_closed((*settings, *COMMON)),
     }
+    _set_defaults(schema["properties"], defaults)
+    return schema
+
+
+def _set_defaults(properties: JsonSchema, defaults: Mapping[str, t.Any]) -> None:
+    for name, default in defaults.items():
+        if isinstance(default, dict):
+            _set_defaults(properties[name]["properties"], default)
+        elif default is not None:
+            properties[name]["default"] = default
 
 
 def config_schema(blocks: Mapping[str, JsonSchema]) -> JsonSchema:

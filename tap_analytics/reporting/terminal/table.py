@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from rich import box
@@ -9,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tap_analytics.errors import TapError
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.reporting.log import requests_of_apis
 from tap_analytics.reporting.numbers import duration
@@ -109,8 +111,11 @@ def _notes(result: StreamResult) -> list[str]:
 
 def reason(failure: Exception) -> str:
     """Return in a word or two why a stream failed; the log has the rest."""
+    if isinstance(failure, TapError):
+        words = re.sub("(?<=[a-z])(?=[A-Z])", " ", type(failure).__name__.removesuffix("Error"))
+        return words.lower()
     if not isinstance(failure, TransportError):
-        return type(failure).__name__.removesuffix("Error").lower()
+        return "unexpected error"
     if failure.status:
         return f"answered {failure.status}"
     return _CAUSES.get(failure.cause, failure.cause)

@@ -20,7 +20,7 @@ from tap_analytics.commands.singer import SingerTap
 from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import InputError
 from tap_analytics.records.writer import OutputClosedError
-from tap_analytics.tap import TapAnalytics
+from tap_analytics.tap import BLOCKS, TapAnalytics
 
 
 def command(*arguments):
@@ -121,6 +121,20 @@ def test_the_tap_tells_about_itself(form, capsys):
     assert "tap-analytics" in capsys.readouterr().out
 
 
+def test_the_tap_tells_the_defaults_of_each_api(capsys):
+    assert command("--about", "--format=json") == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]["properties"]
+    rates = {name: settings[name]["properties"]["requests_per_second"] for name in BLOCKS}
+    assert {name: rate["default"] for name, rate in rates.items()} == {
+        "learning": 10,
+        "experimentation": 1,
+        "wiki": 0,
+        "success": 16,
+    }
+    retry = settings["learning"]["properties"]["retry"]["properties"]
+    assert (retry["backoff_factor"]["default"], retry["max_retries"]["default"]) == (5, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -179,6 +193,8 @@ def test_whatever_ends_a_run_ends_the_process_with_its_code(error, code, monkeyp
     monkeypatch.setattr(TapAnalytics, "sync_all", fail)
     assert command() == code
     assert all("Traceback" not in line for line in error_lines(caplog))
+    closed = isinstance(error, OutputClosedError | BrokenPipeError)
+    assert ("Standard output was closed" in caplog.text) == closed
 
 
 def test_a_caller_that_wants_exceptions_gets_them(monkeypatch):

@@ -70,7 +70,7 @@ BLOCKS = {
         BASE_URL,
     ),
 }
-SCHEMA = config_schema({name: block_schema(name, name, own) for name, own in BLOCKS.items()})
+SCHEMA = config_schema({name: block_schema(name, name, own, {}) for name, own in BLOCKS.items()})
 LEARNING = {"api_key": "k3y", "base_url": "https://api.example.com/v2"}
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from tap_analytics.pagination.reader import PaginationError
 from tap_analytics.records.conform import SchemaDrift
+from tap_analytics.records.type_policy import TypeMismatchError
 from tap_analytics.reporting.results import StreamResult
 from tap_analytics.reporting.terminal import display
 from tap_analytics.reporting.terminal.display import Display
@@ -44,6 +45,8 @@ def run_with(*outcomes):
         (Fatal("x", cause="timeout"), "timeout"),
         (ErrorInBody("x"), "error in 200"),
         (PaginationError("x"), "pagination"),
+        (TypeMismatchError("x"), "type mismatch"),
+        (ZeroDivisionError("x"), "unexpected error"),
     ],
 )
 def test_a_failure_has_a_short_reason(failure, text):
