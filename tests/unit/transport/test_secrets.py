@@ -98,7 +98,8 @@ def shown_of(done):
 
 
 @pytest.mark.parametrize(("case", "auth"), PAIRS)
-def test_no_failure_shows_the_key(case, auth, caplog, tmp_path):
+def test_no_failure_shows_the_key(case, auth, caplog, monkeypatch, tmp_path):
+    monkeypatch.setenv("LOGLEVEL", "DEBUG")
     caplog.set_level(logging.DEBUG)
     summary = tmp_path / "summary.json"
 
