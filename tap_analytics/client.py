@@ -243,6 +243,7 @@ class AnalyticsStream(RESTStream[PageToken]):
             page_size=self.page_size,
             primary_keys=self.primary_keys,
             context=context,
+            has_body=self.prepare_request_payload(context, None) is not None,
             build=functools.partial(self._build, context),
             parse=self.parser.parse,
             holds_null=self.parser.holds_null,

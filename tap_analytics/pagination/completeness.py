@@ -37,6 +37,9 @@ PARTIAL = frozenset({202, 206})
 QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
 UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
 ALIKE = "pages looked alike, so the server may have repeated one; set `primary_key`"
+IN_BODY = (
+    " The request has a JSON body: the API may expect the page there, which is not supported yet."
+)
 MOVED = f"rows moved while they were read by page number; {QUIETER}"
 NOT_LOOKED_AT = "not all pages could be looked at again for rows that moved; read it in one run"
 PUSHED = f"rows were put in front of the reader, and not all of them were found; {QUIETER}"
@@ -172,6 +175,7 @@ class PaginationGuard:
     label: str
     #: Whether fingerprints are made of primary keys, which can't repeat by nature.
     keyed: bool
+    has_body: bool = False
     _tokens: Digests = field(default_factory=Digests)
     _prints: Digests = field(default_factory=Digests)
     #: Why whatever else was shown can't be relied on.
@@ -187,7 +191,7 @@ class PaginationGuard:
             raise PaginationError(
                 f"{self.label}: the server repeated the cursor or link {describe(query)}, so "
                 "paging would never end. The API must hand out a new one on each page: check "
-                "`cursor_path`/`next_url_path`, or use another paginator type."
+                f"`cursor_path`/`next_url_path`, or use another paginator type.{self._body_hint}"
             )
 
     def check_page(self, page: Page, fingerprint: bytes) -> bool:
@@ -306,8 +310,12 @@ class PaginationGuard:
             )
         return PaginationError(
             f"{self.label}: the server repeated a page: {describe(page.query)} brought rows that "
-            f"had already arrived{rest}"
+            f"had already arrived{rest}{self._body_hint}"
         )
+
+    @property
+    def _body_hint(self) -> str:
+        return IN_BODY if self.has_body else ""
 
 
 def describe(query: PageToken) -> str:

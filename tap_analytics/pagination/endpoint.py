@@ -33,6 +33,8 @@ class Endpoint:
     primary_keys: Sequence[str] = ()
     #: Values that come from the parent's row.
     context: Mapping[str, t.Any] | None = None
+    #: Whether requests have a JSON body, where an API may expect the page instead.
+    has_body: bool = False
     #: Returns the request of the page that a token names.
     build: Callable[[PageToken], Request]
     #: Returns the decoded body of a response and its rows; raises the error it carries.

@@ -62,7 +62,10 @@ class PageReader:
         self.early_stop = early_stop
         self.paginator = Paginator(endpoint.paging, endpoint.page_size, endpoint.facts)
         self.guard = PaginationGuard(
-            paginator=self.paginator, label=endpoint.label, keyed=bool(endpoint.primary_keys)
+            paginator=self.paginator,
+            label=endpoint.label,
+            keyed=bool(endpoint.primary_keys),
+            has_body=endpoint.has_body,
         )
         #: The new keys of the page in hand, and the key of its last row.
         self.keys: Sequence[Hashable] = ()

@@ -6,7 +6,7 @@ import json
 import logging
 
 import pytest
-from support.runs import STREAM, declared, discover, run
+from support.runs import STREAM, declared, deselect, discover, run, select
 from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.tap import TapAnalytics
@@ -392,6 +392,68 @@ def test_a_resource_declares_its_requests():
     assert json.loads(asked.body) == {"filter": {"x": [1, None]}}
     assert asked.headers["x-own"] == "1"
     assert asked.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("body", [None, {"page": 1}], ids=["no body", "body"])
+@pytest.mark.parametrize(
+    ("paginator", "response"),
+    [
+        ({"type": "page_number", "total_path": None}, {"data": [{"id": 1}]}),
+        ({"type": "cursor", "cursor_path": "next"}, {"data": [{"id": 1}], "next": "a"}),
+    ],
+    ids=["page", "cursor"],
+)
+def test_a_page_that_repeats_tells_that_bodies_do_not_carry_pages(body, paginator, response):
+    endpoint = {"method": "POST", "paginator": paginator} | ({"json": body} if body else {})
+    with JsonApi(lambda _: response) as api:
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert "repeated" in done.failure()
+    told = "has a JSON body: the API may expect the page there, which is not" in done.failure()
+    assert told == (body is not None)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda row: row | {"id": {"n": row["id"]}},
+        lambda row: row | {"id": None},
+        lambda row: {"name": row["name"]},
+    ],
+    ids=["object", "null", "missing"],
+)
+def test_a_key_that_is_none_is_reported_as_such(spoil, concurrency):
+    rows = [{"id": number, "name": f"n{number}"} for number in range(6)]
+    rows[3:] = map(spoil, rows[3:])
+
+    def answer(query):
+        begin = int(query["offset"])
+        return {"data": rows[begin : begin + int(query["limit"])], "total": len(rows)}
+
+    paginator = {"type": "offset", "limit": 2, "total_path": "total"}
+    schema = {"properties": {"id": {}, "name": {"type": "string"}}}
+    with JsonApi(answer) as api:
+        config = declared(
+            api.origin, concurrency=concurrency, endpoint={"paginator": paginator}, schema=schema
+        )
+        done = run(config)
+    assert "primary key `id`" in done.failure()
+    assert "Check `path`, `data_selector` and `primary_key`." in done.failure()
+
+
+def test_a_key_that_is_deselected_is_read_all_the_same():
+    rows = [{"id": number, "name": f"n{number}"} for number in range(6)]
+
+    def answer(query):
+        begin = int(query["offset"])
+        return {"data": rows[begin : begin + int(query["limit"])], "total": len(rows)}
+
+    paginator = {"type": "offset", "limit": 2, "total_path": "total"}
+    with JsonApi(answer) as api:
+        config = declared(api.origin, endpoint={"paginator": paginator})
+        done = run(config, catalog=deselect(select(discover(config), STREAM), STREAM, "id"))
+    assert done.failure() == ""
+    assert done.ids() == list(range(6))
 
 
 @pytest.mark.parametrize(
