@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 #: What the exit codes of the Singer command mean.
 EXIT_CODES = {
-    0: "Every selected stream is complete, or was cut short by `max_records` as configured.",
+    0: "Every selected stream is complete, or ended at `max_records`.",
     1: "A stream failed, the request limit of `max_requests` was reached, or the input was bad. "
     "The other streams were extracted and their state was written.",
     129: "Ended by a closed terminal (SIGHUP), after the last STATE.",

@@ -42,7 +42,7 @@ IN_BODY = (
 )
 MOVED = f"rows moved while they were read by page number; {QUIETER}"
 NOT_LOOKED_AT = "not all pages could be looked at again for rows that moved; read it in one run"
-PUSHED = f"rows were put in front of the reader, and not all of them were found; {QUIETER}"
+PUSHED = f"rows were inserted before the current offset, and not all of them were found; {QUIETER}"
 UNSTEADY = f"the same request brought other rows each time; {UNSTABLE}"
 UNORDERED = f"rows came in another order than before, so others may not have come; {UNSTABLE}"
 NOTHING_SHOWN = "no response showed that nothing follows; declare a `paginator` that fits the API"

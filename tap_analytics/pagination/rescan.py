@@ -246,6 +246,6 @@ class Rescan:
             )
         elif endpoint.context is None and self._requests:
             endpoint.logger.info(
-                "Looked again at %d of %d pages: nothing has moved meanwhile.",
+                "Looked again at %d of %d pages: no row has moved.",
                 *(self._requests, len(self._pages)),
             )

@@ -74,7 +74,7 @@ class StallDetector:
 class RowFetcher:
     """Fetches pages by row number.
 
-    Raises `PaginationError` where the server repeats itself, or where rows move faster than they
+    Raises `PaginationError` where the server repeats pages, or where rows keep shifting while they
     can be read.
     """
 

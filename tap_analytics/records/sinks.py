@@ -46,9 +46,9 @@ def batch_problems(config: object) -> Iterator[str]:
         if not given.get(words[0]):
             yield f"`batch_config.{part}.{words[0]}` is missing. Write its value."
         if set(given) - set(words):
-            yield f"`batch_config.{part}` has an unknown word. Known: {', '.join(words)}."
+            yield f"`batch_config.{part}` has an unknown key. Known: {', '.join(words)}."
     if set(config) - {*_PARTS, "batch_size"}:
-        yield "`batch_config` has an unknown word. Known: encoding, storage, batch_size."
+        yield "`batch_config` has an unknown key. Known: encoding, storage, batch_size."
     size = config.get("batch_size")
     if size is not None and (type(size) is not int or size < 1):
         yield "`batch_config.batch_size` must be a whole number of at least 1."

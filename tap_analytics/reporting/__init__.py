@@ -1,1 +1,1 @@
-"""What a run reports: progress, log, results, summary and report."""
+"""Reporting of a run: progress, log lines, results, summary and report."""

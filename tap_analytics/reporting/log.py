@@ -1,4 +1,4 @@
-"""What the log says of the streams of a run that has ended."""
+"""Log lines at the end of a stream and of a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _demote(record: logging.LogRecord) -> bool:
 
 
 def log_stream(run: Run, result: StreamResult) -> None:
-    """Log how a stream ended."""
+    """Log the result of a stream."""
     if result.failure is None:
         if result.done or result.pages:
             run.logger.info("%s", _summary(result))
@@ -53,7 +53,7 @@ def log_stream(run: Run, result: StreamResult) -> None:
 def log_end(
     run: Run, results: Sequence[StreamResult], seconds: float, *, unfinished: str | None
 ) -> None:
-    """Log failures and what else a user should know; `unfinished` says what the budget cut."""
+    """Log failures and totals; `unfinished` is the message of a run that used up `max_requests`."""
     failed = [result for result in results if result.failure is not None]
     for result in failed:
         if result.is_optional:
@@ -94,7 +94,7 @@ def requests_of_apis(run: Run) -> Iterator[str]:
 
 
 def _log_failures(run: Run, failed: Iterable[StreamResult], *, lines: int) -> None:
-    """Log each cause once with the streams that failed by it, in at most so many lines."""
+    """Log each cause once with the streams it failed, in at most `lines` lines."""
     names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     errors: dict[tuple[str, str], str] = {}
     for result in failed:
@@ -109,7 +109,7 @@ def _log_failures(run: Run, failed: Iterable[StreamResult], *, lines: int) -> No
         run.logger.error("%s [not extracted: %s]", errors[cause], ", ".join(names[cause]))
     if more := len(errors) - len(shown):
         path = run.config.get("summary_path")
-        where = f"see {path}" if path else "set `summary_path` to have them all in a file"
+        where = f"see {path}" if path else "set `summary_path` to write all of them to a file"
         run.logger.error("%d more failures: %s.", more, where)
 
 

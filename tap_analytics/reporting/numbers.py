@@ -1,4 +1,4 @@
-"""Numbers as people read them, in the report and on a terminal."""
+"""Formatting of numbers for the report and the terminal."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ if t.TYPE_CHECKING:
 #: Seconds between two updates, on a terminal and elsewhere.
 LIVE_INTERVAL = 0.2
 LOG_INTERVAL = 10.0
-#: Variables that say that standard error is somebody else's: a logging configuration's, which may
-#: want every line to be an object, or Meltano's.
-OTHERS = ("SINGER_SDK_LOG_CONFIG", "MELTANO_EXTRACTOR_NAME")
+#: Environment variables that are set where something else formats standard error: a logging
+#: configuration, which may want every line to be a JSON object, or Meltano.
+_LOG_OWNERS = ("SINGER_SDK_LOG_CONFIG", "MELTANO_EXTRACTOR_NAME")
 
 
 class Progress:
-    """Shows how far the streams of a run are, while it is entered."""
+    """Context manager that shows the progress of a run."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -38,7 +38,7 @@ class Progress:
 
     def __enter__(self) -> Progress:  # noqa: PYI034 - never subclassed
         if is_watched():
-            # Only here, for rich takes its time to load.
+            # Imported here because rich is slow to load.
             from tap_analytics.reporting.terminal.display import Display  # noqa: PLC0415
 
             self._display = Display(self.run, sys.stderr)
@@ -48,7 +48,7 @@ class Progress:
         self.leave()
 
     def tick(self) -> None:
-        """Show progress if it is time to."""
+        """Show progress if the interval has passed."""
         now = monotonic()
         if now - self._last < (LOG_INTERVAL if self._display is None else LIVE_INTERVAL):
             return
@@ -58,23 +58,23 @@ class Progress:
         self._show(lambda display: display.draw())
 
     def conclude(self, seconds: float) -> None:
-        """Show what became of the streams, on a terminal; elsewhere the log says it."""
+        """Show the results of the streams on a terminal; elsewhere the log has them."""
         self._show(lambda display: display.conclude(seconds))
 
     def leave(self) -> None:
-        """Give the terminal back when it has shown everything."""
+        """Restore the terminal after everything has been shown."""
         display, self._display = self._display, None
         if display is not None:
             display.leave()
 
     def _show(self, show: Callable[[Display], None]) -> None:
-        """Let the display, if there is one, show something; its own fault must not end the run."""
+        """Call `show` with the display, if there is one; an error in it must not end the run."""
         try:
             if self._display is not None:
                 show(self._display)
         except Exception as error:
             self.leave()
-            self.run.logger.warning("The display failed and is off: %s", explain(error))
+            self.run.logger.warning("The display failed and was turned off: %s", explain(error))
             self.run.logger.debug("The display failed.", exc_info=True)
 
     def _log(self) -> None:
@@ -90,13 +90,13 @@ class Progress:
 
 
 def is_watched() -> bool:
-    """Whether standard error is a terminal that may be drawn on.
+    """Whether standard error is a terminal that a live display can use.
 
-    Where the messages go to a terminal as well, they would mix with what is drawn; and a job in the
-    background has no terminal of its own.
+    Not where standard output is a terminal too, because the messages would mix with the display,
+    nor in a background job.
     """
     env = os.environ
-    if env.get("TERM", "") in {"", "dumb", "unknown"} or any(map(env.get, OTHERS)):
+    if env.get("TERM", "") in {"", "dumb", "unknown"} or any(map(env.get, _LOG_OWNERS)):
         return False
     if env.get("CI", "").lower() not in {"", "0", "false"}:
         return False

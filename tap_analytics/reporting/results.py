@@ -1,4 +1,4 @@
-"""What became of the streams of a run, as progress, log, summary and exit code show it."""
+"""Results of streams and runs, for progress, log, summary and exit code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tap_analytics.reporting.numbers import plural
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-#: Causes that an API's streams share: reported once, with the streams that failed by them.
+#: Causes that affect all streams of an API: reported once, with the names of the streams.
 SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
 
 Status = t.Literal["complete", "cut", "failed", "unfinished"]
@@ -22,7 +22,7 @@ Status = t.Literal["complete", "cut", "failed", "unfinished"]
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """When a run was, and how it ended."""
+    """Time, duration and exit code of a run."""
 
     began: datetime
     #: The same moment on the monotonic clock.
@@ -33,35 +33,34 @@ class RunResult:
 
 @dataclass(slots=True, kw_only=True)
 class StreamResult:
-    """What has become of a stream so far; updated while the run goes on."""
+    """Result of a stream so far; updated during the run."""
 
     name: str
-    #: Name of its API.
     api: str = ""
     #: The stream and its endpoint, as messages name them.
     label: str = ""
-    #: Whether its rows are read below those of a parent.
+    #: Whether it is the child of another stream.
     is_child: bool = False
     rows: int = 0
     pages: int = 0
-    #: Lists read: one, or one for each parent.
+    #: Paginated lists read: one, or one for each parent.
     lists: int = 0
-    #: Parents whose child endpoint answered 404: gone since the parent was read.
+    #: Parents whose child endpoint responded with 404: deleted after the parent was read.
     parents_missing: int = 0
-    #: Whether a stream map left out parents, whose rows were not read.
+    #: Whether a stream map filtered out parents, whose children were not read.
     parents_filtered: bool = False
-    #: Rows of the list that were read, and rows in all, where the API says how many; None for a
-    #: child, whose lists are many.
+    #: Rows read and total rows, where the API reports a total; None for a child stream, which has
+    #: many lists.
     progress: tuple[int, int] | None = None
-    #: Keys that came more than once; a lower bound if it isn't exact.
+    #: Primary keys read more than once; a lower bound unless exact.
     repeated_keys: int = 0
     repeated_keys_exact: bool = True
     drift: SchemaDrift = field(default_factory=SchemaDrift)
-    #: The worst finding of its lists; None before the first list has ended.
+    #: The worst finding of its lists; None before the first list is complete.
     worst: Finding | None = None
-    #: Why rows may be missing, if they may: nothing is deleted then, and no bookmark moves.
+    #: Why rows may be missing, if so: then no ACTIVATE_VERSION is written and no bookmark advances.
     doubt: str | None = None
-    #: The finding of a list that is proven if another list shows how the API names a next page.
+    #: The finding of a list that counts only if another list shows how the API names a next page.
     awaiting: Finding | None = None
     paging_facts: PagingFacts = field(default_factory=PagingFacts)
     failure: Exception | None = None
@@ -78,19 +77,19 @@ class StreamResult:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more is read, for whatever reason."""
+        """Whether reading has ended, for any reason."""
         return self.done or self.budget_exhausted or self.failure is not None
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the stream was started, until its end if it has ended."""
+        """Seconds from the start of the stream to its end, or until now."""
         if self.seconds or self.started is None:
             return self.seconds
         return monotonic() - self.started
 
     @property
     def rows_per_second(self) -> float:
-        """The average rate."""
+        """The average over the whole stream."""
         return self.rows / max(self.elapsed, 0.001)
 
     @property
@@ -100,7 +99,7 @@ class StreamResult:
 
     @property
     def finding(self) -> Finding:
-        """The worst verdict of its lists, and which evidence was missing for a better one."""
+        """The worst verdict of its lists, and the evidence missing for a better one."""
         found = worst(filter(None, [self.worst]))
         if self.awaiting is None or self.paging_facts.names_next:
             return found
@@ -115,19 +114,19 @@ class StreamResult:
 
     @property
     def status(self) -> Status:
-        """How the stream ended, in a word."""
+        """How the stream ended, as the summary states it."""
         if self.done:
             return "cut" if self.truncated else "complete"
         return "failed" if self.failure else "unfinished"
 
     @property
     def mismatches(self) -> int:
-        """Values that contradicted the schema, as far as the settings have them looked for."""
+        """Values that contradicted the schema, as far as the settings have values checked."""
         return self.drift.mismatches.total()
 
     @property
     def notes(self) -> list[str]:
-        """What else there is to say of the rows, in a few words each."""
+        """Short remarks on the rows."""
         notes = []
         if self.truncated:
             notes.append("cut short")

@@ -1,4 +1,4 @@
-"""What a run is, as a value: the tap makes it once, for those who read streams and who report."""
+"""The state shared by everything that reads streams and reports on them, created once per run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.stats import StreamStats
     from tap_analytics.transport.stop import RequestBudget, StopSignal
 
-#: Seconds between STATE messages while streams are under way.
+#: Seconds between STATE messages while streams are read.
 STATE_INTERVAL = 1.0
 
 
 class Connections(dict[str, "ApiConnection"]):
-    """The connections made so far, by the name of their API; a lookup makes one that is missing."""
+    """Connections by the name of their API, created on first access."""
 
     def __init__(self, connect: Callable[[str], ApiConnection]) -> None:
         super().__init__()
@@ -55,13 +55,13 @@ class StateOutput:
 
     def write(self) -> None:
         """Write a STATE message if the state has changed since the last."""
-        # An empty state is worth a message only where it takes back what an earlier one said.
+        # An empty state is written only where it replaces one written earlier.
         self._is_begun = self._is_begun or bool(self._state.get("bookmarks"))
         if self._is_begun:
             self._writer.write_state(self._state)
 
     def write_if_due(self) -> None:
-        """Write a STATE message unless the last is younger than a second."""
+        """Write a STATE message unless one was written within the last second."""
         if monotonic() - self._written >= STATE_INTERVAL:
             self._written = monotonic()
             self.write()
@@ -69,7 +69,7 @@ class StateOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run of the tap: what it was given, what it writes to, and what becomes of its streams."""
+    """A run of the tap: its input, its output and the results of its streams."""
 
     name: str
     version: str
@@ -78,15 +78,15 @@ class Run:
     apis: tuple[str, ...]
     connections: Connections
     state: TapState
-    #: Writes `state`; whoever changes it holds the writer's lock.
+    #: Writes `state`; hold the lock of `writer` to change it.
     state_output: StateOutput
     writer: MessageWriter
     stop: StopSignal
     budget: RequestBudget
     logger: logging.Logger
-    #: What becomes of the streams, by name; kept up to date while the run goes on.
+    #: By stream name; updated during the run.
     results: dict[str, StreamResult] = field(default_factory=dict)
 
     def stats_of(self, result: StreamResult) -> StreamStats:
-        """Return the figures of the requests made for a stream."""
+        """Return the statistics of the requests made for a stream."""
         return self.connections[result.api].transport.stats.of(result.name)

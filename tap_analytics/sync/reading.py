@@ -205,7 +205,7 @@ class ChildRead:
                 child.result.failure = error
                 return
             child.result.parents_missing += 1
-            child.stream.logger.info("A parent is gone (404) and skipped: %s", dict(self.context))
+            child.stream.logger.info("Parent not found (404), skipped: %s", dict(self.context))
         except AbortedSyncExceptionBase:
             child.aborted = True
             child.truncate()

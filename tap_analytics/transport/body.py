@@ -95,7 +95,7 @@ def _inflate(body: bytes, *, max_body: int, where: str, check: Callable[[], obje
             piece = body[at : at + size]
             if not piece:
                 raise Retriable(
-                    f"{where} sent a compressed body cut short", hint=_LATER, cause="body"
+                    f"{where} sent a truncated compressed body", hint=_LATER, cause="body"
                 )
             whole += _decompressed(member, piece, most=max_body + 1 - len(whole), where=where)
             if len(whole) > max_body:

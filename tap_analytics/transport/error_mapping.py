@@ -92,7 +92,7 @@ _FAILURES = (
         "timeout",
     ),
     _Failure((ssl.SSLError, urllib3_errors.SSLError), "got no TLS connection", "unreachable"),
-    _Failure((http.client.IncompleteRead,), "sent a body cut short", "body"),
+    _Failure((http.client.IncompleteRead,), "sent a truncated body", "body"),
     _Failure((urllib3_errors.DecodeError,), "sent a body encoded too often", "body"),
     _Failure((ConnectionError,), "had its connection closed by the server", "server"),
     _Failure((BaseException,), "got a response that is not HTTP", "server"),

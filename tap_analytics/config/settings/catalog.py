@@ -191,14 +191,14 @@ TOP: tuple[Setting, ...] = (
     ),
     Setting(
         "max_requests",
-        "Most requests a run sends, over all APIs, retries included; the next run continues "
-        "from there. Streams are then read one after the other.",
+        "Maximum number of requests of a run, over all APIs, retries included; the next run "
+        "continues from there. Streams are then read one after the other.",
         th.IntegerType(minimum=1, maximum=MOST),
     ),
     Setting(
         "max_records",
-        "Most records of each stream, for a preview: a stream that reaches the limit leaves the "
-        "state as it was.",
+        "Maximum number of records per stream, for a preview; a stream that reaches it doesn't "
+        "change the state.",
         th.IntegerType(minimum=1, maximum=MOST),
     ),
     Setting(

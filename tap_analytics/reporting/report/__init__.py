@@ -1,4 +1,4 @@
-"""The files about a run: the summary as JSON, and the report, a page with the summary beside it."""
+"""Files about a run: the summary as JSON; the report as an HTML page, with its JSON beside it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PAGES = frozenset({".html", ".htm", ".xhtml"})
 
 
 def write_files(run: Run, ending: RunResult) -> None:
-    """Write the files that `summary_path` and `report_path` name; a failure to is only logged."""
+    """Write the files that `summary_path` and `report_path` name; failures are only logged."""
     summary = cache(lambda: summarize(run, ending))
-    # Where both name one file it holds all members of both.
+    # If both name the same file, the report is written last: it has all members of the summary.
     _attempt(run, "summary", lambda path: _write_summary(path, summary()))
     if _attempt(run, "report", lambda path: _write_report(path, summary())):
         run.logger.info("The report of the run is in %s.", run.config["report_path"])
@@ -38,7 +38,7 @@ def _attempt(run: Run, name: str, write: Callable[[Path], None]) -> bool:
         return False
     try:
         write(Path(path))
-    except Exception as error:  # noqa: BLE001 - no fault of a report may cost a run its ending
+    except Exception as error:  # noqa: BLE001 - an error in a report must not fail the run
         why = f"{error.strerror}. Check `{name}_path`." if isinstance(error, OSError) else ""
         run.logger.warning("The %s can't be written to %s: %s", name, path, why or explain(error))
         return False
@@ -64,7 +64,7 @@ def _json(summary: Summary) -> bytes:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put a whole file in the place of the one before, if there was one."""
+    """Write a file atomically, replacing an existing one."""
     target = path.resolve()
     if target.exists() and not target.is_file():
         raise FileExistsError(0, "it exists and is no regular file")

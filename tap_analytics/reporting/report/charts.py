@@ -1,6 +1,6 @@
 """The charts of an API: requests in flight over time, and how long responses took.
 
-A drawing has the units of its figures and stretches with the page; text stands around it in HTML.
+The SVG uses the units of the data and stretches with the page; its text is HTML around it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.reporting.report.summary import ApiSummary, Charts
 
-#: Most marks along an axis; the share of it near an end in which they are aligned with that end.
+#: Maximum number of marks along an axis, and the share of it near each end in which marks are
+#: aligned with that end.
 MARKS, EDGE = 5, 0.06
-#: Most bars of a histogram, and the share of its width that a bar takes.
+#: Maximum number of bars of a histogram, and the share of its slot that a bar fills.
 BARS, BAR = 26, 0.88
-#: Share of the height that the highest bar takes; the names of the quantiles stand above.
+#: Share of the height that the highest bar takes; the names of the quantiles are above it.
 HIGHEST = 0.84
-#: Most rows of a table.
+#: Maximum number of rows of a table.
 ROWS = 12
 MINUTE = 60
 
-#: A place on an axis, and the text that stands there.
+#: A position on an axis, and its text.
 Mark = tuple[float, str]
-#: A bucket from one place on an axis to another.
+#: Start and end of a bucket on an axis, and the bucket.
 Span = tuple[float, float, Bucket]
-#: What a drawing shows is said to those who don't see it by its label and by its table.
+#: The label and the table make the drawing accessible to screen readers.
 FIGURE = """
 <figure class="chart {kind}">
 <figcaption><b>{title}</b> <span>{caption}</span></figcaption>
@@ -50,22 +51,22 @@ FIGURE = """
 
 @dataclass(frozen=True)
 class Axis:
-    """The horizontal axis of a chart, in units of its own."""
+    """The horizontal axis of a chart, in the units of its data."""
 
     begin: float
     end: float
 
     @property
     def length(self) -> float:
-        """Units from end to end."""
+        """At least 0.001, so that it can be divided by."""
         return max(self.end - self.begin, 0.001)
 
     def box(self, top: float) -> str:
-        """Return the view box of a drawing whose upper end is at a value."""
+        """Return the SVG view box; `top` is the largest value of the vertical axis."""
         return f"{self.begin:g} 0 {self.length:g} {top:g}"
 
     def labels(self, marks: Iterable[Mark], kind: str = "mark") -> Iterator[Markup]:
-        """Yield the texts of marks at their places; the drawing's label says what they do."""
+        """Yield the positioned texts of marks; hidden from screen readers, which read the label."""
         for value, text in marks:
             share = (value - self.begin) / self.length
             align = "first" if share < EDGE else "last" if share > 1 - EDGE else "middle"
@@ -86,7 +87,7 @@ class Axis:
 
 
 def requests_chart(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
-    """Draw how many requests were in flight when, and when a 429 made all of them wait."""
+    """Draw the number of requests in flight over time, and the pauses after a 429."""
     paused = f"{plural(api.throttled, 'pause')} of {duration(api.throttled_seconds)} in all"
     caption = f"at most {api.peak} of {api.concurrency} at once, "
     caption += paused if api.throttled else "no pause"
@@ -118,7 +119,7 @@ def requests_chart(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
 
 
 def _spans(charts: Charts, axis: Axis) -> Iterator[Span]:
-    """Yield the buckets with their places; the last one may not be over when the axis ends."""
+    """Yield the buckets with start and end; the last one is clipped at the end of the axis."""
     begin = charts.began_after
     for bucket in charts.buckets:
         end = begin + charts.bucket_seconds
@@ -128,7 +129,7 @@ def _spans(charts: Charts, axis: Axis) -> Iterator[Span]:
 
 
 def _pauses(spans: Sequence[Span], top: float) -> Iterator[str]:
-    """Yield a shape for each pause: the end of its first bucket to the beginning of its last."""
+    """Yield an area for each pause: the end of its first bucket to the start of its last."""
     for is_paused, group in groupby(spans, key=lambda span: span[2].paused > 0):
         if is_paused:
             buckets = list(group)
@@ -144,7 +145,7 @@ def _average(span: Span) -> str:
 
 def _peak(span: Span) -> str:
     _, end, bucket = span
-    # Where nothing is in flight there is no line, for the axis is there.
+    # No line at zero, where the axis already is.
     return f"V{bucket.peak}H{end:g}" if bucket.peak else f"V0M{end:g} 0"
 
 
@@ -170,7 +171,7 @@ def _request_rows(charts: Charts) -> Iterator[tuple[str, ...]]:
 
 
 def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
-    """Draw a histogram of response times on a logarithmic scale, from the responses by step."""
+    """Draw a histogram of response times on a log scale; `steps` counts responses by step."""
     p50, p95, longest = map(_time, (api.latency.p50, api.latency.p95, api.latency.max))
     width, bars = _bars(steps)
     axis = Axis(min(bars) - 2 * width, max(bars) + 3 * width)
@@ -200,7 +201,7 @@ def latency_chart(api: ApiSummary, steps: Mapping[int, int]) -> Markup:
 
 
 def _bars(steps: Mapping[int, int]) -> tuple[int, Mapping[int, int]]:
-    """Return the width of bars in steps, and the responses of each by the step it begins at."""
+    """Return the width of bars in steps, and the responses per bar by its first step."""
     width = math.ceil((max(steps) - min(steps) + 1) / BARS)
     bars: Counter[int] = Counter()
     for step, count in sorted(steps.items()):
@@ -224,7 +225,7 @@ def _latency_rows(bars: Mapping[int, int], width: int) -> Iterator[tuple[str, st
 
 
 def _round_latencies(axis: Axis) -> list[Mark]:
-    """Return round times and their places on an axis of steps, few enough to be read."""
+    """Return round times and their positions on an axis of steps, few enough to be legible."""
     times = (nice * 10.0**power for power in range(-4, 7) for nice in (1, 1.5, 2, 3, 5, 7))
     found = [
         (step, f"{1000 * seconds:g} ms" if seconds < 1 else f"{seconds:g} s")

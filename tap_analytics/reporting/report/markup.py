@@ -1,4 +1,4 @@
-"""HTML from templates: whatever is put into one is escaped, unless a template made it."""
+"""HTML from templates: every value is escaped unless it is `Markup` already."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if t.TYPE_CHECKING:
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """Text that is HTML and must not be escaped."""
 
     __slots__ = ()
 
 
 def html(template: str, *values: object, **named: object) -> Markup:
-    """Fill the braces of a template with text, markup, or several of them; None is nothing."""
+    """Format a template with text, markup, or iterables of them; None becomes empty."""
     texts = {name: _escaped(value) for name, value in named.items()}
     return Markup(template.format(*map(_escaped, values), **texts))
 
@@ -33,7 +33,7 @@ def _escaped(value: object) -> str:
 def table(heads: Sequence[str], *groups: Iterable[Markup], kind: str, title: str) -> Markup:
     """Return a table of groups of rows.
 
-    Its roles are given because rows laid out as cards, on a narrow page, lose them.
+    The ARIA roles are explicit because a narrow page lays rows out as cards, which drops them.
     """
     return html(
         '<table class="{}" role="table"><caption class="unseen">{}</caption>'
@@ -48,7 +48,7 @@ def table(heads: Sequence[str], *groups: Iterable[Markup], kind: str, title: str
 def text_table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str, title: str
 ) -> Markup:
-    """Return a table of text, whose rows are headed by their first cells."""
+    """Return a table of text; the first cell of each row is its header."""
     return table(heads, (_text_row(heads, row) for row in rows), kind=kind, title=title)
 
 

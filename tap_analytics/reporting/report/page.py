@@ -1,4 +1,4 @@
-"""The page: the summary of a run, in the order in which somebody asks for it."""
+"""The report of a run as an HTML page."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ VERDICTS = {
     "short": "fewer rows than the API's own total says",
 }
 CHARTS_NOTE = (
-    "The area is the average in flight, the line above it the most at once; shaded are pauses that "
-    "a 429 or a Retry-After asked for, marks at the foot are requests that failed."
+    "The area is the average in flight, the line above it the most at once; shaded are pauses "
+    "after a 429 or a Retry-After, marks at the bottom are requests that failed."
 )
-SETTINGS_NOTE = "Bold are values that the configuration sets; the others are the defaults."
+SETTINGS_NOTE = "Values in bold are set by the configuration; the others are defaults."
 
 
 def page(run: Summary, *, json: str) -> str:
@@ -70,7 +70,7 @@ def _moment(iso: str) -> str:
 
 
 def _headline(run: Summary) -> str:
-    """Say in one sentence what became of the run."""
+    """Return one sentence on the result of the run."""
     streams = run.streams.values()
     whole, done = plural(len(streams), "stream"), run.streams_complete
     if run.status == "stopped":
@@ -100,8 +100,8 @@ def _tiles(run: Summary) -> Iterator[Markup]:
         ("Streams", "streams", complete, "complete"),
         ("Requests", "requests", f"{run.requests:,}", plural(run.retries, "retry", "retries")),
         ("Received", "bytes", decimal(run.bytes), "as sent"),
-        ("Paused", "paused", duration(paused), f"{pauses} asked for"),
-        ("Repeated keys", "repeats", f"{repeats:,}", "came again"),
+        ("Paused", "paused", duration(paused), f"in {pauses}"),
+        ("Repeated keys", "repeats", f"{repeats:,}", "read more than once"),
         ("Exit code", "exit-code", run.exit_code, run.status),
     ):
         yield html(
@@ -123,7 +123,7 @@ def _section(name: str, title: str, *inside: Markup, note: str = "") -> Markup:
 
 
 def _failures(run: Summary) -> Markup | None:
-    """Return each cause once, with the streams that failed by it."""
+    """Return each cause once, with the streams it failed."""
     causes: dict[tuple[str | None, str], list[tuple[StreamSummary, Failure]]] = {}
     for stream in run.streams.values():
         if (failure := stream.failure) is not None:
@@ -140,7 +140,7 @@ def _cause(failed: list[tuple[StreamSummary, Failure]]) -> Markup:
     failure = failed[0][1]
     optional = all(stream.optional for stream, _ in failed)
     to_do = failure.what_to_do
-    # A single stream is shown with its path, which says where it was.
+    # A single stream is shown with its path.
     names = [failure.where] if len(failed) == 1 else [stream.name for stream, _ in failed]
     return html(
         '<li class="{}"><p class="what">{}</p>{}<p><b>{}</b> {}</p></li>',
@@ -178,7 +178,7 @@ def _api(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
     facts = (
         plural(api.requests, "request"),
         plural(api.retries, "retry", "retries") if api.retries else "",
-        f"answered {statuses}" if statuses else "",
+        f"responses {statuses}" if statuses else "",
         f"{unanswered:,} without a response" if unanswered else "",
         decimal(api.bytes),
     )
@@ -195,7 +195,7 @@ def _api(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
 
 def _drift(run: Summary) -> Markup:
     if not any(stream.drift for stream in run.streams.values()):
-        return _section("drift", "Drift", note="The rows brought no field that the schemas lack.")
+        return _section("drift", "Drift", note="No row had a field that its schema lacks.")
     return _section("drift", "Drift", drift_table(run))
 
 

@@ -1,7 +1,7 @@
-"""Making the summary of a run that has ended.
+"""Create the summary of a run that has ended.
 
-Names of streams and fields, errors and settings come from outside. Secrets and control characters
-are taken out of all of them in one place, where the value is complete.
+Names of streams and fields, errors and settings are untrusted input: secrets and control characters
+are removed from all strings in one place, when the summary is complete.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.reporting.results import RunResult, StreamResult
     from tap_analytics.reporting.run import Run
 
-#: Settings that don't shape a run.
+#: Settings without an effect on the extraction.
 HIDDEN = frozenset({"summary_path", "report_path"})
 
 
@@ -67,7 +67,7 @@ def summarize(run: Run, ending: RunResult) -> Summary:
 
 
 def _is_out_of_requests(results: Iterable[StreamResult]) -> bool:
-    """Whether the limit of requests, and no failure, is why streams aren't complete."""
+    """Whether streams are incomplete because of `max_requests`, and not of a failure."""
     fatal = any(result.failure and not result.is_optional for result in results)
     return not fatal and any(result.budget_exhausted for result in results)
 
@@ -86,7 +86,7 @@ def _cleaned(value: t.Any) -> t.Any:  # noqa: ANN401 - any part of the summary
 def _stream(run: Run, result: StreamResult, ending: RunResult) -> StreamSummary:
     stats = run.stats_of(result)
     began = None if result.started is None else max(0.0, result.started - ending.started)
-    # A stream that a signal met in its last page may not have recorded its own.
+    # A stream interrupted by a signal may not have recorded its duration.
     seconds = result.seconds or (0.0 if began is None else max(0.0, ending.seconds - began))
     failure = result.failure
     return StreamSummary(
@@ -126,7 +126,7 @@ def _failure(error: Exception, label: str) -> Failure:
 
 
 def _drift(result: StreamResult) -> Iterator[FieldDrift]:
-    # Of copies: a stream that didn't heed a signal in time still writes here.
+    # Copies, because the thread of a stream may still be running after a signal.
     drift = result.drift
     widened, mismatches = {**drift.widened}, {**drift.mismatches}
     for name, kind in {**drift.added}.items():
@@ -187,7 +187,7 @@ def _charts(run: Run, name: str, started: float) -> Charts:
 def _settings(run: Run) -> Iterator[UsedSetting]:
     """Yield the settings for all APIs, then those of each.
 
-    What isn't known to be harmless isn't shown: credentials, headers and the SDK's own objects.
+    Values not known to be harmless are left out: credentials, headers and the SDK's own objects.
     """
     for setting in settings.TOP:
         value = run.config.get(setting.name)

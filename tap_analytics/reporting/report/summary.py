@@ -1,6 +1,6 @@
-"""What became of a run, as a value: the files of `summary_path` and `report_path` are made of it.
+"""The summary of a run, written to `summary_path` and `report_path`.
 
-docs/reference/summary.md explains each member; their names never change.
+docs/reference/summary.md explains each member. Their names are public and must not change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Failure(msgspec.Struct, kw_only=True):
 
 
 class FieldDrift(msgspec.Struct, kw_only=True):
-    """A field in which the rows and the schema disagreed."""
+    """A field whose rows and schema differ."""
 
     field: str
     #: "added", "dropped", "widened" or "mismatched".
@@ -31,7 +31,7 @@ class FieldDrift(msgspec.Struct, kw_only=True):
 
 
 class StreamSummary(msgspec.Struct, kw_only=True):
-    """What became of a stream."""
+    """The result of a stream."""
 
     name: str
     api: str
@@ -55,13 +55,13 @@ class StreamSummary(msgspec.Struct, kw_only=True):
     rows_per_second: float
     bytes: int
     throttled_seconds: float
-    #: Seconds from the beginning of the run; None for a stream that was not started.
+    #: Seconds from the start of the run; None for a stream that was not started.
     began_after: float | None
     drift: list[FieldDrift]
 
 
 class Latency(msgspec.Struct, kw_only=True):
-    """Seconds from request to whole response; quantiles are right to within 9 %."""
+    """Seconds from request to complete response; quantiles are accurate to within 9 %."""
 
     p50: float
     p95: float
@@ -83,13 +83,13 @@ class ApiSummary(msgspec.Struct, kw_only=True):
     bytes: int
     statuses: dict[int, int]
     concurrency: int
-    #: Most requests in flight at once.
+    #: Maximum number of requests in flight at once.
     peak: int
     latency: Latency
 
 
 class UsedSetting(msgspec.Struct, kw_only=True):
-    """A setting that shaped the run; one for all APIs names none."""
+    """A setting in effect; `api` is empty for a setting of all APIs."""
 
     api: str
     name: str
@@ -98,9 +98,9 @@ class UsedSetting(msgspec.Struct, kw_only=True):
 
 
 class Charts(msgspec.Struct, kw_only=True):
-    """What the charts of an API show: requests in flight over time, and responses by latency."""
+    """Data of the charts of an API: requests in flight over time, and responses by latency."""
 
-    #: Seconds from the beginning of the run; below zero where schemas were sampled before it.
+    #: Seconds from the start of the run; negative where schemas were sampled before it.
     began_after: float
     bucket_seconds: float
     buckets: list[Bucket]
@@ -109,7 +109,7 @@ class Charts(msgspec.Struct, kw_only=True):
 
 
 class Summary(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What became of a run."""
+    """The result of a run."""
 
     tap: str
     version: str
@@ -128,5 +128,5 @@ class Summary(msgspec.Struct, kw_only=True, omit_defaults=True):
     streams: dict[str, StreamSummary]
     apis: dict[str, ApiSummary]
     settings: list[UsedSetting]
-    #: By API; the report's alone.
+    #: By API; only in the report.
     charts: dict[str, Charts] = {}

@@ -1,4 +1,4 @@
-"""The tables of streams and of fields in which rows and schemas disagreed."""
+"""The tables of streams and of schema drift."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _throttled(stream: StreamSummary) -> str:
     return duration(stream.throttled_seconds) if stream.throttled_seconds else "0 s"
 
 
-#: The columns of figures: key, head and text.
+#: The columns of figures: key, header and function that returns the text.
 FIGURES: tuple[tuple[str, str, Callable[[StreamSummary], str]], ...] = (
     ("rows", "Rows", lambda stream: f"{stream.rows:,}"),
     ("rate", "Rows/s", lambda stream: rate(stream.rows_per_second)),
@@ -35,7 +35,7 @@ FIGURES: tuple[tuple[str, str, Callable[[StreamSummary], str]], ...] = (
     ("repeats", "Repeated keys", _repeats),
     ("gone", "Parents gone", lambda stream: f"{stream.parents_gone:,}"),
 )
-#: Those that stand out where they aren't zero.
+#: Keys highlighted where they aren't zero.
 NOTED = {"retries", "throttled", "repeats", "gone"}
 HEADS = ("Stream", "Verdict", *(head for _, head, _ in FIGURES), "Time")
 TONES = {
@@ -48,7 +48,7 @@ TONES = {
     "cut": "warn",
     "optional, failed": "warn",
 }
-#: Fields of one stream that the page shows; the JSON has all.
+#: Maximum number of fields per stream on the page; the JSON has all of them.
 FIELDS = 50
 CHANGES = {
     "added": "new, added to the schema",
@@ -65,7 +65,7 @@ def streams_table(run: Summary) -> Markup:
         _group(api, list(members), max(run.seconds, 0.001))
         for api, members in groupby(streams, attrgetter("api"))
     )
-    return table(HEADS, *groups, kind="streams", title="What became of each stream")
+    return table(HEADS, *groups, kind="streams", title="Result of each stream")
 
 
 def _group(api: str, streams: list[StreamSummary], seconds: float) -> Iterator[Markup]:
@@ -123,7 +123,7 @@ def _bar(stream: StreamSummary, seconds: float) -> Markup | None:
 
 
 def drift_table(run: Summary) -> Markup:
-    """Return a row for each field, in the columns that hold anything."""
+    """Return a row for each field, without empty columns."""
     rows = [("Stream", "Field", "What happened", "Type", "Values")]
     for stream in run.streams.values():
         for each in stream.drift[:FIELDS]:

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a run: a live display, and a table at the end."""
+"""Terminal output of a run: a live display, and a table at the end."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def in_foreground(fd: int) -> bool:
-    """Whether a terminal belongs to this process's job."""
+    """Whether this process is in the foreground job of a terminal."""
     try:
         return os.tcgetpgrp(fd) == os.getpgrp()
     except OSError:
-        # It is not the terminal that controls this process, so it has no jobs.
+        # Not the controlling terminal of this process: job control does not apply.
         return True

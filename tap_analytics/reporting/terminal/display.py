@@ -1,7 +1,7 @@
-"""The live display: a head line and a line per running stream; finished streams move up.
+"""The live display: a header line and a line per running stream; finished streams scroll up.
 
-The cursor is never hidden, and rests on an empty line above what is drawn. `rich.live` hides it and
-leaves it below, where the lines of a target on the same terminal would be drawn over.
+The cursor stays visible, on an empty line above the display. `rich.live` hides it and leaves it
+below, where it would overwrite the lines of a target on the same terminal.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ if t.TYPE_CHECKING:
     from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
 
-#: Columns up to which there is no room for a rate.
+#: Terminal width in columns up to which the rate is left out.
 _NARROW = 70
-#: Columns beside name and progress, without a rate and with one; and the least for progress.
+#: Columns beside name and progress, without and with a rate; minimum columns of the progress.
 _BESIDE, _PROGRESS = (13, 25), 16
-#: Lines of the window that are left to what is printed above the display.
+#: Lines of the window left for what is printed above the display.
 _ABOVE = 3
-#: Frames that a rate is measured over: at five a second, the last five seconds.
+#: Frames that a rate is measured over: at five frames a second, the last five seconds.
 _SAMPLES = 25
-#: Seconds that a terminal has after a signal to show what is left.
+#: Seconds to write the remaining output after a signal.
 _GRACE = 0.5
 _ERASE_BELOW = Segments([Segment("\r\x1b[J", None, [(ControlType.CLEAR,)])])
 _NOTHING = Segments([])
 
 
 class Display(RenderHook):
-    """Shows a run on a terminal, from its first second to the table at its end."""
+    """Shows a run on a terminal, from its start to the table at its end."""
 
     def __init__(self, run: Run, stream: t.TextIO) -> None:
         self.run = run
@@ -72,19 +72,19 @@ class Display(RenderHook):
         self._began = monotonic()
         self._samples: dict[str, deque[tuple[float, int]]] = {}
         self._printed: set[str] = set()
-        #: What is drawn below all else; None while nothing is.
+        #: What is drawn below all other output; None before the first frame.
         self._frame: Segments | None = None
         self._terminal.start()
         self._console.push_render_hook(self)
         sys.stderr = t.cast("t.TextIO", FileProxy(self._console, stream))
         handlers = logging.getLogger().handlers
-        own = [each for each in handlers if isinstance(each, logging.StreamHandler)]
-        self._handlers = [(each, each.level) for each in own if each.stream is stream]
-        # What the log says at its usual level, the display says better.
-        asked = any(os.environ.get(name) for name in ("TAP_ANALYTICS_LOGLEVEL", "LOGLEVEL"))
+        streams = [each for each in handlers if isinstance(each, logging.StreamHandler)]
+        self._handlers = [(each, each.level) for each in streams if each.stream is stream]
+        # The display replaces the log lines of the default level.
+        level_is_set = any(os.environ.get(name) for name in ("TAP_ANALYTICS_LOGLEVEL", "LOGLEVEL"))
         for handler, level in self._handlers:
             handler.setStream(sys.stderr)
-            handler.setLevel(level if asked else max(level, logging.WARNING))
+            handler.setLevel(level if level_is_set else max(level, logging.WARNING))
 
     @override
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
@@ -94,20 +94,20 @@ class Display(RenderHook):
         return [_ERASE_BELOW, *renderables, self._frame]
 
     def draw(self) -> None:
-        """Show where the run is now, if the terminal has shown what was drawn before."""
+        """Draw the current progress, unless the terminal is still writing the last frame."""
         if self._terminal.texts.empty():
             self._frame = self._render(list(self.run.results.values()))
             self._print_ended()
 
     def conclude(self, seconds: float) -> None:
-        """Write the last lines of streams, and the table of the run, in the place of the frame."""
+        """Replace the frame by the last lines of streams and the final table."""
         if self._frame is not None:
             self._frame = _NOTHING
             self._print_ended()
         self._console.print(final_table(self.run, seconds, self._console), width=self._usable)
 
     def leave(self) -> None:
-        """Give the terminal back when it has shown everything; a signal leaves it little time."""
+        """Restore the terminal after everything has been written, or soon after a signal."""
         if self._frame is not None:
             self._frame = _NOTHING
             self._console.print(Control())
@@ -124,7 +124,7 @@ class Display(RenderHook):
                 deadline = min(deadline, monotonic() + _GRACE)
 
     def _print_ended(self) -> None:
-        """Write the lines of the streams that have ended since the last time."""
+        """Print a line for each stream that has ended since the last call."""
         ended = [r for r in self.run.results.values() if r.over and r.name not in self._printed]
         self._printed.update(each.name for each in ended)
         self._console.print(self._grid(ended) if ended else Control(), width=self._usable)
@@ -133,11 +133,11 @@ class Display(RenderHook):
 
     @property
     def _usable(self) -> int:
-        """Columns that may be written to: a terminal may wrap a line that fills its last one."""
+        """Usable columns: some terminals wrap a line that fills the last column."""
         return max(1, self._console.width - 1)
 
     def _render(self, results: Sequence[StreamResult]) -> Segments:
-        """Return the frame: its lines below an empty one, and the way back up to that."""
+        """Return the frame: an empty line, its lines, and the move back up to the empty line."""
         running = [each for each in results if each.started is not None and not each.over]
         room = max(1, self._console.height - _ABOVE)
         shown = running if len(running) <= room else running[: room - 1]
@@ -152,7 +152,7 @@ class Display(RenderHook):
         )
 
     def _head(self, results: Sequence[StreamResult]) -> Text:
-        # A copy, for threads add to them.
+        # A copy, because other threads add connections.
         connections = list(self.run.connections.values())
         retries = sum(each.transport.stats.retries for each in connections)
         rows = sum(each.rows for each in results)
@@ -167,7 +167,7 @@ class Display(RenderHook):
         return _line(f"  {clock(seconds)}  {', '.join(parts)}", "bold")
 
     def _grid(self, results: Sequence[StreamResult]) -> Table:
-        """Return lines of streams whose columns stand below those of all others."""
+        """Return a line per stream, aligned with the lines printed before."""
         with_rate = self._usable >= _NARROW
         longest = max(map(len, self.run.results), default=0)
         width = max(1, min(longest, self._usable - _BESIDE[with_rate] - _PROGRESS))
@@ -180,7 +180,7 @@ class Display(RenderHook):
         done, failed = "+x" if self._console.options.ascii_only else "✓✗"
         for each in results:
             mark = (done, "green") if each.failure is None else (failed, "red")
-            # The end of a name says more than its beginning.
+            # The end of a name is more specific than its beginning.
             name = redact(each.name)[-width:].ljust(width)
             grid.add_row(
                 Text.assemble(mark if each.over else " ", " ", name),
@@ -191,7 +191,7 @@ class Display(RenderHook):
         return grid
 
     def _rate(self, result: StreamResult) -> float:
-        """Return the rows per second over the last frames, or of the whole stream."""
+        """Return the rows per second over the last frames, or of a stream that has ended."""
         if result.over:
             return result.rows_per_second
         first = (result.started or self._began, 0)
@@ -202,13 +202,13 @@ class Display(RenderHook):
 
 
 class _Terminal(threading.Thread):
-    """The file that rich writes to: only this thread waits for a terminal that is stopped."""
+    """The file that rich writes to: only this thread blocks while the terminal is suspended."""
 
     def __init__(self, stream: t.TextIO) -> None:
         super().__init__(name="terminal", daemon=True)
         self.encoding = stream.encoding or "utf-8"
         self._fd = stream.fileno()
-        #: What is to be written; None ends the thread.
+        #: Text to write; None ends the thread.
         self.texts: SimpleQueue[str | None] = SimpleQueue()
 
     def write(self, text: str) -> int:
@@ -222,14 +222,14 @@ class _Terminal(threading.Thread):
     def run(self) -> None:
         while (text := self.texts.get()) is not None:
             data = text.encode(self.encoding, "backslashreplace")
-            # The terminal may be gone, which must not end the run.
+            # A closed terminal must not end the run.
             with contextlib.suppress(OSError):
                 while data:
                     data = data[os.write(self._fd, data) :]
 
 
 def _progress(run: Run, result: StreamResult) -> RenderableType:
-    """Return how a stream ended, or how far it is in the best terms there are."""
+    """Return how a stream ended, or the most precise progress known."""
     if result.failure is not None:
         return _line(f"failed: {reason(result.failure)}", "red")
     if result.over:

@@ -1,4 +1,4 @@
-"""The table at the end of a run: what became of each stream, and the requests to each API."""
+"""The table at the end of a run: a row per stream, and the requests to each API."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.reporting.results import StreamResult
     from tap_analytics.reporting.run import Run
 
-#: Columns of a window up to which there is room for the most important figures only, and up to
-#: which notes are wrapped for the names of the streams to stand on one line.
+#: Terminal width in columns up to which only the most important columns are shown, and up to which
+#: notes are wrapped so that stream names stay on one line.
 _NARROW, _WIDE = 60, 100
 _IMPORTANT = {"stream", "rows", "verdict"}
 _NOTES = 12
@@ -38,7 +38,7 @@ _STYLES = {
     Verdict.SHORT.value: "yellow",
     "failed": "red",
 }
-#: Causes whose names don't speak for themselves, where there is no status.
+#: Words for the causes whose names are unclear, where there is no status.
 _CAUSES = {
     "credentials": "refused",
     "missing": "not found",
@@ -51,14 +51,14 @@ _CAUSES = {
 
 
 def final_table(run: Run, seconds: float, console: Console) -> Group:
-    """Return what to print at the end of a run that took so many seconds."""
+    """Return what to print at the end of a run."""
     results = sorted(run.results.values(), key=lambda result: result.name)
     apis = (Text(line, "dim", no_wrap=True, overflow="crop") for line in requests_of_apis(run))
     return Group("", _table(results, seconds, console), *apis)
 
 
 def _table(results: Sequence[StreamResult], seconds: float, console: Console) -> Table:
-    """Return a row for each stream, with as many columns as there is room for."""
+    """Return a row for each stream, with as many columns as fit."""
     columns = [
         each
         for each in _columns(results, seconds, is_wide=console.width > _WIDE)
@@ -81,7 +81,7 @@ def _table(results: Sequence[StreamResult], seconds: float, console: Console) ->
 def _columns(
     results: Sequence[StreamResult], seconds: float, *, is_wide: bool
 ) -> Iterator[tuple[str, str, list[str], dict[str, t.Any]]]:
-    """Yield the columns: name, footer, cells, and how they are laid out."""
+    """Yield the columns: name, footer, cells and options."""
     number = {"justify": "right", "no_wrap": True}
     done = sum(each.done for each in results)
     rows, pages = sum(each.rows for each in results), sum(each.pages for each in results)
@@ -110,7 +110,7 @@ def _notes(result: StreamResult) -> list[str]:
 
 
 def reason(failure: Exception) -> str:
-    """Return in a word or two why a stream failed; the log has the rest."""
+    """Return in a word or two why a stream failed; the log has the full message."""
     if isinstance(failure, TapError):
         words = re.sub("(?<=[a-z])(?=[A-Z])", " ", type(failure).__name__.removesuffix("Error"))
         return words.lower()

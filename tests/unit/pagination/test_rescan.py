@@ -93,7 +93,7 @@ def test_a_list_that_stands_still_is_proven_and_no_row_is_written_twice(caplog):
     assert done.verdict() == "consistent"
     assert len(done.of("ACTIVATE_VERSION")) == 1
     assert pages == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4]
-    assert "Looked again at 4 of 5 pages: nothing has moved meanwhile." in caplog.text
+    assert "Looked again at 4 of 5 pages: no row has moved." in caplog.text
 
 
 def test_a_single_page_is_not_read_again():

@@ -136,7 +136,7 @@ ENCODING, STORAGE = {"format": "jsonl"}, {"root": "file:///nowhere"}
         ({"storage": STORAGE, "encoding": {}}, "`batch_config.encoding.format` is missing"),
         (
             {"storage": STORAGE | {"x": 1}, "encoding": ENCODING},
-            "`batch_config.storage` has an unknown word. Known: root, prefix, params.",
+            "`batch_config.storage` has an unknown key. Known: root, prefix, params.",
         ),
         ({"storage": STORAGE, "encoding": ENCODING, "size": 1}, "`batch_config` has an unknown"),
         *(

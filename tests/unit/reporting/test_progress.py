@@ -82,7 +82,7 @@ def test_a_display_that_fails_is_closed_and_progress_is_logged(clock, caplog):
     assert given_back == [True]
     assert caplog.messages == [
         (
-            "The display failed and is off: ZeroDivisionError. "
+            "The display failed and was turned off: ZeroDivisionError. "
             "Run again with `LOGLEVEL=DEBUG` to see where it comes from."
         ),
         "learning_people: 1,200 rows in 12 pages so far, 40 rows/s",

@@ -83,9 +83,9 @@ def test_an_empty_response_has_an_empty_body():
     [
         (reset(), "server", "connection closed by the server"),
         (cut(b""), "server", "connection closed by the server"),
-        (cut(reply(200, DATA)[:-1]), "body", "sent a body cut short"),
+        (cut(reply(200, DATA)[:-1]), "body", "sent a truncated body"),
         (reset(reply(200, DATA)[:5000]), "", ""),
-        (cut(chunked(DATA, end=b"")), "body", "sent a body cut short"),
+        (cut(chunked(DATA, end=b"")), "body", "sent a truncated body"),
         (cut(b"SSH-2.0-OpenSSH_9.9\r\n"), "server", "not HTTP"),
         (cut(chunked(end=b"-5\r\nabc")), "server", "not HTTP"),
         (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200, "server", "not HTTP"),
