@@ -1,7 +1,6 @@
-"""What the tap's own commands share: options, the configuration, output for people or as JSON.
+"""Shared parts of the commands: options, configuration, output as text or JSON.
 
-A command says what it has found by its exit code as well: 0 if all is well, 1 if something is wrong
-or the input was bad.
+Exit code: 0 if no problem was found, 1 if one was or the input was invalid.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ if t.TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
     from rich.segment import Segment
 
-#: Columns of output that nobody's window bounds.
+#: Width in columns of output that isn't written to a terminal.
 WIDTH = 120
 
 
 class _SafeConsole(Console):
-    """A console that cleans text before it is laid out: nothing in it styles, steers or leaks."""
+    """A console that removes markup, control characters and secrets from text before layout."""
 
     @override
     def render(
@@ -53,7 +52,7 @@ Body = t.Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of a command's options; bad ones end the process with exit code 1."""
+    """An argument parser that exits with code 1 on invalid options."""
 
     @override
     def error(self, message: str) -> t.NoReturn:
@@ -62,22 +61,22 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(name: str, description: str, *, configured: bool = True) -> Parser:
-    """Return a parser with the options all commands take, for a command to add its own."""
+    """Return a parser with the options that all commands have."""
     made = Parser(prog=f"tap-analytics {name}", description=description)
     if configured:
         made.add_argument(
             "--config",
             action="append",
             metavar="FILE",
-            help="configuration file, later ones over earlier ones; ENV, which is also what is "
-            "read without the option, stands for the environment and .env",
+            help="configuration file; later ones override earlier ones. ENV, the default, reads "
+            "environment variables and .env",
         )
     made.add_argument("--json", action="store_true", help="print JSON instead of text")
     return made
 
 
 def run(body: Body, options: argparse.Namespace) -> int:
-    """Run a command's body; an error it raises is told in one line, and the exit code is 1."""
+    """Run the body of a command; an error is printed in one line, with exit code 1."""
     try:
         return body(options)
     except ConfigValidationError as error:
@@ -102,14 +101,14 @@ def open_tap(
 ) -> TapAnalytics:
     """Return a tap with the configuration that the options name.
 
-    Without `samples` no server is asked for the schemas of declared streams, which stay open then.
-    Without the mapper, nothing has looked at the streams yet, which may take requests.
+    Without `samples`, no request is made to infer the schemas of declared streams; they then allow
+    any property. Without `setup_mapper`, streams are created later, which may make requests.
 
     Raises `InputError` for unreadable files and `ConfigValidationError` for wrong settings.
     """
     given = read_config(options.config or ["ENV"])
     if not samples:
-        # Streams of a catalog are not sampled, and an empty one changes nothing else about them.
+        # Streams aren't sampled if there is a catalog; an empty one has no other effect.
         catalog = {"streams": []}
     tap = TapAnalytics(
         config=given.config,
@@ -118,13 +117,13 @@ def open_tap(
         state=state,
         setup_mapper=setup_mapper,
     )
-    # What a command has to say stands in its output; what goes wrong meanwhile is still told.
+    # The result is in the output of the command; warnings and errors are still logged.
     logging.getLogger("tap-analytics").setLevel(logging.WARNING)
     return tap
 
 
 def show(value: object, *parts: RenderableType, as_json: bool) -> None:
-    """Print a value as JSON, or the parts that tell it to people; never a secret."""
+    """Print a value as JSON, or `parts` as text, with secrets redacted."""
     if as_json:
         put(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
     else:
@@ -133,7 +132,7 @@ def show(value: object, *parts: RenderableType, as_json: bool) -> None:
 
 
 def put(text: str) -> None:
-    """Print lines; never a secret, nor a character that steers a terminal."""
+    """Print lines, with secrets redacted and control characters removed."""
     sys.stdout.write(clean_lines(text))
     sys.stdout.flush()
 
@@ -149,7 +148,7 @@ def _rendered(parts: Sequence[RenderableType]) -> str:
         emoji=False,
     )
     for part in parts:
-        # Text that is not to be wrapped stays whole, so that it can be copied.
+        # Text marked `no_wrap` stays on one line, so that it can be copied.
         console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
     return t.cast("io.StringIO", console.file).getvalue()
 

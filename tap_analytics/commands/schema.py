@@ -20,13 +20,13 @@ if t.TYPE_CHECKING:
     from tap_analytics.streams.relations import Column, Reference, Relation
 
 DESCRIPTION = (
-    "Print the streams with their keys and relations, as a Mermaid diagram. Those of the "
-    "configured APIs, or all built-in ones if none is configured. Makes no request."
+    "Print the streams with their keys and relations, as a Mermaid diagram: the streams of the "
+    "configured APIs, or all built-in streams if none is configured. Makes no request."
 )
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the diagram; 1 if the configuration is bad."""
+    """Print the diagram; return 1 if the configuration is invalid."""
     options = parser("schema", DESCRIPTION)
     options.add_argument(
         "--columns", action="store_true", help="show all columns, not only those that link streams"
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _print(options: argparse.Namespace) -> int:
     given = read_config(options.config or ["ENV"])
-    # Without a mapper no schema is sampled, so nothing is asked of any server.
+    # Without a mapper no schema is inferred, so no request is made.
     tap = TapAnalytics(config=given.config, parse_env_config=given.parse_env, setup_mapper=False)
     found = relations(tap.apis.values() or APIS)
     if options.json:
@@ -46,7 +46,7 @@ def _print(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- Mermaid --------------------------------------------------------------------------------
+# --- Mermaid ----------------------------------------------------------------------------------
 
 
 def mermaid(found: Sequence[Relation], *, columns: bool) -> Iterator[str]:
@@ -69,11 +69,14 @@ def mermaid(found: Sequence[Relation], *, columns: bool) -> Iterator[str]:
 
 
 def _attribute(column: Column, relation: Relation) -> str:
-    """Spell a column; a name that Mermaid can't take stands as it is in the comment."""
-    holders = {each.root for each in relation.references}
+    """Return a column in Mermaid syntax; a name Mermaid can't write is repeated in the comment."""
+    linked = {each.root for each in relation.references}
     marks = [
         mark
-        for mark, applies in (("PK", column.name in relation.keys), ("FK", column.name in holders))
+        for mark, applies in (
+            ("PK", column.name in relation.keys),
+            ("FK", column.name in linked),
+        )
         if applies
     ]
     name = _word(column.name)
@@ -85,13 +88,13 @@ def _attribute(column: Column, relation: Relation) -> str:
 
 
 def _line(each: Reference, relation: Relation) -> str:
-    """Spell a relation: solid to the parent a stream is read for, dashed to any other."""
+    """Return a relation in Mermaid syntax: solid to the parent stream, dashed to any other."""
     there = "}o" if each.is_list else "||" if each.column in relation.keys else "|o"
     line = "--" if each.stream == relation.parent else ".."
     return f'{each.stream} {there}{line}o{{ {relation.name} : "{each.column}"'
 
 
 def _word(text: str) -> str:
-    """Return a text as a word of Mermaid's: letters, digits, `_` and `-`, no digit at first."""
+    """Return a Mermaid identifier: letters, digits, `_` and `-`, not starting with a digit."""
     word = re.sub(r"[^A-Za-z0-9_-]", "_", text)
     return word if re.match(r"[A-Za-z_]", word) else f"_{word}"

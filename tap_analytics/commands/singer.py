@@ -1,4 +1,4 @@
-"""The Singer command: one line for each error, and a reliable exit code."""
+"""The Singer command, with one-line errors and reliable exit codes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEE_HELP = "Run `tap-analytics --help` to see the options and commands."
 
 
 class AnalyticsCommand(SingerCommand):
-    """The SDK's command, which ends with one line for an error and one of the exit codes."""
+    """The SDK's command with one-line errors and reliable exit codes."""
 
     @override
     def main(
@@ -75,7 +75,7 @@ class AnalyticsCommand(SingerCommand):
 
 
 class SingerTap(TapAnalytics):
-    """Extracts from five analytics APIs, and proves what it extracted."""
+    """Extracts from five analytics APIs and verifies that the extraction is complete."""
 
     @classmethod
     @override
@@ -95,7 +95,7 @@ class SingerTap(TapAnalytics):
     def cb_config(
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
-        """Read the files of `--config`; `ENV` stands for the environment."""
+        """Read the files of `--config`; `ENV` reads the environment."""
         return read_config(value)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""`tap-analytics doctor`: does the configuration fit the servers, and what would fit better?"""
+"""`tap-analytics doctor`: check the configuration against the servers and suggest settings."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if t.TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Examine the configured APIs; return 1 if something is wrong."""
+    """Check the configured APIs; return 1 if something is wrong."""
     parser = base.parser(
         "doctor",
-        "Ask each stream's server a few times, say whether the configuration fits and a run would "
-        "be complete, and suggest what would.",
+        "Check each stream with a few requests: whether the configuration fits the API and a run "
+        "would be complete. Suggests settings where not.",
     )
     parser.add_argument(
-        "--stream", action="append", default=[], metavar="NAME", help="examine this stream only"
+        "--stream", action="append", default=[], metavar="NAME", help="check only this stream"
     )
     return base.run(_examine, parser.parse_args(argv))
 
 
 def _examine(options: argparse.Namespace) -> int:
     tap = base.open_tap(options, samples=False)
-    # What a trial meets is in the report, and would be logged once more for each.
+    # Warnings of a trial are in the report; each trial would log them again.
     logging.getLogger("tap-analytics").setLevel(logging.ERROR)
     tap.require_api()
     _check_names(tap, options.stream)
@@ -54,7 +54,7 @@ def _examine(options: argparse.Namespace) -> int:
     with status as shown:
 
         def show_progress() -> None:
-            text = f"{min(next(number), expected)} of {expected} streams examined"
+            text = f"{min(next(number), expected)} of {expected} streams checked"
             if shown is not None:
                 shown.update(text)
 
@@ -142,7 +142,7 @@ def _parts(apis: Sequence[ApiReport]) -> Iterator[RenderableType]:
         yield _sentences(api)
         yield ""
     if patch := patch_of(apis):
-        yield Text("Suggested settings, to be laid over yours:", style="bold")
+        yield Text("Suggested settings, to merge into yours:", style="bold")
         yield Text(json.dumps(patch, indent=2, ensure_ascii=False), no_wrap=True)
         yield ""
     yield _summary(apis)
@@ -199,8 +199,8 @@ def _sentences(api: ApiReport) -> Table:
 def _summary(apis: Sequence[ApiReport]) -> Text:
     streams = [stream for api in apis for stream in api.streams]
     levels = [finding.level for api in apis for finding, _ in api.everything]
-    counts = (("wrong", "fault"), ("warning", "warning"))
+    counts = (("wrong", "problem"), ("warning", "warning"))
     found = [plural(levels.count(level), noun) for level, noun in counts if level in levels]
     requests = plural(sum(stream.requests for stream in streams), "request")
-    verdict = ", ".join(found) or "all is well"
+    verdict = ", ".join(found) or "no problems found"
     return Text(f"{plural(len(streams), 'stream')}, {requests}: {verdict}.", style="bold")

@@ -1,4 +1,4 @@
-"""Whether a server answers, and how fast: what its refusals and its rate headers mean."""
+"""Checks of access: first request, refused parameters, credentials and rate limits."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import FetchedPage
     from tap_analytics.transport.connection import ApiConnection
 
-#: Causes that all streams of an API share: where the first one meets them, no other is asked.
+#: Causes that affect all streams of an API: if the first stream fails with one, no other is read.
 SHARED = frozenset({"credentials", "unreachable", "origin", "paused"})
-#: Causes for which the path may be another one.
+#: Causes that a wrong path may have.
 _MISPLACED = frozenset({"missing", "body", "in_band", "rejected"})
-#: How the transport's errors begin where it is the server that did it.
-_SERVERS_DOING = ("answered", "sent", "gave")
+#: Verbs of transport errors whose subject is the server.
+_SERVER_VERBS = ("answered", "sent", "gave")
 
 
-class Refused(Exception):  # noqa: N818 - it carries what the doctor has found
-    """The first page can't be had; `finding` says why and what to do."""
+class Refused(Exception):  # noqa: N818 - carries a finding
+    """The first page can't be read; `finding` says why and what to do."""
 
     def __init__(self, finding: Finding, *, cause: str) -> None:
         super().__init__(finding.text)
@@ -49,9 +49,9 @@ class Refused(Exception):  # noqa: N818 - it carries what the doctor has found
 
 
 def first_page(probe: Probe, report: StreamReport) -> tuple[Probe, FetchedPage]:
-    """Return the first page as a first run asks for it, without the parameters that are refused.
+    """Return the first page as requested by a first run, without parameters the server refuses.
 
-    Raises `Refused` with what to do.
+    Raises `Refused`.
     """
     token = probe.stream.paging.start()
     extras = dict(_extras(probe.stream))
@@ -60,9 +60,9 @@ def first_page(probe: Probe, report: StreamReport) -> tuple[Probe, FetchedPage]:
         return probe, probe.fetch(token)
     except Cancelled:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-        can_be_less = isinstance(error, Rejected) and error.status in {400, 422}
-        for name, params in extras.items() if can_be_less else ():
+    except Exception as error:  # noqa: BLE001 - any error is reported
+        may_be_params = isinstance(error, Rejected) and error.status in {400, 422}
+        for name, params in extras.items() if may_be_params else ():
             kept = {k: v for k, v in probe.extras.items() if k not in params}
             fewer = replace(probe, extras=kept)
             if params and (page := fewer.attempt(token)) is not None:
@@ -72,7 +72,7 @@ def first_page(probe: Probe, report: StreamReport) -> tuple[Probe, FetchedPage]:
 
 
 def _extras(stream: AnalyticsStream) -> Iterator[tuple[str, PageToken]]:
-    """Yield what a first run sends beside paging: the server's own filter, and an order."""
+    """Yield the parameters of a first run besides paging: the filter by bookmark and the order."""
     bookmark = None if stream.child_streams else open_bookmark(stream)
     yield "filter", {} if bookmark is None else window_of(stream, bookmark)
     yield "order", ordering(stream, newest=False)
@@ -94,14 +94,14 @@ def _refused(probe: Probe, token: PageToken, error: Exception) -> Refused:
         cause = "paused"
     what = _without_place(probe, token, error)
     if cause in _MISPLACED and (path := _undoubled(probe, token)):
-        text = f"{what} With the path {path} it answers."
+        text = f"{what} The path {path} works."
         change = {"endpoint": {"path": path}}
         return Refused(wrong("address", text, resource=change), cause=cause)
     return Refused(_finding(probe, error, cause, what), cause=cause)
 
 
 def _undoubled(probe: Probe, token: PageToken) -> str | None:
-    """Return the path without what `base_url` ends with already, such as `/v1`, if it answers."""
+    """Return the path without a prefix that `base_url` already ends with (`/v1`), if it works."""
     stream = probe.stream
     first, _, rest = (stream.path or "").lstrip("/").partition("/")
     if not first or not stream.url_base.endswith(f"/{first}"):
@@ -115,37 +115,37 @@ def _finding(probe: Probe, error: Exception, cause: str, what: str) -> Finding:
     stream, hint = probe.stream, getattr(error, "hint", "")
     text = f"{what} {sentence(hint)}" if hint else what
     if isinstance(error, BudgetSpent):
-        return wrong("failed", "No request was left to find out more.")
+        return wrong("failed", "The request limit of the check was reached.")
     if cause in {"throttled", "paused"}:
         found = throttled(stream.connection, what, {})
         return wrong("throttled", found.text, api=found.api)
     if cause in OPTIONAL_CAUSES and is_optional(stream, error):
-        return warning(cause, f"{text} It is among optional_streams.", group=cause)
+        return warning(cause, f"{text} The stream is in optional_streams.", group=cause)
     if cause != "forbidden":
         return wrong(cause, text, group=cause)
     optional = (*(stream.connection.settings.get("optional_streams") or ()), stream.name)
     return wrong(
         cause,
-        f"{text} Or name the stream in optional_streams, or deselect it.",
+        f"{text} Or add the stream to optional_streams, or deselect it.",
         api={"optional_streams": optional},
         group=cause,
     )
 
 
 def _without_place(probe: Probe, token: PageToken, error: Exception) -> str:
-    """Return what happened without the place, so that streams with one fault share a sentence."""
+    """Return the message without stream and URL, so that equal errors of streams are grouped."""
     stream = probe.stream
     what = str(getattr(error, "what", explain(error)))
     request = stream.endpoint(probe.context).build(token)
     for place in (f"{stream.api}: {request.label} ", f"{stream.label} "):
         if what.startswith(place):
             rest = what.removeprefix(place)
-            subject = "server" if rest.startswith(_SERVERS_DOING) else "request"
+            subject = "server" if rest.startswith(_SERVER_VERBS) else "request"
             return sentence(f"The {subject} {rest}")
     return sentence(what)
 
 
-# --- rates ------------------------------------------------------------------------------------
+# --- rate limits ------------------------------------------------------------------------------
 
 _FAMILY = re.compile(r"(x-)?rate-?limit.*|retry-after", re.IGNORECASE)
 #: `1000;window=60`, `1000;w=60` and `"default";q=1000;w=60`.
@@ -155,12 +155,12 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 def rate_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers about the rate."""
+    """Return the headers about rate limits."""
     return {name: value for name, value in headers.items() if _FAMILY.fullmatch(name)}
 
 
 def allowed_rate(headers: Mapping[str, str]) -> float | None:
-    """Return the requests per second that rate headers allow; None where they don't say."""
+    """Return the requests per second that rate-limit headers allow, or None."""
     rates = []
     for name, value in rate_headers(headers).items():
         windows = [(int(limit), int(span)) for limit, span in _WINDOWED.findall(value)]
@@ -171,31 +171,31 @@ def allowed_rate(headers: Mapping[str, str]) -> float | None:
 
 
 def too_fast(connection: ApiConnection, headers: Mapping[str, str]) -> list[Finding]:
-    """Compare the configured rate with the one that the server allows."""
+    """Compare the configured rate with the rate that the server allows."""
     allowed, configured = allowed_rate(headers), connection.http.requests_per_second
-    # Who writes 0 wants no cap: the tap waits when the server asks for it.
+    # 0 means no limit on purpose: the tap waits when the server responds with a 429.
     is_wanted = connection.settings.get("requests_per_second") == 0
     if allowed is None or is_wanted or 0 < configured <= allowed:
         return []
-    made = f"up to {configured:g}" if configured else "as many as it can"
-    text = f"The server allows {allowed:.3g} requests per second, and the tap makes {made}."
+    sent = f"up to {configured:g}" if configured else "as many as it can"
+    text = f"The server allows {allowed:.3g} requests per second, and the tap sends {sent}."
     return [warning("pace", text, api={"requests_per_second": _rounded(allowed)})]
 
 
 def throttled(connection: ApiConnection, what: str, headers: Mapping[str, str]) -> Finding:
-    """Report that the server asked to wait, and suggest a lower rate."""
+    """Report that the server throttled requests, and suggest a lower rate."""
     configured = connection.http.requests_per_second
     own = next((api.requests_per_second for api in APIS if api.name == connection.http.name), 0)
     rate = allowed_rate(headers)
     if rate is None and own and not 0 < configured <= own:
         rate = own
     if rate is None:
-        # Half of what was asked for, or of what was answered, where no figure is known.
+        # Without a known limit: half of the configured rate, or of the successful responses.
         rate = configured / 2 or max(1, connection.transport.stats.statuses[200] // 2)
-    text = f"{what} It is asked for more than it allows."
+    text = f"{what} The tap sends more requests than the server allows."
     return warning("throttled", text, api={"requests_per_second": _rounded(rate)})
 
 
 def _rounded(rate: float) -> float | int:
-    """Return a rate as people write it, never faster."""
+    """Round a rate down."""
     return math.floor(rate) if rate >= 1 else math.floor(rate * 1000) / 1000

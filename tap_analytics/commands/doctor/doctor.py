@@ -1,7 +1,7 @@
-"""The examination: all streams side by side, and what each is asked, one thing after the other.
+"""The checks of all streams of a tap.
 
-Of each API one stream goes first: a credential that is refused, or a host that can't be reached,
-holds for all of them, and is met once. Children follow with a row of their parent.
+One stream of each API is checked first: a refused credential or an unreachable host affects all of
+them and is reported once. Children are checked below the first rows of their parent.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ if t.TYPE_CHECKING:
 T = t.TypeVar("T")
 U = t.TypeVar("U")
 
-#: Parents that a child is tried with, where the first one is gone or has no rows.
+#: Parents tried for a child, if the first is deleted or has no children.
 _PARENTS = 2
 
 
 class Doctor:
-    """Examines the streams of a tap, or those that are named and the parents they need."""
+    """Checks the streams of a tap, or those in `only` and the parents they need."""
 
     def __init__(
         self,
@@ -70,19 +70,19 @@ class Doctor:
     ) -> None:
         self.tap = tap
         self.only = set(only)
-        #: Called when a stream has been examined.
+        #: Called after each stream.
         self.done = done
         self.streams = [t.cast("AnalyticsStream", each) for each in tap.streams.values()]
         self._concurrency: int = tap.config["concurrency"]
         self._checks: dict[str, StreamCheck] = {}
 
     def run(self) -> list[ApiReport]:
-        """Examine everything; raises `Cancelled` when the tap is to stop."""
+        """Run all checks; raises `Cancelled` if the tap is stopped."""
         wanted = [api for api in self.tap.apis.values() if self._wanted(api)]
-        return self._side_by_side(self._api, wanted, width=len(wanted))
+        return self._map(self._api, wanted, width=len(wanted))
 
     def _wanted(self, api: Api) -> list[AnalyticsStream]:
-        """Return the streams to examine in an API's own order, with the parents they need."""
+        """Return the streams to check, in the order of the API, with the parents they need."""
         chosen = [s for s in self.streams if s.api == api.name and self._is_chosen(s)]
         names = {each.name for stream in chosen for each in (stream, *self._parents(stream))}
         found = [stream for stream in self.streams if stream.name in names]
@@ -92,7 +92,7 @@ class Doctor:
         return not self.only or stream.name in self.only
 
     def _parents(self, stream: AnalyticsStream) -> list[AnalyticsStream]:
-        """Return the parent of a stream, and that one's parent, and so on."""
+        """Return the ancestors of a stream, nearest first."""
         found: list[AnalyticsStream] = []
         while (kind := stream.parent_stream_type) is not None:
             stream = t.cast("AnalyticsStream", self.tap.streams_by_type[kind])
@@ -102,14 +102,14 @@ class Doctor:
     def _depth(self, stream: AnalyticsStream) -> int:
         return len(self._parents(stream))
 
-    def _side_by_side(self, call: Callable[[U], T], values: Sequence[U], *, width: int) -> list[T]:
-        """Call with each value, at once; in turn where `concurrency` is 1."""
-        if self._concurrency == 1 or len(values) < 2:  # noqa: PLR2004 - one alone needs no thread
+    def _map(self, call: Callable[[U], T], values: Sequence[U], *, width: int) -> list[T]:
+        """Call with each value concurrently; in sequence if `concurrency` is 1."""
+        if self._concurrency == 1 or len(values) < 2:  # noqa: PLR2004 - one needs no thread
             return [call(value) for value in values]
         with ThreadPoolExecutor(max_workers=min(width, len(values))) as pool:
             return list(pool.map(call, values))
 
-    # --- one API --------------------------------------------------------------------------------
+    # --- one API ------------------------------------------------------------------------------
 
     def _api(self, api: Api) -> ApiReport:
         streams = self._wanted(api)
@@ -121,19 +121,19 @@ class Doctor:
             is_declared=isinstance(streams[0], DeclaredStream),
             has_credential=not isinstance(connection.auth, NoAuth),
         )
-        leader, *others = sorted(streams, key=self._depth)
-        self._examine(leader)
-        refused = self._checks[leader.name].refused
+        first, *others = sorted(streams, key=self._depth)
+        self._examine(first)
+        refused = self._checks[first.name].refused
         if refused is not None and refused.cause in SHARED:
-            self._checks[leader.name].report.findings.remove(refused.finding)
+            self._checks[first.name].report.findings.remove(refused.finding)
             report.findings.append(refused.finding)
             report.credential = False if refused.cause == "credentials" else None
             for stream in streams:
                 check = self._checks.setdefault(stream.name, StreamCheck(stream))
-                check.report.unchecked = "the API could not be asked"
+                check.report.unchecked = "the API can't be reached or refuses access"
         else:
             for _, level in groupby(others, key=self._depth):
-                self._side_by_side(self._examine, [*level], width=self._concurrency)
+                self._map(self._examine, [*level], width=self._concurrency)
         reports = [self._checks[stream.name].report for stream in streams]
         if report.has_credential and any(each.rows is not None for each in reports):
             report.credential = True
@@ -144,7 +144,7 @@ class Doctor:
     def _examine(self, stream: AnalyticsStream) -> None:
         check = self._checks[stream.name] = StreamCheck(stream)
         if not self._is_chosen(stream):
-            # A parent that is only needed for its rows is asked for one page.
+            # One page is enough for a parent that is only needed for its rows.
             check.probe.recorder.left[stream.name] = 1
         if parents := self._parents(stream):
             check.contexts = self._contexts(check, self._checks[parents[0].name])
@@ -153,7 +153,7 @@ class Doctor:
         self.done()
 
     def _contexts(self, check: StreamCheck, above: StreamCheck) -> Sequence[Context]:
-        """Return the contexts below the first rows of a parent; report why there are none."""
+        """Return child contexts of the first rows of a parent; report why there are none."""
         report, parent = check.report, above.report
         try:
             found = [
@@ -167,7 +167,7 @@ class Doctor:
         if found:
             return found
         has_failed = (parent.is_wrong or parent.unchecked) and not above.rows
-        why = "failed" if has_failed else "has no row that leads to it"
+        why = "failed" if has_failed else "has no row with a child context"
         report.unchecked = f"its parent {parent.name} {why}"
         if not above.rows and not self._is_chosen(above.stream):
             report.findings += [f for f in parent.findings if f.level == "wrong"]
@@ -175,7 +175,7 @@ class Doctor:
 
 
 def _forbid_all(report: ApiReport) -> None:
-    """Where everything is forbidden it is the credential that lacks the permission."""
+    """Report once if all streams are forbidden: the credential lacks the permission."""
     checked = [stream for stream in report.streams if not stream.unchecked]
     forbidden = [f for stream in checked for f in stream.findings if f.code == "forbidden"]
     if len(forbidden) < len(checked) or len(checked) < 2:  # noqa: PLR2004 - one may be the only one
@@ -183,16 +183,16 @@ def _forbid_all(report: ApiReport) -> None:
     for stream in checked:
         stream.findings = [f for f in stream.findings if f.code != "forbidden"]
         stream.unchecked = "it is forbidden"
-    text = forbidden[0].text.partition(" Or name the stream")[0]
+    text = forbidden[0].text.partition(" Or add the stream")[0]
     report.findings.append(wrong("forbidden", f"Every stream is forbidden: {text}"))
 
 
 class StreamCheck:
-    """The examination of one stream; raises `Cancelled` alone."""
+    """The checks of one stream; raises only `Cancelled`."""
 
     def __init__(self, stream: AnalyticsStream) -> None:
         self.stream = stream
-        #: Those that a child is tried in: below its first parents.
+        #: Contexts to try for a child: those of its first parents.
         self.contexts: Sequence[Context | None] = (None,)
         self.report = StreamReport(name=stream.name, path=stream.path or "")
         #: The first page's rows as a run would write them, and the context they were read in.
@@ -201,11 +201,11 @@ class StreamCheck:
         #: Why there is no first page.
         self.refused: Refused | None = None
         self.probe = Probe(origin=stream, stream=stream)
-        #: What a run makes of the first pages, once what is wrong with the rows is put right.
+        #: The first pages as a run reads them, with errors in the row settings corrected.
         self._trial: Trial | None = None
 
     def run(self) -> None:
-        """Ask for pages, and report what they show."""
+        """Request pages and report problems."""
         report, stream = self.report, self.stream
         try:
             self._check()
@@ -216,13 +216,13 @@ class StreamCheck:
             raise
         except BudgetSpent:
             pass
-        except Exception as error:  # noqa: BLE001 - a stream that fails must not stop the others
+        except Exception as error:  # noqa: BLE001 - must not stop the other streams
             report.findings.append(wrong("failed", sentence(explain(error))))
         self._judge()
         is_reported = any(finding.code == "throttled" for finding in report.findings)
         failure = self.probe.recorder.throttled.get(stream.name)
         if failure is not None and not is_reported:
-            text = f"A request was answered {failure.status}, and had to wait."
+            text = f"A request was throttled with status {failure.status}."
             report.findings.append(throttled(stream.connection, text, report.rate_headers))
         report.requests = stream.connection.transport.stats.of(stream.name).requests
 
@@ -233,7 +233,7 @@ class StreamCheck:
         report.findings += too_fast(self.stream.connection, page.page.headers)
         report.rows = len(page.rows)
         if not page.rows:
-            text = "The server answers with no rows, so nothing more can be checked."
+            text = "The response has no rows, so nothing more can be checked."
             is_explained = any(finding.code == "selector" for finding in report.findings)
             report.findings += [] if is_explained else [note("empty", text)]
             return
@@ -245,14 +245,14 @@ class StreamCheck:
         (NumberCheck if paging.is_counted else LinkCheck)(paging).run()
         check_limit(paging)
         check_total(paging)
-        # Rows that are read twice say nothing about their keys.
+        # Rows that were read twice don't show whether keys are unique.
         if report.key == "unique" and paging.trial.advances and not paging.trial.repeated:
             check_keys(probe, [*self.rows, *paging.trial.rows[1]], report)
 
-    # --- the first page -------------------------------------------------------------------------
+    # --- the first page -----------------------------------------------------------------------
 
     def _first(self) -> tuple[Probe, FetchedPage]:
-        """Return the first page as a first run asks for it; of a child, below a parent's row."""
+        """Return the first page of a first run; for a child, below its first parents."""
         for number, context in enumerate(self.contexts, start=1):
             self.context = context
             probe = replace(self.probe, context=context)
@@ -260,7 +260,7 @@ class StreamCheck:
             try:
                 probe, page = first_page(probe, self.report)
             except Refused as refused:
-                # The parent may be gone by now; another one may be there.
+                # The parent may have been deleted; try another one.
                 if refused.cause == "missing" and not is_last:
                     continue
                 other = self._rebased(probe) if refused.cause == "rejected" else None
@@ -274,7 +274,7 @@ class StreamCheck:
         return (None if page.rows else self._rebased(probe, empty=True)) or (probe, page)
 
     def _rebased(self, probe: Probe, *, empty: bool = False) -> tuple[Probe, FetchedPage] | None:
-        """Return the first page by another number, where the server counts from there."""
+        """Return the first page with another base page, if the server numbers pages from there."""
         paging = probe.stream.paging
         if not isinstance(paging, PageNumber):
             return None
@@ -283,16 +283,16 @@ class StreamCheck:
         page = other.attempt(other.stream.paging.start()) if other else None
         if other is None or page is None or (empty and not page.rows):
             return None
-        # Without a base the tap looks at page 1 behind an empty page 0.
+        # Without a `base_page` the tap tries page 1 after an empty page 0.
         kind = warning if empty and paging.base_page is None else wrong
-        text = f"The server counts pages from {base}, and the tap begins with another."
+        text = f"The server numbers pages from {base}, and the tap starts with another page."
         self.report.findings.append(kind("base_page", text, paginator={"base_page": base}))
         return other, page
 
-    # --- what a run would make of it --------------------------------------------------------------
+    # --- verdict of a run ---------------------------------------------------------------------
 
     def _judge(self) -> None:
-        """Report what a run would fail for, and keep the suggestions that make it no worse."""
+        """Report why a run would fail; keep only suggestions that don't make the result worse."""
         report = self.report
         best = replace(self.probe, context=self.context)
         trial = best.trial()
@@ -308,13 +308,13 @@ class StreamCheck:
 
 
 def _doubt(trial: Trial, *, label: str) -> Finding:
-    """Return for what a run would fail, or why it may be incomplete."""
+    """Return why a run would fail or may be incomplete."""
     if trial.error:
         text = explain(trial.error).removeprefix(f"{label}: ")
-        return wrong("failed", f"A run fails: {sentence(text)}")
+        return wrong("failed", f"A run would fail: {sentence(text)}")
     if trial.repeated:
         text = (
-            f"{plural(trial.repeated, 'row')} of the first pages came twice: the order isn't "
+            f"{plural(trial.repeated, 'row')} on the first pages are repeated: the order isn't "
             "stable, or the primary key isn't unique."
         )
         return wrong("key_repeated", text)

@@ -1,4 +1,4 @@
-"""What the doctor has found about streams and APIs, and the settings that follow from it."""
+"""Findings of the doctor about streams and APIs, and the settings they suggest."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ LEVELS: tuple[Level, ...] = t.get_args(Level)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found, in a sentence without the stream's name, and what would settle it."""
+    """A finding: a sentence without the stream's name, and the settings that would fix it."""
 
-    #: For programs; findings of one code and text are shown together.
+    #: Machine-readable; findings with the same code and text are shown together.
     code: str
     text: str
     _: KW_ONLY
     level: Level
-    #: Settings to lay over the API's block, or over its entry in `apis`.
+    #: Settings to merge into the block of the API, or into its entry in `apis`.
     api: Mapping[str, t.Any] = field(default_factory=dict)
-    #: Words to lay over the declaration of the resource.
+    #: Keys to merge into the declaration of the resource.
     resource: Mapping[str, t.Any] = field(default_factory=dict)
-    #: Words to lay over the resource's paginator; with `type` they take its place.
+    #: Keys to merge into the paginator of the resource; with `type` they replace it.
     paginator: Mapping[str, t.Any] = field(default_factory=dict)
-    #: What it has in common with others of its code that are worded differently.
+    #: Groups findings of the same code with different texts.
     group: str = ""
 
 
 #: Makes the exit code 1.
 wrong = partial(Finding, level="wrong")
-#: Could be better, but loses nothing.
+#: Could be better, but no rows are lost.
 warning = partial(Finding, level="warning")
-#: Is good to know.
+#: For information.
 note = partial(Finding, level="note")
 
 
@@ -51,7 +51,7 @@ def sentence(text: str) -> str:
 
 @dataclass(kw_only=True)
 class StreamReport:
-    """What is known of one stream; the cells of the table are short words."""
+    """Results of one stream, with the cells of its table row."""
 
     name: str
     path: str
@@ -64,19 +64,19 @@ class StreamReport:
     bookmark: str = ""
     rate_headers: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    #: Why the stream was not asked.
+    #: Why the stream was not checked.
     unchecked: str = ""
-    #: Settings that follow for the resource of a declared stream.
+    #: Suggested settings of the resource of a declared stream.
     resource: Settings = field(default_factory=dict)
 
     @property
     def is_wrong(self) -> bool:
-        """Whether anything was found that makes the exit code 1."""
+        """Whether a finding sets the exit code to 1."""
         return any(finding.level == "wrong" for finding in self.findings)
 
     @property
     def result(self) -> str:
-        """The worst of what was found, as the table shows it."""
+        """The worst finding, as shown in the table."""
         if self.is_wrong or self.unchecked:
             return "wrong" if self.is_wrong else "not checked"
         is_warned = any(finding.level == "warning" for finding in self.findings)
@@ -85,27 +85,27 @@ class StreamReport:
 
 @dataclass(kw_only=True)
 class ApiReport:
-    """What is known of one API: what holds for all of it, and its streams."""
+    """Results of one API and of its streams."""
 
     name: str
     base_url: str
     is_declared: bool
-    #: Whether requests are signed at all.
+    #: Whether requests carry a credential.
     has_credential: bool = True
-    #: Whether the credential is accepted; None where no response shows it.
+    #: Whether the credential is accepted; None if unknown.
     credential: bool | None = None
     findings: list[Finding] = field(default_factory=list)
     streams: list[StreamReport] = field(default_factory=list)
 
     @property
     def rate_headers(self) -> dict[str, str]:
-        """Headers about the rate, of the last stream that got any."""
+        """Rate-limit headers of the last stream that received any."""
         found = [stream.rate_headers for stream in self.streams if stream.rate_headers]
         return found[-1] if found else {}
 
     @property
     def everything(self) -> list[tuple[Finding, list[str]]]:
-        """All findings, each once, with the streams it concerns (none: the whole API)."""
+        """All findings, each once, with the streams it concerns (none: all of the API)."""
         grouped: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
         for finding, name in self._each():
             names = grouped.setdefault(
@@ -121,7 +121,7 @@ class ApiReport:
 
     @property
     def patch(self) -> Settings:
-        """The settings that follow from the findings, as part of a configuration."""
+        """The suggested settings, as part of a configuration."""
         block = reduce(merged, (finding.api for finding, _ in self._each()), Settings())
         if not self.is_declared:
             return {self.name: block} if block else {}
@@ -136,32 +136,32 @@ class ApiReport:
 
 
 def is_wrong(apis: Iterable[ApiReport]) -> bool:
-    """Whether anything was found that makes the exit code 1."""
+    """Whether a finding sets the exit code to 1."""
     return any(finding.level == "wrong" for api in apis for finding, _ in api.everything)
 
 
 def patch_of(apis: Iterable[ApiReport]) -> Settings:
-    """Return one configuration fragment with the settings that follow from all findings."""
+    """Return the suggested settings of all APIs as one configuration."""
     return reduce(merged, (api.patch for api in apis), Settings())
 
 
 def merged(config: Mapping[str, t.Any], patch: Mapping[str, t.Any]) -> Settings:
-    """Lay a fragment over a configuration, as users are to do it.
+    """Merge suggested settings into a configuration, as users do.
 
-    Objects are merged word by word, but a `paginator` is replaced; entries of lists are found by
-    their `name`; what is written as a text alone is the `path`, or the `name`, of its object.
+    Objects are merged key by key, but a `paginator` is replaced; entries of lists are matched by
+    `name`; a string in place of an object is its `path`, or in a list its `name`.
     """
     result = dict(config)
-    for word, value in patch.items():
-        before = result.get(word)
-        if isinstance(value, dict) and word != "paginator":
-            result[word] = merged(
+    for key, value in patch.items():
+        before = result.get(key)
+        if isinstance(value, dict) and key != "paginator":
+            result[key] = merged(
                 {"path": before} if isinstance(before, str) else before or {}, value
             )
         elif isinstance(value, list) and isinstance(before, (list, tuple)):
-            result[word] = _merged_lists(before, value)
+            result[key] = _merged_lists(before, value)
         else:
-            result[word] = value
+            result[key] = value
     return result
 
 

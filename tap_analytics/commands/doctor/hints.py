@@ -1,4 +1,4 @@
-"""Words in a response that may lead to the next page, or count rows or pages, wherever they are."""
+"""Members of a response that may name the next page, or count rows or pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination import Page
 
-#: Levels below the response that are searched.
+#: Depth to which responses are searched.
 _DEPTH = 4
 _LINK = re.compile(r"next(_?(url|link|page|page_?url|href))?|href", re.IGNORECASE)
 _CURSOR = re.compile(
@@ -34,7 +34,7 @@ Clause = dict[str, t.Any]
 
 
 def hints(page: Page) -> list[Clause]:
-    """Return the paginators that would find a next page in a response, the surest first."""
+    """Return paginators that would find a next page in a response, the most certain first."""
     found = [*_links(page), *_cursors(page)]
     return sorted(found, key=lambda clause: _ORDER.index(clause["type"]))
 
@@ -43,7 +43,7 @@ _ORDER = ("header_link", "json_link", "cursor", "header_cursor")
 
 
 def counts(page: Page, name: re.Pattern[str]) -> list[tuple[str, int]]:
-    """Return the paths of whole numbers with such a name, and the numbers."""
+    """Return path and value of integers whose name matches."""
     return [
         (path, number)
         for path, value in members(page.payload)
@@ -52,16 +52,16 @@ def counts(page: Page, name: re.Pattern[str]) -> list[tuple[str, int]]:
 
 
 def _links(page: Page) -> Iterator[Clause]:
-    if _leads_on(page, header_links(page).get("next")):
+    if _is_followable(page, header_links(page).get("next")):
         yield {"type": "header_link", "links_next_key": "next"}
     for path, value in members(page.payload):
         name = _last(path).lower()
         is_next = name != "href" or path.lower().endswith("next.href")
-        if _LINK.fullmatch(name) and is_next and _is_link(value) and _leads_on(page, value):
+        if _LINK.fullmatch(name) and is_next and _is_link(value) and _is_followable(page, value):
             yield {"type": "json_link", "next_url_path": path}
 
 
-def _leads_on(page: Page, link: str | None) -> bool:
+def _is_followable(page: Page, link: str | None) -> bool:
     try:
         return bool(link and page.follow(link))
     except (OriginRefused, Rejected):
@@ -75,7 +75,7 @@ def _cursors(page: Page) -> Iterator[Clause]:
         if _CURSOR.fullmatch(_last(path)) and value and not _is_link(value)
         if isinstance(value, (str, int)) and not isinstance(value, bool)
     ]
-    # A path everybody knows goes before one that only sounds like it.
+    # Well-known paths before paths that only look similar.
     for path in sorted(found, key=lambda path: path not in CURSORS):
         yield {"type": "cursor", "cursor_path": path, "cursor_param": param_for(path)}
     for name, value in page.headers.items():
@@ -85,13 +85,13 @@ def _cursors(page: Page) -> Iterator[Clause]:
 
 
 def param_for(path: str) -> str:
-    """Return the parameter that sends a cursor back: a known one, else the name without `next`."""
+    """Return the parameter that sends a cursor: a known one, else the name without `next`."""
     name = re.sub(r"^next_?", "", _last(path), flags=re.IGNORECASE)
     return CURSORS.get(path) or (name[:1].lower() + name[1:] if name else "cursor")
 
 
 def members(payload: object, prefix: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, t.Any]]:
-    """Yield the values of a response with their dotted paths, but for those inside of lists."""
+    """Yield the values of a response with their dotted paths, except those inside lists."""
     for name, value in payload.items() if isinstance(payload, dict) and depth else ():
         path = f"{prefix}{name}"
         if isinstance(value, dict):
@@ -108,8 +108,8 @@ def _is_link(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("http://", "https://", "/", "?"))
 
 
-_WORDS = {
-    "cursor": "a cursor at `{cursor_path}`, sent back as `{cursor_param}`",
+_DESCRIPTIONS = {
+    "cursor": "a cursor at `{cursor_path}`, sent as `{cursor_param}`",
     "header_cursor": "a cursor in the header `{cursor_key}`",
     "header_link": "the `Link` header",
     "json_link": "a link at `{next_url_path}`",
@@ -119,6 +119,6 @@ _WORDS = {
 _DEFAULTS = {"offset_param": "offset", "page_param": "page", "cursor_param": "cursor"}
 
 
-def in_words(clause: Clause) -> str:
-    """Say what a paginator goes by."""
-    return _WORDS[clause["type"]].format(**{**_DEFAULTS, **clause})
+def describe(clause: Clause) -> str:
+    """Describe a paginator."""
+    return _DESCRIPTIONS[clause["type"]].format(**{**_DEFAULTS, **clause})

@@ -1,7 +1,7 @@
-"""Pages that are counted: does the server use the number, and what does it count?
+"""Checks of page numbers and offsets: does the server use the number, and what is its unit?
 
-Small pages show it: two rows from the second small page are rows 2 and 3 where rows are counted,
-and rows 3 and 4 where pages are.
+Small pages show the unit: with pages of two rows, the next number starts one row later if it counts
+rows, and two rows later if it counts pages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import typing as t
 
 from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.hints import PAGES, TOTAL, counts, hints
-from tap_analytics.commands.doctor.paging import beyond_end
+from tap_analytics.commands.doctor.paging import page_after_end
 from tap_analytics.pagination import NumberedStrategy, Offset, PageNumber, dig, whole_number
 from tap_analytics.streams.declared import DeclaredStream
 
@@ -19,12 +19,12 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.doctor.paging import PagingCheck
     from tap_analytics.pagination.page import FetchedPage
 
-#: Rows of a small page, and rows it takes to see where such a page begins.
+#: Rows of a small page, and rows the first page must have to locate one in it.
 _SMALL, _ENOUGH = 2, 3
 
 
 class NumberCheck:
-    """What the numbers of a stream's pages mean to its server."""
+    """Checks what the page number or offset of a stream means to its server."""
 
     def __init__(self, check: PagingCheck) -> None:
         self.check = check
@@ -39,7 +39,7 @@ class NumberCheck:
         self.rows = _SMALL if can_shrink else None
 
     def run(self) -> None:
-        """Ask for other numbers as far as the first pages leave something open."""
+        """Request other pages if the first pages leave a question open."""
         trial = self.trial
         self.report.paging = "advances" if trial.advances else "one page"
         is_doubtful = not trial.is_good or (self.by_page and trial.advances)
@@ -57,56 +57,56 @@ class NumberCheck:
         return self.check.probe.attempt(token, rows=rows)
 
     def _begins_elsewhere(self) -> bool:
-        """See whether the server counts from one page earlier, or from one page later."""
+        """Check whether the server numbers pages from one less or one more."""
         if self.base == 0 or not isinstance(self.check.probe.stream, DeclaredStream):
             return False
         other = self._page(self.began - 1 if self.began else 1)
         keys, first = [] if other is None else list(other.keys), list(self.check.first.keys)
         if self.began and keys and not set(keys) & set(first):
             base, kind = self.began - 1, wrong
-            text = f"The server counts pages from {base}: the first page would be lost."
+            text = f"The server numbers pages from {base}: the first page would be lost."
         elif not self.began and keys == first:
             base, kind = 1, warning
-            text = "The server counts pages from 1, and answers page 0 with the first one."
+            text = "The server numbers pages from 1, and returns the first page for page 0."
         else:
             return False
         self.check.add(kind("base_page", text, paginator={"base_page": base}))
         return True
 
-    # --- beyond the end ---------------------------------------------------------------------------
+    # --- after the end ------------------------------------------------------------------------
 
     def _knows_end(self) -> bool:
-        """Whether the response says where the tap stops, so that it asks for nothing beyond."""
+        """Whether the response names the end, so that the tap requests no page after it."""
         total, path = self.paging.total(self.check.first.page), self.paging.total_path or ""
         if not self.by_page:
             return total is not None and total >= self.trial.seen
-        # With page numbers only a count of pages is an end.
+        # With page numbers, only a number of pages names the end.
         count = whole_number(dig(self.check.first.page.payload, path))
         return self.base is not None and count is not None and total is None
 
     def _check_clamped(self) -> None:
-        """See whether a number beyond the end is answered with nothing, as it has to be."""
-        far = None if self._knows_end() else beyond_end(self.check.probe)
+        """Check that a number after the end returns no rows."""
+        far = None if self._knows_end() else page_after_end(self.check.probe)
         if far is None:
             return
         self.report.paging = "clamped"
         path = self._counted_pages(far) if self.by_page else checked_total(self.check)
         base = {"base_page": self.began} if self.by_page else {}
-        text = "Beyond the end the server answers the last page again, not an empty one."
-        text += "" if path else " Nothing in the response counts the rows, so no setting helps."
+        text = "After the end the server returns the last page again, not an empty one."
+        text += "" if path else " The response has no total, so no setting helps."
         change = {"total_path": path, **base} if path else {}
         self.check.add(wrong("clamped", text, paginator=change))
 
     def _counted_pages(self, last: FetchedPage) -> str | None:
-        """Return where the response counts the pages, and is seen to count right."""
+        """Return the path of the number of pages, if that page is the last one."""
         found = counts(self.check.first.page, PAGES)
         pages = ((path, self._page(self.began + count - 1)) for path, count in found)
         return next((path for path, page in pages if page and page.keys == last.keys), None)
 
-    # --- what the number counts -------------------------------------------------------------------
+    # --- unit of the number -------------------------------------------------------------------
 
     def _check_step(self) -> None:
-        """See by how many rows the next number leads on: one, a page, or none."""
+        """Check by how many rows the next number advances: one, a page, or none."""
         size = self.rows or self.check.size
         step, count = self._step(1)
         expected, other = (size, 1) if self.by_page else (1, size)
@@ -122,9 +122,9 @@ class NumberCheck:
             self._report_limit_ignored()
 
     def _step(self, ahead: int) -> tuple[int | None, int | None]:
-        """Return how many rows of the first page lie before a small page, and how many it has.
+        """Return how many rows of the first page precede a small page, and the rows of that page.
 
-        All lie before one that shares no row with the first.
+        All rows precede a page that shares no row with the first.
         """
         page, keys = self._page(self.began + ahead, self.rows), list(self.check.first.keys)
         if page is None or not page.keys:
@@ -143,25 +143,23 @@ class NumberCheck:
             self._check_clamped()
 
     def _report_limit_ignored(self) -> None:
-        text = (
-            f"The server ignores `{self.paging.limit_param}`: more rows came than were asked for."
-        )
+        text = f"The server ignores `{self.paging.limit_param}`: the page is larger."
         self.check.add(note("limit_ignored", text))
 
     def _report_unit(self, *, base: int) -> None:
-        """Report a number that counts something else, or from another number."""
+        """Report a number with another unit, or another first number."""
         param, code = self.param, "unit"
         total = self.paging.total(self.check.first.page)
         change: Clause = {} if total is None else {"total_path": self.paging.total_path}
         self.report.paging = "other unit"
         if self.by_page and base:
             self.report.paging, code = "advances", "base_page"
-            text, change = f"The server counts pages from {base}.", {"base_page": base}
+            text, change = f"The server numbers pages from {base}.", {"base_page": base}
         elif not self.by_page:
             text = f"`{param}` counts pages from {base}, not rows."
             change |= {"type": "page_number", "page_param": param, "base_page": base}
         elif param == "page":
-            text = "`page` counts rows, not pages, and the tap knows no offset of that name."
+            text = "`page` counts rows, not pages; the tap doesn't support an offset of that name."
             change = {}
         else:
             text = f"`{param}` counts rows, not pages."
@@ -169,15 +167,15 @@ class NumberCheck:
         self.check.add(wrong(code, text, paginator=change))
 
     def _report_ignored(self, *, is_whole: bool) -> None:
-        """Report a number that is ignored, and look for another way to page."""
+        """Report a number that is ignored, and try other paginators."""
         self.report.paging = "repeats"
         usual = {"type": "offset" if self.by_page else "page_number"}
         clauses = [*hints(self.check.first.page)[:1], *self.check.echoed(), usual]
-        # Where the end is shown otherwise, nothing is lost while one page holds everything.
+        # If the end is shown in another way, no rows are lost as long as one page has all of them.
         kind = warning if self.trial.is_good else wrong
-        text = f"The server ignores `{self.param}`: the second page repeated the first."
-        # Only the user can know that everything came at once: it is never suggested.
-        whole = "If the API answers everything at once, declare `single_page`." if is_whole else ""
+        text = f"The server ignores `{self.param}`: the second page repeats the first."
+        # Never suggested as a setting: only the user can know that all rows are on one page.
+        whole = "If the API returns all rows at once, declare `single_page`." if is_whole else ""
         self.check.suggest(kind("number_ignored", text), clauses, otherwise=whole)
 
 
@@ -185,7 +183,7 @@ class NumberCheck:
 
 
 def check_total(check: PagingCheck) -> None:
-    """See whether the response gives the number of all rows, where the paginator looks for it."""
+    """Check whether the response has the total where the paginator looks for it."""
     paging = check.paging
     given = paging.total(check.first.page)
     is_right = given is not None and given >= check.best.seen
@@ -198,16 +196,16 @@ def check_total(check: PagingCheck) -> None:
     at = f" It is at `{better}`." if better else ""
     where = f"`{paging.total_path}`"
     if given is not None:
-        text = f"{where} is {given}, and there are more rows: it counts something else."
+        text = f"{where} is {given}, but there are more rows: it isn't the total."
         check.add(warning("total_wrong", text + at, paginator=change))
     elif better:
-        text = "The response gives the number of all rows"
-        text += f", but not at {where}." if paging.total_path else ", which the tap could check."
+        text = "The response has a total"
+        text += f", but not at {where}." if paging.total_path else ", which the tap could verify."
         check.add(warning("total_path", text + at, paginator=change))
 
 
 def _totals(check: PagingCheck) -> dict[str, int]:
-    """Return what may be the number of all rows, by where it is."""
+    """Return possible totals by path."""
     return {
         path: number
         for path, number in counts(check.first.page, TOTAL)
@@ -216,7 +214,7 @@ def _totals(check: PagingCheck) -> dict[str, int]:
 
 
 def checked_total(check: PagingCheck) -> str | None:
-    """Return where the number of all rows is: one behind which no row is, and the last is."""
+    """Return the path of a total, confirmed by a request for the row before it."""
     if not isinstance(check.paging, Offset):
         return None
     for path, number in list(_totals(check).items())[:1]:

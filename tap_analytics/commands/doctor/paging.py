@@ -1,7 +1,7 @@
-"""Paging: whether a run gets from page to page, and which paginator would where it doesn't.
+"""Checks of paging: whether a run reads all pages, and which paginator would.
 
-The first pages as a run reads them show what is wrong. What would be right is tried, one paginator
-after the other: each has to read on from the same first page, with no worse a verdict.
+Reading the first pages as a run does shows the problem. Other paginators are then tried in turn: a
+suggested one has the same first page, reads more pages and has no worse verdict.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from tap_analytics.commands.doctor.findings import note, sentence, warning, wrong
-from tap_analytics.commands.doctor.hints import TOTAL, counts, hints, in_words, param_for
+from tap_analytics.commands.doctor.hints import TOTAL, counts, describe, hints, param_for
 from tap_analytics.errors import explain
 from tap_analytics.pagination import (
     Auto,
@@ -35,14 +35,14 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.page import FetchedPage
 
-#: Numbers that no list reaches.
+#: Numbers after the end of any list.
 _FAR_ROW, _FAR_PAGE = 10**9, 10**6
-_CLAMPED = "Beyond the end the server answers the last page again, so no run would end well."
-_LOOK_UP = "Look up in the API's documentation how it pages, and name it in `paginator`."
+_CLAMPED = "After the end the server returns the last page again, so every run would fail."
+_LOOK_UP = "Look up the pagination in the API's documentation, and declare it in `paginator`."
 
 
 class PagingCheck:
-    """What the first pages of a stream show of its paging."""
+    """Checks the paging of a stream by its first pages."""
 
     def __init__(self, probe: Probe, first: FetchedPage, report: StreamReport) -> None:
         self.probe = probe
@@ -51,14 +51,14 @@ class PagingCheck:
         self.size = len(first.keys)
         self.report = report
         self.trial = probe.trial()
-        #: The same with the paginator that is suggested, if one is.
+        #: The trial with the suggested paginator, if any.
         self.best = self.trial
-        #: A paginator that reads on, but never ends.
+        #: A paginator that advances but never ends.
         self.clamped: Clause | None = None
 
     @property
     def is_counted(self) -> bool:
-        """Whether pages are counted, and the response names neither the next one nor the end."""
+        """Whether pages are numbered, and the response names neither the next page nor the end."""
         is_end = self.trial.end in {StopReason.LINK, StopReason.OBJECT}
         if is_end or isinstance(self.trial.error, TransportError):
             return False
@@ -66,33 +66,33 @@ class PagingCheck:
         return isinstance(self.paging, NumberedStrategy) and not is_named
 
     def add(self, finding: Finding) -> None:
-        """Add a finding."""
+        """Add a finding to the report."""
         self.report.findings.append(finding)
 
     def check_overlap(self) -> None:
-        """Report rows that came twice, unless the order isn't stable."""
+        """Report repeated rows, unless the order isn't stable."""
         count = self.trial.repeated
         if count and self.trial.keys[1:] and self.is_stable():
             self.report.paging = "overlaps"
             text = (
-                f"{plural(count, 'row')} of the first pages came twice: the pages overlap, or the "
-                "primary key isn't unique."
+                f"{plural(count, 'row')} on the first pages are repeated: the pages overlap, or "
+                "the primary key isn't unique."
             )
             self.add(wrong("overlap", text))
 
     def is_stable(self) -> bool:
-        """Whether the first page, asked for again, is the same; reports it if it isn't."""
-        again = self.probe.fetch(self.first.page.query, anew=True)
-        is_same = again.keys == self.first.keys
+        """Whether a second request returns the same first page; adds a finding if not."""
+        second = self.probe.fetch(self.first.page.query, anew=True)
+        is_same = second.keys == self.first.keys
         text = (
-            "The first page came with other rows, or in another order, when it was asked for "
-            "again, so rows can be missed. Ask for a stable order in `params`."
+            "A second request for the first page returned other rows or another order, so rows can "
+            "be missed. Set a stable order in `params`."
         )
         self.report.findings += [] if is_same else [wrong("unstable", text)]
         return is_same
 
     def echoed(self) -> Iterator[Clause]:
-        """Yield the paginator by a number that the response repeats."""
+        """Yield paginators for an offset or page number that the response contains."""
         offset, number, total = (
             whole_number(dig(self.first.page.payload, name)) for name in ("offset", "page", "total")
         )
@@ -103,25 +103,25 @@ class PagingCheck:
             yield {"type": "page_number", "base_page": number, **counted}
 
     def suggest(self, problem: Finding, clauses: Iterable[Clause], *, otherwise: str = "") -> None:
-        """Add a finding with the first paginator that reads on, if any does."""
+        """Add a finding with the first paginator that advances, if any does."""
         clause = self.first_that_works(clauses)
         if clause is None:
             self.add(replace(problem, text=f"{problem.text} {otherwise or _LOOK_UP}"))
             return
-        how = in_words(clause) if "type" in clause else f"`{clause['cursor_param']}`"
+        how = describe(clause) if "type" in clause else f"`{clause['cursor_param']}`"
         self.add(replace(problem, text=f"{problem.text} Paging by {how} works.", paginator=clause))
 
     def first_that_works(self, clauses: Iterable[Clause]) -> Clause | None:
         """Return the first paginator that reads more, or the same with a better verdict.
 
-        One that `auto` found reads the same.
+        A paginator found by `auto` reads the same.
         """
         for clause in clauses:
             probe = self.probe.changed(paginator=clause)
             trial = None if probe is None else probe.trial()
             if probe is None or trial is None or not self._is_better(trial):
                 continue
-            if beyond_end(probe) is None:
+            if page_after_end(probe) is None:
                 self.best = trial
                 return clause
             self.clamped = clause
@@ -135,7 +135,7 @@ class PagingCheck:
 
 
 class LinkCheck:
-    """Whether links or cursors lead from page to page, and to an end that is shown."""
+    """Checks that links or cursors lead to all pages, and that the end is shown."""
 
     def __init__(self, check: PagingCheck) -> None:
         self.check = check
@@ -143,7 +143,7 @@ class LinkCheck:
         self.first, self.report = check.first, check.report
 
     def run(self) -> None:
-        """Ask for what the first pages leave open."""
+        """Request what the first pages leave open."""
         trial = self.trial
         if trial.end is StopReason.OBJECT:
             self.report.paging = "one object"
@@ -169,36 +169,36 @@ class LinkCheck:
         if isinstance(error, OriginRefused) or getattr(error, "status", 0) is None:
             self.check.add(wrong("link", text))
         elif self.trial.keys:
-            self.check.add(wrong("next_failed", f"The second page can't be had. {text}"))
+            self.check.add(wrong("next_failed", f"The second page can't be read. {text}"))
 
     def _report_ignored(self) -> None:
         self.report.paging = "repeats"
         if not isinstance(self.paging, Cursor):
-            text = "The link to the next page leads to the first one again."
+            text = "The link to the next page leads back to the first page."
             self.check.add(wrong("cursor_ignored", text))
             return
         own = self.paging.cursor_param
         names = (param_for(self.paging.cursor_path), "cursor", "after")
         clauses = [{"cursor_param": name} for name in names if name != own][:1]
         problem = wrong(
-            "cursor_ignored", f"The server ignores `{own}`: the second page repeated the first."
+            "cursor_ignored", f"The server ignores `{own}`: the second page repeats the first."
         )
         unknown = "Look up the parameter's name in the API's documentation: `cursor_param`."
         self.check.suggest(problem, clauses, otherwise=unknown)
 
-    # --- where no next page is named --------------------------------------------------------------
+    # --- no next page is named ----------------------------------------------------------------
 
     def _report_what_auto_found(self) -> None:
         self.report.paging = "advances"
         clause = self.check.first_that_works(self._clauses())
         if clause is not None:
-            text = f"`auto` found {in_words(clause)}. Declare it, so that the tap need not guess."
+            text = f"`auto` found {describe(clause)}. Declare it, so that it need not be detected."
             self.check.add(warning("auto", text, paginator=clause))
         elif self.check.clamped:
             self.check.add(wrong("clamped", _CLAMPED))
 
     def _check_end(self) -> None:
-        """See that nothing follows the first page."""
+        """Check that nothing follows the first page."""
         is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
         clause = self.check.first_that_works(
             hints(self.first.page)[:1] if is_shown else self._clauses()
@@ -207,30 +207,30 @@ class LinkCheck:
             (n for _, n in counts(self.first.page, TOTAL) if n > self.check.size), default=0
         )
         self.report.paging = "stops early" if clause or self.check.clamped else "one page"
-        text = "The tap would stop after the first page, but there is more"
+        text = "The tap would stop after the first page, but there are more rows"
         if clause is not None:
-            self.check.add(wrong("next_missed", f"{text}: {in_words(clause)}.", paginator=clause))
+            self.check.add(wrong("next_missed", f"{text}: {describe(clause)}.", paginator=clause))
         elif self.check.clamped:
             self.check.add(
-                wrong("next_missed", f"{text}: {in_words(self.check.clamped)}. {_CLAMPED}")
+                wrong("next_missed", f"{text}: {describe(self.check.clamped)}. {_CLAMPED}")
             )
         elif counted:
-            text = f"The response counts {counted} rows, and names no next page. {_LOOK_UP}"
+            text = f"The response reports {counted} rows, but names no next page. {_LOOK_UP}"
             self.check.add(wrong("next_missed", text))
         elif is_shown and isinstance(self.paging, Auto):
-            text = "The response shows that this page is the last; ask again when there are more."
+            text = "The response shows that this page is the last; check again when there are more."
             self.check.add(note("auto", text))
 
     def _clauses(self) -> Iterator[Clause]:
-        """Yield the paginators that the first page, or another one, gives reason to try."""
+        """Yield the paginators that the first page, or a smaller one, suggests."""
         query = self.first.page.query
         total = whole_number(dig(self.first.page.payload, "total"))
         counted = {} if total is None else {"total_path": "total"}
         yield from (clause | counted for clause in hints(self.first.page)[:2])
         if not self.trial.advances and self.probe.limit is not None and self.check.size > 1:
-            # Asked for fewer rows, the server may show how it names the next page.
-            cut = self.probe.attempt(query, rows=self.check.size - 1)
-            yield from hints(cut.page)[:1] if cut is not None else ()
+            # With a smaller limit the response may show how the API names the next page.
+            smaller = self.probe.attempt(query, rows=self.check.size - 1)
+            yield from hints(smaller.page)[:1] if smaller is not None else ()
         yield from self.check.echoed()
         if self._is_new({"page": "2"}):
             for base in (1, 0):
@@ -243,8 +243,8 @@ class LinkCheck:
         return page is not None and bool(page.keys) and not set(page.keys) & set(self.first.keys)
 
 
-def beyond_end(probe: Probe) -> FetchedPage | None:
-    """Return the rows with which a server answers a number that no list reaches, if it does."""
+def page_after_end(probe: Probe) -> FetchedPage | None:
+    """Return the page for a number after the end, if it has rows."""
     paging = probe.stream.paging
     if not isinstance(paging, NumberedStrategy):
         return None
@@ -254,22 +254,22 @@ def beyond_end(probe: Probe) -> FetchedPage | None:
 
 
 def check_limit(check: PagingCheck) -> None:
-    """Report pages that are larger or smaller than asked for, though there is more."""
+    """Report pages that are larger or smaller than the limit, although more rows follow."""
     limit, size = check.probe.limit, check.size
     if limit is None or check.report.paging in {"repeats", "other unit"}:
         return
     if size > limit:
-        text = f"The server ignores the limit: {size} rows came for {limit}."
+        text = f"The server ignores the limit: it returned {size} rows for a limit of {limit}."
         check.add(warning("limit_ignored", text, **_limit_change(check.probe, size)))
     elif size < limit and check.best.advances:
-        text = f"The server caps its pages at {size} rows, for {limit} that were asked for."
+        text = f"The server caps pages at {size} rows, below the limit of {limit}."
         change = _limit_change(check.probe, size)
-        capped = note("limit_capped", f"{text} The tap moves by what arrives.")
+        capped = note("limit_capped", f"{text} The tap advances by the number of rows received.")
         check.add(warning("limit_capped", text, **change) if change else capped)
 
 
 def _limit_change(probe: Probe, rows: int) -> dict[str, t.Any]:
-    """Return the change that asks for so many rows; none where nobody chose the limit."""
+    """Return the change that sets the limit; none if the limit isn't configured."""
     stream = probe.stream
     if not isinstance(stream, DeclaredStream):
         given = stream.config.get(stream.api) or {}

@@ -1,6 +1,6 @@
-"""Requests that examine one stream: a page at a time, or the first pages as a run reads them.
+"""Requests of the checks of one stream: single pages, or the first pages as a run reads them.
 
-What is asked again is answered from memory, so that a page costs one request, whoever reads it.
+Responses are cached, so that a page costs one request.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.session import Transport
 
-#: Requests per stream, those that fail included; where nothing is in doubt, a few are enough.
+#: Maximum number of requests per stream, failed ones included; most streams need a few.
 BUDGET = 20
-#: Seconds; an API that asks for a longer pause is left alone instead.
+#: Seconds; an API that requests a longer pause isn't checked.
 PATIENCE = 60.0
-#: Pages with rows that a trial reads, unless the stream ends before.
+#: Maximum number of pages with rows that a trial reads.
 PAGES = 2
 _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
 
 
 class Recorder(Prefetcher[t.Any]):
-    """Answers an API's requests in place of its prefetcher: each is sent once, in one attempt."""
+    """Replaces the prefetcher of an API: sends each request once and caches the response."""
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport, concurrency=1)
-        #: Requests that streams may still make, by name.
+        #: Remaining requests by stream name.
         self.left: defaultdict[str, int] = defaultdict(lambda: BUDGET)
-        #: The response that asked each stream to wait, though a later one came.
+        #: The last 429 of each stream, if a later attempt succeeded.
         self.throttled: dict[str, Retriable] = {}
         self._known: dict[Hashable, Response | TransportError] = {}
 
@@ -60,7 +60,7 @@ class Recorder(Prefetcher[t.Any]):
         return decode(self.response(request))
 
     def response(self, request: Request) -> Response:
-        """Return the response; raises what the transport raises, and `BudgetSpent`."""
+        """Return the response; raises errors of the transport, and `BudgetSpent`."""
         key = _same(request)
         if key not in self._known:
             try:
@@ -73,33 +73,33 @@ class Recorder(Prefetcher[t.Any]):
         return known
 
     def forget(self, request: Request) -> None:
-        """Send a request again when it is made again."""
+        """Remove a response from the cache."""
         self._known.pop(_same(request), None)
 
     def _send(self, request: Request) -> Response:
-        """Send a request; one that is throttled is sent again, twice at most."""
-        owner = request.stream
+        """Send a request; retry at most twice if it is throttled."""
+        stream = request.stream
         for is_last in (False, False, True):
-            if self.left[owner] <= 0:
+            if self.left[stream] <= 0:
                 raise BudgetSpent
-            self.left[owner] -= 1
+            self.left[stream] -= 1
             try:
                 return self._transport.attempt(request, lambda response: response)
             except Retriable as error:
                 seconds = error.retry_after or self._transport.policy(request).backoff_factor
-                is_final = is_last or seconds > PATIENCE or not self.left[owner]
+                is_final = is_last or seconds > PATIENCE or not self.left[stream]
                 if error.cause != "throttled" or is_final:
                     raise
-                self.throttled[owner] = error
+                self.throttled[stream] = error
                 self._transport.pause_all(error, request, seconds=seconds)
         raise AssertionError("the last attempt returns or raises")
 
 
 class Trial:
-    """What a run makes of the first pages of a stream, by its own rule of evidence."""
+    """Reads the first pages of a stream as a run does, with the same verdicts."""
 
     def __init__(self, reader: PageReader) -> None:
-        #: The rows of each page that has any, as they would be written, and what identifies them.
+        #: Rows and row keys of each page that has rows.
         self.rows: list[list[Row]] = []
         self.keys: list[list[Hashable]] = []
         self.error: Exception | None = None
@@ -111,7 +111,7 @@ class Trial:
                 self._read(pages)
         except Cancelled:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, a run would meet it as well
+        except Exception as error:  # noqa: BLE001 - a run would fail with it too
             self.error = error
 
     def _read(self, pages: Iterator[DictRows]) -> None:
@@ -130,104 +130,104 @@ class Trial:
 
     @property
     def verdict(self) -> Verdict:
-        """What a run would say of its completeness, by what was seen."""
+        """The verdict of a run, as far as pages were read."""
         if self.end is not None:
             return self._reader.finding().verdict
         return Verdict.UNVERIFIED if self.missing else Verdict.CONSISTENT
 
     @property
     def missing(self) -> str:
-        """What is missing for a good verdict."""
+        """The evidence missing for a good verdict."""
         found = self._reader.finding().missing if self.end else self._reader.guard.standing_doubt()
         return found or ""
 
     @property
     def seen(self) -> int:
-        """The number of different rows that came."""
+        """The number of distinct rows."""
         return len({key for page in self.keys for key in page})
 
     @property
     def repeated(self) -> int:
-        """The number of rows whose primary key came before."""
+        """The number of rows with a repeated primary key."""
         has_key = self._reader.endpoint.primary_keys
         return sum(map(len, self.keys)) - self.seen if has_key else 0
 
     @property
     def repeats_token(self) -> bool:
-        """Whether the next page is the one that was just read."""
+        """Whether the token of the next page is the current one."""
         return self.end is None and self._paginator.current_value == self._paginator.token
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was seen for which a run would fail, or doubt that it is complete."""
+        """Whether a run would neither fail nor be of doubtful completeness."""
         return not (self.error or self.repeated or self.missing or self.repeats_token)
 
     @property
     def advances(self) -> bool:
-        """Whether the second page brought other rows than the first."""
+        """Whether the second page has other rows than the first."""
         return len(self.keys) > 1 and not set(self.keys[1]) <= set(self.keys[0])
 
     @property
     def repeats_page(self) -> bool:
-        """Whether the second page brought the rows of the first."""
+        """Whether the second page has the rows of the first."""
         return not self.advances and (len(self.keys) > 1 or isinstance(self.error, PaginationError))
 
     @property
     def rank(self) -> int:
-        """How good the verdict of a run may be."""
+        """A number that is higher for a better verdict."""
         fails = self.error or self.repeated or self.repeats_token
         return -1 if fails else _WORST_FIRST.index(self.verdict)
 
     @property
     def reach(self) -> int:
-        """The number of different rows, as if no page began with a row of the one before."""
+        """The number of distinct rows, not counting the overlap of pages as lost rows."""
         return self.seen + (0 if self.end or self.error else self._paginator.seen.overlap)
 
     def is_no_worse(self, other: Trial) -> bool:
-        """Whether a run is as good as another one, and brings as many rows."""
+        """Whether verdict and number of rows are at least as good."""
         return self.rank >= other.rank and self.reach >= other.reach
 
 
 def _same(request: Request) -> Hashable:
-    """Return what a request has in common with the same one made elsewhere."""
+    """Return the cache key of a request."""
     params = frozenset(request.params)
     return (request.stream, request.method, request.url, params, request.json, request.headers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """A stream in one context, as configured or with other words, and what its server answers.
+    """Requests pages of a stream in one context, with its own or other settings.
 
-    Raises what the transport raises, and `BudgetSpent` for a request too many.
+    Raises errors of the transport, and `BudgetSpent`.
     """
 
     #: The stream as configured.
     origin: AnalyticsStream
-    #: The stream as it would be with other words for its resource.
+    #: The stream with other settings of its resource.
     stream: AnalyticsStream
     words: Mapping[str, t.Any] = field(default_factory=dict)
     context: Context | None = None
-    #: Parameters that go along with every page: the order, and the server's own filter.
+    #: Parameters of every page: the order, and the filter by bookmark.
     extras: PageToken = field(default_factory=dict)
 
     @property
     def recorder(self) -> Recorder:
-        """What the API's server was asked, and has answered."""
+        """The cached responses of the API."""
         return t.cast("Recorder", self.origin.connection.prefetcher)
 
     @property
     def limit(self) -> int | None:
-        """Rows asked for per page; None where no limit is sent."""
+        """Rows requested per page; None if no limit is sent."""
         return self.stream.page_size if self.stream.paging.limit_param else None
 
-    # --- single pages ---------------------------------------------------------------------------
+    # --- single pages -------------------------------------------------------------------------
 
     def fetch(
         self, token: PageToken, *, rows: int | None = None, anew: bool = False
     ) -> FetchedPage:
-        """Return a page, from memory unless it is to be asked for `anew`.
+        """Return a page, from the cache unless `anew`; `rows` overrides the limit.
 
-        Without rows where the selector looks for them, it is empty; `rows` is another limit.
+        The page is empty if the selector finds no rows.
         """
         param = self.stream.paging.limit_param
         limit: PageToken = {param: str(rows)} if rows and self.limit and param else {}
@@ -248,7 +248,7 @@ class Probe:
             return self.stream.parser.decode(response), []
 
     def attempt(self, token: PageToken, *, rows: int | None = None) -> FetchedPage | None:
-        """Return a page; None where the server refuses it, or no request is left."""
+        """Return a page; None if the request fails or no request is left."""
         try:
             return self.fetch(token, rows=rows)
         except (TransportError, BudgetSpent):
@@ -259,21 +259,21 @@ class Probe:
         done = (self.stream.post_process(dict(row), self.context) for row in rows)
         return [{**(self.context or {}), **row} for row in done if row is not None]
 
-    # --- other words ----------------------------------------------------------------------------
+    # --- other settings-------------------------------------------------------------------------
 
     def changed(
         self,
         resource: Mapping[str, t.Any] | None = None,
         paginator: Mapping[str, t.Any] | None = None,
     ) -> Probe | None:
-        """Return the probe with words laid over the declaration; None where they don't fit."""
+        """Return a probe with keys merged into the declaration; None if the result is invalid."""
         words = merged(self.words, resource or {})
         if not paginator:
             return self._redeclared(words)
         clause = self._clause(paginator)
         found = self._redeclared(merged(words, {"endpoint": {"paginator": clause}}))
         if found is None and "limit" not in paginator:
-            # It may be among the parameters, and must not be repeated then.
+            # The limit may be in `params` already, and must not be repeated.
             clause.pop("limit", None)
             found = self._redeclared(merged(words, {"endpoint": {"paginator": clause}}))
         return found
@@ -288,14 +288,14 @@ class Probe:
         return None if stream is None else replace(self, stream=stream, words=words)
 
     def _clause(self, change: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Return the paginator with words laid over it; another type keeps the limit alone."""
+        """Return the paginator with keys merged into it; another type keeps only the limit."""
         clause = clause_of(self.stream.paging)
         kind = change.get("type", clause["type"])
         if kind != clause["type"]:
             clause = {word: clause[word] for word in ("limit", "limit_param") if word in clause}
         return {"type": kind, **clause, **change}
 
-    # --- the first pages ------------------------------------------------------------------------
+    # --- the first pages ----------------------------------------------------------------------
 
     def trial(self) -> Trial:
         """Read the first pages as a run reads them; the stream stays as it is."""
@@ -304,7 +304,7 @@ class Probe:
 
 
 def clause_of(paging: PagingStrategy) -> dict[str, t.Any]:
-    """Return the words of a declaration that come to this paging, defaults left out."""
+    """Return the declaration of a paginator, without defaults."""
     kind, own = next((kind, own) for kind, (cls, own) in PAGINATORS.items() if cls is type(paging))
     defaults = {each.name: each.default for each in fields(type(paging))}
     words = [word for word in ("limit", "limit_param", *own) if word in defaults]

@@ -1,6 +1,6 @@
-"""What the rows of a stream show: whether the selector finds them, their keys, their bookmark.
+"""Checks of rows: selector, primary key, replication key.
 
-What is wrong is put right before the examination goes on, so that one mistake hides no other.
+A wrong setting is corrected before the next check, so that one mistake doesn't hide another.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import FetchedPage
     from tap_analytics.records.payload import Row
 
-#: Names of columns that are keys by custom; any other has to end like one of them.
+#: Common names of key columns, and endings of others.
 _KEY_NAMES = ("id", "uid", "uuid", "guid", "_id", "key", "code")
 _KEY_ENDINGS = ("_id", "Id", "_uid", "_uuid", "Uuid", "_key", "Key", "_code", "Code")
-#: A member that can be named in a JSONPath as it is.
+#: A member name that needs no quotes in a JSONPath.
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _CHANGE_NAMES = ("updated", "modified", "changed")
-_BASE_URL = "Check that base_url is that of this API."
+_BASE_URL = "Check that base_url belongs to this API."
 
 
 # --- the selector -----------------------------------------------------------------------------
 
 
 def check_selector(probe: Probe, page: FetchedPage, report: StreamReport) -> Probe:
-    """Return the probe that selects the rows where they really are."""
+    """Return a probe whose selector finds the rows."""
     place = _place(probe.stream, page.page.payload)
     level, fault = _selector_fault(probe.stream, page.page.payload, place)
     if not fault:
@@ -60,7 +60,7 @@ def check_selector(probe: Probe, page: FetchedPage, report: StreamReport) -> Pro
 def _selector_fault(
     stream: AnalyticsStream, payload: object, place: _Place | None
 ) -> tuple[Level, str]:
-    """Return how bad it is that rows are selected elsewhere, and what is wrong; "" for nothing."""
+    """Return the level and text of a problem with the selector; the text is "" if there is none."""
     try:
         selected = [] if payload is None else stream.select(payload)
     except SelectorError as error:
@@ -82,20 +82,20 @@ def _any_key(rows: Sequence[Row], keys: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where a response holds rows."""
+    """A list of rows in a response."""
 
     selector: str | None
     rows: list[Row]
 
     def has(self, keys: Sequence[str]) -> bool:
-        """Whether there are rows, and all have a key."""
+        """Whether there are rows and all of them have the keys."""
         return bool(self.rows) and all(
             row.get(key) is not None for row in self.rows for key in keys
         )
 
 
 def _place(stream: AnalyticsStream, payload: object) -> _Place | None:
-    """Return where the rows most likely are: where they have the key, else where most are."""
+    """Return the most likely list of rows: the one with the key, else the longest."""
     found = list(_places(payload))
     keyed = [place for place in found if place.has(stream.primary_keys)]
     likely = [place for place in found if place.rows and best_key(stream, place.rows)]
@@ -106,7 +106,7 @@ def _place(stream: AnalyticsStream, payload: object) -> _Place | None:
 
 
 def _places(payload: object) -> Iterator[_Place]:
-    """Yield the lists of objects in a response, and the objects each of their members wraps."""
+    """Yield the lists of objects in a response, also those wrapped in a member of each object."""
     lists = {"$": payload} if isinstance(payload, list) else {}
     lists |= {path: dig(payload, path) for path in lists_in(payload) if DOTTED.fullmatch(path)}
     for path, rows in lists.items():
@@ -123,7 +123,7 @@ def _places(payload: object) -> Iterator[_Place]:
 
 
 def check_keys(probe: Probe, rows: Sequence[Row], report: StreamReport) -> Probe:
-    """Return the probe with a primary key that all rows have, each another one."""
+    """Return a probe with a primary key that all rows have and that is unique."""
     stream = probe.stream
     keys = tuple(stream.primary_keys)
     lacking = [key for key in keys if any(row.get(key) is None for row in rows)]
@@ -137,7 +137,7 @@ def check_keys(probe: Probe, rows: Sequence[Row], report: StreamReport) -> Probe
         count = sum(row.get(lacking[0]) is None for row in rows)
         how_many = "No row has" if count == len(rows) else f"{count} of {len(rows)} rows lack"
         text = f"{how_many} `{lacking[0]}`, the primary key."
-        text += " It is only the default of `resource_defaults`." if assumed else ""
+        text += " It comes from `resource_defaults`." if assumed else ""
     else:
         noun = "row has" if alike == 1 else "rows have"
         name = ", ".join(f"`{key}`" for key in keys)
@@ -149,7 +149,7 @@ def check_keys(probe: Probe, rows: Sequence[Row], report: StreamReport) -> Probe
         return probe
     change = {"primary_key": best[0] if len(best) == 1 else list(best)} if best else {}
     report.findings.append(kind(code, f"{text} {_instead(best)}", resource=change))
-    # Without a better one the examination goes on without any; that is not suggested.
+    # Without a better key the checks continue without any; that is not suggested.
     keyless = {"primary_key": None, "write_disposition": "append"}
     return probe.changed(change or keyless) or probe
 
@@ -165,13 +165,13 @@ def _instead(best: tuple[str, ...]) -> str:
 
 
 def best_key(stream: AnalyticsStream, rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the column that most likely is the key: named like one, everywhere, unique."""
+    """Return the most likely key column: named like a key, in all rows, unique."""
     noun = stream.name.removeprefix(f"{stream.api}_").rstrip("s")
     named = [*_KEY_NAMES, f"{noun}_id", f"{noun}Id", f"{noun}_key"]
     columns = _columns(stream, rows)
     rest = [name for name in columns if name.endswith(_KEY_ENDINGS) and name not in named]
     if isinstance(stream, DeclaredStream):
-        # What comes from the parent is the same in all rows of one.
+        # Values from the parent are the same in all its children.
         placeholders = {link.placeholder for link in stream.resource.parents}
         rest = [name for name in rest if name not in placeholders]
     candidates = (name for name in (*named, *rest) if name in columns)
@@ -181,9 +181,9 @@ def best_key(stream: AnalyticsStream, rows: Sequence[Row]) -> tuple[str, ...]:
 def _wider_key(
     stream: AnalyticsStream, rows: Sequence[Row], keys: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Return the key with the first further column that makes it unique."""
+    """Return the key with the first column that makes it unique."""
     names = [name for name in _columns(stream, rows) if name not in keys]
-    # What changes with a row is no part of its key.
+    # A time of change is not part of a key.
     wider = (
         (*keys, name) for name in names if not any(_may_be_time(row.get(name)) for row in rows)
     )
@@ -191,7 +191,7 @@ def _wider_key(
 
 
 def _columns(stream: AnalyticsStream, rows: Sequence[Row]) -> list[str]:
-    """Return the columns that may become keys: a declared schema has to know them."""
+    """Return the columns that may be keys; if a schema is declared, only its properties."""
     schema = stream.resource.schema if isinstance(stream, DeclaredStream) else None
     known = rows[0] if schema is None else schema.get("properties", {})
     return [name for name in rows[0] if name in known]
@@ -204,14 +204,14 @@ def _is_key(rows: Sequence[Row], names: tuple[str, ...]) -> bool:
 
 
 def _repeated(rows: Sequence[Row], keys: tuple[str, ...]) -> int:
-    """Count rows whose key another row has, unless the rows are the same altogether."""
+    """Count rows with the key of another row, identical rows excepted."""
     distinct = {ENCODER.encode(row): row for row in rows}.values()
     counts = Counter(json.dumps([str(row.get(key)) for key in keys]) for row in distinct)
     return sum(count - 1 for count in counts.values()) if keys else 0
 
 
 def _may_be_time(value: object) -> bool:
-    """Whether a value is a time, or a number so large that it may be one: no part of a key."""
+    """Whether a value is a time, or a number large enough to be one."""
     place = comparable(value)
     return unit_of(value) == "iso" or (isinstance(place, (int, Decimal)) and place >= 10**9)
 
@@ -220,7 +220,7 @@ def _may_be_time(value: object) -> bool:
 
 
 def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamReport) -> None:
-    """Look for the replication key in rows: is it there, can its values be compared?"""
+    """Check that rows have the replication key and that its values are comparable."""
     key = stream.replication_key
     if key is None:
         return
@@ -230,7 +230,7 @@ def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamR
     better = _change_column(stream, rows)
     change = {"endpoint": {"incremental": {"cursor_path": better}}} if better else {}
     if not present:
-        text = f"No row has `{key}`, the replication key, so nothing shows what is new."
+        text = f"No row has `{key}`, the replication key, so new rows can't be recognised."
         report.findings.append(wrong("bookmark_missing", text, resource=change))
     elif unreadable:
         text = (
@@ -245,7 +245,7 @@ def check_bookmark(stream: AnalyticsStream, rows: Sequence[Row], report: StreamR
 
 
 def _change_column(stream: AnalyticsStream, rows: Sequence[Row]) -> str | None:
-    """Return the column that says when a row changed, where there is one."""
+    """Return the column with the time of the last change, if any."""
     names = _columns(stream, rows) if isinstance(stream, DeclaredStream) else []
     times = [name for name in names if all(unit_of(row.get(name)) == "iso" for row in rows)]
     found = (name for word in _CHANGE_NAMES for name in times if word in name.lower())

@@ -188,7 +188,7 @@ def _share(entry: Object) -> list[str]:
     return moved
 
 
-# --- checking -----------------------------------------------------------------------------------
+# --- checking ---------------------------------------------------------------------------------
 
 
 def filled(value: t.Any, word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value

@@ -204,7 +204,7 @@ class Reader:
         self._variables.note(node, where, f"{what}, known only by running the code: left out.")
         return OMITTED
 
-    # --- literals ---------------------------------------------------------------------------
+    # --- literals -----------------------------------------------------------------------------
 
     def _constant(self, node: ast.Constant, _: str) -> t.Any:  # noqa: ANN401 - any JSON value
         try:
@@ -271,7 +271,7 @@ class Reader:
             text = _bounded(text + written)
         return text
 
-    # --- names, settings, calls -------------------------------------------------------------
+    # --- names, settings, calls ---------------------------------------------------------------
 
     def _name(self, node: ast.Name, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         name, given = node.id, self._names.get(node.id)

@@ -1,4 +1,4 @@
-"""`tap-analytics plan`: what a sync would cost, before it is run."""
+"""`tap-analytics plan`: estimate the requests, rows and time of a sync."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ SECONDS_PER_MINUTE = 60
 MEANINGS = {
     Basis.EXACT: "exact: read to the end.",
     Basis.TOTAL: "total: counted by the API.",
-    Basis.SAMPLE: "sample, ~: extrapolated from what a few parents have below them.",
-    Basis.AT_LEAST: "at least, ≥: what was seen; the API gives no total, and the end is not seen.",
+    Basis.SAMPLE: "sample, ~: extrapolated from the children of a few parents.",
+    Basis.AT_LEAST: "at least, ≥: rows seen; the API gives no total, and the end was not reached.",
 }
-OPEN_SAMPLE = "≳: at least about; part of it is not seen to the end, part of it is a sample."
-BOUNDED = "≤: rows the API can't filter by bookmark or dates are read, and left out by the tap."
+OPEN_SAMPLE = "≳: at least about; a sum of lower bounds and samples."
+BOUNDED = (
+    "≤: the API can't filter all rows by bookmark or dates; the tap reads and drops the others."
+)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command and return its exit code."""
-    parser = base.parser("plan", "Tell what a sync would cost: requests, rows and minutes.")
+    """Print the plan; return 1 if a stream can't be planned and isn't optional."""
+    parser = base.parser("plan", "Estimate the requests, rows and minutes of a sync.")
     parser.add_argument("--catalog", metavar="FILE", help="plan what is selected in this catalog")
     parser.add_argument("--state", metavar="FILE", help="plan a run with this state")
     return base.run(_plan, parser.parse_args(argv))
@@ -122,7 +124,7 @@ def _cells(found: Sample, seconds: float) -> list[str]:
     sign = "~ " if found.estimated else ""
     if found.basis is Basis.AT_LEAST:
         sign = "≳ " if found.estimated else "≥ "
-    # A bound from above, added to one from below or to a guess, is neither.
+    # The sum of an upper bound and a lower bound or an estimate is only an estimate.
     bound = "≤ " if found.basis is Basis.TOTAL and not found.estimated else "~ "
     return [
         f"{sign}{found.requests:,}",

@@ -1,6 +1,6 @@
-"""The first pages of a stream: what all of it costs and brings, and how sure that is.
+"""Estimates of requests and rows from the first pages of a stream.
 
-A total or the end of the stream shows it; without either, what was seen is a lower bound.
+A total or the end of the stream gives the figures; without either, they are lower bounds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 
 class Basis(enum.Enum):
-    """What figures rest on, from the surest on; the value is the word users see."""
+    """The basis of an estimate, most certain first; the value is shown to users."""
 
     EXACT = "exact"
     TOTAL = "total"
@@ -36,47 +36,47 @@ class Basis(enum.Enum):
 
 
 def least_sure(bases: Iterable[Basis]) -> Basis:
-    """Return what figures made of others rest on."""
+    """Return the least certain basis."""
     return max(bases, key=list(Basis).index, default=Basis.EXACT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What the first pages have shown of a stream, or of several that are taken together."""
+    """Estimates from the first pages of a stream, or sums of several."""
 
-    #: Requests, rows that are read, and those of them that the run wants.
+    #: Requests, rows read, and rows written.
     requests: int = 0
     read: int = 0
     wanted: int = 0
     basis: Basis = Basis.EXACT
     #: Whether figures are extrapolated from a sample.
     estimated: bool = False
-    #: Whether fewer rows may be wanted: the API doesn't filter as the tap does.
+    #: Whether `wanted` is an upper bound: the API doesn't filter as the tap does.
     bounded: bool = False
-    #: Seconds a response took; 0 where none came.
+    #: Seconds per response; 0 without a response.
     latency: float = 0.0
-    #: Requests that can be under way at a time.
+    #: Requests that can be in flight at once.
     parallel: int = 1
-    #: The rows seen, each with the context it was read in.
+    #: The rows read, with their contexts.
     rows: Sequence[tuple[Row, Context | None]] = ()
 
 
 def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int) -> Sample:
-    """Read the first page, and further ones where they are allowed and of use.
+    """Read the first pages, until a total is known.
 
-    Raises what the reader raises; that no request is left ends it as well, once a page has come.
+    Raises errors of the reader, and `BudgetSpent` if not even one page could be read.
     """
     if stream.failure is not None:
         raise stream.failure
     bookmark = open_bookmark(stream)
-    # Nothing may be asked for that isn't looked at.
+    # `max_rows=0`: no prefetching of pages that aren't used.
     reader = open_reader(
         stream, context, bookmark=None if read_children(stream) else bookmark, max_rows=0
     )
-    before = _asked(stream)
+    before = _requests(stream)
     rows, latency = _read(reader, pages=pages)
-    asked = _asked(stream) - before
-    read, requests, basis = _extent(reader, asked, whole=promises_deletes(stream))
+    sent = _requests(stream) - before
+    read, requests, basis = _extent(reader, sent, whole=promises_deletes(stream))
     key, wants = stream.replication_key, [True] * len(rows)
     if bookmark is not None and key is not None:
         wants = bookmark.wanted(row.get(key) for row in rows)
@@ -94,14 +94,14 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
     )
 
 
-def _asked(stream: AnalyticsStream) -> int:
+def _requests(stream: AnalyticsStream) -> int:
     stats = stream.connection.transport.stats
-    # The page that the schema was sampled from is one a sync asks for, too.
+    # A page read to infer the schema is also read by a sync.
     return stats.requests - stats.retries - len(stream.samples)
 
 
 def extrapolate(samples: Sequence[Sample], *, parents: int, basis: Basis) -> Sample:
-    """Return what so many parents' children come to, if all are like those seen."""
+    """Extrapolate the samples of some parents to all parents."""
     latencies = [each.latency for each in samples if each.latency]
     share = parents / len(samples) if samples else 0.0
     is_whole = len(samples) == parents and basis is Basis.EXACT
@@ -122,7 +122,7 @@ def extrapolate(samples: Sequence[Sample], *, parents: int, basis: Basis) -> Sam
 
 
 def _read(reader: PageReader, *, pages: int) -> tuple[list[Row], float]:
-    """Return the rows of the first pages, and the seconds that a response took."""
+    """Return the rows of the first pages, and the mean seconds per response."""
     rows: list[Row] = []
     seconds: list[float] = []
     seen = reader.paginator.seen
@@ -139,35 +139,35 @@ def _read(reader: PageReader, *, pages: int) -> tuple[list[Row], float]:
     return rows, math.fsum(seconds) / len(seconds)
 
 
-def _extent(reader: PageReader, asked: int, *, whole: bool) -> tuple[int, int, Basis]:
-    """Return rows and requests of a whole stream, after its first pages took so many requests.
+def _extent(reader: PageReader, sent: int, *, whole: bool) -> tuple[int, int, Basis]:
+    """Return rows, requests and basis for a whole stream; `sent` requests were sent so far.
 
-    `whole` says that a sync reads again all pages that rows may have moved to.
+    `whole`: a sync reads all pages again that rows may have moved to.
     """
     paginator, seen = reader.paginator, reader.paginator.seen
     is_likely = seen.total is not None or seen.first_page_short
     if paginator.end is not None or (paginator.confirming is not None and is_likely):
         more = reader.closing_cost(whole=whole)
-        return seen.rows, asked + more, Basis.EXACT
+        return seen.rows, sent + more, Basis.EXACT
     if seen.total is not None:
         per_page = max(1, seen.max_rows - seen.overlap)
         lacking = max(0, seen.total - seen.rows)
         pages = math.ceil(lacking / per_page)
-        # Behind a last page that is full, the tap looks whether the total is right.
+        # After a full last page, the tap requests one more page to verify the total.
         more = pages + (lacking % per_page == 0)
-        # By page number, only an empty page says that the total is not one of pages.
+        # With page numbers, the total may count pages: only an empty page shows the end.
         if isinstance(paginator.paging, PageNumber):
             more = pages + 1 + (pages if whole and reader.guard.keyed else 0)
-        return seen.total, asked + more, Basis.TOTAL
+        return seen.total, sent + more, Basis.TOTAL
     # After a short page, the next is likely the empty one that shows the end.
     likely = seen.pages == 1 and seen.first_page_short
-    return seen.rows, asked + 1, Basis.SAMPLE if likely else Basis.AT_LEAST
+    return seen.rows, sent + 1, Basis.SAMPLE if likely else Basis.AT_LEAST
 
 
 def _is_bounded(
     stream: AnalyticsStream, reader: PageReader, bookmark: Bookmark | None, wants: Sequence[bool]
 ) -> bool:
-    """Whether the tap leaves out rows that the server doesn't."""
+    """Whether the tap drops rows that the server doesn't filter."""
     if bookmark is None or (bookmark.start is None and bookmark.end is None):
         return not all(wants)
     window = stream.window(bookmark.start, bookmark.end)
@@ -176,7 +176,7 @@ def _is_bounded(
 
 
 def _parallel(reader: PageReader) -> int:
-    """Return how many pages can be asked for at a time: those that can be named ahead."""
+    """Return how many pages can be requested at once: more than one if tokens are predictable."""
     paging, following = reader.endpoint.paging, reader.paginator.current_value
     is_named = isinstance(paging, NumberedStrategy) and paging.number_param in following
     return reader.endpoint.connection.concurrency if is_named else 1

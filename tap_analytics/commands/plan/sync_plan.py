@@ -1,7 +1,7 @@
-"""What a sync would cost: its requests, rows and time, from a few requests of its own.
+"""Estimates of the requests, rows and time of a sync, made with a few requests.
 
-A stream is asked for its first page, and for a second one where that may show the end. What
-children cost is extrapolated from those of a few parents.
+The first page of a stream is read, and a second one if that may show the end. Children are
+extrapolated from those of a few parents.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ if t.TYPE_CHECKING:
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.connection import ApiConnection
 
-#: Pages a stream is asked for at most, and parents that a child is asked for below.
+#: Maximum number of pages per stream, and of parents sampled per child stream.
 PAGES = 2
 PARENTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What one stream would cost and bring, or why that can't be estimated."""
+    """The estimate of one stream, or the error that prevented it."""
 
     stream: AnalyticsStream
-    #: The name of the stream at the top of its parents: its own, if it has none.
+    #: Name of the topmost parent; its own name if it has none.
     root: str
     figures: Sample
     error: Exception | None = None
 
     @property
     def seconds(self) -> float:
-        """How long a sync takes for it at least."""
+        """Minimum seconds to sync the stream."""
         waits = self.figures.requests * self.figures.latency / self.figures.parallel
         return max(waits, _paced(self.stream.connection, self.figures.requests))
 
 
 class SyncPlan:
-    """The estimates of all selected streams, parents before their children.
+    """The estimates of all selected streams, parents before children.
 
-    The tap must not have looked at its streams yet: that may take requests, which count.
+    The streams of the tap must not exist yet: creating them may make requests, which are counted.
     """
 
     def __init__(self, tap: TapAnalytics) -> None:
@@ -56,7 +56,7 @@ class SyncPlan:
         self.is_serial = tap.config["concurrency"] == 1 or "max_requests" in tap.config
         self.estimates: list[Estimate] = []
         self._signed: set[str] = set()
-        # A schema that isn't declared is sampled, at a request a stream.
+        # A schema that isn't declared is inferred, with one request per stream.
         self.budget.grant(PAGES * sum(len(api.streams) for api in tap.apis.values()))
         tap.setup_mapper()
         for stream in tap.roots:
@@ -64,7 +64,7 @@ class SyncPlan:
 
     @property
     def total(self) -> Sample:
-        """The sum of all that could be planned; a lower bound where something could not."""
+        """The sum of all estimates; a lower bound if a stream failed."""
         found = [each.figures for each in self.estimates]
         failed = [Basis.AT_LEAST for each in self.estimates if each.error]
         return Sample(
@@ -77,7 +77,7 @@ class SyncPlan:
 
     @property
     def seconds(self) -> float:
-        """How long a sync takes at least: APIs are read side by side, as streams are."""
+        """Minimum seconds of a sync; APIs and streams are read concurrently."""
         by_api: defaultdict[ApiConnection, list[Estimate]] = defaultdict(list)
         for each in self.estimates:
             by_api[each.stream.connection].append(each)
@@ -98,14 +98,14 @@ class SyncPlan:
         root: str,
         parent: tuple[AnalyticsStream, Sample] | None = None,
     ) -> None:
-        """Estimate a stream, and the streams below it."""
+        """Estimate a stream and its children."""
         try:
             self._grant(stream, PARENTS if parent else PAGES)
             if parent is None:
                 seen = read_sample(stream, None, pages=PAGES)
             else:
                 seen = _sample_below(stream, *parent)
-        except Exception as error:  # noqa: BLE001 - whatever it is, a sync would meet it as well
+        except Exception as error:  # noqa: BLE001 - a sync would fail with it too
             self._fail(stream, error, root=root)
             return
         # A parent that isn't selected is read, not written.
@@ -115,10 +115,10 @@ class SyncPlan:
             self._plan(child, root=root, parent=(stream, seen))
 
     def _fail(self, stream: AnalyticsStream, error: Exception, *, root: str) -> None:
-        """Say why a stream, and with it its children, can't be planned."""
+        """Add estimates with an error for a stream and its children."""
         if isinstance(error, BudgetSpent):
             error = TapError(
-                f"{stream.label}: the few requests a plan may send brought no page. Run "
+                f"{stream.label}: no page could be read with the few requests of a plan. Run "
                 "`tap-analytics doctor`."
             )
         estimate = Estimate(stream=stream, root=root, figures=Sample(), error=error)
@@ -127,7 +127,7 @@ class SyncPlan:
             self._fail(child, error, root=root)
 
     def _grant(self, stream: AnalyticsStream, requests: int) -> None:
-        """Allow so many requests, less the one that sampled the schema, plus one for a token."""
+        """Allow more requests: one less if the schema was inferred, one more for an OAuth token."""
         is_new = stream.api not in self._signed
         self._signed.add(stream.api)
         token = is_new and isinstance(stream.connection.auth, OAuth2ClientCredentials)
@@ -135,7 +135,7 @@ class SyncPlan:
 
 
 def _sample_below(stream: AnalyticsStream, parent: AnalyticsStream, parents: Sample) -> Sample:
-    """Extrapolate what a few parents' children cost."""
+    """Estimate a child stream from the children of a few parents."""
     contexts = [
         context
         for row, above in parents.rows
@@ -143,13 +143,13 @@ def _sample_below(stream: AnalyticsStream, parent: AnalyticsStream, parents: Sam
         for context in stream.contexts_below(parent, row, above)
     ]
     samples = []
-    # A few, from all over.
+    # Evenly spaced parents.
     step = max(1, (len(contexts) - 1) // (PARENTS - 1))
     for context in contexts[::step][:PARENTS]:
         try:
             samples.append(read_sample(stream, context, pages=1))
         except NotFound:
-            # The parent is gone, and a sync skips it.
+            # The parent was deleted; a sync skips it.
             samples.append(Sample(requests=1))
     read = len(parents.rows)
     number = round(parents.read * len(contexts) / read) if read else 0
@@ -158,5 +158,5 @@ def _sample_below(stream: AnalyticsStream, parent: AnalyticsStream, parents: Sam
 
 
 def _paced(connection: ApiConnection, requests: int) -> float:
-    """Return the seconds that so many requests take at the allowed rate."""
+    """Return the seconds that requests take at the allowed rate."""
     return requests / connection.throttle.rate

@@ -129,7 +129,7 @@ class Display(RenderHook):
         self._printed.update(each.name for each in ended)
         self._console.print(self._grid(ended) if ended else Control(), width=self._usable)
 
-    # --- the frame --------------------------------------------------------------------------
+    # --- the frame ----------------------------------------------------------------------------
 
     @property
     def _usable(self) -> int:

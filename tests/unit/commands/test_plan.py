@@ -389,7 +389,7 @@ def test_a_server_that_never_answers_well_costs_no_more_than_two_requests(tmp_pa
         code, data = told(capsys, "--config", config_file(tmp_path, config))
         assert len(api.requests) == 2 == data["requests_used"]
     assert code == 1
-    assert "brought no page" in data["streams"][0]["error"]
+    assert "no page could be read" in data["streams"][0]["error"]
 
 
 @pytest.mark.parametrize("option", ["--catalog", "--state"])

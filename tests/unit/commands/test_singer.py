@@ -70,7 +70,7 @@ def test_help_names_the_tap_s_own_commands(capsys):
 
     assert ended.value.code == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert f"Its own commands are {', '.join(COMMANDS)};" in told
+    assert f"Additional commands: {', '.join(COMMANDS)};" in told
 
 
 # --- endings ------------------------------------------------------------------------------------
@@ -372,7 +372,7 @@ def test_a_level_that_is_none_is_ignored_and_told(name, level, monkeypatch, caps
     with pytest.raises(SystemExit) as ended:
         cli.main(["--help"])
     assert ended.value.code == 0
-    assert f"WARNING: `{name}` names no level" in capsys.readouterr().err
+    assert f"WARNING: `{name}` is not a log level" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["[", "[]", "version: 2", "version: 1\nhandlers: {a: 1}"])

@@ -102,7 +102,7 @@ def test_an_empty_response_has_an_empty_body():
         (
             reply(200, gzip.compress(DATA)[:-1], Content_Encoding="gzip"),
             "body",
-            "compressed body cut short",
+            "truncated compressed body",
         ),
         (reply(200, b"\x1f\x8b nonsense", Content_Encoding="gzip"), "body", "damaged compressed"),
     ],

@@ -1,4 +1,4 @@
-"""The built-in APIs: nothing to report where all is well, and settings where something is wrong."""
+"""The built-in APIs: no findings if nothing is wrong, and settings if something is."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_an_address_of_another_api_is_told(doctor):
         report = doctor(config, "--stream", "learning_people")
     assert report.code == 1
     assert ("wrong", "key_missing") in report.findings
-    assert "Check that base_url is that of this API." in report.texts
+    assert "Check that base_url belongs to this API." in report.texts
 
 
 def test_an_order_and_a_filter_that_are_both_refused_leave_no_request(doctor):

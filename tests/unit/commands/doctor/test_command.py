@@ -84,7 +84,7 @@ def test_people_get_a_table_sentences_and_the_settings(doctor):
     assert lines[1] == "stream result rows total paging key bookmark"
     assert lines[2] == "shop_items wrong 3 none one page unique"
     assert lines[3].startswith("wrong shop_items: Found no rows at `data`;")
-    assert "Suggested settings, to be laid over yours:" in lines
+    assert "Suggested settings, to merge into yours:" in lines
     assert json.loads(text[text.index("{\n") : text.rindex("}") + 1]) == {
         "apis": [
             {
@@ -93,7 +93,7 @@ def test_people_get_a_table_sentences_and_the_settings(doctor):
             }
         ]
     }
-    assert lines[-1] == "1 stream, 3 requests: 1 fault."
+    assert lines[-1] == "1 stream, 3 requests: 1 problem."
 
 
 def test_no_line_is_wider_than_a_page(doctor):

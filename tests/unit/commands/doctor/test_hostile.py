@@ -184,7 +184,7 @@ def test_the_doctor_doubts_what_a_run_doubts_and_makes_nothing_worse(doctor, nam
         report = doctor(config)
         rank, rows = synced(config)
         if rank < RANKS.index("consistent") or rows < len(ROWS):
-            assert report.code == 1, "a run is not whole, and the doctor says that all is well"
+            assert report.code == 1, "a run is not whole, and the doctor finds no problem"
         told = [
             finding for finding in report.texts.splitlines() if "`" in finding or "run" in finding
         ]

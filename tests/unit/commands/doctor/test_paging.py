@@ -46,7 +46,7 @@ def test_that_everything_comes_at_once_is_for_the_user_to_say(doctor, paginator)
         report = doctor(declared(api.origin, endpoint={"paginator": paginator}))
     assert (report.code, report.patch) == (1, {})
     assert report.findings == [("wrong", "number_ignored")]
-    assert "If the API answers everything at once, declare `single_page`." in report.texts
+    assert "If the API returns all rows at once, declare `single_page`." in report.texts
 
 
 def test_a_page_parameter_is_found_where_offset_is_ignored(doctor):
@@ -220,7 +220,7 @@ def test_a_capped_page_size_is_told(doctor):
     report = doctor.cures(answer, rows=60, wrong=False, endpoint=endpoint)
     assert report.findings == [("warning", "limit_capped")]
     assert report.paginator == {"type": "offset", "limit": 25}
-    assert "caps its pages at 25 rows" in report.texts
+    assert "caps pages at 25 rows" in report.texts
 
 
 def test_an_ignored_limit_is_told(doctor):
@@ -580,7 +580,7 @@ def test_an_ignored_offset_beside_an_honoured_limit_has_no_sure_cure(doctor):
         endpoint = {"paginator": {"type": "offset", "limit": 50}}
         report = doctor(declared(api.origin, endpoint=endpoint))
     assert (report.code, report.patch) == (1, {})
-    assert "Look up in the API's documentation" in report.texts
+    assert "Look up the pagination in the API's documentation" in report.texts
 
 
 def test_auto_on_the_only_page_is_noted(doctor):
