@@ -30,7 +30,7 @@ FOREIGN = ("TAP_ANALYTICS_", "TARGET_", "MELTANO_", "PYTHONPATH")
 KEPT = ("MELTANO_VENV_BACKEND",)
 
 #: How the tap reports a stream: "learning_people: 121 rows, 2 pages, verified, 0.2 s".
-REPORT = re.compile(r"\b(?P<stream>\w+): (?P<rows>[\d,]+) rows\b")
+REPORT = re.compile(r"\b(?P<stream>\w+): (?P<rows>[\d,]+) rows?\b")
 
 #: What Meltano says when it turns to something that takes a while.
 PHASES = {"Running catalog discovery": "asking the tap for its streams"}
