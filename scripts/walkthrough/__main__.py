@@ -11,7 +11,7 @@ from collections import Counter
 
 from tap_analytics.demo import DemoApi
 from walkthrough.loaders import opened
-from walkthrough.project import ROOT, Project, StepError, environment
+from walkthrough.project import ROOT, Project, StepError, alone, environment
 from walkthrough.screen import Screen
 
 if t.TYPE_CHECKING:
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen()
     try:
         run(screen, target=options.target, keep=options.keep)
+    except OSError as error:
+        screen.say(f"\nerror: {error.filename or 'The demo'}: {error.strerror}", style="red")
+        return 1
     except StepError as error:
         screen.say(f"\nerror: {error}", style="red")
         return 1
@@ -60,6 +63,7 @@ def run(screen: Screen, *, target: str, keep: bool) -> None:
     """Take all steps."""
     screen.say("\nThe first run: five APIs on this machine, one Meltano project\n", style="bold")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(alone())
         with screen.step("Demo APIs") as step:
             api = stack.enter_context(DemoApi())
             step.detail = api.url

@@ -6,7 +6,9 @@ which the next run finds ready, and a log of all that Meltano and the plugins sa
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
@@ -31,6 +33,8 @@ KEPT = ("MELTANO_VENV_BACKEND",)
 
 #: How the tap reports a stream: "learning_people: 121 rows, 2 pages, verified, 0.2 s".
 REPORT = re.compile(r"\b(?P<stream>\w+): (?P<rows>[\d,]+) rows?\b")
+#: How Python tells that a place can't be written: read-only, or not permitted.
+UNWRITABLE = re.compile(r"\[Errno (?:13|30)\] [^:]+: '(?P<path>[^']+)'")
 
 #: What Meltano says when it turns to something that takes a while.
 PHASES = {"Running catalog discovery": "asking the tap for its streams"}
@@ -58,7 +62,6 @@ class Project:
             "MELTANO_SYS_DIR_ROOT": f"{folder}/meltano",
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
         }
-        FOLDER.mkdir(exist_ok=True)
         self.log.unlink(missing_ok=True)
         lines = (f"{name}={_quoted(value)}\n" for name, value in self.settings.items())
         self._env_file.write_text("".join(lines), encoding="utf-8")
@@ -122,7 +125,7 @@ class Project:
         if process.returncode:
             # What is said first is the cause; where it is a traceback, the last line names it.
             cause = errors[0].strip().splitlines()[-1] if errors else f"`{self.command}` failed"
-            raise StepError(f"{cause}\nThe whole log: {self.log}")
+            raise StepError(f"{plain(cause)}\nThe whole log: {self.log}")
 
     def _environment(self) -> dict[str, str]:
         names = [name for name in os.environ if name in KEPT or not name.startswith(FOREIGN)]
@@ -149,6 +152,28 @@ def environment(config: Mapping[str, t.Any], *, prefix: str = "TAP_ANALYTICS") -
         else:
             found[variable] = value if isinstance(value, str) else json.dumps(value)
     return found
+
+
+def plain(cause: str) -> str:
+    """Return Meltano's line about an error, in words where it is one of the system's."""
+    if found := UNWRITABLE.search(cause):
+        return (
+            f"Meltano keeps files of its own in {found['path']}, which can't be written. Set HOME "
+            "to a folder that can be."
+        )
+    return cause
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Keep other demos out of the folder: they share its files and its state."""
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StepError("Another demo is running in this folder. Wait, or end it.") from None
+        yield
 
 
 def _quoted(value: str) -> str:

@@ -29,6 +29,10 @@ class Step:
         #: What is happening right now, and in the end what came of it.
         self.detail = ""
 
+    def __str__(self) -> str:
+        seconds = f"{time.monotonic() - self._started:.1f} s"
+        return "  ".join(map(str, filter(None, (self.mark, self._title, self.detail, seconds))))
+
     def __rich__(self) -> Padding:
         line = Table.grid(padding=(0, 2, 0, 0), expand=True)
         for options in ({}, {}, {"ratio": 1}, {"justify": "right"}):
@@ -65,7 +69,14 @@ class Screen:
             mark = Text("✓", "green")
         finally:
             step.mark = mark
+            self._conclude(step)
+
+    def _conclude(self, step: Step) -> None:
+        if self._console.is_terminal:
             self._console.print(step)
+        else:
+            # Nobody's window bounds a pipe or a file, so nothing is cut.
+            self.say(f"  {step}")
 
     def table(self, rows: Iterable[Sequence[object]], *, head: Sequence[str]) -> None:
         """Write a table, numbers to the right."""

@@ -20,8 +20,8 @@ PORT = "8123"
 DONE = {"scripts/setup demo", ". .venv/bin/activate"}
 #: How the tap tells the end of a stream, in the page and in its log.
 REPORT = re.compile(r"(\w+): ([\d,]+) rows?, ([\d,]+) pages?, (\w+), ")
-#: A command in the background has to be ready before the next one is typed.
-READY = "for _ in $(seq 300); do [ -s {0} ] && break; sleep 0.1; done; cat {0}{1}"
+#: A command in the background that says when it is ready has to be, before the next one is typed.
+READY = "for _ in $(seq 300); do [ -s {0} ] && break; sleep 0.1; done; cat {0}"
 
 
 def commands():
@@ -39,13 +39,14 @@ def script():
         if command in DONE:
             continue
         if command.endswith(" &"):
-            runs, into, file = command.removesuffix(" &").partition(" >> ")
-            runs = runs.replace("scripts/", f"{DOCS.parent}/scripts/")
-            yield f"{runs} > background.{number} 2> log.{number} &"
-            yield READY.format(f"background.{number}", into + file)
+            runs = command.removesuffix(" &").replace("scripts/", f"{DOCS.parent}/scripts/")
+            into = "" if ">>" in runs else f"> background.{number}"
+            yield f"{runs} {into} 2> log.{number} &"
+            if into:
+                yield READY.format(f"background.{number}")
         else:
             yield f"{{ {command}; }} 2> log.{number}"
-        if "question.sql" in command:
+        if "< question.sql" in command:
             # What another page asks of the same tables is to be a good question, too.
             yield command.replace("question.sql", "deletes.sql > /dev/null")
 
@@ -65,7 +66,7 @@ def port():
 
 @pytest.fixture(scope="module")
 def told(meltano_project, tmp_path_factory, port):
-    """Run the tutorial; return (the output of each command, all that was logged)."""
+    """Run the tutorial; return (output of each command, all that was logged, names of files)."""
     folder = tmp_path_factory.mktemp("tutorial")
     (folder / "meltano.yml").write_bytes((meltano_project.folder / "meltano.yml").read_bytes())
     [settings] = blocks("tutorial.md", "dotenv")
@@ -91,7 +92,7 @@ def told(meltano_project, tmp_path_factory, port):
     logged = "\n".join(log.read_text("utf-8") for log in sorted(folder.glob("log.*")))
     assert done.returncode == 0, (done.stdout, done.stderr, logged)
     parts = re.split(r"^@@ \d+\n", done.stdout.replace(port, PORT), flags=re.MULTILINE)
-    return parts[1:], logged
+    return parts[1:], logged, {path.name for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -103,12 +104,23 @@ def told(meltano_project, tmp_path_factory, port):
     ],
 )
 def test_a_command_says_what_is_shown(told, number, output):
-    outputs, _ = told
+    outputs, _, _ = told
     assert re.fullmatch(pattern(output), f"{outputs[number].rstrip()}\n"), outputs[number]
 
 
 def test_streams_end_as_is_shown(told):
-    _, logged = told
+    _, logged, _ = told
     shown = REPORT.findall("\n".join(blocks("tutorial.md", "text")))
     assert shown
     assert [line for line in shown if line not in REPORT.findall(logged)] == []
+
+
+def test_no_file_of_the_page_is_left(told):
+    *_, files = told
+    mine = {"meltano.yml", "meltano.db", "deletes.sql"}
+    assert {name for name in files - mine if not name.startswith(("log.", "background."))} == set()
+
+
+def test_no_state_is_left(told):
+    outputs, *_ = told
+    assert outputs[-1].strip() == ""

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+from walkthrough import project
+from walkthrough.project import StepError, alone, plain
+from walkthrough.screen import Screen
+
+
+def test_a_place_is_not_cut_where_nobodys_window_bounds_it(capsys):
+    place = "/home/somebody/" + "folders/" * 30 + "analytics.duckdb"
+    with Screen().step("Destination") as step:
+        step.detail = place
+    said = capsys.readouterr().out
+    assert "\u2026 Destination\n" in said
+    assert f"\u2713  Destination  {place}  0.0 s\n" in said
+
+
+def test_a_second_demo_in_a_folder_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(project, "FOLDER", tmp_path / ".demo")
+    told = pytest.raises(StepError, match="Another demo is running in this folder")
+    with alone(), told, alone():
+        pass
+    with alone():
+        pass
+
+
+@pytest.mark.parametrize(
+    "cause", ["Errno 30] Read-only file system", "Errno 13] Permission denied"], ids=str
+)
+def test_a_home_that_cannot_be_written_is_told_in_words(cause):
+    assert plain(f"OSError: [{cause}: '/home/ro/.local'") == (
+        "Meltano keeps files of its own in /home/ro/.local, which can't be written. Set HOME to a "
+        "folder that can be."
+    )
+    assert plain("No such plugin") == "No such plugin"
