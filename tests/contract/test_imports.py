@@ -198,8 +198,11 @@ def test_manifest_notes_what_was_not_taken(tap):
 
     where = "definitions.streams.smartcode"
     assert [note for note in notes if note.startswith(where)] == [
-        f"{where}.transformations: aren't taken: AddFields `uid`; rows stay as they are sent.",
-        f"{where}.primary_key: `uid` is made by a transformation, not sent: rows are appended.",
+        (
+            f"{where}.transformations: aren't supported: AddFields `uid`; "
+            "rows are extracted unchanged."
+        ),
+        f"{where}.primary_key: `uid` is added by a transformation: left out, so rows are appended.",
     ]
 
 

@@ -1,7 +1,7 @@
-"""Descriptions of APIs in other tools' words, read as entries of `apis`.
+"""Import descriptions of APIs written for other tools as entries of `apis`.
 
-A document with a dict in Python, a configuration of dlt's REST source or a low-code manifest of
-Airbyte, by its content. Nothing in it is run, and each deviation is noted.
+Supported are documents with a Python dict, configurations of dlt's REST source and low-code
+manifests of Airbyte, detected by content. No code is run, and each deviation is noted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REASON = (
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """An entry of `apis`, and what was changed or left out on the way to it."""
+    """An entry of `apis`, with notes on what was changed or left out."""
 
     entry: dict[str, t.Any]
     notes: tuple[str, ...]
@@ -41,7 +41,7 @@ def import_file(
     base_url: str | None = None,
     reserved: Collection[str] = (),
 ) -> tuple[Imported, Secrets]:
-    """Read the description in a file; also return the secrets that it held.
+    """Read the description in a file; also return the secrets found in it.
 
     Raises `InputError` for a file that can't be read, or that describes no API.
     """
@@ -67,8 +67,7 @@ def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
     if isinstance(value, dict) and isinstance(apis := value.get("apis"), list):
         if len(apis) != 1:
             raise InputError(
-                f"Its `apis` has {len(apis)} entries, and one is imported at a time. Leave one in "
-                "it."
+                f"Its `apis` has {len(apis)} entries, but only one can be imported. Keep only one."
             )
         value = apis[0]
     if isinstance(value, dict) and airbyte.is_manifest(value):

@@ -1,4 +1,4 @@
-"""The command that reads a description of an API and prints the `apis` entry for it."""
+"""`tap-analytics import`: print the `apis` entry for a description of an API."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if t.TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the entry; return 0, or 1 if there is none or if it isn't valid."""
+    """Print the entry; return 1 if there is none or it isn't valid."""
     made = parser(
         "import",
-        "Print the `apis` entry for an API that is described elsewhere: in a document with a "
-        "configuration of dlt's REST source, in such a configuration as Python, JSON or YAML, or "
-        "in a low-code manifest of Airbyte. Nothing in the file is run. What was changed "
-        "or left out is printed to standard error, or with --json in the output.",
+        "Print the `apis` entry for an API described for another tool: a configuration of dlt's "
+        "REST source, as Python, JSON, YAML or in a Markdown document, or a low-code manifest of "
+        "Airbyte. No code in the file is run. Notes on what was changed or left out are "
+        "printed to standard error, or with --json in the output.",
         configured=False,
     )
     made.add_argument("file", metavar="FILE", help="the description; - reads standard input")
@@ -62,7 +62,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _problems(config: dict[str, t.Any]) -> list[str]:
-    """Return what keeps an entry from being used once its variables have values."""
+    """Return the problems of an entry, with placeholders for its variables."""
     schema = copy.deepcopy(TapAnalytics.config_jsonschema)
     TapAnalytics.append_builtin_config(schema)
     given = settings.clean(filled(config), blocks=BLOCKS)
@@ -72,9 +72,9 @@ def _problems(config: dict[str, t.Any]) -> list[str]:
 
 
 def _yaml(config: dict[str, t.Any]) -> str:
-    # Written and read once: what is said twice must not become an anchor and an alias.
+    # A copy without shared objects, which YAML would write as anchors and aliases.
     plain = json.loads(json.dumps(config))
-    # What a terminal can't show is written as an escape, which needs quotes.
+    # Unprintable characters are written as escapes.
     readable = json.dumps(plain, ensure_ascii=False).isprintable()
     style = {"allow_unicode": readable, "default_flow_style": None, "sort_keys": False}
     return str(yaml.safe_dump(plain, **style, width=100))

@@ -1,7 +1,7 @@
-"""A configuration of dlt's REST source, in the words of `apis`.
+"""Convert a configuration of dlt's REST source to an entry of `apis`.
 
-Most words are the same. What dlt writes elsewhere or otherwise is rewritten; what the tap doesn't
-know is left out and noted.
+Most keys are the same. Keys with another place or form are rewritten; unsupported keys are left out
+and noted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DEFAULTS = ("primary_key", "write_disposition", "endpoint")
 _PARENT = re.compile(r"\{resources\.([A-Za-z_]\w*)\.([A-Za-z_][\w.]*)\}", re.ASCII)
 _START = re.compile(r"\{\{?\s*incremental\.(?:start_value|last_value)\s*\}?\}")
 _TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
-#: Names that dlt has had for a paginator.
+#: Former dlt names of paginators.
 _ALIASES = {"json_response": "json_link", "page": "page_number"}
 
 
@@ -78,9 +78,9 @@ def _client(client: Object, notes: Notes) -> Object:
 
 def _auth(auth: object, notes: Notes) -> Object | None:
     if not isinstance(auth, dict):
-        notes.add("client.auth", "isn't an object: left out, so requests aren't signed.")
+        notes.add("client.auth", "isn't an object: left out, so requests carry no credential.")
         return None
-    # dlt takes a lone token for a bearer's.
+    # For dlt, `token` without a type means bearer.
     given = {"type": "bearer", **auth} if "token" in auth else auth
     kind = given.get("type")
     if not isinstance(kind, str) or kind not in AUTHS:
@@ -168,8 +168,8 @@ def _params(endpoint: Object, where: str, notes: Notes) -> Object:
             endpoint["incremental"].pop("type")
         elif isinstance(value, str) and _START.fullmatch(value.strip()):
             notes.add(where, f"`params.{shown(name)}` is `incremental.start_param`.")
-            held = as_object(endpoint.get("incremental"))
-            endpoint["incremental"] = {**held, "start_param": name}
+            incremental = as_object(endpoint.get("incremental"))
+            endpoint["incremental"] = {**incremental, "start_param": name}
         elif isinstance(value, str) and (parent := _PARENT.fullmatch(value.strip())):
             kept[name] = {"type": "resolve", "resource": parent[1], "field": parent[2]}
         elif isinstance(value, str) and _TEMPLATE.search(value):
@@ -182,7 +182,7 @@ def _params(endpoint: Object, where: str, notes: Notes) -> Object:
 
 
 def _parents_in_path(endpoint: Object, where: str, notes: Notes) -> None:
-    """Turn `{resources.posts.id}` into a placeholder and the parameter that resolves it."""
+    """Replace `{resources.posts.id}` by a placeholder and a `resolve` parameter."""
     params = dict(as_object(endpoint.get("params")))
 
     def placeholder(match: re.Match[str]) -> str:
@@ -195,7 +195,10 @@ def _parents_in_path(endpoint: Object, where: str, notes: Notes) -> None:
     in_path = set(PLACEHOLDER.findall(path))
     for name, value in list(params.items()):
         if isinstance(value, dict) and value.get("type") == "resolve" and name not in in_path:
-            notes.add(where, f"`params.{shown(name)}` comes from a parent, which only a path can.")
+            notes.add(
+                where,
+                f"`params.{shown(name)}` comes from a parent, which is supported only in the path.",
+            )
     if params:
         endpoint["params"] = params
 
@@ -211,7 +214,7 @@ def _one_limit(endpoint: Object, where: str, notes: Notes) -> None:
 def _handler(handler: Object, where: str, notes: Notes) -> Object:
     made = notes.known(handler, RETRY_FIELDS, f"{where}, error_handler")
     given = as_list(made.get("retry_on_status_codes"))
-    # Compared one by one, for what is given may be anything.
+    # A list, because values may be unhashable.
     if never := [status for status in given if status in sorted(NEVER_RETRIED)]:
         notes.add(where, f"{listed(never)} can't be retried: left out.")
         made["retry_on_status_codes"] = [each for each in given if each not in never]
@@ -231,7 +234,7 @@ def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> N
 
 
 def _ignored(endpoint: Object, where: str, notes: Notes) -> bool:
-    """Note the response actions; return whether they make the stream optional."""
+    """Note response actions; return whether they make the stream optional."""
     actions = as_list(endpoint.get("response_actions"))
     if not actions:
         return False

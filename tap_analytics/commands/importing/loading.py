@@ -1,4 +1,4 @@
-"""The text of a file, and the JSON or YAML in it: bounded, plain values only, whatever it holds."""
+"""Read JSON and YAML safely: limited in size, plain values only."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from typing_extensions import override
 
 from tap_analytics.errors import InputError
 
-#: Large manifests have half of it.
+#: Twice the size of large manifests.
 MOST_BYTES = 1024 * 1024
-#: Values that a file may come to, with those that its aliases and references repeat.
+#: Maximum number of values of a file, with aliases and references expanded.
 MOST_VALUES = 100_000
 _MOST_BITS = 256
 
-TOO_DEEP = "It is nested too deeply for a description of an API. Leave that alone in it."
-_NO_VALUE = "It has a number or a text that no API could be asked with. Remove it."
-TOO_LARGE = "It holds or unfolds into too much for a description of an API. Leave that alone in it."
+TOO_DEEP = "It is nested too deeply. Keep only the description of the API."
+_NO_VALUE = "It has a number or a text that can't be sent to an API. Remove it."
+TOO_LARGE = (
+    "It is too large, or its references are when expanded. Keep only the description of the API."
+)
 
 
 def read_text(path: str) -> str:
@@ -34,8 +36,8 @@ def read_text(path: str) -> str:
                 content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise InputError(
-                f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB. Leave the "
-                "description alone in it."
+                f"The file {path} is larger than {MOST_BYTES // 1024 // 1024} MiB. Keep only the "
+                "description of the API."
             )
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -43,14 +45,14 @@ def read_text(path: str) -> str:
             f"The file {path} can't be read: it is not UTF-8 text. Save it as UTF-8."
         ) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name can't be a file's"
+        reason = getattr(error, "strerror", None) or "it isn't a valid file name"
         raise InputError(
-            f"The file {path} can't be read: {reason}. Check its path and who may read it."
+            f"The file {path} can't be read: {reason}. Check its path and permissions."
         ) from None
 
 
 def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return what JSON holds, or None for what isn't an object in JSON."""
+    """Return a JSON object; None for anything else."""
     try:
         value = json.loads(text) if text.lstrip().startswith("{") else None
     except ValueError:
@@ -59,16 +61,16 @@ def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
 
 
 def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return what YAML holds, as plain JSON values.
+    """Return YAML as plain JSON values.
 
-    Raises `InputError` for what is no YAML, and for what unfolds into too much.
+    Raises `InputError` for invalid YAML and if it is too large with aliases expanded.
     """
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None
-        # Before anything is constructed: a merge of aliases copies what it merges.
+        # Checked before construction, because merging aliases copies their values.
         _measure(node, {})
         return _checked(loader.construct_document(node))
     except yaml.YAMLError as error:
@@ -85,7 +87,7 @@ def _checked(value: object) -> t.Any:  # noqa: ANN401 - any JSON value
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
-    """Plain values; what looks like a date is the text it was written as."""
+    """Loads plain values; dates stay text."""
 
     _composed = 0
     yaml_implicit_resolvers: t.ClassVar[dict[str, t.Any]] = {
@@ -102,11 +104,11 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
 
 
 def _measure(node: yaml.Node, sizes: dict[int, int | None]) -> int:
-    """Return how many values a node comes to once its aliases are written out."""
+    """Return the number of values of a node with aliases expanded."""
     known = sizes.get(id(node), 0)
     if known is None:
         raise InputError(
-            "It holds itself: an alias stands inside of what it names. Write out what it means."
+            "It contains itself: an alias is inside its own anchor. Write out its value."
         )
     if known:
         return known
@@ -121,26 +123,26 @@ def _measure(node: yaml.Node, sizes: dict[int, int | None]) -> int:
 
 
 def _reason(error: yaml.YAMLError) -> str:
-    """Return why YAML can't be read, in one line and without showing any of it."""
+    """Return the error in one line, without content of the file."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return "it has characters that YAML doesn't allow"
     mark = error.problem_mark or error.context_mark
     where = f"line {mark.line + 1}: " if mark else ""
     is_tag = isinstance(error, yaml.constructor.ConstructorError)
     if is_tag and "constructor for" in str(error.problem):
-        return f"{where}it has a tag other than those of plain values"
-    return f"{where}it can't be understood from there on"
+        return f"{where}only tags of plain values are supported"
+    return f"{where}the syntax is invalid"
 
 
 def plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a value as JSON has it; raises `ValueError` for one that is none, or is too large."""
+    """Return a value as JSON; raises `ValueError` if it isn't one or an integer is too large."""
     match value:
         case dict():
             return {_key(name): plain(inner) for name, inner in value.items()}
         case list() | tuple():
             return [plain(inner) for inner in value]
         case str():
-            # Half a character of UTF-16, which JSON can escape, is no text.
+            # Raises for a lone surrogate, which JSON can escape.
             return value.encode().decode()
         case None | bool():
             return value

@@ -1,4 +1,4 @@
-"""An entry made complete: its name, its address, no literal secret, and nothing repeated."""
+"""Complete an entry: name, base URL, variables for secrets, shared defaults."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if t.TYPE_CHECKING:
 
 Object = dict[str, t.Any]
 
-#: A value that the environment fills in, whole or as a part of a text.
+#: An environment variable, as a value or inside one.
 VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?", re.ASCII)
 _ORDER = (
     *("name", "client", "headers", "page_size", "requests_per_second", "retry"),
     *("optional_streams", "resource_defaults", "resources"),
 )
 _EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|test)")
-#: A variable, alone or behind the name of a scheme.
+#: A variable, alone or after the name of an auth scheme.
 _FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
-#: What a text may have around a variable that was put into it.
+#: Text allowed around a variable.
 _AROUND = re.compile(r"[A-Za-z =:-]{0,24}")
-#: File names that don't name the API; the folder may.
+#: File names that don't name the API; the name of the folder is tried next.
 _GENERIC_NAMES = {
     "manifest",
     "source",
@@ -41,14 +41,14 @@ _GENERIC_NAMES = {
     "readme",
     "",
 }
-#: Words of an endpoint that may stand once for all resources.
+#: Keys of endpoints that are moved to `resource_defaults` if all resources agree.
 _SHARED = ("data_selector", "paginator", "error_handler", "headers", "method")
-#: A shorter secret may be any word, and is replaced only where it was found.
+#: Shorter secrets may be ordinary words, and are replaced only where they were found.
 _DISTINCT = 8
 
 
 def name_for(path: str, reserved: Collection[str]) -> str:
-    """Return a name for the API that a file describes, which no built-in stream begins with."""
+    """Return a name for the API from the file name, unlike any prefix of a built-in stream."""
     here = PurePath(path)
     for part in (here.stem, here.parent.name, here.parent.parent.name):
         name = re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_")
@@ -63,7 +63,7 @@ def name_for(path: str, reserved: Collection[str]) -> str:
 
 
 def normalize(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object, Secrets]:
-    """Return the entry as it is printed, and the secrets that were found in it."""
+    """Return the entry to print, and the secrets found in it."""
     client = entry["client"]
     _address(client, notes, base_url)
     found = settings.secrets_of({"apis": [entry]}, blocks={})
@@ -74,7 +74,9 @@ def normalize(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Obj
         if len(value) >= _DISTINCT:
             secrets.add(value)
     if shared := _share(entry):
-        notes.add("resource_defaults", f"holds {listed(shared)}, in which all resources are alike.")
+        notes.add(
+            "resource_defaults", f"has {listed(shared)}, which are the same in all resources."
+        )
     entry["name"] = notes.api
     return {word: entry[word] for word in _ORDER if word in entry}, secrets
 
@@ -91,23 +93,23 @@ def _address(client: Object, notes: Notes, base_url: str | None) -> None:
     scheme, slashes, rest = url.partition("://")
     before, at, _ = rest.partition("/")[0].rpartition("@")
     if slashes and at:
-        notes.add("client", "its base_url holds credentials: left out, for they belong to `auth`.")
+        notes.add("client", "its base_url contains credentials: left out; set `auth` instead.")
         url = f"{scheme}://{rest[len(before) + 1 :]}"
-    # A path is laid behind the address, with a slash between them.
+    # Paths are appended with a slash.
     client["base_url"] = url.rstrip("/")
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return
     if _EXAMPLES.fullmatch(host):
-        notes.add("client", "its base_url is an example: give the API's with --base-url.")
+        notes.add("client", "its base_url is an example: set the real one with --base-url.")
 
 
 # --- literal secrets --------------------------------------------------------------------------
 
 
 def _is_literal(value: str, notes: Notes) -> bool:
-    """Whether a value holds more than a variable and the word before it, as in `Bearer $X`."""
+    """Whether a value is more than a variable with an auth scheme, as in `Bearer $X`."""
     if value.lower() in {"true", "false"} or _FILLED_IN.fullmatch(value):
         return False
     rest = value
@@ -117,14 +119,14 @@ def _is_literal(value: str, notes: Notes) -> bool:
 
 
 def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return an entry with variables for literal secrets."""
+    """Replace literal secrets by variables."""
     secrets = sorted(set(literals), key=len, reverse=True)
     variables: dict[str, str] = {}
 
     def replaced(text: str, secret: str, where: str, word: str) -> str:
         if secret not in variables:
             variables[secret] = notes.new_variable(word)
-        notes.add(where, f"holds what may be a secret: it becomes {variables[secret]}.")
+        notes.add(where, f"may contain a secret: it becomes {variables[secret]}.")
         return text.replace(secret, variables[secret])
 
     def clean(value: t.Any, where: str = "", holder: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
@@ -148,18 +150,18 @@ def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa
 
 
 def _is_secret(holder: str, word: str, value: str) -> bool:
-    """Whether a value is a secret where it stands; a short one may be harmless elsewhere."""
-    held: Object = {holder: {word: value}}
+    """Whether a value is a secret at this place; a short one may be harmless elsewhere."""
+    nested: Object = {holder: {word: value}}
     if holder == "access_token_request_data":
-        held = {"auth": held}
-    return value in settings.secrets_of({"apis": [held]}, blocks={}).values
+        nested = {"auth": nested}
+    return value in settings.secrets_of({"apis": [nested]}, blocks={}).values
 
 
-# --- what all resources share -----------------------------------------------------------------
+# --- shared defaults -----------------------------------------------------------------
 
 
 def _share(entry: Object) -> list[str]:
-    """Move what all resources have alike to their defaults; return these words."""
+    """Move keys that are equal in all resources to the defaults; return these keys."""
     resources = entry.get("resources") or []
     defaults = entry.setdefault("resource_defaults", {})
     endpoints: list[t.Any] = [each.get("endpoint") for each in resources if isinstance(each, dict)]
@@ -192,7 +194,7 @@ def _share(entry: Object) -> list[str]:
 
 
 def filled(value: t.Any, word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return an entry with something in the place of each variable, so that it can be checked."""
+    """Return an entry with placeholders for variables, so that it can be validated."""
     if isinstance(value, dict):
         return {name: filled(inner, name) for name, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What an import notes: what it changed or left out, in one line and only once."""
+"""Notes of an import: what was changed or left out, one line each, without duplicates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-#: More lines than anybody reads; what comes after them is counted.
+#: Maximum number of lines; further notes are only counted.
 MOST = 500
 _SHOWN = 60
 _LISTED = 12
@@ -17,17 +17,17 @@ _LISTED = 12
 
 @dataclass
 class Notes:
-    """The notes of one import, in the order in which they came up, and its `$VARIABLE`s."""
+    """The notes of one import in order, and its `$VARIABLE`s."""
 
-    #: Name of the API, which begins the names of the variables.
+    #: Name of the API, the prefix of the variables.
     api: str
     lines: list[str] = field(default_factory=list)
-    #: The variables that stand for something already.
+    #: The variables in use.
     variables: set[str] = field(default_factory=set)
     left_out: int = 0
 
     def add(self, where: str, text: str) -> None:
-        """Note something about a place: a line, a resource, a path in a manifest."""
+        """Add a note; `where` is a line, a resource or a path in a manifest."""
         line = one_line(f"{where}: {text}" if where else text)
         if line in self.lines:
             return
@@ -37,20 +37,20 @@ class Notes:
             self.left_out += 1
 
     def unknown(self, where: str, words: Collection[str], what: str) -> None:
-        """Note words that aren't known, or aren't taken."""
+        """Add a note on keys that aren't known or supported."""
         if words:
             self.add(where, f"{listed(words)} {'isn' if len(words) == 1 else 'aren'}'t {what}.")
 
     def known(
         self, given: Mapping[str, t.Any], words: Collection[str], where: str
     ) -> dict[str, t.Any]:
-        """Return an object without the words that the tap doesn't know, and note those."""
+        """Return an object without keys that the tap doesn't support, and note those."""
         unknown = [word for word in given if word not in words]
-        self.unknown(where, unknown, "known to the tap: left out")
+        self.unknown(where, unknown, "supported: left out")
         return {word: value for word, value in given.items() if word in words}
 
     def variable(self, name: str) -> str:
-        """Return the placeholder of a value that the file doesn't hold, or that it should not."""
+        """Return the variable for a value that is missing in the file, or is secret."""
         words = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()[:_SHOWN]
         prefix = re.sub(r"[^A-Z0-9]+", "_", self.api.upper()).strip("_").removesuffix("_API")
         prefix = f"API_{prefix}".rstrip("_") if not prefix or prefix[0].isdecimal() else prefix
@@ -59,31 +59,31 @@ class Notes:
         return variable
 
     def new_variable(self, name: str) -> str:
-        """Return a placeholder that stands for nothing else yet."""
+        """Return a variable that isn't in use yet."""
         taken, number = set(self.variables), 1
         while (variable := self.variable(name if number == 1 else f"{name}_{number}")) in taken:
             number += 1
         return variable
 
     def all(self) -> tuple[str, ...]:
-        """Return all notes."""
+        """Return all notes, and the number of further ones."""
         more = (f"{self.left_out} more notes aren't shown.",) if self.left_out else ()
         return (*self.lines, *more)
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line, with nothing in it that a terminal would obey."""
+    """Return a text on one line, without control characters."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def shown(name: object) -> str:
-    """Return a name that somebody wrote, short and on one line."""
+    """Return a name from the file, shortened and on one line."""
     text = one_line(str(name)[: _SHOWN + 1])
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def listed(names: Iterable[object]) -> str:
-    """Return names as a list, cut where it gets long."""
+    """Return names as a list, shortened if long."""
     known = [f"`{shown(name)}`" for name in names]
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     return ", ".join(known[:_LISTED]) + more

@@ -1,4 +1,4 @@
-"""The dict in a piece of Python code: found by its words, in whatever it stands."""
+"""Find the dict that describes an API in Python code, by its keys."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def code_blocks(text: str) -> Iterator[tuple[int, str]]:
 def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | None:
     """Return the dict with `client` and `resources` in Python code, or None if it has none.
 
-    Raises `InputError` for a dict that calls what no description needs, or that is out of bounds,
-    and `SyntaxError` for what isn't Python.
+    Raises `InputError` for a dict with forbidden calls or above the size limits, and `SyntaxError`.
     """
     tree = parse(code)
     ast.increment_lineno(tree, first_line - 1)
@@ -43,14 +42,14 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
         return None
     if len(outer) > 1:
         others = ", ".join(str(line_of(node)) for node in outer[1:])
-        text = f"this description is taken; there are others at line {others}."
+        text = f"this description is imported; there are others at line {others}."
         notes.add(f"line {line_of(outer[0])}", text)
     value = Reader(tree, notes).value(outer[0], "")
     return value if isinstance(value, dict) else None
 
 
 def parse(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depends on the mode
-    """Return the syntax tree of Python code; raises `SyntaxError` or `RecursionError` alone."""
+    """Return the syntax tree of Python code; raises only `SyntaxError` or `RecursionError`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,7 +1,7 @@
-"""The values of Python expressions, read from their syntax: nothing is ever run.
+"""Values of Python expressions, read from the syntax tree without running code.
 
-Literals are taken as they stand. A secret, a setting or an environment variable becomes a
-`$VARIABLE`; what is known only by running the code is left out and noted with its line.
+Literals are kept. Secrets, settings and environment variables become `$VARIABLE`s; other values
+known only at run time are left out and noted with their line.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
-#: Stands for a value that is known only by running the code.
+#: Sentinel for a value known only at run time.
 OMITTED = object()
-#: Most parts of a dict, with those that names stand for.
+#: Maximum number of nodes of a dict, including those of names it refers to.
 MOST_PARTS = 50_000
 MOST_TEXT = 100_000
 
-#: Names that a description has no use for, and an attack has.
+#: Names that no description needs, but an attack would.
 _FORBIDDEN = frozenset(
     {
         *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input"),
@@ -78,12 +78,12 @@ _KINDS = {
 
 
 def line_of(node: ast.AST) -> int:
-    """Return the line that a node begins at."""
+    """Return the first line of a node."""
     return int(getattr(node, "lineno", 0))
 
 
 def dotted(node: ast.AST) -> str:
-    """Return `a.b.c` for an expression that reads so, else nothing."""
+    """Return `a.b.c` for such an expression, else an empty string."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -92,7 +92,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Yield names with what they are given, defaults of parameters included."""
+    """Yield names with their assigned values, including parameter defaults."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
             yield from ((one.id, node.value) for one in node.targets if isinstance(one, ast.Name))
@@ -107,7 +107,7 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _refuse(node: ast.AST) -> None:
-    """Raise `InputError` for a part that has no place in a description."""
+    """Raise `InputError` for a forbidden name."""
     name = ""
     if isinstance(node, ast.Name | ast.Call):
         name = node.id if isinstance(node, ast.Name) else dotted(node.func)
@@ -116,8 +116,8 @@ def _refuse(node: ast.AST) -> None:
     is_os = name.startswith("os.") and name not in _GETENV
     if name.startswith("__") or name.split(".")[0] in _FORBIDDEN or is_os:
         raise InputError(
-            f"line {line_of(node)}: the dict uses `{shown(name)}`, which a description "
-            "has no use for. Nothing was run, and nothing is imported. Write a value there."
+            f"line {line_of(node)}: the dict uses `{shown(name)}`, which is not allowed. "
+            "No code was run, and nothing is imported. Write a value instead."
         )
 
 
@@ -130,7 +130,7 @@ def _bounded(text: str) -> str:
 
 
 class _Variables:
-    """The variables for what the code doesn't hold, and the notes with their lines."""
+    """Variables for values that aren't in the code, with notes on their lines."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
@@ -169,9 +169,9 @@ def _combined(operator: ast.operator, left: object, right: object) -> object:
 
 
 class Reader:
-    """Reads expressions as values, each by the method named for its node.
+    """Reads the values of expressions; each method is named after a class of `ast`.
 
-    `where` is the path inside of the dict; a method returns OMITTED for what it can't read.
+    `where` is the path inside the dict; methods return OMITTED for values they can't read.
     """
 
     def __init__(self, tree: ast.Module, notes: Notes) -> None:
@@ -180,7 +180,7 @@ class Reader:
         self._open: list[str] = []
         self._parts = 0
         for name, value in _assignments(tree):
-            # A name that is given twice may mean either.
+            # A name assigned twice is ambiguous.
             self._names[name] = None if name in self._names else value
 
     def value(self, node: ast.expr, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -224,13 +224,13 @@ class Reader:
         return members
 
     def _spread(self, node: ast.expr, where: str, none: T) -> T:
-        """Return what is put into a dict or a list in one go, or `none`."""
+        """Return the value unpacked into a dict or a list, or `none`."""
         is_unknown = isinstance(node, ast.Name) and self._names.get(node.id) is None
         value = OMITTED if is_unknown else self.value(node, where)
         if isinstance(value, type(none)):
             return value
         self._variables.note(
-            node, where, "takes in what is known only by running the code: left out."
+            node, where, "unpacks a value known only by running the code: left out."
         )
         return none
 
@@ -301,9 +301,9 @@ class Reader:
             return self._variables.environment(node, key)
         if key is not None and base in _SETTINGS and base not in self._names:
             return self._variables.setting(node, key)
-        holder = self.value(node.value, where) if base in self._names else None
-        if isinstance(holder, dict) and key in holder:
-            return holder[key]
+        parent = self.value(node.value, where) if base in self._names else None
+        if isinstance(parent, dict) and key in parent:
+            return parent[key]
         if key is None or not base:
             return OMITTED
         return self._variables.expression(node, where, key, f"is a member of `{shown(base)}`")

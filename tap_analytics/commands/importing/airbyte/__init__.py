@@ -1,7 +1,7 @@
-"""A low-code manifest of Airbyte, as an entry of `apis`.
+"""Convert a low-code manifest of Airbyte to an entry of `apis`.
 
-What the tap has no equivalent for is noted with its path in the manifest; a stream is left out if
-the tap would read other rows without it.
+Unsupported parts are noted with their path in the manifest; a stream is left out if the tap would
+read other rows without them.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def entry_of(value: Object, notes: Notes) -> Object:
         resource for each in found if (resource := _below(each, found[0], base_url, notes))
     ]
     if root.get("concurrency_level") is not None:
-        root.note("concurrency_level", "isn't taken: the tap's setting is `concurrency`.")
+        root.note("concurrency_level", "isn't supported: set `concurrency`.")
     root.note_unread(silent=_SILENT)
     return entry
 
 
 def _all_streams(root: Component, notes: Notes) -> list[ImportedStream]:
-    """Return the streams that can be taken; parents that are no streams of their own come along."""
+    """Return the supported streams, with parents that aren't streams of the manifest themselves."""
     found: dict[str, ImportedStream] = {}
     refused: set[str] = set()
     waiting = [(stream, False) for stream in root.children("streams")]
@@ -68,7 +68,7 @@ def _all_streams(root: Component, notes: Notes) -> list[ImportedStream]:
         if name in found or name in refused or (is_parent and name in listed_names):
             continue
         if is_parent:
-            stream.note("", f"the parent '{shown(name)}' is taken as a resource of its own.")
+            stream.note("", f"the parent '{shown(name)}' becomes a resource.")
         try:
             found[name] = read_stream(stream)
         except UnsupportedError as error:
@@ -92,7 +92,7 @@ def _drop_orphans(found: dict[str, ImportedStream], refused: set[str], notes: No
 
 
 def _common(urls: list[str]) -> str:
-    """Return the address that those of the same host as the first have in common."""
+    """Return the common prefix of the URLs with the host of the first."""
     if not urls:
         return ""
     first = _host(urls[0])
@@ -108,13 +108,13 @@ def _host(url: str) -> str:
 def _below(
     each: ImportedStream, first: ImportedStream, base_url: str, notes: Notes
 ) -> Object | None:
-    """Return a resource whose path begins at the common address, unless it has another host."""
+    """Return a resource with its path relative to `base_url`; None for another host or auth."""
     where = f"the stream '{shown(each.name)}'"
     if _host(each.base_url) != _host(first.base_url):
-        notes.add("", f"{where} is left out: it is served by another host.")
+        notes.add("", f"{where} is left out: it has another host than the first.")
         return None
     if each.auth != first.auth:
-        notes.add("", f"{where} is left out: it is signed otherwise than the first.")
+        notes.add("", f"{where} is left out: it has another authenticator than the first.")
         return None
     rest = each.base_url.rstrip("/").removeprefix(base_url).strip("/")
     if rest:
@@ -124,7 +124,7 @@ def _below(
 
 
 def _rate(root: Component) -> float | None:
-    """Return the requests per second that a budget allows, if it has a rate."""
+    """Return the requests per second of `api_budget`, if it has a rate."""
     budget = root.child("api_budget")
     found = []
     for policy in budget.children("policies") if budget else ():
@@ -133,5 +133,5 @@ def _rate(root: Component) -> float | None:
             if limit and interval and (seconds := int(interval[1]) * _UNITS[interval[2]]):
                 found.append(round(limit / seconds, 3))
     if budget is not None and not found:
-        budget.note("", "isn't taken: set `requests_per_second`.")
+        budget.note("", "isn't supported: set `requests_per_second`.")
     return min(found) if found else None

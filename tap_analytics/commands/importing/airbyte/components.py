@@ -1,4 +1,4 @@
-"""The parts of a manifest: references followed, parameters handed down, and unread words kept."""
+"""Components of a manifest: resolves references, passes on parameters, records unread keys."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if t.TYPE_CHECKING:
 
 Object = dict[str, t.Any]
 
-#: A value, its path, and the paths of those of its words that a reference brought.
+#: A value, its path, and the paths of its keys that come from a reference.
 Located = tuple[t.Any, str, dict[str, str]]
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
-#: Words that don't change requests or rows, or name what the tap does by default.
+#: Keys that don't change requests or rows, or that match the behaviour of the tap.
 _SILENT = {
     *("type", "$parameters", "$options", "$ref", "description", "title", "class_name", "name"),
     *("primary_key", "use_cache", "url_base", "decoder", "stream_cursor_field", "min_wait"),
@@ -32,11 +32,11 @@ _SILENT = {
 
 
 class UnsupportedError(Exception):
-    """A part of a stream that the tap has no equivalent for; the text names it."""
+    """An unsupported part of a stream; the message names it."""
 
 
 class Manifest:
-    """A whole manifest: what references are followed in, and what the configuration may hold."""
+    """A manifest, with its references and the settings of its connector."""
 
     def __init__(self, value: Object, notes: Notes) -> None:
         self.value = value
@@ -50,7 +50,7 @@ class Manifest:
         return Component(self, (self.value, "", {}), {})
 
     def located(self, value: t.Any, path: str, open_refs: tuple[str, ...] = ()) -> Located:  # noqa: ANN401 - any JSON value
-        """Return a value with its own reference followed, and where it and its words stand."""
+        """Return a value with its reference resolved, its path, and the paths of its keys."""
         self._followed += 1
         if self._followed > MOST_VALUES:
             raise InputError(TOO_LARGE)
@@ -58,9 +58,7 @@ class Manifest:
         if not isinstance(ref, str) or not (isinstance(value, dict) or _is_reference(ref)):
             return value, path, {}
         if ref in open_refs:
-            raise InputError(
-                f"`$ref: {shown(ref)}` leads back to itself. Write out what it stands for."
-            )
+            raise InputError(f"`$ref: {shown(ref)}` refers to itself. Write out its value.")
         open_refs = (*open_refs, ref)
         base, base_path, words = self.located(*self._at(ref, open_refs), open_refs)
         own = (
@@ -72,14 +70,14 @@ class Manifest:
         return {**base, **own}, path, below
 
     def unfolded(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return a value with all references in it followed."""
+        """Return a value with all references resolved."""
         value = self.located(value, "")[0]
         if isinstance(value, dict):
             return {name: self.unfolded(inner) for name, inner in value.items()}
         return [self.unfolded(each) for each in value] if isinstance(value, list) else value
 
     def _at(self, ref: str, open_refs: tuple[str, ...]) -> tuple[t.Any, str]:
-        """Return what stands at a reference, and the path there."""
+        """Return the value and path of a reference."""
         found: t.Any = self.value
         path = ""
         parts = (
@@ -94,18 +92,17 @@ class Manifest:
                 found, path = found[index], f"{path}[{index}]"
             else:
                 raise InputError(
-                    f"`$ref: {shown(ref)}` leads nowhere. Correct it, or write out what it stands "
-                    "for."
+                    f"`$ref: {shown(ref)}` doesn't exist. Correct it, or write out its value."
                 )
         return found, path
 
     def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
-        """Return what stands for a member of the connector's configuration."""
+        """Return the default or the variable for a setting of the connector."""
         known = as_object(self._settings.get(name))
         value = known.get("default") if default is None else default
         is_secret = is_secret or bool(known.get("airbyte_secret"))
         if isinstance(value, str | int) and not is_secret:
-            self.notes.add(where, f"`config.{shown(name)}` is taken at its default.")
+            self.notes.add(where, f"`config.{shown(name)}` is replaced by its default.")
             return str(value).lower() if isinstance(value, bool) else str(value)
         variable = self.notes.variable(name)
         self.notes.add("", f"`config.{shown(name)}` becomes {variable}.")
@@ -117,7 +114,7 @@ def _is_reference(value: str) -> bool:
 
 
 class Component:
-    """A part of a manifest: its words, the parameters handed down to it, and where it stands."""
+    """A component of a manifest, with its inherited parameters and its path."""
 
     def __init__(self, manifest: Manifest, located: Located, parameters: Object) -> None:
         self.manifest = manifest
@@ -127,7 +124,7 @@ class Component:
         self._read: set[str] = set()
 
     def place(self, word: str) -> str:
-        """Return the path of a word, which a reference may have brought from elsewhere."""
+        """Return the path of a key, which may come from a reference."""
         path = self._words.get(word.partition(".")[0].partition("[")[0], self.path)
         return f"{path}.{word}".strip(".")
 
@@ -142,21 +139,21 @@ class Component:
             raise UnsupportedError(f"{what} {shown(self.kind)}")
 
     def note(self, word: str, text: str) -> None:
-        """Note something about one of the words."""
+        """Add a note on a key."""
         self.manifest.notes.add(self.place(word), text)
 
     def ignore(self, *words: str) -> None:
-        """Pass over words that change nothing here."""
+        """Mark keys as read that have no effect."""
         self._read.update(words)
 
     def get(self, word: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return the value of a word, or of the parameter of that name."""
+        """Return the value of a key, or of the parameter of that name."""
         self._read.add(word)
         value = self.manifest.located(self.value.get(word), "")[0]
         return self.parameters.get(word) if value is None else value
 
     def child(self, word: str) -> Component | None:
-        """Return the component that stands at a word."""
+        """Return the component at a key."""
         if not isinstance(value := self.get(word), dict):
             return None
         located = self.manifest.located(self.value.get(word), self.place(word))
@@ -165,12 +162,12 @@ class Component:
         return Component(self.manifest, located, self.parameters)
 
     def values(self, word: str) -> list[t.Any]:
-        """Return the value of a word as a list; a single value becomes its only item."""
+        """Return the value of a key as a list; a single value becomes its only item."""
         value = self.get(word)
         return value if isinstance(value, list) else [value] if value else []
 
     def children(self, word: str) -> list[Component]:
-        """Return the components in the list at a word."""
+        """Return the components in the list at a key."""
         found = []
         for index, given in enumerate(as_list(self.get(word))):
             located = self.manifest.located(given, self.place(f"{word}[{index}]"))
@@ -181,12 +178,12 @@ class Component:
         return found
 
     def text(self, word: str, *, partitions: t.Collection[str] = ()) -> str | None:
-        """Return a text with its expressions replaced, or None where one can't be."""
+        """Return a text with its expressions replaced, or None if one can't be."""
         value = self.get(word)
         return self.interpolated(value, word, partitions) if isinstance(value, str) else None
 
     def credential(self, word: str) -> str | None:
-        """Return a text in which a member of the configuration is always a variable."""
+        """Return a text in which each setting of the connector is replaced by a variable."""
         value = self.get(word)
         return self.interpolated(value, word, is_secret=True) if isinstance(value, str) else None
 
@@ -198,7 +195,7 @@ class Component:
         *,
         is_secret: bool = False,
     ) -> str | None:
-        """Return a text with its expressions replaced; `partitions` are those of the parent."""
+        """Return a text with its expressions replaced; `partitions` are fields of the parent."""
 
         def value_of(found: Reference) -> str | None:
             name = found.path[0] if len(found.path) == 1 else None
@@ -219,7 +216,7 @@ class Component:
         return replaced(text, value_of)
 
     def integer(self, word: str) -> int | None:
-        """Return a whole number, which may be written as a text."""
+        """Return an integer, which may be written as a string."""
         value = self.get(word)
         if isinstance(value, str):
             value = self.interpolated(value, word) or ""
@@ -227,10 +224,10 @@ class Component:
         return value if type(value) is int else None
 
     def note_unread(self, *, silent: t.Collection[str] = ()) -> None:
-        """Note the words that weren't read."""
+        """Add notes on keys that weren't read."""
         by_path: dict[str, list[str]] = {}
         for word, value in self.value.items():
             if word not in {*self._read, *_SILENT, *silent} and value not in (None, [], {}, ""):
                 by_path.setdefault(self._words.get(word, self.path), []).append(word)
         for path, words in by_path.items():
-            self.manifest.notes.unknown(path, words, "taken")
+            self.manifest.notes.unknown(path, words, "supported")

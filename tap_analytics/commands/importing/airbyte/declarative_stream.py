@@ -1,4 +1,4 @@
-"""A stream of a manifest, as a resource."""
+"""Convert a stream of a manifest to a resource."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if t.TYPE_CHECKING:
 
 _HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-#: Names of an interval's ends, and what holds them.
+#: Names of the start and end of an interval, and of the objects that have them.
 _START, _END = {"start_time", "start_date"}, {"end_time", "end_date"}
 _INTERVALS = {"stream_interval", "stream_slice"}
 
 
 @dataclass
 class ImportedStream:
-    """A resource, the address and the `auth` its requests go by, and the streams above it."""
+    """A resource with its base URL, its `auth` and its parent streams."""
 
     resource: Object
     base_url: str
@@ -48,26 +48,26 @@ class ImportedStream:
 
 
 def name_of(stream: Component) -> str:
-    """Return a stream's name in the letters that a resource's may have."""
+    """Return the name of a stream, with characters not allowed in resource names replaced."""
     name = stream.text("name") or ""
     plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
     if plain != name:
-        stream.note("name", f"'{shown(name)}' is called '{shown(plain)}'.")
+        stream.note("name", f"'{shown(name)}' is renamed to '{shown(plain)}'.")
     return plain
 
 
 def _parts(stream: Component) -> tuple[Component, Component]:
-    """Return the retriever and its requester; raises `UnsupportedError` if either isn't plain."""
+    """Return the retriever and its requester; raises `UnsupportedError` for custom ones."""
     retriever = stream.child("retriever")
     if stream.kind not in {"", "DeclarativeStream"} or retriever is None:
         raise UnsupportedError(f"it is a {shown(stream.kind) or 'stream without a retriever'}")
     retriever.expect("SimpleRetriever", "its retriever is a")
     requester = retriever.child("requester")
     if requester is None or requester.kind not in {"", "HttpRequester"}:
-        raise UnsupportedError("it has no plain HttpRequester")
+        raise UnsupportedError("it has no HttpRequester")
     decoder = retriever.child("decoder")
     if decoder is not None and decoder.kind != "JsonDecoder":
-        raise UnsupportedError(f"its answers are read by {shown(decoder.kind)}")
+        raise UnsupportedError(f"its responses are decoded by {shown(decoder.kind)}")
     return retriever, requester
 
 
@@ -111,7 +111,7 @@ def _interval(value: object) -> Reference | None:
 
 
 def _move_start_param(endpoint: Object, incremental: Object | None, requester: Component) -> None:
-    """Make a parameter that carries the start of an interval the one that asks for what is new."""
+    """Turn a parameter with the start of an interval into `incremental.start_param`."""
     for name, value in list(endpoint["params"].items()):
         if (found := _interval(value)) is None:
             continue
@@ -120,13 +120,13 @@ def _move_start_param(endpoint: Object, incremental: Object | None, requester: C
             incremental.setdefault("start_param", name)
         else:
             where = f"request_parameters.{shown(name)}"
-            requester.note(where, "is an end of an interval: not sent.")
+            requester.note(where, "is the end of an interval: not sent.")
 
 
 def _address(requester: Component, partitions: t.Collection[str]) -> tuple[str, str]:
-    """Return the address of a stream and the path below it, of which one may hold the other."""
+    """Return base URL and path of a stream; the URL may include the path."""
     word = "url_base" if requester.get("url_base") else "url"
-    # Parts that are put together may bring a slash each.
+    # Joined parts may have a slash each.
     url = re.sub(r"(?<!:)/{2,}", "/", (requester.text(word, partitions=partitions) or "").strip())
     if requester.get("path") in (None, ""):
         host = _HOST.match(url)
@@ -135,7 +135,7 @@ def _address(requester: Component, partitions: t.Collection[str]) -> tuple[str, 
     if path is None:
         raise UnsupportedError("its path is computed")
     if "://" in path:
-        raise UnsupportedError("its path is an address of its own")
+        raise UnsupportedError("its path is a full URL")
     return url, path.strip()
 
 
@@ -149,7 +149,7 @@ def _endpoint(
     params = dict(parse_qsl(query)) | _pairs(requester, "request_parameters", partitions)
     for name in partitions:
         if f"{{{name}}}" not in path:
-            raise UnsupportedError(f"the path has no place for `{shown(name)}` of its parent")
+            raise UnsupportedError(f"the path has no placeholder for `{shown(name)}` of its parent")
     params |= partitions
     endpoint: Object = {
         "path": f"/{path.lstrip('/')}",
@@ -164,7 +164,7 @@ def _endpoint(
         endpoint["method"] = "POST"
         endpoint["json"] = _body(requester)
     elif method not in (None, "", "GET", "get"):
-        raise UnsupportedError(f"it asks by {shown(method)}")
+        raise UnsupportedError(f"its method is {shown(method)}")
     return endpoint, address, parents
 
 
@@ -182,13 +182,13 @@ def _body(requester: Component) -> t.Any:  # noqa: ANN401 - any JSON value
 
 
 def _pairs(requester: Component, word: str, partitions: t.Collection[str]) -> Object:
-    """Return parameters or headers; one that is computed is left out."""
+    """Return parameters or headers, without computed ones."""
     given = requester.get(word)
     given = dict(parse_qsl(given)) if isinstance(given, str) else as_object(given)
     made: Object = {}
     for name, value in given.items():
         if _interval(value):
-            # For the cursor to take, which knows what it stands for.
+            # Handled with the cursor.
             made[name] = value
             continue
         if isinstance(value, str):
@@ -220,7 +220,7 @@ def _partitions(retriever: Component) -> tuple[Object, tuple[Component, ...]]:
     parents: list[Component] = []
     for router in _routers(retriever):
         if router.kind != "SubstreamPartitionRouter":
-            raise UnsupportedError(f"it is read by {shown(router.kind)}")
+            raise UnsupportedError(f"it is partitioned by {shown(router.kind)}")
         for config in router.children("parent_stream_configs"):
             stream, key = config.child("stream"), config.text("parent_key")
             name = config.text("partition_field")
@@ -228,7 +228,7 @@ def _partitions(retriever: Component) -> tuple[Object, tuple[Component, ...]]:
                 raise UnsupportedError("its parent has no stream, parent_key or partition_field")
             if config.get("request_option") is not None:
                 raise UnsupportedError(
-                    "its parent's value is a parameter, and only a path takes one"
+                    "its parent's value is a parameter; only path placeholders are supported"
                 )
             found[name] = {"type": "resolve", "resource": name_of(stream), "field": key}
             parents.append(stream)

@@ -1,7 +1,7 @@
-"""The expressions in a manifest's texts, such as `{{ config['token'] }}`: read, never evaluated.
+"""Parse expressions in a manifest, such as `{{ config['token'] }}`, without evaluating them.
 
-What the tap has words for is a path: members of the configuration, of the response, of a header, of
-the parent's row. Whatever computes yields None.
+Supported are paths into the configuration, the response, its headers and the parent's row; computed
+expressions yield None.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 _EXPRESSION = re.compile(r"\{\{([^{}]*(?:\{\}[^{}]*)*)\}\}")
-#: Longer texts hold no expressions that anybody wrote.
+#: Maximum length in characters of texts that are parsed.
 _LONGEST = 5_000
-#: Filters that leave a path what it is.
+#: Filters that don't change which value a path refers to.
 _HARMLESS = {"default", "string", "int", "trim", "urlencode"}
 PARTITIONS = {"stream_partition", "stream_slice"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A path from one of the names an expression may begin with."""
+    """A path from one of the variables of a manifest."""
 
     root: str
     path: tuple[str, ...] = ()
     default: object = None
-    #: Whether a part of the value is cut out of it.
+    #: Whether only a part of the value is used.
     is_cut: bool = False
 
 
 def reference(text: str) -> Reference | None:
-    """Return what a text refers to that is one expression; None for anything else."""
+    """Return the reference of a text that is a single expression, else None."""
     whole = _EXPRESSION.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     return _parsed(whole[1]) if whole else None
 
 
 def references(text: str) -> list[Reference | None]:
-    """Return what all the expressions in a text refer to."""
+    """Return the references of all expressions in a text."""
     return [_parsed(inner) for inner in _EXPRESSION.findall(text[:_LONGEST])]
 
 
 def replaced(text: str, value_of: Callable[[Reference], str | None]) -> str | None:
-    """Return a text with values in the place of its expressions, or None where one has none."""
+    """Return a text with its expressions replaced by values, or None if one has no value."""
     if "{{" not in text and "{%" not in text:
         return text
     if len(text) > _LONGEST:
@@ -92,44 +92,44 @@ def _path(node: ast.expr) -> Reference | None:
     return found
 
 
-def _member(held: Reference | None, key: object) -> Reference | None:
-    if held is not None and held.is_cut:
-        return held
-    return _below(held, str(key)) if isinstance(key, str | int) else None
+def _member(base: Reference | None, key: object) -> Reference | None:
+    if base is not None and base.is_cut:
+        return base
+    return _below(base, str(key)) if isinstance(key, str | int) else None
 
 
 def _called(node: ast.Call, function: ast.Attribute) -> Reference | None:
-    held = _path(function.value)
+    base = _path(function.value)
     arguments = [_constant(each) for each in node.args]
-    if held is None:
+    if base is None:
         return None
     if function.attr == "get" and arguments and isinstance(arguments[0], str):
-        found = _below(held, arguments[0])
+        found = _below(base, arguments[0])
         return _or(found, arguments[1]) if arguments[1:] else found
-    if function.attr in {"strip", "lower"} or (held.is_cut and function.attr == "split"):
-        return held
+    if function.attr in {"strip", "lower"} or (base.is_cut and function.attr == "split"):
+        return base
     if function.attr == "split" and arguments and "=" in str(arguments[0]):
-        return replace(held, is_cut=True)
+        return replace(base, is_cut=True)
     return None
 
 
-def _filtered(held: Reference | None, filter_: ast.expr) -> Reference | None:
+def _filtered(base: Reference | None, filter_: ast.expr) -> Reference | None:
     function = filter_.func if isinstance(filter_, ast.Call) else filter_
     name = function.id if isinstance(function, ast.Name) else None
     if name in _HARMLESS:
-        return held
+        return base
     arguments = filter_.args if isinstance(filter_, ast.Call) else []
     # A search for a parameter of a link.
     is_search = name == "regex_search" and arguments and "=" in str(_constant(arguments[0]))
-    return replace(held, is_cut=True) if is_search and held else None
+    return replace(base, is_cut=True) if is_search and base else None
 
 
-def _below(held: Reference | None, name: str) -> Reference | None:
-    return held and Reference(root=held.root, path=(*held.path, name))
+def _below(base: Reference | None, name: str) -> Reference | None:
+    return base and Reference(root=base.root, path=(*base.path, name))
 
 
-def _or(held: Reference | None, default: object) -> Reference | None:
-    return held and replace(held, default=default)
+def _or(base: Reference | None, default: object) -> Reference | None:
+    return base and replace(base, default=default)
 
 
 def _constant(node: ast.expr) -> object:

@@ -1,4 +1,4 @@
-"""What a manifest describes of a stream's rows: where they are, their key, columns and cursor."""
+"""Selector, primary key, schema and cursor of a stream of a manifest."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if t.TYPE_CHECKING:
 
 _META_SCHEMA = Draft202012Validator(Draft202012Validator.META_SCHEMA)
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
-#: What directives for numbers are called in `cursor_format`.
+#: Directives for numbers, and their names in `cursor_format`.
 _UNITS = {"%s": "epoch_s", "%s_as_float": "epoch_s", "%ms": "epoch_ms"}
 
 
 def selector_of(part: Component | None) -> str | None:
-    """Return where the rows are in a response; None where the body is the list."""
+    """Return the selector of the rows; None if the response is the list."""
     extractor = None if part is None else part.child("extractor")
     if part is None or extractor is None:
         return None
-    extractor.expect("DpathExtractor", "its rows are read by")
+    extractor.expect("DpathExtractor", "its rows are extracted by")
     if part.get("record_filter") is not None:
-        part.note("record_filter", "isn't taken: the rows it drops arrive as well.")
+        part.note("record_filter", "isn't supported: the rows it drops are extracted too.")
     part.note_unread()
     members = []
     for given in extractor.values("field_path"):
@@ -51,7 +51,7 @@ def _step(member: str) -> str:
 
 
 def computed_columns(stream: Component) -> tuple[set[str], bool]:
-    """Note the transformations; return the columns they make, and whether there are any at all."""
+    """Note the transformations; return the columns they add, and whether there are any."""
     made: set[str] = set()
     by_kind: dict[str, list[str]] = {}
     for each in stream.children("transformations"):
@@ -61,7 +61,7 @@ def computed_columns(stream: Component) -> tuple[set[str], bool]:
             made |= set(names)
     if by_kind:
         kinds = (f"{shown(kind)} {listed(names)}".rstrip() for kind, names in by_kind.items())
-        what = f"aren't taken: {'; '.join(kinds)}; rows stay as they are sent."
+        what = f"aren't supported: {'; '.join(kinds)}; rows are extracted unchanged."
         stream.note("transformations", what)
     return made, bool(by_kind)
 
@@ -76,30 +76,30 @@ def _paths(part: Component) -> list[list[str]]:
 
 
 def key_of(stream: Component, made: Collection[str]) -> list[str]:
-    """Return a stream's key, unless it is nested or made by the connector."""
+    """Return the primary key of a stream, unless it is nested or added by a transformation."""
     names = [
         stream.interpolated(name, "primary_key") if isinstance(name, str) else None
         for name in stream.values("primary_key")
     ]
     if not all(names):
-        stream.note("primary_key", "is nested or computed: not taken, so rows are appended.")
+        stream.note("primary_key", "is nested or computed: left out, so rows are appended.")
         return []
     if invented := [name for name in names if name in made]:
-        what = "is made by a transformation, not sent: rows are appended."
+        what = "is added by a transformation: left out, so rows are appended."
         stream.note("primary_key", f"{listed(invented)} {what}")
         return []
     return t.cast("list[str]", names)
 
 
 def schema_of(stream: Component, *, is_transformed: bool, needed: Collection[str]) -> Object | None:
-    """Return the columns of a stream, if they are given and are those of the rows as sent."""
+    """Return the schema of a stream, if it describes untransformed rows."""
     loader = stream.child("schema_loader")
     if loader is None:
         loader = next(iter(stream.children("schema_loader")), None)
     if loader is None:
         return None
     if loader.kind != "InlineSchemaLoader":
-        loader.note("", f"{shown(loader.kind)} isn't taken: the columns are read off the rows.")
+        loader.note("", f"{shown(loader.kind)} isn't supported: the schema is inferred from rows.")
         return None
     schema = as_object(stream.manifest.unfolded(loader.get("schema")))
     columns = as_object(schema.get("properties"))
@@ -112,19 +112,19 @@ def schema_of(stream: Component, *, is_transformed: bool, needed: Collection[str
     }
     made = {"type": "object", "properties": properties}
     lacking = sorted(set(needed) - set(properties))
-    faults = (
+    problems = (
         (is_transformed, "describes transformed rows"),
         (lacking, f"lacks {listed(lacking)}"),
         (not _META_SCHEMA.is_valid(made), "isn't a JSON schema"),
     )
-    if fault := next((text for is_wrong, text in faults if is_wrong), None):
-        loader.note("", f"{fault}: left out, the columns are read off the rows.")
+    if problem := next((text for is_wrong, text in problems if is_wrong), None):
+        loader.note("", f"{problem}: left out, the schema is inferred from rows.")
         return None
     return made
 
 
 def _loose(column: Object, *, is_key: bool = False) -> Object:
-    """Return a column that may be null unless it is a key, and whose members may be missing."""
+    """Return a column that is nullable unless it is a key, without required members."""
     made = {word: value for word, value in column.items() if word not in {"required", "$schema"}}
     kinds = made.get("type")
     if kinds is not None:
@@ -142,15 +142,15 @@ def _loose(column: Object, *, is_key: bool = False) -> Object:
 
 
 def incremental_of(part: Component | None, *, computed_columns: Collection[str]) -> Object | None:
-    """Return the `incremental` of a cursor; `computed_columns` aren't in the rows as sent."""
+    """Return the `incremental` of a cursor; `computed_columns` are added by transformations."""
     if part is None:
         return None
     if part.kind not in {"DatetimeBasedCursor", "IncrementingCountCursor"}:
-        part.note("", f"{shown(part.kind)} isn't taken: all rows are read.")
+        part.note("", f"{shown(part.kind)} isn't supported: all rows are read.")
         return None
     column = part.text("cursor_field")
     if not column or "." in column or column in computed_columns:
-        part.note("cursor_field", "isn't a column of the rows as they are sent: all rows are read.")
+        part.note("cursor_field", "isn't a column of untransformed rows: all rows are read.")
         return None
     given = {
         "cursor_format": _unit(part),
@@ -161,17 +161,17 @@ def incremental_of(part: Component | None, *, computed_columns: Collection[str])
         n: value for n, value in given.items() if value is not None
     }
     if part.child("end_time_option") is not None:
-        part.note("end_time_option", "isn't sent: the tap's `end_date` is compared with the rows.")
+        part.note("end_time_option", "isn't sent: the tap compares `end_date` with the rows.")
     if part.get("lookback_window") is not None:
-        part.note("lookback_window", "isn't taken: the tap's setting is `lookback_seconds`.")
+        part.note("lookback_window", "isn't supported: set `lookback_seconds`.")
     if part.get("step") is not None and "start_param" in made:
-        part.note("step", "isn't taken: a run asks for all that is new at once.")
+        part.note("step", "isn't supported: a run requests all new rows at once.")
     part.note_unread()
     return made
 
 
 def _unit(part: Component) -> str | None:
-    """Return the notation of the column, where it is one of numbers."""
+    """Return the `cursor_format` of a numeric column."""
     if part.kind == "IncrementingCountCursor":
         return "number"
     given = part.get("cursor_datetime_formats") or [part.get("datetime_format")]
@@ -180,17 +180,17 @@ def _unit(part: Component) -> str | None:
 
 
 def _start_param(part: Component) -> str | None:
-    """Return the parameter that asks for what is new, if it takes the column's own notation."""
+    """Return the parameter that filters new rows, if its format is that of the column."""
     option = part.child("start_time_option")
-    asked, written = part.get("datetime_format"), part.get("cursor_datetime_formats")
+    sent_format, formats = part.get("datetime_format"), part.get("cursor_datetime_formats")
     if option is None:
         return None
     name = option.text("field_name")
     if option.get("inject_into") != "request_parameter" or not name:
         option.note("", "isn't a query parameter: the tap compares the rows itself.")
         return None
-    if isinstance(written, list) and written and asked not in written:
-        option.note("", "wants another notation than the column's: the tap compares the rows.")
+    if isinstance(formats, list) and formats and sent_format not in formats:
+        option.note("", "has another format than the column: the tap compares the rows.")
         return None
     return name
 

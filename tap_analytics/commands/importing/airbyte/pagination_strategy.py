@@ -1,4 +1,4 @@
-"""A manifest's paginator, in the words of `paginator`."""
+"""Convert the paginator of a manifest."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tap_analytics.commands.importing.notes import shown
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
 
-#: A member that a dotted path can name.
+#: A member name allowed in a dotted path.
 _MEMBER = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
 
 
 def paginator_of(part: Component | None) -> Object | str:
-    """Return the paginator that does what a manifest's does.
+    """Return the equivalent `paginator`.
 
-    Raises `UnsupportedError` for one that the tap doesn't have: a stream of which only the first
-    page is read would lose rows without an error.
+    Raises `UnsupportedError` if there is none: reading only the first page would lose rows without
+    an error.
     """
     if part is None or part.kind == "NoPagination":
         return "single_page"
@@ -53,7 +53,7 @@ def _by_kind(strategy: Component, token: Component | None) -> Object:
     name = _parameter(token)
     if strategy.kind == "OffsetIncrement":
         if name == "page":
-            strategy.note("", "counts rows in `page`, which the tap takes for page numbers.")
+            strategy.note("", "counts rows in `page`, which the tap treats as a page number.")
         return {"type": "offset", "offset_param": name}
     made: Object = {"type": "page_number", "page_param": name}
     if (first := strategy.integer("start_from_page")) is not None:
@@ -65,7 +65,7 @@ def _parameter(token: Component | None) -> str:
     """Return the query parameter that carries the page."""
     name = None if token is None else token.text("field_name")
     if token is None or not name or token.get("inject_into") != "request_parameter":
-        raise UnsupportedError("its page isn't asked for by a query parameter")
+        raise UnsupportedError("its page isn't a query parameter")
     return name
 
 
@@ -74,11 +74,11 @@ def _cursor(strategy: Component, token: Component | None) -> Object:
     found = reference(text) if isinstance(text, str) else None
     if found is None or found.root not in {"response", "headers"} or not found.path:
         what = f"`{shown(text)}`" if isinstance(text, str) else "nothing"
-        raise UnsupportedError(f"its cursor_value is {what}, and a cursor is a member or a header")
+        raise UnsupportedError(f"its cursor_value is {what}, but must be a member or a header")
     _stop(strategy, found)
     is_link = token is None or token.kind == "RequestPath" or found.is_cut
     if found.is_cut:
-        strategy.note("cursor_value", "cuts a link; the tap follows the query of the link itself.")
+        strategy.note("cursor_value", "extracts a part of a link; the tap follows the link itself.")
     if found.root == "headers":
         return _in_header(found, token, is_link=is_link)
     if not all(_MEMBER.fullmatch(name) for name in found.path):
@@ -96,7 +96,7 @@ def _in_header(found: Reference, token: Component | None, *, is_link: bool) -> O
         key = found.path[1] if len(found.path) > 1 else "next"
         return {"type": "header_link"} | ({} if key == "next" else {"links_next_key": key})
     if is_link or len(found.path) > 1:
-        raise UnsupportedError("its link stands in a header that isn't `Link`")
+        raise UnsupportedError("its link is in a header other than `Link`")
     parameter = _parameter(token)
     return {"type": "header_cursor", "cursor_key": found.path[0], "cursor_param": parameter}
 
@@ -111,4 +111,4 @@ def _stop(strategy: Component, cursor: Reference) -> None:
     named = references(inner)
     if len(named) == 1 and named[0] is not None and named[0].path == cursor.path:
         return
-    strategy.note("stop_condition", "isn't taken: the walk ends where the response has no cursor.")
+    strategy.note("stop_condition", "isn't supported: reading ends when a response has no cursor.")

@@ -1,4 +1,4 @@
-"""How a manifest's requests are signed, as `auth`, and retried, as `error_handler`."""
+"""Convert authenticators to `auth`, and error handlers to `error_handler`."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
 
 _RETRIED = {"RETRY", "RATE_LIMITED"}
-#: Statuses that a stream may answer with and the run still be whole.
+#: Statuses that an optional stream may respond with.
 _OPTIONAL = {403, 404}
 
 
 def auth_of(authenticator: Component | None) -> Object | None:
-    """Return the `auth` that does what an authenticator does; None for none or an unknown one."""
+    """Return the equivalent `auth`; None without an authenticator or for an unsupported one."""
     if authenticator is None or authenticator.kind == "NoAuth":
         return None
     reader = _READERS.get(authenticator.kind)
     made = reader(authenticator) if reader else None
     if made is None:
         kind = shown(authenticator.kind)
-        authenticator.note("", f"{kind} isn't taken, so requests aren't signed: write `auth`.")
+        authenticator.note(
+            "", f"{kind} isn't supported, so requests carry no credential: set `auth`."
+        )
         return None
     authenticator.note_unread()
     return made
 
 
 def _credential(part: Component, word: str) -> str:
-    """Return what a word says; what can't be read becomes a variable."""
+    """Return a credential; one that can't be read becomes a variable."""
     if (value := part.credential(word)) is not None:
         return value
     variable = part.manifest.notes.variable(word)
     if part.get(word) is not None:
-        part.note(word, f"can't be read without running it: it becomes {variable}.")
+        part.note(word, f"is known only at run time: it becomes {variable}.")
     return variable
 
 
@@ -95,7 +97,7 @@ _READERS: dict[str, t.Callable[[Component], Object | None]] = {
 
 @dataclass
 class ErrorHandling:
-    """What to do about failures, and whether the stream may be missing."""
+    """Retries, and whether the stream is optional."""
 
     retried: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
@@ -106,15 +108,15 @@ class ErrorHandling:
 
 
 def handler_of(part: Component | None) -> tuple[Object, bool]:
-    """Return an `error_handler`, empty where the own one will do, and whether a stream may fail."""
+    """Return an `error_handler`, empty for the default, and whether the stream is optional."""
     handling = ErrorHandling()
     for handler in _handlers(part):
         _read(handler, handling)
-    # The CDK retries what the tap retries as well, whatever else a manifest names.
-    own = RetryPolicy().statuses
-    statuses = (own | handling.retried) - handling.failed - NEVER_RETRIED
+    # The CDK retries the default statuses of the tap too, besides those of the manifest.
+    default = RetryPolicy().statuses
+    statuses = (default | handling.retried) - handling.failed - NEVER_RETRIED
     made = {
-        "retry_on_status_codes": sorted(statuses) if statuses != own else None,
+        "retry_on_status_codes": sorted(statuses) if statuses != default else None,
         "max_retries": handling.retries,
         "backoff_factor": handling.factor,
         "max_retry_after": handling.longest,
@@ -131,7 +133,7 @@ def _handlers(part: Component | None) -> Iterator[Component]:
     elif part.kind in {"", "DefaultErrorHandler"}:
         yield part
     else:
-        part.note("", f"{shown(part.kind)} isn't taken; the tap's own retries hold.")
+        part.note("", f"{shown(part.kind)} isn't supported; the tap's default retries apply.")
 
 
 def _read(part: Component, handling: ErrorHandling) -> None:
@@ -157,9 +159,9 @@ def _backoff(part: Component, handling: ErrorHandling) -> None:
         if part.get("max_waiting_time_in_seconds") is not None and handling.longest is None:
             handling.longest = _seconds(part, "max_waiting_time_in_seconds")
         if not isinstance(header, str) or header.lower() != "retry-after":
-            part.note("header", "isn't taken: the tap heeds `Retry-After`.")
+            part.note("header", "isn't supported: the tap uses `Retry-After`.")
     else:
-        part.note("", f"{shown(part.kind)} isn't taken.")
+        part.note("", f"{shown(part.kind)} isn't supported.")
         return
     part.note_unread()
 
@@ -167,7 +169,7 @@ def _backoff(part: Component, handling: ErrorHandling) -> None:
 def _seconds(part: Component, word: str) -> float | None:
     value = part.get(word)
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        part.note(word, "isn't a number: not taken.")
+        part.note(word, "isn't a number: left out.")
         return None
     return value
 
@@ -176,7 +178,7 @@ def _filter(part: Component, handling: ErrorHandling) -> None:
     action = str(part.get("action"))
     codes = {code for code in as_list(part.get("http_codes")) if type(code) is int}
     if part.get("predicate") or part.get("error_message_contains"):
-        part.note("", "looks into the response: not taken.")
+        part.note("", "depends on the response body: left out.")
         return
     if action in _RETRIED:
         if never := sorted(codes & NEVER_RETRIED):
@@ -188,5 +190,5 @@ def _filter(part: Component, handling: ErrorHandling) -> None:
         part.note("", f"{listed(sorted(codes))} is ignored there; here the stream is optional.")
         handling.is_optional = True
     else:
-        part.note("", f"the action {shown(action)} isn't taken.")
+        part.note("", f"the action {shown(action)} isn't supported.")
     part.note_unread()

@@ -168,18 +168,18 @@ def test_pagination_is_taken(retriever, paginator, command):
     ("retriever", "reason"),
     [
         (paged(cursor("{{ last_record['id'] }}")), "its cursor_value is `{{ last_record['id'] }}`"),
-        (paged(cursor("{{ response.page + 1 }}")), "and a cursor is a member or a header"),
+        (paged(cursor("{{ response.page + 1 }}")), "but must be a member or a header"),
         (paged({"type": "CustomPaginationStrategy"}), "its pagination is CustomPaginationStrategy"),
-        (paged({"type": "OffsetIncrement"}, token=None), "isn't asked for by a query parameter"),
+        (paged({"type": "OffsetIncrement"}, token=None), "isn't a query parameter"),
         (
             {"record_selector": {"extractor": {"type": "CustomRecordExtractor"}}},
-            "its rows are read by CustomRecordExtractor",
+            "its rows are extracted by CustomRecordExtractor",
         ),
         ({"type": "AsyncRetriever"}, "its retriever is a AsyncRetriever"),
-        ({"decoder": {"type": "XmlDecoder"}}, "its answers are read by XmlDecoder"),
+        ({"decoder": {"type": "XmlDecoder"}}, "its responses are decoded by XmlDecoder"),
         (
             {"partition_router": {"type": "ListPartitionRouter", "values": ["a"]}},
-            "it is read by ListPartitionRouter",
+            "it is partitioned by ListPartitionRouter",
         ),
     ],
 )
@@ -214,9 +214,7 @@ def test_condition_to_stop_is_noted_unless_it_is_that_of_a_cursor(condition, is_
 
     _, _, notes = command(manifest(stream(retriever=pages)))
 
-    assert (
-        any("the walk ends where the response has no cursor" in note for note in notes) == is_noted
-    )
+    assert any("reading ends when a response has no cursor" in note for note in notes) == is_noted
 
 
 def test_rows_that_a_filter_drops_are_noted(command):
@@ -228,7 +226,7 @@ def test_rows_that_a_filter_drops_are_noted(command):
     _, _, notes = command(manifest(stream(retriever={"record_selector": selector})))
 
     [note] = notes
-    assert note.endswith("record_filter: isn't taken: the rows it drops arrive as well.")
+    assert note.endswith("record_filter: isn't supported: the rows it drops are extracted too.")
 
 
 # --- requests -------------------------------------------------------------------------------
@@ -258,15 +256,15 @@ def test_body_of_a_post_is_taken(command):
 @pytest.mark.parametrize(
     ("requester", "reason"),
     [
-        ({"http_method": "PUT"}, "it asks by PUT"),
+        ({"http_method": "PUT"}, "its method is PUT"),
         ({"http_method": "POST", "request_body_data": "a=1"}, "its body isn't JSON"),
         (
             {"http_method": "POST", "request_body_json": {"a": "{{ next_page_token }}"}},
             "its body is computed",
         ),
         ({"path": "{{ now_utc() }}"}, "its path is computed"),
-        ({"path": "https://other.shop.com/items"}, "its path is an address of its own"),
-        ({"type": "CustomRequester"}, "it has no plain HttpRequester"),
+        ({"path": "https://other.shop.com/items"}, "its path is a full URL"),
+        ({"type": "CustomRequester"}, "it has no HttpRequester"),
     ],
 )
 def test_request_that_would_be_another_is_not_made(requester, reason, command):
@@ -383,7 +381,7 @@ def test_addresses_of_one_host_become_one_address_and_longer_paths(command):
     paths = [resource["endpoint"] for resource in entry["resources"]]
     assert entry["client"]["base_url"] == "https://api.shop.com"
     assert paths == ["/v1/items", "/v2/eu/orders"]
-    assert notes[0] == "the stream 'files' is left out: it is served by another host."
+    assert notes[0] == "the stream 'files' is left out: it has another host than the first."
 
 
 def test_address_with_a_path_in_it_is_taken_apart(command):
@@ -420,7 +418,7 @@ def test_parent_fills_the_path_of_its_children(command):
     assert parts["endpoint"]["params"] == {
         "item": {"type": "resolve", "resource": "items", "field": "id"}
     }
-    assert any("the parent 'items' is taken as a resource of its own" in note for note in notes)
+    assert any("the parent 'items' becomes a resource" in note for note in notes)
 
 
 def test_child_of_what_is_left_out_is_left_out(command):
@@ -438,7 +436,7 @@ def test_parent_whose_value_is_a_parameter_is_not_taken(command):
     _, entry, notes = command(manifest(stream(), odd))
 
     assert [resource["name"] for resource in entry["resources"]] == ["items"]
-    assert any("only a path takes one" in note for note in notes)
+    assert any("only path placeholders" in note for note in notes)
 
 
 # --- rows, keys, columns ------------------------------------------------------------------------
@@ -490,7 +488,10 @@ def test_schema_is_taken_with_columns_that_may_be_null(command):
 @pytest.mark.parametrize(
     ("words", "note"),
     [
-        ({"schema_loader": {"type": "JsonFileSchemaLoader"}}, "JsonFileSchemaLoader isn't taken"),
+        (
+            {"schema_loader": {"type": "JsonFileSchemaLoader"}},
+            "JsonFileSchemaLoader isn't supported",
+        ),
         ({"schema_loader": inline({"name": {}})}, "lacks `id`"),
         ({"schema_loader": inline({"id": {"type": "text"}})}, "isn't a JSON schema"),
         (
@@ -538,8 +539,8 @@ def test_cursor_over_time_is_taken(command):
     }
     where = "streams[0].incremental_sync"
     assert notes == [
-        f"{where}.lookback_window: isn't taken: the tap's setting is `lookback_seconds`.",
-        f"{where}.step: isn't taken: a run asks for all that is new at once.",
+        f"{where}.lookback_window: isn't supported: set `lookback_seconds`.",
+        f"{where}.step: isn't supported: a run requests all new rows at once.",
     ]
 
 
@@ -558,7 +559,7 @@ def test_start_of_an_interval_among_the_parameters_is_the_start_param(command):
     assert "params" not in endpoint
     assert endpoint["incremental"]["start_param"] == "from"
     where = "streams[0].retriever.requester.request_parameters.to"
-    assert notes == [f"{where}: is an end of an interval: not sent."]
+    assert notes == [f"{where}: is the end of an interval: not sent."]
 
 
 def test_filter_in_another_notation_is_left_to_the_tap(command):
@@ -576,7 +577,7 @@ def test_filter_in_another_notation_is_left_to_the_tap(command):
         "cursor_path": "at",
         "cursor_format": "epoch_s",
     }
-    assert any("another notation" in note for note in notes)
+    assert any("another format" in note for note in notes)
 
 
 def test_failures_are_handled_alike(command):
@@ -622,13 +623,13 @@ def test_failures_are_handled_alike(command):
     where = "streams[0].retriever.requester.error_handler.error_handlers[0]"
     assert notes == [
         f"{where}.backoff_strategies[0]: each wait is twice the one before: 3, 6, 12 s.",
-        f"{where}.backoff_strategies[2].header: isn't taken: the tap heeds `Retry-After`.",
-        f"{where}.backoff_strategies[3]: `factor` isn't taken.",
+        f"{where}.backoff_strategies[2].header: isn't supported: the tap uses `Retry-After`.",
+        f"{where}.backoff_strategies[3]: `factor` isn't supported.",
         f"{where}.response_filters[0].http_codes: `401` can't be retried: left out.",
         f"{where}.response_filters[2]: `404` is ignored there; here the stream is optional.",
-        f"{where}.response_filters[3]: looks into the response: not taken.",
-        f"{where}.response_filters[4]: the action IGNORE isn't taken.",
-        f"{where[:-3]}[1]: CustomErrorHandler isn't taken; the tap's own retries hold.",
+        f"{where}.response_filters[3]: depends on the response body: left out.",
+        f"{where}.response_filters[4]: the action IGNORE isn't supported.",
+        f"{where[:-3]}[1]: CustomErrorHandler isn't supported; the tap's default retries apply.",
     ]
 
 
@@ -650,7 +651,7 @@ def test_unread_words_are_noted(command):
     assert entry["resources"][0]["endpoint"]["headers"] == {"A": "b"}
     assert notes == [
         "streams[0].retriever.requester.request_headers.C: is empty or computed: left out.",
-        "streams[0]: `more` isn't taken.",
-        "streams[0].retriever.requester: `surprise` isn't taken.",
-        "`dynamic_streams` isn't taken.",
+        "streams[0]: `more` isn't supported.",
+        "streams[0].retriever.requester: `surprise` isn't supported.",
+        "`dynamic_streams` isn't supported.",
     ]

@@ -61,16 +61,14 @@ def test_output_is_a_configuration_and_notes_go_to_stderr(command):
 
     assert code == 0
     assert json.loads(out)["apis"][0]["name"] == "shop"
-    assert err == "note: resource 'items': `has_more` isn't known to the tap: left out.\n"
+    assert err == "note: resource 'items': `has_more` isn't supported: left out.\n"
 
 
 def test_json_holds_the_notes(command):
     code, out, err = command(config(item(has_more="x")), "--json")
 
     assert (code, err) == (0, "")
-    assert json.loads(out)["notes"] == [
-        "resource 'items': `has_more` isn't known to the tap: left out."
-    ]
+    assert json.loads(out)["notes"] == ["resource 'items': `has_more` isn't supported: left out."]
 
 
 def test_yaml_says_the_same(command):
@@ -184,7 +182,7 @@ def test_literal_secret_becomes_a_variable_of_its_own(imported):
 
     headers = [endpoint_of(entry, index)["headers"]["X-Token"] for index in (0, 1)]
     assert sorted(headers) == ["$SHOP_X_TOKEN", "$SHOP_X_TOKEN_2"]
-    assert sum("may be a secret" in note for note in notes) == 2
+    assert sum("may contain a secret" in note for note in notes) == 2
 
 
 def test_short_secret_is_replaced_only_where_it_is_one(imported):
@@ -203,7 +201,7 @@ def test_credentials_in_an_address_are_left_out(imported):
     entry, notes = imported(config(item()) | {"client": {"base_url": "https://me:pw@api.shop.com"}})
 
     assert entry["client"]["base_url"] == "https://api.shop.com"
-    assert notes[0].startswith("client: its base_url holds credentials: left out")
+    assert notes[0].startswith("client: its base_url contains credentials: left out")
     assert "pw" not in str(notes)
 
 
@@ -302,7 +300,7 @@ config = {
         "line 9: client.headers.D is an expression, known only by running the code: left out."
         in (notes)
     )
-    taken_in = "takes in what is known only by running the code: left out."
+    taken_in = "unpacks a value known only by running the code: left out."
     assert f"line 11: resources {taken_in}" in notes
     assert f"line 11: resources[3] {taken_in}" in notes
     assert "k9-very" not in str(notes)
@@ -324,7 +322,7 @@ more = {"client": {}, "resources": []}
 
     assert entry["client"]["base_url"] == "$SHOP_URL"
     assert notes[:3] == (
-        "line 2: this description is taken; there are others at line 8.",
+        "line 2: this description is imported; there are others at line 8.",
         "line 3: client.base_url is the name `url`: it becomes $SHOP_URL.",
         "line 4: resources is an expression, known only by running the code: left out.",
     )
@@ -380,7 +378,7 @@ def test_dlt_says_it_otherwise(given, made, imported):
     ("given", "note"),
     [
         ({"selected": False}, "the catalog selects streams"),
-        ({"table_name": "x"}, "`table_name` isn't known to the tap"),
+        ({"table_name": "x"}, "`table_name` isn't supported"),
         ({"write_disposition": {"disposition": "merge", "strategy": "scd2"}}, "strategy` is left"),
         ({"write_disposition": "skip"}, "write_disposition 'skip' isn't known"),
     ],
