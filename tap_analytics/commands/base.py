@@ -33,8 +33,30 @@ if t.TYPE_CHECKING:
 WIDTH = 120
 
 
+#: What stands for signs that an output's encoding lacks.
+_PLAIN_SIGNS = str.maketrans(
+    {"≥": ">=", "≤": "<=", "≳": ">~", "…": "...", "→": "->", "✓": "+", "✗": "x"}
+)
+
+
 class _SafeConsole(Console):
     """A console that removes markup, control characters and secrets from text before layout."""
+
+    @property
+    @override
+    def encoding(self) -> str:
+        return (sys.stdout.encoding or "utf-8").lower()
+
+    def _encodable(self, text: str) -> str:
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError:
+            return text.translate(_PLAIN_SIGNS)
+        return text
+
+    @override
+    def render_str(self, text: str, **options: t.Any) -> Text:
+        return super().render_str(self._encodable(text), **options)
 
     @override
     def render(
@@ -44,7 +66,7 @@ class _SafeConsole(Console):
             renderable = Text(renderable)
         if isinstance(renderable, Text):
             renderable = renderable.copy()
-            renderable.plain = clean_lines(renderable.plain)
+            renderable.plain = self._encodable(clean_lines(renderable.plain))
         return super().render(renderable, options)
 
 
@@ -77,6 +99,9 @@ def parser(name: str, description: str, *, configured: bool = True) -> Parser:
 
 def run(body: Body, options: argparse.Namespace) -> int:
     """Run the body of a command; an error is printed in one line, with exit code 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A redirect may have an encoding that lacks a letter of somebody's data.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return body(options)
     except ConfigValidationError as error:
@@ -125,7 +150,8 @@ def open_tap(
 def show(value: object, *parts: RenderableType, as_json: bool) -> None:
     """Print a value as JSON, or `parts` as text, with secrets redacted."""
     if as_json:
-        put(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+        is_utf8 = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+        put(json.dumps(value, indent=2, ensure_ascii=not is_utf8, default=_plain) + "\n")
     else:
         sys.stdout.write(_rendered(parts))
         sys.stdout.flush()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import typing as t
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rich import box
@@ -15,17 +18,20 @@ from tap_analytics.commands.plan.sample import Basis
 from tap_analytics.commands.plan.sync_plan import SyncPlan
 from tap_analytics.config.files import read_json
 from tap_analytics.errors import InputError, explain
+from tap_analytics.reporting.numbers import duration
 from tap_analytics.streams.scope import is_optional
 
 if t.TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rich.console import RenderableType
 
     from tap_analytics.commands.plan.sample import Sample
 
-SECONDS_PER_MINUTE = 60
+#: Meltano's rules of what is selected, and of what of that a run is for: `stream.column`, or
+#: `!stream.column`; and names of streams.
+SELECT, SELECT_FILTER = "MELTANO_EXTRACT__SELECT", "MELTANO_EXTRACT__SELECT_FILTER"
 MEANINGS = {
     Basis.EXACT: "exact: read to the end.",
     Basis.TOTAL: "total: counted by the API.",
@@ -40,7 +46,7 @@ BOUNDED = (
 
 def main(argv: Sequence[str]) -> int:
     """Print the plan; return 1 if a stream can't be planned and isn't optional."""
-    parser = base.parser("plan", "Estimate the requests, rows and minutes of a sync.")
+    parser = base.parser("plan", "Estimate the requests, rows and time of a sync.")
     parser.add_argument("--catalog", metavar="FILE", help="plan what is selected in this catalog")
     parser.add_argument("--state", metavar="FILE", help="plan a run with this state")
     return base.run(_plan, parser.parse_args(argv))
@@ -54,7 +60,7 @@ def _plan(options: argparse.Namespace) -> int:
         setup_mapper=False,
     )
     tap.require_api()
-    plan = SyncPlan(tap)
+    plan = SyncPlan(tap, selects=_all if options.catalog else meltano_selection(os.environ))
     base.show(_data(plan), *_parts(plan), as_json=options.json)
     return int(any(e.error and not is_optional(e.stream, e.error) for e in plan.estimates))
 
@@ -70,6 +76,38 @@ def _read(path: str | None, kind: str) -> dict[str, t.Any] | None:
             f"The {kind} file {path} can't be read: {error.strerror}. Check its path and the "
             "permission to read it."
         ) from None
+
+
+def _all(_: str) -> bool:
+    return True
+
+
+def meltano_selection(environ: Mapping[str, str]) -> Callable[[str], bool]:
+    """Return what tells whether Meltano selects a stream; it runs commands without a catalog."""
+    rules = _patterns(environ.get(SELECT))
+    dropped = [rule[1:].partition(".") for rule in rules if rule.startswith("!")]
+    streams = [rule.partition(".")[0] for rule in rules if not rule.startswith("!")]
+    streams_dropped = [stream for stream, _, column in dropped if column == "*"]
+    filters = _patterns(environ.get(SELECT_FILTER))
+    kept = [each for each in filters if not each.startswith("!")]
+    streams_dropped += [each[1:] for each in filters if each.startswith("!")]
+    return lambda name: (
+        _matches(name, streams or ["*"])
+        and _matches(name, kept or ["*"])
+        and not _matches(name, streams_dropped)
+    )
+
+
+def _patterns(value: str | None) -> list[str]:
+    try:
+        found = json.loads(value or "[]")
+    except ValueError:
+        return []
+    return [str(each) for each in found] if isinstance(found, list) else []
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 # --- as data ----------------------------------------------------------------------------------
@@ -111,7 +149,7 @@ def _parts(plan: SyncPlan) -> list[RenderableType]:
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False)
     table.add_column("Stream", "Sum", overflow="fold")
     footers = _cells(plan.total, plan.seconds)
-    for title, footer in zip(("Requests", "Rows", "Basis", "Minutes"), footers, strict=True):
+    for title, footer in zip(("Requests", "Rows", "Basis", "Time"), footers, strict=True):
         table.add_column(title, footer, justify="left" if title == "Basis" else "right")
     for one in plan.estimates:
         is_planned = one.error is None
@@ -130,8 +168,12 @@ def _cells(found: Sample, seconds: float) -> list[str]:
         f"{sign}{found.requests:,}",
         f"{bound if found.bounded else sign}{found.wanted:,}",
         found.basis.value,
-        f"{sign}{seconds / SECONDS_PER_MINUTE:,.2f}",
+        f"{sign}{_time(seconds)}",
     ]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 1 else duration(seconds)
 
 
 def _notes(plan: SyncPlan) -> list[str]:

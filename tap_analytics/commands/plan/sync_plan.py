@@ -17,6 +17,8 @@ from tap_analytics.transport.auth import OAuth2ClientCredentials
 from tap_analytics.transport.errors import BudgetSpent, NotFound
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.connection import ApiConnection
@@ -49,7 +51,9 @@ class SyncPlan:
     The streams of the tap must not exist yet: creating them may make requests, which are counted.
     """
 
-    def __init__(self, tap: TapAnalytics) -> None:
+    def __init__(
+        self, tap: TapAnalytics, *, selects: Callable[[str], bool] = lambda _: True
+    ) -> None:
         self.tap = tap
         self.budget = tap.budget
         #: Whether a sync reads one stream after the other.
@@ -59,6 +63,8 @@ class SyncPlan:
         # A schema that isn't declared is inferred, with one request per stream.
         self.budget.grant(PAGES * sum(len(api.streams) for api in tap.apis.values()))
         tap.setup_mapper()
+        for each in tap.streams.values():
+            each.selected = each.selected and selects(each.name)
         for stream in tap.roots:
             self._plan(stream, root=stream.name)
 

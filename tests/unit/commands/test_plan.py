@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -432,6 +434,58 @@ def test_the_table_says_what_its_figures_rest_on(tmp_path, capsys):
         "more.",
     ] in lines
     assert ["Planned", "with", "4", "requests,", "for", "concurrency", "1."] in lines
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_an_encoding_without_the_signs_gets_others(encoding, options, tmp_path, monkeypatch):
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, encoding=encoding))
+    with JsonApi(by_cursor(30)) as api:
+        config = config_file(tmp_path, shop(api, CURSOR))
+        assert command.main(["--config", config, *options]) == 0
+    said = out.getvalue().decode(encoding)
+    if options:
+        assert json.loads(said)["streams"][0]["basis"] == "at least"
+    else:
+        assert re.search(r"shop_items +\|? +>= 3 +\|? +>= 20 +\|? +at least", said)
+        assert "?" not in said
+        assert "\\u" not in said
+
+
+def test_a_small_plan_takes_seconds(tmp_path, capsys):
+    with JsonApi(by_cursor(5)) as api:
+        command.main(["--config", config_file(tmp_path, shop(api, CURSOR))])
+    assert re.search(r"shop_items +1 +5 +exact +0\.\d\d s", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("rules", "filters", "selected"),
+    [
+        (None, None, "abc"),
+        ('["shop_a.*", "shop_b.id"]', None, "ab"),
+        ('["*.*", "!shop_a.*", "!shop_b.x"]', "[]", "bc"),
+        ('["shop_?.*"]', '["shop_a", "shop_c"]', "ac"),
+        ('["shop_?.*"]', '["!shop_a"]', "bc"),
+        ("no JSON", None, "abc"),
+    ],
+)
+def test_meltanos_selection_is_that_of_the_plan(rules, filters, selected):
+    given = {command.SELECT: rules, command.SELECT_FILTER: filters}
+    selects = command.meltano_selection({k: v for k, v in given.items() if v is not None})
+    assert [name for name in "abc" if selects(f"shop_{name}")] == list(selected)
+
+
+def test_a_stream_that_meltano_does_not_select_is_not_planned(tmp_path, capsys, monkeypatch):
+    with family(4, lambda parent: 2) as api:
+        config = config_file(tmp_path, with_children(api))
+        monkeypatch.setenv(command.SELECT, '["shop_items.*"]')
+        _, data = told(capsys, "--config", config)
+        assert [each["stream"] for each in data["streams"]] == ["shop_items"]
+        monkeypatch.setenv(command.SELECT, '["shop_parts.*"]')
+        _, data = told(capsys, "--config", config)
+    rows = {each["stream"]: each["rows"] for each in data["streams"]}
+    assert rows == {"shop_items": 0, "shop_parts": 8}
 
 
 def test_catalog_and_state_are_taken_from_files(tmp_path, capsys):
