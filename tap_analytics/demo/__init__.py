@@ -1,6 +1,6 @@
-"""The five APIs on loopback: for the first run, for the tests and for the benchmarks.
+"""A local server for the five APIs, for first runs, tests and benchmarks.
 
-Needs no third-party package at run time but `typing_extensions`, and starts at once.
+Its only third-party dependency at run time is `typing_extensions`.
 `DemoApi` is the server as an object, `tap_analytics.demo.cli` the command that runs it as a
 process.
 """

@@ -1,11 +1,11 @@
-"""The demo's own paths, below `/_demo/`: for those who run it as a process of its own.
+"""Paths below `/_demo/`, to control a demo that runs as a separate process.
 
 GET   stats             counts; with `?requests=true` every request
-GET   rows/<stream>     what a tap has to deliver
+GET   rows/<stream>     the expected rows of a stream
 GET   config            the tap's configuration
 POST  reset             clear the request log
-POST  faults            a JSON list puts other faults in place
-POST  mutate            one step of change; `{"at": "2025-07-01T00:00:00Z", "delete": true}`, both
+POST  faults            replace the faults by a JSON list
+POST  mutate            one change; `{"at": "2025-07-01T00:00:00Z", "delete": true}`, both
                         optional
 """
 
@@ -21,17 +21,17 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.messages import Request
 
 PREFIX = "/_demo/"
-#: What handles a method and a name, given the request and the rest of its path.
+#: Handlers by method and name; arguments are the request and the rest of its path.
 Routes = t.Mapping[tuple[str, str], t.Callable[["Request", str], object]]
 
 
 def is_private(request: Request) -> bool:
-    """Whether a request is about the demo itself."""
+    """Whether the path is below `/_demo/`."""
     return request.path.startswith(PREFIX)
 
 
 def respond(routes: Routes, request: Request) -> Response:
-    """Respond to a request about the demo; what can't be done is a 400 or 404 that says why."""
+    """Respond to a request for the demo itself; invalid ones get a 400 or 404 with the reason."""
     name, _, rest = request.path.removeprefix(PREFIX).partition("/")
     act = routes.get((request.method, name))
     if act is None:
@@ -55,7 +55,7 @@ def faults_of(request: Request) -> list[t.Any]:
 
 
 def step_of(request: Request) -> dict[str, t.Any]:
-    """Read the arguments of a step of change; raises `ValueError` for anything else."""
+    """Read the arguments of a change; raises `ValueError` for anything else."""
     options = json.loads(request.body or b"{}")
     if not isinstance(options, dict) or set(options) - {"at", "delete"}:
         raise ValueError("the body must be an object with `at` and `delete` at most")

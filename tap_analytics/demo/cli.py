@@ -1,4 +1,4 @@
-"""The command that serves the demo until a signal stops it."""
+"""`tap-analytics demo-api`: run the demo server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tap_analytics.demo.dialects import DIALECTS
 
 
 def main(argv: t.Sequence[str]) -> int:
-    """Serve until SIGINT or SIGTERM; return 0 then, and 1 if the demo could not start."""
+    """Serve until SIGINT or SIGTERM; return 1 if the server can't start."""
     options = _parser().parse_args(argv)
     stop = threading.Event()
     try:
@@ -51,7 +51,7 @@ def _announce(demo: DemoApi, options: argparse.Namespace) -> None:
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
     if not options.quiet:
-        # The configuration, which may go to a file, is alone on standard output.
+        # Standard output has only the configuration, so that it can be redirected to a file.
         stream = sys.stderr if options.print_config else sys.stdout
         stream.write(f"demo API ready at {demo.url} ({demo.dialect} dialect)\n")
         stream.flush()
@@ -68,7 +68,7 @@ def _variables(name: str, value: object) -> t.Iterator[str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """As the tap's other commands end: bad options with exit code 1."""
+    """Exit with code 1 on invalid options, as the other commands do."""
 
     @override
     def error(self, message: str) -> t.NoReturn:

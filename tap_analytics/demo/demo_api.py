@@ -1,4 +1,4 @@
-"""The demo server as an object: started in a thread of its own, inspected, changed and stopped."""
+"""The demo server as an object with its own thread."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if t.TYPE_CHECKING:
 
 
 class DemoApi:
-    """The five APIs on loopback; a context manager, or `start` and `stop`.
+    """A server for the five APIs on localhost; a context manager, or `start` and `stop`.
 
     Args:
-        dialect: `real` as the services behave, `spec` as the specs describe them.
+        dialect: `real` like the real services, `spec` like the specifications.
         scale: Size of the dataset; 1 is about 2,200 records.
-        latency: Seconds every response takes, however many requests wait side by side.
-        seed: Decides the records.
-        faults: What goes wrong, each a `Fault` or its JSON.
-        rate_limits: True for the rates the services enforce, or (requests, seconds) by API name.
+        latency: Seconds that every response takes, concurrent requests included.
+        seed: Seed of the records.
+        faults: Faults to inject, each a `Fault` or its JSON.
+        rate_limits: True for the limits of the services, or (requests, seconds) by API name.
         empty: Streams without a single record.
-        credentials: What a client has to show.
+        credentials: Credentials that a client must send.
 
     Attributes:
         dataset: The records.
@@ -87,10 +87,10 @@ class DemoApi:
     def start(self) -> None:
         """Listen and respond, until `stop` or the end of the process.
 
-        Raises `OSError` if the address is taken or not ours.
+        Raises `OSError` if the address is in use or not available.
         """
         self._url = self._server.bind(*self._address)
-        # Responses hold the address.
+        # Responses contain the address.
         self.dataset.changed()
         self._site = Site(
             self.dataset,
@@ -125,9 +125,9 @@ class DemoApi:
     def rows(
         self, stream: str, *, parse_float: t.Callable[[str], t.Any] = float
     ) -> list[dict[str, t.Any]]:
-        """Return what a tap has to deliver for a stream such as `learning_people`, in a copy.
+        """Return a copy of the expected rows of a stream such as `learning_people`.
 
-        `parse_float` is that of `json.loads`; `Decimal` shows every digit the server sends. Raises
+        `parse_float` is that of `json.loads`; `Decimal` keeps every digit sent. Raises
         `KeyError` for an unknown stream.
         """
         text = self._server.between(
@@ -142,12 +142,12 @@ class DemoApi:
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """The last 100,000 requests, in the order of their arrival."""
+        """The last 100,000 requests in order of arrival."""
         return self._server.between(lambda: list(self._log.requests))
 
     @property
     def in_flight_max(self) -> int:
-        """The most requests that waited for a response at once."""
+        """Maximum number of requests in flight at once."""
         return self._log.in_flight_max
 
     def stats(self, *, with_requests: bool = False) -> dict[str, t.Any]:
@@ -155,7 +155,7 @@ class DemoApi:
         return self._server.between(lambda: self._log.summary(with_requests=with_requests))
 
     def reset_counts(self) -> None:
-        """Clear the request log; faults and data stay."""
+        """Clear the request log, but not faults and data."""
         self._server.between(self._log.clear)
 
     def set_faults(self, faults: t.Iterable[Fault | t.Mapping[str, t.Any]]) -> None:
@@ -163,15 +163,15 @@ class DemoApi:
         self._server.faults = Faults(faults)
 
     def mutate(self, *, at: datetime | None = None, delete: bool = False) -> dict[str, list[t.Any]]:
-        """Change the data by one step, see `data.changes`, and return the changed keys.
+        """Change the data, see `data.changes`, and return the changed keys.
 
-        The changed records bear the moment `at`, by default shortly after the newest of all;
-        `ValueError` if it lies before that. With `delete` a few records disappear as well.
+        `at` is the modification time, by default shortly after the newest record; raises
+        `ValueError` if it is earlier than that. With `delete`, a few records are deleted too.
         """
         return self.step(at=at, delete=delete).changed
 
     def step(self, *, at: datetime | None = None, delete: bool = False) -> Changes:
-        """Do as `mutate` does, and return what was changed and what was deleted."""
+        """Like `mutate`, but return the changed and the deleted keys."""
         changes = self._server.between(lambda: change(self.dataset, at=at, delete=delete))
         for stream, keys in changes.deleted.items():
             self.deleted.setdefault(stream, []).extend(keys)

@@ -1,4 +1,4 @@
-"""What a tap has to deliver: the table each stream becomes, computed without any HTTP."""
+"""The expected rows of each stream, computed without HTTP."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tap_analytics.demo.messages import encode
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Dataset, Row
 
-#: The `uid` the server of the specs gives its single objects. The real service gives none, and a
-#: tap falls back on the account of the request.
+#: The `uid` of single objects in the `spec` dialect. The real service has none, and a tap uses the
+#: account of the request.
 SPEC_UID = "704118"
 CURRENT_ACCOUNT = "current"
 ENROLLMENTS = "learning_course_enrollments"
@@ -25,10 +25,10 @@ def streams(dataset: Dataset) -> list[str]:
 
 
 def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
-    """Return the table of one stream.
+    """Return the expected rows of a stream.
 
     JSON:API attributes are lifted, enrollments know course and person, pages and posts have
-    `updatedAt`, audit times are integers and identical events stand once (without `record_hash`),
+    `updatedAt`, audit times are integers and identical events occur once (without `record_hash`),
     single objects have a `uid`. Raises `KeyError` for an unknown stream.
     """
     if stream not in streams(dataset):
@@ -48,7 +48,7 @@ def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
 
 
 def flat(dataset: Dataset, stream: str) -> list[Row]:
-    """Return one stream's records as the specs describe them: flat, and in id order."""
+    """Return the records of a stream in the `spec` dialect: flat, in id order."""
     if stream in dataset.singles:
         return [dataset.singles[stream] | {"uid": SPEC_UID}]
     if stream == "wiki_audit":
@@ -63,7 +63,7 @@ def flat(dataset: Dataset, stream: str) -> list[Row]:
 
 
 def _lifted(dataset: Dataset, stream: str) -> list[Row]:
-    """Return objects of JSON:API with their attributes on top."""
+    """Return JSON:API objects with their attributes at the top level."""
     if stream != ENROLLMENTS:
         return [_without_attributes(row) | row["attributes"] for row in dataset.tables[stream]]
     return [

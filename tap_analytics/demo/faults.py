@@ -1,7 +1,6 @@
-"""Faults are data: which requests they meet, how often, and what goes wrong.
+"""Injected faults: which requests they affect, how often, and what happens.
 
-A fault either replaces the response or disturbs its sending; the first is done here, the second by
-the connection.
+A fault either replaces the response, here, or disturbs its transmission, in the connection.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if t.TYPE_CHECKING:
 
 JSON: t.TypeAlias = dict[str, t.Any] | list[t.Any] | str | float | None
 LOGIN_PAGE = b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"
-#: What a fault may look at in a request.
+#: Parts of a request that a fault can match.
 MATCHED = ("method", "path", "params")
 #: Actions that the connection performs while sending.
 ON_THE_WIRE = ("delay", "cut", "reset", "reset_mid", "drip", "hang")
@@ -28,21 +27,21 @@ ON_THE_WIRE = ("delay", "cut", "reset", "reset_mid", "drip", "hang")
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong.
+    """An injected fault.
 
     Attributes:
         match: `path` a regular expression to be found in the decoded path, `method` a method,
             `params` values that query parameters must have (None: must be absent). Empty: any.
         action: What happens, see `ON_THE_WIRE` and `REPLACEMENTS`.
-        times: How many matching requests it meets; None for all of them.
-        after: How many matching requests it lets pass first.
+        times: Number of matching requests it affects; None for all.
+        after: Number of matching requests before the first affected one.
         status: Status of `status`, `redirect` and `redirect_loop`.
         headers: Headers added to the response of `status`.
-        body: Body of `status`, `wrong_type` and `in_band`: a text as it is, anything else as JSON.
-        seconds: How long `delay` waits.
-        size: Bytes that `cut`, `reset_mid`, `truncate_json` and `gzip_cut` let through (default:
+        body: Body of `status`, `wrong_type` and `in_band`: a string as is, anything else as JSON.
+        seconds: Duration of `delay`.
+        size: Bytes that `cut`, `reset_mid`, `truncate_json` and `gzip_cut` send (default:
             half of them), or that `drip` sends per second.
-        url: Where `redirect` leads.
+        url: Target of `redirect`.
     """
 
     action: str = "status"
@@ -81,7 +80,7 @@ class Fault:
         return cls(**given)
 
     def meets(self, request: Request) -> bool:
-        """Whether the fault looks for a request like this."""
+        """Whether the fault matches a request."""
         params = self.match.get("params", {})
         return (
             self.match.get("method", request.method) == request.method
@@ -90,11 +89,11 @@ class Fault:
         )
 
     def part(self, data: bytes) -> int:
-        """Return how many bytes of the data get through."""
+        """Return the number of bytes to send."""
         return min(len(data) // 2 if self.size is None else self.size, len(data))
 
     def content(self, *, otherwise: JSON) -> bytes:
-        """Return the body that was given, or another."""
+        """Return the configured body, or a default."""
         if isinstance(self.body, str):
             return self.body.encode()
         return json.dumps(otherwise if self.body is None else self.body).encode()
@@ -106,14 +105,14 @@ def _check_known(what: str, given: t.Iterable[str], known: t.Collection[str]) ->
 
 
 class Faults:
-    """Faults in order; each request gets the first that is due."""
+    """Faults in order; each request gets the first active one."""
 
     def __init__(self, given: t.Iterable[Fault | t.Mapping[str, t.Any]] = ()) -> None:
         self._faults = [Fault.parse(fault) for fault in given]
         self._met = [0] * len(self._faults)
 
     def due(self, request: Request) -> Fault | None:
-        """Return what goes wrong with this request, and count it."""
+        """Return the fault for a request, and count the request."""
         for number, fault in enumerate(self._faults):
             if not fault.meets(request):
                 continue
@@ -125,7 +124,7 @@ class Faults:
 
 
 def altered(fault: Fault, *, request: Request, response: Response) -> Response:
-    """Return what the client gets instead; a fault on the wire leaves the response as it is."""
+    """Return the replaced response; transmission faults don't change it."""
     replace = REPLACEMENTS.get(fault.action)
     return replace(fault, request, response) if replace else response
 

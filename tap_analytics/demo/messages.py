@@ -1,4 +1,4 @@
-"""HTTP/1.1 messages: bytes to a request, strictly, and a response to bytes, once."""
+"""HTTP/1.1 messages: a strict request parser, and encoding of responses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from http import HTTPStatus
 from urllib.parse import unquote
 
 MAX_HEAD = 65_536
-#: Heads remembered: a request sent again is not read again.
+#: Size of the cache of parsed request heads.
 KEPT = 20_000
 _REQUEST_LINE = re.compile(r"([A-Z]+) (/[!-~]*) HTTP/1\.([01])")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# The standard encoder has no hook for the text of a number, so a Decimal travels as a marked string
-# (no text of the demo starts with NUL) whose quotes are taken off afterwards.
+# The standard encoder has no hook for the text of a number, so a Decimal becomes a marked string
+# (no text of the demo starts with NUL) whose quotes are removed afterwards.
 _MARKED = re.compile(r'"\\u0000(-?[0-9.]+)"')
 
 
@@ -35,7 +35,7 @@ def _marked(value: object) -> str:
 
 
 class Malformed(Exception):  # noqa: N818 - it becomes a response and is never shown to a user
-    """The bytes are no proper request: a mistake of the client."""
+    """The request is malformed."""
 
     def __init__(self, message: str, *, status: int = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ class Request:
 
     @cached_property
     def body_size(self) -> int:
-        """The announced size of the body; `Malformed` if that isn't a number."""
+        """The `Content-Length`; raises `Malformed` if it isn't a number."""
         size = self.headers.get("content-length", "0")
         if not size.isascii() or not size.isdigit():
             raise Malformed("Content-Length is not a number")
@@ -65,7 +65,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """One response, encoded on first use and then kept."""
+    """A response; its encoding is cached."""
 
     status: int = 200
     body: bytes = b""
@@ -81,7 +81,7 @@ class Response:
 
     @cached_property
     def status_line(self) -> bytes:
-        """The first line, after which the date belongs."""
+        """The status line."""
         reason = next((each.phrase for each in HTTPStatus if each == self.status), "Status")
         return f"HTTP/1.1 {self.status} {reason}\r\n".encode()
 
@@ -95,9 +95,9 @@ class Response:
 
 @lru_cache(maxsize=KEPT)
 def read_head(block: bytes) -> Request:
-    """Read a request's head, without the empty line that ends it.
+    """Parse the head of a request, without the empty line at its end.
 
-    Raises `Malformed` for anything that is not as the standards demand.
+    Raises `Malformed` for anything that violates RFC 9112.
     """
     first, *lines = block.decode("latin-1").split("\r\n")
     if not (match := _REQUEST_LINE.fullmatch(first)):

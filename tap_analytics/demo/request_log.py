@@ -1,4 +1,4 @@
-"""The requests that the server received: the last ones, and counts of all."""
+"""Log of received requests: the last ones, and counts of all."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections import Counter, deque
 if t.TYPE_CHECKING:
     from tap_analytics.demo.messages import Request
 
-#: Requests remembered one by one; the counts go on for ever.
+#: Maximum number of logged requests; the counts include all.
 REMEMBERED = 100_000
 
 
 class LoggedRequest(t.NamedTuple):
-    """One request that arrived.
+    """A received request.
 
-    `at` is in seconds of the monotonic clock. `headers` have lower-case names. `status` is what was
-    answered, 0 where no status line was sent.
+    `at` is in seconds of the monotonic clock. `headers` have lower-case names. `status` is 0 if no
+    status line was sent.
     """
 
     method: str
@@ -35,7 +35,7 @@ class RequestLog:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything but what is in flight."""
+        """Clear everything except the requests in flight."""
         self.requests: deque[LoggedRequest] = deque(maxlen=REMEMBERED)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -43,7 +43,7 @@ class RequestLog:
         self.in_flight_max = self.in_flight
 
     def begin(self, request: Request, *, at: float, status: int) -> None:
-        """Count a request that now waits for its response."""
+        """Count a request, in flight until its response."""
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         self.counts[request.method, request.path] += 1

@@ -1,4 +1,4 @@
-"""The server: HTTP/1.1 kept alive, responses sent whole, late, in drops or never."""
+"""The HTTP/1.1 server: keep-alive, and responses that are delayed, cut or slow on purpose."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if t.TYPE_CHECKING:
 T = t.TypeVar("T")
 END_OF_HEAD = b"\r\n\r\n"
 MAX_BODY = 1_000_000
-#: Drops per second of a dripping response, unless it drips slower than a byte per drop.
+#: Writes per second of a `drip` response, unless its rate is below a byte per write.
 DROPS = 20
 
 
 class Server:
-    """Serves connections from a thread of its own.
+    """Serves connections in its own thread.
 
-    `respond` gets a request and the moment of its arrival by the loop's clock. Requests that are
-    private, which are about the demo itself, are neither logged nor disturbed by faults.
+    `respond` gets a request and its time of arrival by the clock of the loop. Private requests, for
+    the demo itself, are neither logged nor affected by faults.
     """
 
     _thread: threading.Thread | None = None
@@ -50,13 +50,13 @@ class Server:
         self.open: set[asyncio.StreamWriter] = set()
 
     def bind(self, host: str, port: int) -> str:
-        """Take an address and return its URL; raises `OSError` if it is taken or not ours."""
+        """Bind an address and return its URL; raises `OSError` if it is in use or not available."""
         self._listener = socket.create_server((host, port))
         host, port = self._listener.getsockname()[:2]
         return f"http://{host}:{port}"
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start to serve."""
         ready = threading.Event()
         target = functools.partial(asyncio.run, self._run(ready))
         self._thread = threading.Thread(target=target, name="demo-api", daemon=True)
@@ -71,7 +71,7 @@ class Server:
             self._thread = None
 
     def between(self, act: t.Callable[[], T]) -> T:
-        """Act between two requests: on the server's thread while it runs."""
+        """Call a function between two requests, in the thread of the server if it runs."""
         if self._thread is None or threading.current_thread() is self._thread:
             return act()
 
@@ -97,7 +97,7 @@ class Server:
 
 
 class _Connection:
-    """Takes requests one after the other and responds to each before it looks at the next."""
+    """Reads requests in sequence, and responds to each before the next."""
 
     def __init__(
         self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -117,7 +117,7 @@ class _Connection:
             body = {"error": str(mistake)}
             self._write(Response.json(body, status=mistake.status, headers={"Connection": "close"}))
         except (asyncio.CancelledError, asyncio.IncompleteReadError, OSError):
-            # The client or the server has ended.
+            # Closed by the client or the server.
             pass
         finally:
             self._server.open.discard(self._writer)
@@ -155,7 +155,7 @@ class _Connection:
             server.log.in_flight -= 1
 
     def _write(self, response: Response, *, upto: int | None = None) -> None:
-        """Write a response, or only so many bytes of its body."""
+        """Write a response, or a part of its body."""
         date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
         self._put(b"".join((response.status_line, date, response.head, response.body[:upto])))
 
@@ -164,7 +164,7 @@ class _Connection:
         self._writer.write(data)
 
     async def _disturb(self, fault: Fault, response: Response) -> bool:
-        """Send a response the way that a fault prescribes; return whether it is done with."""
+        """Send a response with a fault; return whether nothing more is to be sent."""
         if fault.action == "delay":
             await asyncio.sleep(fault.seconds)
         elif fault.action == "hang":
@@ -185,7 +185,7 @@ class _Connection:
         return fault.action in {"drip", "cut", "hang", "reset", "reset_mid"}
 
     def _reset(self) -> None:
-        # Lingering for no time at all makes the kernel send a reset instead of a proper end.
+        # A linger time of 0 makes the kernel send a reset instead of a FIN.
         peer: socket.socket = self._writer.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()

@@ -1,6 +1,6 @@
-"""The site: finds the service a path belongs to, asks for its key, enforces its rate.
+"""Dispatches requests to services; checks credentials and rate limits.
 
-A response to one target is computed once and kept until the records change.
+Responses are cached by target until the records change.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 
 class Window:
-    """A sliding window over the requests that were granted."""
+    """A sliding window over the accepted requests."""
 
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit = limit
@@ -30,7 +30,7 @@ class Window:
         self._granted: deque[float] = deque()
 
     def wait(self, now: float) -> float:
-        """Grant a request and return 0, or return the seconds until one can be granted."""
+        """Accept a request and return 0, or return the seconds until one can be accepted."""
         while self._granted and now - self._granted[0] >= self.seconds:
             self._granted.popleft()
         if len(self._granted) >= self.limit:
@@ -74,7 +74,7 @@ class Site:
         for service in self._services:
             if request.path.startswith(f"{service.prefix}/"):
                 return self._respond(service, request, now=now)
-        return _refusal(request, 404, f"no API answers at {request.path}")
+        return _refusal(request, 404, f"no API at {request.path}")
 
     def _respond(self, service: Service, request: Request, *, now: float) -> Response:
         window, wait = self._windows.get(service.name), 0.0
@@ -98,7 +98,7 @@ class Site:
         return self._with_rate(service, response, wait=0.0)
 
     def _with_rate(self, service: Service, response: Response, *, wait: float) -> Response:
-        """Add the state of the rate to a response, if the service sends it."""
+        """Add rate-limit headers to a response, if the service sends them."""
         if not (service.sends_rate and service.rate):
             return response
         window = self._windows.get(service.name) or Window(*service.rate)
@@ -111,5 +111,5 @@ def _refusal(request: Request, status: int, message: str) -> Response:
 
 
 def natural_limits(dialect: str) -> dict[str, tuple[int, float]]:
-    """Return the rates the services are known to enforce."""
+    """Return the known rate limits of the services."""
     return {kind.name: kind.rate for kind in DIALECTS[dialect] if kind.rate}

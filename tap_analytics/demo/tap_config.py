@@ -1,4 +1,4 @@
-"""What the demo demands of a client, and the tap's configuration that has it."""
+"""The credentials of the demo, and a configuration of the tap with them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """What a client has to show; some hold characters that a careless client fails to encode."""
+    """The expected credentials; some contain characters that must be encoded."""
 
     learning_api_key: str = "demo-learning-key"
     experimentation_api_key: str = "demo-experimentation-key"
     wiki_email: str = "skipper@brightwater.example"
-    wiki_api_token: str = "demo-wiki-token"  # noqa: S105 - a made-up token, known to everybody
+    wiki_api_token: str = "demo-wiki-token"  # noqa: S105 - a made-up token
     success_secret_token: str = "demo-success-token"  # noqa: S105 - a made-up token as well
     success_basic_auth_header: str = "demo-success-header"
     declared_api_key: str = "demo-declared/key+&="
@@ -23,7 +23,7 @@ DEFAULT = Credentials()
 
 
 def tap_config(url: str, *, dialect: str, credentials: Credentials) -> dict[str, t.Any]:
-    """Return settings that switch all five APIs on, with no cap on the request rate."""
+    """Return settings for all five APIs, without a limit on the request rate."""
     real = dialect == "real"
     blocks: dict[str, dict[str, t.Any]] = {
         "learning": {

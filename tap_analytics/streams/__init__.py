@@ -1,4 +1,4 @@
-"""The APIs the tap knows: one module each, one line each."""
+"""The built-in APIs, one module and one line each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APIS: tuple[Api, ...] = (LEARNING, EXPERIMENTATION, WIKI, SUCCESS)
 def declared_apis(
     config: Mapping[str, t.Any], *, reserved: Collection[str]
 ) -> tuple[tuple[Api, ...], list[str]]:
-    """Return the APIs a user declares under `apis`, and what is wrong with the declarations."""
+    """Return the APIs declared under `apis`, and the problems of the declarations."""
     if not config.get("apis"):
         return (), []
     from tap_analytics.streams.declared import declare  # noqa: PLC0415 - costs start-up, seldom needed

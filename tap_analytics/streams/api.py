@@ -1,4 +1,4 @@
-"""What an API is: its settings and streams as declared."""
+"""The definition of an API: its settings and streams."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """An API: what can be configured and what can be read."""
+    """An API with its settings and streams."""
 
     name: str
     title: str
-    #: How a configured block signs its requests.
+    #: Returns the authentication of a configured block.
     authenticate: Callable[[Mapping[str, t.Any]], Authenticator]
     streams: tuple[type[AnalyticsStream], ...]
     settings: tuple[Setting, ...] = ()
-    #: Rows per page to ask for, unless `page_size` says otherwise; None sends no limit.
+    #: Default of `page_size`: rows to request per page; None sends no limit.
     page_size: int | None = None
-    #: Pace, unless `requests_per_second` says otherwise; 0 is no cap.
+    #: Default of `requests_per_second`; 0 is unlimited.
     requests_per_second: float = 0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    #: The block of an API that is declared where it is configured.
+    #: The block of a declared API.
     block: Mapping[str, t.Any] = field(default_factory=dict)
-    #: Whose account the credentials of a configured block are, where they name one.
+    #: Returns the account of the credentials of a configured block, if they name one.
     account: Callable[[Mapping[str, t.Any]], str | None] = lambda _: None
 
     @property
     def hints(self) -> Mapping[Cause, str]:
-        """What to do about errors, by the names of the settings to look at."""
+        """Hints on errors, with the names of the settings to check."""
         if not self.settings:
             return {}
         keys = [
@@ -63,7 +63,7 @@ class Api:
 
     @property
     def defaults(self) -> Mapping[str, t.Any]:
-        """What holds for the API where its block doesn't say otherwise, by setting."""
+        """Defaults of the settings of a block, by setting."""
         retry = self.retry
         return {
             "page_size": self.page_size,
@@ -79,13 +79,13 @@ class Api:
     def connect(
         self, block: Mapping[str, t.Any], http: Callable[..., HttpSettings]
     ) -> ApiConnection:
-        """Return a connection as a configured block says, with the defaults of its settings.
+        """Return a connection for a configured block, with defaults applied.
 
-        `http` makes `HttpSettings` of those of one API, with what holds for all of them.
+        `http` creates `HttpSettings` from the settings of an API and those of all APIs.
         """
         settings = self._with_defaults(block)
         account = self.account(settings)
-        # Some user names are as good as a key: of one that is a secret only the digest is kept.
+        # Some user names are API keys: only the digest of a secret one is kept.
         if account and redact(account) != account:
             account = digest_of(account)
         return ApiConnection(
@@ -113,7 +113,7 @@ class Api:
         return {name: value for name, value in defaults.items() if value is not None} | dict(block)
 
     def public_settings(self, settings: Mapping[str, t.Any]) -> Iterator[tuple[str, object, bool]]:
-        """Yield the settings that may be shown: name, value, and whether that is the default."""
+        """Yield the settings without secrets: name, value, and whether it is the default."""
         retry, usual = self.retry.overridden(settings.get("retry") or {}), self.retry
         optional = settings.get("optional_streams")
         shared: tuple[tuple[str, object, object], ...] = (

@@ -1,8 +1,7 @@
-"""Any REST API a user describes: declared resources become classes like the built-in ones.
+"""APIs declared in the configuration: resources become stream classes like the built-in ones.
 
-What the configuration says is turned into an `Api` and its stream classes once, here; nothing
-downstream treats them differently. A schema that isn't given is inferred from the first page,
-which is then the first page of the sync as well.
+Nothing downstream treats them differently. A schema that isn't declared is inferred from the first
+page, which a sync then doesn't request again.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ if t.TYPE_CHECKING:
 
 
 class DeclaredStream(AnalyticsStream):
-    """Base of the streams a configuration declares."""
+    """Base of the streams declared in the configuration."""
 
     resource: t.ClassVar[DeclaredResource]
     selector_hint = "Set `data_selector` to where the rows are; leave it out for a bare list."
-    #: Whether other resources take values from this one's rows.
+    #: Whether the resource is the parent of others.
     has_children: t.ClassVar[bool] = False
     _sampled_schema: dict[str, t.Any] | None = None
 
@@ -87,7 +86,7 @@ class DeclaredStream(AnalyticsStream):
     def contexts_below(
         self, parent: AnalyticsStream, record: Record, context: Context | None
     ) -> Iterable[Context]:
-        """Yield the values of the path's placeholders, which are fields of the parent."""
+        """Yield the values of the placeholders of the path, from a row of the parent."""
         links = self.resource.parents
         values = {link.placeholder: dig_field(record, link.field) for link in links}
         for link in links:
@@ -107,7 +106,7 @@ class DeclaredStream(AnalyticsStream):
         )
 
     def redeclared(self, entry: Mapping[str, t.Any]) -> DeclaredStream | None:
-        """Return the stream as another entry of `apis` declares it; None for one with mistakes."""
+        """Return the stream as declared by another entry of `apis`; None if that is invalid."""
         apis, _ = declare([entry], reserved=frozenset())
         kinds = [kind for api in apis for kind in api.streams if vars(kind)["name"] == self.name]
         return t.cast("type[DeclaredStream]", kinds[0])(t.cast("Tap", self._tap)) if kinds else None
@@ -130,7 +129,7 @@ class DeclaredStream(AnalyticsStream):
         return self._sampled_schema
 
     def settle_keys(self, rows: Sequence[Row]) -> None:
-        """Take another key where the rows lack one that is only the default of their API."""
+        """Replace a default primary key that the rows don't have."""
         lacking = [key for key in self.primary_keys if any(row.get(key) is None for row in rows)]
         if not lacking or not self.resource.assumes_keys:
             return
@@ -155,21 +154,21 @@ class DeclaredStream(AnalyticsStream):
         return t.cast("Mapping[str, t.Any]", completed["properties"])
 
     def _sample(self) -> list[Row]:
-        """Return the processed rows of the first page; a failure fails the stream, once."""
+        """Return the processed rows of the first page; an error fails the stream."""
         if self._tap.input_catalog is not None:
             return []
         try:
             for context in self.sample_contexts():
                 return _first_page(self, context)
         except NotFound as error:
-            # The parent is gone; others may not be. A stream without parents has failed.
+            # The parent was deleted. Without a parent, the stream fails.
             self.failure = error if self.parent_stream_type is None else None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this stream's failure
             self.failure = error
         return []
 
     def sample_contexts(self) -> Iterable[Context | None]:
-        """Yield the context of the first parent's first row, or none for a stream without."""
+        """Yield the context of the first parent row; None for a stream without parents."""
         if self.parent_stream_type is None:
             yield None
             return
@@ -182,7 +181,7 @@ class DeclaredStream(AnalyticsStream):
                 yield from self.contexts_below(parent, row, context)
 
     def sample_window(self) -> PageToken:
-        """Return the filter of the first page, so that the sync finds the page again."""
+        """Return the filter of the first page, so that the sync can reuse the page."""
         bookmark = open_bookmark(self)
         if bookmark is None or self.has_children:
             return {}
@@ -190,7 +189,7 @@ class DeclaredStream(AnalyticsStream):
 
 
 class JsonPathStream(DeclaredStream):
-    """Base of the streams whose selector takes JSONPath to read."""
+    """Base of the streams with a JSONPath selector."""
 
     @override
     def select(self, payload: t.Any) -> list[Row]:
@@ -205,7 +204,7 @@ def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
 def _completed(
     schema: Mapping[str, t.Any], *, stream: DeclaredStream | type[DeclaredStream]
 ) -> dict[str, t.Any]:
-    """Return a schema with the columns that come from parents and from the cursor path."""
+    """Return a schema with the columns of parents and the cursor path."""
     columns = {link.placeholder: ["integer", "string", "null"] for link in stream.resource.parents}
     if stream.replication_key is not None:
         columns[t.cast("str", stream.replication_key)] = ["string", "number", "null"]
@@ -219,7 +218,7 @@ def _completed(
 def declare(
     entries: Sequence[Mapping[str, t.Any]], *, reserved: Collection[str]
 ) -> tuple[tuple[Api, ...], list[str]]:
-    """Turn `apis` entries into APIs; also return what is wrong with them, one line each."""
+    """Turn `apis` entries into APIs; also return their problems, one line each."""
     parsed, problems = parse(entries, reserved=reserved)
     return tuple(_api(declared) for declared in parsed) if not problems else (), problems
 
@@ -250,7 +249,7 @@ def _stream_class(
     if is_plain:
         members = selector.split(".") if selector else []
     else:
-        # As far as they can be followed.
+        # Parents that can be resolved.
         members = [*filter(None, selector.removeprefix("$.").removesuffix("[*]").split("."))]
     words = ("write_disposition", "data_selector", "incremental", "parents")
     body = {

@@ -1,8 +1,7 @@
 """Learning platform: people, courses and their enrollments.
 
 Header key, numbered pages (or `links.next`), rows under `data`. Rows are JSON:API resource
-objects: what lies under `attributes` is lifted beside `id` and `type`, so that every column has
-the API's own name; a row that is flat already passes as it is.
+objects: members of `attributes` become columns beside `id` and `type`; flat rows are unchanged.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class LearningStream(AnalyticsStream):
 
 
 class ChangingStream(LearningStream):
-    """Base of what carries the time of its last change, by which the server can filter."""
+    """Base of streams with a modification time that the server can filter by."""
 
     replication_key = "updated_at"
     replication_unit = "iso"

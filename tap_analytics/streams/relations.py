@@ -1,6 +1,6 @@
-"""The streams as tables: their columns and keys, and which columns hold the keys of another stream.
+"""The streams as tables: columns, keys and references to other streams.
 
-All of it is what classes declare, so it is known without a configuration and without a request.
+Derived from the stream classes, without a configuration or a request.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ if t.TYPE_CHECKING:
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, rename={"types": "type"}):
-    """A column of a stream's root."""
+    """A top-level column of a stream."""
 
     name: str
-    #: The words of its type, null left out: `string`, `date-time`, `integer`, …
+    #: Names of its types without null: `string`, `date-time`, `integer`, …
     types: tuple[str, ...]
     description: str = ""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True, rename={"is_list": "many"}):
-    """A column that holds a key of another stream."""
+    """A column with a key of another stream."""
 
-    #: Dotted where it is nested.
+    #: Dotted path if nested.
     column: str
     stream: str
     field: str
-    #: Whether a row holds several keys.
+    #: Whether a row has several keys.
     is_list: bool = False
 
     @property
     def root(self) -> str:
-        """The column at the root that holds it."""
+        """The top-level column that contains it."""
         return self.column.partition(".")[0]
 
 
@@ -47,21 +47,21 @@ class Relation(
     kw_only=True,
     rename={"keys": "primary_keys", "bookmark": "replication_key"},
 ):
-    """A stream, and how it hangs together with others."""
+    """A stream with its references to others."""
 
     name: str
     api: str
     description: str
     keys: tuple[str, ...]
     bookmark: str | None
-    #: The stream whose rows this one is read for.
+    #: The parent stream.
     parent: str | None
     references: tuple[Reference, ...]
     columns: tuple[Column, ...]
 
     @property
     def linking(self) -> tuple[Column, ...]:
-        """The columns that are a key, refer to one, or show what is new."""
+        """The primary key, foreign key and replication key columns."""
         wanted = {*self.keys, self.bookmark, *(each.root for each in self.references)}
         return tuple(column for column in self.columns if column.name in wanted)
 

@@ -1,7 +1,7 @@
-"""Fields of schemas, and types of nested values as the APIs send them and as targets take them.
+"""Schema fields, and types of nested values.
 
-Below the root, times are plain text: targets store nested values as JSON, and checkers stumble over
-formats inside of objects that may be null.
+Nested times are plain strings: targets store nested values as JSON, and some validators fail on
+formats inside nullable objects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Field: t.TypeAlias = "th.Property[t.Any]"
 def field(
     name: str, type_: th.JSONTypeHelper[t.Any] | type, description: str, *, required: bool = False
 ) -> Field:
-    """Return a field of an object, which may be null unless it is required."""
+    """Return a field, nullable unless required."""
     return th.Property(name, type_, required=required, description=description)
 
 
@@ -41,14 +41,14 @@ anything = _field_of(th.AnyType)
 
 
 class OpenObject(th.ObjectType):
-    """An object that may have more members than declared, or fewer."""
+    """An object that may have other members than declared."""
 
     @property
     @override
     def type_dict(self) -> Fragment:
         fragment = t.cast("Fragment", _without_time_formats(super().type_dict))
         if not fragment.get("properties"):
-            # Flattening makes columns of `properties`, and none of an empty one.
+            # Flattening creates columns from `properties`, and none if empty.
             fragment.pop("properties", None)
         return fragment
 

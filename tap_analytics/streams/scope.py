@@ -1,4 +1,4 @@
-"""What a run reads: which streams, which of their rows, and in which order it asks for them."""
+"""Scope of a run: selected streams, bookmarks, filters and sort order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPTIONAL_CAUSES = frozenset({"forbidden", "missing"})
 
 
 def is_read(stream: AnalyticsStream) -> bool:
-    """Whether a run reads a stream: for itself, or for a child."""
+    """Whether a run reads a stream, because it or a child is selected."""
     return bool(stream.selected or stream.has_selected_descendents)
 
 
@@ -40,12 +40,12 @@ def read_children(stream: AnalyticsStream) -> list[AnalyticsStream]:
 
 
 def promises_deletes(stream: AnalyticsStream) -> bool:
-    """Whether a target may take rows for deleted that the stream, or one below, lacks."""
+    """Whether a target may delete rows that the stream or a child no longer has."""
     return stream.versioned or any(map(promises_deletes, read_children(stream)))
 
 
 def is_optional(stream: AnalyticsStream, failure: Exception | None) -> bool:
-    """Whether the settings call a stream optional and the failure is one of access."""
+    """Whether `optional_streams` names the stream and the error is one of access."""
     optional = stream.connection.settings.get("optional_streams") or ()
     names = {stream.name, stream.name.removeprefix(f"{stream.api}_")}
     cause = getattr(failure, "cause", None)
@@ -53,7 +53,7 @@ def is_optional(stream: AnalyticsStream, failure: Exception | None) -> bool:
 
 
 def keeps_parent(stream: AnalyticsStream, row: Row) -> bool:
-    """Whether the children of a row are read: not if a stream map leaves the row out."""
+    """Whether the children of a row are read: not if a stream map filters out the row."""
     return bool(stream.stream_maps[0].get_filter_result(row) if stream.selected else row)
 
 
@@ -61,12 +61,12 @@ def keeps_parent(stream: AnalyticsStream, row: Row) -> bool:
 
 
 def is_incremental(stream: AnalyticsStream) -> bool:
-    """Whether a run reads what changed since the last one."""
+    """Whether a run reads only rows changed since the last one."""
     return stream.replication_method == REPLICATION_INCREMENTAL and bool(stream.replication_key)
 
 
 def keeps_replication_key(stream: AnalyticsStream) -> bool:
-    """Whether the replication key is the stream's own: a catalog may name another."""
+    """Whether the catalog keeps the replication key of the stream."""
     own: object = getattr(type(stream), "replication_key", None)
     return stream.replication_key == own
 
@@ -76,7 +76,7 @@ def open_bookmark(
 ) -> Bookmark | None:
     """Return the bookmark of the run from state and settings; None for full tables.
 
-    `warn` is given what is in doubt, in sentences for the user.
+    `warn` is called with warnings for the user.
     """
     key = stream.replication_key
     if not is_incremental(stream) or not key:
@@ -99,14 +99,14 @@ def open_bookmark(
 
 
 def window_of(stream: AnalyticsStream, bookmark: Bookmark) -> PageToken:
-    """Return the parameters that ask for what a bookmark wants only, where there are any."""
+    """Return the parameters that filter by a bookmark, if any."""
     if not keeps_replication_key(stream):
         return {}
     return stream.window(bookmark.start, bookmark.end)
 
 
 def ordering(stream: AnalyticsStream, *, newest: bool) -> PageToken:
-    """Return the sorting to ask for: newest first where wanted and possible, else stable."""
+    """Return the sort parameters: newest first if wanted and possible, else a stable order."""
     automatic = stream.newest_first if newest else stream.stable_order
     chosen = stream.connection.settings.get("sort_by", ...)
     if chosen is ... or not automatic:
@@ -123,9 +123,9 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     prefetch_limit: int | None = None,
     max_rows: int | None = None,
 ) -> PageReader:
-    """Return a reader of the pages, with the server's filter and order that suit a bookmark.
+    """Return a reader of the pages, with filter and order for a bookmark.
 
-    `bookmark` is None for a stream whose rows are all wanted, by the run or by its children.
+    `bookmark` is None if all rows are needed, by the run or by its children.
     """
     sorting, early_stop, window = ordering(stream, newest=False), None, {}
     if bookmark is not None:

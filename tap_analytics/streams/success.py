@@ -1,8 +1,7 @@
 """Customer success platform: accounts, their users, and the work done for them.
 
 Basic auth, a cursor (`from` ← `next`), rows under `results`. Notes, tasks and users carry the
-whole account they belong to; `traits` are whatever the customer defines, so they stay one open
-object.
+whole account they belong to; `traits` are defined by the customer, so they are one open object.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ KEY_ROLE = OpenObject(
     nullable=True,
 )
 
-#: What an account is made of, on its own and embedded in other objects.
+#: Fields of an account, also where it is embedded.
 ACCOUNT_FIELDS = (
     CREATED,
     UPDATED,
@@ -83,7 +82,7 @@ ACCOUNT_FIELDS = (
     LAST_INBOUND,
     LAST_OUTBOUND,
 )
-#: An account where it is embedded: without its key roles, and only in users with its segments.
+#: An embedded account: without key roles, and with segments only in users.
 ACCOUNT = OpenObject(
     string("id", "Identifier of the account."), *ACCOUNT_FIELDS, SEGMENTS, nullable=True
 )
@@ -98,7 +97,7 @@ ORGANIZATION = OpenObject(
     nullable=True,
 )
 
-#: What notes and tasks have in common.
+#: Common fields of notes and tasks.
 ACTIVITY_FIELDS = (
     CREATED,
     UPDATED,
@@ -147,11 +146,11 @@ class SuccessStream(AnalyticsStream):
 
 
 class ChangingStream(SuccessStream):
-    """Base of what carries the time of its last change; the server can only sort by it."""
+    """Base of streams with a modification time; the server can sort by it, but not filter."""
 
     replication_key = "updatedAt"
     replication_unit = "iso"
-    # In its default order a row that is updated meanwhile jumps to the front, past the reader.
+    # In the default order, a row updated during the run moves to the front and would be missed.
     stable_order = MappingProxyType({"sortBy": "createdAt"})
     newest_first = MappingProxyType({"sortBy": "updatedAt"})
 
@@ -283,7 +282,7 @@ class Users(ChangingStream):
 
 
 class Admins(SuccessStream):
-    """Colleagues who work with the platform."""
+    """Users of the platform itself."""
 
     name = "success_admins"
     path = "/admins"

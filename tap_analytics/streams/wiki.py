@@ -1,8 +1,8 @@
 """Wiki: the audit log, groups, pages, blog posts and spaces.
 
-Basic auth, offset pages in version 1 and cursors in version 2, rows under `results`. The API names
-neither a key for audit events nor a time of change at the top of a page: both are derived here,
-from nothing but the row.
+Basic auth, offset pages in version 1 and cursors in version 2, rows under `results`. The API has
+neither a key for audit events nor a top-level modification time of pages: both are derived from the
+row.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ AUTHOR = OpenObject(
 
 LINKS = field("_links", OpenObject(), "Addresses of the object, relative to the site.")
 
-#: What pages and blog posts have in common.
+#: Common fields of pages and blog posts.
 CONTENT = (
     string("status", "State: current, archived and others."),
     string("title", "Title."),
@@ -105,10 +105,10 @@ class WikiStream(AnalyticsStream):
 
     api = "wiki"
     records_path = ("results",)
-    # Version 2 has cursors only and ignores `start`; a plain server has no links and knows `start`.
+    # Version 2 has only cursors and ignores `start`; a server without links supports `start`.
     paging = LinkedOffset(offset_param="start", total_path=None)
     primary_keys: tuple[str, ...] = ("id",)
-    #: Version of the API that has the endpoint.
+    #: Version of the API.
     version: t.ClassVar[int]
 
     @property
@@ -119,7 +119,7 @@ class WikiStream(AnalyticsStream):
 
 
 class VersionedContentStream(WikiStream):
-    """Base of what is edited, and so carries the time of its last change in its version."""
+    """Base of streams with the modification time in `version`."""
 
     replication_key = "updatedAt"
     replication_unit = "iso"
@@ -141,7 +141,7 @@ class Audit(WikiStream):
     name = "wiki_audit"
     version = 1
     path = "/audit"
-    # Bulk changes log several events in one millisecond: the time alone is no key.
+    # Bulk changes log several events in one millisecond, so the time is not a key.
     primary_keys = ("creationDate", "record_hash")
     replication_key = "creationDate"
     replication_unit = "epoch_ms"
@@ -166,7 +166,7 @@ class Audit(WikiStream):
 
     @override
     def window(self, start: t.Any, end: t.Any) -> PageToken:
-        # Both bounds are inclusive here; the end of a window is not.
+        # Both bounds of the API are inclusive; the end of a window is exclusive.
         bounds = {"startDate": start, "endDate": None if end is None else end - 1}
         return {name: str(value) for name, value in bounds.items() if value is not None}
 

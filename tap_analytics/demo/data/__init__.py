@@ -1,4 +1,4 @@
-"""The demo's records: invented, plausible, and the same in every run of one seed and scale."""
+"""The records of the demo: generated, and reproducible by seed and scale."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Dataset", "Row", "change", "filled"]
 
 
 def filled(*, seed: int = 7, scale: float = 1.0, empty: t.Collection[str] = ()) -> Dataset:
-    """Return a dataset with the records of all APIs, but for the streams that are to be empty.
+    """Return a dataset with the records of all APIs, except for the streams in `empty`.
 
-    Raises `ValueError` for the name of a stream that there isn't.
+    Raises `ValueError` for an unknown stream.
     """
     dataset = Dataset(seed=seed, scale=scale)
     for api in (learning, experimentation, wiki, success, declared_rows):

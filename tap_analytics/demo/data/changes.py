@@ -1,6 +1,6 @@
-"""One day's changes: people are edited, campaigns pause, accounts churn.
+"""Changes to the data: edited people, paused campaigns, churned accounts.
 
-Each step is decided by the seed and its number, and names the keys it changed, so that a test knows
+A change is determined by the seed and its number. It returns the changed keys, so that a test knows
 what an incremental run has to read.
 """
 
@@ -16,12 +16,12 @@ from tap_analytics.demo.data.dataset import Row, invent_persons, iso, iso_ms
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.dataset import Dataset
 
-#: Seconds between the newest record and a step that is given no time.
+#: Default seconds between the newest record and a change.
 STEP_SECONDS = 37
 COURSE_PREFIX = "Révisé:"
 COMPLETED = 100
 ENROLLMENTS = "learning_course_enrollments"
-#: How many records a deleting step removes.
+#: Number of records that a change with `delete` removes.
 DELETED = {
     "learning_people": 2,
     "experimentation_campaigns": 3,
@@ -32,14 +32,14 @@ DELETED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What one step did, as keys by stream; an enrollment's key is (course id, id)."""
+    """The keys a change affected, by stream; the key of an enrollment is (course id, id)."""
 
     changed: dict[str, list[t.Any]] = field(default_factory=dict)
     deleted: dict[str, list[t.Any]] = field(default_factory=dict)
 
 
 def change(dataset: Dataset, *, at: datetime | None = None, delete: bool = False) -> Changes:
-    """Make one step at the given moment, or shortly after the newest record.
+    """Change the data at the given time, or shortly after the newest record.
 
     Raises `ValueError` if `at` lies before the newest record.
     """
@@ -59,7 +59,7 @@ def change(dataset: Dataset, *, at: datetime | None = None, delete: bool = False
 
 
 class _Step:
-    """One step in the making: its time, its rng, and the list of what it did."""
+    """A change in progress: its time, its random source and the affected keys."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -83,7 +83,7 @@ class _Step:
         return edited
 
     def some(self, stream: str, count: int = 1, **having: object) -> list[Row]:
-        """Choose records with the given values that this step hasn't changed yet."""
+        """Choose records with the given values that this change hasn't affected yet."""
         changed = self.changes.changed.get(stream, [])
         fit = [
             row
@@ -115,7 +115,7 @@ def _learning(step: _Step) -> None:
 
 
 def _enroll(step: _Step, course: str, *, person: str) -> None:
-    """Move two enrollments and add one; the course itself shows no trace of it."""
+    """Update two enrollments and add one; the course itself isn't changed."""
     rows = step.dataset.enrollments[course]
     for seat in step.rng.sample(range(len(rows)), min(2, len(rows))):
         row = rows[seat]
@@ -156,7 +156,7 @@ def _wiki(step: _Step) -> None:
     number = len(tables["wiki_audit"])
     who = step.rng.randrange(len(dataset.authors))
     user = (dataset.persons.staff[who].name, dataset.authors[who])
-    # Two of the events share one millisecond.
+    # Two events have the same millisecond.
     for offset, milliseconds in enumerate((12, 345, 345)):
         when = dataset.clock * 1000 + milliseconds
         event = wiki.audit_event(step.rng, number + offset, when=when, user=user)
@@ -192,7 +192,7 @@ def _declared(step: _Step) -> None:
 
 
 def _delete(step: _Step) -> None:
-    """Remove records that the step left alone, and what cannot exist without them."""
+    """Remove records that the change hasn't affected, with their dependents."""
     changed, deleted = step.changes.changed, step.changes.deleted
     for stream, count in DELETED.items():
         rows = step.tables[stream]

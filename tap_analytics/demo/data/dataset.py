@@ -1,6 +1,6 @@
-"""The records of all APIs: one seed and one scale decide every one of them.
+"""The records of all APIs, determined by seed and scale.
 
-Every table has a random source of its own, named by seed and table. All APIs share persons and
+Every table has its own random source, seeded with seed and table name. All APIs share persons and
 companies, so that a join by email or name across their tables succeeds: learning's people are
 success users, success accounts are their employers, and the staff are admins in one API, authors
 in the second and users in the third.
@@ -19,8 +19,7 @@ V = t.TypeVar("V")
 #: One record as the API holds it.
 Row: t.TypeAlias = dict[str, t.Any]
 
-#: The first and the last day of all records, in epoch seconds: 2022-01-03 to 2025-06-30. They lie
-#: in the past for any clock that runs today, so that no record seems to come from the future.
+#: Times of the oldest and newest record in epoch seconds: 2022-01-03 to 2025-06-30, in the past.
 FIRST_DAY = 1_641_196_800
 LAST_DAY = 1_751_284_800
 REMEMBERED = 20_000
@@ -52,14 +51,14 @@ _PLAIN = str.maketrans(
 
 
 class SeededRandom(random.Random):
-    """A random source whose string seed decides everything it returns."""
+    """A random source seeded with a string."""
 
     def uuid(self) -> str:
         """Return a version 4 UUID."""
         return str(uuid.UUID(int=self.getrandbits(128), version=4))
 
     def moment(self, since: int = FIRST_DAY, until: int = LAST_DAY) -> int:
-        """Return epoch seconds between two others, both included."""
+        """Return epoch seconds between two times, both inclusive."""
         return self.randint(since, max(since, until))
 
     def moments(self, count: int, *, shuffled: bool = False) -> list[int]:
@@ -72,7 +71,7 @@ class SeededRandom(random.Random):
         return drawn
 
     def maybe(self, value: object, *, one_in: int) -> t.Any:  # noqa: ANN401 - the type of value, or None
-        """Return None once in `one_in` times, else the value."""
+        """Return None with a probability of 1 in `one_in`, else the value."""
         return None if self.randrange(one_in) == 0 else value
 
 
@@ -88,7 +87,7 @@ def iso_ms(milliseconds: int) -> str:
 
 
 class Person(t.NamedTuple):
-    """Somebody with a mail address that is nobody else's; `company` is a position."""
+    """A person with a unique email address; `company` is an index."""
 
     first: str
     last: str
@@ -109,7 +108,7 @@ class Company(t.NamedTuple):
 
 
 class Persons(t.NamedTuple):
-    """Everybody, in an order that a larger scale extends and doesn't change."""
+    """All persons and companies; a larger scale only appends to them."""
 
     staff: list[Person]
     customers: list[Person]
@@ -117,7 +116,7 @@ class Persons(t.NamedTuple):
 
 
 def invent_persons(rng: SeededRandom, *, staff: int, customers: int, companies: int) -> Persons:
-    """Invent a cast of the given sizes."""
+    """Generate persons and companies."""
     firms = [_company(number) for number in range(companies)]
     namesakes: Counter[str] = Counter()
     employees = [_person(rng, namesakes, company=-1, domain=OUR_DOMAIN) for _ in range(staff)]
@@ -152,17 +151,17 @@ def _person(rng: SeededRandom, namesakes: Counter[str], *, company: int, domain:
 
 
 class Dataset:
-    """The records of every API, as the real services hold them.
+    """The records of every API, as the real services store them.
 
-    Records are never edited in place: a change replaces one by another. So what another record
-    embeds stays what it was, and a page once encoded stays right until `changed` is called.
+    Records are replaced, never edited in place: records embedded in others keep their values, and
+    encoded pages stay valid until `changed` is called.
 
     Attributes:
         tables: Records by stream name, in the order their API lists them by default.
         enrollments: Enrollments by course id.
-        singles: The objects of which there is one, by stream name.
-        clock: Epoch seconds no record is younger than.
-        steps: How many changes there have been.
+        singles: The single objects by stream name.
+        clock: Time of the newest record in epoch seconds.
+        steps: Number of changes.
     """
 
     def __init__(self, *, seed: int, scale: float) -> None:
@@ -185,15 +184,15 @@ class Dataset:
         self.authors = [f"712020:{rng.uuid()}" for _ in self.persons.staff]
 
     def rng(self, name: str) -> SeededRandom:
-        """Return the random source of that name: the same in every dataset of this seed."""
+        """Return the random source of that name, the same for every dataset of the seed."""
         return SeededRandom(f"{self._seed}/{name}")
 
     def many(self, count: int, *, least: int = 3) -> int:
-        """Return a count at this dataset's scale."""
+        """Return a count multiplied by the scale."""
         return max(least, round(count * self._scale))
 
     def remember(self, key: t.Hashable, make: t.Callable[[], V]) -> V:
-        """Return what `make` returns, calling it once between two changes, if there is room."""
+        """Return the result of `make`, cached until the next change if the cache isn't full."""
         if key not in self._memory:
             made = make()
             if len(self._memory) >= REMEMBERED:
@@ -202,11 +201,11 @@ class Dataset:
         return t.cast("V", self._memory[key])
 
     def changed(self) -> None:
-        """Forget what was derived from records that are no longer so."""
+        """Clear the cache after records have changed."""
         self._memory.clear()
 
     def clear(self, stream: str) -> None:
-        """Remove all rows of a stream; raise `ValueError` if there is none of that name."""
+        """Remove all rows of a stream; raise `ValueError` for an unknown one."""
         if stream == "learning_course_enrollments":
             self.enrollments = {course: [] for course in self.enrollments}
         elif stream not in self.tables:

@@ -1,4 +1,4 @@
-"""The rows of the API that only its user can describe: neutral names, awkward numbers."""
+"""Rows of the declared API, with numbers that a float can't represent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tap_analytics.demo.data.dataset import Row, SeededRandom, iso
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.dataset import Dataset
 
-#: Values a double cannot hold stand among ordinary ones.
+#: Some values can't be represented by a double.
 VALUES = (
     *(Decimal("12.75"), 0, Decimal("4200.50"), 9_007_199_254_740_993),
     *(Decimal("12345678901234567.89"), Decimal("-0.1"), None),

@@ -33,7 +33,7 @@ SINGLES: dict[str, Row] = {
 
 
 def fill(dataset: Dataset) -> None:
-    """Add the records: campaigns in the order of their making, the feed oldest first."""
+    """Add the records: campaigns in order of creation, the feed oldest first."""
     many = dataset.many
     rng = dataset.rng("workspaces")
     accounts = [_account(rng, number) for number in range(many(4))]
@@ -165,7 +165,7 @@ def _signature(user: Row) -> Row:
 
 
 def _widget(rng: SeededRandom, number: int, updated: int, users: t.Sequence[Row]) -> Row:
-    """Return a custom widget, the only record here with a time of change."""
+    """Return a custom widget, the only record here with a modification time."""
     return {
         "id": 301 + number,
         "name": f"{rng.choice(('Countdown ribbon', 'Size guide', 'Exit offer'))} {number + 1}",

@@ -10,7 +10,7 @@ from tap_analytics.demo.data.dataset import LAST_DAY, Row, SeededRandom, iso, sl
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data.dataset import Dataset, Person
 
-#: Links inside records point to the documented placeholder host: they are data, not to be followed.
+#: Links inside records have the documented placeholder host and aren't to be followed.
 HOST = "https://api.example.com/v2"
 COURSE_NAMES = (
     *("Harbour Basics", "Tide Tables 201", "Señales y Banderas", "Rope Work", "First Aid at Sea"),
@@ -19,13 +19,13 @@ COURSE_NAMES = (
 )
 STATUSES = ("live", "draft", "published", "live", "archived", "live")
 PROGRESS = (0, 0, 100, 100, 100, Decimal("42.5"), Decimal("57.1"), Decimal("33.3"), 75, 10)
-#: The course nobody takes, and the one almost everybody takes.
+#: A course without enrollments, and one with almost all people.
 EMPTY_COURSE = 1
 POPULAR_COURSE = 0
 
 
 def fill(dataset: Dataset) -> None:
-    """Add people, of whom every ninth was invited and never came, courses and enrollments."""
+    """Add people, every ninth invited but never registered, courses and enrollments."""
     rng = dataset.rng("people")
     groups = [rng.uuid() for _ in range(3)]
     school = rng.uuid()
@@ -88,7 +88,7 @@ def person(
 
 
 def _naming(who: Person, *, invited: bool) -> Row:
-    """Return what is known of a person: before they come, the address alone."""
+    """Return the attributes of a person; only the email address before registration."""
     return {
         "email": who.email,
         "first_name": None if invited else who.first,
@@ -115,7 +115,7 @@ def _course(rng: SeededRandom, number: int, *, updated: int, category: str) -> R
             "full_description": rng.maybe(f"<p>{title}: start here.</p>", one_in=4),
             "list_image_url": rng.maybe(f"https://cdn.example.com/c/{number}.jpg", one_in=3),
             "ribbon": rng.maybe("New", one_in=2),
-            # Counted once there are enrollments.
+            # Set with the enrollments.
             "enrollments_count": 0,
             "credential_achievement_count": 0,
             "dependent_course_names": [] if number % 4 else [COURSE_NAMES[0]],
@@ -137,7 +137,7 @@ def _course(rng: SeededRandom, number: int, *, updated: int, category: str) -> R
 def _enrollments(
     rng: SeededRandom, *, courses: t.Sequence[Row], people: t.Sequence[Row], total: int
 ) -> dict[str, list[Row]]:
-    """Return the enrollments by course id, and write their numbers into the courses.
+    """Return the enrollments by course id, and set their number in the courses.
 
     An enrollment's id is unique within its course only: some of the popular course's ids occur
     again in another course, for another person.
@@ -163,7 +163,7 @@ def _enrollments(
 
 
 def enrollment(rng: SeededRandom, *, course: str, person: str, bare: bool) -> Row:
-    """Return one enrollment; a bare one names its person in `relationships` only."""
+    """Return an enrollment; a bare one has its person only in `relationships`."""
     progress = rng.choice(PROGRESS)
     enrolled = rng.moment()
     return {

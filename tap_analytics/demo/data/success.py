@@ -14,9 +14,9 @@ DAY = 86_400
 #: Two in fifteen accounts are churned: 20 of 150.
 CHURNED = (3, 9)
 MRR = (Decimal("4200.50"), Decimal("99.90"), Decimal("1250.00"), 800, 0, None)
-#: A number that no double holds: 2**53 + 1.
+#: An integer that a double can't represent: 2**53 + 1.
 CONTRACT = 9_007_199_254_740_993
-#: What an account has in its own list and not where it is embedded.
+#: Fields of an account that are missing where it is embedded.
 NOT_EMBEDDED = ("keyRoles", "segments")
 SEGMENT = {"id": "cfd9d82b-2dfe-4136-9412-77f2fe9917cc", "name": "Enterprise fleet"}
 
@@ -72,7 +72,7 @@ def _tasks(dataset: Dataset, *, accounts: list[Row], admins: list[Row]) -> list[
 
 
 def embedded(account: Row) -> Row:
-    """Return an account as other records carry it: as it was when they were written."""
+    """Return an account as embedded in other records, as of the time of writing."""
     return {name: value for name, value in account.items() if name not in NOT_EMBEDDED}
 
 
@@ -202,7 +202,7 @@ def note(rng: SeededRandom, *, updated: int, account: Row | None, author: Row | 
 
 
 def _task(rng: SeededRandom, number: int, updated: int, *, account: Row, admin: Row) -> Row:
-    """Return a task; every other one is open, and the dates they are due have no time of day."""
+    """Return a task; every other one is open, and due dates have no time of day."""
     done = number % 2 == 0
     created = rng.moment(updated - 30 * DAY, updated)
     return {

@@ -13,7 +13,7 @@ SITE = "https://brightwater.example.net/wiki"
 SPACES = ("Harbour Handbook", "Élan", "Platform", "People Ops", "Old Docks", "Sales Floor")
 TOPICS = ("Knots and hitches", "Berth map", "Onboarding ⚓", "Rota", "Naïve Bayes notes", "Minutes")
 CREWS = ("editors", "readers", "admins", "guests", "ops", "finance")
-#: The audit events that share one millisecond, and the one that is logged twice, byte for byte.
+#: Audit events with the same millisecond, and one that is logged twice, byte for byte.
 BURST = slice(40, 45)
 TWIN = 59
 SYSTEM: Row = {
@@ -45,7 +45,7 @@ def fill(dataset: Dataset) -> None:
 
 
 def _space(rng: SeededRandom, number: int, author: str) -> Row:
-    """Return a space with all it can be asked for; two of eight are personal."""
+    """Return a space with all optional parts; two of eight are personal."""
     personal = (number + 2) % 4 == 0
     title = SPACES[number % len(SPACES)] + ("" if number < len(SPACES) else f" {number}")
     key = f"~712020bw{number}" if personal else f"SP{number}"
@@ -73,7 +73,7 @@ def _page_id(number: int) -> str:
 
 
 def _pages(dataset: Dataset, rng: SeededRandom, *, spaces: t.Sequence[Row]) -> list[Row]:
-    """Return pages in id order; the first are their space's home, the others lie below."""
+    """Return pages in id order; first the home pages of spaces, then their descendants."""
     rows: list[Row] = []
     for number, edited in enumerate(rng.moments(dataset.many(140, least=12), shuffled=True)):
         parent = rng.choice(rows) if number >= len(spaces) else None

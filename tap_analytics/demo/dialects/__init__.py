@@ -1,4 +1,4 @@
-"""The services of each dialect: as they really are, and as their specs describe them."""
+"""The services by dialect: like the real services, and like their specifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experimentation platform as it really is: one envelope with five shapes, and silent caps."""
+"""The real experimentation platform: an envelope with five shapes, and silently capped limits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OF_ACCOUNT = re.compile(r"/accounts/([^/]+)/([a-z]+)")
 
 
 class Experimentation(Service):
-    """Accounts, and what belongs to one of them."""
+    """Accounts and the resources of an account."""
 
     name = "experimentation"
     prefix = "/experimentation/api"
@@ -96,7 +96,7 @@ def _page(rows: list[Row], params: t.Mapping[str, str], *, cap: int = MAX_LIMIT)
 
 
 def _campaigns(rows: list[Row], params: t.Mapping[str, str]) -> object:
-    """Return campaigns in a wrapper, or bare where a status is asked for."""
+    """Return campaigns in a wrapper, or as a plain list with a `status` parameter."""
     for name in ("type", "platform"):
         if name in params:
             rows = [row for row in rows if row[name] == params[name]]

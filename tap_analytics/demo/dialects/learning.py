@@ -1,4 +1,4 @@
-"""The learning platform as it really is: JSON:API, numbered pages, links that forget the limit."""
+"""The real learning platform: JSON:API, numbered pages, links without the limit."""
 
 from __future__ import annotations
 

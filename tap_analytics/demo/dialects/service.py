@@ -1,4 +1,4 @@
-"""What the services have in common: keys, queries, pages, cursors and refusals."""
+"""Base of the services: credentials, query parameters, pages, cursors and errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.messages import Request, Response
     from tap_analytics.demo.tap_config import Credentials
 
-#: Longer numbers are a mistake of the client.
+#: Maximum number of digits of a query parameter.
 MAX_DIGITS = 18
 Key: t.TypeAlias = tuple[str, ...]
 
 
 class Refused(Exception):  # noqa: N818 - it becomes a response and is never shown to a user
-    """A request the API doesn't grant."""
+    """A request that gets an error response."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -29,23 +29,23 @@ class Refused(Exception):  # noqa: N818 - it becomes a response and is never sho
 
 
 def not_found(request: Request) -> Refused:
-    """Return the refusal of a path that leads nowhere."""
+    """Return the error for an unknown path."""
     return Refused(404, f"nothing is found at {request.path}")
 
 
 class Service(ABC):
     """One API in one dialect."""
 
-    #: The settings block of the API.
+    #: Name of the settings block of the API.
     name: str
-    #: Every path of the API begins with it.
+    #: Prefix of all paths.
     prefix: str
-    #: The credentials a request must show: one in a header, or two by Basic authorization.
+    #: The expected credentials: one in a header, or two for Basic authentication.
     secrets: tuple[str, ...]
     key_header = ""
-    #: Requests granted in a sliding window, and its seconds, when rates are limited.
+    #: Maximum number of requests in a sliding window, and its length in seconds.
     rate: tuple[int, float] | None = None
-    #: Whether responses say how much of the rate is left.
+    #: Whether responses have rate-limit headers.
     sends_rate = False
 
     def __init__(self, dataset: Dataset, *, url: str, credentials: Credentials) -> None:
@@ -54,7 +54,7 @@ class Service(ABC):
         self.credentials = credentials
 
     def admits(self, request: Request) -> bool:
-        """Whether the request shows the credentials the API wants."""
+        """Whether the request has the right credentials."""
         wanted = tuple(getattr(self.credentials, name) for name in self.secrets)
         if self.key_header:
             return (request.headers.get(self.key_header),) == wanted
@@ -62,7 +62,7 @@ class Service(ABC):
 
     @abstractmethod
     def respond(self, request: Request) -> Response:
-        """Respond to an admitted GET request; raise `Refused` for one that can't be granted."""
+        """Respond to an authenticated GET request; raises `Refused` for an error response."""
 
 
 def basic_credentials(request: Request) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def basic_credentials(request: Request) -> tuple[str, ...]:
 
 
 def error_body(path: str, status: int, message: str) -> Row:
-    """Return an error as the API that a path belongs to writes it."""
+    """Return an error in the format of the API that a path belongs to."""
     api = path.split("/")[1]
     if api == "learning":
         title = {401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
@@ -97,7 +97,7 @@ def error_body(path: str, status: int, message: str) -> Row:
 def int_param(
     params: t.Mapping[str, str], name: str, *, default: int, least: int = 0, most: int | None = None
 ) -> int:
-    """Read a whole number from the query; one above `most` is clamped in silence, as services do.
+    """Read a whole number from the query; one above `most` is silently clamped, as services do.
 
     Raises `Refused` for anything else, and for a number below `least`.
     """
@@ -110,22 +110,22 @@ def int_param(
 
 
 def choice_param(name: str, value: str | None, known: t.Collection[str]) -> str | None:
-    """Return a parameter that must be one of the known words, or absent."""
+    """Return a parameter that must have one of the known values, or be absent."""
     if value is not None and value not in known:
         raise Refused(400, f"{name} {value!r} is not one of {', '.join(known)}")
     return value
 
 
 def encode_cursor(value: object) -> str:
-    """Return an opaque cursor that ends in `=`, so that a client has to encode it."""
+    """Return an opaque cursor that ends in `=`, so that clients must URL-encode it."""
     text = json.dumps(value, separators=(",", ":"))
     while len(text.encode()) % 3 == 0:
         text += " "
     return base64.b64encode(text.encode()).decode()
 
 
-def decode_cursor(text: str) -> t.Any:  # noqa: ANN401 - what a cursor holds is for its API to check
-    """Return what a cursor holds; raise `Refused` if no API here made it."""
+def decode_cursor(text: str) -> t.Any:  # noqa: ANN401 - each API checks its own cursors
+    """Decode a cursor; raises `Refused` for an invalid one."""
     try:
         return json.loads(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
@@ -133,7 +133,7 @@ def decode_cursor(text: str) -> t.Any:  # noqa: ANN401 - what a cursor holds is 
 
 
 class Ordered:
-    """Rows ascending by a key that no two of them share; a page is found by the key before it."""
+    """Rows in ascending order of a unique key; a page is found by the key before it."""
 
     def __init__(self, rows: t.Iterable[Row], key: t.Callable[[Row], Key]) -> None:
         self.rows = sorted(rows, key=key)
@@ -142,7 +142,7 @@ class Ordered:
     def page(
         self, *, after: object, limit: int, descending: bool = False
     ) -> tuple[t.Sequence[Row], bool]:
-        """Return the rows after a key, which a cursor carried, and whether more follow them."""
+        """Return the rows after the key of a cursor, and whether more rows follow."""
         if after is not None:
             kinds = [str] * len(self.keys[0]) if self.keys else None
             if not isinstance(after, list) or kinds not in (None, [type(part) for part in after]):

@@ -1,7 +1,7 @@
-"""The APIs exactly as their specs describe them: flat rows in id order, and nothing besides.
+"""The APIs exactly as in their specifications: flat rows in id order.
 
-There are no links, no totals and no filters: a parameter that a description doesn't name is
-ignored, and a position past the end is an empty list.
+There are no links, totals or filters: parameters that a specification doesn't name are ignored, and
+a page after the end is an empty list.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 
 class SpecService(Service):
-    """Rows by path, cut into pages by an offset."""
+    """Rows by path, paged by an offset."""
 
     selector = "results"
     default_limit = 100
@@ -53,15 +53,15 @@ class SpecService(Service):
         return Response.json({self.selector: page} | more)
 
     def start(self, params: t.Mapping[str, str], *, limit: int) -> int:  # noqa: ARG002 - for page numbers
-        """Return the position of the first row asked for."""
+        """Return the index of the first row of the page."""
         return int_param(params, self.offset_param, default=0)
 
     def envelope(self, *, start: int, limit: int, size: int, total: int) -> Row:  # noqa: ARG002 - most have none
-        """Return what stands beside the rows of a page."""
+        """Return the other members of a page."""
         return {}
 
     def rows(self, request: Request) -> t.Sequence[Row]:
-        """Return everything a path stands for."""
+        """Return all rows of a path."""
         stream = self.resources.get(request.path.removeprefix(self.prefix))
         if stream is None:
             raise not_found(request)

@@ -1,4 +1,4 @@
-"""The success platform as it really is: newest first, opaque cursors, an unchecked password."""
+"""The real success platform: newest rows first, opaque cursors, an unchecked password."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STATUSES = {
 
 
 class Success(Service):
-    """Six flat lists."""
+    """Six lists."""
 
     name = "success"
     prefix = "/resources"
@@ -56,12 +56,12 @@ class Success(Service):
         sort = _sort(resource, params.get("sortBy"))
         after = None
         if "from" in params:
-            held = decode_cursor(params["from"])
-            if not isinstance(held, list) or held[:1] != [sort]:
+            cursor = decode_cursor(params["from"])
+            if not isinstance(cursor, list) or cursor[:1] != [sort]:
                 raise Refused(400, "the cursor belongs to another list")
-            after = held[1:]
+            after = cursor[1:]
         ordered = self._ordered(resource, sort, params.get("status"))
-        # Admins have no dates to be sorted by and come in the order of their ids.
+        # Admins have no dates and are sorted by id.
         rows, more = ordered.page(after=after, limit=limit, descending=sort != "id")
         cursor = encode_cursor([sort, *_key(rows[-1], sort)]) if more else None
         return Response.json({"results": rows, "next": cursor, "atEnd": not more})

@@ -1,4 +1,4 @@
-"""The wiki as it really is: offsets in version 1, cursors in version 2, links in every form."""
+"""The real wiki: offsets in version 1, cursors in version 2, links in several forms."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if t.TYPE_CHECKING:
 V1 = "/wiki/rest/api"
 V2 = "/wiki/api/v2"
 V2_DEFAULT, V2_MAX = 25, 250
-#: Default and greatest limit: both lists clamp in silence.
+#: Default and maximum limit; larger limits are silently clamped.
 AUDIT_LIMITS = (1000, 1000)
 GROUP_LIMITS = (200, 10)
 
 STREAMS = {"/pages": "wiki_pages", "/blogposts": "wiki_blog_posts", "/spaces": "wiki_space"}
-#: The default statuses of each list, and its next link: a path, one below the context, an address.
+#: Default statuses of each list, and the form of its next link: path, path below the context, URL.
 STATUSES = {
     "/pages": "current,archived",
     "/blogposts": "current",
@@ -126,22 +126,22 @@ class Wiki(Service):
 
 
 def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, object]:
-    """Return the order, and the key of the last row already seen; a cursor holds both."""
+    """Return the order and the key of the last row, both from the cursor."""
     order, after = params.get("sort", "id"), None
     if "cursor" in params:
-        held = decode_cursor(params["cursor"])
-        if not isinstance(held, dict) or not isinstance(held.get("sort"), str):
+        cursor = decode_cursor(params["cursor"])
+        if not isinstance(cursor, dict) or not isinstance(cursor.get("sort"), str):
             raise Refused(400, "the cursor is not valid")
-        if params.get("sort", held["sort"]) != held["sort"]:
+        if params.get("sort", cursor["sort"]) != cursor["sort"]:
             raise Refused(400, "the cursor belongs to another order")
-        order, after = held["sort"], held.get("after") or []
+        order, after = cursor["sort"], cursor.get("after") or []
     if order.removeprefix("-") not in SORTS[resource]:
         raise Refused(400, f"{resource[1:]} can't be sorted by {order!r}")
     return order, after
 
 
 def _shown(row: Row, resource: str, params: t.Mapping[str, str]) -> Row:
-    """Return a record with the parts that only come when they are asked for."""
+    """Return a record with the optional parts that the query requests."""
     if resource == "/spaces":
         form = choice_param(
             "description-format", params.get("description-format"), ("plain", "view")

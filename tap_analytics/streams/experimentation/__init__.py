@@ -1,8 +1,8 @@
-"""Experimentation platform: accounts, campaigns and what surrounds them.
+"""Experimentation platform: accounts, campaigns and related objects.
 
 Header key, offset pages, rows under `_data`, some of them in `_data.partialCollection`. The
-server is of the kind that sends an empty object as `[]` and an empty list as `{}`, so every
-nested value is declared as one that may come as the other.
+server may send an empty object as `[]` and an empty list as `{}`, so every nested value is declared
+as either.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EnvelopeOffset(Offset):
-    """Pages by row number; `_data` shows whether there is more than one page."""
+    """Offset pages; the shape of `_data` shows whether there is more than one page."""
 
     total_path: str | None = "_data.totalCount"
 
@@ -72,7 +72,7 @@ class ExperimentationStream(AnalyticsStream):
 
     @override
     def select(self, payload: t.Any) -> list[Row]:
-        """Return the rows of the shapes `_data` has: list, wrapped list, one object, nothing."""
+        """Return the rows in `_data`, which is a list, a wrapped list, one object or nothing."""
         if not isinstance(payload, dict):
             raise SelectorError("the response is not an object with `_data`.")
         data = payload.get("_data")
@@ -85,12 +85,12 @@ class ExperimentationStream(AnalyticsStream):
 
     @property
     def account_id(self) -> str:
-        """The account all but `/accounts` is read from, `current` for the key's own."""
+        """The account of all resources except `/accounts`; `current` is that of the key."""
         return str(self.connection.settings.get("account_id") or "current")
 
 
 class SingleObjectStream(ExperimentationStream):
-    """Base of the resources that are one object per account, and carry no key of their own."""
+    """Base of the resources with one object per account and no key."""
 
     primary_keys = ("uid",)
 
@@ -194,7 +194,7 @@ class Campaigns(ExperimentationStream):
 
 
 class Labels(ExperimentationStream):
-    """Labels put on campaigns."""
+    """Labels of campaigns."""
 
     name = "experimentation_labels"
     path = "/accounts/{account}/labels"
@@ -205,7 +205,7 @@ class Labels(ExperimentationStream):
 
 
 class CustomWidgets(ExperimentationStream):
-    """Widgets made for the account, which the API calls changesets."""
+    """Custom widgets, which the API calls changesets."""
 
     name = "experimentation_custom_widgets"
     path = "/accounts/{account}/changesets"
@@ -223,7 +223,7 @@ class CustomWidgets(ExperimentationStream):
 
 
 class Smartcode(SingleObjectStream):
-    """The snippet that puts the platform on a site, one object per account."""
+    """The snippet to embed in a site, one object per account."""
 
     name = "experimentation_smartcode"
     path = "/accounts/{account}/smartcode"

@@ -72,7 +72,7 @@ PAGES = LooseObject(
     field("exclude", LooseArray(th.AnyType), "Pages it leaves out."),
 )
 
-# Numbers of the settings below come as strings or as numbers, by campaign type: left untyped.
+# Untyped: settings below are strings or numbers, depending on the type of campaign.
 STATS = LooseObject(
     boolean("delayDecision", "Whether a decision is delayed."),
     anything("expectedConversionRate", "Conversion rate expected."),
