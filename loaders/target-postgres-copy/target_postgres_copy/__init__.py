@@ -1,0 +1,1 @@
+"""A Singer target for PostgreSQL that loads rows by COPY."""

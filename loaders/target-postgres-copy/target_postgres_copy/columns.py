@@ -1,0 +1,292 @@
+"""Turn the values of one column, many rows at once, into fields of COPY.
+
+A column is one list comprehension over values that are still JSON. What is usual for its type
+passes there after a look at its first byte; the rest goes through `Column.field`, which checks
+the value against the schema. So every value is checked, and nothing is cast in silence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from jsonschema import Draft202012Validator
+from singer_sdk.helpers._typing import get_datelike_property_type
+from singer_sdk.singerlib.json import deserialize_json
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB, SMALLINT, UUID
+from sqlalchemy.types import BOOLEAN, DATE, DECIMAL, INTEGER, TEXT, TIME, TIMESTAMP
+from target_postgres.connector import NOTYPE
+
+from target_postgres_copy import fields
+from target_postgres_copy.errors import BadValue, Unsupported, shown
+from target_postgres_copy.fields import KINDS, MISSING, NULL
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.types import TypeEngine
+
+    Schema = dict[str, t.Any]
+
+SCALARS = frozenset({"string", "number", "integer", "boolean"})
+ANY_TYPE = SCALARS | {"object", "array"}
+#: Keywords of JSON Schema that a value of this type must obey, and that a first byte shows.
+_SHOWN_BY_TYPE = {"type", "format"}
+#: Keywords about what is inside of a container: PostgreSQL stores that as it came.
+_INSIDE = {
+    "additionalProperties",
+    "contains",
+    "dependentRequired",
+    "dependentSchemas",
+    "items",
+    "patternProperties",
+    "prefixItems",
+    "properties",
+    "propertyNames",
+    "required",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+}
+_DATELIKE = {TIMESTAMP: "date-time", DATE: "date", TIME: "time"}
+_INTEGERS = (BIGINT, INTEGER, SMALLINT)
+_BOOLEANS = frozenset({b"true", b"false"})
+#: How many different values of a column with further rules are remembered as good.
+_REMEMBERED = 10_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column: what the schema allows in it, and how a value becomes a field."""
+
+    name: str
+    sql_type: TypeEngine[t.Any]
+    types: frozenset[str]
+    convert: Callable[[bytes], bytes]
+    nullable: bool = True
+    required: bool = False
+    sanitize: bool = False
+    rules: Schema = dataclasses.field(default_factory=dict)
+
+    @property
+    def null(self) -> bytes:
+        """The field of a value that isn't there: target-postgres stores JSON null in jsonb."""
+        return fields.JSON_NULL if isinstance(self.sql_type, JSONB) else NULL
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether equal values always give equal fields, so that keys can be compared."""
+        return isinstance(self.sql_type, (*_INTEGERS, TEXT, NOTYPE, BOOLEAN, DATE))
+
+    def field(self, value: bytes) -> bytes:
+        """Check any value and convert it."""
+        try:
+            if value == MISSING:
+                if self.required:
+                    raise BadValue("is missing")
+                return self.null
+            if value == NULL:
+                if not self.nullable:
+                    raise BadValue(self._contradiction(value))
+                return self.null
+            self._check(value)
+            return self.convert(value)
+        except BadValue as error:
+            error.column = error.column or self.name
+            raise
+
+    def _check(self, value: bytes) -> None:
+        kind = KINDS[value[:1]]
+        if kind in self.types:
+            return
+        if kind == "number" and "integer" in self.types and fields.is_whole(value):
+            return
+        raise BadValue(self._contradiction(value))
+
+    def _contradiction(self, value: bytes) -> str:
+        allowed = [*sorted(self.types), *(["null"] if self.nullable else [])]
+        return f"{shown(value)} is not of type {' or '.join(allowed)}"
+
+    def reader(self) -> Callable[[Iterable[bytes]], list[bytes]]:
+        """Return the conversion of all values of a run."""
+        read = self._reader()
+        return _checked(self, read) if self.rules else read
+
+    def _reader(self) -> Callable[[Iterable[bytes]], list[bytes]]:
+        kind, slow = type(self.sql_type), self.field
+        usual = {
+            TIMESTAMP: fields.USUAL_DATETIME,
+            DATE: fields.USUAL_DATE,
+            TIME: fields.USUAL_TIME,
+        }.get(kind)
+        if usual:
+            match = usual
+            return lambda values: [m[1] if (m := match(v)) else slow(v) for v in values]
+        if kind in _INTEGERS:
+            return lambda values: [v if v.isdigit() else slow(v) for v in values]
+        if kind is BOOLEAN:
+            return lambda values: [v if v in _BOOLEANS else slow(v) for v in values]
+        if kind in {TEXT, NOTYPE, UUID, DECIMAL} and "string" in self.types:
+            return lambda values: [
+                v[1:-1]
+                if v[:1] == b'"' and b"\\" not in v and v not in _ODD_STRINGS
+                else slow(v)
+                for v in values
+            ]
+        if kind is DECIMAL or (kind is JSONB and not self.sanitize):
+            starts = frozenset(start for start, name in KINDS.items() if name in self.types)
+            return lambda values: [v if v[:1] in starts else slow(v) for v in values]
+        return lambda values: [slow(v) for v in values]
+
+
+#: Strings that would be taken for something else without quotes.
+_ODD_STRINGS = frozenset({b'""', b'"null"'})
+
+
+def _checked(
+    column: Column, read: Callable[[Iterable[bytes]], list[bytes]]
+) -> Callable[[Iterable[bytes]], list[bytes]]:
+    """Add the check of rules that only a validator knows; values seen before are good."""
+    validator = Draft202012Validator(column.rules)
+    good = {MISSING}
+
+    def convert(values: Iterable[bytes]) -> list[bytes]:
+        values = list(values)
+        for value in values:
+            if value in good:
+                continue
+            for error in validator.iter_errors(deserialize_json(value)):
+                raise BadValue(shown(error.message), column=column.name)
+            if len(good) > _REMEMBERED:
+                good.intersection_update({MISSING})
+            good.add(value)
+        return read(values)
+
+    return convert
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The settings that columns depend on."""
+
+    validate: bool
+    sanitize: bool
+    required: frozenset[str] = frozenset()
+
+
+def column(name: str, schema: Schema, sql_type: TypeEngine[t.Any], policy: Policy) -> Column:
+    """Plan a column; raise `Unsupported` where only target-postgres knows what to store."""
+    if not isinstance(schema, dict):
+        raise Unsupported(f"column {name!r} has no schema")
+    allowed, nullable = json_types(schema)
+    rules = _rules(schema, sql_type) if policy.validate else {}
+    if "$ref" in repr(rules) or "$dynamicRef" in repr(rules):
+        raise Unsupported(f"the schema of column {name!r} has references")
+    convert = _conversion(name, sql_type, allowed, schema, policy)
+    return Column(
+        name=name,
+        sql_type=sql_type,
+        types=allowed,
+        convert=convert,
+        nullable=nullable or not policy.validate,
+        required=name in policy.required,
+        sanitize=policy.sanitize,
+        rules=rules,
+    )
+
+
+def json_types(schema: Schema) -> tuple[frozenset[str], bool]:
+    """Return the types a schema allows, without null, and whether it allows null."""
+    if "type" in schema:
+        given = schema["type"]
+        names = {given} if isinstance(given, str) else set(given)
+    elif "anyOf" in schema:
+        found = [json_types(branch) for branch in schema["anyOf"] if isinstance(branch, dict)]
+        names = {name for types, _ in found for name in types}
+        names |= {"null"} if any(null for _, null in found) else set()
+    else:
+        names = {*ANY_TYPE, "null"}
+    return frozenset(names - {"null"}), "null" in names
+
+
+def _rules(schema: Schema, sql_type: TypeEngine[t.Any]) -> Schema:
+    """Return what is left of a schema that neither a first byte nor the table shows."""
+    ignored = _SHOWN_BY_TYPE | _INSIDE
+    if "type" not in schema and not any(_rules(each, sql_type) for each in _branches(schema)):
+        ignored = ignored | {"anyOf"}
+    rules = {k: v for k, v in schema.items() if k in _KEYWORDS and k not in ignored}
+    items = schema.get("items")
+    if isinstance(sql_type, ARRAY) and isinstance(items, dict):
+        inner = {} if isinstance(sql_type.item_type, JSONB) else _rules(items, sql_type.item_type)
+        rules |= {"items": inner} if inner else {}
+    return rules
+
+
+def _branches(schema: Schema) -> list[Schema]:
+    return [branch for branch in schema.get("anyOf", ()) if isinstance(branch, dict)]
+
+
+_KEYWORDS = frozenset(Draft202012Validator.VALIDATORS)
+
+
+def _conversion(
+    name: str,
+    sql_type: TypeEngine[t.Any],
+    allowed: frozenset[str],
+    schema: Schema,
+    policy: Policy,
+) -> Callable[[bytes], bytes]:
+    kind = type(sql_type)
+    if get_datelike_property_type(schema) != _DATELIKE.get(kind):
+        raise Unsupported(f"column {name!r} is {sql_type!r}, but the schema's format says otherwise")
+    if kind is ARRAY and allowed == {"array"}:
+        return _array(name, t.cast("ARRAY[t.Any]", sql_type), schema, policy)
+    if convert := _scalar(kind, allowed, sanitize=policy.sanitize):
+        return convert
+    names = ", ".join(sorted(allowed))
+    raise Unsupported(f"column {name!r} is {sql_type!r} for values of type {names}")
+
+
+def _scalar(
+    kind: type[TypeEngine[t.Any]], allowed: frozenset[str], *, sanitize: bool
+) -> Callable[[bytes], bytes] | None:
+    """Return the conversion for a type that isn't an array, if it can hold what is allowed."""
+    if kind is JSONB:
+        return fields.jsonb(sanitize=sanitize)
+    if kind is NOTYPE or (kind is TEXT and allowed <= SCALARS):
+        return fields.text(sanitize=sanitize)
+    if kind in _INTEGERS and allowed <= {"integer"}:
+        return fields.whole_number
+    if kind is DECIMAL and allowed <= {"integer", "number"}:
+        return fields.unchanged
+    if kind is BOOLEAN and allowed <= {"boolean"}:
+        return fields.unchanged
+    if kind in {UUID, DECIMAL} and allowed <= {"string"}:
+        return fields.text(sanitize=sanitize)
+    if allowed <= {"string"}:
+        return {TIMESTAMP: fields.datetime, DATE: fields.date, TIME: fields.time}.get(kind)
+    return None
+
+
+def _array(
+    name: str, sql_type: ARRAY[t.Any], schema: Schema, policy: Policy
+) -> Callable[[bytes], bytes]:
+    items = schema.get("items")
+    inner = {"type": items} if isinstance(items, str) else items
+    allowed, nullable = json_types(inner) if isinstance(inner, dict) else (ANY_TYPE, True)
+    element_type = sql_type.item_type
+    kind = type(element_type)
+    convert = _scalar(kind, allowed, sanitize=policy.sanitize)
+    if convert is None or kind not in {JSONB, TEXT, NOTYPE, DECIMAL, BOOLEAN, *_INTEGERS}:
+        raise Unsupported(f"column {name!r} is an array of {element_type!r}")
+    if kind in {TEXT, NOTYPE}:
+        convert = fields.text_element(sanitize=policy.sanitize)
+    element = Column(
+        name=name,
+        sql_type=TEXT() if kind is JSONB else element_type,
+        types=allowed,
+        convert=convert,
+        nullable=nullable or not policy.validate,
+    )
+    if kind is JSONB:
+        return fields.jsonb_array(element.field, sanitize=policy.sanitize)
+    return fields.array(element.field)

@@ -1,0 +1,185 @@
+"""Read messages in blocks, and find runs of lines that can be decoded together."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import re
+import sys
+import typing as t
+from collections import Counter
+
+import msgspec
+from singer_sdk.io_base import SingerReader
+from singer_sdk.singerlib.json import deserialize_json
+
+from target_postgres_copy.errors import LoadError, shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from target_postgres_copy.sink import CopySink
+    from target_postgres_copy.target import TargetPostgresCopy
+
+BLOCK_BYTES = 1 << 20
+_CANONICAL = re.compile(rb'\{"type":"RECORD","stream":"([^"\\]*)",').match
+
+
+class Interrupted(BaseException):
+    """A signal asks the run to end; raised only while the process waits for input."""
+
+
+class _Header(msgspec.Struct):
+    type: str
+    stream: str = ""
+
+
+_header = msgspec.json.Decoder(_Header)
+
+
+def blocks(read: Callable[[], bytes]) -> Iterator[bytes]:
+    """Cut what is read behind its last line; a last line without an end gets one."""
+    parts: list[bytes] = []
+    while chunk := read():
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            parts.append(chunk)
+            continue
+        yield _clean(b"".join((*parts, chunk[:end])))
+        parts = [chunk[end:]] if end < len(chunk) else []
+    if parts:
+        yield _clean(b"".join(parts) + b"\n")
+
+
+def _clean(block: bytes) -> bytes:
+    """Keep carriage returns, which JSON allows between its tokens, out of COPY."""
+    return block.replace(b"\r", b"\t") if b"\r" in block else block
+
+
+class BlockReader(SingerReader):
+    """Hand runs of records to their sinks, and every other message to the SDK."""
+
+    def __init__(self, target: TargetPostgresCopy) -> None:
+        super().__init__()
+        self._target = target
+        self._counter: Counter[str] = Counter()
+        self._sink: CopySink | None = None
+        self._prefix = b""
+        #: Lines read before those that are being worked on.
+        self._lines = 0
+
+    def process_lines(
+        self,
+        file_input: t.IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, t.Any]], None]],
+    ) -> Counter[str]:
+        """Read all messages; a signal ends the input early."""
+        read = _source(file_input)
+        self._target.prepare()
+        try:
+            for block in blocks(lambda: self._target.wait_for(read)):
+                self._process(block, callbacks)
+                self._target.after_block()
+        except Interrupted:
+            self._target.logger.info("Interrupted; writing what has been read.")
+        return self._counter
+
+    def _process(
+        self, block: bytes, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]
+    ) -> None:
+        count = block.count(b"\n")
+        if self._sink and block.startswith(self._prefix):
+            if block.count(b"\n" + self._prefix) == count - 1:
+                self._records(block, count)
+                return
+        run: list[bytes] = []
+        for line in block.splitlines(keepends=True):
+            if run and line.startswith(self._prefix):
+                run.append(line)
+                continue
+            sink = self._fast_sink(line)
+            if run and sink is not self._sink:
+                self._end(run)
+                run = []
+            if sink:
+                self._sink = sink
+                self._prefix = _prefix(sink)
+                run.append(line)
+            else:
+                self._message(line, callbacks)
+        if run:
+            self._end(run)
+
+    def _end(self, run: list[bytes]) -> None:
+        self._records(b"".join(run), len(run))
+
+    def _fast_sink(self, line: bytes) -> CopySink | None:
+        """Return the sink of a record that COPY loads; None for every other line."""
+        if found := _CANONICAL(line):
+            return self._target.fast_sinks.get(found[1].decode(errors="replace"))
+        try:
+            header = _header.decode(line)
+        except msgspec.DecodeError:
+            return None
+        return self._target.fast_sinks.get(header.stream) if header.type == "RECORD" else None
+
+    def _records(self, lines: bytes, count: int) -> None:
+        sink = t.cast("CopySink", self._sink)
+        try:
+            self._counter["RECORD"] += sink.add_messages(lines)
+        except msgspec.DecodeError:
+            raise self._located(lines) from None
+        self._lines += count
+        self._target.bound_memory()
+
+    def _message(
+        self, line: bytes, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]
+    ) -> None:
+        self._lines += 1
+        if not line.strip():
+            return
+        try:
+            message = deserialize_json(line)
+            self.assert_line_requires(message, requires={"type"})
+            callback = callbacks[message["type"]]
+        except KeyError:
+            raise LoadError(f"line {self._lines}: {message['type']!r} is no type") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise LoadError(f"line {self._lines} is not a message: {shown(str(error))}") from None
+        callback(message)
+        self._counter[message["type"]] += 1
+
+    def _located(self, lines: bytes) -> LoadError:
+        """Find the line of a run that can't be decoded."""
+        sink = t.cast("CopySink", self._sink)
+        for number, line in enumerate(lines.splitlines(keepends=True), self._lines + 1):
+            try:
+                sink.try_message(line)
+            except msgspec.DecodeError as error:
+                where = f"line {number}, stream {sink.stream_name!r}"
+                return LoadError(f"{where}: {sink.explain(line) or error}")
+        return LoadError(f"line {self._lines + 1}: a record can't be decoded")
+
+
+def _prefix(sink: CopySink) -> bytes:
+    name = msgspec.json.encode(sink.stream_name)
+    return b'{"type":"RECORD","stream":' + name + b","
+
+
+def _source(file_input: t.IO[str] | None) -> Callable[[], bytes]:
+    """Return a function that waits for input, not for a full block, so that no row is held back."""
+    text = file_input or sys.stdin
+    file = getattr(text, "buffer", None)
+    if file is None:
+        file = io.BytesIO(text.read().encode())
+    _widen(file)
+    read = getattr(file, "read1", file.read)
+    return lambda: t.cast("bytes", read(BLOCK_BYTES))
+
+
+def _widen(file: t.Any) -> None:  # noqa: ANN401 - any file
+    """Let a pipe hold a whole block, where the system allows it: fewer switches of processes."""
+    try:
+        fcntl.fcntl(file.fileno(), getattr(fcntl, "F_SETPIPE_SZ", 1031), BLOCK_BYTES)
+    except (OSError, ValueError):
+        return
