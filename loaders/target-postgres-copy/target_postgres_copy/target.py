@@ -67,8 +67,8 @@ class TargetPostgresCopy(TargetPostgres):
     def _connect(self) -> psycopg.Connection:
         """Connect as target-postgres does, for the writer alone."""
         pooled = self.target_connector._engine.raw_connection()  # noqa: SLF001 - as in the parent
-        pooled.detach()
         connection = t.cast("psycopg.Connection", pooled.driver_connection)
+        pooled.detach()
         connection.autocommit = True
         return connection
 
