@@ -22,11 +22,13 @@ from target_postgres_copy.errors import BadValue, Unsupported, shown
 from target_postgres_copy.fields import KINDS, MISSING, NULL
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from sqlalchemy.types import TypeEngine
 
     Schema = dict[str, t.Any]
+    #: From the values of a column, one to a line, to fields of COPY.
+    Read = Callable[[bytes], list[bytes]]
 
 SCALARS = frozenset({"string", "number", "integer", "boolean"})
 ANY_TYPE = SCALARS | {"object", "array"}
@@ -106,52 +108,96 @@ class Column:
         allowed = [*sorted(self.types), *(["null"] if self.nullable else [])]
         return f"{shown(value)} is not of type {' or '.join(allowed)}"
 
-    def reader(self) -> Callable[[Iterable[bytes]], list[bytes]]:
-        """Return the conversion of all values of a run."""
-        read = self._reader()
-        return _checked(self, read) if self.rules else read
+    def reader(self) -> Read:
+        """Return the conversion of all values of a run, which are one to a line."""
+        read = _usual(self) or _each(self)
+        if self.rules:
+            read = _checked(self, read)
+        return _once_for_equals(read)
 
-    def _reader(self) -> Callable[[Iterable[bytes]], list[bytes]]:
-        kind, slow = type(self.sql_type), self.field
-        usual = {
-            TIMESTAMP: fields.USUAL_DATETIME,
-            DATE: fields.USUAL_DATE,
-            TIME: fields.USUAL_TIME,
-        }.get(kind)
-        if usual:
-            match = usual
-            return lambda values: [m[1] if (m := match(v)) else slow(v) for v in values]
-        if kind in _INTEGERS:
-            return lambda values: [v if v.isdigit() else slow(v) for v in values]
-        if kind is BOOLEAN:
-            return lambda values: [v if v in _BOOLEANS else slow(v) for v in values]
-        if kind in {TEXT, NOTYPE, UUID, DECIMAL} and "string" in self.types:
-            return lambda values: [
-                v[1:-1]
-                if v[:1] == b'"' and b"\\" not in v and v not in _ODD_STRINGS
-                else slow(v)
-                for v in values
-            ]
-        if kind is DECIMAL or (kind is JSONB and not self.sanitize):
-            starts = frozenset(start for start, name in KINDS.items() if name in self.types)
-            return lambda values: [v if v[:1] in starts else slow(v) for v in values]
-        return lambda values: [slow(v) for v in values]
+
+def _each(column: Column) -> Read:
+    """Return the conversion that looks at one value after the other."""
+    kind, slow = type(column.sql_type), column.field
+    if kind in _INTEGERS:
+        return lambda lines: [v if v.isdigit() else slow(v) for v in lines.split(b"\n")]
+    if kind is BOOLEAN:
+        return lambda lines: [v if v in _BOOLEANS else slow(v) for v in lines.split(b"\n")]
+    if "string" not in column.types if kind is DECIMAL else kind is JSONB and not column.sanitize:
+        starts = frozenset(start for start, name in KINDS.items() if name in column.types)
+        return lambda lines: [v if v[:1] in starts else slow(v) for v in lines.split(b"\n")]
+    return lambda lines: [slow(v) for v in lines.split(b"\n")]
+
+
+def _usual(column: Column) -> Read | None:
+    """Return a conversion that takes all values at once where none of them is unusual."""
+    kind, each = type(column.sql_type), _each(column)
+    if kind in {TEXT, NOTYPE, UUID, DECIMAL} and "string" in column.types:
+        return lambda lines: _plain_strings(lines) or _mixed_strings(lines, column.field)
+    find = {
+        TIMESTAMP: fields.usual_datetimes,
+        DATE: fields.usual_dates,
+        TIME: fields.usual_times,
+    }.get(kind)
+    if find:
+        return _where_all_match(find, each)
+    if isinstance(column.sql_type, ARRAY) and type(column.sql_type.item_type) is TEXT:
+        return _where_all_match(fields.usual_text_arrays, each, form=b"{%b}")
+    return None
+
+
+def _where_all_match(find: Read, each: Read, *, form: bytes = b"%b") -> Read:
+    def read(lines: bytes) -> list[bytes]:
+        found = find(lines)
+        if len(found) <= lines.count(b"\n"):
+            return each(lines)
+        return found if form == b"%b" else [form % value for value in found]
+
+    return read
+
+
+def _plain_strings(lines: bytes) -> list[bytes] | None:
+    """Return all values without their quotes, if they are strings that can do without."""
+    if b"\\" in lines or b'""' in lines or b'"null"' in lines or lines[:1] != b'"':
+        return None
+    if lines.count(b'\n"') != lines.count(b"\n"):
+        return None
+    return lines[1:-1].split(b'"\n"')
+
+
+def _mixed_strings(lines: bytes, slow: Callable[[bytes], bytes]) -> list[bytes]:
+    return [
+        v[1:-1] if v[:1] == b'"' and b"\\" not in v and v not in _ODD_STRINGS else slow(v)
+        for v in lines.split(b"\n")
+    ]
 
 
 #: Strings that would be taken for something else without quotes.
 _ODD_STRINGS = frozenset({b'""', b'"null"'})
 
 
-def _checked(
-    column: Column, read: Callable[[Iterable[bytes]], list[bytes]]
-) -> Callable[[Iterable[bytes]], list[bytes]]:
+def _once_for_equals(read: Read) -> Read:
+    """Convert once what is the same in all rows, such as a member that isn't there."""
+
+    def convert(lines: bytes) -> list[bytes]:
+        first, end, _ = lines.partition(b"\n")
+        if not end or not lines.endswith(b"\n" + first):
+            return read(lines)
+        count = lines.count(b"\n")
+        if lines != (first + b"\n") * count + first:
+            return read(lines)
+        return read(first) * (count + 1)
+
+    return convert
+
+
+def _checked(column: Column, read: Read) -> Read:
     """Add the check of rules that only a validator knows; values seen before are good."""
     validator = Draft202012Validator(column.rules)
     good = {MISSING}
 
-    def convert(values: Iterable[bytes]) -> list[bytes]:
-        values = list(values)
-        for value in values:
+    def convert(lines: bytes) -> list[bytes]:
+        for value in lines.split(b"\n"):
             if value in good:
                 continue
             for error in validator.iter_errors(deserialize_json(value)):
@@ -159,7 +205,7 @@ def _checked(
             if len(good) > _REMEMBERED:
                 good.intersection_update({MISSING})
             good.add(value)
-        return read(values)
+        return read(lines)
 
     return convert
 

@@ -34,13 +34,22 @@ _MOST_DIGITS, _MOST_DECIMALS = 131_072, 16_383
 _MOST_INTEGER_DIGITS = 25
 
 _NEEDS_QUOTES = re.compile(rb"[\x01\x02\r\n]").search
-#: The usual spelling; others go through Python's parser, as target-postgres does with all.
-USUAL_DATETIME = re.compile(
-    rb'"(\d{4}-\d\d-\d\d[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?'
-    rb'(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)?)"'
-).fullmatch
-USUAL_DATE = re.compile(rb'"(\d{4}-\d\d-\d\d)"').fullmatch
-USUAL_TIME = re.compile(rb'"((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?)"').fullmatch
+_DATE = rb"\d{4}-\d\d-\d\d"
+_TIME = rb"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+_STRING = rb'"[^"\\\n]*"'
+
+
+def _all_lines(pattern: bytes) -> Callable[[bytes], list[bytes]]:
+    return re.compile(rb"^" + pattern + rb"$", re.MULTILINE).findall
+
+
+#: The usual spellings; others go through Python's parser, as target-postgres does with all.
+usual_datetimes = _all_lines(
+    rb'"(' + _DATE + rb"[T ]" + _TIME + rb'(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)?)"'
+)
+usual_dates = _all_lines(rb'"(' + _DATE + rb')"')
+usual_times = _all_lines(rb'"(' + _TIME + rb')"')
+usual_text_arrays = _all_lines(rb"\[((?:" + _STRING + rb"(?:," + _STRING + rb")*)?)\]")
 
 KINDS = {
     **dict.fromkeys((b"-", *(b"%d" % digit for digit in range(10))), "number"),

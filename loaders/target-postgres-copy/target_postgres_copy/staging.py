@@ -124,10 +124,10 @@ class Decoder:
         """Decode lines; every one is a RECORD message, or a record in a BATCH file."""
         return self._decoder.decode_lines(lines)
 
-    def columns(self, rows: Sequence[t.Any]) -> list[Iterable[bytes]]:
-        """Return the raw JSON of every column."""
+    def columns(self, rows: Sequence[t.Any]) -> list[bytes]:
+        """Return the raw JSON of every column, one value to a line: JSON has no bare line ends."""
         records = rows if self._is_batch else [row.record for row in rows]
-        return [map(bytes, map(get, rows if top else records)) for top, get in self._getters]
+        return [b"\n".join(map(get, rows if top else records)) for top, get in self._getters]
 
 
 def _message_type(record: t.Any) -> type[msgspec.Struct]:  # noqa: ANN401 - a type for msgspec
@@ -198,7 +198,7 @@ class Staging:
             try:
                 self._convert([row])
             except BadValue as error:
-                values = [next(iter(column)) for column in self._decoder.columns([row])]
+                values = self._decoder.columns([row])
                 key = self._key_text([shown(values[i]) for i in self._keys])
                 return LoadError(f"column {error.column!r}{key}: {error.reason}")
         return LoadError("a row can't be converted")
