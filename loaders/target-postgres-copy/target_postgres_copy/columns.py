@@ -51,6 +51,7 @@ _INSIDE = {
 }
 _DATELIKE = {TIMESTAMP: "date-time", DATE: "date", TIME: "time"}
 _INTEGERS = (BIGINT, INTEGER, SMALLINT)
+_NOTHING = frozenset({MISSING, NULL})
 _BOOLEANS = frozenset({b"true", b"false"})
 #: How many different values of a column with further rules are remembered as good.
 _REMEMBERED = 10_000
@@ -82,21 +83,19 @@ class Column:
     def field(self, value: bytes) -> bytes:
         """Check any value and convert it."""
         try:
-            if value == MISSING:
-                if self.required:
-                    raise BadValue("is missing")
-                return self.null
-            if value == NULL:
-                if not self.nullable:
-                    raise BadValue(self._contradiction(value))
-                return self.null
             self._check(value)
-            return self.convert(value)
+            return self.null if value in _NOTHING else self.convert(value)
         except BadValue as error:
             error.column = error.column or self.name
             raise
 
     def _check(self, value: bytes) -> None:
+        if value == MISSING:
+            if self.required:
+                raise BadValue("is missing")
+            return
+        if value == NULL and self.nullable:
+            return
         kind = KINDS[value[:1]]
         if kind in self.types:
             return
@@ -283,7 +282,9 @@ def _conversion(
 ) -> Callable[[bytes], bytes]:
     kind = type(sql_type)
     if get_datelike_property_type(schema) != _DATELIKE.get(kind):
-        raise Unsupported(f"column {name!r} is {sql_type!r}, but the schema's format says otherwise")
+        raise Unsupported(
+            f"column {name!r} is {sql_type!r}, but the schema's format says otherwise"
+        )
     if kind is ARRAY and allowed == {"array"}:
         return _array(name, t.cast("ARRAY[t.Any]", sql_type), schema, policy)
     if convert := _scalar(kind, allowed, sanitize=policy.sanitize):
@@ -296,21 +297,20 @@ def _scalar(
     kind: type[TypeEngine[t.Any]], allowed: frozenset[str], *, sanitize: bool
 ) -> Callable[[bytes], bytes] | None:
     """Return the conversion for a type that isn't an array, if it can hold what is allowed."""
-    if kind is JSONB:
-        return fields.jsonb(sanitize=sanitize)
-    if kind is NOTYPE or (kind is TEXT and allowed <= SCALARS):
-        return fields.text(sanitize=sanitize)
-    if kind in _INTEGERS and allowed <= {"integer"}:
-        return fields.whole_number
-    if kind is DECIMAL and allowed <= {"integer", "number"}:
-        return fields.unchanged
-    if kind is BOOLEAN and allowed <= {"boolean"}:
-        return fields.unchanged
-    if kind in {UUID, DECIMAL} and allowed <= {"string"}:
-        return fields.text(sanitize=sanitize)
-    if allowed <= {"string"}:
-        return {TIMESTAMP: fields.datetime, DATE: fields.date, TIME: fields.time}.get(kind)
-    return None
+    text = fields.text(sanitize=sanitize)
+    as_text = {"string"}
+    ways: list[tuple[bool, Callable[[bytes], bytes]]] = [
+        (kind is JSONB, fields.jsonb(sanitize=sanitize)),
+        (kind is NOTYPE or (kind is TEXT and allowed <= SCALARS), text),
+        (kind in _INTEGERS and allowed <= {"integer"}, fields.whole_number),
+        (kind is DECIMAL and allowed <= {"integer", "number"}, fields.unchanged),
+        (kind is BOOLEAN and allowed <= {"boolean"}, fields.unchanged),
+        (kind in {UUID, DECIMAL} and allowed <= as_text, text),
+        (kind is TIMESTAMP and allowed <= as_text, fields.datetime),
+        (kind is DATE and allowed <= as_text, fields.date),
+        (kind is TIME and allowed <= as_text, fields.time),
+    ]
+    return next((convert for fits, convert in ways if fits), None)
 
 
 def _array(

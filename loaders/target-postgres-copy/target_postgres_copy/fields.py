@@ -168,10 +168,12 @@ def _sanitized(value: bytes) -> bytes:
     if isinstance(found, str):
         found = found.replace("\0", "\ufffd")
     elif isinstance(found, dict):
-        found = {k: v.replace("\0", "\ufffd") if isinstance(v, str) else v for k, v in found.items()}
+        found = {
+            k: v.replace("\0", "\ufffd") if isinstance(v, str) else v for k, v in found.items()
+        }
     elif isinstance(found, list):
         found = [v.replace("\0", "\ufffd") if isinstance(v, str) else v for v in found]
-    return simplejson.dumps(found, use_decimal=True, separators=(",", ":")).encode()
+    return str(simplejson.dumps(found, use_decimal=True, separators=(",", ":"))).encode()
 
 
 def unchanged(value: bytes) -> bytes:
@@ -251,7 +253,7 @@ def _jsonb_literal(elements: list[bytes]) -> bytes:
     if not elements or elements[0][:1] != b"[":
         return b"{" + b",".join(map(_element, elements)) + b"}"
     inner = [_decode_list(each) for each in elements]
-    if not all(inner) or len({len(each) for each in inner}) > 1:
+    if len({len(each) for each in inner}) > 1:
         raise BadValue("holds arrays of different lengths, which jsonb[] can't hold")
     return b"{" + b",".join(map(_jsonb_literal, inner)) + b"}"
 

@@ -88,10 +88,10 @@ class BlockReader(SingerReader):
         self, block: bytes, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]
     ) -> None:
         count = block.count(b"\n")
-        if self._sink and block.startswith(self._prefix):
-            if block.count(b"\n" + self._prefix) == count - 1:
-                self._records(block, count)
-                return
+        starts = block.startswith(self._prefix) + block.count(b"\n" + self._prefix)
+        if self._sink and starts == count:
+            self._records(block, count)
+            return
         run: list[bytes] = []
         for line in block.splitlines(keepends=True):
             if run and line.startswith(self._prefix):
@@ -156,8 +156,8 @@ class BlockReader(SingerReader):
             try:
                 sink.try_message(line)
             except msgspec.DecodeError as error:
-                where = f"line {number}, stream {sink.stream_name!r}"
-                return LoadError(f"{where}: {sink.explain(line) or error}")
+                reason = sink.explain(line) or f"not a valid record: {error}"
+                return LoadError(f"line {number}, stream {sink.stream_name!r}, {reason}")
         return LoadError(f"line {self._lines + 1}: a record can't be decoded")
 
 

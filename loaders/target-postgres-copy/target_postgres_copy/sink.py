@@ -18,17 +18,11 @@ from singer_sdk.singerlib.json import deserialize_json
 from target_postgres.sinks import PostgresSink
 
 from target_postgres_copy.columns import Policy, column
+from target_postgres_copy.decoder import METADATA, is_odd
 from target_postgres_copy.errors import LoadError, Unsupported, shown
 from target_postgres_copy.reader import blocks
-from target_postgres_copy.staging import (
-    CONSTANTS,
-    FROM_MESSAGE,
-    Run,
-    Staging,
-    Table,
-    is_odd,
-    sql_name,
-)
+from target_postgres_copy.staging import Staging
+from target_postgres_copy.statements import Run, Table, sql_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -230,7 +224,7 @@ class CopySink(PostgresSink):
             if batch
             else msgspec.json.decode(line, type=_AnyRecord).record
         )
-        known = {*self._columns, *CONSTANTS, *FROM_MESSAGE, "_sdc_deleted_at"}
+        known = {*self._columns, *METADATA}
         for name in record.keys() - known - self._warned_missing_fields:
             if bytes(record[name]) != b"null":
                 self.logger.warning("No schema for record field '%s'", name)
@@ -335,7 +329,7 @@ class CopySink(PostgresSink):
 def _is_json(value: object) -> bool:
     try:
         msgspec.json.decode(simplejson.dumps(value, use_decimal=True))
-    except msgspec.DecodeError:
+    except ValueError:
         return False
     return True
 

@@ -157,7 +157,7 @@ class TargetPostgresCopy(TargetPostgres):
             raise Interrupted
 
     @classmethod
-    def invoke(cls, **kwargs: t.Any) -> None:  # type: ignore[override] # options pass through
+    def invoke(cls, **kwargs: t.Any) -> None:
         """Run, and end what input or server do wrong with one line."""
         try:
             super().invoke(**kwargs)

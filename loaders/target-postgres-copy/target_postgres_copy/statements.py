@@ -1,0 +1,180 @@
+"""The SQL that takes staged rows over into their table."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+import uuid
+
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TIMESTAMP
+
+from target_postgres_copy import fields
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_postgres_copy.columns import Column
+
+    Constants = dict[str, sql.Composable]
+
+#: How a date-time with an offset ends.
+_AWARE = r"(Z|[+-]\d\d:\d\d(:\d\d)?)$"
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # has no annotations
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """The table that rows go to."""
+
+    schema: str | None
+    name: str
+    keys: tuple[str, ...]
+    #: Whether a unique index on exactly the keys can arbitrate between old and new rows.
+    has_unique_index: bool
+    #: Whether the session's time zone is UTC.
+    is_utc: bool
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The table's name for SQL."""
+        return sql.Identifier(*(part for part in (self.schema, self.name) if part is not None))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a batch takes from the run, not from its rows."""
+
+    started: int
+    #: The version of rows in BATCH files that don't name their own.
+    version: int | None = None
+
+    def constants(self) -> Constants:
+        """Return the values of columns for a batch that is written now."""
+        now = dt.datetime.now(tz=dt.timezone.utc)
+        moment = sql.SQL("{}::timestamptz").format(sql.Literal(now.isoformat()))
+        constants: Constants = {
+            "_sdc_received_at": moment,
+            "_sdc_batched_at": moment,
+            "_sdc_sequence": sql.Literal(round(now.timestamp() * 1000)),
+            "_sdc_sync_started_at": sql.Literal(self.started),
+        }
+        if self.version is not None:
+            constants["_sdc_table_version"] = sql.Literal(self.version)
+        return constants
+
+
+class Statements:
+    """The statements for one temporary table and the table behind it."""
+
+    def __init__(self, table: Table, columns: Sequence[Column], *, filled: Iterable[str]) -> None:
+        self._table = table
+        self._columns = {column.name: column for column in columns}
+        self._filled = set(filled)
+        self._temp = sql.Identifier(f"copy_{uuid.uuid4().hex}")
+        #: Whether equal keys are always spelled alike.
+        self.is_canonical = all(self._columns[key].is_canonical for key in table.keys)
+
+    def drop(self) -> sql.Composed:
+        """Drop the temporary table."""
+        return sql.SQL("DROP TABLE {}").format(self._temp)
+
+    def create(self) -> sql.Composed:
+        """Create the temporary table, which every commit empties."""
+        definitions = [
+            sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(self._staged(column)))
+            for column in self._columns.values()
+        ]
+        return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS").format(
+            self._temp, sql.SQL(", ").join(definitions)
+        )
+
+    def _staged(self, column: Column) -> str:
+        """Return the type in which a column is staged.
+
+        Where the session's zone is UTC, timestamptz reads date-times with and without an offset
+        as target-postgres does. Elsewhere those without would be moved out of the hour that
+        summer time leaves out, so the merge decides.
+        """
+        if isinstance(column.sql_type, TIMESTAMP):
+            return "timestamptz" if self._table.is_utc else "text"
+        return sql_name(column)
+
+    def copy(self) -> sql.Composed:
+        """Copy rows into the temporary table."""
+        return sql.SQL("COPY {} ({}) FROM STDIN WITH ({})").format(
+            self._temp, self._listed(self._columns), sql.SQL(fields.OPTIONS)
+        )
+
+    def merge(self, constants: Constants, *, select_latest: bool) -> list[sql.Composed]:
+        """Take all staged rows over; with `select_latest` the last one of each key."""
+        values = self._values(constants)
+        main, source = self._table.identifier, self._source(select_latest=select_latest)
+        insert = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s").format(
+            main, self._listed(values), sql.SQL(", ").join(values.values()), source
+        )
+        if not self._table.keys:
+            return [insert]
+        # Equal keys may be spelled differently, and the last spelling stays.
+        changed = [n for n in values if n not in self._table.keys or not self.is_canonical]
+        if self._table.has_unique_index:
+            return [insert + self._on_conflict(changed)]
+        same = sql.SQL(" AND ").join(
+            sql.SQL("t.{} = {}").format(sql.Identifier(key), values[key])
+            for key in self._table.keys
+        )
+        assignments = (sql.SQL("{} = {}").format(sql.Identifier(n), values[n]) for n in changed)
+        update = sql.SQL("UPDATE {} t SET {} FROM {} s WHERE {}").format(
+            main, sql.SQL(", ").join(assignments), source, same
+        )
+        fresh = sql.SQL(" WHERE NOT EXISTS (SELECT FROM {} t WHERE {})").format(main, same)
+        return [*([update] if changed else []), insert + fresh]
+
+    def _on_conflict(self, changed: Sequence[str]) -> sql.Composed:
+        target = self._listed(self._table.keys)
+        if not changed:
+            return sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(target)
+        assignments = (sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(n)) for n in changed)
+        return sql.SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(
+            target, sql.SQL(", ").join(assignments)
+        )
+
+    def _source(self, *, select_latest: bool) -> sql.Composable:
+        if not (self._table.keys and select_latest):
+            return self._temp
+        keys = sql.SQL(", ").join(self._value(self._columns[key]) for key in self._table.keys)
+        return sql.SQL(
+            "(SELECT DISTINCT ON ({0}) s.* FROM {1} s ORDER BY {0}, s.ctid DESC)"
+        ).format(keys, self._temp)
+
+    def _values(self, constants: Constants) -> dict[str, sql.Composable]:
+        """Return the expression for every column of the table that is filled."""
+        values = {name: self._value(column) for name, column in self._columns.items()}
+        for name in self._filled & constants.keys():
+            given = values.get(name)
+            values[name] = (
+                sql.SQL("coalesce({}, {})").format(given, constants[name])
+                if given
+                else constants[name]
+            )
+        return values
+
+    def _value(self, column: Column) -> sql.Composable:
+        name = sql.SQL("s.{}").format(sql.Identifier(column.name))
+        if not isinstance(column.sql_type, TIMESTAMP) or self._table.is_utc:
+            return name
+        return sql.SQL(
+            "CASE WHEN {0} ~ {1} THEN {0}::timestamptz::timestamp ELSE {0}::timestamp END"
+        ).format(name, sql.Literal(_AWARE))
+
+    @staticmethod
+    def _listed(names: Iterable[str]) -> sql.Composed:
+        return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def sql_name(column: Column) -> str:
+    """Return the type of a column as `format_type` spells it."""
+    name = str(column.sql_type.compile(dialect=_DIALECT)).lower()
+    return name.replace("decimal", "numeric").replace(", ", ",")
