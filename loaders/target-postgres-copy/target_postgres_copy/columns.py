@@ -130,7 +130,7 @@ def _each(column: Column) -> Read:
 
 def _usual(column: Column) -> Read | None:
     """Return a conversion that takes all values at once where none of them is unusual."""
-    kind, each = type(column.sql_type), _each(column)
+    kind = type(column.sql_type)
     if kind in {TEXT, NOTYPE, UUID, DECIMAL} and "string" in column.types:
         return lambda lines: _plain_strings(lines) or _mixed_strings(lines, column.field)
     find = {
@@ -139,17 +139,17 @@ def _usual(column: Column) -> Read | None:
         TIME: fields.usual_times,
     }.get(kind)
     if find:
-        return _where_all_match(find, each)
+        return _where_all_match(find, column.field)
     if isinstance(column.sql_type, ARRAY) and type(column.sql_type.item_type) is TEXT:
-        return _where_all_match(fields.usual_text_arrays, each, form=b"{%b}")
+        return _where_all_match(fields.usual_text_arrays, column.field, form=b"{%b}")
     return None
 
 
-def _where_all_match(find: Read, each: Read, *, form: bytes = b"%b") -> Read:
+def _where_all_match(find: Read, slow: Callable[[bytes], bytes], *, form: bytes = b"%b") -> Read:
     def read(lines: bytes) -> list[bytes]:
         found = find(lines)
         if len(found) <= lines.count(b"\n"):
-            return each(lines)
+            return [form % m[0] if (m := find(v)) else slow(v) for v in lines.split(b"\n")]
         return found if form == b"%b" else [form % value for value in found]
 
     return read
