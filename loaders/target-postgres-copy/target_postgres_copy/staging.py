@@ -138,8 +138,12 @@ class Staging:
         if not place:
             name = error.diag.column_name
             return LoadError(f"column {name!r}: {message}" if name else message)
-        # The server counts the line ends inside of quoted fields, too.
-        ends = itertools.accumulate(1 + line.count(b"\n") for line in lines)
+        # The server counts line ends inside of quoted fields, too, but in the first row it doesn't
+        # know yet what a line end is, and takes it for a carriage return.
+        marks = itertools.chain((b"\r",), itertools.repeat(b"\n"))
+        ends = itertools.accumulate(
+            1 + line.count(mark) for line, mark in zip(lines, marks, strict=False)
+        )
         found = next((i for i, end in enumerate(ends) if end >= int(place[1])), -1)
         values = [quoted or plain for quoted, plain in _FIELDS(lines[found])]
         key = self._key_text([shown(values[i]) for i in self._keys])

@@ -79,7 +79,7 @@ def test_values_of_another_type_are_refused_wherever_they_stand():
                 read(wrong)
             except BadValue:
                 for lines in ([wrong, b"null"], [b"null", wrong], [wrong, wrong]):
-                    with pytest.raises(BadValue, match="not|invalid|badly"):
+                    with pytest.raises(BadValue, match=r"not|badly"):
                         read(b"\n".join(lines))
 
 
