@@ -34,6 +34,8 @@ class _Header(msgspec.Struct):
     stream: str = ""
 
 
+#: Lines that can't be decoded, or are nested too deeply for it.
+_UNREADABLE = (msgspec.DecodeError, RecursionError)
 _header = msgspec.json.Decoder(_Header)
 
 
@@ -119,7 +121,7 @@ class BlockReader(SingerReader):
             return self._target.fast_sinks.get(found[1].decode(errors="replace"))
         try:
             header = _header.decode(line)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return None
         return self._target.fast_sinks.get(header.stream) if header.type == "RECORD" else None
 
@@ -127,7 +129,7 @@ class BlockReader(SingerReader):
         sink = t.cast("CopySink", self._sink)
         try:
             self._counter["RECORD"] += sink.add_messages(lines)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             raise self._located(lines) from None
         self._lines += count
         self._target.bound_memory()
@@ -136,6 +138,8 @@ class BlockReader(SingerReader):
         self, line: bytes, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]
     ) -> None:
         self._lines += 1
+        # A SCHEMA may give the stream another sink.
+        self._sink, self._prefix = None, b""
         if not line.strip():
             return
         try:
@@ -144,7 +148,7 @@ class BlockReader(SingerReader):
             callback = callbacks[message["type"]]
         except KeyError:
             raise LoadError(f"line {self._lines}: {message['type']!r} is no type") from None
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise LoadError(f"line {self._lines} is not a message: {shown(str(error))}") from None
         callback(message)
         self._counter[message["type"]] += 1
@@ -155,7 +159,7 @@ class BlockReader(SingerReader):
         for number, line in enumerate(lines.splitlines(keepends=True), self._lines + 1):
             try:
                 sink.try_message(line)
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 reason = sink.explain(line) or f"not a valid record: {error}"
                 return LoadError(f"line {number}, stream {sink.stream_name!r}, {reason}")
         return LoadError(f"line {self._lines + 1}: a record can't be decoded")

@@ -200,7 +200,7 @@ class CopySink(PostgresSink):
                     row = f", row {key}" if key else ""
                     what = "NaN, Infinity and halves of surrogate pairs are not JSON"
                     return f"column {name!r}{row}: {what}"
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return None
 

@@ -128,14 +128,18 @@ class Staging:
                 merge = self._statements.merge(constants, select_latest=self._select_latest)
                 for statement in merge:
                     cursor.execute(statement)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise self._explained(error, lines) from error
+        except psycopg.Error as error:
+            if explained := self._explained(error, lines):
+                raise explained from error
+            raise
 
-    def _explained(self, error: psycopg.Error, lines: list[bytes]) -> LoadError:
-        """Add the column and the row's key to what the server says."""
+    def _explained(self, error: psycopg.Error, lines: list[bytes]) -> LoadError | None:
+        """Add the column and the row's key to what the server says of a value."""
         message = " ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
         place = _COPY_PLACE(error.diag.context or "")
         if not place:
+            if not isinstance(error, (psycopg.DataError, psycopg.IntegrityError)):
+                return None
             name = error.diag.column_name
             return LoadError(f"column {name!r}: {message}" if name else message)
         # The server counts line ends inside of quoted fields, too, but in the first row it doesn't

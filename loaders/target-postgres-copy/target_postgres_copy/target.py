@@ -125,7 +125,17 @@ class TargetPostgresCopy(TargetPostgres):
                 self.fast_sinks[stream_name] = sink
         return sink
 
+    def _process_activate_version_message(self, message_dict: dict[str, t.Any]) -> None:
+        self._check_known(message_dict)
+        super()._process_activate_version_message(message_dict)
+
+    def _check_known(self, message: dict[str, t.Any]) -> None:
+        if message.get("stream") not in self.mapper.stream_maps:
+            name, kind = message.get("stream"), message["type"]
+            raise LoadError(f"stream {name!r}: {kind} came before its SCHEMA")
+
     def _process_batch_message(self, message_dict: dict[str, t.Any]) -> None:
+        self._check_known(message_dict)
         for stream_map in self.mapper.stream_maps[message_dict["stream"]]:
             sink = t.cast("CopySink", self.get_sink(stream_map.stream_alias))
             sink.load_files(

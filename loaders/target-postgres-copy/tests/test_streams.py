@@ -185,6 +185,22 @@ def test_a_schema_that_changes_in_mid_stream(bench):
     ]
 
 
+@pytest.mark.parametrize("size", [7, 100, 400])
+def test_blocks_may_end_anywhere(bench, monkeypatch, size):
+    monkeypatch.setattr("target_postgres_copy.reader.BLOCK_BYTES", size)
+    wider = {**NAMED, "age": {"type": ["integer", "null"]}}
+    messages = [schema_message(NAMED)]
+    messages += [record({"id": i, "name": "é" * i}) for i in range(20)]
+    messages += [schema_message(wider)]
+    messages += [record({"id": i, "name": "b", "age": i}) for i in range(10, 30)]
+    schema = bench.schema()
+    bench.copy(schema, messages)
+    ages = [row["age"] for row in bench.rows(schema)]
+    assert (len(ages), ages.count(None)) == (30, 10)
+    with pytest.raises(LoadError, match=f"line {len(messages) + 1} is not a message"):
+        bench.copy(bench.schema(), [*messages, "}"])
+
+
 @pytest.mark.parametrize("hard", [True, False])
 def test_versions(bench, hard):
     first = [
@@ -324,6 +340,14 @@ def test_lines_that_are_no_messages_are_named(bench):
         bench.copy(bench.schema(), [start, '{"type":'])
     with pytest.raises(LoadError, match="line 2: 'NONE' is no type"):
         bench.copy(bench.schema(), [start, '{"type":"NONE"}'])
+    deep = f'{{"type":"RECORD","stream":"x","record":{{"id":1,"v":{"[" * 99_999}{"]" * 99_999}}}}}'
+    with pytest.raises(
+        LoadError, match="line 2, stream 'x', not a valid record: maximum recursion"
+    ):
+        bench.copy(bench.schema(), [start, deep])
+    for kind in ("ACTIVATE_VERSION", "BATCH"):
+        with pytest.raises(LoadError, match=f"stream 'y': {kind} came before its SCHEMA"):
+            bench.copy(bench.schema(), [start, {"type": kind, "stream": "y", "version": 1}])
     with pytest.raises(RecordsWithoutSchemaException):
         bench.copy(bench.schema(), [record({"id": 1})])
 
