@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -39,7 +40,9 @@ NAMES = itertools.count()
 class Server:
     """A throw-away server on loopback, run by an ordinary user."""
 
-    def __init__(self):
+    def __init__(self, *, options="", file_size=None):
+        self.options = f"{OPTIONS} {options}"
+        self.file_size = file_size
         self.home = Path(tempfile.mkdtemp(prefix="target-postgres-copy-"))
         self.identity = {}
         if os.geteuid() == 0:
@@ -53,7 +56,7 @@ class Server:
         self.start()
 
     def start(self):
-        self.program("pg_ctl", "start", "-w", "-l", "log", "-o", f"-p {self.port} {OPTIONS}")
+        self.program("pg_ctl", "start", "-w", "-l", "log", "-o", f"-p {self.port} {self.options}")
 
     def stop(self, mode="immediate"):
         self.program("pg_ctl", "stop", "-w", "-m", mode)
@@ -65,8 +68,13 @@ class Server:
             cwd=self.home,
             check=True,
             stdout=subprocess.DEVNULL,
+            preexec_fn=self.limit_files if self.file_size else None,
             **self.identity,
         )
+
+    def limit_files(self):
+        # A relation that can't grow is what a full disk looks like to the server.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_size, self.file_size))
 
     def connect(self):
         return psycopg.connect(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,56 @@ def test_a_server_that_is_gone_ends_the_run_with_one_line(bench):
             text([schema_message(NAMED), *rows(0, 9), state(9)]).encode(), timeout=30
         )
         assert (process.returncode, json.loads(out)) == (0, {"rows": 9}), err
+    finally:
+        server.remove()
+
+
+def test_a_full_disk_ends_the_run_with_one_line_and_no_state(bench):
+    server = Server(file_size=24 << 20, options="-c wal_level=minimal -c max_wal_senders=0")
+    try:
+        long = [record({"id": i, "name": os.urandom(500).hex()}) for i in range(30_000)]
+        process = bench.start("s", port=server.port)
+        messages = [schema_message(NAMED), *long, state(30_000)]
+        out, err = process.communicate(text(messages).encode(), timeout=60)
+        assert (process.returncode, out) == (1, b""), err
+        assert "could not extend file" in error_lines(err.decode())[0]
+        assert len(error_lines(err.decode())) == 1
+    finally:
+        server.remove()
+
+
+def certificate(folder):
+    """Make a certificate for this machine that signs itself."""
+    key, signed = folder / "server.key", folder / "server.crt"
+    command = [
+        *("openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"),
+        *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+        *("-keyout", key, "-out", signed),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    for file in (key, signed):
+        os.chown(file, folder.stat().st_uid, -1)
+    return key, signed
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="a certificate needs openssl")
+def test_tls_as_the_settings_of_target_postgres_say(bench, tmp_path):
+    if not bench.db.execute("SHOW ssl_library").fetchone()[0]:
+        pytest.skip("this PostgreSQL was built without TLS; PG_BIN names another")
+    server = Server()
+    try:
+        key, signed = certificate(server.home)
+        (server.home / "data" / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 trust\n")
+        server.stop()
+        server.options += f" -c ssl=on -c ssl_key_file={key} -c ssl_cert_file={signed}"
+        server.start()
+        messages = text([schema_message(NAMED), *rows(0, 5), state(5)]).encode()
+        for authority, code in ((signed, 0), (certificate(tmp_path)[1], 1)):
+            settings = {"ssl_enable": True, "ssl_certificate_authority": str(authority)}
+            process = bench.start("s", port=server.port, **settings)
+            out, err = process.communicate(messages, timeout=30)
+            assert (process.returncode, bool(out)) == (code, not code), err
+        assert "certificate verify failed" in error_lines(err.decode())[0]
     finally:
         server.remove()
 
