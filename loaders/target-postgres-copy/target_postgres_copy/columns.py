@@ -54,7 +54,7 @@ _INTEGERS = (BIGINT, INTEGER, SMALLINT)
 _NOTHING = frozenset({MISSING, NULL})
 _BOOLEANS = frozenset({b"true", b"false"})
 #: How many different values of a column with further rules are remembered as good.
-_REMEMBERED = 10_000
+_REMEMBERED, _REMEMBERED_BYTES = 10_000, 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def _each(column: Column) -> Read:
         return lambda lines: [v if v.isdigit() else slow(v) for v in lines.split(b"\n")]
     if kind is BOOLEAN:
         return lambda lines: [v if v in _BOOLEANS else slow(v) for v in lines.split(b"\n")]
-    if "string" not in column.types if kind is DECIMAL else kind is JSONB and not column.sanitize:
+    if kind is DECIMAL or (kind is JSONB and not column.sanitize):
         starts = frozenset(start for start, name in KINDS.items() if name in column.types)
         return lambda lines: [v if v[:1] in starts else slow(v) for v in lines.split(b"\n")]
     return lambda lines: [slow(v) for v in lines.split(b"\n")]
@@ -209,7 +209,8 @@ def _checked(column: Column, read: Read) -> Read:
                 raise BadValue(shown(error.message), column=column.name)
             if len(good) > _REMEMBERED:
                 good.intersection_update({MISSING})
-            good.add(value)
+            if len(value) <= _REMEMBERED_BYTES:
+                good.add(value)
         return read(lines)
 
     return convert

@@ -67,8 +67,10 @@ class BlockReader(SingerReader):
         self._counter: Counter[str] = Counter()
         self._sink: CopySink | None = None
         self._prefix = b""
-        #: Lines read before those that are being worked on.
+        #: Lines read so far.
         self._lines = 0
+        #: Records that wait for their decoder, with the numbers of their lines.
+        self._runs: dict[CopySink, list[tuple[int, bytes]]] = {}
 
     def process_lines(
         self,
@@ -92,28 +94,26 @@ class BlockReader(SingerReader):
         count = block.count(b"\n")
         starts = block.startswith(self._prefix) + block.count(b"\n" + self._prefix)
         if self._sink and starts == count:
-            self._records(block, count)
+            self._records(self._sink, block, first=self._lines + 1)
+            self._lines += count
             return
-        run: list[bytes] = []
         for line in block.splitlines(keepends=True):
-            if run and line.startswith(self._prefix):
-                run.append(line)
-                continue
-            sink = self._fast_sink(line)
-            if run and sink is not self._sink:
-                self._end(run)
-                run = []
-            if sink:
-                self._sink = sink
-                self._prefix = _prefix(sink)
-                run.append(line)
+            self._lines += 1
+            if not (self._sink and line.startswith(self._prefix)):
+                self._sink = self._fast_sink(line)
+                self._prefix = _prefix(self._sink) if self._sink else b""
+            if self._sink:
+                self._runs.setdefault(self._sink, []).append((self._lines, line))
             else:
+                self._end_runs()
                 self._message(line, callbacks)
-        if run:
-            self._end(run)
+        self._end_runs()
 
-    def _end(self, run: list[bytes]) -> None:
-        self._records(b"".join(run), len(run))
+    def _end_runs(self) -> None:
+        """Load the records since the last other message; between streams, order has no meaning."""
+        runs, self._runs = self._runs, {}
+        for sink, numbered in runs.items():
+            self._records(sink, b"".join([line for _, line in numbered]), numbered=numbered)
 
     def _fast_sink(self, line: bytes) -> CopySink | None:
         """Return the sink of a record that COPY loads; None for every other line."""
@@ -125,21 +125,24 @@ class BlockReader(SingerReader):
             return None
         return self._target.fast_sinks.get(header.stream) if header.type == "RECORD" else None
 
-    def _records(self, lines: bytes, count: int) -> None:
-        sink = t.cast("CopySink", self._sink)
+    def _records(
+        self,
+        sink: CopySink,
+        lines: bytes,
+        *,
+        first: int = 0,
+        numbered: list[tuple[int, bytes]] | None = None,
+    ) -> None:
         try:
             self._counter["RECORD"] += sink.add_messages(lines)
         except _UNREADABLE:
-            raise self._located(lines) from None
-        self._lines += count
+            numbered = numbered or list(enumerate(lines.splitlines(keepends=True), first))
+            raise _located(sink, numbered) from None
         self._target.bound_memory()
 
     def _message(
         self, line: bytes, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]
     ) -> None:
-        self._lines += 1
-        # A SCHEMA may give the stream another sink.
-        self._sink, self._prefix = None, b""
         if not line.strip():
             return
         try:
@@ -153,16 +156,16 @@ class BlockReader(SingerReader):
         callback(message)
         self._counter[message["type"]] += 1
 
-    def _located(self, lines: bytes) -> LoadError:
-        """Find the line of a run that can't be decoded."""
-        sink = t.cast("CopySink", self._sink)
-        for number, line in enumerate(lines.splitlines(keepends=True), self._lines + 1):
-            try:
-                sink.try_message(line)
-            except _UNREADABLE as error:
-                reason = sink.explain(line) or f"not a valid record: {error}"
-                return LoadError(f"line {number}, stream {sink.stream_name!r}, {reason}")
-        return LoadError(f"line {self._lines + 1}: a record can't be decoded")
+
+def _located(sink: CopySink, numbered: list[tuple[int, bytes]]) -> LoadError:
+    """Find the line of a run that can't be decoded."""
+    for number, line in numbered:
+        try:
+            sink.try_message(line)
+        except _UNREADABLE as error:
+            reason = sink.explain(line) or f"not a valid record: {error}"
+            return LoadError(f"line {number}, stream {sink.stream_name!r}, {reason}")
+    return LoadError(f"stream {sink.stream_name!r}: a record can't be decoded")
 
 
 def _prefix(sink: CopySink) -> bytes:
