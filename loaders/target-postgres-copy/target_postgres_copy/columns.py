@@ -138,7 +138,8 @@ def _usual(column: Column) -> Read | None:
     """Return a conversion that takes all values at once where none of them is unusual."""
     kind, slow = type(column.sql_type), column.shortcut()
     if kind in {TEXT, NOTYPE, UUID, DECIMAL} and "string" in column.types:
-        return lambda lines: _plain_strings(lines) or _mixed_strings(lines, slow)
+        nullable = column.nullable
+        return lambda lines: _plain_strings(lines, nullable=nullable) or _mixed(lines, slow)
     find = {
         TIMESTAMP: fields.usual_datetimes,
         DATE: fields.usual_dates,
@@ -147,30 +148,36 @@ def _usual(column: Column) -> Read | None:
     if find:
         return _where_all_match(find, slow)
     if isinstance(column.sql_type, ARRAY) and type(column.sql_type.item_type) is TEXT:
-        return _where_all_match(fields.usual_text_arrays, slow, form=b"{%b}")
+        return _where_all_match(fields.usual_text_arrays, slow, as_array=True)
     return None
 
 
-def _where_all_match(find: Read, slow: Callable[[bytes], bytes], *, form: bytes = b"%b") -> Read:
+def _where_all_match(find: Read, slow: Callable[[bytes], bytes], *, as_array: bool = False) -> Read:
     def read(lines: bytes) -> list[bytes]:
         found = find(lines)
         if len(found) <= lines.count(b"\n"):
-            return [form % m[0] if (m := find(v)) else slow(v) for v in lines.split(b"\n")]
-        return found if form == b"%b" else [form % value for value in found]
+            found = [m[0] if (m := find(v)) else slow(v) for v in lines.split(b"\n")]
+        if as_array:
+            return [b"{" + v[1:-1] + b"}" if v[:1] == b"[" else v for v in found]
+        return [v or slow(NULL) for v in found] if b"" in found else found
 
     return read
 
 
-def _plain_strings(lines: bytes) -> list[bytes] | None:
-    """Return all values without their quotes, if they are strings that can do without."""
-    if b"\\" in lines or b'""' in lines or b'"null"' in lines or lines[:1] != b'"':
+def _plain_strings(lines: bytes, *, nullable: bool) -> list[bytes] | None:
+    """Return all values without their quotes, if they are nulls and strings that can do without."""
+    if b"\\" in lines or b'""' in lines or b'"null"' in lines:
         return None
-    if lines.count(b'\n"') != lines.count(b"\n"):
-        return None
-    return lines[1:-1].split(b'"\n"')
+    framed = b"\n" + lines + b"\n"
+    count, strings = lines.count(b"\n") + 1, framed.count(b'\n"')
+    if strings == count:
+        return lines[1:-1].split(b'"\n"')
+    if nullable and strings + framed.count(b"\nnull") == count:
+        return framed.replace(b'\n"', b"\n").replace(b'"\n', b"\n")[1:-1].split(b"\n")
+    return None
 
 
-def _mixed_strings(lines: bytes, slow: Callable[[bytes], bytes]) -> list[bytes]:
+def _mixed(lines: bytes, slow: Callable[[bytes], bytes]) -> list[bytes]:
     return [
         v[1:-1] if v[:1] == b'"' and b"\\" not in v and v not in _ODD_STRINGS else slow(v)
         for v in lines.split(b"\n")

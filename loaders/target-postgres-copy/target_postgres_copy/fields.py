@@ -44,13 +44,16 @@ def _all_lines(pattern: bytes) -> Callable[[bytes], list[bytes]]:
     return re.compile(rb"^" + pattern + rb"$", re.MULTILINE).findall
 
 
+def _text_or_null(pattern: bytes) -> Callable[[bytes], list[bytes]]:
+    return _all_lines(rb'(?:"(' + pattern + rb')"|null)')
+
+
 #: The usual spellings; others go through Python's parser, as target-postgres does with all.
-usual_datetimes = _all_lines(
-    rb'"(' + _DATE + rb"[T ]" + _TIME + rb'(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)?)"'
-)
-usual_dates = _all_lines(rb'"(' + _DATE + rb')"')
-usual_times = _all_lines(rb'"(' + _TIME + rb')"')
-usual_text_arrays = _all_lines(rb"\[((?:" + _STRING + rb"(?:," + _STRING + rb")*)?)\]")
+#: Nothing is found of a null.
+usual_datetimes = _text_or_null(_DATE + rb"[T ]" + _TIME + rb"(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)?")
+usual_dates = _text_or_null(_DATE)
+usual_times = _text_or_null(_TIME)
+usual_text_arrays = _all_lines(rb"(\[(?:" + _STRING + rb"(?:," + _STRING + rb")*)?\])")
 
 KINDS = {
     **dict.fromkeys((b"-", *(b"%d" % digit for digit in range(10))), "number"),
