@@ -17,9 +17,9 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.json import deserialize_json
 from target_postgres.sinks import PostgresSink
 
-from target_postgres_copy.columns import Policy, column
 from target_postgres_copy.decoder import METADATA, is_odd
 from target_postgres_copy.errors import LoadError, Unsupported, shown
+from target_postgres_copy.planning import Policy, plan
 from target_postgres_copy.reader import blocks
 from target_postgres_copy.staging import Staging
 from target_postgres_copy.statements import Run, Table, sql_name
@@ -115,7 +115,7 @@ class CopySink(PostgresSink):
         )
         to_sql_type = self.connector.to_sql_type
         return {
-            name: column(name, schema, to_sql_type(schema), policy)
+            name: plan(name, schema, to_sql_type(schema), policy)
             for name, schema in properties.items()
         }
 

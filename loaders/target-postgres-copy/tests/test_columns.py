@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from target_postgres_copy.columns import Policy, column
 from target_postgres_copy.errors import BadValue, Unsupported, shown
+from target_postgres_copy.planning import Policy, plan
 
 POLICY = Policy(validate=True, sanitize=False)
 PLAIN = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Z"]), max_size=4)
@@ -57,7 +57,7 @@ CASES = {
 @given(data=st.data())
 def test_a_run_of_values_gives_the_fields_of_single_ones(name, data):
     schema, sql_type, values = CASES[name]
-    planned = column("v", schema, sql_type, POLICY)
+    planned = plan("v", schema, sql_type, POLICY)
     read = planned.reader()
     given_values = [
         value.encode(errors="surrogatepass") for value in data.draw(st.lists(values, min_size=1))
@@ -73,7 +73,7 @@ def test_a_run_of_values_gives_the_fields_of_single_ones(name, data):
 
 def test_values_of_another_type_are_refused_wherever_they_stand():
     for schema, sql_type, _ in CASES.values():
-        read = column("v", schema, sql_type, POLICY).reader()
+        read = plan("v", schema, sql_type, POLICY).reader()
         for wrong in (b'"x"', b"5.5", b"true", b'["a"]', b'{"a":1}'):
             try:
                 read(wrong)
@@ -96,7 +96,7 @@ def test_values_of_another_type_are_refused_wherever_they_stand():
 )
 def test_a_type_that_only_target_postgres_knows_is_left_to_it(schema, sql_type):
     with pytest.raises(Unsupported):
-        column("v", schema, sql_type, POLICY)
+        plan("v", schema, sql_type, POLICY)
 
 
 def test_messages_show_values_on_one_line_and_shortened():
