@@ -106,6 +106,18 @@ def test_odd_names_of_columns_and_streams(bench):
     assert bench.both(messages, table="Ü s")[0]["a%b"] == "v"
 
 
+@pytest.mark.parametrize("unique", [True, False])
+def test_names_that_the_statements_use_themselves(bench, unique):
+    names = ["s", "t", "excluded", "user", "_sdc_deleted_at", "copy"]
+    properties = {**ID, **{name: {"type": ["string", "null"]} for name in names}}
+    rows = [record({"id": i % 2, **dict.fromkeys(names[:4], str(i))}) for i in range(5)]
+    prepare = ["CREATE SCHEMA {}", "CREATE TABLE {}.x (id bigint, s text)"]
+    messages = [schema_message(properties, keys=["id", "s"]), *rows]
+    for size in (2, 10):
+        found = bench.both(messages, prepare=() if unique else prepare, batch_size_rows=size)
+        assert len(found) == 5
+
+
 def test_names_with_quotes_and_backslashes(bench):
     properties = {**ID, 'q"uote': {"type": "string"}, "back\\slash": {"type": "integer"}}
     row = {"id": 1, 'q"uote': "v", "back\\slash": 5, "unknown": 1}
