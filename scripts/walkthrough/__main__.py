@@ -1,4 +1,4 @@
-"""The first run: `python -m walkthrough [--target postgres|jsonl|duckdb] [--keep]`."""
+"""The first run: `python -m walkthrough [--target NAME] [--keep]`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ SELECT a.name, substr(CAST(a."churnedAt" AS varchar(30)), 1, 10) AS left_on,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the walkthrough; 0 if every step succeeded."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--target", choices=("postgres", "jsonl", "duckdb"), default="postgres")
+    parser.add_argument(
+        "--target", choices=("postgres", "postgres-copy", "jsonl", "duckdb"), default="postgres"
+    )
     parser.add_argument(
         "--keep", action="store_true", help="leave everything running until Ctrl-C, to look around"
     )

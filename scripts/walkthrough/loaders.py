@@ -1,4 +1,4 @@
-"""Where the rows go: three loaders, each with its settings and a way to ask it SQL."""
+"""Where the rows go: loaders, each with its settings and a way to ask it SQL."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class Loader:
 
 
 class PostgresLoader(Loader):
-    """target-postgres, into the server that the environment names or one made for the occasion."""
+    """A loader for PostgreSQL, into the server that the environment names or one of our own."""
 
-    name = "target-postgres"
     first = "to_jsonb({column}) -> 0 ->> '{key}'"
 
-    def __init__(self, database: Database, *, own: bool) -> None:
+    def __init__(self, name: str, database: Database, *, own: bool) -> None:
+        self.name = name
         self._database = database
         chosen = os.environ.get("TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA")
         self.schema = chosen or ("tap_analytics" if own else "tap_analytics_demo")
@@ -166,11 +166,12 @@ class DuckDbLoader(Loader):
 @contextlib.contextmanager
 def opened(target: str) -> Iterator[Loader]:
     """Make the destination ready; what was made for the occasion goes when the block ends."""
-    if target == "postgres":
+    if target.startswith("postgres"):
         with contextlib.ExitStack() as stack:
             given = Database.from_environment(os.environ)
             try:
-                yield PostgresLoader(given or stack.enter_context(Postgres()), own=given is None)
+                database = given or stack.enter_context(Postgres())
+                yield PostgresLoader(f"target-{target}", database, own=given is None)
             except PostgresError as error:
                 raise StepError(str(error)) from error
         return

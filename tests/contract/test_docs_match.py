@@ -131,7 +131,7 @@ def test_example_names_exactly_the_variables_of_all_plugins(example, settings, p
     loaders = {
         variable(loader["name"], setting["name"])
         for loader in project["plugins"]["loaders"]
-        for setting in loader["settings"]
+        for setting in loader.get("settings", [])
     }
 
     assert sorted(example) == sorted(tap | loaders)

@@ -72,6 +72,7 @@ def meltano_project(tmp_path_factory):
     definition = (ROOT / "meltano.yml").read_text("utf-8")
     assert definition.count("pip_url: -e .\n") == 1
     own = definition.replace("pip_url: -e .\n", f"pip_url: -e {ROOT}\n")
+    own = own.replace("pip_url: -e loaders/", f"pip_url: -e {ROOT}/loaders/")
     (folder / "meltano.yml").write_text(own, "utf-8")
     project = Project(folder)
     project.meltano("install")

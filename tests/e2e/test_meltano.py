@@ -57,6 +57,10 @@ class IntoPostgres(Destination):
         )
 
 
+class IntoPostgresCopy(IntoPostgres):
+    loader = "target-postgres-copy"
+
+
 class IntoJsonl(Destination):
     loader = "target-jsonl"
 
@@ -98,7 +102,9 @@ class IntoDuckDb(Destination):
         return json.loads(done.stdout, parse_float=Decimal)
 
 
-@pytest.fixture(params=[IntoPostgres, IntoJsonl, IntoDuckDb], ids=lambda into: into.loader)
+@pytest.fixture(
+    params=[IntoPostgres, IntoPostgresCopy, IntoJsonl, IntoDuckDb], ids=lambda into: into.loader
+)
 def destination(request, meltano_project, postgres, tmp_path):
     return request.param(meltano_project, postgres, tmp_path)
 
