@@ -35,7 +35,7 @@ WIDTH = 120
 
 #: What stands for signs that an output's encoding lacks.
 _PLAIN_SIGNS = str.maketrans(
-    {"≥": ">=", "≤": "<=", "≳": ">~", "…": "...", "→": "->", "✓": "+", "✗": "x"}
+    {"≥": ">=", "≤": "<=", "≳": ">~", "±": "+-", "…": "...", "→": "->", "✓": "+", "✗": "x"}
 )
 
 
@@ -99,9 +99,6 @@ def parser(name: str, description: str, *, configured: bool = True) -> Parser:
 
 def run(body: Body, options: argparse.Namespace) -> int:
     """Run the body of a command; an error is printed in one line, with exit code 1."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A redirect may have an encoding that lacks a letter of somebody's data.
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return body(options)
     except ConfigValidationError as error:
@@ -153,13 +150,18 @@ def show(value: object, *parts: RenderableType, as_json: bool) -> None:
         is_utf8 = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
         put(json.dumps(value, indent=2, ensure_ascii=not is_utf8, default=_plain) + "\n")
     else:
-        sys.stdout.write(_rendered(parts))
-        sys.stdout.flush()
+        _write(_rendered(parts))
 
 
 def put(text: str) -> None:
     """Print lines, with secrets redacted and control characters removed."""
-    sys.stdout.write(clean_lines(text))
+    _write(clean_lines(text))
+
+
+def _write(text: str) -> None:
+    # A redirect may have an encoding that lacks a letter of somebody's data.
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 

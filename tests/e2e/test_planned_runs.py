@@ -43,7 +43,7 @@ def test_a_plan_is_what_the_sync_then_costs_and_yields(dialect):
         config = unpaced(api.config)
         code, told = plan(config)
         assert (code, told["requests_used"]) == (0, asked(api))
-        assert asked(api) <= 2 * len(api.streams) + 3
+        assert asked(api) <= 2 * len(api.streams) + 12
         streams = TapAnalytics(config=config).streams
         api.reset_counts()
         done = run(config)
@@ -62,7 +62,8 @@ def test_a_plan_is_what_the_sync_then_costs_and_yields(dialect):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_what_children_cost_is_known_to_the_order_of_magnitude(dialect):
-    with DemoApi(dialect=dialect) as api:
+    # So many courses that not all of them are sampled.
+    with DemoApi(dialect=dialect, scale=3) as api:
         config = unpaced(only(api.config, "learning"))
         catalog = select(discover(config), *COURSES)
         _, told = plan(config, catalog=catalog)

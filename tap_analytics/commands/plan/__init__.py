@@ -135,6 +135,8 @@ def _figures(found: Sample, seconds: float | None) -> dict[str, t.Any]:
     return {
         "requests": found.requests if is_planned else None,
         "rows": found.wanted if is_planned else None,
+        "requests_margin": found.requests_margin if is_planned else None,
+        "rows_margin": found.wanted_margin if is_planned else None,
         "basis": found.basis.value if is_planned else None,
         "estimated": found.estimated,
         "upper_bound": found.bounded,
@@ -165,15 +167,21 @@ def _cells(found: Sample, seconds: float) -> list[str]:
     # The sum of an upper bound and a lower bound or an estimate is only an estimate.
     bound = "≤ " if found.basis is Basis.TOTAL and not found.estimated else "~ "
     return [
-        f"{sign}{found.requests:,}",
-        f"{bound if found.bounded else sign}{found.wanted:,}",
+        f"{sign}{found.requests:,}{_margin(found, found.requests_margin)}",
+        f"{bound if found.bounded else sign}{found.wanted:,}{_margin(found, found.wanted_margin)}",
         found.basis.value,
         f"{sign}{_time(seconds)}",
     ]
 
 
+def _margin(found: Sample, margin: int) -> str:
+    # What is seen of it is a lower bound, which a margin says nothing of.
+    return f" ± {margin:,}" if margin and found.basis is not Basis.AT_LEAST else ""
+
+
 def _time(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 1 else duration(seconds)
+    # Rounded up, so that what takes time never seems to take none.
+    return f"{math.ceil(seconds * 100) / 100:.2f} s" if seconds < 1 else duration(seconds)
 
 
 def _notes(plan: SyncPlan) -> list[str]:

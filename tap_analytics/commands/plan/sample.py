@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
+import statistics
 import typing as t
 from contextlib import closing
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ class Sample:
     estimated: bool = False
     #: Whether `wanted` is an upper bound: the API doesn't filter as the tap does.
     bounded: bool = False
+    #: How far off extrapolated requests and rows may be: two standard errors.
+    requests_margin: int = 0
+    wanted_margin: int = 0
     #: Seconds per response; 0 without a response.
     latency: float = 0.0
     #: Requests that can be in flight at once.
@@ -115,10 +119,21 @@ def extrapolate(samples: Sequence[Sample], *, parents: int, basis: Basis) -> Sam
         wanted=round(share * sum(each.wanted for each in samples)),
         basis=basis,
         estimated=not is_whole or any(each.estimated for each in samples),
+        requests_margin=_margin([each.requests for each in samples], parents),
+        wanted_margin=_margin([each.wanted for each in samples], parents),
         bounded=any(each.bounded for each in samples),
         latency=math.fsum(latencies) / len(latencies) if latencies else 0.0,
         rows=[row for each in samples for row in each.rows],
     )
+
+
+def _margin(values: Sequence[int], parents: int) -> int:
+    """Return two standard errors of a sum that is extrapolated from the values of some parents."""
+    count = len(values)
+    if count < 2 or count >= parents:  # noqa: PLR2004 - one value doesn't differ
+        return 0
+    error = statistics.stdev(values) * math.sqrt((1 - count / parents) / count)
+    return round(2 * error * parents)
 
 
 def _read(reader: PageReader, *, pages: int) -> tuple[list[Row], float]:

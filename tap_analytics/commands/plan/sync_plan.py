@@ -17,7 +17,9 @@ from tap_analytics.transport.auth import OAuth2ClientCredentials
 from tap_analytics.transport.errors import BudgetSpent, NotFound
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.tap import TapAnalytics
@@ -26,6 +28,8 @@ if t.TYPE_CHECKING:
 #: Maximum number of pages per stream, and of parents sampled per child stream.
 PAGES = 2
 PARENTS = 3
+#: Further parents that a child stream is read below where those differ.
+MORE_PARENTS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,8 @@ class SyncPlan:
             basis=least_sure([*failed, *(each.basis for each in found)]),
             estimated=any(each.estimated for each in found),
             bounded=any(each.bounded for each in found),
+            requests_margin=sum(each.requests_margin for each in found),
+            wanted_margin=sum(each.wanted_margin for each in found),
         )
 
     @property
@@ -110,12 +116,14 @@ class SyncPlan:
             if parent is None:
                 seen = read_sample(stream, None, pages=PAGES)
             else:
-                seen = _sample_below(stream, *parent)
+                seen = _sample_below(stream, *parent, grant=self.budget.grant)
         except Exception as error:  # noqa: BLE001 - a sync would fail with it too
             self._fail(stream, error, root=root)
             return
         # A parent that isn't selected is read, not written.
-        figures = seen if stream.selected else replace(seen, wanted=0, bounded=False)
+        figures = (
+            seen if stream.selected else replace(seen, wanted=0, wanted_margin=0, bounded=False)
+        )
         self.estimates.append(Estimate(stream=stream, root=root, figures=figures))
         for child in read_children(stream):
             self._plan(child, root=root, parent=(stream, seen))
@@ -140,27 +148,44 @@ class SyncPlan:
         self.budget.grant(requests + token - len(stream.samples))
 
 
-def _sample_below(stream: AnalyticsStream, parent: AnalyticsStream, parents: Sample) -> Sample:
-    """Estimate a child stream from the children of a few parents."""
+def _sample_below(
+    stream: AnalyticsStream,
+    parent: AnalyticsStream,
+    parents: Sample,
+    *,
+    grant: Callable[[int], None],
+) -> Sample:
+    """Estimate a child stream from the children of a few parents, and of more if they differ."""
     contexts = [
         context
         for row, above in parents.rows
         if keeps_parent(parent, row)
         for context in stream.contexts_below(parent, row, above)
     ]
-    samples = []
-    # Evenly spaced parents.
-    step = max(1, (len(contexts) - 1) // (PARENTS - 1))
-    for context in contexts[::step][:PARENTS]:
-        try:
-            samples.append(read_sample(stream, context, pages=1))
-        except NotFound:
-            # The parent was deleted; a sync skips it.
-            samples.append(Sample(requests=1))
+    chosen = _evenly_spaced(contexts, PARENTS)
+    samples = [_read_below(stream, context) for context in chosen]
+    if len({(each.requests, each.wanted) for each in samples}) > 1:
+        rest = [context for context in contexts if context not in chosen]
+        more = _evenly_spaced(rest, MORE_PARENTS)
+        grant(len(more))
+        samples += [_read_below(stream, context) for context in more]
     read = len(parents.rows)
     number = round(parents.read * len(contexts) / read) if read else 0
     found = extrapolate(samples, parents=number, basis=parents.basis)
     return replace(found, parallel=stream.connection.concurrency)
+
+
+def _evenly_spaced(contexts: Sequence[Context], count: int) -> Sequence[Context]:
+    step = max(1, (len(contexts) - 1) // (count - 1))
+    return contexts[::step][:count]
+
+
+def _read_below(stream: AnalyticsStream, context: Context) -> Sample:
+    try:
+        return read_sample(stream, context, pages=1)
+    except NotFound:
+        # The parent was deleted; a sync skips it.
+        return Sample(requests=1)
 
 
 def _paced(connection: ApiConnection, requests: int) -> float:

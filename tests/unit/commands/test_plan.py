@@ -254,11 +254,24 @@ def test_children_are_extrapolated():
 
 
 def test_a_sample_is_taken_from_all_over_the_page():
-    with family(10, lambda parent: parent) as api:
+    with family(10, lambda parent: 5) as api:
         [_, parts] = figures(with_children(api))
         asked = [int(each.target.split("/")[2]) for each in api.requests[1:]]
     assert asked == [0, 4, 8]
-    assert (parts.wanted, parts.estimated) == (40, True)
+    assert (parts.wanted, parts.wanted_margin, parts.estimated) == (50, 0, True)
+
+
+def test_more_parents_are_sampled_where_they_differ_and_a_margin_is_given(tmp_path, capsys):
+    with family(40, lambda parent: parent) as api:
+        path = config_file(tmp_path, with_children(api))
+        _, data = told(capsys, "--config", path)
+        assert len(api.requests) == 1 + 10
+        command.main(["--config", path])
+    shown = capsys.readouterr().out
+    [_, parts] = data["streams"]
+    assert (parts["rows"], parts["rows_margin"]) == (180, 66)
+    assert (parts["requests"], parts["requests_margin"]) == (40, 0)
+    assert re.search(r"shop_parts +~ 40 +~ 180 ± 66 +sample", shown)
 
 
 def test_children_of_so_few_parents_are_known():
@@ -456,7 +469,7 @@ def test_an_encoding_without_the_signs_gets_others(encoding, options, tmp_path, 
 def test_a_small_plan_takes_seconds(tmp_path, capsys):
     with JsonApi(by_cursor(5)) as api:
         command.main(["--config", config_file(tmp_path, shop(api, CURSOR))])
-    assert re.search(r"shop_items +1 +5 +exact +0\.\d\d s", capsys.readouterr().out)
+    assert re.search(r"shop_items +1 +5 +exact +0\.0*[1-9]\d* s", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
