@@ -1,8 +1,7 @@
-"""The base of every stream: the one place that meets the SDK's REST hooks.
+"""The base class of all streams, with the hooks of the SDK's REST streams.
 
-A stream class declares an endpoint; this module makes requests of the declaration and rows of the
-responses. How pages follow each other is in `pagination`, what a run reads of a stream in
-`streams.scope`, what becomes of the rows in `sync`.
+A stream class declares an endpoint; this module builds its requests and parses its responses.
+Pagination is in `pagination`, the scope of a run in `streams.scope`, writing in `sync`.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ if t.TYPE_CHECKING:
 
 
 class Host(t.Protocol):
-    """What streams need of the tap they belong to."""
+    """The attributes of the tap that streams use."""
 
     #: The catalog that was given, if any.
     input_catalog: Catalog | None
@@ -159,9 +158,9 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take the catalog's word, and the stream's own where it has none.
+        """Apply the catalog; keys missing there are those of the stream.
 
-        Keys and replication key can't be deselected: a run would lose what it proves itself by.
+        Primary and replication keys can't be deselected, because a run needs them for verification.
         """
         keys, replication_key = self.primary_keys, self.replication_key
         super().apply_catalog(catalog)

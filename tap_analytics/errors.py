@@ -1,4 +1,4 @@
-"""Errors that explain themselves in one line: what, where, what to do."""
+"""Errors with a one-line message: what, where, what to do."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from singer_sdk.exceptions import MappingError, SingerSDKError
 from tap_analytics.transport.errors import TransportError, joined, one_line
 from tap_analytics.transport.redaction import redact
 
-#: What to do about errors that are not the tap's own.
+#: Hint for unexpected errors.
 CHECK_MAPS = "Check `stream_maps`."
 LOOK_CLOSER = "Run again with `LOGLEVEL=DEBUG` to see where it comes from."
 
 
 class TapError(Exception):
-    """Base of the errors whose text, one line without secrets, is all a user needs."""
+    """Base of errors whose message is for users: one line, without secrets."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(*([one_line(redact(text))] if text else []))
 
 
 class InputError(TapError):
-    """Bad input, told before anything is extracted."""
+    """Invalid input, reported before the extraction starts."""
 
 
 class SyncFailedError(Exception):
@@ -37,7 +37,7 @@ def is_expected(error: BaseException) -> bool:
 
 
 def explain(error: BaseException) -> str:
-    """Return the line that tells an error; one nobody expected is told with its type."""
+    """Return the message of an error in one line; unexpected ones with their type."""
     text = one_line(redact(str(error)))
     if isinstance(error, MappingError):
         return joined(text, CHECK_MAPS)

@@ -1,4 +1,4 @@
-"""The tap: its settings and its streams are the sum of the APIs."""
+"""The tap: settings, streams and runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ NO_API = (
 
 
 class TapAnalytics(Tap):
-    """Extracts from five analytics APIs, and proves what it extracted."""
+    """Extracts from five analytics APIs and verifies that the extraction is complete."""
 
     name = "tap-analytics"
     package_name = "tap-analytics"
@@ -191,7 +191,7 @@ class TapAnalytics(Tap):
 
     @functools.cached_property
     def budget(self) -> RequestBudget:
-        """What limits the requests of all connections."""
+        """The request limit of all connections."""
         return RequestBudget(self.config.get("max_requests", sys.maxsize))
 
     def _connect(self, name: str) -> ApiConnection:
@@ -271,13 +271,13 @@ class TapAnalytics(Tap):
     def _setup_signal_handlers(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                # One that is ignored, as `nohup` has it with SIGHUP, stays ignored.
+                # An ignored signal, such as SIGHUP under `nohup`, stays ignored.
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     signal.signal(number, self._handle_termination)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Ask a run to end after the page in hand; end anything else at once."""
+        """Stop a run after the current page; end anything else at once."""
         Process.end_in_time(signum)
         self.stop.set(signum)
         if not self._running:

@@ -1,6 +1,6 @@
-"""The files a user hands in: configuration, catalog and state, each checked for its shape.
+"""Reads configuration, catalog and state files, and checks their structure.
 
-Problems are reported here, with the file's name, before any later step meets them.
+Problems are reported with the name of the file.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _STATE = "Give the last STATE line the tap wrote, or no state to read everything
 
 
 def read_config(paths: Iterable[str]) -> _ConfigInput:
-    """Read configuration files, each setting of a later one over that of an earlier one.
+    """Read configuration files; settings of later files override those of earlier ones.
 
-    `ENV` stands for the environment, which goes over all files.
+    `ENV` is the environment, which overrides all files.
     """
     config: JsonObject = {}
     parse_env = False
@@ -44,7 +44,7 @@ def read_config(paths: Iterable[str]) -> _ConfigInput:
 
 
 def _read_config_file(path: str) -> JsonObject:
-    # The value may be the configuration itself, by mistake: it must not be shown.
+    # Not shown: it may be the configuration itself, by mistake.
     if path.lstrip().startswith(("{", "[")):
         raise InputError(
             "`--config` takes the path of a JSON file, or ENV, not JSON itself. Write it to a file."
@@ -61,7 +61,7 @@ def _read_config_file(path: str) -> JsonObject:
 
 
 def read_json(file: t.IO[str] | None, kind: str) -> JsonObject | None:
-    """Read a catalog or state file; raises `InputError` for one that is not of its kind."""
+    """Read a catalog or state file; raises `InputError` for an invalid one."""
     if file is None:
         return None
     name = f"{kind} file {getattr(file, 'name', '')}".rstrip()
@@ -84,10 +84,10 @@ def _unreadable(name: str, error: OSError | ValueError) -> InputError:
 
 def _object(text: str, name: str) -> JsonObject:
     try:
-        # A bookmark may be a fraction, and must come back as it was written.
+        # A bookmark may be a fraction, and must keep all digits.
         content = json.loads(text, parse_float=Decimal)
     except ValueError as error:
-        # A decoder's text has the place, never the content.
+        # The message of the decoder has the position, not the content.
         raise InputError(f"The {name} is not JSON: {error}. Correct it at that place.") from None
     except RecursionError:
         raise InputError(f"The {name} is nested too deeply to be read. Flatten it.") from None
@@ -138,7 +138,7 @@ def _is_metadata(entry: object) -> bool:
 
 
 def names_keys(entry: CatalogEntry) -> bool:
-    """Whether a catalog says what a stream's primary key is, be it none."""
+    """Whether a catalog states the primary key of a stream, even if there is none."""
     metadata = t.cast("t.Any", entry.metadata.get(()))
     named = getattr(metadata, "table_key_properties", None)
     return entry.key_properties is not None or named is not None
@@ -147,12 +147,12 @@ def names_keys(entry: CatalogEntry) -> bool:
 def include_always(
     entry: CatalogEntry, names: Sequence[str], *, columns: Mapping[str, t.Any]
 ) -> None:
-    """Have a catalog include columns whatever it says of them: automatically, as Singer has it."""
+    """Set the inclusion of columns to `automatic` in a catalog."""
     properties = entry.schema.properties = {**(entry.schema.properties or {})}
     for name in names:
         if name not in properties:
             properties[name] = Schema.from_dict(columns.get(name, {}))
-        # Without any metadata all is selected: a first entry would deselect the stream.
+        # Without metadata everything is selected; a first entry would deselect the stream.
         if entry.metadata:
             automatic = Metadata.InclusionType.AUTOMATIC
             entry.metadata[("properties", name)].inclusion = automatic
@@ -160,7 +160,7 @@ def include_always(
 
 def _state(content: JsonObject, name: str) -> JsonObject:
     if content.get("type") == "STATE":
-        # A line of the tap's output, as it stands.
+        # A complete STATE message.
         content = content.get("value") or {}
     bookmarks = content.get("bookmarks", {})
     if not isinstance(bookmarks, dict) or not all(

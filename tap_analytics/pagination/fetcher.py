@@ -43,13 +43,13 @@ class PageFetcher:
     has_begun: bool = False
     #: Whether rows are told apart by their content, for lack of the key they get later.
     derives_keys: bool = field(init=False, default=False)
-    owner: tuple[Hashable, ...] = field(init=False)
+    scope: tuple[Hashable, ...] = field(init=False)
     #: A page that was fetched before its turn, or the error that came instead.
     _early: tuple[PageToken, FetchedPage | Exception] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.first = self.first or self.endpoint.paging.start()
-        self.owner = (self.endpoint.name, *(self.endpoint.context or {}).values())
+        self.scope = (self.endpoint.name, *(self.endpoint.context or {}).values())
         self._prefetcher = self.endpoint.connection.prefetcher
 
     def request(self, token: PageToken) -> Request:
@@ -97,7 +97,7 @@ class PageFetcher:
 
     def discard(self) -> None:
         """Forget the pages that were read ahead."""
-        self._prefetcher.discard(self.owner)
+        self._prefetcher.discard(self.scope)
 
     def _take(self, token: PageToken) -> FetchedPage:
         try:
@@ -142,7 +142,7 @@ class PageFetcher:
 
     def _job(self, token: PageToken) -> tuple[t.Any, Request, t.Callable[[Response], FetchedPage]]:
         request = self.request(token)
-        return (self.owner, request), request, functools.partial(self._decode, token)
+        return (self.scope, request), request, functools.partial(self._decode, token)
 
     def _decode(self, token: PageToken, response: Response) -> FetchedPage:
         payload, rows = self._read(token, response)

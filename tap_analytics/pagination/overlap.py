@@ -193,11 +193,11 @@ class OverlapReader(DirectReader):
     def _counted(self, fetched: FetchedPage, *, early: int = 1) -> list[bool]:
         """Return which rows are new; those that are not, but for the overlap, were pushed back."""
         fresh = self._window.fresh(fetched.keys)
-        again = fresh.count(False) - early
+        repeated = fresh.count(False) - early
         if self._steps_back:
-            self._steps_back = again > 0
-        elif again > 0:
-            self._pushed += again
+            self._steps_back = repeated > 0
+        elif repeated > 0:
+            self._pushed += repeated
             self._guard.doubt_because(PUSHED)
         return fresh
 

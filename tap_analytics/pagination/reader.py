@@ -262,7 +262,7 @@ class PageReader:
     @property
     def key_scope(self) -> Hashable:
         """What keys are unique within: the parent, None for a stream that has none."""
-        return self._fetcher.owner if self.endpoint.context else None
+        return self._fetcher.scope if self.endpoint.context else None
 
     @property
     def distinct_keys(self) -> Sequence[Hashable]:

@@ -108,8 +108,8 @@ class RowFetcher:
         self.forget_ahead()
         self._check_order(fetched)
         if self.guard.doubt is None:
-            again = self.fetcher.fetch(fetched.page.query)
-            if list(again.keys) != list(fetched.keys):
+            repeated = self.fetcher.fetch(fetched.page.query)
+            if list(repeated.keys) != list(fetched.keys):
                 self.guard.doubt_because(UNSTEADY)
 
     def forget_ahead(self) -> None:

@@ -130,7 +130,7 @@ class Bookmark:
     # --- bounds -----------------------------------------------------------------------------
 
     @property
-    def asked(self) -> Unit | None:
+    def request_unit(self) -> Unit | None:
         """The notation in which a server is asked; None where nothing tells it."""
         times: Unit | None = "iso" if self.holds_times else None
         return self.unit or unit_of(self.stored) or unit_of(self.initial) or times
@@ -178,7 +178,7 @@ class Bookmark:
                 start = self.initial
             end = written(self.end_date, unit)
             self._bounds[unit] = comparable(start, unit), comparable(end, unit)
-            if self.asked == unit:
+            if self.request_unit == unit:
                 self.start, self.end = start, end
         if self.start is None and self.stored is None:
             # In whatever notation it is: the user wants it to be asked for.

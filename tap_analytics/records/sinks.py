@@ -124,24 +124,24 @@ class BatchSink(RecordSink):
         self.is_passthrough = False
         self.tap_name = tap_name
         self.config = config
-        self._held: defaultdict[str, list[Row]] = defaultdict(list)
+        self._pending: defaultdict[str, list[Row]] = defaultdict(list)
 
     @override
     def write(self, rows: Rows) -> None:
         own = self._own_columns()
         for alias, record in self._mapped(rows):
-            self._held[alias].append({**record, **own})
-        for alias, held in self._held.items():
-            while len(held) >= self.config.batch_size:
-                self._announce(alias, held[: self.config.batch_size])
-                del held[: self.config.batch_size]
+            self._pending[alias].append({**record, **own})
+        for alias, records in self._pending.items():
+            while len(records) >= self.config.batch_size:
+                self._announce(alias, records[: self.config.batch_size])
+                del records[: self.config.batch_size]
 
     @override
     def flush(self) -> None:
-        for alias, held in self._held.items():
-            if held:
-                self._announce(alias, held)
-        self._held.clear()
+        for alias, records in self._pending.items():
+            if records:
+                self._announce(alias, records)
+        self._pending.clear()
 
     def _own_columns(self) -> Row:
         """Return the columns that a target adds to what it gets as RECORD lines."""

@@ -166,5 +166,5 @@ def _make_room(size: int) -> bool:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) + pages)
         return True
     # It can't be enlarged; but one that has been emptied has a reader.
-    (held,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
-    return is_open and held == 0
+    (unread,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return is_open and unread == 0

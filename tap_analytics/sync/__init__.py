@@ -1,1 +1,1 @@
-"""A run: streams side by side, each read to its end."""
+"""Runs: streams read concurrently."""

@@ -45,7 +45,12 @@ def read(sync: StreamSync, context: Context | None = None) -> None:
 def _learn_notation(sync: StreamSync, context: Context | None) -> None:
     """Look at the first page where a server would be asked for a date, and nothing says how."""
     stream, bookmark = sync.stream, sync.bookmark
-    if bookmark is None or bookmark.asked or sync.children or not keeps_replication_key(stream):
+    if (
+        bookmark is None
+        or bookmark.request_unit
+        or sync.children
+        or not keeps_replication_key(stream)
+    ):
         return
     if stream.window(bookmark.start_date, bookmark.end_date):
         rows = open_reader(stream, context).sample()

@@ -1,8 +1,8 @@
-"""A run of all streams: side by side, isolated from each other, with a reliable end.
+"""A run of all streams, concurrent and isolated from each other.
 
-Each root stream has a thread that reads its responses in order; one writer puts whole messages
-out. At `concurrency: 1` everything happens strictly one after the other. The main thread only
-waits, so that a signal is answered at once.
+Each root stream has a thread that reads its responses in order; one writer writes complete
+messages. At `concurrency: 1` everything is strictly sequential. The main thread only waits, so that
+signals are handled at once.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ if t.TYPE_CHECKING:
 
 
 class Sync:
-    """Reads streams side by side."""
+    """Reads streams concurrently."""
 
     def __init__(self, run: Run, streams: Sequence[AnalyticsStream]) -> None:
         self._run = run
         self._budgeted = BudgetedRun(run)
-        # Made up front, so that a stream that never came to run counts as failed, not as absent.
+        # Created in advance, so that a stream that never ran counts as failed.
         self._syncs = [StreamSync(stream, run) for stream in self._budgeted.ordered(streams)]
         self._logged: set[str] = set()
         self._progress = Progress(run)
@@ -55,7 +55,7 @@ class Sync:
         """Run to the end; raises `SyncFailedError`, or `SystemExit` after a signal."""
         began, started = datetime.now(UTC), monotonic()
         with self._progress:
-            # This thread writes nothing: it is the one that answers signals.
+            # This thread handles signals, so it must not block in a write.
             self._workers.run(self._run.state_output.write)
             self._workers.run_all(self._actions())
             if not self._is_cut:
@@ -139,7 +139,7 @@ class Sync:
                 run.logger.error("%s", undelivered)
             else:
                 run.logger.warning(READER_GONE)
-            # What is buffered can't be delivered either, and must not be tried at exit.
+            # Buffered output can't be delivered either: skip the flush at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise SystemExit(1)
         signum = t.cast("int", run.stop.signum)
@@ -183,7 +183,7 @@ class Sync:
             raise SyncFailedError(f"{len(incomplete)} of {len(results)} streams failed: {names}")
 
     def _record(self, end: RunResult) -> None:
-        """Write the files about the run that are asked for."""
+        """Write summary and report, if configured."""
         if self._run.config.keys() & {"summary_path", "report_path"}:
             from tap_analytics.reporting.report import write_files  # noqa: PLC0415 - costs start-up, seldom needed
 

@@ -1,4 +1,4 @@
-"""One stream in one run, with the child streams below it: what it writes to, what becomes of it."""
+"""One stream in one run, with its child streams: its output and its result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
 
 class StreamSync:
-    """What a run keeps for one stream."""
+    """A stream in a run."""
 
     def __init__(self, stream: AnalyticsStream, run: Run) -> None:
         self.stream = stream
@@ -92,7 +92,7 @@ class StreamSync:
 
     @property
     def tree(self) -> Iterator[StreamSync]:
-        """The stream and all below it."""
+        """The stream and its descendants."""
         yield self
         for child in self.children:
             yield from child.tree
@@ -118,7 +118,7 @@ class StreamSync:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more of the stream is read, for better or worse."""
+        """Whether reading has ended, with or without success."""
         return self.result.failure is not None or self.aborted or self.limit_reached
 
     # --- endings ----------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class StreamSync:
                 each.result.add(Finding(Verdict.UNVERIFIED))
 
     def fail(self, cause: Exception) -> None:
-        """End the stream, and the children that depend on it, with a failure."""
+        """Fail the stream and its children."""
         self.result.failure = self.result.failure or cause
         self.close()
         for child in self.children:

@@ -1,4 +1,4 @@
-"""Threads that read and write, while the main thread waits so that a signal is answered at once."""
+"""Worker threads; the main thread waits, so that signals are handled at once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if t.TYPE_CHECKING:
 
     Action = Callable[[], None]
 
-#: Seconds that threads have after a signal to finish the page in hand.
+#: Seconds for threads to finish the current page after a signal.
 GRACE = 1.0
 
 
 class Workers:
-    """Takes actions in threads; the first that finds the output closed ends them all."""
+    """Runs functions in threads; the first that finds the output closed ends them all."""
 
     def __init__(self, stop: StopSignal, *, tick: Action) -> None:
         self._stop = stop
@@ -32,7 +32,7 @@ class Workers:
         self.undelivered: OutputClosedError | None = None
 
     def run(self, action: Action) -> None:
-        """Take an action in a thread and wait for it; raises what the action raises."""
+        """Run a function in a thread and wait for it; raises its errors."""
         failed: list[Exception] = []
 
         def act() -> None:
@@ -46,7 +46,7 @@ class Workers:
             raise failed[0]
 
     def run_all(self, actions: Mapping[str, Action]) -> None:
-        """Take actions side by side, each in a thread with its name, and wait for all."""
+        """Run functions concurrently, each in a named thread, and wait for all."""
         self._wait([self._start(name, partial(self._take, act)) for name, act in actions.items()])
 
     def _take(self, action: Action) -> None:
@@ -65,7 +65,7 @@ class Workers:
         return thread
 
     def _wait(self, threads: Sequence[threading.Thread]) -> None:
-        """Wait for threads in slices, so that signals and progress get their turn."""
+        """Wait for threads with short timeouts, so that signals and progress are handled."""
         deadline: float | None = None
         for thread in threads:
             while thread.is_alive():

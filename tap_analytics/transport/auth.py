@@ -1,7 +1,7 @@
-"""How a request is signed: one small callable per kind of credential.
+"""Authentication of requests, one class per kind of credential.
 
-Signing returns a new request and replaces what an earlier signing put there, so it can be repeated
-on every attempt. An authenticator is given values, and its `repr` has none of its secrets.
+Signing returns a new request and replaces credentials from an earlier signing, so it can be
+repeated on every attempt. The `repr` of an authenticator has no secrets.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Authenticator(ABC):
 
     @abstractmethod
     def __call__(self, request: Request) -> Request:
-        """Return the request with credentials, in place of any it has."""
+        """Return the request with credentials; existing ones are replaced."""
 
     @property
     def account(self) -> str | None:
-        """Whose account this is, where the credentials name one beside their secret."""
+        """The account, if the credentials name one besides their secret."""
         return None
 
     def bind(self, post: Post, *, learn: Learn | None = None) -> None:  # noqa: B027 - few need it
@@ -52,13 +52,13 @@ class Authenticator(ABC):
         """
 
     def renew(self) -> bool:
-        """Get other credentials after a 401; whether another attempt makes sense."""
+        """Renew the credentials after a 401; return whether to try again."""
         return False
 
 
 @dataclass(frozen=True)
 class NoAuth(Authenticator):
-    """An API open to everybody."""
+    """No authentication."""
 
     @override
     def __call__(self, request: Request) -> Request:
@@ -73,7 +73,7 @@ def _with_header(request: Request, name: str, value: str) -> Request:
 
 @dataclass(frozen=True)
 class ApiKeyHeader(Authenticator):
-    """A key in a header of the API's own."""
+    """An API key in a header."""
 
     name: str
     key: str = field(repr=False)
@@ -85,7 +85,7 @@ class ApiKeyHeader(Authenticator):
 
 @dataclass(frozen=True)
 class ApiKeyQuery(Authenticator):
-    """A key in the query: every URL is a secret then."""
+    """An API key in the query, so that every URL is secret."""
 
     name: str
     key: str = field(repr=False)
@@ -103,7 +103,7 @@ class ApiKeyQuery(Authenticator):
 
 @dataclass(frozen=True)
 class Basic(Authenticator):
-    """User name and password, either of which may be the actual secret."""
+    """Basic authentication; either of the two may be the actual secret."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
@@ -122,7 +122,7 @@ class Basic(Authenticator):
 
 @dataclass(frozen=True)
 class Bearer(Authenticator):
-    """A token that doesn't expire, or not while the tap runs."""
+    """A token that doesn't expire during the run."""
 
     token: str = field(repr=False)
 
@@ -140,24 +140,24 @@ class _Token:
 
 @dataclass(eq=False, kw_only=True)
 class OAuth2ClientCredentials(Authenticator):
-    """A bearer token got for a client's own credentials (RFC 6749, section 4.4).
+    """OAuth 2 client credentials grant (RFC 6749, section 4.4).
 
-    The token is fetched with the first request, shared by all threads, and renewed before it
-    expires or, once per token, when it is refused.
+    The token is requested with the first request, shared by all threads, and renewed before it
+    expires or, once per token, after a 401.
     """
 
     token_url: str
     client_id: str
     client_secret: str = field(repr=False)
     scopes: tuple[str, ...] = ()
-    #: Fields that are added to the form posted, or replace some of it.
+    #: Form fields to add or replace.
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._token: _Token | None = None
-        #: The token each thread signed with last: the one a 401 it meets is about.
+        #: The token each thread used last, to which a 401 refers.
         self._signed = threading.local()
         self._post: Post | None = None
         self._learn: Learn | None = None
@@ -215,7 +215,7 @@ class OAuth2ClientCredentials(Authenticator):
 
 
 def _usable_for(expires_in: object) -> float:
-    """Return the seconds to use a token for; without a figure, until it is refused."""
+    """Return the lifetime of a token in seconds; without `expires_in`, until it is refused."""
     try:
         seconds = float(str(expires_in))
     except ValueError:

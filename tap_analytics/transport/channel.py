@@ -1,7 +1,7 @@
-"""Requests to one origin: each is signed, and its response is read whole.
+"""Sends signed requests to one origin and reads complete responses.
 
-This is the one place where credentials leave the process: neither a caller's URL nor a redirect
-gets them to another server.
+This is the only place where credentials leave the process: neither the URL of a caller nor a
+redirect sends them to another server.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if t.TYPE_CHECKING:
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: What may stand in a URL as it is; a percent sign is taken for an escape already made.
+#: Characters not escaped in a URL; a percent sign counts as part of an escape.
 _URL_SAFE = ":/?#[]@!$&'()*+,;=%~"
-#: What sending and reading raise; all else is a fault of this program and shows as such.
+#: Errors of sending and reading; all others are bugs.
 _FAULTS = (
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
@@ -50,11 +50,11 @@ _FAULTS = (
 
 
 class _ClosedIdleError(Exception):
-    """A connection that was closed since its last response; there is none to this request."""
+    """An idle connection was closed by the server before the response."""
 
 
 class Channel:
-    """Connections to the origin of an API; `sign` adds the credentials, and may do so twice."""
+    """Connections to the origin of an API; `sign` adds credentials and may be called twice."""
 
     def __init__(
         self, http: HttpSettings, sign: Callable[[Request], Request], *, throttle: Throttle
@@ -73,11 +73,11 @@ class Channel:
         self._adapter = Adapter(connections=throttle.concurrency)
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
+        """Close the pooled connections."""
         self._adapter.close()
 
     def send(self, request: Request, errors: ErrorMapper) -> Response:
-        """Return the response to `request`, or to where redirects within the origin lead."""
+        """Return the response to `request`, following redirects within the origin."""
         seen: set[str] = set()
         while True:
             response = self._send(request, errors)
@@ -92,10 +92,9 @@ class Channel:
                 raise errors.refused("was redirected too many times")
 
     def _send(self, request: Request, errors: ErrorMapper) -> Response:
-        """Send one request and read its whole response.
+        """Send one request and read its complete response.
 
-        The server may close a connection while it is idle: a request that meets this goes out
-        again over another one.
+        If the server closed an idle connection, the request is sent again over another one.
         """
         if not self._origin.owns(request.url):
             raise errors.refused("would leave the configured origin", kind=OriginRefused)
@@ -123,7 +122,7 @@ class Channel:
                 is_closed = deadline.was_idle and failure.cause == "server"
                 if is_closed and request.method == "GET" and not request.is_retry:
                     raise _ClosedIdleError from None
-                # The libraries' errors have the whole URL, and the query may hold a key.
+                # Errors of the libraries have the whole URL, whose query may have a key.
                 raise failure from None
             elapsed = time.monotonic() - deadline.started
             slot.failed = raw.status >= HTTPStatus.BAD_REQUEST
@@ -173,7 +172,7 @@ class Channel:
     def _pool(self) -> tuple[t.Any, dict[str, str]]:
         """The connections, and the proxies and CA bundle of the environment they use.
 
-        Never its .netrc, which would replace the credentials of the API.
+        `.netrc` is ignored, because it would replace the credentials of the API.
         """
         origin = self._origin.text
         with requests.Session() as session:
@@ -184,7 +183,7 @@ class Channel:
         return self._adapter.pool_of(origin, verify=verify, proxies=proxies), proxies
 
     def _check_bundle(self, bundle: Path) -> None:
-        """Read the CA bundle once: an error of a later use wouldn't name the reason."""
+        """Read the CA bundle, because later errors don't name the reason."""
         try:
             if bundle.is_dir():
                 ssl.create_default_context(capath=bundle)
@@ -197,7 +196,7 @@ class Channel:
             ) from None
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
-        """Encode a request; what `requests` itself would do costs as much as sending it."""
+        """Encode a request; faster than `requests` itself."""
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = quote(self._origin.normalized(request.target), safe=_URL_SAFE)

@@ -1,4 +1,4 @@
-"""The connection of a run to an API: one transport, pace and read-ahead for all its streams."""
+"""The connection of a run to an API: transport, throttle and prefetcher for all its streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.auth import Authenticator
     from tap_analytics.transport.request import HttpSettings, Response
 
-#: Every secret of this process, by value, so that no log line shows one.
+#: All secrets of this process, by value, for redaction.
 SECRETS = Secrets()
 _TOKEN_HINT = "Check `access_token_url`, `client_id` and `client_secret`."  # noqa: S105 - a hint
 
@@ -32,7 +32,7 @@ _TOKEN_HINT = "Check `access_token_url`, `client_id` and `client_secret`."  # no
 class ApiConnection:
     """A configured API in a run."""
 
-    #: The moment the run began, by the earlier of our clock and the server's.
+    #: Start of the run, by the earlier of the local and the server's clock.
     began: datetime
 
     def __init__(  # noqa: PLR0913 - values, each by its name
@@ -47,9 +47,9 @@ class ApiConnection:
     ) -> None:
         """Connect to an API.
 
-        `account` is whose data the credentials lead to, without a secret; `settings` are the
-        API's own, with their defaults; `public_settings` are those that may be shown: name, value,
-        and whether that is the default.
+        `account` identifies the account without secrets; `settings` are those of the API with
+        defaults; `public_settings` are those without secrets: name, value, and whether it is the
+        default.
         """
         self.http = http
         self.auth = auth
@@ -72,20 +72,20 @@ class ApiConnection:
 
     @property
     def source(self) -> dict[str, str | None]:
-        """The API and the account, as the state remembers them: without a secret."""
+        """The API and the account as stored in the state, without secrets."""
         path = urlsplit(self.base_url).path.rstrip("/")
         return {"base_url": redact(origin_of(self.base_url) + path), "account": self.account}
 
     @property
     def budget_low(self) -> bool:
-        """Whether so few requests are left that none may go to a page that may not be needed."""
+        """Whether too few requests are left to prefetch pages that may not be needed."""
         return self.budget is not None and self.budget.left <= 2 * self.concurrency
 
     def sync_clock(self, header: str | None, *, elapsed: float = 0.0) -> None:
-        """Take the moment the first request was sent for the one the run began, if it is earlier.
+        """Move the start of the run back to the server's time of the first request, if earlier.
 
-        Rows are stamped by the server's clock, so a bookmark must not pass what that clock said:
-        its `Date`, less the whole seconds the response took.
+        Rows have times of the server's clock, which a bookmark must not pass: its `Date` header
+        minus the duration of the response in whole seconds.
         """
         if self._dated or header is None:
             return
@@ -98,10 +98,9 @@ class ApiConnection:
 
 
 def post_form(http: HttpSettings, url: str, form: Mapping[str, str]) -> Mapping[str, t.Any]:
-    """Return the JSON object that a token URL answers to one attempt.
+    """Return the JSON object of the response of a token URL, in one attempt.
 
-    Raises `Retriable` where another attempt may help and `CredentialsRefused` where not; errors
-    name the API, never the form.
+    Raises `Retriable` or `CredentialsRefused`; errors name the API, never the form.
     """
     own = replace(
         http,

@@ -1,7 +1,7 @@
-"""Connections with one deadline for a request and its whole response, and which a stop ends.
+"""Connections with one deadline for a request and its complete response.
 
-Sockets know only the time between two reads, so a server that drips bytes could hang a run.
-Here each read gets what is left of the time, in slices short enough to notice a stop.
+Socket timeouts limit only the time between two reads, so a slow server could block a run. Here each
+read gets the remaining time, in slices short enough to notice a stop signal.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.request import HttpSettings
 
 _BUFFER_BYTES = 64 * 1024
-#: Statuses that another one follows, and how often they may.
+#: Interim statuses, and their maximum number.
 _INTERIM = frozenset({100, *range(102, 200)})
 _MOST_INTERIM = 100
-#: Defects of a header that cost those behind it.
+#: Defects that make the parser drop the remaining headers.
 _HEADERS_LOST = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect)
 
 
@@ -44,7 +44,7 @@ _current = _Current()
 
 
 class Deadline:
-    """The time of one request with its response; a context for the connection this thread uses."""
+    """The deadline of one request; a context manager for the connections of this thread."""
 
     def __init__(self, http: HttpSettings, *, sent: Callable[[], None]) -> None:
         self.started = time.monotonic()
@@ -75,7 +75,7 @@ class Deadline:
 
 
 class _Source(io.RawIOBase):
-    """The bytes of a socket; also what `http.client` takes for the socket itself."""
+    """A file of a socket, which `http.client` also uses as the socket itself."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class _Response(HTTPResponse):
         defects.clear()
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Read the status of the response itself, behind any that only announce it."""
+        """Read the final status, after interim ones."""
         for _ in range(_MOST_INTERIM):
             own: t.Any = super()
             line: tuple[str, int, str] = own._read_status()  # noqa: SLF001 - the only place there is

@@ -1,8 +1,7 @@
-"""How encoders spell a text, so that it is found in any of these spellings.
+"""Finds a value in a text in any common encoding.
 
-Texts are compared folded: each escape of URLs, JSON, `repr` and HTML, one inside of another too,
-becomes the character it stands for. That takes time in proportion to the text, whatever is in it.
-Base64 is no encoding of single characters: its forms are texts of their own.
+Texts are compared after decoding ("folding") escapes of URLs, JSON, `repr` and HTML, also nested
+ones, in linear time. Base64 doesn't encode single characters, so its forms are searched separately.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from urllib.parse import quote
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-#: Shorter values are words of their own too often to be found wherever they occur.
+#: Shorter values are often ordinary words, and are found only where a value is expected.
 SHORTEST = 4
 #: What stands before a value.
 _LEAD = r"""[=:]\s*["']?(?:(?:Basic|Bearer|Token)\s+)?"""
 #: What stays the same inside of longer base64 is only telling above this length.
 _SHORTEST_INNER_BASE64 = 8
-#: Encodings inside of each other that are undone, each of any depth in itself.
+#: Maximum number of different nested encodings.
 _ROUNDS = 4
 _URLSAFE = str.maketrans("+/", "-_")
 #: Octets that aren't UTF-8 are Latin-1.

@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.request import HttpSettings, Response
     from tap_analytics.transport.retry import RetryPolicy
 
-#: What a user may do, by cause; `{name}` is the API's.
+#: Hints by cause; `{name}` is the name of the API.
 HINTS: Mapping[errors.Cause, str] = {
     "unreachable": "Check `base_url` of {name} and the network.",
     "credentials": "Check the credentials of {name}.",
@@ -59,7 +59,7 @@ class _Failure(t.NamedTuple):
     is_final: bool = False
 
 
-#: The first row that fits any exception of a chain counts.
+#: The first entry that matches an exception of a chain.
 _FAILURES = (
     _Failure(
         (ssl.SSLCertVerificationError,),
@@ -101,13 +101,13 @@ _FAILURES = (
 
 @dataclass(frozen=True)
 class ErrorMapper:
-    """Makes the errors of one request; `where` opens their text."""
+    """Creates the errors of one request; messages start with `where`."""
 
     http: HttpSettings
     where: str
 
     def hint(self, cause: errors.Cause) -> str:
-        """Return what a user may do about `cause`."""
+        """Return the hint for a cause."""
         return self.http.hints.get(cause, HINTS.get(cause, "")).format(name=self.http.name)
 
     def refused(
@@ -117,7 +117,7 @@ class ErrorMapper:
         return kind(f"{self.where} {text}", hint=hint or self.hint("origin"))
 
     def refusal(self, response: Response, policy: RetryPolicy) -> errors.TransportError:
-        """Return the error that a response without success means."""
+        """Return the error of an unsuccessful response."""
         status = response.status
         what = f"{self.where} answered {status}{_phrase(status)}"
         if said := excerpt(response.body):
@@ -137,7 +137,7 @@ class ErrorMapper:
         return kind(what, hint=hint, cause=cause, status=status)
 
     def failure(self, error: Exception) -> errors.TransportError:
-        """Return what an exception of the HTTP libraries, or of the socket below, means."""
+        """Return the error of an exception of the HTTP libraries or of a socket."""
         chain = list(_chain(error))
         row, found = next(
             (row, each) for row in _FAILURES for each in chain if isinstance(each, row.kinds)
@@ -162,7 +162,7 @@ def excerpt(body: bytes) -> str:
 
 
 def message_in(value: object) -> str:
-    """Return the message in an error as APIs write it; empty where there is none."""
+    """Return the message of a JSON error, or an empty string."""
     match value:
         case str():
             return value

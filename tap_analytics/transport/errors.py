@@ -1,7 +1,7 @@
-"""What can go wrong with a request, sorted by what the caller may do about it.
+"""Errors of requests, by what the caller can do about them.
 
 TransportError
-├── Retriable            may succeed when it is tried again
+├── Retriable            may succeed when retried
 └── Fatal                never retried
     ├── Unreachable      no connection, or none that TLS trusts
     ├── CredentialsRefused, Forbidden, NotFound, Rejected
@@ -33,14 +33,14 @@ Cause = t.Literal[
     "oversized",
 ]
 
-#: Causes that say nothing of the request: any other may meet the same.
+#: Causes independent of the request: other requests may fail too.
 OVERLOAD = frozenset({"server", "throttled"})
 
 
 class TransportError(Exception):
     """One redacted line: what and where (`what`), then what to do (`hint`)."""
 
-    #: Groups the errors of one reason, so that an API's outage is reported once.
+    #: Groups errors of the same reason, so that an outage is reported once.
     cause: Cause = "server"
 
     def __init__(
@@ -64,11 +64,11 @@ class TransportError(Exception):
 
 
 class Retriable(TransportError):  # noqa: N818 - named for what may be done about it
-    """An error that a later attempt may not meet."""
+    """An error that may not occur again."""
 
 
 class Fatal(TransportError):  # noqa: N818 - named for what may be done about it
-    """An error that stays however often the request is repeated."""
+    """An error that a retry doesn't solve."""
 
 
 class Unreachable(Fatal):
@@ -108,7 +108,7 @@ class OriginRefused(Fatal):
 
 
 class ErrorInBody(Fatal):
-    """An error that came with a status of success."""
+    """An error in a successful response."""
 
     cause = "in_band"
 
@@ -130,7 +130,7 @@ def joined(what: str, hint: str) -> str:
 
 def shorten(text: str, limit: int) -> str:
     """Return a text from outside on one line, without secrets and at most `limit` long."""
-    # Redacted before it is cut, for half a secret would not be known as one.
+    # Redacted before truncation: a part of a secret would not be recognized.
     line = one_line(redaction.redact(text))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

@@ -1,4 +1,4 @@
-"""The origin of an API, where alone its requests go."""
+"""The origin of an API; requests are sent to no other."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Pages read before they are needed.
+"""Prefetching of pages.
 
-Whoever fetches a page names its request, and gets the same page, or the same error after the same
-number of attempts, whether it was read ahead or not.
+The result of a fetch is the same with and without prefetching: the same page, or the same error
+after the same number of attempts.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
-#: How long a worker without work stays, and the longest wait that does not look for a stop.
+#: Seconds that an idle worker waits, and the longest wait between checks for a stop signal.
 _IDLE = 1.0
 _TICK = 0.05
 
 
 class _Page(t.NamedTuple):
-    """A page on its way."""
+    """A page being fetched."""
 
     request: Request
     decode: Callable[[Response], t.Any]
@@ -35,7 +35,7 @@ class _Page(t.NamedTuple):
 
 
 class Prefetcher(t.Generic[T]):
-    """Reads pages of one API ahead, at most `concurrency` of them at a time.
+    """Prefetches pages of one API, at most `concurrency` at a time.
 
     Keys are tuples whose first element is the scope, a tuple that begins with the stream.
     """
@@ -51,7 +51,7 @@ class Prefetcher(t.Generic[T]):
         self._work = threading.Condition(self._lock)
 
     def prefetch(self, key: Hashable, request: Request, decode: Callable[[Response], T]) -> bool:
-        """Start to read a page; False if it is known already or there is no room."""
+        """Start to fetch a page; False if it is known already or there is no room."""
         with self._lock:
             is_full = self._concurrency == 1 or len(self._pages) >= self._concurrency
             if is_full or key in self._pages or self._transport.http.stop.is_set:
@@ -66,7 +66,7 @@ class Prefetcher(t.Generic[T]):
             return True
 
     def fetch(self, key: Hashable, request: Request, decode: Callable[[Response], T]) -> T:
-        """Return the page that is needed now, read ahead or not."""
+        """Return a page, prefetched or not."""
         page = self._take(key)
         if page is None:
             return self._transport.fetch(request, decode)
@@ -79,7 +79,7 @@ class Prefetcher(t.Generic[T]):
         return t.cast("T", page.result.result())
 
     def discard(self, scope: tuple[Hashable, ...]) -> None:
-        """Forget the pages of scopes that begin so, those in flight included."""
+        """Discard the pages of scopes with a prefix, including those in flight."""
         with self._lock:
             keys = t.cast("list[tuple[t.Any, ...]]", [*self._pages])
             for key in [key for key in keys if key[0][: len(scope)] == scope]:

@@ -1,8 +1,8 @@
-"""Secrets are known by value and replaced wherever text leaves the process.
+"""Redacts secrets, known by value, in all text that leaves the process.
 
-`install` puts them at the edges of the process: log records, tracebacks, warnings.
-A record is cleaned when it is made, so it is safe under any logging configuration. Control
-characters are escaped there too: text from outside can't forge a line or steer a terminal.
+`install` hooks into log records, tracebacks and warnings. Records are redacted when created, so
+they are safe under any logging configuration. Control characters are escaped too, so that
+external text can't forge log lines or control a terminal.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
 MASK = "***"
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-#: Tokens of one holder that are remembered: the one in use, and those that just were.
+#: Number of tokens kept per authenticator: the current one and the last ones.
 _TOKENS = 16
 
 
@@ -64,14 +64,14 @@ class Secrets:
             self.add(base64.b64encode(pair.encode("utf-8", "surrogatepass")).decode().rstrip("="))
 
     def add_token(self, value: str, *, of: str) -> None:
-        """Register a secret that its holder replaces in time: only its latest are remembered."""
+        """Register a token that will be renewed: only the latest ones are kept."""
         if len(value) >= SHORTEST:
             self._register(self._tokens[of], value, most=_TOKENS)
         else:
             self.add(value)
 
     def redact(self, text: str) -> str:
-        """Return `text` with `***` in the place of every secret."""
+        """Replace every secret in `text` by `***`."""
         parts: list[str] = []
         done = 0
         for start, end in sorted(self._places(text)):
@@ -143,16 +143,16 @@ def install(secrets: Secrets) -> None:
     _registries.add(secrets)
     if (factory := logging.getLogRecordFactory()) not in _hooks:
         logging.setLogRecordFactory(_hook(_clean_factory(factory)))
-    for owner, name, cover in (
+    for module, name, cover in (
         (logging.Logger, "makeRecord", _clean_make_record),
         (sys, "excepthook", _clean_hook(lambda _, error, frames: ("", error, frames))),
         (threading, "excepthook", _clean_hook(_thread_error)),
         (sys, "unraisablehook", _clean_hook(_unraisable_error)),
         (warnings, "showwarning", _clean_showwarning),
     ):
-        current = getattr(owner, name)
+        current = getattr(module, name)
         if current not in _hooks:
-            setattr(owner, name, _hook(cover(current)))
+            setattr(module, name, _hook(cover(current)))
 
 
 def _hook(hook: _Hook) -> _Hook:

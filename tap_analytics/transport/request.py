@@ -1,4 +1,4 @@
-"""What is sent, how, and what comes back: values that never change."""
+"""Requests, responses and HTTP settings as immutable values."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if t.TYPE_CHECKING:
 class HttpSettings:
     """How the requests of one API are sent."""
 
-    #: Of the API, as errors and log lines begin with it.
+    #: Name of the API, the prefix of errors and log lines.
     name: str
-    #: Requests go to its origin alone.
+    #: Requests are sent only to its origin.
     base_url: str
     stop: StopSignal
     user_agent: str
@@ -32,19 +32,19 @@ class HttpSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: Requests in flight at once.
     concurrency: int = 1
-    #: 0 is no cap.
+    #: 0 is unlimited.
     requests_per_second: float = 0
-    #: Bytes of the largest body taken.
+    #: Maximum size of a body in bytes.
     max_body: int = 256 * 2**20
     #: The requests the run may send; None for any number.
     budget: RequestBudget | None = None
-    #: What users of this API may do, by cause; they go before the general hints.
+    #: Hints by cause, which override the general ones.
     hints: Mapping[Cause, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One HTTP request, not yet encoded; signing one makes another."""
+    """An HTTP request, not yet encoded; signing returns a new one."""
 
     method: str = "GET"
     url: str
@@ -54,7 +54,7 @@ class Request:
     json: bytes | None = None
     #: The endpoint's own retry policy, in place of its API's.
     retry: RetryPolicy | None = None
-    #: For which it is made, as figures are kept by stream.
+    #: Name of the stream, for statistics.
     stream: str = ""
     #: Whether it repeats one that failed.
     is_retry: bool = False

@@ -1,6 +1,6 @@
 """Sockets that are connected within a deadline: a host's addresses, tried one after the other.
 
-Looking a name up has no deadline, so a thread does, and is left behind where it takes too long.
+Name resolution has no timeout, so it runs in a thread, which is abandoned if it takes too long.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if t.TYPE_CHECKING:
 
 Addresses: t.TypeAlias = list[tuple[t.Any, ...]]
 
-#: The longest wait that does not look for a stop, in seconds.
+#: Maximum seconds between checks for a stop signal.
 SLICE = 0.05
-#: Lookups under way, for all who want the same name meanwhile.
+#: Lookups in progress, shared by requests for the same name.
 _pending: dict[tuple[str, int], Future[Addresses]] = {}
 _lock = threading.Lock()
 

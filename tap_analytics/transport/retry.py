@@ -1,6 +1,6 @@
-"""When a failed request is tried again: how often, for which statuses, after how long.
+"""Retry policy: how often, for which statuses, and with which delay.
 
-What the server asks for comes first: `retry_after` reads it from a response.
+A delay requested by the server has priority; `retry_after` reads it from a response.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _RESET = ("RateLimit-Reset", "X-RateLimit-Reset-After", "X-RateLimit-Reset", "X-
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How an API wants its failures to be treated."""
+    """Retry policy of an API."""
 
     #: Retries, not attempts: 3 means 4 attempts.
     max_retries: int = 3
     #: Seconds before the first retry; doubled for each further one.
     backoff_factor: float = 2
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
-    #: Longest wait in seconds that a response may ask for.
+    #: Maximum delay in seconds that a response may request.
     max_retry_after: float = 3600
 
     def allows(self, wait: float | None) -> bool:

@@ -1,6 +1,6 @@
-"""The transport of one API: from a request to what its caller's `decode` makes of the response.
+"""The transport of one API: sends requests with retries and decodes responses.
 
-`attempt` is one try and knows what each outcome means; `fetch` repeats it as the policy says.
+`attempt` makes one attempt; `fetch` repeats it according to the retry policy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = t.TypeVar("T")
 
 
 class Transport:
-    """Sends the requests of one configured API, to its origin alone."""
+    """Sends the requests of one configured API, only to its origin."""
 
     #: Why the API can't be reached; while it is set, nothing is sent.
     unreachable: TransportError | None = None
@@ -62,7 +62,7 @@ class Transport:
         return self._channel.stats
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
+        """Close the pooled connections."""
         self._channel.close()
 
     def fetch(

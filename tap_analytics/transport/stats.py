@@ -1,7 +1,7 @@
-"""Figures of an API's requests: plain counters, and what was in flight when, in bounded memory.
+"""Statistics of the requests of an API: counters, and requests in flight over time.
 
-Time goes into a fixed number of buckets. A run that outlasts them has each two merged into one of
-twice the width, so a minute costs what a week costs, and no count is ever lost or guessed.
+Time is divided into a fixed number of buckets. When they are full, each two are merged into one of
+twice the width, so memory is bounded and counts stay exact.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-#: Buckets at most; an even number, for they are merged in pairs.
+#: Maximum number of buckets; even, because they are merged in pairs.
 BUCKETS = 240
-#: Seconds of a bucket to begin with.
+#: Initial seconds per bucket.
 FINEST = 0.01
 #: Latencies are counted in steps of a ratio: so many to each doubling, from `SHORTEST` seconds on.
 STEPS = 8
@@ -132,13 +132,13 @@ class Stats:
 
 @dataclass(slots=True)
 class Bucket:
-    """What happened in a stretch of time."""
+    """Requests in an interval."""
 
     #: Requests that were sent.
     sent: int = 0
     #: Requests that ended without a response of success.
     failed: int = 0
-    #: Most requests in flight at once.
+    #: Maximum number of requests in flight at once.
     peak: int = 0
     #: Requests in flight times seconds.
     busy: float = 0.0

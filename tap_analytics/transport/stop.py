@@ -1,4 +1,4 @@
-"""What ends the requests of a run: a stop signal, or a budget that is used up."""
+"""Stop signal and request limit of a run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The throttle of an API: requests in flight, requests per second, and the pause a 429 asks for.
 
-One serves all streams and threads of an API, so one refusal pauses them all.
+All streams and threads of an API share it, so one 429 pauses them all.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _LONGEST = 2.0**37
 
 
 class Throttle:
-    """Lets requests pass.
+    """Limits the requests of an API.
 
-    `requests_per_second` (0 = no cap) holds for every sliding second as the server sees it, so a
+    `requests_per_second` (0: unlimited) holds for every sliding second as the server sees it, so a
     request counts from the moment it passes until a second after it has surely arrived.
     A fraction, such as 1.9, holds for the time in which 2 requests make that rate.
     """

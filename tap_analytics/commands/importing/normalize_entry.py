@@ -129,17 +129,17 @@ def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa
         notes.add(where, f"may contain a secret: it becomes {variables[secret]}.")
         return text.replace(secret, variables[secret])
 
-    def clean(value: t.Any, where: str = "", holder: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
+    def clean(value: t.Any, where: str = "", parent: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
         if isinstance(value, dict):
             return {
                 name: clean(inner, f"{where}.{name}".removeprefix("."), word, name)
                 for name, inner in value.items()
             }
         if isinstance(value, list):
-            return [clean(inner, f"{where}[{i}]", holder, word) for i, inner in enumerate(value)]
+            return [clean(inner, f"{where}[{i}]", parent, word) for i, inner in enumerate(value)]
         if not isinstance(value, str):
             return value
-        if value in secrets and _is_secret(holder, word, value):
+        if value in secrets and _is_secret(parent, word, value):
             return replaced(value, value, where, word)
         for secret in secrets:
             if len(secret) >= _DISTINCT and secret in value:
@@ -149,10 +149,10 @@ def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa
     return clean(entry)
 
 
-def _is_secret(holder: str, word: str, value: str) -> bool:
+def _is_secret(parent: str, word: str, value: str) -> bool:
     """Whether a value is a secret at this place; a short one may be harmless elsewhere."""
-    nested: Object = {holder: {word: value}}
-    if holder == "access_token_request_data":
+    nested: Object = {parent: {word: value}}
+    if parent == "access_token_request_data":
         nested = {"auth": nested}
     return value in settings.secrets_of({"apis": [nested]}, blocks={}).values
 

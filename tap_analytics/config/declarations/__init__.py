@@ -1,6 +1,6 @@
-"""The `apis` of a configuration: any REST API, in the vocabulary of dlt's REST source.
+"""The `apis` of a configuration: REST APIs, in the vocabulary of dlt's REST source.
 
-Nothing is ignored: a field is read, or reported together with those that are known.
+Unknown fields are reported with the known ones, never ignored.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def parse(
 ) -> tuple[tuple[DeclaredApi, ...], list[str]]:
     """Read the `apis` of a configuration.
 
-    Returns the APIs without problems and all problems of the others, one line each, naming the
-    place. `reserved` are the names of streams that exist already.
+    Returns the valid APIs and the problems of the others, one line each, with the path. `reserved`
+    are the names of existing streams.
     """
     if not isinstance(apis, (list, tuple)):
-        # The checks of the settings have reported it.
+        # Reported by the checks of settings.
         return (), []
     taken = {name.lower(): "a built-in stream" for name in reserved}
     names: dict[str, str] = {}
@@ -125,7 +125,7 @@ def _base_url(reader: ObjectReader, client: ObjectReader) -> str:
 
 
 def _client_defaults(client: ObjectReader) -> dict[str, t.Any]:
-    """Return the client's paginator as a default of the endpoints, unless it has problems."""
+    """Return the paginator of the client as endpoint default, unless it is invalid."""
     if "paginator" not in client:
         return {}
     before = len(client.place.problems)
@@ -152,7 +152,7 @@ def _resources(reader: ObjectReader, defaults: ApiDefaults) -> tuple[DeclaredRes
 
 
 def _check_streams(api: DeclaredApi, place: ConfigPath, taken: dict[str, str]) -> None:
-    """Report streams whose names exist already; targets ignore case."""
+    """Report duplicate stream names; case is ignored, as by targets."""
     for resource in api.resources:
         if other := taken.get(resource.stream.lower()):
             where = place.inside(f"resource '{resource.name}'")

@@ -1,4 +1,4 @@
-"""A declared API as values."""
+"""Declared APIs and resources as value objects."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ WriteDisposition = t.Literal["merge", "append", "replace"]
 class ParentLink:
     """A placeholder of a path, and the resource and field its values come from.
 
-    All links of a resource name one parent. What comes from further up is a field of the parent's
-    too: its own placeholder, for a child's rows hold the columns of their placeholders.
+    All links of a resource name the same parent. Values of other ancestors are read from it too,
+    because its rows have columns for its own placeholders.
     """
 
     placeholder: str
     resource: str
-    #: Dotted where the parent nests it.
+    #: Dotted path if nested.
     field: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredIncremental:
-    """The column that shows what is new, and the parameter that filters by it, if there is one."""
+    """The replication key, and the parameter that filters by it, if any."""
 
     cursor_path: str
-    #: Notation of the column's values; None where it follows from the values.
+    #: Format of the values; None to detect it.
     cursor_format: Unit | None = None
     start_param: str | None = None
     initial_value: str | int | float | None = None
@@ -58,11 +58,11 @@ class DeclaredResource:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Body of a POST, not yet encoded.
     json: object | None = None
-    #: Dotted path or JSONPath of the rows; None where the body is the list.
+    #: Dotted path or JSONPath of the rows; None if the body is the list.
     data_selector: str | None = None
     incremental: DeclaredIncremental | None = None
     primary_keys: tuple[str, ...] = ()
-    #: Whether the key is only the API's default, which a resource's rows may not have.
+    #: Whether the primary key is only a default of the API, which the rows may not have.
     assumes_keys: bool = False
     schema: dict[str, t.Any] | None = None
     parents: tuple[ParentLink, ...] = ()
@@ -71,7 +71,7 @@ class DeclaredResource:
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredApi:
-    """An API and its resources, parents before their children."""
+    """An API and its resources, parents before children."""
 
     name: str
     auth: Authenticator

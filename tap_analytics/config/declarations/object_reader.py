@@ -1,4 +1,4 @@
-"""Reads objects of known fields; each problem is reported with its place, and reading continues."""
+"""Reads objects with known fields; collects all problems with their paths."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tap_analytics.records.codec import kind_of
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-#: Members of an object, one inside the other; JSONPath's leading `$.` may stand before.
+#: A dotted path, with or without the leading `$.` of JSONPath.
 DOTTED = re.compile(
     r"(?:\$\.)?([^\s.$*?@()\[\]{}'\"][^\s.$*?()\[\]{}'\"]*(?:\.[^\s.$*?()\[\]{}'\"]+)*)"
 )
 
-#: What dlt's REST source understands and the tap doesn't.
+#: Fields of dlt's REST source that the tap doesn't support.
 UNSUPPORTED = frozenset(
     """
     allow_external_schedulers columns convert cursor_body_path data data_selector_required
@@ -40,22 +40,22 @@ UNSUPPORTED = frozenset(
 
 @dataclass(frozen=True)
 class ConfigPath:
-    """Where in the configuration something stands, and the list its problems go to."""
+    """A path in the configuration, with the list that collects problems."""
 
     where: str
     problems: list[str]
     path: str = ""
 
     def at(self, field: str) -> ConfigPath:
-        """Return the place of a field of this one."""
+        """Return the path of a field."""
         return replace(self, path=self.name(field))
 
     def inside(self, where: str) -> ConfigPath:
-        """Return the place of a part that has a name of its own, such as a resource."""
+        """Return the path of a named part, such as a resource."""
         return replace(self, where=f"{self.where}, {where}", path="")
 
     def name(self, field: str) -> str:
-        """Return a field with the path that leads to it."""
+        """Return the full name of a field."""
         field = shown_word(field)
         return f"{self.path}.{field}" if self.path else field
 
@@ -65,18 +65,18 @@ class ConfigPath:
 
 
 def listed(known: Iterable[str]) -> str:
-    """Return names as a list to choose from."""
+    """Return names as a list of alternatives."""
     return ", ".join(sorted(known)) or "none"
 
 
 def suggestion(field: object, known: Iterable[str]) -> str:
-    """Return the name that an unknown one is most like, as a sentence with a blank before."""
+    """Return the most similar known name as a sentence with a leading space."""
     near = nearest(str(field), known)
     return f" Did you mean `{near}`?" if near else ""
 
 
 class ObjectReader:
-    """An object whose fields are known; null counts as not given, unless it is a whole entry."""
+    """An object with known fields; a null field counts as missing."""
 
     def __init__(
         self,
@@ -86,9 +86,9 @@ class ObjectReader:
         *,
         shown: Collection[str] | None = None,
     ) -> None:
-        """Report fields that aren't known; `place` is the object's own.
+        """Report unknown fields; `place` is the path of the object.
 
-        Where only some fields may be `shown`, what else stands there may be a credential.
+        Names not in `shown`, if given, may be credentials and are hidden.
         """
         self.place = place
         self.shown = shown
@@ -109,7 +109,7 @@ class ObjectReader:
         return self.given.get(field) is not None
 
     def at(self, field: str) -> ConfigPath:
-        """Return the place of a field."""
+        """Return the path of a field."""
         return self.place.at(field)
 
     def error(self, field: str, text: str) -> None:
@@ -117,12 +117,12 @@ class ObjectReader:
         self.place.report(f"`{self.place.name(field)}` {text}")
 
     def missing(self, field: str) -> None:
-        """Report that a field is missing; where there is no object, that has been reported."""
+        """Report a missing field, unless the object itself is missing."""
         if self.is_object:
             self.error(field, "is missing. Write its value.")
 
     def text(self, field: str, *, required: bool = False) -> str | None:
-        """Read a text that isn't blank."""
+        """Read a non-blank string."""
         value = self.given.get(field)
         if isinstance(value, str) and value.strip():
             return value
@@ -135,7 +135,7 @@ class ObjectReader:
         return None
 
     def credential(self, field: str, *, may_be_empty: bool = False) -> str:
-        """Read a required credential, of which no problem shows anything."""
+        """Read a required credential; its value is never shown."""
         if may_be_empty and self.given.get(field) == "":
             return ""
         secret = self.text(field, required=True) or ""
@@ -144,7 +144,7 @@ class ObjectReader:
         return secret
 
     def choice(self, field: str, known: Collection[str], default: str | None = None) -> str | None:
-        """Read one of some names; without a default it has to be given."""
+        """Read one of several names; required without a default."""
         value = self.text(field, required=default is None)
         if value is None or value in known:
             return value or default
@@ -162,7 +162,7 @@ class ObjectReader:
         return path[1] if path else None
 
     def integer(self, field: str, *, minimum: int, maximum: int = MOST_ROWS) -> int | None:
-        """Read a whole number."""
+        """Read an integer."""
         return t.cast("int | None", self._number(field, minimum, maximum, whole=True))
 
     def number(self, field: str, *, minimum: float, maximum: float = LONGEST) -> float | None:
@@ -184,7 +184,7 @@ class ObjectReader:
         return None
 
     def texts(self, field: str) -> tuple[str, ...]:
-        """Read a text or a list of texts."""
+        """Read a string or a list of strings."""
         value = self.given.get(field)
         values = [value] if isinstance(value, str) else value or []
         if isinstance(values, list) and all(isinstance(v, str) and v.strip() for v in values):
@@ -193,7 +193,7 @@ class ObjectReader:
         return ()
 
     def object(self, field: str) -> dict[str, t.Any]:
-        """Read an object whose fields are the user's own."""
+        """Read an object with any fields."""
         value = self.given.get(field)
         if value is None or isinstance(value, dict):
             return value or {}
@@ -201,7 +201,7 @@ class ObjectReader:
         return {}
 
     def headers(self, field: str) -> dict[str, str]:
-        """Read headers; numbers and booleans are written as JSON writes them, null sends none."""
+        """Read headers; numbers and booleans are sent as in JSON, null removes a header."""
         headers = {}
         for name, value in self.object(field).items():
             content = scalar(value)
@@ -217,7 +217,7 @@ class ObjectReader:
 
 
 def scalar(value: object) -> str | None:
-    """Return a JSON scalar as it is sent, or None where it isn't one."""
+    """Return a JSON scalar as sent, or None if it isn't one."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (str, int, float)) else None

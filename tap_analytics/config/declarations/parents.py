@@ -1,4 +1,4 @@
-"""Which resource a placeholder's values come from, and the order that puts parents first."""
+"""Resolves placeholders to parent resources, and sorts parents before children."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _IRREGULAR = {
 
 
 def linked(unlinked: Sequence[UnlinkedResource]) -> tuple[DeclaredResource, ...]:
-    """Return the resources with their parents named, parents first; problems go to their places."""
+    """Return the resources linked to their parents, parents first; reports problems."""
     by_name = {resource.declared.name: resource for resource in unlinked}
     links = {name: dict(_links(resource, by_name)) for name, resource in by_name.items()}
     ordered: list[str] = []
@@ -50,7 +50,7 @@ def linked(unlinked: Sequence[UnlinkedResource]) -> tuple[DeclaredResource, ...]
 def _visit(
     name: str, links: Links, ordered: list[str], above: tuple[str, ...]
 ) -> tuple[str, ...] | None:
-    """Append a resource after its parents; return the circle where there is one."""
+    """Append a resource after its parents; return a cycle, if any."""
     if name in above:
         return (*above[above.index(name) :], name)
     if name in ordered:
@@ -93,10 +93,10 @@ def _links(
 
 
 def guess(placeholder: str, siblings: Sequence[str]) -> Resolve | None:
-    """Return what `{customer_id}` stands for: the `id` of the sibling `customers`.
+    """Resolve `{customer_id}` to the `id` of the sibling `customers`.
 
-    The longest name wins, so `{course_group_id}` belongs to `course_groups` before `courses`; two
-    siblings that fit equally well leave it open.
+    The longest name wins: `{course_group_id}` belongs to `course_groups` before `courses`. Returns
+    None if two siblings match equally.
     """
     words = placeholder.split("_")
     for length in range(len(words) - 1, 0, -1):
@@ -114,7 +114,7 @@ def _same(name: str, sibling: str) -> bool:
 
 
 def plurals(name: str) -> set[str]:
-    """Return the plurals an English noun may have; of `course_group`, those of its last word."""
+    """Return possible English plurals; of `course_group`, those of its last word."""
     head, joint, noun = name.rpartition("_")
     forms = {_IRREGULAR.get(noun.lower(), f"{noun}s"), f"{noun}s"}
     if re.search(r"(?:s|x|z|ch|sh|o)$", noun):
@@ -134,9 +134,9 @@ def plurals(name: str) -> set[str]:
 def _one_parent(
     resource: UnlinkedResource, links: Links, ordered: Sequence[str]
 ) -> tuple[ParentLink, ...]:
-    """Return a resource's links, all of them to its nearest parent.
+    """Return the links of a resource, all to its nearest parent.
 
-    A value from further up reaches the nearest parent as the parent's own placeholder.
+    Values of higher ancestors are placeholders of the nearest parent.
     """
     own = links[resource.declared.name]
     if not own:

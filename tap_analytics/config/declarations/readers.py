@@ -1,4 +1,4 @@
-"""Readers of a declaration's parts: authentication, pagination, retries, incremental reads."""
+"""Readers of authentication, pagination, retries and incremental settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
 
 # --- paginator ------------------------------------------------------------------------------
 
-#: Where the number of rows stands.
+#: Settings of the total.
 _TOTALS = ("total_path", "total_header")
 PAGINATORS: dict[str, tuple[type[PagingStrategy], tuple[str, ...]]] = {
     "auto": (Auto, _TOTALS),
@@ -51,13 +51,13 @@ PAGINATORS: dict[str, tuple[type[PagingStrategy], tuple[str, ...]]] = {
     "page_number": (PageNumber, ("page_param", "base_page", *_TOTALS)),
     "single_page": (SinglePage, _TOTALS),
 }
-#: Fields whose null means "there is none", unlike a field that isn't there.
+#: Fields for which null differs from a missing field.
 _NONE_ALLOWED = {"limit_param", *_TOTALS}
 _CURSOR_VALUE = re.compile(r"\{\{\s*response\.([\w-]+(?:\.[\w-]+)*)\s*\}\}")
 
 
 def read_paging(value: object, place: ConfigPath) -> PagingStrategy:
-    """Read a paginator, given as an object or as its type alone; none at all is `auto`."""
+    """Read a paginator, an object or just its type; the default is `auto`."""
     if value is None:
         return Auto()
     given = {"type": value} if isinstance(value, str) else value
@@ -102,7 +102,7 @@ def _cursor_value(reader: ObjectReader) -> str | None:
 
 
 def _pages(paging: PagingStrategy) -> PagingStrategy:
-    """Return page numbers for an offset whose parameter is `page`: it counts pages, from 1."""
+    """Convert an offset with the parameter `page` to page numbers from 1."""
     if not isinstance(paging, Offset) or paging.offset_param != "page":
         return paging
     limits = {field: getattr(paging, field) for field in ("limit", "limit_param", *_TOTALS)}
@@ -177,7 +177,7 @@ _AUTH_FIELDS = frozenset(field for _, own in AUTHS.values() for field in own)
 
 
 def read_auth(value: object, place: ConfigPath) -> Authenticator:
-    """Read credentials: none at all are none, but one that is given must be complete."""
+    """Read `auth`; if given it must be complete."""
     if value is None:
         return NoAuth()
     known = value if isinstance(value, dict) else ()
@@ -224,7 +224,7 @@ def _statuses(value: object, reader: ObjectReader) -> frozenset[int]:
 
 
 def read_incremental(value: object, place: ConfigPath) -> DeclaredIncremental | None:
-    """Read which column shows what is new, and how the API filters by it."""
+    """Read the replication key, and how the API filters by it."""
     if value is None:
         return None
     reader = ObjectReader(value, place, INCREMENTAL_FIELDS)

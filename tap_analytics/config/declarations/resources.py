@@ -1,4 +1,4 @@
-"""A declared resource, read over the defaults of its API."""
+"""Reads resources, with the defaults of their API."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Params = dict[str, str | tuple[str, ...]]
 
 NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
-#: dlt's expressions, which would be sent as they are.
+#: Expressions of dlt, which would be sent unchanged.
 TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
 _INSTEAD = "Use `incremental.start_param`, or {type: resolve, resource: …, field: …}."
 DISPOSITIONS: tuple[WriteDisposition, ...] = ("merge", "append", "replace")
@@ -37,13 +37,13 @@ _SHARED_ENDPOINT = (
     *("paginator", "error_handler", "incremental"),
 )
 ENDPOINT_FIELDS = ("path", *_SHARED_ENDPOINT)
-#: Parts of an endpoint whose fields replace the default's one by one.
+#: Parts of an endpoint that are merged with the defaults field by field.
 _MERGED = ("params", "headers", "error_handler")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resolve:
-    """Where a parameter says that a placeholder's values come from."""
+    """A `resolve` parameter: the source of the values of a placeholder."""
 
     resource: str
     field: str
@@ -51,7 +51,7 @@ class Resolve:
 
 @dataclass(frozen=True, kw_only=True)
 class UnlinkedResource:
-    """A resource that is read but not yet linked to its parents."""
+    """A resource that isn't linked to its parents yet."""
 
     declared: DeclaredResource
     resolves: Mapping[str, Resolve]
@@ -60,19 +60,19 @@ class UnlinkedResource:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiDefaults:
-    """What an API's entry declares for all of its resources."""
+    """Defaults for all resources of an API."""
 
     api: str
     retry: RetryPolicy
     page_size: int | None
     #: Query parameters that carry credentials.
     secret_params: tuple[str, ...]
-    #: Fields of a resource, those of its endpoint included.
+    #: Fields of a resource, including those of its endpoint.
     given: Mapping[str, t.Any]
 
 
 def read_defaults(value: object, place: ConfigPath, defaults: ApiDefaults) -> ApiDefaults:
-    """Read the defaults of all resources; those with problems are reported here and left out."""
+    """Read the defaults of resources; invalid ones are reported once and left out."""
     reader = ObjectReader(value, place, (*_SHARED, "endpoint"))
     shared = {field: reader.given[field] for field in _SHARED if field in reader}
     before = len(place.problems)
@@ -91,7 +91,7 @@ def read_defaults(value: object, place: ConfigPath, defaults: ApiDefaults) -> Ap
 
 
 def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> UnlinkedResource:
-    """Read a resource: an object, or a name that is the path as well."""
+    """Read a resource: an object, or a name that is also the path."""
     reader = ObjectReader(
         {"name": value} if isinstance(value, str) else value, place, RESOURCE_FIELDS
     )
@@ -120,7 +120,7 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
 
 
 def _over_defaults(reader: ObjectReader, defaults: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return a resource's endpoint laid over the default one."""
+    """Merge the endpoint of a resource into the default endpoint."""
     value = reader.given.get("endpoint")
     own: dict[str, t.Any] = {"path": value}
     if not isinstance(value, str):
@@ -203,7 +203,7 @@ def _resolve(name: str, value: dict[str, t.Any], place: ConfigPath) -> Resolve |
 def _limited(
     paging: PagingStrategy, params: Params, reader: ObjectReader, *, page_size: int | None
 ) -> PagingStrategy:
-    """Give a paginator without a limit the one among the parameters, or the API's page size."""
+    """Set the limit of a paginator from the parameters, or the page size of the API."""
     if paging.limit_param is None:
         return paging
     if paging.limit_param not in params:
@@ -219,7 +219,7 @@ def _limited(
 
 
 def _path(reader: ObjectReader, params: Params) -> str:
-    """Read the path; parameters named like a placeholder are put in its place."""
+    """Read the path; parameters with the name of a placeholder replace it."""
     path = reader.given.get("path")
     if path is None or path == "":
         return ""
@@ -274,7 +274,7 @@ def _selector(reader: ObjectReader) -> str | None:
 def _check_params(
     resource: DeclaredResource, secret: tuple[str, ...], reader: ObjectReader
 ) -> None:
-    """Report query parameters that two parts of the declaration would write."""
+    """Report query parameters that are set twice."""
     paging = resource.paging
     writers = [(name, "params") for name in resource.params]
     writers += [(name, "client.auth") for name in secret]
@@ -296,7 +296,7 @@ def _check_params(
 
 
 def _disposition(reader: ObjectReader, *, has_keys: bool) -> WriteDisposition:
-    """Read how rows are written; by default rows with a key are merged, others appended."""
+    """Read the write disposition; by default rows with a key are merged, others appended."""
     value = reader.given.get("write_disposition")
     if isinstance(value, dict):
         inner = ObjectReader(value, reader.at("write_disposition"), ("disposition", "strategy"))
@@ -314,7 +314,7 @@ def _check_disposition(
     reader: ObjectReader, keys: tuple[str, ...], resource: DeclaredResource
 ) -> None:
     kind = resource.write_disposition
-    # A resource may append although the defaults name a key for the others.
+    # A resource may append rows although the defaults have a primary key.
     overrides = "write_disposition" in reader and "primary_key" not in reader
     if kind == "append" and keys and not overrides:
         reader.error("primary_key", "has no use with `write_disposition` 'append'. Remove one.")

@@ -1,7 +1,7 @@
-"""What can be configured, and one clear line for what can't.
+"""Settings and their validation.
 
-A `Setting` says once what the schema, the environment, the clean-up of a configuration, its checks
-and the redaction of its secrets need to know, so none of them can disagree with another.
+A `Setting` is the single source for the JSON schema, environment variables, normalization,
+validation and the redaction of secrets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a setting is, and those of the tap itself: for all APIs, for each, and the `apis`."""
+"""The settings: for all APIs, for each API, and `apis`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPELLING = {"api": "API", "id": "ID", "url": "URL"}
 
 
 class Setting(th.Property[t.Any]):
-    """One setting; null counts as not given, unless the setting is nullable: "send none"."""
+    """A setting; null counts as missing unless the setting is nullable."""
 
     name: str
     secret: bool
@@ -34,9 +34,9 @@ class Setting(th.Property[t.Any]):
         required: bool = False,
         nullable: bool = False,
     ) -> None:
-        """Declare a setting; one named `base_url` is always required, and an http(s) URL.
+        """Declare a setting; one named `base_url` is always required and an http(s) URL.
 
-        `example` is a good value, for errors and documentation to show.
+        `example` is a valid value for errors and documentation.
         """
         is_url = name == "base_url"
         super().__init__(
@@ -53,7 +53,7 @@ class Setting(th.Property[t.Any]):
 
     @property
     def required(self) -> bool:
-        """Whether an object that is given must have a value here."""
+        """Whether the setting is required in its block."""
         return not self.optional
 
     @property
@@ -63,7 +63,7 @@ class Setting(th.Property[t.Any]):
 
     @property
     def parts(self) -> tuple[Setting, ...]:
-        """The settings inside of one that is an object."""
+        """The settings inside an object."""
         inside = self.wrapped.wrapped if isinstance(self.wrapped, th.ObjectType) else {}
         return t.cast("tuple[Setting, ...]", tuple(inside.values()))
 
@@ -91,7 +91,7 @@ def _title(name: str) -> str:
 
 
 def _plain(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
-    """Return a schema whose types are names, where the SDK has lists of one name."""
+    """Return a schema with plain types, where the SDK has lists of one type."""
     if not isinstance(fragment, dict):
         return fragment
     plain = {word: _plain(value) for word, value in fragment.items() if value != {}}
@@ -101,16 +101,16 @@ def _plain(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
 
 
 def _closed(settings: Iterable[Setting]) -> JsonSchema:
-    """Return the schema of an object that takes these settings and no others."""
+    """Return the schema of an object with these settings and no others."""
     schema = th.ObjectType(*settings, additional_properties=False).type_dict
     return t.cast("JsonSchema", _plain(schema))
 
 
-#: Bounds of what makes sense, so that no number is too large to count, to wait or to add with.
+#: Upper bounds of numbers.
 MOST, MOST_ROWS, MOST_RETRIES = 10**15, 1_000_000, 100
 #: Seconds: about thirty years.
 LONGEST = 10**9
-#: What every API block and every declared API takes.
+#: Settings of every API block and every declared API.
 COMMON: tuple[Setting, ...] = (
     Setting(
         "page_size",
@@ -163,7 +163,7 @@ COMMON: tuple[Setting, ...] = (
     ),
 )
 
-#: What holds for all APIs.
+#: Settings for all APIs.
 TOP: tuple[Setting, ...] = (
     Setting(
         "start_date",
@@ -270,7 +270,7 @@ TOP: tuple[Setting, ...] = (
 _SECRET: JsonSchema = {"type": "string", "secret": True}
 _OBJECT: JsonSchema = {"type": ["object", "null"]}
 
-#: Where to find the words of a resource: they are read, and checked, in `declarations`.
+#: Resources are read and checked in `declarations`.
 _DECLARED_API: JsonSchema = {
     "type": "object",
     "required": ["name", "client", "resources"],
@@ -299,7 +299,7 @@ _DECLARED_API: JsonSchema = {
     "additionalProperties": False,
 }
 
-#: APIs the user describes.
+#: Declared APIs.
 APIS = Setting(
     "apis",
     "Further REST APIs, described in the vocabulary of dlt's REST source.",
@@ -311,9 +311,9 @@ APIS = Setting(
 def block_schema(
     name: str, title: str, settings: Sequence[Setting], defaults: Mapping[str, t.Any]
 ) -> JsonSchema:
-    """Return the schema of an API's block: its own settings and those every block takes.
+    """Return the schema of the block of an API: its own settings and the common ones.
 
-    `defaults` are the API's own for the latter.
+    `defaults` are the API's defaults of the common settings.
     """
     schema = {
         "title": title,

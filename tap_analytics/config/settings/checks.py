@@ -1,7 +1,7 @@
-"""All problems of a configuration at once, one line each, never a secret's value.
+"""Validation of a configuration: all problems, one line each, without secrets.
 
-The JSON schema finds values of the wrong type, which are described here; addresses, credentials,
-headers and dates are checked beyond it.
+The JSON schema finds values of the wrong type; URLs, credentials, headers and dates are checked
+separately.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ _KINDS = {
     "array": "a list",
     "null": "null",
 }
-#: Expectations whose wrong value may be shown; a text where text belongs may be anything.
+#: Schema keywords whose invalid value may be shown; other values may be secrets.
 _SHOWN = {"integer", "number", "boolean", "null"}
 _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(?:%\w+)?", re.IGNORECASE)
-#: What an unknown word is shown by.
+#: Unknown names that may be shown.
 _WORD = re.compile(r"[\w$.{}-]{1,80}")
 _MANY = 10**20
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)
 
 
 class Problem(t.NamedTuple):
-    """Where in the configuration something stands, and what is wrong with it there."""
+    """A path in the configuration and its problem."""
 
     path: Path
     text: str
@@ -63,9 +63,9 @@ class Problem(t.NamedTuple):
 def problems(
     config: Mapping[str, t.Any], schema: JsonSchema, *, blocks: Mapping[str, Sequence[Setting]]
 ) -> list[str]:
-    """Return what is wrong with a configuration, in the order of the schema; empty when fine.
+    """Return the problems of a configuration, in the order of the schema.
 
-    The inside of `apis` is left to `tap_analytics.config.declarations.parse`.
+    `apis` is checked by `tap_analytics.config.declarations.parse`.
     """
     given = {name: value for name, value in config.items() if value is not None}
     found = [*_shape(given, schema), *_beyond_schema(given, blocks)]
@@ -74,7 +74,7 @@ def problems(
 
 
 def _rank(path: Path, schema: JsonSchema) -> tuple[int, ...]:
-    """Return the position of a setting in the schema; unknown ones come after the known."""
+    """Return the position of a setting in the schema; unknown ones come last."""
     rank = []
     for part in path:
         known = list(schema.get("properties", {}))
@@ -85,7 +85,7 @@ def _rank(path: Path, schema: JsonSchema) -> tuple[int, ...]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that `word` most likely stands for."""
+    """Return the known name most similar to `word`."""
     import difflib  # noqa: PLC0415 - takes time, and few configurations have a typo
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
@@ -100,7 +100,7 @@ def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
     reported = set()
     for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
         for problem in _described_error(error, schema):
-            # One problem each: what isn't a number isn't reported as too large too.
+            # One problem per value: wrong types aren't checked for their range.
             if problem.path not in reported:
                 reported.add(problem.path)
                 yield problem
@@ -158,12 +158,12 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 
 def shown_word(word: str) -> str:
-    """Return a word as it is shown; what can't be one may be a header with its value, a secret."""
+    """Return a name to show; anything else may be a header with its value, a secret."""
     return word if _WORD.fullmatch(word) else "…"
 
 
 def readable(number: float) -> object:
-    """Return a number as it is shown."""
+    """Format a number."""
     many = isinstance(number, int) and abs(number) >= _MANY
     return "a number of many digits" if many else number
 
@@ -285,7 +285,7 @@ def _is_host(host: str) -> bool:
 
 
 def credential_problem(value: str) -> str | None:
-    """Return what keeps a text from being sent as a credential, without showing it."""
+    """Return why a credential can't be sent, without its value."""
     if _CONTROL.search(value):
         return "contains control characters, such as a line break. Copy it again."
     if value != value.strip():
@@ -294,7 +294,7 @@ def credential_problem(value: str) -> str | None:
 
 
 def header_problem(name: str, value: object) -> str | None:
-    """Return what keeps a header from being sent, without showing its value."""
+    """Return why a header can't be sent, without its value."""
     if not _HEADER_NAME.fullmatch(name):
         return "isn't a header name. Write it with letters, digits and hyphens only."
     if not isinstance(value, str):

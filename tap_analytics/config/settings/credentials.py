@@ -1,6 +1,6 @@
-"""Every secret of a configuration, found before any of it is used, so that it can be redacted.
+"""Finds the secrets of a configuration before it is used, so that they can be redacted.
 
-Wrong settings count too: a misspelt one may hold a valid key.
+Invalid settings count too: a misspelled one may have a valid key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CREDENTIAL_NAME = re.compile(
     r"auth|token|secret|passw|api[-_]?key|(^|[-_])key$|cookie|credential|signature|session|assertion",
     re.IGNORECASE,
 )
-#: Fields of a declared `auth` that are no secrets.
+#: Fields of a declared `auth` that aren't secret.
 _PUBLIC_AUTH = {"type", "name", "location", "token_url", "access_token_url", "client_id", "scopes"}
 
 
@@ -39,14 +39,14 @@ class Credentials:
         self.values += [value for value in values if value.strip()]
 
     def add_named(self, values: object) -> None:
-        """Add what has the name of a credential among headers, parameters or fields."""
+        """Add values whose header, parameter or field has the name of a credential."""
         for name, value in values.items() if isinstance(values, dict) else ():
             if isinstance(value, str) and _CREDENTIAL_NAME.search(str(name)):
-                # "Bearer x" also without its scheme: the key alone is the secret.
+                # "Bearer x" also without its scheme.
                 self.add(value, value.partition(" ")[2])
 
     def add_url(self, url: object) -> None:
-        """Add what a URL carries before its host, although such a URL is refused."""
+        """Add the user info of a URL, although such a URL is refused."""
         if isinstance(url, str) and "@" in url:
             before = url.rpartition("@")[0]
             user, _, password = before.rpartition("//")[2].partition(":")
@@ -56,9 +56,9 @@ class Credentials:
 def secrets_of(
     config: Mapping[str, t.Any], *, blocks: Mapping[str, Sequence[Setting]]
 ) -> Credentials:
-    """Return the secrets of a configuration, those of declared APIs included.
+    """Return the secrets of a configuration, including those of declared APIs.
 
-    Which credentials of a block form a pair isn't known, so every pair is returned.
+    Any two credentials of a block may be a Basic pair, so every pair is returned.
     """
     found = Credentials()
     for name, settings in blocks.items():

@@ -1,8 +1,7 @@
-"""Configurations as people and environments write them, and as the tap reads them.
+"""Normalizes configurations from files and environment variables.
 
-An environment variable is always text and an unset one is often an empty text; both are put right
-here, once, so that everything after meets values of the types the settings declare. What can't be
-converted is left as it is, for `problems` to name.
+Environment variables are strings, and unset ones are often empty: values are converted here to the
+types of the settings. Values that can't be converted are left for `problems` to report.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.config.settings.catalog import JsonSchema, Setting
 
-#: Levels of objects and lists that a setting may have.
+#: Maximum nesting of objects and lists in a setting.
 DEEPEST = 100
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -37,10 +36,10 @@ _FROM_JSON: dict[str, tuple[type, ...]] = {
 def clean(
     config: Mapping[str, t.Any], *, blocks: Mapping[str, Sequence[Setting]]
 ) -> dict[str, t.Any]:
-    """Return a normalised copy of a configuration.
+    """Return a normalized copy of a configuration.
 
-    Empty text and null count as not given, except the null of a nullable setting in a block that
-    has other values; a block without any value is absent. Unknown settings stay.
+    Empty strings and null count as missing, except null for a nullable setting in a block with
+    other values; a block without values is removed. Unknown settings are kept.
     """
     top = {setting.name: setting for setting in (APIS, *TOP)}
     cleaned: dict[str, t.Any] = {}
@@ -58,7 +57,7 @@ def clean(
 
 
 def plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a copy whose fractions are floats: the SDK reads those of a file as `Decimal`."""
+    """Return a copy with floats instead of `Decimal`, which the SDK reads from files."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, dict):
@@ -94,7 +93,7 @@ def _clean_value(value: object, setting: Setting) -> object:
 
 
 def converted(value: object, kind: str) -> object:
-    """Return text as a value of a kind, and what can't be one unchanged."""
+    """Convert a string to a value of a type; return it unchanged if that fails."""
     if kind == "integer" and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str) and kind == "boolean":
@@ -121,8 +120,8 @@ def _says_something(value: object) -> bool:
 def environment(schema: JsonSchema, prefix: str, environ: Mapping[str, str]) -> dict[str, t.Any]:
     """Read a configuration from environment variables.
 
-    `learning.api_key` is `<prefix>LEARNING_API_KEY`; an object may also come whole, as JSON in
-    `<prefix>LEARNING`, and a variable for one of its settings goes before it.
+    `learning.api_key` is `<prefix>LEARNING_API_KEY`; an object may also be JSON in
+    `<prefix>LEARNING`, which variables for single settings override.
     """
     found: dict[str, t.Any] = {}
     for name, fragment in schema.get("properties", {}).items():
@@ -141,10 +140,10 @@ def environment(schema: JsonSchema, prefix: str, environ: Mapping[str, str]) -> 
 def unknown_variables(
     schema: JsonSchema, prefix: str, environ: Mapping[str, str], *, inherited: bool = False
 ) -> list[str]:
-    """Return a line for each variable with the prefix that names no setting.
+    """Return a line for each variable with the prefix that isn't a setting.
 
-    Two underscores in a row mark an extra of Meltano's, and with `inherited`, what stands before
-    the name of a setting may be the name of a plugin that inherits from this one.
+    Two underscores in a row mark a Meltano extra. With `inherited`, the name of an inheriting
+    plugin may precede the name of a setting.
     """
     known = dict(_variables(schema, prefix))
     opened = tuple(f"{name}_" for name, is_open in known.items() if is_open)
@@ -160,14 +159,14 @@ def unknown_variables(
 
 
 def _unknown_variable(name: str, prefix: str, known: Iterable[str]) -> str:
-    # What all of them share makes none nearer.
+    # The common prefix doesn't count for similarity.
     near = nearest(name.removeprefix(prefix), [each.removeprefix(prefix) for each in known])
     hint = f"Did you mean `{prefix}{near}`?" if near else "`tap-analytics --about` lists them."
     return f"The variable `{shown_word(name)}` names no setting and is ignored. {hint}"
 
 
 def _variables(schema: JsonSchema, prefix: str) -> Iterator[tuple[str, bool]]:
-    """Yield the variables of settings, each with whether it is an object that takes any member."""
+    """Yield the variables of settings, and whether each is an object with arbitrary members."""
     for name, fragment in schema.get("properties", {}).items():
         variable = (prefix + name).upper().replace("-", "_")
         is_open = fragment.get("additionalProperties") is not False
@@ -182,7 +181,7 @@ def _kind(fragment: JsonSchema) -> str:
 
 
 def merged(base: object, over: Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - an object, if `base` is
-    """Lay settings over an object, deeply; what isn't an object can't take any and stays."""
+    """Merge settings deeply into an object; other values stay unchanged."""
     if not isinstance(base, dict):
         return base
     both = {
@@ -194,7 +193,7 @@ def merged(base: object, over: Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - 
 
 
 def too_deep(value: object) -> bool:
-    """Whether a value is nested too deeply for what looks into it."""
+    """Whether a value is nested too deeply for recursive functions."""
     level: list[t.Any] = [value]
     for _ in range(DEEPEST):
         inside = [each.values() if isinstance(each, dict) else each for each in level]

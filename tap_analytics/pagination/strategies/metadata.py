@@ -31,8 +31,8 @@ def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
 
 def has(payload: object, path: str) -> bool:
     """Whether there is a value at a dotted path, null included."""
-    holder, _, member = path.rpartition(".")
-    found = dig(payload, holder) if holder else payload
+    parent, _, member = path.rpartition(".")
+    found = dig(payload, parent) if parent else payload
     return isinstance(found, dict) and member in found
 
 
@@ -134,8 +134,8 @@ CURSORS = {
 
 def _paths(*names: str) -> tuple[str, ...]:
     """Return the names, at the top of a response and in the objects that usually hold them."""
-    holders = ("meta", "pagination", "paging", "page_info", "pageInfo", "page", "response_metadata")
-    return (*names, *(f"{holder}.{name}" for holder in holders for name in names))
+    parents = ("meta", "pagination", "paging", "page_info", "pageInfo", "page", "response_metadata")
+    return (*names, *(f"{parent}.{name}" for parent in parents for name in names))
 
 
 FLAGS = _paths(
