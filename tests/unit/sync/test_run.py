@@ -16,6 +16,7 @@ from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.errors import InputError, explain
+from tap_analytics.reporting.log import log_less
 from tap_analytics.tap import TapAnalytics
 from tap_analytics.transport.errors import Unreachable
 
@@ -402,6 +403,22 @@ def test_the_metrics_tell_the_verdict(caplog, monkeypatch):
         if point.metric.value == "sync_duration"
     }
     assert verdicts == {"shop_a": "consistent", "shop_b": None}
+
+
+@pytest.mark.parametrize("own_handler", [False, True])
+def test_metrics_are_logged_at_info_where_they_have_a_handler_of_their_own(own_handler):
+    above, found = logging.getLogger(f"above_{own_handler}"), []
+    logger, handler = above.getChild("metrics"), logging.Handler()
+    logger.setLevel(logging.INFO)
+    handler.emit = found.append
+    (logger if own_handler else above).addHandler(handler)
+    log_less(logger)
+    logger.info("METRIC: %s", 1)
+    logger.info("something else")
+    logger.warning("METRIC: %s", 2)
+    said = [(record.levelname, record.getMessage()) for record in found]
+    assert said[-2:] == [("INFO", "something else"), ("WARNING", "METRIC: 2")]
+    assert said[:-2] == ([("INFO", "METRIC: 1")] if own_handler else [])
 
 
 def test_the_summary_tells_what_became_of_each_stream(tmp_path):
