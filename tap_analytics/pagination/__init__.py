@@ -1,7 +1,7 @@
-"""How the pages of an API follow each other, and what shows that none is missing.
+"""Pagination, and the verification that no page is missing.
 
-A page token *is* the query that fetches the page, so every kind of paging reads the same. A next
-link or cursor in a response wins over counting, and only its query is taken, never its host.
+A page token *is* the query that fetches the page, so all kinds of paging share one reader. A next
+link or cursor in a response has priority over numbers; only its query is used, never its host.
 """
 
 from tap_analytics.pagination.page import Page as Page

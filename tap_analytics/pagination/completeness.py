@@ -1,7 +1,7 @@
-"""Whether a stream was read whole: fingerprints of its pages, its totals, and the verdict.
+"""Verification that a stream is complete: fingerprints of pages, totals, and the verdict.
 
-Where the same page comes again, reading makes no progress, whatever the tokens say; where it ends,
-there must be a reason. Both are settled here, in the order the pages were read.
+A repeated page means that reading makes no progress, whatever the tokens say; and reading must not
+end without evidence. Both are checked here, in the order the pages were read.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination import Page, PageToken, Paginator, PagingState
 
-#: Pages that may look alike, one after the other, before it is taken for a loop.
+#: Maximum number of consecutive equal pages; more are a loop.
 ALIKE_LIMIT = 3
-#: Pages without a single row, one after the other, before it is taken for a loop.
+#: Maximum number of consecutive empty pages; more are a loop.
 EMPTY_LIMIT = 100
 _SHOWN = 80
 #: Keeps the hash of a text from being a number that is a key: that of the empty one is 0.
 _TEXT = hash("text").__xor__
 
 
-#: Pages of rows that had all arrived before, one after the other, before it is taken for a loop.
+#: Maximum number of consecutive pages without a new row; more are a loop.
 STALE_LIMIT = 20
-#: Statuses of responses that are not whole.
+#: Statuses of partial responses.
 PARTIAL = frozenset({202, 206})
 QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
 UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
@@ -53,7 +53,7 @@ class PaginationError(TapError):
 
 
 class Verdict(enum.Enum):
-    """What a finished stream can say about its completeness; the value is what users see."""
+    """How certain it is that a finished stream is complete; the value is shown to users."""
 
     VERIFIED = "verified"
     CONSISTENT = "consistent"
@@ -62,13 +62,13 @@ class Verdict(enum.Enum):
 
     @property
     def complete(self) -> bool:
-        """Whether rows that didn't arrive may be taken for deleted."""
+        """Whether missing rows may be treated as deleted."""
         return self in {Verdict.VERIFIED, Verdict.CONSISTENT}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict and, where it isn't a good one, what would have made it one."""
+    """A verdict and, if it isn't good, the missing evidence."""
 
     verdict: Verdict
     #: Which evidence was missing, and which setting or response would give it.
@@ -112,7 +112,7 @@ def worst(findings: Iterable[Finding]) -> Finding:
 
 @dataclass(slots=True)
 class DuplicateKeys:
-    """Counts the keys a stream brings more than once.
+    """Counts the repeated keys of a stream.
 
     The count is exact for the first `budget` keys of a stream; beyond them, where memory would grow
     with the stream, it is a lower bound.
@@ -186,7 +186,7 @@ class PaginationGuard:
     _null: str | None = None
 
     def check_token(self, query: PageToken) -> None:
-        """Note that a page is about to be asked for; none is asked for twice."""
+        """Check the token of the next request; none may be repeated."""
         if self._tokens.add(ENCODER.encode(sorted(query.items()))) > 1:
             raise PaginationError(
                 f"{self.label}: the server repeated the cursor or link {describe(query)}, so "
@@ -195,7 +195,7 @@ class PaginationGuard:
             )
 
     def check_page(self, page: Page, fingerprint: bytes) -> bool:
-        """Note a page that arrived; return False for a repetition that is to be dropped."""
+        """Check a received page; return False for a repeated page to drop."""
         self._page = page
         self._check_whole(page)
         self._empty = 0 if page.size else self._empty + 1
@@ -228,11 +228,11 @@ class PaginationGuard:
                 raise self.repeated(page)
 
     def doubt_because(self, reason: str | None) -> None:
-        """Note what speaks against completeness; the first reason is the one that is told."""
+        """Record a doubt about completeness; the first reason is reported."""
         self.doubt = self.doubt or reason
 
     def withdraw(self, reason: str) -> None:
-        """Take a doubt back that was explained."""
+        """Withdraw a doubt."""
         if self.doubt == reason:
             self.doubt = None
 
@@ -250,7 +250,7 @@ class PaginationGuard:
             )
 
     def forget_tokens(self) -> None:
-        """Note that rows moved: pages may be asked for again."""
+        """Allow repeated requests after rows have moved."""
         self._tokens.clear()
 
     def finding(
@@ -267,7 +267,7 @@ class PaginationGuard:
         return replace(found, awaits_next=awaits_next and found.missing == missing)
 
     def standing_doubt(self, *, repeats: int = 0) -> str | None:
-        """Return what speaks against the pages so far, whatever follows."""
+        """Return the doubt about the pages so far, if any."""
         seen = self.paginator.seen
         if self.doubt:
             return self.doubt
@@ -292,7 +292,7 @@ class PaginationGuard:
         )
 
     def _allowed(self, page: Page) -> float:
-        """How often a page like this one may come before it is a loop."""
+        """How often a page may be repeated before it is a loop."""
         numbered = self.paginator.paging.is_numbered(page.query)
         if not self.keyed:
             vouched = not numbered or self.paginator.seen.total is not None
@@ -319,6 +319,6 @@ class PaginationGuard:
 
 
 def describe(query: PageToken) -> str:
-    """Show a page token in a message, cut to a readable length."""
+    """Format a page token for a message, truncated."""
     text = ", ".join(f"{name}={value}" for name, value in query.items()) or "the first page"
     return shorten(text, _SHOWN)

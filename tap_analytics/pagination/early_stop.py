@@ -1,4 +1,4 @@
-"""Ending early where rows come newest first: an order that the rows themselves have to show."""
+"""Stops reading at the bookmark if rows are sorted newest first, verified by the rows."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Requests that only find out whether a page was the last one, where no response has said so.
+"""Requests to verify that a page was the last one, if no response has shown it.
 
-A page that names no next one may be the last, or its name may be another one than the declaration
-says. So the page is requested with fewer rows: if it is cut and names a next page then, the name is
-right, and its absence was the end. Where pages can be counted, the next number is requested
-instead. A server that ignores all that has shown nothing, and that is no error.
+A page without a next link or cursor may be the last one, or the declaration may name the wrong
+member. So the page is requested with a smaller limit: if it then names a next page, the declaration
+is right, and the absence was the end. With numbered pages, the next number is requested instead. A
+server that ignores both has shown nothing, which is not an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NO_PAGE = (TransportError, PaginationError)
 
 @dataclass(slots=True, kw_only=True)
 class EndCheck:
-    """Looks for evidence of the end behind the only page of an endpoint."""
+    """Looks for evidence that the only page of an endpoint is the last one."""
 
     source: DirectReader
     guard: PaginationGuard
@@ -148,7 +148,7 @@ class EndCheck:
             return None
 
     def _doubt_full(self, page: Page) -> None:
-        """Doubt a page that is declared to be all, and is as full as was asked for."""
+        """Doubt a `single_page` that is as full as the limit."""
         for name, value in self.source.fetcher.request(page.query).params:
             if page.received and value == str(page.received) and _LIMIT_NAME.search(name):
                 self.guard.doubt_because(
@@ -158,7 +158,7 @@ class EndCheck:
                 )
 
     def _missing(self, page: Page) -> str:
-        """Say what the only page lacks, and which settings would make up for it."""
+        """Record the missing evidence and the settings that would provide it."""
         paging = self._paginator.paging
         if not isinstance(paging, LinkedPaging):
             return NOTHING_SHOWN

@@ -28,7 +28,7 @@ class Endpoint:
     logger: Logger | LoggerAdapter[Logger]
     connection: ApiConnection
     paging: PagingStrategy
-    #: Rows to ask for per page; None where the server decides.
+    #: Rows to request per page; None if the server decides.
     page_size: int | None
     primary_keys: Sequence[str] = ()
     #: Values that come from the parent's row.

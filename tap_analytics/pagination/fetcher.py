@@ -1,6 +1,6 @@
-"""The pages of one endpoint by token: requested, read ahead or not, decoded where they arrive.
+"""Fetches and decodes the pages of one endpoint by token, with or without prefetching.
 
-A page is decoded once, in the thread that fetched it, so whoever takes it finds rows and keys.
+A page is decoded once, in the thread that fetched it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PageFetcher:
         return self._prefetcher.prefetch(*self._job(token))
 
     def fetch(self, token: PageToken) -> FetchedPage:
-        """Return the page that is needed now.
+        """Return a page.
 
         Raises the transport's errors, `PaginationError` and `MissingKeyError`.
         """
@@ -96,7 +96,7 @@ class PageFetcher:
         return fetched
 
     def discard(self) -> None:
-        """Forget the pages that were read ahead."""
+        """Discard prefetched pages."""
         self._prefetcher.discard(self.scope)
 
     def _take(self, token: PageToken) -> FetchedPage:
@@ -172,5 +172,5 @@ class PageFetcher:
         payload, rows = endpoint.parse(response)
         if decoder is not None and is_first:
             decoder.learn(rows)
-        # Where the response is the row, its members don't speak of paging.
+        # If the response is the row itself, its members aren't paging metadata.
         return None if rows and rows[0] is payload else payload, DictRows(rows)

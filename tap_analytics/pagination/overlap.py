@@ -1,8 +1,9 @@
-"""Reading by row number with pages that overlap, so that rows that move are noticed.
+"""Reads offset pages that overlap by one row, to detect rows that move.
 
-A row deleted before the reader moves all others one place forward, past the reader; one that is
-inserted pushes rows back, before it again. So each page begins a row early: if its first row is the
-last row of the page before, nothing has moved. If not, the rows tell what happened.
+A row deleted before the current offset moves all later rows forward, so that one is skipped; an
+inserted row moves them back, so that one is repeated. So each page starts one row early: if its
+first row is the last row of the previous page, no row has moved. If not, the rows show what
+happened.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.strategies.strategy import PagingState
 
-#: Pages the reader goes back, at most, to find rows that moved past it.
+#: Maximum number of pages to go back for rows that moved before the offset.
 STEPS_BACK = 8
 INSERTED = "Rows were inserted before the current offset; continuing."
 

@@ -1,4 +1,4 @@
-"""The last pages that were read by row number, and how the next page follows them."""
+"""Keys of the last offset pages, and their match with the next page."""
 
 from __future__ import annotations
 

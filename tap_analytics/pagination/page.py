@@ -1,6 +1,6 @@
 """A page: its token, what its response says about paging, and its rows.
 
-A token *is* the query that fetches the page, so every kind of paging reads the same.
+A token *is* the query that fetches the page, so all kinds of paging share one reader.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ PageToken = dict[str, str | tuple[str, ...]]
 
 @dataclass(slots=True, kw_only=True)
 class Page:
-    """What one response says about paging: its envelope, its headers and how many rows it has."""
+    """Paging metadata of a response: envelope, headers and number of rows."""
 
     query: PageToken
     payload: t.Any
     headers: Mapping[str, str]
     #: Rows that are new.
     size: int
-    #: Rows in the response, those the page before had included.
+    #: Rows in the response, including the overlap with the previous page.
     received: int = 0
     #: Where the page came from, without its query.
     url: str = ""
@@ -42,7 +42,7 @@ class Page:
         """Return the query of a next link, the only part of it that is ever followed.
 
         Raises `OriginRefused` for a link to another origin: credentials must not go there, and
-        what it means here nobody knows. One that is no URL is `Rejected`.
+        its meaning here is unknown. One that is no URL is `Rejected`.
         """
         here = urlsplit(self.url)
         try:

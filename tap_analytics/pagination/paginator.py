@@ -1,4 +1,4 @@
-"""The paging of one endpoint: what has come so far, and the token of the next page."""
+"""The paging of one endpoint: its state and the token of the next page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
 @dataclass
 class Paginator(BaseAPIPaginator[PageToken]):
-    """Takes the pages of one endpoint in order; it alone writes what has come of them."""
+    """Processes the pages of one endpoint in order and updates their state."""
 
     paging: PagingStrategy
     #: Rows per page that are asked for; None where the server decides.
@@ -95,11 +95,11 @@ class Paginator(BaseAPIPaginator[PageToken]):
         self.seen.rows += count
 
     def overlap_by(self, rows: int) -> None:
-        """Begin each page by so many rows early."""
+        """Start each page some rows early."""
         self.seen.overlap = rows
 
     def restore(self, position: Checkpoint, *, page_rows: int) -> None:
-        """Continue behind a saved position, whose page is read again and has so many rows."""
+        """Continue after a saved position, whose page is read again."""
         seen, self.token = self.seen, dict(position.token)
         seen.rows, seen.max_rows = position.rows, page_rows
         seen.pages = seen.filled = position.pages - 1
@@ -107,7 +107,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
         self.learn(names_next=position.names_next, total_proven=position.total_proven)
 
     def _count(self, page: Page) -> None:
-        """Note the total on a page, unless it counts something else."""
+        """Record the total of a page, unless it counts something else."""
         seen, total = self.seen, self.paging.total(page)
         if total is not None:
             self.learn(total_proven=total != page.received)

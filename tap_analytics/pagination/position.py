@@ -1,4 +1,4 @@
-"""Where a stream that was cut can be resumed: the position of the last page written."""
+"""The saved position of an interrupted stream: the last page written."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Checkpoint(
     total_proven: bool
     #: Whether a response named its next page: one that doesn't is the last.
     names_next: bool
-    #: What speaks against the pages so far, such as rows that moved; null for nothing.
+    #: Doubt about the pages so far, such as rows that moved; null for none.
     doubt: str | None
     #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
     checks: tuple[tuple[Pairs, str], ...]

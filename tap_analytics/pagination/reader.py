@@ -1,8 +1,8 @@
-"""The pages of one endpoint, in the order the server gives, each page proven.
+"""Reads and verifies the pages of one endpoint in order.
 
-The next page is requested before this one is handed on, and pages that can be named are read ahead.
-What was read ahead only warms a cache: the paginator, reading responses in order, says which page
-comes next, so the rows are the same at any concurrency.
+The next page is requested before the current one is processed, and predictable pages are
+prefetched. Prefetching only fills a cache: the paginator, which reads responses in order, decides
+which page is next, so rows are the same at any concurrency.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class PageReader:
             yield self._process(kept.rows)
 
     def closing_cost(self, *, whole: bool) -> int:
-        """Return how many requests it takes to see that nothing follows, and nothing has moved."""
+        """Return the number of requests to verify that nothing follows and no row has moved."""
         seen, is_open = self.paginator.seen, self.paginator.confirming is not None
         if self.paginator.end is StopReason.SINGLE and seen.pages == 1:
             is_open = seen.max_rows > 1 and not isinstance(self.endpoint.paging, Auto)
@@ -256,7 +256,7 @@ class PageReader:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether the server's own filter is in force."""
+        """Whether requests are filtered by the bookmark."""
         return bool(self._fetcher.window)
 
     @property
@@ -294,10 +294,10 @@ class PageReader:
 
 @dataclass(kw_only=True)
 class ReadAhead:
-    """How many pages are requested before their turn.
+    """How many pages to prefetch.
 
-    Without a total the width grows from page to page as long as pages are full, so that a short
-    stream costs few requests that nobody needs.
+    Without a total the number grows from page to page while pages are full, so that a short stream
+    costs few unneeded requests.
     """
 
     paginator: Paginator

@@ -1,8 +1,8 @@
-"""Reading pages by number again, where nothing else shows that rows have moved.
+"""Rereads numbered pages to find rows that have moved.
 
-Pages by number don't overlap: a row that is deleted before the reader pulls another one past it,
-onto a page that has been read. So pages are read again after the last one: one whose keys have
-changed brings the rows that moved onto it.
+Numbered pages don't overlap: a row deleted before the current page moves another row onto a page
+that has been read. So pages are read again after the last one; those with changed keys contain the
+moved rows.
 """
 
 from __future__ import annotations

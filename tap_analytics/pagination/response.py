@@ -1,4 +1,4 @@
-"""The responses of a stream: decoded, and their rows selected."""
+"""Decodes responses and selects their rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_CONTENT = 204
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseParser:
-    """Makes rows of responses."""
+    """Parses the responses of a stream."""
 
     #: The stream, as messages name it, and its API.
     label: str
@@ -29,7 +29,7 @@ class ResponseParser:
     select: Callable[[t.Any], list[Row]]
     #: The members that lead to the list of rows, as far as they can be followed.
     path: tuple[str, ...]
-    #: What a user may do where a response holds no rows at the place they are looked for.
+    #: Hint for a response without rows at the selector.
     hint: str
 
     def parse(self, response: Response) -> tuple[t.Any, list[Row]]:

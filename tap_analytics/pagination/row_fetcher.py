@@ -1,8 +1,8 @@
-"""Pages that begin at any row, fetched with an eye on rows that move and servers that repeat.
+"""Fetches pages by offset, and detects moving rows and repeated pages.
 
-Rows inserted before the reader push back what it has read, but never far behind it. A server that
-ignores the row number, or repeats the last page beyond the end, gives the same pages wherever it is
-asked. Both bring pages without a new row.
+Rows inserted before the current offset move rows back that have been read, but not far. A server
+that ignores the offset, or repeats the last page after the end, returns the same page for any
+offset. Both give pages without new rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Bookmarks: which rows an incremental run wants, and where the next run starts.
+"""Bookmarks: which rows an incremental run includes, and where the next run starts.
 
-A value in doubt is always wanted, a row equal to the bookmark is read again, and a bookmark never
-passes the moment the run began: a row that changed while it was being read comes again next time.
+Rows with doubtful values are always included, a row equal to the bookmark is read again, and a
+bookmark never passes the start of the run: rows changed during the run are read again by the next.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Bookmark:
 
     @property
     def request_unit(self) -> Unit | None:
-        """The notation in which a server is asked; None where nothing tells it."""
+        """The notation of the filter sent to the server; None if unknown."""
         times: Unit | None = "iso" if self.holds_times else None
         return self.unit or unit_of(self.stored) or unit_of(self.initial) or times
 
@@ -139,7 +139,7 @@ class Bookmark:
         return self.unit or ("iso" if isinstance(place, datetime) else "undeclared")
 
     def _check_stored(self) -> None:
-        """Let go of a bookmark that can't be compared with anything, or lies in the future."""
+        """Drop a bookmark that can't be compared or is in the future."""
         if self.stored is None:
             return
         if self.parents is not None and not self.parents.is_known:
@@ -284,7 +284,7 @@ class Bookmark:
     # --- doubts -----------------------------------------------------------------------------
 
     def _warn_idle(self, unit: Unit) -> None:
-        """Say which settings have no effect on values of a notation."""
+        """Warn of settings without effect on values of a notation."""
         idle = [f"`{name}`" for name in ("start_date", "end_date") if getattr(self, name)]
         if self.lookback and self.stored is not None:
             idle.append("`lookback_seconds`")
@@ -296,7 +296,7 @@ class Bookmark:
             )
 
     def _warn_odd(self, late: Value | None) -> None:
-        """Say which values can't be part of a bookmark."""
+        """Warn of values that can't be part of a bookmark."""
         odd = f"that can't be compared, such as {_shown(self._odd[0])}" if self._odd else ""
         ahead = f"such as {_shown(late)}, in the future if they are times" if late else ""
         for values in filter(None, (odd, ahead)):
@@ -306,7 +306,7 @@ class Bookmark:
             )
 
     def _warn_uncovered(self) -> None:
-        """Say that parents are too many for the state to name."""
+        """Warn that the state can't hold all parents."""
         if self.parents is not None and self.parents.unnamed:
             self.warn(
                 f"{self.parents.unnamed} parents are more than the state names: their rows are "

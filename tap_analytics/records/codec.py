@@ -1,4 +1,4 @@
-"""Decoding of response bodies: once per page, numbers exactly as they were written."""
+"""Decoding of response bodies with exact numbers."""
 
 from __future__ import annotations
 

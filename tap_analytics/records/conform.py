@@ -1,7 +1,7 @@
-"""Rows as the catalog wants them, a page at a time, and what becomes of fields it doesn't know.
+"""Conforms rows to catalog and schema, and handles unknown fields.
 
-What selection and schema mean for a stream is compiled once. RECORD lines, stream maps, flattening
-and BATCH files get the same conformed rows.
+Selection and schema are compiled once per stream. RECORD lines, stream maps, flattening and BATCH
+files get the same conformed rows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class UnknownFieldError(TapError):
 
 @dataclass(slots=True, kw_only=True)
 class SchemaDrift:
-    """What a stream met that its schema didn't know, by root field."""
+    """Differences between the rows and the schema of a stream, by top-level field."""
 
     #: New fields that extended the schema, with the type that was inferred.
     added: dict[str, str] = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""Digests of content, the same in every process, a few bytes each for streams of a million pages.
+"""Short digests of content, the same in every process.
 
-Two contents in a million have the same digest in one of 10^17 runs, so a digest that comes again
-is taken for the content.
+Two of a million contents have the same digest in one of 10^17 runs, so equal digests count as equal
+content.
 """
 
 from __future__ import annotations

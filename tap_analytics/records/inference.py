@@ -1,8 +1,8 @@
-"""Schemas from sample rows, for streams that declare none and for fields nobody declared.
+"""Infers schemas from sample rows, for streams and fields without a declared schema.
 
-A maintained library infers; what it found is then widened, because a sample is only a sample:
-everything but keys may be null, integers may turn out as fractions, objects stay open, and a value
-that was always null may be anything.
+The schema inferred by genson is widened, because samples are incomplete: everything but keys is
+nullable, integers may be fractions, objects are open, and a value that was always null may have any
+type.
 """
 
 from __future__ import annotations

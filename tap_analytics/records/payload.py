@@ -1,7 +1,7 @@
-"""Rows and errors in a decoded response.
+"""Selects rows and finds errors in a decoded response.
 
-An empty list is an answer; a selector that finds nothing is a mistake, and an error inside HTTP 200
-is an error. All three look alike to a careless reader, so they are told apart here.
+An empty list is a valid result, a selector that finds nothing is a mistake, and an error inside
+HTTP 200 is an error. All three are distinguished here.
 """
 
 from __future__ import annotations

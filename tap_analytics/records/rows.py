@@ -145,7 +145,7 @@ class DictRows:
 
 
 class StructRows:
-    """Rows as structs of raw fields; the same questions, the same answers."""
+    """Rows as structs of raw fields, with the interface of `DictRows`."""
 
     __slots__ = ("blank", "fields", "structs")
 

@@ -1,4 +1,4 @@
-"""Where the conformed rows of a stream go: RECORD lines, or the files of BATCH messages.
+"""Output of conformed rows: RECORD lines, or the files of BATCH messages.
 
 Of a RECORD line a target takes the version and the time of extraction into columns of its own; it
 loads the rows of files as they are. So they carry those columns: without its version a row would be
@@ -99,7 +99,7 @@ class RecordSink:
             self.writer.write_lines(lines)
 
     def flush(self) -> None:
-        """Write what is held back: nothing."""
+        """Write pending rows; there are none."""
 
     def _mapped(self, rows: Rows) -> Iterator[tuple[str, Row]]:
         """Pass rows through the stream maps: (alias, record) for each record that goes out."""

@@ -1,4 +1,4 @@
-"""What the settings want done to values: types that contradict the schema, times in UTC.
+"""Applies settings to values: types that contradict the schema, times in UTC.
 
 Types that were inferred are checked by default, while a page is split; a page that contradicts
 them, and every page where `datetimes` is set, has its rows looked into, which takes longer.

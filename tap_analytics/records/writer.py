@@ -1,9 +1,9 @@
-"""The one writer of Singer messages: streams run side by side, lines never mix.
+"""Writes Singer messages from concurrent streams without mixing lines.
 
 A page of records goes out in one write. State changes and the records they follow are written
 under one lock, so a STATE message is never ahead of its records.
 
-A target may stop reading while a line is half in the pipe. A run that is told to end then makes the
+A target may stop reading while a line is half in the pipe. A stopped run then makes the
 pipe larger, where the system allows it, so that the line and a last STATE still go out whole.
 """
 

@@ -1,1 +1,1 @@
-"""Strategies of pagination: which request follows a page."""
+"""Pagination strategies."""

@@ -1,4 +1,4 @@
-"""Paging as the responses themselves show it, for APIs whose declaration names none."""
+"""Automatic detection of the paging, for APIs without a declared paginator."""
 
 from __future__ import annotations
 

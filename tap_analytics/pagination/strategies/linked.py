@@ -1,4 +1,4 @@
-"""Pages the server names itself: by an opaque cursor or by a link, in the body or in a header."""
+"""Paging by cursors and links, in the body or in a header."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KINDS = {bool: "a boolean", dict: "an object", list: "a list", str: "text"}
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedPaging(PagingStrategy):
-    """Pages that each name the next one; base of cursors and links."""
+    """Base of paging by cursors and links."""
 
     #: Why reading ends behind a page that names no next one.
     ending: t.ClassVar[StopReason] = StopReason.LINK

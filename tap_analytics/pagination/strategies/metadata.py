@@ -1,8 +1,8 @@
-"""What responses say about paging: values at dotted paths, links, and signs that more follows.
+"""Paging metadata in responses: dotted paths, links, totals and flags.
 
-A next link wins over counting. That a response names its next link and has none, with null, says
-something as well; an object of links that doesn't name it does not. Signs that the paginator
-doesn't read are evidence against an end that nothing else has shown.
+A next link has priority over numbers. A next link that is null is evidence of the end; an object of
+links without one is not. Metadata that the paginator doesn't use is evidence against an end that
+nothing else has shown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pages that can be counted, by row number or by page number.
+"""Paging by offset or page number.
 
-The number grows by what the server gave, not by what was asked for, and only an empty page, a
-reached total or a response that says so is the end.
+The number advances by the rows received, not by the limit, and only an empty page, a reached total
+or an explicit end in a response ends reading.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberedStrategy(PagingStrategy):
-    """Pages that can be counted, by row or by page; base of `Offset` and `PageNumber`."""
+    """Base of `Offset` and `PageNumber`."""
 
     #: Name of the setting that names the parameter which carries the number.
     number_setting: t.ClassVar[str]

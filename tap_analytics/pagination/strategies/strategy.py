@@ -1,4 +1,4 @@
-"""What every kind of paging has in common: it is given a page and names the token of the next."""
+"""Base of the pagination strategies: from a page to the token of the next one."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class PagingStrategy(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class SinglePage(PagingStrategy):
-    """An endpoint that answers everything at once, as the declaration says."""
+    """An endpoint declared to return all rows at once."""
 
     total_path: str | None = "total"
 
