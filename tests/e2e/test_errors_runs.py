@@ -87,7 +87,7 @@ FAULTS = {
     "in_band401": ({"action": "in_band", "body": {"error": {"code": 401}}}, "Check the cred"),
     "in_band503": ({"action": "in_band", "body": {"error": {"code": 503}}}, "after 2 attempts"),
     "version": ({"action": "in_band", "body": {"API_ERROR": "BAD_VERSION"}}, "API's version"),
-    "cut": ({"action": "cut"}, "cut short"),
+    "cut": ({"action": "cut"}, "truncated body"),
     "reset": ({"action": "reset"}, "closed by the server"),
     "reset_mid": ({"action": "reset_mid"}, "closed by the server"),
     "drip": ({"action": "drip", "size": 1}, "within 1 s"),
