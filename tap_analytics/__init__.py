@@ -1,1 +1,1 @@
-"""A Singer tap for five analytics APIs that proves what it extracted."""
+"""A Singer tap for five analytics APIs that verifies that extractions are complete."""
