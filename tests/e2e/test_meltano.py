@@ -103,7 +103,13 @@ class IntoDuckDb(Destination):
 
 
 @pytest.fixture(
-    params=[IntoPostgres, IntoPostgresCopy, IntoJsonl, IntoDuckDb], ids=lambda into: into.loader
+    params=[
+        IntoPostgres,
+        pytest.param(IntoPostgresCopy, marks=pytest.mark.outside),
+        IntoJsonl,
+        IntoDuckDb,
+    ],
+    ids=lambda into: into.loader,
 )
 def destination(request, meltano_project, postgres, tmp_path):
     return request.param(meltano_project, postgres, tmp_path)
