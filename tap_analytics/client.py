@@ -134,7 +134,7 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     @property
     def page_size(self) -> int | None:
-        """Rows to ask for per page: what the paging says, else the API's page size."""
+        """Rows to request per page: the limit of the paginator, else the page size of the API."""
         return self.paging.limit or self.connection.page_size
 
     @override
@@ -227,11 +227,11 @@ class AnalyticsStream(RESTStream[PageToken]):
         )
 
     def window(self, start: t.Any, end: t.Any) -> PageToken:  # noqa: ANN401, ARG002 - values of the key; for servers that can filter
-        """Return the parameters that ask for rows from `start` until before `end` only."""
+        """Return the parameters that filter rows from `start`, inclusive, to `end`, exclusive."""
         return {}
 
     def endpoint(self, context: Context | None) -> Endpoint:
-        """Return what a reader of pages needs to know of the stream, below a parent or not."""
+        """Return the endpoint of the stream, for a parent's context if it has one."""
         own = type(self).post_process is not Stream.post_process
         return Endpoint(
             name=self.name,
@@ -277,7 +277,7 @@ class AnalyticsStream(RESTStream[PageToken]):
 
     @property
     def versioned(self) -> bool:
-        """Whether the stream's rows carry a version, so that a target can tell deleted ones."""
+        """Whether rows have a version, so that a target can detect deleted ones."""
         is_full = self.replication_method == REPLICATION_FULL_TABLE
         return is_full and self.emit_activate_version_messages
 

@@ -102,7 +102,7 @@ _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.V
 
 
 def worst(findings: Iterable[Finding]) -> Finding:
-    """Return the first of the worst findings, one that says what is missing if any does."""
+    """Return the first of the worst findings, preferably one with missing evidence."""
     return min(
         findings,
         key=lambda each: (_WORST_FIRST.index(each.verdict), each.missing is None),
@@ -237,7 +237,7 @@ class PaginationGuard:
             self.doubt = None
 
     def _check_whole(self, page: Page) -> None:
-        """Doubt a response that its status calls partial, or that holds no list."""
+        """Doubt a response with a partial status, or without a list."""
         if page.status in PARTIAL:
             self.doubt_because(
                 f"the API answered {page.status} to {describe(page.query)}, which is no whole "
@@ -281,7 +281,7 @@ class PaginationGuard:
         return None
 
     def _objection(self) -> str | None:
-        """Return what the last response has that speaks against its being the last."""
+        """Return metadata of the last response that contradicts the end."""
         end, sign = self.paginator.end, self.paginator.contradiction
         if not sign or end is StopReason.BOOKMARK:
             return None

@@ -105,7 +105,7 @@ class EndCheck:
         return bool(found) and found[0] == self._keys[place]
 
     def _names_next(self, page: Page) -> bool:
-        """Whether the API names a next page where it is asked for fewer rows.
+        """Whether the API names a next page with a smaller limit.
 
         What it counts then beside fewer rows is the list, not the page.
         """

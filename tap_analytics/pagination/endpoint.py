@@ -1,4 +1,4 @@
-"""What the readers of an endpoint's pages know of it: values, and how to make and read requests."""
+"""Endpoints: the values and functions that page readers need."""
 
 from __future__ import annotations
 

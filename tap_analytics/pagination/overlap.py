@@ -235,7 +235,7 @@ class OverlapReader(DirectReader):
     # --- servers that know whole pages only -----------------------------------------------------
 
     def _whole_page(self, early: FetchedPage, start: int) -> Overlapped:
-        """Compare a page as servers give it that know whole pages only: the last one, or nothing.
+        """Compare a page of a server that supports only multiples of the limit as offset.
 
         Rows that moved may look like that, but not twice: such a server answers the same again.
         """

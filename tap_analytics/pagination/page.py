@@ -1,4 +1,4 @@
-"""A page: its token, what its response says about paging, and its rows.
+"""A page: its token, the paging metadata of its response, and its rows.
 
 A token *is* the query that fetches the page, so all kinds of paging share one reader.
 """

@@ -78,7 +78,7 @@ class Checkpoint(
     def from_state(
         cls, bookmark: Mapping[str, t.Any], *, fingerprint: str, hours: float
     ) -> Checkpoint | None:
-        """Return the position of a bookmark if it still holds, else None."""
+        """Return the position in a bookmark if it is still valid, else None."""
         given = bookmark.get(MEMBER)
         if not still_holds(given, fingerprint=fingerprint, hours=hours):
             return None

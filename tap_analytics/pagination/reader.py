@@ -212,7 +212,7 @@ class PageReader:
     # --- positions ------------------------------------------------------------------------------
 
     def place(self, *, repeats: int) -> dict[str, t.Any]:
-        """Return where the page in hand ends: what a `Checkpoint` says of the pages.
+        """Return the position after the current page, for a `Checkpoint`.
 
         `repeats` are keys that came more than once.
         """
@@ -231,7 +231,7 @@ class PageReader:
         }
 
     def resume(self, position: Checkpoint) -> bool:
-        """Continue behind a position of an earlier run; False if it doesn't hold any more."""
+        """Continue after a position of an earlier run; False if it is no longer valid."""
         window, token = self._fetcher.window if position.filtered else {}, dict(position.token)
         rest = replace(self._fetcher, first=token, window=window, has_begun=True)
         try:

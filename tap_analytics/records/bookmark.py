@@ -48,7 +48,7 @@ _DECLARE = (
 def stored_bookmark(
     state: Mapping[str, t.Any], stream: str, *, source: Mapping[str, t.Any]
 ) -> Mapping[str, t.Any]:
-    """Return what the state holds of a stream; nothing where it was made from another source."""
+    """Return the state of a stream; empty if it was made from another source."""
     bookmark: Mapping[str, t.Any] = state.get("bookmarks", {}).get(stream, {})
     return bookmark if bookmark.get(SOURCE) in (None, source) else {}
 
@@ -117,13 +117,13 @@ class Bookmark:
         self._settle()
 
     def below(self, context: Mapping[str, t.Any] | None) -> Bookmark:
-        """Return the bookmark as it holds below a parent: without `stored` where not covered."""
+        """Return the bookmark for the children of a parent; without `stored` if not covered."""
         if context is None or self.parents is None or context in self.parents:
             return self
         return replace(self, stored=None)
 
     def learn(self, values: Iterable[object]) -> None:
-        """Take it from rows that the key holds times, if all of them do."""
+        """Record whether the values of all rows are times."""
         self.holds_times = {unit_of(value) for value in values if value is not None} == {"iso"}
         self._settle()
 
@@ -277,7 +277,7 @@ class Bookmark:
         return later(kept, reached, unit)
 
     def to_state(self, reached: Value) -> dict[str, t.Any]:
-        """Return what the state holds of a stream that was read to its end."""
+        """Return the state of a stream that was read to its end."""
         state = {"replication_key": self.key, "replication_key_value": reached}
         return state if self.parents is None else {**state, "parents": self.parents.to_state()}
 
@@ -319,7 +319,7 @@ def _shown(value: object) -> str:
 
 
 def _style(value: object) -> tuple[bool, bool]:
-    """Tell what a text in ISO 8601 says of its time: more than the day, and how far from UTC."""
+    """Return whether an ISO 8601 string has a time of day, and a UTC offset."""
     text = str(value)
     return len(text) > len("YYYY-MM-DD"), has_offset(text)
 

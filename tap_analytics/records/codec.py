@@ -54,7 +54,7 @@ def kind_of(value: object) -> str:
 
 
 class BodyError(ValueError):
-    """A body that is not JSON; the text says what it is instead."""
+    """A body that is not JSON; the message names the actual format."""
 
 
 def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value

@@ -29,7 +29,7 @@ UnknownField = t.Literal["evolve", "ignore", "fail"]
 
 
 class UnknownFieldError(TapError):
-    """A field that neither catalog nor schema knows, where the settings refuse such fields."""
+    """A field in neither catalog nor schema, with `on_unknown_field: fail`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Selection:
         )
 
     def unknown(self, rows: Iterable[Row]) -> set[str]:
-        """Return the root fields of rows that nobody declared."""
+        """Return the undeclared top-level fields of rows."""
         known = self.known
         found: set[str] = set()
         for row in rows:

@@ -24,7 +24,7 @@ ANYTHING: t.Final = ("string", "number", "boolean", "object", "array", "null")
 
 
 def infer_schema(rows: Iterable[Mapping[str, t.Any]], *, keys: Collection[str] = ()) -> Schema:
-    """Return an object schema for rows; it holds every key, whether sampled or not."""
+    """Return an object schema for rows, with all keys even if no row has them."""
     from genson import SchemaBuilder  # noqa: PLC0415 - costs start-up, needed for few streams
 
     builder = SchemaBuilder()
@@ -38,7 +38,7 @@ def infer_schema(rows: Iterable[Mapping[str, t.Any]], *, keys: Collection[str] =
 
 
 def _example(value: t.Any, depth: int) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a value of the same type for the library, which knows JSON's own types only."""
+    """Return a value of the same JSON type for genson."""
     if isinstance(value, (dict, list)) and not depth:
         return None
     if isinstance(value, dict):
@@ -81,7 +81,7 @@ def _key_schema(schema: Mapping[str, t.Any]) -> Schema:
 
 
 def types_in_words(properties: Mapping[str, t.Any]) -> dict[str, str]:
-    """Return the types of fields as people say them; that one may be null goes without saying."""
+    """Return the types of fields in words, without null."""
     return {name: _in_words(schema) for name, schema in properties.items()}
 
 

@@ -41,7 +41,7 @@ def parse_iso(text: str) -> datetime | None:
 
 
 def has_offset(text: str) -> bool:
-    """Whether an ISO 8601 text says how far its time is from UTC."""
+    """Whether an ISO 8601 string has a UTC offset."""
     return datetime.fromisoformat(text).tzinfo is not None
 
 

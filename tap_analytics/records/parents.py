@@ -1,4 +1,4 @@
-"""The parents whose rows a bookmark of a child stream covers, as the state holds them."""
+"""The parents covered by the bookmark of a child stream, as stored in the state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CoveredParents:
     """
 
     def __init__(self, stored: object) -> None:
-        """Read what a state holds; `stored` is None where it holds nothing."""
+        """Read the parents from the state; `stored` is None if it has none."""
         content, self.is_known = b"", True
         try:
             content = b64decode(t.cast("str", stored), validate=True)

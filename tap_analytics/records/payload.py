@@ -51,7 +51,7 @@ def at_path(payload: t.Any, path: Iterable[str], default: t.Any = None) -> t.Any
 
 
 class SelectorError(TapError):
-    """A response that holds its rows elsewhere; the text says where."""
+    """A response without rows at the selector; the message names other lists."""
 
 
 def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
@@ -153,7 +153,7 @@ def error_in(payload: object, *, has_rows: bool) -> tuple[int | None, str] | Non
 
 
 def raise_error(payload: object, *, has_rows: bool, label: str) -> None:
-    """Raise the error a successful response carries, to be retried where its code says so."""
+    """Raise the error in a successful response; retriable depending on its code."""
     error = error_in(payload, has_rows=has_rows)
     if error is None:
         return

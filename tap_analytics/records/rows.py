@@ -120,7 +120,7 @@ class DictRows:
         return _joined(names, columns)
 
     def digests(self) -> list[Hashable]:
-        """Return what tells the content of each row, the same in every process.
+        """Return a digest of the content of each row, the same in every process.
 
         It is that of the decoded row: spelling, blanks and the order of members don't count.
         """

@@ -165,7 +165,7 @@ class BatchSink(RecordSink):
             )
 
     def _manifests(self, alias: str, records: Sequence[Row]) -> Iterable[list[str]]:
-        """Write a file and return its name; the SDK's own lines are gzipped whatever is asked."""
+        """Write a file and return its name; the SDK always gzips JSONL."""
         encoding, storage = self.config.encoding, self.config.storage
         if encoding.format != "jsonl":
             return Batcher(self.tap_name, alias, self.config).get_batches(iter(list(records)))

@@ -68,7 +68,7 @@ class TypePolicy:
 
     @property
     def changes(self) -> bool:
-        """Whether values are changed although their types are as the schema says."""
+        """Whether values of the right type are changed too."""
         return bool(self._times)
 
     def for_schema(self, schema: Schema, inferred: Iterable[str] = ()) -> TypePolicy:
@@ -78,7 +78,7 @@ class TypePolicy:
     def checks(
         self, properties: Mapping[str, Schema], *, inferred: Iterable[str] = ()
     ) -> dict[str, Schema]:
-        """Return the schemas that values are held against; nested ones only where they widen."""
+        """Return the schemas to check values against; nested ones only with `widen`."""
         inferred = {*self.inferred, *inferred}
         found = {}
         for name, field in properties.items():

@@ -1,4 +1,4 @@
-"""Resuming a stream that was cut: its position in the state, and whether it still holds.
+"""Resuming of interrupted streams: the position in the state, and whether it is still valid.
 
 A position names the last page whose rows are written. The next run reads that page again and looks
 for the row that ended it: if the row is there, the stream is resumed after it, under the same
@@ -60,7 +60,7 @@ class Checkpointer:
         self._fingerprint = fingerprint
 
     def restore(self) -> Checkpoint | None:
-        """Move the reader after the position in the state and return that, if one holds."""
+        """Move the reader after the position in the state and return it, if it is valid."""
         stream = self._stream
         hours = stream.config.get("resume_within_hours", 0)
         bookmark = self._state.get("bookmarks", {}).get(stream.name, {})
@@ -103,7 +103,7 @@ class Checkpointer:
 
 
 def has_position(bookmark: Mapping[str, t.Any]) -> bool:
-    """Whether a stream's bookmark holds a position that was not taken back."""
+    """Whether the bookmark of a stream has a position in use."""
     position = bookmark.get(MEMBER)
     return isinstance(position, dict) and position.get("at") is not None
 
@@ -145,7 +145,7 @@ def fingerprint(state: TapState, definitions: Mapping[str, str]) -> str:
 
 
 def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -> str:
-    """Return a digest of what settings and catalog say about the rows of one stream.
+    """Return a digest of the settings and catalog that affect the rows of one stream.
 
     It stands in the state, so no secret takes part in it: one that is short could be found by
     trying. Another key of the same account therefore changes nothing.

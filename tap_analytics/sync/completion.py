@@ -1,8 +1,7 @@
-"""How a stream that was read to its end is concluded: whether it may lack rows, and what follows.
+"""Completion of a stream that was read to its end.
 
-A target deletes what didn't come, and a bookmark leaves behind what should have come. So neither
-the version is activated nor the bookmark moved where rows may be missing, whether or not the
-settings accept it.
+A target deletes missing rows, and a bookmark skips them. So if rows may be missing, neither the
+version is activated nor the bookmark advanced, whether or not the settings accept it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class ShortError(TapError):
 
 
 class UnverifiedError(TapError):
-    """A stream that may lack rows, where the settings want that to be shown."""
+    """A stream that may lack rows, if the settings make that an error."""
 
 
 def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:

@@ -1,7 +1,7 @@
-"""The way of a stream's rows to the target: schema first, then pages, each conformed and written.
+"""Output of a stream: writes its schema, then conforms and writes its pages.
 
-Everything that shapes a row on its way out is compiled here once per stream, and again when a new
-field extends the schema.
+The transformation of rows is compiled once per stream, and again when a new field extends the
+schema.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class RecordOutput:
         return self.stream.selected and type(self.sink) is RecordSink
 
     def decoder(self, *, replication_key: str | None) -> RowDecoder | None:
-        """Return a row decoder for a stream whose rows nobody looks into, None for the others."""
+        """Return a row decoder if rows are passed on unchanged, else None."""
         stream, selection = self.stream, self.conformer.selection
         # Nothing but following at most one member selects rows.
         is_plain = type(stream).select is AnalyticsStream.select and len(stream.records_path) <= 1
@@ -113,7 +113,7 @@ class RecordOutput:
         )
 
     def conform(self, rows: Rows, *, bookmark: Bookmark | None) -> Rows:
-        """Conform a page in place and return what the run wants of it.
+        """Conform a page in place and return the rows to write.
 
         A new field is met in whatever row it comes, wanted or not. Raises `MissingKeyError`, and
         `UnknownFieldError` where the settings want none.
@@ -132,7 +132,7 @@ class RecordOutput:
             self.sink.write(rows)
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write pending rows."""
         self.sink.flush()
 
     def activate_version(self) -> None:

@@ -1,7 +1,7 @@
-"""Reading one endpoint to its end: its pages become records, and its rows parents of others.
+"""Reads one endpoint to its end: writes its pages as records, and reads the children of its rows.
 
-The child requests of all rows of a page are queued in order, those of the next page behind them, so
-that no place for a request stays empty where a page, or a child stream, ends.
+Child requests are queued in order, across pages, so that the concurrency is used between pages and
+child streams too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read(sync: StreamSync, context: Context | None = None) -> None:
 
 
 def _learn_notation(sync: StreamSync, context: Context | None) -> None:
-    """Look at the first page where a server would be asked for a date, and nothing says how."""
+    """Detect the notation of the replication key from the first page, if it is unknown."""
     stream, bookmark = sync.stream, sync.bookmark
     if (
         bookmark is None
@@ -89,7 +89,7 @@ class EndpointSync:
         return self.sync.output.decoder(replication_key=key)
 
     def read(self) -> None:
-        """Read the endpoint to its end and write what the run wants of it."""
+        """Read the endpoint to its end and write its rows."""
         sync, reader = self.sync, self.reader
         checkpointer = self._checkpointer()
         sync.result.lists += 1
@@ -141,7 +141,7 @@ class EndpointSync:
         return rows if len(places) <= remaining else rows.head(places[remaining])
 
     def _write(self, rows: Rows, checkpointer: Checkpointer | None, *, peek: bool = True) -> None:
-        """Conform and write what the run wants of rows, then read the children of all of them.
+        """Conform and write rows, then read the children of all of them.
 
         With `peek`, the children of the next page are prefetched meanwhile.
         """

@@ -73,7 +73,7 @@ _PASSES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
 
 
 class Folded:
-    """A text without escapes, which knows where each of its characters came from.
+    """A text without escapes, with the original position of each character.
 
     What encoders make of a text folds to the same.
     """

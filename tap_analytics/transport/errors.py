@@ -52,7 +52,7 @@ class TransportError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        """Make an error; `retry_after` is the wait in seconds that the response asked for."""
+        """Make an error; `retry_after` is the delay in seconds that the response requested."""
         self.what = one_line(redaction.redact(what))
         self.hint = one_line(redaction.redact(hint))
         self.cause = cause or self.cause

@@ -39,7 +39,7 @@ class Origin:
         return urlunsplit((*urlsplit(self.text)[:2], parts.path, parts.query, ""))
 
     def redirected(self, request: Request, location: str, errors: ErrorMapper) -> Request:
-        """Return the request a redirect asks for; raises where it would leave the origin."""
+        """Return the request to follow a redirect; raises if it leaves the origin."""
         try:
             url = urljoin(request.target, location).partition("#")[0]
             target = origin_of(url)

@@ -44,7 +44,7 @@ class RetryPolicy:
     max_retry_after: float = 3600
 
     def allows(self, wait: float | None) -> bool:
-        """Whether a wait in seconds that a response asks for isn't too long."""
+        """Whether a requested delay in seconds is within the limit."""
         return (wait or 0.0) <= self.max_retry_after
 
     def overridden(self, given: Mapping[str, t.Any]) -> RetryPolicy:
@@ -63,7 +63,7 @@ class RetryPolicy:
 def retry_after(
     headers: Mapping[str, str], *, now: float, status: int = HTTPStatus.TOO_MANY_REQUESTS
 ) -> float | None:
-    """Return the seconds a response asks to wait, or None where it does not say.
+    """Return the delay in seconds that a response requests, or None.
 
     `now` is Unix time, used where the response has no `Date` to measure an instant by.
     The rate-limit family describes ordinary responses too,

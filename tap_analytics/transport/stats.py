@@ -155,7 +155,7 @@ class Bucket:
 
 
 class Timeline:
-    """Requests in flight over time; whoever changes it holds the lock of the throttle."""
+    """Requests in flight over time; changed only with the lock of the throttle."""
 
     def __init__(self, began: float) -> None:
         #: On the throttle's clock.

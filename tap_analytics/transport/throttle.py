@@ -1,4 +1,4 @@
-"""The throttle of an API: requests in flight, requests per second, and the pause a 429 asks for.
+"""The throttle of an API: requests in flight, requests per second, and the pause after a 429.
 
 All streams and threads of an API share it, so one 429 pauses them all.
 """
@@ -78,7 +78,7 @@ class Throttle:
 
     @property
     def paused_for(self) -> float:
-        """Seconds left of the pause that the API asked for; 0 where there is none."""
+        """Remaining seconds of the pause; 0 if there is none."""
         return max(0.0, self._paused_until - self._clock())
 
     def slot(self, paused: Waiting | None = None) -> Slot:
@@ -204,7 +204,7 @@ class Throttle:
 
 
 class Slot:
-    """The right to send one request."""
+    """The permission to send one request."""
 
     __slots__ = ("_throttle", "counts_until", "failed", "paused", "sent_at")
 

@@ -197,7 +197,7 @@ _STATUSES = range(400, 600)
 
 
 def read_retry(value: object, place: ConfigPath, *, over: RetryPolicy) -> RetryPolicy:
-    """Read what to retry, over a policy that holds for what isn't given."""
+    """Read a retry policy, with the defaults of another one."""
     reader = ObjectReader(value, place, RETRY_FIELDS)
     statuses = reader.given.get("retry_on_status_codes")
     return over.overridden(

@@ -43,11 +43,11 @@ class LinkedPaging(PagingStrategy):
 
     @abstractmethod
     def names_none(self, page: Page) -> bool:
-        """Whether a response says that there is no next page: the place is there, and empty."""
+        """Whether a response shows that there is no next page: the member exists and is empty."""
 
     @property
     def place(self) -> str:
-        """Where the next page is named, as messages say it."""
+        """Where the next page is named, for messages."""
         return f"`{self.setting}` '{getattr(self, self.setting)}'"
 
     @property
@@ -65,7 +65,7 @@ class LinkedPaging(PagingStrategy):
         return StopReason.SINGLE if page.received or hint_of_more(page) else StopReason.EMPTY
 
     def _unusable(self, page: Page, value: object, *, wanted: str) -> Rejected:
-        """Return the error of a next page that is named in a way nobody can follow."""
+        """Return the error of an unusable link or cursor."""
         kind = _KINDS.get(type(value), "a number")
         hint = f"Set `{self.setting}` to where {wanted} is"
         if isinstance(value, dict) and value:
@@ -176,5 +176,5 @@ def cursor_text(value: object) -> str | None:
 
 
 def _is_empty(page: Page, path: str) -> bool:
-    """Whether a path is there and empty; an object or list may hold the next page elsewhere."""
+    """Whether the member at a path exists and is empty; objects and lists don't count."""
     return has(page.payload, path) and not isinstance(dig(page.payload, path), (dict, list))

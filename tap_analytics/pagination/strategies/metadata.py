@@ -73,7 +73,7 @@ def header_links(page: Page) -> dict[str, str]:
 
 
 def link_in(value: object) -> str | None:
-    """Return the link a member holds, as text or as an object with an address, else None."""
+    """Return the link in a member, a string or an object with a URL, else None."""
     if isinstance(value, dict):
         value = value.get("href") or value.get("url")
     return value if isinstance(value, str) and value else None
@@ -133,7 +133,7 @@ CURSORS = {
 
 
 def _paths(*names: str) -> tuple[str, ...]:
-    """Return the names, at the top of a response and in the objects that usually hold them."""
+    """Return the names at the top level and in common metadata objects."""
     parents = ("meta", "pagination", "paging", "page_info", "pageInfo", "page", "response_metadata")
     return (*names, *(f"{parent}.{name}" for parent in parents for name in names))
 
@@ -154,7 +154,7 @@ _HEADER_HINT = re.compile(r"(^|-)(next|cursor|continuation)(-|$)", re.IGNORECASE
 
 
 def flag_of_more(page: Page) -> tuple[str, bool] | None:
-    """Return the flag by which a response says whether more follows, and what it says."""
+    """Return the flag whether more pages follow, and its value."""
     for path in FLAGS:
         if isinstance(value := dig(page.payload, path), bool):
             return path, value
@@ -162,7 +162,7 @@ def flag_of_more(page: Page) -> tuple[str, bool] | None:
 
 
 def says_end(page: Page) -> bool:
-    """Whether a flag says that no page follows."""
+    """Whether a flag means that no page follows."""
     flag = flag_of_more(page)
     return flag is not None and not flag[1]
 
@@ -184,7 +184,7 @@ def larger_total(page: Page) -> str | None:
 
 
 def sign_of_more(page: Page) -> str | None:
-    """Return what says, by a known name, that a page is not the last one."""
+    """Return metadata with a known name that shows that a page is not the last one."""
     flag = flag_of_more(page)
     if flag is not None and flag[1]:
         return f"`{flag[0]}: true`"
@@ -199,7 +199,7 @@ def sign_of_more(page: Page) -> str | None:
 
 
 def hint_of_more(page: Page) -> str | None:
-    """Return what may say that a page is not the last one, by names that aren't known too."""
+    """Return metadata, of unknown names too, that may show that a page is not the last."""
     if sign := sign_of_more(page):
         return sign
     counted = count_of_pages(page)

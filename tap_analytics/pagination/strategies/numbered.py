@@ -121,7 +121,7 @@ class NumberedStrategy(PagingStrategy):
 
 
 def _is_full(page: Page, seen: PagingState) -> bool:
-    """Whether a page has as many rows as any before, or as were asked for."""
+    """Whether a page has as many rows as the limit or the largest page."""
     is_largest = seen.pages > 1 and page.received >= seen.max_rows
     return is_largest or (seen.page_size is not None and page.received >= seen.page_size)
 
@@ -222,7 +222,7 @@ class PageNumber(NumberedStrategy):
 
     @override
     def total(self, page: Page) -> int | None:
-        """Return the row count; a count of pages, told by its name, is turned into none."""
+        """Return the total number of rows; None if its name shows that it counts pages."""
         return None if self._counts_pages else super().total(page)
 
     @override

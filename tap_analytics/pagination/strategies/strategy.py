@@ -39,7 +39,7 @@ class StopReason(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """A page to ask for though all may have been read; a server may ignore or refuse it."""
+    """A page to request to confirm the end; a server may ignore or refuse it."""
 
     query: PageToken
     #: Why reading ends if the server answers with rows that have been read, or refuses.
@@ -112,7 +112,7 @@ class PagingStrategy(ABC):
         return None
 
     def flag(self, page: Page) -> str | None:
-        """Return the flag by which a response says that more follows, if it has one."""
+        """Return the flag of a response that more pages follow, if any."""
         flag = flag_of_more(page)
         return f"`{flag[0]}: true`" if flag is not None and flag[1] else None
 
@@ -138,7 +138,7 @@ class PagingStrategy(ABC):
         return SIGNS | roots(self.total_path)
 
     def total(self, page: Page) -> int | None:
-        """Return how many rows the API says there are, where it says so."""
+        """Return the total number of rows, if the API reports it."""
         count = whole_number(dig(page.payload, self.total_path)) if self.total_path else None
         if count is None and self.total_header:
             count = whole_number(page.headers.get(self.total_header))
