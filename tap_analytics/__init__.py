@@ -1,1 +1,1 @@
-"""A Singer tap for five analytics APIs that verifies that extractions are complete."""
+"""A Singer tap for four services and any REST API, which verifies that all rows arrived."""

@@ -57,7 +57,7 @@ NO_API = (
 
 
 class TapAnalytics(Tap):
-    """Extracts from five analytics APIs and verifies that the extraction is complete."""
+    """Extracts from four services and any REST API, and verifies that all rows arrived."""
 
     name = "tap-analytics"
     package_name = "tap-analytics"

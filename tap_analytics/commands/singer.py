@@ -75,7 +75,7 @@ class AnalyticsCommand(SingerCommand):
 
 
 class SingerTap(TapAnalytics):
-    """Extracts from five analytics APIs and verifies that the extraction is complete."""
+    """Extracts from four services and any REST API, and verifies that all rows arrived."""
 
     @classmethod
     @override
