@@ -9,19 +9,6 @@ from support.demo import get, head, talk
 from tap_analytics.demo import DemoApi, Fault
 
 
-@pytest.fixture(scope="module")
-def server():
-    with DemoApi() as running:
-        yield running
-
-
-@pytest.fixture
-def api(server):
-    server.set_faults([])
-    server.reset_counts()
-    return server
-
-
 def test_a_fault_meets_the_requests_it_matches_and_then_stops(api):
     api.set_faults(
         [

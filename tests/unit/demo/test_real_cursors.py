@@ -7,7 +7,6 @@ from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 
 from tap_analytics.demo import DEFAULT, DemoApi
 
@@ -20,12 +19,6 @@ V1, V2 = "/wiki/rest/api", "/wiki/api/v2"
 def api():
     with DemoApi() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def session():
-    with requests.Session() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -22,12 +22,6 @@ def api():
         yield running
 
 
-@pytest.fixture(scope="module")
-def session():
-    with requests.Session() as opened:
-        yield opened
-
-
 @pytest.fixture
 def learning(api, session):
     headers = {"X-Api-Key": DEFAULT.learning_api_key}

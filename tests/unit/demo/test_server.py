@@ -20,20 +20,6 @@ from tap_analytics.demo.cli import main
 from tap_analytics.demo.tap_config import tap_config
 from tap_analytics.tap import TapAnalytics
 
-
-@pytest.fixture(scope="module")
-def server():
-    with DemoApi() as running:
-        yield running
-
-
-@pytest.fixture
-def api(server):
-    server.set_faults([])
-    server.reset_counts()
-    return server
-
-
 # HTTP
 
 
