@@ -52,7 +52,10 @@ class Authenticator(ABC):
         """
 
     def renew(self) -> bool:
-        """Renew the credentials after a 401; return whether to try again."""
+        """Renew the credentials of this thread's last request after a 401; thread-safe.
+
+        Returns whether there are others now, maybe renewed by another thread, to try again with.
+        """
         return False
 
 

@@ -6,23 +6,20 @@ redirect sends them to another server.
 
 from __future__ import annotations
 
-import functools
 import http.client
-import ssl
 import time
 import typing as t
 from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import quote
 
-import requests
 import urllib3.exceptions
+from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
 from tap_analytics.transport import body
 from tap_analytics.transport.deadline import Adapter, Deadline
-from tap_analytics.transport.errors import OriginRefused, Unreachable
+from tap_analytics.transport.errors import OriginRefused
 from tap_analytics.transport.origin import Origin
 from tap_analytics.transport.request import Response
 from tap_analytics.transport.stats import Stats
@@ -70,7 +67,7 @@ class Channel:
             "Accept-Encoding": body.ACCEPT_ENCODING,
             **http.headers,
         }
-        self._adapter = Adapter(connections=throttle.concurrency)
+        self._adapter = Adapter(http.name, self._origin.text, connections=throttle.concurrency)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -105,14 +102,13 @@ class Channel:
             return self._attempt(replace(request, is_retry=True), prepared, errors)
 
     def _attempt(
-        self, request: Request, prepared: requests.PreparedRequest, errors: ErrorMapper
+        self, request: Request, prepared: PreparedRequest, errors: ErrorMapper
     ) -> Response:
-        http = self._http
-        if http.budget is not None:
-            http.budget.spend()
+        if self._http.budget is not None:
+            self._http.budget.spend()
         stats = self.stats.of(request.stream)
         with self._throttle.slot(stats.paused) as slot:
-            deadline = Deadline(http, sent=slot.sent)
+            deadline = Deadline(self._http, sent=slot.sent)
             self.stats.sent(stats, is_retry=request.is_retry)
             try:
                 with deadline:
@@ -146,13 +142,13 @@ class Channel:
             raise errors.failure(error) from None
 
     def _exchange(
-        self, prepared: requests.PreparedRequest, errors: ErrorMapper
+        self, prepared: PreparedRequest, errors: ErrorMapper
     ) -> tuple[HTTPResponse, bytes]:
-        pool, proxies = self._pool
-        url = self._adapter.request_url(prepared, proxies) if proxies else prepared.path_url
+        # Untyped, because urllib3's types are wider than what its pools return.
+        pool: t.Any = self._adapter.pool
         raw = pool.urlopen(
             prepared.method,
-            url,
+            self._adapter.url_of(prepared),
             body=prepared.body,
             headers=prepared.headers,
             redirect=False,
@@ -168,36 +164,9 @@ class Channel:
             raw.close()
             raise
 
-    @functools.cached_property
-    def _pool(self) -> tuple[t.Any, dict[str, str]]:
-        """The connections, and the proxies and CA bundle of the environment they use.
-
-        `.netrc` is ignored, because it would replace the credentials of the API.
-        """
-        origin = self._origin.text
-        with requests.Session() as session:
-            found = session.merge_environment_settings(origin, {}, None, None, None)
-        verify, proxies = found["verify"], dict(found["proxies"])
-        if origin.startswith("https:") and isinstance(verify, str):
-            self._check_bundle(Path(verify))
-        return self._adapter.pool_of(origin, verify=verify, proxies=proxies), proxies
-
-    def _check_bundle(self, bundle: Path) -> None:
-        """Read the CA bundle, because later errors don't name the reason."""
-        try:
-            if bundle.is_dir():
-                ssl.create_default_context(capath=bundle)
-            else:
-                ssl.create_default_context(cafile=bundle)
-        except (OSError, ValueError):
-            raise Unreachable(
-                f"{self._http.name}: the CA bundle that the environment names can't be read",
-                hint="Check the path in `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`.",
-            ) from None
-
-    def _prepared(self, request: Request) -> requests.PreparedRequest:
+    def _prepared(self, request: Request) -> PreparedRequest:
         """Encode a request; faster than `requests` itself."""
-        prepared = requests.PreparedRequest()
+        prepared = PreparedRequest()
         prepared.method = request.method
         prepared.url = quote(self._origin.normalized(request.target), safe=_URL_SAFE)
         prepared.headers = CaseInsensitiveDict(self._headers)

@@ -6,13 +6,16 @@ read gets the remaining time, in slices short enough to notice a stop signal.
 
 from __future__ import annotations
 
+import functools
 import io
 import socket
+import ssl
 import threading
 import time
 import typing as t
 from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
 from http.client import HTTPException, HTTPResponse, parse_headers
+from pathlib import Path
 
 import requests
 import requests.adapters
@@ -21,10 +24,11 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from tap_analytics.transport.errors import Unreachable
 from tap_analytics.transport.resolver import SLICE, addresses_of, connected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tap_analytics.transport.request import HttpSettings
 
@@ -183,10 +187,15 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """Makes the pool of connections to an origin, with the proxy and the certificates it takes."""
+    """The connections to an origin, with the proxy and the CA bundle of the environment.
 
-    def __init__(self, *, connections: int) -> None:
+    `.netrc` is ignored, because it would replace the credentials of the API.
+    """
+
+    def __init__(self, name: str, origin: str, *, connections: int) -> None:
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
+        self._name = name
+        self._origin = origin
 
     @override
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
@@ -200,13 +209,40 @@ class Adapter(requests.adapters.HTTPAdapter):
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
-    def pool_of(
-        self, origin: str, *, verify: bool | str | None, proxies: Mapping[str, str]
-    ) -> HTTPConnectionPool:
-        """Return the connections to an origin."""
+    @functools.cached_property
+    def _environment(self) -> tuple[bool | str | None, dict[str, str]]:
+        """What verifies the server, and the proxies."""
+        with requests.Session() as session:
+            found = session.merge_environment_settings(self._origin, {}, None, None, None)
+        return found["verify"], dict(found["proxies"])
+
+    @functools.cached_property
+    def pool(self) -> HTTPConnectionPool:
+        """The connections; raises `Unreachable` where the CA bundle can't be read."""
+        verify, proxies = self._environment
+        if self._origin.startswith("https:") and isinstance(verify, str):
+            self._check_bundle(Path(verify))
         request = requests.PreparedRequest()
-        request.url = origin
+        request.url = self._origin
         adapter: t.Any = self
-        pool = adapter.get_connection_with_tls_context(request, verify, dict(proxies))
-        adapter.cert_verify(pool, origin, verify, None)
+        pool = adapter.get_connection_with_tls_context(request, verify, proxies)
+        adapter.cert_verify(pool, self._origin, verify, None)
         return t.cast("HTTPConnectionPool", pool)
+
+    def url_of(self, request: requests.PreparedRequest) -> str:
+        """Return the URL for the request line: the path, or for an HTTP proxy the whole URL."""
+        proxies = self._environment[1]
+        return self.request_url(request, proxies) if proxies else request.path_url
+
+    def _check_bundle(self, bundle: Path) -> None:
+        """Read the CA bundle, because later errors don't name the reason."""
+        try:
+            if bundle.is_dir():
+                ssl.create_default_context(capath=bundle)
+            else:
+                ssl.create_default_context(cafile=bundle)
+        except (OSError, ValueError):
+            raise Unreachable(
+                f"{self._name}: the CA bundle that the environment names can't be read",
+                hint="Check the path in `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`.",
+            ) from None

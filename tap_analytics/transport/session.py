@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 import typing as t
 from dataclasses import replace
@@ -49,10 +48,8 @@ class Transport:
             stop=http.stop,
         )
         self._renew = auth.renew
-        self._renewals = 0
         #: Responses so far that show that the API is up.
         self._served = 0
-        self._renewing = threading.Lock()
         self._logger = logging.getLogger("tap-analytics").getChild(http.name)
         self._channel = Channel(http, auth, throttle=self.throttle)
 
@@ -73,7 +70,7 @@ class Transport:
         `failed` is the outcome of a first attempt made elsewhere, which counts as one.
         Raises the last error, or at once one that no retry would cure.
         """
-        responses, served = self.stats.responses, self._served
+        before = self.stats.responses, self._served
         policy = self.policy(request)
         waits = policy.waits()
         attempts = 0
@@ -81,22 +78,17 @@ class Transport:
             if failed is None:
                 try:
                     return self.attempt(request, decode)
-                except Retriable as error:
-                    failed = error
+                except Retriable as retriable:
+                    failed = retriable
             self._refuse_if_unreachable()
             attempts += 1
             is_last = attempts > policy.max_retries or self.outage is not None
             if is_last or not policy.allows(failed.retry_after):
-                break
+                error = self._final_error(failed, attempts=attempts, policy=policy)
+                self._record_failure(error, *before)
+                raise error
             self._wait(failed, request, number=attempts, computed=next(waits))
             failed, request = None, replace(request, is_retry=True)
-        ending = self._given_up(failed, attempts=attempts, policy=policy)
-        # Where other requests got responses meanwhile, the API is up.
-        if isinstance(ending, Unreachable) and self.stats.responses == responses:
-            self.unreachable = ending
-        elif not isinstance(ending, Unreachable) and self._served == served:
-            self.outage = self.outage or ending
-        raise ending
 
     def attempt(self, request: Request, decode: Callable[[Response], T]) -> T:
         """Return the decoded response to exactly one attempt; raise what came instead.
@@ -106,10 +98,9 @@ class Transport:
         """
         self._refuse_if_unreachable()
         errors = ErrorMapper(self.http, f"{self.http.name}: {request.label}")
-        renewals = self._renewals
         try:
             response = self._channel.send(request, errors)
-            if response.status == HTTPStatus.UNAUTHORIZED and self._has_renewed(renewals):
+            if response.status == HTTPStatus.UNAUTHORIZED and self._renew():
                 response = self._channel.send(request, errors)
         except Unreachable as error:
             self.unreachable = error
@@ -158,14 +149,14 @@ class Transport:
         if not is_paused:
             self.http.stop.wait(seconds)
 
-    def _given_up(self, failed: Retriable, *, attempts: int, policy: RetryPolicy) -> Fatal:
+    def _final_error(self, failed: Retriable, *, attempts: int, policy: RetryPolicy) -> Fatal:
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
         what, hint = f"{failed.what}, after {times}", failed.hint
         if failed.cause == "unreachable":
             return Unreachable(what, hint=hint)
         known = self.outage
         if known and (known.cause, known.status) == (failed.cause, failed.status):
-            # One cause for all of them, to be reported once.
+            # The same text, so that the cause is reported once.
             what, hint = known.what, known.hint
         elif not policy.allows(failed.retry_after):
             wait = describe_wait(failed.retry_after or 0.0)
@@ -179,14 +170,14 @@ class Transport:
         self._served += 1
         self.outage = None
 
+    def _record_failure(self, error: Fatal, responses: int, served: int) -> None:
+        """Record that a request has failed, unless others got responses since these counts."""
+        if isinstance(error, Unreachable):
+            if self.stats.responses == responses:
+                self.unreachable = error
+        elif self._served == served:
+            self.outage = self.outage or error
+
     def _refuse_if_unreachable(self) -> None:
         if known := self.unreachable:
             raise Unreachable(known.what, hint=known.hint)
-
-    def _has_renewed(self, renewals: int) -> bool:
-        """Whether there are other credentials than those of `renewals` renewals ago."""
-        with self._renewing:
-            # Of several threads refused at once, one renews for all.
-            if self._renewals == renewals and self._renew():
-                self._renewals += 1
-            return self._renewals > renewals

@@ -21,22 +21,20 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.transport.stop import StopSignal
 
-#: One request may spend this much less time on the way than another.
+#: Seconds by which the time that requests need to arrive may differ.
 _MARGIN = 0.05
 #: The longest uninterrupted sleep, for a `StopSignal` must end it within a tenth of a second.
 _TICK = 0.05
-#: Seconds between two lines about pauses; a longer wait is told at once, and until when it is.
+#: Seconds between two log lines about pauses; a longer pause is logged at once, with its end.
 _ANNOUNCED = 60.0
-#: Seconds whose end no calendar has.
+#: Maximum seconds whose end can be formatted as a date.
 _LONGEST = 2.0**37
 
 
 class Throttle:
     """Limits the requests of an API.
 
-    `requests_per_second` (0: unlimited) holds for every sliding second as the server sees it, so a
-    request counts from the moment it passes until a second after it has surely arrived.
-    A fraction, such as 1.9, holds for the time in which 2 requests make that rate.
+    `requests_per_second` is that of `RateLimit`.
     """
 
     def __init__(
@@ -59,10 +57,7 @@ class Throttle:
         self._stop = stop
         self._clock = clock
         self._logger = logging.getLogger("tap-analytics").getChild(name)
-        #: Requests that may pass within the window's seconds; 0 for any number.
-        self._burst = math.ceil(max(0.0, requests_per_second))
-        self._window = self._burst / requests_per_second if self._burst else 0.0
-        self._sends: deque[Slot] = deque()
+        self._limit = RateLimit(requests_per_second)
         self._successes = 0
         self._paused_until = -math.inf
         #: When a pause was last logged, and the pauses and their seconds since then.
@@ -74,7 +69,7 @@ class Throttle:
     @property
     def rate(self) -> float:
         """Requests per second that surely may pass; infinite where there is no cap."""
-        return self._burst / (self._window + _MARGIN) if self._burst else math.inf
+        return self._limit.rate
 
     @property
     def paused_for(self) -> float:
@@ -123,7 +118,7 @@ class Throttle:
             self._logger.warning("%s", line)
 
     def _line(self, now: float, seconds: float, reason: str) -> str:
-        """Return what the log says of a pause, with the sum of those before; seldom anything."""
+        """Return the log line of a pause and of those not logged before; empty if none is due."""
         if now - self._logged < _ANNOUNCED and seconds <= _ANNOUNCED:
             return ""
         line = f"{self._name}: throttled ({reason}), all requests wait {describe_wait(seconds)}"
@@ -166,55 +161,83 @@ class Throttle:
                 raise
             self.in_flight += 1
             self._timeline.sent(now)
-            if self._burst:
-                self._sends.append(slot)
+            self._limit.add(slot)
 
     def sent(self, slot: Slot) -> None:
-        """Record the moment a request went out, which is when its second begins."""
-        if slot.sent_at is None:
-            slot.sent_at = self._clock()
-            slot.counts_until = slot.sent_at + self._window + _MARGIN
+        """Record the moment a request went out."""
+        self._limit.sent(slot, self._clock())
 
     def leave(self, slot: Slot) -> None:
         """Make room for another request."""
         with self._change:
-            self.sent(slot)
             now = self._clock()
-            # A response that came sooner shows that the request had arrived.
-            slot.counts_until = min(slot.counts_until, now + self._window)
+            self._limit.arrived(slot, now)
             self.in_flight -= 1
             self._timeline.ended(now, failed=slot.failed)
             self._change.notify()
 
     def _delay(self, now: float) -> float:
-        """Return how long no request may pass for sure; 0 if one may."""
+        """Return the seconds for which surely no request may pass; 0 if one may."""
         if now < self._paused_until:
             return self._paused_until - now
-        if self.in_flight >= self.width:
-            return _TICK
-        if not self._burst:
+        return _TICK if self.in_flight >= self.width else self._limit.delay(now)
+
+
+class RateLimit:
+    """A limit of requests per second (0: unlimited) that holds for every sliding second.
+
+    It holds as the server sees it, so a request counts from the moment it passes until a second
+    after it has surely arrived. A fraction, such as 1.9, holds for the time in which 2 requests
+    make that rate. Not thread-safe.
+    """
+
+    def __init__(self, requests_per_second: float) -> None:
+        #: Requests that may pass within the window's seconds; 0 for any number.
+        self._burst = math.ceil(max(0.0, requests_per_second))
+        self._window = self._burst / requests_per_second if self._burst else 0.0
+        #: In order of passing, which need not be the order of sending.
+        self._counted: deque[Slot] = deque()
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that surely may pass; infinite where there is no cap."""
+        return self._burst / (self._window + _MARGIN) if self._burst else math.inf
+
+    def add(self, slot: Slot) -> None:
+        """Count a request that passes."""
+        if self._burst:
+            self._counted.append(slot)
+
+    def sent(self, slot: Slot, now: float) -> None:
+        """Begin the second of a request that was sent; only the first call has an effect."""
+        if slot.counts_until == math.inf:
+            slot.counts_until = now + self._window + _MARGIN
+
+    def arrived(self, slot: Slot, now: float) -> None:
+        """End the second of a request early: a response shows that it had arrived."""
+        slot.counts_until = min(slot.counts_until, now + self._window)
+
+    def delay(self, now: float) -> float:
+        """Return the seconds until a request may pass."""
+        while self._counted and self._counted[0].counts_until <= now:
+            self._counted.popleft()
+        if len(self._counted) < self._burst or not self._burst:
             return 0.0
-        # In order of passing, which need not be the order of sending: the first may linger.
-        while self._sends and self._sends[0].counts_until <= now:
-            self._sends.popleft()
-        if len(self._sends) < self._burst:
-            return 0.0
-        ends = [slot.counts_until for slot in self._sends if slot.counts_until > now]
+        ends = [slot.counts_until for slot in self._counted if slot.counts_until > now]
         return 0.0 if len(ends) < self._burst else min(ends) - now
 
 
 class Slot:
     """The permission to send one request."""
 
-    __slots__ = ("_throttle", "counts_until", "failed", "paused", "sent_at")
+    __slots__ = ("_throttle", "counts_until", "failed", "paused")
 
     def __init__(self, throttle: Throttle, paused: Waiting) -> None:
         self._throttle = throttle
         self.paused = paused
-        self.sent_at: float | None = None
-        #: When it no longer counts for the rate.
+        #: When it no longer counts for the rate; infinite until it is sent.
         self.counts_until = math.inf
-        #: Until a response of success is there.
+        #: True until there is a successful response.
         self.failed = True
 
     def __enter__(self) -> Slot:  # noqa: PYI034 - never subclassed
