@@ -1,0 +1,134 @@
+"""Streams as the SDK sees them: the catalog, the schema in force, and runs, which are the tap's."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import typing as t
+
+from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
+from singer_sdk.streams import RESTStream, Stream
+from typing_extensions import override
+
+from tap_analytics.config.files import include_always, names_keys
+from tap_analytics.pagination import PageToken
+
+if t.TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.mapper import PluginMapper
+    from singer_sdk.singerlib import Catalog
+
+    from tap_analytics.records.notation import Unit
+    from tap_analytics.records.payload import Row
+    from tap_analytics.transport.connection import ApiConnection
+
+
+class Host(t.Protocol):
+    """The attributes of the tap that streams use."""
+
+    #: The catalog that was given, if any.
+    input_catalog: Catalog | None
+    mapper: PluginMapper
+    #: Streams by their class, which is how parents are named.
+    streams_by_type: Mapping[type[Stream], Stream]
+    #: Connections to the configured APIs, by name.
+    connections: Mapping[str, ApiConnection]
+
+    def sync_stream(self, stream: CatalogStream, context: Context | None) -> None:
+        """Read one stream to its end, with its children."""
+
+
+class CatalogStream(RESTStream[PageToken]):
+    """A stream with its schema and keys, which the catalog may change."""
+
+    #: Notation of the replication key; None where nothing declares it.
+    replication_unit: t.ClassVar[Unit | None] = None
+    #: The replication value to begin with where there is neither bookmark nor start date.
+    initial_value: t.ClassVar[t.Any] = None
+    #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
+    references: t.ClassVar[Mapping[str, str]] = {}
+    #: What a configuration says about the rows beside their schema.
+    declaration: t.ClassVar[Mapping[str, t.Any]] = {}
+    #: Whether the schema is one of samples, not declared, and whether this run has sampled it.
+    infers_schema: bool = False
+    is_sampled: bool = False
+    #: Why the stream can't be read, if its schema could not be sampled.
+    failure: Exception | None = None
+    #: One bookmark per stream, never one per parent.
+    state_partitioning_keys: Sequence[str] | None = ()
+    _tap: Host  # type: ignore[assignment]  # all that streams may see of it
+
+    @classmethod
+    def known_columns(cls) -> Mapping[str, t.Any]:
+        """Return the schemas of the columns that are known without a request."""
+        return t.cast("Mapping[str, t.Any]", t.cast("t.Any", cls).schema["properties"])
+
+    @property
+    def known_schema(self) -> Mapping[str, t.Any]:
+        """The schema as far as it is known without a request."""
+        return self.effective_schema
+
+    @property
+    def versioned(self) -> bool:
+        """Whether rows have a version, so that a target can detect deleted ones."""
+        is_full = self.replication_method == REPLICATION_FULL_TABLE
+        return is_full and self.emit_activate_version_messages
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Apply the catalog; keys missing there are those of the stream.
+
+        Primary and replication keys can't be deselected, because a run needs them for verification.
+        """
+        keys, replication_key = self.primary_keys, self.replication_key
+        super().apply_catalog(catalog)
+        entry = catalog.get_stream(self.name)
+        if entry is None:
+            return
+        if not names_keys(entry):
+            self.primary_keys = keys
+        if self.replication_method == REPLICATION_INCREMENTAL and not self.replication_key:
+            self.replication_key = replication_key
+        # The schema is announced with the entry's keys until it changes, then with the stream's.
+        entry.key_properties = tuple(self.primary_keys)
+        always = [*self.primary_keys, *filter(None, [self.replication_key])]
+        include_always(entry, always, columns=self.known_columns())
+        self._input_schema = entry.schema.to_dict()
+
+    def extend_schema(self, properties: Mapping[str, t.Any]) -> None:
+        """Add fields to the schema in force; stream maps are built anew for them."""
+        schema = {**self.effective_schema}
+        schema["properties"] = {**schema["properties"], **properties}
+        self._input_schema = schema
+        self._mask = None
+        selected = get_selected_schema(self.name, schema, self.mask)
+        self._tap.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
+        self._stream_maps = None
+
+    # --- the SDK's runs ---------------------------------------------------------------------
+
+    @override
+    def log(self, message: str, *args: t.Any, level: int = logging.INFO, **kwargs: t.Any) -> None:
+        # The SDK logs that an error has passed a stream; the command logs the error itself, once.
+        if level < logging.ERROR or sys.exception() is None:
+            super().log(message, *args, level=level, **kwargs)
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Row, t.Any, t.Any]:
+        # Pages are written whole, so no row is yielded.
+        self._tap.sync_stream(self, context)
+        yield from ()
+
+    @override
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        self._tap.sync_stream(self, context)
+
+    @override
+    def _write_activate_version_message(self, full_table_version: int) -> None:
+        """Leave it to the end of the sync: only proof of the whole permits deletes."""
