@@ -104,6 +104,10 @@ class AnalyticsStream(CatalogStream):
             if each is not None:
                 yield each
 
+    def parent_columns(self, context: Context | None) -> Mapping[str, t.Any]:
+        """Return the values of a parent's context that become columns of rows that lack them."""
+        return context or {}
+
     # --- requests ---------------------------------------------------------------------------
 
     @property
@@ -136,7 +140,8 @@ class AnalyticsStream(CatalogStream):
                 params[param] = str(value).lower() if isinstance(value, bool) else str(value)
         return {**params, **(next_page_token or {})}
 
-    def _build(self, context: Context | None, token: PageToken) -> Request:
+    def build_request(self, context: Context | None, token: PageToken) -> Request:
+        """Return the request of the page that a token names, for a parent's context."""
         page: PageContext[PageToken] = PageContext(stream_context=context, next_page_token=token)
         http = self.get_http_request(page=page)
         return Request(
@@ -148,7 +153,7 @@ class AnalyticsStream(CatalogStream):
                 for item in (value if isinstance(value, tuple) else (value,))
             ),
             headers=tuple(http.headers.items()),
-            json=None if http.data is None else ENCODER.encode(http.data),
+            body=None if http.data is None else ENCODER.encode(http.data),
             retry=self.retry,
             stream=self.name,
         )
@@ -169,8 +174,9 @@ class AnalyticsStream(CatalogStream):
             page_size=self.page_size,
             primary_keys=self.primary_keys,
             context=context,
+            columns=self.parent_columns(context),
             has_body=self.prepare_request_payload(context, None) is not None,
-            build=functools.partial(self._build, context),
+            build=functools.partial(self.build_request, context),
             parse=self.parser.parse,
             holds_null=self.parser.holds_null,
             post_process=functools.partial(self.post_process, context=context) if own else None,

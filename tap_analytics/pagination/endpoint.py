@@ -31,8 +31,9 @@ class Endpoint:
     #: Rows to request per page; None if the server decides.
     page_size: int | None
     primary_keys: Sequence[str] = ()
-    #: Values that come from the parent's row.
+    #: Values that come from the parent's row; of these, the columns of rows that lack them.
     context: Mapping[str, t.Any] | None = None
+    columns: Mapping[str, t.Any] = field(default_factory=dict)
     #: Whether requests have a JSON body, where an API may expect the page instead.
     has_body: bool = False
     #: Returns the request of the page that a token names.

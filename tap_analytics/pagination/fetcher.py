@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from tap_analytics.pagination.completeness import describe
@@ -16,8 +17,6 @@ from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyErr
 from tap_analytics.transport.errors import Cancelled, Rejected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from tap_analytics.pagination.endpoint import Endpoint
     from tap_analytics.pagination.page import PageToken
     from tap_analytics.records.rows import RowDecoder, Rows
@@ -49,7 +48,10 @@ class PageFetcher:
 
     def __post_init__(self) -> None:
         self.first = self.first or self.endpoint.paging.start()
-        self.scope = (self.endpoint.name, *(self.endpoint.context or {}).values())
+        values = (self.endpoint.context or {}).values()
+        # A field of the parent's row may be a list or an object.
+        known = (each if isinstance(each, Hashable) else repr(each) for each in values)
+        self.scope = (self.endpoint.name, *known)
         self._prefetcher = self.endpoint.connection.prefetcher
 
     def request(self, token: PageToken) -> Request:
@@ -130,7 +132,7 @@ class PageFetcher:
             fetched.keys = t.cast("DictRows", rows).identities()
             return fetched
         try:
-            fetched.keys = rows.keys(names, self.endpoint.context)
+            fetched.keys = rows.keys(names, self.endpoint.columns)
         except UnusableKeyError as error:
             if self.endpoint.post_process is None:
                 page = describe(fetched.page.query)

@@ -144,11 +144,11 @@ class PageReader:
         """Apply the stream's own `post_process` where it has one, and the parent's keys."""
         if isinstance(rows, StructRows):
             return rows
-        dicts, context = rows.dicts, self.endpoint.context or {}
+        dicts, columns = rows.dicts, self.endpoint.columns
         if (post_process := self.endpoint.post_process) is not None:
             dicts = [row for row in map(post_process, dicts) if row is not None]
-        for row in dicts if context else ():
-            for name, value in context.items():
+        for row in dicts if columns else ():
+            for name, value in columns.items():
                 row.setdefault(name, value)
         return DictRows(dicts)
 

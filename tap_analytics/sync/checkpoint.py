@@ -165,7 +165,7 @@ def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -
         "deselected": sorted(crumb for crumb, kept in stream.mask.items() if not kept),
         "definition": {**schema, **stream.declaration},
         "paging": repr(stream.paging),
-        "request": [request.method, request.target, (request.json or b"").decode()],
+        "request": [request.method, request.target, (request.body or b"").decode()],
         "headers": [f"{name}: {value}" for name, value in headers],
     }
     return _digest_of(parts)

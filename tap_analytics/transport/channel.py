@@ -171,8 +171,8 @@ class Channel:
         prepared.url = quote(self._origin.normalized(request.target), safe=_URL_SAFE)
         prepared.headers = CaseInsensitiveDict(self._headers)
         prepared.headers.update(request.headers)
-        if request.json is not None:
-            prepared.body = request.json
-            prepared.headers["Content-Length"] = str(len(request.json))
+        if request.body is not None:
+            prepared.body = request.body
+            prepared.headers["Content-Length"] = str(len(request.body))
             prepared.headers.setdefault("Content-Type", "application/json")
         return prepared

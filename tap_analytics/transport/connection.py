@@ -116,7 +116,7 @@ def post_form(http: HttpSettings, url: str, form: Mapping[str, str]) -> Mapping[
         method="POST",
         url=url,
         headers=(("Content-Type", "application/x-www-form-urlencoded"),),
-        json=urlencode(form).encode(),
+        body=urlencode(form).encode(),
     )
     try:
         return transport.attempt(request, _token)

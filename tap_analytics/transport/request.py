@@ -50,8 +50,8 @@ class Request:
     url: str
     params: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
-    #: The encoded body; `Content-Type: application/json` goes with it.
-    json: bytes | None = None
+    #: The encoded body: JSON, unless `headers` have another `Content-Type`.
+    body: bytes | None = None
     #: The endpoint's own retry policy, in place of its API's.
     retry: RetryPolicy | None = None
     #: Name of the stream, for statistics.

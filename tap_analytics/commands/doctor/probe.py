@@ -191,7 +191,7 @@ class Trial:
 def _same(request: Request) -> Hashable:
     """Return the cache key of a request."""
     params = frozenset(request.params)
-    return (request.stream, request.method, request.url, params, request.json, request.headers)
+    return (request.stream, request.method, request.url, params, request.body, request.headers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +257,8 @@ class Probe:
     def processed(self, rows: list[Row]) -> list[Row]:
         """Return rows as a run would write them."""
         done = (self.stream.post_process(dict(row), self.context) for row in rows)
-        return [{**(self.context or {}), **row} for row in done if row is not None]
+        columns = self.stream.parent_columns(self.context)
+        return [{**columns, **row} for row in done if row is not None]
 
     # --- other settings-------------------------------------------------------------------------
 

@@ -173,7 +173,7 @@ def test_a_malformed_header_that_hides_no_other_is_ignored(caplog):
 def test_a_posted_body_is_not_resent():
     with ScriptedServer([reply(), reset(), reply()]) as server:
         transport = make_transport(server.origin)
-        request = Request(method="POST", url=f"{server.origin}/search", json=b"{}")
+        request = Request(method="POST", url=f"{server.origin}/search", body=b"{}")
         transport.attempt(request, body_of)
         with pytest.raises(Retriable):
             transport.attempt(request, body_of)
@@ -187,7 +187,7 @@ def test_the_deadline_holds_while_a_request_is_sent():
         )
         transport = make_transport(server.origin, timeout=0.3)
         transport.attempt(people(server), body_of)
-        request = Request(method="POST", url=f"{server.origin}/search", json=b"x" * 2**25)
+        request = Request(method="POST", url=f"{server.origin}/search", body=b"x" * 2**25)
         with pytest.raises(Retriable, match=r"no complete response within 0\.3 s"):
             transport.attempt(request, body_of)
 

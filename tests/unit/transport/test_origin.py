@@ -89,7 +89,7 @@ def test_redirects_without_end_are_given_up():
 
 def test_a_post_is_not_redirected():
     with ScriptedServer([redirect("/other", status=307)]) as server:
-        request = Request(method="POST", url=f"{server.origin}/search", json=b"{}")
+        request = Request(method="POST", url=f"{server.origin}/search", body=b"{}")
         with pytest.raises(Rejected, match="GET only"):
             make_transport(server.origin).fetch(request, body_of)
     assert len(server.requests) == 1

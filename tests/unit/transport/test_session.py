@@ -42,7 +42,7 @@ def test_a_request_is_signed_and_its_whole_response_read():
 
 def test_a_body_is_posted_as_json():
     with ScriptedServer([reply()]) as server:
-        request = Request(method="POST", url=f"{server.origin}/search", json=b'{"q": 1}')
+        request = Request(method="POST", url=f"{server.origin}/search", body=b'{"q": 1}')
         make_transport(server.origin).fetch(request, body_of)
 
     assert server.requests[0].body == b'{"q": 1}'
