@@ -21,7 +21,8 @@ from tap_analytics.config.declarations import readers, resources
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.position import Checkpoint
 from tap_analytics.streams import declared_apis
-from tap_analytics.tap import BLOCKS, RESERVED, TapAnalytics
+from tap_analytics.tap import TapAnalytics
+from tap_analytics.tap.configuration import BLOCKS, RESERVED
 
 HOW_TO = DOCS / "how-to"
 
