@@ -93,7 +93,7 @@ def _api_data(api: ApiReport) -> dict[str, t.Any]:
         "credential_accepted": api.credential,
         "rate_headers": api.rate_headers,
         "findings": [
-            _finding_data(finding) | {"streams": names} for finding, names in api.everything
+            _finding_data(finding) | {"streams": names} for finding, names in api.all_findings
         ],
         "streams": [_stream_data(stream) for stream in api.streams],
     }
@@ -177,7 +177,7 @@ def _table(api: ApiReport) -> Table:
 
 
 def _sentences(api: ApiReport) -> Table:
-    lines = [(finding.level, finding.text, names) for finding, names in api.everything]
+    lines = [(finding.level, finding.text, names) for finding, names in api.all_findings]
     lines.sort(key=lambda line: LEVELS.index(line[0]))
     unchecked: dict[str, list[str]] = {}
     for stream in api.streams:
@@ -198,7 +198,7 @@ def _sentences(api: ApiReport) -> Table:
 
 def _summary(apis: Sequence[ApiReport]) -> Text:
     streams = [stream for api in apis for stream in api.streams]
-    levels = [finding.level for api in apis for finding, _ in api.everything]
+    levels = [finding.level for api in apis for finding, _ in api.all_findings]
     counts = (("wrong", "problem"), ("warning", "warning"))
     found = [plural(levels.count(level), noun) for level, noun in counts if level in levels]
     requests = plural(sum(stream.requests for stream in streams), "request")

@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import replace
 
 from tap_analytics.commands.doctor.findings import sentence, warning, wrong
-from tap_analytics.commands.doctor.probe import PATIENCE
+from tap_analytics.commands.doctor.probe import MAX_PAUSE
 from tap_analytics.errors import explain
 from tap_analytics.streams import APIS
 from tap_analytics.streams.declared import DeclaredStream
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 #: Causes that affect all streams of an API: if the first stream fails with one, no other is read.
 SHARED = frozenset({"credentials", "unreachable", "origin", "paused"})
 #: Causes that a wrong path may have.
-_MISPLACED = frozenset({"missing", "body", "in_band", "rejected"})
+_CAUSES_OF_WRONG_PATH = frozenset({"missing", "body", "in_band", "rejected"})
 #: Verbs of transport errors whose subject is the server.
 _SERVER_VERBS = ("answered", "sent", "gave")
 
@@ -66,7 +66,7 @@ def first_page(probe: Probe, report: StreamReport) -> tuple[Probe, FetchedPage]:
             kept = {k: v for k, v in probe.extras.items() if k not in params}
             fewer = replace(probe, extras=kept)
             if params and (page := fewer.attempt(token)) is not None:
-                report.findings.append(_without(probe.stream, name, params))
+                report.findings.append(_refused_params(probe.stream, name, params))
                 return fewer, page
         raise _refused(probe, token, error) from None
 
@@ -78,7 +78,7 @@ def _extras(stream: AnalyticsStream) -> Iterator[tuple[str, PageToken]]:
     yield "order", ordering(stream, newest=False)
 
 
-def _without(stream: AnalyticsStream, name: str, params: PageToken) -> Finding:
+def _refused_params(stream: AnalyticsStream, name: str, params: PageToken) -> Finding:
     shown = ", ".join(f"`{param}`" for param in params)
     text = f"The server refuses the {name} {shown}"
     if name == "order":
@@ -90,17 +90,17 @@ def _without(stream: AnalyticsStream, name: str, params: PageToken) -> Finding:
 
 def _refused(probe: Probe, token: PageToken, error: Exception) -> Refused:
     cause = str(getattr(error, "cause", "") or "failed")
-    if isinstance(error, Retriable) and (error.retry_after or 0) > PATIENCE:
+    if isinstance(error, Retriable) and (error.retry_after or 0) > MAX_PAUSE:
         cause = "paused"
-    what = _without_place(probe, token, error)
-    if cause in _MISPLACED and (path := _undoubled(probe, token)):
+    what = _general_message(probe, token, error)
+    if cause in _CAUSES_OF_WRONG_PATH and (path := _path_that_works(probe, token)):
         text = f"{what} The path {path} works."
         change = {"endpoint": {"path": path}}
         return Refused(wrong("address", text, resource=change), cause=cause)
     return Refused(_finding(probe, error, cause, what), cause=cause)
 
 
-def _undoubled(probe: Probe, token: PageToken) -> str | None:
+def _path_that_works(probe: Probe, token: PageToken) -> str | None:
     """Return the path without a prefix that `base_url` already ends with (`/v1`), if it works."""
     stream = probe.stream
     first, _, rest = (stream.path or "").lstrip("/").partition("/")
@@ -132,7 +132,7 @@ def _finding(probe: Probe, error: Exception, cause: str, what: str) -> Finding:
     )
 
 
-def _without_place(probe: Probe, token: PageToken, error: Exception) -> str:
+def _general_message(probe: Probe, token: PageToken, error: Exception) -> str:
     """Return the message without stream and URL, so that equal errors of streams are grouped."""
     stream = probe.stream
     what = str(getattr(error, "what", explain(error)))

@@ -78,10 +78,10 @@ class Doctor:
 
     def run(self) -> list[ApiReport]:
         """Run all checks; raises `Cancelled` if the tap is stopped."""
-        wanted = [api for api in self.tap.apis.values() if self._wanted(api)]
-        return self._map(self._api, wanted, width=len(wanted))
+        apis = [api for api in self.tap.apis.values() if self._chosen(api)]
+        return self._map(self._api, apis, width=len(apis))
 
-    def _wanted(self, api: Api) -> list[AnalyticsStream]:
+    def _chosen(self, api: Api) -> list[AnalyticsStream]:
         """Return the streams to check, in the order of the API, with the parents they need."""
         chosen = [s for s in self.streams if s.api == api.name and self._is_chosen(s)]
         names = {each.name for stream in chosen for each in (stream, *self._parents(stream))}
@@ -112,7 +112,7 @@ class Doctor:
     # --- one API ------------------------------------------------------------------------------
 
     def _api(self, api: Api) -> ApiReport:
-        streams = self._wanted(api)
+        streams = self._chosen(api)
         connection = self.tap.connections[api.name]
         connection.prefetcher = Recorder(connection.transport)
         report = ApiReport(
@@ -138,43 +138,43 @@ class Doctor:
         if report.has_credential and any(each.rows is not None for each in reports):
             report.credential = True
         report.streams = [each for each in reports if not self.only or each.name in self.only]
-        _forbid_all(report)
+        _merge_forbidden(report)
         return report
 
     def _examine(self, stream: AnalyticsStream) -> None:
         check = self._checks[stream.name] = StreamCheck(stream)
         if not self._is_chosen(stream):
             # One page is enough for a parent that is only needed for its rows.
-            check.probe.recorder.left[stream.name] = 1
+            check.probe.recorder.remaining[stream.name] = 1
         if parents := self._parents(stream):
             check.contexts = self._contexts(check, self._checks[parents[0].name])
         if check.contexts:
             check.run()
         self.done()
 
-    def _contexts(self, check: StreamCheck, above: StreamCheck) -> Sequence[Context]:
+    def _contexts(self, check: StreamCheck, parent: StreamCheck) -> Sequence[Context]:
         """Return child contexts of the first rows of a parent; report why there are none."""
-        report, parent = check.report, above.report
+        report = check.report
         try:
             found = [
                 context
-                for row in above.rows[:_PARENTS]
-                for context in check.stream.contexts_below(above.stream, row, above.context)
+                for row in parent.rows[:_PARENTS]
+                for context in check.stream.contexts_below(parent.stream, row, parent.context)
             ]
         except TapError as error:
             found = []
             report.findings.append(wrong("parent_field", str(error)))
         if found:
             return found
-        has_failed = (parent.is_wrong or parent.unchecked) and not above.rows
+        has_failed = (parent.report.is_wrong or parent.report.unchecked) and not parent.rows
         why = "failed" if has_failed else "has no row with a child context"
-        report.unchecked = f"its parent {parent.name} {why}"
-        if not above.rows and not self._is_chosen(above.stream):
-            report.findings += [f for f in parent.findings if f.level == "wrong"]
+        report.unchecked = f"its parent {parent.stream.name} {why}"
+        if not parent.rows and not self._is_chosen(parent.stream):
+            report.findings += [f for f in parent.report.findings if f.level == "wrong"]
         return []
 
 
-def _forbid_all(report: ApiReport) -> None:
+def _merge_forbidden(report: ApiReport) -> None:
     """Report once if all streams are forbidden: the credential lacks the permission."""
     checked = [stream for stream in report.streams if not stream.unchecked]
     forbidden = [f for stream in checked for f in stream.findings if f.code == "forbidden"]
@@ -300,11 +300,11 @@ class StreamCheck:
         if not (seen.is_good or self.refused or report.is_wrong):
             report.findings.append(_doubt(seen, label=self.stream.label))
         for finding in report.findings:
-            has_words = finding.resource or finding.paginator
-            other = best.changed(finding.resource, finding.paginator) if has_words else None
+            is_suggested = finding.resource or finding.paginator
+            other = best.changed(finding.resource, finding.paginator) if is_suggested else None
             if other is not None and other.trial().is_no_worse(trial):
                 best, trial = other, other.trial()
-        report.resource = {} if trial.repeated else dict(best.words)
+        report.resource = {} if trial.repeated else dict(best.resource)
 
 
 def _doubt(trial: Trial, *, label: str) -> Finding:

@@ -104,7 +104,7 @@ class ApiReport:
         return found[-1] if found else {}
 
     @property
-    def everything(self) -> list[tuple[Finding, list[str]]]:
+    def all_findings(self) -> list[tuple[Finding, list[str]]]:
         """All findings, each once, with the streams it concerns (none: all of the API)."""
         grouped: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
         for finding, name in self._each():
@@ -137,7 +137,7 @@ class ApiReport:
 
 def is_wrong(apis: Iterable[ApiReport]) -> bool:
     """Whether a finding sets the exit code to 1."""
-    return any(finding.level == "wrong" for api in apis for finding, _ in api.everything)
+    return any(finding.level == "wrong" for api in apis for finding, _ in api.all_findings)
 
 
 def patch_of(apis: Iterable[ApiReport]) -> Settings:

@@ -30,13 +30,13 @@ TOTAL = re.compile(
 )
 PAGES = re.compile(r"total_?pages|pages?_?(count|total)|last_?page", re.IGNORECASE)
 
-Clause = dict[str, t.Any]
+Declaration = dict[str, t.Any]
 
 
-def hints(page: Page) -> list[Clause]:
+def hints(page: Page) -> list[Declaration]:
     """Return paginators that would find a next page in a response, the most certain first."""
     found = [*_links(page), *_cursors(page)]
-    return sorted(found, key=lambda clause: _ORDER.index(clause["type"]))
+    return sorted(found, key=lambda paginator: _ORDER.index(paginator["type"]))
 
 
 _ORDER = ("header_link", "json_link", "cursor", "header_cursor")
@@ -51,7 +51,7 @@ def counts(page: Page, name: re.Pattern[str]) -> list[tuple[str, int]]:
     ]
 
 
-def _links(page: Page) -> Iterator[Clause]:
+def _links(page: Page) -> Iterator[Declaration]:
     if _is_followable(page, header_links(page).get("next")):
         yield {"type": "header_link", "links_next_key": "next"}
     for path, value in members(page.payload):
@@ -68,7 +68,7 @@ def _is_followable(page: Page, link: str | None) -> bool:
         return False
 
 
-def _cursors(page: Page) -> Iterator[Clause]:
+def _cursors(page: Page) -> Iterator[Declaration]:
     found = [
         path
         for path, value in members(page.payload)
@@ -119,6 +119,6 @@ _DESCRIPTIONS = {
 _DEFAULTS = {"offset_param": "offset", "page_param": "page", "cursor_param": "cursor"}
 
 
-def describe(clause: Clause) -> str:
+def describe(paginator: Declaration) -> str:
     """Describe a paginator."""
-    return _DESCRIPTIONS[clause["type"]].format(**{**_DEFAULTS, **clause})
+    return _DESCRIPTIONS[paginator["type"]].format(**{**_DEFAULTS, **paginator})

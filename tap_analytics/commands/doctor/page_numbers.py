@@ -15,7 +15,8 @@ from tap_analytics.pagination import NumberedStrategy, Offset, PageNumber, dig, 
 from tap_analytics.streams.declared import DeclaredStream
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.doctor.hints import Clause
+    from tap_analytics.commands.doctor.findings import Finding
+    from tap_analytics.commands.doctor.hints import Declaration
     from tap_analytics.commands.doctor.paging import PagingCheck
     from tap_analytics.pagination.page import FetchedPage
 
@@ -148,35 +149,39 @@ class NumberCheck:
 
     def _report_unit(self, *, base: int) -> None:
         """Report a number with another unit, or another first number."""
-        param, code = self.param, "unit"
-        total = self.paging.total(self.check.first.page)
-        change: Clause = {} if total is None else {"total_path": self.paging.total_path}
-        self.report.paging = "other unit"
-        if self.by_page and base:
-            self.report.paging, code = "advances", "base_page"
-            text, change = f"The server numbers pages from {base}.", {"base_page": base}
-        elif not self.by_page:
-            text = f"`{param}` counts pages from {base}, not rows."
-            change |= {"type": "page_number", "page_param": param, "base_page": base}
-        elif param == "page":
-            text = "`page` counts rows, not pages; the tap doesn't support an offset of that name."
-            change = {}
-        else:
-            text = f"`{param}` counts rows, not pages."
-            change |= {"type": "offset", "offset_param": param}
-        self.check.add(wrong(code, text, paginator=change))
+        self.report.paging = "advances" if self.by_page and base else "other unit"
+        self.check.add(_unit_finding(self.paging, self.check.first, base=base))
 
     def _report_ignored(self, *, is_whole: bool) -> None:
         """Report a number that is ignored, and try other paginators."""
         self.report.paging = "repeats"
         usual = {"type": "offset" if self.by_page else "page_number"}
-        clauses = [*hints(self.check.first.page)[:1], *self.check.echoed(), usual]
+        others = [*hints(self.check.first.page)[:1], *self.check.echoed(), usual]
         # If the end is shown in another way, no rows are lost as long as one page has all of them.
         kind = warning if self.trial.is_good else wrong
         text = f"The server ignores `{self.param}`: the second page repeats the first."
         # Never suggested as a setting: only the user can know that all rows are on one page.
-        whole = "If the API returns all rows at once, declare `single_page`." if is_whole else ""
-        self.check.suggest(kind("number_ignored", text), clauses, otherwise=whole)
+        hint = "If the API returns all rows at once, declare `single_page`." if is_whole else ""
+        self.check.suggest(kind("number_ignored", text), others, otherwise=hint)
+
+
+def _unit_finding(paging: NumberedStrategy, first: FetchedPage, *, base: int) -> Finding:
+    param = paging.number_param
+    change: Declaration = {}
+    if paging.total(first.page) is not None:
+        change["total_path"] = paging.total_path
+    if not isinstance(paging, PageNumber):
+        text = f"`{param}` counts pages from {base}, not rows."
+        change |= {"type": "page_number", "page_param": param, "base_page": base}
+        return wrong("unit", text, paginator=change)
+    if base:
+        text = f"The server numbers pages from {base}."
+        return wrong("base_page", text, paginator={"base_page": base})
+    text = f"`{param}` counts rows, not pages"
+    if param == "page":
+        return wrong("unit", f"{text}; the tap doesn't support an offset of that name.")
+    change |= {"type": "offset", "offset_param": param}
+    return wrong("unit", f"{text}.", paginator=change)
 
 
 # --- totals -----------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_analytics.commands.doctor.findings import Finding, StreamReport
-    from tap_analytics.commands.doctor.hints import Clause
+    from tap_analytics.commands.doctor.hints import Declaration
     from tap_analytics.commands.doctor.probe import Probe, Trial
     from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.page import FetchedPage
@@ -54,7 +54,7 @@ class PagingCheck:
         #: The trial with the suggested paginator, if any.
         self.best = self.trial
         #: A paginator that advances but never ends.
-        self.clamped: Clause | None = None
+        self.clamped: Declaration | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -82,7 +82,7 @@ class PagingCheck:
 
     def is_stable(self) -> bool:
         """Whether a second request returns the same first page; adds a finding if not."""
-        second = self.probe.fetch(self.first.page.query, anew=True)
+        second = self.probe.fetch(self.first.page.query, uncached=True)
         is_same = second.keys == self.first.keys
         text = (
             "A second request for the first page returned other rows or another order, so rows can "
@@ -91,7 +91,7 @@ class PagingCheck:
         self.report.findings += [] if is_same else [wrong("unstable", text)]
         return is_same
 
-    def echoed(self) -> Iterator[Clause]:
+    def echoed(self) -> Iterator[Declaration]:
         """Yield paginators for an offset or page number that the response contains."""
         offset, number, total = (
             whole_number(dig(self.first.page.payload, name)) for name in ("offset", "page", "total")
@@ -102,29 +102,33 @@ class PagingCheck:
             counted = {} if total is None else {"total_path": "total"}
             yield {"type": "page_number", "base_page": number, **counted}
 
-    def suggest(self, problem: Finding, clauses: Iterable[Clause], *, otherwise: str = "") -> None:
+    def suggest(
+        self, problem: Finding, paginators: Iterable[Declaration], *, otherwise: str = ""
+    ) -> None:
         """Add a finding with the first paginator that advances, if any does."""
-        clause = self.first_that_works(clauses)
-        if clause is None:
+        paginator = self.first_that_works(paginators)
+        if paginator is None:
             self.add(replace(problem, text=f"{problem.text} {otherwise or _LOOK_UP}"))
             return
-        how = describe(clause) if "type" in clause else f"`{clause['cursor_param']}`"
-        self.add(replace(problem, text=f"{problem.text} Paging by {how} works.", paginator=clause))
+        how = describe(paginator) if "type" in paginator else f"`{paginator['cursor_param']}`"
+        self.add(
+            replace(problem, text=f"{problem.text} Paging by {how} works.", paginator=paginator)
+        )
 
-    def first_that_works(self, clauses: Iterable[Clause]) -> Clause | None:
+    def first_that_works(self, paginators: Iterable[Declaration]) -> Declaration | None:
         """Return the first paginator that reads more, or the same with a better verdict.
 
         A paginator found by `auto` reads the same.
         """
-        for clause in clauses:
-            probe = self.probe.changed(paginator=clause)
+        for paginator in paginators:
+            probe = self.probe.changed(paginator=paginator)
             trial = None if probe is None else probe.trial()
             if probe is None or trial is None or not self._is_better(trial):
                 continue
             if page_after_end(probe) is None:
                 self.best = trial
-                return clause
-            self.clamped = clause
+                return paginator
+            self.clamped = paginator
         return None
 
     def _is_better(self, trial: Trial) -> bool:
@@ -179,37 +183,41 @@ class LinkCheck:
             return
         own = self.paging.cursor_param
         names = (param_for(self.paging.cursor_path), "cursor", "after")
-        clauses = [{"cursor_param": name} for name in names if name != own][:1]
+        paginators = [{"cursor_param": name} for name in names if name != own][:1]
         problem = wrong(
             "cursor_ignored", f"The server ignores `{own}`: the second page repeats the first."
         )
         unknown = "Look up the parameter's name in the API's documentation: `cursor_param`."
-        self.check.suggest(problem, clauses, otherwise=unknown)
+        self.check.suggest(problem, paginators, otherwise=unknown)
 
     # --- no next page is named ----------------------------------------------------------------
 
     def _report_what_auto_found(self) -> None:
         self.report.paging = "advances"
-        clause = self.check.first_that_works(self._clauses())
-        if clause is not None:
-            text = f"`auto` found {describe(clause)}. Declare it, so that it need not be detected."
-            self.check.add(warning("auto", text, paginator=clause))
+        paginator = self.check.first_that_works(self._candidates())
+        if paginator is not None:
+            text = (
+                f"`auto` found {describe(paginator)}. Declare it, so that it need not be detected."
+            )
+            self.check.add(warning("auto", text, paginator=paginator))
         elif self.check.clamped:
             self.check.add(wrong("clamped", _CLAMPED))
 
     def _check_end(self) -> None:
         """Check that nothing follows the first page."""
         is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
-        clause = self.check.first_that_works(
-            hints(self.first.page)[:1] if is_shown else self._clauses()
+        paginator = self.check.first_that_works(
+            hints(self.first.page)[:1] if is_shown else self._candidates()
         )
         counted = max(
             (n for _, n in counts(self.first.page, TOTAL) if n > self.check.size), default=0
         )
-        self.report.paging = "stops early" if clause or self.check.clamped else "one page"
+        self.report.paging = "stops early" if paginator or self.check.clamped else "one page"
         text = "The tap would stop after the first page, but there are more rows"
-        if clause is not None:
-            self.check.add(wrong("next_missed", f"{text}: {describe(clause)}.", paginator=clause))
+        if paginator is not None:
+            self.check.add(
+                wrong("next_missed", f"{text}: {describe(paginator)}.", paginator=paginator)
+            )
         elif self.check.clamped:
             self.check.add(
                 wrong("next_missed", f"{text}: {describe(self.check.clamped)}. {_CLAMPED}")
@@ -221,12 +229,12 @@ class LinkCheck:
             text = "The response shows that this page is the last; check again when there are more."
             self.check.add(note("auto", text))
 
-    def _clauses(self) -> Iterator[Clause]:
+    def _candidates(self) -> Iterator[Declaration]:
         """Yield the paginators that the first page, or a smaller one, suggests."""
         query = self.first.page.query
         total = whole_number(dig(self.first.page.payload, "total"))
         counted = {} if total is None else {"total_path": "total"}
-        yield from (clause | counted for clause in hints(self.first.page)[:2])
+        yield from (paginator | counted for paginator in hints(self.first.page)[:2])
         if not self.trial.advances and self.probe.limit is not None and self.check.size > 1:
             # With a smaller limit the response may show how the API names the next page.
             smaller = self.probe.attempt(query, rows=self.check.size - 1)

@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
 #: Maximum number of requests per stream, failed ones included; most streams need a few.
 BUDGET = 20
 #: Seconds; an API that requests a longer pause isn't checked.
-PATIENCE = 60.0
+MAX_PAUSE = 60.0
 #: Maximum number of pages with rows that a trial reads.
 PAGES = 2
 _WORST_FIRST = (Verdict.SHORT, Verdict.UNVERIFIED, Verdict.CONSISTENT, Verdict.VERIFIED)
@@ -50,10 +50,10 @@ class Recorder(Prefetcher[t.Any]):
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport, concurrency=1)
         #: Remaining requests by stream name.
-        self.left: defaultdict[str, int] = defaultdict(lambda: BUDGET)
+        self.remaining: defaultdict[str, int] = defaultdict(lambda: BUDGET)
         #: The last 429 of each stream, if a later attempt succeeded.
         self.throttled: dict[str, Retriable] = {}
-        self._known: dict[Hashable, Response | TransportError] = {}
+        self._cache: dict[Hashable, Response | TransportError] = {}
 
     @override
     def fetch(self, key: Hashable, request: Request, decode: Callable[[Response], t.Any]) -> t.Any:
@@ -61,33 +61,33 @@ class Recorder(Prefetcher[t.Any]):
 
     def response(self, request: Request) -> Response:
         """Return the response; raises errors of the transport, and `BudgetSpent`."""
-        key = _same(request)
-        if key not in self._known:
+        key = _cache_key(request)
+        if key not in self._cache:
             try:
-                self._known[key] = self._send(request)
+                self._cache[key] = self._send(request)
             except TransportError as error:
-                self._known[key] = error
-        known = self._known[key]
-        if isinstance(known, TransportError):
-            raise known
-        return known
+                self._cache[key] = error
+        cached = self._cache[key]
+        if isinstance(cached, TransportError):
+            raise cached
+        return cached
 
-    def forget(self, request: Request) -> None:
+    def evict(self, request: Request) -> None:
         """Remove a response from the cache."""
-        self._known.pop(_same(request), None)
+        self._cache.pop(_cache_key(request), None)
 
     def _send(self, request: Request) -> Response:
         """Send a request; retry at most twice if it is throttled."""
         stream = request.stream
         for is_last in (False, False, True):
-            if self.left[stream] <= 0:
+            if self.remaining[stream] <= 0:
                 raise BudgetSpent
-            self.left[stream] -= 1
+            self.remaining[stream] -= 1
             try:
                 return self._transport.attempt(request, lambda response: response)
             except Retriable as error:
                 seconds = error.retry_after or self._transport.policy(request).backoff_factor
-                is_final = is_last or seconds > PATIENCE or not self.left[stream]
+                is_final = is_last or seconds > MAX_PAUSE or not self.remaining[stream]
                 if error.cause != "throttled" or is_final:
                     raise
                 self.throttled[stream] = error
@@ -188,8 +188,7 @@ class Trial:
         return self.rank >= other.rank and self.reach >= other.reach
 
 
-def _same(request: Request) -> Hashable:
-    """Return the cache key of a request."""
+def _cache_key(request: Request) -> Hashable:
     params = frozenset(request.params)
     return (request.stream, request.method, request.url, params, request.body, request.headers)
 
@@ -205,7 +204,8 @@ class Probe:
     origin: AnalyticsStream
     #: The stream with other settings of its resource.
     stream: AnalyticsStream
-    words: Mapping[str, t.Any] = field(default_factory=dict)
+    #: Keys merged into the declaration of the resource.
+    resource: Mapping[str, t.Any] = field(default_factory=dict)
     context: Context | None = None
     #: Parameters of every page: the order, and the filter by bookmark.
     extras: PageToken = field(default_factory=dict)
@@ -223,17 +223,17 @@ class Probe:
     # --- single pages -------------------------------------------------------------------------
 
     def fetch(
-        self, token: PageToken, *, rows: int | None = None, anew: bool = False
+        self, token: PageToken, *, rows: int | None = None, uncached: bool = False
     ) -> FetchedPage:
-        """Return a page, from the cache unless `anew`; `rows` overrides the limit.
+        """Return a page, from the cache unless `uncached`; `rows` overrides the limit.
 
         The page is empty if the selector finds no rows.
         """
         param = self.stream.paging.limit_param
         limit: PageToken = {param: str(rows)} if rows and self.limit and param else {}
         endpoint = replace(self.stream.endpoint(self.context), parse=self._parse)
-        if anew:
-            self.recorder.forget(endpoint.build({**self.extras, **token}))
+        if uncached:
+            self.recorder.evict(endpoint.build({**self.extras, **token}))
         extras = {**self.extras, **limit}
         try:
             return PageFetcher(endpoint=endpoint, sorting=extras).fetch(token)
@@ -260,7 +260,7 @@ class Probe:
         columns = self.stream.parent_columns(self.context)
         return [{**columns, **row} for row in done if row is not None]
 
-    # --- other settings-------------------------------------------------------------------------
+    # --- other settings -------------------------------------------------------------------------
 
     def changed(
         self,
@@ -268,33 +268,33 @@ class Probe:
         paginator: Mapping[str, t.Any] | None = None,
     ) -> Probe | None:
         """Return a probe with keys merged into the declaration; None if the result is invalid."""
-        words = merged(self.words, resource or {})
+        changes = merged(self.resource, resource or {})
         if not paginator:
-            return self._redeclared(words)
-        clause = self._clause(paginator)
-        found = self._redeclared(merged(words, {"endpoint": {"paginator": clause}}))
+            return self._redeclared(changes)
+        declared = self._paginator(paginator)
+        found = self._redeclared(merged(changes, {"endpoint": {"paginator": declared}}))
         if found is None and "limit" not in paginator:
             # The limit may be in `params` already, and must not be repeated.
-            clause.pop("limit", None)
-            found = self._redeclared(merged(words, {"endpoint": {"paginator": clause}}))
+            declared.pop("limit", None)
+            found = self._redeclared(merged(changes, {"endpoint": {"paginator": declared}}))
         return found
 
-    def _redeclared(self, words: Mapping[str, t.Any]) -> Probe | None:
+    def _redeclared(self, resource: Mapping[str, t.Any]) -> Probe | None:
         origin = self.origin
         if not isinstance(origin, DeclaredStream):
             return None
         [api] = [entry for entry in origin.config["apis"] if entry["name"] == origin.api]
-        resources = [{"name": origin.resource.name, **words}]
+        resources = [{"name": origin.resource.name, **resource}]
         stream = origin.redeclared(merged(api, {"resources": resources}))
-        return None if stream is None else replace(self, stream=stream, words=words)
+        return None if stream is None else replace(self, stream=stream, resource=resource)
 
-    def _clause(self, change: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def _paginator(self, change: Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the paginator with keys merged into it; another type keeps only the limit."""
-        clause = clause_of(self.stream.paging)
-        kind = change.get("type", clause["type"])
-        if kind != clause["type"]:
-            clause = {word: clause[word] for word in ("limit", "limit_param") if word in clause}
-        return {"type": kind, **clause, **change}
+        now = declaration_of(self.stream.paging)
+        kind = change.get("type", now["type"])
+        if kind != now["type"]:
+            now = {key: now[key] for key in ("limit", "limit_param") if key in now}
+        return {"type": kind, **now, **change}
 
     # --- the first pages ----------------------------------------------------------------------
 
@@ -304,10 +304,10 @@ class Probe:
         return Trial(open_reader(self.stream, self.context, bookmark=bookmark))
 
 
-def clause_of(paging: PagingStrategy) -> dict[str, t.Any]:
+def declaration_of(paging: PagingStrategy) -> dict[str, t.Any]:
     """Return the declaration of a paginator, without defaults."""
     kind, own = next((kind, own) for kind, (cls, own) in PAGINATORS.items() if cls is type(paging))
     defaults = {each.name: each.default for each in fields(type(paging))}
-    words = [word for word in ("limit", "limit_param", *own) if word in defaults]
-    given = {word: getattr(paging, word) for word in words}
+    keys = [key for key in ("limit", "limit_param", *own) if key in defaults]
+    given = {key: getattr(paging, key) for key in keys}
     return {"type": kind} | {k: v for k, v in given.items() if v != defaults[k]}

@@ -44,21 +44,21 @@ _BASE_URL = "Check that base_url belongs to this API."
 
 def check_selector(probe: Probe, page: FetchedPage, report: StreamReport) -> Probe:
     """Return a probe whose selector finds the rows."""
-    place = _place(probe.stream, page.page.payload)
-    level, fault = _selector_fault(probe.stream, page.page.payload, place)
-    if not fault:
+    row_list = _likely_list(probe.stream, page.page.payload)
+    level, problem = _selector_problem(probe.stream, page.page.payload, row_list)
+    if not problem:
         return probe
-    change = {"endpoint": {"data_selector": place.selector}} if place is not None else {}
+    change = {"endpoint": {"data_selector": row_list.selector}} if row_list is not None else {}
     other = probe.changed(change) if change else None
-    hint = "" if place is not None else f" {_BASE_URL}"
-    words = change if other else {}
-    text = f"{sentence(fault)}{hint}"
-    report.findings.append(Finding("selector", text, level=level, resource=words))
+    hint = "" if row_list is not None else f" {_BASE_URL}"
+    resource = change if other else {}
+    text = f"{sentence(problem)}{hint}"
+    report.findings.append(Finding("selector", text, level=level, resource=resource))
     return other or probe
 
 
-def _selector_fault(
-    stream: AnalyticsStream, payload: object, place: _Place | None
+def _selector_problem(
+    stream: AnalyticsStream, payload: object, row_list: _RowList | None
 ) -> tuple[Level, str]:
     """Return the level and text of a problem with the selector; the text is "" if there is none."""
     try:
@@ -67,12 +67,15 @@ def _selector_fault(
         return "wrong", str(error)
     selector = stream.resource.data_selector if isinstance(stream, DeclaredStream) else None
     where, keys = f"`{selector}`" if selector else "the response", stream.primary_keys
-    if not isinstance(stream, DeclaredStream) or place is None or not place.rows:
+    if not isinstance(stream, DeclaredStream) or row_list is None or not row_list.rows:
         return "wrong", ""
     if not selected:
-        return "warning", f"{where} is empty, while the response holds rows at `{place.selector}`."
-    if place.has(keys) and not _any_key(selected, keys):
-        return "wrong", f"{where} wraps the rows, which are at `{place.selector}`."
+        return (
+            "warning",
+            f"{where} is empty, while the response holds rows at `{row_list.selector}`.",
+        )
+    if row_list.has(keys) and not _any_key(selected, keys):
+        return "wrong", f"{where} wraps the rows, which are at `{row_list.selector}`."
     return "wrong", ""
 
 
@@ -81,7 +84,7 @@ def _any_key(rows: Sequence[Row], keys: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
+class _RowList:
     """A list of rows in a response."""
 
     selector: str | None
@@ -94,29 +97,29 @@ class _Place:
         )
 
 
-def _place(stream: AnalyticsStream, payload: object) -> _Place | None:
+def _likely_list(stream: AnalyticsStream, payload: object) -> _RowList | None:
     """Return the most likely list of rows: the one with the key, else the longest."""
-    found = list(_places(payload))
-    keyed = [place for place in found if place.has(stream.primary_keys)]
-    likely = [place for place in found if place.rows and best_key(stream, place.rows)]
-    for places in (keyed if stream.primary_keys else [], likely, found):
-        if places:
-            return max(places, key=lambda place: len(place.rows))
+    found = list(_row_lists(payload))
+    keyed = [row_list for row_list in found if row_list.has(stream.primary_keys)]
+    likely = [row_list for row_list in found if row_list.rows and best_key(stream, row_list.rows)]
+    for best in (keyed if stream.primary_keys else [], likely, found):
+        if best:
+            return max(best, key=lambda row_list: len(row_list.rows))
     return None
 
 
-def _places(payload: object) -> Iterator[_Place]:
+def _row_lists(payload: object) -> Iterator[_RowList]:
     """Yield the lists of objects in a response, also those wrapped in a member of each object."""
     lists = {"$": payload} if isinstance(payload, list) else {}
     lists |= {path: dig(payload, path) for path in lists_in(payload) if DOTTED.fullmatch(path)}
     for path, rows in lists.items():
         if not all(isinstance(row, dict) for row in rows):
             continue
-        yield _Place(selector=None if path == "$" else path, rows=rows)
+        yield _RowList(selector=None if path == "$" else path, rows=rows)
         for name in rows[0] if rows else ():
             inner = [row.get(name) for row in rows]
             if _WORD.fullmatch(name) and all(isinstance(each, dict) for each in inner):
-                yield _Place(selector=f"{path}[*].{name}", rows=inner)
+                yield _RowList(selector=f"{path}[*].{name}", rows=inner)
 
 
 # --- the keys ---------------------------------------------------------------------------------
@@ -127,9 +130,9 @@ def check_keys(probe: Probe, rows: Sequence[Row], report: StreamReport) -> Probe
     stream = probe.stream
     keys = tuple(stream.primary_keys)
     lacking = [key for key in keys if any(row.get(key) is None for row in rows)]
-    alike = 0 if lacking else _repeated(rows, keys)
-    report.key = "missing" if lacking else "repeated" if alike else "unique" if keys else "none"
-    if not keys or not (lacking or alike):
+    repeated = 0 if lacking else _repeated(rows, keys)
+    report.key = "missing" if lacking else "repeated" if repeated else "unique" if keys else "none"
+    if not keys or not (lacking or repeated):
         return probe
     best = best_key(stream, rows) or (() if lacking else _wider_key(stream, rows, keys))
     assumed = isinstance(stream, DeclaredStream) and stream.resource.assumes_keys
@@ -139,22 +142,24 @@ def check_keys(probe: Probe, rows: Sequence[Row], report: StreamReport) -> Probe
         text = f"{how_many} `{lacking[0]}`, the primary key."
         text += " It comes from `resource_defaults`." if assumed else ""
     else:
-        noun = "row has" if alike == 1 else "rows have"
+        noun = "row has" if repeated == 1 else "rows have"
         name = ", ".join(f"`{key}`" for key in keys)
-        text = f"{alike} {noun} the primary key ({name}) of another row: a target would merge them."
+        text = (
+            f"{repeated} {noun} the primary key ({name}) of another row: a target would merge them."
+        )
     kind = warning if lacking and assumed else wrong
     code = "key_missing" if lacking else "key_repeated"
     if not isinstance(stream, DeclaredStream):
         report.findings.append(kind(code, f"{text} {_BASE_URL}" if lacking else text))
         return probe
     change = {"primary_key": best[0] if len(best) == 1 else list(best)} if best else {}
-    report.findings.append(kind(code, f"{text} {_instead(best)}", resource=change))
+    report.findings.append(kind(code, f"{text} {_suggested_key(best)}", resource=change))
     # Without a better key the checks continue without any; that is not suggested.
     keyless = {"primary_key": None, "write_disposition": "append"}
     return probe.changed(change or keyless) or probe
 
 
-def _instead(best: tuple[str, ...]) -> str:
+def _suggested_key(best: tuple[str, ...]) -> str:
     if not best:
         return (
             "No column identifies the rows. If the API has no key, `primary_key: null` with "
@@ -212,8 +217,8 @@ def _repeated(rows: Sequence[Row], keys: tuple[str, ...]) -> int:
 
 def _may_be_time(value: object) -> bool:
     """Whether a value is a time, or a number large enough to be one."""
-    place = comparable(value)
-    return unit_of(value) == "iso" or (isinstance(place, (int, Decimal)) and place >= 10**9)
+    number = comparable(value)
+    return unit_of(value) == "iso" or (isinstance(number, (int, Decimal)) and number >= 10**9)
 
 
 # --- the bookmark -----------------------------------------------------------------------------
