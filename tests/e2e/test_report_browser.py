@@ -106,7 +106,7 @@ def test_the_figures_on_the_page_are_those_of_the_run(browser, report):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("width", [320, 390, 768, 1000, 1100, 1200, 1280])
 def test_nothing_overflows_the_page(browser, report, width, dark):
     browser.show(report[0], width=width, dark=dark)
     if width == 390:
