@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import typing as t
 
-from handbook.markdown import code, table, value
+from handbook.markdown import code, value
 from tap_analytics.config.settings import COMMON, TOP
 from tap_analytics.streams import APIS
 from tap_analytics.tap import TapAnalytics
@@ -29,34 +29,39 @@ def settings() -> str:
     for api in APIS:
         block = schema[api.name]
         own = {name: part for name, part in block["properties"].items() if name not in common}
-        needed = dict.fromkeys(block["required"], "**required**")
-        parts.append(f"**{api.title}**: on when the block `{api.name}` has a value")
-        parts.append(_table(own, prefix=f"{api.name}.", defaults=needed))
+        parts += [
+            f"## {api.title}",
+            f"An object `{api.name}`: on when one of its settings has a value.",
+        ]
+        parts += _described(own, prefix=f"{api.name}.", required=block["required"])
     shared = {name: schema[APIS[0].name]["properties"][name] for name in common}
-    parts.append("**Every API block**, and every entry of `apis`, also takes:")
-    parts.append(_table(shared, defaults=_shared_defaults()))
-    parts.append("**The tap itself**")
-    parts.append(_table({name: schema[name] for name in whole}))
+    parts += ["## Every API", "In each of the objects above, and in every entry of `apis`."]
+    parts += _described(shared, defaults=_shared_defaults())
+    parts += ["## The tap", *_described({name: schema[name] for name in whole})]
     builtin: Schema = copy.deepcopy(TapAnalytics.config_jsonschema)
     TapAnalytics.append_builtin_config(builtin)
     known = {*whole, *(api.name for api in APIS)}
     rest = ", ".join(code(name) for name in builtin["properties"] if name not in known)
-    parts.append(f"**The [Singer SDK]({SDK})** adds its own: {rest}.")
+    parts += ["## The Singer SDK", f"The [Singer SDK]({SDK}) adds its own: {rest}."]
     return "\n\n".join(parts)
 
 
-def _table(
+def _described(
     properties: Mapping[str, Schema],
     *,
     prefix: str = "",
+    required: Collection[str] = (),
     defaults: Mapping[str, str] = NO_DEFAULTS,
-) -> str:
-    rows = []
+) -> Iterator[str]:
+    """Give each setting a heading, a line about its values, and its description."""
     for name, schema in _flat(properties):
-        mark = " 🔒" if schema.get("secret") else ""
         default = defaults.get(name) or value(schema.get("default"))
-        rows.append((code(prefix + name) + mark, _kind(schema), default, schema["description"]))
-    return table("Setting | Type | Default | Meaning", rows)
+        facts = [_kind(schema)]
+        facts += ["required"] if name in required else []
+        facts += [f"default {default}"] if default else []
+        facts += ["secret"] if schema.get("secret") else []
+        yield f"### {code(prefix + name)}"
+        yield f"{schema['description']}  \n*{', '.join(facts)}*"
 
 
 def _flat(properties: Mapping[str, Schema], prefix: str = "") -> Iterator[tuple[str, Schema]]:
@@ -70,7 +75,7 @@ def _flat(properties: Mapping[str, Schema], prefix: str = "") -> Iterator[tuple[
 
 def _kind(schema: Schema) -> str:
     if choices := schema.get("enum"):
-        return " \\| ".join(code(choice) for choice in choices if choice is not None)
+        return " or ".join(code(choice) for choice in choices if choice is not None)
     if schema.get("format") == "date-time":
         return "date-time"
     kinds: Collection[str] = schema["type"]

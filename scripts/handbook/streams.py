@@ -21,32 +21,25 @@ def streams() -> str:
     """Describe every built-in stream, in the order of the APIs."""
     needed = {api.name: {s.name: SITE for s in api.settings if s.required} for api in APIS}
     tap = TapAnalytics(config=needed)
-    head = "Stream | Endpoint | Key | Replication | What a later run asks for"
+    head = "Stream | Endpoint | Replication"
     names = [name for api in APIS for name in api.stream_names]
     return table(head, (_row(t.cast("AnalyticsStream", tap.streams[name])) for name in names))
 
 
 def _row(stream: AnalyticsStream) -> tuple[str, ...]:
-    bookmark = stream.replication_key
-    return (
-        code(stream.name),
-        code(f"{stream.url_base}{stream.path}".removeprefix(SITE)),
-        ", ".join(map(code, stream.primary_keys)),
-        f"by {code(bookmark)}" if bookmark else "full table",
-        _later_run(stream),
-    )
+    endpoint = f"{stream.url_base}{stream.path}".removeprefix(SITE)
+    return code(stream.name), code(endpoint), _replication(stream)
 
 
-def _later_run(stream: AnalyticsStream) -> str:
+def _replication(stream: AnalyticsStream) -> str:
+    how = f"by {code(stream.replication_key)}" if stream.replication_key else "full table"
     if stream.parent_stream_type is not None:
-        return f"all, for each row of {code(vars(stream.parent_stream_type)['name'])}"
+        return f"{how}, for each row of {code(vars(stream.parent_stream_type)['name'])}"
     if stream.replication_key is None:
-        return "all"
+        return how
     if type(stream).window is not AnalyticsStream.window:
-        return "what changed: the server filters"
-    if stream.newest_first:
-        return "newest first, until the bookmark"
-    return "all, and passes on what changed"
+        return f"{how}, filtered by the server"
+    return f"{how}, newest first" if stream.newest_first else f"{how}, filtered by the tap"
 
 
 def diagrams() -> str:

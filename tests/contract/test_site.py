@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from support.browser import BROWSER, DRIVER, Browser
 from support.paths import ROOT
 
 # One worker builds the site.
@@ -21,6 +22,16 @@ LOADED = re.compile(
     rf"|<link[^>]+?rel=.?(?:stylesheet|preconnect|icon|preload)[^>]+?href={ELSEWHERE}"
     rf"|url\({ELSEWHERE}"
 )
+#: The names of pages' elements that are wider than what shows them. Code scrolls in its own box.
+CUT_OFF = """
+const right = document.documentElement.clientWidth + 1;
+const standing = [...document.querySelectorAll("article *")].filter(
+  each => each.getBoundingClientRect().right > right
+    && !each.closest("pre, .mermaid, .md-typeset__scrollwrap"));
+const scrolled = [...document.querySelectorAll(".md-typeset__scrollwrap")].filter(
+  each => each.scrollWidth > each.clientWidth + 1);
+return [...standing, ...scrolled].map(each => each.outerHTML.slice(0, 300));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +87,15 @@ def test_every_picture_is_there(site):
     for page in PAGES:
         for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text("utf-8")):
             assert (page.parent / picture).resolve().is_file(), picture
+
+
+@pytest.mark.outside
+@pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="needs chromium and chromedriver, Debian's for example"
+)
+@pytest.mark.parametrize("width", [375, 768, 1000, 1200, 1440])
+def test_no_text_or_table_is_cut_off(site, width):
+    with Browser.open() as browser:
+        for page in PAGES:
+            browser.show(site / place(page), width=width)
+            assert browser.evaluate(CUT_OFF) == [], page
