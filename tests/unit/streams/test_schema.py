@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from support.paths import FIXTURES
 
-from tap_analytics.streams import experimentation, learning, success, wiki
+from tap_analytics.streams import APIS, experimentation, learning, success, wiki
 
 SAMPLES = FIXTURES / "samples"
 
@@ -45,15 +45,7 @@ success_admins                  /admins                               id        
 """
 DESIGNED = [tuple(line.split()) for line in TABLE.strip().splitlines()]
 
-#: Every resource class, in the order of its module.
-CLASSES = [
-    member
-    for module in (learning, experimentation, wiki, success)
-    for member in vars(module).values()
-    if isinstance(member, type)
-    if member.__module__ == module.__name__
-    if "path" in vars(member)
-]
+CLASSES = [cls for api in APIS for cls in api.streams]
 each_stream = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
 
 VARIANTS = [

@@ -1,8 +1,4 @@
-"""Learning platform: people, courses and their enrollments.
-
-Header key, numbered pages (or `links.next`), rows under `data`. Rows are JSON:API resource
-objects: members of `attributes` become columns beside `id` and `type`; flat rows are unchanged.
-"""
+"""Courses and the enrollments in them."""
 
 from __future__ import annotations
 
@@ -12,111 +8,12 @@ from types import MappingProxyType
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_analytics.client import AnalyticsStream
-from tap_analytics.config.settings import Setting
-from tap_analytics.pagination import PageNumber
-from tap_analytics.streams.api import Api
+from tap_analytics.streams.learning.objects import STRINGS, TO_MANY, TO_ONE, links
+from tap_analytics.streams.learning.stream import ChangingStream, LearningStream
 from tap_analytics.streams.schema_types import OpenObject, boolean, date_time, field, number, string
-from tap_analytics.transport.auth import ApiKeyHeader
-from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
-
-    from tap_analytics.pagination import PageToken
-
-STRINGS = th.ArrayType(th.StringType(nullable=True))
-
-LINK = OpenObject(
-    string("href", "Address of the link."),
-    field("methods", STRINGS, "HTTP methods the link answers to, where people carry them."),
-    field(
-        "meta",
-        OpenObject(field("methods", STRINGS, "HTTP methods the link answers to.")),
-        "About the link, where courses carry its methods.",
-    ),
-)
-
-REFERENCE = OpenObject(
-    string("type", "Kind of the related object."),
-    string("id", "Identifier of the related object."),
-    nullable=True,
-)
-TO_ONE = OpenObject(field("data", REFERENCE, "The related object."))
-TO_MANY = OpenObject(field("data", th.ArrayType(REFERENCE), "The related objects."))
-
-
-def _links(*names: str) -> OpenObject:
-    return OpenObject(*(field(name, LINK, f"The link '{name}'.") for name in names))
-
-
-class LearningStream(AnalyticsStream):
-    """Base of the learning platform's streams."""
-
-    api = "learning"
-    records_path = ("data",)
-    # The specification calls it an offset, but it counts pages, from 1.
-    paging = PageNumber(page_param="page", base_page=1)
-    primary_keys: tuple[str, ...] = ("id",)
-
-    @override
-    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
-        attributes = row.get("attributes")
-        if not isinstance(attributes, dict):
-            return row
-        lifted = {name: value for name, value in row.items() if name != "attributes"}
-        for name, value in attributes.items():
-            lifted.setdefault(name, value)
-        return lifted
-
-
-class ChangingStream(LearningStream):
-    """Base of streams with a modification time that the server can filter by."""
-
-    replication_key = "updated_at"
-    replication_unit = "iso"
-
-    @override
-    def window(self, start: t.Any, end: t.Any) -> PageToken:
-        return {"filter[updated_at][gteq]": str(start)} if start is not None else {}
-
-
-class People(ChangingStream):
-    """People who may take courses."""
-
-    name = "learning_people"
-    path = "/people"
-    schema = th.PropertiesList(
-        string("id", "Identifier of the person.", required=True),
-        string("type", "Kind of the object: people."),
-        string("name", "Name shown, the email if none is known."),
-        string("email", "Email address."),
-        string("first_name", "First name."),
-        string("last_name", "Last name."),
-        string("full_name", "First and last name."),
-        string("registration_status", "How far sign-up has come."),
-        boolean("disabled", "Whether access was taken away."),
-        boolean("unsubscribed", "Whether emails were declined."),
-        date_time("activated_at", "When sign-up was completed."),
-        date_time("deactivated_at", "When access was taken away."),
-        date_time("last_active_at", "When the person was last seen."),
-        date_time("created_at", "When the person was added."),
-        date_time("updated_at", "When the person last changed."),
-        string("custom_avatar_url", "Address of the own picture."),
-        string(
-            "invite_token", "Lets its bearer sign up as this person: deselect it if not needed."
-        ),
-        field("links", _links("self", "teaching"), "Links of the person."),
-        field(
-            "relationships",
-            OpenObject(
-                field("groups", TO_MANY, "Groups the person belongs to."),
-                field("school", TO_ONE, "School the person belongs to."),
-                field("partnerships", TO_MANY, "Partnerships of the person."),
-            ),
-            "Objects related to the person.",
-        ),
-    ).to_dict()
 
 
 class Courses(ChangingStream):
@@ -142,7 +39,7 @@ class Courses(ChangingStream):
         date_time("updated_at", "When the course last changed."),
         field(
             "links",
-            _links(
+            links(
                 "self",
                 "edit",
                 "clone",
@@ -190,7 +87,7 @@ class CourseEnrollments(LearningStream):
         number("progress", "Progress in percent, 0 to 100."),
         date_time("enrolled_at", "When the person enrolled."),
         string("last_active_on", "Date, or date and time, of the last activity in the course."),
-        field("links", _links("self"), "Links of the enrollment."),
+        field("links", links("self"), "Links of the enrollment."),
         field(
             "relationships",
             OpenObject(field("person", TO_ONE, "Person enrolled.")),
@@ -238,27 +135,3 @@ def _related_id(row: Record, *, relationship: str) -> object:
             return None
         node = node.get(step)
     return node
-
-
-LEARNING = Api(
-    name="learning",
-    title="Learning platform",
-    settings=(
-        Setting(
-            "api_key",
-            "API key of the learning platform, sent as `X-Api-Key`.",
-            secret=True,
-            required=True,
-        ),
-        Setting(
-            "base_url",
-            "Address of the API with its version.",
-            example="https://api.northpass.com/v2",
-        ),
-    ),
-    authenticate=lambda block: ApiKeyHeader("X-Api-Key", block["api_key"]),
-    page_size=100,
-    requests_per_second=10,
-    retry=RetryPolicy(max_retries=3, backoff_factor=5),
-    streams=(People, Courses, CourseEnrollments),
-)

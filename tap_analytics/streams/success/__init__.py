@@ -1,0 +1,54 @@
+"""Customer success platform: accounts, their users, and the work done for them.
+
+Basic auth, a cursor (`from` ← `next`), rows under `results`. Notes, tasks and users carry the
+whole account they belong to; `traits` are defined by the customer, so they are one open object.
+"""
+
+from __future__ import annotations
+
+from tap_analytics.config.settings import Setting
+from tap_analytics.streams.api import Api
+from tap_analytics.streams.success.activities import Admins, Conversations, Notes, Tasks
+from tap_analytics.streams.success.customers import Accounts, Users
+from tap_analytics.transport.auth import Basic
+
+SUCCESS = Api(
+    name="success",
+    title="Customer success platform",
+    settings=(
+        Setting(
+            "secret_token",
+            "Secret token, the user name of the requests.",
+            secret=True,
+            required=True,
+        ),
+        Setting(
+            "basic_auth_header",
+            "Password of the requests; empty for the real service.",
+            default="",
+            secret=True,
+        ),
+        Setting(
+            "base_url",
+            "Address of the API's resources.",
+            example="https://example.rest.vitally.io/resources",
+        ),
+        Setting(
+            "account_status",
+            "Sent as `status` for accounts: `active`, `churned` or `activeOrChurned`; "
+            "null sends none.",
+            default="activeOrChurned",
+            nullable=True,
+        ),
+        Setting(
+            "sort_by",
+            "Sent as `sortBy`, `createdAt` or `updatedAt`, instead of the one that "
+            "fits the replication; null sends none.",
+            nullable=True,
+        ),
+    ),
+    authenticate=lambda block: Basic(block["secret_token"], block.get("basic_auth_header") or ""),
+    page_size=100,
+    requests_per_second=16,
+    streams=(Accounts, Conversations, Notes, Tasks, Users, Admins),
+)

@@ -1,0 +1,27 @@
+"""Bases of the success platform's streams: paging, order and replication."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from tap_analytics.client import AnalyticsStream
+from tap_analytics.pagination import Cursor
+
+
+class SuccessStream(AnalyticsStream):
+    """Base of the customer success platform's streams."""
+
+    api = "success"
+    records_path = ("results",)
+    paging = Cursor(cursor_path="next", cursor_param="from", at_end_path="atEnd")
+    primary_keys: tuple[str, ...] = ("id",)
+
+
+class ChangingStream(SuccessStream):
+    """Base of streams with a modification time; the server can sort by it, but not filter."""
+
+    replication_key = "updatedAt"
+    replication_unit = "iso"
+    # In the default order, a row updated during the run moves to the front and would be missed.
+    stable_order = MappingProxyType({"sortBy": "createdAt"})
+    newest_first = MappingProxyType({"sortBy": "updatedAt"})
