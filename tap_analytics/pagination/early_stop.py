@@ -15,8 +15,8 @@ from tap_analytics.records.rows import DictRows
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.records.rows import Rows
+    from tap_analytics.records.window import Window
 
 #: Rows older than the bookmark, each older than the one before, that it takes to believe an order:
 #: of rows in no order, one run in six thousand million is sorted so far.
@@ -70,7 +70,7 @@ class DescendingOrder:
     """
 
     key: str
-    bookmark: Bookmark
+    window: Window
     _last: t.Any = None
     _falls: int = 0
     _broken: bool = False
@@ -81,11 +81,11 @@ class DescendingOrder:
 
     def passed(self, rows: Rows) -> bool:
         """Whether everything after a page is older than the run wants; pages come in order."""
-        unit = self.bookmark.unit
+        unit = self.window.unit
         if self._broken or unit is None or not rows:
             return False
         places = [comparable(value, unit) for value in rows.column(self.key)]
-        start = t.cast("t.Any", comparable(self.bookmark.start, unit))
+        start = t.cast("t.Any", comparable(self.window.start, unit))
         if start is None or not self._falls_on(places, start):
             self._broken = True
             return False
@@ -96,7 +96,7 @@ class DescendingOrder:
 
     def _falls_on(self, places: Sequence[t.Any], start: t.Any) -> bool:  # noqa: ANN401 - places, compared with their like
         """Whether no place of a page is newer than the one before."""
-        stored = t.cast("t.Any", comparable(self.bookmark.stored, self.bookmark.unit))
+        stored = t.cast("t.Any", comparable(self.window.stored, self.window.unit))
         for place in places:
             if place is None or (self._last is None and place < stored):
                 return False

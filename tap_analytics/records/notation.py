@@ -72,7 +72,12 @@ def comparable(value: object, unit: Unit | None = None) -> Comparable | None:
 def unit_of(value: object) -> Unit | None:
     """Tell times from numbers; None for a value that is neither."""
     place = comparable(value)
-    return None if place is None else "iso" if isinstance(place, datetime) else "undeclared"
+    return None if place is None else unit_at(place)
+
+
+def unit_at(place: Comparable) -> Unit:
+    """Tell times from numbers by what a value is compared by."""
+    return "iso" if isinstance(place, datetime) else "undeclared"
 
 
 def in_unit(moment: datetime, unit: Unit) -> Value | None:
@@ -89,7 +94,7 @@ def written(date: str | None, unit: Unit) -> Value | None:
     return date if moment is None or unit == "iso" else in_unit(moment, unit)
 
 
-def earlier(value: Value, unit: Unit, seconds: float) -> Value | None:
+def earlier(value: Value | None, unit: Unit, seconds: float) -> Value | None:
     """Return the value so many seconds before another; None, the beginning, if that isn't known."""
     if not seconds or unit == "number":
         return value
@@ -111,7 +116,19 @@ def later(one: Value | None, other: Value | None, unit: Unit) -> Value | None:
     return one if places[0] >= places[1] else other
 
 
-def may_be_later(number: int | Decimal, moment: datetime, *, leeway: timedelta) -> bool:
+def is_later(value: Value, moment: datetime, unit: Unit | None, *, leeway: timedelta) -> bool:
+    """Whether a value is later than a moment; the leeway is for times that name no offset."""
+    place: t.Any = comparable(value, unit)
+    found = unit or unit_at(place)
+    if found == "undeclared":
+        return _may_be_later(place, moment, leeway=leeway)
+    if unit is None and not has_offset(str(value)):
+        moment += leeway
+    end = comparable(in_unit(moment, found), found)
+    return end is not None and bool(place > end)
+
+
+def _may_be_later(number: int | Decimal, moment: datetime, *, leeway: timedelta) -> bool:
     """Whether a number would be later than a moment if it were a time, in any usual notation.
 
     The leeway is for notations of local time.

@@ -11,6 +11,7 @@ from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.reader import PageReader
 from tap_analytics.records.bookmark import Bookmark, stored_bookmark
 from tap_analytics.records.parents import CoveredParents
+from tap_analytics.records.window import Window
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,25 +85,24 @@ def open_bookmark(
     state = stored_bookmark(stream.tap_state, stream.name, source=stream.connection.source)
     known = state if state.get("replication_key") == key else {}
     column = stream.known_schema.get("properties", {}).get(key, {})
-    return Bookmark(
-        key=key,
+    window = Window(
         unit=stream.replication_unit if keeps_replication_key(stream) else None,
         holds_times=column.get("format") in {"date", "date-time"},
         stored=known.get("replication_key_value"),
-        parents=CoveredParents(known.get("parents")) if stream.parent_stream_type else None,
         initial=stream.initial_value,
         start_date=stream.config.get("start_date"),
         end_date=stream.config.get("end_date"),
         lookback=stream.config.get("lookback_seconds", 0),
-        warn=warn,
     )
+    parents = CoveredParents(known.get("parents")) if stream.parent_stream_type else None
+    return Bookmark(key=key, window=window, parents=parents, warn=warn)
 
 
 def window_of(stream: AnalyticsStream, bookmark: Bookmark) -> PageToken:
     """Return the parameters that filter by a bookmark, if any."""
     if not keeps_replication_key(stream):
         return {}
-    return stream.window(bookmark.start, bookmark.end)
+    return stream.window(bookmark.window.start, bookmark.window.end)
 
 
 def ordering(stream: AnalyticsStream, *, newest: bool) -> PageToken:
@@ -131,10 +131,10 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     if bookmark is not None:
         window = window_of(stream, bookmark)
         newest = ordering(stream, newest=True)
-        known = bookmark.stored is not None and keeps_replication_key(stream)
+        known = bookmark.window.stored is not None and keeps_replication_key(stream)
         if known and newest and newest == stream.newest_first:
             sorting = newest
-            early_stop = DescendingOrder(bookmark.key, bookmark)
+            early_stop = DescendingOrder(bookmark.key, bookmark.window)
     fetcher = PageFetcher(
         endpoint=stream.endpoint(context), window=window, sorting=sorting, decoder=decoder
     )

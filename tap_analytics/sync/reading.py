@@ -47,12 +47,12 @@ def _learn_notation(sync: StreamSync, context: Context | None) -> None:
     stream, bookmark = sync.stream, sync.bookmark
     if (
         bookmark is None
-        or bookmark.request_unit
+        or bookmark.window.request_unit
         or sync.children
         or not keeps_replication_key(stream)
     ):
         return
-    if stream.window(bookmark.start_date, bookmark.end_date):
+    if stream.window(bookmark.window.start_date, bookmark.window.end_date):
         rows = open_reader(stream, context).sample()
         bookmark.learn(row.get(bookmark.key) for row in rows)
 
@@ -136,7 +136,7 @@ class EndpointSync:
             return rows
         if self.bookmark is None:
             return rows.head(remaining)
-        flags = self.bookmark.wanted(rows.column(self.bookmark.key))
+        flags = self.bookmark.window.select(rows.column(self.bookmark.key))
         places = [place for place, flag in enumerate(flags) if flag]
         return rows if len(places) <= remaining else rows.head(places[remaining])
 

@@ -83,7 +83,7 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
     read, requests, basis = _extent(reader, sent, whole=promises_deletes(stream))
     key, wants = stream.replication_key, [True] * len(rows)
     if bookmark is not None and key is not None:
-        wants = bookmark.wanted(row.get(key) for row in rows)
+        wants = bookmark.window.select(row.get(key) for row in rows)
     is_counted = reader.paginator.end is not None or basis is not Basis.TOTAL
     return Sample(
         requests=requests,
@@ -183,10 +183,11 @@ def _is_bounded(
     stream: AnalyticsStream, reader: PageReader, bookmark: Bookmark | None, wants: Sequence[bool]
 ) -> bool:
     """Whether the tap drops rows that the server doesn't filter."""
-    if bookmark is None or (bookmark.start is None and bookmark.end is None):
+    window = None if bookmark is None else bookmark.window
+    if window is None or (window.start is None and window.end is None):
         return not all(wants)
-    window = stream.window(bookmark.start, bookmark.end)
-    ignores_end = bookmark.end is not None and window == stream.window(bookmark.start, None)
+    params = stream.window(window.start, window.end)
+    ignores_end = window.end is not None and params == stream.window(window.start, None)
     return not reader.is_filtered or ignores_end or not all(wants)
 
 

@@ -23,6 +23,7 @@ from tap_analytics.pagination.early_stop import DescendingOrder
 from tap_analytics.records.bookmark import Bookmark
 from tap_analytics.records.notation import comparable, in_unit, parse_iso, unit_of
 from tap_analytics.records.rows import DictRows, RowDecoder
+from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -34,17 +35,9 @@ moments = st.datetimes(
 units = st.sampled_from(["iso", "epoch_s", "epoch_ms"])
 
 
-def opened(**given_values):
+def opened(*, unit=None, warn=lambda _: None, opened=None, **given_values):
     return Bookmark(
-        **{
-            "unit": None,
-            "stored": None,
-            "initial": None,
-            "start_date": None,
-            "end_date": None,
-            "lookback": 0,
-            **given_values,
-        }
+        window=Window(unit=unit, **given_values), warn=warn, opened=opened or datetime.now(UTC)
     )
 
 
@@ -53,7 +46,7 @@ def wants_from(low, place):
 
 
 def wants(bookmark, value):
-    return bookmark.wanted([value])[0]
+    return bookmark.window.select([value])[0]
 
 
 def stored_and_read_again(value):
@@ -204,7 +197,7 @@ def test_times_of_one_moment_are_equal_in_any_zone():
     ids=str,
 )
 def test_a_run_starts_at_the_later_of_bookmark_and_start_date(given_values, start):
-    assert opened(**given_values).start == start
+    assert opened(**given_values).window.start == start
 
 
 @pytest.mark.parametrize("initial", ["0", "v17", "1700000000"])
@@ -390,7 +383,7 @@ def minute(number):
 
 def newest_first(stored=0, **more):
     """Return the order of rows whose bookmark is `minute(stored)`."""
-    return DescendingOrder("at", opened(unit="iso", stored=minute(stored), **more))
+    return DescendingOrder("at", Window(unit="iso", stored=minute(stored), **more))
 
 
 def made(rows):
@@ -528,7 +521,10 @@ def test_the_lookback_is_read_as_well():
 
 
 def test_without_a_notation_no_order_is_believed():
-    assert stop_of(DescendingOrder("at", opened(stored=minute(0))), paged(FALLING, 10)) is None
+    assert (
+        stop_of(DescendingOrder("at", Window(unit=None, stored=minute(0))), paged(FALLING, 10))
+        is None
+    )
 
 
 def orders(random, rows, size):
@@ -565,7 +561,7 @@ def test_no_row_is_lost_in_whatever_order_a_server_sends(size):
         newest = sorted(rows, key=lambda row: row["at"], reverse=True)
         for sent in (*orders(random, rows, size), newest):
             bookmark = random.choice(rows)["at"]
-            order = DescendingOrder("at", opened(unit="iso", stored=bookmark))
+            order = DescendingOrder("at", Window(unit="iso", stored=bookmark))
             pages = [sent[at : at + size] for at in range(0, len(sent), size)]
             stop = stop_of(order, pages)
             lost = [row for page in pages[stop or len(pages) :] for row in page]
