@@ -31,10 +31,8 @@ if t.TYPE_CHECKING:
 
 #: Width in columns of output that isn't written to a terminal.
 WIDTH = 120
-
-
-#: What stands for signs that an output's encoding lacks.
-_PLAIN_SIGNS = str.maketrans(
+#: Replacements for characters that the encoding of the output lacks.
+_ASCII_SIGNS = str.maketrans(
     {"≥": ">=", "≤": "<=", "≳": ">~", "±": "+-", "…": "...", "→": "->", "✓": "+", "✗": "x"}
 )
 
@@ -51,7 +49,7 @@ class _SafeConsole(Console):
         try:
             text.encode(self.encoding)
         except UnicodeEncodeError:
-            return text.translate(_PLAIN_SIGNS)
+            return text.translate(_ASCII_SIGNS)
         return text
 
     @override
@@ -159,7 +157,7 @@ def put(text: str) -> None:
 
 
 def _write(text: str) -> None:
-    # A redirect may have an encoding that lacks a letter of somebody's data.
+    # The encoding of a redirected output may lack a character of the data.
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()

@@ -71,19 +71,13 @@ def mermaid(found: Sequence[Relation], *, columns: bool) -> Iterator[str]:
 def _attribute(column: Column, relation: Relation) -> str:
     """Return a column in Mermaid syntax; a name Mermaid can't write is repeated in the comment."""
     linked = {each.root for each in relation.references}
-    marks = [
-        mark
-        for mark, applies in (
-            ("PK", column.name in relation.keys),
-            ("FK", column.name in linked),
-        )
-        if applies
-    ]
-    name = _word(column.name)
+    marks = ["PK"] if column.name in relation.keys else []
+    marks += ["FK"] if column.name in linked else []
+    name = _identifier(column.name)
     comment = "" if name == column.name else " ".join(column.name.replace('"', "'").split())
     if column.name == relation.bookmark:
         comment = f"{comment}, bookmark".removeprefix(", ")
-    parts = [_word("_or_".join(column.types) or "any"), name, ", ".join(marks)]
+    parts = [_identifier("_or_".join(column.types) or "any"), name, ", ".join(marks)]
     return " ".join(filter(None, [*parts, f'"{comment}"' if comment else ""]))
 
 
@@ -94,7 +88,7 @@ def _line(each: Reference, relation: Relation) -> str:
     return f'{each.stream} {there}{line}o{{ {relation.name} : "{each.column}"'
 
 
-def _word(text: str) -> str:
+def _identifier(text: str) -> str:
     """Return a Mermaid identifier: letters, digits, `_` and `-`, not starting with a digit."""
-    word = re.sub(r"[^A-Za-z0-9_-]", "_", text)
-    return word if re.match(r"[A-Za-z_]", word) else f"_{word}"
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", text)
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"

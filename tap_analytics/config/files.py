@@ -73,6 +73,17 @@ def read_json(file: t.IO[str] | None, kind: str) -> JsonObject | None:
     return _catalog(content, name) if kind == "catalog" else _state(content, name)
 
 
+def read_json_file(path: str | None, kind: str) -> JsonObject | None:
+    """Read a catalog or state file by its path; raises `InputError` for an invalid one."""
+    if path is None:
+        return None
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return read_json(file, kind)
+    except (OSError, ValueError) as error:
+        raise _unreadable(f"{kind} file {path}", error) from None
+
+
 def _unreadable(name: str, error: OSError | ValueError) -> InputError:
     if isinstance(error, UnicodeDecodeError):
         return InputError(f"The {name} is not UTF-8 text. Save it as UTF-8.")

@@ -20,14 +20,14 @@ if t.TYPE_CHECKING:
 
 #: A failed run logs at most this many errors.
 ERROR_LINES = 8
-#: What the SDK says at every start and of every stream, which the log says better.
+#: Beginnings of messages of the SDK that repeat what the tap logs.
 _DETAILS = ("METRIC: ", "Skipping parse of env", "Parsing env var", "Added '")
 
 
 def log_less(*loggers: logging.Logger) -> None:
-    """Have the SDK's details logged at DEBUG.
+    """Log the SDK's details at DEBUG.
 
-    Metrics stay what they are where a configuration sends them somewhere by themselves.
+    A logger with handlers of its own, as a configuration may give metrics, is left unchanged.
     """
     for logger in loggers:
         if not logger.handlers:

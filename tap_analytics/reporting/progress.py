@@ -23,8 +23,8 @@ if t.TYPE_CHECKING:
 #: Seconds between two updates, on a terminal and elsewhere.
 LIVE_INTERVAL = 0.2
 LOG_INTERVAL = 10.0
-#: Environment variables that are set where something else formats standard error: a logging
-#: configuration, which may want every line to be a JSON object, or Meltano.
+#: Environment variables of what formats standard error instead: a logging configuration, which may
+#: make every line a JSON object, or Meltano.
 _LOG_OWNERS = ("SINGER_SDK_LOG_CONFIG", "MELTANO_EXTRACTOR_NAME")
 
 

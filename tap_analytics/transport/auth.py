@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.transport.request import Request
 
-    Learn = Callable[[str], object]
+    Register = Callable[[str], object]
     Post = Callable[[str, Mapping[str, str]], Mapping[str, t.Any]]
 
 #: A token is renewed this many seconds before it expires.
@@ -45,10 +45,10 @@ class Authenticator(ABC):
         """The account, if the credentials name one besides their secret."""
         return None
 
-    def bind(self, post: Post, *, learn: Learn | None = None) -> None:  # noqa: B027 - few need it
+    def bind(self, post: Post, *, register: Register | None = None) -> None:  # noqa: B027 - few need it
         """Set the function that posts a form to a URL and returns the JSON object of the response.
 
-        `learn` is called with every secret that is got this way, before it is used.
+        `register` is called with every secret received this way, before it is used.
         """
 
     def renew(self) -> bool:
@@ -70,7 +70,7 @@ class NoAuth(Authenticator):
 
 def _with_header(request: Request, name: str, value: str) -> Request:
     others = tuple(header for header in request.headers if header[0].lower() != name.lower())
-    # HTTP carries a header as Latin-1: UTF-8 octets pass through it unharmed.
+    # HTTP carries a header as Latin-1: UTF-8 octets pass through it unchanged.
     return replace(request, headers=(*others, (name, value.encode().decode("latin-1"))))
 
 
@@ -163,7 +163,7 @@ class OAuth2ClientCredentials(Authenticator):
         #: The token each thread used last, to which a 401 refers.
         self._signed = threading.local()
         self._post: Post | None = None
-        self._learn: Learn | None = None
+        self._register: Register | None = None
 
     @property
     @override
@@ -179,8 +179,8 @@ class OAuth2ClientCredentials(Authenticator):
         return _with_header(request, "Authorization", f"Bearer {self._signed.token.value}")
 
     @override
-    def bind(self, post: Post, *, learn: Learn | None = None) -> None:
-        self._post, self._learn = post, learn
+    def bind(self, post: Post, *, register: Register | None = None) -> None:
+        self._post, self._register = post, register
 
     @override
     def renew(self) -> bool:
@@ -203,8 +203,8 @@ class OAuth2ClientCredentials(Authenticator):
                 "the token URL answered without an `access_token`",
                 hint="Check `access_token_url`, `client_id`, `client_secret` and `scopes`.",
             )
-        if self._learn is not None:
-            self._learn(value)
+        if self._register is not None:
+            self._register(value)
         return _Token(value, sent_at + _usable_for(response.get("expires_in")))
 
     def _fields(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The body of a response: read in one piece, of bounded size, and whole or not at all."""
+"""The body of a response: reads all of it, up to a maximum size, and decompresses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACCEPT_ENCODING = "gzip, deflate"
 
 _LATER = "Try again later."
 _CHUNK = 1024 * 1024
-#: What is decompressed at once to begin with; a member may be as short as 20 bytes.
+#: Size of the first piece to decompress; a member may be as short as 20 bytes.
 _PIECE = 4096
 _PADDING = re.compile(rb"\0++")
 _SHOWN = 40
@@ -30,7 +30,7 @@ _ANY_HEADER = 32 + zlib.MAX_WBITS
 def read(raw: HTTPResponse, *, max_body: int, where: str) -> bytes:
     """Return the body as sent, at most `max_body` bytes; `where` opens an error's text.
 
-    A body of announced length is read at once into one piece of memory.
+    A body of announced length is read at once.
     """
     length = raw.length_remaining
     try:
@@ -43,7 +43,7 @@ def read(raw: HTTPResponse, *, max_body: int, where: str) -> bytes:
                 return bytes(parts)
             parts += part
     except ValueError:
-        # The length of a chunk is no number.
+        # The length of a chunk isn't a number.
         raise http.client.HTTPException("a body that is not HTTP") from None
     raise _oversized(where, max_body)
 
@@ -82,10 +82,10 @@ def unpack(
 def _inflate(body: bytes, *, max_body: int, where: str, check: Callable[[], object]) -> bytes:
     """Decompress all members of a gzip body, or a deflate body with or without header.
 
-    Pieces grow with the member: what is fed beyond its end is copied, and never much.
+    Pieces grow with the member, because zlib copies the bytes that follow its end.
     """
     has_header = body[:2] == b"\x1f\x8b" or int.from_bytes(body[:2]) % 31 == 0
-    whole = bytearray()
+    content = bytearray()
     at = 0
     while at < len(body):
         member = zlib.decompressobj(_ANY_HEADER if has_header else -zlib.MAX_WBITS)
@@ -97,14 +97,14 @@ def _inflate(body: bytes, *, max_body: int, where: str, check: Callable[[], obje
                 raise Retriable(
                     f"{where} sent a truncated compressed body", hint=_LATER, cause="body"
                 )
-            whole += _decompressed(member, piece, most=max_body + 1 - len(whole), where=where)
-            if len(whole) > max_body:
+            content += _decompressed(member, piece, most=max_body + 1 - len(content), where=where)
+            if len(content) > max_body:
                 raise _oversized(where, max_body)
             at += len(piece) - len(member.unused_data)
             size = min(2 * size, _CHUNK)
         if padding := _PADDING.match(body, at):
             at = padding.end()
-    return bytes(whole)
+    return bytes(content)
 
 
 def _decompressed(member: zlib._Decompress, piece: bytes, *, most: int, where: str) -> bytes:

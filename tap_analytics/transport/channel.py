@@ -93,7 +93,7 @@ class Channel:
 
         If the server closed an idle connection, the request is sent again over another one.
         """
-        if not self._origin.owns(request.url):
+        if not self._origin.contains(request.url):
             raise errors.refused("would leave the configured origin", kind=OriginRefused)
         prepared = self._prepared(self._sign(request))
         try:

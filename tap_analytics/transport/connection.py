@@ -62,8 +62,8 @@ class ApiConnection:
         self.concurrency = http.concurrency
         self.budget = http.budget
         self.began = datetime.now(UTC)
-        self._dated = False
-        auth.bind(partial(post_form, http), learn=partial(SECRETS.add_token, of=http.name))
+        self._clock_synced = False
+        auth.bind(partial(post_form, http), register=partial(SECRETS.add_token, of=http.name))
         self.transport = Transport(http, auth)
         self.throttle = self.transport.throttle
         self.prefetcher: Prefetcher[t.Any] = Prefetcher(
@@ -87,11 +87,11 @@ class ApiConnection:
         Rows have times of the server's clock, which a bookmark must not pass: its `Date` header
         minus the duration of the response in whole seconds.
         """
-        if self._dated or header is None:
+        if self._clock_synced or header is None:
             return
         if (date := instant_of(header)) is None:
             return
-        self._dated = True
+        self._clock_synced = True
         sent = max(0.0, date - int(elapsed))
         if sent < self.began.timestamp():
             self.began = datetime.fromtimestamp(sent, UTC)

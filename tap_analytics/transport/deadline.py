@@ -53,7 +53,7 @@ class Deadline:
     def __init__(self, http: HttpSettings, *, sent: Callable[[], None]) -> None:
         self.started = time.monotonic()
         self.sent = sent
-        #: Whether it goes over a connection that served another, and nothing has come yet.
+        #: Whether the connection was used before, and no response has begun.
         self.was_idle = False
         self.responses: list[HTTPResponse] = []
         self._end = self.started + http.timeout
@@ -64,7 +64,7 @@ class Deadline:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            # The libraries forget them where a response turns out to be unusable.
+            # The libraries leave some of them open if a response is unusable.
             for response in self.responses:
                 response.close()
         del _current.deadline
@@ -121,20 +121,20 @@ class _Response(HTTPResponse):
         super().begin()
         defects = self.msg.defects
         if any(isinstance(defect, _HEADERS_LOST) for defect in defects):
-            # A link or a total may be among them.
-            raise HTTPException("headers behind a line that is none")
-        # Else urllib3 would log them, with a traceback.
+            # A link or a total may be among the lost ones.
+            raise HTTPException("headers after a malformed line")
+        # Otherwise urllib3 logs them with a traceback.
         defects.clear()
 
     def _read_status(self) -> tuple[str, int, str]:
         """Read the final status, after interim ones."""
         for _ in range(_MOST_INTERIM):
             own: t.Any = super()
-            line: tuple[str, int, str] = own._read_status()  # noqa: SLF001 - the only place there is
+            line: tuple[str, int, str] = own._read_status()  # noqa: SLF001 - no public method reads it
             if line[1] not in _INTERIM:
                 return line
             parse_headers(self.fp)
-        raise HTTPException("no response behind all that announce one")
+        raise HTTPException("too many interim responses")
 
 
 class _Connection(HTTPConnection):
@@ -145,7 +145,7 @@ class _Connection(HTTPConnection):
     @override
     def _new_conn(self) -> socket.socket:
         self._served = False
-        # urllib3's own name for subclasses.
+        # `_dns_host` is what urllib3 has subclasses use.
         host, remaining = self._dns_host.strip("[]"), _current.deadline.remaining
         try:
             found = addresses_of(host, self.port or 0, remaining=remaining)

@@ -1,7 +1,7 @@
 """Finds a value in a text in any common encoding.
 
-Texts are compared after decoding ("folding") escapes of URLs, JSON, `repr` and HTML, also nested
-ones, in linear time. Base64 doesn't encode single characters, so its forms are searched separately.
+Texts are compared without the escapes of URLs, JSON, `repr` and HTML, nested ones included, in
+linear time. Base64 doesn't encode single characters, so its forms are searched separately.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if t.TYPE_CHECKING:
 
 #: Shorter values are often ordinary words, and are found only where a value is expected.
 SHORTEST = 4
-#: What stands before a value.
+#: What precedes a value.
 _LEAD = r"""[=:]\s*["']?(?:(?:Basic|Bearer|Token)\s+)?"""
-#: What stays the same inside of longer base64 is only telling above this length.
+#: Minimum length to search for base64 that is part of a longer base64.
 _SHORTEST_INNER_BASE64 = 8
 #: Maximum number of different nested encodings.
 _ROUNDS = 4
@@ -59,7 +59,7 @@ def _joined(match: re.Match[str]) -> str:
 
 
 def _control(match: re.Match[str]) -> str:
-    """Return the one that stands for all control characters, or nothing."""
+    """Return the same character for all control characters, and nothing for backslashes."""
     return "" if match[1] == "" else "\n"
 
 
@@ -72,10 +72,10 @@ _PASSES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
 )
 
 
-class Folded:
+class Unescaped:
     """A text without escapes, with the original position of each character.
 
-    What encoders make of a text folds to the same.
+    All encodings of a text have the same unescaped text.
     """
 
     def __init__(self, text: str) -> None:
@@ -91,7 +91,7 @@ class Folded:
                 break
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """Return the place in the original text of a stretch of the folded one."""
+        """Return the span in the original text of a span of the unescaped one."""
         return self._starts[start], self._ends[end - 1]
 
     def _replace(self, pattern: re.Pattern[str], decoded: Callable[[re.Match[str]], str]) -> None:
@@ -112,52 +112,52 @@ class Folded:
             self._ends = [*ends, *self._ends[done:]]
 
 
-def fold(text: str) -> str:
+def unescape(text: str) -> str:
     """Return a text without escapes."""
-    return Folded(text).text
+    return Unescaped(text).text
 
 
-class Needles(t.NamedTuple):
-    """The texts by which a value is found."""
+class SearchTexts(t.NamedTuple):
+    """The texts to search for to find a value."""
 
     plain: tuple[str, ...]
-    folded: tuple[str, ...]
+    unescaped: tuple[str, ...]
 
     @classmethod
-    def of(cls, value: str) -> Needles:
-        """Return the needles of a value that isn't a short one."""
+    def of(cls, value: str) -> SearchTexts:
+        """Return the texts of a value that isn't a short one."""
         texts = [form for text in (value, *_base64_forms(value)) for form in _forms(text)]
         plain = dict.fromkeys([*texts, *_encoded(value)])
-        return cls(tuple(plain), tuple(filter(None, dict.fromkeys(map(fold, texts)))))
+        return cls(tuple(plain), tuple(filter(None, dict.fromkeys(map(unescape, texts)))))
 
     def in_text(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where the value stands in a text as it is."""
+        """Yield the spans of the value in a text."""
         return _occurrences(self.plain, text)
 
-    def in_folded(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where the value stands in a folded text."""
-        return _occurrences(self.folded, text)
+    def in_unescaped(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the spans of the value in an unescaped text."""
+        return _occurrences(self.unescaped, text)
 
 
-def whole_words(values: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern for short values, which are found only where a value stands."""
+def short_values(values: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for short values, which are found only where a value is expected."""
     longest_first = sorted(values, key=lambda value: (-len(value), value))
-    words = "|".join(map(re.escape, longest_first)) or "(?!)"
-    return re.compile(rf"{_LEAD}(?P<word>{words})(?!\w)")
+    choices = "|".join(map(re.escape, longest_first)) or "(?!)"
+    return re.compile(rf"{_LEAD}(?P<value>{choices})(?!\w)")
 
 
-def _occurrences(needles: Iterable[str], text: str) -> Iterator[tuple[int, int]]:
-    for needle in needles:
-        start = text.find(needle)
+def _occurrences(texts: Iterable[str], text: str) -> Iterator[tuple[int, int]]:
+    for each in texts:
+        start = text.find(each)
         while start >= 0:
-            yield start, start + len(needle)
-            start = text.find(needle, start + len(needle))
+            yield start, start + len(each)
+            start = text.find(each, start + len(each))
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield the texts that stand for a value once they are folded."""
+    """Yield the unescaped texts that may represent a value."""
     yield value
-    # The query's blank, and URL-safe base64.
+    # A space in a query, and URL-safe base64.
     yield value.replace(" ", "+")
     yield value.translate(_URLSAFE)
     # UTF-8 read as Latin-1, as HTTP headers are.
@@ -165,20 +165,20 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _encoded(value: str, *, depth: int = 2) -> Iterator[str]:
-    """Yield the commonest spellings, which are found even where folding meets its neighbours."""
-    for spelled in (
+    """Yield the most common encodings, found even if the characters beside them are escaped."""
+    for encoded in (
         quote(value, safe="", errors="surrogatepass"),
         quote(value, errors="surrogatepass"),
         json.dumps(value)[1:-1],
         html.escape(value),
     ):
-        yield spelled
+        yield encoded
         if depth > 1:
-            yield from _encoded(spelled, depth=depth - 1)
+            yield from _encoded(encoded, depth=depth - 1)
 
 
 def _base64_forms(value: str) -> Iterator[str]:
-    """Yield the value's base64, whole and as it stands inside of a longer text's."""
+    """Yield the base64 of the value, and the part of it that is the same in longer base64."""
     for encoding in ("utf-8", "latin-1"):
         try:
             octets = value.encode(encoding)
@@ -186,7 +186,7 @@ def _base64_forms(value: str) -> Iterator[str]:
             continue
         yield base64.b64encode(octets).decode().rstrip("=")
         for shift in range(3):
-            # Three octets are four characters: those at either end depend on the neighbours.
+            # Three octets are four characters; the first and the last depend on other octets.
             start = -(-shift * 4 // 3)
             end = (shift + len(octets)) * 4 // 3
             inner = base64.b64encode(b"\0" * shift + octets).decode()[start:end]

@@ -120,8 +120,8 @@ class ErrorMapper:
         """Return the error of an unsuccessful response."""
         status = response.status
         what = f"{self.where} answered {status}{_phrase(status)}"
-        if said := excerpt(response.body):
-            what += f' ("{said}")'
+        if message := excerpt(response.body):
+            what += f' ("{message}")'
         if kind := _REFUSALS.get(status):
             return kind(what, hint=self.hint(kind.cause), status=status)
         cause: errors.Cause = "rejected"

@@ -63,11 +63,11 @@ class TransportError(Exception):
         super().__init__(joined(self.what, self.hint))
 
 
-class Retriable(TransportError):  # noqa: N818 - named for what may be done about it
+class Retriable(TransportError):  # noqa: N818 - named after its handling
     """An error that may not occur again."""
 
 
-class Fatal(TransportError):  # noqa: N818 - named for what may be done about it
+class Fatal(TransportError):  # noqa: N818 - named after its handling
     """An error that a retry doesn't solve."""
 
 
@@ -113,11 +113,11 @@ class ErrorInBody(Fatal):
     cause = "in_band"
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: it says that the run is stopping
+class Cancelled(Exception):  # noqa: N818 - a signal that the run is stopping
     """The run is stopping; all waits have ended."""
 
 
-class BudgetSpent(Exception):  # noqa: N818 - not an error: it says that the run has to pause
+class BudgetSpent(Exception):  # noqa: N818 - a signal that the run has to pause
     """The run may send no further request; what it has read is valid."""
 
 

@@ -25,14 +25,14 @@ class Origin:
         self.text = origin_of(url)
         self._prefix = f"{self.text}/"
 
-    def owns(self, url: str) -> bool:
-        """Whether a URL leads to the origin."""
+    def contains(self, url: str) -> bool:
+        """Whether a URL has this origin."""
         with contextlib.suppress(ValueError):
             return url.startswith(self._prefix) or origin_of(url) == self.text
         return False
 
     def normalized(self, url: str) -> str:
-        """Return a URL of the origin in the one spelling of it that names can be looked up by."""
+        """Return a URL of the origin with scheme and host in normalized form."""
         if url.startswith(self._prefix):
             return url
         parts = urlsplit(url)
@@ -62,16 +62,16 @@ class Origin:
 
 
 def shown_origin(url: str) -> str:
-    """Return the origin of a URL to be shown; it is redacted before its letters change case."""
+    """Return the origin of a URL to be shown, redacted before its letters change case."""
     with contextlib.suppress(ValueError):
         return shorten(origin_of(redact(url)), _SHOWN)
     return MASK
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port in one spelling, or raise ValueError.
+    """Return scheme, host and port in normalized form, or raise ValueError.
 
-    User info counts as part of it, masked, for nothing is sent to a URL that has some.
+    User info is included, masked, so that no request is sent to a URL that has some.
     """
     parts = urlsplit(url)
     host = ascii_host((parts.hostname or "").rstrip("."))
@@ -85,7 +85,7 @@ def origin_of(url: str) -> str:
 
 
 def ascii_host(host: str) -> str:
-    """Return a host as names are looked up; raises ValueError for one that can't be."""
+    """Return a host name in ASCII; raises ValueError for an invalid one."""
     if host.isascii():
         return host
     import idna  # noqa: PLC0415 - takes time, and few hosts need it

@@ -19,7 +19,7 @@ import warnings
 import weakref
 from collections import defaultdict
 
-from tap_analytics.transport.encodings import SHORTEST, Folded, Needles, whole_words
+from tap_analytics.transport.encodings import SHORTEST, SearchTexts, Unescaped, short_values
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,14 +36,14 @@ _TOKENS = 16
 
 
 class Secrets:
-    """The secrets of one run; thread-safe. Adding one costs the same however many there are."""
+    """The secrets of one run; thread-safe. Adding one takes constant time."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Needles] = {}
-        self._tokens: defaultdict[str, dict[str, Needles]] = defaultdict(dict)
+        self._kept: dict[str, SearchTexts] = {}
+        self._tokens: defaultdict[str, dict[str, SearchTexts]] = defaultdict(dict)
         self._short: set[str] = set()
-        self._all: tuple[Needles, ...] = ()
-        self._words = whole_words(())
+        self._all: tuple[SearchTexts, ...] = ()
+        self._short_pattern = short_values(())
         self._lock = threading.Lock()
 
     def add(self, value: str) -> None:
@@ -53,7 +53,7 @@ class Secrets:
         elif value.strip():
             with self._lock:
                 self._short.add(value)
-                self._words = whole_words(self._short)
+                self._short_pattern = short_values(self._short)
 
     def add_basic(self, username: str, password: str) -> None:
         """Register the password, and the pair as text and as the header's token."""
@@ -74,39 +74,45 @@ class Secrets:
         """Replace every secret in `text` by `***`."""
         parts: list[str] = []
         done = 0
-        for start, end in sorted(self._places(text)):
+        for start, end in sorted(self._spans(text)):
             if start > done or not parts:
                 parts += text[done:start], MASK
             done = max(done, end)
         return "".join([*parts, text[done:]]) if parts else text
 
-    def _places(self, text: str) -> list[tuple[int, int]]:
-        """Return where secrets stand, in any order; places may overlap."""
-        known, words = self._all, self._words
-        places = [place for each in known for place in each.in_text(text)]
-        places += [match.span("word") for match in words.finditer(text)]
-        folded = Folded(text)
-        if folded.text == text:
-            return places
-        spelled = [folded.origin(*at) for each in known for at in each.in_folded(folded.text)]
-        # A secret of backslashes folds to little; as it is written it is as long as ever.
-        places += [place for place in spelled if place[1] - place[0] >= SHORTEST]
-        places += [folded.origin(*match.span("word")) for match in words.finditer(folded.text)]
-        return places
+    def _spans(self, text: str) -> list[tuple[int, int]]:
+        """Return the spans of secrets, in any order; they may overlap."""
+        known, short = self._all, self._short_pattern
+        spans = [span for each in known for span in each.in_text(text)]
+        spans += [match.span("value") for match in short.finditer(text)]
+        unescaped = Unescaped(text)
+        if unescaped.text == text:
+            return spans
+        originals = [
+            unescaped.origin(*at) for each in known for at in each.in_unescaped(unescaped.text)
+        ]
+        # A secret of backslashes is short when unescaped: the original length counts.
+        spans += [span for span in originals if span[1] - span[0] >= SHORTEST]
+        spans += [
+            unescaped.origin(*match.span("value")) for match in short.finditer(unescaped.text)
+        ]
+        return spans
 
-    def _register(self, group: dict[str, Needles], value: str, *, most: float = math.inf) -> None:
+    def _register(
+        self, group: dict[str, SearchTexts], value: str, *, most: float = math.inf
+    ) -> None:
         if value in group or not value.strip():
             return
-        needles = Needles.of(value)
+        texts = SearchTexts.of(value)
         with self._lock:
-            group[value] = needles
+            group[value] = texts
             if len(group) > most:
                 del group[next(iter(group))]
             tokens = (each for latest in self._tokens.values() for each in latest.values())
             self._all = (*self._kept.values(), *tokens)
 
 
-#: Whose secrets the edges replace; a run's registry goes with the run.
+#: Registries whose secrets are replaced, as long as their run exists.
 _registries: weakref.WeakSet[Secrets] = weakref.WeakSet()
 _hooks: weakref.WeakSet[_Hook] = weakref.WeakSet()
 
@@ -136,14 +142,14 @@ def clean_lines(text: str) -> str:
 
 
 def install(secrets: Secrets) -> None:
-    """Keep `secrets` out of log records, tracebacks and warnings of this process.
+    """Redact `secrets` in log records, tracebacks and warnings of this process.
 
-    Installing again changes nothing, but for hooks that others have replaced meanwhile.
+    A second call changes nothing, except where a hook has been replaced since.
     """
     _registries.add(secrets)
     if (factory := logging.getLogRecordFactory()) not in _hooks:
         logging.setLogRecordFactory(_hook(_clean_factory(factory)))
-    for module, name, cover in (
+    for module, name, wrap in (
         (logging.Logger, "makeRecord", _clean_make_record),
         (sys, "excepthook", _clean_hook(lambda _, error, frames: ("", error, frames))),
         (threading, "excepthook", _clean_hook(_thread_error)),
@@ -152,7 +158,7 @@ def install(secrets: Secrets) -> None:
     ):
         current = getattr(module, name)
         if current not in _hooks:
-            setattr(module, name, _hook(cover(current)))
+            setattr(module, name, _hook(wrap(current)))
 
 
 def _hook(hook: _Hook) -> _Hook:
@@ -192,9 +198,9 @@ def _clean_make_record(inner: _Hook) -> _Hook:
 
 
 def _clean_hook(read: Callable[..., _Shown]) -> Callable[[_Hook], _Hook]:
-    """Return what covers a hook that shows an error, of which `read` says what it shows."""
+    """Return a wrapper for a hook that prints an error; `read` takes it from the arguments."""
 
-    def cover(inner: _Hook) -> _Hook:
+    def wrap(inner: _Hook) -> _Hook:
         def hook(*args: object) -> None:
             before, error, frames = read(*args)
             if error is not None and (_shows_secret(error, frames) or _is_secret(before)):
@@ -205,7 +211,7 @@ def _clean_hook(read: Callable[..., _Shown]) -> Callable[[_Hook], _Hook]:
 
         return hook
 
-    return cover
+    return wrap
 
 
 def _thread_error(args: threading.ExceptHookArgs) -> _Shown:
@@ -239,9 +245,9 @@ def _clean_message(record: logging.LogRecord) -> None:
 
 
 def _clean_traceback(record: logging.LogRecord) -> None:
-    """Turn a traceback that shows a secret, in a variable even, into its clean text.
+    """Replace a traceback that shows a secret, in its text or a variable, by its redacted text.
 
-    So is one whose error's text has lines of its own, which could pass for lines of the log.
+    So is one whose error has several lines, which could be taken for lines of the log.
     """
     if record.stack_info:
         record.stack_info = clean_lines(record.stack_info)
@@ -253,7 +259,7 @@ def _clean_traceback(record: logging.LogRecord) -> None:
 
 
 def _clean(value: object) -> object:
-    """Return `value`, rebuilt without secrets if it shows any; a text is a line of its own."""
+    """Return `value` without secrets; text becomes one line."""
     if isinstance(value, str):
         return clean_line(value)
     if not _is_secret(_shown(value)):
@@ -268,7 +274,7 @@ def _clean(value: object) -> object:
 def _is_printable(error: BaseException) -> bool:
     try:
         return str(error).isprintable()
-    except Exception:  # noqa: BLE001 - a foreign object's own fault, on the way to a log
+    except Exception:  # noqa: BLE001 - `repr` of any object may fail
         return False
 
 
@@ -277,10 +283,10 @@ def _is_secret(text: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    """Return what printing `value` in either way would show."""
+    """Return the `repr` and the text of a value."""
     try:
         return f"{value!r}" if isinstance(value, str) else f"{value!r} {value!s}"
-    except Exception:  # noqa: BLE001 - a foreign object's own fault, on the way to a log
+    except Exception:  # noqa: BLE001 - `repr` of any object may fail
         return f"<{type(value).__name__}>"
 
 
@@ -288,12 +294,12 @@ def _shows_secret(error: BaseException, frames: TracebackType | None) -> bool:
     """Whether a traceback that also shows variables would show a secret."""
     try:
         return any(map(_is_secret, _texts_of(error, frames)))
-    except Exception:  # noqa: BLE001 - a variable that cannot be shown may hide anything
+    except Exception:  # noqa: BLE001 - a variable without a `repr` may hold a secret
         return True
 
 
 def _texts_of(error: BaseException, frames: TracebackType | None) -> Iterator[str]:
-    """Yield all that a formatter may show of an error: texts, notes, frames, variables."""
+    """Yield what a formatter may show of an error: texts, notes, frames, variables."""
     stacks = [frames]
     for each in _chain(error):
         yield _shown(each)
@@ -305,7 +311,7 @@ def _texts_of(error: BaseException, frames: TracebackType | None) -> Iterator[st
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error`, whatever led to it, suppressed or not, and the members of groups."""
+    """Yield `error`, its causes and contexts, and the members of groups."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:

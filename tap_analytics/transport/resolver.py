@@ -1,4 +1,4 @@
-"""Sockets that are connected within a deadline: a host's addresses, tried one after the other.
+"""Connects sockets within a deadline: resolves the host, and tries its addresses in turn.
 
 Name resolution has no timeout, so it runs in a thread, which is abandoned if it takes too long.
 """
@@ -77,7 +77,7 @@ def addresses_of(host: str, port: int, *, remaining: Callable[[], float]) -> Add
     A `TimeoutError` of `remaining` becomes the `socket.gaierror` of a name that isn't found.
     """
     try:
-        # What is an address already takes no lookup.
+        # A numeric address takes no lookup.
         return _query(host, port, socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
         lookup = _lookup(host, port)

@@ -91,7 +91,7 @@ class Transport:
             failed, request = None, replace(request, is_retry=True)
 
     def attempt(self, request: Request, decode: Callable[[Response], T]) -> T:
-        """Return the decoded response to exactly one attempt; raise what came instead.
+        """Return the decoded response to exactly one attempt.
 
         Redirects within the origin, and the repetition with renewed credentials,
         are part of the attempt.
@@ -135,7 +135,7 @@ class Transport:
         if self.http.budget is not None:
             self.http.budget.check()
         seconds = failed.retry_after or computed
-        # Spreads the retries of several processes; it only adds, for less would be too early.
+        # Spreads the retries of several processes; only added, because less would be too early.
         seconds += min(1.0, seconds * random.uniform(0, 0.1))  # noqa: S311 - nothing to guess
         seconds = max(0.0, failed.failed_at + seconds - time.monotonic())
         failure = failed.what

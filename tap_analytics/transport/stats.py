@@ -17,7 +17,7 @@ from itertools import accumulate
 BUCKETS = 240
 #: Initial seconds per bucket.
 FINEST = 0.01
-#: Latencies are counted in steps of a ratio: so many to each doubling, from `SHORTEST` seconds on.
+#: Latencies are counted in steps of a constant ratio: 8 to each doubling, from `SHORTEST` seconds.
 STEPS = 8
 SHORTEST = 0.0001
 #: The last step takes everything that is longer, which is more than a day.
@@ -25,7 +25,7 @@ LONGEST_STEP = 30 * STEPS
 
 
 class Latency:
-    """How long responses took, counted in steps of a ratio."""
+    """A histogram of response times in steps of a constant ratio."""
 
     def __init__(self) -> None:
         self.counts = [0] * (LONGEST_STEP + 1)
@@ -62,13 +62,13 @@ class Waiting:
         self._since = 0.0
 
     def begin(self, now: float) -> None:
-        """Count one that begins to wait."""
+        """Count one more that waits."""
         if not self._waiting:
             self._since = now
         self._waiting += 1
 
     def end(self, now: float) -> None:
-        """Count one that has stopped waiting."""
+        """Count one fewer that waits."""
         self._waiting -= 1
         if not self._waiting:
             self.seconds += now - self._since
@@ -145,7 +145,7 @@ class Bucket:
     #: Seconds in which no request might be sent.
     paused: float = 0.0
 
-    def absorb(self, later: Bucket) -> None:
+    def merge(self, later: Bucket) -> None:
         """Add the bucket that follows."""
         self.sent += later.sent
         self.failed += later.failed
@@ -204,6 +204,6 @@ class Timeline:
 
     def _merge(self) -> None:
         for earlier, later in zip(self.buckets[::2], self.buckets[1::2], strict=True):
-            earlier.absorb(later)
+            earlier.merge(later)
         del self.buckets[1::2]
         self.width *= 2

@@ -84,19 +84,19 @@ class RequestBudget:
             raise BudgetSpent(f"no request is left of {self.limit}")
 
     def grant(self, requests: int) -> None:
-        """Let so many requests be sent from now on."""
+        """Allow so many more requests from now on."""
         with self._lock:
             self.limit = self.used + requests
 
 
 class Process:
-    """Whether this process is the tap's own: one of somebody else's is never ended for it."""
+    """The process of the tap; `is_own` is false where another program calls the tap."""
 
     is_own = False
 
     @classmethod
     def end_in_time(cls, signum: int) -> None:
-        """Have the tap's own process end soon, even if a target or a terminal blocks it."""
+        """End the process of the tap soon, even if a target or a terminal blocks it."""
         if cls.is_own and hasattr(signal, "setitimer") and not any(signal.getitimer(0)):
             signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
             signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT)

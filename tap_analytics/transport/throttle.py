@@ -91,7 +91,7 @@ class Throttle:
             return copy.deepcopy(self._timeline)
 
     def pause(self, seconds: float, *, reason: str) -> None:
-        """Let no request pass for `seconds`, and fewer at a time afterwards.
+        """Delay all requests for `seconds`, and allow fewer at a time afterwards.
 
         Refusals of requests that were in flight when the pause began belong to the same one:
         they can only prolong it.

@@ -7,7 +7,6 @@ import math
 import os
 import typing as t
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from rich import box
 from rich.table import Table
@@ -16,8 +15,8 @@ from rich.text import Text
 from tap_analytics.commands import base
 from tap_analytics.commands.plan.sample import Basis
 from tap_analytics.commands.plan.sync_plan import SyncPlan
-from tap_analytics.config.files import read_json
-from tap_analytics.errors import InputError, explain
+from tap_analytics.config.files import read_json_file
+from tap_analytics.errors import explain
 from tap_analytics.reporting.numbers import duration
 from tap_analytics.streams.scope import is_optional
 
@@ -29,8 +28,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.commands.plan.sample import Sample
 
-#: Meltano's rules of what is selected, and of what of that a run is for: `stream.column`, or
-#: `!stream.column`; and names of streams.
+#: Variables of Meltano: rules such as `stream.column` or `!stream.column`, and the names of streams
+#: that a run is limited to.
 SELECT, SELECT_FILTER = "MELTANO_EXTRACT__SELECT", "MELTANO_EXTRACT__SELECT_FILTER"
 MEANINGS = {
     Basis.EXACT: "exact: read to the end.",
@@ -55,8 +54,8 @@ def main(argv: Sequence[str]) -> int:
 def _plan(options: argparse.Namespace) -> int:
     tap = base.open_tap(
         options,
-        catalog=_read(options.catalog, "catalog"),
-        state=_read(options.state, "state"),
+        catalog=read_json_file(options.catalog, "catalog"),
+        state=read_json_file(options.state, "state"),
         setup_mapper=False,
     )
     tap.require_api()
@@ -65,25 +64,12 @@ def _plan(options: argparse.Namespace) -> int:
     return int(any(e.error and not is_optional(e.stream, e.error) for e in plan.estimates))
 
 
-def _read(path: str | None, kind: str) -> dict[str, t.Any] | None:
-    if path is None:
-        return None
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            return read_json(file, kind)
-    except OSError as error:
-        raise InputError(
-            f"The {kind} file {path} can't be read: {error.strerror}. Check its path and the "
-            "permission to read it."
-        ) from None
-
-
 def _all(_: str) -> bool:
     return True
 
 
 def meltano_selection(environ: Mapping[str, str]) -> Callable[[str], bool]:
-    """Return what tells whether Meltano selects a stream; it runs commands without a catalog."""
+    """Return a function of whether Meltano selects a stream; it runs commands without a catalog."""
     rules = _patterns(environ.get(SELECT))
     dropped = [rule[1:].partition(".") for rule in rules if rule.startswith("!")]
     streams = [rule.partition(".")[0] for rule in rules if not rule.startswith("!")]
@@ -175,12 +161,12 @@ def _cells(found: Sample, seconds: float) -> list[str]:
 
 
 def _margin(found: Sample, margin: int) -> str:
-    # What is seen of it is a lower bound, which a margin says nothing of.
+    # A lower bound has no margin.
     return f" ± {margin:,}" if margin and found.basis is not Basis.AT_LEAST else ""
 
 
 def _time(seconds: float) -> str:
-    # Rounded up, so that what takes time never seems to take none.
+    # Rounded up, so that it is never shown as zero.
     return f"{math.ceil(seconds * 100) / 100:.2f} s" if seconds < 1 else duration(seconds)
 
 

@@ -36,7 +36,7 @@ class Basis(enum.Enum):
     AT_LEAST = "at least"
 
 
-def least_sure(bases: Iterable[Basis]) -> Basis:
+def least_certain(bases: Iterable[Basis]) -> Basis:
     """Return the least certain basis."""
     return max(bases, key=list(Basis).index, default=Basis.EXACT)
 
@@ -110,7 +110,7 @@ def extrapolate(samples: Sequence[Sample], *, parents: int, basis: Basis) -> Sam
     share = parents / len(samples) if samples else 0.0
     is_whole = len(samples) == parents and basis is Basis.EXACT
     if is_whole:
-        basis = least_sure(each.basis for each in samples)
+        basis = least_certain(each.basis for each in samples)
     elif basis is not Basis.AT_LEAST:
         basis = Basis.SAMPLE
     return Sample(

@@ -10,7 +10,13 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from tap_analytics.commands.plan.sample import Basis, Sample, extrapolate, least_sure, read_sample
+from tap_analytics.commands.plan.sample import (
+    Basis,
+    Sample,
+    extrapolate,
+    least_certain,
+    read_sample,
+)
 from tap_analytics.errors import TapError
 from tap_analytics.streams.scope import keeps_parent, read_children
 from tap_analytics.transport.auth import OAuth2ClientCredentials
@@ -80,7 +86,7 @@ class SyncPlan:
         return Sample(
             requests=sum(each.requests for each in found),
             wanted=sum(each.wanted for each in found),
-            basis=least_sure([*failed, *(each.basis for each in found)]),
+            basis=least_certain([*failed, *(each.basis for each in found)]),
             estimated=any(each.estimated for each in found),
             bounded=any(each.bounded for each in found),
             requests_margin=sum(each.requests_margin for each in found),

@@ -12,7 +12,7 @@ from tap_analytics.config.settings.checks import (
     header_problem,
     nearest,
     readable,
-    shown_word,
+    shown_name,
 )
 from tap_analytics.records.codec import kind_of
 
@@ -56,7 +56,7 @@ class ConfigPath:
 
     def name(self, field: str) -> str:
         """Return the full name of a field."""
-        field = shown_word(field)
+        field = shown_name(field)
         return f"{self.path}.{field}" if self.path else field
 
     def report(self, text: str) -> None:

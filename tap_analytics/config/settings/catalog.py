@@ -73,28 +73,26 @@ class Setting(th.Property[t.Any]):
         if self.nullable:
             schema["type"] = [schema["type"], "null"]
             schema |= {"enum": [*schema["enum"], None]} if "enum" in schema else {}
-        words = {
+        keywords = {
             "title": self.title,
             "description": self.description,
             "default": self.default,
             "secret": self.secret or None,
             "examples": self.examples,
         }
-        return {
-            self.name: schema | {word: value for word, value in words.items() if value is not None}
-        }
+        return {self.name: schema | {k: v for k, v in keywords.items() if v is not None}}
 
 
 def _title(name: str) -> str:
-    words = " ".join(_SPELLING.get(word, word) for word in name.split("_"))
-    return words[:1].upper() + words[1:]
+    title = " ".join(_SPELLING.get(part, part) for part in name.split("_"))
+    return title[:1].upper() + title[1:]
 
 
 def _plain(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
     """Return a schema with plain types, where the SDK has lists of one type."""
     if not isinstance(fragment, dict):
         return fragment
-    plain = {word: _plain(value) for word, value in fragment.items() if value != {}}
+    plain = {keyword: _plain(value) for keyword, value in fragment.items() if value != {}}
     if isinstance(kinds := plain.get("type"), list) and len(kinds) == 1:
         plain["type"] = kinds[0]
     return plain

@@ -48,7 +48,7 @@ _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "mor
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(?:%\w+)?", re.IGNORECASE)
 #: Unknown names that may be shown.
-_WORD = re.compile(r"[\w$.{}-]{1,80}")
+_NAME = re.compile(r"[\w$.{}-]{1,80}")
 _MANY = 10**20
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)
 
@@ -84,11 +84,11 @@ def _rank(path: Path, schema: JsonSchema) -> tuple[int, ...]:
     return tuple(rank)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known name most similar to `word`."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most similar to `name`."""
     import difflib  # noqa: PLC0415 - takes time, and few configurations have a typo
 
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
 
 
 # --- what the schema finds ------------------------------------------------------------------
@@ -98,7 +98,7 @@ def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
     apis = {"apis": {"type": "array"}}
     shallow = {**schema, "properties": {**schema["properties"], **apis}}
     reported = set()
-    for error in Draft202012Validator(_sound(shallow)).iter_errors(config):
+    for error in Draft202012Validator(_valid(shallow)).iter_errors(config):
         for problem in _described_error(error, schema):
             # One problem per value: wrong types aren't checked for their range.
             if problem.path not in reported:
@@ -109,16 +109,16 @@ def _shape(config: dict[str, t.Any], schema: JsonSchema) -> Iterator[Problem]:
             yield problem
 
 
-def _sound(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
-    """Return a schema without the bare names of types that the SDK's has among alternatives."""
+def _valid(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
+    """Return a schema without the names of types that the SDK writes among the alternatives."""
     if isinstance(fragment, list):
-        return [_sound(part) for part in fragment]
+        return [_valid(part) for part in fragment]
     if not isinstance(fragment, dict):
         return fragment
-    sound = {word: _sound(value) for word, value in fragment.items()}
-    if isinstance(choices := sound.get("anyOf"), list):
-        sound["anyOf"] = [choice for choice in choices if isinstance(choice, dict)]
-    return sound
+    valid = {keyword: _valid(value) for keyword, value in fragment.items()}
+    if isinstance(choices := valid.get("anyOf"), list):
+        valid["anyOf"] = [choice for choice in choices if isinstance(choice, dict)]
+    return valid
 
 
 def _described_error(error: ValidationError, schema: JsonSchema) -> Iterator[Problem]:
@@ -131,10 +131,10 @@ def _described_error(error: ValidationError, schema: JsonSchema) -> Iterator[Pro
         for missing in (name for name in expected if name not in error.instance):
             yield Problem((*path, missing), _missing(path, missing, error.schema))
     else:
-        yield _named(path, _fault(error))
+        yield _named(path, _schema_problem(error))
 
 
-def _fault(error: ValidationError) -> str:
+def _schema_problem(error: ValidationError) -> str:
     rule, expected, value = error.validator, error.validator_value, error.instance
     if rule == "type":
         kinds = [expected] if isinstance(expected, str) else list(expected)
@@ -152,14 +152,14 @@ def _fault(error: ValidationError) -> str:
 
 def _dotted(path: Iterable[str | int]) -> str:
     name = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{shown_word(part)}" for part in path
+        f"[{part}]" if isinstance(part, int) else f".{shown_name(part)}" for part in path
     )
     return name.removeprefix(".")
 
 
-def shown_word(word: str) -> str:
-    """Return a name to show; anything else may be a header with its value, a secret."""
-    return word if _WORD.fullmatch(word) else "…"
+def shown_name(name: str) -> str:
+    """Return a name to show; any other text may be a header with its value, a secret."""
+    return name if _NAME.fullmatch(name) else "…"
 
 
 def readable(number: float) -> object:
@@ -186,31 +186,31 @@ def _hint(kinds: list[str], value: object) -> str:
     return ""
 
 
-def _unknown(path: Path, word: str, schema: JsonSchema, known: Collection[str]) -> str:
-    name = _dotted((*path, word))
-    first, _, rest = word.partition(".")
+def _unknown(path: Path, key: str, schema: JsonSchema, known: Collection[str]) -> str:
+    name = _dotted((*path, key))
+    first, _, rest = key.partition(".")
     if rest and first in known:
         nested = f'{{"{first}": {{"{rest}": …}}}}'
         return f"Unknown setting `{name}`. Write it nested: {nested}."
-    if near := nearest(word, known):
+    if near := nearest(key, known):
         return f"Unknown setting `{name}`. Did you mean `{_dotted((*path, near))}`?"
     elsewhere = [
-        f"`{block}.{word}`"
+        f"`{block}.{key}`"
         for block, fragment in schema["properties"].items()
-        if word in fragment.get("properties", {})
+        if key in fragment.get("properties", {})
     ]
     if elsewhere and not path:
         return f"Unknown setting `{name}`. Did you mean {' or '.join(elsewhere)}?"
     return f"Unknown setting `{name}`. Known: {', '.join(known)}."
 
 
-def _missing(path: Path, word: str, schema: JsonSchema) -> str:
-    name = _dotted((*path, word))
+def _missing(path: Path, key: str, schema: JsonSchema) -> str:
+    name = _dotted((*path, key))
     variable = ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
-    example = next(iter(schema["properties"][word].get("examples", ())), None)
+    example = next(iter(schema["properties"][key].get("examples", ())), None)
     what, example = (
         ("the address of the API", example or EXAMPLE)
-        if word == "base_url"
+        if key == "base_url"
         else ("its value", example)
     )
     such = f", such as {example}" if example else ""
@@ -233,15 +233,15 @@ def _beyond_schema(
 ) -> Iterator[Problem]:
     for name, settings in blocks.items():
         if isinstance(block := config.get(name), dict):
-            for path, fault in _block(block, settings):
-                yield _named((name, *path), fault)
-    if fault_ := header_problem("User-Agent", config.get("user_agent")):
-        yield _named(("user_agent",), fault_)
+            for path, problem in _block(block, settings):
+                yield _named((name, *path), problem)
+    if invalid := header_problem("User-Agent", config.get("user_agent")):
+        yield _named(("user_agent",), invalid)
     yield from _dates(config)
 
 
-def _named(path: Path, fault: str) -> Problem:
-    return Problem(path, f"`{_dotted(path)}` {fault}")
+def _named(path: Path, problem: str) -> Problem:
+    return Problem(path, f"`{_dotted(path)}` {problem}")
 
 
 def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[tuple[Path, str]]:
@@ -249,18 +249,18 @@ def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[
         value = block.get(setting.name)
         if isinstance(value, str) and setting.kind == "string":
             check = url_problem if setting.name == "base_url" else credential_problem
-            if fault := check(value):
-                yield (setting.name,), fault
+            if problem := check(value):
+                yield (setting.name,), problem
             elif setting.required and not value.strip():
                 yield (setting.name,), "is empty. Write its value."
     headers = block.get("headers")
     for header, content in headers.items() if isinstance(headers, dict) else ():
-        if fault := header_problem(header, content):
-            yield ("headers", header), fault
+        if problem := header_problem(header, content):
+            yield ("headers", header), problem
 
 
 def url_problem(url: str) -> str | None:
-    """Return what keeps a text from being the address of an API, to follow the setting's name."""
+    """Return why a text isn't the address of an API, to follow the name of the setting."""
     if re.search(r"[\s\x00-\x1f\x7f-\x9f]", url):
         return "contains white space or control characters. Write the address alone."
     try:
@@ -268,14 +268,14 @@ def url_problem(url: str) -> str | None:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return f"isn't a valid URL: its host or port can't be read. Write it like {EXAMPLE}."
-    faults = (
+    checks = (
         (parts.scheme not in {"http", "https"}, f"must start with https://, like {EXAMPLE}."),
         ("@" in parts.netloc, "must not carry credentials: they have their own settings."),
         (not host, f"names no host. Write it like {EXAMPLE}."),
         (not _is_host(host), "has an impossible host. Write your own site's name."),
         (set("?#") & set(url), "must not have a query or a fragment: end it before ? or #."),
     )
-    return next((fault for is_wrong, fault in faults if is_wrong), None)
+    return next((problem for is_wrong, problem in checks if is_wrong), None)
 
 
 def _is_host(host: str) -> bool:

@@ -96,12 +96,12 @@ def _in_declared(value: object, found: Credentials) -> None:
         for item in value:
             _in_declared(item, found)
     elif isinstance(value, dict):
-        for word, inner in value.items():
-            if word == "auth":
+        for key, inner in value.items():
+            if key == "auth":
                 _in_auth(inner, found)
-            elif word in {"headers", "params", "json"}:
+            elif key in {"headers", "params", "json"}:
                 found.add_named(inner)
-            elif word == "base_url":
+            elif key == "base_url":
                 found.add_url(inner)
             else:
                 _in_declared(inner, found)

@@ -12,7 +12,7 @@ import typing as t
 from decimal import Decimal
 
 from tap_analytics.config.settings.catalog import APIS, COMMON, TOP
-from tap_analytics.config.settings.checks import nearest, shown_word
+from tap_analytics.config.settings.checks import nearest, shown_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +51,7 @@ def clean(
         else:
             cleaned[name] = given
             continue
-        if _says_something(value):
+        if _has_value(value):
             cleaned[name] = value
     return cleaned
 
@@ -111,9 +111,9 @@ def _is_blank(value: object) -> bool:
     return value is None or value == {} or (isinstance(value, str) and not value.strip())
 
 
-def _says_something(value: object) -> bool:
+def _has_value(value: object) -> bool:
     if isinstance(value, dict):
-        return any(_says_something(inner) for inner in value.values())
+        return any(_has_value(inner) for inner in value.values())
     return not _is_blank(value) and value != []
 
 
@@ -162,7 +162,7 @@ def _unknown_variable(name: str, prefix: str, known: Iterable[str]) -> str:
     # The common prefix doesn't count for similarity.
     near = nearest(name.removeprefix(prefix), [each.removeprefix(prefix) for each in known])
     hint = f"Did you mean `{prefix}{near}`?" if near else "`tap-analytics --about` lists them."
-    return f"The variable `{shown_word(name)}` names no setting and is ignored. {hint}"
+    return f"The variable `{shown_name(name)}` names no setting and is ignored. {hint}"
 
 
 def _variables(schema: JsonSchema, prefix: str) -> Iterator[tuple[str, bool]]:

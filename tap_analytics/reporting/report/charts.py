@@ -154,7 +154,7 @@ def _request_rows(charts: Charts) -> Iterator[tuple[str, ...]]:
     for n in range(0, len(charts.buckets), each):
         part, total = charts.buckets[n : n + each], Bucket()
         for bucket in part:
-            total.absorb(bucket)
+            total.merge(bucket)
         seconds = len(part) * charts.bucket_seconds
         begin = charts.began_after + n * charts.bucket_seconds
         yield (

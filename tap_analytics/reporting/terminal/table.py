@@ -38,7 +38,7 @@ _STYLES = {
     Verdict.SHORT.value: "yellow",
     "failed": "red",
 }
-#: Words for the causes whose names are unclear, where there is no status.
+#: Texts for the causes whose names are unclear, where there is no status.
 _CAUSES = {
     "credentials": "refused",
     "missing": "not found",
@@ -110,10 +110,10 @@ def _notes(result: StreamResult) -> list[str]:
 
 
 def reason(failure: Exception) -> str:
-    """Return in a word or two why a stream failed; the log has the full message."""
+    """Return in a few words why a stream failed; the log has the full message."""
     if isinstance(failure, TapError):
-        words = re.sub("(?<=[a-z])(?=[A-Z])", " ", type(failure).__name__.removesuffix("Error"))
-        return words.lower()
+        name = type(failure).__name__.removesuffix("Error")
+        return re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower()
     if not isinstance(failure, TransportError):
         return "unexpected error"
     if failure.status:

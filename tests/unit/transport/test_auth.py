@@ -211,10 +211,10 @@ def test_renewal_makes_no_sense_where_the_same_token_comes_again_or_none_was_sen
 
 
 def test_tokens_are_registered_as_secrets_before_they_are_used(server, oauth):
-    learned = []
-    oauth.bind(post, learn=learned.append)
+    registered = []
+    oauth.bind(post, register=registered.append)
     oauth(PLAIN)
-    assert learned == ["t1"]
+    assert registered == ["t1"]
     assert "s3cret" not in repr(oauth)
     assert "t1" not in repr(oauth).replace(server.url, "")
 
