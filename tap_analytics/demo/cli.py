@@ -84,12 +84,27 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=int, default=0, help="port to listen on; 0, the default, finds a free one")
-    add("--dialect", choices=sorted(DIALECTS), default="real", help="as it is, or as specified")
+    add(
+        "--dialect",
+        choices=sorted(DIALECTS),
+        default="real",
+        help="real, the default: paths, headers, paging and errors of the services as they answer "
+        "today; spec: those of the written descriptions that the tap was first made for",
+    )
     add("--scale", type=float, default=1.0, help="size of the data; 1 is about 2,200 records")
-    add("--seed", type=int, default=7, help="decides the data")
+    add(
+        "--seed",
+        type=int,
+        default=7,
+        help="number that the data is made from; the same number makes the same data",
+    )
     add("--latency", type=float, default=0.0, metavar="MS", help="time each response takes")
     add("--rate-limits", action="store_true", help="enforce the rates of the real services")
-    add("--faults", metavar="FILE", help="JSON list of things that go wrong")
+    add(
+        "--faults",
+        metavar="FILE",
+        help="JSON list of faults, such as a status or a wait, and which requests have them",
+    )
     add(
         "--print-config",
         choices=("json", "env"),

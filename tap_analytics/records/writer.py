@@ -28,7 +28,7 @@ from typing_extensions import override
 from tap_analytics.errors import TapError
 from tap_analytics.transport.errors import Cancelled
 
-if sys.platform != "win32":
+with contextlib.suppress(ImportError):  # on Windows
     import fcntl
     import termios
 
@@ -161,10 +161,11 @@ def _make_room(size: int) -> bool:
     is_open = bool(select.select([], [pipe], [], 0)[1])
     if is_open and size <= select.PIPE_BUF:
         return True
-    with contextlib.suppress(AttributeError, OSError):
-        pages = size + 2 * select.PIPE_BUF
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) + pages)
-        return True
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            pages = size + 2 * select.PIPE_BUF
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) + pages)
+            return True
     # It can't be enlarged; but one that has been emptied has a reader.
     (unread,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
     return is_open and unread == 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-import select
+import selectors
 import socket
 import threading
 import time
@@ -59,12 +59,13 @@ def _connect(
 ) -> None:
     sock.settimeout(0)
     code = sock.connect_ex(address)
-    if code == errno.EINPROGRESS:
-        writable = select.poll()
-        writable.register(sock, select.POLLOUT)
-        while not writable.poll(min(remaining(), SLICE) * 1000):
-            if time.monotonic() >= until:
-                raise TimeoutError("no connection in time")
+    # Windows has a code of its own for a connection that isn't made at once.
+    if code in {errno.EINPROGRESS, errno.EWOULDBLOCK}:
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_WRITE)
+            while not selector.select(min(remaining(), SLICE)):
+                if time.monotonic() >= until:
+                    raise TimeoutError("no connection in time")
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 
 from tap_analytics.transport.errors import BudgetSpent, Cancelled
@@ -97,6 +98,6 @@ class Process:
     @classmethod
     def end_in_time(cls, signum: int) -> None:
         """End the process of the tap soon, even if a target or a terminal blocks it."""
-        if cls.is_own and hasattr(signal, "setitimer") and not any(signal.getitimer(0)):
+        if sys.platform != "win32" and cls.is_own and not any(signal.getitimer(0)):
             signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
             signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT)

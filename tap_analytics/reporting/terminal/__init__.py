@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 
 def in_foreground(fd: int) -> bool:
     """Whether this process is in the foreground job of a terminal."""
+    if sys.platform == "win32":
+        return True
     try:
         return os.tcgetpgrp(fd) == os.getpgrp()
     except OSError:
