@@ -152,4 +152,4 @@ def _describe(body: bytes) -> str:
         return "an empty body"
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page"
-    return "not complete JSON" if start[:1] in b'{["' else "not JSON"
+    return "invalid JSON" if start[:1] in b'{["' else "no JSON"

@@ -68,9 +68,9 @@ FAULTS = {
     "status429": ({"status": 429, "headers": {"Retry-After": "0"}}, "`requests_per_second`"),
     "status500": ({"status": 500, "body": {"error": ECHO}}, "after 2 attempts"),
     "status599": ({"status": 599}, "599"),
-    "truncate_json": ({"action": "truncate_json"}, "not complete JSON"),
+    "truncate_json": ({"action": "truncate_json"}, "invalid JSON"),
     "html": ({"action": "html"}, "a web page"),
-    "wrong_type": ({"action": "wrong_type", "body": ECHO}, "not JSON"),
+    "wrong_type": ({"action": "wrong_type", "body": ECHO}, "no JSON"),
     "wrong_value": ({"action": "wrong_type", "body": 4711}, "found no rows at `data`"),
     "gzip_cut": ({"action": "gzip_cut"}, "compressed body"),
     "redirect": (

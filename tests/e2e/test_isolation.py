@@ -22,7 +22,7 @@ FAILURES = [
     (
         {"action": "truncate_json", "match": {"path": "/notes"}},
         "success_notes",
-        "not complete JSON",
+        "invalid JSON",
     ),
     ({"action": "html", "match": {"path": "/feeds"}}, "experimentation_accounts_feeds", "web page"),
     ({"status": 500, "match": {"path": "/blogposts"}, "after": 1}, "wiki_blog_posts", "500"),
