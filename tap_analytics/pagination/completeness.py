@@ -22,30 +22,30 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination import Page, PageToken, Paginator, PagingState
 
 #: Maximum number of consecutive equal pages; more are a loop.
-ALIKE_LIMIT = 3
+EQUAL_LIMIT = 3
 #: Maximum number of consecutive empty pages; more are a loop.
 EMPTY_LIMIT = 100
 _SHOWN = 80
-#: Keeps the hash of a text from being a number that is a key: that of the empty one is 0.
+#: Keeps the hash of a text from being a number that is a key, as that of the empty text is 0.
 _TEXT = hash("text").__xor__
-
-
 #: Maximum number of consecutive pages without a new row; more are a loop.
 STALE_LIMIT = 20
 #: Statuses of partial responses.
 PARTIAL = frozenset({202, 206})
 QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
 UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
-ALIKE = "pages looked alike, so the server may have repeated one; set `primary_key`"
+EQUAL_PAGES = "pages looked alike, so the server may have repeated one; set `primary_key`"
 IN_BODY = (
     " The request has a JSON body: the API may expect the page there, which is not supported yet."
 )
-MOVED = f"rows moved while they were read by page number; {QUIETER}"
-NOT_LOOKED_AT = "not all pages could be looked at again for rows that moved; read it in one run"
-PUSHED = f"rows were inserted before the current offset, and not all of them were found; {QUIETER}"
-UNSTEADY = f"the same request brought other rows each time; {UNSTABLE}"
-UNORDERED = f"rows came in another order than before, so others may not have come; {UNSTABLE}"
-NOTHING_SHOWN = "no response showed that nothing follows; declare a `paginator` that fits the API"
+ROWS_MOVED = f"rows moved while they were read by page number; {QUIETER}"
+NOT_RESCANNED = "not all pages could be looked at again for rows that moved; read it in one run"
+ROWS_INSERTED = (
+    f"rows were inserted before the current offset, and not all of them were found; {QUIETER}"
+)
+RESPONSES_DIFFER = f"the same request brought other rows each time; {UNSTABLE}"
+ORDER_CHANGED = f"rows came in another order than before, so others may not have come; {UNSTABLE}"
+NO_EVIDENCE = "no response showed that nothing follows; declare a `paginator` that fits the API"
 
 
 class PaginationError(TapError):
@@ -80,9 +80,9 @@ class Finding:
 def decide(
     seen: PagingState, end: StopReason | None, *, doubt: str | None, missing: str
 ) -> Finding:
-    """Judge what was read: the one rule of evidence, see `docs/explanation/proof.md`.
+    """Return the verdict, by the rules of `docs/explanation/proof.md`.
 
-    `doubt` speaks against whatever else was shown; `missing` says what to do where nothing was.
+    `doubt` overrules all other evidence; `missing` is the message if there is none.
     """
     if end is None:
         return Finding(Verdict.UNVERIFIED, "the stream was not read to its end")
@@ -124,13 +124,13 @@ class DuplicateKeys:
     _seen: set[Hashable] = field(default_factory=set)
 
     def fresh(self, keys: Sequence[Hashable], *, within: Hashable = None) -> list[bool]:
-        """Return which keys have not been noted; beyond the budget, which may not have been."""
+        """Return which keys are new; beyond the budget, which may be new."""
         return [key not in self._seen for key in _short(keys, within)]
 
     def record(self, keys: Sequence[Hashable], *, within: Hashable = None) -> int:
-        """Take note of a page's keys and return how many are new, as far as is known.
+        """Add a page's keys and return how many are new, as far as is known.
 
-        Those of a child stream are unique within its parent.
+        `within` is the parent of a child stream's rows, within which keys are unique.
         """
         known, repeated = _short(keys, within), self.count
         if len(self._seen) < self.budget:
@@ -144,9 +144,9 @@ class DuplicateKeys:
 
 
 def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
-    """Return keys as they are remembered: numbers as they are, others as the hash of their text.
+    """Return numbers unchanged, and other keys as the hash of their text.
 
-    The hash of a number itself is no better than the number: those of -1 and -2 are the same.
+    Numbers aren't hashed because the hashes of -1 and -2 are equal.
     """
     if within is not None:
         place = repr(within)
@@ -164,21 +164,21 @@ def _short(keys: Sequence[Hashable], within: Hashable) -> list[Hashable]:
 
 @dataclass(slots=True)
 class PaginationGuard:
-    """What the pages of one endpoint have shown so far.
+    """Checks that the pages of one endpoint advance, and collects doubts about completeness.
 
-    Raises `PaginationError`, with `repeated` in its message, as soon as a token or a page comes
-    back that can't follow from pages that advance.
+    Raises `PaginationError`, with `repeated` in its message, as soon as a token or a page is
+    repeated without a valid reason.
     """
 
     paginator: Paginator
     #: The endpoint, as it is named in messages.
     label: str
-    #: Whether fingerprints are made of primary keys, which can't repeat by nature.
+    #: Whether rows have primary keys, so that equal pages are repeated ones.
     keyed: bool
     has_body: bool = False
     _tokens: Digests = field(default_factory=Digests)
     _prints: Digests = field(default_factory=Digests)
-    #: Why whatever else was shown can't be relied on.
+    #: Why completeness is doubtful, whatever else was shown.
     doubt: str | None = None
     _empty: int = 0
     _stale: int = 0
@@ -213,13 +213,14 @@ class PaginationGuard:
             return False
         if times >= self._allowed(page):
             raise self.repeated(page)
-        self.doubt_because(ALIKE)
+        self.doubt_because(EQUAL_PAGES)
         return True
 
     def progress(self, *, new: int) -> None:
-        """Note how many keys of the page in hand are new; the same rows shuffled are no new page.
+        """Count pages without a new key, such as those with the same rows in another order.
 
-        Raises `PaginationError` where none has come for long.
+        Raises `PaginationError` after `STALE_LIMIT` of them. `new` is the number of new keys of
+        the page checked last.
         """
         page = self._page
         if page is not None and page.size:
@@ -237,7 +238,7 @@ class PaginationGuard:
             self.doubt = None
 
     def _check_whole(self, page: Page) -> None:
-        """Doubt a response with a partial status, or without a list."""
+        """Doubt a response with a partial status, or with null instead of a list."""
         if page.status in PARTIAL:
             self.doubt_because(
                 f"the API answered {page.status} to {describe(page.query)}, which is no whole "
@@ -254,12 +255,12 @@ class PaginationGuard:
         self._tokens.clear()
 
     def finding(
-        self, *, repeats: int = 0, missing: str = NOTHING_SHOWN, awaits_next: bool = False
+        self, *, repeats: int = 0, missing: str = NO_EVIDENCE, awaits_next: bool = False
     ) -> Finding:
-        """Judge what was read to its end.
+        """Return the verdict on what was read to its end.
 
-        `repeats` are keys that came more than once without rows having been seen to move;
-        `missing` and `awaits_next` say what is missing where no response has shown the end.
+        `repeats` is the number of keys received more than once though no rows are known to have
+        moved; `missing` and `awaits_next` apply if no response has shown the end.
         """
         paginator = self.paginator
         doubt = self.standing_doubt(repeats=repeats) or self._objection()
@@ -292,15 +293,15 @@ class PaginationGuard:
         )
 
     def _allowed(self, page: Page) -> float:
-        """How often a page may be repeated before it is a loop."""
+        """Return how often a page may be received before it is a loop."""
         numbered = self.paginator.paging.is_numbered(page.query)
         if not self.keyed:
-            vouched = not numbered or self.paginator.seen.total is not None
-            return float("inf") if vouched else ALIKE_LIMIT
-        return 2 if numbered else ALIKE_LIMIT
+            ends = not numbered or self.paginator.seen.total is not None
+            return float("inf") if ends else EQUAL_LIMIT
+        return 2 if numbered else EQUAL_LIMIT
 
     def repeated(self, page: Page) -> PaginationError:
-        """Return the error of a page whose rows had all arrived before."""
+        """Return the error for a page whose rows were all received before."""
         rest = ". Its cursor or next link doesn't advance: check the API's paging."
         if self.paginator.paging.is_numbered(page.query):
             rest = (

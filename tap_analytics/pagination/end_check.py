@@ -2,8 +2,8 @@
 
 A page without a next link or cursor may be the last one, or the declaration may name the wrong
 member. So the page is requested with a smaller limit: if it then names a next page, the declaration
-is right, and the absence was the end. With numbered pages, the next number is requested instead. A
-server that ignores both has shown nothing, which is not an error.
+is right, and the first response was the end. With numbered pages, the next number is requested
+instead. If the server ignores both, the end is unverified, which is not an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.pagination.completeness import NOTHING_SHOWN, PaginationError
+from tap_analytics.pagination.completeness import NO_EVIDENCE, PaginationError
+from tap_analytics.pagination.strategies.auto import Auto
 from tap_analytics.pagination.strategies.linked import LinkedPaging
 from tap_analytics.pagination.strategies.metadata import hint_of_more
 from tap_analytics.pagination.strategies.strategy import StopReason
@@ -22,16 +23,17 @@ if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
     from tap_analytics.pagination.completeness import PaginationGuard
-    from tap_analytics.pagination.overlap import DirectReader
+    from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.overlap import PageSource
     from tap_analytics.pagination.page import FetchedPage, Page, PageToken
     from tap_analytics.pagination.paginator import Paginator
     from tap_analytics.pagination.strategies.strategy import Confirm
 
-#: Names of parameters that ask for so many rows.
+#: Names of parameters that limit the number of rows.
 _LIMIT_NAME = re.compile(r"limit|size|per_?page|count|max|top|take|first|rows", re.IGNORECASE)
-#: Statuses by which servers refuse the number of a page that isn't there.
+#: Statuses of responses to a page number after the last one.
 _NO_SUCH_PAGE = frozenset({400, 404, 416, 422})
-#: What a page that can't be had shows: nothing.
+#: Failures of a request that only verifies something; they show nothing.
 _NO_PAGE = (TransportError, PaginationError)
 
 
@@ -39,21 +41,31 @@ _NO_PAGE = (TransportError, PaginationError)
 class EndCheck:
     """Looks for evidence that the only page of an endpoint is the last one."""
 
-    source: DirectReader
+    fetcher: PageFetcher
+    source: PageSource
     guard: PaginationGuard
-    #: What is missing if no response shows the end, and whether a next link would make up for it.
-    missing: str = NOTHING_SHOWN
+    #: Which evidence is missing if no response shows the end.
+    missing: str = NO_EVIDENCE
+    #: Whether it isn't missing once another endpoint of the stream has named a next page.
     awaits_next: bool = False
     _keys: Sequence[Hashable] = ()
-    #: Further pages to try by number, if the server ignores the one that is tried.
+    #: Further pages to request by number, if the server ignores the one requested.
     _probes: Iterator[Confirm] = field(default_factory=lambda: iter(()))
 
     @property
     def _paginator(self) -> Paginator:
         return self.guard.paginator
 
+    @property
+    def cost(self) -> int:
+        """The number of requests to verify the end, as far as it is known."""
+        paginator, seen = self._paginator, self._paginator.seen
+        if paginator.end is StopReason.SINGLE and seen.pages == 1:
+            return seen.max_rows > 1 and not isinstance(paginator.paging, Auto)
+        return paginator.confirming is not None
+
     def after(self, fetched: FetchedPage) -> PageToken | None:
-        """Look for evidence behind the last page; return the token of a further one, if any."""
+        """Look for evidence after the last page; return the token of a further one, if any."""
         paginator, page = self._paginator, fetched.page
         if paginator.end is StopReason.DECLARED:
             self._doubt_full(page)
@@ -67,39 +79,40 @@ class EndCheck:
         return self._next_probe()
 
     def is_end(self, token: PageToken, last: Sequence[Hashable]) -> bool:
-        """Whether a page that is to confirm the end does; one with rows is kept for its turn.
+        """Whether the page that `token` names confirms the end; `last` are the keys before it.
 
-        `last` are the keys of the page before.
+        One with new rows is kept for the next `fetch`.
         """
-        confirm, fetcher = t.cast("Confirm", self._paginator.confirming), self.source.fetcher
-        facts, is_plain = self._paginator.facts, confirm.check is None
+        paginator, confirm = self._paginator, t.cast("Confirm", self._paginator.confirming)
+        is_plain = confirm.check is None
         try:
-            fetched = None if is_plain and facts.ignores_number else fetcher.fetch(token)
+            is_known = is_plain and paginator.facts.ignores_number
+            fetched = None if is_known else self.fetcher.fetch(token)
         except (NotFound, Rejected) as error:
             if error.status not in _NO_SUCH_PAGE:
                 raise
             fetched = None
         if fetched is not None and not self.source.has_read(fetched.keys, last):
-            fetcher.keep(token, fetched)
+            self.fetcher.keep(token, fetched)
             return False
-        facts.ignores_number |= is_plain
-        self._paginator.stop(confirm.otherwise)
+        paginator.learn(ignores_number=is_plain)
+        paginator.stop(confirm.otherwise)
         return True
 
     def another(self) -> PageToken | None:
-        """Return the token of another page to try, behind one that the server ignores."""
+        """Return the token of another page to request after one whose number was ignored."""
         return self._next_probe() if self._paginator.end is StopReason.SINGLE else None
 
     def _next_probe(self) -> PageToken | None:
         for confirm in self._probes:
-            if confirm.check is None or self._knows_number(*confirm.check):
+            if confirm.check is None or self._applies_number(*confirm.check):
                 return self._paginator.resume(confirm)
         return None
 
-    def _knows_number(self, token: PageToken, place: int) -> bool:
-        """Whether the page of a token begins with a row of the page in hand, as it should."""
+    def _applies_number(self, token: PageToken, place: int) -> bool:
+        """Whether the page of a token begins with the row at a place of the current page."""
         try:
-            found = self.source.fetcher.fetch(token).keys
+            found = self.fetcher.fetch(token).keys
         except _NO_PAGE:
             return False
         return bool(found) and found[0] == self._keys[place]
@@ -107,7 +120,7 @@ class EndCheck:
     def _names_next(self, page: Page) -> bool:
         """Whether the API names a next page with a smaller limit.
 
-        What it counts then beside fewer rows is the list, not the page.
+        A total that stays the same beside fewer rows is that of the list, not of the page.
         """
         paginator, seen = self._paginator, self._paginator.seen
         paging = paginator.paging
@@ -132,14 +145,14 @@ class EndCheck:
     def _cut(self, page: Page) -> Page | None:
         """Return the page with a row less; of a single one, a page of the list unfiltered."""
         paging, rows = self._paginator.paging, page.received - 1
-        limit, fetcher = self._paginator.page_size, self.source.fetcher
+        limit, fetcher = self._paginator.page_size, self.fetcher
         if paging.limit_param is None or (limit is not None and page.received > limit):
             return None
         if not rows and not fetcher.window:
             return None
         if not isinstance(paging, LinkedPaging) and limit is None:
             return None
-        self._paginator.facts.next_probed = True
+        self._paginator.learn(next_probed=True)
         if not rows:
             fetcher = replace(fetcher, window={}, decoder=None)
         try:
@@ -149,7 +162,7 @@ class EndCheck:
 
     def _doubt_full(self, page: Page) -> None:
         """Doubt a `single_page` that is as full as the limit."""
-        for name, value in self.source.fetcher.request(page.query).params:
+        for name, value in self.fetcher.request(page.query).params:
             if page.received and value == str(page.received) and _LIMIT_NAME.search(name):
                 self.guard.doubt_because(
                     f"`single_page` is declared, but the page has as many rows as `{name}={value}` "
@@ -158,10 +171,10 @@ class EndCheck:
                 )
 
     def _missing(self, page: Page) -> str:
-        """Record the missing evidence and the settings that would provide it."""
+        """Return the missing evidence and the settings that would provide it."""
         paging = self._paginator.paging
         if not isinstance(paging, LinkedPaging):
-            return NOTHING_SHOWN
+            return NO_EVIDENCE
         hint = hint_of_more(page)
         found = f", though it has {hint}" if hint else ""
         return (

@@ -1,4 +1,4 @@
-"""Endpoints: the values and functions that page readers need."""
+"""Endpoints: the values and functions that a page reader needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from tap_analytics.pagination.strategies.strategy import PagingFacts
+from tap_analytics.records.rows import DictRows, StructRows
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.strategies.strategy import PagingStrategy
-    from tap_analytics.records.rows import Row
+    from tap_analytics.records.rows import Row, Rows
     from tap_analytics.transport.connection import ApiConnection
     from tap_analytics.transport.request import Request, Response
 
@@ -42,9 +43,26 @@ class Endpoint:
     parse: Callable[[Response], tuple[t.Any, list[Row]]]
     #: Whether null stands where a response should have a list of rows.
     holds_null: Callable[[t.Any, Response], bool]
-    #: What the stream does to each row; None where it takes rows as they are.
+    #: The stream's `post_process`; None if it has none of its own.
     post_process: Callable[[Row], Row | None] | None = None
     #: What the run has learned of the stream's paging.
     facts: PagingFacts = field(default_factory=PagingFacts)
     #: The first page, if it was fetched for a sample, by the request it answers.
     samples: dict[Request, FetchedPage] = field(default_factory=dict)
+
+    def process(self, rows: Rows) -> Rows:
+        """Return rows as records: with `post_process` applied, and the parent's keys."""
+        if isinstance(rows, StructRows):
+            return rows
+        dicts, context = rows.dicts, self.context or {}
+        if (post_process := self.post_process) is not None:
+            dicts = [row for row in map(post_process, dicts) if row is not None]
+        for row in dicts if context else ():
+            for name, value in context.items():
+                row.setdefault(name, value)
+        return DictRows(dicts)
+
+    def process_copy(self, rows: Rows) -> list[Row]:
+        """Return processed copies of rows that are processed again later."""
+        copies = DictRows([dict(row) for row in t.cast("DictRows", rows).dicts])
+        return t.cast("DictRows", self.process(copies)).dicts

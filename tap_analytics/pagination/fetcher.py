@@ -19,7 +19,7 @@ from tap_analytics.transport.errors import Cancelled, Rejected
 if t.TYPE_CHECKING:
     from tap_analytics.pagination.endpoint import Endpoint
     from tap_analytics.pagination.page import PageToken
-    from tap_analytics.records.rows import RowDecoder, Rows
+    from tap_analytics.records.rows import Row, RowDecoder, Rows
     from tap_analytics.transport.request import Request, Response
 
 
@@ -34,16 +34,16 @@ class PageFetcher:
     endpoint: Endpoint
     window: PageToken = field(default_factory=dict)
     sorting: PageToken = field(default_factory=dict)
-    #: Decodes pages without building their rows, for streams that pass rows on as they are.
+    #: Decodes rows to structs, for streams whose rows nothing looks into.
     decoder: RowDecoder | None = None
-    #: Token of the page that teaches the decoder in what order the API names fields.
+    #: Token of the first page, from which the decoder learns the order of the fields.
     first: PageToken = field(default_factory=dict)
-    #: Whether the server has answered with a page, so that it accepts the filter.
+    #: Whether a page was received, so that the server accepts the filter.
     has_begun: bool = False
-    #: Whether rows are told apart by their content, for lack of the key they get later.
+    #: Whether rows are identified by their content, because `post_process` makes their key.
     derives_keys: bool = field(init=False, default=False)
     scope: tuple[Hashable, ...] = field(init=False)
-    #: A page that was fetched before its turn, or the error that came instead.
+    #: The next page, if it was fetched before it is due, or the error that was raised instead.
     _early: tuple[PageToken, FetchedPage | Exception] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class PageFetcher:
         return self.endpoint.build({**self.sorting, **self.window, **token})
 
     def prefetch(self, token: PageToken) -> bool:
-        """Request a page without waiting for it; False if there is no room for it now."""
+        """Request a page without waiting for it; False if there is no room."""
         return self._prefetcher.prefetch(*self._job(token))
 
     def fetch(self, token: PageToken) -> FetchedPage:
@@ -75,27 +75,27 @@ class PageFetcher:
         return early[1]
 
     def peek(self, token: PageToken) -> FetchedPage | None:
-        """Return a page before its turn; an error is raised when its turn comes."""
+        """Return the next page before it is due; None after an error, which `fetch` raises."""
         if self._early is None:
             try:
                 self.keep(token, self._identified(self._take(token)))
             except Cancelled:
                 raise
-            except Exception as error:  # noqa: BLE001 - raised when the page's turn comes
+            except Exception as error:  # noqa: BLE001 - raised by `fetch`
                 self.keep(token, error)
         early = self._early and self._early[1]
         return None if isinstance(early, Exception) else early
 
     def keep(self, token: PageToken, fetched: FetchedPage | Exception) -> None:
-        """Keep a page until it is fetched, which has to be next."""
+        """Keep a page for the next `fetch`."""
         self._early = token, fetched
 
-    def sample(self, token: PageToken) -> FetchedPage:
-        """Return a page as a sample, whose rows may lack the key; the next reader finds it."""
-        fetched = self._take(token)
+    def sample(self) -> list[Row]:
+        """Return the rows of the first page, which the next reader doesn't request again."""
+        fetched = self._take(self.first)
         self.endpoint.samples.clear()
-        self.endpoint.samples[self.request(token)] = fetched
-        return fetched
+        self.endpoint.samples[self.request(self.first)] = fetched
+        return self.endpoint.process_copy(fetched.rows)
 
     def discard(self) -> None:
         """Discard prefetched pages."""
@@ -117,7 +117,7 @@ class PageFetcher:
 
     def _received(self, token: PageToken) -> FetchedPage:
         key, request, decode = self._job(token)
-        # A sample is taken once: the page may change later.
+        # A sample is used once: the page may change later.
         sampled = self.endpoint.samples.pop(request, None)
         if sampled is None:
             return t.cast("FetchedPage", self._prefetcher.fetch(key, request, decode))
@@ -126,7 +126,7 @@ class PageFetcher:
         return sampled
 
     def _identified(self, fetched: FetchedPage) -> FetchedPage:
-        """Set what identifies the rows, before anything is taken out of them."""
+        """Set what identifies the rows, before `post_process` changes them."""
         names, rows = self.endpoint.primary_keys, fetched.rows
         if not names:
             fetched.keys = t.cast("DictRows", rows).identities()
@@ -137,7 +137,7 @@ class PageFetcher:
             if self.endpoint.post_process is None:
                 page = describe(fetched.page.query)
                 raise MissingKeyError(self.endpoint.label, page, error) from None
-            # The key is derived from the row later: rows that are alike are one.
+            # `post_process` makes the key: rows with the same content are one row.
             self.derives_keys = True
             fetched.keys = t.cast("DictRows", rows).digests()
         return fetched
@@ -174,5 +174,5 @@ class PageFetcher:
         payload, rows = endpoint.parse(response)
         if decoder is not None and is_first:
             decoder.learn(rows)
-        # If the response is the row itself, its members aren't paging metadata.
+        # If the body itself is the row, its members aren't paging metadata.
         return None if rows and rows[0] is payload else payload, DictRows(rows)

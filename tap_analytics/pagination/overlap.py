@@ -9,14 +9,13 @@ happened.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from typing_extensions import override
-
-from tap_analytics.pagination.completeness import PUSHED, PaginationError
+from tap_analytics.pagination.completeness import ROWS_INSERTED
 from tap_analytics.pagination.overlap_window import OverlapMatch
-from tap_analytics.pagination.row_fetcher import TOO_FAST, RowFetcher
+from tap_analytics.pagination.row_fetcher import RowFetcher
 from tap_analytics.pagination.strategies.metadata import whole_number
+from tap_analytics.pagination.strategies.numbered import Offset
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
@@ -28,17 +27,23 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.strategies.strategy import PagingState
 
-#: Maximum number of pages to go back for rows that moved before the offset.
-STEPS_BACK = 8
 INSERTED = "Rows were inserted before the current offset; continuing."
 
-#: A page, and which of its rows are new where not all are.
+#: A page, and which of its rows are new; None if all are.
 Overlapped = tuple["FetchedPage", list[bool] | None]
+
+
+def open_source(fetcher: PageFetcher, guard: PaginationGuard) -> PageSource:
+    """Return what reads the pages: with overlap if they go by row number and rows have keys."""
+    paging = fetcher.endpoint.paging
+    if not guard.keyed or not isinstance(paging, Offset):
+        return DirectReader(fetcher=fetcher)
+    return OverlapReader(rows=RowFetcher(fetcher=fetcher, guard=guard, param=paging.offset_param))
 
 
 @dataclass(slots=True, kw_only=True)
 class DirectReader:
-    """Takes pages as they are, where they don't overlap."""
+    """Returns pages unchanged, where they don't overlap."""
 
     fetcher: PageFetcher
 
@@ -51,38 +56,35 @@ class DirectReader:
         return bool(keys) and set(last).issuperset(keys)
 
     def resume(self, fetched: FetchedPage) -> None:
-        """Continue behind the page that an earlier run ended with."""
+        """Continue after the last page of an earlier run."""
 
     def inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[FetchedPage]:  # noqa: ARG002 - for pages that overlap
-        """Yield the rows that were inserted before the first one: nothing shows any."""
+        """Yield the rows inserted before the first one, of which nothing is known."""
         return iter(())
 
 
 @dataclass(slots=True, kw_only=True)
-class OverlapReader(DirectReader):
-    """Reads pages by row number, in order, and returns what is new of each.
+class OverlapReader:
+    """Reads pages by row number, in order, and returns the new rows of each.
 
-    What it takes begins with a row that has been read, or with the first row of the list: so no row
-    lies between. Raises `PaginationError` where the server repeats itself, or where rows move
-    faster than they can be read.
+    Each page it returns begins with a known row or with the first row of the list, so no row is
+    skipped. Raises `PaginationError` if the server repeats itself, or if rows move faster than
+    they can be read.
     """
 
     rows: RowFetcher
-    #: Whether the server is known to know odd row numbers, which some don't.
-    _knows_any_row: bool = False
-    #: Rows of the list that lie behind the reader.
+    #: Whether the server is known to support offsets that aren't multiples of the limit.
+    _supports_any_offset: bool = False
+    #: Number of the row after the last one read.
     _reached: int = 0
-    #: Whether a row number that had to be there was answered with nothing.
+    #: Whether an offset before the end was answered with an empty page.
     _was_empty: bool = False
-    #: Rows by which others were pushed back since the first page, and the first row of the list.
-    _pushed: int = 0
-    _first: Hashable = None
-    #: Whether rows are read again because others were deleted.
+    _shifted: ShiftedRows = field(init=False)
+    #: Whether known rows are read again because others were deleted.
     _steps_back: bool = False
 
-    @property
-    def _guard(self) -> PaginationGuard:
-        return self.rows.guard
+    def __post_init__(self) -> None:
+        self._shifted = ShiftedRows(rows=self.rows)
 
     @property
     def _window(self) -> OverlapWindow:
@@ -90,52 +92,35 @@ class OverlapReader(DirectReader):
 
     @property
     def _seen(self) -> PagingState:
-        return self.rows.guard.paginator.seen
+        return self.rows.seen
 
-    @override
     def read(self, token: PageToken) -> FetchedPage:
+        """Return the new rows of a page."""
         fetched, fresh = self._overlapped(token)
-        idle = bool(fresh and not any(fresh) and fetched.page.received)
+        nothing_new = bool(fresh and not any(fresh) and fetched.page.received)
         if self._window.is_empty and fetched.page.received > 1:
-            self._guard.paginator.overlap_by(1)
-            self._first = fetched.keys[0]
+            self.rows.guard.paginator.overlap_by(1)
+            self._shifted.first = fetched.keys[0]
         self._reached = self.rows.end_of(fetched.page)
-        self.rows.remember(fetched, is_new=not idle)
+        self.rows.remember(fetched, is_new=not nothing_new)
         return fetched if fresh is None else fetched.filter(fresh)
 
-    @override
-    def has_read(self, keys: Sequence[Hashable], last: Sequence[Hashable]) -> bool:
+    def has_read(self, keys: Sequence[Hashable], last: Sequence[Hashable]) -> bool:  # noqa: ARG002 - for pages that don't overlap
+        """Whether a page has rows, and all of them were on the last pages."""
         return bool(keys) and not any(self._window.fresh(keys))
 
-    @override
     def resume(self, fetched: FetchedPage) -> None:
+        """Continue after the last page of an earlier run."""
         if len(fetched.keys) > 1:
             self._window.remember(fetched.keys)
-            self._guard.paginator.overlap_by(1)
+            self.rows.guard.paginator.overlap_by(1)
         self._reached = self.rows.end_of(fetched.page)
 
-    @override
     def inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[FetchedPage]:
-        """Yield the new rows before the first that was read, as far as others were pushed back.
+        """Yield the rows inserted before the first one, as far as others were shifted by them."""
+        return self._shifted.inserted(fresh)
 
-        If they are as many as the rows that were pushed back, they explain it: they may be new, or
-        rows of the list that have moved there.
-        """
-        found, position, is_there = 0, 0, False
-        while self._first is not None and found < self._pushed and not is_there:
-            fetched = self.fetcher.fetch({**self.fetcher.first, self.rows.param: str(position)})
-            keys = list(fetched.keys)
-            is_there = self._first in keys
-            number = keys.index(self._first) if is_there else len(keys)
-            kept = fetched.filter([new and at < number for at, new in enumerate(fresh(keys))])
-            found, position = found + kept.page.size, position + len(keys)
-            yield kept
-            if kept.page.size < number or not keys:
-                return
-        if is_there and found >= self._pushed:
-            self._guard.withdraw(PUSHED)
-
-    # --- how a page follows ---------------------------------------------------------------------
+    # --- the overlap ----------------------------------------------------------------------------
 
     def _overlapped(self, token: PageToken) -> Overlapped:
         start = whole_number(token.get(self.rows.param))
@@ -146,7 +131,7 @@ class OverlapReader(DirectReader):
         try:
             fetched = self.rows.fetch(token)
         except Rejected as error:
-            if self._knows_any_row or error.status not in {400, 422}:
+            if self._supports_any_offset or error.status not in {400, 422}:
                 raise
             self.rows.stop_overlapping()
             return self.rows.fetch(token, at=start + 1), None
@@ -156,19 +141,21 @@ class OverlapReader(DirectReader):
         """Compare a page that begins a row early."""
         match = self._window.match(fetched.keys)
         if match is OverlapMatch.MATCHED:
-            self._knows_any_row = True
+            self._supports_any_offset = True
             if self.rows.has_moved:
-                return fetched, self._counted(fetched)
+                return fetched, self._fresh(fetched)
             return fetched, [False, *([True] * (len(fetched.keys) - 1))]
-        if not self._knows_any_row and (not fetched.keys or self._window.is_last(fetched.keys)):
-            return self._whole_page(fetched, start)
-        # Whatever else comes, the server knows odd row numbers.
-        self._knows_any_row |= bool(fetched.keys)
+        if not self._supports_any_offset and (
+            not fetched.keys or self._window.is_last(fetched.keys)
+        ):
+            return self._aligned(fetched, start)
+        # Rows other than those of the page before show that the offset was applied.
+        self._supports_any_offset |= bool(fetched.keys)
         self.rows.note_move(fetched)
         if match is OverlapMatch.DELETED:
             return self._deleted(fetched, start)
-        self.fetcher.endpoint.logger.warning(INSERTED)
-        return fetched, self._counted(fetched)
+        self.rows.fetcher.endpoint.logger.warning(INSERTED)
+        return fetched, self._fresh(fetched)
 
     def _adjacent(self, fetched: FetchedPage) -> Overlapped:
         """Compare a page that begins where the page before ended, which is mostly the end."""
@@ -177,90 +164,98 @@ class OverlapReader(DirectReader):
             return fetched, None
         self.rows.note_move(fetched)
         if not fresh[0]:
-            self._counted(fetched, early=0)
+            self._fresh(fetched, overlap=0)
         if not any(fresh) and self._is_end(fetched):
             return replace(fetched, page=replace(fetched.page, received=0)), fresh
         if not fresh[0] or not self._seen.overlap:
             return fetched, fresh
         # The page before was short because the server caps its pages: rows may lie between.
-        early = self._reached - 1
-        return self._early(self.rows.fetch(fetched.page.query, at=early), early)
+        start = self._reached - 1
+        return self._early(self.rows.fetch(fetched.page.query, at=start), start)
 
     def _is_end(self, fetched: FetchedPage) -> bool:
-        """Whether a page ends with the last row, which was pushed there, though it has room."""
+        """Whether a page that isn't full ends with the last row, which was shifted onto it."""
         short = fetched.page.received < self._seen.max_rows
         return short and fetched.keys[-1] == self._window.last
 
-    def _counted(self, fetched: FetchedPage, *, early: int = 1) -> list[bool]:
-        """Return which rows are new; those that are not, but for the overlap, were pushed back."""
+    def _fresh(self, fetched: FetchedPage, *, overlap: int = 1) -> list[bool]:
+        """Return which rows are new; known ones other than the overlap were shifted."""
         fresh = self._window.fresh(fetched.keys)
-        repeated = fresh.count(False) - early
+        repeated = fresh.count(False) - overlap
         if self._steps_back:
             self._steps_back = repeated > 0
         elif repeated > 0:
-            self._pushed += repeated
-            self._guard.doubt_because(PUSHED)
+            self._shifted.count += repeated
+            self.rows.guard.doubt_because(ROWS_INSERTED)
         return fresh
 
-    # --- rows that moved ------------------------------------------------------------------------
-
     def _deleted(self, fetched: FetchedPage, start: int) -> Overlapped:
-        """Return the rows that moved past the reader, found by going back."""
+        """Return the rows that moved before the offset, found by going back."""
         self._steps_back = True
-        back = self._go_back(fetched.page.query, start)
-        fresh = self._window.fresh(back.keys)
-        # The end, if this page isn't full, or if odd row numbers are answered with nothing.
-        odd = not self._knows_any_row and self.rows.end_of(back.page) > start
-        is_end = odd or back.page.received < self._seen.max_rows
-        return (fetched, None) if is_end and not fetched.keys and not any(fresh) else (back, fresh)
-
-    def _go_back(self, token: PageToken, position: int) -> FetchedPage:
-        """Read backwards to a page that begins with a known row, or to the first page."""
-        for step in range(1, STEPS_BACK + 1):
-            position = max(0, position - max(2, self._seen.max_rows, self._window.width) + 1)
-            fetched = self.rows.fetch(token, at=position)
-            fresh = self._window.fresh(fetched.keys)
-            if position == 0 or (fresh and not fresh[0]):
-                self.fetcher.endpoint.logger.warning(
-                    "Rows were deleted before the current offset: went back to row %d and found "
-                    "%d rows that had moved, with %d more requests.",
-                    *(position, sum(fresh), step),
-                )
-                return fetched
-        raise PaginationError(
-            f"{self._guard.label}: {TOO_FAST}: after {STEPS_BACK} steps back no row is one that "
-            "was read. Read the stream at a quieter time."
+        earlier = self.rows.go_back(fetched.page.query, start)
+        fresh = self._window.fresh(earlier.keys)
+        # An empty page is the end after a page that isn't full, or where only multiples of the
+        # limit are answered with rows.
+        is_aligned = not self._supports_any_offset and self.rows.end_of(earlier.page) > start
+        is_end = is_aligned or earlier.page.received < self._seen.max_rows
+        return (
+            (fetched, None) if is_end and not fetched.keys and not any(fresh) else (earlier, fresh)
         )
 
-    # --- servers that know whole pages only -----------------------------------------------------
+    # --- servers that support only multiples of the limit ---------------------------------------
 
-    def _whole_page(self, early: FetchedPage, start: int) -> Overlapped:
-        """Compare a page of a server that supports only multiples of the limit as offset.
+    def _aligned(self, early: FetchedPage, start: int) -> Overlapped:
+        """Compare a page of a server that may support only multiples of the limit as offset.
 
-        Rows that moved may look like that, but not twice: such a server answers the same again.
+        Rows that moved may look the same once; such a server gives the same response again.
         """
-        self.rows.forget_ahead()
+        self.rows.forget_prefetched()
         aligned = self.rows.fetch(early.page.query, at=start + 1)
         fresh = self._window.fresh(aligned.keys)
         if not aligned.keys and not early.keys:
             return self._deleted(early, start)
         if fresh and not fresh[0]:
             return aligned, fresh
-        if not all(fresh) or not self._knows_whole_pages(early, aligned, start):
+        if not all(fresh) or not self.rows.rounds_offsets(early, aligned, start):
             return self._deleted(aligned, start)
         if not early.keys and not self._was_empty:
-            # A list that shrinks and grows may look so once.
+            # A list that shrinks and grows may look the same once.
             self._was_empty = True
             return self._deleted(aligned, start)
         if aligned.keys:
             self.rows.stop_overlapping()
         return aligned, None
 
-    def _knows_whole_pages(self, early: FetchedPage, aligned: FetchedPage, start: int) -> bool:
-        """Whether odd row numbers are answered the same again, with a whole page or nothing."""
-        token = early.page.query
-        if list(self.rows.fetch(token, at=start).keys) != list(early.keys):
-            return False
-        if not (early.keys and aligned.keys):
-            return True
-        return list(self.rows.fetch(token, at=start + 2).keys) == list(aligned.keys)
+
+PageSource = DirectReader | OverlapReader
+
+
+@dataclass(slots=True, kw_only=True)
+class ShiftedRows:
+    """Rows shifted by rows inserted before the first page, and the search for the latter."""
+
+    rows: RowFetcher
+    #: Number of rows shifted onto a later page since the first page.
+    count: int = 0
+    #: The key of the first row of the first page.
+    first: Hashable = None
+
+    def inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[FetchedPage]:
+        """Yield the new rows before the first one that was read.
+
+        If there are as many of them as rows were shifted, they explain the shift: they may be new,
+        or rows of the list that were moved there.
+        """
+        fetcher, found, position, is_there = self.rows.fetcher, 0, 0, False
+        while self.first is not None and found < self.count and not is_there:
+            fetched = fetcher.fetch({**fetcher.first, self.rows.param: str(position)})
+            keys = list(fetched.keys)
+            is_there = self.first in keys
+            number = keys.index(self.first) if is_there else len(keys)
+            kept = fetched.filter([new and at < number for at, new in enumerate(fresh(keys))])
+            found, position = found + kept.page.size, position + len(keys)
+            yield kept
+            if kept.page.size < number or not keys:
+                return
+        if is_there and found >= self.count:
+            self.rows.guard.withdraw(ROWS_INSERTED)

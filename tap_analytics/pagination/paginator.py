@@ -28,19 +28,19 @@ class Paginator(BaseAPIPaginator[PageToken]):
     """Processes the pages of one endpoint in order and updates their state."""
 
     paging: PagingStrategy
-    #: Rows per page that are asked for; None where the server decides.
+    #: Rows to request per page; None if the server decides.
     page_size: int | None = None
     facts: PagingFacts = field(default_factory=PagingFacts)
     seen: PagingState = field(init=False)
-    #: Token of the page in hand; of the first one before there is any.
+    #: Token of the current page; at first, that of the first page.
     token: PageToken = field(init=False)
-    #: Why reading ended, once it has.
+    #: Why reading ended; None before it has.
     end: StopReason | None = None
-    #: What the last page has that speaks against the end, as a message names it.
+    #: Metadata of the last page that contradicts the end, as messages name it.
     contradiction: str | None = None
-    #: The page to ask for next, if that is only done to see that nothing follows.
+    #: The next page, if it is requested only to confirm that nothing follows.
     confirming: Confirm | None = None
-    #: Where responses count the pages, and how many they count.
+    #: Where responses give the number of pages, and that number.
     _pages_counted: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
         self.learn(names_next=self.paging.named(page) is not None)
         self._page_count += 1
         if isinstance(following, Confirm):
-            # The page is the last one if the server ignores the page that is asked for.
+            # The page is the last one if the server ignores the number of the next.
             self.contradiction = self._contradiction(page, following.otherwise)
         if isinstance(following, StopReason):
             self.contradiction = self._contradiction(page, following)
@@ -85,18 +85,40 @@ class Paginator(BaseAPIPaginator[PageToken]):
         self.confirming = None
         self.end, self._finished = end, True
 
-    def learn(self, *, names_next: bool = False, total_proven: bool = False) -> None:
-        """Note what a response has shown of the paging, for all endpoints of the stream."""
-        self.facts.names_next |= names_next
-        self.facts.total_proven |= total_proven
+    def learn(
+        self,
+        *,
+        names_next: bool = False,
+        total_proven: bool = False,
+        next_probed: bool = False,
+        ignores_number: bool = False,
+    ) -> None:
+        """Add what responses have shown of the paging, for all endpoints of the stream."""
+        facts = self.facts
+        facts.names_next |= names_next
+        facts.total_proven |= total_proven
+        facts.next_probed |= next_probed
+        facts.ignores_number |= ignores_number
 
     def add_rows(self, count: int) -> None:
-        """Count rows that were found elsewhere than on the next page."""
+        """Count rows that were not on the next page."""
         self.seen.rows += count
 
     def overlap_by(self, rows: int) -> None:
         """Start each page some rows early."""
         self.seen.overlap = rows
+
+    def place(self) -> dict[str, t.Any]:
+        """Return the fields of a `Checkpoint` that `restore` needs."""
+        seen = self.seen
+        return {
+            "token": tuple(self.token.items()),
+            "rows": seen.rows,
+            "pages": seen.pages,
+            "total": seen.total,
+            "total_proven": seen.facts.total_proven,
+            "names_next": seen.facts.names_next,
+        }
 
     def restore(self, position: Checkpoint, *, page_rows: int) -> None:
         """Continue after a saved position, whose page is read again."""
@@ -112,7 +134,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
         if total is not None:
             self.learn(total_proven=total != page.received)
             seen.total_fell |= self.facts.total_proven and total < (seen.total or 0)
-        # A total below what has arrived counts something else: pages, or rows of this page.
+        # A total below the rows received counts something else: pages, or rows of this page.
         total = seen.total if total is None else total
         reached = self.paging.reached(page, seen)
         seen.total = total if total is None or total >= reached else None
@@ -123,7 +145,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
         counted = self._pages_counted
         if counted is not None and counted[1] > max(1, self.seen.filled):
             return f"`{counted[0]}: {counted[1]}`"
-        # A name that was followed before is the API's own; what others say matters less.
+        # Once a next page was named where it is expected, other members are no evidence.
         is_null = end in {StopReason.LINK, StopReason.CURSOR} and not self.facts.names_next
         sign = sign_of_more(page) if is_null or end is StopReason.DECLARED else None
         return sign or (larger_total(page) if end is StopReason.DECLARED else None)

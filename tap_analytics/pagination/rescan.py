@@ -1,8 +1,8 @@
-"""Rereads numbered pages to find rows that have moved.
+"""Reads numbered pages again to find rows that have moved.
 
 Numbered pages don't overlap: a row deleted before the current page moves another row onto a page
-that has been read. So pages are read again after the last one; those with changed keys contain the
-moved rows.
+that was read already. So pages are read again after the last one; those with changed keys contain
+the moved rows.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import typing as t
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import chain
 
-from tap_analytics.pagination.completeness import MOVED, NOT_LOOKED_AT
+from tap_analytics.pagination.completeness import NOT_RESCANNED, ROWS_MOVED
 from tap_analytics.pagination.strategies.metadata import whole_number
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest
@@ -24,15 +25,16 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.overlap import PageSource
     from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.position import Pairs
     from tap_analytics.pagination.strategies.strategy import PagingState
 
-#: Up to so many pages are all read again, for it costs little.
+#: Maximum number of pages that are all read again.
 FEW = 16
-#: Pages whose tokens differ from the one before in more than a number, at most.
+#: Maximum number of pages whose tokens differ from the one before in more than a number.
 MOST_FORMS = 1000
-#: Digits of the largest number that is kept as one.
+#: Maximum number of digits of a number in a token.
 _DIGITS = 18
 
 
@@ -43,20 +45,20 @@ def fingerprint(keys: Sequence[Hashable]) -> bytes:
 
 @dataclass(slots=True)
 class ReadPages:
-    """The pages that were read, in 16 bytes each where their tokens differ in a number only."""
+    """The pages that were read, in 16 bytes each if their tokens differ only in a number."""
 
-    #: Rows of the last one.
+    #: Rows of the last page.
     last: int = 0
     _numbers: array[int] = field(default_factory=lambda: array("q"))
     _prints: array[int] = field(default_factory=lambda: array("q"))
-    #: A position, a token like that of the page there, and the parameter with the page's number.
+    #: From which position on tokens differ from this one only in the number of this parameter.
     _forms: list[tuple[int, PageToken, str]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self._prints)
 
     def add(self, token: PageToken, fingerprint: bytes, *, rows: int) -> bool:
-        """Remember a page; False if there are too many tokens of too many kinds."""
+        """Add a page; False if too many tokens differ in more than a number."""
         _, form, param = self._forms[-1] if self._forms else (0, {}, "")
         number = _number(token.get(param, ""))
         if number is None or {**token, param: form[param]} != form:
@@ -78,7 +80,7 @@ class ReadPages:
         return {**form, param: str(self._numbers[position])} if param else form
 
     def sample(self) -> tuple[tuple[Pairs, str], ...]:
-        """Return a few pages before the last one, evenly spread: tokens, fingerprints."""
+        """Return tokens and fingerprints of a few pages before the last one, evenly spread."""
         before = range(len(self) - 1)
         step = max(1, -(-len(before) // FEW))
         return tuple(
@@ -86,13 +88,13 @@ class ReadPages:
             for at in before[::step]
         )
 
-    def is_like(self, position: int, fingerprint: bytes) -> bool:
-        """Whether a page has the fingerprint it had."""
+    def is_unchanged(self, position: int, fingerprint: bytes) -> bool:
+        """Whether a page has the same fingerprint as before."""
         return self._prints[position] == _short(fingerprint)
 
 
 def _number(value: str | tuple[str, ...]) -> int | None:
-    """Return the number that a parameter's value is written as, None for any other."""
+    """Return the number in a parameter, None if it is written in another way than `str` does."""
     found = whole_number(value) if len(value) <= _DIGITS else None
     return found if str(found) == value else None
 
@@ -103,17 +105,18 @@ def _short(fingerprint: bytes) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Rescan:
-    """The pages of one endpoint in order, and reading them again.
+    """Reads pages of one endpoint again, to find rows that moved while they were read.
 
-    Of many pages only the one in the middle is read again, where most moves show, unless deletes
-    depend on it. Where a page has changed, those after it are read as well until one has not, for
-    the rows that moved lie there.
+    Of many pages only the one in the middle is read again, where most moves show, unless the
+    target is to delete missing rows. After a changed page the next ones are read as well, up to
+    one that is unchanged, because the moved rows are there.
     """
 
     fetcher: PageFetcher
+    source: PageSource
     guard: PaginationGuard
     _pages: ReadPages = field(default_factory=ReadPages)
-    #: Whether pages were read that are not among them, by an earlier run for one.
+    #: Whether other pages were read too, such as those of an earlier run.
     _partial: bool = False
     _requests: int = 0
     _changed: int = 0
@@ -124,27 +127,27 @@ class Rescan:
 
     @property
     def _is_linked(self) -> bool:
-        """Whether pages overlap, or the server names them: each follows from the one before."""
+        """Whether pages overlap, or the server names the next one."""
         paginator = self.guard.paginator
         return bool(self._seen.overlap) or not paginator.paging.is_numbered(paginator.token)
 
     @property
     def checks(self) -> tuple[tuple[Pairs, str], ...]:
-        """A few pages that a run which resumes here reads again: tokens, fingerprints."""
+        """Tokens and fingerprints of a few pages, which a resumed run reads again."""
         return () if self._is_linked else self._pages.sample()
 
     def remember(self, token: PageToken, fingerprint: bytes, *, rows: int) -> None:
-        """Remember a page that came whole and has rows."""
+        """Remember a page with rows, all of them new."""
         self._partial |= not self._pages.add(token, fingerprint, rows=rows)
 
     def restore(self, checks: Iterable[tuple[Pairs, str]], *, rows: int) -> None:
-        """Remember the pages that an earlier run has noted, out of all it has read."""
+        """Remember the `checks` of an earlier run."""
         self._partial = True
         for token, mark in checks:
             self.remember(dict(token), bytes.fromhex(mark), rows=rows)
 
     def cost(self, *, whole: bool) -> int:
-        """Return how many requests it takes where nothing has moved."""
+        """Return the number of requests if nothing has moved."""
         suspect = self._is_suspect(repeats=False)
         if not self._may_have_moved(whole=whole or suspect):
             return 0
@@ -155,17 +158,27 @@ class Rescan:
     ) -> Iterator[FetchedPage]:
         """Yield the new rows on pages that have changed since they were read.
 
-        A total that is reached vouches for them, unless it fell or rows were repeated. Deletes
-        ask for the `whole`, total or not, for one row gone and another one new leave it as it was.
+        `fresh` returns which keys are new to the stream, `repeats` tells whether keys were received
+        more than once. Nothing is read again if the total was reached, unless it fell or keys were
+        repeated. `whole` reads all pages, total or not: one row deleted and another one inserted
+        leave a total unchanged.
         """
+        moved = self._moved(whole=whole, repeats=repeats, fresh=fresh)
+        for fetched in chain(self.source.inserted(fresh), moved):
+            self.guard.paginator.add_rows(fetched.page.size)
+            yield fetched
+
+    def _moved(
+        self, *, whole: bool, repeats: bool, fresh: Callable[[Sequence[Hashable]], list[bool]]
+    ) -> Iterator[FetchedPage]:
         whole = whole or self._is_suspect(repeats=repeats)
         if not self._may_have_moved(whole=whole):
             return
         budget, found = self.fetcher.endpoint.connection.budget, 0
         chosen = self.pages_to_read(whole=whole)
         if self._partial and budget is not None and budget.left < len(chosen):
-            # The next run would come no further than this one.
-            self.guard.doubt_because(NOT_LOOKED_AT)
+            # The next run would have no more requests for it than this one.
+            self.guard.doubt_because(NOT_RESCANNED)
             return
         try:
             for fetched in self._changed_pages(chosen, self._end(whole=whole)):
@@ -175,23 +188,23 @@ class Rescan:
         finally:
             self.fetcher.discard()
         if self._changed:
-            self.guard.doubt_because(MOVED)
+            self.guard.doubt_because(ROWS_MOVED)
         elif whole and self._partial:
-            self.guard.doubt_because(NOT_LOOKED_AT)
+            self.guard.doubt_because(NOT_RESCANNED)
         self._report(found)
 
     def pages_to_read(self, *, whole: bool) -> Sequence[int]:
-        """Return the positions of the pages that are read again, if none of them has changed."""
+        """Return the positions of the pages to read again if none has changed."""
         end = self._end(whole=whole)
         return range(end) if whole or end <= FEW else (end // 2,)
 
     def _is_suspect(self, *, repeats: bool) -> bool:
-        """Whether there is a total that doesn't vouch for the rows."""
+        """Whether a total was given that doesn't show that no row is missing."""
         seen = self._seen
         return seen.total is not None and (seen.total_fell or repeats or seen.rows < seen.total)
 
     def _may_have_moved(self, *, whole: bool) -> bool:
-        """Whether rows may have moved past the reader without a sign."""
+        """Whether rows may have moved onto pages that were read already."""
         if not self.guard.keyed or self._is_linked or not (self._pages or self._partial):
             return False
         return self._seen.total is None or whole
@@ -222,7 +235,7 @@ class Rescan:
         elif len(self._pages) > 1:
             ended = last < seen.max_rows
         elif seen.page_size is None:
-            # Whether a single page is a full one, nobody knows.
+            # Whether a single page is full is unknown.
             ended = not whole
         else:
             ended = last < seen.page_size
@@ -231,7 +244,7 @@ class Rescan:
     def _changed_page(self, position: int) -> FetchedPage | None:
         fetched = self.fetcher.fetch(self._pages.token(position))
         self._requests += 1
-        if self._pages.is_like(position, fingerprint(fetched.keys)):
+        if self._pages.is_unchanged(position, fingerprint(fetched.keys)):
             return None
         self._changed += 1
         return fetched

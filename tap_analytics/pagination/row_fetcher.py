@@ -1,6 +1,6 @@
 """Fetches pages by offset, and detects moving rows and repeated pages.
 
-Rows inserted before the current offset move rows back that have been read, but not far. A server
+Rows inserted before the current offset shift known rows onto the next page, but not far. A server
 that ignores the offset, or repeats the last page after the end, returns the same page for any
 offset. Both give pages without new rows.
 """
@@ -10,7 +10,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from tap_analytics.pagination.completeness import UNORDERED, UNSTEADY, PaginationError
+from tap_analytics.pagination.completeness import (
+    ORDER_CHANGED,
+    RESPONSES_DIFFER,
+    PaginationError,
+)
 from tap_analytics.pagination.overlap_window import OverlapWindow
 from tap_analytics.transport.errors import Rejected
 
@@ -20,22 +24,25 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
     from tap_analytics.pagination.page import FetchedPage, Page, PageToken
+    from tap_analytics.pagination.strategies.strategy import PagingState
 
-#: Pages in a row that may bring nothing new while rows are inserted before the reader.
+#: Maximum number of consecutive pages without a new row while rows are inserted.
 STALL_LIMIT = 12
-#: Pages to look ahead of the reader for rows that can't be there.
-FAR = 3
+#: Pages to look ahead for known rows, and pages without a new row before looking again.
+PROBE_DISTANCE = 3
+#: Maximum number of pages to go back for rows that moved before the offset.
+STEPS_BACK = 8
 TOO_FAST = "rows keep shifting while pages are being read"
 
 
 @dataclass(slots=True)
 class StallDetector:
-    """The pages that came since the last new row."""
+    """The pages received since the last new row."""
 
-    #: Pages that were to bring new rows and brought none.
+    #: Pages without a new row.
     pages: int = 0
     _received: list[Sequence[Hashable]] = field(default_factory=list)
-    _probed: int = -FAR
+    _probed: int = -PROBE_DISTANCE
 
     @property
     def is_over(self) -> bool:
@@ -44,8 +51,8 @@ class StallDetector:
 
     @property
     def reach(self) -> int:
-        """Return how far ahead no row can have been pushed."""
-        return FAR * max(map(len, self._received), default=1)
+        """The number of rows ahead that no known row can have been shifted."""
+        return PROBE_DISTANCE * max(map(len, self._received), default=1)
 
     def record(self, keys: Sequence[Hashable]) -> None:
         """Remember a page."""
@@ -53,20 +60,20 @@ class StallDetector:
             self._received.append(keys)
 
     def reset(self) -> None:
-        """Begin again, for the last page brought new rows."""
-        self.pages, self._probed = 0, -FAR
+        """Begin again after a page with new rows."""
+        self.pages, self._probed = 0, -PROBE_DISTANCE
         del self._received[:-1]
 
     def should_probe(self, keys: Sequence[Hashable]) -> bool:
-        """Count a page without a new row; whether it calls for a look far ahead."""
+        """Count a page without a new row; whether to request a page far ahead."""
         self.pages += 1
-        if self._received.count(keys) == 1 or self.pages < self._probed + FAR:
+        if self._received.count(keys) == 1 or self.pages < self._probed + PROBE_DISTANCE:
             return False
         self._probed = self.pages
         return True
 
     def has(self, keys: Sequence[Hashable]) -> bool:
-        """Whether a page has come before, row for row."""
+        """Whether the same page was received before, row for row."""
         return keys in self._received
 
 
@@ -74,8 +81,8 @@ class StallDetector:
 class RowFetcher:
     """Fetches pages by row number.
 
-    Raises `PaginationError` where the server repeats pages, or where rows keep shifting while they
-    can be read.
+    Raises `PaginationError` if the server repeats pages, or if rows move faster than they can be
+    read.
     """
 
     fetcher: PageFetcher
@@ -83,12 +90,17 @@ class RowFetcher:
     #: Name of the parameter that carries the row number.
     param: str
     window: OverlapWindow = field(default_factory=OverlapWindow)
-    #: Whether rows have moved, so that rows that have been read may come again on any page.
+    #: Whether rows have moved, so that any page may have known rows.
     has_moved: bool = False
     _stall: StallDetector = field(default_factory=StallDetector)
 
+    @property
+    def seen(self) -> PagingState:
+        """What was received of the endpoint so far."""
+        return self.guard.paginator.seen
+
     def fetch(self, token: PageToken, *, at: int | None = None) -> FetchedPage:
-        """Return a page, or the one that begins at another row."""
+        """Return a page; `at` replaces its row number."""
         fetched = self.fetcher.fetch(token if at is None else {**token, self.param: str(at)})
         self._stall.record(fetched.keys)
         if self.has_moved:
@@ -96,35 +108,34 @@ class RowFetcher:
         return fetched
 
     def end_of(self, page: Page) -> int:
-        """Return the number of the row behind a page."""
-        paginator = self.guard.paginator
-        return paginator.paging.reached(page, paginator.seen)
+        """Return the number of the row after a page."""
+        return self.guard.paginator.paging.reached(page, self.seen)
 
     def note_move(self, fetched: FetchedPage) -> None:
-        """Note that a page shows rows that moved: they stay where they are now.
+        """Note that a page shows that rows have moved, unless the same request differs each time.
 
-        Where replicas differ, they don't.
+        Replicas that differ look like rows that move.
         """
-        self.forget_ahead()
+        self.forget_prefetched()
         self._check_order(fetched)
         if self.guard.doubt is None:
             repeated = self.fetcher.fetch(fetched.page.query)
             if list(repeated.keys) != list(fetched.keys):
-                self.guard.doubt_because(UNSTEADY)
+                self.guard.doubt_because(RESPONSES_DIFFER)
 
-    def forget_ahead(self) -> None:
-        """Forget what was read ahead, which lies elsewhere now."""
+    def forget_prefetched(self) -> None:
+        """Discard prefetched pages, whose rows have moved, and allow repeated requests."""
         self.has_moved = True
         self.fetcher.discard()
         self.guard.forget_tokens()
 
     def stop_overlapping(self) -> None:
-        """From here on, let pages begin where the page before ended."""
+        """Let the following pages begin where the page before ended."""
         self.guard.paginator.overlap_by(0)
         self.fetcher.discard()
 
     def remember(self, fetched: FetchedPage, *, is_new: bool) -> None:
-        """Remember a page; let one without a new row pass, unless the server repeats itself."""
+        """Remember a page; raises `PaginationError` if too many are without new rows."""
         self.window.remember(fetched.keys, new=is_new)
         if is_new:
             self._stall.reset()
@@ -133,16 +144,43 @@ class RowFetcher:
             raise self.guard.repeated(fetched.page)
         if self._stall.is_over:
             raise PaginationError(
-                f"{self.guard.label}: {TOO_FAST}: {self._stall.pages} pages in a row brought none "
-                "that is new. Read the stream at a quieter time, or in larger pages."
+                f"{self.guard.label}: {TOO_FAST}: {self._stall.pages} pages in a row had no new "
+                "row. Read the stream at a quieter time, or in larger pages."
             )
+
+    def go_back(self, token: PageToken, position: int) -> FetchedPage:
+        """Read backwards to a page that begins with a known row, or to the first page."""
+        for step in range(1, STEPS_BACK + 1):
+            position = max(0, position - max(2, self.seen.max_rows, self.window.width) + 1)
+            fetched = self.fetch(token, at=position)
+            fresh = self.window.fresh(fetched.keys)
+            if position == 0 or (fresh and not fresh[0]):
+                self.fetcher.endpoint.logger.warning(
+                    "Rows were deleted before the current offset: went back to row %d and found "
+                    "%d rows that had moved, with %d more requests.",
+                    *(position, sum(fresh), step),
+                )
+                return fetched
+        raise PaginationError(
+            f"{self.guard.label}: {TOO_FAST}: after {STEPS_BACK} steps back no row is one that "
+            "was read. Read the stream at a quieter time."
+        )
+
+    def rounds_offsets(self, early: FetchedPage, aligned: FetchedPage, start: int) -> bool:
+        """Whether offsets next to a multiple of the limit give the same page, or none, again."""
+        token = early.page.query
+        if list(self.fetch(token, at=start).keys) != list(early.keys):
+            return False
+        if not (early.keys and aligned.keys):
+            return True
+        return list(self.fetch(token, at=start + 2).keys) == list(aligned.keys)
 
     def _check_order(self, fetched: FetchedPage) -> None:
         if not self.window.keeps_order(fetched.keys):
-            self.guard.doubt_because(UNORDERED)
+            self.guard.doubt_because(ORDER_CHANGED)
 
     def _is_everywhere(self, fetched: FetchedPage) -> bool:
-        """Whether the server gives rows far ahead that it has just given here."""
+        """Whether the server returns the same rows for a page far ahead."""
         page_size = self.guard.paginator.page_size or 0
         far = self.end_of(fetched.page) + max(self._stall.reach, page_size)
         try:

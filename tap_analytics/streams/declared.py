@@ -14,7 +14,6 @@ from typing_extensions import override
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.declarations import parse
 from tap_analytics.pagination.fetcher import PageFetcher
-from tap_analytics.pagination.reader import PageReader
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import (
     check_path_value,
@@ -198,7 +197,7 @@ class JsonPathStream(DeclaredStream):
 
 def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
     fetcher = PageFetcher(endpoint=stream.endpoint(context), window=stream.sample_window())
-    return PageReader(fetcher).sample()
+    return fetcher.sample()
 
 
 def _completed(

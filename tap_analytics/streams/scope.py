@@ -114,6 +114,25 @@ def ordering(stream: AnalyticsStream, *, newest: bool) -> PageToken:
     return {} if chosen is None else dict.fromkeys(automatic, str(chosen))
 
 
+def open_fetcher(
+    stream: AnalyticsStream,
+    context: Context | None,
+    *,
+    bookmark: Bookmark | None = None,
+    decoder: RowDecoder | None = None,
+) -> PageFetcher:
+    """Return a fetcher of the pages, with filter and order for a bookmark.
+
+    `bookmark` is None if all rows are needed, by the run or by its children.
+    """
+    return PageFetcher(
+        endpoint=stream.endpoint(context),
+        window={} if bookmark is None else window_of(stream, bookmark),
+        sorting=_newest_first(stream, bookmark) or ordering(stream, newest=False),
+        decoder=decoder,
+    )
+
+
 def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     stream: AnalyticsStream,
     context: Context | None,
@@ -123,21 +142,19 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     prefetch_limit: int | None = None,
     max_rows: int | None = None,
 ) -> PageReader:
-    """Return a reader of the pages, with filter and order for a bookmark.
-
-    `bookmark` is None if all rows are needed, by the run or by its children.
-    """
-    sorting, early_stop, window = ordering(stream, newest=False), None, {}
-    if bookmark is not None:
-        window = window_of(stream, bookmark)
-        newest = ordering(stream, newest=True)
-        known = bookmark.window.stored is not None and keeps_replication_key(stream)
-        if known and newest and newest == stream.newest_first:
-            sorting = newest
-            early_stop = DescendingOrder(bookmark.key, bookmark.window)
-    fetcher = PageFetcher(
-        endpoint=stream.endpoint(context), window=window, sorting=sorting, decoder=decoder
-    )
+    """Return a reader of what `open_fetcher` fetches, which ends early where the order allows."""
+    early_stop = None
+    if bookmark is not None and _newest_first(stream, bookmark):
+        early_stop = DescendingOrder(bookmark.key, bookmark.window)
+    fetcher = open_fetcher(stream, context, bookmark=bookmark, decoder=decoder)
     return PageReader(
         fetcher, early_stop=early_stop, prefetch_limit=prefetch_limit, max_rows=max_rows
     )
+
+
+def _newest_first(stream: AnalyticsStream, bookmark: Bookmark | None) -> PageToken:
+    """Return the parameters that sort by a stored bookmark, newest first; empty without any."""
+    if bookmark is None or bookmark.window.stored is None or not keeps_replication_key(stream):
+        return {}
+    newest = ordering(stream, newest=True)
+    return newest if newest == stream.newest_first else {}

@@ -18,6 +18,7 @@ from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.streams.scope import (
     keeps_parent,
     keeps_replication_key,
+    open_fetcher,
     open_reader,
     promises_deletes,
 )
@@ -53,7 +54,7 @@ def _learn_notation(sync: StreamSync, context: Context | None) -> None:
     ):
         return
     if stream.window(bookmark.window.start_date, bookmark.window.end_date):
-        rows = open_reader(stream, context).sample()
+        rows = open_fetcher(stream, context).sample()
         bookmark.learn(row.get(bookmark.key) for row in rows)
 
 
@@ -121,10 +122,10 @@ class EndpointSync:
         sync, reader = self.sync, self.reader
         fresh = functools.partial(sync.duplicates.fresh, within=reader.key_scope)
         whole = promises_deletes(sync.stream)
-        for rows in reader.rescan(whole=whole, repeats=repeats, fresh=fresh):
+        for fetched in reader.rescan.run(whole=whole, repeats=repeats, fresh=fresh):
             sync.run.stop.check()
-            sync.duplicates.record(reader.keys, within=reader.key_scope)
-            self._write(rows, None, peek=False)
+            sync.duplicates.record(fetched.keys, within=reader.key_scope)
+            self._write(reader.endpoint.process(fetched.rows), None, peek=False)
 
     def _limited(self, rows: Rows) -> Rows:
         """Return the rows of a page before the first that is beyond a limit of records."""
@@ -187,7 +188,13 @@ class ChildRead:
 
     def prefetch(self) -> bool:
         """Request the first page without waiting for it; False if there is no room."""
-        return self.child.is_over or EndpointSync(self.child, self.context).reader.prefetch()
+        child, context = self.child, self.context
+        if child.is_over:
+            return True
+        bookmark = None if child.bookmark is None else child.bookmark.below(context)
+        bookmark = None if child.children else bookmark
+        fetcher = open_fetcher(child.stream, context, bookmark=bookmark)
+        return fetcher.prefetch(fetcher.first)
 
     def run(self) -> None:
         """Read the endpoint to its end, if the child stream is still read."""

@@ -42,10 +42,10 @@ class Confirm:
     """A page to request to confirm the end; a server may ignore or refuse it."""
 
     query: PageToken
-    #: Why reading ends if the server answers with rows that have been read, or refuses.
+    #: Why reading ends if the response has no new row, or is an error.
     otherwise: StopReason
-    #: Another page, which has to begin with the row at this place of the page before: else the
-    #: number isn't heeded, and an empty page shows nothing.
+    #: Another page, which has to begin with the row at this place of the page before: otherwise
+    #: the server ignores the number, and an empty page shows nothing.
     check: tuple[PageToken, int] | None = None
 
 
@@ -55,11 +55,11 @@ class PagingFacts:
 
     #: Whether a response named its next page: one that doesn't is the last.
     names_next: bool = False
-    #: Whether the total is known to be that of the list: it differed from the rows of its page.
+    #: Whether a total differed from the rows of its page, so that it is that of the list.
     total_proven: bool = False
-    #: Whether it was tried to make the API name a next page.
+    #: Whether a smaller limit was sent to make the API name a next page.
     next_probed: bool = False
-    #: Whether the server ignored the number of a page: what that would show stays open.
+    #: Whether the server ignored the number of a page, which therefore can't show the end.
     ignores_number: bool = False
 
 
@@ -70,20 +70,30 @@ class PagingState:
     rows: int = 0
     pages: int = 0
     total: int | None = None
-    #: Pages that brought rows.
+    #: Pages with new rows.
     filled: int = 0
-    #: Whether the total fell while it was read: rows may have moved past the reader.
+    #: Whether the total fell while pages were read, so that rows may have moved.
     total_fell: bool = False
-    #: Rows by which a page read by row number begins early, to join the page before.
+    #: Rows by which pages that go by row number overlap.
     overlap: int = 0
-    #: Rows per page that are asked for; None where the server decides.
+    #: Rows to request per page; None if the server decides.
     page_size: int | None = None
-    #: Whether the first page had less than was asked for: all there is, or all the server gives.
+    #: Whether the first page had fewer rows than requested: the list is short, or the server caps.
     first_page_short: bool = False
     #: Rows of the largest page: a smaller one is likely the last.
     max_rows: int = 0
     #: What has been learned of the paging, from this endpoint or another one of its stream.
     facts: PagingFacts = field(default_factory=PagingFacts)
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """The rows read and those of the whole list; None if the total is unknown.
+
+        A total that one page reaches may be the number of rows of that page.
+        """
+        if self.total is None or self.total <= self.max_rows:
+            return None
+        return min(self.rows, self.total), self.total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +131,11 @@ class PagingStrategy(ABC):
         return count_of_pages(page)
 
     def probes(self, page: Page, seen: PagingState) -> Iterator[Confirm]:  # noqa: ARG002 - for paging that can count where nothing is named
-        """Yield the pages to try, by number, behind a page that named none."""
+        """Yield the pages to request by number after a page that named none."""
         return iter(())
 
     def is_numbered(self, query: PageToken) -> bool:  # noqa: ARG002 - for paging that counts
-        """Whether a token names its page by a number that this side counts."""
+        """Whether a token has a page or row number counted by the tap, not by the server."""
         return False
 
     def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:  # noqa: ARG002 - for paging that can be numbered
@@ -144,12 +154,12 @@ class PagingStrategy(ABC):
             count = whole_number(page.headers.get(self.total_header))
         return count
 
-    def reached(self, page: Page, seen: PagingState) -> int:  # noqa: ARG002 - for paging that knows its place
-        """Return how many rows of the list lie behind the reader."""
+    def reached(self, page: Page, seen: PagingState) -> int:  # noqa: ARG002 - for paging by row number
+        """Return the number of rows of the list up to the end of a page."""
         return seen.rows
 
     def allows_repeat(self, page: Page) -> bool:  # noqa: ARG002 - for paging that probes
-        """Whether a page that repeats the one before is part of finding out where pages begin."""
+        """Whether a repeated page is expected while the number of the first page is unknown."""
         return False
 
 

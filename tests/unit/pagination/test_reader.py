@@ -15,7 +15,7 @@ from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.demo import DemoApi
-from tap_analytics.pagination import reader
+from tap_analytics.pagination import read_ahead
 from tap_analytics.pagination.overlap_window import OverlapMatch, OverlapWindow
 from tap_analytics.transport.request import Request
 
@@ -456,7 +456,7 @@ def test_the_sdks_own_way_to_ask_for_records_gives_the_same_rows():
 
 
 def test_parents_that_are_read_ahead_leave_the_room_to_their_children(monkeypatch):
-    monkeypatch.setattr(reader, "HANDOFF", -1)
+    monkeypatch.setattr(read_ahead, "HANDOFF", -1)
     parents = [{"id": number} for number in range(40)]
 
     def answer(query):

@@ -80,8 +80,10 @@ def test_pages_are_found_again_by_the_tokens_they_had(tokens):
         assert pages.add(token, fingerprint([number]), rows=number)
     assert [pages.token(place) for place in range(len(pages))] == tokens
     assert [list(pages.token(place)) for place in range(len(pages))] == list(map(list, tokens))
-    assert all(pages.is_like(place, fingerprint([place])) for place in range(len(pages)))
-    assert not any(pages.is_like(place, fingerprint([-place, 0])) for place in range(len(pages)))
+    assert all(pages.is_unchanged(place, fingerprint([place])) for place in range(len(pages)))
+    assert not any(
+        pages.is_unchanged(place, fingerprint([-place, 0])) for place in range(len(pages))
+    )
 
 
 def test_tokens_of_too_many_kinds_are_not_kept():

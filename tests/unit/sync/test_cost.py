@@ -13,7 +13,7 @@ import pytest
 from support.runs import STREAM, declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 
-from tap_analytics.pagination import reader
+from tap_analytics.pagination import read_ahead
 from tap_analytics.records import codec
 
 LIMIT = 100
@@ -123,7 +123,7 @@ def test_a_known_total_costs_no_request_too_many(concurrency):
 
 def test_a_known_total_has_no_page_too_many_read_ahead(monkeypatch):
     # However fast the answers: a page is read ahead where they take longer than this.
-    monkeypatch.setattr(reader, "HANDOFF", -1.0)
+    monkeypatch.setattr(read_ahead, "HANDOFF", -1.0)
     # Every page but the first begins with the last row of the one before; the last one is full.
     count = LIMIT + 19 * (LIMIT - 1)
     asked = []
