@@ -89,7 +89,7 @@ class Api:
         if account and redact(account) != account:
             account = digest_of(account)
         return ApiConnection(
-            http(
+            http=http(
                 name=self.name,
                 base_url=settings["base_url"],
                 headers=settings.get("headers") or {},
@@ -97,7 +97,7 @@ class Api:
                 requests_per_second=settings.get("requests_per_second", 0),
                 hints=self.hints,
             ),
-            self.authenticate(settings),
+            auth=self.authenticate(settings),
             title=self.title,
             account=account or None,
             settings=settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlencode, urlsplit
@@ -29,45 +29,34 @@ SECRETS = Secrets()
 _TOKEN_HINT = "Check `access_token_url`, `client_id` and `client_secret`."  # noqa: S105 - a hint
 
 
+@dataclass(eq=False, kw_only=True, repr=False)
 class ApiConnection:
     """A configured API in a run."""
 
-    #: Start of the run, by the earlier of the local and the server's clock.
-    began: datetime
+    http: HttpSettings
+    auth: Authenticator
+    title: str
+    #: Identifies the account without secrets, if known.
+    account: str | None
+    #: The settings of the API, with defaults.
+    settings: Mapping[str, t.Any]
+    #: The settings without secrets: name, value, and whether it is the default.
+    public_settings: Sequence[tuple[str, object, bool]]
 
-    def __init__(  # noqa: PLR0913 - values, each by its name
-        self,
-        http: HttpSettings,
-        auth: Authenticator,
-        *,
-        title: str = "",
-        account: str | None = None,
-        settings: Mapping[str, t.Any] | None = None,
-        public_settings: Sequence[tuple[str, object, bool]] = (),
-    ) -> None:
-        """Connect to an API.
-
-        `account` identifies the account without secrets; `settings` are those of the API with
-        defaults; `public_settings` are those without secrets: name, value, and whether it is the
-        default.
-        """
-        self.http = http
-        self.auth = auth
-        self.title = title or http.name
-        self.account = account
-        self.settings: Mapping[str, t.Any] = settings or {}
-        self.public_settings = public_settings
-        self.base_url = http.base_url.rstrip("/")
+    def __post_init__(self) -> None:
+        self.base_url = self.http.base_url.rstrip("/")
         self.page_size: int | None = self.settings.get("page_size")
-        self.concurrency = http.concurrency
-        self.budget = http.budget
+        self.concurrency = self.http.concurrency
+        self.budget = self.http.budget
+        #: Start of the run, by the earlier of the local and the server's clock.
         self.began = datetime.now(UTC)
         self._clock_synced = False
-        auth.bind(partial(post_form, http), register=partial(SECRETS.add_token, of=http.name))
-        self.transport = Transport(http, auth)
+        register = partial(SECRETS.add_token, of=self.http.name)
+        self.auth.bind(partial(post_form, self.http), register=register)
+        self.transport = Transport(self.http, self.auth)
         self.throttle = self.transport.throttle
         self.prefetcher: Prefetcher[t.Any] = Prefetcher(
-            self.transport, concurrency=http.concurrency
+            self.transport, concurrency=self.concurrency
         )
 
     @property

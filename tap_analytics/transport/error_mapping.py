@@ -17,6 +17,7 @@ import urllib3.exceptions as urllib3_errors
 
 from tap_analytics.transport import errors
 from tap_analytics.transport.retry import retry_after
+from tap_analytics.transport.throttle import describe_wait
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,6 +150,29 @@ class ErrorMapper:
             return errors.Retriable(what, hint=hint, cause=row.cause)
         kind = errors.Unreachable if row.cause == "unreachable" else errors.Rejected
         return kind(what, hint=hint)
+
+
+def final_error(
+    failed: errors.Retriable,
+    policy: RetryPolicy,
+    *,
+    name: str,
+    attempts: int,
+    outage: errors.Fatal | None,
+) -> errors.Fatal:
+    """Return the error of a request without attempts left; `outage` is one that is known."""
+    times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    what, hint = f"{failed.what}, after {times}", failed.hint
+    if failed.cause == "unreachable":
+        return errors.Unreachable(what, hint=hint)
+    if outage and (outage.cause, outage.status) == (failed.cause, failed.status):
+        # The same text, so that the cause is reported once.
+        what, hint = outage.what, outage.hint
+    elif not policy.allows(failed.retry_after):
+        wait = describe_wait(failed.retry_after or 0.0)
+        what = f"{what}, and asks to wait {wait}, which is more than {policy.max_retry_after:g} s"
+        hint = f"Run again later, or raise `retry.max_retry_after` of {name}."
+    return errors.Fatal(what, hint=hint, cause=failed.cause, status=failed.status)
 
 
 def excerpt(body: bytes) -> str:

@@ -103,14 +103,10 @@ class Prefetcher(t.Generic[T]):
                 decoded = self._transport.attempt(page.request, page.decode)
             except BaseException as error:  # noqa: BLE001 - belongs to whoever fetches the page
                 if isinstance(error, Retriable):
-                    self._pause_all(error, page.request)
+                    self._transport.pause_all(error, page.request)
                 page.result.set_exception(error)
             else:
                 page.result.set_result(decoded)
-
-    def _pause_all(self, error: Retriable, request: Request) -> None:
-        seconds = error.retry_after or self._transport.policy(request).backoff_factor
-        self._transport.pause_all(error, request, seconds=seconds)
 
     def _next(self) -> _Page | None:
         """Return the next page to read; None after a while without any."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from tap_analytics.transport.channel import Channel
-from tap_analytics.transport.error_mapping import ErrorMapper
+from tap_analytics.transport.error_mapping import ErrorMapper, final_error
 from tap_analytics.transport.errors import OVERLOAD, Fatal, Retriable, TransportError, Unreachable
 from tap_analytics.transport.throttle import Throttle, describe_wait
 
@@ -84,7 +84,9 @@ class Transport:
             attempts += 1
             is_last = attempts > policy.max_retries or self.outage is not None
             if is_last or not policy.allows(failed.retry_after):
-                error = self._final_error(failed, attempts=attempts, policy=policy)
+                error = final_error(
+                    failed, policy, name=self.http.name, attempts=attempts, outage=self.outage
+                )
                 self._record_failure(error, *before)
                 raise error
             self._wait(failed, request, number=attempts, computed=next(waits))
@@ -120,13 +122,20 @@ class Transport:
         """Return the retry policy of a request: its own, else the API's."""
         return request.retry or self.http.retry
 
-    def pause_all(self, failed: Retriable, request: Request, *, seconds: float) -> bool:
-        """Pause all requests if `failed` concerns them all; return whether it does."""
+    def pause_all(
+        self, failed: Retriable, request: Request, *, seconds: float | None = None
+    ) -> bool:
+        """Pause all requests if `failed` concerns them all; return whether it does.
+
+        By default for as long as the response requested, or before a first retry.
+        """
         if failed.cause != "throttled" and failed.retry_after is None:
             return False
         if not self.policy(request).allows(failed.retry_after):
             return False
         answered = f"answered {failed.status}" if failed.status else "asked to wait"
+        if seconds is None:
+            seconds = failed.retry_after or self.policy(request).backoff_factor
         self.throttle.pause(seconds, reason=f"{request.label} {answered}")
         return True
 
@@ -148,23 +157,6 @@ class Transport:
         self._logger.log(level, "%s, retry %d of %d in %s", failure, number, most, wait)
         if not is_paused:
             self.http.stop.wait(seconds)
-
-    def _final_error(self, failed: Retriable, *, attempts: int, policy: RetryPolicy) -> Fatal:
-        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        what, hint = f"{failed.what}, after {times}", failed.hint
-        if failed.cause == "unreachable":
-            return Unreachable(what, hint=hint)
-        known = self.outage
-        if known and (known.cause, known.status) == (failed.cause, failed.status):
-            # The same text, so that the cause is reported once.
-            what, hint = known.what, known.hint
-        elif not policy.allows(failed.retry_after):
-            wait = describe_wait(failed.retry_after or 0.0)
-            what = (
-                f"{what}, and asks to wait {wait}, which is more than {policy.max_retry_after:g} s"
-            )
-            hint = f"Run again later, or raise `retry.max_retry_after` of {self.http.name}."
-        return Fatal(what, hint=hint, cause=failed.cause, status=failed.status)
 
     def _record_success(self) -> None:
         self._served += 1

@@ -91,7 +91,7 @@ class Recorder(Prefetcher[t.Any]):
                 if error.cause != "throttled" or is_final:
                     raise
                 self.throttled[stream] = error
-                self._transport.pause_all(error, request, seconds=seconds)
+                self._transport.pause_all(error, request)
         raise AssertionError("the last attempt returns or raises")
 
 

@@ -9,7 +9,7 @@ import json
 import re
 import typing as t
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tap_analytics.commands.doctor.findings import Finding, note, sentence, warning, wrong
@@ -134,29 +134,33 @@ def check_keys(probe: Probe, rows: Sequence[Row], report: StreamReport) -> Probe
     report.key = "missing" if lacking else "repeated" if repeated else "unique" if keys else "none"
     if not keys or not (lacking or repeated):
         return probe
-    best = best_key(stream, rows) or (() if lacking else _wider_key(stream, rows, keys))
-    assumed = isinstance(stream, DeclaredStream) and stream.resource.assumes_keys
-    if lacking:
-        count = sum(row.get(lacking[0]) is None for row in rows)
-        how_many = "No row has" if count == len(rows) else f"{count} of {len(rows)} rows lack"
-        text = f"{how_many} `{lacking[0]}`, the primary key."
-        text += " It comes from `resource_defaults`." if assumed else ""
-    else:
-        noun = "row has" if repeated == 1 else "rows have"
-        name = ", ".join(f"`{key}`" for key in keys)
-        text = (
-            f"{repeated} {noun} the primary key ({name}) of another row: a target would merge them."
-        )
-    kind = warning if lacking and assumed else wrong
-    code = "key_missing" if lacking else "key_repeated"
+    problem = _lacking_key(stream, rows, lacking[0]) if lacking else _repeated_key(keys, repeated)
     if not isinstance(stream, DeclaredStream):
-        report.findings.append(kind(code, f"{text} {_BASE_URL}" if lacking else text))
+        text = f"{problem.text} {_BASE_URL}" if lacking else problem.text
+        report.findings.append(replace(problem, text=text))
         return probe
+    best = best_key(stream, rows) or (() if lacking else _wider_key(stream, rows, keys))
     change = {"primary_key": best[0] if len(best) == 1 else list(best)} if best else {}
-    report.findings.append(kind(code, f"{text} {_suggested_key(best)}", resource=change))
+    text = f"{problem.text} {_suggested_key(best)}"
+    report.findings.append(replace(problem, text=text, resource=change))
     # Without a better key the checks continue without any; that is not suggested.
     keyless = {"primary_key": None, "write_disposition": "append"}
     return probe.changed(change or keyless) or probe
+
+
+def _lacking_key(stream: AnalyticsStream, rows: Sequence[Row], key: str) -> Finding:
+    count = sum(row.get(key) is None for row in rows)
+    how_many = "No row has" if count == len(rows) else f"{count} of {len(rows)} rows lack"
+    text = f"{how_many} `{key}`, the primary key."
+    if isinstance(stream, DeclaredStream) and stream.resource.assumes_keys:
+        return warning("key_missing", f"{text} It comes from `resource_defaults`.")
+    return wrong("key_missing", text)
+
+
+def _repeated_key(keys: Sequence[str], count: int) -> Finding:
+    have, name = "row has" if count == 1 else "rows have", ", ".join(f"`{key}`" for key in keys)
+    text = f"{count} {have} the primary key ({name}) of another row: a target would merge them."
+    return wrong("key_repeated", text)
 
 
 def _suggested_key(best: tuple[str, ...]) -> str:

@@ -81,21 +81,28 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
     rows, latency = _read(reader, pages=pages)
     sent = _requests(stream) - before
     read, requests, basis = _extent(reader, sent, whole=promises_deletes(stream))
-    key, wants = stream.replication_key, [True] * len(rows)
-    if bookmark is not None and key is not None:
-        wants = bookmark.window.select(row.get(key) for row in rows)
+    wanted = _wanted(stream, rows, bookmark)
     is_counted = reader.paginator.end is not None or basis is not Basis.TOTAL
     return Sample(
         requests=requests,
         read=read,
-        wanted=sum(wants) if is_counted else read,
+        wanted=sum(wanted) if is_counted else read,
         basis=basis,
         estimated=basis is Basis.SAMPLE,
-        bounded=not is_counted and _is_bounded(stream, reader, bookmark, wants),
+        bounded=not is_counted and _is_bounded(stream, reader, bookmark, wanted),
         latency=latency,
         parallel=_parallel(reader),
         rows=[(row, context) for row in rows],
     )
+
+
+def _wanted(
+    stream: AnalyticsStream, rows: Sequence[Row], bookmark: Bookmark | None
+) -> Sequence[bool]:
+    """Return of each row whether a sync writes it."""
+    if bookmark is None or stream.replication_key is None:
+        return [True] * len(rows)
+    return bookmark.window.select(row.get(stream.replication_key) for row in rows)
 
 
 def _requests(stream: AnalyticsStream) -> int:
@@ -180,15 +187,15 @@ def _extent(reader: PageReader, sent: int, *, whole: bool) -> tuple[int, int, Ba
 
 
 def _is_bounded(
-    stream: AnalyticsStream, reader: PageReader, bookmark: Bookmark | None, wants: Sequence[bool]
+    stream: AnalyticsStream, reader: PageReader, bookmark: Bookmark | None, wanted: Sequence[bool]
 ) -> bool:
     """Whether the tap drops rows that the server doesn't filter."""
     window = None if bookmark is None else bookmark.window
     if window is None or (window.start is None and window.end is None):
-        return not all(wants)
+        return not all(wanted)
     params = stream.window(window.start, window.end)
     ignores_end = window.end is not None and params == stream.window(window.start, None)
-    return not reader.is_filtered or ignores_end or not all(wants)
+    return not reader.is_filtered or ignores_end or not all(wanted)
 
 
 def _parallel(reader: PageReader) -> int:
