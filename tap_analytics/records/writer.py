@@ -57,6 +57,11 @@ READER_GONE = (
 )
 
 
+def encode_message(message: Message) -> bytes:
+    """Return a message as a line."""
+    return ENCODER.encode(message.to_dict()) + b"\n"
+
+
 class OutputClosedError(TapError):
     """Standard output takes no more: nothing can be delivered, so nothing is worth extracting.
 
@@ -75,7 +80,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
 
     @override
     def serialize_message(self, message: Message) -> bytes:
-        return ENCODER.encode(message.to_dict()) + b"\n"
+        return encode_message(message)
 
     @override
     def write_message(self, message: Message) -> None:

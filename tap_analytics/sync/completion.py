@@ -51,7 +51,7 @@ def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
     sync.output.flush()
     with run.writer.lock:
         if result.doubt is None:
-            sync.output.activate_version()
+            sync.output.version.activate()
             _move_bookmark(sync)
             run.state_output.write()
         elif not result.truncated:

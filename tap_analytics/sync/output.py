@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform
-from singer_sdk.singerlib import ActivateVersionMessage
 from singer_sdk.streams.core import Stream
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.records.conform import Conformer, Selection
+from tap_analytics.records.encoders import BatchEncoder, RecordEncoder
 from tap_analytics.records.rows import MissingKeyError, RowDecoder, StructRows, UnusableKeyError
-from tap_analytics.records.sinks import BatchSink, RecordSink
 from tap_analytics.records.type_policy import TypePolicy
+from tap_analytics.sync.version import TableVersion
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +27,13 @@ if t.TYPE_CHECKING:
 
 
 class RecordOutput:
-    """Announces one stream and writes its rows."""
+    """Writes the schema and the rows of one stream."""
 
     def __init__(self, stream: AnalyticsStream, writer: MessageWriter, drift: SchemaDrift) -> None:
         self.stream = stream
         self.writer = writer
         self.drift = drift
-        #: Aliases under which a stream map has left out rows.
-        self.filtered: set[str] = set()
+        self.version = TableVersion(stream, writer)
 
     def write_schema(self) -> None:
         """Write the schema of a selected stream, rows or no rows."""
@@ -43,10 +41,9 @@ class RecordOutput:
             self.stream._write_schema_message()  # noqa: SLF001 - the SDK's own way to announce a schema
 
     def open(self) -> None:
-        """Compile the way of a row."""
+        """Compile what conforms and encodes rows."""
         stream = self.stream
-        if stream.versioned:
-            stream._stream_version = stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
+        self.version.begin()
         schema = stream.effective_schema
         self.conformer = Conformer(
             stream=stream.name,
@@ -65,26 +62,17 @@ class RecordOutput:
             ),
             drift=self.drift,
         )
-        self.sink = self._new_sink()
+        self.encoder = self._new_encoder()
 
     def resume(self, version: int | None) -> None:
         """Write the rows that come under the version of an earlier run."""
-        if version is not None and self.stream.versioned:
-            self.stream._stream_version = version  # noqa: SLF001 - as the SDK's sync() sets it
-            # Which rows the earlier run left out, nobody knows.
-            maps = [each for each in self.stream.stream_maps if isinstance(each, CustomStreamMap)]
-            self.filtered.update(each.stream_alias for each in maps)
-            self.sink = self._new_sink()
-
-    @property
-    def version(self) -> int | None:
-        """The version the rows go out under; None where they carry none."""
-        return self.sink.version
+        self.version.resume(version)
+        self.encoder = self._new_encoder()
 
     @property
     def writes_at_once(self) -> bool:
         """Whether a page is with the target as soon as it is written."""
-        return self.stream.selected and type(self.sink) is RecordSink
+        return self.stream.selected and type(self.encoder) is RecordEncoder
 
     def decoder(self, *, replication_key: str | None) -> RowDecoder | None:
         """Return a row decoder if rows are passed on unchanged, else None."""
@@ -94,7 +82,7 @@ class RecordOutput:
         looked_at = (
             selection.nested
             or self.conformer.values.changes
-            or not self.sink.is_passthrough
+            or not self.encoder.is_passthrough
             or not stream.selected
             or stream.ABORT_AT_RECORD_COUNT is not None
             or type(stream).post_process is not Stream.post_process
@@ -126,34 +114,18 @@ class RecordOutput:
             return rows
         return rows.filter(bookmark.admit(values))
 
-    def write(self, rows: Rows) -> None:
-        """Encode and write conformed rows."""
-        if rows:
-            self.sink.write(rows)
+    def encode(self, rows: Rows) -> bytes:
+        """Return conformed rows as lines of messages."""
+        return self.encoder.encode(rows) if rows else b""
+
+    def write(self, lines: bytes) -> None:
+        """Write lines of messages."""
+        if lines:
+            self.writer.write_lines(lines)
 
     def flush(self) -> None:
         """Write pending rows."""
-        self.sink.flush()
-
-    def activate_version(self) -> None:
-        """Let a target delete the rows that didn't come, if the stream carries a version.
-
-        Not under an alias that a stream map has left out rows of, for they are there.
-        """
-        version, stream = self.version, self.stream
-        if version is None:
-            return
-        for stream_map in stream.stream_maps:
-            alias = stream_map.stream_alias
-            if isinstance(stream_map, RemoveRecordTransform):
-                continue
-            if alias in self.filtered:
-                stream.logger.warning(
-                    "A stream map leaves out rows of %s, so nothing is deleted in the target.",
-                    alias,
-                )
-            else:
-                self.writer.write_message(ActivateVersionMessage(stream=alias, version=version))
+        self.write(self.encoder.flush())
 
     def _check_keys(self, rows: Rows) -> None:
         """Look for keys that were to be derived; the others were looked at as they came."""
@@ -170,22 +142,20 @@ class RecordOutput:
             effective=stream.effective_schema, declared=stream.schema, mask=stream.mask
         )
 
-    def _new_sink(self) -> RecordSink:
+    def _new_encoder(self) -> RecordEncoder:
         stream = self.stream
-        if not stream.selected:
-            # Read for its children only, it may not even be in the catalog.
-            return RecordSink(stream.name, (), None, self.filtered, self.writer)
-        version = stream._stream_version  # noqa: SLF001 - as the SDK's record messages carry it
-        given = stream.name, stream.stream_maps, version, self.filtered, self.writer
-        config = stream.get_batch_config(stream.config)
+        # A stream that is read for its children only may not even be in the catalog.
+        maps = stream.stream_maps if stream.selected else ()
+        given = stream.name, maps, self.version.number, self.version.filtered
+        config = stream.get_batch_config(stream.config) if stream.selected else None
         if config is None:
-            return RecordSink(*given)
-        return BatchSink(*given, tap_name=stream.tap_name, config=config)
+            return RecordEncoder(*given)
+        return BatchEncoder(*given, tap_name=stream.tap_name, config=config)
 
     def _evolve(self, properties: Mapping[str, t.Any]) -> Selection:
         """Extend the stream's schema by new fields and announce it, before their first record."""
         self.flush()
         self.stream.extend_schema(properties)
         self.write_schema()
-        self.sink = self._new_sink()
+        self.encoder = self._new_encoder()
         return self._compile()

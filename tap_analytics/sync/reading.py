@@ -79,7 +79,7 @@ class EndpointSync:
             decoder=self._decoder(),
             # The room is the children's: parents that are read far ahead would only wait for them.
             prefetch_limit=1 if sync.children else None,
-            max_rows=sync.remaining,
+            max_rows=sync.limit.remaining,
         )
 
     def _decoder(self) -> RowDecoder | None:
@@ -102,11 +102,8 @@ class EndpointSync:
             if sync.stream.primary_keys:
                 new = sync.duplicates.record(reader.distinct_keys, within=reader.key_scope)
                 reader.guard.progress(new=new)
-            kept = self._limited(rows)
-            self._write(kept, checkpointer)
-            if len(kept) < len(rows):
-                sync.stream._check_max_record_limit(sync.result.rows)  # noqa: SLF001 - the SDK's dry run ends a stream so
-            unread = len(kept) < len(rows) or reader.paginator.end is None
+            is_whole = self._process(rows, checkpointer)
+            unread = not is_whole or reader.paginator.end is None
             if unread and sync.limit_reached:
                 sync.truncate()
                 return
@@ -125,44 +122,45 @@ class EndpointSync:
         for fetched in reader.rescan.run(whole=whole, repeats=repeats, fresh=fresh):
             sync.run.stop.check()
             sync.duplicates.record(fetched.keys, within=reader.key_scope)
-            self._write(reader.endpoint.process(fetched.rows), None, peek=False)
+            if not self._process(reader.endpoint.process(fetched.rows), peek=False):
+                sync.truncate()
+                return
 
-    def _limited(self, rows: Rows) -> Rows:
-        """Return the rows of a page before the first that is beyond a limit of records."""
-        sync = self.sync
-        if (dry_run := sync.stream.ABORT_AT_RECORD_COUNT) is not None:
-            rows = rows.head(max(0, dry_run - sync.result.rows))
-        remaining = sync.remaining
-        if remaining is None or not sync.stream.selected:
-            return rows
-        if self.bookmark is None:
-            return rows.head(remaining)
-        flags = self.bookmark.window.select(rows.column(self.bookmark.key))
-        places = [place for place, flag in enumerate(flags) if flag]
-        return rows if len(places) <= remaining else rows.head(places[remaining])
+    def _process(
+        self, rows: Rows, checkpointer: Checkpointer | None = None, *, peek: bool = True
+    ) -> bool:
+        """Take a page of rows to the target, and read the children of all of them.
 
-    def _write(self, rows: Rows, checkpointer: Checkpointer | None, *, peek: bool = True) -> None:
-        """Conform and write rows, then read the children of all of them.
-
-        With `peek`, the children of the next page are prefetched meanwhile.
+        The reader has applied `post_process`. With `peek`, the children of the next page are
+        prefetched meanwhile. False if the record limit leaves out rows.
         """
-        sync = self.sync
+        sync, output = self.sync, self.sync.output
+        limited = sync.limit.head(rows, self.bookmark)
         # Before rows lose what doesn't go out.
-        reads = self._children.of(rows)
+        reads = self._children.of(limited)
         with nullcontext() if checkpointer is None else sync.run.writer.lock:
-            if sync.stream.selected and rows:
-                rows = sync.output.conform(rows, bookmark=self.bookmark)
-                sync.output.write(rows)
-                sync.count(len(rows))
+            if sync.stream.selected and limited:
+                conformed = output.conform(limited, bookmark=self.bookmark)
+                lines = output.encode(conformed)
+                output.write(lines)
+                sync.count(len(conformed))
             if checkpointer is not None and self.reader.keys:
-                checkpointer.save(
-                    version=sync.output.version,
-                    highest=None if sync.bookmark is None else sync.bookmark.highest,
-                    began=sync.began,
-                    repeats=sync.duplicates.count,
-                )
-                sync.run.state_output.write_if_due()
+                self._save(checkpointer)
         self._children.read(reads, peek=peek)
+        if is_cut := len(limited) < len(rows):
+            sync.limit.end_dry_run()
+        return not is_cut
+
+    def _save(self, checkpointer: Checkpointer) -> None:
+        """Save the position after the page in the state, and write the state if it is time."""
+        sync = self.sync
+        checkpointer.save(
+            version=sync.output.version.number,
+            highest=None if sync.bookmark is None else sync.bookmark.highest,
+            began=sync.began,
+            repeats=sync.duplicates.count,
+        )
+        sync.run.state_output.write_if_due()
 
     def _checkpointer(self) -> Checkpointer | None:
         """Return what saves the place after each page, where reading can be resumed.
@@ -171,7 +169,7 @@ class EndpointSync:
         """
         sync, reader = self.sync, self.reader
         plain = self.context is None and not sync.children and reader.early_stop is None
-        if not plain or not sync.output.writes_at_once or sync.remaining is not None:
+        if not plain or not sync.output.writes_at_once or sync.limit.remaining is not None:
             return None
         checkpointer = Checkpointer(sync.stream, reader, sync.run.state, sync.fingerprint)
         if saved := checkpointer.restore():
@@ -269,7 +267,7 @@ class ChildQueue:
     def _prefetch_limit(self) -> int:
         """How many to prefetch: none where a request may turn out to be one too many."""
         connection = self._parent.stream.connection
-        unsure = self._parent.remaining is not None or connection.budget_low
+        unsure = self._parent.limit.remaining is not None or connection.budget_low
         return 0 if unsure else connection.concurrency
 
     def _upcoming(self) -> list[ChildRead]:

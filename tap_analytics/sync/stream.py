@@ -15,6 +15,7 @@ from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.results import StreamResult
 from tap_analytics.streams.scope import open_bookmark, read_children
 from tap_analytics.sync.checkpoint import definition_digest, fingerprint
+from tap_analytics.sync.limit import RecordLimit
 from tap_analytics.sync.output import RecordOutput
 from tap_analytics.transport.errors import Cancelled
 
@@ -44,6 +45,7 @@ class StreamSync:
             paging_facts=stream.paging_facts,
         )
         self.output = RecordOutput(stream, run.writer, self.result.drift)
+        self.limit = RecordLimit(stream, self.result, run.config.get("max_records"))
         self.bookmark: Bookmark | None = None
         self.duplicates = DuplicateKeys()
         self.children = [StreamSync(child, run) for child in read_children(stream)]
@@ -97,23 +99,13 @@ class StreamSync:
         for child in self.children:
             yield from child.tree
 
-    # --- record limit -----------------------------------------------------------------------
-
-    @property
-    def remaining(self) -> int | None:
-        """Records that `max_records` still allows; None without a limit."""
-        limit: int | None = self.run.config.get("max_records")
-        if limit is None:
-            return None
-        return limit - self.result.rows if self.stream.selected else 0
-
     @property
     def limit_reached(self) -> bool:
         """Whether the record limit is reached; a stream that isn't written is read for others."""
-        if self.remaining is None:
+        if self.limit.remaining is None:
             return False
         if self.stream.selected:
-            return self.remaining <= 0
+            return self.limit.remaining <= 0
         return all(child.limit_reached for child in self.children)
 
     @property

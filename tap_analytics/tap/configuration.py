@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from tap_analytics.config import settings
 from tap_analytics.errors import InputError
-from tap_analytics.records.sinks import batch_problems
+from tap_analytics.records.encoders import batch_problems
 from tap_analytics.reporting.log import log_less
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.transport import redaction

@@ -228,13 +228,13 @@ def test_the_default_writer_of_the_sdk_says_the_same(case):
 def test_rows_of_these_tests_take_both_ways(monkeypatch):
     """The first page goes as dicts, those behind it as raw fields."""
     kinds = []
-    write = RecordOutput.write
+    encode = RecordOutput.encode
 
     def noted(self, rows):
         kinds.append(type(rows))
-        return write(self, rows)
+        return encode(self, rows)
 
-    monkeypatch.setattr(RecordOutput, "write", noted)
+    monkeypatch.setattr(RecordOutput, "encode", noted)
     by_the_tap([{"id": n, "a": "x"} for n in range(10)], ID | {"a": {}})
     assert kinds[0] is DictRows
     assert StructRows in kinds[1:]

@@ -60,13 +60,13 @@ def valid(done, stream=STREAM):
 
 def ways(monkeypatch):
     """Note in what form pages are written."""
-    kinds, write = [], RecordOutput.write
+    kinds, encode = [], RecordOutput.encode
 
     def noted(self, rows):
         kinds.append(type(rows))
-        return write(self, rows)
+        return encode(self, rows)
 
-    monkeypatch.setattr(RecordOutput, "write", noted)
+    monkeypatch.setattr(RecordOutput, "encode", noted)
     return kinds
 
 

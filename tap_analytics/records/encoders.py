@@ -1,4 +1,4 @@
-"""Output of conformed rows: RECORD lines, or the files of BATCH messages.
+"""Encoding of conformed rows: RECORD lines, or the files of BATCH messages.
 
 Of a RECORD line a target takes the version and the time of extraction into columns of its own; it
 loads the rows of files as they are. So they carry those columns: without its version a row would be
@@ -19,7 +19,7 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_analytics.errors import TapError
-from tap_analytics.records.writer import ENCODER
+from tap_analytics.records.writer import ENCODER, encode_message
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,10 +28,9 @@ if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
     from tap_analytics.records.rows import DictRows, Row, Rows
-    from tap_analytics.records.writer import MessageWriter
 
 
-#: What the parts of `batch_config` take; the first word of each is required.
+#: What the parts of `batch_config` take; the first key of each is required.
 _PARTS = {"encoding": ("format", "compression"), "storage": ("root", "prefix", "params")}
 
 
@@ -39,14 +38,14 @@ def batch_problems(config: object) -> Iterator[str]:
     """Yield what keeps a `batch_config` from being used, beyond what its schema finds."""
     if not isinstance(config, dict) or not config:
         return
-    for part, words in _PARTS.items():
+    for part, known in _PARTS.items():
         given = config.get(part) or {}
         if not isinstance(given, dict):
             continue
-        if not given.get(words[0]):
-            yield f"`batch_config.{part}.{words[0]}` is missing. Write its value."
-        if set(given) - set(words):
-            yield f"`batch_config.{part}` has an unknown key. Known: {', '.join(words)}."
+        if not given.get(known[0]):
+            yield f"`batch_config.{part}.{known[0]}` is missing. Write its value."
+        if set(given) - set(known):
+            yield f"`batch_config.{part}` has an unknown key. Known: {', '.join(known)}."
     if set(config) - {*_PARTS, "batch_size"}:
         yield "`batch_config` has an unknown key. Known: encoding, storage, batch_size."
     size = config.get("batch_size")
@@ -58,8 +57,8 @@ class BatchFileError(TapError):
     """A file of records that can't be written."""
 
 
-class RecordSink:
-    """Writes each page of rows as RECORD lines, in one write."""
+class RecordEncoder:
+    """Makes RECORD lines of the conformed rows of a stream."""
 
     def __init__(
         self,
@@ -67,10 +66,8 @@ class RecordSink:
         stream_maps: Sequence[StreamMap],
         version: int | None,
         filtered: set[str],
-        writer: MessageWriter,
     ) -> None:
         self.version = version
-        self.writer = writer
         self._maps = stream_maps
         #: Aliases under which rows have been left out.
         self._filtered = filtered
@@ -83,23 +80,21 @@ class RecordSink:
         )
         self._head = _head(stream)
 
-    def write(self, rows: Rows) -> None:
-        """Write a page of rows; all its lines carry the same `time_extracted`."""
+    def encode(self, rows: Rows) -> bytes:
+        """Return the lines of a page of rows, all with the same `time_extracted`."""
         version = b"" if self.version is None else b',"version":%d' % self.version
         moment = datetime.now(UTC).isoformat().encode()
         tail = version + b',"time_extracted":"' + moment + b'"}\n'
         if self.is_passthrough:
             # JSON text holds no newline, so each one in the encoded lines ends a row.
             body = rows.encode()
-            lines = self._head + body[:-1].replace(b"\n", tail + self._head) + tail
-        else:
-            mapped = self._mapped(rows)
-            lines = b"".join(_head(alias) + ENCODER.encode(row) + tail for alias, row in mapped)
-        if lines:
-            self.writer.write_lines(lines)
+            return self._head + body[:-1].replace(b"\n", tail + self._head) + tail
+        mapped = self._mapped(rows)
+        return b"".join(_head(alias) + ENCODER.encode(row) + tail for alias, row in mapped)
 
-    def flush(self) -> None:
-        """Write pending rows; there are none."""
+    def flush(self) -> bytes:
+        """Return lines for the rows that are still pending; there are none."""
+        return b""
 
     def _mapped(self, rows: Rows) -> Iterator[tuple[str, Row]]:
         """Pass rows through the stream maps: (alias, record) for each record that goes out."""
@@ -116,8 +111,8 @@ def _head(alias: str) -> bytes:
     return b'{"type":"RECORD","stream":' + ENCODER.encode(alias) + b',"record":'
 
 
-class BatchSink(RecordSink):
-    """Collects mapped records in files and announces each file with a BATCH message."""
+class BatchEncoder(RecordEncoder):
+    """Collects mapped records in files and makes a BATCH line for each file."""
 
     def __init__(self, *given: t.Any, tap_name: str, config: BatchConfig) -> None:  # noqa: ANN401 - as above
         super().__init__(*given)
@@ -127,23 +122,24 @@ class BatchSink(RecordSink):
         self._pending: defaultdict[str, list[Row]] = defaultdict(list)
 
     @override
-    def write(self, rows: Rows) -> None:
-        own = self._own_columns()
+    def encode(self, rows: Rows) -> bytes:
+        added, size, lines = self._added_columns(), self.config.batch_size, b""
         for alias, record in self._mapped(rows):
-            self._pending[alias].append({**record, **own})
+            self._pending[alias].append({**record, **added})
         for alias, records in self._pending.items():
-            while len(records) >= self.config.batch_size:
-                self._announce(alias, records[: self.config.batch_size])
-                del records[: self.config.batch_size]
+            while len(records) >= size:
+                lines += self._batch(alias, records[:size])
+                del records[:size]
+        return lines
 
     @override
-    def flush(self) -> None:
-        for alias, records in self._pending.items():
-            if records:
-                self._announce(alias, records)
+    def flush(self) -> bytes:
+        pending = [(alias, records) for alias, records in self._pending.items() if records]
+        lines = b"".join(self._batch(alias, records) for alias, records in pending)
         self._pending.clear()
+        return lines
 
-    def _own_columns(self) -> Row:
+    def _added_columns(self) -> Row:
         """Return the columns that a target adds to what it gets as RECORD lines."""
         moment = datetime.now(UTC)
         return {
@@ -153,16 +149,17 @@ class BatchSink(RecordSink):
             "_sdc_table_version": self.version,
         }
 
-    def _announce(self, alias: str, records: Sequence[Row]) -> None:
-        for manifest in self._manifests(alias, records):
-            self.writer.write_message(
+    def _batch(self, alias: str, records: Sequence[Row]) -> bytes:
+        """Write records to files and return the BATCH lines that name them."""
+        encoding = self.config.encoding
+        return b"".join(
+            encode_message(
                 SDKBatchMessage(
-                    stream=alias,
-                    encoding=self.config.encoding,
-                    manifest=manifest,
-                    version=self.version,
+                    stream=alias, encoding=encoding, manifest=manifest, version=self.version
                 )
             )
+            for manifest in self._manifests(alias, records)
+        )
 
     def _manifests(self, alias: str, records: Sequence[Row]) -> Iterable[list[str]]:
         """Write a file and return its name; the SDK always gzips JSONL."""
