@@ -44,6 +44,8 @@ class Column:
     sql_type: TypeEngine[t.Any]
     types: frozenset[str]
     convert: Callable[[bytes], bytes]
+    #: What the schema allows in an array.
+    element_types: frozenset[str] = frozenset()
     nullable: bool = True
     required: bool = False
     sanitize: bool = False
@@ -126,9 +128,24 @@ def _usual(column: Column) -> Read | None:
     }.get(kind)
     if find:
         return _where_all_match(find, slow)
-    if isinstance(column.sql_type, ARRAY) and type(column.sql_type.item_type) is TEXT:
-        return _where_all_match(fields.usual_text_arrays, slow, as_array=True)
+    if isinstance(column.sql_type, ARRAY):
+        item = type(column.sql_type.item_type)
+        if item is TEXT and "string" in column.element_types:
+            return _where_all_match(fields.usual_text_arrays, slow, as_array=True)
+        if item is JSONB and "object" in column.element_types:
+            return _flat_objects(fields.flat_objects(nullable=column.nullable), slow)
     return None
+
+
+def _flat_objects(find: Read, slow: Callable[[bytes], bytes]) -> Read:
+    literals = fields.flat_objects_literals
+
+    def read(lines: bytes) -> list[bytes]:
+        if len(find(lines)) > lines.count(b"\n"):
+            return literals(lines).split(b"\n")
+        return [literals(v) if find(v) else slow(v) for v in lines.split(b"\n")]
+
+    return read
 
 
 def _where_all_match(find: Read, slow: Callable[[bytes], bytes], *, as_array: bool = False) -> Read:

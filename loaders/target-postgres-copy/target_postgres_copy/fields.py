@@ -6,7 +6,6 @@ so most values pass as they came. `null` without quotes is SQL NULL.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import decimal
 import re
@@ -34,10 +33,12 @@ NULL = b"null"
 _MOST_DIGITS, _MOST_DECIMALS = 131_072, 16_383
 _MOST_INTEGER_DIGITS = 25
 
+_list = msgspec.json.Decoder(list[msgspec.Raw])
 _NEEDS_QUOTES = re.compile(rb"[\x01\x02\r\n]").search
 _DATE = rb"\d{4}-\d\d-\d\d"
 _TIME = rb"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
 _STRING = rb'"[^"\\\n]*"'
+_FLAT = rb"\{[^][{}\\\n]*\}"
 
 
 def _all_lines(pattern: bytes) -> Callable[[bytes], list[bytes]]:
@@ -50,10 +51,12 @@ def _text_or_null(pattern: bytes) -> Callable[[bytes], list[bytes]]:
 
 #: The usual spellings; others go through Python's parser, as target-postgres does with all.
 #: Nothing is found of a null.
-usual_datetimes = _text_or_null(_DATE + rb"[T ]" + _TIME + rb"(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)?")
+usual_datetimes = _text_or_null(_DATE + rb"[T ]" + _TIME + rb"(?:Z|[+-]00:00)?")
 usual_dates = _text_or_null(_DATE)
 usual_times = _text_or_null(_TIME)
 usual_text_arrays = _all_lines(rb"(\[(?:" + _STRING + rb"(?:," + _STRING + rb")*)?\])")
+#: Arrays of objects in which nothing is nested, so that brackets and braces are where they seem.
+_FLAT_OBJECTS = rb"\[(?:" + _FLAT + rb"(?:," + _FLAT + rb")*)?\]"
 
 KINDS = {
     **dict.fromkeys((b"-", *(b"%d" % digit for digit in range(10))), "number"),
@@ -186,13 +189,23 @@ def unchanged(value: bytes) -> bytes:
 
 
 def datetime(value: bytes) -> bytes:
-    """Read a date-time as Python does; digits behind the sixth are cut."""
+    """Read a date-time as Python does, and move it to UTC; digits behind the sixth are cut."""
     moment = _parsed(dt.datetime.fromisoformat, value, "date-time")
-    if moment.tzinfo is not None:
-        # At the ends of Python's calendar the server does it.
-        with contextlib.suppress(OverflowError):
-            moment = moment.astimezone(dt.timezone.utc)
-    return moment.isoformat(" ").encode()
+    if moment.tzinfo is None:
+        return moment.isoformat(" ").encode()
+    try:
+        return moment.astimezone(dt.timezone.utc).isoformat(" ").encode()
+    except OverflowError:
+        return _beyond_calendar(moment)
+
+
+def _beyond_calendar(moment: dt.datetime) -> bytes:
+    """Write a moment outside of Python's calendar, by less than a day, as PostgreSQL does."""
+    is_early = moment.year == dt.MINYEAR
+    # The calendar repeats after 400 years.
+    shifted = moment.replace(year=moment.year + (400 if is_early else -400))
+    rest = shifted.astimezone(dt.timezone.utc).isoformat(" ")[4:]
+    return f"0001{rest} BC".encode() if is_early else f"{dt.MAXYEAR + 1}{rest}".encode()
 
 
 def date(value: bytes) -> bytes:
@@ -261,10 +274,21 @@ def _jsonb_literal(elements: list[bytes]) -> bytes:
     return b"{" + b",".join(map(_jsonb_literal, inner)) + b"}"
 
 
+def flat_objects(*, nullable: bool) -> Callable[[bytes], list[bytes]]:
+    """Find arrays of flat objects, and null where it is allowed."""
+    return _all_lines(rb"(?:" + _FLAT_OBJECTS + (rb"|null)" if nullable else rb")"))
+
+
+def flat_objects_literals(lines: bytes) -> bytes:
+    """Write lines that are all `flat_objects` as literals of jsonb[]."""
+    escaped = lines.replace(b"[]", b"{}").replace(b'"', b'\\"')
+    return escaped.replace(b"},{", b'}","{').replace(b"[{", b'{"{').replace(b"}]", b'}"}')
+
+
 def _decode_list(value: bytes) -> list[bytes]:
     if value[:1] != b"[":
         raise BadValue("mixes arrays and other values, which jsonb[] can't hold")
-    return [bytes(each) for each in msgspec.json.decode(value, type=list[msgspec.Raw])]
+    return [bytes(each) for each in _list.decode(value)]
 
 
 def _element(value: bytes) -> bytes:

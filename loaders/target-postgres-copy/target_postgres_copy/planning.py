@@ -69,6 +69,7 @@ def plan(name: str, schema: Schema, sql_type: TypeEngine[t.Any], policy: Policy)
         sql_type=sql_type,
         types=allowed,
         convert=convert,
+        element_types=_items(schema)[0],
         nullable=nullable or not policy.validate,
         required=name in policy.required,
         sanitize=policy.sanitize,
@@ -150,9 +151,7 @@ def _scalar(
 def _array(
     name: str, sql_type: ARRAY[t.Any], schema: Schema, policy: Policy
 ) -> Callable[[bytes], bytes]:
-    items = schema.get("items")
-    inner = {"type": items} if isinstance(items, str) else items
-    allowed, nullable = json_types(inner) if isinstance(inner, dict) else (ANY_TYPE, True)
+    allowed, nullable = _items(schema)
     element_type = sql_type.item_type
     kind = type(element_type)
     convert = _scalar(kind, allowed, sanitize=policy.sanitize)
@@ -170,3 +169,10 @@ def _array(
     if kind is JSONB:
         return fields.jsonb_array(element.field, sanitize=policy.sanitize)
     return fields.array(element.field)
+
+
+def _items(schema: Schema) -> tuple[frozenset[str], bool]:
+    """Return the types an array may hold, and whether null is one of them."""
+    items = schema.get("items")
+    inner = {"type": items} if isinstance(items, str) else items
+    return json_types(inner) if isinstance(inner, dict) else (frozenset(ANY_TYPE), True)

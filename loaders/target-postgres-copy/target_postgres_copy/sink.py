@@ -51,6 +51,11 @@ _COLUMNS = sa.text(
     "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
     "WHERE attrelid = CAST(:name AS regclass) AND attnum > 0 AND NOT attisdropped"
 )
+#: Whether a table is an ordinary one: rules and row security say more about INSERT than COPY knows.
+_IS_PLAIN = sa.text(
+    "SELECT relkind = 'r' AND NOT relhasrules AND NOT relrowsecurity FROM pg_class "
+    "WHERE oid = CAST(:name AS regclass)"
+)
 _UNIQUE_KEYS = sa.text(
     "SELECT array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = i.indrelid "
     "AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) FROM pg_index i "
@@ -149,16 +154,21 @@ class CopySink(PostgresSink):
             types = {row[0]: row[1] for row in connection.execute(_COLUMNS, name)}
             unique = [set(row[0]) for row in connection.execute(_UNIQUE_KEYS, name)]
             zone: str = connection.execute(sa.text("SHOW TimeZone")).scalar_one()
+            is_plain: bool = connection.execute(_IS_PLAIN, name).scalar_one()
+            table = sa.table(self.table_name, schema=self.schema_name)
+            is_empty = not connection.execute(sa.select(1).select_from(table).limit(1)).all()
         for each in self._columns.values():
             found, planned = types.get(each.name), sql_name(each)
             if found != planned and (found, planned) != ("character varying", "text"):
                 raise Unsupported(f"column {each.name!r} is {found} in the table, not {planned}")
+        has_unique_index = set(self.key_properties) in unique
         return Table(
             schema=self.schema_name,
             name=self.table_name,
             keys=tuple(dict.fromkeys(self.key_properties)),
-            has_unique_index=set(self.key_properties) in unique,
+            has_unique_index=has_unique_index,
             is_utc=zone.upper() in _UTC,
+            is_fresh=is_plain and (not self.key_properties or (is_empty and has_unique_index)),
         )
 
     # Reading

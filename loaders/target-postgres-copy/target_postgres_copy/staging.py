@@ -1,7 +1,7 @@
 """The way of a stream's rows into its table: decode, convert, stage in a temporary table, merge.
 
 One statement per batch takes the staged rows over, so that no row is updated that was just
-inserted.
+inserted. Where no row can replace another one, they go into the table itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from target_postgres_copy.statements import Statements
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from psycopg import sql
 
     from target_postgres_copy.columns import Column
     from target_postgres_copy.statements import Constants, Run, Table
@@ -48,6 +50,7 @@ class Staging:
         self._key_names = table.keys
         self._keys = [names.index(key) for key in table.keys]
         self._is_created = False
+        self._is_fresh = table.is_fresh
         self._select_latest = not table.has_unique_index
         self._by_key: dict[t.Any, bytes] = {}
         self._appended: list[bytes] = []
@@ -107,31 +110,35 @@ class Staging:
 
     def write(self, connection: psycopg.Connection, lines: list[bytes], run: Run) -> None:
         """Write rows in one transaction."""
-        if not self._is_created:
-            connection.execute(self._statements.create())
-            self._is_created = True
-        constants = run.constants()
         try:
-            self._write_once(connection, lines, constants)
-        except psycopg.errors.CardinalityViolation:
-            # One key in two spellings, such as 1.0 and 1.00: from now on the last one is chosen.
-            self._select_latest = True
-            self._write_once(connection, lines, constants)
-
-    def _write_once(
-        self, connection: psycopg.Connection, lines: list[bytes], constants: Constants
-    ) -> None:
-        try:
-            with connection.transaction(), connection.cursor() as cursor:
-                with cursor.copy(self._statements.copy()) as copy:
-                    copy.write(b"\n".join(lines) + b"\n")
-                merge = self._statements.merge(constants, select_latest=self._select_latest)
-                for statement in merge:
-                    cursor.execute(statement)
+            self._write(connection, lines, run.constants())
         except psycopg.Error as error:
             if explained := self._explained(error, lines):
                 raise explained from error
             raise
+
+    def _write(
+        self, connection: psycopg.Connection, lines: list[bytes], constants: Constants
+    ) -> None:
+        statements = self._statements
+        if self._is_fresh and statements.can_copy_directly(constants):
+            try:
+                return _load(connection, lines, *statements.copy_directly(constants))
+            except psycopg.errors.UniqueViolation:
+                # A key came again: from now on rows are merged.
+                self._is_fresh = False
+        if not self._is_created:
+            connection.execute(statements.create())
+            self._is_created = True
+        merge = statements.merge(constants, select_latest=self._select_latest)
+        try:
+            _load(connection, lines, statements.copy(), b"\n", merge)
+        except psycopg.errors.CardinalityViolation:
+            # One key in two spellings, such as 1.0 and 1.00: from now on the last one is chosen.
+            self._select_latest = True
+            merge = statements.merge(constants, select_latest=True)
+            _load(connection, lines, statements.copy(), b"\n", merge)
+        return None
 
     def _explained(self, error: psycopg.Error, lines: list[bytes]) -> LoadError | None:
         """Add the column and the row's key to what the server says of a value."""
@@ -151,7 +158,8 @@ class Staging:
         found = next((i for i, end in enumerate(ends) if end >= int(place[1])), -1)
         values = [quoted or plain for quoted, plain in _FIELDS(lines[found])]
         key = self._key_text([shown(values[i]) for i in self._keys])
-        column = f"column {place[2]!r}" if place[2] else "a column"
+        name = place[2] or error.diag.column_name
+        column = f"column {name!r}" if name else "a column"
         return LoadError(f"{column}{key}: {message}")
 
     def drop(self, connection: psycopg.Connection) -> None:
@@ -159,3 +167,18 @@ class Staging:
         if self._is_created:
             connection.execute(self._statements.drop())
             self._is_created = False
+
+
+def _load(
+    connection: psycopg.Connection,
+    lines: list[bytes],
+    copy: sql.Composed,
+    end: bytes,
+    merge: Sequence[sql.Composed] = (),
+) -> None:
+    """Copy lines, each followed by `end`, and merge them, in one transaction."""
+    with connection.transaction(), connection.cursor() as cursor:
+        with cursor.copy(copy) as stream:
+            stream.write(end.join(lines) + end)
+        for statement in merge:
+            cursor.execute(statement)

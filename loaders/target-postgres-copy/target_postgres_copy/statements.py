@@ -18,10 +18,10 @@ if t.TYPE_CHECKING:
 
     from target_postgres_copy.columns import Column
 
-    Constants = dict[str, sql.Composable]
+    Constants = dict[str, dt.datetime | int]
 
-#: How a date-time with an offset ends.
-_AWARE = r"(Z|[+-]\d\d:\d\d(:\d\d)?)$"
+#: How a date-time with an offset ends, which is zero; readers move all others to UTC.
+_AWARE = r"(Z|[+-]00:00)( BC)?$"
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # has no annotations
 
 
@@ -36,6 +36,8 @@ class Table:
     has_unique_index: bool
     #: Whether the session's time zone is UTC.
     is_utc: bool
+    #: Whether the table is one that COPY can fill, and has no row that a new one could replace.
+    is_fresh: bool
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -54,20 +56,19 @@ class Run:
     def constants(self) -> Constants:
         """Return the values of columns for a batch that is written now."""
         now = dt.datetime.now(tz=dt.timezone.utc)
-        moment = sql.SQL("{}::timestamptz").format(sql.Literal(now.isoformat()))
         constants: Constants = {
-            "_sdc_received_at": moment,
-            "_sdc_batched_at": moment,
-            "_sdc_sequence": sql.Literal(round(now.timestamp() * 1000)),
-            "_sdc_sync_started_at": sql.Literal(self.started),
+            "_sdc_received_at": now,
+            "_sdc_batched_at": now,
+            "_sdc_sequence": round(now.timestamp() * 1000),
+            "_sdc_sync_started_at": self.started,
         }
         if self.version is not None:
-            constants["_sdc_table_version"] = sql.Literal(self.version)
+            constants["_sdc_table_version"] = self.version
         return constants
 
 
 class Statements:
-    """The statements for one temporary table and the table behind it."""
+    """The statements for one table, and for the temporary table before it."""
 
     def __init__(self, table: Table, columns: Sequence[Column], *, filled: Iterable[str]) -> None:
         self._table = table
@@ -94,18 +95,31 @@ class Statements:
     def _staged(self, column: Column) -> str:
         """Return the type in which a column is staged.
 
-        Where the session's zone is UTC, timestamptz reads date-times with and without an offset
-        as target-postgres does. Elsewhere those without would be moved out of the hour that
-        summer time leaves out, so the merge decides.
+        Where the session's zone isn't UTC, target-postgres stores date-times with an offset in
+        that zone and others as they are, so the merge decides.
         """
-        if isinstance(column.sql_type, TIMESTAMP):
-            return "timestamptz" if self._table.is_utc else "text"
+        if isinstance(column.sql_type, TIMESTAMP) and not self._table.is_utc:
+            return "text"
         return sql_name(column)
 
     def copy(self) -> sql.Composed:
         """Copy rows into the temporary table."""
+        return self._copy(self._temp, self._columns)
+
+    def can_copy_directly(self, constants: Constants) -> bool:
+        """Say whether fields can go into the table's columns as they are."""
+        as_they_are = all(self._staged(each) == sql_name(each) for each in self._columns.values())
+        return as_they_are and not self._columns.keys() & constants.keys()
+
+    def copy_directly(self, constants: Constants) -> tuple[sql.Composed, bytes]:
+        """Copy rows into the table itself; returned is also how each row ends."""
+        filled = [name for name in constants if name in self._filled]
+        end = b"".join(fields.DELIMITER + str(constants[name]).encode() for name in filled)
+        return self._copy(self._table.identifier, [*self._columns, *filled]), end + b"\n"
+
+    def _copy(self, into: sql.Identifier, names: Iterable[str]) -> sql.Composed:
         return sql.SQL("COPY {} ({}) FROM STDIN WITH ({})").format(
-            self._temp, self._listed(self._columns), sql.SQL(fields.OPTIONS)
+            into, self._listed(names), sql.SQL(fields.OPTIONS)
         )
 
     def merge(self, constants: Constants, *, select_latest: bool) -> list[sql.Composed]:
@@ -153,11 +167,9 @@ class Statements:
         """Return the expression for every column of the table that is filled."""
         values = {name: self._value(column) for name, column in self._columns.items()}
         for name in self._filled & constants.keys():
-            given = values.get(name)
+            given, constant = values.get(name), sql.Literal(constants[name])
             values[name] = (
-                sql.SQL("coalesce({}, {})").format(given, constants[name])
-                if given
-                else constants[name]
+                sql.SQL("coalesce({}, {})").format(given, constant) if given else constant
             )
         return values
 

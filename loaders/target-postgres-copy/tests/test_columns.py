@@ -44,6 +44,12 @@ CASES = {
     ),
     "boolean": ({"type": ["boolean", "null"]}, sa.BOOLEAN(), as_json(st.booleans())),
     "jsonb": ({"type": ["object", "null"]}, JSONB(), as_json(st.dictionaries(STRINGS, STRINGS))),
+    "array of objects": (
+        {"type": ["array", "null"], "items": {"type": ["object", "null"]}},
+        ARRAY(JSONB()),
+        as_json(st.lists(st.dictionaries(
+            STRINGS, st.one_of(STRINGS, st.lists(STRINGS, max_size=1))), max_size=3)),
+    ),
     "array": (
         {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
         ARRAY(sa.TEXT()),

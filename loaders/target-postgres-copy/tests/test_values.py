@@ -95,7 +95,11 @@ def test_the_table_holds_what_target_postgres_holds(bench, name):
     schema, values = SAME[name]
     messages = [schema_message({"id": {"type": "integer"}, "v": schema})]
     messages += [raw_record(number, value) for number, value in enumerate(values)]
-    assert len(bench.both(messages)) == len(values)
+    loaded = bench.both(messages)
+    assert len(loaded) == len(values)
+    # Rows whose keys are there already are merged, not copied into the table itself.
+    twice = [*messages, *messages[1:]]
+    assert bench.rows_after(twice, batch_size_rows=len(values)) == loaded
 
 
 @pytest.mark.parametrize("schema", [of("string"), of("object"), of("object", "string")])
