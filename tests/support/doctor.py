@@ -46,13 +46,13 @@ class Report:
     @property
     def findings(self) -> list[tuple[str, str]]:
         """(level, code) of all findings, in order."""
-        told = [finding for api in self.data["apis"] for finding in api["findings"]]
-        return [(finding["level"], finding["code"]) for finding in told]
+        found = [finding for api in self.data["apis"] for finding in api["findings"]]
+        return [(finding["level"], finding["code"]) for finding in found]
 
     @property
     def texts(self) -> str:
-        told = [finding for api in self.data["apis"] for finding in api["findings"]]
-        return "\n".join(finding["text"] for finding in told)
+        found = [finding for api in self.data["apis"] for finding in api["findings"]]
+        return "\n".join(finding["text"] for finding in found)
 
     def stream(self, name: str = STREAM) -> dict[str, t.Any]:
         streams = [stream for api in self.data["apis"] for stream in api["streams"]]
@@ -79,7 +79,7 @@ class Doctor:
         self.errors = captured.err
         return code, captured.out
 
-    def cures(
+    def check_patch(
         self,
         answer: Callable[[dict[str, str]], t.Any],
         *,
@@ -89,9 +89,9 @@ class Doctor:
         key: str = "id",
         **resource: t.Any,
     ) -> Report:
-        """Examine a server, apply what is suggested, and see that nothing is left to suggest.
+        """Check a server, apply the suggested settings, and check that there are no further ones.
 
-        With the patch a run brings every row once, and little is asked where nothing is wrong.
+        With the patch a run reads every row once; without a problem there are few requests.
         """
         with JsonApi(answer) as api:
             config = declared(api.origin, **resource)
@@ -99,12 +99,12 @@ class Doctor:
             assert len(api.requests) <= BUDGET
             assert report.code == (1 if wrong else 0), report.texts
             assert self.errors == "", "what is wrong is in the report"
-            cured = merged(config, report.patch)
+            patched = merged(config, report.patch)
             api.requests.clear()
-            again = self(cured)
+            again = self(patched)
             assert len(api.requests) <= FEW
             assert (again.code, again.patch) == (0, {}), again.texts
-            done = runs.run(cured)
+            done = runs.run(patched)
             assert done.error is None, done.failure(stream)
             assert [record[key] for record in done.records(stream)] == list(range(1, rows + 1))
         return report

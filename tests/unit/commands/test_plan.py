@@ -1,4 +1,4 @@
-"""A plan tells what a sync would cost, from few requests, and says how sure it is."""
+"""A plan estimates the cost of a sync from few requests, with the basis of each figure."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def shop(api, paginator, **more):
         "everything at once",
     ],
 )
-def test_a_stream_is_told_by_total_by_its_end_or_by_what_was_seen(
+def test_an_estimate_is_based_on_the_total_the_end_or_the_rows_seen(
     answer, paginator, requests, expected
 ):
     with JsonApi(answer) as api:
@@ -117,20 +117,20 @@ def test_a_stream_is_told_by_total_by_its_end_or_by_what_was_seen(
         assert (len(api.requests), len(done.ids())) == expected[:2]
 
 
-def test_a_schema_that_is_sampled_costs_no_request_of_its_own():
+def test_a_sampled_schema_costs_no_additional_request():
     with JsonApi(by_cursor(200)) as api:
         plan = planned(shop(api, CURSOR, schema=None))
         assert [each.figures.basis.value for each in plan.estimates] == ["at least"]
         assert len(api.requests) == 2 == plan.budget.used
 
 
-def test_nothing_is_read_ahead():
+def test_nothing_is_prefetched():
     with JsonApi(by_cursor(200)) as api:
         one(shop(api, CURSOR, concurrency=8))
         assert len(api.requests) == 2
 
 
-def test_what_was_asked_counts_retries_too():
+def test_requests_used_include_retries():
     def answer(received):
         del received
         return reply(500) if len(server.requests) == 1 else reply(200, b'{"data": [{"id": 1}]}')
@@ -141,7 +141,7 @@ def test_what_was_asked_counts_retries_too():
     assert [each.error for each in plan.estimates] == [None]
 
 
-def test_a_token_is_asked_for_beside_the_pages():
+def test_the_request_for_a_token_is_allowed_in_addition():
     def answer(received):
         if received.target == "/token":
             return reply(200, b'{"access_token": "swordfish-2", "expires_in": 3600}')
@@ -197,7 +197,7 @@ def test_a_bookmark_is_sent_where_the_server_filters():
 
 
 @pytest.mark.parametrize("given", [{}, {"start_param": "ignored"}], ids=["no filter", "ignored"])
-def test_where_the_server_does_not_filter_the_rows_are_an_upper_bound(given):
+def test_without_a_filter_of_the_server_the_rows_are_an_upper_bound(given):
     endpoint = {"incremental": {"cursor_path": "at"} | given}
     with JsonApi(by_offset(280)) as api:
         config = shop(api, OFFSET, endpoint=endpoint)
@@ -205,7 +205,7 @@ def test_where_the_server_does_not_filter_the_rows_are_an_upper_bound(given):
     assert (estimate.wanted, estimate.basis.value, estimate.bounded) == (280, "total", True)
 
 
-def test_where_the_end_is_seen_the_rows_are_counted_as_the_run_wants_them():
+def test_rows_read_to_the_end_are_counted_as_a_run_writes_them():
     endpoint = {"incremental": {"cursor_path": "at"}}
     with JsonApi(by_cursor(17)) as api:
         config = shop(api, CURSOR, endpoint=endpoint)
@@ -216,7 +216,7 @@ def test_where_the_end_is_seen_the_rows_are_counted_as_the_run_wants_them():
 # --- children -----------------------------------------------------------------------------------
 
 
-def family(parents, below, *, gone=()):
+def family(parents, below, *, deleted=()):
     """Answer with pages of parents, and with `below` of rows below each."""
 
     def answer(received):
@@ -226,7 +226,7 @@ def family(parents, below, *, gone=()):
             found = {"data": rows_of(parents)[start : start + LIMIT], "total": parents}
         else:
             parent = int(path.split("/")[2])
-            if parent in gone:
+            if parent in deleted:
                 return reply(404)
             found = {"data": [{"id": 1000 * parent + number} for number in range(below(parent))]}
         return reply(200, json.dumps(found).encode())
@@ -253,18 +253,18 @@ def test_children_are_extrapolated():
     assert parts.wanted == len(done.records("shop_parts"))
 
 
-def test_a_sample_is_taken_from_all_over_the_page():
+def test_a_sample_is_spread_over_the_page():
     with family(10, lambda parent: 5) as api:
         [_, parts] = figures(with_children(api))
-        asked = [int(each.target.split("/")[2]) for each in api.requests[1:]]
-    assert asked == [0, 4, 8]
+        parents = [int(each.target.split("/")[2]) for each in api.requests[1:]]
+    assert parents == [0, 4, 8]
     assert (parts.wanted, parts.wanted_margin, parts.estimated) == (50, 0, True)
 
 
 def test_more_parents_are_sampled_where_they_differ_and_a_margin_is_given(tmp_path, capsys):
     with family(40, lambda parent: parent) as api:
         path = config_file(tmp_path, with_children(api))
-        _, data = told(capsys, "--config", path)
+        _, data = run_plan(capsys, "--config", path)
         assert len(api.requests) == 1 + 10
         command.main(["--config", path])
     shown = capsys.readouterr().out
@@ -274,7 +274,7 @@ def test_more_parents_are_sampled_where_they_differ_and_a_margin_is_given(tmp_pa
     assert re.search(r"shop_parts +~ 40 +~ 180 ± 66 +sample", shown)
 
 
-def test_children_of_so_few_parents_are_known():
+def test_the_children_of_few_parents_are_all_read():
     with family(3, lambda parent: parent) as api:
         [_, parts] = figures(with_children(api))
     assert (parts.requests, parts.wanted, parts.basis.value) == (3, 3, "exact")
@@ -288,8 +288,8 @@ def test_without_parents_there_are_no_children():
     assert (parts.requests, parts.wanted, parts.basis.value) == (0, 0, "exact")
 
 
-def test_a_parent_that_is_gone_costs_a_request():
-    with family(3, lambda parent: 5, gone={1}) as api:
+def test_a_deleted_parent_costs_a_request():
+    with family(3, lambda parent: 5, deleted={1}) as api:
         [_, parts] = figures(with_children(api))
     assert (parts.requests, parts.wanted) == (3, 10)
 
@@ -303,7 +303,7 @@ def test_a_parent_that_is_not_selected_is_read_and_not_written():
     assert parts.wanted == 60
 
 
-def test_parents_that_a_stream_map_leaves_out_have_no_children():
+def test_parents_filtered_by_a_stream_map_have_no_children():
     with family(10, lambda parent: 2) as api:
         config = with_children(api, stream_maps={"shop_items": {"__filter__": "id < 5"}})
         [_, parts] = figures(config)
@@ -314,7 +314,7 @@ def test_a_short_page_of_children_takes_a_confirming_request():
     with family(9, lambda parent: 2) as api:
         paging = {"type": "page_number", "base_page": 1, "limit": LIMIT}
         config = with_children(api, paginator=paging)
-        # Whatever page is asked for, there are the same two rows: a sync would call it a loop.
+        # Every page has the same two rows, which a sync reports as repeated.
         [_, parts] = figures(config)
     assert (parts.requests, parts.wanted, parts.basis.value) == (18, 18, "sample")
 
@@ -322,7 +322,7 @@ def test_a_short_page_of_children_takes_a_confirming_request():
 # --- time ---------------------------------------------------------------------------------------
 
 
-def test_the_allowed_pace_bounds_the_time():
+def test_the_rate_limit_bounds_the_time():
     with JsonApi(by_offset(200)) as api:
         config = shop(api, OFFSET)
         config["apis"][0]["requests_per_second"] = 2
@@ -331,7 +331,7 @@ def test_the_allowed_pace_bounds_the_time():
     assert 23 / 2 <= plan.seconds <= 23 / 2 * 1.1
 
 
-def test_apis_wait_side_by_side_and_one_after_the_other_where_all_is_serial():
+def test_apis_are_read_concurrently_unless_the_run_is_serial():
     seconds = {}
     with JsonApi(by_offset(200)) as api:
         for more in ({"concurrency": 8}, {"concurrency": 1}, {"max_requests": 9}):
@@ -354,7 +354,7 @@ def config_file(tmp_path, config, name="config.json"):
     return str(path)
 
 
-def told(capsys, *arguments):
+def run_plan(capsys, *arguments):
     code = command.main([*arguments, "--json"])
     return code, json.loads(capsys.readouterr().out)
 
@@ -375,9 +375,9 @@ def forbidding(received):
     return reply(403) if received.target.startswith("/items") else reply(200, b'[{"id": 1}]')
 
 
-def test_a_stream_that_cannot_be_planned_is_told_with_its_children(tmp_path, capsys):
+def test_a_stream_that_cannot_be_planned_is_reported_with_its_children(tmp_path, capsys):
     with ScriptedServer(forbidding) as api:
-        code, data = told(capsys, "--config", config_file(tmp_path, two(api)))
+        code, data = run_plan(capsys, "--config", config_file(tmp_path, two(api)))
     assert code == 1
     errors = {each["stream"]: each["error"] for each in data["streams"]}
     assert errors["shop_fine"] is None
@@ -389,7 +389,7 @@ def test_a_stream_that_cannot_be_planned_is_told_with_its_children(tmp_path, cap
 def test_an_optional_stream_that_is_forbidden_fails_no_plan(tmp_path, capsys):
     with ScriptedServer(forbidding) as api:
         config = two(api, optional=["shop_items", "shop_parts"])
-        code, data = told(capsys, "--config", config_file(tmp_path, config))
+        code, data = run_plan(capsys, "--config", config_file(tmp_path, config))
     assert code == 0
     assert [each["stream"] for each in data["streams"] if each["error"]] == [
         "shop_items",
@@ -397,18 +397,18 @@ def test_an_optional_stream_that_is_forbidden_fails_no_plan(tmp_path, capsys):
     ]
 
 
-def test_a_server_that_never_answers_well_costs_no_more_than_two_requests(tmp_path, capsys):
+def test_a_failing_server_costs_at_most_two_requests(tmp_path, capsys):
     with ScriptedServer([reply(500)]) as api:
         config = shop(api, "single_page")
         config["apis"][0]["retry"] = {"max_retries": 5, "backoff_factor": 0}
-        code, data = told(capsys, "--config", config_file(tmp_path, config))
+        code, data = run_plan(capsys, "--config", config_file(tmp_path, config))
         assert len(api.requests) == 2 == data["requests_used"]
     assert code == 1
     assert "no page could be read" in data["streams"][0]["error"]
 
 
 @pytest.mark.parametrize("option", ["--catalog", "--state"])
-def test_a_file_that_is_not_there_is_one_line(option, tmp_path, capsys):
+def test_a_missing_file_is_an_error_of_one_line(option, tmp_path, capsys):
     missing = str(tmp_path / "missing.json")
     assert command.main(["--config", config_file(tmp_path, {}), option, missing]) == 1
     said = capsys.readouterr().err
@@ -424,7 +424,7 @@ def test_without_an_api_there_is_nothing_to_plan(tmp_path, capsys):
 # --- what is shown ------------------------------------------------------------------------------
 
 
-def test_the_table_says_what_its_figures_rest_on(tmp_path, capsys):
+def test_the_table_explains_the_basis_of_its_figures(tmp_path, capsys):
     with family(64, lambda parent: 2) as api:
         config = with_children(api) | {"max_requests": 30}
         code = command.main(["--config", config_file(tmp_path, config)])
@@ -451,7 +451,7 @@ def test_the_table_says_what_its_figures_rest_on(tmp_path, capsys):
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-def test_an_encoding_without_the_signs_gets_others(encoding, options, tmp_path, monkeypatch):
+def test_signs_that_an_encoding_lacks_are_replaced(encoding, options, tmp_path, monkeypatch):
     out = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, encoding=encoding))
     with JsonApi(by_cursor(30)) as api:
@@ -483,20 +483,20 @@ def test_a_small_plan_takes_seconds(tmp_path, capsys):
         ("no JSON", None, "abc"),
     ],
 )
-def test_meltanos_selection_is_that_of_the_plan(rules, filters, selected):
+def test_the_plan_uses_the_selection_of_meltano(rules, filters, selected):
     given = {command.SELECT: rules, command.SELECT_FILTER: filters}
     selects = command.meltano_selection({k: v for k, v in given.items() if v is not None})
     assert [name for name in "abc" if selects(f"shop_{name}")] == list(selected)
 
 
-def test_a_stream_that_meltano_does_not_select_is_not_planned(tmp_path, capsys, monkeypatch):
+def test_a_stream_meltano_does_not_select_is_not_planned(tmp_path, capsys, monkeypatch):
     with family(4, lambda parent: 2) as api:
         config = config_file(tmp_path, with_children(api))
         monkeypatch.setenv(command.SELECT, '["shop_items.*"]')
-        _, data = told(capsys, "--config", config)
+        _, data = run_plan(capsys, "--config", config)
         assert [each["stream"] for each in data["streams"]] == ["shop_items"]
         monkeypatch.setenv(command.SELECT, '["shop_parts.*"]')
-        _, data = told(capsys, "--config", config)
+        _, data = run_plan(capsys, "--config", config)
     rows = {each["stream"]: each["rows"] for each in data["streams"]}
     assert rows == {"shop_items": 0, "shop_parts": 8}
 
@@ -513,9 +513,9 @@ def test_catalog_and_state_are_taken_from_files(tmp_path, capsys):
             for name, content in given.items()
             for part in (f"--{name}", config_file(tmp_path, content, f"{name}.json"))
         ]
-        _, data = told(capsys, *arguments)
+        _, data = run_plan(capsys, *arguments)
         nothing = config_file(tmp_path, select(catalog), "catalog.json")
-        _, empty = told(capsys, *arguments, "--catalog", nothing)
+        _, empty = run_plan(capsys, *arguments, "--catalog", nothing)
     assert data["streams"][0]["rows"] == 10
     assert empty["streams"] == []
     assert empty["sum"]["requests"] == 0

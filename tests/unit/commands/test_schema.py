@@ -31,7 +31,7 @@ FORGE = {
         {"name": "log", "write_disposition": "append", "primary_key": []},
     ],
 }
-#: The lines that Mermaid's grammar of such diagrams knows.
+#: The lines that Mermaid's grammar of such diagrams allows.
 LINE = re.compile(
     r"erDiagram"
     r"| {4}\w+( \{)?"
@@ -83,12 +83,12 @@ def test_only_configured_apis_are_shown(schema):
 
 @pytest.mark.parametrize("arguments", [(), ("--columns",)])
 @pytest.mark.parametrize("config", [None, {"apis": [FORGE]}], ids=["built-in", "declared"])
-def test_every_line_is_one_that_mermaid_knows(schema, arguments, config):
+def test_every_line_is_valid_mermaid(schema, arguments, config):
     _, out, _ = schema(*arguments, config=config)
     assert [line for line in out.splitlines() if not LINE.fullmatch(line)] == []
 
 
-def test_a_declared_api_shows_what_its_declaration_says_and_no_secret(schema):
+def test_a_declared_api_is_shown_without_secrets(schema):
     code, out, _ = schema(config={"apis": [FORGE]})
     assert code == 0
     assert out == (
@@ -123,7 +123,7 @@ def test_columns_of_a_schema_that_is_given_are_known(schema):
     assert "        integer id PK\n        string at\n" in out
 
 
-def test_a_bad_configuration_is_told_in_a_line_and_by_the_exit_code(schema):
+def test_an_invalid_configuration_is_one_line_and_exit_code_1(schema):
     code, out, err = schema(config={"learnin": {}})
     assert (code, out) == (1, "")
     assert err == "error: Unknown setting `learnin`. Did you mean `learning`?\n"
@@ -142,7 +142,7 @@ def test_references_lead_from_a_column_to_the_key_of_a_stream_of_the_same_api(re
         assert there.api == relation.api
 
 
-def test_references_hold_in_the_demo():
+def test_references_are_valid_in_the_demo():
     with DemoApi() as demo:
         found = {
             (relation.name, reference.column): (

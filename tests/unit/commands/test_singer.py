@@ -70,8 +70,8 @@ def test_help_names_the_tap_s_own_commands(capsys):
         cli.main(["--help"])
 
     assert ended.value.code == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"Additional commands: {', '.join(COMMANDS)};" in told
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"Additional commands: {', '.join(COMMANDS)};" in shown
 
 
 # --- endings ------------------------------------------------------------------------------------
@@ -117,12 +117,12 @@ def test_a_run_takes_catalog_and_state(file, capsys):
 
 
 @pytest.mark.parametrize("form", [[], ["--format=json"], ["--format=markdown"]], ids=str)
-def test_the_tap_tells_about_itself(form, capsys):
+def test_about_describes_the_tap(form, capsys):
     assert command("--about", *form) == 0
     assert "tap-analytics" in capsys.readouterr().out
 
 
-def test_the_tap_tells_the_defaults_of_each_api(capsys):
+def test_about_shows_the_defaults_of_each_api(capsys):
     assert command("--about", "--format=json") == 0
     settings = json.loads(capsys.readouterr().out)["settings"]["properties"]
     rates = {name: settings[name]["properties"]["requests_per_second"] for name in BLOCKS}
@@ -147,7 +147,7 @@ def test_the_tap_tells_the_defaults_of_each_api(capsys):
     ],
     ids=str,
 )
-def test_a_bad_command_line_is_one_clear_line(arguments, said, caplog, capsys):
+def test_an_invalid_command_line_is_one_line(arguments, said, caplog, capsys):
     assert command(*arguments) == 1
     (line,) = error_lines(caplog)
     assert said in line
@@ -169,7 +169,7 @@ def test_a_bad_command_line_is_one_clear_line(arguments, said, caplog, capsys):
     ],
     ids=str,
 )
-def test_a_bad_configuration_is_told_by_its_name(config, said, file, caplog):
+def test_an_invalid_setting_is_named(config, said, file, caplog):
     assert command("--config", file(config)) == 1
     (line,) = error_lines(caplog)
     assert said in line
@@ -198,7 +198,7 @@ def test_whatever_ends_a_run_ends_the_process_with_its_code(error, code, monkeyp
     assert ("Standard output was closed" in caplog.text) == closed
 
 
-def test_a_caller_that_wants_exceptions_gets_them(monkeypatch):
+def test_exceptions_reach_a_caller_outside_standalone_mode(monkeypatch):
     def fail(self):
         raise ValueError("odd")
 
@@ -210,7 +210,7 @@ def test_a_caller_that_wants_exceptions_gets_them(monkeypatch):
 
 
 @pytest.mark.parametrize("policy", ["evolve", "ignore", "fail"])
-def test_names_from_outside_cannot_forge_a_line_of_the_log(policy, file, capfd):
+def test_external_names_cannot_forge_a_log_line(policy, file, capfd):
     forged = "x\n2026-01-01 00:00:00,000 | ERROR    | tap-analytics | all lost\x1b[2J\u2028\u202e"
     with JsonApi(lambda _: {"data": [{"id": 1, forged: 1}]}) as api:
         config = declared(
@@ -258,7 +258,7 @@ def test_a_state_is_read(text, content):
         ('{"other": 1}', "bookmarks"),
     ],
 )
-def test_a_state_that_is_none_is_told(text, said):
+def test_an_invalid_state_is_reported(text, said):
     with pytest.raises(InputError, match=said):
         read_json(io.StringIO(text), "state")
 
@@ -277,7 +277,7 @@ def test_a_state_that_is_none_is_told(text, said):
     ],
     ids=str,
 )
-def test_a_catalog_that_is_none_is_told(catalog, said):
+def test_an_invalid_catalog_is_reported(catalog, said):
     with pytest.raises(InputError, match=said):
         read_json(io.StringIO(json.dumps(catalog)), "catalog")
 
@@ -288,7 +288,7 @@ def test_a_catalog_is_read():
     assert read_json(None, "catalog") is None
 
 
-def test_a_file_that_is_not_text_is_told(tmp_path):
+def test_a_file_that_is_not_text_is_reported(tmp_path):
     path = tmp_path / "state.json"
     path.write_bytes(b"\xff\xfe{")
     with path.open(encoding="utf-8") as opened, pytest.raises(InputError, match="UTF-8"):
@@ -297,7 +297,7 @@ def test_a_file_that_is_not_text_is_told(tmp_path):
         read_config([str(path)])
 
 
-def test_later_configurations_go_over_earlier_ones(file):
+def test_later_configurations_override_earlier_ones(file):
     first = file({"concurrency": 1, "start_date": "2024-01-01"}, "a.json")
     second = file({"concurrency": 2}, "b.json")
     read = read_config([first, second, "ENV"])
@@ -306,7 +306,7 @@ def test_later_configurations_go_over_earlier_ones(file):
     assert not read_config([first]).parse_env
 
 
-def test_configurations_are_merged_in_depth(file, monkeypatch):
+def test_configurations_are_merged_deeply(file, monkeypatch):
     first = file({"learning": {"api_key": "k", "page_size": 5, "retry": {"max_retries": 1}}})
     second = file({"learning": {"base_url": "https://a.example", "page_size": 6}}, "b.json")
     monkeypatch.setenv("TAP_ANALYTICS_LEARNING_RETRY_BACKOFF_FACTOR", "3")
@@ -322,7 +322,7 @@ def test_configurations_are_merged_in_depth(file, monkeypatch):
 
 
 @pytest.mark.parametrize("way", ["ENV", "Meltano"])
-def test_a_misspelled_variable_is_told_where_variables_are_read(way, file, monkeypatch, caplog):
+def test_a_misspelled_variable_is_reported(way, file, monkeypatch, caplog):
     path = file({"learning": {"base_url": "https://a.example"}})
     monkeypatch.setenv("TAP_ANALYTICS_LEARNING_APIKEY", "hunter2")
     assert command("--config", path, "--discover") == 1
@@ -336,7 +336,7 @@ def test_a_misspelled_variable_is_told_where_variables_are_read(way, file, monke
 
 @pytest.mark.parametrize("levels", [101, 900, 100_000])
 @pytest.mark.parametrize("way", ["file", "text", "ENV"])
-def test_what_is_nested_too_deeply_is_told(levels, way, file, monkeypatch, caplog):
+def test_too_deep_nesting_is_reported(levels, way, file, monkeypatch, caplog):
     nested = "[" * levels + "]" * levels
     if way == "ENV":
         monkeypatch.setenv("TAP_ANALYTICS_APIS", nested)
@@ -360,7 +360,7 @@ def test_what_is_nested_too_deeply_is_told(levels, way, file, monkeypatch, caplo
         ("page_size", '{"apis": [{"page_size": VALUE}]}'),
     ],
 )
-def test_a_number_out_of_all_bounds_is_told_by_its_name(setting, config, value, file, caplog):
+def test_a_huge_number_is_reported_by_its_name(setting, config, value, file, caplog):
     assert command("--config", file(config.replace("VALUE", value))) == 1
     [line] = [line for line in error_lines(caplog) if f"{setting}`" in line]
     assert len(line) < 200
@@ -368,7 +368,7 @@ def test_a_number_out_of_all_bounds_is_told_by_its_name(setting, config, value, 
 
 @pytest.mark.parametrize("name", ["LOGLEVEL", "TAP_ANALYTICS_LOGLEVEL"])
 @pytest.mark.parametrize("level", ["nonsense", "10", "\n"])
-def test_a_level_that_is_none_is_ignored_and_told(name, level, monkeypatch, capsys):
+def test_an_invalid_log_level_is_ignored_and_reported(name, level, monkeypatch, capsys):
     monkeypatch.setenv(name, level)
     with pytest.raises(SystemExit) as ended:
         cli.main(["--help"])
@@ -377,7 +377,7 @@ def test_a_level_that_is_none_is_ignored_and_told(name, level, monkeypatch, caps
 
 
 @pytest.mark.parametrize("content", ["[", "[]", "version: 2", "version: 1\nhandlers: {a: 1}"])
-def test_a_logging_configuration_that_is_none_is_told(content, file, monkeypatch, capsys):
+def test_an_invalid_logging_configuration_is_reported(content, file, monkeypatch, capsys):
     monkeypatch.setenv("SINGER_SDK_LOG_CONFIG", file(content, "log.yaml"))
     with pytest.raises(SystemExit) as ended:
         cli.main(["--about"])
@@ -388,7 +388,7 @@ def test_a_logging_configuration_that_is_none_is_told(content, file, monkeypatch
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--discover"], ["schema"]], ids=str)
-def test_a_closed_output_is_told(arguments, monkeypatch, capsys):
+def test_a_closed_output_is_reported(arguments, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout", None)
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
@@ -396,14 +396,14 @@ def test_a_closed_output_is_told(arguments, monkeypatch, capsys):
     assert "Standard output is closed" in capsys.readouterr().err
 
 
-def test_a_closed_log_changes_nothing(monkeypatch, capsys):
+def test_a_closed_standard_error_changes_nothing(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr", None)
     cli.main(["--version"])
     sys.stderr.close()
     assert capsys.readouterr().out.startswith("tap-analytics v")
 
 
-def test_a_directory_is_no_configuration(tmp_path):
+def test_a_directory_as_configuration_is_an_error(tmp_path):
     with pytest.raises(InputError, match="can't be read"):
         read_config([str(tmp_path)])
 
@@ -411,12 +411,12 @@ def test_a_directory_is_no_configuration(tmp_path):
 # --- the way in -----------------------------------------------------------------------------------
 
 
-def test_the_version_is_told_without_loading_anything(capsys):
+def test_the_version_is_printed_without_imports(capsys):
     cli.main(["--version"])
     assert capsys.readouterr().out.startswith("tap-analytics v")
 
 
-def test_the_taps_own_commands_stand_beside_singers(capsys):
+def test_the_additional_commands_run_beside_the_singer_command(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["demo-api", "--help"])
     assert ended.value.code == 0

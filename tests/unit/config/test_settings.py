@@ -141,7 +141,7 @@ def test_a_block_without_a_value_is_absent(block):
     assert clean(config, blocks=BLOCKS) == {}
 
 
-def test_text_of_an_environment_becomes_the_type_the_setting_wants():
+def test_environment_variables_are_converted_to_the_type_of_the_setting():
     config = {
         "concurrency": "4",
         "request_timeout": "2.5",
@@ -174,7 +174,7 @@ def test_text_of_an_environment_becomes_the_type_the_setting_wants():
     }
 
 
-def test_an_integral_float_is_an_integer_and_what_cannot_be_converted_stays():
+def test_an_integral_float_is_an_integer_and_other_values_are_unchanged():
     config = {"concurrency": 8.0, "request_timeout": "soon", "lookback_seconds": "1.5"}
     assert clean(config, blocks=BLOCKS) == {
         "concurrency": 8,
@@ -193,7 +193,7 @@ def test_an_explicit_null_of_a_nullable_setting_means_send_none(null):
     assert clean({"experimentation": {"include_current": null}}, blocks=BLOCKS) == {}
 
 
-def test_a_whole_block_may_be_json_and_unknown_settings_stay_for_the_checks():
+def test_a_block_may_be_json_and_unknown_settings_are_kept():
     config = {"learning": '{"api_key": "k", "api_kye": ""}', "stream_maps": {}, "concurency": ""}
     assert clean(config, blocks=BLOCKS) == {
         "learning": {"api_key": "k", "api_kye": ""},
@@ -202,7 +202,7 @@ def test_a_whole_block_may_be_json_and_unknown_settings_stay_for_the_checks():
     }
 
 
-def test_cleaning_copies_and_an_empty_list_of_statuses_is_a_choice():
+def test_cleaning_copies_and_keeps_an_empty_list_of_statuses():
     config = with_learning(retry={"retry_on_status_codes": []}, page_size="3")
     before = copy.deepcopy(config)
     assert clean(config, blocks=BLOCKS)["learning"]["retry"] == {"retry_on_status_codes": []}
@@ -221,7 +221,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), json_values, max_size=4))
-def test_any_json_is_cleaned_once_and_for_all_and_gets_lines_not_exceptions(config):
+def test_cleaning_any_json_is_idempotent_and_its_problems_are_lines(config):
     once = clean(config, blocks=BLOCKS)
     assert repr(clean(once, blocks=BLOCKS)) == repr(once)
     lines = problems(once, SCHEMA, blocks=BLOCKS)
@@ -391,7 +391,7 @@ def test_a_problem_is_one_line_that_names_the_setting(config, line):
         ("https://api.example.com/\n", "contains white space"),
     ],
 )
-def test_an_address_that_is_none_is_refused_without_being_shown(url, complaint):
+def test_an_invalid_address_is_refused_without_being_shown(url, complaint):
     (line,) = found(with_learning(base_url=url))
     assert line.startswith(f"`learning.base_url` {complaint}")
     assert "hunter2" not in line
@@ -407,7 +407,7 @@ def test_a_credential_that_cannot_be_sent_is_refused_without_being_shown(bad):
     assert "ter2" not in line
 
 
-def test_all_problems_come_at_once_in_the_order_of_the_schema():
+def test_all_problems_are_reported_in_the_order_of_the_schema():
     config = {
         "zebra": 1,
         "concurrency": 0,
@@ -430,14 +430,14 @@ def test_all_problems_come_at_once_in_the_order_of_the_schema():
     assert found(dict(reversed(config.items()))) == found(config)
 
 
-def test_a_required_credential_that_is_blank_is_a_problem_even_unclean():
+def test_a_blank_required_credential_is_a_problem():
     config = {"learning": {"api_key": "", "base_url": "https://x.y"}, "wiki": None}
     assert problems(config, SCHEMA, blocks=BLOCKS) == [
         "`learning.api_key` is empty. Write its value."
     ]
 
 
-def test_settings_the_sdk_adds_are_known_and_checked():
+def test_settings_that_the_sdk_adds_are_checked():
     schema = copy.deepcopy(SCHEMA)
     Tap.append_builtin_config(schema)
     assert found({"stream_maps": {"a": None}, "flattening_enabled": True}, schema) == []
@@ -474,7 +474,7 @@ def test_the_environment_gives_dotted_settings_whole_objects_and_both():
     }
 
 
-def test_the_environment_knows_the_settings_the_sdk_adds():
+def test_settings_that_the_sdk_adds_are_read_from_the_environment():
     schema = copy.deepcopy(SCHEMA)
     Tap.append_builtin_config(schema)
     environ = {"T_FLATTENING_ENABLED": "true", "T_STREAM_MAPS": '{"learning_people": null}'}
@@ -493,7 +493,7 @@ def test_the_environment_knows_the_settings_the_sdk_adds():
         ("LEARNING_RETRY_MAX_RETRYS", "LEARNING_RETRY_MAX_RETRIES"),
     ],
 )
-def test_a_variable_that_names_no_setting_is_told_with_the_nearest(name, near):
+def test_an_unknown_variable_is_reported_with_the_nearest_setting(name, near):
     [line] = unknown_variables(SCHEMA, "TAP_ANALYTICS_", {f"TAP_ANALYTICS_{name}": "hunter2"})
     assert line == (
         f"The variable `TAP_ANALYTICS_{name}` names no setting and is ignored. "
@@ -501,7 +501,7 @@ def test_a_variable_that_names_no_setting_is_told_with_the_nearest(name, near):
     )
 
 
-def test_a_variable_like_no_setting_is_told_with_where_they_are_listed():
+def test_a_variable_unlike_any_setting_is_reported_with_where_they_are_listed():
     [line] = unknown_variables(SCHEMA, "TAP_ANALYTICS_", {"TAP_ANALYTICS_QQQ": "hunter2"})
     assert line.endswith("is ignored. `tap-analytics --about` lists them.")
 
@@ -518,7 +518,7 @@ def test_a_variable_like_no_setting_is_told_with_where_they_are_listed():
         ("TAP_OTHER_START_DAT", False),
     ],
 )
-def test_settings_and_the_variables_of_meltano_and_the_sdk_are_not_told(name, inherited):
+def test_variables_of_settings_meltano_and_the_sdk_are_not_reported(name, inherited):
     environ = {name: "1"}
     assert unknown_variables(SCHEMA, "TAP_ANALYTICS_", environ, inherited=inherited) == []
 
@@ -538,7 +538,7 @@ def test_broken_json_is_a_problem_that_does_not_show_it():
 # --- secrets ----------------------------------------------------------------------------------
 
 
-def test_every_secret_is_found_that_of_blocks_headers_and_declared_apis():
+def test_secrets_of_blocks_headers_and_declared_apis_are_found():
     config = {
         "learning": {**LEARNING, "headers": {"Authorization": "Bearer h3ader", "Accept": "json"}},
         "wiki": {"email": "a@b.c", "api_token": "t0ken", "api_tokn": "misspelt"},
@@ -584,7 +584,7 @@ def test_every_secret_is_found_that_of_blocks_headers_and_declared_apis():
     assert {("a@b.c", "t0ken"), ("s3cret", ""), ("us3r", ""), ("app", "cs")} <= pairs
 
 
-def test_secrets_are_found_in_whatever_was_written():
+def test_a_malformed_configuration_has_no_secrets():
     config = {"learning": "text", "wiki": {"api_token": 5}, "apis": [1, {"client": {"auth": "x"}}]}
     assert not secrets_of(config, blocks=BLOCKS).values
     assert not secrets_of({}, blocks=BLOCKS).basic

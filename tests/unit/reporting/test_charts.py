@@ -95,7 +95,7 @@ def test_an_axis_has_a_few_round_marks(end):
     assert len({name for _, name in marks}) == len(marks)
 
 
-def test_a_timeline_that_began_before_the_run_is_drawn_whole():
+def test_a_timeline_that_began_before_the_run_is_drawn_completely():
     page = Page(requests([{}], Axis(-0.5, 1.5)))
     [svg] = [given for name, given in page.elements if name == "svg"]
     marks = [given["style"] for _, given in page.elements if "mark " in given.get("class", "")]

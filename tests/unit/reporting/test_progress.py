@@ -44,7 +44,7 @@ def run_with(*outcomes):
     )
 
 
-def test_progress_off_a_terminal_is_logged_at_intervals(clock, monkeypatch, caplog):
+def test_without_a_terminal_progress_is_logged_at_intervals(clock, monkeypatch, caplog):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     caplog.set_level(logging.INFO)
@@ -119,7 +119,7 @@ def test_progress_is_known_from_a_total():
     assert progress_of(by_offset(lambda _: 25), endpoint=endpoint()) == (25, 25)
 
 
-def test_a_total_of_the_rows_of_a_page_is_no_progress():
+def test_the_total_of_a_page_is_no_progress():
     assert progress_of(by_offset(lambda rows: rows), endpoint=endpoint()) is None
 
 

@@ -65,19 +65,19 @@ def test_the_figures_are_those_of_the_run(path):
     endpoint = {"paginator": {"type": "offset", "limit": 100, "total_path": "total"}}
     with JsonApi(answer) as api:
         done = run(declared(api.origin, endpoint=endpoint) | {"report_path": str(path)})
-        asked = len(api.requests)
+        sent = len(api.requests)
     figures, shown = figures_of(path), page_of(path)
     stream, of_api = stream_of(path), api_of(path)
 
     assert figures["rows"] == stream["rows"] == len(done.records()) == 250
-    assert figures["requests"] == stream["requests"] == of_api["requests"] == asked
+    assert figures["requests"] == stream["requests"] == of_api["requests"] == sent
     assert (figures["status"], figures["exit_code"], stream["verdict"]) == (
         "complete",
         0,
         "verified",
     )
     assert shown.figures[None, "rows"] == shown.figures[STREAM, "rows"] == "250"
-    assert shown.figures[None, "requests"] == shown.figures[STREAM, "requests"] == str(asked)
+    assert shown.figures[None, "requests"] == shown.figures[STREAM, "requests"] == str(sent)
     assert "The stream is complete" in shown.text
 
 
@@ -92,16 +92,16 @@ def test_the_timeline_and_the_latencies_hold_every_request(path):
     with JsonApi(answer) as api:
         config = declared(api.origin, endpoint=endpoint, concurrency=4)
         run(config | {"report_path": str(path)})
-        asked = len(api.requests)
+        sent = len(api.requests)
     api, charts = api_of(path), figures_of(path)["charts"]["shop"]
     buckets = charts["buckets"]
 
     assert len(buckets) <= BUCKETS
-    assert sum(bucket["sent"] for bucket in buckets) == asked
+    assert sum(bucket["sent"] for bucket in buckets) == sent
     assert max(bucket["peak"] for bucket in buckets) == api["peak"] <= 4
     width = charts["bucket_seconds"]
     assert all(bucket["busy"] <= bucket["peak"] * width * 1.001 for bucket in buckets)
-    assert sum(charts["latency"].values()) == asked == api["responses"]
+    assert sum(charts["latency"].values()) == sent == api["responses"]
     assert 0 < api["latency"]["p50"] <= api["latency"]["p95"] <= api["latency"]["max"]
 
 
@@ -179,7 +179,7 @@ def test_a_cause_that_streams_share_is_reported_once_with_all_of_them(path):
     assert "3 of 3 streams failed" in shown.text
 
 
-def test_a_failure_that_is_accepted_leaves_the_run_complete(path):
+def test_an_optional_failure_leaves_the_run_complete(path):
     def answer(received):
         return reply(403) if received.target.startswith("/secret") else reply()
 
@@ -241,7 +241,7 @@ def test_no_secret_gets_into_any_field(path):
     assert "bad key ***" in page_of(path).text
 
 
-def test_foreign_text_is_never_markup(path):
+def test_external_text_is_never_markup(path):
     body = json.dumps({"message": HOSTILE}).encode()
     rows = json.dumps({"data": [{"id": 1, HOSTILE: 1, "a\ud800\x00\u202eb": 1}]}).encode()
 
@@ -292,7 +292,7 @@ def replaced(value):
     return HOSTILE if isinstance(value, str) else copy.copy(value)
 
 
-def test_nothing_is_loaded_and_nothing_runs(path):
+def test_the_page_loads_nothing_and_has_no_script(path):
     with JsonApi(only_page([{"id": 1}])) as api:
         run(single(api.origin, path))
     shown = page_of(path)
@@ -332,7 +332,7 @@ def test_a_page_shows_a_limited_number_of_fields(path):
 # --- its files ----------------------------------------------------------------------------
 
 
-def test_nothing_is_written_unless_it_is_asked_for(tmp_path, monkeypatch):
+def test_no_file_is_written_without_a_setting(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with JsonApi(only_page([{"id": 1}])) as api:
         run(declared(api.origin))
@@ -378,7 +378,7 @@ def test_a_report_that_cannot_be_written_does_not_fail_the_run(tmp_path, caplog)
         caplog.clear()
 
 
-def test_a_fault_of_the_report_does_not_fail_the_run(path, caplog, monkeypatch):
+def test_a_bug_in_the_report_does_not_fail_the_run(path, caplog, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("of the report")
 
@@ -400,7 +400,7 @@ def test_the_figures_of_the_report_are_the_summary_and_its_charts(path):
     assert json.loads(summary.read_bytes()) == figures
 
 
-def test_a_report_in_the_place_of_the_summary_has_the_members_of_both(path):
+def test_a_report_at_the_path_of_the_summary_has_the_members_of_both(path):
     with JsonApi(only_page([{"id": 1}])) as api:
         run(single(api.origin, path) | {"summary_path": str(path.with_suffix(".json"))})
 

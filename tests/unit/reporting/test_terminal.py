@@ -1,4 +1,4 @@
-"""Lines of the display fit any window and stand below all else; the table tells all of a run."""
+"""The lines of the display fit any window, below all other output; the table has all results."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def crowded():
 
 
 @pytest.mark.parametrize("width", [1, 20, 39, 60, 61, 79, 99, 300])
-def test_no_line_of_the_table_is_wider_than_asked(width):
+def test_no_line_of_the_table_is_wider_than_the_limit(width):
     assert max(map(len, table(width, *crowded()))) <= width
 
 
-def test_eighty_columns_hold_big_figures_whole():
+def test_eighty_columns_show_large_figures_completely():
     text = "\n".join(table(79, *crowded()))
     assert text.count("12,345,678  123,456  consistent  23:53:20") == 2
     assert re.search(r"^failed +0 +0 +failed +0.1 s +answered 403$", text, re.MULTILINE)
@@ -182,7 +182,7 @@ def test_a_window_of_one_column_is_no_error(on_terminal):
     window.leave()
 
 
-def test_lines_of_many_threads_stay_whole_above_the_frame(on_terminal):
+def test_lines_of_many_threads_are_complete_above_the_frame(on_terminal):
     running, ended = (
         StreamResult(name="one", started=1.0),
         StreamResult(name="two", started=1.0, done=True),

@@ -36,7 +36,7 @@ SIMPLE = [
 
 
 @pytest.mark.parametrize("auth", SIMPLE, ids=lambda auth: type(auth).__name__)
-def test_signing_twice_is_signing_once_and_leaves_the_rest(auth):
+def test_signing_twice_has_the_effect_of_once(auth):
     once = auth(PLAIN)
     assert auth(once) == once
     assert once.url == PLAIN.url
@@ -51,13 +51,13 @@ def test_no_authenticator_shows_its_secret(auth):
     assert "s3cret" not in str(auth)
 
 
-def test_a_header_key_replaces_one_in_any_case():
+def test_a_header_key_replaces_one_whatever_its_case():
     stale = Request(url=PLAIN.url, headers=(("x-api-key", "old"), ("Accept", "*/*")))
     signed = ApiKeyHeader("X-Api-Key", "new")(stale)
     assert signed.headers == (("Accept", "*/*"), ("X-Api-Key", "new"))
 
 
-def test_a_query_key_replaces_the_one_of_a_next_link_and_names_its_parameter():
+def test_a_query_key_replaces_the_one_of_a_next_link():
     stale = Request(url=PLAIN.url, params=(("api_key", "old"), ("offset", "100")))
     auth = ApiKeyQuery("api_key", "new")
     assert auth(stale).params == (("offset", "100"), ("api_key", "new"))
@@ -143,7 +143,7 @@ def bearer(request):
     return dict(request.headers)["Authorization"].removeprefix("Bearer ")
 
 
-def test_a_token_is_got_with_the_first_request_and_kept(server, oauth):
+def test_a_token_is_requested_once_with_the_first_request(server, oauth):
     assert server.forms == []
     assert [bearer(oauth(PLAIN)) for _ in range(3)] == ["t1", "t1", "t1"]
     assert server.forms == [
@@ -165,7 +165,7 @@ def test_a_token_is_renewed_a_minute_before_it_expires(oauth, clock):
     assert bearer(oauth(PLAIN)) == "t2"
 
 
-def test_a_short_lived_token_is_used_for_half_its_life(server, oauth, clock):
+def test_a_short_lived_token_is_used_for_half_its_lifetime(server, oauth, clock):
     server.answer = {"expires_in": "60"}
     oauth(PLAIN)
     clock.now += 29.9
@@ -174,7 +174,7 @@ def test_a_short_lived_token_is_used_for_half_its_life(server, oauth, clock):
     assert bearer(oauth(PLAIN)) == "t2"
 
 
-def test_a_token_without_an_end_is_used_until_it_is_refused(server, oauth, clock):
+def test_a_token_without_expiry_is_used_until_it_is_refused(server, oauth, clock):
     server.answer = {}
     oauth(PLAIN)
     clock.now += 1e9
@@ -203,7 +203,7 @@ def test_a_refused_token_is_renewed_once_for_all_threads(server, oauth):
     assert len(server.forms) == 2
 
 
-def test_renewal_makes_no_sense_where_the_same_token_comes_again_or_none_was_sent(server, oauth):
+def test_renewal_fails_if_the_token_is_the_same_or_none_was_sent(server, oauth):
     assert oauth.renew() is False
     server.answer = {"access_token": "same"}
     oauth(PLAIN)
@@ -228,7 +228,7 @@ def test_a_response_without_a_token_says_what_to_check(server, oauth, answer):
         oauth(PLAIN)
 
 
-def test_bind_comes_first():
+def test_a_request_before_bind_is_an_error():
     auth = OAuth2ClientCredentials(token_url="x", client_id="a", client_secret="b")
     with pytest.raises(RuntimeError, match="bind"):
         auth(PLAIN)

@@ -14,7 +14,7 @@ from tap_analytics.transport.prefetch import Prefetcher
 from tap_analytics.transport.stop import RequestBudget
 
 
-def test_many_threads_get_exactly_what_there_is():
+def test_many_threads_spend_exactly_the_budget():
     budget = RequestBudget(500)
     paid, refused = [], []
 
@@ -36,7 +36,7 @@ def test_many_threads_get_exactly_what_there_is():
     assert (budget.used, budget.left) == (500, 0)
 
 
-def test_a_grant_counts_from_now_on():
+def test_a_grant_adds_to_the_requests_used():
     budget = RequestBudget(1)
     budget.spend()
     budget.grant(1)
@@ -45,7 +45,7 @@ def test_a_grant_counts_from_now_on():
         budget.spend()
 
 
-def test_retries_count_and_are_not_waited_for_where_no_request_is_left():
+def test_retries_count_and_there_is_no_wait_without_requests_left():
     stop = UnhurriedStop()
     with ScriptedServer([reply(500)]) as server:
         transport = make_transport(server.origin, stop=stop, budget=RequestBudget(2))
@@ -66,7 +66,7 @@ def test_redirects_count():
     assert len(server.requests) == 2
 
 
-def test_a_redirect_that_nothing_is_left_for_is_not_followed():
+def test_a_redirect_without_requests_left_is_not_followed():
     with ScriptedServer([redirect("/elsewhere")]) as server:
         transport = make_transport(server.origin, budget=RequestBudget(1))
         with pytest.raises(BudgetSpent):

@@ -65,7 +65,7 @@ def chunked(*parts, end=b"0\r\n\r\n"):
         *map(str, INTERIM),
     ],
 )
-def test_a_body_arrives_whole(answer):
+def test_a_body_is_read_completely(answer):
     with ScriptedServer([answer]) as server:
         assert one_attempt(server) == DATA
 
@@ -111,7 +111,7 @@ def test_an_empty_response_has_an_empty_body():
         *("interim", "header", "encodings", "gzip-short", "gzip-bad"),
     ],
 )
-def test_a_broken_response_may_be_retried(answer, cause, text):
+def test_a_broken_response_is_retriable(answer, cause, text):
     with ScriptedServer([answer, reply(200, b"[1]")]) as server:
         transport = make_transport(server.origin)
         with pytest.raises(Retriable) as caught:
@@ -215,7 +215,7 @@ def test_a_body_that_is_too_large_fails(answer):
         assert transport.attempt(people(server), body_of) == b"[1]"
 
 
-def test_decompression_takes_time_in_proportion_to_what_came():
+def test_decompression_takes_linear_time():
     empty = gzip.compress(b"", mtime=0)
 
     def pieces(members, padding=b""):
@@ -238,7 +238,7 @@ def test_decompression_takes_time_in_proportion_to_what_came():
     assert seconds(40_000) < 40 * max(seconds(4000), 1e-3)
 
 
-def test_a_body_that_inflates_is_given_up_before_it_fills_the_memory():
+def test_decompression_stops_at_the_maximum_size():
     packed = gzip.compress(b"0" * 100 * 2**20)
     tracemalloc.start()
     try:
@@ -273,7 +273,7 @@ def test_stop_ends_decompression():
         body.unpack(packed, {"Content-Encoding": "gzip"}, max_body=9**9, where="", check=check)
 
 
-def test_a_body_of_exactly_the_limit_is_fine():
+def test_a_body_of_exactly_the_maximum_size_is_accepted():
     with ScriptedServer([reply(200, b"x" * 100), chunked(b"x" * 100)]) as server:
         transport = make_transport(server.origin, max_body=100)
         assert len(transport.attempt(people(server), body_of)) == 100
@@ -424,7 +424,7 @@ def test_the_deadline_holds_for_tls(tls, certificate, monkeypatch):
         one_attempt(server, timeout=0.4)
 
 
-def test_tls_to_a_server_without_is_unreachable():
+def test_a_server_without_tls_is_unreachable():
     with ScriptedServer([reply()]) as server:
         origin = server.origin.replace("http:", "https:")
         with pytest.raises(Retriable) as caught:
@@ -451,9 +451,9 @@ def test_tls_goes_through_the_environments_proxy(tls, certificate, monkeypatch):
         assert transport.fetch(people(server), body_of) == DATA
         transport.close()
 
-    [asked] = proxy.requests
-    assert (asked.method, asked.target) == ("CONNECT", server.origin.removeprefix("https://"))
-    assert "x-api-key" not in asked.headers
+    [request] = proxy.requests
+    assert (request.method, request.target) == ("CONNECT", server.origin.removeprefix("https://"))
+    assert "x-api-key" not in request.headers
     assert server.requests[0].headers["x-api-key"] == "swordfish-4711"
 
 

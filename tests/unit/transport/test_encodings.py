@@ -85,7 +85,7 @@ def test_a_secret_is_found_inside_of_longer_base64(before):
     assert len(left) < len(encoded) - 12
 
 
-def test_a_pair_of_which_one_half_is_empty_is_a_secret_too():
+def test_a_pair_with_an_empty_half_is_a_secret():
     secrets = Secrets()
     secrets.add_basic("sk_live_1", "")
     assert secrets.redact("Basic " + base64.b64encode(b"sk_live_1:").decode()) == "Basic ***=="
@@ -98,7 +98,7 @@ NEIGHBOURS = st.text(st.characters(exclude_characters="%&\\"), max_size=9)
 
 
 @given(st.text(min_size=4), NEIGHBOURS, st.sampled_from(list(ENCODERS.values())))
-def test_no_value_survives_its_encoding(value, around, encode):
+def test_every_encoding_of_a_value_is_found(value, around, encode):
     secrets = Secrets()
     secrets.add(value)
     if not value.strip() or any("\ud800" <= char <= "\udfff" for char in value):
@@ -106,7 +106,7 @@ def test_no_value_survives_its_encoding(value, around, encode):
     assert "***" in secrets.redact(f"{around}{encode(value)}{around}")
 
 
-#: Texts on which a pattern that backtracks, or a search that begins anew, takes for ever.
+#: Texts for which backtracking, or repeated searching, takes quadratic time.
 HOSTILE = {
     "backslashes": "\\",
     "percents": "%25",
@@ -122,7 +122,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("value", ["\\" * 120, "%25" * 40, "&amp;" * 24, "= " * 60, "\\%&" * 40])
-def test_time_grows_no_faster_than_the_text(value, text):
+def test_redaction_takes_linear_time(value, text):
     secrets = Secrets()
     secrets.add(value)
     secrets.add("\\\\")
@@ -137,14 +137,14 @@ def test_time_grows_no_faster_than_the_text(value, text):
     assert min(seconds(64_000) for _ in range(2)) < 64 * short
 
 
-def test_a_secret_of_backslashes_is_found_as_often_as_they_are_doubled():
+def test_a_secret_of_backslashes_is_found_however_often_they_are_doubled():
     secrets = Secrets()
     secrets.add("\\" * 120)
     for encode in (str, json.dumps, repr, ENCODERS["json-in-json"], ENCODERS["quote-all"]):
         assert "***" in secrets.redact(encode("\\" * 120))
 
 
-def test_only_the_latest_tokens_of_an_api_are_looked_for():
+def test_only_the_latest_tokens_of_an_api_are_redacted():
     secrets = Secrets()
     secrets.add("swordfish-4711")
     secrets.add_token("the.other+one/0", of="wiki")
@@ -157,35 +157,35 @@ def test_only_the_latest_tokens_of_an_api_are_looked_for():
     assert secrets.redact("to/ken+0000" + "=" * 800) == "to/ken+0000" + "=" * 800
 
 
-def test_a_short_pair_is_no_word_to_look_for_everywhere():
+def test_a_short_pair_is_not_redacted_everywhere():
     secrets = Secrets()
     secrets.add_basic("a", "")
     assert secrets.redact("no data: YTo= is key=YTo=") == "no data: ***= is key=***="
     assert secrets.redact("a: YToYTo a:") == "a: YToYTo a:"
 
 
-def test_what_stands_before_a_secret_takes_nothing_of_it():
+def test_text_before_a_secret_does_not_hide_part_of_it():
     secrets = Secrets()
     secrets.add("4a/s3cr€t")
     for encode in (quote, ENCODERS["quote-twice"], quote_plus):
         assert secrets.redact(f"100%{encode('4a/s3cr€t')}") == "100%***"
 
 
-def test_a_secret_inside_of_another_leaves_nothing_of_it():
+def test_a_secret_inside_another_is_redacted_with_it():
     secrets = Secrets()
     secrets.add("fish")
     secrets.add("swordfish-4711")
     assert secrets.redact("a swordfish-4711, a fish") == "a ***, a ***"
 
 
-def test_a_secret_that_folds_to_little_is_no_letter_to_look_for():
+def test_a_secret_that_is_short_when_unescaped_is_not_redacted_everywhere():
     secrets = Secrets()
     secrets.add("\\\\\\\\q")
     assert secrets.redact("q%20quick quiz") == "q%20quick quiz"
     assert secrets.redact(json.dumps("\\\\\\\\q")) == '"***"'
 
 
-def test_longer_secrets_go_first():
+def test_longer_secrets_are_replaced_first():
     secrets = Secrets()
     secrets.add("abcd")
     secrets.add("abcdefgh")
@@ -202,14 +202,14 @@ def test_longer_secrets_go_first():
         ("the abc of abcissa, a=abcd", "the abc of abcissa, a=abcd"),
     ],
 )
-def test_a_short_secret_is_only_replaced_where_values_stand(text, cleaned):
+def test_a_short_secret_is_only_replaced_where_a_value_is_expected(text, cleaned):
     secrets = Secrets()
     secrets.add("abc")
     assert secrets.redact(text) == cleaned
 
 
 @pytest.mark.parametrize("value", ["", " ", "\t"])
-def test_nothing_is_no_secret(value):
+def test_an_empty_value_is_not_a_secret(value):
     secrets = Secrets()
     secrets.add(value)
     assert secrets.redact("a: b = \t c") == "a: b = \t c"

@@ -36,13 +36,13 @@ def test_sentences_end_once(what, hint, text):
     assert str(Retriable(what, hint=hint)) == text
 
 
-def test_kinds_know_their_cause():
+def test_each_kind_of_error_has_its_cause():
     assert CredentialsRefused("no").cause == "credentials"
     assert ErrorInBody("no").cause == "in_band"
     assert Retriable("later", retry_after=3.0).retry_after == 3.0
 
 
-def test_stop_ends_a_wait_under_way_and_all_later_ones():
+def test_stop_ends_the_current_wait_and_all_later_ones():
     stop = StopSignal()
     outcome = []
 
@@ -65,7 +65,7 @@ def test_stop_ends_a_wait_under_way_and_all_later_ones():
         stop.wait(0)
 
 
-def test_a_wait_of_any_length_is_possible():
+def test_a_wait_may_be_of_any_length():
     stop = StopSignal()
     stop.wait(-1)
     stop.set()

@@ -22,7 +22,7 @@ def no_proxies(monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_cookies_are_not_kept():
+def test_cookies_are_not_stored():
     with ScriptedServer([reply(Set_Cookie="session=1")]) as server:
         transport = make_transport(server.origin)
         transport.fetch(people(server), body_of)
@@ -50,7 +50,7 @@ def test_the_environments_proxy_is_used(monkeypatch):
     assert proxy.requests[0].target == "http://api.example.test/v2/people"
 
 
-def test_a_dead_proxy_is_named_as_the_cause(monkeypatch):
+def test_an_unreachable_proxy_is_named_as_the_cause(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", f"http://user:hunter22@127.0.0.1:{free_port()}")
     transport = make_transport("http://api.example.test", retry=RetryPolicy(max_retries=0))
     with pytest.raises(Unreachable, match="HTTP_PROXY") as caught:
@@ -64,7 +64,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def test_an_api_that_refuses_connections_is_given_up_for_all_its_streams(caplog):
+def test_an_api_that_refuses_connections_fails_all_its_streams(caplog):
     stop = UnhurriedStop()
     origin = f"http://127.0.0.1:{free_port()}"
     transport = make_transport(origin, stop=stop, retry=RetryPolicy(backoff_factor=1))
@@ -99,20 +99,20 @@ def test_an_api_that_responds_to_other_requests_is_not_unreachable():
 @pytest.fixture
 def names(monkeypatch):
     """Names that are looked up without asking anybody; one that waits isn't found for long."""
-    known, asked = {"xn--bcher-kva.test": "127.0.0.1"}, []
+    known, looked_up = {"xn--bcher-kva.test": "127.0.0.1"}, []
     release = threading.Event()
     real = socket.getaddrinfo
 
     def getaddrinfo(host, port, *hints):
         if hints[-1] & socket.AI_NUMERICHOST:
             return real(host, port, *hints)
-        asked.append(host)
+        looked_up.append(host)
         if host == "slow.test":
             release.wait(60)
         return real(known.get(host, "127.0.0.1"), port, *hints)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield asked
+    yield looked_up
     release.set()
 
 
@@ -123,19 +123,19 @@ def test_the_deadline_holds_while_a_name_is_looked_up(names):
         with pytest.raises(Unreachable, match="found no address for the host name, after 4"):
             transport.fetch(Request(url=f"{origin}/v2/people"), body_of)
 
-    # A lookup that hangs is waited for by all who want to know the same.
+    # Requests for the same name share a lookup.
     assert names == ["slow.test"]
     assert server.connections == 0
 
 
 def test_a_name_that_was_not_found_is_looked_up_again(monkeypatch):
-    real, asked = socket.getaddrinfo, []
+    real, looked_up = socket.getaddrinfo, []
 
     def getaddrinfo(host, port, *hints):
         if hints[-1] & socket.AI_NUMERICHOST:
             return real(host, port, *hints)
-        asked.append(host)
-        if len(asked) == 1:
+        looked_up.append(host)
+        if len(looked_up) == 1:
             raise socket.gaierror(socket.EAI_AGAIN, "not now")
         return real("127.0.0.1", port, *hints)
 
@@ -144,10 +144,10 @@ def test_a_name_that_was_not_found_is_looked_up_again(monkeypatch):
         origin = f"http://api.test:{server.address[1]}"
         transport = make_transport(origin)
         assert transport.fetch(Request(url=f"{origin}/v2/people"), body_of) == b"[1]"
-    assert len(asked) == 2
+    assert len(looked_up) == 2
 
 
-def test_an_address_without_response_leaves_time_for_the_next(monkeypatch):
+def test_each_address_gets_its_share_of_the_time(monkeypatch):
     real = socket.getaddrinfo
     listener, clients = full_listener()
     with ScriptedServer([reply(200, b"[1]")]) as server:

@@ -56,7 +56,7 @@ def test_a_redirect_to_another_origin_gets_no_credentials_and_no_request():
         ("http://{host}:99999/", "malformed"),
     ],
 )
-def test_odd_redirects_are_refused(location, text):
+def test_invalid_redirects_are_refused(location, text):
     def script(received):
         host, port = received.headers["host"].split(":")
         return redirect(location.format(host=host, port=port))
@@ -78,7 +78,7 @@ def test_a_redirect_to_itself_ends_at_once():
     assert len(server.requests) == 1
 
 
-def test_redirects_without_end_are_given_up():
+def test_the_number_of_redirects_is_limited():
     def script(received):
         return redirect(f"/{len(received.target) * 'x'}")
 
@@ -105,7 +105,7 @@ def test_a_request_outside_of_the_origin_is_not_sent(url):
     assert server.connections == 0
 
 
-def test_a_host_that_only_begins_like_the_origin_is_another():
+def test_a_host_that_begins_with_the_name_of_the_origin_is_refused():
     with ScriptedServer([reply()]) as server:
         transport = make_transport(server.origin)
         with pytest.raises(OriginRefused):

@@ -47,7 +47,7 @@ class Gate:
         return step
 
 
-def test_a_page_that_may_not_be_needed_pauses_no_request_for_years():
+def test_a_prefetched_page_pauses_no_request_beyond_the_maximum():
     def script(received):
         return reply(429, Retry_After="99999") if received.target.endswith("=2") else echo(received)
 
@@ -62,7 +62,7 @@ def test_a_page_that_may_not_be_needed_pauses_no_request_for_years():
     assert transport.throttle.throttled_count == 0
 
 
-def test_a_page_read_ahead_is_taken_without_another_request():
+def test_a_prefetched_page_needs_no_other_request():
     with ScriptedServer(echo) as server:
         ahead = make(server)
         assert ahead.prefetch((("s",), 1), page(server, 1), body_of)
@@ -73,20 +73,20 @@ def test_a_page_read_ahead_is_taken_without_another_request():
     assert numbers(server) == ["1", "1"]
 
 
-def test_a_page_not_read_ahead_is_fetched():
+def test_a_page_that_was_not_prefetched_is_fetched():
     with ScriptedServer(echo) as server:
         assert make(server).fetch((("s",), 7), page(server, 7), body_of) == b"/v2/people?page=7"
     assert numbers(server) == ["7"]
 
 
-def test_one_in_flight_means_nothing_is_read_ahead():
+def test_nothing_is_prefetched_at_concurrency_1():
     with ScriptedServer(echo) as server:
         ahead = make(server, concurrency=1)
         assert not ahead.prefetch((("s",), 1), page(server, 1), body_of)
     assert server.connections == 0
 
 
-def test_no_more_pages_than_concurrency_wait_or_fly():
+def test_at_most_as_many_pages_as_concurrency_are_prefetched():
     with ScriptedServer(echo) as server:
         ahead = make(server, concurrency=3)
         wanted = [ahead.prefetch((("s",), n), page(server, n), body_of) for n in (1, 1, 2, 3, 4)]
@@ -99,7 +99,7 @@ def test_no_more_pages_than_concurrency_wait_or_fly():
     assert sorted(numbers(server)) == ["1", "2", "3", "4"]
 
 
-def test_pages_are_read_side_by_side_in_daemon_threads():
+def test_pages_are_prefetched_concurrently_in_daemon_threads():
     gate = Gate()
     with ScriptedServer(gate) as server:
         server._lock = threading.Semaphore(8)
@@ -115,7 +115,7 @@ def test_pages_are_read_side_by_side_in_daemon_threads():
         assert ahead.fetch((("s",), 3), page(server, 3), body_of) == b"/v2/people?page=3"
 
 
-def test_a_failed_page_that_is_not_needed_is_tried_once():
+def test_a_failed_page_that_is_not_needed_gets_one_attempt():
     with ScriptedServer(lambda r: reply(503) if r.target.endswith("=2") else echo(r)) as server:
         ahead = make(server)
         ahead.prefetch((("s",), 2), page(server, 2), body_of)
@@ -150,7 +150,7 @@ def test_a_failed_page_that_is_needed_recovers():
     assert len(server.requests) == 3
 
 
-def test_without_retries_the_first_attempt_was_the_last():
+def test_without_retries_a_failed_prefetch_is_final():
     with ScriptedServer([reply(503)]) as server:
         ahead = make(server, retry=RetryPolicy(max_retries=0))
         ahead.prefetch((("s",), 1), page(server, 1), body_of)
@@ -159,7 +159,7 @@ def test_without_retries_the_first_attempt_was_the_last():
     assert len(server.requests) == 1
 
 
-def test_a_final_error_waits_for_the_page_to_be_taken():
+def test_a_final_error_is_raised_when_the_page_is_fetched():
     def decode(response):
         raise ErrorInBody("learning: API_ERROR")
 
@@ -187,7 +187,7 @@ def test_a_throttled_page_pauses_all_requests_even_if_it_is_not_needed():
         assert throttle.throttled_seconds == 40
 
 
-def test_discarding_forgets_the_pages_of_a_scope_and_no_others():
+def test_discarding_removes_only_the_pages_of_the_scope():
     gate = Gate()
     with ScriptedServer(gate) as server:
         server._lock = threading.Semaphore(8)
@@ -225,7 +225,7 @@ def busy():
         gate.opened.set()
 
 
-def test_a_page_whose_reading_has_not_begun_is_fetched_by_its_taker(busy):
+def test_a_queued_page_is_fetched_by_the_caller(busy):
     server, ahead, _ = busy
     assert ahead.prefetch((("b",), 5), page(server, 5), body_of)
     assert ahead.fetch((("b",), 5), page(server, 5), body_of) == b"/v2/people?page=5"
@@ -233,7 +233,7 @@ def test_a_page_whose_reading_has_not_begun_is_fetched_by_its_taker(busy):
     assert sorted(numbers(server)) == ["1", "2", "5"]
 
 
-def test_a_page_whose_reading_has_not_begun_is_dropped_unread(busy):
+def test_a_queued_page_is_discarded_without_a_request(busy):
     server, ahead, gate = busy
     ahead.prefetch((("b",), 5), page(server, 5), body_of)
     ahead.prefetch((("c",), 6), page(server, 6), body_of)
@@ -259,7 +259,7 @@ def test_stop_ends_the_wait_for_a_page():
         gate.opened.set()
 
 
-def test_a_worker_without_work_goes_home(monkeypatch):
+def test_an_idle_worker_ends(monkeypatch):
     monkeypatch.setattr("tap_analytics.transport.prefetch._IDLE", 0.01)
     with ScriptedServer(echo) as server:
         ahead = make(server)

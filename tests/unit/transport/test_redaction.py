@@ -58,7 +58,7 @@ def log():
     logger.removeHandler(handler)
 
 
-def test_messages_and_arguments_are_clean(secrets, log):
+def test_messages_and_arguments_are_redacted(secrets, log):
     log.logger.debug("key swordfish-4711")
     log.logger.info("key %s", "swordfish-4711")
     log.logger.info("%(shown)s", {"shown": 1, "hidden": "swordfish-4711"})
@@ -77,14 +77,14 @@ def test_a_record_without_secrets_keeps_its_arguments(secrets):
     assert (record.msg, record.args) == ("%s of %d", ("a", 2))
 
 
-def test_arguments_that_the_message_does_not_show_are_clean(secrets):
+def test_arguments_that_the_message_does_not_show_are_redacted(secrets):
     hidden = ({"shown": 1, "hidden": "swordfish-4711"},)
     record = logging.getLogRecordFactory()("n", 20, "p", 1, "%(shown)s", hidden, None)
     assert record.getMessage() == "1"
     assert "swordfish" not in repr(vars(record))
 
 
-def test_extra_fields_are_clean(secrets):
+def test_extra_fields_are_redacted(secrets):
     record = logging.getLogger("x").makeRecord(
         "x",
         20,
@@ -111,7 +111,7 @@ def fail(password):
     raise ValueError(f"refused {password}")
 
 
-def test_tracebacks_are_clean_under_any_formatter(secrets, log):
+def test_tracebacks_are_redacted_under_any_formatter(secrets, log):
     class Structured(logging.Formatter):
         def format(self, record):
             return repr({**vars(record), "trace": record.exc_info and traceback_of(record)})
@@ -133,7 +133,7 @@ def traceback_of(record):
     )
 
 
-def test_a_variable_or_a_hidden_context_makes_a_traceback_unsafe_too(secrets):
+def test_a_secret_in_a_variable_or_a_hidden_context_is_redacted(secrets):
     def hidden():
         try:
             fail("swordfish-4711")
@@ -163,7 +163,7 @@ HOSTILE = "a\n2026 | ERROR | x\r\x1b[31m\x9b2J\x7f\u2028\u202e\U000e0041\ud800 Ã
 ESCAPED = r"a\n2026 | ERROR | x\r\u001b[31m\u009b2J\u007f\u2028\u202e\udb40\udc41\ud800 Ã©"
 
 
-def test_text_from_outside_cannot_forge_a_line(secrets, log):
+def test_external_text_cannot_forge_a_log_line(secrets, log):
     log.logger.info("new field %s", HOSTILE)
     log.logger.info("swordfish-4711 %s", HOSTILE)
     log.logger.info("wrong %d", HOSTILE)
@@ -184,16 +184,16 @@ def test_an_extra_field_is_a_line_of_its_own(secrets):
     assert f"{record.fields}".isprintable()
 
 
-def test_the_text_of_an_error_cannot_forge_a_line_either(secrets, log):
+def test_the_text_of_an_error_cannot_forge_a_log_line(secrets, log):
     def function():
         raise ValueError(HOSTILE)
 
     log.logger.handle(record_of(function))
-    first, *told = log.text().splitlines()
+    first, *rest = log.text().splitlines()
     assert first == "m"
-    assert all(line.startswith("  ") for line in told)
+    assert all(line.startswith("  ") for line in rest)
     assert "\x1b" not in log.text()
-    assert r"\u001b[31m" in told[-1]
+    assert r"\u001b[31m" in rest[-1]
 
 
 def record_of(function):
@@ -204,12 +204,12 @@ def record_of(function):
     return logging.getLogRecordFactory()("n", 40, "p", 1, "m", (), info)
 
 
-def test_a_harmless_traceback_stays_a_traceback(secrets):
+def test_a_traceback_without_secrets_is_unchanged(secrets):
     record = record_of(lambda: 1 // 0)
     assert record.exc_info[0] is ZeroDivisionError
 
 
-def test_a_chain_that_bites_its_tail_is_no_trap(secrets):
+def test_a_circular_chain_of_errors_is_followed_once(secrets):
     first, second = ValueError("swordfish-4711"), ValueError("b")
     first.__context__, second.__context__ = second, first
 
@@ -219,7 +219,7 @@ def test_a_chain_that_bites_its_tail_is_no_trap(secrets):
     assert record_of(function).exc_info is None
 
 
-def test_uncaught_errors_are_clean(secrets, capsys):
+def test_uncaught_errors_are_redacted(secrets, capsys):
     try:
         fail("swordfish-4711")
     except ValueError as error:
@@ -249,7 +249,7 @@ class Unshowable:
         raise RuntimeError("swordfish-4711")
 
 
-def test_what_cannot_be_shown_does_no_harm(secrets, log):
+def test_an_object_whose_repr_fails_is_logged(secrets, log):
     def function():
         hidden = Unshowable()
         raise RuntimeError(f"plain {type(hidden).__name__}")
@@ -259,7 +259,7 @@ def test_what_cannot_be_shown_does_no_harm(secrets, log):
     assert log.text() == "thing %s <tuple>\n"
 
 
-def test_other_errors_of_threads_and_finalizers_go_where_they_went(secrets, monkeypatch):
+def test_other_errors_of_threads_and_finalizers_reach_the_original_hook(secrets, monkeypatch):
     heard = []
     monkeypatch.setattr(threading, "excepthook", heard.append)
     monkeypatch.setattr(sys, "unraisablehook", heard.append)
@@ -274,7 +274,7 @@ def test_other_errors_of_threads_and_finalizers_go_where_they_went(secrets, monk
     assert heard == [in_thread, in_finalizer]
 
 
-def test_other_uncaught_errors_go_where_they_went(secrets, monkeypatch):
+def test_other_uncaught_errors_reach_the_original_hook(secrets, monkeypatch):
     heard = []
     monkeypatch.setattr(sys, "excepthook", lambda *args: heard.append(args))
     install(secrets)
@@ -283,7 +283,7 @@ def test_other_uncaught_errors_go_where_they_went(secrets, monkeypatch):
     assert heard == [(ZeroDivisionError, error, None)]
 
 
-def test_warnings_are_clean(secrets, monkeypatch):
+def test_warnings_are_redacted(secrets, monkeypatch):
     shown = []
     monkeypatch.setattr(warnings, "showwarning", lambda message, *_: shown.append(str(message)))
     install(secrets)
@@ -379,7 +379,7 @@ def another_host(query, secret):
         *(content_type, content_encoding, another_host),
     ],
 )
-def test_no_text_that_is_cut_shows_the_beginning_of_a_secret(secrets, answer, caplog):
+def test_no_truncated_text_shows_the_beginning_of_a_secret(secrets, answer, caplog):
     secret = "HerringBone-4711-Seventeen"
     with JsonApi(lambda query: answer(query, secret)) as api:
         paginator = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
@@ -391,7 +391,7 @@ def test_no_text_that_is_cut_shows_the_beginning_of_a_secret(secrets, answer, ca
     assert "herri" not in (done.failure() + caplog.text).lower()
 
 
-def test_a_refused_connection_does_not_tell_the_query(secrets, caplog):
+def test_the_error_of_a_refused_connection_has_no_query(secrets, caplog):
     caplog.set_level(logging.DEBUG)
     with ScriptedServer([reply()]) as server:
         origin = server.origin

@@ -54,7 +54,7 @@ def test_retries_are_counted_logged_and_limited(caplog):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_retry_that_succeeds_leaves_no_trace(status):
+def test_a_successful_retry_is_no_error(status):
     with ScriptedServer([reply(status), reply(status), reply(200, b"[1]")]) as server:
         assert make_transport(server.origin).fetch(people(server), body_of) == b"[1]"
 
@@ -104,7 +104,7 @@ def test_retry_after_pauses_all_requests(headers, status, at_least, at_most, mon
 
 
 @pytest.mark.parametrize(
-    ("headers", "status", "told"),
+    ("headers", "status", "reason"),
     [
         ({"Retry_After": "3601"}, 429, "3601 s (until 20"),
         ({"Retry_After": "3601"}, 503, "3601 s (until 20"),
@@ -117,7 +117,7 @@ def test_retry_after_pauses_all_requests(headers, status, at_least, at_most, mon
         ({"Retry_After": "9" * 400}, 429, "137438953472 s (until "),
     ],
 )
-def test_a_retry_after_beyond_the_maximum_fails_and_says_so(headers, status, told):
+def test_a_retry_after_beyond_the_maximum_fails_at_once(headers, status, reason):
     stop = UnhurriedStop()
     date = {"Date": formatdate(usegmt=True)}
     with ScriptedServer([reply(status, **headers, **date)]) as server:
@@ -134,7 +134,7 @@ def test_a_retry_after_beyond_the_maximum_fails_and_says_so(headers, status, tol
     text = str(caught.value)
     assert f"answered {status}" in text
     assert ", after 1 attempt, and asks to wait " in text
-    assert told in text
+    assert reason in text
     assert text.endswith(
         "which is more than 3600 s. Run again later, or raise `retry.max_retry_after` of learning."
     )
@@ -162,7 +162,7 @@ def test_a_retry_after_up_to_the_maximum_is_waited():
         assert transport.fetch(people(server), body_of) == b"[1]"
 
 
-def test_a_token_url_says_how_long_to_wait(caplog):
+def test_the_retry_after_of_a_token_url_is_honoured(caplog):
     stop = UnhurriedStop()
     steps = iter([reply(429, b"", Retry_After="7"), reply(200, b'{"access_token": "t1"}')])
 
@@ -216,8 +216,8 @@ def test_any_successful_response_restores_the_retries(served):
             with contextlib.suppress(Fatal):
                 transport.fetch(request, body_of)
 
-    asked = Counter(received.target for received in server.requests)
-    assert asked == {"/v2/people": 4, "/v2/courses": 1, "/v2/events": 4}
+    received_by_path = Counter(received.target for received in server.requests)
+    assert received_by_path == {"/v2/people": 4, "/v2/courses": 1, "/v2/events": 4}
 
 
 def test_an_endpoint_that_fails_while_others_are_served_is_no_outage():
@@ -302,7 +302,7 @@ def test_a_decoder_may_ask_for_another_attempt_or_forbid_it():
     assert len(server.requests) == 2
 
 
-def test_a_fault_of_the_decoder_is_not_disguised():
+def test_a_bug_in_the_decoder_is_raised_unchanged():
     with ScriptedServer([reply()]) as server, pytest.raises(ZeroDivisionError):
         make_transport(server.origin).fetch(people(server), lambda _: 1 // 0)
     assert len(server.requests) == 1

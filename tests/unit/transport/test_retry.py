@@ -72,7 +72,7 @@ def test_rate_limit_headers_of_other_responses_count_only_when_nothing_remains()
     assert retry_after(reset | {"X-RateLimit-Remaining": "0"}, now=NOW, status=503) == 12.0
 
 
-def test_a_time_is_measured_by_the_date_of_its_response():
+def test_a_date_to_retry_after_is_relative_to_the_date_of_the_response():
     headers = {
         "Date": "Fri, 15 Jan 2027 09:00:00 GMT",
         "Retry-After": "Fri, 15 Jan 2027 09:00:05 GMT",

@@ -125,7 +125,7 @@ def test_no_failure_shows_the_key(case, auth, caplog, monkeypatch, tmp_path):
     assert [form for form in forms() for text in output if form in text] == []
 
 
-def test_the_walk_would_see_a_key():
+def test_the_check_for_keys_detects_one():
     with JsonApi(lambda _: {"data": [{"id": 1, "note": KEY}]}) as api:
         done = run(declared(api.origin, endpoint={"paginator": "single_page"}))
 

@@ -143,7 +143,7 @@ def test_a_long_message_is_cut():
     assert "x" * 200 not in str(caught.value)
 
 
-def test_an_apis_own_hints_go_first():
+def test_hints_of_the_api_override_the_general_ones():
     with ScriptedServer([reply(401)]) as server:
         transport = make_transport(server.origin, hints={"credentials": "Check {name}.api_key."})
         with pytest.raises(CredentialsRefused, match=r"Check learning\.api_key\.$"):

@@ -29,7 +29,7 @@ def flown(flights, *, until):
 
 
 @pytest.mark.parametrize("length", [0.5, 60.0, WEEK])
-def test_a_timeline_is_exact_in_its_counts_however_long_it_is(length):
+def test_a_timeline_of_any_length_has_exact_counts(length):
     chance = random.Random(4711)
     begins = [chance.uniform(0, length * 0.9) for _ in range(3000)]
     flights = [(begin, begin + chance.uniform(0, length * 0.1)) for begin in begins]
@@ -109,7 +109,7 @@ def test_no_responses_have_no_quantiles():
 # --- who waited -----------------------------------------------------------------------------
 
 
-def test_time_in_which_several_wait_is_counted_once():
+def test_time_in_which_several_requests_wait_is_counted_once():
     waiting = Waiting()
     waiting.begin(1.0)
     waiting.begin(2.0)
@@ -200,7 +200,7 @@ def test_figures_take_no_more_memory_for_more_requests():
     assert sum(stats.latency.counts) == stats.responses
 
 
-def test_requests_retries_and_failures_belong_to_whom_they_were_made_for():
+def test_requests_and_retries_are_counted_for_their_stream():
     answers = [reply(503), reply(503), reply(), reply(), reply(404)]
     with ScriptedServer(answers) as server:
         transport = make_transport(server.origin, stop=UnhurriedStop())

@@ -81,7 +81,7 @@ def test_the_rate_holds_in_every_sliding_second(rate, sends, burst):
 
 @pytest.mark.parametrize("rate", [0.4, 1, 1.9, 2.5, 3, 9.99, 10])
 @pytest.mark.parametrize("latency", [0.0, 0.02, 0.3])
-def test_the_rate_is_met_and_never_passed(rate, latency):
+def test_the_rate_is_reached_and_never_exceeded(rate, latency):
     now = 0.0
     throttle = make(requests_per_second=rate, clock=lambda: now)
     arrivals, slots = [], []
@@ -105,7 +105,7 @@ def test_the_rate_is_met_and_never_passed(rate, latency):
     assert len(arrivals) >= 30 * min(slowest, throttle.concurrency / (latency or 1)) - 1
 
 
-def test_a_rate_below_one_keeps_a_distance():
+def test_a_rate_below_one_spaces_requests():
     clock = FastClock()
     throttle = make(requests_per_second=0.5, clock=clock)
     instants = []
@@ -209,7 +209,7 @@ def test_a_throttle_has_the_seconds_of_its_pause_and_the_requests_in_flight():
     assert throttle.paused_for == 0.0
 
 
-def test_a_pause_of_no_time_is_none():
+def test_a_pause_of_no_seconds_has_no_effect():
     throttle = make()
     throttle.pause(0, reason="429")
     assert (throttle.width, throttle.throttled_count) == (8, 0)
@@ -240,7 +240,7 @@ def test_stop_ends_the_wait_of_a_throttled_request(closed_by):
     assert outcome == ["interrupted"] * 3
 
 
-def test_long_waits_say_when_they_end():
+def test_long_waits_are_logged_with_their_end():
     assert describe_wait(5.21) == "5.2 s"
     assert describe_wait(90).startswith("90 s (until 20")
     assert describe_wait(1e30).endswith(" UTC)")

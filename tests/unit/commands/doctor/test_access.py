@@ -1,4 +1,4 @@
-"""What the doctor says where no answer comes, and what it never shows."""
+"""Findings where there is no usable response, without secrets."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def deserted():
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "asked"),
+    ("status", "code", "requests"),
     [(401, "credentials", 1), (403, "forbidden", 3), (404, "missing", 3), (500, "server", 3)],
 )
-def test_a_refusal_is_told_once_per_api_without_the_secret(doctor, status, code, asked):
+def test_a_refusal_is_reported_once_per_api_without_the_secret(doctor, status, code, requests):
     body = json.dumps({"error": f"no: {KEY}"}).encode()
     with ScriptedServer([reply(status, body)]) as server:
         exit_code, text = doctor.say(shop(server.origin))
-        assert len(server.requests) == asked
+        assert len(server.requests) == requests
         report = doctor(shop(server.origin))
     assert exit_code == report.code == 1
     assert (report.findings, report.patch) == ([("wrong", code)], {})
@@ -62,7 +62,7 @@ def test_a_refusal_is_told_once_per_api_without_the_secret(doctor, status, code,
     assert accepted == (False if status == 401 else None)
 
 
-def test_a_refused_connection_is_told_once(doctor):
+def test_a_refused_connection_is_reported_once(doctor):
     code, text = doctor.say(shop(deserted()))
     assert code == 1
     assert text.count("got no connection (refused)") == 1
@@ -70,7 +70,7 @@ def test_a_refused_connection_is_told_once(doctor):
     assert not spelled(KEY) & set(text.split())
 
 
-def test_html_is_told_once(doctor):
+def test_html_is_reported_once(doctor):
     with ScriptedServer([HTML]) as server:
         report = doctor(shop(server.origin))
         assert len(server.requests) == 3
@@ -78,7 +78,7 @@ def test_html_is_told_once(doctor):
     assert "text/html" in report.texts
 
 
-def test_an_untrusted_certificate_is_told_once(doctor, tls):
+def test_an_untrusted_certificate_is_reported_once(doctor, tls):
     with ScriptedServer([reply()], tls=tls) as server:
         report = doctor(shop(server.origin))
     assert (report.code, report.findings) == (1, [("wrong", "unreachable")])
@@ -99,21 +99,21 @@ def tls(tmp_path):
     return context
 
 
-def test_an_error_inside_of_a_success_is_told(doctor):
+def test_an_error_inside_a_successful_response_is_reported(doctor):
     with JsonApi(lambda _: {"error": "no such tenant"}) as api:
         report = doctor(declared(api.origin))
     assert (report.code, report.findings) == (1, [("wrong", "in_band")])
     assert "no such tenant" in report.texts
 
 
-def test_a_redirect_to_another_host_is_told_once(doctor):
+def test_a_redirect_to_another_host_is_reported_once(doctor):
     with ScriptedServer([redirect("https://login.example/")]) as server:
         report = doctor(shop(server.origin))
         assert len(server.requests) == 1
     assert (report.code, report.findings) == (1, [("wrong", "origin")])
 
 
-def test_an_address_that_moved_to_https_is_told(doctor):
+def test_an_address_that_moved_to_https_is_reported(doctor):
     def answer(received):
         return redirect(f"https://127.0.0.1:{server.address[1]}{received.target}")
 
@@ -135,7 +135,7 @@ def test_a_redirect_within_the_origin_counts_as_a_request(doctor):
     assert (report.code, report.stream()["requests"]) == (0, len(server.requests))
 
 
-def test_a_stream_that_is_forbidden_among_others_may_be_optional(doctor):
+def test_optional_streams_is_suggested_for_a_forbidden_stream(doctor):
     def answer(received):
         if received.target.startswith("/orders"):
             return reply(403, b"{}")
@@ -182,7 +182,7 @@ def test_a_path_that_repeats_the_version_of_the_address_is_found(doctor):
     ],
     ids=str,
 )
-def test_the_pace_follows_from_the_rate_headers(doctor, headers, pace):
+def test_a_rate_is_suggested_from_the_rate_headers(doctor, headers, pace):
     spelt = {name.replace("-", "_"): value for name, value in headers.items()}
     body = json.dumps({"data": ROWS}).encode()
     with ScriptedServer([reply(200, body, **spelt)]) as server:
@@ -210,7 +210,7 @@ def test_rate_headers_that_name_no_window_are_shown_only(doctor):
     assert "X-RateLimit-Limit: 5000" in text
 
 
-def test_a_429_is_waited_for_once_and_a_slower_pace_suggested(doctor):
+def test_after_a_429_a_lower_rate_is_suggested(doctor):
     body = json.dumps({"data": ROWS}).encode()
     with ScriptedServer([reply(429, b"{}", Retry_After="0.01"), reply(200, body)]) as server:
         config = declared(server.origin, endpoint={"paginator": "single_page"})
@@ -221,7 +221,7 @@ def test_a_429_is_waited_for_once_and_a_slower_pace_suggested(doctor):
     assert report.patch == {"apis": [{"name": "shop", "requests_per_second": 10}]}
 
 
-def test_a_429_that_stays_is_told_once(doctor):
+def test_a_lasting_429_is_reported_once(doctor):
     with ScriptedServer([reply(429, b"{}", Retry_After="0.01")]) as server:
         config = declared(server.origin, endpoint={"paginator": "single_page"})
         config["apis"][0]["requests_per_second"] = 20
@@ -231,7 +231,7 @@ def test_a_429_that_stays_is_told_once(doctor):
     assert report.patch == {"apis": [{"name": "shop", "requests_per_second": 10}]}
 
 
-def test_an_api_that_asks_for_a_long_pause_is_left_alone(doctor):
+def test_an_api_that_requests_a_long_pause_is_not_checked(doctor):
     with ScriptedServer([reply(429, b"{}", Retry_After="3600")]) as server:
         report = doctor(shop(server.origin))
         assert len(server.requests) == 1

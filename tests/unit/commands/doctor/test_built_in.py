@@ -17,7 +17,7 @@ def demo(request):
         yield running
 
 
-def test_the_demo_has_nothing_to_be_said_about(doctor, demo):
+def test_the_demo_has_no_findings(doctor, demo):
     demo.reset_counts()
     report = doctor(demo.config)
     assert (report.code, report.patch) == (0, {}), report.texts
@@ -27,15 +27,15 @@ def test_the_demo_has_nothing_to_be_said_about(doctor, demo):
     assert set(results.values()) == {"ok"}
 
 
-def test_no_stream_of_the_demo_is_asked_more_than_a_few_times(doctor, demo):
+def test_a_stream_of_the_demo_takes_few_requests(doctor, demo):
     demo.reset_counts()
     report = doctor(demo.config)
-    asked = Counter(
-        "enrollments" if asked.path.endswith("/enrollments") else asked.path
-        for asked in demo.requests
+    counts = Counter(
+        "enrollments" if request.path.endswith("/enrollments") else request.path
+        for request in demo.requests
     )
-    assert max(asked.values()) <= FEW
-    assert len(asked) == len(demo.streams)
+    assert max(counts.values()) <= FEW
+    assert len(counts) == len(demo.streams)
     assert report.data["requests"] == len(demo.requests)
 
 
@@ -46,19 +46,19 @@ def test_serial_means_one_request_after_the_other(doctor):
         assert demo.in_flight_max == 1
 
 
-def test_streams_are_asked_side_by_side_within_the_width(doctor):
+def test_streams_are_checked_concurrently_within_the_concurrency(doctor):
     with DemoApi(latency=0.02) as demo:
         only = {name: demo.config[name] for name in ("success",)}
         assert doctor(only | {"concurrency": 2}).code == 0
         assert demo.in_flight_max == 2
 
 
-def test_the_pace_holds(doctor):
+def test_the_rate_limit_holds(doctor):
     with DemoApi(rate_limits={"learning": (2, 1.0)}) as demo:
         block = demo.config["learning"] | {"requests_per_second": 2}
         report = doctor({"learning": block})
         assert report.code == 0
-        assert {asked.status for asked in demo.requests} == {200}
+        assert {request.status for request in demo.requests} == {200}
 
 
 # --- access -----------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def test_a_wrong_credential_is_refused_once(doctor):
 # --- settings of the built-in APIs --------------------------------------------------------------
 
 
-def test_a_page_size_that_all_streams_cap_is_told(doctor):
+def test_a_page_size_that_all_streams_cap_is_reported(doctor):
     with DemoApi() as demo:
         config = broken(demo, "success", page_size=500)
         report = doctor(config)
@@ -94,7 +94,7 @@ def test_a_page_size_that_all_streams_cap_is_told(doctor):
     assert (again.code, again.patch) == (0, {})
 
 
-def test_an_order_that_is_refused_is_told(doctor):
+def test_a_refused_order_is_reported(doctor):
     fault = Fault(match={"params": {"sortBy": "createdAt"}}, status=400, times=None)
     with DemoApi(faults=[fault]) as demo:
         report = doctor(broken(demo, "success"))
@@ -103,7 +103,7 @@ def test_an_order_that_is_refused_is_told(doctor):
     assert (report.code, again.code, again.patch) == (1, 0, {})
 
 
-def test_an_audit_log_that_is_forbidden_may_be_optional(doctor):
+def test_optional_streams_is_suggested_for_a_forbidden_audit_log(doctor):
     fault = Fault(match={"path": "/audit$"}, status=403, times=None)
     with DemoApi(faults=[fault]) as demo:
         config = broken(demo, "wiki")
@@ -113,21 +113,21 @@ def test_an_audit_log_that_is_forbidden_may_be_optional(doctor):
     assert (report.code, again.code, again.patch) == (1, 0, {})
 
 
-def test_a_pace_the_service_does_not_allow_is_told(doctor):
+def test_a_rate_above_that_of_the_service_is_reported(doctor):
     with DemoApi(rate_limits={"success": (60, 60.0)}) as demo:
         block = {k: v for k, v in demo.config["success"].items() if k != "requests_per_second"}
         report = doctor({"success": block}, "--stream", "success_admins")
     assert report.patch == {"success": {"requests_per_second": 1}}
 
 
-def test_a_rate_that_is_exceeded_leads_to_the_pace_of_the_service(doctor):
+def test_the_rate_of_the_service_is_suggested_after_a_429(doctor):
     fault = Fault(status=429, headers={"Retry-After": "0.01"}, times=2)
     with DemoApi(faults=[fault]) as demo:
         report = doctor(broken(demo, "experimentation"), "--stream", "experimentation_labels")
     assert report.patch == {"experimentation": {"requests_per_second": 1}}
 
 
-def test_an_address_of_another_api_is_told(doctor):
+def test_the_address_of_another_api_is_reported(doctor):
     with DemoApi() as demo:
         config = broken(demo, "learning")
         fault = Fault(action="wrong_type", body={"data": [{"name": "x"}]}, times=None)
@@ -138,7 +138,7 @@ def test_an_address_of_another_api_is_told(doctor):
     assert "Check that base_url belongs to this API." in report.texts
 
 
-def test_an_order_and_a_filter_that_are_both_refused_leave_no_request(doctor):
+def test_a_refused_order_and_filter_are_an_error(doctor):
     fault = Fault(match={"path": "accounts"}, status=400, times=None)
     with DemoApi(faults=[fault]) as demo:
         report = doctor(broken(demo, "success"), "--stream", "success_accounts")

@@ -53,16 +53,16 @@ SHOWN = r"k\u001b[2J\u009b\u202e[red]x[/red]:smile:"
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
-def test_names_from_outside_are_shown_as_they_are(doctor, options):
+def test_external_names_are_shown_unchanged(doctor, options):
     with JsonApi(lambda _: {FORGED: [{"id": 1}]}) as api:
         code, text = doctor.say(declared(api.origin), *options)
     assert code == 1
     assert text.replace("\n", "").isprintable()
-    told = json.loads(text)["apis"][0]["findings"][0]["text"] if options else text
-    assert SHOWN in told
+    shown = json.loads(text)["apis"][0]["findings"][0]["text"] if options else text
+    assert SHOWN in shown
 
 
-def test_a_cell_holds_what_it_was_given_and_no_secret(capsys, monkeypatch):
+def test_a_cell_shows_its_text_without_secrets(capsys, monkeypatch):
     registry = redaction.Secrets()
     registry.add("swordfish-4711 of the sea")
     monkeypatch.setattr(redaction, "_registries", {registry})
@@ -74,7 +74,7 @@ def test_a_cell_holds_what_it_was_given_and_no_secret(capsys, monkeypatch):
     assert capsys.readouterr().out.split() == ["key", SHOWN, "***"]
 
 
-def test_people_get_a_table_sentences_and_the_settings(doctor):
+def test_the_text_has_a_table_the_findings_and_the_settings(doctor):
     with JsonApi(lambda _: {"items": items(3)}) as api:
         config = declared(api.origin, endpoint={"paginator": "single_page"})
         code, text = doctor.say(config)
@@ -96,13 +96,13 @@ def test_people_get_a_table_sentences_and_the_settings(doctor):
     assert lines[-1] == "1 stream, 3 requests: 1 problem."
 
 
-def test_no_line_is_wider_than_a_page(doctor):
+def test_no_line_is_wider_than_the_output(doctor):
     with DemoApi(faults=[{"status": 404, "times": None}]) as demo:
         _, text = doctor.say(demo.config)
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_json_tells_what_the_table_tells(doctor):
+def test_the_json_has_the_figures_of_the_table(doctor):
     with JsonApi(lambda _: {"items": items(3)}) as api:
         config = declared(api.origin, endpoint={"paginator": "single_page"})
         report = doctor(config)
@@ -131,10 +131,10 @@ def test_json_tells_what_the_table_tells(doctor):
 def test_streams_can_be_named(doctor):
     with DemoApi() as demo:
         report = doctor(demo.config, "--stream", "wiki_group", "--stream", "learning_people")
-        asked = {asked.path for asked in demo.requests}
+        paths = {request.path for request in demo.requests}
     names = [stream["name"] for api in report.data["apis"] for stream in api["streams"]]
     assert sorted(names) == ["learning_people", "wiki_group"]
-    assert asked == {"/wiki/rest/api/group", "/learning/v2/people"}
+    assert paths == {"/wiki/rest/api/group", "/learning/v2/people"}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_streams_can_be_named(doctor):
         ),
     ],
 )
-def test_bad_input_is_told_in_one_line(doctor, config, options, said):
+def test_invalid_input_is_an_error_of_one_line(doctor, config, options, said):
     code, text = doctor.say(config, *options)
     assert (code, text) == (1, "")
     assert said in doctor.errors
@@ -163,7 +163,7 @@ def test_a_schema_is_never_sampled(doctor):
     assert report.code == 1
 
 
-def test_the_environment_is_a_configuration(monkeypatch, capsys):
+def test_the_environment_is_read_as_configuration(monkeypatch, capsys):
     with DemoApi() as demo:
         block = demo.config["learning"]
         for name, value in block.items():
@@ -173,7 +173,7 @@ def test_the_environment_is_a_configuration(monkeypatch, capsys):
     assert [api["name"] for api in report["apis"]] == ["learning"]
 
 
-def test_a_fragment_is_laid_over_a_configuration_by_name():
+def test_suggested_settings_are_merged_by_name():
     config = {
         "concurrency": 2,
         "apis": [
@@ -211,7 +211,7 @@ def test_a_fragment_is_laid_over_a_configuration_by_name():
     }
 
 
-def test_the_example_of_the_documentation_is_what_the_doctor_says(doctor):
+def test_the_example_of_the_documentation_is_the_output_of_the_doctor(doctor):
     [config], [shown] = blocks("doctor.md", "json"), blocks("doctor.md", "text")
     address = re.search(r"http://127\.0\.0\.1:\d+", config)[0]
     with DemoApi() as demo:

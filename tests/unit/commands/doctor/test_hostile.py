@@ -67,11 +67,11 @@ def nodes(query):
 
 def in_turn(each=1):
     """Return a server behind which two replicas answer in turn, each in its own order."""
-    asked = []
+    queries = []
 
     def answer(query):
-        asked.append(query)
-        rows = ROWS[::-1] if (len(asked) - 1) // each % 2 else ROWS
+        queries.append(query)
+        rows = ROWS[::-1] if (len(queries) - 1) // each % 2 else ROWS
         start = int(query.get("offset", (int(query.get("page", 1)) - 1) * 20))
         return {"data": rows[start : start + 20]}
 
@@ -166,7 +166,7 @@ RANKS = ["short", "unverified", "consistent", "verified"]
 
 
 def synced(config):
-    """Return what a run comes to: how good it is, and its rows."""
+    """Return the verdict of a run and its rows."""
     done = runs.run(config)
     rows = done.records()
     keys = [row.get("id") for row in rows]
@@ -176,7 +176,7 @@ def synced(config):
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_the_doctor_doubts_what_a_run_doubts_and_makes_nothing_worse(doctor, name):
+def test_the_doctor_agrees_with_a_run_and_suggests_nothing_worse(doctor, name):
     answer, paginator, cured, *words = SERVERS[name]
     with JsonApi(answer) as api:
         endpoint = {"paginator": paginator} | (words[0] if words else {})
@@ -185,10 +185,10 @@ def test_the_doctor_doubts_what_a_run_doubts_and_makes_nothing_worse(doctor, nam
         rank, rows = synced(config)
         if rank < RANKS.index("consistent") or rows < len(ROWS):
             assert report.code == 1, "a run is not whole, and the doctor finds no problem"
-        told = [
+        wrong = [
             finding for finding in report.texts.splitlines() if "`" in finding or "run" in finding
         ]
-        assert report.code == 0 or told, report.texts
+        assert report.code == 0 or wrong, report.texts
         after = merged(config, report.patch)
         if report.patch:
             better, more = synced(after)
@@ -198,7 +198,7 @@ def test_the_doctor_doubts_what_a_run_doubts_and_makes_nothing_worse(doctor, nam
         assert ((better, more) >= (RANKS.index("consistent"), 60)) == cured, report.texts
 
 
-def test_a_suggestion_says_neither_that_a_page_is_all_nor_that_rows_have_no_key(doctor):
+def test_neither_a_single_page_nor_rows_without_key_are_suggested(doctor):
     """Both would turn a doubt into a promise that nobody has made."""
     for answer, paginator, _, *words in SERVERS.values():
         with JsonApi(answer) as api:
@@ -208,7 +208,7 @@ def test_a_suggestion_says_neither_that_a_page_is_all_nor_that_rows_have_no_key(
         assert '"primary_key": null' not in said
 
 
-def test_a_smaller_limit_shows_how_the_next_page_is_named(doctor):
+def test_a_smaller_limit_reveals_the_field_of_the_next_page(doctor):
     def answer(query):
         start, limit = int(query.get("at", 0)), int(query["limit"])
         following = start + limit if start + limit < 60 else None
@@ -227,7 +227,7 @@ def test_a_smaller_limit_shows_how_the_next_page_is_named(doctor):
 @pytest.mark.parametrize(
     ("each", "paginator"), [(1, OFFSET), (2, {"type": "page_number", "base_page": 1})]
 )
-def test_a_page_that_differs_when_it_is_asked_for_again_is_told(doctor, each, paginator):
+def test_a_page_that_differs_on_a_second_request_is_reported(doctor, each, paginator):
     with JsonApi(in_turn(each)) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": paginator}))
     assert (report.code, report.findings) == (1, [("wrong", "unstable")])

@@ -1,4 +1,4 @@
-"""One server per way of paging badly: the doctor names it, and what it suggests cures it."""
+"""One server per wrong or unusual pagination: the doctor reports it, and its suggestion works."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def numbered(rows, query, *, base, size=None, param="page"):
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 8, 10])
 @pytest.mark.parametrize("total", [True, False])
-def test_a_server_that_honours_offset_and_limit_is_left_alone(doctor, rows, total):
+def test_a_server_that_uses_offset_and_limit_has_no_findings(doctor, rows, total):
     stock = items(rows)
 
     def answer(query):
@@ -40,7 +40,7 @@ def test_a_server_that_honours_offset_and_limit_is_left_alone(doctor, rows, tota
 
 
 @pytest.mark.parametrize("paginator", ["offset", {"type": "offset", "limit": 50}])
-def test_that_everything_comes_at_once_is_for_the_user_to_say(doctor, paginator):
+def test_single_page_is_never_suggested_as_a_setting(doctor, paginator):
     """A server that gives one page of many looks the same."""
     with JsonApi(lambda _: {"data": ROWS}) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": paginator}))
@@ -67,7 +67,7 @@ def test_a_cursor_is_found_where_offset_is_ignored(doctor):
         following = start + 4 if start + 4 < 10 else None
         return {"data": ROWS[start : start + 4], "meta": {"next_cursor": following}}
 
-    report = doctor.cures(answer, rows=10, endpoint=OFFSET)
+    report = doctor.check_patch(answer, rows=10, endpoint=OFFSET)
     assert report.findings[0] == ("wrong", "number_ignored")
     assert report.paginator == {
         "type": "cursor",
@@ -79,12 +79,12 @@ def test_a_cursor_is_found_where_offset_is_ignored(doctor):
 
 @pytest.mark.parametrize("base", [0, 1])
 @pytest.mark.parametrize("limit", [10, 50])
-def test_an_offset_that_counts_pages_is_told(doctor, base, limit):
+def test_an_offset_that_counts_pages_is_reported(doctor, base, limit):
     def answer(query):
         return {"data": numbered(ROWS, query, base=base, param="start")}
 
     paginator = {"type": "offset", "offset_param": "start", "limit": limit}
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert report.findings[0] == ("wrong", "unit")
     assert report.paginator == {
         "type": "page_number",
@@ -94,17 +94,17 @@ def test_an_offset_that_counts_pages_is_told(doctor, base, limit):
     }
 
 
-def test_a_clamped_last_page_is_told_and_a_total_cures_it(doctor):
+def test_a_total_is_suggested_for_a_clamped_last_page(doctor):
     def answer(query):
         return {"data": cut(ROWS, query) or ROWS[-2:], "meta": {"total_count": 10}}
 
-    report = doctor.cures(answer, rows=10, endpoint=OFFSET)
+    report = doctor.check_patch(answer, rows=10, endpoint=OFFSET)
     assert ("wrong", "clamped") in report.findings
     assert report.paginator == OFFSET["paginator"] | {"total_path": "meta.total_count"}
 
 
 @pytest.mark.parametrize("count", [9, 11])
-def test_a_number_that_is_no_total_cures_nothing(doctor, count):
+def test_a_number_that_is_not_the_total_is_not_suggested(doctor, count):
     def answer(query):
         return {"data": cut(ROWS, query) or ROWS[-2:], "meta": {"total_count": count}}
 
@@ -113,7 +113,7 @@ def test_a_number_that_is_no_total_cures_nothing(doctor, count):
     assert (report.code, report.patch) == (1, {})
 
 
-def test_a_clamped_last_page_without_any_total_has_no_cure(doctor):
+def test_a_clamped_last_page_without_total_has_no_suggestion(doctor):
     with JsonApi(lambda query: {"data": cut(ROWS, query) or ROWS[-2:]}) as api:
         report = doctor(declared(api.origin, endpoint=OFFSET))
     assert (report.code, report.patch) == (1, {})
@@ -124,18 +124,18 @@ def test_a_clamped_last_page_without_any_total_has_no_cure(doctor):
 
 
 @pytest.mark.parametrize("limit", [4, 50])
-def test_a_page_number_that_counts_rows_is_told(doctor, limit):
+def test_a_page_number_that_counts_rows_is_reported(doctor, limit):
     def answer(query):
         start = int(query.get("from", 0))
         return {"data": ROWS[start : start + int(query["limit"])]}
 
     paginator = {"type": "page_number", "page_param": "from", "limit": limit}
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert report.findings[0] == ("wrong", "unit")
     assert report.paginator == {"type": "offset", "offset_param": "from", "limit": limit}
 
 
-def test_rows_counted_by_page_have_no_cure(doctor):
+def test_a_parameter_page_that_counts_rows_has_no_suggestion(doctor):
     def answer(query):
         start = int(query.get("page", 0))
         return {"data": ROWS[start : start + int(query["limit"])]}
@@ -146,46 +146,46 @@ def test_rows_counted_by_page_have_no_cure(doctor):
 
 
 @pytest.mark.parametrize("rows", [3, 10])
-def test_a_first_page_that_is_skipped_is_told(doctor, rows):
+def test_a_skipped_first_page_is_reported(doctor, rows):
     stock = items(rows)
 
     def answer(query):
         return {"data": numbered(stock, query, base=0)}
 
     endpoint = {"paginator": PAGES["paginator"] | {"base_page": 1}}
-    report = doctor.cures(answer, rows=rows, endpoint=endpoint)
+    report = doctor.check_patch(answer, rows=rows, endpoint=endpoint)
     assert report.findings[0] == ("wrong", "base_page")
     assert report.paginator == PAGES["paginator"] | {"base_page": 0}
 
 
-def test_a_page_0_that_repeats_page_1_is_told(doctor):
+def test_a_page_0_that_repeats_page_1_is_reported(doctor):
     def answer(query):
         return {"data": numbered(ROWS, query, base=1)}
 
     endpoint = {"paginator": PAGES["paginator"] | {"base_page": 0}}
-    report = doctor.cures(answer, rows=10, endpoint=endpoint)
+    report = doctor.check_patch(answer, rows=10, endpoint=endpoint)
     assert report.findings == [("wrong", "base_page")]
     assert report.paginator == PAGES["paginator"] | {"base_page": 1}
 
 
 @pytest.mark.parametrize("rows", [3, 10])
-def test_a_base_that_is_left_open_is_found(doctor, rows):
+def test_a_base_page_that_is_not_declared_is_found(doctor, rows):
     stock = items(rows)
 
     def answer(query):
         return {"data": numbered(stock, query, base=1)}
 
-    report = doctor.cures(answer, rows=rows, wrong=False, endpoint=PAGES)
+    report = doctor.check_patch(answer, rows=rows, wrong=False, endpoint=PAGES)
     assert report.paginator == PAGES["paginator"] | {"base_page": 1}
 
 
-def test_a_refused_page_0_is_told(doctor):
+def test_a_refused_page_0_is_reported(doctor):
     def answer(query):
         if query["page"] == "0":
             return reply(400, b'{"error": "page must be positive"}')
         return {"data": numbered(ROWS, query, base=1)}
 
-    report = doctor.cures(answer, rows=10, endpoint=PAGES)
+    report = doctor.check_patch(answer, rows=10, endpoint=PAGES)
     assert report.paginator == PAGES["paginator"] | {"base_page": 1}
 
 
@@ -195,39 +195,39 @@ def test_a_refused_page_0_hides_no_wrong_selector(doctor):
             return reply(400, b'{"error": "page must be positive"}')
         return {"items": numbered(ROWS, query, base=1)}
 
-    report = doctor.cures(answer, rows=10, endpoint=PAGES)
+    report = doctor.check_patch(answer, rows=10, endpoint=PAGES)
     assert report.findings == [("wrong", "base_page"), ("wrong", "selector")]
 
 
-def test_an_empty_page_0_is_told(doctor):
+def test_an_empty_page_0_is_reported(doctor):
     def answer(query):
         return {"data": numbered(ROWS, query, base=1) if query["page"] != "0" else []}
 
-    report = doctor.cures(answer, rows=10, wrong=False, endpoint=PAGES)
+    report = doctor.check_patch(answer, rows=10, wrong=False, endpoint=PAGES)
     assert report.paginator == PAGES["paginator"] | {"base_page": 1}
 
 
 # --- limits -----------------------------------------------------------------------------------
 
 
-def test_a_capped_page_size_is_told(doctor):
+def test_a_capped_page_size_is_reported(doctor):
     stock = items(60)
 
     def answer(query):
         return {"data": cut(stock, query, most=25)}
 
     endpoint = {"paginator": {"type": "offset", "limit": 100}}
-    report = doctor.cures(answer, rows=60, wrong=False, endpoint=endpoint)
+    report = doctor.check_patch(answer, rows=60, wrong=False, endpoint=endpoint)
     assert report.findings == [("warning", "limit_capped")]
     assert report.paginator == {"type": "offset", "limit": 25}
     assert "caps pages at 25 rows" in report.texts
 
 
-def test_an_ignored_limit_is_told(doctor):
+def test_an_ignored_limit_is_reported(doctor):
     def answer(query):
         return {"data": ROWS[int(query.get("offset", 0)) :][:5]}
 
-    report = doctor.cures(answer, rows=10, wrong=False, endpoint=OFFSET)
+    report = doctor.check_patch(answer, rows=10, wrong=False, endpoint=OFFSET)
     assert report.findings == [("warning", "limit_ignored")]
     assert report.paginator == {"type": "offset", "limit": 5}
 
@@ -239,7 +239,7 @@ def test_a_limit_among_the_parameters_stays_there(doctor):
         return {"data": cut(stock, query, most=25)}
 
     endpoint = {"paginator": "offset", "params": {"limit": 100}}
-    report = doctor.cures(answer, rows=60, wrong=False, endpoint=endpoint)
+    report = doctor.check_patch(answer, rows=60, wrong=False, endpoint=endpoint)
     assert report.resource == {"endpoint": {"params": {"limit": 25}}}
 
 
@@ -250,22 +250,22 @@ def test_a_total_elsewhere_is_found(doctor):
     def answer(query):
         return {"data": cut(ROWS, query), "page": {"total_results": 10, "size": 4}}
 
-    report = doctor.cures(answer, rows=10, wrong=False, endpoint=OFFSET)
+    report = doctor.check_patch(answer, rows=10, wrong=False, endpoint=OFFSET)
     assert report.findings == [("warning", "total_path")]
     assert report.paginator == OFFSET["paginator"] | {"total_path": "page.total_results"}
 
 
-def test_a_total_of_the_page_alone_is_told(doctor):
+def test_a_total_of_the_page_alone_is_reported(doctor):
     def answer(query):
         page = cut(ROWS, query)
         return {"data": page, "total": len(page), "count": 10}
 
-    report = doctor.cures(answer, rows=10, wrong=False, endpoint=OFFSET)
+    report = doctor.check_patch(answer, rows=10, wrong=False, endpoint=OFFSET)
     assert report.findings == [("warning", "total_wrong")]
     assert report.paginator == OFFSET["paginator"] | {"total_path": "count"}
 
 
-def test_a_total_that_is_none_is_told_alone(doctor):
+def test_a_wrong_total_is_reported_without_suggestion(doctor):
     def answer(query):
         page = cut(ROWS, query)
         return {"data": page, "total": len(page)}
@@ -298,7 +298,7 @@ CURSOR = {"paginator": {"type": "cursor", "limit": 4, "cursor_path": "next_curso
 
 
 @pytest.mark.parametrize("limit", [4, 50])
-def test_a_cursor_that_advances_is_left_alone(doctor, limit):
+def test_a_cursor_that_advances_has_no_findings(doctor, limit):
     def answer(query):
         rows, following = cursors(query)
         return {"data": rows, "next_cursor": following}
@@ -317,7 +317,7 @@ def test_a_cursor_at_another_path_is_found(doctor):
         return {"data": rows, "paging": {"cursor": {"next": following}}}
 
     paginator = CURSOR["paginator"] | {"cursor_path": "next"}
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert report.findings == [("wrong", "next_missed")]
     assert report.paginator["cursor_path"] == "paging.cursor.next"
 
@@ -328,7 +328,7 @@ def test_a_cursor_at_another_path_is_found_where_the_first_page_has_all_rows(doc
         return {"data": rows, "meta": {"next_cursor": following}}
 
     paginator = CURSOR["paginator"] | {"limit": 50}
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert report.paginator["cursor_path"] == "meta.next_cursor"
 
 
@@ -338,12 +338,12 @@ def test_a_cursor_parameter_of_another_name_is_found(doctor):
         return {"data": rows, "next_page_token": following}
 
     paginator = {"type": "cursor", "limit": 4, "cursor_path": "next_page_token"}
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert report.findings == [("wrong", "cursor_ignored")]
     assert report.paginator == paginator | {"cursor_param": "page_token"}
 
 
-def test_a_repeated_cursor_is_told(doctor):
+def test_a_repeated_cursor_is_reported(doctor):
     def answer(query):
         start = 4 if "cursor" in query else 0
         return {"data": ROWS[start : start + 4], "next_cursor": "again"}
@@ -362,12 +362,12 @@ def test_a_cursor_that_does_advance_is_found_beside_one_that_does_not(doctor):
         following = "c8" if "cursor" in query else following
         return {"data": rows, "next_cursor": "same", "paging": {"after": following}}
 
-    report = doctor.cures(answer, rows=10, endpoint=CURSOR)
+    report = doctor.check_patch(answer, rows=10, endpoint=CURSOR)
     assert report.findings == [("wrong", "cursor_repeated")]
     assert report.paginator["cursor_path"] == "paging.after"
 
 
-def test_a_cursor_that_is_ignored_is_told(doctor):
+def test_an_ignored_cursor_is_reported(doctor):
     with JsonApi(lambda _: {"data": ROWS[:4], "next_cursor": "on"}) as api:
         report = doctor(declared(api.origin, endpoint=CURSOR))
         assert len(api.requests) == 3
@@ -381,7 +381,7 @@ def test_a_link_at_another_place_is_found(doctor, paginator):
         link = None if following is None else f"/items?cursor={following}"
         return {"data": rows, "paging": {"next_url": link}}
 
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert ("wrong", "next_missed") in report.findings
     assert report.paginator == {"type": "json_link", "next_url_path": "paging.next_url"}
 
@@ -393,11 +393,11 @@ def test_a_link_in_a_header_is_found(doctor):
         body = str({"data": rows}).replace("'", '"').encode()
         return reply(200, body, **({"Link": link} if link else {}))
 
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": "single_page"})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": "single_page"})
     assert report.paginator == {"type": "header_link", "links_next_key": "next"}
 
 
-def test_a_link_to_another_host_is_told(doctor):
+def test_a_link_to_another_host_is_reported(doctor):
     body = {"data": ROWS[:4], "next": "https://elsewhere.example/items?page=2"}
     with JsonApi(lambda _: body) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": "json_link"}))
@@ -405,7 +405,7 @@ def test_a_link_to_another_host_is_told(doctor):
     assert "elsewhere.example" in report.texts
 
 
-def test_a_malformed_link_is_told(doctor):
+def test_a_malformed_link_is_reported(doctor):
     with JsonApi(lambda _: {"data": ROWS[:4], "next": "http://[nowhere?page=2"}) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": "json_link"}))
     assert (report.code, report.findings) == (1, [("wrong", "link")])
@@ -415,7 +415,7 @@ def test_pages_of_a_stream_declared_as_a_single_one_are_found(doctor):
     def answer(query):
         return {"data": numbered(ROWS, query, base=1, size=4)}
 
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": "single_page"})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": "single_page"})
     assert report.findings == [("wrong", "next_missed")]
     assert report.paginator == {"type": "page_number", "base_page": 1, "page_param": "page"}
 
@@ -424,11 +424,11 @@ def test_offsets_of_a_stream_declared_as_a_single_page_are_found(doctor):
     def answer(query):
         return {"data": ROWS[int(query.get("offset", 0)) :][:4]}
 
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": "single_page"})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": "single_page"})
     assert report.paginator == {"type": "offset"}
 
 
-def test_a_second_page_that_fails_is_told(doctor):
+def test_a_second_page_that_fails_is_reported(doctor):
     def answer(query):
         if "cursor" in query:
             return reply(400, b'{"error": "bad cursor"}')
@@ -476,21 +476,23 @@ def by_page(query):
     ],
     ids=["cursor", "link", "offset", "page"],
 )
-def test_what_auto_finds_is_to_be_written_down(doctor, answer, paginator):
-    report = doctor.cures(answer, rows=10, wrong=False)
+def test_the_paginator_found_by_auto_is_suggested(doctor, answer, paginator):
+    report = doctor.check_patch(answer, rows=10, wrong=False)
     assert report.findings == [("warning", "auto")]
     assert report.paginator == paginator
 
 
-def test_what_auto_does_not_see_is_told(doctor):
-    report = doctor.cures(lambda query: {"data": numbered(ROWS, query, base=0, size=4)}, rows=10)
+def test_a_paginator_that_auto_misses_is_reported(doctor):
+    report = doctor.check_patch(
+        lambda query: {"data": numbered(ROWS, query, base=0, size=4)}, rows=10
+    )
     assert report.findings == [("wrong", "next_missed")]
     assert report.paginator == {"type": "page_number", "base_page": 0, "page_param": "page"}
 
 
-def test_rows_that_are_told_anew_each_time_are_no_further_pages(doctor):
+def test_rows_with_changing_fields_are_no_further_pages(doctor):
     times = iter(range(1000))
-    with JsonApi(lambda _: {"data": [{"n": n, "told": next(times)} for n in range(3)]}) as api:
+    with JsonApi(lambda _: {"data": [{"n": n, "time": next(times)} for n in range(3)]}) as api:
         config = declared(api.origin, endpoint={"paginator": "single_page"})
         del config["apis"][0]["resources"][0]["primary_key"]
         report = doctor(config)
@@ -498,26 +500,26 @@ def test_rows_that_are_told_anew_each_time_are_no_further_pages(doctor):
 
 
 @pytest.mark.parametrize("paginator", ["single_page", "auto", CURSOR["paginator"]])
-def test_a_total_of_which_a_part_arrives_is_told(doctor, paginator):
+def test_fewer_rows_than_the_total_are_reported(doctor, paginator):
     with JsonApi(lambda _: {"data": ROWS[:4], "total": 10}) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": paginator}))
     assert (report.code, report.patch) == (1, {})
     assert "10" in report.texts
 
 
-def test_offsets_are_found_for_rows_without_a_key_where_a_total_says_so(doctor):
+def test_offsets_are_found_for_rows_without_a_key_by_the_total(doctor):
     rows = [{"n": number} for number in range(10)]
     with JsonApi(lambda query: {"data": cut(rows, query, most=4), "total": 10}) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": "single_page"}))
     assert report.paginator == {"type": "offset"}
 
 
-def test_a_number_that_the_response_speaks_of_is_suggested(doctor):
+def test_a_page_number_in_the_response_is_suggested(doctor):
     def answer(query):
         return {"data": cut(ROWS, query), "offset": int(query.get("offset", 0)), "total": 10}
 
     paginator = {"type": "page_number", "limit": 50}
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert report.findings == [("wrong", "number_ignored")]
     assert report.paginator["type"] == "offset"
 
@@ -528,7 +530,7 @@ def test_a_cursor_in_a_header_is_found(doctor):
         body = json.dumps({"data": rows}).encode()
         return reply(200, body, **({"X_Next_Cursor": following} if following else {}))
 
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": "single_page"})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": "single_page"})
     assert report.paginator == {
         "type": "header_cursor",
         "cursor_key": "X-Next-Cursor",
@@ -536,25 +538,25 @@ def test_a_cursor_in_a_header_is_found(doctor):
     }
 
 
-def test_a_number_of_pages_cures_a_clamped_last_page(doctor):
+def test_a_number_of_pages_is_suggested_for_a_clamped_last_page(doctor):
     def answer(query):
         page = numbered(ROWS, query, base=0) or ROWS[-2:]
         return {"data": page, "meta": {"total_pages": 3}}
 
     paginator = PAGES["paginator"] | {"base_page": 0}
-    report = doctor.cures(answer, rows=10, endpoint={"paginator": paginator})
+    report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert report.findings == [("wrong", "clamped")]
     assert report.paginator == paginator | {"total_path": "meta.total_pages"}
 
 
-def test_a_link_that_leads_nowhere_new_is_told(doctor):
+def test_a_link_back_to_the_first_page_is_reported(doctor):
     with JsonApi(lambda _: {"data": ROWS[:4], "next": "/items?page=2"}) as api:
         report = doctor(declared(api.origin, endpoint={"paginator": "json_link"}))
     assert (report.code, report.findings) == (1, [("wrong", "cursor_ignored")])
 
 
-def test_rows_that_come_on_two_pages_are_told(doctor):
-    """A run would not vouch for such a list."""
+def test_rows_on_two_pages_are_reported(doctor):
+    """A run would be unverified."""
 
     def answer(query):
         begun = "cursor" in query
@@ -575,7 +577,7 @@ def test_an_ignored_limit_on_a_short_list_is_noted(doctor):
     assert (report.code, report.findings) == (0, [("note", "limit_ignored")])
 
 
-def test_an_ignored_offset_beside_an_honoured_limit_has_no_sure_cure(doctor):
+def test_an_ignored_offset_with_a_working_limit_has_no_suggestion(doctor):
     with JsonApi(lambda query: {"data": ROWS[: int(query["limit"])]}) as api:
         endpoint = {"paginator": {"type": "offset", "limit": 50}}
         report = doctor(declared(api.origin, endpoint=endpoint))
@@ -590,7 +592,7 @@ def test_auto_on_the_only_page_is_noted(doctor):
 
 
 @pytest.mark.parametrize("base", [0, 1])
-def test_a_clamped_last_page_is_told_wherever_pages_are_counted_from(doctor, base):
+def test_a_clamped_last_page_is_reported_with_any_base_page(doctor, base):
     with JsonApi(lambda query: {"data": numbered(ROWS, query, base=base) or ROWS[-2:]}) as api:
         endpoint = {"paginator": PAGES["paginator"] | {"base_page": base}}
         report = doctor(declared(api.origin, endpoint=endpoint))
@@ -604,7 +606,7 @@ def test_a_paginator_that_never_ends_is_not_suggested(doctor):
     assert report.patch == {}
 
 
-def test_a_total_of_rows_does_not_cure_clamped_page_numbers(doctor):
+def test_a_total_of_rows_is_not_suggested_for_clamped_page_numbers(doctor):
     def answer(query):
         return {"data": numbered(ROWS, query, base=0) or ROWS[-2:], "total": 10}
 

@@ -18,7 +18,7 @@ ONCE = {"paginator": "single_page"}
 
 def test_a_list_at_another_path_is_found(doctor):
     endpoint = {"paginator": {"type": "offset", "limit": 4, "total_path": None}}
-    report = doctor.cures(
+    report = doctor.check_patch(
         lambda query: {"result": {"items": cut(ROWS, query)}, "facets": []},
         rows=10,
         endpoint=endpoint,
@@ -29,37 +29,37 @@ def test_a_list_at_another_path_is_found(doctor):
 
 
 def test_a_response_that_is_the_list_is_found(doctor):
-    report = doctor.cures(lambda _: ROWS, rows=10, endpoint=ONCE)
+    report = doctor.check_patch(lambda _: ROWS, rows=10, endpoint=ONCE)
     assert report.resource == {"endpoint": {"data_selector": None}}
 
 
 def test_a_missing_selector_is_found(doctor):
     endpoint = ONCE | {"data_selector": None}
-    report = doctor.cures(lambda _: {"items": ROWS}, rows=10, endpoint=endpoint)
+    report = doctor.check_patch(lambda _: {"items": ROWS}, rows=10, endpoint=endpoint)
     assert report.resource == {"endpoint": {"data_selector": "items"}}
 
 
 def test_a_selector_that_takes_the_wrapper_for_a_row_is_found(doctor):
-    report = doctor.cures(lambda _: {"data": {"rows": ROWS, "n": 1}}, rows=10, endpoint=ONCE)
+    report = doctor.check_patch(lambda _: {"data": {"rows": ROWS, "n": 1}}, rows=10, endpoint=ONCE)
     assert report.findings == [("wrong", "selector")]
     assert report.resource == {"endpoint": {"data_selector": "data.rows"}}
 
 
 def test_a_selector_that_takes_an_empty_list_beside_the_rows_is_found(doctor):
-    report = doctor.cures(
+    report = doctor.check_patch(
         lambda _: {"data": [], "items": ROWS}, rows=10, wrong=False, endpoint=ONCE
     )
     assert report.findings == [("warning", "selector")]
 
 
-def test_a_response_without_any_list_is_told(doctor):
+def test_a_response_without_a_list_is_reported(doctor):
     with JsonApi(lambda _: {"status": "fine"}) as api:
         report = doctor(declared(api.origin, endpoint=ONCE))
     assert (report.code, report.patch) == (1, {})
     assert "the response is an object with `status`" in report.texts
 
 
-def test_an_empty_list_is_no_mistake(doctor):
+def test_an_empty_list_is_no_error(doctor):
     with JsonApi(lambda _: {"data": []}) as api:
         report = doctor(declared(api.origin, endpoint=ONCE))
         assert len(api.requests) == 1
@@ -70,16 +70,16 @@ def test_an_empty_list_is_no_mistake(doctor):
 # --- keys -------------------------------------------------------------------------------------
 
 
-def test_a_missing_key_is_told_with_one_that_is_there(doctor):
+def test_another_key_is_suggested_for_a_missing_one(doctor):
     rows = [{"uuid": f"u{row['id']}", "n": row["id"]} for row in ROWS]
-    report = doctor.cures(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
+    report = doctor.check_patch(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
     assert report.findings == [("wrong", "key_missing")]
     assert report.resource == {"primary_key": "uuid"}
 
 
 def test_a_missing_key_hides_no_wrong_paginator(doctor):
     rows = [{"uuid": f"u{row['id']}", "n": row["id"]} for row in ROWS]
-    report = doctor.cures(
+    report = doctor.check_patch(
         lambda query: {"data": cut(rows, query), "offset": int(query.get("offset", 0))},
         rows=10,
         key="n",
@@ -90,11 +90,11 @@ def test_a_missing_key_hides_no_wrong_paginator(doctor):
 
 def test_a_key_named_for_the_resource_is_found(doctor):
     rows = [{"group_id": 1, "item_id": f"i{row['id']}", "n": row["id"]} for row in ROWS]
-    report = doctor.cures(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
+    report = doctor.check_patch(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
     assert report.resource == {"primary_key": "item_id"}
 
 
-def test_to_do_without_a_key_is_for_the_user_to_say(doctor):
+def test_doing_without_a_key_is_never_suggested_as_a_setting(doctor):
     rows = [{"n": row["id"], "colour": "red"} for row in ROWS]
     with JsonApi(lambda _: {"data": rows}) as api:
         report = doctor(declared(api.origin, endpoint=ONCE))
@@ -115,15 +115,15 @@ def test_a_key_that_is_only_the_default_is_a_warning(doctor):
     assert report.resource == {"primary_key": "uid"}
 
 
-def test_a_repeated_key_is_told_with_what_would_make_it_unique(doctor):
+def test_a_unique_key_is_suggested_for_a_repeated_one(doctor):
     rows = [{"id": row["id"] // 2, "line": row["id"] % 2, "n": row["id"]} for row in ROWS]
-    report = doctor.cures(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
+    report = doctor.check_patch(lambda _: {"data": rows}, rows=10, key="n", endpoint=ONCE)
     assert report.findings == [("wrong", "key_repeated")]
     assert report.resource == {"primary_key": ["id", "line"]}
     assert report.stream()["key"] == "repeated"
 
 
-def test_a_key_repeated_on_the_second_page_is_told(doctor):
+def test_a_key_repeated_on_the_second_page_is_reported(doctor):
     rows = [{"id": (row["id"] - 1) % 4 + (row["id"] > 4) * 3, "n": row["id"]} for row in ROWS[:8]]
     endpoint = {"paginator": {"type": "offset", "limit": 4}}
     with JsonApi(lambda query: {"data": cut(rows, query), "total": 8}) as api:
@@ -132,7 +132,7 @@ def test_a_key_repeated_on_the_second_page_is_told(doctor):
     assert report.findings == [("wrong", "overlap")]
 
 
-def test_rows_that_are_the_same_altogether_call_for_no_other_key(doctor):
+def test_identical_rows_need_no_other_key(doctor):
     with JsonApi(lambda _: {"data": [*ROWS, ROWS[0]]}) as api:
         report = doctor(declared(api.origin, endpoint=ONCE))
     assert (report.code, report.patch) == (1, {})
@@ -142,15 +142,15 @@ def test_rows_that_are_the_same_altogether_call_for_no_other_key(doctor):
 
 
 @pytest.mark.parametrize("key", ["changed", "name"])
-def test_a_replication_key_that_is_not_there_or_no_time_is_told(doctor, key):
+def test_a_missing_or_unreadable_replication_key_is_reported(doctor, key):
     endpoint = ONCE | {"incremental": {"cursor_path": key}}
-    report = doctor.cures(lambda _: {"data": ROWS}, rows=10, endpoint=endpoint)
+    report = doctor.check_patch(lambda _: {"data": ROWS}, rows=10, endpoint=endpoint)
     code = "bookmark_unreadable" if key == "name" else "bookmark_missing"
     assert report.findings == [("wrong", code)]
     assert report.resource == {"endpoint": {"incremental": {"cursor_path": "updated_at"}}}
 
 
-def test_a_replication_key_that_reads_is_left_alone(doctor):
+def test_a_readable_replication_key_has_no_findings(doctor):
     endpoint = ONCE | {"incremental": {"cursor_path": "updated_at"}}
     with JsonApi(lambda _: {"data": ROWS}) as api:
         report = doctor(declared(api.origin, endpoint=endpoint))
@@ -165,12 +165,12 @@ def test_rows_without_the_replication_key_are_noted(doctor):
     assert (report.code, report.findings) == (0, [("note", "bookmark_partial")])
 
 
-def test_a_refused_filter_is_told(doctor):
+def test_a_refused_filter_is_reported(doctor):
     def answer(query):
         return reply(400, b'{"error": "since?"}') if "since" in query else {"data": ROWS}
 
     incremental = {"cursor_path": "updated_at", "cursor_format": "iso", "start_param": "since"}
-    report = doctor.cures(
+    report = doctor.check_patch(
         answer,
         rows=10,
         wrong=False,
@@ -204,7 +204,7 @@ PARTS = {
 }
 
 
-def test_a_child_is_asked_for_below_the_first_parent(doctor):
+def test_a_child_is_requested_for_the_first_parent(doctor):
     with Family(ROWS, lambda item: {"data": [{"id": f"{item}.1"}]}) as api:
         report = doctor(declared(api.origin, endpoint=ONCE, children=[PARTS]))
         below = [path for path in api.paths if path.endswith("parts")]
@@ -216,7 +216,7 @@ def test_a_child_is_asked_for_below_the_first_parent(doctor):
 
 
 @pytest.mark.parametrize("first", [reply(404, b"{}"), {"data": []}], ids=["gone", "empty"])
-def test_another_parent_is_tried_where_the_first_has_nothing(doctor, first):
+def test_a_second_parent_is_tried_if_the_first_has_no_children(doctor, first):
     parts = lambda item: first if item == "1" else {"data": [{"id": "x"}]}  # noqa: E731 - one line
     with Family(ROWS, parts) as api:
         report = doctor(declared(api.origin, endpoint=ONCE, children=[PARTS]))
@@ -225,7 +225,7 @@ def test_another_parent_is_tried_where_the_first_has_nothing(doctor, first):
     assert report.stream("shop_parts")["rows"] == 1
 
 
-def test_a_child_without_a_parents_row_is_not_checked(doctor):
+def test_a_child_is_not_checked_without_a_row_of_its_parent(doctor):
     with Family([], lambda _: {"data": []}) as api:
         report = doctor(declared(api.origin, endpoint=ONCE, children=[PARTS]))
         assert not [path for path in api.paths if path.endswith("parts")]
@@ -241,7 +241,7 @@ def test_a_child_of_a_parent_that_fails_is_not_checked(doctor):
     assert report.stream("shop_parts")["not_checked"] == "its parent shop_items failed"
 
 
-def test_a_parent_without_the_field_is_told(doctor):
+def test_a_parent_without_the_field_is_reported(doctor):
     rows = [{"number": 1}]
     with Family(rows, lambda _: {"data": []}) as api:
         config = declared(api.origin, endpoint=ONCE, primary_key="number", children=[PARTS])
@@ -249,7 +249,7 @@ def test_a_parent_without_the_field_is_told(doctor):
     assert (report.code, report.findings) == (1, [("wrong", "parent_field")])
 
 
-def test_a_child_alone_takes_one_request_of_its_parent(doctor):
+def test_checking_only_a_child_takes_one_request_to_its_parent(doctor):
     with Family(ROWS, lambda item: {"data": [{"id": f"{item}.1"}]}) as api:
         config = declared(api.origin, endpoint=ONCE, children=[PARTS])
         report = doctor(config, "--stream", "shop_parts")
@@ -259,7 +259,7 @@ def test_a_child_alone_takes_one_request_of_its_parent(doctor):
     assert [stream["name"] for stream in entry["streams"]] == ["shop_parts"]
 
 
-def test_a_parent_that_fails_is_told_though_only_its_child_was_named(doctor):
+def test_a_failing_parent_is_reported_if_only_its_child_is_checked(doctor):
     with JsonApi(lambda _: reply(500, b"{}")) as api:
         config = declared(api.origin, endpoint=ONCE, children=[PARTS])
         report = doctor(config, "--stream", "shop_parts")
@@ -267,7 +267,7 @@ def test_a_parent_that_fails_is_told_though_only_its_child_was_named(doctor):
     assert "500" in report.texts
 
 
-def test_a_grandchild_is_asked_for_below_the_first_child(doctor):
+def test_a_grandchild_is_requested_for_the_first_child(doctor):
     screws = {
         "name": "screws",
         "endpoint": {"path": "/items/{item_id}/parts/{part_id}/screws"} | ONCE,
