@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
 #: Member of a stream's state that says which API and account it was made from.
 SOURCE = "source"
-#: A time that names no offset may be so much earlier than UTC, or later.
+#: A time without an offset may be so much earlier, or later, than the same time in UTC.
 _BEHIND, _AHEAD = timedelta(hours=-12), timedelta(hours=14)
 _DECLARE = (
     "Declare what they are with `incremental.cursor_format` "
@@ -53,21 +53,21 @@ def stored_bookmark(
 class _Highest:
     """The highest values of one notation."""
 
-    #: The highest that isn't later than the run, and what it is compared by.
+    #: The highest that isn't later than the run, and its sort key.
     value: Value | None = None
-    place: t.Any = None
+    sort_key: t.Any = None
     #: One that is later than the run.
     late: Value | None = None
 
     def add(
         self, found: Iterable[tuple[t.Any, Value]], *, is_late: Callable[[Value], bool]
     ) -> None:
-        """Record the highest value of a page that isn't late, from pairs of place and value."""
-        for place, value in sorted(found, key=itemgetter(0), reverse=True):
-            if self.place is not None and place <= self.place:
+        """Record the highest value of a page that isn't late, from pairs of sort key and value."""
+        for sort_key, value in sorted(found, key=itemgetter(0), reverse=True):
+            if self.sort_key is not None and sort_key <= self.sort_key:
                 return
             if not is_late(value):
-                self.value, self.place = value, place
+                self.value, self.sort_key = value, sort_key
                 return
             self.late = value
 
@@ -101,13 +101,13 @@ class Bookmark:
                 "in full, and the next run knows them."
             )
         unit = self.window.unit
-        place = comparable(stored, unit)
-        if place is None:
+        sort_key = comparable(stored, unit)
+        if sort_key is None:
             self.warn(f"The bookmark {_shown(stored)} can't be read; reading everything.")
             return False
         if not is_later(stored, self.opened, unit, leeway=_AHEAD):
             return True
-        if_time = "" if unit or unit_at(place) == "iso" else " if it is a time"
+        if_time = "" if unit or unit_at(sort_key) == "iso" else " if it is a time"
         self.warn(
             f"The bookmark {_shown(stored)} of `{self.key}` is not used, and the stream is read "
             f"from its start: it lies in the future{if_time}.{f' {_DECLARE}' if if_time else ''}"
@@ -132,9 +132,9 @@ class Bookmark:
 
     def admit(self, values: Sequence[object]) -> list[bool]:
         """Return which rows belong to the run, and record their replication values."""
-        places = [comparable(value, self.window.unit) for value in values]
-        flags = list(map(self.window.includes, values, places))
-        self._record(compress(zip(places, values, strict=True), flags))
+        sort_keys = [comparable(value, self.window.unit) for value in values]
+        flags = list(map(self.window.includes, values, sort_keys))
+        self._record(compress(zip(sort_keys, values, strict=True), flags))
         return flags
 
     def resume(self, highest: Value | None) -> None:
@@ -142,12 +142,12 @@ class Bookmark:
         self._record([(comparable(highest, self.window.unit), highest)])
 
     def _record(self, found: Iterable[tuple[t.Any, t.Any]]) -> None:
-        """Record the values of a page, from pairs of place and value."""
+        """Record the values of a page, from pairs of sort key and value."""
         by_unit: dict[Unit, list[tuple[t.Any, Value]]] = {}
-        for place, value in found:
-            if place is not None:
-                unit = self.window.unit or unit_at(place)
-                by_unit.setdefault(unit, []).append((place, value))
+        for sort_key, value in found:
+            if sort_key is not None:
+                unit = self.window.unit or unit_at(sort_key)
+                by_unit.setdefault(unit, []).append((sort_key, value))
             elif value is not None and not self._incomparable:
                 self._incomparable.append(value)
         for unit, pairs in by_unit.items():

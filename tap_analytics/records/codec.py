@@ -11,7 +11,7 @@ import msgspec
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _BOM = b"\xef\xbb\xbf"
-_FIRST = json.JSONDecoder()
+_ONE_VALUE = json.JSONDecoder()
 #: Formats that aren't read, by the media types that announce them.
 _FORMATS = {
     "newline-delimited JSON": re.compile(r".+/(x-)?(ndjson|ldjson|json-?lines?|jsonl|json-seq)"),
@@ -19,14 +19,14 @@ _FORMATS = {
     "XML": re.compile(r"(application|text)/(.+\+)?xml"),
 }
 #: Media types that say nothing of the format.
-_ANYTHING = frozenset({"", "text/plain", "application/octet-stream", "binary/octet-stream"})
-#: Of a body that isn't JSON.
-_LOOKED_AT = 64 * 1024
-_LINES = 3
-#: Every escape of a JSON text; those of half a surrogate pair and of NUL are unfit.
+_UNSPECIFIC = frozenset({"", "text/plain", "application/octet-stream", "binary/octet-stream"})
+#: Bytes and lines of a body by which its format is recognized.
+_HEAD_BYTES = 64 * 1024
+_HEAD_LINES = 3
+#: Every escape of a JSON text; those of half a surrogate pair and of NUL are `invalid`.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(?P<unfit>u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    rb"|(?P<invalid>u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
 #: Digits of an integer that Python reads; longer ones are read as decimals.
@@ -39,18 +39,18 @@ JSON_TYPES: t.Final[dict[type, str]] = {
     int: "integer",
     Decimal: "number",
     float: "number",
-    # One that is too large to be read.
+    # Too large for `Decimal`.
     msgspec.Raw: "number",
     dict: "object",
     list: "array",
     type(None): "null",
 }
-_WORDS = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
+_KINDS = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
 
 
 def kind_of(value: object) -> str:
     """Return the kind of a JSON value as messages name it: `a list`, `a number`."""
-    return _WORDS.get(type(value), "a number")
+    return _KINDS.get(type(value), "a number")
 
 
 class BodyError(ValueError):
@@ -61,7 +61,7 @@ def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
     """Decode a body; fractions become `Decimal`, integers keep every digit.
 
     Half a surrogate pair, which no UTF-8 can carry, and NUL, which databases refuse in text, become
-    U+FFFD. A number beyond all measure stays as it is written.
+    U+FFFD. A number too large for `Decimal` stays raw JSON.
     Raises `BodyError` for anything that is not JSON, `NaN` and `Infinity` included.
     """
     body = body.removeprefix(_BOM)
@@ -86,17 +86,17 @@ def other_format(body: bytes, content_type: str) -> str | None:
     for name, pattern in _FORMATS.items():
         if pattern.fullmatch(media):
             return name
-    start = body.removeprefix(_BOM)[:_LOOKED_AT].decode("utf-8", "replace").strip()
-    if _holds_several(start):
+    start = body.removeprefix(_BOM)[:_HEAD_BYTES].decode("utf-8", "replace").strip()
+    if _has_several_values(start):
         return "newline-delimited JSON"
-    return "CSV" if media in _ANYTHING and _is_table(start) else None
+    return "CSV" if media in _UNSPECIFIC and _is_table(start) else None
 
 
-def _holds_several(text: str) -> bool:
+def _has_several_values(text: str) -> bool:
     """Whether a whole JSON value, on one line, is followed by another one."""
     line, _, rest = text.partition("\n")
     try:
-        _, end = _FIRST.raw_decode(line)
+        _, end = _ONE_VALUE.raw_decode(line)
     except (ValueError, RecursionError):
         return False
     return (line[end:].strip() or rest.lstrip()).startswith(("{", "["))
@@ -104,19 +104,19 @@ def _holds_several(text: str) -> bool:
 
 def _is_table(text: str) -> bool:
     """Whether the first lines have the same number of the same separator."""
-    lines = [line for line in text.splitlines()[:_LINES] if line.strip()]
+    lines = [line for line in text.splitlines()[:_HEAD_LINES] if line.strip()]
     counts = ({line.count(separator) for line in lines} for separator in ",;\t")
     return len(lines) > 1 and any(len(each) == 1 and each != {0} for each in counts)
 
 
 def has_nul(body: bytes) -> bool:
-    """Whether a JSON text spells a NUL character; most have no escape at all."""
+    """Whether a JSON text holds an escaped NUL; most texts hold no escape at all."""
     return b"\\" in body and b"\\u0000" in body
 
 
 def _cleaned(body: bytes) -> bytes:
-    """Return a JSON text with U+FFFD for every escape of a character that is unfit."""
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["unfit"] else found[0], body)
+    """Return a JSON text with U+FFFD for every escape of an invalid character."""
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["invalid"] else found[0], body)
 
 
 def _decode_large(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 
 from tap_analytics.errors import TapError
-from tap_analytics.records.inference import infer_schema, types_in_words
+from tap_analytics.records.inference import infer_schema, type_names
 from tap_analytics.records.rows import StructRows
 
 if t.TYPE_CHECKING:
@@ -48,11 +48,11 @@ class SchemaDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What of a row goes out: compiled from the catalog's schema and its selection."""
+    """The fields of a row that are written: compiled from the catalog's schema and selection."""
 
-    #: Root fields that go out.
+    #: Root fields that are written.
     known: frozenset[str]
-    #: Root fields that stay out: deselected, or pruned from the catalog's schema by its owner.
+    #: Root fields that aren't: deselected, or removed from the schema in the catalog.
     refused: frozenset[str]
     #: Whether something below the root is deselected.
     nested: bool
@@ -86,7 +86,7 @@ class Selection:
         return found - self.refused
 
     def conform(self, rows: Iterable[Row]) -> None:
-        """Take out of rows, in place, what doesn't go out."""
+        """Remove from rows, in place, what isn't written."""
         known = self.known
         for row in rows:
             if not known.issuperset(row):
@@ -98,17 +98,17 @@ class Selection:
 
 @dataclass(kw_only=True)
 class Conformer:
-    """Applies the selection to pages and decides what becomes of unknown fields."""
+    """Applies selection and type policy to pages, and handles unknown fields."""
 
     stream: str
     selection: Selection
     policy: UnknownField
     logger: logging.Logger
-    #: Called with the schemas of new fields; extends the stream's schema and returns the selection
-    #: that is in force from then on.
+    #: Called with the schemas of new fields; extends the stream's schema and returns the new
+    #: selection.
     evolve: Callable[[Mapping[str, t.Any]], Selection]
     drift: SchemaDrift
-    #: What the settings want done to values.
+    #: How values are checked and changed.
     values: TypePolicy
 
     def conform(self, page: Rows) -> None:
@@ -120,12 +120,12 @@ class Conformer:
             return
         rows = page.dicts
         if unknown := self.selection.unknown(rows):
-            self._meet(sorted(unknown), rows)
+            self._handle_unknown(sorted(unknown), rows)
         self.selection.conform(rows)
         if wider := self.values.apply(rows):
             self._widen(wider)
         if self.values.on_mismatch == "split":
-            # A column that was split off before may be deselected.
+            # A column that was split off earlier may be deselected.
             self.selection.conform(rows)
 
     def _widen(self, wider: Mapping[str, Mapping[str, t.Any]]) -> None:
@@ -140,10 +140,10 @@ class Conformer:
                 names,
             )
         self.selection = self.evolve(wider)
-        self.drift.widened |= types_in_words(wider)
+        self.drift.widened |= type_names(wider)
         self.values = self.values.for_schema(self.selection.schema)
 
-    def _meet(self, unknown: list[str], rows: Sequence[Row]) -> None:
+    def _handle_unknown(self, unknown: list[str], rows: Sequence[Row]) -> None:
         names = ", ".join(unknown)
         if self.policy == "fail":
             raise UnknownFieldError(
@@ -160,5 +160,5 @@ class Conformer:
         samples = ({name: row[name] for name in unknown if name in row} for row in rows)
         properties = infer_schema(samples)["properties"]
         self.selection = self.evolve(properties)
-        self.drift.added |= types_in_words(properties)
+        self.drift.added |= type_names(properties)
         self.values = self.values.for_schema(self.selection.schema, inferred=properties)

@@ -1,7 +1,7 @@
 """Short digests of content, the same in every process.
 
-Two of a million contents have the same digest in one of 10^17 runs, so equal digests count as equal
-content.
+Among a million contents two have the same digest with a probability of 10^-17, so equal digests
+count as equal content.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 from tap_analytics.records.writer import ENCODER
 
-#: Bytes of a digest: half as many would mistake two contents in one of 10^7 runs.
+#: Bytes of a digest.
 SIZE: t.Final = 12
-#: Digests are kept in so many parts, for it takes a search to find one.
+#: Parts that digests are divided into, because a part is searched from its start.
 _PARTS: t.Final = 1024
 
 
 def digest(content: bytes, *, size: int = SIZE) -> bytes:
-    """Return a digest of some content, the same in every process."""
+    """Return a digest of some content."""
     return hashlib.blake2b(content, digest_size=size).digest()
 
 
@@ -31,12 +31,12 @@ def digest_of(value: object) -> str:
 
 @dataclass(slots=True)
 class Digests:
-    """Counts how often contents came, at little more than `SIZE` bytes each time."""
+    """Counts contents, at little more than `SIZE` bytes each."""
 
     _parts: defaultdict[int, bytearray] = field(default_factory=lambda: defaultdict(bytearray))
 
     def add(self, content: bytes) -> int:
-        """Count some content and return how often it has come, this time included."""
+        """Count some content and return its count."""
         found = digest(content)
         part = self._parts[int.from_bytes(found[:2], "big") % _PARTS]
         part += found

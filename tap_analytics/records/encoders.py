@@ -1,8 +1,8 @@
 """Encoding of conformed rows: RECORD lines, or the files of BATCH messages.
 
-Of a RECORD line a target takes the version and the time of extraction into columns of its own; it
-loads the rows of files as they are. So they carry those columns: without its version a row would be
-deleted as soon as the version is activated.
+A target adds the version and the time of extraction of a RECORD line to its row as columns, but it
+loads the rows of files as they are. So files hold these columns: a row without its version would be
+deleted when the version is activated.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.rows import DictRows, Row, Rows
 
 
-#: What the parts of `batch_config` take; the first key of each is required.
+#: Keys of the parts of `batch_config`; the first of each is required.
 _PARTS = {"encoding": ("format", "compression"), "storage": ("root", "prefix", "params")}
 
 
 def batch_problems(config: object) -> Iterator[str]:
-    """Yield what keeps a `batch_config` from being used, beyond what its schema finds."""
+    """Yield the problems of a `batch_config` that its schema doesn't find."""
     if not isinstance(config, dict) or not config:
         return
     for part, known in _PARTS.items():
@@ -72,7 +72,7 @@ class RecordEncoder:
         #: Aliases under which rows have been left out.
         self._filtered = filtered
         first = stream_maps[0] if len(stream_maps) == 1 else None
-        #: Whether rows go out as they come, so that nobody needs to look into them.
+        #: Whether rows are written unchanged, so that their values needn't be decoded.
         self.is_passthrough = (
             isinstance(first, SameRecordTransform)
             and not first.flattening_enabled
@@ -97,7 +97,7 @@ class RecordEncoder:
         return b""
 
     def _mapped(self, rows: Rows) -> Iterator[tuple[str, Row]]:
-        """Pass rows through the stream maps: (alias, record) for each record that goes out."""
+        """Apply the stream maps to rows; yield (alias, record) for each record to write."""
         for row in t.cast("DictRows", rows).dicts:
             for stream_map in self._maps:
                 record = stream_map.transform(row)
@@ -174,7 +174,7 @@ class BatchEncoder(RecordEncoder):
             with storage.open(name, "wb") as file:
                 file.write(gzip.compress(lines) if zipped else lines)
         except (OSError, ImportError, ValueError) as error:
-            # A kind of storage may be unknown, or its package not installed.
+            # The storage may be of an unknown type, or its package not be installed.
             why = getattr(error, "strerror", None) or error
             raise BatchFileError(
                 f"{alias}: the BATCH file {name} can't be written to {storage.root}: {why}. "

@@ -17,9 +17,9 @@ if t.TYPE_CHECKING:
 
 Schema = dict[str, t.Any]
 
-#: Levels below a field that its schema describes; what lies deeper may be anything.
+#: Levels below a field that its schema describes; deeper values may have any type.
 DEPTH: t.Final = 16
-#: Anything JSON can hold, for fields whose samples say nothing.
+#: All JSON types, for fields whose samples are null.
 ANYTHING: t.Final = ("string", "number", "boolean", "object", "array", "null")
 
 
@@ -49,7 +49,7 @@ def _example(value: t.Any, depth: int) -> t.Any:  # noqa: ANN401 - any JSON valu
 
 
 def widen(schema: Mapping[str, t.Any]) -> Schema:
-    """Return a schema that takes everything `schema` takes, null, and its likely neighbours."""
+    """Return a schema that takes everything `schema` takes, null, and similar types."""
     if "anyOf" in schema:
         kinds = {kind for option in schema["anyOf"] for kind in kinds_of(option)}
         schema = {key: value for option in schema["anyOf"] for key, value in option.items()}
@@ -80,16 +80,16 @@ def _key_schema(schema: Mapping[str, t.Any]) -> Schema:
     return {"type": sorted(kinds) if kinds else ["integer", "string"]}
 
 
-def types_in_words(properties: Mapping[str, t.Any]) -> dict[str, str]:
-    """Return the types of fields in words, without null."""
-    return {name: _in_words(schema) for name, schema in properties.items()}
+def type_names(properties: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return the types of fields as messages name them, without null."""
+    return {name: _type_name(schema) for name, schema in properties.items()}
 
 
-def _in_words(schema: Mapping[str, t.Any]) -> str:
+def _type_name(schema: Mapping[str, t.Any]) -> str:
     given, items = schema.get("type", ()), schema.get("items") or {}
     kinds = [given] if isinstance(given, str) else [kind for kind in given if kind != "null"]
-    words = [
-        f"array of {_in_words(items)}" if kind == "array" and items.get("type") else kind
+    names = [
+        f"array of {_type_name(items)}" if kind == "array" and items.get("type") else kind
         for kind in kinds
     ]
-    return " or ".join(words) if 0 < len(words) < len(ANYTHING) - 1 else "anything"
+    return " or ".join(names) if 0 < len(names) < len(ANYTHING) - 1 else "anything"

@@ -1,7 +1,7 @@
-"""Replication values as they are written: times in ISO 8601, epoch values, and plain numbers.
+"""Notations of replication values: times in ISO 8601, epoch values, and plain numbers.
 
-What a number stands for is declared, never guessed from its size. Sizes raise doubts only, and a
-doubt costs no row.
+The notation of a number is declared, never guessed from its size. A value whose size makes the
+notation doubtful leads to a warning, and its row is read.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-#: The last stands for numbers of which nothing says what they are.
+#: `undeclared` stands for numbers of unknown notation.
 Unit = t.Literal["iso", "epoch_s", "epoch_ms", "number", "undeclared"]
 Value = str | int | Decimal
-#: What values are compared by: times with times, numbers with numbers.
+#: Sort keys of values: times are compared with times, numbers with numbers.
 Comparable = datetime | int | Decimal
 
-#: What can be declared.
+#: Notations that can be declared.
 UNITS: tuple[Unit, ...] = ("iso", "epoch_s", "epoch_ms", "number")
-#: Epoch values that can't be mistaken for those of the other unit: what lies beyond may be written
-#: differently, so it is compared with nothing.
+#: Ranges in which an epoch value can't be one of the other unit; a value outside of them may be in
+#: another notation, so it has no sort key.
 EPOCHS: dict[Unit, tuple[int, int]] = {
     "epoch_s": (-(10**11), 10**11),
     "epoch_ms": (10**11, 10**14),
@@ -46,10 +46,10 @@ def has_offset(text: str) -> bool:
 
 
 def comparable(value: object, unit: Unit | None = None) -> Comparable | None:
-    """Return what a value is compared by, or None where it is not of its key's notation.
+    """Return the sort key of a value, or None where it is not in its key's notation.
 
-    Without a unit, text that reads as ISO 8601 is a time, and digits are a number. Such a time has
-    its place among epoch values, too, if it says how far it is from UTC.
+    Without a unit, text that is valid ISO 8601 is a time, and digits are a number. A time with a
+    UTC offset is compared with epoch values too.
     """
     if isinstance(value, str):
         digits = None if unit == "iso" or "-" in value[1:] else _NUMBER.fullmatch(value)
@@ -70,18 +70,18 @@ def comparable(value: object, unit: Unit | None = None) -> Comparable | None:
 
 
 def unit_of(value: object) -> Unit | None:
-    """Tell times from numbers; None for a value that is neither."""
-    place = comparable(value)
-    return None if place is None else unit_at(place)
+    """Return whether a value is a time or a number; None if it is neither."""
+    sort_key = comparable(value)
+    return None if sort_key is None else unit_at(sort_key)
 
 
-def unit_at(place: Comparable) -> Unit:
-    """Tell times from numbers by what a value is compared by."""
-    return "iso" if isinstance(place, datetime) else "undeclared"
+def unit_at(sort_key: Comparable) -> Unit:
+    """Return whether a sort key is one of a time or of a number."""
+    return "iso" if isinstance(sort_key, datetime) else "undeclared"
 
 
 def in_unit(moment: datetime, unit: Unit) -> Value | None:
-    """Write a moment in a replication key's own notation; a plain number has no moments."""
+    """Return a moment in a notation; None in one that has no times."""
     if unit == "iso":
         text = moment.astimezone(UTC).isoformat(timespec="auto")
         return text.replace("+00:00", "Z")
@@ -89,50 +89,47 @@ def in_unit(moment: datetime, unit: Unit) -> Value | None:
 
 
 def written(date: str | None, unit: Unit) -> Value | None:
-    """Write a date of the settings in the notation of a key, as far as that has dates."""
+    """Return a date of the settings in a notation; None in one that has no times."""
     moment = None if date is None else parse_iso(date)
     return date if moment is None or unit == "iso" else in_unit(moment, unit)
 
 
 def earlier(value: Value | None, unit: Unit, seconds: float) -> Value | None:
-    """Return the value so many seconds before another; None, the beginning, if that isn't known."""
+    """Return the value so many seconds before another; None if that can't be calculated."""
     if not seconds or unit == "number":
         return value
-    place = None if unit == "undeclared" else comparable(value, unit)
+    sort_key = None if unit == "undeclared" else comparable(value, unit)
     span = timedelta(seconds=seconds)
-    if isinstance(place, datetime):
+    if isinstance(sort_key, datetime):
         try:
-            return in_unit(place - span, unit)
+            return in_unit(sort_key - span, unit)
         except OverflowError:
             return None
-    return None if place is None else int(place - span // _step(unit))
+    return None if sort_key is None else int(sort_key - span // _step(unit))
 
 
 def later(one: Value | None, other: Value | None, unit: Unit) -> Value | None:
-    """Return the later of two values; one that has no place is none."""
-    places: list[t.Any] = [comparable(one, unit), comparable(other, unit)]
-    if None in places:
-        return other if places[0] is None else one
-    return one if places[0] >= places[1] else other
+    """Return the later of two values; one without a sort key is left out."""
+    sort_keys: list[t.Any] = [comparable(one, unit), comparable(other, unit)]
+    if None in sort_keys:
+        return other if sort_keys[0] is None else one
+    return one if sort_keys[0] >= sort_keys[1] else other
 
 
 def is_later(value: Value, moment: datetime, unit: Unit | None, *, leeway: timedelta) -> bool:
     """Whether a value is later than a moment; the leeway is for times that name no offset."""
-    place: t.Any = comparable(value, unit)
-    found = unit or unit_at(place)
+    sort_key: t.Any = comparable(value, unit)
+    found = unit or unit_at(sort_key)
     if found == "undeclared":
-        return _may_be_later(place, moment, leeway=leeway)
+        return _may_be_later(sort_key, moment, leeway=leeway)
     if unit is None and not has_offset(str(value)):
         moment += leeway
     end = comparable(in_unit(moment, found), found)
-    return end is not None and bool(place > end)
+    return end is not None and bool(sort_key > end)
 
 
 def _may_be_later(number: int | Decimal, moment: datetime, *, leeway: timedelta) -> bool:
-    """Whether a number would be later than a moment if it were a time, in any usual notation.
-
-    The leeway is for notations of local time.
-    """
+    """Whether a number would be later than a moment if it were a time, in any usual notation."""
     seconds, year = _since_epoch(moment, "epoch_s"), 10**4
     spans = [(seconds * scale, 9 * seconds * scale) for scale in (1, 10**3, 10**6, 10**9)]
     local = moment + leeway

@@ -10,15 +10,15 @@ from tap_analytics.records.digests import digest_of
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Parents that a state names at most, at 11 characters each.
+#: The most parents that a state names, at 11 characters each.
 PARENTS_LIMIT = 5000
 
 
 class CoveredParents:
     """The parents whose rows a bookmark covers: a parent that is new has older ones as well.
 
-    They are kept as digests long enough that no two parents share one. What isn't covered is read
-    as if there were no bookmark: a state that is full, or has no such note, costs time, not rows.
+    They are kept as digests. The rows of a parent that isn't covered are read as if there were no
+    bookmark, so a state without room for all parents costs time, not rows.
     """
 
     def __init__(self, stored: object) -> None:
@@ -29,7 +29,7 @@ class CoveredParents:
         except (TypeError, ValueError):
             self.is_known = False
         self._covered = {content[at : at + 8] for at in range(0, len(content), 8)}
-        #: Those that this run has read to their end.
+        #: Parents whose rows this run has read to the end.
         self._read: dict[bytes, None] = {}
 
     def __contains__(self, context: Mapping[str, t.Any]) -> bool:

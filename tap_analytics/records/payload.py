@@ -27,9 +27,9 @@ if t.TYPE_CHECKING:
 
 Row = dict[str, t.Any]
 
-#: Codes inside a response that are worth another attempt, as they are as a status.
+#: Codes inside a response that are retried, as they are as a status.
 RETRIED = RetryPolicy().statuses
-#: What a JSONPath goes through as a whole.
+#: Wildcards of a JSONPath.
 _WILDCARD = re.compile(r"\[\*\]|\.\*")
 #: Members that always mean an error, and those that do where there is no data beside them.
 ALWAYS_ERRORS = ("_errors", "API_ERROR")
@@ -37,12 +37,12 @@ ERRORS_WITHOUT_DATA = ("errors", "error")
 _SHOWN = 200
 
 
-#: Stands for what a path doesn't lead to.
+#: Returned for a path that doesn't exist.
 _NOWHERE: t.Final = object()
 
 
 def at_path(payload: t.Any, path: Iterable[str], default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return what stands at a path of members, `default` where it leads nowhere."""
+    """Return the value at a path of members, `default` where there is none."""
     for member in path:
         if not isinstance(payload, dict) or member not in payload:
             return default
@@ -57,7 +57,7 @@ class SelectorError(TapError):
 def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
     """Return the rows at a path of members: a list, one object, or null for none.
 
-    Raises `SelectorError` where the path leads nowhere, or to something that holds no rows.
+    Raises `SelectorError` where the path doesn't exist, or holds no rows.
     """
     found = at_path(payload, path, _NOWHERE)
     if found is _NOWHERE:
@@ -81,11 +81,11 @@ def select_jsonpath(payload: object, expression: str) -> list[Row]:
 
 
 def _is_empty(payload: object, expression: str) -> bool:
-    """Whether a JSONPath finds nothing because lists that it goes through are empty."""
+    """Whether a JSONPath finds nothing because lists on its way are empty."""
     for wildcard in _WILDCARD.finditer(expression):
         before = expression[: wildcard.start()] or "$"
         if before.count("'") % 2 or before.count('"') % 2:
-            # It is part of a name.
+            # The wildcard is part of a quoted name.
             continue
         found = list(extract_jsonpath(before, t.cast("t.Any", payload)))
         if not found or all(each in ([], {}, None) for each in found):
@@ -94,7 +94,7 @@ def _is_empty(payload: object, expression: str) -> bool:
 
 
 def holds_null(payload: object, path: Sequence[str]) -> bool:
-    """Whether null, and no list, stands at a path of members."""
+    """Whether there is null at a path of members."""
     return at_path(payload, path, _NOWHERE) is None
 
 
@@ -104,14 +104,14 @@ def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 -
 
 
 class Parent(t.Protocol):
-    """What names the rows of a parent stream."""
+    """The parts of a parent stream that messages name."""
 
     name: str
     primary_keys: Sequence[str]
 
 
 def check_path_value(value: object, needed: str, *, child: str, parent: Parent, row: Row) -> None:
-    """Raise `SelectorError` for a value of a parent's row that can't stand in a child's path."""
+    """Raise `SelectorError` for a value of a parent's row that can't be part of a child's path."""
     if value is None:
         fault = "has no"
     elif isinstance(value, (dict, list, bool, msgspec.Raw)):

@@ -1,10 +1,9 @@
 """The rows of a page: as dicts, or as structs whose fields are still the text the API sent.
 
-A stream that passes its rows on as they are needs none of their values but keys and replication
-key. A decoder compiled for it checks and splits a page in one go and keeps every other field as
-raw JSON, so that numbers stay exact, nothing is built that nobody looks at, and encoding is
-copying. A page that doesn't fit, because a field is unknown or the text has line breaks, is decoded
-into dicts like everything else.
+A stream whose rows are written unchanged needs none of their values but primary and replication
+keys. A decoder compiled for it checks and splits a page in one pass and keeps every other field as
+raw JSON, so that numbers stay exact, no value is decoded in vain, and encoding is copying. A page
+that doesn't fit, because a field is unknown or the text has line breaks, is decoded into dicts.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tap_analytics.records.codec import has_nul, kind_of
 from tap_analytics.records.digests import digest
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
-from tap_analytics.records.type_policy import UNSPELLABLE, struct_of
+from tap_analytics.records.type_policy import INVALID_IN_NAMES, struct_of
 from tap_analytics.records.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -32,16 +31,16 @@ if t.TYPE_CHECKING:
 
 Row = dict[str, t.Any]
 
-#: Writes content in one way, whatever order its members came in.
+#: Encodes equal content alike, whatever the order of its members.
 _CANONICAL = msgspec.json.Encoder(enc_hook=str, decimal_format="number", order="sorted")
-#: Types of a key's values that compare as JSON has them; others are looked at one by one.
+#: Types of key values that are compared as they are; values of others are converted.
 _COMPARABLE: t.Final = frozenset({int, str})
-#: Integers of more digits than this stay decimals, so that `1e999999` is not written out.
+#: Integers of more digits than this stay decimals, so that `1e999999` is not expanded.
 _MOST_DIGITS = 60
 
 
 class UnusableKeyError(Exception):
-    """A row that its primary key doesn't identify; the text says how, `row` counts from 1."""
+    """A row without a usable primary key; the text says why, `row` counts from 1."""
 
     def __init__(self, row: int, text: str) -> None:
         super().__init__(text)
@@ -49,7 +48,7 @@ class UnusableKeyError(Exception):
 
 
 class MissingKeyError(TapError):
-    """A row that its primary key doesn't identify, which no target could place."""
+    """A row without a usable primary key, which no target could merge."""
 
     def __init__(self, label: str, page: str, found: UnusableKeyError) -> None:
         super().__init__(
@@ -120,15 +119,12 @@ class DictRows:
         return _joined(names, columns)
 
     def digests(self) -> list[Hashable]:
-        """Return a digest of the content of each row, the same in every process.
-
-        It is that of the decoded row: spelling, blanks and the order of members don't count.
-        """
+        """Return a digest of each decoded row: whitespace and the order of members don't count."""
         lines = _CANONICAL.encode_lines(self.dicts).split(b"\n")[:-1]
         return [digest(line, size=16) for line in lines]
 
     def identities(self) -> list[Hashable]:
-        """Return the same for rows that have no key and so may be alike: twins are numbered."""
+        """Return the same for rows without a key; those with equal content are numbered."""
         found = self.digests()
         if len(set(found)) == len(found):
             return found
@@ -147,23 +143,23 @@ class DictRows:
 class StructRows:
     """Rows as structs of raw fields, with the interface of `DictRows`."""
 
-    __slots__ = ("blank", "fields", "structs")
+    __slots__ = ("dropped", "fields", "structs")
 
     def __init__(
-        self, structs: list[t.Any], fields: dict[str, str], blank: Collection[str] = ()
+        self, structs: list[t.Any], fields: dict[str, str], dropped: Collection[str] = ()
     ) -> None:
         self.structs = structs
-        #: Name of a field to the attribute that holds it.
+        #: Attributes by the name of their field.
         self.fields = fields
-        #: Attributes of fields that don't go out.
-        self.blank = blank
+        #: Attributes of fields that aren't written.
+        self.dropped = dropped
 
     def __len__(self) -> int:
         return len(self.structs)
 
     def head(self, count: int) -> StructRows:
         """Return the first rows."""
-        return StructRows(self.structs[:count], self.fields, self.blank)
+        return StructRows(self.structs[:count], self.fields, self.dropped)
 
     def column(self, name: str) -> list[t.Any]:
         """Return the values of a decoded field, None where a row lacks it."""
@@ -173,7 +169,7 @@ class StructRows:
     def filter(self, flags: Iterable[bool]) -> StructRows:
         """Return the rows whose flag is set."""
         kept = [row for row, flag in zip(self.structs, flags, strict=True) if flag]
-        return StructRows(kept, self.fields, self.blank)
+        return StructRows(kept, self.fields, self.dropped)
 
     def keys(
         self,
@@ -185,8 +181,8 @@ class StructRows:
         return _joined(names, columns)
 
     def encode(self) -> bytes:
-        """Return the rows as lines of JSON, without what doesn't go out."""
-        for attribute in self.blank:
+        """Return the rows as lines of JSON, without the fields that aren't written."""
+        for attribute in self.dropped:
             for struct in self.structs:
                 setattr(struct, attribute, msgspec.UNSET)
         return ENCODER.encode_lines(self.structs)
@@ -199,31 +195,31 @@ Rows = DictRows | StructRows
 class RowDecoder:
     """Decodes the pages of one stream into structs, once it has seen the first page.
 
-    The first page is read as dicts and teaches the order of the fields, so that every page is
-    written in the order the API uses. What it teaches is fixed for the run: which way a page takes
+    The first page is read as dicts and gives the order of the fields, so that every page is
+    written in the order the API uses. The decoder doesn't change after it: how a page is decoded
     depends on the page alone, never on the moment it arrives.
     """
 
     #: Members that lead to the rows: one, or none where the response is the list.
     path: tuple[str, ...]
-    #: Fields whose values are looked at.
+    #: Fields whose values are decoded.
     typed: Collection[str]
     known: Collection[str]
     refused: Collection[str]
-    #: Members of the response that paging looks at.
+    #: Members of the response that paging needs.
     members: InitVar[Collection[str]]
     keeps_unknown: bool
-    #: What types the fields may have; a page with others is read as dicts.
+    #: Checks the types of fields; a page with other types is read as dicts.
     values: TypePolicy | None = None
 
     def __post_init__(self, members: Collection[str]) -> None:
-        """Name the members of the response that paging and error checks look at."""
+        """Collect the members of the response that paging and error checks need."""
         names = sorted({*members, *ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}.difference(self.path))
         self._members = {f"m{number}": name for number, name in enumerate(names)}
         self._decode: Callable[[bytes], t.Any] | None = None
         self._check: Callable[[bytes], t.Any] | None = None
         self._fields: dict[str, str] = {}
-        self._blank: tuple[str, ...] = ()
+        self._dropped: tuple[str, ...] = ()
 
     def learn(self, rows: Sequence[Row]) -> None:
         """Compile the decoder for rows like these."""
@@ -233,11 +229,11 @@ class RowDecoder:
             checked = self._checked(rows, seen.keys() - {*self.known, *self.refused})
         except ValueError:
             return
-        if any(map(UNSPELLABLE.search, names)):
+        if any(map(INVALID_IN_NAMES.search, names)):
             return
         self._fields = {name: f"f{number}" for number, name in enumerate(names)}
         dropped = self.refused if self.keeps_unknown else set(names).difference(self.known)
-        self._blank = tuple(self._fields[name] for name in names if name in dropped)
+        self._dropped = tuple(self._fields[name] for name in names if name in dropped)
         raw = msgspec.Raw | msgspec.UnsetType
         row = msgspec.defstruct(
             "Row",
@@ -255,9 +251,9 @@ class RowDecoder:
         self._decode = msgspec.json.Decoder(envelope, float_hook=Decimal).decode
 
     def _checked(self, rows: Iterable[Row], unknown: Collection[str]) -> type | None:
-        """Return a struct that refuses rows with values that contradict their types, if any may.
+        """Return a struct that refuses values of the wrong type; None if all types are accepted.
 
-        The types of new fields are those that the conformer infers of the same rows.
+        The types of new fields are those that the conformer infers from the same rows.
         """
         if self.values is None:
             return None
@@ -270,7 +266,7 @@ class RowDecoder:
         return struct_of(checks) if checks else None
 
     def _envelope(self, row: type, members: Mapping[str, str]) -> t.Any:  # noqa: ANN401 - a type made at run time
-        """Return the type of a whole response: its rows, and the members that are looked at."""
+        """Return the type of a whole response: its rows, and other members that are needed."""
         rows = list[row]  # type: ignore[valid-type]  # as above
         if not self.path:
             return rows
@@ -282,7 +278,7 @@ class RowDecoder:
 
     def decode(self, body: bytes) -> tuple[t.Any, StructRows] | None:
         """Return (envelope, rows) of a page, or None for a page that is to be read as dicts."""
-        if self._decode is None or not _fits_a_line(body):
+        if self._decode is None or not _is_one_line(body):
             return None
         try:
             page = self._decode(body)
@@ -291,14 +287,14 @@ class RowDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
             return None
         if not self.path:
-            return None, StructRows(page, self._fields, self._blank)
+            return None, StructRows(page, self._fields, self._dropped)
         found = ((name, getattr(page, field)) for field, name in self._members.items())
         envelope = {name: value for name, value in found if value is not msgspec.UNSET}
-        return envelope, StructRows(page.rows, self._fields, self._blank)
+        return envelope, StructRows(page.rows, self._fields, self._dropped)
 
 
-def _fits_a_line(body: bytes) -> bool:
-    """Whether raw parts of a body can stand in a line of output: valid text, no line breaks."""
+def _is_one_line(body: bytes) -> bool:
+    """Whether raw parts of a body can be part of a line: valid text, no line breaks."""
     if b"\n" in body or b"\r" in body or has_nul(body):
         return False
     if body.isascii():

@@ -1,7 +1,7 @@
 """Applies settings to values: types that contradict the schema, times in UTC.
 
-Types that were inferred are checked by default, while a page is split; a page that contradicts
-them, and every page where `datetimes` is set, has its rows looked into, which takes longer.
+Inferred types are checked by default, while a page is decoded to structs. A page that contradicts
+them, and every page where `datetimes` is set, is decoded to dicts, which takes longer.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if t.TYPE_CHECKING:
 TypeMismatch = t.Literal["pass", "widen", "split", "null", "fail"]
 
 Schema = t.Mapping[str, t.Any]
-#: What a field of a struct can't have in its name.
-UNSPELLABLE: t.Final = re.compile(r'[\\"\x00-\x1f\ud800-\udfff]')
+#: Characters that the name of a struct's field can't hold.
+INVALID_IN_NAMES: t.Final = re.compile(r'[\\"\x00-\x1f\ud800-\udfff]')
 
 
 class TypeMismatchError(TapError):
@@ -46,7 +46,7 @@ class TypePolicy:
     keys: Collection[str]
     #: What the settings say; None where they say nothing.
     on_mismatch: TypeMismatch | None
-    #: Fields whose types were inferred from rows, so that others may turn up.
+    #: Fields whose types were inferred from rows, which may be incomplete.
     inferred: Collection[str]
     in_utc: bool
     #: Values that contradicted the schema, counted by field.
@@ -72,7 +72,7 @@ class TypePolicy:
         return bool(self._times)
 
     def for_schema(self, schema: Schema, inferred: Iterable[str] = ()) -> TypePolicy:
-        """Return the same for a schema that has been extended, by fields that were inferred."""
+        """Return the policy for an extended schema, some fields of which were inferred."""
         return replace(self, schema=schema, inferred={*self.inferred, *inferred})
 
     def checks(
@@ -97,13 +97,13 @@ class TypePolicy:
         for row in rows:
             for name, allowed in self._allowed.items():
                 if name in row and type(row[name]) not in allowed:
-                    self._meet(row, name, wider)
+                    self._handle_mismatch(row, name, wider)
             for name in self._nested:
                 value = row.get(name)
                 if isinstance(value, list) and self.on_mismatch == "split":
                     # A column of lists has one type of items in many targets.
                     if taking(self.properties[name], value) is not self.properties[name]:
-                        self._meet(row, name, wider)
+                        self._handle_mismatch(row, name, wider)
                 elif value is not None:
                     self._widen(name, value, wider)
             for name in self._times:
@@ -111,7 +111,7 @@ class TypePolicy:
                     row[name] = to_utc(row[name])
         return wider
 
-    def _meet(self, row: Row, name: str, wider: dict[str, Schema]) -> None:
+    def _handle_mismatch(self, row: Row, name: str, wider: dict[str, Schema]) -> None:
         value, policy = row[name], self.on_mismatch or "widen"
         kind = JSON_TYPES.get(type(value), "string")
         if policy == "fail" or (policy in {"null", "split"} and name in self.keys):
@@ -132,7 +132,7 @@ class TypePolicy:
     def _widen(
         self, name: str, value: object, wider: dict[str, Schema], *, new: Schema | None = None
     ) -> None:
-        """Note the schema of a field that also takes a value, if its own doesn't."""
+        """Add the widened schema of a field to `wider`, if its own doesn't take a value."""
         known = wider.get(name) or self.properties.get(name)
         field = taking(known or new or {}, value)
         if field is not known:
@@ -140,7 +140,7 @@ class TypePolicy:
 
 
 def to_utc(text: str) -> str:
-    """Return a date-time in UTC, as it was written if it is in UTC or none that can be read."""
+    """Return a date-time in UTC, unchanged if it is in UTC already or can't be parsed."""
     if text.endswith("Z"):
         return text
     moment = parse_iso(text)
@@ -150,11 +150,11 @@ def to_utc(text: str) -> str:
 
 
 def widened(field: Mapping[str, t.Any], kinds: Iterable[str]) -> dict[str, t.Any]:
-    """Return a field's schema that also allows other JSON types; a format binds no more."""
+    """Return a field's schema that also allows other JSON types, without its `format`."""
     known = field.get("type", [])
     given = [known] if isinstance(known, str) else list(known)
     added = sorted(set(kinds) - set(given))
-    kept = {word: value for word, value in field.items() if word not in {"type", "format"}}
+    kept = {name: value for name, value in field.items() if name not in {"type", "format"}}
     array: dict[str, t.Any] = {} if "array" not in added or "items" in field else {"items": {}}
     return {**kept, **array, "type": [*given, *added]}
 
@@ -180,11 +180,11 @@ def taking(field: Schema, value: object) -> Schema:
 
 
 def struct_of(properties: Mapping[str, Schema]) -> type:
-    """Return a struct that takes an object if `taking` has nothing to widen; others it refuses.
+    """Return a struct that takes the objects for which `taking` widens nothing.
 
     Raises `ValueError` for names that no struct can have.
     """
-    if any(map(UNSPELLABLE.search, properties)):
+    if any(map(INVALID_IN_NAMES.search, properties)):
         raise ValueError
     fields = {f"f{number}": name for number, name in enumerate(properties)}
     return msgspec.defstruct(

@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.records.notation import Unit, Value
 
-#: How far two times can be apart that read the same: one of them a day, in the earliest zone.
+#: The largest difference of two times that are written alike: one is a day, in the earliest zone.
 _SPREAD = timedelta(hours=24 + 12 + 14)
 
 
@@ -68,7 +68,7 @@ class Window:
         }
         self.start, self.end = bounds.get(self.request_unit, (None, None))
         if self.start is None and self.stored is None:
-            # In whatever notation it is: the user wants it to be asked for.
+            # Sent as it is, for the user has declared it.
             self.start = self.initial
 
     def _start_in(self, unit: Unit) -> Value | None:
@@ -92,22 +92,22 @@ class Window:
         """Return which rows belong to the run, by their replication values."""
         return [self.includes(value, comparable(value, self.unit)) for value in values]
 
-    def includes(self, value: object, place: t.Any) -> bool:  # noqa: ANN401 - compared with its like
-        """Whether a row belongs to the run; `place` is what its value is compared by."""
-        if place is None:
+    def includes(self, value: object, sort_key: t.Any) -> bool:  # noqa: ANN401 - a `Comparable` of the same type
+        """Whether a row belongs to the run, by its value and the sort key of that."""
+        if sort_key is None:
             return True
-        unit = self.unit or unit_at(place)
+        unit = self.unit or unit_at(sort_key)
         start, end = self._bounds[unit]
-        if end is not None and place >= end:
+        if end is not None and sort_key >= end:
             return False
-        if start is None or place >= start:
+        if start is None or sort_key >= start:
             return True
         if unit == "iso":
-            # In another style than the bookmark's, the time may be later than it reads.
-            near = self.stored is not None and start - place < _SPREAD
+            # In another style than the bookmark, the time may be later than it seems.
+            near = self.stored is not None and start - sort_key < _SPREAD
             return near and _style(value) != _style(self.stored)
         # It may count seconds where the bookmark counts milliseconds, or is a date in digits.
-        return unit == "undeclared" and place >= 10**9 and start >= 10 * place
+        return unit == "undeclared" and sort_key >= 10**9 and start >= 10 * sort_key
 
 
 def _converted(value: Value | None, unit: Unit) -> Value | None:

@@ -3,8 +3,8 @@
 A page of records goes out in one write. State changes and the records they follow are written
 under one lock, so a STATE message is never ahead of its records.
 
-A target may stop reading while a line is half in the pipe. A stopped run then makes the
-pipe larger, where the system allows it, so that the line and a last STATE still go out whole.
+A target may stop reading in the middle of a line. A run that is stopped then enlarges the pipe,
+where the system allows it, so that the line and a last STATE are still written whole.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if t.TYPE_CHECKING:
 
 #: Bytes written at once: a pipe may be enlarged by that much without privileges.
 CHUNK = 512 * 1024
-#: Seconds that a write takes at most which isn't waiting for a reader.
+#: The longest time, in seconds, that a write takes if the reader isn't behind.
 WRITE_TIME = 0.15
 
 
 def _plain(value: object) -> str:
-    """Write what JSON has no word for as the SDK does."""
+    """Encode types that JSON lacks as the SDK does."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -50,7 +50,7 @@ def _plain(value: object) -> str:
 ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
 
 
-#: What the log says where a target, or another reader, has ended and may say itself why.
+#: Logged where the target, or another reader, has ended.
 READER_GONE = (
     "Standard output was closed by what reads it, such as the target, so the tap ends too: see why "
     "the reader ended."
@@ -63,9 +63,9 @@ def encode_message(message: Message) -> bytes:
 
 
 class OutputClosedError(TapError):
-    """Standard output takes no more: nothing can be delivered, so nothing is worth extracting.
+    """Standard output can't be written any more, so the run ends.
 
-    Its text is empty where that is the target's business.
+    Its text is empty if the reader has closed it.
     """
 
 
@@ -74,8 +74,8 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        #: Bytes that are being written, or were last.
-        self._in_hand = 0
+        #: Size of the current or last write.
+        self._write_size = 0
         self._ended = False
 
     @override
@@ -93,7 +93,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
                 for chunk in _chunks(lines):
                     if self._ended:
                         raise Cancelled("the output has ended")
-                    self._in_hand = len(chunk)
+                    self._write_size = len(chunk)
                     self._write(chunk)
             except (BrokenPipeError, ConnectionResetError) as error:
                 raise OutputClosedError from error
@@ -104,21 +104,21 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
                 ) from error
 
     def end(self, last: Callable[[], Message | None], *, seconds: float) -> bool:
-        """Write a last message, made when nothing else is written any more, and nothing after it.
+        """Write a last message, made after all other writes have ended, and nothing after it.
 
-        False if the output doesn't take it within so many seconds: then none of it is written, and
-        a thread may be waiting in a write for good.
+        False if it can't be written within so many seconds: then no part of it is written, and a
+        thread may be blocked in a write for ever.
         """
         deadline = monotonic() + seconds
         self._ended = True
         if not self.lock.acquire(timeout=WRITE_TIME):
-            _make_room(self._in_hand)
+            _ensure_room(self._write_size)
             if not self.lock.acquire(timeout=max(deadline - monotonic(), 0)):
                 return False
         if (message := last()) is None:
             return True
         line = self.serialize_message(message)
-        while not _make_room(len(line)):
+        while not _ensure_room(len(line)):
             if monotonic() > deadline:
                 return False
             sleep(0.02)
@@ -142,7 +142,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
 
 
 def _chunks(lines: bytes) -> Iterator[bytes | memoryview]:
-    """Yield complete lines in pieces of which each, or its only line, fits into a large pipe."""
+    """Yield complete lines in pieces of at most `CHUNK` bytes, or of one line."""
     start = 0
     while len(lines) - start > CHUNK:
         end = lines.rfind(b"\n", start, start + CHUNK)
@@ -153,7 +153,7 @@ def _chunks(lines: bytes) -> Iterator[bytes | memoryview]:
     yield memoryview(lines)[start:] if start else lines
 
 
-def _make_room(size: int) -> bool:
+def _ensure_room(size: int) -> bool:
     """Whether standard output takes so many bytes at once; enlarges a pipe that doesn't."""
     if sys.platform == "win32":
         return True
