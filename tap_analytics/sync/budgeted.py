@@ -1,9 +1,8 @@
-"""Runs with a limit of requests: what a run that reaches it leaves to the next one.
+"""Runs with a request limit: what a run that reaches it leaves to the next one.
 
-A stream that was cut has its position in the state. One that was completed is marked there, so that
-the next run spends nothing on it before the others have been read. Streams run one after the other,
-those begun first and those with children last: side by side, each might get less than it takes to
-get any further.
+An interrupted stream has its position in the state. A completed one is marked there, so that the
+next run skips it until the others are complete. Streams run one after the other, those begun first
+and those with children last: concurrent streams might each get too few requests to make progress.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ if t.TYPE_CHECKING:
 
 
 class BudgetedRun:
-    """Which streams a run with a limit of requests skips, and what it leaves to the next one."""
+    """Order, skipped streams and marks of a run with a request limit."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        #: Whether the run has a limit of requests.
+        #: Whether the run has a request limit.
         self.budgeted = run.config.get("max_requests") is not None
-        #: Whether the run resumes one that was cut, and can be resumed itself.
+        #: Whether the run resumes an interrupted one, and can be resumed itself.
         self.resumable = "max_records" not in run.config and run.config["resume_within_hours"] > 0
         self._skipped: set[str] = set()
         #: Rows after which each stream resumes.
         self._resumed_at = self._rows_by_stream()
 
     def ordered(self, streams: Sequence[AnalyticsStream]) -> list[AnalyticsStream]:
-        """Return streams in the order in which a limited run gets furthest."""
+        """Return streams in the order in which they are read."""
         return sorted(streams, key=self._rank) if self.budgeted else [*streams]
 
     def _rank(self, stream: AnalyticsStream) -> tuple[bool, bool]:
@@ -46,7 +45,7 @@ class BudgetedRun:
         return not begun, stream.has_selected_descendents
 
     def skip(self, sync: StreamSync) -> bool:
-        """Skip a stream that an earlier run has completed; False for one that is to be read."""
+        """Skip a stream if an earlier run has completed it; False if it has to be read."""
         verdict = self._completed_verdict(sync)
         if verdict is None:
             return False
@@ -77,7 +76,7 @@ class BudgetedRun:
         return next((one for one in Verdict if one.value == mark.get("verdict")), None)
 
     def conclude(self, syncs: Iterable[StreamSync]) -> None:
-        """Mark the streams that the next run may skip; none, if no stream is left to it."""
+        """Mark the streams that the next run may skip; none if all are complete."""
         if not self.resumable:
             return
         roots = {sync.stream.name: sync for sync in syncs}
@@ -99,7 +98,7 @@ class BudgetedRun:
             forget(self._run.state, name, member=FINISHED, overwrite=is_cut or failed)
 
     def message(self, syncs: Collection[StreamSync]) -> str:
-        """Return which streams are not finished, and what the next run does about it."""
+        """Return which streams are not finished, and what the next run does with them."""
         trees = [[*sync.tree] for sync in syncs if sync.result.budget_exhausted]
         cut = _names(each for tree in trees for each in tree if each.result.budget_exhausted)
         reached = (
@@ -111,7 +110,7 @@ class BudgetedRun:
                 "raise max_requests."
             )
         restarted = _names(each for tree in trees if self._restarts(tree[0]) for each in tree)
-        if not any(map(self._is_further, syncs)):
+        if not any(map(self._has_progressed, syncs)):
             why = f", because {restarted} can't be resumed" if restarted else ""
             return (
                 f"{reached} The next run would end at the same point{why}: raise max_requests; "
@@ -125,8 +124,8 @@ class BudgetedRun:
         begun = sync.result.pages > 0
         return begun and not has_position(self._bookmarks.get(sync.stream.name, {}))
 
-    def _is_further(self, sync: StreamSync) -> bool:
-        """Whether the next run begins further on with a stream than this one did."""
+    def _has_progressed(self, sync: StreamSync) -> bool:
+        """Whether this run made progress with a stream."""
         name = sync.stream.name
         if sync.result.done:
             return name not in self._skipped

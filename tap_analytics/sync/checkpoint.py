@@ -1,9 +1,9 @@
 """Resuming of interrupted streams: the position in the state, and whether it is still valid.
 
 A position names the last page whose rows are written. The next run reads that page again and looks
-for the row that ended it: if the row is there, the stream is resumed after it, under the same
-version; if not, or if anything has changed that decides which rows are wanted or how they go out,
-it is restarted. State belongs to the source it was made from, and is not used for another one.
+for the page's last row. If it is there, the stream is resumed after it, with the same version. If
+not, or if anything has changed that decides which rows are read or how they are written, the stream
+is restarted. State is used only for the source, the API and account, it was made from.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if t.TYPE_CHECKING:
 
 #: Member of a stream's bookmark that says it was read to its end by a run with a budget.
 FINISHED = "finished"
-#: Settings, of the tap and of an API, that decide neither which rows are wanted nor how they go
-#: out. What is not listed counts, so that no new setting is forgotten.
-INDIFFERENT = frozenset(
+#: Settings, of the tap and of an API, that change neither which rows are read nor how they are
+#: written. Settings not listed here count, so that a new one can't be forgotten.
+IRRELEVANT = frozenset(
     {
         *("apis", "base_url", "concurrency", "max_records", "max_requests", "max_response_mb"),
         *("emit_activate_version_messages", "on_shortfall", "on_unverified", "optional_streams"),
@@ -43,13 +43,13 @@ INDIFFERENT = frozenset(
         *("summary_path", "user_agent"),
     }
 )
-#: Names in `stream_map_config` of what hashes are made with, which nobody is to find by trying.
+#: Names in `stream_map_config` of salts and the like, which must not be guessable from a digest.
 _SALT = re.compile(r"seed|salt|pepper|secret|passw|token|(^|_)key$", re.IGNORECASE)
 _CANONICAL = msgspec.json.Encoder(order="deterministic", enc_hook=str)
 
 
 class Checkpointer:
-    """Resumes the reader of a stream where it was cut, and saves its position for the next run."""
+    """Resumes the reader of an interrupted stream, and saves its position for the next run."""
 
     def __init__(
         self, stream: AnalyticsStream, reader: PageReader, state: TapState, fingerprint: str
@@ -60,7 +60,7 @@ class Checkpointer:
         self._fingerprint = fingerprint
 
     def restore(self) -> Checkpoint | None:
-        """Move the reader after the position in the state and return it, if it is valid."""
+        """Move the reader to the position in the state and return that, if it is valid."""
         stream = self._stream
         hours = stream.config.get("resume_within_hours", 0)
         bookmark = self._state.get("bookmarks", {}).get(stream.name, {})
@@ -81,10 +81,10 @@ class Checkpointer:
         began: datetime,
         repeats: int,
     ) -> None:
-        """Put the page in hand into the state.
+        """Save the position after the current page in the state.
 
-        The caller holds the writer's lock since before it wrote the page, so that no STATE says
-        less than the target has. A token that holds a credential, as some links do, stays out.
+        The caller has held the writer's lock since before it wrote the page, so that no STATE is
+        behind the records. A token that holds a credential, as some links do, is not saved.
         """
         position = Checkpoint(
             **self._reader.place(repeats=repeats),
@@ -103,17 +103,17 @@ class Checkpointer:
 
 
 def has_position(bookmark: Mapping[str, t.Any]) -> bool:
-    """Whether the bookmark of a stream has a position in use."""
+    """Whether the bookmark of a stream has a position."""
     position = bookmark.get(MEMBER)
     return isinstance(position, dict) and position.get("at") is not None
 
 
 def forget(state: TapState, stream: str, *, member: str = MEMBER, overwrite: bool = False) -> None:
-    """Take the position of a stream, or its mark as finished, out of the state.
+    """Remove the position of a stream, or its mark as finished, from the state.
 
-    A bookmark stays: a full refresh now and then does not cost an incremental stream its place.
-    Where Meltano merges states, a member that is not there would stay, and one that is null could
-    take no object any more: one that must not be used is overwritten, by one that has no time.
+    The bookmark stays, so that a full refresh doesn't reset an incremental stream. Meltano may
+    merge states: a removed member would stay, and a null one could take no object any more. So with
+    `overwrite`, the member is replaced by one without a time, which is not used.
     """
     bookmarks = state.get("bookmarks", {})
     bookmark = bookmarks.get(stream, {})
@@ -127,14 +127,13 @@ def forget(state: TapState, stream: str, *, member: str = MEMBER, overwrite: boo
         del bookmarks[stream]
 
 
-# --- what holds -------------------------------------------------------------------------------
+# --- validity -------------------------------------------------------------------------------
 
 
 def fingerprint(state: TapState, definitions: Mapping[str, str]) -> str:
-    """Return a digest of what decides which rows are wanted and how they go out, as it is now.
+    """Return a digest of what decides which rows are read and how they are written.
 
-    Settings and catalog are those the run began with: the next one begins with the same, whatever
-    fields are found meanwhile, which `definitions` has by stream. Bookmarks are those in the state.
+    `definitions` are digests by stream, made when the run began: fields found later don't count.
     """
     bookmarks, places = state.get("bookmarks", {}), {MEMBER, FINISHED, SOURCE}
     stored = [
@@ -147,8 +146,8 @@ def fingerprint(state: TapState, definitions: Mapping[str, str]) -> str:
 def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -> str:
     """Return a digest of the settings and catalog that affect the rows of one stream.
 
-    It stands in the state, so no secret takes part in it: one that is short could be found by
-    trying. Another key of the same account therefore changes nothing.
+    It is saved in the state, so it includes no secret: a short one could be guessed. Another key of
+    the same account therefore changes nothing.
     """
     connection = stream.connection
     request = stream.endpoint(None).build(stream.paging.start())
@@ -157,8 +156,8 @@ def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -
     parts = {
         "tap": run.version,
         "source": connection.source,
-        "settings": _deciding(stream.config, besides=run.apis),
-        "api": _deciding(connection.settings, besides={"headers"}),
+        "settings": _relevant(stream.config, besides=run.apis),
+        "api": _relevant(connection.settings, besides={"headers"}),
         "stream": [stream.name, stream.selected, stream.primary_keys],
         "replication": [stream.replication_method, stream.replication_key, stream.versioned],
         "columns": sorted(selection.known),
@@ -171,9 +170,9 @@ def definition_digest(stream: AnalyticsStream, run: Run, selection: Selection) -
     return _digest_of(parts)
 
 
-def _deciding(settings: Mapping[str, t.Any], *, besides: Collection[str]) -> dict[str, t.Any]:
-    left_out = INDIFFERENT.union(besides)
-    found = {name: value for name, value in settings.items() if name not in left_out}
+def _relevant(settings: Mapping[str, t.Any], *, besides: Collection[str]) -> dict[str, t.Any]:
+    excluded = IRRELEVANT.union(besides)
+    found = {name: value for name, value in settings.items() if name not in excluded}
     if isinstance(maps := found.get("stream_map_config"), dict):
         found["stream_map_config"] = {
             name: None if _SALT.search(name) else value for name, value in maps.items()
@@ -185,11 +184,11 @@ def _digest_of(settings: object) -> str:
     return digest_of(redact(_CANONICAL.encode(settings).decode()))
 
 
-# --- where state was made ---------------------------------------------------------------------
+# --- sources ---------------------------------------------------------------------
 
 
 def other_sources(streams: Iterable[AnalyticsStream], state: TapState) -> Iterator[str]:
-    """Yield a line for each source other than that of this run which the state was made from."""
+    """Yield a warning for each source of the state that isn't that of this run."""
     found: dict[tuple[str, str], list[str]] = {}
     for stream in streams:
         bookmark = state.get("bookmarks", {}).get(stream.name, {})

@@ -1,7 +1,7 @@
 """Completion of a stream that was read to its end.
 
-A target deletes missing rows, and a bookmark skips them. So if rows may be missing, neither the
-version is activated nor the bookmark advanced, whether or not the settings accept it.
+A target deletes rows that are missing, and a bookmark skips them. So if rows may be missing, the
+version isn't activated and the bookmark isn't moved, even if the settings accept that.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class UnverifiedError(TapError):
 def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
     """End a stream, and those below it: activate the version and move the bookmark.
 
-    The position in the list is given up whatever the verdict: the next run would resume after the
+    The position in the list is removed whatever the verdict: the next run would resume after the
     last row.
     """
     result, run = sync.result, sync.run
@@ -78,9 +78,9 @@ def _move_bookmark(sync: StreamSync) -> None:
 def check_complete(
     stream: AnalyticsStream, result: StreamResult, *, above: StreamResult | None
 ) -> Exception | None:
-    """Return what a stream lacks; None where it lacks nothing, or the settings accept it.
+    """Return the error of a stream that may lack rows; None if it is complete or that is accepted.
 
-    `above` is what became of its parents: a stream shows no more than they do.
+    `above` is the result of its parents: a stream is no more complete than they are.
     """
     if result.parents_missing and result.parents_missing == result.lists:
         return NotFound(
@@ -91,23 +91,27 @@ def check_complete(
     if above is not None and not above.verdict.complete:
         missing = f"its parents, {above.name}, are {above.verdict.value}"
         result.add(Finding(Verdict.UNVERIFIED, missing))
-    finding = result.finding
-    if finding.verdict.complete or result.truncated:
+    if result.finding.verdict.complete or result.truncated:
         return None
+    return _check_finding(stream, result.finding)
+
+
+def _check_finding(stream: AnalyticsStream, finding: Finding) -> Exception | None:
+    """Return the error for a finding; where the settings accept it, log it and return None."""
     if finding.verdict is Verdict.SHORT:
-        said = (
+        problem = (
             f"{stream.label}: {finding.missing}, so rows are missing. Check the paginator, and run "
             "again if rows were deleted meanwhile"
         )
         if stream.config.get("on_shortfall") != "warn":
-            return ShortError(f"{said}; `on_shortfall: warn` accepts it.")
-        stream.logger.warning("%s.%s", said, _consequence(stream))
+            return ShortError(f"{problem}; `on_shortfall: warn` accepts it.")
+        stream.logger.warning("%s.%s", problem, _consequence(stream))
         return None
-    said = f"{stream.label} is unverified: {finding.missing}."
+    problem = f"{stream.label} is unverified: {finding.missing}."
     if stream.config.get("on_unverified") == "fail":
-        return UnverifiedError(f"{said} `on_unverified: warn` accepts it.")
+        return UnverifiedError(f"{problem} `on_unverified: warn` accepts it.")
     stream.logger.warning(
-        "%s%s `on_unverified: fail` makes it an error.", said, _consequence(stream)
+        "%s%s `on_unverified: fail` makes it an error.", problem, _consequence(stream)
     )
     return None
 
@@ -115,10 +119,10 @@ def check_complete(
 def find_doubt(
     stream: AnalyticsStream, result: StreamResult, *, above: StreamResult | None
 ) -> str | None:
-    """Return why rows may be missing, if they may; log what no verdict has said.
+    """Return why rows may be missing, if they may, and log a reason that isn't in the verdict.
 
-    Rows below a parent that answered 404, or that a stream map leaves out, may be there. A bookmark
-    doesn't mind those left out, for it names the parents that it covers.
+    A parent that answered 404, or that a stream map leaves out, may have rows. For a bookmark, the
+    latter don't count, because it names the parents that it covers.
     """
     if result.truncated:
         return "max_records cut it short"
@@ -132,13 +136,13 @@ def find_doubt(
         doubt = f"rows of its parents, {above.name}, may be missing"
     else:
         return None
-    if left_undone := _consequence(stream):
-        stream.logger.warning("%s: %s.%s", stream.label, doubt, left_undone)
+    if consequence := _consequence(stream):
+        stream.logger.warning("%s: %s.%s", stream.label, doubt, consequence)
     return doubt
 
 
 def _consequence(stream: AnalyticsStream) -> str:
-    """Return what is left undone for a stream that may lack rows; empty where nothing is."""
+    """Return the consequence for a stream that may lack rows; empty if there is none."""
     if is_incremental(stream):
         return " Its bookmark stays, and the next run reads the same rows again."
     if stream.versioned and stream.selected:

@@ -1,4 +1,4 @@
-"""The most records that a run takes of a stream: `max_records`, or those of the SDK's dry run."""
+"""Limits of the records of a stream: `max_records`, and the limit of the SDK's dry run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if t.TYPE_CHECKING:
 
 
 class RecordLimit:
-    """The limit of one stream's records."""
+    """The record limit of one stream."""
 
     def __init__(
         self, stream: AnalyticsStream, result: StreamResult, max_records: int | None
@@ -29,7 +29,7 @@ class RecordLimit:
         return self._max_records - self._result.rows if self._stream.selected else 0
 
     def head(self, rows: Rows, bookmark: Bookmark | None) -> Rows:
-        """Return the rows of a page before the first that is beyond the limit."""
+        """Return the rows of a page up to the limit; rows left out by the bookmark don't count."""
         if (dry_run := self._stream.ABORT_AT_RECORD_COUNT) is not None:
             rows = rows.head(max(0, dry_run - self._result.rows))
         remaining = self.remaining
@@ -38,9 +38,9 @@ class RecordLimit:
         if bookmark is None:
             return rows.head(remaining)
         flags = bookmark.window.select(rows.column(bookmark.key))
-        places = [place for place, flag in enumerate(flags) if flag]
-        return rows if len(places) <= remaining else rows.head(places[remaining])
+        included = [index for index, flag in enumerate(flags) if flag]
+        return rows if len(included) <= remaining else rows.head(included[remaining])
 
     def end_dry_run(self) -> None:
-        """Raise the SDK's error that ends a stream in a dry run, if it has read enough."""
+        """Raise the SDK's error that ends a stream in a dry run, if its limit is reached."""
         self._stream._check_max_record_limit(self._result.rows)  # noqa: SLF001 - the SDK's own way

@@ -1,7 +1,6 @@
-"""Output of a stream: writes its schema, then conforms and writes its pages.
+"""Output of a stream: writes its schema, then conforms, encodes and writes its pages.
 
-The transformation of rows is compiled once per stream, and again when a new field extends the
-schema.
+Selection and encoder are made once per stream, and again when a new field extends the schema.
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ class RecordOutput:
     def write_schema(self) -> None:
         """Write the schema of a selected stream, rows or no rows."""
         if self.stream.selected:
-            self.stream._write_schema_message()  # noqa: SLF001 - the SDK's own way to announce a schema
+            self.stream._write_schema_message()  # noqa: SLF001 - the SDK applies stream maps to it
 
     def open(self) -> None:
-        """Compile what conforms and encodes rows."""
+        """Make what conforms and encodes rows, from schema, selection and settings."""
         stream = self.stream
         self.version.begin()
         schema = stream.effective_schema
         self.conformer = Conformer(
             stream=stream.name,
-            selection=self._compile(),
+            selection=self._select(),
             policy=stream.config.get("on_unknown_field", "evolve"),
             logger=stream.logger,
             evolve=self._evolve,
@@ -65,21 +64,21 @@ class RecordOutput:
         self.encoder = self._new_encoder()
 
     def resume(self, version: int | None) -> None:
-        """Write the rows that come under the version of an earlier run."""
+        """Write further rows with the version of an earlier run."""
         self.version.resume(version)
         self.encoder = self._new_encoder()
 
     @property
-    def writes_at_once(self) -> bool:
-        """Whether a page is with the target as soon as it is written."""
+    def is_unbuffered(self) -> bool:
+        """Whether no rows stay pending after a page is written."""
         return self.stream.selected and type(self.encoder) is RecordEncoder
 
     def decoder(self, *, replication_key: str | None) -> RowDecoder | None:
-        """Return a row decoder if rows are passed on unchanged, else None."""
+        """Return a row decoder if rows are written unchanged, else None."""
         stream, selection = self.stream, self.conformer.selection
-        # Nothing but following at most one member selects rows.
-        is_plain = type(stream).select is AnalyticsStream.select and len(stream.records_path) <= 1
-        looked_at = (
+        # Rows are the response itself, or one member of it.
+        is_direct = type(stream).select is AnalyticsStream.select and len(stream.records_path) <= 1
+        needs_dicts = (
             selection.nested
             or self.conformer.values.changes
             or not self.encoder.is_passthrough
@@ -87,8 +86,8 @@ class RecordOutput:
             or stream.ABORT_AT_RECORD_COUNT is not None
             or type(stream).post_process is not Stream.post_process
         )
-        # Without a key, it is the whole row that identifies it.
-        if not is_plain or looked_at or not stream.primary_keys:
+        # Without a key, a row is identified by all its values.
+        if not is_direct or needs_dicts or not stream.primary_keys:
             return None
         return RowDecoder(
             path=stream.records_path,
@@ -103,11 +102,11 @@ class RecordOutput:
     def conform(self, rows: Rows, *, bookmark: Bookmark | None) -> Rows:
         """Conform a page in place and return the rows to write.
 
-        A new field is met in whatever row it comes, wanted or not. Raises `MissingKeyError`, and
-        `UnknownFieldError` where the settings want none.
+        New fields extend the schema even if the bookmark leaves out their rows. Raises
+        `MissingKeyError`, `TypeMismatchError`, and `UnknownFieldError`.
         """
         self._check_keys(rows)
-        # Conforming may take the replication key out of the rows.
+        # Conforming may remove the replication key.
         values = None if bookmark is None else rows.column(bookmark.key)
         self.conformer.conform(rows)
         if bookmark is None or values is None:
@@ -128,7 +127,7 @@ class RecordOutput:
         self.write(self.encoder.flush())
 
     def _check_keys(self, rows: Rows) -> None:
-        """Look for keys that were to be derived; the others were looked at as they came."""
+        """Check the keys made by `post_process`; others were checked when the page was fetched."""
         if isinstance(rows, StructRows) or not self.stream.primary_keys:
             return
         try:
@@ -136,7 +135,7 @@ class RecordOutput:
         except UnusableKeyError as error:
             raise MissingKeyError(self.stream.label, "a page", error) from None
 
-    def _compile(self) -> Selection:
+    def _select(self) -> Selection:
         stream = self.stream
         return Selection.compile(
             effective=stream.effective_schema, declared=stream.schema, mask=stream.mask
@@ -144,7 +143,7 @@ class RecordOutput:
 
     def _new_encoder(self) -> RecordEncoder:
         stream = self.stream
-        # A stream that is read for its children only may not even be in the catalog.
+        # A stream that is read for its children only may be missing in the catalog.
         maps = stream.stream_maps if stream.selected else ()
         given = stream.name, maps, self.version.number, self.version.filtered
         config = stream.get_batch_config(stream.config) if stream.selected else None
@@ -153,9 +152,9 @@ class RecordOutput:
         return BatchEncoder(*given, tap_name=stream.tap_name, config=config)
 
     def _evolve(self, properties: Mapping[str, t.Any]) -> Selection:
-        """Extend the stream's schema by new fields and announce it, before their first record."""
+        """Extend the stream's schema by new fields and write it, before their first record."""
         self.flush()
         self.stream.extend_schema(properties)
         self.write_schema()
         self.encoder = self._new_encoder()
-        return self._compile()
+        return self._select()

@@ -1,7 +1,7 @@
 """Reads one endpoint to its end: writes its pages as records, and reads the children of its rows.
 
-Child requests are queued in order, across pages, so that the concurrency is used between pages and
-child streams too.
+Child requests are queued in order across pages, so that the concurrency is used at the end of a
+page and between child streams too.
 """
 
 from __future__ import annotations
@@ -64,26 +64,26 @@ class EndpointSync:
     def __init__(self, sync: StreamSync, context: Context | None) -> None:
         self.sync = sync
         self.context = context
-        #: The bookmark as far as it holds for the endpoint.
+        #: The bookmark, without a stored value if that doesn't cover the parent.
         self.bookmark = None if sync.bookmark is None else sync.bookmark.below(context)
         self.reader = self._open_reader()
         self._children = ChildQueue(sync, context, self.reader)
 
     def _open_reader(self) -> PageReader:
-        """Return the reader of the pages, which reads no further ahead than is of use."""
+        """Return the reader of the pages."""
         sync = self.sync
         return open_reader(
             sync.stream,
             self.context,
             bookmark=None if sync.children else self.bookmark,
             decoder=self._decoder(),
-            # The room is the children's: parents that are read far ahead would only wait for them.
+            # Parents prefetched further ahead would wait, and take the place of child requests.
             prefetch_limit=1 if sync.children else None,
             max_rows=sync.limit.remaining,
         )
 
     def _decoder(self) -> RowDecoder | None:
-        """Return a row decoder where neither parent nor children look into the rows."""
+        """Return a row decoder where no value of a row is needed for parent or children."""
         if self.context is not None or self.sync.children:
             return None
         key = self.sync.stream.replication_key if self.sync.bookmark is not None else None
@@ -129,14 +129,14 @@ class EndpointSync:
     def _process(
         self, rows: Rows, checkpointer: Checkpointer | None = None, *, peek: bool = True
     ) -> bool:
-        """Take a page of rows to the target, and read the children of all of them.
+        """Limit, conform, encode and write a page of rows, then read their children.
 
-        The reader has applied `post_process`. With `peek`, the children of the next page are
-        prefetched meanwhile. False if the record limit leaves out rows.
+        The reader has applied `post_process`, on which the end of reading may depend. With `peek`,
+        the children of the next page are prefetched. False if the record limit leaves out rows.
         """
         sync, output = self.sync, self.sync.output
         limited = sync.limit.head(rows, self.bookmark)
-        # Before rows lose what doesn't go out.
+        # Conforming may remove fields that children need.
         reads = self._children.of(limited)
         with nullcontext() if checkpointer is None else sync.run.writer.lock:
             if sync.stream.selected and limited:
@@ -163,13 +163,13 @@ class EndpointSync:
         sync.run.state_output.write_if_due()
 
     def _checkpointer(self) -> Checkpointer | None:
-        """Return what saves the place after each page, where reading can be resumed.
+        """Return what saves the position after each page, where reading can be resumed.
 
-        Where an earlier run has saved a place that still holds, reading resumes there.
+        If an earlier run has saved a position that is still valid, reading resumes there.
         """
         sync, reader = self.sync, self.reader
-        plain = self.context is None and not sync.children and reader.early_stop is None
-        if not plain or not sync.output.writes_at_once or sync.limit.remaining is not None:
+        is_resumable = self.context is None and not sync.children and reader.early_stop is None
+        if not is_resumable or not sync.output.is_unbuffered or sync.limit.remaining is not None:
             return None
         checkpointer = Checkpointer(sync.stream, reader, sync.run.state, sync.fingerprint)
         if saved := checkpointer.restore():
@@ -179,7 +179,7 @@ class EndpointSync:
 
 @dataclass(frozen=True, slots=True)
 class ChildRead:
-    """One endpoint of a child stream that is to be read: that of one parent."""
+    """An endpoint of a child stream to read: that of one parent."""
 
     child: StreamSync
     context: Context
@@ -224,17 +224,17 @@ class ChildRead:
 
 
 class ChildQueue:
-    """The endpoints below the rows of one endpoint, read in order and prefetched."""
+    """Reads the children of the rows of one endpoint in order, and prefetches the next ones."""
 
     def __init__(self, parent: StreamSync, context: Context | None, reader: PageReader) -> None:
         self._parent = parent
         self._context = context
         self._reader = reader
-        #: How many of those that come next have been prefetched.
+        #: How many of the next reads have been prefetched.
         self._prefetched = 0
 
     def of(self, rows: Rows) -> list[ChildRead]:
-        """Return what to read below a page of parents, of which stream maps may leave out some."""
+        """Return the reads below a page of parents, without parents that stream maps leave out."""
         reads: list[ChildRead] = []
         if not self._parent.children:
             return reads
@@ -265,19 +265,19 @@ class ChildQueue:
 
     @property
     def _prefetch_limit(self) -> int:
-        """How many to prefetch: none where a request may turn out to be one too many."""
+        """How many to prefetch: none where a limit may end reading before them."""
         connection = self._parent.stream.connection
-        unsure = self._parent.limit.remaining is not None or connection.budget_low
-        return 0 if unsure else connection.concurrency
+        is_limited = self._parent.limit.remaining is not None or connection.budget_low
+        return 0 if is_limited else connection.concurrency
 
     def _upcoming(self) -> list[ChildRead]:
-        """Return what to read below parents whose turn has not come; an error waits for that."""
+        """Return the reads below the parents of the next page; its errors are raised with it."""
         try:
             kept = self._kept(self._reader.peek())
             return [each for child in self._parent.children for each in self._below(child, kept)]
         except Cancelled:
             raise
-        except Exception:  # noqa: BLE001 - raised when the parents' turn comes
+        except Exception:  # noqa: BLE001 - raised when the page is read
             return []
 
     def _below(self, child: StreamSync, parents: Sequence[Row]) -> Iterator[ChildRead]:

@@ -58,10 +58,10 @@ class Sync:
             # This thread handles signals, so it must not block in a write.
             self._workers.run(self._run.state_output.write)
             self._workers.run_all(self._actions())
-            if not self._is_cut:
+            if not self._is_stopped:
                 self._workers.run(self._write_last_state)
             end = RunResult(began=began, started=started, seconds=monotonic() - started)
-            if self._is_cut:
+            if self._is_stopped:
                 self._leave(end)
             try:
                 self._report(end.seconds)
@@ -71,8 +71,8 @@ class Sync:
             self._record(end)
 
     @property
-    def _is_cut(self) -> bool:
-        """Whether the run was ended from outside."""
+    def _is_stopped(self) -> bool:
+        """Whether a signal or a closed output has ended the run."""
         return self._run.stop.signum is not None or self._workers.undelivered is not None
 
     def _write_last_state(self) -> None:
@@ -83,21 +83,21 @@ class Sync:
     # --- streams ----------------------------------------------------------------------------
 
     def _actions(self) -> dict[str, Callable[[], None]]:
-        """Return what reads the streams, by the name of the thread that does it."""
+        """Return functions that read the streams, by the name of their thread."""
         concurrency = self._run.config["concurrency"]
         one_by_one = concurrency == 1 or self._budgeted.budgeted
         tasks = [self._syncs] if one_by_one else [[sync] for sync in self._syncs]
-        gates: defaultdict[str, threading.Semaphore] = defaultdict(
+        slots: defaultdict[str, threading.Semaphore] = defaultdict(
             lambda: threading.Semaphore(concurrency)
         )
         return {
-            task[0].stream.name: partial(self._read_all, task, gates[task[0].stream.api])
+            task[0].stream.name: partial(self._read_all, task, slots[task[0].stream.api])
             for task in tasks
             if task
         }
 
-    def _read_all(self, syncs: Sequence[StreamSync], gate: threading.Semaphore) -> None:
-        with gate:
+    def _read_all(self, syncs: Sequence[StreamSync], slot: threading.Semaphore) -> None:
+        with slot:
             for sync in syncs:
                 if not self._run.stop.is_set:
                     self._read(sync)
@@ -155,7 +155,7 @@ class Sync:
             "Stopped by signal %d without a last STATE: the target had stopped reading.", signum
         )
         self._progress.leave()
-        # A thread may wait in a write: nothing at exit may wait for it.
+        # A thread may be blocked in a write, so exit without waiting for it.
         os._exit(128 + signum)
 
     def _report(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""One stream in one run, with its child streams: its output and its result."""
+"""One stream in one run: its output, its result and its child streams."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class StreamSync:
         self.bookmark: Bookmark | None = None
         self.duplicates = DuplicateKeys()
         self.children = [StreamSync(child, run) for child in read_children(stream)]
-        #: Whether the SDK's dry run has read enough of this stream.
+        #: Whether the SDK's dry run has ended this stream.
         self.aborted = False
         self._metrics = ExitStack()
         self._timer: Timer | None = None
 
     def open(self) -> None:
-        """Find the bookmark, compile what rows go through, open the children."""
+        """Open bookmark, output, metrics and children."""
         stream = self.stream
         self.result.started = monotonic()
         warn = functools.partial(stream.logger.warning, "%s")
@@ -70,7 +70,7 @@ class StreamSync:
             child.result.failure = child.result.failure or child.stream.failure
 
     def resume(self, saved: Checkpoint) -> None:
-        """Continue a run that was cut, under its version."""
+        """Continue an interrupted run: with its version, from its position."""
         self._began = parse_iso(saved.began) or self._began
         self.output.resume(saved.version)
         if self.bookmark is not None:
@@ -84,12 +84,12 @@ class StreamSync:
 
     @property
     def began(self) -> datetime:
-        """The moment the first of the runs began, by the earlier of our clock and the server's."""
+        """When the first of the resumed runs began: by our clock or the server's, the earlier."""
         return min(self._began, self.stream.connection.began)
 
     @property
     def fingerprint(self) -> str:
-        """A digest of what decides which rows of the tree are wanted and how they go out."""
+        """A digest of what decides which rows of the tree are read and how they are written."""
         return fingerprint(self.run.state, {e.stream.name: e._definition for e in self.tree})  # noqa: SLF001 - its own class
 
     @property
@@ -101,7 +101,7 @@ class StreamSync:
 
     @property
     def limit_reached(self) -> bool:
-        """Whether the record limit is reached; a stream that isn't written is read for others."""
+        """Whether the record limit is reached, by the children if the stream isn't selected."""
         if self.limit.remaining is None:
             return False
         if self.stream.selected:
@@ -116,7 +116,7 @@ class StreamSync:
     # --- endings ----------------------------------------------------------------------------
 
     def truncate(self) -> None:
-        """End before the end: nothing is proven of the stream, nor of the streams below it."""
+        """End at the record limit: the stream and the streams below it are unverified."""
         for each in self.tree:
             if not each.result.truncated:
                 each.result.truncated = True
@@ -130,18 +130,18 @@ class StreamSync:
             if not child.result.done:
                 child.fail(self.result.failure)
 
-    def attempt(self, *steps: Callable[[], None]) -> None:
-        """Take steps of a child stream, whose failure is not that of its parent."""
+    def attempt(self, *actions: Callable[[], None]) -> None:
+        """Run actions of a child stream; an error fails it, not its parent."""
         try:
-            for step in steps:
-                step()
+            for action in actions:
+                action()
         except (Cancelled, OutputClosedError):
             raise
         except Exception as error:  # noqa: BLE001 - a failing child must not stop its parent
             self.fail(error)
 
     def record_stats(self) -> None:
-        """Take over the figures so far."""
+        """Update the statistics of the result."""
         result = self.result
         result.repeated_keys = self.duplicates.count
         result.repeated_keys_exact = self.duplicates.exact
@@ -149,12 +149,12 @@ class StreamSync:
             result.seconds = monotonic() - result.started
 
     def discard_prefetched(self) -> None:
-        """Forget pages that won't be read, which take the room of the API's other streams."""
+        """Discard pages that won't be read, to make room for the API's other streams."""
         for each in self.tree:
             each.stream.connection.prefetcher.discard((each.stream.name,))
 
     def close(self) -> None:
-        """Take over the figures for good."""
+        """Set the final statistics and release what the stream holds."""
         self.record_stats()
         self.discard_prefetched()
         self.duplicates = DuplicateKeys()

@@ -1,4 +1,4 @@
-"""The version of a stream's rows, by which a target deletes those that no longer come."""
+"""The version of a stream's rows: a target deletes rows of older versions."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ class TableVersion:
     def __init__(self, stream: AnalyticsStream, writer: MessageWriter) -> None:
         self._stream = stream
         self._writer = writer
-        #: Aliases under which a stream map has left out rows, which are not to be deleted.
+        #: Aliases under which a stream map has left out rows.
         self.filtered: set[str] = set()
 
     @property
     def number(self) -> int | None:
-        """What the rows carry; None where they carry no version."""
+        """The version of the rows; None where they have none."""
         return self._stream._stream_version if self._stream.selected else None  # noqa: SLF001 - as the SDK's record messages carry it
 
     def begin(self) -> None:
-        """Give the rows of this run a version of their own."""
+        """Set the version of a new run."""
         if self._stream.versioned:
             self._stream._stream_version = self._stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
 
     def resume(self, number: int | None) -> None:
-        """Give the rows that come the version of an earlier run."""
+        """Set the version of an earlier run."""
         if number is not None and self._stream.versioned:
             self._stream._stream_version = number  # noqa: SLF001 - as above
-            # Which rows the earlier run left out is not known.
+            # The earlier run may have left out rows.
             maps = [each for each in self._stream.stream_maps if isinstance(each, CustomStreamMap)]
             self.filtered.update(each.stream_alias for each in maps)
 
     def activate(self) -> None:
-        """Let a target delete the rows that didn't come, if rows carry a version.
+        """Let a target delete the rows of older versions.
 
-        Not under an alias that a stream map has left out rows of: the source still has them.
+        Not under an alias under which a stream map has left out rows: the source still has them.
         """
         if self.number is None:
             return

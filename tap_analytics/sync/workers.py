@@ -22,13 +22,13 @@ GRACE = 1.0
 
 
 class Workers:
-    """Runs functions in threads; the first that finds the output closed ends them all."""
+    """Runs functions in threads; if one finds the output closed, all are stopped."""
 
     def __init__(self, stop: StopSignal, *, tick: Action) -> None:
         self._stop = stop
         #: Called in the main thread, several times a second.
         self._tick = tick
-        #: Why nothing can be delivered any more, if nothing can.
+        #: Why output can't be delivered any more.
         self.undelivered: OutputClosedError | None = None
 
     def run(self, action: Action) -> None:
@@ -37,8 +37,8 @@ class Workers:
 
         def act() -> None:
             try:
-                self._take(action)
-            except Exception as error:  # noqa: BLE001 - raised again where it belongs
+                self._call(action)
+            except Exception as error:  # noqa: BLE001 - raised again in the calling thread
                 failed.append(error)
 
         self._wait([self._start("state", act)])
@@ -47,9 +47,9 @@ class Workers:
 
     def run_all(self, actions: Mapping[str, Action]) -> None:
         """Run functions concurrently, each in a named thread, and wait for all."""
-        self._wait([self._start(name, partial(self._take, act)) for name, act in actions.items()])
+        self._wait([self._start(name, partial(self._call, act)) for name, act in actions.items()])
 
-    def _take(self, action: Action) -> None:
+    def _call(self, action: Action) -> None:
         try:
             action()
         except Cancelled:
