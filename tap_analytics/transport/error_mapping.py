@@ -120,7 +120,8 @@ class ErrorMapper:
     def refusal(self, response: Response, policy: RetryPolicy) -> errors.TransportError:
         """Return the error of an unsuccessful response."""
         status = response.status
-        what = f"{self.where} answered {status}{_phrase(status)}"
+        phrase = http.client.responses.get(status, "")
+        what = f"{self.where} answered {status} {phrase}".rstrip()
         if message := excerpt(response.body):
             what += f' ("{message}")'
         if kind := _REFUSALS.get(status):
@@ -200,13 +201,6 @@ def message_in(value: object) -> str:
             return next((text for key in _MESSAGE_IN if (text := message_in(value.get(key)))), "")
         case _:
             return ""
-
-
-def _phrase(status: int) -> str:
-    try:
-        return f" {HTTPStatus(status).phrase}"
-    except ValueError:
-        return ""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -155,7 +155,7 @@ def test_the_page_loads_nothing(browser, report):
 
 def test_pauses_and_requests_are_drawn(browser, report):
     browser.show(report[0], width=1280)
-    drawn = browser.evaluate("return document.querySelectorAll('.hold[d^=M]').length")
+    drawn = browser.evaluate("return document.querySelectorAll('.pause[d^=M]').length")
     heights = browser.evaluate(
         "return [...document.querySelectorAll('.requests .mean, .latency rect')]"
         ".map(each => each.getBoundingClientRect().height)"

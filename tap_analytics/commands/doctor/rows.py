@@ -74,13 +74,9 @@ def _selector_problem(
             "warning",
             f"{where} is empty, while the response holds rows at `{row_list.selector}`.",
         )
-    if row_list.has(keys) and not _any_key(selected, keys):
+    if keys and row_list.has(keys) and not any(key in row for row in selected for key in keys):
         return "wrong", f"{where} wraps the rows, which are at `{row_list.selector}`."
     return "wrong", ""
-
-
-def _any_key(rows: Sequence[Row], keys: Sequence[str]) -> bool:
-    return not keys or any(key in row for row in rows for key in keys)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,13 +59,9 @@ def _plan(options: argparse.Namespace) -> int:
         setup_mapper=False,
     )
     tap.require_api()
-    plan = SyncPlan(tap, selects=_all if options.catalog else meltano_selection(os.environ))
+    plan = SyncPlan(tap, selects=meltano_selection({} if options.catalog else os.environ))
     base.show(_data(plan), *_parts(plan), as_json=options.json)
     return int(any(e.error and not is_optional(e.stream, e.error) for e in plan.estimates))
-
-
-def _all(_: str) -> bool:
-    return True
 
 
 def meltano_selection(environ: Mapping[str, str]) -> Callable[[str], bool]:

@@ -15,7 +15,7 @@ from tap_analytics.config.settings.catalog import (
     config_schema,
 )
 from tap_analytics.config.settings.checks import problems
-from tap_analytics.config.settings.credentials import Credentials, secrets_of
+from tap_analytics.config.settings.credentials import secrets_of
 from tap_analytics.config.settings.normalize import (
     DEEPEST,
     clean,
@@ -30,7 +30,6 @@ __all__ = [
     "COMMON",
     "DEEPEST",
     "TOP",
-    "Credentials",
     "Setting",
     "block_schema",
     "clean",

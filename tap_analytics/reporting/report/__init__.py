@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from tap_analytics.errors import explain
 from tap_analytics.reporting.report.page import page
@@ -27,12 +28,12 @@ def write_files(run: Run, ending: RunResult) -> None:
     """Write the files that `summary_path` and `report_path` name; failures are only logged."""
     summary = cache(lambda: summarize(run, ending))
     # If both name the same file, the report is written last: it has all members of the summary.
-    _attempt(run, "summary", lambda path: _write_summary(path, summary()))
+    _attempt(run, "summary", lambda path: path.write_bytes(_json(replace(summary(), charts={}))))
     if _attempt(run, "report", lambda path: _write_report(path, summary())):
         run.logger.info("The report of the run is in %s.", run.config["report_path"])
 
 
-def _attempt(run: Run, name: str, write: Callable[[Path], None]) -> bool:
+def _attempt(run: Run, name: str, write: Callable[[Path], object]) -> bool:
     path = run.config.get(f"{name}_path")
     if path is None:
         return False
@@ -43,10 +44,6 @@ def _attempt(run: Run, name: str, write: Callable[[Path], None]) -> bool:
         run.logger.warning("The %s can't be written to %s: %s", name, path, why or explain(error))
         return False
     return True
-
-
-def _write_summary(path: Path, summary: Summary) -> None:
-    path.write_bytes(_json(msgspec.structs.replace(summary, charts={})))
 
 
 def _write_report(path: Path, summary: Summary) -> None:

@@ -95,7 +95,7 @@ def requests_chart(api: ApiSummary, charts: Charts, axis: Axis) -> Markup:
     spans, begin = list(_spans(charts, axis)), f"M{charts.began_after:g} 0"
     paths = {
         "grid": "".join(f"M{place:g} 0V{top}" for place, _ in marks),
-        "hold": "".join(_pauses(spans, top)),
+        "pause": "".join(_pauses(spans, top)),
         "mean": f"{begin}{''.join(map(_average, spans))}V0Z",
         "peak": f"{begin}{''.join(map(_peak, spans))}V0",
         "failures": "".join(

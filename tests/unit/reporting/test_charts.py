@@ -57,9 +57,9 @@ def drawn(chart, kind):
     ],
 )
 def test_pauses_are_shaded_where_they_were(paused, shapes):
-    [hold] = drawn(requests([{"paused": each} for each in paused], Axis(0, 10)), "hold")
+    [pause] = drawn(requests([{"paused": each} for each in paused], Axis(0, 10)), "pause")
 
-    assert hold["d"] == shapes
+    assert pause["d"] == shapes
 
 
 def test_the_most_at_once_reaches_the_top_of_the_chart():

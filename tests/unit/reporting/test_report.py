@@ -116,8 +116,8 @@ def test_pauses_retries_and_throttled_time_are_reported(path):
     assert 0.3 <= stream["throttled_seconds"] <= of_api["throttled_seconds"] + 0.1
     assert of_api["statuses"] == {"200": 1, "429": 1}
     assert sum(each["failed"] for each in figures["charts"]["shop"]["buckets"]) == 1
-    [hold] = [given for _, given in shown.elements if given.get("class") == "hold"]
-    assert hold["d"].count("M") == 1
+    [pause] = [given for _, given in shown.elements if given.get("class") == "pause"]
+    assert pause["d"].count("M") == 1
     assert "1 pause of" in shown.text
 
 
