@@ -39,7 +39,6 @@ WHOLE = {"docs/tutorial.md": "tests/e2e/test_tutorial.py"}
 #: Commands that can't be run here, and why.
 ELSEWHERE = {
     "scripts/demo": "installs packages and a database; the tutorial takes the same steps",
-    "scripts/test": "runs this test",
     "scripts/test --fast": "runs this test",
     "echo MELTANO_TAP_ANALYTICS_PIP_URL=../tap-analytics >> .env && meltano add tap-analytics "
     "--from-ref ../tap-analytics/plugin.yaml": "tests/e2e/test_meltano_project.py",
