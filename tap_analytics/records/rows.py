@@ -82,13 +82,11 @@ def _comparable(value: t.Any, name: str, row: int) -> Hashable:  # noqa: ANN401 
     raise UnusableKeyError(row, f"has {kind_of(value)}{too_large} as primary key `{name}`")
 
 
+@dataclass(slots=True)
 class DictRows:
     """Rows decoded into dicts."""
 
-    __slots__ = ("dicts",)
-
-    def __init__(self, dicts: list[Row]) -> None:
-        self.dicts = dicts
+    dicts: list[Row]
 
     def __len__(self) -> int:
         return len(self.dicts)
@@ -140,19 +138,15 @@ class DictRows:
         return ENCODER.encode_lines(self.dicts)
 
 
+@dataclass(slots=True)
 class StructRows:
     """Rows as structs of raw fields, with the interface of `DictRows`."""
 
-    __slots__ = ("dropped", "fields", "structs")
-
-    def __init__(
-        self, structs: list[t.Any], fields: dict[str, str], dropped: Collection[str] = ()
-    ) -> None:
-        self.structs = structs
-        #: Attributes by the name of their field.
-        self.fields = fields
-        #: Attributes of fields that aren't written.
-        self.dropped = dropped
+    structs: list[t.Any]
+    #: Attributes by the name of their field.
+    fields: dict[str, str]
+    #: Attributes of fields that aren't written.
+    dropped: Collection[str] = ()
 
     def __len__(self) -> int:
         return len(self.structs)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -48,26 +49,24 @@ _SALT = re.compile(r"seed|salt|pepper|secret|passw|token|(^|_)key$", re.IGNORECA
 _CANONICAL = msgspec.json.Encoder(order="deterministic", enc_hook=str)
 
 
+@dataclass(frozen=True, slots=True)
 class Checkpointer:
     """Resumes the reader of an interrupted stream, and saves its position for the next run."""
 
-    def __init__(
-        self, stream: AnalyticsStream, reader: PageReader, state: TapState, fingerprint: str
-    ) -> None:
-        self._stream = stream
-        self._reader = reader
-        self._state = state
-        self._fingerprint = fingerprint
+    stream: AnalyticsStream
+    reader: PageReader
+    state: TapState
+    fingerprint: str
 
     def restore(self) -> Checkpoint | None:
         """Move the reader to the position in the state and return that, if it is valid."""
-        stream = self._stream
+        stream = self.stream
         hours = stream.config.get("resume_within_hours", 0)
-        bookmark = self._state.get("bookmarks", {}).get(stream.name, {})
-        position = Checkpoint.from_state(bookmark, fingerprint=self._fingerprint, hours=hours)
+        bookmark = self.state.get("bookmarks", {}).get(stream.name, {})
+        position = Checkpoint.from_state(bookmark, fingerprint=self.fingerprint, hours=hours)
         if position is None:
             return None
-        if not self._reader.resume(position):
+        if not self.reader.resume(position):
             stream.logger.warning("The saved position no longer exists; restarting the stream.")
             return None
         stream.logger.info("Resuming after row %d.", position.rows)
@@ -87,19 +86,19 @@ class Checkpointer:
         behind the records. A token that holds a credential, as some links do, is not saved.
         """
         position = Checkpoint(
-            **self._reader.place(repeats=repeats),
+            **self.reader.place(repeats=repeats),
             version=version,
             highest=highest,
             began=began.isoformat(),
-            fingerprint=self._fingerprint,
-            source=self._stream.connection.source,
+            fingerprint=self.fingerprint,
+            source=self.stream.connection.source,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         tokens = ENCODER.encode([position.token, position.checks]).decode()
         if redact(tokens) != tokens:
             return
-        bookmarks = self._state.setdefault("bookmarks", {})
-        bookmarks.setdefault(self._stream.name, {})[MEMBER] = position.to_state()
+        bookmarks = self.state.setdefault("bookmarks", {})
+        bookmarks.setdefault(self.stream.name, {})[MEMBER] = position.to_state()
 
 
 def has_position(bookmark: Mapping[str, t.Any]) -> bool:

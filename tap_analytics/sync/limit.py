@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
@@ -11,29 +12,27 @@ if t.TYPE_CHECKING:
     from tap_analytics.reporting.results import StreamResult
 
 
+@dataclass(frozen=True, slots=True)
 class RecordLimit:
     """The record limit of one stream."""
 
-    def __init__(
-        self, stream: AnalyticsStream, result: StreamResult, max_records: int | None
-    ) -> None:
-        self._stream = stream
-        self._result = result
-        self._max_records = max_records
+    stream: AnalyticsStream
+    result: StreamResult
+    max_records: int | None
 
     @property
     def remaining(self) -> int | None:
         """Records that `max_records` still allows; None without a limit."""
-        if self._max_records is None:
+        if self.max_records is None:
             return None
-        return self._max_records - self._result.rows if self._stream.selected else 0
+        return self.max_records - self.result.rows if self.stream.selected else 0
 
     def head(self, rows: Rows, bookmark: Bookmark | None) -> Rows:
         """Return the rows of a page up to the limit; rows left out by the bookmark don't count."""
-        if (dry_run := self._stream.ABORT_AT_RECORD_COUNT) is not None:
-            rows = rows.head(max(0, dry_run - self._result.rows))
+        if (dry_run := self.stream.ABORT_AT_RECORD_COUNT) is not None:
+            rows = rows.head(max(0, dry_run - self.result.rows))
         remaining = self.remaining
-        if remaining is None or not self._stream.selected:
+        if remaining is None or not self.stream.selected:
             return rows
         if bookmark is None:
             return rows.head(remaining)
@@ -43,4 +42,4 @@ class RecordLimit:
 
     def end_dry_run(self) -> None:
         """Raise the SDK's error that ends a stream in a dry run, if its limit is reached."""
-        self._stream._check_max_record_limit(self._result.rows)  # noqa: SLF001 - the SDK's own way
+        self.stream._check_max_record_limit(self.result.rows)  # noqa: SLF001 - the SDK's own way

@@ -223,15 +223,15 @@ class ChildRead:
             child.result.failure = error
 
 
+@dataclass(slots=True)
 class ChildQueue:
     """Reads the children of the rows of one endpoint in order, and prefetches the next ones."""
 
-    def __init__(self, parent: StreamSync, context: Context | None, reader: PageReader) -> None:
-        self._parent = parent
-        self._context = context
-        self._reader = reader
-        #: How many of the next reads have been prefetched.
-        self._prefetched = 0
+    _parent: StreamSync
+    _context: Context | None
+    _reader: PageReader
+    #: How many of the next reads have been prefetched.
+    _prefetched: int = 0
 
     def of(self, rows: Rows) -> list[ChildRead]:
         """Return the reads below a page of parents, without parents that stream maps leave out."""

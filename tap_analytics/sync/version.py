@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field
 
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform
 from singer_sdk.singerlib import ActivateVersionMessage
@@ -12,31 +13,31 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.writer import MessageWriter
 
 
+@dataclass(frozen=True, slots=True)
 class TableVersion:
-    """The version of one stream in a run; the SDK's record messages carry it too."""
+    """The version of one stream in a run."""
 
-    def __init__(self, stream: AnalyticsStream, writer: MessageWriter) -> None:
-        self._stream = stream
-        self._writer = writer
-        #: Aliases under which a stream map has left out rows.
-        self.filtered: set[str] = set()
+    stream: AnalyticsStream
+    writer: MessageWriter
+    #: Aliases under which a stream map has left out rows.
+    filtered: set[str] = field(default_factory=set)
 
     @property
     def number(self) -> int | None:
         """The version of the rows; None where they have none."""
-        return self._stream._stream_version if self._stream.selected else None  # noqa: SLF001 - as the SDK's record messages carry it
+        return self.stream._stream_version if self.stream.selected else None  # noqa: SLF001 - as the SDK's record messages carry it
 
     def begin(self) -> None:
         """Set the version of a new run."""
-        if self._stream.versioned:
-            self._stream._stream_version = self._stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
+        if self.stream.versioned:
+            self.stream._stream_version = self.stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
 
     def resume(self, number: int | None) -> None:
         """Set the version of an earlier run."""
-        if number is not None and self._stream.versioned:
-            self._stream._stream_version = number  # noqa: SLF001 - as above
+        if number is not None and self.stream.versioned:
+            self.stream._stream_version = number  # noqa: SLF001 - as above
             # The earlier run may have left out rows.
-            maps = [each for each in self._stream.stream_maps if isinstance(each, CustomStreamMap)]
+            maps = [each for each in self.stream.stream_maps if isinstance(each, CustomStreamMap)]
             self.filtered.update(each.stream_alias for each in maps)
 
     def activate(self) -> None:
@@ -46,15 +47,15 @@ class TableVersion:
         """
         if self.number is None:
             return
-        for stream_map in self._stream.stream_maps:
+        for stream_map in self.stream.stream_maps:
             alias = stream_map.stream_alias
             if isinstance(stream_map, RemoveRecordTransform):
                 continue
             if alias in self.filtered:
-                self._stream.logger.warning(
+                self.stream.logger.warning(
                     "A stream map leaves out rows of %s, so nothing is deleted in the target.",
                     alias,
                 )
             else:
                 message = ActivateVersionMessage(stream=alias, version=self.number)
-                self._writer.write_message(message)
+                self.writer.write_message(message)
