@@ -18,15 +18,15 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.rows import Rows
     from tap_analytics.records.window import Window
 
-#: Rows older than the bookmark, each older than the one before, that it takes to believe an order:
-#: of rows in no order, one run in six thousand million is sorted so far.
+#: Rows older than the bookmark, each older than the one before, that prove the order: the
+#: probability of as many sorted rows in a random order is 1 in 6 * 10**9.
 ENOUGH = 12
 _SORTABLE = {str, int, Decimal}
 
 
 @dataclass(slots=True)
 class _Column:
-    """Whether the values of a column have come in an order of their own."""
+    """Whether the values of a column are sorted."""
 
     last: t.Any = None
     rises: bool = True
@@ -34,11 +34,11 @@ class _Column:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether rows sorted by this column might have come as they did."""
+        """Whether the rows may be sorted by this column."""
         return self.rises != self.falls
 
     def follow(self, values: Iterable[object]) -> bool:
-        """Whether further values still may be in order."""
+        """Add values; return whether all may be sorted."""
         for value in values:
             place: t.Any = comparable(value)
             place = value if place is None else place
@@ -59,14 +59,13 @@ class _Column:
 
 @dataclass(slots=True)
 class DescendingOrder:
-    """Tells when rows that should come newest first have passed the bookmark.
+    """Tells when rows that should be sorted newest first have passed the bookmark.
 
-    A server that ignores the sorting must not end reading early, so the order is believed only
-    where nothing but it explains what has come: the first row is not older than the bookmark, no
-    row is newer than the one before it, and a whole page and at least `ENOUGH` falls lie beyond
-    the bookmark. No other column may have come in order as well, for then the server may sort by
-    that one, and a column of times must have come in none: in rows that never changed, the order
-    of change is the order in which they were made.
+    A server that ignores the sorting must not end reading early, so several conditions prove the
+    order: the first row is not older than the bookmark, no row is newer than the one before it,
+    and a whole page, with at least `ENOUGH` rows older than the one before, is older than the
+    bookmark. No other column may be sorted, because the server may sort by that one, and a column
+    of times must be unsorted: rows that never changed are sorted by creation and by change.
     """
 
     key: str
@@ -74,13 +73,13 @@ class DescendingOrder:
     _last: t.Any = None
     _falls: int = 0
     _broken: bool = False
-    #: The other columns that may be in order; None until there are rows.
+    #: The other columns that may be sorted; None until there are rows.
     _columns: dict[str, _Column] | None = None
-    #: Whether a column of times has come in no order.
+    #: Whether a column of times is unsorted.
     _is_by_change: bool = False
 
     def passed(self, rows: Rows) -> bool:
-        """Whether everything after a page is older than the run wants; pages come in order."""
+        """Whether all rows after a page are older than the bookmark; takes the pages in order."""
         unit = self.window.unit
         if self._broken or unit is None or not rows:
             return False
@@ -95,7 +94,7 @@ class DescendingOrder:
         return beyond and self._falls >= ENOUGH and self._is_by_change and not ordered
 
     def _falls_on(self, places: Sequence[t.Any], start: t.Any) -> bool:  # noqa: ANN401 - places, compared with their like
-        """Whether no place of a page is newer than the one before."""
+        """Whether no row of a page is newer than the one before."""
         stored = t.cast("t.Any", comparable(self.window.stored, self.window.unit))
         for place in places:
             if place is None or (self._last is None and place < stored):
@@ -117,7 +116,7 @@ class DescendingOrder:
 
 
 def _comparable(rows: Rows) -> set[str]:
-    """Return the columns of the first page that rows can be sorted by: those with values in all."""
+    """Return the columns of the first page with a sortable value in each row."""
     dicts = rows.dicts if isinstance(rows, DictRows) else []
     return {
         name

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 class Endpoint:
     """One endpoint of an API: a stream's, below one parent if the stream has parents."""
 
-    #: The stream, and the stream with its path as messages name it.
+    #: The stream, and the stream with its path, for messages.
     name: str
     label: str
     logger: Logger | LoggerAdapter[Logger]
@@ -35,13 +35,13 @@ class Endpoint:
     #: Values that come from the parent's row; of these, the columns of rows that lack them.
     context: Mapping[str, t.Any] | None = None
     columns: Mapping[str, t.Any] = field(default_factory=dict)
-    #: Whether requests have a JSON body, where an API may expect the page instead.
+    #: Whether requests have a JSON body, where an API may expect the page.
     has_body: bool = False
     #: Returns the request of the page that a token names.
     build: Callable[[PageToken], Request]
     #: Returns the decoded body of a response and its rows; raises the error it carries.
     parse: Callable[[Response], tuple[t.Any, list[Row]]]
-    #: Whether null stands where a response should have a list of rows.
+    #: Whether a response has null instead of a list of rows.
     holds_null: Callable[[t.Any, Response], bool]
     #: The stream's `post_process`; None if it has none of its own.
     post_process: Callable[[Row], Row | None] | None = None
@@ -51,14 +51,14 @@ class Endpoint:
     samples: dict[Request, FetchedPage] = field(default_factory=dict)
 
     def process(self, rows: Rows) -> Rows:
-        """Return rows as records: with `post_process` applied, and the parent's keys."""
+        """Return rows as records: with `post_process` applied, and the `columns` they lack."""
         if isinstance(rows, StructRows):
             return rows
-        dicts, context = rows.dicts, self.context or {}
+        dicts, columns = rows.dicts, self.columns
         if (post_process := self.post_process) is not None:
             dicts = [row for row in map(post_process, dicts) if row is not None]
-        for row in dicts if context else ():
-            for name, value in context.items():
+        for row in dicts if columns else ():
+            for name, value in columns.items():
                 row.setdefault(name, value)
         return DictRows(dicts)
 

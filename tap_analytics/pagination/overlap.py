@@ -19,13 +19,11 @@ from tap_analytics.pagination.strategies.numbered import Offset
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
-    from tap_analytics.pagination.overlap_window import OverlapWindow
-    from tap_analytics.pagination.page import FetchedPage, PageToken
-    from tap_analytics.pagination.strategies.strategy import PagingState
+    from tap_analytics.pagination.page import FetchedPage, Fresh, PageToken
 
 INSERTED = "Rows were inserted before the current offset; continuing."
 
@@ -58,7 +56,7 @@ class DirectReader:
     def resume(self, fetched: FetchedPage) -> None:
         """Continue after the last page of an earlier run."""
 
-    def inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[FetchedPage]:  # noqa: ARG002 - for pages that overlap
+    def inserted(self, fresh: Fresh) -> Iterator[FetchedPage]:  # noqa: ARG002 - for pages that overlap
         """Yield the rows inserted before the first one, of which nothing is known."""
         return iter(())
 
@@ -86,19 +84,11 @@ class OverlapReader:
     def __post_init__(self) -> None:
         self._shifted = ShiftedRows(rows=self.rows)
 
-    @property
-    def _window(self) -> OverlapWindow:
-        return self.rows.window
-
-    @property
-    def _seen(self) -> PagingState:
-        return self.rows.seen
-
     def read(self, token: PageToken) -> FetchedPage:
         """Return the new rows of a page."""
         fetched, fresh = self._overlapped(token)
         nothing_new = bool(fresh and not any(fresh) and fetched.page.received)
-        if self._window.is_empty and fetched.page.received > 1:
+        if self.rows.window.is_empty and fetched.page.received > 1:
             self.rows.guard.paginator.overlap_by(1)
             self._shifted.first = fetched.keys[0]
         self._reached = self.rows.end_of(fetched.page)
@@ -107,24 +97,22 @@ class OverlapReader:
 
     def has_read(self, keys: Sequence[Hashable], last: Sequence[Hashable]) -> bool:  # noqa: ARG002 - for pages that don't overlap
         """Whether a page has rows, and all of them were on the last pages."""
-        return bool(keys) and not any(self._window.fresh(keys))
+        return bool(keys) and not any(self.rows.window.fresh(keys))
 
     def resume(self, fetched: FetchedPage) -> None:
         """Continue after the last page of an earlier run."""
         if len(fetched.keys) > 1:
-            self._window.remember(fetched.keys)
+            self.rows.window.remember(fetched.keys)
             self.rows.guard.paginator.overlap_by(1)
         self._reached = self.rows.end_of(fetched.page)
 
-    def inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[FetchedPage]:
+    def inserted(self, fresh: Fresh) -> Iterator[FetchedPage]:
         """Yield the rows inserted before the first one, as far as others were shifted by them."""
         return self._shifted.inserted(fresh)
 
-    # --- the overlap ----------------------------------------------------------------------------
-
     def _overlapped(self, token: PageToken) -> Overlapped:
         start = whole_number(token.get(self.rows.param))
-        if self._window.is_empty or start is None or start > self._reached:
+        if self.rows.window.is_empty or start is None or start > self._reached:
             return self.rows.fetch(token), None
         if start == self._reached:
             return self._adjacent(self.rows.fetch(token))
@@ -139,14 +127,14 @@ class OverlapReader:
 
     def _early(self, fetched: FetchedPage, start: int) -> Overlapped:
         """Compare a page that begins a row early."""
-        match = self._window.match(fetched.keys)
+        match = self.rows.window.match(fetched.keys)
         if match is OverlapMatch.MATCHED:
             self._supports_any_offset = True
             if self.rows.has_moved:
                 return fetched, self._fresh(fetched)
             return fetched, [False, *([True] * (len(fetched.keys) - 1))]
         if not self._supports_any_offset and (
-            not fetched.keys or self._window.is_last(fetched.keys)
+            not fetched.keys or self.rows.window.is_last(fetched.keys)
         ):
             return self._aligned(fetched, start)
         # Rows other than those of the page before show that the offset was applied.
@@ -159,15 +147,15 @@ class OverlapReader:
 
     def _adjacent(self, fetched: FetchedPage) -> Overlapped:
         """Compare a page that begins where the page before ended, which is mostly the end."""
-        fresh = self._window.fresh(fetched.keys)
-        if not fetched.keys or (all(fresh) and not self._seen.overlap):
+        fresh = self.rows.window.fresh(fetched.keys)
+        if not fetched.keys or (all(fresh) and not self.rows.seen.overlap):
             return fetched, None
         self.rows.note_move(fetched)
         if not fresh[0]:
             self._fresh(fetched, overlap=0)
         if not any(fresh) and self._is_end(fetched):
             return replace(fetched, page=replace(fetched.page, received=0)), fresh
-        if not fresh[0] or not self._seen.overlap:
+        if not fresh[0] or not self.rows.seen.overlap:
             return fetched, fresh
         # The page before was short because the server caps its pages: rows may lie between.
         start = self._reached - 1
@@ -175,12 +163,12 @@ class OverlapReader:
 
     def _is_end(self, fetched: FetchedPage) -> bool:
         """Whether a page that isn't full ends with the last row, which was shifted onto it."""
-        short = fetched.page.received < self._seen.max_rows
-        return short and fetched.keys[-1] == self._window.last
+        short = fetched.page.received < self.rows.seen.max_rows
+        return short and fetched.keys[-1] == self.rows.window.last
 
     def _fresh(self, fetched: FetchedPage, *, overlap: int = 1) -> list[bool]:
         """Return which rows are new; known ones other than the overlap were shifted."""
-        fresh = self._window.fresh(fetched.keys)
+        fresh = self.rows.window.fresh(fetched.keys)
         repeated = fresh.count(False) - overlap
         if self._steps_back:
             self._steps_back = repeated > 0
@@ -193,16 +181,14 @@ class OverlapReader:
         """Return the rows that moved before the offset, found by going back."""
         self._steps_back = True
         earlier = self.rows.go_back(fetched.page.query, start)
-        fresh = self._window.fresh(earlier.keys)
+        fresh = self.rows.window.fresh(earlier.keys)
         # An empty page is the end after a page that isn't full, or where only multiples of the
         # limit are answered with rows.
         is_aligned = not self._supports_any_offset and self.rows.end_of(earlier.page) > start
-        is_end = is_aligned or earlier.page.received < self._seen.max_rows
+        is_end = is_aligned or earlier.page.received < self.rows.seen.max_rows
         return (
             (fetched, None) if is_end and not fetched.keys and not any(fresh) else (earlier, fresh)
         )
-
-    # --- servers that support only multiples of the limit ---------------------------------------
 
     def _aligned(self, early: FetchedPage, start: int) -> Overlapped:
         """Compare a page of a server that may support only multiples of the limit as offset.
@@ -211,7 +197,7 @@ class OverlapReader:
         """
         self.rows.forget_prefetched()
         aligned = self.rows.fetch(early.page.query, at=start + 1)
-        fresh = self._window.fresh(aligned.keys)
+        fresh = self.rows.window.fresh(aligned.keys)
         if not aligned.keys and not early.keys:
             return self._deleted(early, start)
         if fresh and not fresh[0]:
@@ -240,7 +226,7 @@ class ShiftedRows:
     #: The key of the first row of the first page.
     first: Hashable = None
 
-    def inserted(self, fresh: Callable[[Sequence[Hashable]], list[bool]]) -> Iterator[FetchedPage]:
+    def inserted(self, fresh: Fresh) -> Iterator[FetchedPage]:
         """Yield the new rows before the first one that was read.
 
         If there are as many of them as rows were shifted, they explain the shift: they may be new,

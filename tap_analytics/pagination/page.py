@@ -13,9 +13,12 @@ from tap_analytics.transport.errors import OriginRefused, Rejected
 from tap_analytics.transport.origin import origin_of, shown_origin
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from tap_analytics.records.rows import Rows
+
+    #: Returns which keys are new.
+    Fresh = Callable[[Sequence[Hashable]], list[bool]]
 
 #: Parameters by name; a tuple is sent as one parameter per value.
 PageToken = dict[str, str | tuple[str, ...]]
@@ -32,17 +35,18 @@ class Page:
     size: int
     #: Rows in the response, including the overlap with the previous page.
     received: int = 0
-    #: Where the page came from, without its query.
+    #: URL of the request, without its query.
     url: str = ""
     status: int = 200
-    #: Whether null stood where rows are expected.
+    #: Whether the response has null instead of a list of rows.
     is_null: bool = False
 
     def follow(self, link: str) -> PageToken:
-        """Return the query of a next link, the only part of it that is ever followed.
+        """Return the query of a next link, the only part of it that is used.
 
-        Raises `OriginRefused` for a link to another origin: credentials must not go there, and
-        its meaning here is unknown. One that is no URL is `Rejected`.
+        Parameters of the endpoint that the link doesn't have are sent as before, such as the limit.
+        Raises `OriginRefused` for a link to another origin, where credentials must not go, and
+        `Rejected` for one that is no URL.
         """
         here = urlsplit(self.url)
         try:
@@ -72,11 +76,11 @@ class FetchedPage:
     rows: Rows
     #: Seconds from sending the request to the last byte of the response.
     elapsed: float
-    #: What identifies the rows, one by one: their primary keys, or their content without any.
+    #: What identifies each row: its primary key, or its content if it has none.
     keys: Sequence[Hashable] = ()
 
     def filter(self, flags: Sequence[bool]) -> FetchedPage:
-        """Return the page with the rows whose flag is set; the others had arrived before."""
+        """Return the page with the rows whose flag is set; the others were received before."""
         kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
         page = replace(self.page, size=len(kept))
         return replace(self, page=page, rows=self.rows.filter(flags), keys=kept)

@@ -85,20 +85,10 @@ class Paginator(BaseAPIPaginator[PageToken]):
         self.confirming = None
         self.end, self._finished = end, True
 
-    def learn(
-        self,
-        *,
-        names_next: bool = False,
-        total_proven: bool = False,
-        next_probed: bool = False,
-        ignores_number: bool = False,
-    ) -> None:
-        """Add what responses have shown of the paging, for all endpoints of the stream."""
-        facts = self.facts
-        facts.names_next |= names_next
-        facts.total_proven |= total_proven
-        facts.next_probed |= next_probed
-        facts.ignores_number |= ignores_number
+    def learn(self, **shown: bool) -> None:
+        """Set `PagingFacts` that were shown, for all endpoints of the stream; none is unset."""
+        for name, value in shown.items():
+            setattr(self.facts, name, value or getattr(self.facts, name))
 
     def add_rows(self, count: int) -> None:
         """Count rows that were not on the next page."""

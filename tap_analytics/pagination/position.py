@@ -1,29 +1,33 @@
-"""The saved position of an interrupted stream: the last page written."""
+"""The saved position of an interrupted stream: the last page written, and how to return to it."""
 
 from __future__ import annotations
 
 import typing as t
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
+from tap_analytics.pagination.completeness import PaginationError
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.notation import parse_iso
+from tap_analytics.transport.errors import TransportError
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
+    from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.page import FetchedPage
+
 #: Member of a stream's bookmark that holds the position.
 MEMBER = "position"
-
-
-#: A token as pairs, for Meltano may merge two states, and objects in them member by member.
+#: Failures of the API as a whole, not only of a page whose token has expired.
+_LASTING = frozenset({"credentials", "forbidden", "unreachable"})
+#: A token as pairs, because Meltano may merge the objects of two states member by member.
 Pairs = tuple[tuple[str, str | tuple[str, ...]], ...]
-
-
-#: Members of the state that are named otherwise than the fields.
+#: Names in the state of fields that have other names here.
 _MEMBERS = {
     "last_key_digest": "seam",
     "total_proven": "counted",
@@ -35,7 +39,7 @@ _MEMBERS = {
 class Checkpoint(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_MEMBERS
 ):
-    """The last page that was written."""
+    """The last page that was written; the state has these fields."""
 
     #: Token of the page.
     token: Pairs
@@ -45,33 +49,33 @@ class Checkpoint(
     rows: int
     #: Pages up to its end.
     pages: int
-    #: Version that the rows carry; null where they carry none.
+    #: Version of the rows; null if they have none.
     version: int | None
-    #: Total the API gave last; null where it gave none.
+    #: Last total of the API; null if it gave none.
     total: int | None
-    #: Whether that total is known to be that of the list, not of the page.
+    #: As in `PagingFacts`.
     total_proven: bool
-    #: Whether a response named its next page: one that doesn't is the last.
+    #: As in `PagingFacts`.
     names_next: bool
-    #: Doubt about the pages so far, such as rows that moved; null for none.
+    #: Doubt about completeness so far, such as rows that moved; null for none.
     doubt: str | None
-    #: A few pages read by number, with fingerprints of their keys: a change shows rows that moved.
+    #: A few pages read by number, with fingerprints of their keys, for a `Rescan`.
     checks: tuple[tuple[Pairs, str], ...]
-    #: Highest replication value so far; null for full tables.
+    #: Highest replication value so far; null with FULL_TABLE.
     highest: t.Any
-    #: Moment the first of the runs began: rows of the pages read then may have changed since.
+    #: When the first of the runs began; rows it read may have changed since. ISO 8601, UTC.
     began: str
-    #: Digest of all that decides which rows are wanted and how they go out.
+    #: Digest of the settings and catalog that affect the rows.
     fingerprint: str
-    #: Whether the server's own filter was in force; it isn't where the server refused it.
+    #: Whether requests had the filter; they don't if the server refused it.
     filtered: bool
-    #: The API and the account it was made from, as beside a bookmark.
+    #: API and account, as in a bookmark.
     source: dict[str, str | None]
-    #: Moment the page was written, ISO 8601 in UTC.
+    #: When the page was written. ISO 8601, UTC.
     at: str
 
     def to_state(self) -> dict[str, t.Any]:
-        """Return the position as it stands in a bookmark."""
+        """Return the position as JSON values, for the state."""
         return t.cast("dict[str, t.Any]", msgspec.to_builtins(self, builtin_types=(Decimal,)))
 
     @classmethod
@@ -87,18 +91,33 @@ class Checkpoint(
         return None
 
     def rows_after(self, keys: Iterable[Hashable]) -> list[bool] | None:
-        """Return which rows of the page come after those written; None if their end is gone."""
+        """Return which rows come after the last one written; None if that row isn't there."""
         digests = [digest_of(key) for key in keys]
         if self.last_key_digest not in digests:
             return None
         place = digests.index(self.last_key_digest)
         return [number > place for number in range(len(digests))]
 
+    def reopen(self, fetcher: PageFetcher) -> tuple[PageFetcher, FetchedPage] | None:
+        """Return a fetcher that begins with the page, and the page; None if its token has expired.
+
+        Raises failures of the API as a whole.
+        """
+        window, token = fetcher.window if self.filtered else {}, dict(self.token)
+        fetcher = replace(fetcher, first=token, window=window, has_begun=True)
+        try:
+            return fetcher, fetcher.fetch(token)
+        except (TransportError, PaginationError) as error:
+            # Servers answer an expired cursor in many ways.
+            if getattr(error, "cause", None) in _LASTING:
+                raise
+            return None
+
 
 def still_holds(
     mark: object, *, fingerprint: str, hours: float
 ) -> t.TypeGuard[Mapping[str, t.Any]]:
-    """Whether a mark in the state was made from the same settings, and not too long ago."""
+    """Whether an object in the state was made with the same settings, and not too long ago."""
     if not isinstance(mark, dict) or mark.get("shape") != fingerprint:
         return False
     at = parse_iso(str(mark.get("at")))

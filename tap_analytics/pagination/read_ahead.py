@@ -18,31 +18,56 @@ HANDOFF = 0.003
 
 @dataclass(kw_only=True)
 class ReadAhead:
-    """How many pages to prefetch.
+    """Prefetches pages before they are due.
 
-    Without a total the number doubles from page to page while pages are full, so that a short
-    stream costs few unneeded requests.
+    Without a total their number doubles from page to page while pages are full, so that a short
+    stream costs few unneeded requests. After a response has named another page than the predicted
+    one, none is predicted for the stream.
     """
 
     paginator: Paginator
     limit: int
     max_rows: int | None
     _width: int = 1
+    #: The token of the next page, and the one predicted to follow.
+    _expected: tuple[PageToken, PageToken] | None = None
 
     def request(self, fetcher: PageFetcher, token: PageToken, fetched: FetchedPage) -> None:
-        """Request the page after `fetched`, and those predicted behind it."""
+        """Request the page after `fetched`, and those predicted after it."""
         if fetched.elapsed <= HANDOFF or fetcher.endpoint.connection.concurrency == 1:
             return
-        seen, page = self.paginator.seen, fetched.page
+        page = fetched.page
+        if self._is_mispredicted(token, page):
+            self.paginator.learn(mispredicted=True)
+            fetcher.discard()
         widest = self._widest(fetcher, page)
         if widest < 1:
             return
-        full = page.size > 0 and (seen.page_size is None or page.received >= seen.page_size)
-        grown = min(self._width * 2, widest) if full else 1
-        self._width = widest if seen.total is not None else grown
-        predicted = self.paginator.paging.predict(token, page, seen)
-        for each in (token, *islice(predicted, self._width - 1)):
+        self._width = self._next_width(page, widest)
+        for each in (token, *self._predict(token, page)):
             fetcher.prefetch(each)
+
+    def _is_mispredicted(self, token: PageToken, page: Page) -> bool:
+        expected, self._expected = self._expected, None
+        if expected is None or expected[0] != page.query or self.paginator.confirming is not None:
+            return False
+        return self.paginator.facts.names_next and expected[1] != token
+
+    def _next_width(self, page: Page, widest: int) -> int:
+        seen = self.paginator.seen
+        if seen.total is not None:
+            return widest
+        full = page.size > 0 and (seen.page_size is None or page.received >= seen.page_size)
+        return min(self._width * 2, widest) if full else 1
+
+    def _predict(self, token: PageToken, page: Page) -> list[PageToken]:
+        paginator = self.paginator
+        if paginator.facts.mispredicted or paginator.confirming is not None:
+            return []
+        predicted = paginator.paging.predict(token, page, paginator.seen)
+        tokens = [*islice(predicted, max(1, self._width - 1))]
+        self._expected = (token, tokens[0]) if tokens else None
+        return tokens[: self._width - 1]
 
     def _widest(self, fetcher: PageFetcher, page: Page) -> int:
         widest = 1 if fetcher.endpoint.connection.budget_low else self.limit

@@ -8,9 +8,8 @@ which page is next, so rows are the same at any concurrency.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
-from tap_analytics.pagination.completeness import PaginationError, PaginationGuard
+from tap_analytics.pagination.completeness import PaginationGuard
 from tap_analytics.pagination.end_check import EndCheck
 from tap_analytics.pagination.overlap import open_source
 from tap_analytics.pagination.paginator import Paginator
@@ -19,7 +18,6 @@ from tap_analytics.pagination.rescan import Rescan, fingerprint
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.rows import DictRows
-from tap_analytics.transport.errors import TransportError
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
@@ -31,9 +29,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.position import Checkpoint
     from tap_analytics.records.rows import Row, Rows
-
-#: Failures of the API as a whole, not only of a page whose token has expired.
-_LASTING = frozenset({"credentials", "forbidden", "unreachable"})
 
 
 class PageReader:
@@ -148,10 +143,7 @@ class PageReader:
     # --- positions ------------------------------------------------------------------------------
 
     def place(self, *, repeats: int) -> dict[str, t.Any]:
-        """Return the position after the current page, for a `Checkpoint`.
-
-        `repeats` is the number of keys that were received more than once.
-        """
+        """Return the fields of a `Checkpoint` after the current page; `repeats` as in `finding`."""
         doubt = self.guard.standing_doubt(repeats=repeats)
         return {
             **self.paginator.place(),
@@ -163,18 +155,11 @@ class PageReader:
 
     def resume(self, position: Checkpoint) -> bool:
         """Continue after the position of an earlier run; False if it is no longer valid."""
-        window, token = self._fetcher.window if position.filtered else {}, dict(position.token)
-        fetcher = replace(self._fetcher, first=token, window=window, has_begun=True)
-        try:
-            fetched = fetcher.fetch(token)
-        except (TransportError, PaginationError) as error:
-            # Servers answer an expired cursor in many ways.
-            if getattr(error, "cause", None) in _LASTING:
-                raise
+        reopened = position.reopen(self._fetcher)
+        unread = None if reopened is None else position.rows_after(reopened[1].keys)
+        if reopened is None or unread is None:
             return False
-        unread = position.rows_after(fetched.keys)
-        if unread is None:
-            return False
+        fetcher, fetched = reopened
         self.paginator.restore(position, page_rows=len(unread))
         self._open(fetcher)
         self._source.resume(fetched)
@@ -206,11 +191,7 @@ class PageReader:
         return self.paginator.seen.progress if self.early_stop is None else None
 
     def finding(self, *, repeats: int = 0) -> Finding:
-        """Return the verdict, once all is read.
-
-        `repeats` is the number of keys received more than once though no rows are known to have
-        moved.
-        """
+        """Return the verdict, once all is read; `repeats` as in `PaginationGuard.finding`."""
         check = self._end_check
         return self.guard.finding(
             repeats=repeats, missing=check.missing, awaits_next=check.awaits_next

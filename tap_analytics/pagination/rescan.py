@@ -21,12 +21,12 @@ from tap_analytics.records.digests import digest
 from tap_analytics.records.writer import ENCODER
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
     from tap_analytics.pagination.overlap import PageSource
-    from tap_analytics.pagination.page import FetchedPage, PageToken
+    from tap_analytics.pagination.page import FetchedPage, Fresh, PageToken
     from tap_analytics.pagination.position import Pairs
     from tap_analytics.pagination.strategies.strategy import PagingState
 
@@ -153,9 +153,7 @@ class Rescan:
             return 0
         return len(self.pages_to_read(whole=whole or suspect))
 
-    def run(
-        self, *, whole: bool, repeats: bool, fresh: Callable[[Sequence[Hashable]], list[bool]]
-    ) -> Iterator[FetchedPage]:
+    def run(self, *, whole: bool, repeats: bool, fresh: Fresh) -> Iterator[FetchedPage]:
         """Yield the new rows on pages that have changed since they were read.
 
         `fresh` returns which keys are new to the stream, `repeats` tells whether keys were received
@@ -168,9 +166,7 @@ class Rescan:
             self.guard.paginator.add_rows(fetched.page.size)
             yield fetched
 
-    def _moved(
-        self, *, whole: bool, repeats: bool, fresh: Callable[[Sequence[Hashable]], list[bool]]
-    ) -> Iterator[FetchedPage]:
+    def _moved(self, *, whole: bool, repeats: bool, fresh: Fresh) -> Iterator[FetchedPage]:
         whole = whole or self._is_suspect(repeats=repeats)
         if not self._may_have_moved(whole=whole):
             return

@@ -22,12 +22,12 @@ NO_CONTENT = 204
 class ResponseParser:
     """Parses the responses of a stream."""
 
-    #: The stream, as messages name it, and its API.
+    #: The stream with its path, for messages, and its API.
     label: str
     api: str
     #: Returns the rows of a decoded body; raises `SelectorError` where it has none to select.
     select: Callable[[t.Any], list[Row]]
-    #: The members that lead to the list of rows, as far as they can be followed.
+    #: The members that lead to the list of rows, up to the first that isn't a plain name.
     path: tuple[str, ...]
     #: Hint for a response without rows at the selector.
     hint: str

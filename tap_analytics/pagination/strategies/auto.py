@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.strategies.numbered import NumberedStrategy
     from tap_analytics.pagination.strategies.strategy import PagingState
 
-#: What `auto` counts by where the response names its own place.
+#: Parameters of offsets and page numbers, and members that name them in a response.
 NUMBERS = ("offset", "page")
 
 

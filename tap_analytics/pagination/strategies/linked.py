@@ -24,6 +24,8 @@ from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopRea
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_analytics.pagination.page import Page, PageToken
     from tap_analytics.pagination.strategies.strategy import Confirm, PagingState
 
@@ -34,11 +36,11 @@ _KINDS = {bool: "a boolean", dict: "an object", list: "a list", str: "text"}
 class LinkedPaging(PagingStrategy):
     """Base of paging by cursors and links."""
 
-    #: Why reading ends behind a page that names no next one.
+    #: Why reading ends after a page that names no next one.
     ending: t.ClassVar[StopReason] = StopReason.LINK
-    #: Name of the setting that says where the next page is named.
+    #: Setting that says where responses name the next page.
     setting: t.ClassVar[str]
-    #: Names of settings that are paths in the body.
+    #: Settings that are paths in the body.
     paths: t.ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -47,7 +49,7 @@ class LinkedPaging(PagingStrategy):
 
     @property
     def place(self) -> str:
-        """Where the next page is named, for messages."""
+        """Where responses name the next page, for messages."""
         return f"`{self.setting}` '{getattr(self, self.setting)}'"
 
     @property
@@ -85,7 +87,7 @@ class Cursor(LinkedPaging):
 
     cursor_path: str = "cursors.next"
     cursor_param: str = "cursor"
-    #: Dotted path of a flag that says the last page is reached.
+    #: Dotted path of a flag that is true on the last page.
     at_end_path: str | None = None
     ending: t.ClassVar[StopReason] = StopReason.CURSOR
     setting: t.ClassVar[str] = "cursor_path"
@@ -100,6 +102,10 @@ class Cursor(LinkedPaging):
         if value and cursor is None:
             raise self._unusable(page, value, wanted="text or a number")
         return None if cursor is None else {self.cursor_param: cursor}
+
+    @override
+    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
+        return iter(())
 
     @override
     def names_none(self, page: Page) -> bool:
@@ -133,7 +139,7 @@ class HeaderCursor(Cursor):
 
 @dataclass(frozen=True, kw_only=True)
 class JsonLink(LinkedPaging):
-    """Pages by a link in the body: `{"next": "https://…?page=2"}`; its query is followed."""
+    """Pages by a link in the body: `{"next": "https://…?page=2"}`."""
 
     next_url_path: str = "next"
     setting: t.ClassVar[str] = "next_url_path"
@@ -154,7 +160,7 @@ class JsonLink(LinkedPaging):
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderLink(LinkedPaging):
-    """Pages by the `Link` header: `<https://…?page=2>; rel="next"`; its query is followed."""
+    """Pages by the `Link` header: `<https://…?page=2>; rel="next"`."""
 
     links_next_key: str = "next"
     setting: t.ClassVar[str] = "links_next_key"

@@ -1,8 +1,7 @@
 """Paging metadata in responses: dotted paths, links, totals and flags.
 
-A next link has priority over numbers. A next link that is null is evidence of the end; an object of
-links without one is not. Metadata that the paginator doesn't use is evidence against an end that
-nothing else has shown.
+A next link that is null is evidence of the end; an object of links without one is not. Metadata
+that the paginator doesn't use is evidence against an end that nothing else has shown.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def roots(*paths: str | None) -> frozenset[str]:
 
 
 def whole_number(value: object) -> int | None:
-    """Read a row count an API gives as a number, `100.0` too, or as digits; else it is none."""
+    """Return a count given as a number, such as `100.0`, or as digits; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -59,12 +58,12 @@ def whole_number(value: object) -> int | None:
 #: Where APIs put a link to the next page in a response body.
 LINK_OBJECTS = ("links", "_links", "paging", "pagination")
 LINK_MEMBERS = frozenset((*LINK_OBJECTS, "next"))
-#: Relations to other pages than the next one; links may have any.
+#: Relations of links to other pages than the next one.
 LINK_RELS = frozenset({"prev", "previous", "first", "last"})
 
 
 def header_links(page: Page) -> dict[str, str]:
-    """Return the links of the `Link` header by relation; one link may have several."""
+    """Return the links of the `Link` header by relation."""
     return {
         relation: entry["url"]
         for entry in parse_header_links(page.headers.get("Link") or "")
@@ -73,14 +72,14 @@ def header_links(page: Page) -> dict[str, str]:
 
 
 def link_in(value: object) -> str | None:
-    """Return the link in a member, a string or an object with a URL, else None."""
+    """Return the link in a string or in an object with `href` or `url`, else None."""
     if isinstance(value, dict):
         value = value.get("href") or value.get("url")
     return value if isinstance(value, str) and value else None
 
 
 def next_link(page: Page) -> tuple[bool, str | None]:
-    """Look for the next link: (whether the response names it, with null too; the link if any)."""
+    """Return whether the response has a member for the next link, and the link if there is one."""
     if link := header_links(page).get("next"):
         return True, link
     if not isinstance(page.payload, dict):
@@ -117,7 +116,7 @@ def _link_objects(page: Page) -> list[dict[str, t.Any]]:
 
 # --- signs that more follows ----------------------------------------------------------------
 
-#: Where cursors are looked for, and the parameter that sends each back.
+#: Paths where `auto` looks for cursors, and the parameter of each.
 CURSORS = {
     "next_cursor": "cursor",
     "nextCursor": "cursor",
@@ -146,9 +145,9 @@ PAGE_COUNTS = _paths(
     *("total_pages", "totalPages", "page_count", "pageCount", "last_page", "lastPage")
 )
 TOTALS = _paths("total", "total_count", "totalCount", "total_results", "totalResults")
-#: Members of a response that are looked at.
+#: Members of a response that may be paging metadata.
 SIGNS = LINK_MEMBERS | roots(*CURSORS, *FLAGS, *PAGE_COUNTS, *TOTALS)
-#: Parts of names that hint at a next page, of members and of headers that aren't known.
+#: Parts of unknown names, of members and of headers, that hint at a next page.
 _HINT = re.compile(r"next|cursor|continu|(^|_)more|after|page_?token", re.IGNORECASE)
 _HEADER_HINT = re.compile(r"(^|-)(next|cursor|continuation)(-|$)", re.IGNORECASE)
 
@@ -176,7 +175,7 @@ def count_of_pages(page: Page) -> tuple[str, int] | None:
 
 
 def larger_total(page: Page) -> str | None:
-    """Return what counts more rows than a page has, wherever it is usual to count them."""
+    """Return a total with a known name that is larger than the rows of a page."""
     for path in TOTALS:
         if (whole_number(dig(page.payload, path)) or 0) > page.received:
             return f"`{path}: {dig(page.payload, path)}`"

@@ -1,6 +1,6 @@
 """Paging by offset or page number.
 
-The number advances by the rows received, not by the limit, and only an empty page, a reached total
+An offset advances by the rows received, not by the limit, and only an empty page, a reached total
 or an explicit end in a response ends reading.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 from abc import abstractmethod
 from dataclasses import dataclass
-from itertools import count
 
 from typing_extensions import override
 
@@ -32,24 +31,20 @@ if t.TYPE_CHECKING:
 class NumberedStrategy(PagingStrategy):
     """Base of `Offset` and `PageNumber`."""
 
-    #: Name of the setting that names the parameter which carries the number.
+    #: Setting with the name of the parameter for the number.
     number_setting: t.ClassVar[str]
 
     @property
     def number_param(self) -> str:
-        """Name of the parameter that carries the number."""
+        """Name of the parameter for the number."""
         return str(getattr(self, self.number_setting))
 
     @abstractmethod
     def next_number(self, page: Page, seen: PagingState) -> int:
         """Return the number of the page after `page`."""
 
-    def stride(self, rows: int) -> int:  # noqa: ARG002 - for paging by row number
-        """Return by how much the number grows behind a page that brings so many rows."""
-        return 1
-
     def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:  # noqa: ARG002 - for paging by row number
-        """Return a link's token, a row earlier where pages are to overlap."""
+        """Return the token of a link, with an offset that is one lower if pages overlap."""
         return following
 
     @override
@@ -61,7 +56,7 @@ class NumberedStrategy(PagingStrategy):
         following = self.named(page)
         if following is not None:
             return self.with_overlap(following, page, seen)
-        # A total that an earlier page has named may hold no more.
+        # The total of an earlier page may be outdated.
         is_named = seen.total is not None and self.total(page) is not None
         if is_named and self.reached(page, seen) >= (seen.total or 0):
             return self._behind_total(page, seen)
@@ -73,15 +68,15 @@ class NumberedStrategy(PagingStrategy):
             return StopReason.EMPTY
         has_links = any(isinstance(dig(page.payload, n), dict) for n in ("links", "_links"))
         if seen.pages == 1 and has_links:
-            # Links that name no page may be all there is: such a server may not know numbers.
+            # A server with links may ignore numbers, and a page without a next link be the last.
             return self._confirm(page, seen, StopReason.SINGLE)
         return {self.number_param: str(self.next_number(page, seen))}
 
     def _behind_total(self, page: Page, seen: PagingState) -> Confirm | StopReason:
         """Return what follows the page that reaches the total.
 
-        A total that one page reaches may be the page's own count; one that a full page reaches, or
-        that has fallen, may be too small.
+        A total that one page reaches may be the rows of that page; one that a full page reaches,
+        or that has fallen, may be too small.
         """
         is_sure = seen.facts.total_proven and not seen.total_fell and not _is_full(page, seen)
         if is_sure or not page.received:
@@ -90,7 +85,7 @@ class NumberedStrategy(PagingStrategy):
         return self._confirm(page, seen, end)
 
     def _behind_links(self, page: Page, seen: PagingState) -> Confirm | StopReason:
-        # Where the server chooses the size of pages, nobody knows which one is full.
+        # If the server decides the size of pages, a full one can't be told from a short one.
         is_short = seen.page_size is not None and not _is_full(page, seen)
         if not page.received or is_short or not self.is_numbered(page.query):
             return StopReason.LINK
@@ -107,18 +102,6 @@ class NumberedStrategy(PagingStrategy):
     def is_numbered(self, query: PageToken) -> bool:
         return self.number_param in query
 
-    @override
-    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
-        number = whole_number(following.get(self.number_param))
-        rows = page.received - seen.overlap
-        if number is None or rows <= 0:
-            return
-        reached = self.reached(page, seen)
-        for step in count(1):
-            if seen.total is not None and reached + step * rows >= seen.total:
-                return
-            yield {**following, self.number_param: str(number + step * self.stride(rows))}
-
 
 def _is_full(page: Page, seen: PagingState) -> bool:
     """Whether a page has as many rows as the limit or the largest page."""
@@ -130,8 +113,7 @@ def _is_full(page: Page, seen: PagingState) -> bool:
 class Offset(NumberedStrategy):
     """Pages by row number: `?offset=200&limit=100`, advanced by the rows received.
 
-    A page smaller than asked moves the offset by what it held, so a server that caps `limit` skips
-    nothing, and only an empty page or a reached total is the end.
+    So no row is skipped if the server caps `limit`.
     """
 
     number_setting: t.ClassVar[str] = "offset_param"
@@ -149,8 +131,8 @@ class Offset(NumberedStrategy):
     @override
     def next_number(self, page: Page, seen: PagingState) -> int:
         reached = self.reached(page, seen)
-        # What follows a short page is likely nothing: asked for as it is, it proves the end. A
-        # first page may be short because the server caps its pages.
+        # After a short page there is likely no row: without overlap, the empty page proves the end.
+        # A first page may be short because the server caps its pages.
         is_last = seen.pages > 1 and page.received < seen.max_rows
         if is_last and (seen.total is None or reached >= seen.total):
             return reached
@@ -159,10 +141,6 @@ class Offset(NumberedStrategy):
     @override
     def beyond(self, page: Page, seen: PagingState) -> int:
         return self.reached(page, seen)
-
-    @override
-    def stride(self, rows: int) -> int:
-        return rows
 
     @override
     def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:
@@ -174,10 +152,10 @@ class Offset(NumberedStrategy):
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedOffset(Offset):
-    """Pages by link or cursor where the server gives one, else by row number.
+    """Pages by link or cursor if the server gives one, else by row number.
 
-    The first request names no offset: servers that page by cursor ignore it or refuse it. It is for
-    APIs whose links are known: a response that has them, and at most a row, shows the end.
+    The first request has no offset, which servers that page by cursor ignore or refuse. A first
+    response that has links but no next one, and at most one row, is the end.
     """
 
     #: Member of a response that holds its links.
@@ -203,8 +181,8 @@ class LinkedOffset(Offset):
 class PageNumber(NumberedStrategy):
     """Pages by page number: `?page=3`.
 
-    Without `base_page` the first page is 0; where page 1 repeats page 0 the server counts from 1
-    and the repetition is dropped. Beginning at 1 would lose the first page of the others unnoticed.
+    Without `base_page` the first page is 0, because a server that counts from 0 would lose it
+    otherwise; if page 1 repeats page 0, the server counts from 1 and the repetition is dropped.
     """
 
     number_setting: t.ClassVar[str] = "page_param"
@@ -222,7 +200,7 @@ class PageNumber(NumberedStrategy):
 
     @override
     def total(self, page: Page) -> int | None:
-        """Return the total number of rows; None if its name shows that it counts pages."""
+        """Return the number of rows; None if the name of the total shows that it counts pages."""
         return None if self._counts_pages else super().total(page)
 
     @override
@@ -239,13 +217,13 @@ class PageNumber(NumberedStrategy):
         following = super().next_token(page, seen)
         number = self.next_number(page, seen)
         by_number: PageToken = {self.page_param: str(number)}
-        # Page 0 of a server that counts from 1 may be empty, or page 1 again.
+        # Page 0 of a server that counts from 1 may be empty, or the same as page 1.
         is_open = self.base_page is None and seen.pages == 1
         if not page.received and isinstance(following, StopReason):
             may_begin = seen.pages == 1 and not self.base_page
             return by_number if may_begin or self._is_among_pages(page, number) else following
         if following is StopReason.TOTAL:
-            # A `total` beside page numbers may count pages: only an empty page tells.
+            # The total may count pages: only an empty page shows the end.
             return by_number if page.received else StopReason.EMPTY
         if isinstance(following, Confirm):
             return following.query if is_open else following
@@ -260,7 +238,7 @@ class PageNumber(NumberedStrategy):
         return whole_number(dig(page.payload, path))
 
     def _is_among_pages(self, page: Page, number: int) -> bool | None:
-        """Whether a page is one of those the response counts; None if it counts none."""
+        """Whether a page is within the number of pages in the response; None without one."""
         last = self._declared_pages(page)
         return None if self.base_page is None or last is None else number < last + self.base_page
 

@@ -6,10 +6,12 @@ import enum
 import typing as t
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from itertools import count
 
 from typing_extensions import override
 
 from tap_analytics.pagination.strategies.metadata import (
+    CURSORS,
     SIGNS,
     count_of_pages,
     dig,
@@ -61,6 +63,8 @@ class PagingFacts:
     next_probed: bool = False
     #: Whether the server ignored the number of a page, which therefore can't show the end.
     ignores_number: bool = False
+    #: Whether a response named another next page than the one that was predicted.
+    mispredicted: bool = False
 
 
 @dataclass(slots=True)
@@ -138,9 +142,27 @@ class PagingStrategy(ABC):
         """Whether a token has a page or row number counted by the tap, not by the server."""
         return False
 
-    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:  # noqa: ARG002 - for paging that can be numbered
-        """Name the pages that may come after `following`; only numbered pages can be named."""
-        return iter(())
+    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
+        """Yield the tokens after `following`, up to the total, if they can be predicted.
+
+        They can if `following` differs from the token of `page` only in a number that is one
+        higher, as page numbers are, or higher by the rows of the page, as offsets are.
+        """
+        query, rows = page.query, page.received - seen.overlap
+        changed = {
+            name for name in {**query, **following} if query.get(name) != following.get(name)
+        }
+        if rows <= 0 or len(changed) != 1 or not changed.isdisjoint(CURSORS.values()):
+            return
+        [param] = changed
+        before, number = whole_number(query.get(param, "0")), whole_number(following.get(param))
+        if before is None or number is None or (stride := number - before) not in {1, rows}:
+            return
+        reached = self.reached(page, seen)
+        for step in count(1):
+            if seen.total is not None and reached + step * rows >= seen.total:
+                return
+            yield {**following, param: str(number + step * stride)}
 
     @property
     def envelope_fields(self) -> frozenset[str]:
