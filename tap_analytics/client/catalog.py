@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import typing as t
 
@@ -12,6 +13,7 @@ from singer_sdk.streams import RESTStream, Stream
 from typing_extensions import override
 
 from tap_analytics.config.files import include_always, names_keys
+from tap_analytics.config.meltano import meltano_names
 from tap_analytics.pagination import PageToken
 
 if t.TYPE_CHECKING:
@@ -82,6 +84,7 @@ class CatalogStream(RESTStream[PageToken]):
     def apply_catalog(self, catalog: Catalog) -> None:
         """Apply the catalog; keys missing there are those of the stream.
 
+        Under Meltano a stream that isn't selected by default is read only where a rule names it.
         Primary and replication keys can't be deselected, because a run needs them for verification.
         """
         keys, replication_key = self.primary_keys, self.replication_key
@@ -98,6 +101,9 @@ class CatalogStream(RESTStream[PageToken]):
         always = [*self.primary_keys, *filter(None, [self.replication_key])]
         include_always(entry, always, columns=self.known_columns())
         self._input_schema = entry.schema.to_dict()
+        # Meltano's default rule selects every stream of a catalog.
+        if not self.selected_by_default and meltano_names(self.name, os.environ) is False:
+            self.selected = False
 
     def extend_schema(self, properties: Mapping[str, t.Any]) -> None:
         """Add fields to the schema in force; stream maps are built anew for them."""

@@ -119,8 +119,13 @@ class DemoApi:
 
     @property
     def streams(self) -> list[str]:
-        """Names of all streams."""
+        """Names of the streams of the specifications."""
         return streams(self.dataset)
+
+    @property
+    def extra_streams(self) -> list[str]:
+        """Names of the streams beyond the specifications."""
+        return sorted(self.dataset.extra)
 
     def rows(
         self, stream: str, *, parse_float: t.Callable[[str], t.Any] = float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import json
 import os
 import re
@@ -92,10 +93,13 @@ def project_configs(project):
     for kind, plugins in project["plugins"].items():
         for plugin in plugins:
             [base] = [own for own in ours[kind] if own["name"] == plugin["inherit_from"]]
+            for rule in plugin.get("select", ()):
+                assert fnmatch.filter(RESERVED, rule.partition(".")[0]), rule
+            config = plugin.get("config")
             if kind == "extractors":
-                yield plugin["config"]
+                yield from [config] if config else ()
             else:
-                assert set(plugin["config"]) <= {setting["name"] for setting in base["settings"]}
+                assert set(config) <= {setting["name"] for setting in base["settings"]}
 
 
 @pytest.mark.parametrize("text", examples("dotenv"))

@@ -49,7 +49,8 @@ def _examine(options: argparse.Namespace) -> int:
     logging.getLogger("tap-analytics").setLevel(logging.ERROR)
     tap.require_api()
     _check_names(tap, options.stream)
-    expected, number = len(options.stream) or len(tap.streams), count(1)
+    by_default = [each for each in tap.streams.values() if each.selected_by_default]
+    expected, number = len(options.stream or by_default), count(1)
     status = Console(stderr=True).status("") if sys.stderr.isatty() else nullcontext()
     with status as shown:
 

@@ -59,7 +59,7 @@ _PARENTS = 2
 
 
 class Doctor:
-    """Checks the streams of a tap, or those in `only` and the parents they need."""
+    """Checks the selected streams of a tap, or those in `only` and the parents they need."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Doctor:
         return sorted(found, key=lambda stream: api.stream_names.index(stream.name))
 
     def _is_chosen(self, stream: AnalyticsStream) -> bool:
-        return not self.only or stream.name in self.only
+        return stream.name in self.only if self.only else stream.selected_by_default
 
     def _parents(self, stream: AnalyticsStream) -> list[AnalyticsStream]:
         """Return the ancestors of a stream, nearest first."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import typing as t
-from fnmatch import fnmatchcase
 
 from rich import box
 from rich.table import Table
@@ -16,21 +14,19 @@ from tap_analytics.commands import base
 from tap_analytics.commands.plan.sample import Basis
 from tap_analytics.commands.plan.sync_plan import SyncPlan
 from tap_analytics.config.files import read_json_file
+from tap_analytics.config.meltano import meltano_selection
 from tap_analytics.errors import explain
 from tap_analytics.reporting.numbers import duration
 from tap_analytics.streams.scope import is_optional
 
 if t.TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
 
     from tap_analytics.commands.plan.sample import Sample
 
-#: Variables of Meltano: rules such as `stream.column` or `!stream.column`, and the names of streams
-#: that a run is limited to.
-SELECT, SELECT_FILTER = "MELTANO_EXTRACT__SELECT", "MELTANO_EXTRACT__SELECT_FILTER"
 MEANINGS = {
     Basis.EXACT: "exact: read to the end.",
     Basis.TOTAL: "total: counted by the API.",
@@ -48,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
     parser = base.parser("plan", "Estimate the requests, rows and time of a sync.")
     parser.add_argument("--catalog", metavar="FILE", help="plan what is selected in this catalog")
     parser.add_argument("--state", metavar="FILE", help="plan a run with this state")
+    parser.add_argument("--all", action="store_true", help="plan streams that aren't selected too")
     return base.run(_plan, parser.parse_args(argv))
 
 
@@ -59,37 +56,11 @@ def _plan(options: argparse.Namespace) -> int:
         setup_mapper=False,
     )
     tap.require_api()
-    plan = SyncPlan(tap, selects=meltano_selection({} if options.catalog else os.environ))
+    is_given = options.catalog or options.all
+    selects = meltano_selection({} if is_given else os.environ)
+    plan = SyncPlan(tap, selects=selects, every=options.all)
     base.show(_data(plan), *_parts(plan), as_json=options.json)
     return int(any(e.error and not is_optional(e.stream, e.error) for e in plan.estimates))
-
-
-def meltano_selection(environ: Mapping[str, str]) -> Callable[[str], bool]:
-    """Return a function of whether Meltano selects a stream; it runs commands without a catalog."""
-    rules = _patterns(environ.get(SELECT))
-    dropped = [rule[1:].partition(".") for rule in rules if rule.startswith("!")]
-    streams = [rule.partition(".")[0] for rule in rules if not rule.startswith("!")]
-    streams_dropped = [stream for stream, _, column in dropped if column == "*"]
-    filters = _patterns(environ.get(SELECT_FILTER))
-    kept = [each for each in filters if not each.startswith("!")]
-    streams_dropped += [each[1:] for each in filters if each.startswith("!")]
-    return lambda name: (
-        _matches(name, streams or ["*"])
-        and _matches(name, kept or ["*"])
-        and not _matches(name, streams_dropped)
-    )
-
-
-def _patterns(value: str | None) -> list[str]:
-    try:
-        found = json.loads(value or "[]")
-    except ValueError:
-        return []
-    return [str(each) for each in found] if isinstance(found, list) else []
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 # --- as data ----------------------------------------------------------------------------------
@@ -179,6 +150,8 @@ def _notes(plan: SyncPlan) -> list[str]:
         if one.error is not None:
             errors.setdefault(explain(one.error), []).append(one.stream.name)
     notes += [f"Not planned: {', '.join(names)}: {error}" for error, names in errors.items()]
+    if left_out := [stream.name for stream in plan.left_out]:
+        notes.append(f"Not selected by default: {', '.join(left_out)}; --all plans them too.")
     limit = plan.tap.config.get("max_requests")
     if limit is not None and total.requests > limit:
         runs = math.ceil(total.requests / limit)

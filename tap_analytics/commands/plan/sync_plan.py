@@ -6,6 +6,7 @@ extrapolated from those of a few parents.
 
 from __future__ import annotations
 
+import os
 import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from tap_analytics.commands.plan.sample import (
     least_certain,
     read_sample,
 )
+from tap_analytics.config.meltano import meltano_names
 from tap_analytics.errors import TapError
 from tap_analytics.streams.scope import keeps_parent, read_children
 from tap_analytics.transport.auth import OAuth2ClientCredentials
@@ -26,6 +28,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from singer_sdk.helpers.types import Context
+    from singer_sdk.streams import Stream
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.tap import TapAnalytics
@@ -56,13 +59,17 @@ class Estimate:
 
 
 class SyncPlan:
-    """The estimates of all selected streams, parents before children.
+    """The estimates of all selected streams, or of every one, parents before children.
 
     The streams of the tap must not exist yet: creating them may make requests, which are counted.
     """
 
     def __init__(
-        self, tap: TapAnalytics, *, selects: Callable[[str], bool] = lambda _: True
+        self,
+        tap: TapAnalytics,
+        *,
+        selects: Callable[[str], bool] = lambda _: True,
+        every: bool = False,
     ) -> None:
         self.tap = tap
         self.budget = tap.budget
@@ -74,9 +81,16 @@ class SyncPlan:
         self.budget.grant(PAGES * sum(len(api.streams) for api in tap.apis.values()))
         tap.setup_mapper()
         for each in tap.streams.values():
-            each.selected = each.selected and selects(each.name)
+            is_named = meltano_names(each.name, os.environ) is True
+            each.selected = every or ((each.selected or is_named) and selects(each.name))
         for stream in tap.roots:
             self._plan(stream, root=stream.name)
+
+    @property
+    def left_out(self) -> list[Stream]:
+        """The streams that are neither selected nor selected by default."""
+        streams = self.tap.streams.values()
+        return [each for each in streams if not (each.selected or each.selected_by_default)]
 
     @property
     def total(self) -> Sample:

@@ -160,6 +160,7 @@ class Dataset:
         tables: Records by stream name, in the order their API lists them by default.
         enrollments: Enrollments by course id.
         singles: The single objects by stream name.
+        extra: Records of the lists beyond the specifications by stream name, see `extra_lists`.
         clock: Time of the newest record in epoch seconds.
         steps: Number of changes.
     """
@@ -173,6 +174,7 @@ class Dataset:
         self.tables: dict[str, list[Row]] = {}
         self.enrollments: dict[str, list[Row]] = {}
         self.singles: dict[str, Row] = {}
+        self.extra: dict[str, list[Row]] = {}
         self.persons = invent_persons(
             self.rng("cast"),
             staff=self.many(24, least=4),

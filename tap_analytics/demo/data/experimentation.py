@@ -55,6 +55,121 @@ def fill(dataset: Dataset) -> None:
         "experimentation_custom_widgets": widgets,
         "experimentation_labels": labels,
     }
+    _fill_extra(dataset, users=users, campaigns=campaigns)
+
+
+def _fill_extra(dataset: Dataset, *, users: list[Row], campaigns: list[Row]) -> None:
+    """Add the records beyond the specification: fewer of each than a page takes."""
+    rng = dataset.rng("experimentation extra")
+    variations, goals, sections = [], [], []
+    for campaign in campaigns:
+        of = {"campaign_id": campaign["id"]}
+        count = campaign["variations"]["totalCount"]
+        shares = (100 // count,) * (count - 1)
+        shares = (100 - sum(shares), *shares)
+        made = [_variation(number, share) for number, share in enumerate(shares, 1)]
+        variations += [of | each for each in made]
+        goals += [of | _whole_goal(each) for each in campaign["goals"]["partialCollection"]]
+        if campaign["type"] == "multivariate":
+            sections.append(
+                of | {"id": 1, "name": "Hero", "cssSelector": "#hero", "variations": made}
+            )
+    signed = {"createdBy": _signature(users[0]), "createdOn": FIRST_DAY}
+    dataset.extra |= {
+        "experimentation_campaign_variations": variations,
+        "experimentation_campaign_goals": goals,
+        "experimentation_campaign_sections": sections,
+        "experimentation_drafts": [_draft(number, rng.choice(users)) for number in range(3)],
+        "experimentation_metric_reports": [
+            {"id": 31 + number, "status": "running"} for number in range(4)
+        ],
+        "experimentation_projects": [_project(number) | signed for number in range(2)],
+        "experimentation_features": [_feature(number) | signed for number in range(3)],
+        "experimentation_websites": [_website(number) for number in range(2)],
+    }
+
+
+def _variation(number: int, share: int) -> Row:
+    return {
+        "id": number,
+        "name": "Control" if number == 1 else f"Variation {number - 1}",
+        "isControl": number == 1,
+        "isDisabled": False,
+        "percentSplit": share,
+        "sectionId": 1,
+        "editorData": {"stack": []} if number > 1 else [],
+        "heatmapThumbUrl": None,
+        "screenshots": {"quick": f"https://edge.example.com/{number}.png"},
+    }
+
+
+def _whole_goal(goal: Row) -> Row:
+    listed = {name: goal[name] for name in ("id", "name", "type", "isPrimary")}
+    page = {"type": "startsWith", "value": "https://shop.example.com/thanks"}
+    return listed | {
+        "urls": [page],
+        "excludedUrls": [],
+        "cssSelectors": [None],
+        "isCreatedInEditor": False,
+    }
+
+
+def _draft(number: int, user: Row) -> Row:
+    return {
+        "draftId": 14_597 + number,
+        "name": f"Draft {number + 1}",
+        "type": TYPES[number],
+        "status": "draft",
+        "platform": "website",
+        "createdOn": FIRST_DAY + 86_400 * number,
+        "currentDraftStepIndex": number,
+        "urls": [{"value": "https://shop.example.com/"}],
+        "createdBy": {"id": user["id"], "name": user["name"]},
+    }
+
+
+def _project(number: int) -> Row:
+    token = f"b{number}" * 16
+    return {
+        "id": 1 + number,
+        "name": f"Server side {number + 1}",
+        "accountId": MAIN_ACCOUNT,
+        "modifiedOn": LAST_DAY,
+        "languages": ["PYTHON", "GO"],
+        "environments": [{"id": 1, "name": "Production", "isEnabled": True, "token": token}],
+        "setting": {"isEditable": True},
+    }
+
+
+def _feature(number: int) -> Row:
+    return {
+        "id": 1 + number,
+        "name": f"Feature {number + 1}",
+        "accountId": MAIN_ACCOUNT,
+        "modifiedOn": LAST_DAY,
+        "variables": [
+            {"id": 1, "variableName": "limit", "dataType": "float", "defaultValue": 10.5},
+            {"id": 2, "variableName": "on", "dataType": "boolean", "defaultValue": True},
+        ],
+        "setting": {"isEditable": False, "associatedCampaigns": []},
+    }
+
+
+def _website(number: int) -> Row:
+    return {
+        "id": 1 + number,
+        "accountId": MAIN_ACCOUNT,
+        "name": f"Shop {number + 1}",
+        "domain": f"shop{number + 1}.example.com",
+        "platform": "website",
+        "status": "CONNECTED",
+        "isArchived": number > 0,
+        "archivedAt": LAST_DAY if number else False,
+        "isRegistered": True,
+        "createdAt": FIRST_DAY,
+        "lastUpdatedAt": LAST_DAY,
+        "lastActivity": None,
+    }
 
 
 def _campaigns(dataset: Dataset, *, users: list[Row], labels: list[Row]) -> list[Row]:

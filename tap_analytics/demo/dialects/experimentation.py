@@ -13,6 +13,7 @@ from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Row
+    from tap_analytics.demo.data.extra_lists import ExtraList
     from tap_analytics.demo.messages import Request
 
 DEFAULT_LIMIT = 25
@@ -34,7 +35,7 @@ OLD_VERSION = {
     "API_ERROR": "INCORRECT_API_VERSION",
     "API_ERROR_DESCRIPTION": "This version of the API is not served here",
 }
-_OF_ACCOUNT = re.compile(r"/accounts/([^/]+)/([a-z]+)")
+_OF_ACCOUNT = re.compile(r"/accounts/([^/]+)/([a-z0-9/-]+)")
 
 
 class Experimentation(Service):
@@ -54,9 +55,14 @@ class Experimentation(Service):
         if resource == "/accounts":
             return Response.json({"_data": _page(self._accounts(request.params), request.params)})
         match = _OF_ACCOUNT.fullmatch(resource)
-        if match is None or match[2] not in RESOURCES:
+        if match is None:
             raise not_found(request)
-        return Response.json(self._content(match[1], RESOURCES[match[2]], request.params))
+        is_main = self._is_main(match[1])
+        if match[2] in RESOURCES:
+            stream = RESOURCES[match[2]]
+            return Response.json(self._content(stream, request.params, is_main=is_main))
+        found, rows = self.find_extra(f"/{match[2]}", request)
+        return Response.json({"_data": _extra(found, rows if is_main else [], request.params)})
 
     def _accounts(self, params: t.Mapping[str, str]) -> list[Row]:
         status = params.get("status", "all")
@@ -70,14 +76,17 @@ class Experimentation(Service):
             and (status == "all" or row["isActive"] == (status == "active"))
         ]
 
-    def _content(self, account: str, stream: str, params: t.Mapping[str, str]) -> Row:
-        """Return the body for one resource; everything belongs to the main account."""
+    def _is_main(self, account: str) -> bool:
         known = {str(row["id"]) for row in self.dataset.tables["experimentation_accounts"]}
         if account not in known | {"current"}:
             raise Refused(404, f"there is no account {account}")
+        return account in {"current", str(MAIN_ACCOUNT)}
+
+    def _content(self, stream: str, params: t.Mapping[str, str], *, is_main: bool) -> Row:
+        """Return the body for one resource; everything belongs to the main account."""
         if stream in self.dataset.singles:
             return {"_data": self.dataset.singles[stream]}
-        rows = self.dataset.tables[stream] if account in {"current", str(MAIN_ACCOUNT)} else []
+        rows = self.dataset.tables[stream] if is_main else []
         if stream.endswith("_campaigns"):
             return {"_data": _campaigns(rows[::-1], params)}
         if stream.endswith("_feeds"):
@@ -93,6 +102,14 @@ def _page(rows: list[Row], params: t.Mapping[str, str], *, cap: int = MAX_LIMIT)
     limit = int_param(params, "limit", default=DEFAULT_LIMIT, least=1, most=cap)
     offset = int_param(params, "offset", default=0)
     return rows[offset : offset + limit]
+
+
+def _extra(found: ExtraList, rows: list[Row], params: t.Mapping[str, str]) -> object:
+    """Return a list in a wrapper, or whole whatever the limit where none is documented."""
+    if not found.path.endswith("-metrics"):
+        return rows
+    page, offset = _page(rows, params), int_param(params, "offset", default=0)
+    return {"partialCollection": page or {}, "totalCount": len(rows), "offset": offset}
 
 
 def _campaigns(rows: list[Row], params: t.Mapping[str, str]) -> object:

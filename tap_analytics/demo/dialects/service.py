@@ -9,8 +9,11 @@ import typing as t
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 
+from tap_analytics.demo.data.extra_lists import find
+
 if t.TYPE_CHECKING:
     from tap_analytics.demo.data import Dataset, Row
+    from tap_analytics.demo.data.extra_lists import ExtraList
     from tap_analytics.demo.messages import Request, Response
     from tap_analytics.demo.tap_config import Credentials
 
@@ -59,6 +62,19 @@ class Service(ABC):
         if self.key_header:
             return (request.headers.get(self.key_header),) == wanted
         return basic_credentials(request) == wanted
+
+    def find_extra(self, path: str, request: Request) -> tuple[ExtraList, list[Row]]:
+        """Return the list beyond the specifications at a path, with its rows.
+
+        Raises `Refused` for an unknown path, or for a parent that doesn't exist.
+        """
+        try:
+            found = find(self.name, path, self.dataset)
+        except KeyError:
+            found = None
+        if found is None:
+            raise not_found(request)
+        return found
 
     @abstractmethod
     def respond(self, request: Request) -> Response:

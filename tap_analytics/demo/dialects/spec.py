@@ -19,7 +19,6 @@ from tap_analytics.demo.dialects.service import (
     decode_cursor,
     encode_cursor,
     int_param,
-    not_found,
 )
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
 from tap_analytics.demo.dialects.wiki import Wiki
@@ -64,7 +63,8 @@ class SpecService(Service):
         """Return all rows of a path."""
         stream = self.resources.get(request.path.removeprefix(self.prefix))
         if stream is None:
-            raise not_found(request)
+            path = request.path.removeprefix(self.prefix).removeprefix("/accounts/current")
+            return self.find_extra(path, request)[1]
         return self.dataset.remember(("spec", stream), lambda: flat(self.dataset, stream))
 
 

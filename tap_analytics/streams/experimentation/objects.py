@@ -93,3 +93,21 @@ PREFIX = string("prefix", "Prefix of what is sent.")
 SWITCH = LooseObject(ENABLED)
 CLASSIC_ANALYTICS = LooseObject(ENABLED, PREFIX, number("slot", "Slot of the custom variable."))
 UNIVERSAL_ANALYTICS = LooseObject(ENABLED, PREFIX, number("dimension", "Custom dimension used."))
+
+URL = LooseObject(
+    string("type", "How pages are compared: url, startsWith, regex and others."),
+    string("value", "The address, or the pattern."),
+)
+ENVIRONMENT = LooseObject(
+    number("id", "Identifier of the environment."),
+    string("name", "Name of the environment."),
+    boolean("isEnabled", "Whether new campaigns use it."),
+    string("token", "SDK key of the environment."),
+)
+VARIABLE = LooseObject(
+    number("id", "Identifier of the variable."),
+    string("variableName", "Name of the variable."),
+    string("dataType", "Type of its values."),
+    anything("defaultValue", "Value without a campaign."),
+)
+TIME_OR_FALSE = th.CustomType({"type": ["integer", "boolean", "null"]})

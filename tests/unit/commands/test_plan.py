@@ -13,6 +13,8 @@ from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.commands import plan as command
 from tap_analytics.commands.plan.sync_plan import SyncPlan
+from tap_analytics.config.meltano import SELECT
+from tap_analytics.demo import DemoApi
 from tap_analytics.tap import TapAnalytics
 
 LIMIT = 10
@@ -472,30 +474,13 @@ def test_a_small_plan_takes_seconds(tmp_path, capsys):
     assert re.search(r"shop_items +1 +5 +exact +0\.0*[1-9]\d* s", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(
-    ("rules", "filters", "selected"),
-    [
-        (None, None, "abc"),
-        ('["shop_a.*", "shop_b.id"]', None, "ab"),
-        ('["*.*", "!shop_a.*", "!shop_b.x"]', "[]", "bc"),
-        ('["shop_?.*"]', '["shop_a", "shop_c"]', "ac"),
-        ('["shop_?.*"]', '["!shop_a"]', "bc"),
-        ("no JSON", None, "abc"),
-    ],
-)
-def test_the_plan_uses_the_selection_of_meltano(rules, filters, selected):
-    given = {command.SELECT: rules, command.SELECT_FILTER: filters}
-    selects = command.meltano_selection({k: v for k, v in given.items() if v is not None})
-    assert [name for name in "abc" if selects(f"shop_{name}")] == list(selected)
-
-
 def test_a_stream_meltano_does_not_select_is_not_planned(tmp_path, capsys, monkeypatch):
     with family(4, lambda parent: 2) as api:
         config = config_file(tmp_path, with_children(api))
-        monkeypatch.setenv(command.SELECT, '["shop_items.*"]')
+        monkeypatch.setenv(SELECT, '["shop_items.*"]')
         _, data = run_plan(capsys, "--config", config)
         assert [each["stream"] for each in data["streams"]] == ["shop_items"]
-        monkeypatch.setenv(command.SELECT, '["shop_parts.*"]')
+        monkeypatch.setenv(SELECT, '["shop_parts.*"]')
         _, data = run_plan(capsys, "--config", config)
     rows = {each["stream"]: each["rows"] for each in data["streams"]}
     assert rows == {"shop_items": 0, "shop_parts": 8}
@@ -530,3 +515,18 @@ def test_no_secret_is_shown(tmp_path, capsys):
             assert command.main(["--config", config_file(tmp_path, config), *options]) == 1
     shown = capsys.readouterr()
     assert "swordfish-1" not in shown.out + shown.err
+
+
+def test_all_streams_are_planned_if_asked(tmp_path, capsys):
+    with DemoApi(scale=0.1) as demo:
+        config = config_file(tmp_path, {"experimentation": demo.config["experimentation"]})
+        _, usual = run_plan(capsys, "--config", config)
+        _, every = run_plan(capsys, "--config", config, "--all")
+        command.main(["--config", config])
+        goals = len(demo.rows("experimentation_campaign_goals"))
+    found = {each["stream"]: each["rows"] for each in every["streams"]}
+    assert found.keys() - {each["stream"] for each in usual["streams"]} == {
+        name for name in demo.extra_streams if name.startswith("experimentation_")
+    }
+    assert found["experimentation_campaign_goals"] == goals
+    assert "Not selected by default: " in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The declarations of the 23 built-in streams, held against the samples of the five APIs."""
+"""The declarations of the built-in streams, held against the samples of the five APIs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import json
 import logging
+import re
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -31,6 +32,17 @@ experimentation_custom_widgets  /accounts/{account}/changesets        id       u
 experimentation_smartcode       /accounts/{account}/smartcode         uid                     -   -
 experimentation_thresholds      /accounts/{account}/thresholds        uid                     -   -
 experimentation_integrations    /accounts/{account}/integrations      uid                     -   -
+experimentation_campaign_variations /accounts/{account}/campaigns/{campaign_id}/variations \
+                                                                      campaign_id+id          -   -
+experimentation_campaign_goals /accounts/{account}/campaigns/{campaign_id}/goals \
+                                                                      campaign_id+id          -   -
+experimentation_campaign_sections /accounts/{account}/campaigns/{campaign_id}/sections \
+                                                                      campaign_id+id          -   -
+experimentation_drafts          /accounts/{account}/drafts            draftId                 -   -
+experimentation_metric_reports  /accounts/{account}/insights-metrics  id                      -   -
+experimentation_projects        /accounts/{account}/projects          id                      -   -
+experimentation_features        /accounts/{account}/features          id                      -   -
+experimentation_websites        /accounts/{account}/websites          id                      -   -
 wiki_audit                      /audit  creationDate+record_hash            creationDate   epoch_ms
 wiki_group                      /group                                id                      -   -
 wiki_pages                      /pages                                id           updatedAt    iso
@@ -97,13 +109,16 @@ def sample_rows(cls, variant=None):
     return node
 
 
+def parents_of(cls):
+    """Return a context for a child stream: the key of a parent, of the type it has; else None."""
+    names = re.findall(r"\{(\w+)\}", cls.path) if cls.parent_stream_type else []
+    kinds = {name: cls.schema["properties"][name]["type"] for name in names if name != "account"}
+    return {name: 7 if "integer" in kind else "7f" for name, kind in kinds.items()} or None
+
+
 def processed(cls, rows):
-    context = {"course_id": "9df896d3-f5c3-54b0-9f82-f16ece98ebca"}
-    instance = stream(cls)
-    return [
-        instance.post_process(row, context if getattr(cls, "parent_stream_type", None) else None)
-        for row in rows
-    ]
+    context, instance = parents_of(cls), stream(cls)
+    return [{**(context or {}), **instance.post_process(row, context)} for row in rows]
 
 
 def nodes(schema, path="$"):

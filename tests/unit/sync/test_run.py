@@ -248,7 +248,7 @@ def test_the_state_holds_no_bookmark_per_parent():
 def test_without_any_api_a_run_says_what_to_set():
     with pytest.raises(InputError, match=r"`learning`.*`success`.*apis"):
         TapAnalytics(config={}).sync_all()
-    assert len(TapAnalytics(config={}).streams) == 23
+    assert TapAnalytics(config={}).streams
 
 
 @pytest.mark.parametrize("kind", ["catalog", "state"])

@@ -1,0 +1,89 @@
+"""The lists beyond the specifications, by path.
+
+Their records are in `Dataset.extra`; the column with the id of their parent is in no response.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+if t.TYPE_CHECKING:
+    from tap_analytics.demo.data.dataset import Dataset, Row
+
+
+class ExtraList(t.NamedTuple):
+    """A list of an API; a placeholder in its path is the column with the parent's id."""
+
+    stream: str
+    #: Below the prefix of the API, or of the account.
+    path: str
+    #: Stream of the parents.
+    parent: str = ""
+    key: str = "id"
+
+    @property
+    def column(self) -> str:
+        """The column with the parent's id; empty without a parent."""
+        return self.path.partition("{")[2].partition("}")[0]
+
+    def match(self, path: str) -> re.Match[str] | None:
+        """Match a path; the group is the parent's id."""
+        return re.fullmatch(re.sub(r"\{\w+\}", "([^/]+)", self.path), path)
+
+
+EXTRA = (
+    ExtraList(
+        "experimentation_campaign_variations",
+        "/campaigns/{campaign_id}/variations",
+        "experimentation_campaigns",
+    ),
+    ExtraList(
+        "experimentation_campaign_goals",
+        "/campaigns/{campaign_id}/goals",
+        "experimentation_campaigns",
+    ),
+    ExtraList(
+        "experimentation_campaign_sections",
+        "/campaigns/{campaign_id}/sections",
+        "experimentation_campaigns",
+    ),
+    ExtraList("experimentation_drafts", "/drafts", key="draftId"),
+    ExtraList("experimentation_metric_reports", "/insights-metrics"),
+    ExtraList("experimentation_projects", "/projects"),
+    ExtraList("experimentation_features", "/features"),
+    ExtraList("experimentation_websites", "/websites"),
+)
+
+
+def find(api: str, path: str, dataset: Dataset) -> tuple[ExtraList, list[Row]] | None:
+    """Return the list at a path of an API with its rows, or None.
+
+    Raises `KeyError` where the path names a parent that doesn't exist.
+    """
+    for each in EXTRA:
+        if each.stream.startswith(f"{api}_") and (match := each.match(path)):
+            parent = match[1] if each.parent else None
+            if parent is not None and parent not in ids(dataset, each.parent):
+                raise KeyError(parent)
+            return each, [
+                {name: value for name, value in row.items() if name != each.column}
+                for row in dataset.extra[each.stream]
+                if parent is None or str(row[each.column]) == parent
+            ]
+    return None
+
+
+def existing(dataset: Dataset, stream: str) -> list[Row]:
+    """Return the rows of a list, without those of parents that were deleted."""
+    [found] = [each for each in EXTRA if each.stream == stream]
+    rows = dataset.extra[stream]
+    if not found.parent:
+        return rows
+    parents = ids(dataset, found.parent)
+    return [row for row in rows if str(row[found.column]) in parents]
+
+
+def ids(dataset: Dataset, stream: str) -> set[str]:
+    """Return the ids of a stream's rows."""
+    return {str(row["id"]) for row in dataset.tables[stream]}
