@@ -109,7 +109,7 @@ class SingerTap(TapAnalytics):
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
     ) -> None:
-        """Run the tap as the command line says."""
+        """Run the tap with the options of the command line."""
         if about:
             cls.print_about(about_format)
             return

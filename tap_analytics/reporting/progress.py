@@ -37,7 +37,7 @@ class Progress:
         self._display: Display | None = None
 
     def __enter__(self) -> Progress:  # noqa: PYI034 - never subclassed
-        if is_watched():
+        if has_live_terminal():
             # Imported here because rich is slow to load.
             from tap_analytics.reporting.terminal.display import Display  # noqa: PLC0415
 
@@ -89,7 +89,7 @@ class Progress:
                 )
 
 
-def is_watched() -> bool:
+def has_live_terminal() -> bool:
     """Whether standard error is a terminal that a live display can use.
 
     Not where standard output is a terminal too, because the messages would mix with the display,

@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 
     from urllib3 import HTTPResponse
 
-#: What `unpack` can undo.
+#: Encodings that `unpack` supports.
 ACCEPT_ENCODING = "gzip, deflate"
 
 _LATER = "Try again later."
@@ -56,7 +56,7 @@ def unpack(
     where: str,
     check: Callable[[], object],
 ) -> bytes:
-    """Undo the encodings that `Content-Encoding` lists, the last one first.
+    """Return the decompressed body; `Content-Encoding` may list several encodings.
 
     `check` is called for every piece, and raises where the deadline has passed.
     """

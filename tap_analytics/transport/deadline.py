@@ -211,7 +211,7 @@ class Adapter(requests.adapters.HTTPAdapter):
 
     @functools.cached_property
     def _environment(self) -> tuple[bool | str | None, dict[str, str]]:
-        """What verifies the server, and the proxies."""
+        """The CA bundle, or whether certificates are verified, and the proxies by scheme."""
         with requests.Session() as session:
             found = session.merge_environment_settings(self._origin, {}, None, None, None)
         return found["verify"], dict(found["proxies"])

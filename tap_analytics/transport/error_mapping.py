@@ -51,7 +51,7 @@ _REFUSALS: Mapping[int, type[errors.Fatal]] = {
 
 
 class _Failure(t.NamedTuple):
-    """What one family of exceptions means; `{timeout}` and `{reason}` are filled in."""
+    """The error for some exceptions; `{timeout}` and `{reason}` are filled in."""
 
     kinds: tuple[type[BaseException], ...]
     text: str
@@ -204,7 +204,7 @@ def message_in(value: object) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it wraps, in the several ways the libraries wrap."""
+    """Yield an exception and those it wraps: as argument, reason or cause."""
     waiting: list[t.Any] = [error]
     seen: set[int] = set()
     while waiting:

@@ -51,7 +51,7 @@ class Prefetcher(t.Generic[T]):
         self._work = threading.Condition(self._lock)
 
     def prefetch(self, key: Hashable, request: Request, decode: Callable[[Response], T]) -> bool:
-        """Start to fetch a page; False if it is known already or there is no room."""
+        """Start to fetch a page; return False if it is known or too many are prefetched."""
         with self._lock:
             is_full = self._concurrency == 1 or len(self._pages) >= self._concurrency
             if is_full or key in self._pages or self._transport.http.stop.is_set:
@@ -88,7 +88,7 @@ class Prefetcher(t.Generic[T]):
                     self._queue.remove(page)
 
     def _take(self, key: Hashable) -> _Page | None:
-        """Return a page that is on its way, or has come; None for any other."""
+        """Remove and return a page that is being fetched, or has been; None for any other."""
         with self._lock:
             page = self._pages.pop(key, None)
             if page is not None and page in self._queue:
@@ -99,7 +99,7 @@ class Prefetcher(t.Generic[T]):
     def _run(self) -> None:
         while (page := self._next()) is not None:
             try:
-                # The page's first attempt, the only one a page not needed yet is worth.
+                # One attempt only, because the page may not be needed; retries are up to `fetch`.
                 decoded = self._transport.attempt(page.request, page.decode)
             except BaseException as error:  # noqa: BLE001 - belongs to whoever fetches the page
                 if isinstance(error, Retriable):

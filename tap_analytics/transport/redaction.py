@@ -36,7 +36,7 @@ _TOKENS = 16
 
 
 class Secrets:
-    """The secrets of one run; thread-safe. Adding one takes constant time."""
+    """The secrets of one run; thread-safe."""
 
     def __init__(self) -> None:
         self._kept: dict[str, SearchTexts] = {}

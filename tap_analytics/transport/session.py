@@ -68,7 +68,7 @@ class Transport:
         """Return the decoded response after as many attempts as the policy allows.
 
         `failed` is the outcome of a first attempt made elsewhere, which counts as one.
-        Raises the last error, or at once one that no retry would cure.
+        Raises the last error, or at once one that a retry would not fix.
         """
         before = self.stats.responses, self._served
         policy = self.policy(request)

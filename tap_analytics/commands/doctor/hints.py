@@ -43,7 +43,7 @@ _ORDER = ("header_link", "json_link", "cursor", "header_cursor")
 
 
 def counts(page: Page, name: re.Pattern[str]) -> list[tuple[str, int]]:
-    """Return path and value of integers whose name matches."""
+    """Return the path and the value of each integer whose name matches."""
     return [
         (path, number)
         for path, value in members(page.payload)

@@ -46,7 +46,7 @@ class NumberCheck:
         is_doubtful = not trial.is_good or (self.by_page and trial.advances)
         if is_doubtful and not self.check.is_stable():
             return
-        if trial.is_good and self.by_page and self._begins_elsewhere():
+        if trial.is_good and self.by_page and self._has_other_base():
             return
         if trial.is_good and trial.advances:
             self._check_clamped()
@@ -57,8 +57,8 @@ class NumberCheck:
         token = {**self.check.first.page.query, self.param: str(number)}
         return self.check.probe.attempt(token, rows=rows)
 
-    def _begins_elsewhere(self) -> bool:
-        """Check whether the server numbers pages from one less or one more."""
+    def _has_other_base(self) -> bool:
+        """Report whether the server numbers pages from one less or one more; return the answer."""
         if self.base == 0 or not isinstance(self.check.probe.stream, DeclaredStream):
             return False
         other = self._page(self.began - 1 if self.began else 1)
@@ -76,7 +76,7 @@ class NumberCheck:
 
     # --- after the end ------------------------------------------------------------------------
 
-    def _knows_end(self) -> bool:
+    def _names_end(self) -> bool:
         """Whether the response names the end, so that the tap requests no page after it."""
         total, path = self.paging.total(self.check.first.page), self.paging.total_path or ""
         if not self.by_page:
@@ -87,7 +87,7 @@ class NumberCheck:
 
     def _check_clamped(self) -> None:
         """Check that a number after the end returns no rows."""
-        far = None if self._knows_end() else page_after_end(self.check.probe)
+        far = None if self._names_end() else page_after_end(self.check.probe)
         if far is None:
             return
         self.report.paging = "clamped"
