@@ -44,6 +44,22 @@ def test_none_is_read_unless_it_is_selected(api):
     assert sorted({message["stream"] for message in done.of("SCHEMA", None)}) == api.streams
 
 
+#: The paths that the specifications name.
+SPECIFIED = (
+    r"/(people|courses|courses/[^/]+/enrollments|accounts|conversations|notes|tasks|users|admins|"
+    r"accounts/current/\w+|audit|group|pages|blogposts|spaces|resource)$"
+)
+
+
+def test_a_server_that_has_no_more_than_the_specifications_is_read_without_an_error():
+    missing = {"status": 404, "match": {"path": f"^(?!.*{SPECIFIED})"}, "times": None}
+    with DemoApi(dialect="spec", scale=0.1, faults=[missing]) as api:
+        done = run(api.config)
+
+    assert done.error is None
+    assert len({message["stream"] for message in done.of("SCHEMA", None)}) == 24
+
+
 def test_those_of_the_specifications_are_selected_by_default_and_no_others():
     found = {cls.name: cls.selected_by_default for api in APIS for cls in api.streams}
 
