@@ -62,7 +62,7 @@ class Page:
             raise OriginRefused(
                 f"the next link of {here.path} leads to {shown_origin(there.geturl())}, "
                 f"which is not the configured {origin_of(self.url)}",
-                hint="If that is where the API lives, set `base_url` to it.",
+                hint="If the API has moved there, set `base_url` to it.",
             )
         query = parse_qs(parts.query, keep_blank_values=True)
         return {name: tuple(each) if len(each) > 1 else each[0] for name, each in query.items()}

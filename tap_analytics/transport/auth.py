@@ -33,12 +33,14 @@ MARGIN = 60.0
 class Authenticator(ABC):
     """Signs requests."""
 
-    #: Query parameters that carry credentials, to be dropped from next links.
-    param_names: tuple[str, ...] = ()
-
     @abstractmethod
     def __call__(self, request: Request) -> Request:
         """Return the request with credentials; existing ones are replaced."""
+
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        """Query parameters that carry credentials, to be dropped from next links."""
+        return ()
 
     @property
     def account(self) -> str | None:
@@ -99,8 +101,8 @@ class ApiKeyQuery(Authenticator):
         return replace(request, params=(*others, (self.name, self.key)))
 
     @property
-    def param_names(self) -> tuple[str, ...]:  # type: ignore[override]  # known per instance only
-        """The parameter of the key."""
+    @override
+    def param_names(self) -> tuple[str, ...]:
         return (self.name,)
 
 

@@ -52,7 +52,7 @@ class Origin:
             if (own.scheme, other.scheme, own.hostname) == ("http", "https", other.hostname):
                 hint = f"Use https in {setting}."
             else:
-                hint = f"If that is where the API lives, set {setting} to it."
+                hint = f"If the API has moved there, set {setting} to it."
             text = f"is redirected to another origin, {shown_origin(url)}"
             raise errors.refused(text, kind=OriginRefused, hint=hint)
         path, _, query = url.partition("?")

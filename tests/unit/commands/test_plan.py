@@ -175,7 +175,7 @@ def bookmark(value):
 
 
 def changed_since(count):
-    """Answer with the rows that `since` asks for."""
+    """Return the rows since the parameter `since`."""
 
     def answer(query):
         wanted = [row for row in rows_of(count) if row["at"] >= query.get("since", "")]
@@ -219,7 +219,7 @@ def test_rows_read_to_the_end_are_counted_as_a_run_writes_them():
 
 
 def family(parents, below, *, deleted=()):
-    """Answer with pages of parents, and with `below` of rows below each."""
+    """Serve pages of parents, and as many children of each as `below` returns."""
 
     def answer(received):
         path, _, query = received.target.partition("?")

@@ -12,7 +12,7 @@ from tap_analytics.demo import DemoApi
 from tap_analytics.streams import APIS
 from tap_analytics.streams.relations import relations
 
-#: Nobody listens there, so a request fails the command.
+#: There is no server, so a request fails the command.
 NOWHERE = "http://127.0.0.1:9"
 FORGE = {
     "name": "forge",
@@ -153,7 +153,7 @@ def test_references_are_valid_in_the_demo():
             for reference in relation.references
         }
     assert {name for name, (held, keys) in found.items() if not held <= keys} == set()
-    # A name of older answers, which the demo doesn't send.
+    # A field of older responses, which the demo doesn't send.
     assert {name for name, (held, _) in found.items() if not held} == {
         ("success_tasks", "createdById")
     }

@@ -1,4 +1,4 @@
-"""The command line ends truthfully: one clear line for bad input, and the right exit code."""
+"""The Singer command: one line for invalid input, and the right exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command(*arguments):
 
 @pytest.fixture(autouse=True)
 def quiet_after():
-    """Take back the handlers for logs that the command line sets up, and its signal handlers."""
+    """Remove the log handlers and signal handlers that the command installs."""
     root, own = logging.getLogger(), logging.getLogger("tap-analytics")
     before = [(logger, logger.handlers[:], logger.level) for logger in (root, own)]
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -29,7 +29,7 @@ def api(peak=0):
 
 
 def requests(buckets, axis, *, width=1.0):
-    """Draw a timeline that holds these buckets over quiet ones."""
+    """Draw a timeline with these buckets; the others are empty."""
     found = [Bucket(**each) for each in buckets]
     charts = summary.Charts(began_after=0.0, bucket_seconds=width, buckets=found, latency={})
     return requests_chart(api(max(bucket.peak for bucket in found)), charts, axis)

@@ -1,4 +1,4 @@
-"""Progress is for people: where nobody watches it is a line in the log now and then."""
+"""Progress is shown live on a terminal, and as log lines elsewhere."""
 
 from __future__ import annotations
 

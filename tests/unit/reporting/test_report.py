@@ -280,9 +280,9 @@ def test_every_text_of_the_summary_is_escaped(path):
 
 
 def replaced(value):
-    """Return figures in which every text is hostile."""
+    """Return a summary in which every text has markup."""
     if isinstance(value, dict):
-        # Moments are read as such; all other texts may be anything.
+        # Times are parsed; all other texts may be anything.
         return {
             name: inner if name in {"began", "ended"} else replaced(inner)
             for name, inner in value.items()
@@ -418,7 +418,7 @@ def test_every_member_of_the_summary_is_documented(path):
 
 
 def members(value, at=""):
-    """Yield the paths of all members; those of streams and APIs stand for each other."""
+    """Yield the paths of all members, with one path for all streams and for all APIs."""
     for name, inner in value.items() if isinstance(value, dict) else ():
         path = f"{at}NAME" if at in {"streams.", "apis.", "charts."} else f"{at}{name}"
         first = inner[0] if isinstance(inner, list) and inner else inner

@@ -30,7 +30,7 @@ LONG = "experimentation_accounts_feeds"
 
 
 def run_with(*outcomes):
-    """Return what the display sees of a run."""
+    """Return the part of a run that the display uses."""
     return types.SimpleNamespace(
         results={each.name: each for each in outcomes},
         connections={},
@@ -57,14 +57,14 @@ def test_a_failure_has_a_short_reason(failure, text):
 
 
 def table(width, *outcomes):
-    """Return the lines of the table in a window that is so wide."""
+    """Return the lines of the table in a window of a width."""
     console = Console(file=io.StringIO(), width=width)
     console.print(final_table(run_with(*outcomes), 86_400.0, console))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
 def crowded():
-    """Return streams that have all there is to say, and much of it."""
+    """Return streams with all kinds of long results."""
     big = {"rows": 12_345_678, "pages": 123_456, "seconds": 86_000.0, "started": 1.0}
     odd = {
         "parents_missing": 3,
@@ -112,7 +112,7 @@ def test_a_wide_window_shows_all_notes_on_one_line():
 
 
 class Emulated:
-    """A display on a pseudo-terminal, and what an emulator makes of it."""
+    """A display on a pseudo-terminal, read by a terminal emulator."""
 
     def __init__(self, run, columns):
         self.master, slave = pty.openpty()
@@ -122,12 +122,12 @@ class Emulated:
         self.feed = pyte.ByteStream(self.shown).feed
 
     def draw(self):
-        """Draw once and return what the window shows; a frame ends with the way back up."""
+        """Draw once and return what the window shows; a frame ends with moving the cursor up."""
         self.display.draw()
         return self._read_until(b"A\r")
 
     def leave(self):
-        """Give the terminal back and return what it shows."""
+        """Leave the display and return what the terminal shows."""
 
         def leave():
             self.display.leave()
@@ -146,7 +146,7 @@ class Emulated:
 
 @pytest.fixture
 def on_terminal(monkeypatch):
-    """Return what shows a display of some outcomes; standard error is as it was afterwards."""
+    """Return a function that displays some results; standard error is restored afterwards."""
     emulated = []
 
     def show(*outcomes, columns=80):

@@ -85,7 +85,7 @@ def test_a_key_outside_of_ascii_can_be_sent_as_a_header():
 
 
 class TokenServer(ScriptedServer):
-    """Issues tokens t1, t2, … and remembers the forms it was sent."""
+    """Issues the tokens t1, t2, … and records the forms it receives."""
 
     def __init__(self):
         super().__init__(self._issue)

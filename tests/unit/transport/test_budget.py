@@ -1,4 +1,4 @@
-"""A budget is never overspent: whatever sends a request, at any concurrency, pays for it first."""
+"""A budget is never exceeded: every request is counted first, at any concurrency."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tap_analytics.transport.stop import StopSignal
 DATA = b'{"data": [' + b"1, " * 50_000 + b"2]}"
 
 
-#: What an answer may announce itself by.
+#: Statuses that may precede that of a response.
 INTERIM = (100, 102, 103)
 
 
@@ -129,7 +129,7 @@ def test_a_connection_that_was_closed_while_idle_is_replaced_at_once(end):
         transport = make_transport(server.origin)
         assert transport.attempt(people(server), body_of) == b"[1]"
         assert transport.attempt(people(server), body_of) == b"[2]"
-        # Once is an idle connection, and twice a server that answers nobody.
+        # Once: an idle connection was closed. Twice: the server responds to no request.
         with pytest.raises(Retriable, match="connection closed by the server"):
             transport.attempt(people(server), body_of)
         assert transport.attempt(people(server), body_of) == b"[3]"
@@ -234,7 +234,7 @@ def test_decompression_takes_linear_time():
         pieces(members, b"\0")
         return time.thread_time() - begun
 
-    # Ten times as much takes about ten times as long; a copy of the rest for each, a hundred.
+    # Ten times the size takes about ten times as long; with copies of the rest, a hundred times.
     assert seconds(40_000) < 40 * max(seconds(4000), 1e-3)
 
 
@@ -458,7 +458,7 @@ def test_tls_goes_through_the_environments_proxy(tls, certificate, monkeypatch):
 
 
 def pump(source, sink):
-    """Pass bytes on until the source ends, and say so to the sink."""
+    """Forward bytes until the source ends, then close the sink for writing."""
     with contextlib.suppress(OSError):
         while data := source.recv(65_536):
             sink.sendall(data)

@@ -93,7 +93,7 @@ def test_a_pair_with_an_empty_half_is_a_secret():
     assert secrets.redact("a: b, Og") == "a: b, Og"
 
 
-#: What stands beside a secret, but not the beginning of an escape that would take in some of it.
+#: Text beside a secret that does not begin an escape which would include part of it.
 NEIGHBOURS = st.text(st.characters(exclude_characters="%&\\"), max_size=9)
 
 
@@ -133,7 +133,7 @@ def test_redaction_takes_linear_time(value, text):
         return time.thread_time() - begun
 
     short = max(min(seconds(4000) for _ in range(3)), 1e-4)
-    # Sixteen times the text: 16 times the time where it grows with the text, 256 with its square.
+    # Sixteen times the text: 16 times the time if it is linear, 256 times if quadratic.
     assert min(seconds(64_000) for _ in range(2)) < 64 * short
 
 

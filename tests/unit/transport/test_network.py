@@ -98,7 +98,7 @@ def test_an_api_that_responds_to_other_requests_is_not_unreachable():
 
 @pytest.fixture
 def names(monkeypatch):
-    """Names that are looked up without asking anybody; one that waits isn't found for long."""
+    """Resolves names without a name server; one name takes long."""
     known, looked_up = {"xn--bcher-kva.test": "127.0.0.1"}, []
     release = threading.Event()
     real = socket.getaddrinfo

@@ -41,7 +41,7 @@ def test_a_redirect_to_another_origin_gets_no_credentials_and_no_request():
     assert len(server.requests) == 1
     assert str(caught.value) == (
         f"learning: GET /v2/people is redirected to another origin, {other.origin}. "
-        "If that is where the API lives, set `base_url` of learning to it."
+        "If the API has moved there, set `base_url` of learning to it."
     )
 
 

@@ -31,7 +31,7 @@ def numbers(server):
 
 
 class Gate:
-    """Answers with the target, but only once it is open."""
+    """Responds with the target, after it was opened."""
 
     def __init__(self):
         self.opened = threading.Event()
@@ -208,7 +208,7 @@ def test_discarding_removes_only_the_pages_of_the_scope():
 
 @pytest.fixture
 def busy():
-    """A lookahead whose two workers still wait for pages that were dropped."""
+    """A prefetcher whose two workers still wait for discarded pages."""
     gate = Gate()
 
     def script(received):

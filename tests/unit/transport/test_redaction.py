@@ -26,7 +26,7 @@ SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
 
 @pytest.fixture
 def secrets(monkeypatch):
-    """An installed registry; what it changes in the process is put back."""
+    """An installed registry; its changes to the process are undone."""
     for owner, name in (
         (logging.Logger, "makeRecord"),
         (sys, "excepthook"),

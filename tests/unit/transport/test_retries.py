@@ -98,7 +98,7 @@ def test_retry_after_pauses_all_requests(headers, status, at_least, at_most, mon
         transport.fetch(people(server), body_of)
 
     [((seconds,), described)] = holds
-    # Counted from the answer, so a little of the wait has passed.
+    # Counted from the response, so a little of the wait has passed.
     assert at_least - 0.5 <= seconds <= at_most
     assert described == {"reason": f"GET /v2/people answered {status}"}
 

@@ -1,4 +1,4 @@
-"""A secret that a server sends back in every way it can is nowhere to be seen afterwards.
+"""A secret that a server sends back in many ways is shown nowhere.
 
 The log, the metrics, STATE and the summary are walked at DEBUG, and what a debugger or a crash
 report would show: tracebacks with their causes, and the `repr` of every part of the run.
@@ -22,14 +22,14 @@ from tap_analytics.errors import SyncFailedError
 KEY = "canary/4711+key&="
 ECHO = json.dumps({"message": f"you sent {KEY}", "error": {"message": KEY}}).encode()
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
-#: How to sign in with the key, and what is sent then.
+#: How to authenticate with the key, and what is sent.
 AUTHS = {
     "query": {"type": "api_key", "name": "key", "api_key": KEY, "location": "query"},
     "header": {"type": "api_key", "name": "X-Key", "api_key": KEY},
     "bearer": {"type": "bearer", "token": KEY},
     "basic": {"type": "basic", "username": "us", "password": KEY},
 }
-#: What the server does about the second page; the first has a row.
+#: Responses to the second page; the first has a row.
 ANSWERS = {
     "401": reply(401, ECHO),
     "403": reply(403, ECHO),
@@ -55,7 +55,7 @@ ANSWERS = {
     "foreign link": {"data": [{"id": 2}], "next": f"http://127.0.0.2:9/{quote(KEY)}?k={KEY}"},
     "same token": {"data": [{"id": 2}], "next": f"/items?page=2&key={quote(KEY, safe='')}"},
 }
-#: Answers that hold an address are tried with each way to sign in, the others with one each.
+#: Responses with an address are tested with each authentication, the others with one each.
 ADDRESSES = {"redirect", "user info", "foreign link", "same token"}
 PAIRS = [
     (case, auth)
@@ -73,7 +73,7 @@ def forms():
 
 
 def parts_of(tap):
-    """Yield the objects a debugger would show: the tap's own, and the errors that came."""
+    """Yield the objects a debugger would show: those of the tap, and the errors."""
     connection = tap.connections["shop"]
     stream = tap.streams[STREAM]
     yield from (tap, stream, connection, connection.http, connection.auth, connection.transport)

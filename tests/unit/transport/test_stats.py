@@ -16,7 +16,7 @@ WEEK = 7 * 24 * 3600.0
 
 
 def flown(flights, *, until):
-    """Return the timeline of flights, each a pair of moments."""
+    """Return the timeline of requests, each given by its start and end."""
     line = Timeline(0.0)
     events = sorted([(begin, True) for begin, _ in flights] + [(end, False) for _, end in flights])
     for moment, is_begin in events:

@@ -67,7 +67,7 @@ def test_the_rate_holds_in_every_sliding_second(rate, sends, burst):
     def send():
         for _ in numbers:
             with throttle.slot() as slot:
-                time.sleep(random.random() * 0.01)  # a connection may take its time
+                time.sleep(random.random() * 0.01)  # connecting may take time
                 instants.append(clock())
                 slot.sent()
 
@@ -95,7 +95,7 @@ def test_the_rate_is_reached_and_never_exceeded(rate, latency):
         slot = throttle.slot().__enter__()
         slot.sent()
         slots.append((now + latency, slot))
-        # Some arrive at once, some as late as an answer allows, or the margin.
+        # Some arrive at once, some as late as the response or the margin allows.
         arrivals.append(now + min(latency, 0.05) * (len(arrivals) % 2))
 
     burst = math.ceil(rate)

@@ -37,7 +37,7 @@ def spelled(secret):
 
 
 def deserted():
-    """Return an address where nobody listens."""
+    """Return an address without a server."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -87,7 +87,7 @@ def test_an_untrusted_certificate_is_reported_once(doctor, tls):
 
 @pytest.fixture
 def tls(tmp_path):
-    """A certificate that nobody signed but its owner."""
+    """A self-signed certificate."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs the openssl command to make a certificate")
@@ -119,7 +119,7 @@ def test_an_address_that_moved_to_https_is_reported(doctor):
 
     with ScriptedServer(answer) as server:
         report = doctor(shop(server.origin))
-    # Whether it answers there, nobody has seen.
+    # The https address was not requested.
     assert (report.code, report.patch) == (1, {})
     assert "Use https in `base_url` of shop." in report.texts
 
@@ -193,7 +193,7 @@ def test_a_rate_is_suggested_from_the_rate_headers(doctor, headers, pace):
         patch = {"apis": [{"name": "shop", "requests_per_second": pace}]}
         assert report.patch == patch
         if pace < 1:
-            # At this pace another look takes seconds, and shows what the others show.
+            # At this rate a further request takes seconds, and shows nothing new.
             return
         entry = merged(config, patch)["apis"][0]
         again = doctor({"apis": [entry], "concurrency": 1}, "--stream", "shop_items")

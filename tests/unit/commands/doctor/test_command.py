@@ -1,4 +1,4 @@
-"""The command itself: options, output for people and for programs, and what it never shows."""
+"""The command: options, output as text and as JSON, without secrets."""
 
 from __future__ import annotations
 

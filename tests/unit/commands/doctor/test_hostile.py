@@ -1,4 +1,4 @@
-"""Servers that mislead: the doctor doubts what a run doubts, and suggests nothing worse."""
+"""Misleading servers: the doctor agrees with a run, and suggests nothing worse."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cursors(query, param="cursor"):
 
 
 def by(word, param="cursor"):
-    """Return a server that names the next page by a word of its own."""
+    """Return a server that names the next page in an unusual field."""
 
     def answer(query):
         rows, following = cursors(query, param)
@@ -66,7 +66,7 @@ def nodes(query):
 
 
 def in_turn(each=1):
-    """Return a server behind which two replicas answer in turn, each in its own order."""
+    """Return a server with two replicas in turn, each with another order."""
     queries = []
 
     def answer(query):
@@ -79,7 +79,7 @@ def in_turn(each=1):
 
 
 AFTER = {"type": "cursor", "cursor_path": "pageInfo.endCursor", "cursor_param": "after"}
-#: By name: the server, the paginator, whether a suggestion makes it whole, and further words.
+#: By name: the server, the paginator, whether a suggestion makes a run complete, and more keys.
 SERVERS = {
     "next_url_path": (
         by(lambda at: {"next": link(at)}),
@@ -199,7 +199,7 @@ def test_the_doctor_agrees_with_a_run_and_suggests_nothing_worse(doctor, name):
 
 
 def test_neither_a_single_page_nor_rows_without_key_are_suggested(doctor):
-    """Both would turn a doubt into a promise that nobody has made."""
+    """Both would declare what nothing shows."""
     for answer, paginator, _, *words in SERVERS.values():
         with JsonApi(answer) as api:
             endpoint = {"paginator": paginator} | (words[0] if words else {})

@@ -357,7 +357,7 @@ def test_a_repeated_cursor_is_reported(doctor):
 def test_a_cursor_that_does_advance_is_found_beside_one_that_does_not(doctor):
     def answer(query):
         rows, following = cursors(query, param="after")
-        # Led on once by the wrong one, and then no further.
+        # The wrong one advances once, and then no further.
         rows = ROWS[4:8] if "cursor" in query else rows
         following = "c8" if "cursor" in query else following
         return {"data": rows, "next_cursor": "same", "paging": {"after": following}}
