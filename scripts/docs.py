@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from handbook.commands import commands, exits, singer
+from handbook.declarations import declarations
 from handbook.runs import metrics, position
 from handbook.settings import settings
 from handbook.streams import columns, diagrams, streams
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The blocks of each page; a block has the name of the function that writes it.
 PAGES = {
     "docs/reference/settings.md": (settings,),
+    "docs/reference/declared-api.md": (declarations,),
     "docs/reference/streams.md": (streams, diagrams, columns),
     "docs/reference/commands.md": (singer, commands, exits),
     "docs/reference/metrics.md": (metrics,),

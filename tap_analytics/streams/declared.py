@@ -11,34 +11,29 @@ import typing as t
 
 from typing_extensions import override
 
-from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.declarations import parse
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.records.inference import infer_schema
-from tap_analytics.records.payload import (
-    check_path_value,
-    dig_field,
-    select_jsonpath,
-)
+from tap_analytics.records.payload import select_jsonpath
 from tap_analytics.streams.api import Api
+from tap_analytics.streams.resource import ResourceStream
 from tap_analytics.streams.scope import open_bookmark, window_of
 from tap_analytics.transport.errors import NotFound
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk import Tap
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Context
 
     from tap_analytics.config.declarations.model import DeclaredApi, DeclaredResource
     from tap_analytics.pagination import PageToken
     from tap_analytics.records.payload import Row
 
 
-class DeclaredStream(AnalyticsStream):
+class DeclaredStream(ResourceStream):
     """Base of the streams declared in the configuration."""
 
-    resource: t.ClassVar[DeclaredResource]
     selector_hint = "Set `data_selector` to where the rows are; leave it out for a bare list."
     #: Whether the resource is the parent of others.
     has_children: t.ClassVar[bool] = False
@@ -48,54 +43,6 @@ class DeclaredStream(AnalyticsStream):
     def __init__(self, tap: Tap) -> None:
         self.infers_schema = self.resource.schema is None
         super().__init__(tap, http_method=self.resource.method)
-
-    # --- requests ---------------------------------------------------------------------------
-
-    @property
-    @override
-    def page_size(self) -> int | None:
-        return self.paging.limit
-
-    @property
-    @override
-    def http_headers(self) -> dict[str, str]:
-        return dict(self.resource.headers)
-
-    @override
-    def get_url_params(
-        self, context: Context | None, next_page_token: PageToken | None
-    ) -> PageToken:
-        token = super().get_url_params(context, next_page_token)
-        return t.cast("PageToken", {**self.resource.params, **token})
-
-    @override
-    def prepare_request_payload(
-        self, context: Context | None, next_page_token: PageToken | None
-    ) -> t.Any:
-        return self.resource.json
-
-    @override
-    def window(self, start: t.Any, end: t.Any) -> PageToken:
-        incremental = self.resource.incremental
-        if incremental is None or incremental.start_param is None or start is None:
-            return {}
-        return {incremental.start_param: str(start)}
-
-    @override
-    def contexts_below(
-        self, parent: AnalyticsStream, record: Record, context: Context | None
-    ) -> Iterable[Context]:
-        """Yield the values of the placeholders of the path, from a row of the parent."""
-        links = self.resource.parents
-        values = {link.placeholder: dig_field(record, link.field) for link in links}
-        for link in links:
-            needed = (
-                f"`{link.field}`, which the path needs for {{{link.placeholder}}}. Set the field "
-                f"of `params.{link.placeholder}` to one that all rows have."
-            )
-            value = values[link.placeholder]
-            check_path_value(value, needed, child=self.label, parent=parent, row=record)
-        yield values
 
     @property
     @override
@@ -204,14 +151,29 @@ def _completed(
     schema: Mapping[str, t.Any], *, stream: DeclaredStream | type[DeclaredStream]
 ) -> dict[str, t.Any]:
     """Return a schema with the columns of parents and the cursor path."""
-    columns = {link.placeholder: ["integer", "string", "null"] for link in stream.resource.parents}
+    columns = dict(_parent_columns(stream))
     if stream.replication_key is not None:
-        columns[t.cast("str", stream.replication_key)] = ["string", "number", "null"]
+        columns[t.cast("str", stream.replication_key)] = {"type": ["string", "number", "null"]}
     for key in t.cast("Sequence[str]", stream.primary_keys):
-        columns[key] = ["integer", "string"]
+        columns[key] = {"type": ["integer", "string"]}
     given = schema.get("properties", {})
-    added = {name: {"type": kinds} for name, kinds in columns.items() if name not in given}
+    added = {name: column for name, column in columns.items() if name not in given}
     return {"type": "object", **schema, "properties": {**given, **added}}
+
+
+def _parent_columns(
+    stream: DeclaredStream | type[DeclaredStream],
+) -> Iterator[tuple[str, dict[str, t.Any]]]:
+    """Yield the schemas of the columns that come from a parent."""
+    parent = t.cast("type[DeclaredStream] | None", stream.parent_stream_type)
+    known = {} if parent is None else (parent.resource.schema or {}).get("properties", {})
+    for link in stream.resource.parents:
+        if link.placeholder in stream.resource.request.names:
+            schema = {"type": ["integer", "string", "null"]}
+        else:
+            schema = known.get(link.field, {"type": ["boolean", "number", "string", "null"]})
+        if link.is_column:
+            yield link.placeholder, schema
 
 
 def declare(
@@ -250,7 +212,7 @@ def _stream_class(
     else:
         # Parents that can be resolved.
         members = [*filter(None, selector.removeprefix("$.").removesuffix("[*]").split("."))]
-    words = ("write_disposition", "data_selector", "incremental", "parents")
+    deciding = ("write_disposition", "data_selector", "incremental", "parents", "request")
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
@@ -260,15 +222,24 @@ def _stream_class(
         "paging": resource.paging,
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
-        "declaration": {word: getattr(resource, word) for word in words},
+        "declaration": {name: getattr(resource, name) for name in deciding},
         "primary_keys": resource.primary_keys,
         "replication_key": incremental.cursor_path if incremental else None,
         "replication_unit": incremental.cursor_format if incremental else None,
         "parent_stream_type": parent,
-        "references": {
-            link.placeholder: f"{vars(classes[link.resource])['name']}.{link.field}"
-            for link in resource.parents
-        },
+        "references": dict(_references(resource, classes)),
         "resource": resource,
     }
     return type(resource.stream, (DeclaredStream if is_plain else JsonPathStream,), body)
+
+
+def _references(
+    resource: DeclaredResource, classes: Mapping[str, type[DeclaredStream]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the columns from parents with the stream and column that they are from."""
+    for link in resource.parents:
+        source, field = link.resource, link.field
+        if link.is_inherited:
+            _, source, field = field.split(".", 2)
+        if link.is_column:
+            yield link.placeholder, f"{vars(classes[source])['name']}.{field}"

@@ -18,7 +18,6 @@ from support.docs import DOCS, PAGES, ROOT, blocks
 from support.servers import ScriptedServer, reply
 
 from tap_analytics.config import settings
-from tap_analytics.config.declarations import readers, resources
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.position import Checkpoint
 from tap_analytics.streams import declared_apis
@@ -122,16 +121,6 @@ def test_wrong_settings_are_reported_as_their_page_shows():
 def test_mistakes_in_a_declaration_are_told_as_its_page_shows():
     page = HOW_TO / "declare-an-api.md"
     assert logged(blocks(page, "text")[-1]) == problems(yaml.safe_load(blocks(page, "yaml")[-1]))
-
-
-def test_declare_an_api_explains_every_word():
-    text = (HOW_TO / "declare-an-api.md").read_text("utf-8")
-    explained = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
-    words = {*resources.RESOURCE_FIELDS, *readers.PAGINATORS, *readers.AUTHS}
-    words |= set(resources._SHARED_ENDPOINT) | set(resources.DISPOSITIONS)
-    for _, own in (*readers.PAGINATORS.values(), *readers.AUTHS.values()):
-        words |= set(own)
-    assert sorted(words - explained) == []
 
 
 # --- links ----------------------------------------------------------------------------------

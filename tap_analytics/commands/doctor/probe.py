@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing_extensions import override
 
 from tap_analytics.commands.doctor.findings import merged
-from tap_analytics.config.declarations.readers import PAGINATORS
+from tap_analytics.config.declarations.paginators import PAGINATORS
 from tap_analytics.pagination.completeness import PaginationError, Verdict
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.records.rows import MissingKeyError
@@ -306,8 +306,10 @@ class Probe:
 
 def declaration_of(paging: PagingStrategy) -> dict[str, t.Any]:
     """Return the declaration of a paginator, without defaults."""
-    kind, own = next((kind, own) for kind, (cls, own) in PAGINATORS.items() if cls is type(paging))
+    kind, own = next(
+        (kind, each.fields) for kind, each in PAGINATORS.items() if each.makes is type(paging)
+    )
     defaults = {each.name: each.default for each in fields(type(paging))}
-    keys = [key for key in ("limit", "limit_param", *own) if key in defaults]
+    keys = [key for key in own if key in defaults]
     given = {key: getattr(paging, key) for key in keys}
     return {"type": kind} | {k: v for k, v in given.items() if v != defaults[k]}

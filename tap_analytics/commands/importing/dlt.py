@@ -11,20 +11,13 @@ import typing as t
 
 from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
-from tap_analytics.config.declarations import CLIENT_FIELDS, ENTRY_FIELDS
-from tap_analytics.config.declarations.readers import (
-    AUTHS,
-    INCREMENTAL_FIELDS,
-    NEVER_RETRIED,
-    PAGINATORS,
-    RETRY_FIELDS,
-)
-from tap_analytics.config.declarations.resources import (
-    DISPOSITIONS,
-    ENDPOINT_FIELDS,
-    PLACEHOLDER,
-    RESOURCE_FIELDS,
-)
+from tap_analytics.config.declarations import CLIENT, ENTRY
+from tap_analytics.config.declarations.auths import AUTHS
+from tap_analytics.config.declarations.endpoint import ENDPOINT
+from tap_analytics.config.declarations.incremental import INCREMENTAL
+from tap_analytics.config.declarations.paginators import PAGINATORS
+from tap_analytics.config.declarations.resources import DISPOSITIONS, RESOURCE
+from tap_analytics.config.declarations.retries import NEVER_RETRIED, RETRY
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,6 +27,7 @@ if t.TYPE_CHECKING:
 Object = dict[str, t.Any]
 
 _DEFAULTS = ("primary_key", "write_disposition", "endpoint")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 _PARENT = re.compile(r"\{resources\.([A-Za-z_]\w*)\.([A-Za-z_][\w.]*)\}", re.ASCII)
 _START = re.compile(r"\{\{?\s*incremental\.(?:start_value|last_value)\s*\}?\}")
 _TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
@@ -43,7 +37,7 @@ _ALIASES = {"json_response": "json_link", "page": "page_number"}
 
 def entry_of(config: Object, notes: Notes) -> Object:
     """Return an `apis` entry for a configuration with `client` and `resources`."""
-    kept = notes.known(config, ENTRY_FIELDS, "the description")
+    kept = notes.known(config, ENTRY, "the description")
     client = kept.get("client")
     if client is not None and not isinstance(client, dict):
         notes.add("client", "isn't an object: left out.")
@@ -66,7 +60,7 @@ def entry_of(config: Object, notes: Notes) -> Object:
 
 
 def _client(client: Object, notes: Notes) -> Object:
-    made = notes.known(client, CLIENT_FIELDS, "client")
+    made = notes.known(client, CLIENT, "client")
     if made.get("auth") is not None:
         made["auth"] = _auth(made["auth"], notes)
         if made["auth"] is None:
@@ -86,7 +80,7 @@ def _auth(auth: object, notes: Notes) -> Object | None:
     if not isinstance(kind, str) or kind not in AUTHS:
         notes.add("client.auth", f"the type '{shown(kind)}' isn't known to the tap: left out.")
         return None
-    return notes.known(given, ("type", *AUTHS[kind][1]), "client.auth")
+    return notes.known(given, ("type", *AUTHS[kind].fields), "client.auth")
 
 
 def _paginator(paginator: object, where: str, notes: Notes) -> object:
@@ -104,7 +98,7 @@ def _paginator(paginator: object, where: str, notes: Notes) -> object:
             made["next_url_path"] = made.pop("next_key")
     if kind == "offset" and made.get("offset_param") == "page":
         notes.add(where, "`offset_param: page` counts pages, from 1.")
-    known = ("type", "limit", "limit_param", *PAGINATORS[kind][1])
+    known = ("type", *PAGINATORS[kind].fields)
     made = notes.known(made, known, where)
     return made["type"] if isinstance(paginator, str) else made
 
@@ -115,7 +109,7 @@ def _resource(
     notes: Notes,
     *,
     optional: list[str],
-    words: Collection[str] = RESOURCE_FIELDS,
+    words: Collection[str] = RESOURCE,
 ) -> Object:
     if resource.get("selected") is False:
         notes.add(where, "isn't selected there; here the catalog selects streams.")
@@ -144,7 +138,7 @@ def _disposition(made: Object, where: str, notes: Notes) -> None:
 def _endpoint(endpoint: Object, where: str, notes: Notes) -> Object:
     given = dict(endpoint)
     given.pop("response_actions", None)
-    made = notes.known(given, ENDPOINT_FIELDS, where)
+    made = notes.known(given, ENDPOINT, where)
     if isinstance(made.get("params"), dict):
         made["params"] = _params(made, where, notes)
     if isinstance(made.get("path"), str):
@@ -192,7 +186,7 @@ def _parents_in_path(endpoint: Object, where: str, notes: Notes) -> None:
         return f"{{{name}}}"
 
     endpoint["path"] = path = _PARENT.sub(placeholder, endpoint["path"])
-    in_path = set(PLACEHOLDER.findall(path))
+    in_path = set(_PLACEHOLDER.findall(path))
     for name, value in list(params.items()):
         if isinstance(value, dict) and value.get("type") == "resolve" and name not in in_path:
             notes.add(
@@ -212,7 +206,7 @@ def _one_limit(endpoint: Object, where: str, notes: Notes) -> None:
 
 
 def _handler(handler: Object, where: str, notes: Notes) -> Object:
-    made = notes.known(handler, RETRY_FIELDS, f"{where}, error_handler")
+    made = notes.known(handler, RETRY, f"{where}, error_handler")
     given = as_list(made.get("retry_on_status_codes"))
     # A list, because values may be unhashable.
     if never := [status for status in given if status in sorted(NEVER_RETRIED)]:
@@ -222,7 +216,7 @@ def _handler(handler: Object, where: str, notes: Notes) -> Object:
 
 
 def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> None:
-    made = notes.known(given, INCREMENTAL_FIELDS, f"{where}, incremental")
+    made = notes.known(given, INCREMENTAL, f"{where}, incremental")
     column = made.get("cursor_path")
     column = column.removeprefix("$.") if isinstance(column, str) else None
     if not column or not re.fullmatch(r"[^\s.$*?()\[\]{}'\"]+", column):

@@ -7,22 +7,37 @@ from __future__ import annotations
 
 import typing as t
 
+from tap_analytics.config.declarations.auths import read_auth
+from tap_analytics.config.declarations.endpoint import ApiDefaults
+from tap_analytics.config.declarations.fields import (
+    HEADERS,
+    SECONDS,
+    TEXTS,
+    URL,
+    Field,
+    Fields,
+    Kind,
+    integer,
+    read_fields,
+)
 from tap_analytics.config.declarations.model import (
     DeclaredApi,
     DeclaredIncremental,
     DeclaredResource,
     ParentLink,
 )
-from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader, suggestion
-from tap_analytics.config.declarations.parents import linked
-from tap_analytics.config.declarations.readers import read_auth, read_paging, read_retry
-from tap_analytics.config.declarations.resources import (
+from tap_analytics.config.declarations.object_reader import (
     NAME,
-    ApiDefaults,
-    read_defaults,
-    read_resource,
+    ConfigPath,
+    ObjectReader,
+    suggestion,
 )
-from tap_analytics.config.settings.checks import url_problem
+from tap_analytics.config.declarations.paginators import read_paging
+from tap_analytics.config.declarations.parents import linked
+from tap_analytics.config.declarations.resources import check_schema, read_defaults, read_resource
+from tap_analytics.config.declarations.retries import read_retry
+from tap_analytics.config.settings.catalog import COMMON
+from tap_analytics.transport.auth import NoAuth
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
@@ -31,8 +46,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.resources import UnlinkedResource
 
 __all__ = [
-    "CLIENT_FIELDS",
-    "ENTRY_FIELDS",
+    "CLIENT",
+    "ENTRY",
     "DeclaredApi",
     "DeclaredIncremental",
     "DeclaredResource",
@@ -40,11 +55,60 @@ __all__ = [
     "parse",
 ]
 
-ENTRY_FIELDS = (
-    *("name", "client", "resource_defaults", "resources"),
-    *("page_size", "headers", "requests_per_second", "retry", "optional_streams"),
-)
-CLIENT_FIELDS = ("base_url", "auth", "headers", "paginator")
+
+def _name(reader: ObjectReader, name: str) -> str | None:
+    value = reader.text(name)
+    if value and not NAME.fullmatch(value):
+        reader.error(name, f"'{value}' must have letters, digits and '_' only.")
+    return value
+
+
+def _given(reader: ObjectReader, name: str) -> object:
+    """Return a value that is read later, with its own path."""
+    return reader.given[name]
+
+
+_COMMON_KINDS = {
+    "page_size": integer(1),
+    "headers": HEADERS,
+    "requests_per_second": SECONDS,
+    "retry": Kind("[`error_handler`](#error_handler)", read_retry),
+    "optional_streams": TEXTS,
+}
+_MEANINGS = {setting.name: setting.description or "" for setting in COMMON}
+CLIENT: Fields = {
+    "auth": Field(
+        Kind(
+            "[`auth`](#auth)",
+            lambda reader, name: read_auth(reader.given[name], reader.at(name)),
+        ),
+        "How requests are signed; not at all if it isn't given.",
+        default=NoAuth(),
+    ),
+    "base_url": Field(URL, "Address of the API.", required=True, default=""),
+    "headers": Field(HEADERS, _MEANINGS["headers"], default={}),
+    "paginator": Field(
+        Kind("[`paginator`](#paginator) or its type", _given),
+        "The paginator of resources that name none.",
+    ),
+}
+ENTRY: Fields = {
+    "name": Field(
+        Kind("text", _name),
+        "First part of the stream names.",
+        required=True,
+        default="",
+        in_dlt=False,
+    ),
+    "client": Field(Kind("[`client`](#client)", _given), "Address and credentials.", required=True),
+    "resource_defaults": Field(
+        Kind("[resource](#resources)", _given), "What resources have unless they say otherwise."
+    ),
+    "resources": Field(
+        Kind("list of [resources](#resources) or names", _given), "The endpoints, at least one."
+    ),
+    **{name: Field(kind, _MEANINGS[name], in_dlt=False) for name, kind in _COMMON_KINDS.items()},
+}
 
 
 def parse(
@@ -78,50 +142,34 @@ def parse(
 
 
 def _read_api(entry: object, place: ConfigPath) -> DeclaredApi:
-    reader = ObjectReader(entry, place, ENTRY_FIELDS)
-    client = ObjectReader(reader.given.get("client"), reader.at("client"), CLIENT_FIELDS)
-    auth = read_auth(client.given.get("auth"), client.at("auth"))
+    reader = ObjectReader(entry, place, ENTRY)
+    values = read_fields(reader, ENTRY)
+    client = ObjectReader(values.get("client"), reader.at("client"), CLIENT)
+    base = read_fields(client, CLIENT)
     defaults = ApiDefaults(
-        api=_name(reader),
-        retry=read_retry(reader.given.get("retry"), reader.at("retry"), over=RetryPolicy()),
-        page_size=reader.integer("page_size", minimum=1),
-        secret_params=auth.param_names,
+        api=values["name"],
+        retry=RetryPolicy().overridden(values.get("retry", {})),
+        page_size=values.get("page_size"),
+        secret_params=base["auth"].param_names,
         given={"endpoint": _client_defaults(client)},
     )
     if "resource_defaults" in reader:
         place = reader.at("resource_defaults")
-        defaults = read_defaults(reader.given["resource_defaults"], place, defaults)
+        defaults = read_defaults(values["resource_defaults"], place, defaults)
     settings = {
-        "base_url": _base_url(reader, client),
-        "headers": {**client.headers("headers"), **reader.headers("headers")},
+        "base_url": base["base_url"],
+        "headers": base["headers"] | values.get("headers", {}),
         "page_size": defaults.page_size,
-        "requests_per_second": reader.number("requests_per_second", minimum=0) or None,
+        "requests_per_second": values.get("requests_per_second") or None,
         "retry": reader.given.get("retry"),
-        "optional_streams": list(reader.texts("optional_streams")) or None,
+        "optional_streams": list(values.get("optional_streams", ())) or None,
     }
     return DeclaredApi(
         name=defaults.api,
-        auth=auth,
+        auth=base["auth"],
         settings={name: value for name, value in settings.items() if value is not None},
         resources=_resources(reader, defaults),
     )
-
-
-def _name(reader: ObjectReader) -> str:
-    name = reader.text("name", required=True) or ""
-    if name and not NAME.fullmatch(name):
-        reader.error("name", f"'{name}' must have letters, digits and '_' only.")
-    return name
-
-
-def _base_url(reader: ObjectReader, client: ObjectReader) -> str:
-    if "client" not in reader:
-        reader.missing("client")
-        return ""
-    url = client.text("base_url", required=True) or ""
-    if url and (text := url_problem(url)):
-        client.error("base_url", text)
-    return url
 
 
 def _client_defaults(client: ObjectReader) -> dict[str, t.Any]:
@@ -148,7 +196,10 @@ def _resources(reader: ObjectReader, defaults: ApiDefaults) -> tuple[DeclaredRes
         resource = read_resource(value, place, defaults)
         if unlinked.setdefault(resource.declared.name.lower(), resource) is not resource and known:
             place.report(f"`name` '{name}' is given to two resources. Rename one.")
-    return linked(tuple(unlinked.values()))
+    found = linked(tuple(unlinked.values()))
+    for each in found:
+        check_schema(each, unlinked[each.name.lower()].place)
+    return found
 
 
 def _check_streams(api: DeclaredApi, place: ConfigPath, taken: dict[str, str]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from tap_analytics.config.declarations.templates import RESOURCES
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_analytics.config.declarations.templates import RequestParts
     from tap_analytics.pagination import PagingStrategy
     from tap_analytics.records.notation import Unit
     from tap_analytics.transport.auth import Authenticator
@@ -17,17 +20,33 @@ WriteDisposition = t.Literal["merge", "append", "replace"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParentLink:
-    """A placeholder of a path, and the resource and field its values come from.
+class Source:
+    """A resource, and the field of its rows that values come from; dotted if nested."""
 
-    All links of a resource name the same parent. Values of other ancestors are read from it too,
-    because its rows have columns for its own placeholders.
+    resource: str
+    field: str
+
+    @property
+    def placeholder(self) -> str:
+        """The full name of its values in requests."""
+        return f"{RESOURCES}.{self.resource}.{self.field}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParentLink:
+    """A value that a resource gets from its parent, by the name it has in requests or rows.
+
+    All links of a resource name the same parent.
     """
 
     placeholder: str
     resource: str
-    #: Dotted path if nested.
+    #: Field of the parent's rows, dotted if nested.
     field: str
+    #: Whether `field` is the name of a value that the parent itself was read with.
+    is_inherited: bool = False
+    #: Whether rows get it as a column, if they lack one of that name.
+    is_column: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +66,13 @@ class DeclaredResource:
 
     name: str
     stream: str
-    #: Relative to the base URL; placeholders in braces are those of `parents`.
+    #: As declared, for messages.
     path: str
+    request: RequestParts
     paging: PagingStrategy
     retry: RetryPolicy
     write_disposition: WriteDisposition
     method: t.Literal["GET", "POST"] = "GET"
-    #: A tuple is sent as one parameter per value.
-    params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    #: Body of a POST, not yet encoded.
-    json: object | None = None
     #: Dotted path or JSONPath of the rows; None if the body is the list.
     data_selector: str | None = None
     incremental: DeclaredIncremental | None = None

@@ -19,6 +19,8 @@ from tap_analytics.records.codec import kind_of
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+#: A name of an API or a resource, of which stream names are made.
+NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 #: A dotted path, with or without the leading `$.` of JSONPath.
 DOTTED = re.compile(
     r"(?:\$\.)?([^\s.$*?@()\[\]{}'\"][^\s.$*?()\[\]{}'\"]*(?:\.[^\s.$*?()\[\]{}'\"]+)*)"
@@ -27,8 +29,8 @@ DOTTED = re.compile(
 #: Fields of dlt's REST source that the tap doesn't support.
 UNSUPPORTED = frozenset(
     """
-    allow_external_schedulers columns convert cursor_body_path data data_selector_required
-    default_token_expiration end_param end_value file_format has_more_path include_from_parent
+    allow_external_schedulers columns convert cursor_body_path data_selector_required
+    default_token_expiration end_param end_value file_format has_more_path
     lag last_value_func limit_body_path max_table_nesting maximum_offset maximum_page
     maximum_value merge_key nested_hints offset offset_body_path on_cursor_value_missing page
     page_body_path parallelized parent processing_steps range_end range_start references

@@ -1,4 +1,4 @@
-"""Resolves placeholders to parent resources, and sorts parents before children."""
+"""Finds the resource that each placeholder takes its values from, and sorts parents first."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 import typing as t
 from dataclasses import replace
 
-from tap_analytics.config.declarations.model import ParentLink
+from tap_analytics.config.declarations.model import ParentLink, Source
 from tap_analytics.config.declarations.object_reader import listed, suggestion
-from tap_analytics.config.declarations.resources import PLACEHOLDER, Resolve
+from tap_analytics.config.declarations.templates import RESOURCES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.resources import UnlinkedResource
 
 #: By resource, then by placeholder.
-Links = dict[str, dict[str, Resolve]]
+Links = dict[str, dict[str, Source]]
 
 _IRREGULAR = {
     "child": "children",
@@ -38,11 +38,22 @@ def linked(unlinked: Sequence[UnlinkedResource]) -> tuple[DeclaredResource, ...]
     for name, resource in by_name.items():
         if cycle := _visit(name, links, ordered, ()):
             resource.place.report(
-                f"its parents are circular: {' → '.join(cycle)}. Take a placeholder out of a path."
+                f"its parents are circular: {' → '.join(cycle)}. Take out a placeholder."
             )
             return ()
+    # Of resources in one line, the nearest comes last.
+    parents = {
+        name: max((source.resource for source in own.values()), key=ordered.index)
+        for name, own in links.items()
+        if own
+    }
+    for name in reversed(ordered):
+        _pass_on(by_name[name], links, parents)
     return tuple(
-        replace(by_name[name].declared, parents=_one_parent(by_name[name], links, ordered))
+        replace(
+            by_name[name].declared,
+            parents=(*_own_links(name, links, parents), *_included(by_name[name], parents)),
+        )
         for name in ordered
     )
 
@@ -67,33 +78,51 @@ def _visit(
 
 def _links(
     resource: UnlinkedResource, by_name: Mapping[str, UnlinkedResource]
-) -> Iterator[tuple[str, Resolve]]:
-    """Yield each placeholder of a path with its source."""
+) -> Iterator[tuple[str, Source]]:
+    """Yield each placeholder of a request with its source."""
     place, siblings = resource.place, [name for name in by_name if name != resource.declared.name]
-    placeholders = list(dict.fromkeys(PLACEHOLDER.findall(resource.declared.path)))
+    names = _placeholders(resource)
     for name in resource.resolves:
-        if name not in placeholders:
+        if name not in names:
             place.report(
                 f"`params.{name}` resolves a placeholder that the path doesn't have. "
                 f"Add {{{name}}} to the path, or remove it."
             )
-    for placeholder in placeholders:
-        link = resource.resolves.get(placeholder) or guess(placeholder, siblings)
-        if link is None:
-            form = f"`params: {{{placeholder}: {{type: resolve, resource: …, field: …}}}}`"
+    for name in names:
+        source = _source(name, resource, siblings)
+        if source is None:
+            form = f"`params: {{{name}: {{type: resolve, resource: …, field: …}}}}`"
             place.report(
-                f"`path`: no resource fits {{{placeholder}}}. Write {form}. "
-                f"Resources: {listed(siblings)}."
+                f"`path`: no resource fits {{{name}}}. Write {form}. Resources: {listed(siblings)}."
             )
-        elif link.resource not in by_name:
-            shown = f"`params.{placeholder}.resource` '{link.resource}' is unknown."
-            place.report(f"{shown} Known: {listed(siblings)}.{suggestion(link.resource, siblings)}")
+        elif source.resource not in by_name:
+            where = f"`params.{name}.resource`" if name in resource.resolves else f"{{{name}}}:"
+            shown = f"{where} '{source.resource}' is unknown."
+            near = suggestion(source.resource, siblings)
+            place.report(f"{shown} Known: {listed(siblings)}.{near}")
         else:
-            yield placeholder, link
+            yield name, source
 
 
-def guess(placeholder: str, siblings: Sequence[str]) -> Resolve | None:
-    """Resolve `{customer_id}` to the `id` of the sibling `customers`.
+def _placeholders(resource: UnlinkedResource) -> list[str]:
+    """Return the placeholders of a request that another resource gives, in their order."""
+    names = [name for each in resource.declared.request.templates for name in each.ordered]
+    return [*dict.fromkeys(name for name in names if _is_parents(name))]
+
+
+def _is_parents(name: str) -> bool:
+    return "." not in name or name.startswith(f"{RESOURCES}.")
+
+
+def _source(name: str, resource: UnlinkedResource, siblings: Sequence[str]) -> Source | None:
+    if "." in name:
+        _, parent, field = name.split(".", 2)
+        return Source(resource=parent, field=field)
+    return resource.resolves.get(name) or guess(name, siblings)
+
+
+def guess(placeholder: str, siblings: Sequence[str]) -> Source | None:
+    """Source `{customer_id}` to the `id` of the sibling `customers`.
 
     The longest name wins: `{course_group_id}` belongs to `course_groups` before `courses`. Returns
     None if two siblings match equally.
@@ -105,7 +134,7 @@ def guess(placeholder: str, siblings: Sequence[str]) -> Resolve | None:
             continue
         fitting = [name] if name in siblings else [s for s in siblings if _same(name, s)]
         if fitting:
-            return Resolve(resource=fitting[0], field=field) if len(fitting) == 1 else None
+            return Source(resource=fitting[0], field=field) if len(fitting) == 1 else None
     return None
 
 
@@ -131,26 +160,56 @@ def plurals(name: str) -> set[str]:
 # --- one parent per resource ------------------------------------------------------------------
 
 
-def _one_parent(
-    resource: UnlinkedResource, links: Links, ordered: Sequence[str]
-) -> tuple[ParentLink, ...]:
-    """Return the links of a resource, all to its nearest parent.
-
-    Values of higher ancestors are placeholders of the nearest parent.
-    """
-    own = links[resource.declared.name]
-    if not own:
-        return ()
-    nearest = max((link.resource for link in own.values()), key=ordered.index)
-    inherited = {link: placeholder for placeholder, link in links[nearest].items()}
-    found = []
-    for placeholder, link in own.items():
-        field = link.field if link.resource == nearest else inherited.get(link)
-        if field is None:
-            resource.place.report(
-                f"`path`: {{{placeholder}}} comes from '{link.resource}' and another placeholder "
-                f"from '{nearest}', which isn't a child of it. Keep to one line of parents."
-            )
+def _pass_on(resource: UnlinkedResource, links: Links, parents: Mapping[str, str]) -> None:
+    """Let the parent get what its child needs of a higher ancestor; report what it can't get."""
+    name = resource.declared.name
+    own, parent = links[name], parents.get(name)
+    for placeholder, source in [*own.items()]:
+        if source.resource == parent or parent is None:
             continue
-        found.append(ParentLink(placeholder=placeholder, resource=nearest, field=field))
-    return tuple(found)
+        if source.resource not in _ancestors(parent, parents):
+            resource.place.report(
+                f"{{{placeholder}}} comes from '{source.resource}' and another placeholder "
+                f"from '{parent}', which isn't a child of it. Keep to one line of parents."
+            )
+            del own[placeholder]
+        elif source not in links[parent].values():
+            links[parent][source.placeholder] = source
+
+
+def _ancestors(name: str, parents: Mapping[str, str]) -> Iterator[str]:
+    while name in parents:
+        name = parents[name]
+        yield name
+
+
+def _own_links(name: str, links: Links, parents: Mapping[str, str]) -> Iterator[ParentLink]:
+    """Yield the links of a resource, all to its parent.
+
+    Values of higher ancestors are columns of the parent's rows, or values it was read with.
+    """
+    for placeholder, source in links[name].items():
+        parent, field, is_inherited = parents[name], source.field, False
+        if source.resource != parent:
+            field = next(key for key, each in links[parent].items() if each == source)
+            is_inherited = "." in field
+        yield ParentLink(
+            placeholder=placeholder,
+            resource=parent,
+            field=field,
+            is_inherited=is_inherited,
+            is_column="." not in placeholder,
+        )
+
+
+def _included(resource: UnlinkedResource, parents: Mapping[str, str]) -> Iterator[ParentLink]:
+    """Yield the links of `include_from_parent`."""
+    parent = parents.get(resource.declared.name)
+    if resource.included and parent is None:
+        resource.place.report(
+            "`include_from_parent` needs a parent. Name one in the request, such as "
+            "{resources.customers.id}."
+        )
+    elif parent is not None:
+        for field in resource.included:
+            yield ParentLink(placeholder=f"_{parent}_{field}", resource=parent, field=field)

@@ -99,7 +99,7 @@ def _in_declared(value: object, found: Credentials) -> None:
         for key, inner in value.items():
             if key == "auth":
                 _in_auth(inner, found)
-            elif key in {"headers", "params", "json"}:
+            elif key in {"headers", "params", "json", "data"}:
                 found.add_named(inner)
             elif key == "base_url":
                 found.add_url(inner)

@@ -173,7 +173,7 @@ def test_all_documents_live_in_one_configuration():
 )
 def test_a_resource_in_short_is_the_path(value, path):
     found = resource(value)
-    assert (found.stream, found.path, found.params) == ("billing_invoices", path, {})
+    assert (found.stream, found.path, found.request.params) == ("billing_invoices", path, {})
     assert found.data_selector is None
     assert found.method == "GET"
 
@@ -204,15 +204,15 @@ def test_defaults_apply_unless_a_resource_overrides_them():
         api("customers", own, resource_defaults=defaults, retry={"backoff_factor": 9})
     )
     customers, invoices = declared.resources
-    assert customers.params == {"status": "open", "expand": "lines"}
+    assert customers.request.params == {"status": "open", "expand": "lines"}
     assert customers.data_selector == "data"
-    assert invoices.params == {
+    assert invoices.request.params == {
         "expand": "lines",
         "archived": "false",
         "tag": ("a", "b"),
         "max": "5",
     }
-    assert invoices.headers == {"X-A": "3", "X-B": "2"}
+    assert invoices.request.headers == {"X-A": "3", "X-B": "2"}
     assert invoices.data_selector is None
     assert invoices.retry == RetryPolicy(max_retries=1, backoff_factor=9, statuses=frozenset({503}))
     assert invoices.write_disposition == "replace"
@@ -273,7 +273,7 @@ def test_a_post_has_a_body_and_an_incremental_resource_a_start():
             },
         )
     )
-    assert (found.method, found.json) == ("POST", {"query": "all"})
+    assert (found.method, found.request.json) == ("POST", {"query": "all"})
     assert found.incremental == DeclaredIncremental(
         cursor_path="updated_at", start_param="since", initial_value="2026-01-01"
     )
@@ -370,7 +370,7 @@ def test_the_most_specific_paginator_applies():
 def test_a_limit_is_sent_only_where_one_is_given(paginator, params, page_size, limit):
     found = resource(endpoint(paginator=paginator, params=params), page_size=page_size)
     assert found.paging.limit == limit
-    assert found.params == {}
+    assert found.request.params == {}
 
 
 # --- auth -------------------------------------------------------------------------------------
@@ -556,7 +556,7 @@ def test_a_parameter_may_say_where_a_placeholder_comes_from():
     assert found.parents == (
         ParentLink(placeholder="org", resource="organisations", field="meta.slug"),
     )
-    assert found.params == {}
+    assert found.request.params == {}
 
 
 def test_a_grandchild_gets_everything_from_its_parent():
@@ -606,14 +606,12 @@ def test_circular_parents_are_reported_with_the_circle():
     )
     line = problem_of(entries)
     assert line.endswith(
-        "resource 'a': its parents are circular: a → c → b → a. Take a placeholder out of a path."
+        "resource 'a': its parents are circular: a → c → b → a. Take out a placeholder."
     )
     own = endpoint(
         path="/{x}", params={"x": {"type": "resolve", "resource": "invoices", "field": "id"}}
     )
-    assert problem_of(api(own)).endswith(
-        "circular: invoices → invoices. Take a placeholder out of a path."
-    )
+    assert problem_of(api(own)).endswith("circular: invoices → invoices. Take out a placeholder.")
 
 
 def test_two_lines_of_parents_are_refused():
@@ -687,10 +685,16 @@ def test_two_lines_of_parents_are_refused():
         (endpoint(method="PUT"), "`method` 'PUT' isn't supported. Known: GET, POST."),
         (endpoint(json={}), "`json` is a body, which only POST sends. Set `method` to POST"),
         (endpoint(method="POST", json="x"), "`json` must be an object or a list, not text."),
-        (endpoint(data="x"), "`data` isn't supported."),
+        (endpoint(method="POST", data="x"), "`data` must be an object, not text."),
+        (endpoint(data={"a": 1}), "`data` is a body, which only POST sends. Set `method` to POST"),
+        (endpoint(method="POST", data={}, json={}), "`data` and `json` are bodies both."),
+        (endpoint(method="POST", data={"a": {}}), "`data.a` must be a string, a number,"),
         (endpoint(response_actions=[]), "`response_actions` isn't supported."),
         (endpoint(data_selector_required=True), "`data_selector_required` isn't supported."),
-        (endpoint(pth="/x"), "`pth` is unknown. Known: data_selector, error_handler, headers,"),
+        (
+            endpoint(pth="/x"),
+            "`pth` is unknown. Known: data, data_selector, error_handler, headers,",
+        ),
         (endpoint(data_selector="a..[b"), "`data_selector` 'a..[b' is neither a dotted path nor"),
         (
             endpoint(path="https://elsewhere.example.com/x"),
@@ -698,7 +702,23 @@ def test_two_lines_of_parents_are_refused():
         ),
         (endpoint(path="/x?y=1"), "`path` must not have a query or a fragment."),
         (endpoint(path="/x y"), "`path` contains white space"),
-        (endpoint(path="/{resources.customers.id}"), "has braces that aren't a placeholder"),
+        (endpoint(path="/{x"), "`path` '/{x' has braces that aren't a placeholder. Double them"),
+        (
+            endpoint(path="/{resources.customers.id}"),
+            "{resources.customers.id}: 'customers' is unknown. Known: none.",
+        ),
+        (
+            endpoint(params={"a": "{resources.customers}"}),
+            "`params.a` has the unknown placeholder {resources.customers}. Known: {reso",
+        ),
+        (
+            endpoint(headers={"X-A": "{increment.start_value}"}),
+            "`headers.X-A` has the unknown placeholder {increment.start_value}.",
+        ),
+        (
+            endpoint(method="POST", json={"a": ["{ {resources.b.id} }"]}),
+            "`json` has braces that aren't a placeholder. Double them: {{ and }}.",
+        ),
         (endpoint(path=5), "`path` must be a string, not a number."),
         (
             endpoint(params={"a": {"type": "resolve", "resource": "b"}}),
@@ -706,7 +726,7 @@ def test_two_lines_of_parents_are_refused():
         ),
         (
             endpoint(method="POST", json={"since": "{{ incremental.start_value }}"}),
-            "`json` has a template, which isn't supported.",
+            "`json` has `{{ incremental.start_value }}`. Write {incremental.start_value}.",
         ),
         (endpoint(params={"a": {"resource": "b", "field": "id"}}), "`params.a.type` is missing."),
         (
@@ -717,7 +737,14 @@ def test_two_lines_of_parents_are_refused():
             endpoint(params={"since": {"type": "incremental", "cursor_path": "at"}}),
             "Write `incremental: {cursor_path: at, start_param: since}`.",
         ),
-        (endpoint(params={"since": "{incremental.start_value}"}), "templates aren't supported."),
+        (
+            endpoint(params={"since": "{incremental.start_value}"}),
+            "`incremental` is missing: {incremental.start_value} is its value. Add it.",
+        ),
+        (
+            {"name": "invoices", "include_from_parent": ["id"]},
+            "`include_from_parent` needs a parent.",
+        ),
         (
             endpoint(params={"x": {"type": "resolve", "resource": "y", "field": "id"}}),
             "`params.x` resolves a placeholder that the path doesn't have.",

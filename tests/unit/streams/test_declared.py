@@ -493,3 +493,221 @@ def test_a_selector_leads_to_the_rows(selector, body):
         endpoint = {"paginator": "single_page", "data_selector": selector}
         done = run(declared(api.origin, endpoint=endpoint))
     assert done.records() == ITEMS
+
+
+# --- values in requests -----------------------------------------------------------------------
+
+
+def recorded(respond):
+    """A server that answers a path with rows."""
+    return ScriptedServer(lambda got: reply(200, json.dumps(respond(got)).encode()))
+
+
+def rows_at(path):
+    return [ITEMS[0] | {"owner": {"id": "o/1"}}, ITEMS[1] | {"owner": {"id": "o2"}}] * (
+        path == "/items"
+    ) or [{"n": 1}]
+
+
+def posted(api):
+    return [json.loads(each.body) for each in api.requests if each.method == "POST"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_values_of_a_parent_stand_anywhere_in_a_request(concurrency):
+    endpoint = {
+        "method": "POST",
+        "params": {"item": "{resources.items.id}", "tag": ["x", "{resources.items.code}"]},
+        "headers": {"X-Owner": "is {resources.items.owner.id}"},
+        "json": {"id": "{resources.items.id}", "text": "no. {resources.items.id}, {{x}}"},
+        "data_selector": None,
+    }
+    parts = child("parts", "/by/{resources.items.owner.id}/parts", key="n", endpoint=endpoint)
+    with recorded(lambda got: rows_at(got.path)) as api:
+        done = run(family(api.origin, parts) | {"concurrency": concurrency})
+        asked = [each for each in api.requests if each.method == "POST"]
+        bodies = posted(api)
+    assert done.error is None
+    assert [each.target for each in asked] == [
+        "/by/o%2F1/parts?item=1&tag=x&tag=c1",
+        "/by/o2/parts?item=2&tag=x&tag=c2",
+    ]
+    assert [each.headers["x-owner"] for each in asked] == ["is o/1", "is o2"]
+    assert bodies == [{"id": n, "text": f"no. {n}, {{x}}"} for n in (1, 2)]
+    # Only what is included becomes a column.
+    assert done.records("shop_parts") == [{"n": 1}, {"n": 1}]
+
+
+def test_a_form_is_a_body():
+    with JsonApi(lambda _: {"data": [{"id": 1}]}) as api:
+        form = {"q": "a b", "ids": [1, 2], "none": None}
+        endpoint = {"method": "POST", "data": form, "paginator": "single_page"}
+        done = run(declared(api.origin, endpoint=endpoint))
+        asked = api.requests[0]
+    assert done.ids() == [1]
+    assert asked.body == b"q=a+b&ids=1&ids=2"
+    assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_a_grandchild_gets_values_of_all_ancestors():
+    tables = {
+        "/items": [{"id": n, "deep": {"ref": f"r{n}"}} for n in (1, 2)],
+        "/items/1/parts": [{"id": 10}],
+        "/items/2/parts": [{"id": 20}],
+        "/bits": [{"id": 100}],
+    }
+    bits = child(
+        "bits",
+        "/bits",
+        key=["_parts_id", "id"],
+        endpoint={"params": {"p": "{resources.parts.id}", "r": "{resources.items.deep.ref}"}},
+        include_from_parent=["id"],
+    )
+    with routes(tables) as api:
+        parts = child("parts", "/items/{resources.items.id}/parts")
+        done = run(family(api.origin, parts, bits) | {"concurrency": 4})
+        asked = [each.target for each in api.requests if each.path == "/bits"]
+    assert done.error is None
+    assert asked == ["/bits?p=10&r=r1", "/bits?p=20&r=r2"]
+    assert done.records("shop_parts") == [{"id": 10}, {"id": 20}]
+    assert done.records("shop_bits") == [
+        {"id": 100, "_parts_id": 10},
+        {"id": 100, "_parts_id": 20},
+    ]
+
+
+@pytest.mark.parametrize("schema", [None, {"properties": {"id": {"type": "integer"}}}])
+def test_fields_of_the_parent_become_columns(schema):
+    tables = {"/items": [{"id": 1, "tags": ["a"]}, {"id": 2}], "/parts": [{"id": 10}]}
+    parts = child(
+        "parts",
+        "/parts",
+        key=["_items_id", "id"],
+        endpoint={"params": {"item": "{resources.items.id}"}},
+        include_from_parent=["id", "tags"],
+        **({"schema": schema} if schema else {}),
+    )
+    with routes(tables) as api:
+        done = run(family(api.origin, parts))
+    assert done.error is None
+    assert done.records("shop_parts") == [
+        {"id": 10, "_items_id": 1, "_items_tags": ["a"]},
+        {"id": 10, "_items_id": 2, "_items_tags": None},
+    ]
+    assert {"_items_id", "_items_tags"} <= set(done.properties("shop_parts"))
+    assert done.of("SCHEMA", "shop_parts")[-1]["key_properties"] == ["_items_id", "id"]
+
+
+def test_what_children_need_of_a_parent_may_be_deselected():
+    parts = child("parts", "/parts/{resources.items.code}", include_from_parent=["deep"])
+    with routes({"/items": ITEMS[:1], "/parts/c1": [{"id": 10}]}) as api:
+        given = family(api.origin, parts)
+        catalog = select(discover(given), STREAM, "shop_parts")
+        for name in ("code", "deep"):
+            catalog = deselect(catalog, STREAM, name)
+        done = run(given, catalog=catalog)
+    assert done.records() == [{"id": 1}]
+    assert done.records("shop_parts") == [{"id": 10, "_items_deep": {"ref": "r1"}}]
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "fault"),
+    [
+        ({"params": {"x": "{resources.items.x}"}}, None, "has no `x`, which the request needs"),
+        ({"params": {"x": "{resources.items.x}"}}, [1], "has a list as `x`"),
+        ({"method": "POST", "json": {"x": "{resources.items.x}"}}, None, "has no `x`"),
+    ],
+    ids=["param", "list", "json"],
+)
+def test_a_value_that_the_request_needs_and_the_parent_lacks_fails_the_child(where, value, fault):
+    with routes({"/items": [{"id": 1, "x": value}], "/parts": [{"id": 10}]}) as api:
+        done = run(family(api.origin, child("parts", "/parts", endpoint=where)))
+        assert [each.path for each in api.requests] == ["/items"]
+    assert f"a row of shop_items with id=1 {fault}" in done.failure("shop_parts")
+    assert done.ids() == [1]
+
+
+def test_a_json_value_may_be_an_object():
+    body = {"x": "{resources.items.deep}", "y": ["{resources.items.id}"]}
+    where = {"method": "POST", "json": body}
+    with recorded(lambda got: rows_at(got.path)) as api:
+        done = run(family(api.origin, child("parts", "/parts", key="n", endpoint=where)))
+        assert posted(api) == [{"x": {"ref": f"r{n}"}, "y": [n]} for n in (1, 2)]
+    assert done.error is None
+
+
+# --- values of the bookmark -------------------------------------------------------------------
+
+MARK = {"replication_key": "at", "replication_key_value": "2024-01-01"}
+SINCE = {
+    "method": "POST",
+    "params": {"from": "{incremental.start_value}", "to": "{incremental.end_value}"},
+    "json": {"since": "{incremental.start_value}", "first": "{incremental.initial_value}"},
+    "paginator": "single_page",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "unit", "given", "sent", "to"),
+    [
+        ("2024-02-01", None, {}, "2024-02-01", None),
+        ("2024-02-01", None, {"start_date": "2024-03-01"}, "2024-03-01", None),
+        ("2024-02-01", None, {"end_date": "2024-03-01"}, "2024-02-01", "2024-03-01"),
+        (1706745600, "epoch_s", {"end_date": "2024-03-01"}, 1706745600, "1709251200"),
+    ],
+    ids=["initial", "start date", "end date", "epoch"],
+)
+def test_a_request_without_a_bookmark_begins_where_the_settings_say(key, unit, given, sent, to):
+    incremental = {"cursor_path": "at", "initial_value": key}
+    incremental |= {"cursor_format": unit} if unit else {}
+    with JsonApi(lambda _: {"data": [{"id": 1, "at": key}]}) as api:
+        done = run(declared(api.origin, endpoint=SINCE | {"incremental": incremental}, **given))
+        asked = api.requests
+    assert done.error is None
+    # The page that was sampled for the schema is not asked for again.
+    assert len(asked) == 1
+    assert json.loads(asked[0].body) == {"since": sent, "first": key}
+    assert asked[0].query == {"from": str(sent)} | ({"to": to} if to else {})
+
+
+def test_a_request_begins_at_the_bookmark():
+    incremental = {"cursor_path": "at", "initial_value": "2020-01-01"}
+    state = {"bookmarks": {STREAM: MARK}}
+    with JsonApi(lambda _: {"data": [{"id": 1, "at": "2024-02-01"}]}) as api:
+        endpoint = SINCE | {"incremental": incremental}
+        done = run(declared(api.origin, endpoint=endpoint), state=state)
+        assert [json.loads(each.body) for each in api.requests] == [
+            {"since": "2024-01-01", "first": "2020-01-01"}
+        ]
+    assert done.bookmark() == "2024-02-01"
+
+
+def test_a_parent_is_asked_for_all_its_rows_whatever_its_bookmark():
+    incremental = {"cursor_path": "at", "initial_value": "2020-01-01"}
+    state = {"bookmarks": {STREAM: MARK}}
+    params = {"since": "{incremental.start_value}"}
+    tables = {"/items": [{"id": 1, "at": "2024-02-01"}], "/parts/1": [{"id": 10}]}
+    with routes(tables) as api:
+        endpoint = {"params": params, "incremental": incremental}
+        parts = child("parts", "/parts/{item_id}")
+        done = run(family(api.origin, parts, endpoint=endpoint), state=state)
+        assert [each.query for each in api.requests if each.path == "/items"] == [
+            {"since": "2020-01-01"}
+        ]
+    assert done.ids("shop_parts") == [10]
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("/items/{incremental.start_value}", "Set `initial_value` of `incremental`, or `start_"),
+        ("/items/{incremental.end_value}", "Set `end_date`."),
+        ("/items/{incremental.initial_value}", "Set `initial_value` of `incremental`."),
+    ],
+)
+def test_a_value_that_nothing_gives_fails_the_stream_before_a_request(path, fault):
+    with JsonApi(lambda _: {"data": []}) as api:
+        endpoint = {"path": path, "incremental": {"cursor_path": "at"}}
+        done = run(declared(api.origin, endpoint=endpoint))
+        assert api.requests == []
+    assert fault in done.failure()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import listed, shown
-from tap_analytics.config.declarations.readers import NEVER_RETRIED
+from tap_analytics.config.declarations.retries import NEVER_RETRIED
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:

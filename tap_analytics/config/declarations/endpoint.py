@@ -1,0 +1,309 @@
+"""The fields of `endpoint`: the request, its pages, its rows, and what is new in them."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from tap_analytics.config.declarations.fields import (
+    PATH,
+    TEXT,
+    Field,
+    Kind,
+    choice,
+    read_fields,
+)
+from tap_analytics.config.declarations.incremental import read_incremental
+from tap_analytics.config.declarations.model import DeclaredResource, Source
+from tap_analytics.config.declarations.object_reader import DOTTED, ConfigPath, ObjectReader, scalar
+from tap_analytics.config.declarations.paginators import read_paging
+from tap_analytics.config.declarations.retries import read_retry
+from tap_analytics.config.declarations.templates import (
+    BOOKMARK_VALUES,
+    Param,
+    RequestParts,
+    TemplateError,
+    Text,
+    parse_json,
+    parse_template,
+)
+from tap_analytics.pagination import Auto, Cursor, NumberedStrategy, PagingStrategy
+from tap_analytics.records.codec import kind_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_analytics.config.declarations.fields import Fields
+    from tap_analytics.transport.retry import RetryPolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiDefaults:
+    """Defaults for all resources of an API."""
+
+    api: str
+    retry: RetryPolicy
+    page_size: int | None
+    #: Query parameters that carry credentials.
+    secret_params: tuple[str, ...]
+    #: Fields of a resource, including those of its endpoint.
+    given: Mapping[str, t.Any]
+
+
+# --- the request ------------------------------------------------------------------------------
+
+
+def _method(reader: ObjectReader, name: str) -> str | None:
+    method = (reader.text(name) or "GET").upper()
+    if method in {"GET", "POST"}:
+        return method
+    reader.error(name, f"'{method}' isn't supported. Known: GET, POST.")
+    return None
+
+
+def _template(value: str, place: ConfigPath) -> Text:
+    try:
+        return parse_template(value)
+    except TemplateError as error:
+        place.report(f"`{place.path}` {error}")
+        return value
+
+
+def _param(value: object, place: ConfigPath) -> Param | None:
+    """Read a parameter: a scalar or a list of them; null sends none."""
+    if isinstance(value, list) and all(scalar(item) is not None for item in value):
+        return tuple(_template(scalar(item) or "", place) for item in value)
+    if (text := scalar(value)) is not None:
+        return _template(text, place)
+    if value is not None:
+        place.report(f"`{place.path}` must be a string, a number, a boolean or a list of them.")
+    return None
+
+
+def _params(reader: ObjectReader, name: str) -> dict[str, Param | Source]:
+    found: dict[str, Param | Source] = {}
+    for param, value in reader.object(name).items():
+        place = reader.at(name).at(param)
+        read = _resolve(param, value, place) if isinstance(value, dict) else _param(value, place)
+        if read is not None:
+            found[param] = read
+    return found
+
+
+_RESOLVE: Fields = {
+    "type": Field(choice("resolve"), "`resolve`.", required=True),
+    "resource": Field(TEXT, "The resource the values come from.", required=True),
+    "field": Field(PATH, "Field of its rows.", required=True),
+}
+
+
+def _resolve(param: str, value: dict[str, t.Any], place: ConfigPath) -> Source | None:
+    if value.get("type") == "incremental":
+        column = value.get("cursor_path", "…")
+        instead = f"`incremental: {{cursor_path: {column}, start_param: {param}}}`"
+        place.report(f"`{place.path}.type` 'incremental' isn't supported. Write {instead}.")
+        return None
+    found = read_fields(ObjectReader(value, place, _RESOLVE), _RESOLVE)
+    if len(found) < len(_RESOLVE):
+        return None
+    return Source(resource=found["resource"], field=found["field"])
+
+
+def _headers(reader: ObjectReader, name: str) -> dict[str, Text]:
+    place = reader.at(name)
+    return {each: _template(text, place.at(each)) for each, text in reader.headers(name).items()}
+
+
+def _json(reader: ObjectReader, name: str) -> object:
+    body = reader.given[name]
+    if not isinstance(body, (dict, list)):
+        reader.error(name, f"must be an object or a list, not {kind_of(body)}.")
+    try:
+        return t.cast("object", parse_json(body))
+    except TemplateError as error:
+        reader.error(name, str(error))
+        return None
+
+
+def _data(reader: ObjectReader, name: str) -> dict[str, Param]:
+    place = reader.at(name)
+    read = {each: _param(value, place.at(each)) for each, value in reader.object(name).items()}
+    return {each: param for each, param in read.items() if param is not None}
+
+
+def _path(reader: ObjectReader, name: str) -> str:
+    path = reader.text(name) if reader.given[name] != "" else ""
+    if not path:
+        return ""
+    if "://" in path or path.startswith("//"):
+        reader.error(name, "must be relative to `client.base_url`, without a host.")
+    if set("?#") & set(path):
+        reader.error(name, "must not have a query or a fragment. Put queries into `params`.")
+    if any(character.isspace() or not character.isprintable() for character in path):
+        reader.error(name, "contains white space or control characters. Remove them.")
+    return f"/{path.lstrip('/')}"
+
+
+def _selector(reader: ObjectReader, name: str) -> str | None:
+    selector = reader.text(name)
+    if selector and not DOTTED.fullmatch(selector):
+        from jsonpath_ng.ext.parser import parse  # noqa: PLC0415 - slow to import, and rarely needed
+
+        try:
+            parse(selector)
+        except Exception:  # noqa: BLE001 - the lexer and the parser raise classes of their own
+            reader.error(
+                name,
+                f"'{selector}' is neither a dotted path nor JSONPath. Write it like data.items.",
+            )
+    return selector
+
+
+def _read_paging(reader: ObjectReader, name: str) -> PagingStrategy:
+    return read_paging(reader.given[name], reader.at(name))
+
+
+#: Fields of an endpoint that a default endpoint may have.
+SHARED_ENDPOINT: Fields = {
+    "method": Field(Kind("`GET` or `POST`", _method), "The method.", default="GET"),
+    "params": Field(
+        Kind("object", _params), "Query parameters; a list is sent as one parameter per item."
+    ),
+    "headers": Field(Kind("object", _headers), "Further headers."),
+    "json": Field(Kind("object or list", _json), "JSON body of a POST."),
+    "data": Field(Kind("object", _data), "Fields of a form, the body of a POST."),
+    "data_selector": Field(
+        Kind("dotted path or JSONPath", _selector),
+        "Where the rows are; without one, the body is the list.",
+    ),
+    "paginator": Field(
+        Kind("[`paginator`](#paginator) or its type", _read_paging),
+        "How it is paged.",
+        default=Auto(),
+    ),
+    "error_handler": Field(
+        Kind("[`error_handler`](#error_handler)", read_retry),
+        "When a request is tried again, over the `retry` of the API.",
+        in_dlt=False,
+    ),
+    "incremental": Field(
+        Kind("[`incremental`](#incremental)", read_incremental),
+        "What tells new rows from old ones.",
+    ),
+}
+ENDPOINT: Fields = {
+    "path": Field(Kind("text", _path), "Relative to `base_url`; may be empty.", default=""),
+    **SHARED_ENDPOINT,
+}
+
+
+def read_endpoint(
+    reader: ObjectReader, name: str, defaults: ApiDefaults
+) -> tuple[DeclaredResource, dict[str, Source]]:
+    """Return the resource of an endpoint, and its parameters that resolve to other resources."""
+    values = read_fields(reader, ENDPOINT)
+    given: dict[str, Param | Source] = values.get("params", {})
+    params = {name: value for name, value in given.items() if not isinstance(value, Source)}
+    path = _with_params(values["path"], params)
+    resource = DeclaredResource(
+        name=name,
+        stream=f"{defaults.api}_{name}",
+        path=path,
+        method=values["method"],
+        data_selector=values.get("data_selector"),
+        paging=_limited(values["paginator"], params, reader, page_size=defaults.page_size),
+        retry=defaults.retry.overridden(values.get("error_handler", {})),
+        incremental=values.get("incremental"),
+        request=RequestParts(
+            path=_parsed_path(path, reader),
+            params=params,
+            headers=values.get("headers", {}),
+            json=values.get("json"),
+            data=values.get("data"),
+        ),
+        write_disposition="merge",
+    )
+    _check_body(resource, reader)
+    _check_incremental(resource, reader)
+    _check_params(resource, defaults.secret_params, reader)
+    return resource, {name: each for name, each in given.items() if isinstance(each, Source)}
+
+
+def _with_params(path: str, params: dict[str, Param]) -> str:
+    """Replace placeholders of a path by the parameters of their names."""
+    for name, value in [*params.items()]:
+        if isinstance(value, str) and f"{{{name}}}" in path:
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+            del params[name]
+    return path
+
+
+def _parsed_path(path: str, reader: ObjectReader) -> Text:
+    try:
+        return parse_template(path, short=True)
+    except TemplateError as error:
+        reader.error("path", f"'{path}' {error}")
+        return ""
+
+
+def _limited(
+    paging: PagingStrategy,
+    params: dict[str, Param],
+    reader: ObjectReader,
+    *,
+    page_size: int | None,
+) -> PagingStrategy:
+    """Set the limit of a paginator from the parameters, or the page size of the API."""
+    if paging.limit_param is None:
+        return paging
+    if paging.limit_param not in params:
+        return paging if paging.limit else replace(paging, limit=page_size)
+    limit = params.pop(paging.limit_param)
+    if paging.limit:
+        reader.error(f"params.{paging.limit_param}", "is the paginator's limit too. Remove one.")
+    elif isinstance(limit, str) and limit.isascii() and limit.isdigit() and int(limit):
+        return replace(paging, limit=int(limit))
+    else:
+        reader.error(f"params.{paging.limit_param}", "must be a whole number of at least 1.")
+    return paging
+
+
+# --- what must fit together -------------------------------------------------------------------
+
+
+def _check_body(resource: DeclaredResource, reader: ObjectReader) -> None:
+    bodies = [name for name in ("json", "data") if getattr(resource.request, name) is not None]
+    if len(bodies) > 1:
+        reader.error("data", "and `json` are bodies both. Remove one.")
+    for name in bodies if resource.method != "POST" else ():
+        reader.error(name, "is a body, which only POST sends. Set `method` to POST, or remove it.")
+
+
+def _check_incremental(resource: DeclaredResource, reader: ObjectReader) -> None:
+    """Report placeholders of the bookmark where nothing says what it is made from."""
+    used = resource.request.names.intersection(BOOKMARK_VALUES)
+    if used and resource.incremental is None:
+        reader.error("incremental", f"is missing: {{{min(used)}}} is its value. Add it.")
+
+
+def _check_params(
+    resource: DeclaredResource, secret: tuple[str, ...], reader: ObjectReader
+) -> None:
+    """Report query parameters that are set twice."""
+    paging = resource.paging
+    writers = [(name, "params") for name in resource.request.params]
+    writers += [(name, "client.auth") for name in secret]
+    if isinstance(paging, NumberedStrategy):
+        writers.append((paging.number_param, "paginator"))
+    if isinstance(paging, Cursor):
+        writers.append((paging.cursor_param, "paginator"))
+    if paging.limit and paging.limit_param:
+        writers.append((paging.limit_param, "paginator.limit_param"))
+    if resource.incremental and resource.incremental.start_param:
+        writers.append((resource.incremental.start_param, "incremental"))
+    for name, times in Counter(name for name, _ in writers).items():
+        if times > 1:
+            who = " and ".join(f"`{writer}`" for written, writer in writers if written == name)
+            reader.place.report(f"query parameter '{name}' is written by {who}. Keep one.")

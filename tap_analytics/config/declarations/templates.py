@@ -1,0 +1,218 @@
+"""Placeholders in requests: `{resources.customers.id}`, `{incremental.start_value}`.
+
+A text with placeholders is a `Template`; `{{` and `}}` are braces in it, as in dlt. Rendering is a
+pure function of a request and the values: of the parent, of the bookmark, of the page.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import quote
+
+from tap_analytics.config.declarations.object_reader import scalar
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+START = "incremental.start_value"
+END = "incremental.end_value"
+INITIAL = "incremental.initial_value"
+LAST = "incremental.last_value"
+BOOKMARK_VALUES = (START, END, INITIAL, LAST)
+#: First word of the placeholders that a parent gives.
+RESOURCES = "resources"
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.[^\s{}.]+)*)\}|[{}]", re.ASCII)
+#: A placeholder in doubled braces or with blanks, as templates of other tools have it.
+_FOREIGN = re.compile(r"(?<!\{)\{(?:\{(?!\{)\s*|\s+)((?:incremental|resources)\.[\w.]+)[^{}]*\}\}?")
+
+
+class TemplateError(ValueError):
+    """A text whose placeholders can't be read; the message follows the name of the field."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text with placeholders, in pairs: a literal text, and the name of the value behind it."""
+
+    parts: tuple[tuple[str, str | None], ...]
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """The names of the values it needs, in their order."""
+        return tuple(name for _, name in self.parts if name is not None)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the values it needs."""
+        return frozenset(self.ordered)
+
+    @property
+    def sole(self) -> str | None:
+        """The name of the value where the text is nothing but one placeholder."""
+        return self.parts[0][1] if len(self.parts) == 1 and not self.parts[0][0] else None
+
+    def fill(self, values: Mapping[str, t.Any], text_of: Callable[[t.Any], str]) -> str:
+        """Return the text with values; a placeholder without a value stays as it is."""
+        return "".join(
+            literal
+            + ("" if name is None else text_of(values[name]) if name in values else f"{{{name}}}")
+            for literal, name in self.parts
+        )
+
+
+Text = str | Template
+
+
+def parse_template(text: str, *, short: bool = False) -> Text:
+    """Return a text as a template, or as it is sent where it has no placeholder.
+
+    With `short`, names without a dot are placeholders too; elsewhere such a text is sent as it is,
+    for it may be JSON or GraphQL. Raises `TemplateError`.
+    """
+    if "{" not in text and "}" not in text:
+        return text
+    if foreign := _FOREIGN.search(text):
+        raise TemplateError(f"has `{foreign[0]}`. Write {{{foreign[1]}}}.")
+    parts: list[tuple[str, str | None]] = []
+    literal, end, is_odd = "", 0, False
+    for found in _TOKEN.finditer(text):
+        literal, end = literal + text[end : found.start()], found.end()
+        name = found[1]
+        if name is not None and (short or "." in name):
+            parts.append((literal, _known(name)))
+            literal = ""
+        else:
+            is_odd |= found[0] not in {"{{", "}}"}
+            literal += found[0][0] if found[0] in {"{{", "}}"} else found[0]
+    literal += text[end:]
+    if is_odd and (parts or short):
+        raise TemplateError("has braces that aren't a placeholder. Double them: {{ and }}.")
+    if not parts:
+        return text if is_odd else literal
+    return Template((*parts, (literal, None)) if literal else tuple(parts))
+
+
+def _known(name: str) -> str:
+    """Return the name of a placeholder, or raise `TemplateError` for one without a meaning."""
+    scope, _, rest = name.partition(".")
+    if not rest or (scope == RESOURCES and "." in rest) or name in BOOKMARK_VALUES:
+        return name
+    known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", *BOOKMARK_VALUES))
+    raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
+
+
+def parse_json(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value with its texts as templates. Raises `TemplateError`."""
+    if isinstance(value, str):
+        return parse_template(value)
+    if isinstance(value, list):
+        return [parse_json(each) for each in value]
+    if isinstance(value, dict):
+        return {name: parse_json(each) for name, each in value.items()}
+    return value
+
+
+Param = Text | tuple[Text, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestParts:
+    """What a request consists of, with templates where values are still to come."""
+
+    path: Text = ""
+    #: A tuple is sent as one parameter per value.
+    params: Mapping[str, Param] = field(default_factory=dict)
+    headers: Mapping[str, Text] = field(default_factory=dict)
+    #: Body of a POST, not yet encoded: JSON, or the fields of a form.
+    json: t.Any = None
+    data: Mapping[str, Param] | None = None
+
+    @cached_property
+    def templates(self) -> tuple[Template, ...]:
+        """All templates, those of the path first."""
+        found = [*_templates([self.path, self.params, self.headers, self.data, self.json])]
+        return tuple(found)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the values that it needs."""
+        return frozenset().union(*(template.names for template in self.templates))
+
+    @cached_property
+    def text_names(self) -> frozenset[str]:
+        """Those that become text, unlike JSON values that are one placeholder."""
+        others = [self.path, self.params, self.headers, self.data]
+        texts = [each for each in _templates(self.json) if each.sole is None]
+        return frozenset().union(*(each.names for each in (*_templates(others), *texts)))
+
+    @cached_property
+    def fixed_names(self) -> frozenset[str]:
+        """Those of path and JSON body, where nothing can be left out."""
+        return frozenset().union(*(each.names for each in _templates([self.path, self.json])))
+
+    def render(self, values: Mapping[str, t.Any]) -> RequestParts:
+        """Return the request with values; a parameter, header or field that lacks its value goes.
+
+        Values are encoded in the path. A JSON value that is one placeholder takes the value as it
+        is. In path and body a placeholder without a value stays.
+        """
+        if not self.names:
+            return self
+        return RequestParts(
+            path=_text(self.path, values, _path_text),
+            params=_entries(self.params, values),
+            headers=t.cast("Mapping[str, Text]", _entries(self.headers, values)),
+            json=_filled(self.json, values),
+            data=None if self.data is None else _entries(self.data, values),
+        )
+
+
+def _templates(value: object) -> Iterator[Template]:
+    if isinstance(value, Template):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _templates(each)
+    elif isinstance(value, dict):
+        yield from _templates([*value.values()])
+
+
+def _text(
+    text: Text, values: Mapping[str, t.Any], text_of: Callable[[t.Any], str] | None = None
+) -> str:
+    return text if isinstance(text, str) else text.fill(values, text_of or _plain_text)
+
+
+def _entries(entries: Mapping[str, Param], values: Mapping[str, t.Any]) -> dict[str, Param]:
+    return {
+        name: tuple(_text(each, values) for each in entry)
+        if isinstance(entry, tuple)
+        else _text(entry, values)
+        for name, entry in entries.items()
+        if all(each.names <= values.keys() for each in _templates(entry))
+    }
+
+
+def _filled(value: t.Any, values: Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, Template):
+        sole = value.sole
+        return (
+            values[sole] if sole is not None and sole in values else value.fill(values, _plain_text)
+        )
+    if isinstance(value, list):
+        return [_filled(each, values) for each in value]
+    if isinstance(value, dict):
+        return {name: _filled(each, values) for name, each in value.items()}
+    return value
+
+
+def _plain_text(value: object) -> str:
+    return scalar(value) or str(value)
+
+
+def _path_text(value: object) -> str:
+    return quote(str(value), safe="")

@@ -1,0 +1,167 @@
+"""Requests of declared resources: templates with the values of parent, bookmark and page.
+
+`RequestParts.render` is pure; here the values come together.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from urllib.parse import urlencode
+
+from typing_extensions import override
+
+from tap_analytics.client import AnalyticsStream
+from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, END, INITIAL, LAST, START
+from tap_analytics.errors import TapError
+from tap_analytics.records.notation import written
+from tap_analytics.records.payload import check_path_value, dig_field
+from tap_analytics.records.window import Window
+from tap_analytics.records.writer import ENCODER
+from tap_analytics.transport.request import Request
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_analytics.config.declarations.model import DeclaredResource, ParentLink
+    from tap_analytics.pagination import PageToken
+    from tap_analytics.records.notation import Value
+
+#: The media type of a form.
+_FORM = "application/x-www-form-urlencoded"
+
+
+class ResourceStream(AnalyticsStream):
+    """Base of the streams whose requests a resource declares."""
+
+    resource: t.ClassVar[DeclaredResource]
+
+    # --- requests ---------------------------------------------------------------------------
+
+    @property
+    @override
+    def page_size(self) -> int | None:
+        return self.paging.limit
+
+    @override
+    def prepare_request_payload(
+        self, context: Context | None, next_page_token: PageToken | None
+    ) -> t.Any:
+        request = self.resource.request
+        return request.data if request.json is None else request.json
+
+    @override
+    def build_request(self, context: Context | None, token: PageToken) -> Request:
+        parts, values = self.resource.request, {}
+        if parts.names:
+            values = {name: each for name, each in token.items() if name in BOOKMARK_VALUES}
+            token = {name: each for name, each in token.items() if name not in values}
+            given = {**self._beginning, **(context or {}), **values}
+            self._check_values(given, is_whole=context is not None)
+            parts = parts.render(given)
+        query = {**parts.params, **self.get_url_params(context, token)}
+        path = t.cast("str", parts.path)
+        headers, body = t.cast("dict[str, str]", dict(parts.headers)), None
+        if parts.data is not None:
+            headers = {"Content-Type": _FORM, **headers}
+            body = urlencode([*_pairs(parts.data)]).encode()
+        elif parts.json is not None:
+            body = ENCODER.encode(parts.json)
+        return Request(
+            method=self.resource.method,
+            url=f"{self.url_base}/{path.lstrip('/')}" if path else self.url_base,
+            params=tuple(_pairs(query)),
+            headers=tuple(headers.items()),
+            body=body,
+            retry=self.retry,
+            stream=self.name,
+        )
+
+    def _check_values(self, given: Mapping[str, t.Any], *, is_whole: bool) -> None:
+        """Raise `TapError` for a request that lacks a value it can't do without.
+
+        Without a parent, where only the kind of the request is asked for, its values may lack.
+        """
+        request = self.resource.request
+        lacking = request.names - given.keys()
+        if END not in request.fixed_names:
+            # What has no end is asked for without one.
+            lacking -= {END}
+        for name in sorted(lacking if is_whole else lacking.intersection(BOOKMARK_VALUES)):
+            setting = "`end_date`" if name == END else "`initial_value` of `incremental`"
+            other = ", or `start_date`" if name in {START, LAST} else ""
+            raise TapError(f"{self.label}: the request needs {{{name}}}. Set {setting}{other}.")
+
+    @functools.cached_property
+    def _beginning(self) -> Mapping[str, t.Any]:
+        """The values of the bookmark's placeholders where all rows are wanted."""
+        incremental, first = self.resource.incremental, self.initial_value
+        if incremental is None:
+            return {}
+        window = Window(
+            unit=self.replication_unit,
+            initial=first,
+            start_date=self.config.get("start_date"),
+            end_date=self.config.get("end_date"),
+        )
+        start, end = window.start, window.end
+        # While the notation of the key is unknown, a date goes out as in the settings.
+        start = written(window.start_date, "iso") if start is None else start
+        end = written(window.end_date, "iso") if end is None else end
+        return self._bookmark_values(start, end) | ({} if first is None else {INITIAL: first})
+
+    def _bookmark_values(self, start: Value | None, end: Value | None) -> dict[str, t.Any]:
+        found = {START: start, LAST: start, END: end}
+        names = self.resource.request.names
+        return {name: each for name, each in found.items() if each is not None and name in names}
+
+    @override
+    def window(self, start: t.Any, end: t.Any) -> PageToken:
+        incremental = self.resource.incremental
+        if incremental is None:
+            return {}
+        param = incremental.start_param
+        window = {} if param is None or start is None else {param: str(start)}
+        return window | self._bookmark_values(start, end)
+
+    # --- parents ----------------------------------------------------------------------------
+
+    @override
+    def contexts_below(
+        self, parent: AnalyticsStream, record: Record, context: Context | None
+    ) -> Iterable[Context]:
+        """Yield the values that requests and rows get from a row of the parent."""
+        values, request = {}, self.resource.request
+        for link in self.resource.parents:
+            name = link.placeholder
+            inherited = context if link.is_inherited else None
+            value = inherited[link.field] if inherited else dig_field(record, link.field)
+            if name in request.text_names or (name in request.names and value is None):
+                needed = _needed(link)
+                check_path_value(value, needed, child=self.label, parent=parent, row=record)
+            values[name] = value
+        yield values
+
+    @override
+    def parent_columns(self, context: Context | None) -> Mapping[str, t.Any]:
+        names = [link.placeholder for link in self.resource.parents if link.is_column]
+        return {name: context[name] for name in names} if context else {}
+
+
+def _pairs(entries: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+    """Yield parameters one by one; a tuple has several of one name."""
+    for name, value in entries.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            yield name, str(each)
+
+
+def _needed(link: ParentLink) -> str:
+    name = link.placeholder
+    if "." in name:
+        return f"`{link.field}`, which the request needs. Name a field that all rows have."
+    return (
+        f"`{link.field}`, which the path needs for {{{name}}}. Set the field of `params.{name}` "
+        "to one that all rows have."
+    )

@@ -1,0 +1,106 @@
+"""Placeholders: what a text is read as, and what a request becomes with values."""
+
+from __future__ import annotations
+
+import pytest
+
+from tap_analytics.config.declarations.templates import (
+    RequestParts,
+    Template,
+    TemplateError,
+    parse_json,
+    parse_template,
+)
+
+ID, OWNER, START = "resources.items.id", "resources.items.owner.id", "incremental.start_value"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "plain", "a}b", "{", "{ users { id } }", '{"a": {"b": 1}}', "{name}", "{0}"),
+        *("query($id: ID!) { user(id: $id) { name } }", "{}"),
+    ],
+)
+def test_a_text_without_placeholders_is_sent_as_it_is(text):
+    assert parse_template(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [("{{ users {{ id }} }}", "{ users { id } }"), ("a}}b", "a}b"), ("{{name}}", "{name}")],
+)
+def test_doubled_braces_are_braces(text, sent):
+    assert parse_template(text) == sent
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        (f"{{{ID}}}", "7"),
+        (f"a{{{ID}}}b{{{OWNER}}}", "a7bo/1"),
+        (f"{{{{{{{ID}}}}}}}", "{7}"),
+        (f"{{{{x: {{{ID}}} }}}}", "{x: 7 }"),
+    ],
+)
+def test_placeholders_become_values(text, rendered):
+    parsed = parse_template(text)
+    assert isinstance(parsed, Template)
+    found = RequestParts(params={"x": parsed}).render({ID: 7, OWNER: "o/1"})
+    assert found.params == {"x": rendered}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{{ resources.items.id }}", "{ resources.items.id }", "{{incremental.start_value}}"),
+        *("{resources.items}", "{incremental.now}", "{resource.items.id}", "{x} {resources.a.b} {"),
+    ],
+)
+def test_what_looks_like_a_placeholder_and_is_none_is_refused(text):
+    with pytest.raises(TemplateError):
+        parse_template(text)
+
+
+def test_short_names_are_placeholders_where_they_are_asked_for():
+    assert parse_template("/a/{item_id}", short=True).names == {"item_id"}
+    with pytest.raises(TemplateError):
+        parse_template("/a/{", short=True)
+
+
+def test_a_json_value_that_is_one_placeholder_keeps_its_type():
+    body = {"a": f"{{{ID}}}", "b": [f"no. {{{ID}}}", 1, None], "{c}": True}
+    parts = RequestParts(json=parse_json(body))
+    assert parts.names == parts.text_names == parts.fixed_names == {ID}
+    for value, text in ((7, "7"), (True, "true"), ("x", "x")):
+        found = parts.render({ID: value})
+        assert found.json == {"a": value, "b": [f"no. {text}", 1, None], "{c}": True}
+    assert RequestParts(json=parse_json({"a": f"{{{ID}}}"})).text_names == set()
+
+
+def test_values_are_encoded_in_the_path_and_nowhere_else():
+    text = parse_template(f"/i/{{{ID}}}/x")
+    found = RequestParts(path=text, params={"q": text}, headers={"H": text}, data={"f": (text,)})
+    rendered = found.render({ID: "a/b ?é"})
+    assert rendered.path == "/i/a%2Fb%20%3F%C3%A9/x"
+    assert [rendered.params["q"], rendered.headers["H"]] == ["/i/a/b ?é/x"] * 2
+    assert rendered.data == {"f": ("/i/a/b ?é/x",)}
+
+
+def test_what_lacks_its_value_is_left_out_where_it_can_be():
+    text = parse_template(f"{{{START}}}")
+    parts = RequestParts(
+        path=parse_template(f"/{{{START}}}", short=True),
+        params={"since": text, "ids": ("1", text), "limit": "5"},
+        headers={"H": text},
+        json={"since": text},
+        data={"f": text},
+    )
+    found = parts.render({})
+    assert (found.params, found.headers, found.data) == ({"limit": "5"}, {}, {})
+    assert (found.path, found.json) == (f"/{{{START}}}", {"since": f"{{{START}}}"})
+
+
+def test_a_request_without_placeholders_is_rendered_as_it_is():
+    parts = RequestParts(path="/a", params={"x": "{y}"}, json={"a": [1]})
+    assert parts.render({ID: 1}) is parts
