@@ -72,11 +72,6 @@ class AnalyticsStream(CatalogStream):
         """The connection this stream shares with the other streams of its API."""
         return self._tap.connections[self.api]
 
-    @property
-    def label(self) -> str:
-        """The stream and its endpoint, as messages name them."""
-        return f"{self.name} ({self.path})"
-
     @functools.cached_property
     def parser(self) -> ResponseParser:
         """What makes rows of the stream's responses."""

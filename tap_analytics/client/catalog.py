@@ -64,6 +64,11 @@ class CatalogStream(RESTStream[PageToken]):
     state_partitioning_keys: Sequence[str] | None = ()
     _tap: Host  # type: ignore[assignment]  # all that streams may see of it
 
+    @property
+    def label(self) -> str:
+        """The stream and its endpoint, as messages name them."""
+        return f"{self.name} ({self.path})"
+
     @classmethod
     def known_columns(cls) -> Mapping[str, t.Any]:
         """Return the schemas of the columns that are known without a request."""

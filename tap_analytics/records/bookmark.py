@@ -115,10 +115,7 @@ class Bookmark:
         return False
 
     def below(self, context: Mapping[str, t.Any] | None) -> Bookmark:
-        """Return the bookmark for the children of a parent; without a stored value if not covered.
-
-        What is read of them counts for this one.
-        """
+        """Return the bookmark for the children of a parent; both record what is read of them."""
         if context is None or self.parents is None or context in self.parents:
             return self
         return replace(self, window=replace(self.window, stored=None))
@@ -150,15 +147,12 @@ class Bookmark:
                 by_unit.setdefault(unit, []).append((sort_key, value))
             elif value is not None and not self._incomparable:
                 self._incomparable.append(value)
+        is_late = partial(is_later, moment=self.opened, unit=self.window.unit, leeway=_BEHIND)
         for unit, pairs in by_unit.items():
             if unit not in self._highest:
                 self._highest[unit] = _Highest()
                 self._warn_without_effect(unit)
-            self._highest[unit].add(pairs, is_late=partial(self._is_late, self.opened))
-
-    def _is_late(self, moment: datetime, value: Value) -> bool:
-        """Whether a value may be later than a moment."""
-        return is_later(value, moment, self.window.unit, leeway=_BEHIND)
+            self._highest[unit].add(pairs, is_late=is_late)
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -186,7 +180,7 @@ class Bookmark:
             )
             return None
         reached, late = found.value, found.late
-        if reached is not None and self._is_late(began, reached):
+        if reached is not None and is_later(reached, began, self.window.unit, leeway=_BEHIND):
             reached, late = None, reached
         if reached is None and late is not None:
             reached = _capped(late, unit, began)

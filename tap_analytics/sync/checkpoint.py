@@ -134,9 +134,9 @@ def fingerprint(state: TapState, definitions: Mapping[str, str]) -> str:
 
     `definitions` are digests by stream, made when the run began: fields found later don't count.
     """
-    bookmarks, places = state.get("bookmarks", {}), {MEMBER, FINISHED, SOURCE}
+    bookmarks, excluded = state.get("bookmarks", {}), {MEMBER, FINISHED, SOURCE}
     stored = [
-        {name: value for name, value in bookmarks.get(stream, {}).items() if name not in places}
+        {name: value for name, value in bookmarks.get(stream, {}).items() if name not in excluded}
         for stream in definitions
     ]
     return _digest_of([[*definitions.values()], stored])

@@ -107,11 +107,9 @@ class RecordOutput:
         """
         self._check_keys(rows)
         # Conforming may remove the replication key.
-        values = None if bookmark is None else rows.column(bookmark.key)
+        values = rows.column(bookmark.key) if bookmark else []
         self.conformer.conform(rows)
-        if bookmark is None or values is None:
-            return rows
-        return rows.filter(bookmark.admit(values))
+        return rows.filter(bookmark.admit(values)) if bookmark else rows
 
     def encode(self, rows: Rows) -> bytes:
         """Return conformed rows as lines of messages."""
