@@ -41,12 +41,7 @@ class Transport:
         self, http: HttpSettings, auth: Authenticator, *, throttle: Throttle | None = None
     ) -> None:
         self.http = http
-        self.throttle = throttle or Throttle(
-            name=http.name,
-            concurrency=http.concurrency,
-            requests_per_second=http.requests_per_second,
-            stop=http.stop,
-        )
+        self.throttle = throttle or Throttle(http)
         self._renew = auth.renew
         #: Responses so far that show that the API is up.
         self._served = 0

@@ -19,7 +19,7 @@ from tap_analytics.transport.stats import Timeline, Waiting
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_analytics.transport.stop import StopSignal
+    from tap_analytics.transport.request import HttpSettings
 
 #: Seconds by which the time that requests need to arrive may differ.
 _MARGIN = 0.05
@@ -32,32 +32,21 @@ _LONGEST = 2.0**37
 
 
 class Throttle:
-    """Limits the requests of an API.
+    """Limits the requests of an API: in flight, by rate, and during pauses."""
 
-    `requests_per_second` is that of `RateLimit`.
-    """
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        concurrency: int,
-        requests_per_second: float = 0,
-        stop: StopSignal,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.concurrency = concurrency
+    def __init__(self, http: HttpSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.concurrency = http.concurrency
         #: Requests that may be in flight now.
-        self.width = concurrency
+        self.width = http.concurrency
         self.throttled_seconds = 0.0
         self.throttled_count = 0
         #: Requests that have passed and have no response yet.
         self.in_flight = 0
-        self._name = name
-        self._stop = stop
+        self._name = http.name
+        self._stop = http.stop
         self._clock = clock
-        self._logger = logging.getLogger("tap-analytics").getChild(name)
-        self._limit = RateLimit(requests_per_second)
+        self._logger = logging.getLogger("tap-analytics").getChild(http.name)
+        self._limit = RateLimit(http.requests_per_second)
         self._successes = 0
         self._paused_until = -math.inf
         #: When a pause was last logged, and the pauses and their seconds since then.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from tap_analytics.transport.request import HttpSettings, Request, Response
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.session import Transport
 from tap_analytics.transport.stop import StopSignal
+from tap_analytics.transport.throttle import Throttle
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,10 @@ class Signing(Authenticator):
 
     def renew(self) -> bool:
         return self._renew()
+
+
+def make_throttle(*, clock: Callable[[], float] = time.monotonic, **settings: t.Any) -> Throttle:
+    return Throttle(http_settings("http://api.test", **settings), clock=clock)
 
 
 def make_transport(origin: str, **settings: t.Any) -> Transport:

@@ -4,13 +4,19 @@ import threading
 
 import pytest
 from support.servers import ScriptedServer, reply
-from support.transport import RushingClock, UnhurriedStop, body_of, make_transport, people
+from support.transport import (
+    RushingClock,
+    UnhurriedStop,
+    body_of,
+    make_throttle,
+    make_transport,
+    people,
+)
 
 from tap_analytics.transport.errors import Cancelled, ErrorInBody, Fatal, NotFound
 from tap_analytics.transport.prefetch import Prefetcher
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.stop import StopSignal
-from tap_analytics.transport.throttle import Throttle
 
 
 def make(server, *, concurrency=4, **settings):
@@ -176,7 +182,7 @@ def test_a_final_error_is_raised_when_the_page_is_fetched():
 
 def test_a_throttled_page_pauses_all_requests_even_if_it_is_not_needed():
     stop = UnhurriedStop()
-    throttle = Throttle(name="learning", concurrency=4, stop=stop, clock=RushingClock())
+    throttle = make_throttle(concurrency=4, stop=stop, clock=RushingClock())
     with ScriptedServer([reply(429, Retry_After="40"), reply()]) as server:
         ahead = make(server, stop=stop, throttle=throttle)
         ahead.prefetch((("s",), 1), page(server, 1), body_of)

@@ -15,6 +15,7 @@ from support.transport import (
     UnhurriedStop,
     body_of,
     http_settings,
+    make_throttle,
     make_transport,
     people,
 )
@@ -31,7 +32,6 @@ from tap_analytics.transport.errors import (
 )
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.stop import StopSignal
-from tap_analytics.transport.throttle import Throttle
 
 
 def test_retries_are_counted_logged_and_limited(caplog):
@@ -157,7 +157,7 @@ def test_a_retry_after_up_to_the_maximum_is_waited():
     policy = RetryPolicy(max_retry_after=10)
     stop = UnhurriedStop()
     with ScriptedServer([reply(503, Retry_After="10"), reply(200, b"[1]")]) as server:
-        throttle = Throttle(name="learning", concurrency=1, stop=stop, clock=RushingClock())
+        throttle = make_throttle(concurrency=1, stop=stop, clock=RushingClock())
         transport = make_transport(server.origin, retry=policy, stop=stop, throttle=throttle)
         assert transport.fetch(people(server), body_of) == b"[1]"
 
@@ -174,7 +174,7 @@ def test_the_retry_after_of_a_token_url_is_honoured(caplog):
             token_url=f"{server.origin}/token", client_id="a", client_secret="b"
         )
         auth.bind(partial(post_form, http_settings(server.origin, stop=stop)))
-        throttle = Throttle(name="learning", concurrency=1, stop=stop, clock=RushingClock())
+        throttle = make_throttle(concurrency=1, stop=stop, clock=RushingClock())
         transport = make_transport(server.origin, sign=auth, throttle=throttle, stop=stop)
         assert transport.fetch(people(server), body_of) == b"[1]"
 
@@ -265,7 +265,7 @@ def test_no_retry_waits_for_an_api_that_another_stream_has_given_up():
 def test_a_429_keeps_other_requests_from_being_sent():
     stop = StopSignal()
     now = 0.0
-    throttle = Throttle(name="learning", concurrency=4, stop=stop, clock=lambda: now)
+    throttle = make_throttle(concurrency=4, stop=stop, clock=lambda: now)
     with ScriptedServer([reply(429, Retry_After="600")]) as server:
         transport = make_transport(server.origin, stop=stop, throttle=throttle)
         threads = [

@@ -5,12 +5,11 @@ import threading
 
 import pytest
 from support.servers import ScriptedServer, reply
-from support.transport import UnhurriedStop, body_of, make_transport, people
+from support.transport import UnhurriedStop, body_of, make_throttle, make_transport, people
 
 from tap_analytics.transport.errors import Cancelled
 from tap_analytics.transport.stats import BUCKETS, STEPS, Latency, Stats, Timeline, Waiting
 from tap_analytics.transport.stop import StopSignal
-from tap_analytics.transport.throttle import Throttle
 
 WEEK = 7 * 24 * 3600.0
 
@@ -124,7 +123,7 @@ def test_time_in_which_several_requests_wait_is_counted_once():
 def test_time_of_a_pause_is_counted_and_time_in_the_queue_is_not():
     now = [0.0]
     stop = StopSignal()
-    throttle = Throttle(name="a", concurrency=1, stop=stop, clock=lambda: now[0])
+    throttle = make_throttle(concurrency=1, stop=stop, clock=lambda: now[0])
     held, queued = Waiting(), Waiting()
     throttle.pause(10.0, reason="a 429")
     inside = threading.Event()
@@ -153,7 +152,7 @@ def test_time_of_a_pause_is_counted_and_time_in_the_queue_is_not():
 def test_a_wait_that_a_stop_ends_is_counted_as_well():
     now = [0.0]
     stop = StopSignal()
-    throttle = Throttle(name="a", concurrency=1, stop=stop, clock=lambda: now[0])
+    throttle = make_throttle(concurrency=1, stop=stop, clock=lambda: now[0])
     held = Waiting()
     throttle.pause(60.0, reason="a 429")
 

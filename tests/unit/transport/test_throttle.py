@@ -8,16 +8,16 @@ import threading
 import time
 
 import pytest
-from support.transport import RushingClock
+from support.transport import RushingClock, make_throttle
 
 from tap_analytics.transport.errors import Cancelled
 from tap_analytics.transport.stop import StopSignal
-from tap_analytics.transport.throttle import Throttle, describe_wait
+from tap_analytics.transport.throttle import describe_wait
 
 
 def make(stop=None, **settings):
-    settings = {"name": "learning", "concurrency": 8} | settings
-    return Throttle(stop=stop or StopSignal(), **settings)
+    settings = {"concurrency": 8} | settings
+    return make_throttle(stop=stop or StopSignal(), **settings)
 
 
 def together(count, action):
