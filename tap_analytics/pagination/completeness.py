@@ -34,17 +34,19 @@ STALE_LIMIT = 20
 PARTIAL = frozenset({202, 206})
 QUIETER = "read the stream at a quieter time, or in an order that doesn't change"
 UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
-EQUAL_PAGES = "pages looked alike, so the server may have repeated one; set `primary_key`"
+EQUAL_PAGES = "pages have the same rows, so the server may have repeated one; set `primary_key`"
 IN_BODY = (
     " The request has a JSON body: the API may expect the page there, which is not supported yet."
 )
 ROWS_MOVED = f"rows moved while they were read by page number; {QUIETER}"
-NOT_RESCANNED = "not all pages could be looked at again for rows that moved; read it in one run"
+NOT_RESCANNED = "not all pages could be read again to find rows that moved; read it in one run"
 ROWS_INSERTED = (
     f"rows were inserted before the current offset, and not all of them were found; {QUIETER}"
 )
-RESPONSES_DIFFER = f"the same request brought other rows each time; {UNSTABLE}"
-ORDER_CHANGED = f"rows came in another order than before, so others may not have come; {UNSTABLE}"
+RESPONSES_DIFFER = f"the same request returned other rows each time; {UNSTABLE}"
+ORDER_CHANGED = (
+    f"rows were returned in another order than before, so others may be missing; {UNSTABLE}"
+)
 NO_EVIDENCE = "no response showed that nothing follows; declare a `paginator` that fits the API"
 
 
@@ -275,8 +277,8 @@ class PaginationGuard:
         if self._null and (seen.rows or seen.total or seen.facts.names_next):
             return self._null
         if repeats:
-            keys = "1 key" if repeats == 1 else f"{repeats} keys"
-            return f"{keys} came more than once, so other rows may not have come; {UNSTABLE}"
+            keys = "1 key was" if repeats == 1 else f"{repeats} keys were"
+            return f"{keys} received more than once, so other rows may be missing; {UNSTABLE}"
         if seen.total_fell and not seen.overlap:
             return f"the total fell while rows were read; {QUIETER}"
         return None
@@ -305,13 +307,13 @@ class PaginationGuard:
         rest = ". Its cursor or next link doesn't advance: check the API's paging."
         if self.paginator.paging.is_numbered(page.query):
             rest = (
-                ". It ignores the parameter, or answers the last page again beyond the end. Use a "
+                ". It ignores the parameter, or returns the last page again after the end. Use a "
                 "paginator that follows the API's own cursor or next link, `single_page` if it "
-                "answers everything at once, or another parameter name."
+                "returns everything at once, or another parameter name."
             )
         return PaginationError(
-            f"{self.label}: the server repeated a page: {describe(page.query)} brought rows that "
-            f"had already arrived{rest}{self._body_hint}"
+            f"{self.label}: the server repeated a page: {describe(page.query)} returned rows that "
+            f"were received before{rest}{self._body_hint}"
         )
 
     @property

@@ -180,6 +180,6 @@ class EndCheck:
         return (
             f"the only page has nothing at {paging.place}{found}, so nothing shows that it is the "
             "last one; correct the setting, set `limit` and `limit_param` so that the tap can ask "
-            "for fewer rows, or declare a `total_path`, or `single_page` if the API answers "
+            "for fewer rows, or declare a `total_path`, or `single_page` if the API returns "
             "everything at once"
         )

@@ -73,8 +73,6 @@ class PageReader:
         self._end_check = EndCheck(fetcher=fetcher, source=source, guard=self.guard)
         self.rescan = Rescan(fetcher=fetcher, source=source, guard=self.guard)
 
-    # --- pages ------------------------------------------------------------------------------
-
     def __iter__(self) -> Iterator[Rows]:
         """Yield the rows of each page."""
         token: PageToken | None = self.paginator.token
@@ -140,8 +138,6 @@ class PageReader:
             fetched = fetched.filter([key not in known for key in fetched.keys])
         return self.endpoint.process_copy(fetched.rows)
 
-    # --- positions ------------------------------------------------------------------------------
-
     def place(self, *, repeats: int) -> dict[str, t.Any]:
         """Return the fields of a `Checkpoint` after the current page; `repeats` as in `finding`."""
         doubt = self.guard.standing_doubt(repeats=repeats)
@@ -167,8 +163,6 @@ class PageReader:
         self.rescan.restore(position.checks, rows=len(unread))
         self._resumed = fetched.filter(unread)
         return True
-
-    # --- results --------------------------------------------------------------------------------
 
     @property
     def is_filtered(self) -> bool:

@@ -148,10 +148,8 @@ class Rescan:
 
     def cost(self, *, whole: bool) -> int:
         """Return the number of requests if nothing has moved."""
-        suspect = self._is_suspect(repeats=False)
-        if not self._may_have_moved(whole=whole or suspect):
-            return 0
-        return len(self.pages_to_read(whole=whole or suspect))
+        whole = whole or self._is_suspect(repeats=False)
+        return len(self.pages_to_read(whole=whole)) if self._may_have_moved(whole=whole) else 0
 
     def run(self, *, whole: bool, repeats: bool, fresh: Fresh) -> Iterator[FetchedPage]:
         """Yield the new rows on pages that have changed since they were read.
@@ -250,11 +248,11 @@ class Rescan:
         if self._changed:
             endpoint.logger.warning(
                 "Rows moved while they were read by page number: %d of %d pages have changed. "
-                "New rows found on them: %d; requests it took to look again: %d.",
+                "New rows found on them: %d; requests to read them again: %d.",
                 *(self._changed, len(self._pages), found, self._requests),
             )
         elif endpoint.context is None and self._requests:
             endpoint.logger.info(
-                "Looked again at %d of %d pages: no row has moved.",
+                "Read %d of %d pages again: no row has moved.",
                 *(self._requests, len(self._pages)),
             )

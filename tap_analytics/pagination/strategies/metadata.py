@@ -53,8 +53,6 @@ def whole_number(value: object) -> int | None:
     return int(value) if value == int(value) else None
 
 
-# --- links ----------------------------------------------------------------------------------
-
 #: Where APIs put a link to the next page in a response body.
 LINK_OBJECTS = ("links", "_links", "paging", "pagination")
 LINK_MEMBERS = frozenset((*LINK_OBJECTS, "next"))
@@ -113,8 +111,6 @@ def _link_objects(page: Page) -> list[dict[str, t.Any]]:
     found = (dig(page.payload, name) for name in LINK_OBJECTS)
     return [links for links in found if isinstance(links, dict)]
 
-
-# --- signs that more follows ----------------------------------------------------------------
 
 #: Paths where `auto` looks for cursors, and the parameter of each.
 CURSORS = {

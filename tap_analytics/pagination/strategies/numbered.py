@@ -59,10 +59,10 @@ class NumberedStrategy(PagingStrategy):
         # The total of an earlier page may be outdated.
         is_named = seen.total is not None and self.total(page) is not None
         if is_named and self.reached(page, seen) >= (seen.total or 0):
-            return self._behind_total(page, seen)
+            return self._after_total(page, seen)
         is_linked = seen.facts.names_next or next_link(page)[0]
         if is_linked and seen.total is None:
-            return self._behind_links(page, seen)
+            return self._after_links(page, seen)
         is_known = seen.first_page_short or seen.total is not None
         if not page.received or (is_known and page.received <= seen.overlap):
             return StopReason.EMPTY
@@ -72,7 +72,7 @@ class NumberedStrategy(PagingStrategy):
             return self._confirm(page, seen, StopReason.SINGLE)
         return {self.number_param: str(self.next_number(page, seen))}
 
-    def _behind_total(self, page: Page, seen: PagingState) -> Confirm | StopReason:
+    def _after_total(self, page: Page, seen: PagingState) -> Confirm | StopReason:
         """Return what follows the page that reaches the total.
 
         A total that one page reaches may be the rows of that page; one that a full page reaches,
@@ -84,7 +84,7 @@ class NumberedStrategy(PagingStrategy):
         end = StopReason.TOTAL if seen.facts.total_proven else StopReason.SINGLE
         return self._confirm(page, seen, end)
 
-    def _behind_links(self, page: Page, seen: PagingState) -> Confirm | StopReason:
+    def _after_links(self, page: Page, seen: PagingState) -> Confirm | StopReason:
         # If the server decides the size of pages, a full one can't be told from a short one.
         is_short = seen.page_size is not None and not _is_full(page, seen)
         if not page.received or is_short or not self.is_numbered(page.query):

@@ -104,7 +104,7 @@ class PagingState:
 class PagingStrategy(ABC):
     """How an endpoint is paged: the first page, and what follows a page."""
 
-    #: Rows per page to ask for; None sends no limit, unless the API's `page_size` is set.
+    #: Rows per page to request; None sends no limit, unless the API's `page_size` is set.
     limit: int | None = None
     #: Name of the parameter that carries the limit; None where the endpoint takes none.
     limit_param: str | None = "limit"

@@ -463,7 +463,7 @@ def test_keys_that_come_again_are_no_proof():
     with by_page([rows(10), rows(10, 10), rows(9, 21) + rows(1, 3)]) as api:
         done = read(api, {"type": "page_number", "base_page": 1, "limit": 10})
     assert done.verdict() == "unverified"
-    assert "1 key came more than once" in done.tap.run.results[STREAM].finding.missing
+    assert "1 key was received more than once" in done.tap.run.results[STREAM].finding.missing
     assert "ACTIVATE_VERSION" not in done.kinds
 
 

@@ -82,7 +82,7 @@ def test_rows_that_moved_are_told_with_what_it_cost(caplog):
     read(paged)
     told = "\n".join(record.getMessage() for record in caplog.records)
     assert "2 of 5 pages have changed" in told
-    assert "New rows found on them: 1; requests it took to look again: 4." in told
+    assert "New rows found on them: 1; requests to read them again: 4." in told
 
 
 def test_a_list_that_stands_still_is_proven_and_no_row_is_written_twice(caplog):
@@ -93,7 +93,7 @@ def test_a_list_that_stands_still_is_proven_and_no_row_is_written_twice(caplog):
     assert done.verdict() == "consistent"
     assert len(done.of("ACTIVATE_VERSION")) == 1
     assert pages == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4]
-    assert "Looked again at 4 of 5 pages: no row has moved." in caplog.text
+    assert "Read 4 of 5 pages again: no row has moved." in caplog.text
 
 
 def test_a_single_page_is_not_read_again():
@@ -334,7 +334,7 @@ def test_a_row_that_moved_before_a_cut_is_there_or_the_verdict_says_so(
     ids=["a row is pulled past the reader", "a row comes twice"],
 )
 def test_rows_that_moved_between_pages_before_a_cut_are_told_after_it(move):
-    """Nothing after the cut shows it: the pages read by then have to be looked at again."""
+    """Nothing after the cut shows it: the pages read by then have to be read again."""
     paged = Paged(57, after={2: move})
     left = 4
 
