@@ -106,14 +106,12 @@ class PagingCheck:
         self, problem: Finding, paginators: Iterable[Declaration], *, otherwise: str = ""
     ) -> None:
         """Add a finding with the first paginator that advances, if any does."""
-        paginator = self.first_that_works(paginators)
-        if paginator is None:
+        found = self.first_that_works(paginators)
+        if found is None:
             self.add(replace(problem, text=f"{problem.text} {otherwise or _LOOK_UP}"))
             return
-        how = describe(paginator) if "type" in paginator else f"`{paginator['cursor_param']}`"
-        self.add(
-            replace(problem, text=f"{problem.text} Paging by {how} works.", paginator=paginator)
-        )
+        how = describe(found) if "type" in found else f"`{found['cursor_param']}`"
+        self.add(replace(problem, text=f"{problem.text} Paging by {how} works.", paginator=found))
 
     def first_that_works(self, paginators: Iterable[Declaration]) -> Declaration | None:
         """Return the first paginator that reads more, or the same with a better verdict.
@@ -194,35 +192,29 @@ class LinkCheck:
 
     def _report_what_auto_found(self) -> None:
         self.report.paging = "advances"
-        paginator = self.check.first_that_works(self._candidates())
-        if paginator is not None:
-            text = (
-                f"`auto` found {describe(paginator)}. Declare it, so that it need not be detected."
-            )
-            self.check.add(warning("auto", text, paginator=paginator))
+        found = self.check.first_that_works(self._candidates())
+        if found is not None:
+            text = f"`auto` found {describe(found)}. Declare it, so that it need not be detected."
+            self.check.add(warning("auto", text, paginator=found))
         elif self.check.clamped:
             self.check.add(wrong("clamped", _CLAMPED))
 
     def _check_end(self) -> None:
         """Check that nothing follows the first page."""
         is_shown = self.trial.is_good and not isinstance(self.paging, SinglePage)
-        paginator = self.check.first_that_works(
+        found = self.check.first_that_works(
             hints(self.first.page)[:1] if is_shown else self._candidates()
         )
-        counted = max(
-            (n for _, n in counts(self.first.page, TOTAL) if n > self.check.size), default=0
-        )
-        self.report.paging = "stops early" if paginator or self.check.clamped else "one page"
+        counted = max((number for _, number in counts(self.first.page, TOTAL)), default=0)
+        self.report.paging = "stops early" if found or self.check.clamped else "one page"
         text = "The tap would stop after the first page, but there are more rows"
-        if paginator is not None:
-            self.check.add(
-                wrong("next_missed", f"{text}: {describe(paginator)}.", paginator=paginator)
-            )
+        if found is not None:
+            self.check.add(wrong("next_missed", f"{text}: {describe(found)}.", paginator=found))
         elif self.check.clamped:
             self.check.add(
                 wrong("next_missed", f"{text}: {describe(self.check.clamped)}. {_CLAMPED}")
             )
-        elif counted:
+        elif counted > self.check.size:
             text = f"The response reports {counted} rows, but names no next page. {_LOOK_UP}"
             self.check.add(wrong("next_missed", text))
         elif is_shown and isinstance(self.paging, Auto):

@@ -70,10 +70,8 @@ def _selector_problem(
     if not isinstance(stream, DeclaredStream) or row_list is None or not row_list.rows:
         return "wrong", ""
     if not selected:
-        return (
-            "warning",
-            f"{where} is empty, while the response holds rows at `{row_list.selector}`.",
-        )
+        text = f"{where} is empty, while the response holds rows at `{row_list.selector}`."
+        return "warning", text
     if keys and row_list.has(keys) and not any(key in row for row in selected for key in keys):
         return "wrong", f"{where} wraps the rows, which are at `{row_list.selector}`."
     return "wrong", ""
