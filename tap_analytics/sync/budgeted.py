@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from tap_analytics.pagination.completeness import Finding, Verdict, worst
 from tap_analytics.pagination.position import MEMBER as POSITION
 from tap_analytics.pagination.position import still_holds
-from tap_analytics.sync.checkpoint import FINISHED, forget, has_position
+from tap_analytics.sync.checkpoint import forget, has_position
+from tap_analytics.sync.fingerprint import FINISHED
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -145,22 +145,12 @@ class EndpointSync:
                 output.write(lines)
                 sync.count(len(conformed))
             if checkpointer is not None and self.reader.keys:
-                self._save(checkpointer)
+                checkpointer.save()
+                sync.run.state_output.write_if_due()
         self._children.read(reads, peek=peek)
         if is_cut := len(limited) < len(rows):
             sync.limit.end_dry_run()
         return not is_cut
-
-    def _save(self, checkpointer: Checkpointer) -> None:
-        """Save the position after the page in the state, and write the state if it is time."""
-        sync = self.sync
-        checkpointer.save(
-            version=sync.output.version.number,
-            highest=None if sync.bookmark is None else sync.bookmark.highest,
-            began=sync.began,
-            repeats=sync.duplicates.count,
-        )
-        sync.run.state_output.write_if_due()
 
     def _checkpointer(self) -> Checkpointer | None:
         """Return what saves the position after each page, where reading can be resumed.
@@ -171,9 +161,8 @@ class EndpointSync:
         is_resumable = self.context is None and not sync.children and reader.early_stop is None
         if not is_resumable or not sync.output.is_unbuffered or sync.limit.remaining is not None:
             return None
-        checkpointer = Checkpointer(sync.stream, reader, sync.run.state, sync.fingerprint)
-        if saved := checkpointer.restore():
-            sync.resume(saved)
+        checkpointer = Checkpointer(sync, reader, sync.fingerprint)
+        checkpointer.restore()
         return checkpointer
 
 

@@ -14,7 +14,7 @@ from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.reporting.results import StreamResult
 from tap_analytics.streams.scope import open_bookmark, read_children
-from tap_analytics.sync.checkpoint import definition_digest, fingerprint
+from tap_analytics.sync.fingerprint import definition_digest, fingerprint
 from tap_analytics.sync.limit import RecordLimit
 from tap_analytics.sync.output import RecordOutput
 from tap_analytics.transport.errors import Cancelled
