@@ -21,7 +21,6 @@ from tap_analytics.config.declarations.object_reader import DOTTED, ConfigPath, 
 from tap_analytics.config.declarations.paginators import read_paging
 from tap_analytics.config.declarations.retries import read_retry
 from tap_analytics.config.declarations.templates import (
-    BOOKMARK_VALUES,
     Param,
     RequestParts,
     TemplateError,
@@ -226,7 +225,6 @@ def read_endpoint(
         write_disposition="merge",
     )
     _check_body(resource, reader)
-    _check_incremental(resource, reader)
     _check_params(resource, defaults.secret_params, reader)
     return resource, {name: each for name, each in given.items() if isinstance(each, Source)}
 
@@ -279,13 +277,6 @@ def _check_body(resource: DeclaredResource, reader: ObjectReader) -> None:
         reader.error("data", "and `json` are bodies both. Remove one.")
     for name in bodies if resource.method != "POST" else ():
         reader.error(name, "is a body, which only POST sends. Set `method` to POST, or remove it.")
-
-
-def _check_incremental(resource: DeclaredResource, reader: ObjectReader) -> None:
-    """Report placeholders of the bookmark where nothing says what it is made from."""
-    used = resource.request.names.intersection(BOOKMARK_VALUES)
-    if used and resource.incremental is None:
-        reader.error("incremental", f"is missing: {{{min(used)}}} is its value. Add it.")
 
 
 def _check_params(

@@ -96,7 +96,7 @@ def _links(
                 f"`path`: no resource fits {{{name}}}. Write {form}. Resources: {listed(siblings)}."
             )
         elif source.resource not in by_name:
-            where = f"`params.{name}.resource`" if name in resource.resolves else f"{{{name}}}:"
+            where = f"`params.{name}.resource`" if name in resource.resolves else f"`{{{name}}}`:"
             shown = f"{where} '{source.resource}' is unknown."
             near = suggestion(source.resource, siblings)
             place.report(f"{shown} Known: {listed(siblings)}.{near}")
@@ -168,8 +168,9 @@ def _pass_on(resource: UnlinkedResource, links: Links, parents: Mapping[str, str
         if source.resource == parent or parent is None:
             continue
         if source.resource not in _ancestors(parent, parents):
+            named = f"`{{{placeholder}}}`" if "." in placeholder else f"`path`: {{{placeholder}}}"
             resource.place.report(
-                f"{{{placeholder}}} comes from '{source.resource}' and another placeholder "
+                f"{named} comes from '{source.resource}' and another placeholder "
                 f"from '{parent}', which isn't a child of it. Keep to one line of parents."
             )
             del own[placeholder]

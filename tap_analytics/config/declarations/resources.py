@@ -24,6 +24,7 @@ from tap_analytics.config.declarations.fields import (
 )
 from tap_analytics.config.declarations.model import WriteDisposition
 from tap_analytics.config.declarations.object_reader import NAME, ConfigPath, ObjectReader
+from tap_analytics.config.declarations.templates import BOOKMARK_VALUES
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,6 +136,7 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         description=values["description"],
     )
     _check_disposition(reader, keys, resource)
+    _check_incremental(reader, resource)
     included = values["include_from_parent"]
     return UnlinkedResource(declared=resource, resolves=resolves, included=included, place=place)
 
@@ -166,6 +168,13 @@ def _check_disposition(
             "incremental",
             "reads a part, but `write_disposition` 'replace' needs all rows. Remove one.",
         )
+
+
+def _check_incremental(reader: ObjectReader, resource: DeclaredResource) -> None:
+    """Report placeholders of the bookmark where nothing says what it is made from."""
+    used = resource.request.names.intersection(BOOKMARK_VALUES)
+    if used and resource.incremental is None:
+        reader.error("incremental", f"is missing: {{{min(used)}}} is its value. Add it.")
 
 
 def check_schema(resource: DeclaredResource, place: ConfigPath) -> None:

@@ -90,7 +90,7 @@ def parse_template(text: str, *, short: bool = False) -> Text:
             literal += found[0][0] if found[0] in {"{{", "}}"} else found[0]
     literal += text[end:]
     if is_odd and (parts or short):
-        raise TemplateError("has braces that aren't a placeholder. Double them: {{ and }}.")
+        raise TemplateError("has braces that aren't a placeholder. Write them as {{ and }}.")
     if not parts:
         return text if is_odd else literal
     return Template((*parts, (literal, None)) if literal else tuple(parts))

@@ -2,14 +2,30 @@ from __future__ import annotations
 
 import ast
 import re
+import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.paths import FIXTURES
 
-from tap_analytics.config.declarations import DeclaredIncremental, ParentLink, parse
+from tap_analytics.config.declarations import (
+    CLIENT,
+    ENTRY,
+    DeclaredIncremental,
+    ParentLink,
+    parse,
+)
+from tap_analytics.config.declarations.auths import AUTHS
+from tap_analytics.config.declarations.endpoint import ENDPOINT
+from tap_analytics.config.declarations.incremental import INCREMENTAL
+from tap_analytics.config.declarations.object_reader import UNSUPPORTED
+from tap_analytics.config.declarations.paginators import PAGINATORS
 from tap_analytics.config.declarations.parents import guess, plurals
+from tap_analytics.config.declarations.resources import RESOURCE
+from tap_analytics.config.declarations.retries import RETRY
+from tap_analytics.config.settings import secrets_of
+from tap_analytics.config.settings.catalog import APIS
 from tap_analytics.pagination import (
     Auto,
     Cursor,
@@ -702,10 +718,10 @@ def test_two_lines_of_parents_are_refused():
         ),
         (endpoint(path="/x?y=1"), "`path` must not have a query or a fragment."),
         (endpoint(path="/x y"), "`path` contains white space"),
-        (endpoint(path="/{x"), "`path` '/{x' has braces that aren't a placeholder. Double them"),
+        (endpoint(path="/{x"), "`path` '/{x' has braces that aren't a placeholder. Write them"),
         (
             endpoint(path="/{resources.customers.id}"),
-            "{resources.customers.id}: 'customers' is unknown. Known: none.",
+            "`{resources.customers.id}`: 'customers' is unknown. Known: none.",
         ),
         (
             endpoint(params={"a": "{resources.customers}"}),
@@ -717,7 +733,7 @@ def test_two_lines_of_parents_are_refused():
         ),
         (
             endpoint(method="POST", json={"a": ["{ {resources.b.id} }"]}),
-            "`json` has braces that aren't a placeholder. Double them: {{ and }}.",
+            "`json` has braces that aren't a placeholder. Write them as {{ and }}.",
         ),
         (endpoint(path=5), "`path` must be a string, not a number."),
         (
@@ -909,6 +925,55 @@ def test_a_problem_in_the_defaults_does_not_spoil_the_rest_of_them():
         "apis[0] 'billing': `resource_defaults.endpoint.method` 'PUT' isn't supported. "
         "Known: GET, POST."
     )
+
+
+def test_defaults_may_have_values_that_a_resource_completes():
+    defaults = {"endpoint": {"params": {"since": "{incremental.start_value}"}}}
+    items = {"name": "items", "endpoint": {"incremental": {"cursor_path": "at"}}}
+    (declared,) = read(api(items, resource_defaults=defaults))
+    assert declared.resources[0].request.names == {"incremental.start_value"}
+    assert "resource 'a': `incremental` is missing" in problem_of(
+        api("a", resource_defaults=defaults)
+    )
+
+
+# --- one vocabulary ---------------------------------------------------------------------------
+
+VARIANTS = (*PAGINATORS.values(), *AUTHS.values())
+TABLES = (
+    *(ENTRY, CLIENT, RESOURCE, ENDPOINT, INCREMENTAL, RETRY),
+    *(variant.fields for variant in VARIANTS),
+)
+
+
+def test_the_schema_of_the_setting_has_the_fields_of_an_entry():
+    schema = APIS.to_dict()["apis"]["items"]
+    assert set(schema["properties"]) == set(ENTRY)
+    assert {name for name, field in ENTRY.items() if field.required} <= set(schema["required"])
+    assert set(schema["properties"]["client"]["properties"]) == set(CLIENT)
+
+
+def test_every_credential_is_a_secret_of_the_setting_and_is_redacted():
+    secret = {
+        name
+        for auth in AUTHS.values()
+        for name, field in auth.fields.items()
+        if field.kind.name == "credential" and name != "client_id"
+    }
+    client = APIS.to_dict()["apis"]["items"]["properties"]["client"]
+    assert secret == set(client["properties"]["auth"]["properties"])
+    auth = {name: f"the {name}" for name in secret}
+    found = secrets_of({"apis": [api("a", client={"auth": auth})]}, blocks={})
+    assert set(auth.values()) <= set(found.values)
+
+
+def test_what_is_said_to_be_unsupported_is_no_field():
+    assert UNSUPPORTED.isdisjoint(name for table in TABLES for name in table)
+
+
+def test_every_field_says_what_it_means():
+    meanings = [field.meaning for table in TABLES for field in table.values()]
+    assert all(text.endswith(".") and text[0] in string.ascii_uppercase + "`" for text in meanings)
 
 
 WORDS = [
