@@ -17,6 +17,14 @@ SPEC_UID = "704118"
 CURRENT_ACCOUNT = "current"
 ENROLLMENTS = "learning_course_enrollments"
 LEARNING = ("learning_people", "learning_courses", ENROLLMENTS)
+#: Streams of which the time of change is in `version`.
+VERSIONED = {
+    "wiki_pages",
+    "wiki_blog_posts",
+    "wiki_footer_comments",
+    "wiki_inline_comments",
+    "wiki_attachments",
+}
 _identity = itemgetter("id")
 
 
@@ -33,7 +41,7 @@ def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
     single objects have a `uid`. Raises `KeyError` for an unknown stream.
     """
     if stream in dataset.extra:
-        return existing(dataset, stream)
+        return [row | _updated(stream, row) for row in existing(dataset, stream)]
     if stream not in streams(dataset):
         raise KeyError(f"no stream {stream!r}; there are {', '.join(streams(dataset))}")
     if dialect == "spec":
@@ -45,9 +53,15 @@ def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
     if stream == "wiki_audit":
         distinct = {encode(row): row for row in rows}
         return [row | {"creationDate": int(row["creationDate"])} for row in distinct.values()]
-    if stream in {"wiki_pages", "wiki_blog_posts"}:
-        return [row | {"updatedAt": row["version"]["createdAt"]} for row in rows]
-    return rows
+    return [row | _updated(stream, row) for row in rows] if stream in VERSIONED else rows
+
+
+def _updated(stream: str, row: Row) -> Row:
+    """Return the time of change, where a tap has to derive it."""
+    if stream not in VERSIONED:
+        return {}
+    times = (row["version"]["createdAt"], row.get("resolutionLastModifiedAt") or "")
+    return {"updatedAt": max(times)}
 
 
 def flat(dataset: Dataset, stream: str) -> list[Row]:

@@ -53,6 +53,14 @@ EXTRA = (
     ExtraList("experimentation_projects", "/projects"),
     ExtraList("experimentation_features", "/features"),
     ExtraList("experimentation_websites", "/websites"),
+    ExtraList("wiki_footer_comments", "/v2/footer-comments"),
+    ExtraList("wiki_inline_comments", "/v2/inline-comments"),
+    ExtraList("wiki_attachments", "/v2/attachments"),
+    ExtraList("wiki_tasks", "/v2/tasks"),
+    ExtraList("wiki_page_labels", "/v2/pages/{page_id}/labels", "wiki_pages"),
+    ExtraList(
+        "wiki_group_members", "/v1/group/{group_id}/membersByGroupId", "wiki_group", key="accountId"
+    ),
 )
 
 

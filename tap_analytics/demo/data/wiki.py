@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from tap_analytics.demo.data import wiki_extra
 from tap_analytics.demo.data.dataset import Row, SeededRandom, iso_ms
 
 if t.TYPE_CHECKING:
@@ -35,13 +36,16 @@ def fill(dataset: Dataset) -> None:
         blog_post(rng, *each, author=rng.choice(authors), space=rng.choice(spaces))
         for each in enumerate(rng.moments(dataset.many(30)))
     ]
+    groups = _groups(dataset.rng("groups"), dataset.many(12))
+    pages = _pages(dataset, dataset.rng("pages"), spaces=spaces)
     dataset.tables |= {
         "wiki_audit": _audit(dataset, dataset.rng("audit"), count=dataset.many(90)),
-        "wiki_group": _groups(dataset.rng("groups"), dataset.many(12)),
-        "wiki_pages": _pages(dataset, dataset.rng("pages"), spaces=spaces),
+        "wiki_group": groups,
+        "wiki_pages": pages,
         "wiki_blog_posts": posts,
         "wiki_space": spaces,
     }
+    wiki_extra.fill(dataset, pages=pages, posts=posts, groups=groups)
 
 
 def _space(rng: SeededRandom, number: int, author: str) -> Row:

@@ -32,32 +32,52 @@ AUDIT_LIMITS = (1000, 1000)
 GROUP_LIMITS = (200, 10)
 
 STREAMS = {"/pages": "wiki_pages", "/blogposts": "wiki_blog_posts", "/spaces": "wiki_space"}
-#: Default statuses of each list, and the form of its next link: path, path below the context, URL.
-STATUSES = {
-    "/pages": "current,archived",
-    "/blogposts": "current",
-    "/spaces": "current,archived",
-}
-NEXT_LINKS = {
-    "/pages": f"{V2}/pages",
-    "/blogposts": f"{V2.removeprefix('/wiki')}/blogposts",
-    "/spaces": f"{{url}}{V2}/spaces",
-}
 
 
 def _by(*names: str) -> t.Callable[[Row], Key]:
     return lambda row: (*(row[name] for name in names), row["id"])
 
 
+def _saved(row: Row) -> Key:
+    return (row["version"]["createdAt"], row["id"])
+
+
+class V2List(t.NamedTuple):
+    """A list of version 2: its orders, the first the default, and its statuses."""
+
+    orders: t.Mapping[str, t.Callable[[Row], Key]]
+    default: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    #: The form of its next link: path, path below the context, URL.
+    link: str = V2
+    sends_body: bool = True
+
+
 _EDITED: dict[str, t.Callable[[Row], Key]] = {
     "id": _by(),
     "created-date": _by("createdAt"),
-    "modified-date": lambda row: (row["version"]["createdAt"], row["id"]),
+    "modified-date": _saved,
 }
-SORTS = {
-    "/pages": _EDITED | {"title": _by("title")},
-    "/blogposts": _EDITED,
-    "/spaces": {"id": _by(), "key": _by("key"), "name": _by("name")},
+_COMMENTS = V2List({"created-date": _saved, "modified-date": _saved})
+_SHOWN = ("current", "archived")
+LISTS = {
+    "/pages": V2List(_EDITED | {"title": _by("title")}, _SHOWN, (*_SHOWN, "trashed", "deleted")),
+    "/blogposts": V2List(
+        _EDITED, ("current",), ("current", "trashed", "deleted"), V2.removeprefix("/wiki")
+    ),
+    "/spaces": V2List(
+        {"id": _by(), "key": _by("key"), "name": _by("name")}, _SHOWN, _SHOWN, f"{{url}}{V2}"
+    ),
+    "/footer-comments": _COMMENTS,
+    "/inline-comments": _COMMENTS,
+    "/attachments": V2List(
+        {"created-date": _by("createdAt"), "modified-date": _saved},
+        _SHOWN,
+        (*_SHOWN, "trashed"),
+        sends_body=False,
+    ),
+    "/tasks": V2List({"id": _by()}),
+    "/labels": V2List({"id": _by(), "name": _by("name")}, sends_body=False),
 }
 
 
@@ -70,12 +90,24 @@ class Wiki(Service):
 
     @override
     def respond(self, request: Request) -> Response:
-        if request.path.removeprefix(V2) in STREAMS:
-            return self._version_2(request, request.path.removeprefix(V2))
+        resource = request.path.removeprefix(V2)
+        if resource in STREAMS:
+            return self._version_2(request, resource, self.dataset.tables[STREAMS[resource]])
         if request.path == f"{V1}/audit":
             return self._version_1(request, self._audit(request.params), *AUDIT_LIMITS)
         if request.path == f"{V1}/group":
             return self._version_1(request, self.dataset.tables["wiki_group"], *GROUP_LIMITS)
+        return self._extra(request)
+
+    def _extra(self, request: Request) -> Response:
+        """Respond with a list beyond the specification."""
+        for number, prefix in ((1, V1), (2, V2)):
+            if request.path.startswith(f"{prefix}/"):
+                below = request.path.removeprefix(prefix)
+                found, rows = self.find_extra(f"/v{number}{below}", request)
+                if number == 1:
+                    return self._version_1(request, rows, *GROUP_LIMITS)
+                return self._version_2(request, f"/{found.path.rpartition('/')[2]}", rows)
         raise not_found(request)
 
     def _audit(self, params: t.Mapping[str, str]) -> list[Row]:
@@ -100,34 +132,47 @@ class Wiki(Service):
         body = {"results": page, "start": start, "limit": limit, "size": len(page), "_links": links}
         return Response.json(body)
 
-    def _version_2(self, request: Request, resource: str) -> Response:
-        limit = int_param(request.params, "limit", default=V2_DEFAULT, least=1, most=V2_MAX)
-        order, after = _position(request.params, resource)
+    def _version_2(self, request: Request, resource: str, rows: list[Row]) -> Response:
+        params, kind = request.params, LISTS[resource]
+        limit = int_param(params, "limit", default=V2_DEFAULT, least=1, most=V2_MAX)
+        order, after = _position(params, resource)
         sort = order.removeprefix("-")
-        ordered = self._ordered(resource, sort, request.params)
-        rows, more = ordered.page(after=after, limit=limit, descending=order != sort)
+        ordered = self._ordered(request.path, kind, sort, params, rows)
+        page, more = ordered.page(after=after, limit=limit, descending=order != sort)
         links = {"base": f"{self.url}/wiki"}
         headers = {}
         if more:
-            cursor = encode_cursor({"sort": order, "after": SORTS[resource][sort](rows[-1])})
+            cursor = encode_cursor({"sort": order, "after": kind.orders[sort](page[-1])})
             query = urlencode({"limit": limit, "cursor": cursor})
-            links["next"] = f"{NEXT_LINKS[resource].format(url=self.url)}?{query}"
+            below = request.path.removeprefix(V2)
+            links["next"] = f"{kind.link.format(url=self.url)}{below}?{query}"
             headers["Link"] = f'<{links["next"]}>; rel="next"'
-        shown = [_shown(row, resource, request.params) for row in rows]
+        shown = [_shown(row, resource, params) for row in page]
         return Response.json({"results": shown, "_links": links}, headers=headers)
 
-    def _ordered(self, resource: str, sort: str, params: t.Mapping[str, str]) -> Ordered:
-        statuses = params.get("status", STATUSES[resource]).split(",")
-        rows = self.dataset.tables[STREAMS[resource]]
+    def _ordered(
+        self,
+        path: str,
+        kind: V2List,
+        sort: str,
+        params: t.Mapping[str, str],
+        rows: list[Row],
+    ) -> Ordered:
+        asked = params["status"].split(",") if kind.known and "status" in params else kind.default
+        for each in asked:
+            choice_param("status", each, kind.known)
         return self.dataset.remember(
-            (self.name, resource, sort, *statuses),
-            lambda: Ordered((r for r in rows if r["status"] in statuses), SORTS[resource][sort]),
+            (self.name, path, sort, *asked),
+            lambda: Ordered(
+                (r for r in rows if not kind.known or r["status"] in asked), kind.orders[sort]
+            ),
         )
 
 
 def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, object]:
     """Return the order and the key of the last row, both from the cursor."""
-    order, after = params.get("sort", "id"), None
+    orders = LISTS[resource].orders
+    order, after = params.get("sort", next(iter(orders))), None
     if "cursor" in params:
         cursor = decode_cursor(params["cursor"])
         if not isinstance(cursor, dict) or not isinstance(cursor.get("sort"), str):
@@ -135,7 +180,7 @@ def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, object]:
         if params.get("sort", cursor["sort"]) != cursor["sort"]:
             raise Refused(400, "the cursor belongs to another order")
         order, after = cursor["sort"], cursor.get("after") or []
-    if order.removeprefix("-") not in SORTS[resource]:
+    if order.removeprefix("-") not in orders:
         raise Refused(400, f"{resource[1:]} can't be sorted by {order!r}")
     return order, after
 
@@ -151,7 +196,7 @@ def _shown(row: Row, resource: str, params: t.Mapping[str, str]) -> Row:
         described = text and form and {form: text["plain"] | {"representation": form}}
         return row | {"description": described or None, "icon": icon}
     form = choice_param("body-format", params.get("body-format"), ("storage", "atlas_doc_format"))
-    if form == "storage":
+    if form == "storage" or not LISTS[resource].sends_body:
         return row
     document = {"representation": form, "value": '{"type":"doc","content":[]}'}
     return row | {"body": {form: document} if form else {}}

@@ -204,6 +204,26 @@ def test_the_time_of_change_is_the_version_s_else_the_creation(cls, row, updated
     assert row == before
 
 
+@pytest.mark.parametrize(
+    ("resolved", "updated"),
+    [
+        ("2024-07-01T08:00:00.000Z", "2024-07-01T08:00:00.000Z"),
+        ("2024-06-29T08:00:00.000Z", "2024-06-30T08:00:00.000Z"),
+        ("2024-06-30T10:00:00+01:00", "2024-06-30T10:00:00+01:00"),
+        (None, "2024-06-30T08:00:00.000Z"),
+    ],
+)
+def test_an_inline_comment_changes_by_its_version_or_by_its_resolution(resolved, updated):
+    version = {"createdAt": "2024-06-30T08:00:00.000Z"}
+    row = {"id": "1", "version": version, "resolutionLastModifiedAt": resolved}
+
+    assert stream(wiki.InlineComments).post_process(row) == {**row, "updatedAt": updated}
+
+
+def test_an_inline_comment_without_any_time_is_left_as_it_is():
+    assert stream(wiki.InlineComments).post_process({"id": "1"}) == {"id": "1"}
+
+
 def test_a_page_without_any_time_is_left_as_it_is():
     assert stream(wiki.Pages).post_process({"id": "1"}) == {"id": "1"}
 

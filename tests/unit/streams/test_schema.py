@@ -48,6 +48,12 @@ wiki_group                      /group                                id        
 wiki_pages                      /pages                                id           updatedAt    iso
 wiki_blog_posts                 /blogposts                            id           updatedAt    iso
 wiki_space                      /spaces                               id                      -   -
+wiki_footer_comments            /footer-comments                      id           updatedAt    iso
+wiki_inline_comments            /inline-comments                      id           updatedAt    iso
+wiki_attachments                /attachments                          id           updatedAt    iso
+wiki_tasks                      /tasks                                id           updatedAt    iso
+wiki_page_labels                /pages/{page_id}/labels               page_id+id              -   -
+wiki_group_members              /group/{group_id}/membersByGroupId    group_id+accountId      -   -
 success_accounts                /accounts                             id           updatedAt    iso
 success_conversations           /conversations                        id           updatedAt    iso
 success_notes                   /notes                                id           updatedAt    iso
@@ -217,7 +223,7 @@ def test_the_replication_key_is_a_column(cls):
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c.api == "wiki"], ids=lambda cls: cls.name)
 def test_wiki_paths_know_their_version(cls):
-    assert cls.version == (1 if cls in {wiki.Audit, wiki.Group} else 2)
+    assert cls.version == (1 if cls in {wiki.Audit, wiki.Group, wiki.GroupMembers} else 2)
 
 
 @each_stream

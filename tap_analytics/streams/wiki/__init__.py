@@ -1,0 +1,87 @@
+"""Wiki: spaces, what is written in them, groups and the audit log.
+
+Basic auth, offset pages in version 1 and cursors in version 2, rows under `results`. The API has
+neither a key for audit events nor a top-level modification time of pages: both are derived from the
+row.
+"""
+
+from __future__ import annotations
+
+from singer_sdk import typing as th
+
+from tap_analytics.config.settings import Setting
+from tap_analytics.streams.api import Api
+from tap_analytics.streams.wiki.content import (
+    Attachments,
+    BlogPosts,
+    FooterComments,
+    InlineComments,
+    PageLabels,
+    Pages,
+    Space,
+    Tasks,
+)
+from tap_analytics.streams.wiki.people import Audit, Group, GroupMembers
+from tap_analytics.transport.auth import Basic
+
+WIKI = Api(
+    name="wiki",
+    title="Wiki",
+    settings=(
+        Setting("email", "Login email, the user name of the requests.", secret=True, required=True),
+        Setting(
+            "api_token",
+            "API token of the login, the password of the requests.",
+            secret=True,
+            required=True,
+        ),
+        Setting("base_url", "Address of the site.", example="https://example.atlassian.net"),
+        Setting(
+            "v1_path", "Path of version 1; `/wiki/rest/api` for the real service.", default="/v1"
+        ),
+        Setting(
+            "v2_path", "Path of version 2; `/wiki/api/v2` for the real service.", default="/v2"
+        ),
+        Setting(
+            "body_format",
+            "Sent as `body-format` for pages, blog posts, comments and tasks; null sends none.",
+            default="storage",
+            nullable=True,
+        ),
+        Setting(
+            "description_format",
+            "Sent as `description-format` for spaces; null sends none.",
+            default="plain",
+            nullable=True,
+        ),
+        Setting(
+            "include_icon",
+            "Sent as `include-icon` for spaces; null sends none.",
+            th.BooleanType,
+            default=True,
+            nullable=True,
+        ),
+        Setting(
+            "sort_by",
+            "Sent as `sort` for pages and blog posts, instead of the one that fits "
+            "the replication; null sends none.",
+            nullable=True,
+        ),
+    ),
+    authenticate=lambda block: Basic(block["email"], block["api_token"]),
+    account=lambda block: block["email"],
+    page_size=25,
+    streams=(
+        Audit,
+        Group,
+        Pages,
+        BlogPosts,
+        Space,
+        FooterComments,
+        InlineComments,
+        Attachments,
+        Tasks,
+        PageLabels,
+        GroupMembers,
+    ),
+)

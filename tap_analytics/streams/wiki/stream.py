@@ -1,0 +1,49 @@
+"""Base of the wiki's streams: the address by version, and the time of the last change."""
+
+from __future__ import annotations
+
+import typing as t
+from types import MappingProxyType
+
+from typing_extensions import override
+
+from tap_analytics.client import AnalyticsStream
+from tap_analytics.pagination import LinkedOffset
+
+if t.TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context, Record
+
+
+class WikiStream(AnalyticsStream):
+    """Base of the wiki's streams."""
+
+    api = "wiki"
+    records_path = ("results",)
+    # Version 2 has only cursors and ignores `start`; a server without links supports `start`.
+    paging = LinkedOffset(offset_param="start", total_path=None)
+    primary_keys: tuple[str, ...] = ("id",)
+    #: Version of the API.
+    version: t.ClassVar[int]
+
+    @property
+    @override
+    def url_base(self) -> str:
+        prefix = self.connection.settings[f"v{self.version}_path"]
+        return f"{super().url_base}/{prefix.strip('/')}"
+
+
+class VersionedContentStream(WikiStream):
+    """Base of streams with the modification time in `version`."""
+
+    replication_key = "updatedAt"
+    replication_unit = "iso"
+    stable_order = MappingProxyType({"sort": "id"})
+    newest_first = MappingProxyType({"sort": "-modified-date"})
+    setting_params = MappingProxyType({"body-format": "body_format"})
+
+    @override
+    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
+        version = row.get("version")
+        saved = version.get("createdAt") if isinstance(version, dict) else None
+        updated = saved or row.get("createdAt")
+        return {**row, "updatedAt": updated} if updated else row
