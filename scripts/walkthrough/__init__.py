@@ -1,1 +1,1 @@
-"""The first run, step by step: five APIs into a database, one question, one day later."""
+"""The demo: five APIs are loaded, queried, changed and loaded again."""

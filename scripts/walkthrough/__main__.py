@@ -1,4 +1,4 @@
-"""The first run: `python -m walkthrough [--target NAME] [--keep]`."""
+"""Run the demo: `python -m walkthrough [--target NAME] [--keep]`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if t.TYPE_CHECKING:
 
     from walkthrough.loaders import Loader
 
-QUESTION = "Which customers left although their people finished courses?"
-EXPLANATION = "success has the customers, learning the finished courses; e-mail addresses join them"
-ANSWER_HEAD = ("customer", "left on", "people", "courses finished")
-ANSWER = """\
+QUESTION = "Which customers left although their users finished courses?"
+EXPLANATION = "success has the customers, learning the courses; e-mail addresses join them"
+COLUMNS = ("customer", "left on", "people", "courses finished")
+QUERY = """\
 SELECT a.name, substr(CAST(a."churnedAt" AS varchar(30)), 1, 10) AS left_on,
        count(DISTINCT p.id) AS people, count(*) AS finished
   FROM {schema}.success_accounts a
@@ -36,7 +36,7 @@ SELECT a.name, substr(CAST(a."churnedAt" AS varchar(30)), 1, 10) AS left_on,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the walkthrough; 0 if every step succeeded."""
+    """Run all steps; return the exit code."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument(
         "--target", choices=("postgres", "postgres-copy", "jsonl", "duckdb"), default="postgres"
@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(screen: Screen, *, target: str, keep: bool) -> None:
-    """Take all steps."""
-    screen.say("\nThe first run: five APIs on this machine, one Meltano project\n", style="bold")
+    """Start the APIs and the target, load, query, change the data and load again."""
+    screen.say("\nFive APIs on this machine, loaded by one Meltano project\n", style="bold")
     with contextlib.ExitStack() as stack:
         stack.enter_context(alone())
         with screen.step("Demo APIs") as step:
@@ -92,7 +92,7 @@ def run(screen: Screen, *, target: str, keep: bool) -> None:
 
 
 def show_tables(screen: Screen, tables: Mapping[str, int]) -> None:
-    """Show what arrived, by API."""
+    """Show the number of rows of each table."""
     screen.say()
     rows, before = [], ""
     for name, count in tables.items():
@@ -104,8 +104,8 @@ def show_tables(screen: Screen, tables: Mapping[str, int]) -> None:
 
 
 def show_answer(screen: Screen, loader: Loader) -> None:
-    """Ask the question that no API can answer alone."""
-    sql = ANSWER.format(
+    """Show a query that joins two APIs, and its result."""
+    sql = QUERY.format(
         schema=loader.schema, account=loader.first.format(column="u.accounts", key="id")
     )
     screen.say(f"  {QUESTION}", style="bold")
@@ -113,18 +113,18 @@ def show_answer(screen: Screen, loader: Loader) -> None:
     for line in sql.splitlines():
         screen.say(f"    {line}", style="dim")
     screen.say()
-    screen.table(loader.query(sql), head=ANSWER_HEAD)
+    screen.table(loader.query(sql), head=COLUMNS)
     screen.say()
 
 
 def next_day(
     screen: Screen, *, api: DemoApi, loader: Loader, project: Project, first: Mapping[str, int]
 ) -> None:
-    """Let the APIs change and run again: only what changed is read where the API filters."""
+    """Simulate a day of changes and run again; streams whose API filters read only the changes."""
     edits = Counter(stream.partition("_")[0] for stream, keys in api.mutate().items() for _ in keys)
     total = sum(loader.counts().values())
     counts = ", ".join(f"{api_name} {rows}" for api_name, rows in sorted(edits.items()))
-    screen.say("  A day passes", style="bold")
+    screen.say("  A day of changes", style="bold")
     screen.say(f"  {edits.total()} rows are changed or new: {counts}\n", style="dim")
     with screen.step(project.command) as step:
         second = project.run(step)
@@ -140,7 +140,7 @@ def next_day(
 
 
 def wait(screen: Screen, *, loader: Loader, project: Project) -> None:
-    """Leave everything as it is until the reader has seen enough."""
+    """Leave everything running until Ctrl-C."""
     screen.say(
         "  Still running, until you press Ctrl-C. To look around, and to run again:", style="bold"
     )

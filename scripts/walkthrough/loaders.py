@@ -1,4 +1,4 @@
-"""Where the rows go: loaders, each with its settings and a way to ask it SQL."""
+"""Loaders: their settings, and SQL on what they have loaded."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ Rows = list[tuple[t.Any, ...]]
 
 #: The columns that make up the keys of all streams; a stream has some of them.
 KEY_COLUMNS = ("course_id", "id", "uid", "creationDate", "record_hash")
-#: target-duckdb brings the only driver there is, so its own Python asks.
-ASK_DUCKDB = (
+#: Only the environment of target-duckdb has the driver, so its Python runs the query.
+QUERY_DUCKDB = (
     "import duckdb, json, sys; "
-    "answer = duckdb.connect(sys.argv[1], read_only=True).execute(sys.stdin.read()); "
-    "print(json.dumps(answer.fetchall(), default=str))"
+    "result = duckdb.connect(sys.argv[1], read_only=True).execute(sys.stdin.read()); "
+    "print(json.dumps(result.fetchall(), default=str))"
 )
 
 
 class Loader:
-    """What the walkthrough needs to know of a loader."""
+    """A loader and its tables."""
 
     #: Name of the Meltano plugin, the variables that configure it, and the schema of its tables.
     name: str
     env: dict[str, str]
     schema: str
-    #: Variables of the reader's own that configure it too, and are not to be written down.
+    #: The user's own variables for it, which are not written to a file.
     secrets: t.Mapping[str, str] = MappingProxyType({})
     #: Where the rows are, and the shell command that opens the result.
     place: str
     command: str
-    #: SQL for the text at a place of a JSON column: `{column}`, `{key}` of its first element.
+    #: SQL for the member `{key}` of the first element in the JSON column `{column}`, as text.
     first: str
 
     def tables(self) -> list[str]:
@@ -68,7 +68,7 @@ class Loader:
 
 
 class PostgresLoader(Loader):
-    """A loader for PostgreSQL, into the server that the environment names or one of our own."""
+    """A loader for PostgreSQL, into the server of the environment or a temporary one."""
 
     first = "to_jsonb({column}) -> 0 ->> '{key}'"
 
@@ -95,9 +95,9 @@ class PostgresLoader(Loader):
 
 
 class JsonlLoader(Loader):
-    """target-jsonl, into a file per stream; SQLite answers for the files.
+    """target-jsonl, into a file per stream, which SQLite queries.
 
-    The files only grow, so of the rows with one key the last one counts.
+    Rows are only appended, so the last row of each key counts.
     """
 
     name = "target-jsonl"
@@ -152,7 +152,7 @@ class DuckDbLoader(Loader):
     def query(self, sql: str) -> Rows:
         python = FOLDER / "meltano" / "loaders" / self.name / "venv" / "bin" / "python"
         done = subprocess.run(  # noqa: S603 - the plugin's own Python with the program above
-            [python, "-c", ASK_DUCKDB, self._file],
+            [python, "-c", QUERY_DUCKDB, self._file],
             input=sql,
             capture_output=True,
             text=True,
@@ -165,7 +165,7 @@ class DuckDbLoader(Loader):
 
 @contextlib.contextmanager
 def opened(target: str) -> Iterator[Loader]:
-    """Make the destination ready; what was made for the occasion goes when the block ends."""
+    """Prepare the loader of `--target`; a temporary server ends with the block."""
     if target.startswith("postgres"):
         with contextlib.ExitStack() as stack:
             given = Database.from_environment(os.environ)

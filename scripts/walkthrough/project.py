@@ -1,7 +1,7 @@
-"""The Meltano project of this repository, run with a state, plugins and settings of the demo's own.
+"""The Meltano project of this repository, run with separate state, plugins and settings.
 
-Everything lies in `.demo/`: the settings as an `.env` file to look at, the plugins' environments,
-which the next run finds ready, and a log of all that Meltano and the plugins said.
+They are in `.demo/`: the settings as an `.env` file, the environments of the plugins, which the
+next demo uses again, and the log of Meltano and the plugins.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ if t.TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".demo"
-#: What the shell says about plugins and Meltano is meant for real runs, not for this one.
-FOREIGN = ("TAP_ANALYTICS_", "TARGET_", "MELTANO_", "PYTHONPATH")
-#: The installer that `scripts/setup` found to work is Meltano's too.
+#: Variables for other runs, which the demo must not read.
+IGNORED = ("TAP_ANALYTICS_", "TARGET_", "MELTANO_", "PYTHONPATH")
+#: The installer that worked in `scripts/setup`.
 KEPT = ("MELTANO_VENV_BACKEND",)
 
-#: How the tap reports a stream: "learning_people: 121 rows, 2 pages, verified, 0.2 s".
+#: A stream in the log of the tap: "learning_people: 121 rows, 2 pages, verified, 0.2 s".
 REPORT = re.compile(r"\b(?P<stream>\w+): (?P<rows>[\d,]+) rows?\b")
-#: How Python tells that a place can't be written: read-only, or not permitted.
+#: Python's error for a folder that is read-only, or not permitted.
 UNWRITABLE = re.compile(r"\[Errno (?:13|30)\] [^:]+: '(?P<path>[^']+)'")
 
-#: What Meltano says when it turns to something that takes a while.
-PHASES = {"Running catalog discovery": "asking the tap for its streams"}
+#: Messages of Meltano before something that takes long, and how to show them.
+PHASES = {"Running catalog discovery": "discovering streams"}
 
 
 class StepError(Exception):
-    """A step failed; the message is for the reader."""
+    """A step failed; the message is for the user."""
 
 
 @dataclasses.dataclass(kw_only=True)
 class Project:
-    """Runs Meltano and reads along."""
+    """Runs Meltano and reads its log."""
 
     loader: str
-    #: Variables to write down, for the reader to look at and to use again.
+    #: Variables that are written to the `.env` file.
     settings: Mapping[str, str]
-    #: Variables that only the plugins get to see.
+    #: Variables that are passed to the plugins only.
     secrets: Mapping[str, str]
 
     def __post_init__(self) -> None:
@@ -71,18 +71,18 @@ class Project:
 
     @property
     def command(self) -> str:
-        """What a user types to run this, in a project of their own."""
+        """The command as in any other project."""
         return f"meltano run tap-analytics {self.loader}"
 
     @property
     def by_hand(self) -> str:
-        """What to type to run this once more, from the repository's folder."""
+        """The command that runs it again, in the folder of the repository."""
         own = " ".join(f"{name}={value}" for name, value in self._places.items())
         meltano = f".venv/bin/meltano --env-file={self._env_file.relative_to(ROOT)}"
         return f"{own} \\\n      {meltano} {self.command.removeprefix('meltano ')}"
 
     def install(self, step: Step) -> None:
-        """Install the tap and the loader, unless an earlier run did."""
+        """Install the tap and the loader, unless they are installed."""
         for kind, name in (("extractor", "tap-analytics"), ("loader", self.loader)):
             if not (FOLDER / "meltano" / f"{kind}s" / name / "venv").exists():
                 step.detail = f"installing {name}"
@@ -90,7 +90,7 @@ class Project:
         step.detail = f"tap-analytics, {self.loader}"
 
     def run(self, step: Step) -> dict[str, int]:
-        """Run the pipeline; return the number of rows that the tap read, by stream."""
+        """Run the pipeline; return the number of rows of each stream."""
         rows: dict[str, int] = {}
         for line in self._lines("run", "--no-install", "tap-analytics", self.loader):
             step.detail = PHASES.get(str(line.get("event")), step.detail)
@@ -123,16 +123,16 @@ class Project:
                     errors.append(str(line.get("event", "")))
                 yield line
         if process.returncode:
-            # What is said first is the cause; where it is a traceback, the last line names it.
+            # The first error is the cause; of a traceback, the last line says what it was.
             cause = errors[0].strip().splitlines()[-1] if errors else f"`{self.command}` failed"
             raise StepError(f"{plain(cause)}\nThe whole log: {self.log}")
 
     def _environment(self) -> dict[str, str]:
-        names = [name for name in os.environ if name in KEPT or not name.startswith(FOREIGN)]
+        names = [name for name in os.environ if name in KEPT or not name.startswith(IGNORED)]
         return {name: os.environ[name] for name in names} | {**self.secrets, **self._places}
 
     def _drop_outdated_plugins(self) -> None:
-        """Meltano can't see that a package installed from this folder needs other versions now."""
+        """Remove plugins that were installed for another `pyproject.toml` or `meltano.yml`."""
         wanted = (ROOT / "pyproject.toml").read_bytes() + (ROOT / "meltano.yml").read_bytes()
         digest = hashlib.sha256(wanted).hexdigest()
         stamp = FOLDER / "meltano" / "made-for"
@@ -143,7 +143,7 @@ class Project:
 
 
 def environment(config: Mapping[str, t.Any], *, prefix: str = "TAP_ANALYTICS") -> dict[str, str]:
-    """Spell a configuration as the variables that Meltano reads it from."""
+    """Return the variables of a configuration."""
     found: dict[str, str] = {}
     for name, value in config.items():
         variable = f"{prefix}_{name}".upper()
@@ -155,7 +155,7 @@ def environment(config: Mapping[str, t.Any], *, prefix: str = "TAP_ANALYTICS") -
 
 
 def plain(cause: str) -> str:
-    """Return Meltano's line about an error, in words where it is one of the system's."""
+    """Return a message of Meltano's; one about a folder that can't be written says what to set."""
     if found := UNWRITABLE.search(cause):
         return (
             f"Meltano keeps files of its own in {found['path']}, which can't be written. Set HOME "
@@ -166,13 +166,15 @@ def plain(cause: str) -> str:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Keep other demos out of the folder: they share its files and its state."""
+    """Refuse a second demo in this folder: they would share files and state."""
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StepError("Another demo is running in this folder. Wait, or end it.") from None
+            raise StepError(
+                "Another demo is running in this folder. Wait for it, or stop it."
+            ) from None
         yield
 
 

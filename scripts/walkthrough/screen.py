@@ -1,4 +1,4 @@
-"""What the reader sees: steps with their time, and tables."""
+"""Output of the demo: steps with their time, and tables."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ WIDTH = 96
 
 
 class Step:
-    """A piece of work under way; what it says about itself shows while it runs."""
+    """A step that runs; `detail` is shown beside it."""
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._started = time.monotonic()
         self.mark: Spinner | Text = Spinner("dots")
-        #: What is happening right now, and in the end what came of it.
+        #: What it does now, and its result at the end.
         self.detail = ""
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Step:
 
 
 class Screen:
-    """Writes to a terminal, or as plain lines to anything else."""
+    """Writes to a terminal, or plain lines to anything else."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False)
@@ -55,7 +55,7 @@ class Screen:
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Show a step while the block runs, then its outcome and time."""
+        """Show a step while the block runs, then its result and time."""
         step = Step(title)
         shown: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         if self._console.is_terminal:
@@ -75,11 +75,11 @@ class Screen:
         if self._console.is_terminal:
             self._console.print(step)
         else:
-            # Nobody's window bounds a pipe or a file, so nothing is cut.
+            # A pipe or a file has no width, so nothing is cut.
             self.say(f"  {step}")
 
     def table(self, rows: Iterable[Sequence[object]], *, head: Sequence[str]) -> None:
-        """Write a table, numbers to the right."""
+        """Write a table, with numbers right-aligned."""
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
         given = [*rows]
         for name, *column in zip(head, *given, strict=True):

