@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from tap_analytics.config.files import include_always, names_keys
 from tap_analytics.config.meltano import meltano_names
+from tap_analytics.config.shard import WHOLE
 from tap_analytics.pagination import PageToken
 
 if t.TYPE_CHECKING:
@@ -24,6 +25,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper
     from singer_sdk.singerlib import Catalog
 
+    from tap_analytics.config.shard import AnyPart
     from tap_analytics.records.notation import Unit
     from tap_analytics.records.payload import Row
     from tap_analytics.transport.connection import ApiConnection
@@ -60,6 +62,8 @@ class CatalogStream(RESTStream[PageToken]):
     is_sampled: bool = False
     #: Why the stream can't be read, if its schema could not be sampled.
     failure: Exception | None = None
+    #: What a run reads of the stream and those below it.
+    part: AnyPart = WHOLE
     #: One bookmark per stream, never one per parent.
     state_partitioning_keys: Sequence[str] | None = ()
     _tap: Host  # type: ignore[assignment]  # all that streams may see of it

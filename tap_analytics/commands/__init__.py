@@ -21,6 +21,8 @@ COMMANDS = {
     "import": "tap_analytics.commands.importing.command",
     "schema": "tap_analytics.commands.schema",
     "plan": "tap_analytics.commands.plan",
+    "shards": "tap_analytics.commands.shards",
+    "conclude": "tap_analytics.commands.conclude",
 }
 #: Names of log levels, and the environment variables that set one.
 LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL", "NOTSET")

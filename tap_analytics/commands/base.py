@@ -19,7 +19,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from tap_analytics.config.files import read_config
-from tap_analytics.errors import explain
+from tap_analytics.errors import SyncFailedError, explain
 from tap_analytics.tap import TapAnalytics
 from tap_analytics.transport.redaction import clean_line, clean_lines
 
@@ -80,7 +80,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: {clean_line(message)}\n")
 
 
-def parser(name: str, description: str, *, configured: bool = True) -> Parser:
+def parser(
+    name: str, description: str, *, configured: bool = True, with_json: bool = True
+) -> Parser:
     """Return a parser with the options that all commands have."""
     made = Parser(prog=f"tap-analytics {name}", description=description)
     if configured:
@@ -91,7 +93,8 @@ def parser(name: str, description: str, *, configured: bool = True) -> Parser:
             help="configuration file; later ones override earlier ones. ENV, the default, reads "
             "environment variables and .env",
         )
-    made.add_argument("--json", action="store_true", help="print JSON instead of text")
+    if with_json:
+        made.add_argument("--json", action="store_true", help="print JSON instead of text")
     return made
 
 
@@ -101,7 +104,7 @@ def run(body: Body, options: argparse.Namespace) -> int:
         return body(options)
     except ConfigValidationError as error:
         problems = error.errors
-    except BrokenPipeError:
+    except (BrokenPipeError, SyncFailedError):
         return 1
     except Exception as error:
         logging.getLogger("tap-analytics").debug("The command failed.", exc_info=True)

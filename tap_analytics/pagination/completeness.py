@@ -88,7 +88,7 @@ def decide(
     """
     if end is None:
         return Finding(Verdict.UNVERIFIED, "the stream was not read to its end")
-    total = None if end is StopReason.BOOKMARK else seen.total
+    total = None if end in {StopReason.BOOKMARK, StopReason.RANGE} else seen.total
     if total is not None and end is not StopReason.TOTAL and seen.rows < total:
         return Finding(Verdict.SHORT, f"the API counts {total} rows and gave {seen.rows} of them")
     if doubt is not None:
@@ -286,7 +286,7 @@ class PaginationGuard:
     def _objection(self) -> str | None:
         """Return metadata of the last response that contradicts the end."""
         end, sign = self.paginator.end, self.paginator.contradiction
-        if not sign or end is StopReason.BOOKMARK:
+        if not sign or end in {StopReason.BOOKMARK, StopReason.RANGE}:
             return None
         declared = "`single_page` is declared, but " if end is StopReason.DECLARED else ""
         return (

@@ -94,6 +94,10 @@ class Paginator(BaseAPIPaginator[PageToken]):
         """Count rows that were not on the next page."""
         self.seen.rows += count
 
+    def begin_at(self, token: PageToken, *, rows: int) -> None:
+        """Begin with a later page, behind so many rows."""
+        self.token, self.seen.rows = token, rows
+
     def overlap_by(self, rows: int) -> None:
         """Start each page some rows early."""
         self.seen.overlap = rows

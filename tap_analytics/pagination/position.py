@@ -37,7 +37,12 @@ _MEMBERS = {
 
 
 class Checkpoint(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_MEMBERS
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename=_MEMBERS,
 ):
     """The last page that was written; the state has these fields."""
 
@@ -53,13 +58,13 @@ class Checkpoint(
     version: int | None
     #: Last total of the API; null if it gave none.
     total: int | None
-    #: As in `PagingFacts`.
+    #: Whether that total is known to be that of the list, not of the page.
     total_proven: bool
-    #: As in `PagingFacts`.
+    #: Whether a response has named its next page, so that one without is the last.
     names_next: bool
     #: Doubt about completeness so far, such as rows that moved; null for none.
     doubt: str | None
-    #: A few pages read by number, with fingerprints of their keys, for a `Rescan`.
+    #: A few pages read by number, with fingerprints of their keys, to find rows that moved.
     checks: tuple[tuple[Pairs, str], ...]
     #: Highest replication value so far; null with FULL_TABLE.
     highest: t.Any
@@ -69,6 +74,8 @@ class Checkpoint(
     fingerprint: str
     #: Whether requests had the filter; they don't if the server refused it.
     filtered: bool
+    #: Digest of the first key of a shard's range of rows; absent in other runs.
+    first_key: str | None = None
     #: API and account, as in a bookmark.
     source: dict[str, str | None]
     #: When the page was written. ISO 8601, UTC.

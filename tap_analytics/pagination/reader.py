@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.fetcher import PageFetcher
     from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.position import Checkpoint
+    from tap_analytics.pagination.row_range import ReadRange
     from tap_analytics.records.rows import Row, Rows
 
 
@@ -35,8 +36,8 @@ class PageReader:
     """Iterates over the pages of an endpoint: the processed rows of each.
 
     `early_stop` tells when rows sorted newest first have passed the bookmark. At most
-    `prefetch_limit` pages are prefetched, none beyond `max_rows` rows. Raises `PaginationError` and
-    the transport's errors.
+    `prefetch_limit` pages are prefetched, none beyond `max_rows` rows of the list. Raises
+    `PaginationError` and the transport's errors.
     """
 
     def __init__(
@@ -46,9 +47,12 @@ class PageReader:
         early_stop: DescendingOrder | None = None,
         prefetch_limit: int | None = None,
         max_rows: int | None = None,
+        within: ReadRange | None = None,
     ) -> None:
         self.endpoint = endpoint = fetcher.endpoint
         self.early_stop = early_stop
+        #: The range of rows to read; None for all of them.
+        self.within = within
         self.paginator = Paginator(endpoint.paging, endpoint.page_size, endpoint.facts)
         self.guard = PaginationGuard(
             paginator=self.paginator,
@@ -63,6 +67,8 @@ class PageReader:
         self._last_key: Hashable = None
         self._following: PageToken | None = None
         self._resumed: FetchedPage | None = None
+        if within is not None:
+            self.paginator.begin_at(within.token, rows=within.start)
         limit = endpoint.connection.concurrency if prefetch_limit is None else prefetch_limit
         self._ahead = ReadAhead(paginator=self.paginator, limit=limit, max_rows=max_rows)
         self._open(fetcher)
@@ -84,6 +90,9 @@ class PageReader:
                     token = self._end_check.another()
                     continue
                 token = self._advance(fetched)
+                if self.within is not None:
+                    fetched = self._cut(fetched, self.within)
+                    token = None if self.paginator.end is StopReason.RANGE else token
                 rows = self.endpoint.process(fetched.rows)
                 is_open = token is not None or self.paginator.end is StopReason.SINGLE
                 if is_open and self.early_stop is not None and self.early_stop.passed(rows):
@@ -123,6 +132,15 @@ class PageReader:
         secret = self.endpoint.connection.auth.param_names
         return {name: value for name, value in token.items() if name not in secret}
 
+    def _cut(self, fetched: FetchedPage, within: ReadRange) -> FetchedPage:
+        """Return what is in the range; a page without rows that are new is no part of it."""
+        if not self.keys:
+            return fetched
+        fetched = within.cut(fetched, self.guard)
+        self.keys = fetched.keys
+        self._last_key = fetched.keys[-1] if fetched.keys else self._last_key
+        return fetched
+
     def peek(self) -> list[Row]:
         """Return the new rows of the next page before it is due; an error is raised when it is.
 
@@ -147,6 +165,7 @@ class PageReader:
             "doubt": None if doubt is None else redact(doubt),
             "checks": self.rescan.checks,
             "filtered": self.is_filtered,
+            "first_key": None if self.within is None else self.within.first_key,
         }
 
     def resume(self, position: Checkpoint) -> bool:
@@ -157,6 +176,8 @@ class PageReader:
             return False
         fetcher, fetched = reopened
         self.paginator.restore(position, page_rows=len(unread))
+        if self.within is not None:
+            self.within.first_key = position.first_key
         self._open(fetcher)
         self._source.resume(fetched)
         self.guard.doubt_because(position.doubt)

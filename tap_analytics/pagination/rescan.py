@@ -224,7 +224,9 @@ class Rescan:
         if not self._pages:
             return 0
         seen, last = self._seen, self._pages.last
-        if self.guard.paginator.end is not StopReason.EMPTY:
+        if self.guard.paginator.end is StopReason.RANGE:
+            ended = False
+        elif self.guard.paginator.end is not StopReason.EMPTY:
             ended = True
         elif len(self._pages) > 1:
             ended = last < seen.max_rows

@@ -88,6 +88,16 @@ def in_unit(moment: datetime, unit: Unit) -> Value | None:
     return (moment - _EPOCH) // _step(unit) if unit in EPOCHS else None
 
 
+def moment_of(value: object, unit: Unit | None) -> datetime | None:
+    """Return the moment that a value in a notation names; None where it names none."""
+    place = comparable(value, unit)
+    if isinstance(place, datetime):
+        return place
+    if place is None or unit not in EPOCHS:
+        return None
+    return _EPOCH + int(place) * _step(unit)
+
+
 def written(date: str | None, unit: Unit) -> Value | None:
     """Return a date of the settings in a notation; None in one that has no times."""
     moment = None if date is None else parse_iso(date)

@@ -23,12 +23,9 @@ class CoveredParents:
 
     def __init__(self, stored: object) -> None:
         """Read the parents from the state; `stored` is None if it has none."""
-        content, self.is_known = b"", True
-        try:
-            content = b64decode(t.cast("str", stored), validate=True)
-        except (TypeError, ValueError):
-            self.is_known = False
-        self._covered = {content[at : at + 8] for at in range(0, len(content), 8)}
+        covered = _parse(stored)
+        self.is_known = covered is not None
+        self._covered = {*(covered or ())}
         #: Parents whose rows this run has read to the end.
         self._read: dict[bytes, None] = {}
 
@@ -39,6 +36,10 @@ class CoveredParents:
         """Record a parent that was read to its end."""
         self._read[_digest(context)] = None
 
+    def add_state(self, stored: object) -> None:
+        """Record the parents that another process has read to their end."""
+        self._read.update(dict.fromkeys(_parse(stored) or ()))
+
     @property
     def unnamed(self) -> int:
         """How many of the parents that were read have no place in the state."""
@@ -47,6 +48,15 @@ class CoveredParents:
     def to_state(self) -> str:
         """Return the parents that this run has read, as the next one finds them."""
         return b64encode(b"".join([*self._read][:PARENTS_LIMIT])).decode()
+
+
+def _parse(stored: object) -> list[bytes] | None:
+    """Return the digests of a state, None where it has none."""
+    try:
+        content = b64decode(t.cast("str", stored), validate=True)
+    except (TypeError, ValueError):
+        return None
+    return [content[at : at + 8] for at in range(0, len(content), 8)]
 
 
 def _digest(context: Mapping[str, t.Any]) -> bytes:

@@ -14,6 +14,8 @@ from tap_analytics.reporting.numbers import plural
 if t.TYPE_CHECKING:
     from datetime import datetime
 
+    from tap_analytics.config.shard import PartResult
+
 #: Causes that affect all streams of an API: reported once, with the names of the streams.
 SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
 
@@ -63,6 +65,8 @@ class StreamResult:
     #: The finding of a list that counts only if another list shows how the API names a next page.
     awaiting: Finding | None = None
     paging_facts: PagingFacts = field(default_factory=PagingFacts)
+    #: What a shard has read of the stream; None for a run that reads all.
+    part: PartResult | None = None
     failure: Exception | None = None
     #: Whether the failure is one that `optional_streams` accepts.
     is_optional: bool = False

@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers._state import StateWriter
     from singer_sdk.helpers.types import TapState
 
+    from tap_analytics.config.shard import Shard
     from tap_analytics.records.writer import MessageWriter
     from tap_analytics.reporting.results import StreamResult
     from tap_analytics.transport.connection import ApiConnection
@@ -84,6 +85,8 @@ class Run:
     stop: StopSignal
     budget: RequestBudget
     logger: logging.Logger
+    #: The part of a sync that the run reads; None for all of it.
+    shard: Shard | None = None
     #: By stream name; updated during the run.
     results: dict[str, StreamResult] = field(default_factory=dict)
 

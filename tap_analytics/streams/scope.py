@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
+from tap_analytics.config.shard import RowRange, TimeRange
+from tap_analytics.pagination import NumberedStrategy
 from tap_analytics.pagination.early_stop import DescendingOrder
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.reader import PageReader
+from tap_analytics.pagination.row_range import ReadRange
 from tap_analytics.records.bookmark import Bookmark, stored_bookmark
 from tap_analytics.records.parents import CoveredParents
 from tap_analytics.records.window import Window
@@ -85,13 +89,14 @@ def open_bookmark(
     state = stored_bookmark(stream.tap_state, stream.name, source=stream.connection.source)
     known = state if state.get("replication_key") == key else {}
     column = stream.known_schema.get("properties", {}).get(key, {})
+    part = stream.part if isinstance(stream.part, TimeRange) else TimeRange(start=None, end=None)
     window = Window(
         unit=stream.replication_unit if keeps_replication_key(stream) else None,
         holds_times=column.get("format") in {"date", "date-time"},
         stored=known.get("replication_key_value"),
         initial=stream.initial_value,
-        start_date=stream.config.get("start_date"),
-        end_date=stream.config.get("end_date"),
+        start_date=part.start or stream.config.get("start_date"),
+        end_date=part.end or stream.config.get("end_date"),
         lookback=stream.config.get("lookback_seconds", 0),
     )
     parents = CoveredParents(known.get("parents")) if stream.parent_stream_type else None
@@ -147,9 +152,26 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     if bookmark is not None and _newest_first(stream, bookmark):
         early_stop = DescendingOrder(bookmark.key, bookmark.window)
     fetcher = open_fetcher(stream, context, bookmark=bookmark, decoder=decoder)
+    within = _range_of(stream)
+    if within is not None:
+        fetcher = replace(fetcher, first=within.token)
+        max_rows = max_rows if within.end is None else within.end + 1
     return PageReader(
-        fetcher, early_stop=early_stop, prefetch_limit=prefetch_limit, max_rows=max_rows
+        fetcher,
+        early_stop=early_stop,
+        prefetch_limit=prefetch_limit,
+        max_rows=max_rows,
+        within=within,
     )
+
+
+def _range_of(stream: AnalyticsStream) -> ReadRange | None:
+    """Return the range of rows that a shard reads; None for a run that reads all."""
+    part, paging = stream.part, stream.paging
+    if not isinstance(part, RowRange) or not isinstance(paging, NumberedStrategy):
+        return None
+    token = {**paging.start(), paging.number_param: str(part.number)}
+    return ReadRange(token=token, start=part.start, end=part.end)
 
 
 def _newest_first(stream: AnalyticsStream, bookmark: Bookmark | None) -> PageToken:

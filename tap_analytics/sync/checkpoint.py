@@ -14,17 +14,19 @@ from datetime import UTC, datetime
 
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
+from tap_analytics.errors import InputError
 from tap_analytics.pagination.position import MEMBER, Checkpoint
 from tap_analytics.records.bookmark import SOURCE
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import TapState
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.config.shard import Shard
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.sync.stream import StreamSync
 
@@ -72,6 +74,29 @@ class Checkpointer:
             return
         bookmarks = sync.run.state.setdefault("bookmarks", {})
         bookmarks.setdefault(sync.stream.name, {})[MEMBER] = position.to_state()
+
+
+def begin_with(state: TapState, shard: Shard, *, known: Collection[str]) -> None:
+    """Replace the bookmarks of a state by those the sync begins with; positions stay.
+
+    Raises `InputError` for a shard with streams that are not `known`.
+    """
+    if unknown := shard.streams.keys() - known:
+        streams = ", ".join(sorted(unknown))
+        raise InputError(
+            f"The shard reads streams this tap doesn't have: {streams}. Run it with the "
+            "configuration and the catalog that `tap-analytics shards` was given."
+        )
+    own = state.get("bookmarks", {})
+    positions = {name: mark[MEMBER] for name, mark in own.items() if MEMBER in mark}
+    names = shard.bookmarks.keys() | positions.keys()
+    state["bookmarks"] = {
+        name: {
+            **shard.bookmarks.get(name, {}),
+            **({MEMBER: positions[name]} if name in positions else {}),
+        }
+        for name in names
+    }
 
 
 def has_position(bookmark: Mapping[str, t.Any]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
+from tap_analytics.config.shard import PartResult
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.completeness import Finding, Verdict
 from tap_analytics.records.bookmark import SOURCE
@@ -17,7 +18,12 @@ from tap_analytics.sync.checkpoint import forget
 from tap_analytics.transport.errors import NotFound
 
 if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from singer_sdk.helpers.types import TapState
+
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.reporting.results import StreamResult
     from tap_analytics.sync.stream import StreamSync
 
@@ -38,7 +44,9 @@ def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
     """
     result, run = sync.result, sync.run
     above = None if parent is None else parent.result
-    result.failure = result.failure or check_complete(sync.stream, result, above=above)
+    is_shard = run.shard is not None
+    lacking = check_complete(sync.stream, result, above=above, is_shard=is_shard)
+    result.failure = result.failure or lacking
     if result.failure is not None:
         with run.writer.lock:
             forget(run.state, result.name, overwrite=True)
@@ -50,9 +58,13 @@ def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
         child.attempt(functools.partial(conclude, child, parent=sync))
     sync.output.flush()
     with run.writer.lock:
-        if result.doubt is None:
+        if is_shard:
+            result.part = part_result(sync)
+            forget(run.state, result.name, overwrite=True)
+            run.state_output.write()
+        elif result.doubt is None:
             sync.output.version.activate()
-            _move_bookmark(sync)
+            move_bookmark(sync.stream, sync.bookmark, run.state, began=sync.began)
             run.state_output.write()
         elif not result.truncated:
             forget(run.state, result.name, overwrite=True)
@@ -61,22 +73,43 @@ def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
     sync.close()
 
 
-def _move_bookmark(sync: StreamSync) -> None:
-    bookmark, name, state = sync.bookmark, sync.result.name, sync.run.state
+def part_result(sync: StreamSync) -> PartResult:
+    """Return what a shard has read of a stream."""
+    bookmark = sync.bookmark
+    parents = None if bookmark is None else bookmark.parents
+    first_key, next_key = sync.border_keys
+    return PartResult(
+        source=sync.stream.connection.source,
+        began=sync.began.isoformat(),
+        highest=None if bookmark is None else bookmark.highest,
+        parents=None if parents is None else parents.to_state(),
+        filtered=sorted(sync.output.version.filtered),
+        first_key=first_key,
+        next_key=next_key,
+    )
+
+
+def move_bookmark(
+    stream: AnalyticsStream, bookmark: Bookmark | None, state: TapState, *, began: datetime
+) -> None:
+    """Move the bookmark of a stream that is whole, and give up its position in the list.
+
+    `began` is the moment its reading began.
+    """
     bookmarks = state.setdefault("bookmarks", {})
     if bookmark is None:
-        forget(state, name)
+        forget(state, stream.name)
         return
-    reached = bookmark.close(began=sync.began)
+    reached = bookmark.close(began=began)
     if reached is None:
-        bookmarks.pop(name, None)
+        bookmarks.pop(stream.name, None)
     else:
-        source = sync.stream.connection.source
-        bookmarks[name] = {**bookmark.to_state(reached), SOURCE: source}
+        source = stream.connection.source
+        bookmarks[stream.name] = {**bookmark.to_state(reached), SOURCE: source}
 
 
 def check_complete(
-    stream: AnalyticsStream, result: StreamResult, *, above: StreamResult | None
+    stream: AnalyticsStream, result: StreamResult, *, above: StreamResult | None, is_shard: bool
 ) -> Exception | None:
     """Return the error of a stream that may lack rows; None if it is complete or that is accepted.
 
@@ -93,6 +126,11 @@ def check_complete(
         result.add(Finding(Verdict.UNVERIFIED, missing))
     if result.finding.verdict.complete or result.truncated:
         return None
+    if is_shard:
+        return UnverifiedError(
+            f"{stream.label} is unverified: {result.finding.missing}. Nothing can be concluded "
+            "from such a shard: run it again."
+        )
     return _check_finding(stream, result.finding)
 
 

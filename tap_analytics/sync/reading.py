@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from singer_sdk.exceptions import AbortedSyncExceptionBase
 
+from tap_analytics.config.shard import KeyGroup
 from tap_analytics.errors import TapError
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.streams.scope import (
@@ -110,6 +111,8 @@ class EndpointSync:
         repeats = sync.duplicates.count - repeats_before
         self._rescan(repeats=repeats > 0)
         sync.result.add(reader.finding(repeats=repeats))
+        if reader.within is not None:
+            sync.border_keys = reader.within.first_key, reader.within.next_key
         parents = None if sync.bookmark is None else sync.bookmark.parents
         if self.context is not None and parents is not None:
             parents.add(self.context)
@@ -134,6 +137,7 @@ class EndpointSync:
         The reader has applied `post_process`, on which the end of reading may depend. With `peek`,
         the children of the next page are prefetched. False if the record limit leaves out rows.
         """
+        rows = self._own(rows)
         sync, output = self.sync, self.sync.output
         limited = sync.limit.head(rows, self.bookmark)
         # Conforming may remove fields that children need.
@@ -151,6 +155,14 @@ class EndpointSync:
         if is_cut := len(limited) < len(rows):
             sync.limit.end_dry_run()
         return not is_cut
+
+    def _own(self, rows: Rows) -> Rows:
+        """Return the rows that belong to the part of the list which the run reads."""
+        stream = self.sync.stream
+        if not isinstance(stream.part, KeyGroup):
+            return rows
+        dicts = t.cast("DictRows", rows).dicts
+        return rows.filter([stream.part.takes(row, stream.primary_keys) for row in dicts])
 
     def _checkpointer(self) -> Checkpointer | None:
         """Return what saves the position after each page, where reading can be resumed.
@@ -277,4 +289,6 @@ class ChildQueue:
 
     def _kept(self, parents: Sequence[Row]) -> list[Row]:
         """Return the parents that no stream map leaves out."""
-        return [row for row in parents if keeps_parent(self._parent.stream, row)]
+        stream = self._parent.stream
+        own = [row for row in parents if stream.part.takes(row, stream.primary_keys)]
+        return [row for row in own if keeps_parent(stream, row)]

@@ -49,6 +49,8 @@ class StreamSync:
         self.bookmark: Bookmark | None = None
         self.duplicates = DuplicateKeys()
         self.children = [StreamSync(child, run) for child in read_children(stream)]
+        #: Digests of the first key of a range of rows, and of the first one after it.
+        self.border_keys: tuple[str | None, str | None] = None, None
         #: Whether the SDK's dry run has ended this stream.
         self.aborted = False
         self._metrics = ExitStack()

@@ -27,10 +27,10 @@ class TableVersion:
         """The version of the rows; None where they have none."""
         return self.stream._stream_version if self.stream.selected else None  # noqa: SLF001 - as the SDK's record messages carry it
 
-    def begin(self) -> None:
-        """Set the version of a new run."""
+    def begin(self, number: int | None = None) -> None:
+        """Set the version of a new run, by default the time it began."""
         if self.stream.versioned:
-            self.stream._stream_version = self.stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
+            self.stream._stream_version = number or self.stream._initialized_at  # noqa: SLF001 - as the SDK's sync() sets it
 
     def resume(self, number: int | None) -> None:
         """Set the version of an earlier run."""

@@ -10,12 +10,13 @@ import typing as t
 
 from typing_extensions import override
 
+from tap_analytics.config.shard import WHOLE
 from tap_analytics.errors import InputError
 from tap_analytics.records.writer import MessageWriter
 from tap_analytics.reporting.run import Connections, Run, StateOutput
 from tap_analytics.streams import APIS
 from tap_analytics.streams.scope import is_read
-from tap_analytics.sync.checkpoint import other_sources
+from tap_analytics.sync.checkpoint import begin_with, other_sources
 from tap_analytics.sync.completion import conclude
 from tap_analytics.sync.reading import read
 from tap_analytics.sync.run import Sync
@@ -65,13 +66,21 @@ class TapAnalytics(ConfiguredTap):
     @override
     def discover_streams(self) -> list[AnalyticsStream]:
         """Return the streams of the configured APIs, or all built-in ones if none is."""
-        return [stream(self) for api in self.apis.values() or APIS for stream in api.streams]
+        made = [stream(self) for api in self.apis.values() or APIS for stream in api.streams]
+        parts = self.shard.streams if self.shard else {}
+        for stream in made:
+            stream.part = parts.get(stream.name, WHOLE)
+        return made
 
     @property
     def roots(self) -> list[AnalyticsStream]:
-        """The streams without a parent that are selected, or have a child that is."""
+        """The streams without a parent that are selected, or have a child that is.
+
+        Those of the shard alone, if the run reads one.
+        """
         streams = t.cast("Iterable[AnalyticsStream]", self.streams.values())
-        return [stream for stream in streams if not stream.parent_stream_type and is_read(stream)]
+        found = [stream for stream in streams if not stream.parent_stream_type and is_read(stream)]
+        return [each for each in found if not self.shard or each.name in self.shard.streams]
 
     @property
     def streams_by_type(self) -> dict[type[Stream], Stream]:
@@ -101,6 +110,12 @@ class TapAnalytics(ConfiguredTap):
         if not self.apis:
             raise InputError(NO_API)
 
+    @property
+    @override
+    def initialized_at(self) -> int:
+        """The version of full-table streams: that of all shards, if the run reads one."""
+        return self.shard.version if self.shard else super().initialized_at
+
     # --- runs -------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -118,6 +133,7 @@ class TapAnalytics(ConfiguredTap):
             stop=self.stop,
             budget=self.budget,
             logger=self.logger,
+            shard=self.shard,
         )
 
     @override
@@ -138,7 +154,15 @@ class TapAnalytics(ConfiguredTap):
     def sync_all(self) -> None:
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""
         self.require_api()
+        if folder := self.config.get("conclude"):
+            # Seldom needed.
+            from tap_analytics.sync.shards import conclude_shards  # noqa: PLC0415
+
+            conclude_shards(self.run, self.streams.values(), folder)
+            return
         self._reset_state_progress_markers()
+        if self.shard is not None:
+            begin_with(self.state, self.shard, known=self.streams)
         read = t.cast("Iterable[AnalyticsStream]", self.streams.values())
         for line in other_sources((stream for stream in read if stream.selected), self.state):
             self.logger.warning("%s", line)

@@ -14,6 +14,7 @@ from singer_sdk.metrics import get_metrics_logger
 from typing_extensions import override
 
 from tap_analytics.config import settings
+from tap_analytics.config.shard import Shard, shard_problems
 from tap_analytics.errors import InputError
 from tap_analytics.records.encoders import batch_problems
 from tap_analytics.reporting.log import log_less
@@ -72,6 +73,12 @@ class ConfiguredTap(Tap):
         configured = [api for api in APIS if self.config.get(api.name)]
         return {api.name: api for api in (*configured, *self._declared)}
 
+    @functools.cached_property
+    def shard(self) -> Shard | None:
+        """The part of a sync that the run reads; None for all of it."""
+        given = self.config.get("shard")
+        return None if given is None else Shard.from_setting(given)
+
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
@@ -90,6 +97,7 @@ class ConfiguredTap(Tap):
         self._declared, problems = declared_apis(self._config, reserved=RESERVED)
         errors += [problem for problem in problems if problem not in errors]
         errors += batch_problems(self._config.get("batch_config"))
+        errors += shard_problems(self._config.get("shard"))
         if errors and raise_errors:
             raise ConfigValidationError(
                 "Config validation failed", errors=errors, schema=self.config_jsonschema

@@ -59,6 +59,8 @@ class Sample:
     wanted_margin: int = 0
     #: Seconds per response; 0 without a response.
     latency: float = 0.0
+    #: Rows of the largest page.
+    per_page: int = 0
     #: Requests that can be in flight at once.
     parallel: int = 1
     #: The rows read, with their contexts.
@@ -91,6 +93,7 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
         estimated=basis is Basis.SAMPLE,
         bounded=not is_counted and _is_bounded(stream, reader, bookmark, wanted),
         latency=latency,
+        per_page=reader.paginator.seen.max_rows,
         parallel=_parallel(reader),
         rows=[(row, context) for row in rows],
     )

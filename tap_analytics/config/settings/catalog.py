@@ -251,10 +251,21 @@ TOP: tuple[Setting, ...] = (
         title="Max response MB",
         default=256,
     ),
-    Setting("summary_path", "File to write the result of a run to, as JSON."),
+    Setting("summary_path", "File or URL to write the result of a run to, as JSON."),
     Setting(
         "report_path",
         "File to write a report on a run to: an HTML page, and the same figures as JSON beside it.",
+    ),
+    Setting(
+        "shard",
+        "The part of a sync that the run reads: one of those that `tap-analytics shards` prints. "
+        "It moves no bookmark and deletes nothing; `conclude` does, when all parts are there.",
+        th.CustomType({"type": "object", "additionalProperties": True}),
+    ),
+    Setting(
+        "conclude",
+        "Folder or URL that holds `shards.json` and the summaries of the shards: instead of "
+        "reading, the run concludes them.",
     ),
     Setting(
         "emit_activate_version_messages",

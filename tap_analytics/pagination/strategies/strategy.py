@@ -36,6 +36,7 @@ class StopReason(enum.Enum):
     OBJECT = "the response is one object, not a list"
     DECLARED = "the declaration says that there is one page"
     SINGLE = "no response has said whether another page follows"
+    RANGE = "the row after the range to read has been found"
     BOOKMARK = "rows come newest first and have passed the bookmark"
 
 

@@ -28,22 +28,33 @@ def write_files(run: Run, ending: RunResult) -> None:
     """Write the files that `summary_path` and `report_path` name; failures are only logged."""
     summary = cache(lambda: summarize(run, ending))
     # If both name the same file, the report is written last: it has all members of the summary.
-    _attempt(run, "summary", lambda path: path.write_bytes(_json(replace(summary(), charts={}))))
-    if _attempt(run, "report", lambda path: _write_report(path, summary())):
+    _attempt(run, "summary", lambda path: _write_summary(path, replace(summary(), charts={})))
+    if _attempt(run, "report", lambda path: _write_report(Path(path), summary())):
         run.logger.info("The report of the run is in %s.", run.config["report_path"])
 
 
-def _attempt(run: Run, name: str, write: Callable[[Path], object]) -> bool:
+def _attempt(run: Run, name: str, write: Callable[[str], object]) -> bool:
     path = run.config.get(f"{name}_path")
     if path is None:
         return False
     try:
-        write(Path(path))
+        write(path)
     except Exception as error:  # noqa: BLE001 - an error in a report must not fail the run
         why = f"{error.strerror}. Check `{name}_path`." if isinstance(error, OSError) else ""
         run.logger.warning("The %s can't be written to %s: %s", name, path, why or explain(error))
         return False
     return True
+
+
+def _write_summary(path: str, summary: Summary) -> None:
+    if "://" not in path:
+        Path(path).write_bytes(_json(summary))
+        return
+    # Slow to import, and seldom needed.
+    import fsspec  # noqa: PLC0415
+
+    with fsspec.open(path, "wb") as file:
+        file.write(_json(summary))
 
 
 def _write_report(path: Path, summary: Summary) -> None:

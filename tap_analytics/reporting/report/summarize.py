@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.reporting.run import Run
 
 #: Settings without an effect on the extraction.
-HIDDEN = frozenset({"summary_path", "report_path"})
+HIDDEN = frozenset({"conclude", "report_path", "shard", "summary_path"})
 
 
 def summarize(run: Run, ending: RunResult) -> Summary:
@@ -61,6 +61,7 @@ def summarize(run: Run, ending: RunResult) -> Summary:
         streams=streams,
         apis=apis,
         settings=list(_settings(run)),
+        shard=None if run.shard is None else run.shard.name,
         charts={name: _charts(run, name, ending.started) for name in run.apis},
     )
     return msgspec.convert(_cleaned(msgspec.to_builtins(summary)), Summary)
@@ -112,6 +113,7 @@ def _stream(run: Run, result: StreamResult, ending: RunResult) -> StreamSummary:
         throttled_seconds=round(stats.paused.seconds, 3),
         began_after=None if began is None else round(began, 3),
         drift=list(_drift(result)),
+        part=result.part,
     )
 
 

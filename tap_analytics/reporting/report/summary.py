@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tap_analytics.config.shard import PartResult, ShardName  # noqa: TC001 - part of the schema
 from tap_analytics.transport.stats import Bucket  # noqa: TC001 - part of the schema
 
 
@@ -30,7 +31,7 @@ class FieldDrift(msgspec.Struct, kw_only=True):
     values: int | None = None
 
 
-class StreamSummary(msgspec.Struct, kw_only=True):
+class StreamSummary(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The result of a stream."""
 
     name: str
@@ -58,6 +59,8 @@ class StreamSummary(msgspec.Struct, kw_only=True):
     #: Seconds from the start of the run; None for a stream that was not started.
     began_after: float | None
     drift: list[FieldDrift]
+    #: What a shard has read, for `tap-analytics conclude`; None for a run that is no shard.
+    part: PartResult | None = None
 
 
 class Latency(msgspec.Struct, kw_only=True):
@@ -128,5 +131,7 @@ class Summary(msgspec.Struct, kw_only=True, omit_defaults=True):
     streams: dict[str, StreamSummary]
     apis: dict[str, ApiSummary]
     settings: list[UsedSetting]
+    #: Only of a run that reads a shard.
+    shard: ShardName | None = None
     #: By API; only in the report.
     charts: dict[str, Charts] = {}
