@@ -23,7 +23,8 @@ class Task:
 
     url: str
     size: int
-    #: `offset`, `offset-no-total`, `pages` or `cursor`; several streams read `/s0`, `/s1`, …
+    #: `offset`, `offset-no-total`, `pages`, `links` or `cursor`; several streams read `/s0` and
+    #: following.
     shape: str = "offset"
     streams: int = 1
     #: Whether two rows are to be read below each row.
@@ -56,6 +57,7 @@ def tap_config(task: Task, *, concurrency: int) -> Config:
     paginators: Mapping[str, Config] = {
         "offset": {"type": "offset", "limit": task.size},
         "pages": {"type": "page_number", "base_page": 1, "limit": task.size},
+        "links": {"type": "json_link", "next_url_path": "links.next", "limit": task.size},
         "cursor": {"type": "cursor", "cursor_path": "next", "limit": task.size},
     }
     names = [task.shape] if task.streams == 1 else [f"s{n}" for n in range(task.streams)]

@@ -3,9 +3,10 @@
     python mock_api.py --rows 200000 --latency 0.1
 
 prints its port and serves, each row under `data`: `/offset` with a total and `/offset-no-total`,
-`/pages` numbered from 1, `/cursor` and `/s<N>` with as many cursor streams as are asked for,
-`/parents` and the two rows of `/parents/<id>/children`. `/_stats` tells how many requests there
-were and how many were open at once, at most, since it was last asked.
+`/pages` numbered from 1, `/links` the same with a link to the next page, `/cursor` and `/s<N>` with
+as many cursor streams as are asked for, `/parents` and the two rows of `/parents/<id>/children`.
+`/_stats` tells how many requests there were and how many were open at once, at most, since it was
+last asked.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class Api:
         limit = int(query.get("limit", 100))
         if path == "/pages":
             return self.page((int(query.get("page", 1)) - 1) * limit, limit, "")
+        if path == "/links":
+            number = int(query.get("page", 1))
+            more = number * limit < self.count
+            link = f'"next":"/links?page={number + 1}"' if more else ""
+            return self.page((number - 1) * limit, limit, f',"links":{{{link}}}')
         if path.startswith(("/cursor", "/s")):
             start = int(query.get("cursor", 0))
             following = f'"{start + limit}"' if start + limit < self.count else "null"

@@ -72,6 +72,7 @@ def rows(results: Results) -> Iterator[Row]:
         "small pages": small_pages,
         "latency": latency,
         "latency, cursor": by_cursor,
+        "latency, links": by_link,
         "children": children,
         "streams": streams,
         "pipeline": pipeline,
@@ -122,6 +123,14 @@ def latency(runs: Mapping[str, t.Any]) -> Iterator[Row]:
 def by_cursor(runs: Mapping[str, t.Any]) -> Iterator[Row]:
     title = works()["latency, cursor"].title
     yield slower(title, "the bare loop's time", runs["tap"], runs["bare loop"], aim=1.05)
+
+
+def by_link(runs: Mapping[str, t.Any]) -> Iterator[Row]:
+    title = works()["latency, links"].title
+    one, many = runs["tap, 1 at once"], runs["tap, 8 at once"]
+    yield faster(title, "one after the other", one, many, aim=5)
+    count = many[0]["requests"]
+    yield verdict(title, "requests", f"{count}, serial reading takes 300", "≤ 307", ok=count <= 307)
 
 
 def children(runs: Mapping[str, t.Any]) -> Iterator[Row]:

@@ -78,6 +78,17 @@ def works(scale: int = 1) -> Mapping[str, Work]:
                 "bare loop": Entry(contender=bare_loop(), rounds=2),
             },
         ),
+        "latency, links": Work(
+            title="300 pages of 100 by a link with the page number, 60 ms each",
+            rows=30_000 // scale,
+            size=100,
+            shape="links",
+            latency=0.06,
+            entries={
+                "tap, 1 at once": Entry(contender=tap(1), rounds=SLOW),
+                "tap, 8 at once": Entry(contender=tap(8)),
+            },
+        ),
         "children": Work(
             title="1000 parents, one page of children each, 50 ms",
             rows=1000 // scale,
