@@ -206,19 +206,16 @@ def _stream_class(
     if parent is not None:
         parent.has_children = True
     selector = resource.data_selector or ""
-    is_plain = resource.data_selector is None or re.sub(r"[._-]", "", selector).isalnum()
-    if is_plain:
-        members = selector.split(".") if selector else []
-    else:
-        # Parents that can be resolved.
-        members = [*filter(None, selector.removeprefix("$.").removesuffix("[*]").split("."))]
+    is_plain = not selector or re.sub(r"[._-]", "", selector).isalnum()
+    # Of a JSONPath, those that can be resolved.
+    members = selector.removeprefix("$.").removesuffix("[*]").split(".")
     deciding = ("write_disposition", "data_selector", "incremental", "parents", "request")
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
         "name": resource.stream,
         "path": resource.path,
-        "records_path": tuple(members),
+        "records_path": tuple(filter(None, members)),
         "paging": resource.paging,
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,

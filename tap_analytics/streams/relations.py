@@ -108,6 +108,6 @@ def _types(schema: Mapping[str, t.Any]) -> tuple[str, ...]:
     """Name the types a schema allows, null left out."""
     given = schema.get("type", ())
     kinds = [given] if isinstance(given, str) else list(given)
-    words = tuple(kind for kind in kinds if kind != "null")
+    named = tuple(kind for kind in kinds if kind != "null")
     written = schema.get("format")
-    return (str(written),) if written and words == ("string",) else words
+    return (str(written),) if written and named == ("string",) else named

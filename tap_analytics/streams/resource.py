@@ -14,7 +14,6 @@ from typing_extensions import override
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, END, INITIAL, LAST, START
 from tap_analytics.errors import TapError
-from tap_analytics.records.notation import written
 from tap_analytics.records.payload import check_path_value, dig_field
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
@@ -90,9 +89,12 @@ class ResourceStream(AnalyticsStream):
             # What has no end is asked for without one.
             lacking -= {END}
         for name in sorted(lacking if is_whole else lacking.intersection(BOOKMARK_VALUES)):
-            setting = "`end_date`" if name == END else "`initial_value` of `incremental`"
-            other = ", or `start_date`" if name in {START, LAST} else ""
-            raise TapError(f"{self.label}: the request needs {{{name}}}. Set {setting}{other}.")
+            setting = "`initial_value` of `incremental`"
+            if name in {START, LAST}:
+                setting += ", or its `cursor_format` and `start_date`"
+            elif name == END:
+                setting = "`end_date`, and the `cursor_format` of `incremental`"
+            raise TapError(f"{self.label}: the request needs {{{name}}}. Set {setting}.")
 
     @functools.cached_property
     def _beginning(self) -> Mapping[str, t.Any]:
@@ -100,17 +102,17 @@ class ResourceStream(AnalyticsStream):
         incremental, first = self.resource.incremental, self.initial_value
         if incremental is None:
             return {}
+        column = (self.resource.schema or {}).get("properties", {}).get(incremental.cursor_path, {})
         window = Window(
             unit=self.replication_unit,
+            holds_times=column.get("format") in {"date", "date-time"},
             initial=first,
             start_date=self.config.get("start_date"),
             end_date=self.config.get("end_date"),
         )
-        start, end = window.start, window.end
-        # While the notation of the key is unknown, a date goes out as in the settings.
-        start = written(window.start_date, "iso") if start is None else start
-        end = written(window.end_date, "iso") if end is None else end
-        return self._bookmark_values(start, end) | ({} if first is None else {INITIAL: first})
+        return self._bookmark_values(window.start, window.end) | (
+            {} if first is None else {INITIAL: first}
+        )
 
     def _bookmark_values(self, start: Value | None, end: Value | None) -> dict[str, t.Any]:
         found = {START: start, LAST: start, END: end}

@@ -127,9 +127,9 @@ def guess(placeholder: str, siblings: Sequence[str]) -> Source | None:
     The longest name wins: `{course_group_id}` belongs to `course_groups` before `courses`. Returns
     None if two siblings match equally.
     """
-    words = placeholder.split("_")
-    for length in range(len(words) - 1, 0, -1):
-        name, field = "_".join(words[:length]), "_".join(words[length:])
+    parts = placeholder.split("_")
+    for length in range(len(parts) - 1, 0, -1):
+        name, field = "_".join(parts[:length]), "_".join(parts[length:])
         if not name or not field:
             continue
         fitting = [name] if name in siblings else [s for s in siblings if _same(name, s)]
@@ -143,7 +143,7 @@ def _same(name: str, sibling: str) -> bool:
 
 
 def plurals(name: str) -> set[str]:
-    """Return possible English plurals; of `course_group`, those of its last word."""
+    """Return possible English plurals; of `course_group`, those of its last part."""
     head, joint, noun = name.rpartition("_")
     forms = {_IRREGULAR.get(noun.lower(), f"{noun}s"), f"{noun}s"}
     if re.search(r"(?:s|x|z|ch|sh|o)$", noun):

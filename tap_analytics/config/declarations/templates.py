@@ -22,7 +22,7 @@ END = "incremental.end_value"
 INITIAL = "incremental.initial_value"
 LAST = "incremental.last_value"
 BOOKMARK_VALUES = (START, END, INITIAL, LAST)
-#: First word of the placeholders that a parent gives.
+#: First part of the placeholders that a parent gives.
 RESOURCES = "resources"
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.[^\s{}.]+)*)\}|[{}]", re.ASCII)

@@ -980,8 +980,10 @@ WORDS = [
     *("name", "client", "resources", "endpoint", "path", "params", "paginator", "type", "auth"),
     *("resource_defaults", "incremental", "cursor_path", "schema", "json", "headers", "limit"),
     *("error_handler", "retry_on_status_codes", "write_disposition", "primary_key", "zebra"),
+    *("data", "method", "include_from_parent", "start_param", "initial_value"),
 ]
 SCALARS = [None, True, 0, -1, 1.5, float("nan"), "", "x", "/{x_id}", "offset", "bearer", "merge"]
+SCALARS += ["{incremental.start_value}", "{resources.xs.id}", "{{", "{x.y}", "POST", "updated_at"]
 json_values = st.recursive(
     st.sampled_from(SCALARS),
     lambda inner: (

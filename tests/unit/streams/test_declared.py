@@ -595,6 +595,10 @@ def test_fields_of_the_parent_become_columns(schema):
         {"id": 10, "_items_id": 2, "_items_tags": None},
     ]
     assert {"_items_id", "_items_tags"} <= set(done.properties("shop_parts"))
+    assert done.tap.streams["shop_parts"].references == {
+        "_items_id": "shop_items.id",
+        "_items_tags": "shop_items.tags",
+    }
     assert done.of("SCHEMA", "shop_parts")[-1]["key_properties"] == ["_items_id", "id"]
 
 
@@ -700,8 +704,8 @@ def test_a_parent_is_asked_for_all_its_rows_whatever_its_bookmark():
 @pytest.mark.parametrize(
     ("path", "fault"),
     [
-        ("/items/{incremental.start_value}", "Set `initial_value` of `incremental`, or `start_"),
-        ("/items/{incremental.end_value}", "Set `end_date`."),
+        ("/items/{incremental.start_value}", "Set `initial_value` of `incremental`, or its `cu"),
+        ("/items/{incremental.end_value}", "Set `end_date`, and the `cursor_format`"),
         ("/items/{incremental.initial_value}", "Set `initial_value` of `incremental`."),
     ],
 )
@@ -711,3 +715,24 @@ def test_a_value_that_nothing_gives_fails_the_stream_before_a_request(path, faul
         done = run(declared(api.origin, endpoint=endpoint))
         assert api.requests == []
     assert fault in done.failure()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"endpoint": {"incremental": {"cursor_path": "at", "cursor_format": "iso"}}},
+        {"schema": {"properties": {"id": {}, "at": {"type": "string", "format": "date-time"}}}},
+        {},
+    ],
+    ids=["format", "schema", "nothing"],
+)
+def test_a_start_date_is_sent_only_in_a_format_that_is_known(told):
+    with JsonApi(lambda _: {"data": [{"id": 1, "at": "2024-02-01"}]}) as api:
+        endpoint = {"params": {"since": "{incremental.start_value}"}, "paginator": "single_page"}
+        endpoint |= {"incremental": {"cursor_path": "at"}} | told.pop("endpoint", {})
+        done = run(declared(api.origin, endpoint=endpoint, start_date="2024-01-01", **told))
+        asked = api.queries
+    if "nothing" in done.failure() or not asked:
+        assert "the request needs {incremental.start_value}" in done.failure()
+    else:
+        assert asked == [{"since": "2024-01-01"}]
