@@ -184,7 +184,6 @@ class PaginationGuard:
     doubt: str | None = None
     _empty: int = 0
     _stale: int = 0
-    _page: Page | None = None
     _null: str | None = None
 
     def check_token(self, query: PageToken) -> None:
@@ -198,7 +197,6 @@ class PaginationGuard:
 
     def check_page(self, page: Page, fingerprint: bytes) -> bool:
         """Check a received page; return False for a repeated page to drop."""
-        self._page = page
         self._check_whole(page)
         self._empty = 0 if page.size else self._empty + 1
         if self._empty >= EMPTY_LIMIT:
@@ -224,7 +222,7 @@ class PaginationGuard:
         Raises `PaginationError` after `STALE_LIMIT` of them. `new` is the number of new keys of
         the page checked last.
         """
-        page = self._page
+        page = self.paginator.page
         if page is not None and page.size:
             self._stale = 0 if new else self._stale + 1
             if self._stale >= STALE_LIMIT:

@@ -18,6 +18,8 @@ from tap_analytics.pagination.strategies.strategy import (
 )
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_analytics.pagination.page import Page
     from tap_analytics.pagination.position import Checkpoint
     from tap_analytics.pagination.strategies.strategy import PagingStrategy
@@ -34,6 +36,8 @@ class Paginator(BaseAPIPaginator[PageToken]):
     seen: PagingState = field(init=False)
     #: Token of the current page; at first, that of the first page.
     token: PageToken = field(init=False)
+    #: The current page.
+    page: Page | None = None
     #: Why reading ended; None before it has.
     end: StopReason | None = None
     #: Metadata of the last page that contradicts the end, as messages name it.
@@ -51,7 +55,7 @@ class Paginator(BaseAPIPaginator[PageToken]):
     @override
     def get_next(self, response: t.Any) -> PageToken | None:
         """Take a `Page` and return the token of the next one, or None at the end."""
-        page: Page = response
+        self.page = page = t.cast("Page", response)
         seen, self.token = self.seen, page.query
         seen.pages += 1
         seen.rows += page.size
@@ -79,6 +83,12 @@ class Paginator(BaseAPIPaginator[PageToken]):
         self.end, self._finished = None, False
         self._value = following.query if isinstance(following, Confirm) else following
         return self._value
+
+    def predict(self, following: PageToken) -> Iterator[PageToken]:
+        """Yield the tokens after that of the next page, as far as they can be predicted."""
+        if self.page is None or self.confirming is not None or self.facts.mispredicted:
+            return iter(())
+        return self.paging.predict(following, self.page, self.seen)
 
     def stop(self, end: StopReason) -> None:
         """End, for a reason."""

@@ -44,7 +44,9 @@ class ReadAhead:
         if widest < 1:
             return
         self._width = self._next_width(page, widest)
-        for each in (token, *self._predict(token, page)):
+        predicted = [*islice(self.paginator.predict(token), max(1, self._width - 1))]
+        self._expected = (token, predicted[0]) if predicted else None
+        for each in (token, *predicted[: self._width - 1]):
             fetcher.prefetch(each)
 
     def _is_mispredicted(self, token: PageToken, page: Page) -> bool:
@@ -59,15 +61,6 @@ class ReadAhead:
             return widest
         full = page.size > 0 and (seen.page_size is None or page.received >= seen.page_size)
         return min(self._width * 2, widest) if full else 1
-
-    def _predict(self, token: PageToken, page: Page) -> list[PageToken]:
-        paginator = self.paginator
-        if paginator.facts.mispredicted or paginator.confirming is not None:
-            return []
-        predicted = paginator.paging.predict(token, page, paginator.seen)
-        tokens = [*islice(predicted, max(1, self._width - 1))]
-        self._expected = (token, tokens[0]) if tokens else None
-        return tokens[: self._width - 1]
 
     def _widest(self, fetcher: PageFetcher, page: Page) -> int:
         widest = 1 if fetcher.endpoint.connection.budget_low else self.limit

@@ -204,5 +204,6 @@ def _is_bounded(
 def _parallel(reader: PageReader) -> int:
     """Return how many pages can be requested at once: more than one if tokens are predictable."""
     paging, following = reader.endpoint.paging, reader.paginator.current_value
-    is_named = isinstance(paging, NumberedStrategy) and paging.number_param in following
-    return reader.endpoint.connection.concurrency if is_named else 1
+    is_numbered = isinstance(paging, NumberedStrategy) and paging.number_param in following
+    is_predictable = is_numbered or any(reader.paginator.predict(following))
+    return reader.endpoint.connection.concurrency if is_predictable else 1

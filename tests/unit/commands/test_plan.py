@@ -347,6 +347,19 @@ def test_apis_are_read_concurrently_unless_the_run_is_serial():
     assert serial == budgeted == pytest.approx(2 * together)
 
 
+@pytest.mark.parametrize(("param", "parallel"), [("offset", 8), ("cursor", 1)])
+def test_pages_that_can_be_predicted_are_planned_at_the_concurrency(param, parallel):
+    def answer(query):
+        start = int(query.get(param, 0))
+        links = {"next": f"/items?{param}={start + LIMIT}"}
+        return {"data": rows_of(200)[start : start + LIMIT], "links": links, "total": 200}
+
+    paginator = {"type": "json_link", "next_url_path": "links.next", "total_path": "total"}
+    with JsonApi(answer) as api:
+        [found] = figures(shop(api, paginator, concurrency=8))
+    assert found.parallel == parallel
+
+
 # --- what can't be planned ----------------------------------------------------------------------
 
 
