@@ -14,6 +14,8 @@ class Credentials:
     experimentation_api_key: str = "demo-experimentation-key"
     wiki_email: str = "skipper@brightwater.example"
     wiki_api_token: str = "demo-wiki-token"  # noqa: S105 - a made-up token
+    #: Accepted as bearer, in place of email and API token.
+    wiki_access_token: str = "demo-wiki-access-token"  # noqa: S105 - a made-up token as well
     success_secret_token: str = "demo-success-token"  # noqa: S105 - a made-up token as well
     success_basic_auth_header: str = "demo-success-header"
     declared_api_key: str = "demo-declared/key+&="

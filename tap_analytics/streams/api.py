@@ -40,15 +40,16 @@ class Api:
     #: Returns the account of the credentials of a configured block, if they name one.
     account: Callable[[Mapping[str, t.Any]], str | None] = lambda _: None
 
-    @property
-    def hints(self) -> Mapping[Cause, str]:
-        """Hints on errors, with the names of the settings to check."""
+    def hints(self, block: Mapping[str, t.Any]) -> Mapping[Cause, str]:
+        """Hints on errors, with the names of the settings of a block to check."""
         if not self.settings:
             return {}
+        replaceable = {name for setting in self.settings for name in setting.replaces}
         keys = [
             f"`{self.name}.{setting.name}`"
             for setting in self.settings
             if setting.name != "base_url" and (setting.secret or setting.required)
+            if setting.name in block or not (setting.replaces or setting.name in replaceable)
         ]
         return {
             "credentials": f"Check {' and '.join(keys)}.",
@@ -95,7 +96,7 @@ class Api:
                 headers=settings.get("headers") or {},
                 retry=self.retry.overridden(settings.get("retry") or {}),
                 requests_per_second=settings.get("requests_per_second", 0),
-                hints=self.hints,
+                hints=self.hints(block),
             ),
             auth=self.authenticate(settings),
             title=self.title,

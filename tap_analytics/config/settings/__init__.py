@@ -10,7 +10,6 @@ from tap_analytics.config.settings.catalog import (
     APIS,
     COMMON,
     TOP,
-    Setting,
     block_schema,
     config_schema,
 )
@@ -24,6 +23,7 @@ from tap_analytics.config.settings.normalize import (
     too_deep,
     unknown_variables,
 )
+from tap_analytics.config.settings.setting import Setting
 
 __all__ = [
     "APIS",

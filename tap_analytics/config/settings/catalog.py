@@ -5,104 +5,11 @@ from __future__ import annotations
 import typing as t
 
 from singer_sdk import typing as th
-from typing_extensions import override
+
+from tap_analytics.config.settings.setting import JsonSchema, Setting, closed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-JsonSchema = dict[str, t.Any]
-
-_SPELLING = {"api": "API", "id": "ID", "url": "URL"}
-
-
-class Setting(th.Property[t.Any]):
-    """A setting; null counts as missing unless the setting is nullable."""
-
-    name: str
-    secret: bool
-
-    def __init__(  # noqa: PLR0913 - what a setting is, each by its name
-        self,
-        name: str,
-        description: str,
-        type_: th.JSONTypeHelper[t.Any] | type = th.StringType,
-        *,
-        title: str = "",
-        default: object = None,
-        example: str = "",
-        secret: bool = False,
-        required: bool = False,
-        nullable: bool = False,
-    ) -> None:
-        """Declare a setting; one named `base_url` is always required and an http(s) URL.
-
-        `example` is a valid value for errors and documentation.
-        """
-        is_url = name == "base_url"
-        super().__init__(
-            name,
-            th.URIType if is_url else type_,
-            required=required or is_url,
-            default=default,
-            description=description,
-            secret=secret,
-            examples=[example] if example else None,
-            nullable=nullable,
-            title=title or _title(name),
-        )
-
-    @property
-    def required(self) -> bool:
-        """Whether the setting is required in its block."""
-        return not self.optional
-
-    @property
-    def kind(self) -> str:
-        """The JSON type of a value."""
-        return str(_plain(self.type_dict)["type"])
-
-    @property
-    def parts(self) -> tuple[Setting, ...]:
-        """The settings inside an object."""
-        inside = self.wrapped.wrapped if isinstance(self.wrapped, th.ObjectType) else {}
-        return t.cast("tuple[Setting, ...]", tuple(inside.values()))
-
-    @override
-    def to_dict(self) -> JsonSchema:
-        schema = _plain(self.type_dict)
-        if self.nullable:
-            schema["type"] = [schema["type"], "null"]
-            schema |= {"enum": [*schema["enum"], None]} if "enum" in schema else {}
-        keywords = {
-            "title": self.title,
-            "description": self.description,
-            "default": self.default,
-            "secret": self.secret or None,
-            "examples": self.examples,
-        }
-        return {self.name: schema | {k: v for k, v in keywords.items() if v is not None}}
-
-
-def _title(name: str) -> str:
-    title = " ".join(_SPELLING.get(part, part) for part in name.split("_"))
-    return title[:1].upper() + title[1:]
-
-
-def _plain(fragment: t.Any) -> t.Any:  # noqa: ANN401 - any part of a schema
-    """Return a schema with plain types, where the SDK has lists of one type."""
-    if not isinstance(fragment, dict):
-        return fragment
-    plain = {keyword: _plain(value) for keyword, value in fragment.items() if value != {}}
-    if isinstance(kinds := plain.get("type"), list) and len(kinds) == 1:
-        plain["type"] = kinds[0]
-    return plain
-
-
-def _closed(settings: Iterable[Setting]) -> JsonSchema:
-    """Return the schema of an object with these settings and no others."""
-    schema = th.ObjectType(*settings, additional_properties=False).type_dict
-    return t.cast("JsonSchema", _plain(schema))
-
+    from collections.abc import Mapping, Sequence
 
 #: Upper bounds of numbers.
 MOST, MOST_ROWS, MOST_RETRIES = 10**15, 1_000_000, 100
@@ -303,7 +210,7 @@ _DECLARED_API: JsonSchema = {
         },
         "resource_defaults": _OBJECT,
         "resources": {"type": "array", "items": {"type": ["string", "object"]}},
-        **_closed(COMMON)["properties"],
+        **closed(COMMON)["properties"],
     },
     "additionalProperties": False,
 }
@@ -327,7 +234,7 @@ def block_schema(
     schema = {
         "title": title,
         "description": f"Settings of the `{name}` streams, which are on when one has a value.",
-        **_closed((*settings, *COMMON)),
+        **closed((*settings, *COMMON)),
     }
     _set_defaults(schema["properties"], defaults)
     return schema
@@ -345,6 +252,6 @@ def config_schema(blocks: Mapping[str, JsonSchema]) -> JsonSchema:
     """Return the schema of the whole configuration; `blocks` come from `block_schema`, by name."""
     return {
         "type": "object",
-        "properties": {**blocks, **_closed((APIS, *TOP))["properties"]},
+        "properties": {**blocks, **closed((APIS, *TOP))["properties"]},
         "additionalProperties": False,
     }

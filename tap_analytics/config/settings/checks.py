@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-    from tap_analytics.config.settings.catalog import JsonSchema, Setting
+    from tap_analytics.config.settings.setting import JsonSchema, Setting
 
 Path = tuple[str | int, ...]
 
@@ -68,9 +68,24 @@ def problems(
     `apis` is checked by `tap_analytics.config.declarations.parse`.
     """
     given = {name: value for name, value in config.items() if value is not None}
-    found = [*_shape(given, schema), *_beyond_schema(given, blocks)]
+    replaced = _replaced(given, blocks)
+    shape = (problem for problem in _shape(given, schema) if problem.path not in replaced)
+    found = [*shape, *_beyond_schema(given, blocks)]
     found.sort(key=lambda problem: _rank(problem.path, schema))
     return list(dict.fromkeys(problem.text for problem in found))
+
+
+def _replaced(config: Mapping[str, t.Any], blocks: Mapping[str, Sequence[Setting]]) -> set[Path]:
+    """Return the settings that may be missing, because another one is given instead."""
+    return {
+        (name, other)
+        for name, settings in blocks.items()
+        if isinstance(block := config.get(name), dict)
+        for setting in settings
+        if setting.name in block
+        for other in setting.replaces
+        if other not in block
+    }
 
 
 def _rank(path: Path, schema: JsonSchema) -> tuple[int, ...]:
@@ -253,6 +268,9 @@ def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[
                 yield (setting.name,), problem
             elif setting.required and not value.strip():
                 yield (setting.name,), "is empty. Write its value."
+            elif both := [name for name in setting.replaces if name in block]:
+                others = " and ".join(f"`{name}`" for name in both)
+                yield (setting.name,), f"is given beside {others}, which it replaces. Remove one."
     headers = block.get("headers")
     for header, content in headers.items() if isinstance(headers, dict) else ():
         if problem := header_problem(header, content):

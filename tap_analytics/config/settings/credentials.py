@@ -16,7 +16,7 @@ from tap_analytics.config.settings.catalog import COMMON
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_analytics.config.settings.catalog import Setting
+    from tap_analytics.config.settings.setting import Setting
 
 #: Names of headers, parameters and form fields that carry credentials.
 _CREDENTIAL_NAME = re.compile(

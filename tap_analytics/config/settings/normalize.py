@@ -17,7 +17,7 @@ from tap_analytics.config.settings.checks import nearest, shown_name
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tap_analytics.config.settings.catalog import JsonSchema, Setting
+    from tap_analytics.config.settings.setting import JsonSchema, Setting
 
 #: Maximum nesting of objects and lists in a setting.
 DEEPEST = 100

@@ -14,12 +14,12 @@ from tap_analytics.demo.dialects.spec import (
     SpecWiki,
 )
 from tap_analytics.demo.dialects.success import Success
-from tap_analytics.demo.dialects.wiki import Wiki
+from tap_analytics.demo.dialects.wiki import Wiki, WikiGateway
 
 if t.TYPE_CHECKING:
     from tap_analytics.demo.dialects.service import Service
 
 DIALECTS: dict[str, tuple[type[Service], ...]] = {
-    "real": (Learning, Experimentation, Wiki, Success, Declared),
+    "real": (Learning, Experimentation, Wiki, WikiGateway, Success, Declared),
     "spec": (SpecLearning, SpecExperimentation, SpecWiki, SpecSuccess, Declared),
 }

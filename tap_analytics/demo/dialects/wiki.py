@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from typing_extensions import override
@@ -24,6 +25,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.demo.dialects.service import Key
     from tap_analytics.demo.messages import Request
 
+CLOUD_ID = "550e8400-e29b-41d4-a716-446655440000"
 V1 = "/wiki/rest/api"
 V2 = "/wiki/api/v2"
 V2_DEFAULT, V2_MAX = 25, 250
@@ -87,6 +89,11 @@ class Wiki(Service):
     name = "wiki"
     prefix = "/wiki"
     secrets = ("wiki_email", "wiki_api_token")
+
+    @override
+    def admits(self, request: Request) -> bool:
+        bearer = f"Bearer {self.credentials.wiki_access_token}"
+        return request.headers.get("authorization") == bearer or super().admits(request)
 
     @override
     def respond(self, request: Request) -> Response:
@@ -167,6 +174,16 @@ class Wiki(Service):
                 (r for r in rows if not kind.known or r["status"] in asked), kind.orders[sort]
             ),
         )
+
+
+class WikiGateway(Wiki):
+    """The wiki under the address that tokens with scopes need; its links are those of the site."""
+
+    prefix = f"/ex/confluence/{CLOUD_ID}"
+
+    @override
+    def respond(self, request: Request) -> Response:
+        return super().respond(replace(request, path=request.path.removeprefix(self.prefix)))
 
 
 def _position(params: t.Mapping[str, str], resource: str) -> tuple[str, object]:

@@ -7,6 +7,8 @@ row.
 
 from __future__ import annotations
 
+import typing as t
+
 from singer_sdk import typing as th
 
 from tap_analytics.config.settings import Setting
@@ -22,7 +24,18 @@ from tap_analytics.streams.wiki.content import (
     Tasks,
 )
 from tap_analytics.streams.wiki.people import Audit, Group, GroupMembers
-from tap_analytics.transport.auth import Basic
+from tap_analytics.transport.auth import Basic, Bearer
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_analytics.transport.auth import Authenticator
+
+
+def _sign(block: Mapping[str, t.Any]) -> Authenticator:
+    token: str | None = block.get("access_token")
+    return Bearer(token) if token else Basic(block["email"], block["api_token"])
+
 
 WIKI = Api(
     name="wiki",
@@ -35,7 +48,18 @@ WIKI = Api(
             secret=True,
             required=True,
         ),
-        Setting("base_url", "Address of the site.", example="https://example.atlassian.net"),
+        Setting(
+            "access_token",
+            "Personal access token, or access token of OAuth, sent as bearer instead of `email` "
+            "and `api_token`.",
+            secret=True,
+            replaces=("email", "api_token"),
+        ),
+        Setting(
+            "base_url",
+            "Address of the site, or of the gateway that tokens with scopes need.",
+            example="https://example.atlassian.net",
+        ),
         Setting(
             "v1_path", "Path of version 1; `/wiki/rest/api` for the real service.", default="/v1"
         ),
@@ -68,8 +92,8 @@ WIKI = Api(
             nullable=True,
         ),
     ),
-    authenticate=lambda block: Basic(block["email"], block["api_token"]),
-    account=lambda block: block["email"],
+    authenticate=_sign,
+    account=lambda block: block.get("email"),
     page_size=25,
     streams=(
         Audit,

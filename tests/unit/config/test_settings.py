@@ -437,6 +437,22 @@ def test_a_blank_required_credential_is_a_problem():
     ]
 
 
+def test_a_setting_may_take_the_place_of_others():
+    token = Setting("token", "Bearer.", secret=True, replaces=("email", "api_token"))
+    blocks = {"wiki": (*BLOCKS["wiki"], token)}
+    schema = copy.deepcopy(SCHEMA)
+    schema["properties"]["wiki"]["properties"]["token"] = {"type": "string"}
+
+    def said(**block):
+        return problems({"wiki": {"base_url": "https://x.y"} | block}, schema, blocks=blocks)
+
+    assert said(token="t") == []
+    assert len(said()) == 2
+    assert said(token="t", email="a@b.c") == [
+        "`wiki.token` is given beside `email`, which it replaces. Remove one."
+    ]
+
+
 def test_settings_that_the_sdk_adds_are_checked():
     schema = copy.deepcopy(SCHEMA)
     Tap.append_builtin_config(schema)
