@@ -110,9 +110,8 @@ class ResourceStream(AnalyticsStream):
             start_date=self.config.get("start_date"),
             end_date=self.config.get("end_date"),
         )
-        return self._bookmark_values(window.start, window.end) | (
-            {} if first is None else {INITIAL: first}
-        )
+        values = self._bookmark_values(window.start, window.end)
+        return values if first is None else {**values, INITIAL: first}
 
     def _bookmark_values(self, start: Value | None, end: Value | None) -> dict[str, t.Any]:
         found = {START: start, LAST: start, END: end}

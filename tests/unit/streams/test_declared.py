@@ -717,22 +717,26 @@ def test_a_value_that_nothing_gives_fails_the_stream_before_a_request(path, faul
     assert fault in done.failure()
 
 
+AT = {"type": "string", "format": "date-time"}
+
+
 @pytest.mark.parametrize(
-    "told",
+    ("unit", "schema", "known"),
     [
-        {"endpoint": {"incremental": {"cursor_path": "at", "cursor_format": "iso"}}},
-        {"schema": {"properties": {"id": {}, "at": {"type": "string", "format": "date-time"}}}},
-        {},
+        ({"cursor_format": "iso"}, {}, True),
+        ({}, {"schema": {"properties": {"id": {}, "at": AT}}}, True),
+        ({}, {}, False),
     ],
     ids=["format", "schema", "nothing"],
 )
-def test_a_start_date_is_sent_only_in_a_format_that_is_known(told):
-    with JsonApi(lambda _: {"data": [{"id": 1, "at": "2024-02-01"}]}) as api:
-        endpoint = {"params": {"since": "{incremental.start_value}"}, "paginator": "single_page"}
-        endpoint |= {"incremental": {"cursor_path": "at"}} | told.pop("endpoint", {})
-        done = run(declared(api.origin, endpoint=endpoint, start_date="2024-01-01", **told))
-        asked = api.queries
-    if "nothing" in done.failure() or not asked:
-        assert "the request needs {incremental.start_value}" in done.failure()
-    else:
-        assert asked == [{"since": "2024-01-01"}]
+def test_a_start_date_is_sent_only_in_a_format_that_is_known(unit, schema, known):
+    endpoint = {
+        "params": {"since": "{incremental.start_value}"},
+        "incremental": {"cursor_path": "at", **unit},
+        "paginator": "single_page",
+    }
+    with JsonApi(lambda _: {"data": [{"id": 1, "at": "2024-02-01T00:00:00Z"}]}) as api:
+        done = run(declared(api.origin, endpoint=endpoint, start_date="2024-01-01", **schema))
+        assert api.queries == ([{"since": "2024-01-01"}] if known else [])
+    lacking = "the request needs {incremental.start_value}"
+    assert (lacking in done.failure()) == (not known)
