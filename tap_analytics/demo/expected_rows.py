@@ -17,6 +17,13 @@ SPEC_UID = "704118"
 CURRENT_ACCOUNT = "current"
 ENROLLMENTS = "learning_course_enrollments"
 LEARNING = ("learning_people", "learning_courses", ENROLLMENTS)
+#: The related objects whose ids are columns.
+RELATED = {
+    "learning_activity_events": ("person", "activity"),
+    "learning_group_memberships": ("person",),
+    "learning_learning_path_enrollments": ("person",),
+    "learning_quiz_attempts": ("quiz", "course", "person", "activity"),
+}
 #: Streams of which the time of change is in `version`.
 VERSIONED = {
     "wiki_pages",
@@ -41,7 +48,8 @@ def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
     single objects have a `uid`. Raises `KeyError` for an unknown stream.
     """
     if stream in dataset.extra:
-        return [row | _updated(stream, row) for row in existing(dataset, stream)]
+        rows = [row | _updated(stream, row) for row in existing(dataset, stream)]
+        return [_with_columns(stream, row) for row in rows]
     if stream not in streams(dataset):
         raise KeyError(f"no stream {stream!r}; there are {', '.join(streams(dataset))}")
     if dialect == "spec":
@@ -62,6 +70,19 @@ def _updated(stream: str, row: Row) -> Row:
         return {}
     times = (row["version"]["createdAt"], row.get("resolutionLastModifiedAt") or "")
     return {"updatedAt": max(times)}
+
+
+def _with_columns(stream: str, row: Row) -> Row:
+    """Return a JSON:API object with the columns made of its attributes and relationships."""
+    if "attributes" not in row:
+        return row
+    if event := row["attributes"].get("payload", {}).get("data"):
+        row = event | {"id": row["id"], "event_id": event["id"]}
+    related = {
+        f"{name}_id": row["relationships"][name]["data"]["id"] for name in RELATED.get(stream, ())
+    }
+    attributes: Row = row["attributes"]
+    return _without_attributes(row) | attributes | related
 
 
 def flat(dataset: Dataset, stream: str) -> list[Row]:

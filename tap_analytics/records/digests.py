@@ -11,7 +11,12 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import msgspec
+
 from tap_analytics.records.writer import ENCODER
+
+#: Keys sorted, no spaces, UTF-8, a Decimal as the number it was decoded from.
+CANONICAL_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 #: Bytes of a digest.
 SIZE: t.Final = 12
@@ -27,6 +32,11 @@ def digest(content: bytes, *, size: int = SIZE) -> bytes:
 def digest_of(value: object) -> str:
     """Return a short digest of a JSON value, as it stands in the state."""
     return digest(ENCODER.encode(value), size=8).hex()
+
+
+def record_hash(row: object) -> str:
+    """Return the SHA-256 of a row as received, whatever the order of its fields."""
+    return hashlib.sha256(CANONICAL_JSON.encode(row)).hexdigest()
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
+from support.runs import everything
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.tap import TapAnalytics
@@ -21,6 +22,13 @@ SELDOM = {
     "learning_people": {"deactivated_at", "last_active_at"},
     "success_tasks": {"createdById"},
     "success_users": {"accountIds", "organizationIds"},
+    "wiki_attachments": {"customContentId"},
+    "wiki_footer_comments": {"attachmentId", "customContentId", "resolutionStatus"},
+    "wiki_group_members": {
+        *("accountStatus", "externalCollaborator", "isExternalCollaborator", "locale"),
+        "profilePicture",
+    },
+    "wiki_inline_comments": {"parentCommentId"},
     "wiki_pages": {"sourceTemplateEntityId"},
 }
 ENVELOPE = {
@@ -42,6 +50,7 @@ def suite(dialect):
     return get_tap_test_class(
         TapAnalytics,
         config=demo.config,
+        catalog=everything(demo.config),
         suite_config=SuiteConfig(max_records_limit=None),
         parse_env_config=False,
     )

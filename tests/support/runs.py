@@ -206,6 +206,12 @@ def discover(config: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return json.loads(TapAnalytics(config=dict(config)).catalog_json_text)
 
 
+def everything(config: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a catalog in which all streams are selected, also those that aren't by default."""
+    catalog = discover(config)
+    return select(catalog, *(entry["tap_stream_id"] for entry in catalog["streams"]))
+
+
 def select(catalog: Mapping[str, t.Any], *names: str) -> dict[str, t.Any]:
     """Return a catalog in which only these streams are selected."""
     catalog = json.loads(json.dumps(catalog))

@@ -33,6 +33,20 @@ class ExtraList(t.NamedTuple):
 
 
 EXTRA = (
+    ExtraList("learning_course_activities", "/courses/{course_id}/activities", "learning_courses"),
+    ExtraList("learning_learning_paths", "/learning-paths"),
+    ExtraList(
+        "learning_learning_path_enrollments",
+        "/learning-paths/{learning_path_id}/enrollments",
+        "learning_learning_paths",
+    ),
+    ExtraList("learning_categories", "/categories"),
+    ExtraList("learning_quizzes", "/quizzes"),
+    ExtraList("learning_groups", "/groups"),
+    ExtraList("learning_group_memberships", "/groups/{group_id}/memberships", "learning_groups"),
+    ExtraList("learning_activity_events", "/events", key="record_hash"),
+    ExtraList("learning_transcripts", "/transcripts/{person_id}", "learning_people"),
+    ExtraList("learning_quiz_attempts", "/webhooks"),
     ExtraList(
         "experimentation_campaign_variations",
         "/campaigns/{campaign_id}/variations",
@@ -94,4 +108,4 @@ def existing(dataset: Dataset, stream: str) -> list[Row]:
 
 def ids(dataset: Dataset, stream: str) -> set[str]:
     """Return the ids of a stream's rows."""
-    return {str(row["id"]) for row in dataset.tables[stream]}
+    return {str(row["id"]) for row in (dataset.tables | dataset.extra)[stream]}

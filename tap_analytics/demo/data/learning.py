@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
+from tap_analytics.demo.data import learning_extra
 from tap_analytics.demo.data.dataset import LAST_DAY, Row, SeededRandom, iso, slug
 
 if t.TYPE_CHECKING:
@@ -51,6 +52,7 @@ def fill(dataset: Dataset) -> None:
     dataset.enrollments = _enrollments(
         dataset.rng("enrollments"), courses=courses, people=people, total=dataset.many(400)
     )
+    learning_extra.fill(dataset, groups=groups, categories=categories)
 
 
 def person(

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from typing_extensions import override
 
-from tap_analytics.demo.dialects.service import Refused, Service, int_param, not_found
+from tap_analytics.demo.dialects.service import Refused, Service, int_param
 from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
@@ -18,12 +18,13 @@ if t.TYPE_CHECKING:
 
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
+WEBHOOKS_LIMIT = 50
 _FILTER = re.compile(r"filter\[(\w+)\](?:\[(\w+)\])?")
 ENROLLMENTS_PATH = re.compile(r"/courses/([^/]+)/enrollments")
 
 
 class Learning(Service):
-    """People, courses and the enrollments of a course."""
+    """People, courses and their enrollments; lists beyond the specification."""
 
     name = "learning"
     prefix = "/learning/v2"
@@ -33,7 +34,8 @@ class Learning(Service):
 
     @override
     def respond(self, request: Request) -> Response:
-        limit = int_param(request.params, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+        most = WEBHOOKS_LIMIT if request.path.endswith("/webhooks") else MAX_LIMIT
+        limit = int_param(request.params, "limit", default=DEFAULT_LIMIT, least=1, most=most)
         page = int_param(request.params, "page", default=1, least=1)
         query = {k: v for k, v in request.params.items() if k not in {"page", "limit"}}
         key = (self.name, request.path, tuple(query.items()))
@@ -55,7 +57,7 @@ class Learning(Service):
         course = ENROLLMENTS_PATH.fullmatch(resource)
         if course and course[1] in self.dataset.enrollments:
             return self.dataset.enrollments[course[1]]
-        raise not_found(request)
+        return self.find_extra(resource, request)[1]
 
 
 def _filtered(rows: list[Row], params: t.Mapping[str, str]) -> list[Row]:
@@ -72,6 +74,8 @@ def _predicate(operator: str, wanted: str) -> t.Callable[[object], bool]:
     if operator == "gteq":
         bound = _moment(wanted)
         return lambda value: value is not None and _moment(str(value)) >= bound
+    if operator == "in":
+        return lambda value: str(value) in wanted.split(",")
     if operator == "eq":
         return lambda value: str(value) == wanted
     if operator == "cont":

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 from tap_analytics.config.settings import Setting
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.learning.courses import CourseEnrollments, Courses
-from tap_analytics.streams.learning.people import People
+from tap_analytics.streams.learning.courses import (
+    Categories,
+    CourseActivities,
+    CourseEnrollments,
+    Courses,
+    Quizzes,
+)
+from tap_analytics.streams.learning.events import ActivityEvents, QuizAttempts
+from tap_analytics.streams.learning.paths import LearningPathEnrollments, LearningPaths
+from tap_analytics.streams.learning.people import GroupMemberships, Groups, People, Transcripts
 from tap_analytics.transport.auth import ApiKeyHeader
 from tap_analytics.transport.retry import RetryPolicy
 
@@ -33,5 +41,19 @@ LEARNING = Api(
     page_size=100,
     requests_per_second=10,
     retry=RetryPolicy(max_retries=3, backoff_factor=5),
-    streams=(People, Courses, CourseEnrollments),
+    streams=(
+        People,
+        Courses,
+        CourseEnrollments,
+        CourseActivities,
+        LearningPaths,
+        LearningPathEnrollments,
+        Categories,
+        Quizzes,
+        Groups,
+        GroupMemberships,
+        ActivityEvents,
+        Transcripts,
+        QuizAttempts,
+    ),
 )

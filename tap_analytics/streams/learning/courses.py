@@ -1,4 +1,4 @@
-"""Courses and the enrollments in them."""
+"""Courses: the enrollments in them, and the lessons they are made of."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from types import MappingProxyType
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from tap_analytics.streams.learning.objects import STRINGS, TO_MANY, TO_ONE, links
-from tap_analytics.streams.learning.stream import ChangingStream, LearningStream
-from tap_analytics.streams.schema_types import OpenObject, boolean, date_time, field, number, string
+from tap_analytics.streams.learning.objects import STRINGS, TO_MANY, TO_ONE, envelope, links
+from tap_analytics.streams.learning.stream import ChangingStream, ChildStream, LearningStream
+from tap_analytics.streams.schema_types import (
+    OpenObject,
+    boolean,
+    date_time,
+    field,
+    integer,
+    number,
+    string,
+)
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
@@ -68,12 +76,14 @@ class Courses(ChangingStream):
         return {"course_id": record["id"]}
 
 
-class CourseEnrollments(LearningStream):
+class CourseEnrollments(ChildStream):
     """Enrollments of people in courses, with their progress."""
 
+    selected_by_default = True
     name = "learning_course_enrollments"
     path = "/courses/{course_id}/enrollments"
     parent_stream_type = Courses
+    related = ("person",)
     # An enrollment's id is documented as unique within its course only.
     primary_keys = ("course_id", "id")
     references = MappingProxyType(
@@ -95,43 +105,52 @@ class CourseEnrollments(LearningStream):
         ),
     ).to_dict()
 
-    _course_conflict_reported = False
 
-    @override
-    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
-        lifted = super().post_process(row, context)
-        if lifted is None:
-            return None
-        enrollment = dict(lifted)
-        if context is not None:
-            self._report_course_conflict(enrollment, course_id=context["course_id"])
-            enrollment["course_id"] = context["course_id"]
-        if enrollment.get("person_id") is None:
-            person_id = _related_id(enrollment, relationship="person")
-            if person_id is not None:
-                enrollment["person_id"] = person_id
-        return enrollment
+class CourseActivities(ChildStream):
+    """Activities of courses: their lessons and quizzes."""
 
-    def _report_course_conflict(self, enrollment: Record, *, course_id: object) -> None:
-        claimed = enrollment.get("course_id")
-        if claimed is None or claimed == course_id or self._course_conflict_reported:
-            return
-        self._course_conflict_reported = True
-        self.logger.warning(
-            "%s: enrollment %s of course %s says its `course_id` is %s; the course it was listed "
-            "under is kept, for it is the key. Further cases are not reported.",
-            self.name,
-            enrollment.get("id"),
-            course_id,
-            claimed,
-        )
+    name = "learning_course_activities"
+    path = "/courses/{course_id}/activities"
+    parent_stream_type = Courses
+    primary_keys = ("course_id", "id")
+    references = MappingProxyType({"course_id": "learning_courses.id"})
+    schema = th.PropertiesList(
+        string("course_id", "Course the activity is part of.", required=True),
+        string("id", "Identifier of the activity.", required=True),
+        string("type", "Kind of the object: activities."),
+        string("title", "Title of the activity."),
+        *envelope(),
+    ).to_dict()
 
 
-def _related_id(row: Record, *, relationship: str) -> object:
-    """Return the id of a to-one relationship, None where any level of it is missing."""
-    node: object = row
-    for step in ("relationships", relationship, "data", "id"):
-        if not isinstance(node, dict):
-            return None
-        node = node.get(step)
-    return node
+class Categories(LearningStream):
+    """Categories of courses."""
+
+    name = "learning_categories"
+    path = "/categories"
+    selected_by_default = False
+    schema = th.PropertiesList(
+        string("id", "Identifier of the category.", required=True),
+        string("type", "Kind of the object: categories."),
+        string("name", "Name of the category."),
+        date_time("created_at", "When the category was created."),
+        date_time("updated_at", "When the category last changed."),
+        *envelope(),
+    ).to_dict()
+
+
+class Quizzes(LearningStream):
+    """Quizzes of all courses."""
+
+    name = "learning_quizzes"
+    path = "/quizzes"
+    selected_by_default = False
+    schema = th.PropertiesList(
+        string("id", "Identifier of the quiz.", required=True),
+        string("type", "Kind of the object: quizzes."),
+        string("name", "Name of the quiz."),
+        string("quiz_type", "Type of the quiz, such as Quizzes::Static."),
+        integer("legacy_id", "Former number of the quiz."),
+        date_time("created_at", "When the quiz was created."),
+        *envelope(),
+    ).to_dict()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from singer_sdk import typing as th
 
-from tap_analytics.streams.schema_types import OpenObject, field, string
+from tap_analytics.streams.schema_types import Field, OpenObject, field, string
 
 STRINGS = th.ArrayType(th.StringType(nullable=True))
 
@@ -30,3 +32,15 @@ TO_MANY = OpenObject(field("data", th.ArrayType(REFERENCE), "The related objects
 def links(*names: str) -> OpenObject:
     """Return the type of links with these names."""
     return OpenObject(*(field(name, LINK, f"The link '{name}'.") for name in names))
+
+
+def envelope(**related: str) -> t.Iterator[Field]:
+    """Yield the fields around `attributes`; `related` describes to-one relationships."""
+    yield field("links", links("self"), "Links of the object.")
+    yield relationships(**related)
+
+
+def relationships(**related: str) -> Field:
+    """Return the field of the relationships; `related` describes those to one object."""
+    parts = (field(name, TO_ONE, description) for name, description in related.items())
+    return field("relationships", OpenObject(*parts), "Objects related to it.")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import typing as t
 from types import MappingProxyType
 
-import msgspec
 from singer_sdk import typing as th
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
+from tap_analytics.records.digests import record_hash
 from tap_analytics.streams.schema_types import OpenObject, boolean, field, integer, string
 from tap_analytics.streams.wiki.objects import AUTHOR, CHANGED_VALUE, LINKS, NAMED_OBJECT, PICTURE
 from tap_analytics.streams.wiki.stream import WikiStream
@@ -19,9 +18,6 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_analytics.pagination import PageToken
-
-#: Keys sorted, no spaces, UTF-8, a Decimal as the number it was decoded from.
-CANONICAL_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 
 class Audit(WikiStream):
@@ -64,7 +60,7 @@ class Audit(WikiStream):
         return {
             **row,
             "creationDate": self._epoch_ms(row.get("creationDate")),
-            "record_hash": hashlib.sha256(CANONICAL_JSON.encode(row)).hexdigest(),
+            "record_hash": record_hash(row),
         }
 
     def _epoch_ms(self, moment: t.Any) -> int:  # noqa: ANN401 - the server decides the type

@@ -35,7 +35,8 @@ def test_every_row_arrives(api, name):
     for stream in chosen:
         rows = api.rows(stream, parse_float=Decimal)
         assert rows
-        assert bag(done.records(stream)) == bag(rows), stream
+        got = [{k: v for k, v in row.items() if k != "record_hash"} for row in done.records(stream)]
+        assert bag(got) == bag(rows), stream
 
 
 def test_none_is_read_unless_it_is_selected(api):

@@ -147,6 +147,49 @@ def test_the_person_is_the_attribute_else_the_relationship(attributes, relations
     assert enrollment.get("person_id") == person_id
 
 
+def test_the_attempt_of_a_quiz_is_unpacked_from_its_message():
+    event = {
+        "id": "e1",
+        "type": "quiz_completed_events",
+        "attributes": {"quiz_attempt_uuid": "a1", "value": 90},
+        "relationships": {"quiz": {"data": {"id": "q1"}}, "person": {"data": {"id": "p1"}}},
+    }
+    message = {"id": "m1", "type": "webhook", "attributes": {"payload": {"data": event}}}
+
+    assert stream(learning.QuizAttempts).post_process(message) == {
+        "id": "m1",
+        "event_id": "e1",
+        "type": "quiz_completed_events",
+        "quiz_attempt_uuid": "a1",
+        "value": 90,
+        "relationships": event["relationships"],
+        "quiz_id": "q1",
+        "person_id": "p1",
+    }
+
+
+@pytest.mark.parametrize("payload", [None, [], {}, {"data": []}])
+def test_a_message_without_an_event_is_kept_as_it_is(payload):
+    message = {"id": "m1", "attributes": {"payload": payload}}
+
+    assert stream(learning.QuizAttempts).post_process(message) == {"id": "m1", "payload": payload}
+
+
+def test_events_are_told_apart_by_their_content():
+    event = {
+        "type": "learner_viewed_activity_events",
+        "attributes": {"created_at": "2024-10-08T08:37:24Z"},
+        "relationships": {"person": {"data": {"id": "p1"}}, "activity": {"data": {"id": "a1"}}},
+    }
+    other = {**event, "relationships": {"person": {"data": {"id": "p2"}}}}
+    events = stream(learning.ActivityEvents)
+
+    row, again, different = map(events.post_process, (event, reversed_keys(event), other))
+
+    assert (row["person_id"], row["activity_id"]) == ("p1", "a1")
+    assert row["record_hash"] == again["record_hash"] != different["record_hash"]
+
+
 # experimentation
 
 SINGLE_OBJECTS = [
