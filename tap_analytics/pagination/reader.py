@@ -1,4 +1,4 @@
-"""Reads and verifies the pages of one endpoint in order.
+"""Reads the rows of one endpoint, page by page.
 
 The next page is requested before the current one is processed, and predictable pages are
 prefetched. Prefetching only fills a cache: the paginator, which reads responses in order, decides
@@ -8,36 +8,26 @@ which page is next, so rows are the same at any concurrency.
 from __future__ import annotations
 
 import typing as t
+from contextlib import closing
 
-from tap_analytics.pagination.completeness import PaginationGuard
-from tap_analytics.pagination.end_check import EndCheck
-from tap_analytics.pagination.overlap import open_source
-from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.read_ahead import ReadAhead
-from tap_analytics.pagination.rescan import Rescan, fingerprint
+from tap_analytics.pagination.sequence import PageSequence
 from tap_analytics.pagination.strategies.strategy import StopReason
-from tap_analytics.records.digests import digest_of
-from tap_analytics.records.rows import DictRows
-from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from tap_analytics.pagination.completeness import Finding
     from tap_analytics.pagination.early_stop import DescendingOrder
     from tap_analytics.pagination.fetcher import PageFetcher
-    from tap_analytics.pagination.page import FetchedPage, PageToken
-    from tap_analytics.pagination.position import Checkpoint
     from tap_analytics.pagination.row_range import ReadRange
     from tap_analytics.records.rows import Row, Rows
 
 
-class PageReader:
+class PageReader(PageSequence):
     """Iterates over the pages of an endpoint: the processed rows of each.
 
     `early_stop` tells when rows sorted newest first have passed the bookmark. At most
-    `prefetch_limit` pages are prefetched, none beyond `max_rows` rows of the list. Raises
-    `PaginationError` and the transport's errors.
+    `prefetch_limit` pages are prefetched, none beyond `max_rows` rows of the list.
     """
 
     def __init__(
@@ -49,141 +39,41 @@ class PageReader:
         max_rows: int | None = None,
         within: ReadRange | None = None,
     ) -> None:
-        self.endpoint = endpoint = fetcher.endpoint
+        super().__init__(fetcher, within=within)
         self.early_stop = early_stop
-        #: The range of rows to read; None for all of them.
-        self.within = within
-        self.paginator = Paginator(endpoint.paging, endpoint.page_size, endpoint.facts)
-        self.guard = PaginationGuard(
-            paginator=self.paginator,
-            label=endpoint.label,
-            keyed=bool(endpoint.primary_keys),
-            has_body=endpoint.has_body,
-        )
-        #: The new keys of the current page.
-        self.keys: Sequence[Hashable] = ()
-        #: Seconds its response took.
+        #: Seconds the response of the current page took.
         self.elapsed = 0.0
-        self._last_key: Hashable = None
-        self._following: PageToken | None = None
-        self._resumed: FetchedPage | None = None
-        if within is not None:
-            self.paginator.begin_at(within.token, rows=within.start)
-        limit = endpoint.connection.concurrency if prefetch_limit is None else prefetch_limit
+        limit = fetcher.endpoint.connection.concurrency
+        limit = limit if prefetch_limit is None else prefetch_limit
         self._ahead = ReadAhead(paginator=self.paginator, limit=limit, max_rows=max_rows)
-        self._open(fetcher)
-
-    def _open(self, fetcher: PageFetcher) -> None:
-        self._fetcher = fetcher
-        self._source = source = open_source(fetcher, self.guard)
-        self._end_check = EndCheck(fetcher=fetcher, source=source, guard=self.guard)
-        self.rescan = Rescan(fetcher=fetcher, source=source, guard=self.guard)
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield the rows of each page."""
-        token: PageToken | None = self.paginator.token
-        try:
-            while token is not None:
-                self.guard.check_token(token)
-                fetched = self._fetch(token)
-                if fetched is None:
-                    token = self._end_check.another()
-                    continue
-                token = self._advance(fetched)
-                if self.within is not None:
-                    fetched = self._cut(fetched, self.within)
-                    token = None if self.paginator.end is StopReason.RANGE else token
+        with closing(self.pages()) as pages:
+            for fetched in pages:
+                self.elapsed = fetched.elapsed
                 rows = self.endpoint.process(fetched.rows)
-                is_open = token is not None or self.paginator.end is StopReason.SINGLE
+                is_open = self.following is not None or self.paginator.end is StopReason.SINGLE
                 if is_open and self.early_stop is not None and self.early_stop.passed(rows):
-                    self.paginator.stop(StopReason.BOOKMARK)
-                    token = None
-                if token is not None:
-                    self._ahead.request(self._fetcher, token, fetched)
-                self._following = token
+                    self.stop(StopReason.BOOKMARK)
+                if self.following is not None:
+                    self._ahead.request(self._fetcher, self.following, fetched)
                 yield rows
-                if token is None:
-                    token = self._end_check.after(fetched)
-        finally:
-            self._fetcher.discard()
-
-    def _fetch(self, token: PageToken) -> FetchedPage | None:
-        """Return what is new of the next page; None if it only confirms the end."""
-        if self._resumed is not None:
-            fetched, self._resumed = self._resumed, None
-            return fetched
-        if self.paginator.confirming is not None and self._end_check.is_end(token, self.keys):
-            return None
-        return self._source.read(token)
-
-    def _advance(self, fetched: FetchedPage) -> PageToken | None:
-        """Check a page and return the token of the next one, or None at the end."""
-        self.keys, self.elapsed = fetched.keys, fetched.elapsed
-        self._last_key = fetched.keys[-1] if fetched.keys else self._last_key
-        mark = fingerprint(fetched.keys)
-        if not self.guard.check_page(fetched.page, mark):
-            fetched.page.size, fetched.rows, self.keys = 0, DictRows([]), ()
-        token = self.paginator.get_next(fetched.page)
-        if fetched.page.size == fetched.page.received > 0:
-            self.rescan.remember(fetched.page.query, mark, rows=fetched.page.size)
-        if token is None:
-            return None
-        # A link may repeat the credential of the request it answers; the next one is signed anew.
-        secret = self.endpoint.connection.auth.param_names
-        return {name: value for name, value in token.items() if name not in secret}
-
-    def _cut(self, fetched: FetchedPage, within: ReadRange) -> FetchedPage:
-        """Return what is in the range; a page without rows that are new is no part of it."""
-        if not self.keys:
-            return fetched
-        fetched = within.cut(fetched, self.guard)
-        self.keys = fetched.keys
-        self._last_key = fetched.keys[-1] if fetched.keys else self._last_key
-        return fetched
 
     def peek(self) -> list[Row]:
         """Return the new rows of the next page before it is due; an error is raised when it is.
 
         They may differ from those that are read: only then is the overlap compared.
         """
-        if self._following is None or self._resumed is not None:
+        if self.following is None or self._resumed is not None:
             return []
-        fetched = self._fetcher.peek(self._following)
+        fetched = self._fetcher.peek(self.following)
         if fetched is None:
             return []
         if self.guard.keyed:
             known = set(self.keys)
             fetched = fetched.filter([key not in known for key in fetched.keys])
         return self.endpoint.process_copy(fetched.rows)
-
-    def place(self, *, repeats: int) -> dict[str, t.Any]:
-        """Return the fields of a `Checkpoint` after the current page; `repeats` as in `finding`."""
-        doubt = self.guard.standing_doubt(repeats=repeats)
-        return {
-            **self.paginator.place(),
-            "last_key_digest": digest_of(self._last_key),
-            "doubt": None if doubt is None else redact(doubt),
-            "checks": self.rescan.checks,
-            "filtered": self.is_filtered,
-            "first_key": None if self.within is None else self.within.first_key,
-        }
-
-    def resume(self, position: Checkpoint) -> bool:
-        """Continue after the position of an earlier run; False if it is no longer valid."""
-        reopened = position.reopen(self._fetcher)
-        unread = None if reopened is None else position.rows_after(reopened[1].keys)
-        if reopened is None or unread is None:
-            return False
-        fetcher, fetched = reopened
-        self.paginator.restore(position, page_rows=len(unread))
-        if self.within is not None:
-            self.within.first_key = position.first_key
-        self._open(fetcher)
-        self._source.resume(fetched)
-        self.guard.doubt_because(position.doubt)
-        self.rescan.restore(position.checks, rows=len(unread))
-        self._resumed = fetched.filter(unread)
-        return True
 
     @property
     def is_filtered(self) -> bool:
@@ -204,14 +94,3 @@ class PageReader:
     def progress(self) -> tuple[int, int] | None:
         """The rows read and those of the whole list; None if unknown, as with an early stop."""
         return self.paginator.seen.progress if self.early_stop is None else None
-
-    def finding(self, *, repeats: int = 0) -> Finding:
-        """Return the verdict, once all is read; `repeats` as in `PaginationGuard.finding`."""
-        check = self._end_check
-        return self.guard.finding(
-            repeats=repeats, missing=check.missing, awaits_next=check.awaits_next
-        )
-
-    def closing_cost(self, *, whole: bool) -> int:
-        """Return the number of requests to verify that nothing follows and no row has moved."""
-        return self._end_check.cost + self.rescan.cost(whole=whole)
