@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from handbook.commands import commands, exits, singer
+from handbook.commands import commands, singer
 from handbook.declarations import declarations
 from handbook.runs import metrics, position
 from handbook.settings import settings
@@ -25,7 +25,7 @@ PAGES = {
     "docs/reference/settings.md": (settings,),
     "docs/reference/declared-api.md": (declarations,),
     "docs/reference/streams.md": (streams, diagrams, columns),
-    "docs/reference/commands.md": (singer, commands, exits),
+    "docs/reference/commands.md": (singer, commands),
     "docs/reference/metrics.md": (metrics,),
     "docs/reference/state.md": (position,),
 }

@@ -1,11 +1,12 @@
-"""The command line as its parsers know it: the Singer options, and each command of the tap's own.
+"""The command line: the Singer options, and each command of the tap's own.
 
-Parsers are asked for what they hold, for the help they print differs between Python's versions.
+Read from the parsers, since the help that they print differs between Python's versions.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import typing as t
 from importlib import import_module
 from unittest import mock
@@ -20,17 +21,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-#: What the exit codes of the Singer command mean.
-EXIT_CODES = {
-    0: "Every selected stream is complete, or ended at `max_records`.",
-    1: "A stream failed, the request limit of `max_requests` was reached, or the input was bad. "
-    "The other streams were extracted and their state was written.",
-    129: "Ended by a closed terminal (SIGHUP), after the last STATE.",
-    130: "Ended by Ctrl-C (SIGINT), after the last STATE.",
-    143: "Ended by SIGTERM, after the last STATE.",
-}
-
-
 def singer() -> str:
     """Describe the options of the Singer command line."""
     rows = []
@@ -39,11 +29,6 @@ def singer() -> str:
             takes = "" if option.is_flag else f" {_placeholder(option)}"
             rows.append((code(f"{option.opts[-1]}{takes}"), option.help or ""))
     return table("Option | Meaning", rows)
-
-
-def exits() -> str:
-    """Describe the exit codes."""
-    return table("Exit code | Meaning", ((str(each), means) for each, means in EXIT_CODES.items()))
 
 
 def commands() -> str:
@@ -58,22 +43,18 @@ def commands() -> str:
 
 
 def _parser_of(name: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, caught at the moment it is to parse."""
-    with mock.patch.object(argparse.ArgumentParser, "parse_known_args", _catch):
-        try:
-            import_module(COMMANDS[name]).main([])
-        except _CaughtError as caught:
-            return caught.parser
-    raise ValueError(f"{name} parses no arguments")
+    """Return the parser with which a command would read its arguments."""
+    with (
+        mock.patch.object(argparse.ArgumentParser, "parse_known_args", autospec=True) as parse,
+        contextlib.suppress(_ParsingError),
+    ):
+        parse.side_effect = _ParsingError
+        import_module(COMMANDS[name]).main([])
+    return t.cast("argparse.ArgumentParser", parse.call_args.args[0])
 
 
-class _CaughtError(Exception):
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self.parser = parser
-
-
-def _catch(parser: argparse.ArgumentParser, *_: object) -> t.NoReturn:
-    raise _CaughtError(parser)
+class _ParsingError(Exception):
+    """Ends a command before it does anything."""
 
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,8 @@ def value(default: object) -> str:
     """Return a default as it is written in a configuration; nothing for none."""
     if default is None or default == "":
         return ""
+    if isinstance(default, list):
+        return ", ".join(map(code, default))
     if isinstance(default, bool):
         return code(str(default).lower())
     return code(f"{default:g}" if isinstance(default, float) else default)

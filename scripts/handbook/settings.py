@@ -13,8 +13,6 @@ from tap_analytics.tap import TapAnalytics
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from tap_analytics.streams.api import Api
-
 Schema = dict[str, t.Any]
 SDK = "https://sdk.meltano.com"
 NO_DEFAULTS: Mapping[str, str] = {}
@@ -36,7 +34,7 @@ def settings() -> str:
         parts += _described(own, prefix=f"{api.name}.", required=block["required"])
     shared = {name: schema[APIS[0].name]["properties"][name] for name in common}
     parts += ["## Every API", "In each of the objects above, and in every entry of `apis`."]
-    parts += _described(shared, defaults=_shared_defaults())
+    parts += _described(shared, defaults=_defaults_by_api())
     parts += ["## The tap", *_described({name: schema[name] for name in whole})]
     builtin: Schema = copy.deepcopy(TapAnalytics.config_jsonschema)
     TapAnalytics.append_builtin_config(builtin)
@@ -82,21 +80,15 @@ def _kind(schema: Schema) -> str:
     return " or ".join([kinds] if isinstance(kinds, str) else kinds)
 
 
-def _shared_defaults() -> dict[str, str]:
-    """Return what each API's own defaults are for the settings that all of them take."""
-    statuses = APIS[0].retry.statuses
-    return {
-        "page_size": _by_api(lambda api: api.page_size),
-        "requests_per_second": _by_api(lambda api: api.requests_per_second),
-        "retry.max_retries": _by_api(lambda api: api.retry.max_retries),
-        "retry.backoff_factor": _by_api(lambda api: api.retry.backoff_factor),
-        "retry.retry_on_status_codes": ", ".join(map(code, sorted(statuses))),
-        "retry.max_retry_after": _by_api(lambda api: api.retry.max_retry_after),
-    }
-
-
-def _by_api(read: t.Callable[[Api], object]) -> str:
-    found = {api.name: value(read(api)) for api in APIS}
-    if len(set(found.values())) == 1:
-        return found[APIS[0].name]
-    return ", ".join(f"{name} {default}" for name, default in found.items())
+def _defaults_by_api() -> dict[str, str]:
+    """Return the defaults of settings that all APIs have, by API where they differ."""
+    schema = TapAnalytics.config_jsonschema["properties"]
+    by_api = {api.name: dict(_flat(schema[api.name]["properties"])) for api in APIS}
+    common = set.intersection(*map(set, by_api.values()))
+    found: dict[str, str] = {}
+    for setting in common:
+        values = {name: value(flat[setting].get("default")) for name, flat in by_api.items()}
+        differ = len(set(values.values())) > 1
+        each = (f"{name} {default}" for name, default in values.items())
+        found[setting] = ", ".join(each) if differ else values[APIS[0].name]
+    return found

@@ -10,8 +10,9 @@ import typing as t
 from collections import Counter
 
 from tap_analytics.demo import DemoApi
+from tap_analytics.demo.tap_config import variables
 from walkthrough.loaders import opened
-from walkthrough.project import ROOT, Project, StepError, alone, environment
+from walkthrough.project import ROOT, Project, StepError, alone
 from walkthrough.screen import Screen
 
 if t.TYPE_CHECKING:
@@ -74,7 +75,7 @@ def run(screen: Screen, *, target: str, keep: bool) -> None:
             step.detail = loader.place
         project = Project(
             loader=loader.name,
-            settings={**environment(api.config), **loader.env},
+            settings={**variables(api.config), **loader.env},
             secrets=loader.secrets,
         )
         with screen.step("Plugins") as step:

@@ -142,18 +142,6 @@ class Project:
             stamp.write_text(digest, encoding="ascii")
 
 
-def environment(config: Mapping[str, t.Any], *, prefix: str = "TAP_ANALYTICS") -> dict[str, str]:
-    """Return the variables of a configuration."""
-    found: dict[str, str] = {}
-    for name, value in config.items():
-        variable = f"{prefix}_{name}".upper()
-        if isinstance(value, dict):
-            found |= environment(value, prefix=variable)
-        else:
-            found[variable] = value if isinstance(value, str) else json.dumps(value)
-    return found
-
-
 def plain(cause: str) -> str:
     """Return a message of Meltano's; one about a folder that can't be written says what to set."""
     if found := UNWRITABLE.search(cause):

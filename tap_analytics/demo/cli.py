@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from tap_analytics.demo.demo_api import DemoApi
 from tap_analytics.demo.dialects import DIALECTS
+from tap_analytics.demo.tap_config import variables
 
 
 def main(argv: t.Sequence[str]) -> int:
@@ -46,8 +47,9 @@ def main(argv: t.Sequence[str]) -> int:
 
 def _announce(demo: DemoApi, options: argparse.Namespace) -> None:
     if options.print_config:
-        is_env = options.print_config == "env"
-        lines = _variables("TAP_ANALYTICS", demo.config) if is_env else [json.dumps(demo.config)]
+        lines = [json.dumps(demo.config)]
+        if options.print_config == "env":
+            lines = [f"{name}={shlex.quote(text)}" for name, text in variables(demo.config).items()]
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
     if not options.quiet:
@@ -55,16 +57,6 @@ def _announce(demo: DemoApi, options: argparse.Namespace) -> None:
         stream = sys.stderr if options.print_config else sys.stdout
         stream.write(f"demo API ready at {demo.url} ({demo.dialect} dialect)\n")
         stream.flush()
-
-
-def _variables(name: str, value: object) -> t.Iterator[str]:
-    """Yield the lines of a `.env` file for settings."""
-    if isinstance(value, dict):
-        for part, inner in value.items():
-            yield from _variables(f"{name}_{part.upper()}", inner)
-    else:
-        text = value if isinstance(value, str) else json.dumps(value)
-        yield f"{name}={shlex.quote(text)}"
 
 
 class _Parser(argparse.ArgumentParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass
 
@@ -66,3 +67,15 @@ def _declared(url: str, *, key: str) -> dict[str, t.Any]:
         "resource_defaults": {"primary_key": "id", "write_disposition": "merge"},
         "resources": [{"name": "resource_name", "endpoint": endpoint}],
     }
+
+
+def variables(config: t.Mapping[str, t.Any], *, prefix: str = "TAP_ANALYTICS") -> dict[str, str]:
+    """Return the variables of a configuration."""
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        variable = f"{prefix}_{name}".upper()
+        if isinstance(value, dict):
+            found |= variables(value, prefix=variable)
+        else:
+            found[variable] = value if isinstance(value, str) else json.dumps(value)
+    return found
