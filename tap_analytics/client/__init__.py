@@ -54,6 +54,9 @@ class AnalyticsStream(CatalogStream):
     newest_first: t.ClassVar[Mapping[str, str]] = {}
     #: The stream's own retry policy, in place of its API's.
     retry: t.ClassVar[RetryPolicy | None] = None
+    #: Whether children are read only of parents that have changed since the bookmark, because the
+    #: time of change of a parent is also that of its children.
+    incremental_dependency: t.ClassVar[bool] = False
     #: What a user may do where a response holds no rows at the place they are looked for.
     selector_hint: t.ClassVar[str] = (
         "Check `base_url` of {api}: another version or service may answer."

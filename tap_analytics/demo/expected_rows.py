@@ -49,6 +49,8 @@ def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
     """
     if stream in dataset.extra:
         rows = [row | _updated(stream, row) for row in existing(dataset, stream)]
+        if stream == "success_messages":
+            rows = _of_conversations(dataset, rows)
         return [_with_columns(stream, row) for row in rows]
     if stream not in streams(dataset):
         raise KeyError(f"no stream {stream!r}; there are {', '.join(streams(dataset))}")
@@ -70,6 +72,12 @@ def _updated(stream: str, row: Row) -> Row:
         return {}
     times = (row["version"]["createdAt"], row.get("resolutionLastModifiedAt") or "")
     return {"updatedAt": max(times)}
+
+
+def _of_conversations(dataset: Dataset, messages: list[Row]) -> list[Row]:
+    """Return messages with the time of change of their conversations."""
+    changed = {row["id"]: row["updatedAt"] for row in dataset.tables["success_conversations"]}
+    return [row | {"conversationUpdatedAt": changed[row["conversationId"]]} for row in messages]
 
 
 def _with_columns(stream: str, row: Row) -> Row:

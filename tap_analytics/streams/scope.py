@@ -99,7 +99,8 @@ def open_bookmark(
         end_date=part.end or stream.config.get("end_date"),
         lookback=stream.config.get("lookback_seconds", 0),
     )
-    parents = CoveredParents(known.get("parents")) if stream.parent_stream_type else None
+    covers_parents = stream.parent_stream_type and not stream.incremental_dependency
+    parents = CoveredParents(known.get("parents")) if covers_parents else None
     return Bookmark(key=key, window=window, parents=parents, warn=warn)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
+from tap_analytics.demo.data import success_extra
 from tap_analytics.demo.data.dataset import LAST_DAY, Row, SeededRandom, iso_ms
 
 if t.TYPE_CHECKING:
@@ -50,6 +51,7 @@ def fill(dataset: Dataset) -> None:
         "success_tasks": _tasks(dataset, accounts=accounts, admins=admins),
         "success_users": users,
     }
+    success_extra.fill(dataset)
 
 
 def _notes(dataset: Dataset, *, accounts: list[Row], admins: list[Row]) -> list[Row]:

@@ -21,6 +21,7 @@ from tap_analytics.demo.dialects.service import (
     int_param,
 )
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
+from tap_analytics.demo.dialects.success import conversation
 from tap_analytics.demo.dialects.wiki import Wiki
 from tap_analytics.demo.expected_rows import ENROLLMENTS, flat
 from tap_analytics.demo.messages import Response
@@ -135,6 +136,14 @@ class SpecSuccess(SpecService):
     rate = (1000, 60.0)
     sends_rate = True
     resources: t.ClassVar = {f"/{name}": f"success_{name}" for name in OF_SUCCESS}
+
+    @override
+    def respond(self, request: Request) -> Response:
+        path = request.path.removeprefix(self.prefix)
+        if not path.startswith("/conversations/"):
+            return super().respond(request)
+        _, messages = self.find_extra(path, request)
+        return Response.json(conversation(self.dataset, path, messages))
 
     @override
     def start(self, params: t.Mapping[str, str], *, limit: int) -> int:

@@ -15,12 +15,11 @@ from tap_analytics.demo.dialects.service import (
     decode_cursor,
     encode_cursor,
     int_param,
-    not_found,
 )
 from tap_analytics.demo.messages import Response
 
 if t.TYPE_CHECKING:
-    from tap_analytics.demo.data import Row
+    from tap_analytics.demo.data import Dataset, Row
     from tap_analytics.demo.messages import Request
 
 MAX_LIMIT = 100
@@ -34,7 +33,7 @@ STATUSES = {
 
 
 class Success(Service):
-    """Six lists."""
+    """Lists, and conversations with their messages."""
 
     name = "success"
     prefix = "/resources"
@@ -49,8 +48,14 @@ class Success(Service):
     @override
     def respond(self, request: Request) -> Response:
         resource = request.path.removeprefix(f"{self.prefix}/")
-        if resource not in RESOURCES:
-            raise not_found(request)
+        if resource in RESOURCES:
+            return self._page(request, resource, self.dataset.tables[f"success_{resource}"])
+        found, rows = self.find_extra(f"/{resource}", request)
+        if found.stream == "success_messages":
+            return Response.json(conversation(self.dataset, resource, rows))
+        return self._page(request, found.stream, _archived(rows, request.params))
+
+    def _page(self, request: Request, resource: str, rows: list[Row]) -> Response:
         params = request.params
         limit = int_param(params, "limit", default=MAX_LIMIT, least=1, most=MAX_LIMIT)
         sort = _sort(resource, params.get("sortBy"))
@@ -60,21 +65,35 @@ class Success(Service):
             if not isinstance(cursor, list) or cursor[:1] != [sort]:
                 raise Refused(400, "the cursor belongs to another list")
             after = cursor[1:]
-        ordered = self._ordered(resource, sort, params.get("status"))
+        key = (self.name, request.path, sort, params.get("status"), params.get("archived"))
+        wanted = _with_status(resource, rows, params)
+        ordered = self.dataset.remember(key, lambda: Ordered(wanted, lambda row: _key(row, sort)))
         # Admins have no dates and are sorted by id.
-        rows, more = ordered.page(after=after, limit=limit, descending=sort != "id")
-        cursor = encode_cursor([sort, *_key(rows[-1], sort)]) if more else None
-        return Response.json({"results": rows, "next": cursor, "atEnd": not more})
+        shown, more = ordered.page(after=after, limit=limit, descending=sort != "id")
+        cursor = encode_cursor([sort, *_key(shown[-1], sort)]) if more else None
+        return Response.json({"results": shown, "next": cursor, "atEnd": not more})
 
-    def _ordered(self, resource: str, sort: str, status: str | None) -> Ordered:
-        rows = self.dataset.tables[f"success_{resource}"]
-        wanted = STATUSES["activeOrChurned"]
-        if resource == "accounts":
-            wanted = STATUSES[choice_param("status", status or None, STATUSES) or "active"]
-            rows = [row for row in rows if ((row["churnedAt"] and "churned") or "active") in wanted]
-        return self.dataset.remember(
-            (self.name, resource, sort, wanted), lambda: Ordered(rows, lambda row: _key(row, sort))
-        )
+
+def _with_status(resource: str, rows: list[Row], params: t.Mapping[str, str]) -> list[Row]:
+    if resource != "accounts":
+        return rows
+    wanted = STATUSES[choice_param("status", params.get("status") or None, STATUSES) or "active"]
+    return [row for row in rows if ((row["churnedAt"] and "churned") or "active") in wanted]
+
+
+def _archived(rows: list[Row], params: t.Mapping[str, str]) -> list[Row]:
+    """Return all rows, or only those that are archived, or that aren't."""
+    wanted = choice_param("archived", params.get("archived"), ("true", "false"))
+    if wanted is None:
+        return rows
+    return [row for row in rows if bool(row.get("archivedAt")) == (wanted == "true")]
+
+
+def conversation(dataset: Dataset, path: str, messages: list[Row]) -> Row:
+    """Return a conversation as it is served alone: with its messages."""
+    identity = path.rpartition("/")[2]
+    [found] = [row for row in dataset.tables["success_conversations"] if row["id"] == identity]
+    return found | {"messages": messages}
 
 
 def _sort(resource: str, given: str | None) -> str:

@@ -6,10 +6,32 @@ whole account they belong to; `traits` are defined by the customer, so they are 
 
 from __future__ import annotations
 
+from singer_sdk import typing as th
+
 from tap_analytics.config.settings import Setting
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.success.activities import Admins, Conversations, Notes, Tasks
-from tap_analytics.streams.success.customers import Accounts, Users
+from tap_analytics.streams.success.activities import (
+    Admins,
+    Conversations,
+    Messages,
+    Notes,
+    Tasks,
+)
+from tap_analytics.streams.success.custom_objects import CustomObjectInstances, CustomObjects
+from tap_analytics.streams.success.customers import (
+    Accounts,
+    NpsResponses,
+    Organizations,
+    Users,
+)
+from tap_analytics.streams.success.projects import (
+    Meetings,
+    NoteCategories,
+    ProjectCategories,
+    Projects,
+    ProjectTemplates,
+    TaskCategories,
+)
 from tap_analytics.transport.auth import Basic
 
 SUCCESS = Api(
@@ -41,6 +63,18 @@ SUCCESS = Api(
             nullable=True,
         ),
         Setting(
+            "archived",
+            "Sent as `archived` for notes, tasks, projects, meetings and instances of custom "
+            "objects: `true` lists deleted ones only, `false` the others only; null sends none.",
+            th.BooleanType,
+            nullable=True,
+        ),
+        Setting(
+            "nps_target",
+            "Sent as `target` for NPS responses: `accounts` or `organization`; null sends none.",
+            nullable=True,
+        ),
+        Setting(
             "sort_by",
             "Sent as `sortBy`, `createdAt` or `updatedAt`, instead of the one that "
             "fits the replication; null sends none.",
@@ -50,5 +84,23 @@ SUCCESS = Api(
     authenticate=lambda block: Basic(block["secret_token"], block.get("basic_auth_header") or ""),
     page_size=100,
     requests_per_second=16,
-    streams=(Accounts, Conversations, Notes, Tasks, Users, Admins),
+    streams=(
+        Accounts,
+        Conversations,
+        Notes,
+        Tasks,
+        Users,
+        Admins,
+        Organizations,
+        NpsResponses,
+        Messages,
+        Projects,
+        ProjectTemplates,
+        ProjectCategories,
+        NoteCategories,
+        TaskCategories,
+        Meetings,
+        CustomObjects,
+        CustomObjectInstances,
+    ),
 )

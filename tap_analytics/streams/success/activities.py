@@ -1,23 +1,37 @@
-"""What is done for customers: conversations, notes and tasks, and the admins who do it."""
+"""What admins do for customers: conversations, notes and tasks."""
 
 from __future__ import annotations
 
+import functools
+import typing as t
 from types import MappingProxyType
 
 from singer_sdk import typing as th
+from typing_extensions import override
 
+from tap_analytics.pagination import SinglePage
+from tap_analytics.records.window import Window
 from tap_analytics.streams.schema_types import OpenObject, date_time, field, string
+from tap_analytics.streams.scope import open_bookmark
 from tap_analytics.streams.success.objects import (
     ACTIVITY_FIELDS,
     ADMIN,
     ADMIN_FIELDS,
     CREATED,
     EXTERNAL_ID,
+    PARTICIPANT,
     PROJECT,
     TRAITS,
     UPDATED,
 )
-from tap_analytics.streams.success.stream import ChangingStream, SuccessStream
+from tap_analytics.streams.success.stream import ARCHIVED, ChangingStream, SuccessStream
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_analytics.client import AnalyticsStream
 
 
 class Conversations(ChangingStream):
@@ -38,12 +52,66 @@ class Conversations(ChangingStream):
         TRAITS,
     ).to_dict()
 
+    @override
+    def get_child_context(self, record: Record, context: Context | None) -> Context | None:
+        found = {"conversationId": record["id"], "conversationUpdatedAt": record.get("updatedAt")}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Messages(SuccessStream):
+    """Messages of conversations."""
+
+    name = "success_messages"
+    path = "/conversations/{conversationId}"
+    records_path = ("messages",)
+    paging = SinglePage(limit_param=None, total_path=None)
+    parent_stream_type = Conversations
+    selected_by_default = False
+    # A message has no time of change: that of its conversation says which are to be read again.
+    replication_key = "conversationUpdatedAt"
+    replication_unit = "iso"
+    incremental_dependency = True
+    references = MappingProxyType({"conversationId": "success_conversations.id"})
+    schema = th.PropertiesList(
+        string("id", "Identifier of the message.", required=True),
+        string("conversationId", "Conversation it is part of."),
+        date_time("conversationUpdatedAt", "When the conversation last changed."),
+        EXTERNAL_ID,
+        string("externalUrl", "Address elsewhere."),
+        string("type", "Direction: inbound or outbound."),
+        date_time("timestamp", "When it was sent."),
+        string("message", "Text, as HTML."),
+        field("from", PARTICIPANT, "Who sent it."),
+        field("to", th.ArrayType(PARTICIPANT), "Who received it."),
+        field("cc", th.ArrayType(PARTICIPANT), "Who received a copy."),
+        field("bcc", th.ArrayType(PARTICIPANT), "Who received a blind copy."),
+    ).to_dict()
+
+    @property
+    @override
+    def page_size(self) -> int | None:
+        return None
+
+    @functools.cached_property
+    def _window(self) -> Window:
+        bookmark = open_bookmark(self)
+        return Window(unit="iso") if bookmark is None else bookmark.window
+
+    @override
+    def contexts_below(
+        self, parent: AnalyticsStream, record: Record, context: Context | None
+    ) -> Iterable[Context]:
+        """Yield the context of a conversation that has changed since the bookmark."""
+        if self._window.select([record.get("updatedAt")])[0]:
+            yield from super().contexts_below(parent, record, context)
+
 
 class Notes(ChangingStream):
     """Notes about accounts and organizations."""
 
     name = "success_notes"
     path = "/notes"
+    setting_params = ARCHIVED
     references = MappingProxyType(
         {"accountId": "success_accounts.id", "authorId": "success_admins.id"}
     )
@@ -65,6 +133,7 @@ class Tasks(ChangingStream):
 
     name = "success_tasks"
     path = "/tasks"
+    setting_params = ARCHIVED
     references = MappingProxyType(
         {
             "accountId": "success_accounts.id",

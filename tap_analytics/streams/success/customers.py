@@ -1,4 +1,4 @@
-"""Customers: accounts, and the users at them."""
+"""Customers: organizations, accounts, the users at them, and what they answer."""
 
 from __future__ import annotations
 
@@ -78,4 +78,64 @@ class Users(ChangingStream):
         field("accounts", th.ArrayType(ACCOUNT), "The accounts themselves."),
         field("organizationIds", STRINGS, "Organizations of the user."),
         field("organizations", th.ArrayType(ORGANIZATION), "The organizations themselves."),
+    ).to_dict()
+
+
+class Organizations(ChangingStream):
+    """Organizations, which accounts belong to."""
+
+    name = "success_organizations"
+    path = "/organizations"
+    selected_by_default = False
+    references = MappingProxyType(
+        {
+            "organizationOwnerId": "success_admins.id",
+            "csmId": "success_admins.id",
+            "accountExecutiveId": "success_admins.id",
+        }
+    )
+    schema = th.PropertiesList(
+        string("id", "Identifier of the organization.", required=True),
+        CREATED,
+        UPDATED,
+        EXTERNAL_ID,
+        NAME,
+        TRAITS,
+        string("organizationOwnerId", "Admin who owns the organization."),
+        string("csmId", "Admin who is its success manager."),
+        string("accountExecutiveId", "Admin who is its executive."),
+        number("mrr", "Monthly recurring revenue."),
+        number("healthScore", "Health, from 0 to 10."),
+        number("npsScore", "Net promoter score, from -100 to 100."),
+        number("npsDetractorCount", "Number of detractors."),
+        number("npsPassiveCount", "Number of passives."),
+        number("npsPromoterCount", "Number of promoters."),
+        number("usersCount", "Number of users."),
+        number("accountsCount", "Number of accounts."),
+        date_time("firstPaidDate", "When it paid first."),
+        date_time("nextRenewalDate", "When it is renewed next."),
+        date_time("trialEndDate", "When its trial ends."),
+        date_time("churnedAt", "When it churned."),
+        field("keyRoles", th.ArrayType(KEY_ROLE), "Who holds which role for it."),
+        SEGMENTS,
+    ).to_dict()
+
+
+class NpsResponses(ChangingStream):
+    """Answers to the question of the net promoter score."""
+
+    name = "success_nps_responses"
+    path = "/npsResponses"
+    selected_by_default = False
+    setting_params = MappingProxyType({"target": "nps_target"})
+    references = MappingProxyType({"userId": "success_users.id"})
+    schema = th.PropertiesList(
+        string("id", "Identifier of the response.", required=True),
+        CREATED,
+        UPDATED,
+        EXTERNAL_ID,
+        string("userId", "User who answered."),
+        number("score", "Answer, from 0 to 10."),
+        string("feedback", "Words with the answer."),
+        date_time("respondedAt", "When it was given."),
     ).to_dict()

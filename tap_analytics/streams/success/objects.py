@@ -76,6 +76,12 @@ ACCOUNT = OpenObject(
     string("id", "Identifier of the account."), *ACCOUNT_FIELDS, SEGMENTS, nullable=True
 )
 
+PARTICIPANT = OpenObject(
+    string("type", "Who it is: admin or user."),
+    string("id", "Identifier of the admin or user."),
+    nullable=True,
+)
+
 ORGANIZATION = OpenObject(
     string("id", "Identifier of the organization."),
     CREATED,

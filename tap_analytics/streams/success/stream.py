@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import typing as t
 from types import MappingProxyType
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination import Cursor
+
+if t.TYPE_CHECKING:
+    from tap_analytics.pagination import PagingStrategy
+
+#: The parameter of lists that hold deleted rows too.
+ARCHIVED = MappingProxyType({"archived": "archived"})
 
 
 class SuccessStream(AnalyticsStream):
@@ -13,7 +20,9 @@ class SuccessStream(AnalyticsStream):
 
     api = "success"
     records_path = ("results",)
-    paging = Cursor(cursor_path="next", cursor_param="from", at_end_path="atEnd")
+    paging: t.ClassVar[PagingStrategy] = Cursor(
+        cursor_path="next", cursor_param="from", at_end_path="atEnd"
+    )
     primary_keys: tuple[str, ...] = ("id",)
 
 

@@ -194,7 +194,7 @@ def test_success_pages_hold_a_hundred_at_most_and_tell_the_rate(success):
     elsewhere = success("/users", sortBy="createdAt").json()["next"]
     assert success("/users", **{"from": elsewhere}).status_code == 400
     assert success("/users", sortBy="name").status_code == 400
-    refused = success("/organizations")
+    refused = success("/surveys")
     assert refused.status_code == 404
     assert "RateLimit-Remaining" in refused.headers
 

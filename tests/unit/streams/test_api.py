@@ -153,6 +153,13 @@ def test_each_stream_asks_where_its_declaration_says():
         ("success", "success_accounts", {}, {"status": "activeOrChurned", "limit": "100"}),
         ("success", "success_accounts", {"account_status": None}, {"limit": "100"}),
         ("success", "success_accounts", {"account_status": "active"}, {"status": "active"}),
+        ("success", "success_notes", {"archived": False}, {"archived": "false"}),
+        (
+            "success",
+            "success_nps_responses",
+            {"nps_target": "organization"},
+            {"target": "organization"},
+        ),
         ("wiki", "wiki_pages", {}, {"body-format": "storage", "limit": "25"}),
         ("wiki", "wiki_space", {"include_icon": False}, {"include-icon": "false"}),
         ("experimentation", "experimentation_accounts", {}, {"includeCurrent": "true"}),

@@ -74,6 +74,18 @@ success_notes                   /notes                                id        
 success_tasks                   /tasks                                id           updatedAt    iso
 success_users                   /users                                id           updatedAt    iso
 success_admins                  /admins                               id                      -   -
+success_organizations           /organizations                        id           updatedAt    iso
+success_nps_responses           /npsResponses                         id           updatedAt    iso
+success_messages                /conversations/{conversationId}       id  conversationUpdatedAt iso
+success_projects                /projects                             id           updatedAt    iso
+success_project_templates       /projectTemplates                     id                      -   -
+success_project_categories      /projectCategories                    id                      -   -
+success_note_categories         /noteCategories                       id                      -   -
+success_task_categories         /taskCategories                       id                      -   -
+success_meetings                /meetings                             id           updatedAt    iso
+success_custom_objects          /customObjects                        id           updatedAt    iso
+success_custom_object_instances /customObjects/{custom_object_id}/instances \
+                                                         custom_object_id+id       updatedAt    iso
 """
 DESIGNED = [tuple(line.split()) for line in TABLE.strip().splitlines()]
 

@@ -1,0 +1,98 @@
+"""Custom objects and their instances, and the custom fields of all objects."""
+
+from __future__ import annotations
+
+import typing as t
+from types import MappingProxyType
+
+from singer_sdk import typing as th
+from typing_extensions import override
+
+from tap_analytics.streams.schema_types import OpenObject, boolean, date_time, field, string
+from tap_analytics.streams.success.objects import (
+    ACCOUNT,
+    CREATED,
+    EXTERNAL_ID,
+    NAME,
+    ORGANIZATION,
+    TRAITS,
+    UPDATED,
+)
+from tap_analytics.streams.success.stream import ARCHIVED, ChangingStream
+
+if t.TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context, Record
+
+OPTION = OpenObject(
+    string("label", "What people read."), string("value", "What is stored."), nullable=True
+)
+OPTIONS = field("options", th.ArrayType(OPTION), "Values to choose from.")
+CUSTOM_FIELD = OpenObject(
+    string("id", "Identifier of the field."),
+    CREATED,
+    string("label", "Name people read."),
+    string("path", "Name in `traits`."),
+    string("type", "Type of its values, such as string or datetime."),
+    OPTIONS,
+    nullable=True,
+)
+
+
+class CustomObjects(ChangingStream):
+    """Definitions of custom objects."""
+
+    name = "success_custom_objects"
+    path = "/customObjects"
+    selected_by_default = False
+    schema = th.PropertiesList(
+        string("id", "Identifier of the custom object.", required=True),
+        CREATED,
+        UPDATED,
+        string("name", "Machine name."),
+        string("label", "Name people read."),
+        boolean("syncActive", "Whether it is synchronized."),
+        string("writeMode", "Whether people may add instances."),
+        field("customFields", th.ArrayType(CUSTOM_FIELD), "Fields of its instances."),
+    ).to_dict()
+
+    @override
+    def get_child_context(self, record: Record, context: Context | None) -> Context | None:
+        return {"custom_object_id": record["id"]}
+
+
+class CustomObjectInstances(ChangingStream):
+    """Instances of all custom objects."""
+
+    name = "success_custom_object_instances"
+    path = "/customObjects/{custom_object_id}/instances"
+    parent_stream_type = CustomObjects
+    primary_keys = ("custom_object_id", "id")
+    selected_by_default = False
+    setting_params = ARCHIVED
+    references = MappingProxyType(
+        {
+            "custom_object_id": "success_custom_objects.id",
+            "customerId": "success_accounts.id",
+            "organizationId": "success_organizations.id",
+            "createdByVitallyUserId": "success_admins.id",
+            "ownedByVitallyUserId": "success_admins.id",
+        }
+    )
+    schema = th.PropertiesList(
+        string("custom_object_id", "Custom object it is an instance of.", required=True),
+        string("id", "Identifier of the instance.", required=True),
+        CREATED,
+        UPDATED,
+        EXTERNAL_ID,
+        NAME,
+        string("customObjectId", "Custom object, as the service names it."),
+        string("customerId", "Account it belongs to."),
+        field("customer", ACCOUNT, "The account itself."),
+        field("customers", th.ArrayType(ACCOUNT), "All accounts it belongs to."),
+        string("organizationId", "Organization it belongs to."),
+        field("organization", ORGANIZATION, "The organization itself."),
+        string("createdByVitallyUserId", "Admin who created it."),
+        string("ownedByVitallyUserId", "Admin who owns it."),
+        date_time("archivedAt", "When it was deleted."),
+        TRAITS,
+    ).to_dict()
