@@ -82,7 +82,7 @@ def run(screen: Screen, *, target: str, keep: bool) -> None:
             project.install(step)
         with screen.step(project.command) as step:
             first = project.run(step)
-        show_tables(screen, loader.counts())
+        show_tables(screen, loader.counts(), read=sum(first.values()))
         show_answer(screen, loader)
         next_day(screen, api=api, loader=loader, project=project, first=first)
         if keep:
@@ -92,7 +92,7 @@ def run(screen: Screen, *, target: str, keep: bool) -> None:
     )
 
 
-def show_tables(screen: Screen, tables: Mapping[str, int]) -> None:
+def show_tables(screen: Screen, tables: Mapping[str, int], *, read: int) -> None:
     """Show the number of rows of each table."""
     screen.say()
     rows, before = [], ""
@@ -101,7 +101,9 @@ def show_tables(screen: Screen, tables: Mapping[str, int]) -> None:
         rows.append((api if api != before else "", table, count))
         before = api
     screen.table(rows, head=("API", "table", "rows"))
-    screen.say(f"\n    {len(tables)} tables, {sum(tables.values()):,} rows\n", style="dim")
+    total = sum(tables.values())
+    twins = f"; {read - total} of those read had the key of another" if read > total else ""
+    screen.say(f"\n    {len(tables)} tables, {total:,} rows{twins}\n", style="dim")
 
 
 def show_answer(screen: Screen, loader: Loader) -> None:
