@@ -7,7 +7,10 @@ import re
 import typing as t
 
 import msgspec
+import simplejson
+from singer_sdk.singerlib.json import deserialize_json
 
+from target_postgres_copy.errors import shown
 from target_postgres_copy.fields import MISSING
 
 if t.TYPE_CHECKING:
@@ -73,3 +76,26 @@ class Decoder:
 def _message_type(record: t.Any) -> type[msgspec.Struct]:  # noqa: ANN401 - a type for msgspec
     around = [(member, msgspec.Raw, _RAW_MISSING) for member in FROM_MESSAGE.values()]
     return msgspec.defstruct("Message", [("record", record), *around], gc=False)
+
+
+def explain(line: bytes, keys: Sequence[str]) -> str | None:
+    """Say what is wrong with a record that Python's parser takes and JSON doesn't."""
+    try:
+        record = deserialize_json(line)["record"]
+        for name, value in record.items():
+            if not _is_json(value):
+                pairs = ", ".join(f"{key}={shown(str(record.get(key)))}" for key in keys)
+                row = f", row {pairs}" if pairs else ""
+                what = "NaN, Infinity and halves of surrogate pairs are not JSON"
+                return f"column {name!r}{row}: {what}"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return None
+
+
+def _is_json(value: object) -> bool:
+    try:
+        msgspec.json.decode(simplejson.dumps(value, use_decimal=True))
+    except ValueError:
+        return False
+    return True

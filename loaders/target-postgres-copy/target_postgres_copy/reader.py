@@ -13,6 +13,7 @@ import msgspec
 from singer_sdk.io_base import SingerReader
 from singer_sdk.singerlib.json import deserialize_json
 
+from target_postgres_copy.decoder import explain
 from target_postgres_copy.errors import LoadError, shown
 
 if t.TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _located(sink: CopySink, numbered: list[tuple[int, bytes]]) -> LoadError:
         try:
             sink.try_message(line)
         except _UNREADABLE as error:
-            reason = sink.explain(line) or f"not a valid record: {error}"
+            reason = explain(line, sink.key_properties) or f"not a valid record: {error}"
             return LoadError(f"line {number}, stream {sink.stream_name!r}, {reason}")
     return LoadError(f"stream {sink.stream_name!r}: a record can't be decoded")
 

@@ -8,21 +8,18 @@ import gzip
 import typing as t
 
 import msgspec
-import simplejson
 import sqlalchemy as sa
-from jsonschema import Draft202012Validator
 from psycopg import sql
 from singer_sdk.helpers._batch import BatchFileFormat, StorageTarget
-from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.singerlib.json import deserialize_json
 from target_postgres.sinks import PostgresSink
 
-from target_postgres_copy.decoder import METADATA, is_odd
-from target_postgres_copy.errors import LoadError, Unsupported, shown
-from target_postgres_copy.planning import Policy, plan
+from target_postgres_copy.decoder import METADATA
+from target_postgres_copy.errors import LoadError, Unsupported
 from target_postgres_copy.reader import blocks
 from target_postgres_copy.staging import Staging
-from target_postgres_copy.statements import Run, Table, sql_name
+from target_postgres_copy.statements import Run
+from target_postgres_copy.streams import plan_columns
+from target_postgres_copy.tables import Table, find_table
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,30 +35,6 @@ _BLOCK_BYTES = 1 << 20
 _LOCK = 7_236_845_019
 #: Two runs may both find that something is missing, and both make it.
 _MADE_BY_ANOTHER = {"23505", "42701", "42710", "42P06", "42P07"}
-_ROW_KEYWORDS = set(Draft202012Validator.VALIDATORS) - {
-    "additionalProperties",
-    "format",
-    "properties",
-    "required",
-    "type",
-}
-_UTC = {"ETC/GMT", "ETC/UCT", "ETC/UTC", "ETC/ZULU", "GMT", "UCT", "UTC", "UNIVERSAL", "ZULU"}
-
-_COLUMNS = sa.text(
-    "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
-    "WHERE attrelid = CAST(:name AS regclass) AND attnum > 0 AND NOT attisdropped"
-)
-#: Whether a table is an ordinary one: rules and row security say more about INSERT than COPY knows.
-_IS_PLAIN = sa.text(
-    "SELECT relkind = 'r' AND NOT relhasrules AND NOT relrowsecurity FROM pg_class "
-    "WHERE oid = CAST(:name AS regclass)"
-)
-_UNIQUE_KEYS = sa.text(
-    "SELECT array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = i.indrelid "
-    "AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) FROM pg_index i "
-    "WHERE i.indrelid = CAST(:name AS regclass) AND i.indisunique AND i.indimmediate "
-    "AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
-)
 
 
 class _AnyRecord(msgspec.Struct):
@@ -99,77 +72,19 @@ class CopySink(PostgresSink):
                     raise
                 super().setup()
         try:
-            self._columns = self._plan()
-            self._table = self._find_table()
+            self._columns = plan_columns(self, self._target.mapper)
+            with self.connector._connect() as connection:  # noqa: SLF001 - as in the parent
+                self._table = find_table(
+                    connection,
+                    self.schema_name,
+                    self.table_name,
+                    keys=self.key_properties,
+                    columns=self._columns.values(),
+                )
         except Unsupported as reason:
             self.logger.info("Rows are loaded by INSERT, as in target-postgres: %s.", reason)
         else:
             self.logger.info("Rows are loaded by COPY.")
-
-    def _plan(self) -> dict[str, Column]:
-        """Plan every column; raise `Unsupported` if one of them needs target-postgres itself."""
-        self._check_stream()
-        properties: dict[str, t.Any] = self.schema["properties"]
-        required = {*(self.schema.get("required", ()) if self.validate_schema else ())}
-        if unknown := {*required, *self.key_properties} - properties.keys():
-            raise Unsupported(f"{min(unknown)!r} is required, but not among the properties")
-        policy = Policy(
-            validate=self.validate_schema,
-            sanitize=self.connector.sanitize_null_text_characters,
-            required=frozenset({*required, *self.key_properties}),
-        )
-        to_sql_type = self.connector.to_sql_type
-        return {
-            name: plan(name, schema, to_sql_type(schema), policy)
-            for name, schema in properties.items()
-        }
-
-    def _check_stream(self) -> None:
-        if self.connector._engine.dialect.driver != "psycopg":  # noqa: SLF001 - as in the parent
-            raise Unsupported("COPY needs the driver psycopg")
-        maps = self._target.mapper.stream_maps.get(self.stream_name, [])
-        if [type(each) for each in maps] != [SameRecordTransform]:
-            raise Unsupported("a stream map changes them")
-        if maps[0].flattening_enabled:
-            raise Unsupported("they are flattened")
-        if not self.schema["properties"]:
-            raise Unsupported("the schema has no properties")
-        if not self.validate_schema:
-            return
-        keywords = sorted(_ROW_KEYWORDS & self.schema.keys())
-        others = self.schema.get("additionalProperties", True)
-        if not isinstance(others, bool) or (not others and any(map(is_odd, self._names()))):
-            keywords.append("additionalProperties")
-        if keywords:
-            raise Unsupported(f"the schema has {keywords[0]!r} for whole rows")
-
-    def _names(self) -> Sequence[str]:
-        return tuple(self.schema["properties"])
-
-    def _find_table(self) -> Table:
-        """Look at the table that is there, which may be older than this loader."""
-        identifier = [part for part in (self.schema_name, self.table_name) if part is not None]
-        name = {"name": sql.Identifier(*identifier).as_string()}
-        with self.connector._connect() as connection:  # noqa: SLF001 - as in the parent
-            types = {row[0]: row[1] for row in connection.execute(_COLUMNS, name)}
-            unique = [set(row[0]) for row in connection.execute(_UNIQUE_KEYS, name)]
-            zone: str = connection.execute(sa.text("SHOW TimeZone")).scalar_one()
-            is_plain: bool = connection.execute(_IS_PLAIN, name).scalar_one()
-            table = sa.table(self.table_name, schema=self.schema_name)
-            is_empty = not connection.execute(sa.select(1).select_from(table).limit(1)).all()
-        for each in self._columns.values():
-            found, planned = types.get(each.name), sql_name(each)
-            if found != planned and (found, planned) != ("character varying", "text"):
-                raise Unsupported(f"column {each.name!r} is {found} in the table, not {planned}")
-        has_unique_index = set(self.key_properties) in unique
-        return Table(
-            schema=self.schema_name,
-            name=self.table_name,
-            keys=tuple(dict.fromkeys(self.key_properties)),
-            has_unique_index=has_unique_index,
-            is_utc=zone.upper() in _UTC,
-            is_fresh=is_plain and (not self.key_properties or (is_empty and has_unique_index)),
-        )
 
     # Reading
 
@@ -199,20 +114,6 @@ class CopySink(PostgresSink):
     def try_message(self, line: bytes) -> None:
         """Decode a line alone, to see whether it can be."""
         self._choose(batch=False).decode(line)
-
-    def explain(self, line: bytes) -> str | None:
-        """Say what is wrong with a record that Python's parser takes and JSON doesn't."""
-        try:
-            record = deserialize_json(line)["record"]
-            for name, value in record.items():
-                if not _is_json(value):
-                    key = ", ".join(f"{k}={shown(str(record.get(k)))}" for k in self.key_properties)
-                    row = f", row {key}" if key else ""
-                    what = "NaN, Infinity and halves of surrogate pairs are not JSON"
-                    return f"column {name!r}{row}: {what}"
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
-        return None
 
     def _choose(self, *, batch: bool) -> Staging:
         """Return the staging for a kind of rows; rows of the other kind go before."""
@@ -334,14 +235,6 @@ class CopySink(PostgresSink):
                 except msgspec.DecodeError as error:
                     raise LoadError(f"a line of {path} is not a record: {error}") from None
                 self._target.bound_memory()
-
-
-def _is_json(value: object) -> bool:
-    try:
-        msgspec.json.decode(simplejson.dumps(value, use_decimal=True))
-    except ValueError:
-        return False
-    return True
 
 
 def _execute(connection: psycopg.Connection, statement: sql.Composed) -> None:

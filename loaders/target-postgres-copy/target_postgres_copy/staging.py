@@ -23,7 +23,8 @@ if t.TYPE_CHECKING:
     from psycopg import sql
 
     from target_postgres_copy.columns import Column
-    from target_postgres_copy.statements import Constants, Run, Table
+    from target_postgres_copy.statements import Constants, Run
+    from target_postgres_copy.tables import Table
 
 _COPY_PLACE = re.compile(r"^COPY .*?, line (\d+)(?:, column (.*?))?(?:: |$)", re.MULTILINE).search
 _FIELDS = re.compile(
@@ -179,6 +180,6 @@ def _load(
     """Copy lines, each followed by `end`, and merge them, in one transaction."""
     with connection.transaction(), connection.cursor() as cursor:
         with cursor.copy(copy) as stream:
-            stream.write(end.join(lines) + end)
+            stream.write(end.join((*lines, b"")))
         for statement in merge:
             cursor.execute(statement)

@@ -8,10 +8,10 @@ import typing as t
 import uuid
 
 from psycopg import sql
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TIMESTAMP
 
 from target_postgres_copy import fields
+from target_postgres_copy.tables import Table, sql_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,27 +22,6 @@ if t.TYPE_CHECKING:
 
 #: How a date-time with an offset ends, which is zero; readers move all others to UTC.
 _AWARE = r"(Z|[+-]00:00)( BC)?$"
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # has no annotations
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Table:
-    """The table that rows go to."""
-
-    schema: str | None
-    name: str
-    keys: tuple[str, ...]
-    #: Whether a unique index on exactly the keys can arbitrate between old and new rows.
-    has_unique_index: bool
-    #: Whether the session's time zone is UTC.
-    is_utc: bool
-    #: Whether the table is one that COPY can fill, and has no row that a new one could replace.
-    is_fresh: bool
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        """The table's name for SQL."""
-        return sql.Identifier(*(part for part in (self.schema, self.name) if part is not None))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -184,9 +163,3 @@ class Statements:
     @staticmethod
     def _listed(names: Iterable[str]) -> sql.Composed:
         return sql.SQL(", ").join(map(sql.Identifier, names))
-
-
-def sql_name(column: Column) -> str:
-    """Return the type of a column as `format_type` spells it."""
-    name = str(column.sql_type.compile(dialect=_DIALECT)).lower()
-    return name.replace("decimal", "numeric").replace(", ", ",")

@@ -99,6 +99,50 @@ def test_a_killed_connection_ends_the_run_with_one_line_and_no_state(bench):
     assert (code, bench.db.execute(count(schema)).fetchone()) == (0, (40,)), err
 
 
+@pytest.mark.parametrize(("load", "end"), [("first", "kill"), ("second", "terminate")])
+def test_an_end_in_mid_batch_leaves_the_batch_out(bench, load, end):
+    schema = bench.schema()
+    if load == "second":
+        bench.copy(schema, [schema_message(NAMED), record({"id": 29, "name": "old"})])
+    process = bench.start(schema, batch_size_rows=10)
+    send(process, [schema_message(NAMED), *rows(0, 10)])
+    bench.wait_for(f"SELECT count(*) > 9 FROM {schema}.x", expected=True)
+    with bench.server.connect() as lock:
+        lock.autocommit = False
+        lock.execute(f"LOCK TABLE {schema}.x IN EXCLUSIVE MODE")
+        send(process, [*rows(10, 30), state(30)])
+        bench.wait_for("SELECT count(*) FROM pg_locks WHERE NOT granted", 1)
+        if end == "kill":
+            process.kill()
+        else:
+            bench.db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == ({"kill": -9, "terminate": 1}[end], b"")
+    assert len(error_lines(err.decode())) == (end == "terminate")
+    bench.wait_for("SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock'", 0)
+    names = bench.db.execute(f"SELECT name FROM {schema}.x WHERE id >= 10").fetchall()
+    assert names == ([("old",)] if load == "second" else [])
+    code, out, err = bench.run(schema, [schema_message(NAMED), *rows(0, 30), state(30)])
+    assert (code, json.loads(out)) == (0, {"rows": 30}), err
+    found = bench.db.execute(f"SELECT count(*), count(DISTINCT name) FROM {schema}.x").fetchone()
+    assert found == (30, 30)
+
+
+def test_what_is_acknowledged_outlives_a_server_that_crashes(bench):
+    server = Server(options="-c fsync=on -c synchronous_commit=on -c full_page_writes=on")
+    try:
+        process = bench.start("s", port=server.port)
+        messages = [schema_message(NAMED), *rows(0, 5), state(5)]
+        out, err = process.communicate(text(messages).encode(), timeout=30)
+        assert (process.returncode, json.loads(out)) == (0, {"rows": 5}), err
+        server.stop("immediate")
+        server.start()
+        with server.connect() as db:
+            assert db.execute(count("s")).fetchone() == (5,)
+    finally:
+        server.remove()
+
+
 def test_a_server_that_is_gone_ends_the_run_with_one_line(bench):
     server = Server()
     try:

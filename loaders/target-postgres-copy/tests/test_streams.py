@@ -235,9 +235,16 @@ def test_versions(bench, hard):
         *(record({"id": i, "name": "b"}, version=2) for i in range(2)),
         {"type": "ACTIVATE_VERSION", "stream": "x", "version": 2},
     ]
-    schema = bench.schema()
+    schema, theirs = bench.schema(), bench.schema()
     for messages in (first, second):
         bench.copy(schema, messages, hard_delete=hard)
+        bench.insert(theirs, messages, hard_delete=hard)
+
+    def left(name):
+        rows = bench.rows(name)
+        return [{**row, "_sdc_deleted_at": bool(row["_sdc_deleted_at"])} for row in rows]
+
+    assert left(schema) == left(theirs)
     gone = [row["id"] for row in bench.rows(schema) if row["_sdc_deleted_at"]]
     assert gone == ([] if hard else ["2"])
     assert len(bench.rows(schema)) == (2 if hard else 3)

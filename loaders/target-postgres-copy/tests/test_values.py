@@ -4,8 +4,13 @@ import json
 
 import pytest
 from conftest import raw_record, schema_message
+from singer_sdk.exceptions import InvalidRecord
+from sqlalchemy.exc import DataError
 
 from target_postgres_copy.errors import LoadError
+
+#: How target-postgres refuses a value.
+REFUSALS = (InvalidRecord, DataError, ValueError)
 
 
 def of(*types, **more):
@@ -157,6 +162,9 @@ def test_a_wrong_value_ends_the_run_with_stream_column_and_row(bench, schema, va
     assert "stream 'x', column 'v', row id=2: " in str(raised.value)
     assert reason in str(raised.value)
     assert bench.rows(name) == []
+    if value != "NaN":
+        with pytest.raises(REFUSALS):
+            bench.insert(bench.schema(), messages)
 
 
 @pytest.mark.parametrize(
