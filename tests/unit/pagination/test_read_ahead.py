@@ -8,6 +8,9 @@ from itertools import islice
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.examples import costly
 from support.runs import declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 
@@ -166,6 +169,23 @@ def test_links_are_read_the_same_at_any_concurrency(server, paginator):
         retries = len(faults.intersection(server.order))
         # What was prefetched when the first prediction proved wrong, and at the end.
         assert len(queries) <= len(needed) + retries + 2 * (concurrency - 1)
+
+
+@costly(8)
+@given(
+    runs=st.lists(st.tuples(st.integers(1, 60), st.integers(1, 9)), min_size=1, max_size=5),
+    param=st.sampled_from(["page", "offset", "from", "cursor"]),
+    beyond=st.sampled_from([None, 404, 500]),
+    failing=st.sets(st.integers(1, 60), max_size=4),
+)
+def test_links_in_any_order_are_read_the_same_at_any_concurrency(runs, param, beyond, failing):
+    order = dict.fromkeys(first + n for first, count in runs for n in range(count))
+    server = Linking([1, *(number for number in order if number != 1)], param=param, beyond=beyond)
+    serial, _ = server.run(1)
+    done, _ = server.run(WIDTH, failing=failing)
+    assert serial.error is None
+    assert len(serial.ids()) == len(server.order) * SIZE
+    assert done.streams == serial.streams
 
 
 def test_links_are_requested_before_they_are_received():
