@@ -63,6 +63,12 @@ class Auto(PagingStrategy):
         return StopReason.CURSOR if says_end(page) else StopReason.SINGLE
 
     @override
+    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
+        # Without a declared limit, nothing tells a full page from a short one, so offsets may vary.
+        is_linked = followed_link(page) is not None
+        return super().predict(following, page, seen) if is_linked else iter(())
+
+    @override
     def is_numbered(self, query: PageToken) -> bool:
         return not query.keys().isdisjoint(NUMBERS)
 

@@ -15,7 +15,6 @@ from support.runs import declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 
 from tap_analytics.pagination import (
-    Auto,
     Cursor,
     HeaderLink,
     JsonLink,
@@ -47,7 +46,7 @@ def predicted(paging, query, following, *, size=SIZE, total=None):
     return list(islice(paging.predict(following, page, seen), 2))
 
 
-@pytest.mark.parametrize("paging", [JsonLink(), HeaderLink(), Auto(), PageNumber(), LinkedOffset()])
+@pytest.mark.parametrize("paging", [JsonLink(), HeaderLink(), PageNumber(), LinkedOffset()])
 @pytest.mark.parametrize(
     ("query", "following", "named"),
     [
@@ -226,6 +225,24 @@ def test_a_total_bounds_the_predictions():
 def test_a_list_too_short_to_predict_costs_no_more_than_it_does_serially(count):
     server = Linking(range(1, count + 1))
     assert server.run(WIDTH)[1] == server.run(1)[1]
+
+
+def test_auto_predicts_no_offset_that_it_counts_itself():
+    """Without a limit, pages may have any number of rows."""
+    table = [{"id": number} for number in range(100)]
+
+    def answer(query):
+        start = int(query.get("offset", 0))
+        return {"data": table[start : start + 3 + start % 7], "offset": start}
+
+    counts = {}
+    for concurrency in (1, WIDTH):
+        with JsonApi(answer) as api:
+            resource = {"schema": SCHEMA, "endpoint": {"paginator": "auto"}}
+            done = run(declared(api.origin, concurrency=concurrency, **resource))
+        assert len(done.ids()) == 100
+        counts[concurrency] = len(api.requests)
+    assert counts[WIDTH] == counts[1]
 
 
 def test_after_a_wrong_prediction_nothing_is_predicted_for_the_stream():
