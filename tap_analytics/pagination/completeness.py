@@ -82,7 +82,7 @@ class Finding:
 def decide(
     seen: PagingState, end: StopReason | None, *, doubt: str | None, missing: str
 ) -> Finding:
-    """Return the verdict, by the rules of `docs/explanation/proof.md`.
+    """Return the verdict, by the rules of `docs/reference/verdicts.md`.
 
     `doubt` overrules all other evidence; `missing` is the message if there is none.
     """
