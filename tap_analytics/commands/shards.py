@@ -136,6 +136,7 @@ def divide(tap: TapAnalytics, estimates: Sequence[Estimate], *, count: int) -> S
             Shard(
                 run=run,
                 id=f"{number}-of-{len(filled)}",
+                count=len(filled),
                 version=version,
                 streams={piece.stream: piece.part for piece in pieces},
                 bookmarks=_bookmarks(tap, {piece.stream for piece in pieces}, trees),

@@ -78,6 +78,8 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     run: str
     id: str
+    #: Shards of the sync.
+    count: int
     #: Version that the rows of full-table streams carry, in milliseconds since 1970.
     version: int
     #: By name of a stream without a parent.

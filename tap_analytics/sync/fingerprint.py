@@ -32,7 +32,8 @@ IRRELEVANT = frozenset(
     {
         *("apis", "base_url", "concurrency", "max_records", "max_requests", "max_response_mb"),
         *("emit_activate_version_messages", "on_shortfall", "on_unverified", "optional_streams"),
-        *("report_path", "request_timeout", "requests_per_second", "resume_within_hours", "retry"),
+        *("rate_limit_store", "report_path", "request_timeout", "requests_per_second"),
+        *("resume_within_hours", "retry"),
         *("summary_path", "user_agent"),
     }
 )

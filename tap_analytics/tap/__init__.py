@@ -22,7 +22,7 @@ from tap_analytics.sync.reading import read
 from tap_analytics.sync.run import Sync
 from tap_analytics.sync.stream import StreamSync
 from tap_analytics.tap.configuration import ConfiguredTap
-from tap_analytics.transport.request import HttpSettings
+from tap_analytics.transport.request import HttpSettings, RateLimitStore
 from tap_analytics.transport.stop import SIGNALS, Process, RequestBudget, StopSignal
 
 if t.TYPE_CHECKING:
@@ -97,6 +97,7 @@ class TapAnalytics(ConfiguredTap):
             HttpSettings,
             stop=self.stop,
             concurrency=self.config["concurrency"],
+            rate_limit_store=self._rate_limit_store(name),
             timeout=self.config["request_timeout"],
             max_body=self.config["max_response_mb"] * 2**20,
             budget=self.budget,
@@ -104,6 +105,11 @@ class TapAnalytics(ConfiguredTap):
         )
         api = self.apis[name]
         return api.connect(self.config.get(name) or api.block, http)
+
+    def _rate_limit_store(self, name: str) -> RateLimitStore | None:
+        url = self.config.get("rate_limit_store")
+        processes = self.shard.count if self.shard else 1
+        return url and RateLimitStore.of(url, self.credentials_of(name), processes=processes)
 
     def require_api(self) -> None:
         """Raise `InputError` where no API is configured."""

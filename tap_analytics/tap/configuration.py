@@ -21,6 +21,7 @@ from tap_analytics.reporting.log import log_less
 from tap_analytics.streams import APIS, declared_apis
 from tap_analytics.transport import redaction
 from tap_analytics.transport.connection import SECRETS
+from tap_analytics.transport.shared_limit import store_problems
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,12 @@ class ConfiguredTap(Tap):
         configured = [api for api in APIS if self.config.get(api.name)]
         return {api.name: api for api in (*configured, *self._declared)}
 
+    def credentials_of(self, name: str) -> list[str]:
+        """Return the secrets in the configuration of an API."""
+        declared = [each for each in self.config.get("apis", ()) if each.get("name") == name]
+        given = {name: self.config.get(name), "apis": declared}
+        return settings.secrets_of(given, blocks=BLOCKS).values
+
     @functools.cached_property
     def shard(self) -> Shard | None:
         """The part of a sync that the run reads; None for all of it."""
@@ -97,6 +104,7 @@ class ConfiguredTap(Tap):
         self._declared, problems = declared_apis(self._config, reserved=RESERVED)
         errors += [problem for problem in problems if problem not in errors]
         errors += batch_problems(self._config.get("batch_config"))
+        errors += store_problems(self._config.get("rate_limit_store"))
         errors += shard_problems(self._config.get("shard"))
         if errors and raise_errors:
             raise ConfigValidationError(

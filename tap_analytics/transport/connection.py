@@ -99,6 +99,7 @@ def post_form(http: HttpSettings, url: str, form: Mapping[str, str]) -> Mapping[
         retry=RetryPolicy(max_retries=0),
         concurrency=1,
         requests_per_second=0,
+        rate_limit_store=None,
     )
     transport = Transport(own, NoAuth())
     request = Request(

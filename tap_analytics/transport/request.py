@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
@@ -9,10 +10,28 @@ from urllib.parse import urlencode
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tap_analytics.transport.errors import Cause
     from tap_analytics.transport.stop import RequestBudget, StopSignal
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RateLimitStore:
+    """The server that keeps the limit of several processes."""
+
+    url: str
+    #: What stands for the credentials, which can't be found from it by trying.
+    credentials: str
+    #: Processes that are expected to share the limit.
+    processes: int
+
+    @classmethod
+    def of(cls, url: str, secrets: Iterable[str], *, processes: int) -> RateLimitStore:
+        """Return the store for credentials."""
+        content = "\n".join(sorted(secrets)).encode()
+        derived = hashlib.scrypt(content, salt=b"tap-analytics", n=2**14, r=8, p=1, dklen=12)
+        return cls(url=url, credentials=derived.hex(), processes=processes)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -34,6 +53,8 @@ class HttpSettings:
     concurrency: int = 1
     #: 0 is unlimited.
     requests_per_second: float = 0
+    #: Where all processes with these credentials share the limit; None for this one alone.
+    rate_limit_store: RateLimitStore | None = None
     #: Maximum size of a body in bytes.
     max_body: int = 256 * 2**20
     #: The requests the run may send; None for any number.

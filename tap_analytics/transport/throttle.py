@@ -12,8 +12,11 @@ import threading
 import time
 import typing as t
 from collections import deque
+from functools import partial
 
-from tap_analytics.transport.errors import Cancelled
+from tap_analytics.transport.errors import Cancelled, one_line
+from tap_analytics.transport.redaction import redact
+from tap_analytics.transport.shared_limit import SharedLimit
 from tap_analytics.transport.stats import Timeline, Waiting
 
 if t.TYPE_CHECKING:
@@ -47,6 +50,12 @@ class Throttle:
         self._clock = clock
         self._logger = logging.getLogger("tap-analytics").getChild(http.name)
         self._limit = RateLimit(http.requests_per_second)
+        #: What limits all processes together; None for this process alone.
+        self._shared: SharedLimit | None = None
+        if http.rate_limit_store is not None:
+            share = http.requests_per_second / http.rate_limit_store.processes
+            lost = partial(self._lose_shared, share=share)
+            self._shared = SharedLimit(http, http.rate_limit_store, lost=lost)
         self._successes = 0
         self._paused_until = -math.inf
         #: When a pause was last logged, and the pauses and their seconds since then.
@@ -103,6 +112,8 @@ class Throttle:
             if not line:
                 self._unlogged += is_new
                 self._unlogged_seconds += added
+        if self._shared is not None:
+            self._shared.pause(seconds)
         if line:
             self._logger.warning("%s", line)
 
@@ -131,6 +142,32 @@ class Throttle:
 
     def enter(self, slot: Slot) -> None:
         """Wait until `slot` may pass."""
+        self._await_own(slot)
+        if self._shared is not None:
+            try:
+                self._await_shared(self._shared)
+            except Cancelled:
+                self.leave(slot)
+                raise
+
+    def _await_shared(self, shared: SharedLimit) -> None:
+        while (seconds := shared.take()) > 0:
+            self._stop.check()
+            with self._change:
+                self._change.wait(min(seconds, _TICK))
+
+    def _lose_shared(self, error: Exception, *, share: float) -> None:
+        """Limit this process to its share, once the requests of the last second don't count."""
+        with self._change:
+            self._limit = RateLimit(share)
+            self._paused_until = max(self._paused_until, self._clock() + 1 + _MARGIN)
+        rate = f" at {share:g} requests per second, its share" if share else ""
+        self._logger.warning(
+            "%s: the rate limit store can't be used: %s. This run continues%s.",
+            *(self._name, one_line(redact(str(error))) or type(error).__name__, rate),
+        )
+
+    def _await_own(self, slot: Slot) -> None:
         with self._change:
             is_paused = False
             try:

@@ -95,6 +95,15 @@ TOP: tuple[Setting, ...] = (
         default=8,
     ),
     Setting(
+        "rate_limit_store",
+        "URL of a Redis or PostgreSQL server in which all processes that use the same credentials "
+        "share `requests_per_second`, and the pause after a 429.",
+        th.StringType(pattern=r"^(redis|rediss|postgres|postgresql)://"),
+        title="Rate limit store",
+        example="redis://localhost:6379/0",
+        secret=True,
+    ),
+    Setting(
         "max_requests",
         "Maximum number of requests of a run, over all APIs, retries included; the next run "
         "continues from there. Streams are then read one after the other.",

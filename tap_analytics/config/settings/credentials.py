@@ -69,6 +69,7 @@ def secrets_of(
     if isinstance(batch, dict) and isinstance(storage := batch.get("storage"), dict):
         found.add_named(storage.get("params"))
         found.add_url(storage.get("root"))
+    found.add_url(config.get("rate_limit_store"))
     found.add_named(config)
     return found
 

