@@ -25,7 +25,7 @@ from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.request import Request
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
@@ -105,6 +105,17 @@ class AnalyticsStream(CatalogStream):
     def parent_columns(self, context: Context | None) -> Mapping[str, t.Any]:
         """Return the values of a parent's context that become columns of rows that lack them."""
         return context or {}
+
+    def passes(self, *, whole: bool) -> Iterable[Context]:  # noqa: ARG002 - for rows that the list hides
+        """Yield the contexts in which a root stream is read once more, for rows that it hides.
+
+        `whole`: the first list was read without a bookmark.
+        """
+        return ()
+
+    def is_answered(self, context: Context, rows: Sequence[Row]) -> bool:  # noqa: ARG002 - for streams with passes
+        """Whether the first rows of a pass are what was asked for."""
+        return True
 
     # --- requests ---------------------------------------------------------------------------
 

@@ -153,7 +153,7 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     if bookmark is not None and _newest_first(stream, bookmark):
         early_stop = DescendingOrder(bookmark.key, bookmark.window)
     fetcher = open_fetcher(stream, context, bookmark=bookmark, decoder=decoder)
-    within = _range_of(stream)
+    within = _range_of(stream) if context is None else None
     if within is not None:
         fetcher = replace(fetcher, first=within.token)
         max_rows = max_rows if within.end is None else within.end + 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from singer_sdk.exceptions import AbortedSyncExceptionBase
 
-from tap_analytics.config.shard import KeyGroup
+from tap_analytics.config.shard import KeyGroup, RowRange
 from tap_analytics.errors import TapError
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.streams.scope import (
@@ -24,7 +24,7 @@ from tap_analytics.streams.scope import (
     promises_deletes,
 )
 from tap_analytics.sync.checkpoint import Checkpointer
-from tap_analytics.transport.errors import BudgetSpent, Cancelled, NotFound
+from tap_analytics.transport.errors import BudgetSpent, Cancelled, NotFound, Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +42,30 @@ def read(sync: StreamSync, context: Context | None = None) -> None:
         raise sync.stream.failure
     _learn_notation(sync, context)
     EndpointSync(sync, context).read()
+    if context is None:
+        _read_passes(sync)
+
+
+def _read_passes(sync: StreamSync) -> None:
+    """Read the lists of a stream beside the first one, each of them whole."""
+    stream, bookmark = sync.stream, sync.bookmark
+    if isinstance(stream.part, RowRange) and stream.part.start > 0:
+        return
+    whole = bookmark is None or bookmark.window.stored is None
+    for context in stream.passes(whole=whole):
+        if sync.is_over:
+            return
+        asked = ", ".join(f"{name}={value}" for name, value in context.items())
+        try:
+            rows = open_fetcher(stream, context).sample()
+        except Rejected:
+            stream.logger.warning("%s: the server refuses %s; not read.", stream.name, asked)
+        else:
+            if stream.is_answered(context, rows):
+                EndpointSync(sync, context).read()
+            else:
+                stream.logger.info("%s: the server ignores %s; not read.", stream.name, asked)
+            stream.samples.clear()
 
 
 def _learn_notation(sync: StreamSync, context: Context | None) -> None:
@@ -60,13 +84,15 @@ def _learn_notation(sync: StreamSync, context: Context | None) -> None:
 
 
 class EndpointSync:
-    """One endpoint of a stream: all of it, or what belongs to one parent."""
+    """One endpoint of a stream: all of it, a pass, or what belongs to one parent."""
 
     def __init__(self, sync: StreamSync, context: Context | None) -> None:
         self.sync = sync
         self.context = context
-        #: The bookmark, without a stored value if that doesn't cover the parent.
-        self.bookmark = None if sync.bookmark is None else sync.bookmark.below(context)
+        #: The bookmark, without a stored value if that doesn't cover the parent; none for a pass.
+        self.bookmark = None
+        if sync.bookmark is not None and (context is None or sync.stream.parent_stream_type):
+            self.bookmark = sync.bookmark.below(context)
         self.reader = self._open_reader()
         self._children = ChildQueue(sync, context, self.reader)
 

@@ -156,6 +156,11 @@ class TapAnalytics(ConfiguredTap):
         sys.stdout.write(f"{text}\n")
         return text
 
+    @override  # type: ignore[misc]  # the SDK's reads streams that nobody has selected
+    def run_connection_test(self) -> bool:
+        streams = [each for each in self.streams.values() if each.selected]
+        return self.run_sync_dry_run(dry_run_record_limit=1, streams=streams)
+
     @override  # type: ignore[misc]  # the SDK's is serial and ends with the first error
     def sync_all(self) -> None:
         """Sync all selected streams; raises `SyncFailedError` if one of them is not complete."""

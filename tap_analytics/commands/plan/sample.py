@@ -10,11 +10,11 @@ import math
 import statistics
 import typing as t
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tap_analytics.pagination import NumberedStrategy, PageNumber
 from tap_analytics.streams.scope import open_bookmark, open_reader, promises_deletes, read_children
-from tap_analytics.transport.errors import BudgetSpent
+from tap_analytics.transport.errors import BudgetSpent, Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -67,6 +67,26 @@ class Sample:
     rows: Sequence[tuple[Row, Context | None]] = ()
 
 
+def read_root(stream: AnalyticsStream, *, pages: int) -> Sample:
+    """Read the first pages of a stream without a parent, and those of its passes."""
+    first, bookmark = read_sample(stream, None, pages=pages), open_bookmark(stream)
+    whole = bookmark is None or bookmark.window.stored is None
+    passes = [_read_pass(stream, each, pages=pages) for each in stream.passes(whole=whole)]
+    if not passes:
+        return first
+    found = extrapolate([first, *passes], parents=1 + len(passes), basis=Basis.EXACT)
+    return replace(found, per_page=first.per_page, parallel=first.parallel)
+
+
+def _read_pass(stream: AnalyticsStream, context: Context, *, pages: int) -> Sample:
+    try:
+        found = read_sample(stream, context, pages=pages)
+    except Rejected:
+        return Sample(requests=1)
+    is_answered = stream.is_answered(context, [row for row, _ in found.rows])
+    return found if is_answered else Sample(requests=1, latency=found.latency)
+
+
 def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int) -> Sample:
     """Read the first pages, until a total is known.
 
@@ -74,7 +94,8 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
     """
     if stream.failure is not None:
         raise stream.failure
-    bookmark = open_bookmark(stream)
+    is_pass = context is not None and stream.parent_stream_type is None
+    bookmark = None if is_pass else open_bookmark(stream)
     # `max_rows=0`: no prefetching of pages that aren't used.
     reader = open_reader(
         stream, context, bookmark=None if read_children(stream) else bookmark, max_rows=0

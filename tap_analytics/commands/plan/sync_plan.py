@@ -16,6 +16,7 @@ from tap_analytics.commands.plan.sample import (
     Sample,
     extrapolate,
     least_certain,
+    read_root,
     read_sample,
 )
 from tap_analytics.config.meltano import meltano_names
@@ -132,9 +133,10 @@ class SyncPlan:
     ) -> None:
         """Estimate a stream and its children."""
         try:
-            self._grant(stream, PARENTS if parent else PAGES)
+            lists = 1 + len([*stream.passes(whole=False)])
+            self._grant(stream, PARENTS if parent else PAGES * lists)
             if parent is None:
-                seen = read_sample(stream, None, pages=PAGES)
+                seen = read_root(stream, pages=PAGES)
             else:
                 seen = _sample_below(stream, *parent, grant=self.budget.grant)
         except Exception as error:  # noqa: BLE001 - a sync would fail with it too

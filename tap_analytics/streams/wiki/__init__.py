@@ -73,6 +73,13 @@ WIKI = Api(
             nullable=True,
         ),
         Setting(
+            "statuses",
+            "Statuses of pages, blog posts and attachments that are read by passes of their own, "
+            "whole in each run, so that deletes arrive as rows; an empty list reads none.",
+            th.ArrayType(th.StringType(allowed_values=["archived", "trashed", "deleted"])),
+            default=["trashed"],
+        ),
+        Setting(
             "description_format",
             "Sent as `description-format` for spaces; null sends none.",
             default="plain",

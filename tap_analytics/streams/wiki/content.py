@@ -18,18 +18,20 @@ from tap_analytics.streams.wiki.objects import (
     TEXT,
     VERSION,
 )
-from tap_analytics.streams.wiki.stream import VersionedContentStream, WikiStream
+from tap_analytics.streams.wiki.stream import StatusStream, VersionedContentStream, WikiStream
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
 
-class Pages(VersionedContentStream):
+class Pages(StatusStream):
     """Pages with their current version."""
 
     name = "wiki_pages"
     version = 2
     path = "/pages"
+    hidden_statuses = ("trashed", "deleted")
+    listed_statuses = ("archived",)
     references = MappingProxyType({"spaceId": "wiki_space.id"})
     schema = th.PropertiesList(
         string("id", "Identifier of the page.", required=True),
@@ -45,15 +47,17 @@ class Pages(VersionedContentStream):
 
     @override
     def get_child_context(self, record: Record, context: Context | None) -> Context | None:
-        return {"page_id": record["id"]}
+        is_hidden = record.get("status") in self.hidden_statuses
+        return None if is_hidden else {"page_id": record["id"]}
 
 
-class BlogPosts(VersionedContentStream):
+class BlogPosts(StatusStream):
     """Blog posts with their current version."""
 
     name = "wiki_blog_posts"
     version = 2
     path = "/blogposts"
+    hidden_statuses = ("trashed", "deleted")
     references = MappingProxyType({"spaceId": "wiki_space.id"})
     schema = th.PropertiesList(
         string("id", "Identifier of the post.", required=True), *CONTENT
@@ -148,12 +152,13 @@ class InlineComments(CommentStream):
         return {**changed, "updatedAt": max(known, key=known.__getitem__)} if known else changed
 
 
-class Attachments(VersionedContentStream):
+class Attachments(StatusStream):
     """Files attached to pages and blog posts, without their content."""
 
     name = "wiki_attachments"
     version = 2
     path = "/attachments"
+    listed_statuses = ("archived",)
     selected_by_default = False
     stable_order = MappingProxyType({"sort": "created-date"})
     setting_params = MappingProxyType({})

@@ -11,7 +11,12 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination import LinkedOffset
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from singer_sdk.helpers.types import Context, Record
+
+    from tap_analytics.pagination import PageToken
+    from tap_analytics.records.payload import Row
 
 
 class WikiStream(AnalyticsStream):
@@ -47,3 +52,30 @@ class VersionedContentStream(WikiStream):
         saved = version.get("createdAt") if isinstance(version, dict) else None
         updated = saved or row.get("createdAt")
         return {**row, "updatedAt": updated} if updated else row
+
+
+class StatusStream(VersionedContentStream):
+    """Base of streams whose list hides rows of some statuses, which are read in passes.
+
+    Neither the trash nor the archive changes the version of a row, so no bookmark holds for them.
+    """
+
+    #: Statuses that have to be asked for, and those listed unasked beside `current`.
+    hidden_statuses: t.ClassVar[tuple[str, ...]] = ("trashed",)
+    listed_statuses: t.ClassVar[tuple[str, ...]] = ()
+
+    @override
+    def passes(self, *, whole: bool) -> Iterable[Context]:
+        known = self.hidden_statuses if whole else (*self.listed_statuses, *self.hidden_statuses)
+        asked = self.connection.settings.get("statuses") or ()
+        return [{"status": status} for status in known if status in asked]
+
+    @override
+    def is_answered(self, context: Context, rows: Sequence[Row]) -> bool:
+        return all(row.get("status") == context["status"] for row in rows)
+
+    @override
+    def get_url_params(
+        self, context: Context | None, next_page_token: PageToken | None
+    ) -> PageToken:
+        return {**super().get_url_params(context, next_page_token), **(context or {})}

@@ -543,3 +543,17 @@ def test_all_streams_are_planned_if_asked(tmp_path, capsys):
     }
     assert found["experimentation_campaign_goals"] == goals
     assert "Not selected by default: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dialect", ["real", "spec"])
+def test_a_stream_is_planned_with_its_passes(dialect, tmp_path, capsys):
+    with DemoApi(scale=0.1, dialect=dialect) as demo:
+        rows = demo.dataset.tables["wiki_pages"]
+        rows[3] = rows[3] | {"status": "trashed"}
+        config = {"wiki": demo.config["wiki"]}
+        _, data = run_plan(capsys, "--config", config_file(tmp_path, config))
+        demo.reset_counts()
+        run(config, only=("wiki_pages",))
+        requests = len(demo.requests)
+    [planned] = [each for each in data["streams"] if each["stream"] == "wiki_pages"]
+    assert (planned["requests"], planned["rows"]) == (requests, len(rows))
