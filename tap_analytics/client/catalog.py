@@ -39,6 +39,8 @@ class Host(t.Protocol):
     mapper: PluginMapper
     #: Streams by their class, which is how parents are named.
     streams_by_type: Mapping[type[Stream], Stream]
+    #: When the run began, in epoch milliseconds.
+    initialized_at: int
     #: Connections to the configured APIs, by name.
     connections: Mapping[str, ApiConnection]
 
@@ -53,6 +55,8 @@ class CatalogStream(RESTStream[PageToken]):
     replication_unit: t.ClassVar[Unit | None] = None
     #: The replication value to begin with where there is neither bookmark nor start date.
     initial_value: t.ClassVar[t.Any] = None
+    #: How much before its bookmark a run reads again, in the units of `Window.lag`.
+    lag: t.ClassVar[float] = 0
     #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
     references: t.ClassVar[Mapping[str, str]] = {}
     #: What a configuration says about the rows beside their schema.
@@ -82,6 +86,11 @@ class CatalogStream(RESTStream[PageToken]):
     def known_schema(self) -> Mapping[str, t.Any]:
         """The schema as far as it is known without a request."""
         return self.effective_schema
+
+    @property
+    def final_value(self) -> t.Any:  # noqa: ANN401 - a value of the key
+        """The replication value, exclusive, to end with where there is no end date."""
+        return None
 
     @property
     def versioned(self) -> bool:

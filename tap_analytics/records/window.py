@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 
 from tap_analytics.records.notation import (
     EPOCHS,
@@ -47,8 +48,12 @@ class Window:
     initial: Value | None = None
     start_date: str | None = None
     end_date: str | None = None
+    #: Where to end without an end date.
+    final: Value | None = None
     #: Seconds that are read again before `stored`.
     lookback: float = 0
+    #: The same: in seconds for times, in days for dates, else in units of the number.
+    lag: float = 0
     #: Whether the schema, or rows, say that the key holds times.
     holds_times: bool = False
     start: Value | None = field(init=False)
@@ -60,7 +65,7 @@ class Window:
         """Find the bounds that values are compared with, and those that a server is sent."""
         units: tuple[Unit, ...] = ("iso", "undeclared") if self.unit is None else (self.unit,)
         bounds: dict[Unit | None, tuple[Value | None, Value | None]] = {
-            unit: (self._start_in(unit), written(self.end_date, unit)) for unit in units
+            unit: (self._start_in(unit), self._end_in(unit)) for unit in units
         }
         self._bounds = {
             unit: (comparable(bounds[unit][0], unit), comparable(bounds[unit][1], unit))
@@ -70,12 +75,30 @@ class Window:
         if self.start is None and self.stored is None:
             # Sent as it is, for the user has declared it.
             self.start = self.initial
+        if self.end is None and self.end_date is None:
+            self.end = self.final
 
     def _start_in(self, unit: Unit) -> Value | None:
         """Return the later of bookmark, less the lookback, and start date; else `initial`."""
-        start = earlier(self.stored_in(unit), unit, self.lookback)
+        start = self._lagging(self.stored_in(unit), unit)
         start = later(start, written(self.start_date, unit), unit)
         return _converted(self.initial, unit) if start is None else start
+
+    def _lagging(self, stored: Value | None, unit: Unit) -> Value | None:
+        """Return how far before the value in the state rows are read again."""
+        if not self.lag or stored is None:
+            return earlier(stored, unit, self.lookback)
+        if unit in {"number", "undeclared"}:
+            sort_key: t.Any = None if self.lookback else comparable(stored, unit)
+            return None if sort_key is None else _less(sort_key, self.lag)
+        is_date = unit == "iso" and len(str(stored)) == len("YYYY-MM-DD")
+        lag = self.lag * 86400 if is_date else self.lag / (1000 if unit == "epoch_ms" else 1)
+        start = earlier(stored, unit, max(lag, self.lookback))
+        return str(start)[: len("YYYY-MM-DD")] if is_date and start is not None else start
+
+    def _end_in(self, unit: Unit) -> Value | None:
+        end = written(self.end_date, unit)
+        return _converted(self.final, unit) if self.end_date is None else end
 
     def stored_in(self, unit: Unit) -> Value | None:
         """Return the value in the state if it is in a notation."""
@@ -115,6 +138,11 @@ def _converted(value: Value | None, unit: Unit) -> Value | None:
     if unit not in EPOCHS or unit_of(value) != "iso":
         return value
     return in_unit(t.cast("datetime", parse_iso(str(value))), unit)
+
+
+def _less(number: int | Decimal, lag: float) -> Value:
+    found = number - Decimal(str(lag))
+    return int(found) if found == int(found) else found
 
 
 def _style(value: object) -> tuple[bool, bool]:

@@ -12,9 +12,10 @@ import typing as t
 from typing_extensions import override
 
 from tap_analytics.config.declarations import parse
+from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.records.inference import infer_schema
-from tap_analytics.records.payload import select_jsonpath
+from tap_analytics.records.payload import at_path, select_jsonpath
 from tap_analytics.streams.api import Api
 from tap_analytics.streams.resource import ResourceStream
 from tap_analytics.streams.scope import open_bookmark, window_of
@@ -134,6 +135,26 @@ class DeclaredStream(ResourceStream):
         return window_of(self, bookmark)
 
 
+class LiftedFields(DeclaredStream):
+    """Base of the streams that have nested fields as columns too."""
+
+    #: Dotted paths by column.
+    lifted: t.ClassVar[Mapping[str, str]] = {}
+
+    @override
+    def select(self, payload: t.Any) -> list[Row]:
+        rows = super().select(payload)
+        for row in rows:
+            for column, path in self.lifted.items():
+                value = at_path(row, path.split("."))
+                if row.setdefault(column, value) != value:
+                    raise TapError(
+                        f"{self.label}: a row has a `{column}` of its own, which is to be the "
+                        f"column of `{path}`. Take `{column}` as `cursor_path`."
+                    )
+        return rows
+
+
 class JsonPathStream(DeclaredStream):
     """Base of the streams with a JSONPath selector."""
 
@@ -219,15 +240,24 @@ def _stream_class(
         "paging": resource.paging,
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
+        "lag": resource.incremental.lag if resource.incremental else 0,
         "declaration": {name: getattr(resource, name) for name in deciding},
         "primary_keys": resource.primary_keys,
-        "replication_key": incremental.cursor_path if incremental else None,
+        "replication_key": incremental.column if incremental else None,
         "replication_unit": incremental.cursor_format if incremental else None,
         "parent_stream_type": parent,
         "references": dict(_references(resource, classes)),
+        "lifted": _lifted(resource),
         "resource": resource,
     }
-    return type(resource.stream, (DeclaredStream if is_plain else JsonPathStream,), body)
+    bases = [*([LiftedFields] if body["lifted"] else []), *([] if is_plain else [JsonPathStream])]
+    return type(resource.stream, tuple(bases) or (DeclaredStream,), body)
+
+
+def _lifted(resource: DeclaredResource) -> dict[str, str]:
+    """Return the nested fields that become columns."""
+    key = resource.incremental
+    return {key.column: key.cursor_path} if key and key.column != key.cursor_path else {}
 
 
 def _references(

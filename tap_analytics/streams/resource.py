@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from typing_extensions import override
 
 from tap_analytics.client import AnalyticsStream
+from tap_analytics.config.declarations.model import NOW
 from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, END, INITIAL, LAST, START
 from tap_analytics.errors import TapError
+from tap_analytics.records.notation import in_unit, moment_of
 from tap_analytics.records.payload import check_path_value, dig_field
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
@@ -102,29 +105,57 @@ class ResourceStream(AnalyticsStream):
         incremental, first = self.resource.incremental, self.initial_value
         if incremental is None:
             return {}
-        column = (self.resource.schema or {}).get("properties", {}).get(incremental.cursor_path, {})
+        column = (self.resource.schema or {}).get("properties", {}).get(incremental.column, {})
         window = Window(
             unit=self.replication_unit,
             holds_times=column.get("format") in {"date", "date-time"},
             initial=first,
+            final=self.final_value,
             start_date=self.config.get("start_date"),
             end_date=self.config.get("end_date"),
         )
         values = self._bookmark_values(window.start, window.end)
-        return values if first is None else {**values, INITIAL: first}
+        return values if first is None else {**values, INITIAL: self._sent(first)}
 
     def _bookmark_values(self, start: Value | None, end: Value | None) -> dict[str, t.Any]:
-        found = {START: start, LAST: start, END: end}
-        names = self.resource.request.names
+        """Return the values of placeholders for a range, as they are sent."""
+        first, last = self._sent(start), self._sent(end, up=True)
+        found, names = {START: first, LAST: first, END: last}, self.resource.request.names
         return {name: each for name, each in found.items() if each is not None and name in names}
+
+    def _sent(self, value: Value | None, *, up: bool = False) -> Value | None:
+        """Return a replication value as it is sent; `up` for an end, which is never too early."""
+        incremental = self.resource.incremental
+        if value is None or incremental is None or incremental.convert is None:
+            return value
+        moment = moment_of(value, self.replication_unit)
+        if moment is None:
+            raise TapError(
+                f"{self.label}: `convert` can't write {value!r:.40}, a value of "
+                f"`{incremental.cursor_path}`. Declare its `cursor_format`, or remove `convert`."
+            )
+        return incremental.convert.write(moment, up=up)
+
+    @property
+    @override
+    def final_value(self) -> Value | None:
+        incremental = self.resource.incremental
+        end = None if incremental is None else incremental.end_value
+        if end != NOW:
+            return t.cast("Value | None", end)
+        began = datetime.fromtimestamp(self._tap.initialized_at // 1000, UTC)
+        return in_unit(began, self.replication_unit or "iso")
 
     @override
     def window(self, start: t.Any, end: t.Any) -> PageToken:
         incremental = self.resource.incremental
         if incremental is None:
             return {}
-        param = incremental.start_param
-        window = {} if param is None or start is None else {param: str(start)}
+        bounds = {
+            incremental.start_param: self._sent(start),
+            incremental.end_param: self._sent(end, up=True),
+        }
+        window = {name: str(value) for name, value in bounds.items() if name and value is not None}
         return window | self._bookmark_values(start, end)
 
     # --- parents ----------------------------------------------------------------------------

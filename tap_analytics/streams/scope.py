@@ -95,9 +95,11 @@ def open_bookmark(
         holds_times=column.get("format") in {"date", "date-time"},
         stored=known.get("replication_key_value"),
         initial=stream.initial_value,
+        final=stream.final_value,
         start_date=part.start or stream.config.get("start_date"),
         end_date=part.end or stream.config.get("end_date"),
         lookback=stream.config.get("lookback_seconds", 0),
+        lag=stream.lag,
     )
     covers_parents = stream.parent_stream_type and not stream.incremental_dependency
     parents = CoveredParents(known.get("parents")) if covers_parents else None

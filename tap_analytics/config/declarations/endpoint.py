@@ -292,8 +292,9 @@ def _check_params(
         writers.append((paging.cursor_param, "paginator"))
     if paging.limit and paging.limit_param:
         writers.append((paging.limit_param, "paginator.limit_param"))
-    if resource.incremental and resource.incremental.start_param:
-        writers.append((resource.incremental.start_param, "incremental"))
+    if resource.incremental:
+        bounds = (resource.incremental.start_param, resource.incremental.end_param)
+        writers += [(name, "incremental") for name in bounds if name]
     for name, times in Counter(name for name, _ in writers).items():
         if times > 1:
             who = " and ".join(f"`{writer}`" for written, writer in writers if written == name)

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.config.declarations.fields import TEXT, Field, Kind, choice, read_fields
-from tap_analytics.config.declarations.model import DeclaredIncremental
+from tap_analytics.config.declarations.fields import PATH, TEXT, Field, Kind, choice, read_fields
+from tap_analytics.config.declarations.model import NOW, DeclaredIncremental
 from tap_analytics.config.declarations.object_reader import ObjectReader
-from tap_analytics.records.notation import UNITS
+from tap_analytics.records.notation import UNITS, moment_of
+from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.fields import Fields
 
 
-def _column(reader: ObjectReader, name: str) -> str | None:
-    path = reader.dotted(name)
-    if path and "." in path:
-        reader.error(name, f"'{path}' must be a column: the top level of the rows.")
-    return path
-
-
-def _initial(reader: ObjectReader, name: str) -> str | float | None:
+def _value(reader: ObjectReader, name: str) -> str | float | None:
     value = reader.given[name]
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         reader.error(name, "must be a string or a number.")
@@ -28,16 +22,47 @@ def _initial(reader: ObjectReader, name: str) -> str | float | None:
     return value
 
 
+def _format(reader: ObjectReader, name: str) -> TimeFormat | None:
+    text = reader.text(name)
+    try:
+        return None if text is None else TimeFormat(text)
+    except TimeFormatError as error:
+        reader.error(name, str(error))
+        return None
+
+
+def _lag(reader: ObjectReader, name: str) -> float | None:
+    return reader.number(name, minimum=0)
+
+
+_VALUE = Kind("text or number", _value)
 INCREMENTAL: Fields = {
     "cursor_path": Field(
-        Kind("column", _column), "The replication key.", required=True, default=""
+        PATH,
+        "The replication key; a nested one, such as `meta.changed`, becomes the column "
+        "`meta_changed`.",
+        required=True,
+        default="",
     ),
     "cursor_format": Field(
         choice(*UNITS), "What it holds; found out if it isn't given.", in_dlt=False
     ),
     "start_param": Field(TEXT, "Parameter that carries where a run begins."),
-    "initial_value": Field(
-        Kind("text or number", _initial), "Where the first run begins, without a `start_date`."
+    "end_param": Field(TEXT, "Parameter that carries where it ends, if it has an end."),
+    "initial_value": Field(_VALUE, "Where the first run begins, without a `start_date`."),
+    "end_value": Field(
+        _VALUE,
+        "Where a run ends, this value excluded, without an `end_date`; `now` is the moment it "
+        "begins.",
+    ),
+    "convert": Field(
+        Kind("`iso`, `date`, `epoch_s`, `epoch_ms` or a pattern such as `%d/%m/%Y`", _format),
+        "How times are sent, in UTC; as the rows have them without it.",
+    ),
+    "lag": Field(
+        Kind("number ≥ 0", _lag),
+        "How much before its bookmark a run reads again: seconds of times, days of dates, else "
+        "units of the number.",
     ),
 }
 
@@ -45,4 +70,17 @@ INCREMENTAL: Fields = {
 def read_incremental(reader: ObjectReader, name: str) -> DeclaredIncremental:
     """Read the replication key, and how the API filters by it."""
     inner = ObjectReader(reader.given[name], reader.at(name), INCREMENTAL)
-    return DeclaredIncremental(**read_fields(inner, INCREMENTAL))
+    read = DeclaredIncremental(**read_fields(inner, INCREMENTAL))
+    for field in ("initial_value", "end_value"):
+        value = getattr(read, field)
+        if read.convert is None or value in {None, NOW}:
+            continue
+        if moment_of(value, read.cursor_format) is None:
+            inner.error(
+                field,
+                f"{value!r} isn't a time that `convert` can write. Write it in ISO 8601, or "
+                "declare `cursor_format`.",
+            )
+    if read.end_value == NOW and read.cursor_format == "number":
+        inner.error("end_value", "'now' is a time, but `cursor_format` is 'number'. Remove one.")
+    return read

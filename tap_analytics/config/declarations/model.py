@@ -13,9 +13,12 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.templates import RequestParts
     from tap_analytics.pagination import PagingStrategy
     from tap_analytics.records.notation import Unit
+    from tap_analytics.records.time_format import TimeFormat
     from tap_analytics.transport.auth import Authenticator
     from tap_analytics.transport.retry import RetryPolicy
 
+#: As `end_value`: the moment a run begins.
+NOW = "now"
 WriteDisposition = t.Literal["merge", "append", "replace"]
 
 
@@ -51,13 +54,26 @@ class ParentLink:
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredIncremental:
-    """The replication key, and the parameter that filters by it, if any."""
+    """The replication key, and how the API filters by it."""
 
+    #: Dotted if nested.
     cursor_path: str
     #: Format of the values; None to detect it.
     cursor_format: Unit | None = None
     start_param: str | None = None
+    end_param: str | None = None
     initial_value: str | int | float | None = None
+    #: Exclusive; `NOW` is the moment a run begins.
+    end_value: str | int | float | None = None
+    #: None to send values as the rows have them.
+    convert: TimeFormat | None = None
+    #: How much before its bookmark a run reads again, in the units of `Window.lag`.
+    lag: float = 0
+
+    @property
+    def column(self) -> str:
+        """The column of the replication key: a nested one is copied to the top level."""
+        return self.cursor_path.replace(".", "_")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -192,7 +192,7 @@ def check_schema(resource: DeclaredResource, place: ConfigPath) -> None:
         place.report("`schema` must describe the columns of the rows under `properties`.")
         return
     needed = {*resource.primary_keys} - {link.placeholder for link in resource.parents}
-    if resource.incremental:
-        needed.add(resource.incremental.cursor_path)
+    if resource.incremental and "." not in resource.incremental.cursor_path:
+        needed.add(resource.incremental.column)
     for name in sorted(needed - set(columns)):
         place.report(f"`schema` has no property '{name}', which is a key of the stream. Add it.")

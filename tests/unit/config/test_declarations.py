@@ -785,12 +785,40 @@ def test_two_lines_of_parents_are_refused():
         (endpoint(headers={"X-A": []}), "headers.X-A` must be a string, not a list."),
         (endpoint(incremental={}), "`incremental.cursor_path` is missing."),
         (
-            endpoint(incremental={"cursor_path": "a.b"}),
-            "must be a column: the top level of the rows",
+            endpoint(incremental={"cursor_path": "at", "row_order": "asc"}),
+            "`incremental.row_order` isn't supported.",
         ),
         (
-            endpoint(incremental={"cursor_path": "at", "lag": 5}),
-            "`incremental.lag` isn't supported.",
+            endpoint(incremental={"cursor_path": "at", "lag": -1}),
+            "`incremental.lag` must be a number of at least 0, not -1.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at", "convert": "days"}),
+            "`incremental.convert` 'days' is unknown. Known: iso, date, epoch_s, epoch_ms, %Y-",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at", "convert": "%Y-%m-%Q"}),
+            "`incremental.convert` has the unknown directive %Q.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at", "convert": "%Y-%m"}),
+            "`incremental.convert` must name a day, or a part of one.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "n", "convert": "date", "initial_value": 5}),
+            "`incremental.initial_value` 5 isn't a time that `convert` can write.",
+        ),
+        (
+            endpoint(
+                incremental={"cursor_path": "n", "cursor_format": "number", "end_value": "now"}
+            ),
+            "`incremental.end_value` 'now' is a time, but `cursor_format` is 'number'.",
+        ),
+        (
+            endpoint(
+                params={"until": "x"}, incremental={"cursor_path": "at", "end_param": "until"}
+            ),
+            "query parameter 'until' is written by `params` and `incremental`. Keep one.",
         ),
         (
             endpoint(incremental={"cursor_path": "at", "initial_value": True}),
