@@ -27,6 +27,10 @@ class SyncFailedError(Exception):
     """At least one stream is not complete; the reasons have been logged."""
 
 
+class PaginationError(TapError):
+    """Paging that doesn't advance: what the server did, and what to set."""
+
+
 class NeverRanError(TapError):
     """A stream whose thread ended without result or error."""
 

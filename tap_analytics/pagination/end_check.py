@@ -12,7 +12,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.pagination.completeness import NO_EVIDENCE, PaginationError
+from tap_analytics.errors import PaginationError
+from tap_analytics.pagination.guard import NO_EVIDENCE
 from tap_analytics.pagination.strategies.auto import Auto
 from tap_analytics.pagination.strategies.linked import LinkedPaging
 from tap_analytics.pagination.strategies.metadata import hint_of_more
@@ -22,8 +23,8 @@ from tap_analytics.transport.errors import NotFound, Rejected, TransportError
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.guard import PaginationGuard
     from tap_analytics.pagination.overlap import PageSource
     from tap_analytics.pagination.page import FetchedPage, Page, PageToken
     from tap_analytics.pagination.paginator import Paginator

@@ -10,8 +10,7 @@ import typing as t
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from tap_analytics.pagination.completeness import describe
-from tap_analytics.pagination.page import FetchedPage, Page
+from tap_analytics.pagination.page import FetchedPage, Page, describe
 from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyError
 from tap_analytics.transport.errors import Cancelled, Rejected

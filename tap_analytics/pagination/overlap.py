@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.pagination.completeness import ROWS_INSERTED
+from tap_analytics.pagination.guard import ROWS_INSERTED
 from tap_analytics.pagination.overlap_window import OverlapMatch
 from tap_analytics.pagination.row_fetcher import RowFetcher
 from tap_analytics.pagination.strategies.metadata import whole_number
@@ -21,8 +21,8 @@ from tap_analytics.transport.errors import Rejected
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.guard import PaginationGuard
     from tap_analytics.pagination.page import FetchedPage, Fresh, PageToken
 
 INSERTED = "Rows were inserted before the current offset; continuing."

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
-from tap_analytics.transport.errors import OriginRefused, Rejected
+from tap_analytics.transport.errors import OriginRefused, Rejected, shorten
 from tap_analytics.transport.origin import origin_of, shown_origin
 
 if t.TYPE_CHECKING:
@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
 
 #: Parameters by name; a tuple is sent as one parameter per value.
 PageToken = dict[str, str | tuple[str, ...]]
+#: Maximum length of a page token in a message.
+_SHOWN = 80
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,3 +86,9 @@ class FetchedPage:
         kept = [key for key, flag in zip(self.keys, flags, strict=True) if flag]
         page = replace(self.page, size=len(kept))
         return replace(self, page=page, rows=self.rows.filter(flags), keys=kept)
+
+
+def describe(query: PageToken) -> str:
+    """Format a page token for a message, truncated."""
+    text = ", ".join(f"{name}={value}" for name, value in query.items()) or "the first page"
+    return shorten(text, _SHOWN)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tap_analytics.pagination.completeness import PaginationError
+from tap_analytics.errors import PaginationError
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.transport.errors import TransportError

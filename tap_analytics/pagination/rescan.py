@@ -14,7 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import chain
 
-from tap_analytics.pagination.completeness import NOT_RESCANNED, ROWS_MOVED
+from tap_analytics.pagination.guard import NOT_RESCANNED, ROWS_MOVED
 from tap_analytics.pagination.strategies.metadata import whole_number
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest
@@ -23,8 +23,8 @@ from tap_analytics.records.writer import ENCODER
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
 
-    from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.guard import PaginationGuard
     from tap_analytics.pagination.overlap import PageSource
     from tap_analytics.pagination.page import FetchedPage, Fresh, PageToken
     from tap_analytics.pagination.position import Pairs

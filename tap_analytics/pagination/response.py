@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from tap_analytics.pagination.completeness import PaginationError
+from tap_analytics.errors import PaginationError
 from tap_analytics.records.codec import BodyError, decode_json
 from tap_analytics.records.payload import SelectorError, holds_null, raise_error, unreadable
 

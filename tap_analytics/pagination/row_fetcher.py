@@ -10,19 +10,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from tap_analytics.pagination.completeness import (
-    ORDER_CHANGED,
-    RESPONSES_DIFFER,
-    PaginationError,
-)
+from tap_analytics.errors import PaginationError
+from tap_analytics.pagination.guard import ORDER_CHANGED, RESPONSES_DIFFER
 from tap_analytics.pagination.overlap_window import OverlapWindow
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from tap_analytics.pagination.completeness import PaginationGuard
     from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.guard import PaginationGuard
     from tap_analytics.pagination.page import FetchedPage, Page, PageToken
     from tap_analytics.pagination.strategies.strategy import PagingState
 

@@ -9,7 +9,7 @@ from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest_of
 
 if t.TYPE_CHECKING:
-    from tap_analytics.pagination.completeness import PaginationGuard
+    from tap_analytics.pagination.guard import PaginationGuard
     from tap_analytics.pagination.page import FetchedPage, PageToken
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.pagination.completeness import PaginationGuard
 from tap_analytics.pagination.end_check import EndCheck
+from tap_analytics.pagination.guard import PaginationGuard
 from tap_analytics.pagination.overlap import open_source
 from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.rescan import Rescan, fingerprint

@@ -14,7 +14,8 @@ from typing_extensions import override
 
 from tap_analytics.commands.doctor.findings import merged
 from tap_analytics.config.declarations.paginators import PAGINATORS
-from tap_analytics.pagination.completeness import PaginationError, Verdict
+from tap_analytics.errors import PaginationError
+from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.records.rows import MissingKeyError
 from tap_analytics.streams.declared import DeclaredStream

@@ -18,14 +18,9 @@ from tap_analytics.pagination import (
     PagingState,
     StopReason,
 )
-from tap_analytics.pagination.completeness import (
-    Finding,
-    PaginationGuard,
-    Verdict,
-    decide,
-    describe,
-    worst,
-)
+from tap_analytics.pagination.completeness import Finding, Verdict, decide, worst
+from tap_analytics.pagination.guard import PaginationGuard
+from tap_analytics.pagination.page import describe
 from tap_analytics.reporting.results import StreamResult
 
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tap_analytics.errors import PaginationError
 from tap_analytics.pagination import Offset, Page
-from tap_analytics.pagination.completeness import PaginationError, Verdict
+from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.endpoint import Endpoint
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.page import FetchedPage

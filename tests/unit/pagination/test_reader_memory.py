@@ -8,8 +8,9 @@ import pytest
 from support.runs import declared, run
 from support.servers import JsonApi
 
+from tap_analytics.errors import PaginationError
 from tap_analytics.pagination import Auto, Cursor, Page, PageNumber, Paginator, rescan
-from tap_analytics.pagination.completeness import PaginationError, PaginationGuard
+from tap_analytics.pagination.guard import PaginationGuard
 from tap_analytics.pagination.rescan import MOST_FORMS, ReadPages, fingerprint
 
 #: What a page may cost, at most; a page by cursor once took 800 bytes.
