@@ -6,7 +6,7 @@ import typing as t
 
 from handbook.markdown import code, table, value
 from tap_analytics.config.declarations import CLIENT, ENTRY
-from tap_analytics.config.declarations.auths import AUTHS
+from tap_analytics.config.declarations.auths import AUTHS, LOGIN
 from tap_analytics.config.declarations.endpoint import ENDPOINT
 from tap_analytics.config.declarations.incremental import INCREMENTAL
 from tap_analytics.config.declarations.paginators import PAGINATORS, SHARED
@@ -22,6 +22,7 @@ OBJECTS: Mapping[str, Fields | Mapping[str, Variant[t.Any]]] = {
     "apis": ENTRY,
     "client": CLIENT,
     "auth": AUTHS,
+    "login": LOGIN,
     "resources": RESOURCE,
     "endpoint": ENDPOINT,
     "incremental": INCREMENTAL,

@@ -20,7 +20,7 @@ from tap_analytics.records.notation import in_unit, moment_of
 from tap_analytics.records.payload import check_path_value, dig_field
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
-from tap_analytics.transport.request import Request
+from tap_analytics.transport.request import FORM_TYPE, Request
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,9 +30,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.model import DeclaredResource, ParentLink
     from tap_analytics.pagination import PageToken
     from tap_analytics.records.notation import Value
-
-#: The media type of a form.
-_FORM = "application/x-www-form-urlencoded"
 
 
 class ResourceStream(AnalyticsStream):
@@ -67,7 +64,7 @@ class ResourceStream(AnalyticsStream):
         path = t.cast("str", parts.path)
         headers, body = t.cast("dict[str, str]", dict(parts.headers)), None
         if parts.data is not None:
-            headers = {"Content-Type": _FORM, **headers}
+            headers = {"Content-Type": FORM_TYPE, **headers}
             body = urlencode([*_pairs(parts.data)]).encode()
         elif parts.json is not None:
             body = ENCODER.encode(parts.json)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from tap_analytics.transport.auth import NoAuth
 from tap_analytics.transport.errors import OVERLOAD, CredentialsRefused, Retriable, TransportError
 from tap_analytics.transport.origin import origin_of
 from tap_analytics.transport.prefetch import Prefetcher
 from tap_analytics.transport.redaction import Secrets, redact
-from tap_analytics.transport.request import Request
 from tap_analytics.transport.retry import RetryPolicy, instant_of
 from tap_analytics.transport.session import Transport
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from tap_analytics.transport.auth import Authenticator
-    from tap_analytics.transport.request import HttpSettings, Response
+    from tap_analytics.transport.auth import Authenticator, Send
+    from tap_analytics.transport.request import HttpSettings, Request, Response
 
 #: All secrets of this process, by value, for redaction.
 SECRETS = Secrets()
-_TOKEN_HINT = "Check `access_token_url`, `client_id` and `client_secret`."  # noqa: S105 - a hint
+T = t.TypeVar("T")
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -52,7 +50,8 @@ class ApiConnection:
         self.began = datetime.now(UTC)
         self._clock_synced = False
         register = partial(SECRETS.add_token, of=self.http.name)
-        self.auth.bind(partial(post_form, self.http), register=register)
+        send = t.cast("Send", partial(send_for_token, self.http))
+        self.auth.bind(send, register=register, name=self.http.name)
         self.transport = Transport(self.http, self.auth)
         self.throttle = self.transport.throttle
         self.prefetcher: Prefetcher[t.Any] = Prefetcher(
@@ -86,14 +85,13 @@ class ApiConnection:
             self.began = datetime.fromtimestamp(sent, UTC)
 
 
-def post_form(http: HttpSettings, url: str, form: Mapping[str, str]) -> Mapping[str, t.Any]:
-    """Return the JSON object of the response of a token URL, in one attempt.
-
-    Raises `Retriable` or `CredentialsRefused`; errors name the API, never the form.
-    """
+def send_for_token(
+    http: HttpSettings, request: Request, read: Callable[[Response], T], *, what: str, hint: str
+) -> T:
+    """Send a request for a token to its URL, as `Send` does; errors don't show its body."""
     own = replace(
         http,
-        base_url=url,
+        base_url=request.url,
         headers={},
         hints={},
         retry=RetryPolicy(max_retries=0),
@@ -102,33 +100,17 @@ def post_form(http: HttpSettings, url: str, form: Mapping[str, str]) -> Mapping[
         rate_limit_store=None,
     )
     transport = Transport(own, NoAuth())
-    request = Request(
-        method="POST",
-        url=url,
-        headers=(("Content-Type", "application/x-www-form-urlencoded"),),
-        body=urlencode(form).encode(),
-    )
     try:
-        return transport.attempt(request, _token)
+        return transport.attempt(request, read)
     except TransportError as error:
-        raise _token_error(error, name=http.name) from None
+        raise _token_error(error, name=http.name, what=what, hint=hint) from None
     finally:
         transport.close()
 
 
-def _token_error(error: TransportError, *, name: str) -> TransportError:
-    what = f"{name}: the token URL failed: {error.what.removeprefix(f'{name}: ')}"
+def _token_error(error: TransportError, *, name: str, what: str, hint: str) -> TransportError:
+    text = f"{name}: {what} failed: {error.what.removeprefix(f'{name}: ')}"
     if not isinstance(error, Retriable):
-        return CredentialsRefused(what, hint=_TOKEN_HINT, status=error.status)
-    hint = error.hint if error.cause in OVERLOAD else _TOKEN_HINT
-    return Retriable(what, hint=hint, cause=error.cause, retry_after=error.retry_after)
-
-
-def _token(response: Response) -> Mapping[str, t.Any]:
-    try:
-        payload = json.loads(response.body)
-    except ValueError:
-        payload = None
-    if not isinstance(payload, dict):
-        raise Retriable("it answered no JSON object", hint=_TOKEN_HINT, cause="body")
-    return payload
+        return CredentialsRefused(text, hint=hint, status=error.status)
+    hint = error.hint if error.cause in OVERLOAD else hint
+    return Retriable(text, hint=hint, cause=error.cause, retry_after=error.retry_after)

@@ -101,7 +101,12 @@ class Secrets:
     def _register(
         self, group: dict[str, SearchTexts], value: str, *, most: float = math.inf
     ) -> None:
-        if value in group or not value.strip():
+        if value in group:
+            # The latest ones are kept.
+            with self._lock:
+                group[value] = group.pop(value)
+            return
+        if not value.strip():
             return
         texts = SearchTexts.of(value)
         with self._lock:

@@ -16,6 +16,10 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.stop import RequestBudget, StopSignal
 
 
+#: The media type of a form.
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RateLimitStore:
     """The server that keeps the limit of several processes."""

@@ -184,7 +184,7 @@ MISTAKES = [
     (auth(type="api_key", api_key="canary-password-4711"), "`client.auth.name`"),
     (auth(type="api_key", name="a b", api_key="canary-password-4711"), "`client.auth.name`"),
     (
-        auth(type="api_key", name="k", api_key="canary-password-4711", location="cookie"),
+        auth(type="api_key", name="k", api_key="canary-password-4711", location="body"),
         "`client.auth.location`",
     ),
     (auth(type="basic", username="a:b", password="canary-password-4711"), "`client.auth.username`"),

@@ -22,7 +22,6 @@ from tap_analytics.commands.plan.sample import (
 from tap_analytics.config.meltano import meltano_names
 from tap_analytics.errors import TapError
 from tap_analytics.streams.scope import keeps_parent, read_children
-from tap_analytics.transport.auth import OAuth2ClientCredentials
 from tap_analytics.transport.errors import BudgetSpent, NotFound
 
 if t.TYPE_CHECKING:
@@ -163,10 +162,10 @@ class SyncPlan:
             self._fail(child, error, root=root)
 
     def _grant(self, stream: AnalyticsStream, requests: int) -> None:
-        """Allow more requests: one less if the schema was inferred, one more for an OAuth token."""
+        """Allow more requests: one less if the schema was inferred, one more for a token."""
         is_new = stream.api not in self._signed
         self._signed.add(stream.api)
-        token = is_new and isinstance(stream.connection.auth, OAuth2ClientCredentials)
+        token = is_new and stream.connection.auth.requests_token
         self.budget.grant(requests + token - len(stream.samples))
 
 

@@ -125,9 +125,9 @@ def choice(*known: str) -> Kind:
     )
 
 
-def _url(reader: ObjectReader, name: str) -> str | None:
+def _url(reader: ObjectReader, name: str, *, may_have_query: bool = False) -> str | None:
     url = reader.text(name)
-    if url and (text := url_problem(url)):
+    if url and (text := url_problem(url, may_have_query=may_have_query)):
         reader.error(name, text)
     return url
 
@@ -156,6 +156,7 @@ PATH = Kind("dotted path", ObjectReader.dotted)
 SECONDS = Kind("number ≥ 0", functools.partial(ObjectReader.number, minimum=0))
 CREDENTIAL = Kind("credential", ObjectReader.credential)
 URL = Kind("URL", _url)
+URL_WITH_QUERY = Kind("URL, may have a query", functools.partial(_url, may_have_query=True))
 HEADER_NAME = Kind("header name", _header_name)
 HEADERS = Kind("object", ObjectReader.headers)
 OBJECT = Kind("object", ObjectReader.object)

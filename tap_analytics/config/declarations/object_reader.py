@@ -29,9 +29,8 @@ DOTTED = re.compile(
 #: Fields of dlt's REST source that the tap doesn't support.
 UNSUPPORTED = frozenset(
     """
-    allow_external_schedulers columns cursor_body_path data_selector_required
-    default_token_expiration file_format has_more_path
-    last_value_func limit_body_path max_table_nesting maximum_offset maximum_page
+    allow_external_schedulers columns cursor_body_path data_selector_required file_format
+    has_more_path last_value_func limit_body_path max_table_nesting maximum_offset maximum_page
     maximum_value merge_key nested_hints offset offset_body_path on_cursor_value_missing page
     page_body_path parallelized parent processing_steps range_end range_start references
     response_actions row_order schema_contract selected session spec stop_after_empty_page

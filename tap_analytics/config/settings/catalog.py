@@ -210,7 +210,11 @@ _DECLARED_API: JsonSchema = {
                 "auth": {
                     **_OBJECT,
                     "properties": dict.fromkeys(
-                        ("api_key", "username", "password", "token", "client_secret"), _SECRET
+                        (
+                            *("api_key", "username", "password", "token"),
+                            *("client_secret", "refresh_token"),
+                        ),
+                        _SECRET,
                     ),
                 },
                 "paginator": {"type": ["string", "object", "null"]},

@@ -277,7 +277,7 @@ def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[
             yield ("headers", header), problem
 
 
-def url_problem(url: str) -> str | None:
+def url_problem(url: str, *, may_have_query: bool = False) -> str | None:
     """Return why a text isn't the address of an API, to follow the name of the setting."""
     if re.search(r"[\s\x00-\x1f\x7f-\x9f]", url):
         return "contains white space or control characters. Write the address alone."
@@ -291,7 +291,11 @@ def url_problem(url: str) -> str | None:
         ("@" in parts.netloc, "must not carry credentials: they have their own settings."),
         (not host, f"names no host. Write it like {EXAMPLE}."),
         (not _is_host(host), "has an impossible host. Write your own site's name."),
-        (set("?#") & set(url), "must not have a query or a fragment: end it before ? or #."),
+        (
+            not may_have_query and not {*"?#"}.isdisjoint(url),
+            "must not have a query or a fragment: end it before ? or #.",
+        ),
+        ("#" in url, "must not have a fragment: end it before #."),
     )
     return next((problem for is_wrong, problem in checks if is_wrong), None)
 

@@ -9,12 +9,12 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 from itertools import product
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from tap_analytics.config.settings.catalog import COMMON
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tap_analytics.config.settings.setting import Setting
 
@@ -24,7 +24,17 @@ _CREDENTIAL_NAME = re.compile(
     re.IGNORECASE,
 )
 #: Fields of a declared `auth` that aren't secret.
-_PUBLIC_AUTH = {"type", "name", "location", "token_url", "access_token_url", "client_id", "scopes"}
+_PUBLIC_AUTH = {
+    *("type", "name", "location", "prefix", "token_url", "access_token_url", "client_id"),
+    *("client_authentication", "scopes", "refresh_token_file"),
+    *("session_token_path", "session_token_header"),
+}
+#: Names in the body of a login whose values aren't secret; of others they may be.
+_PUBLIC_LOGIN = re.compile(
+    r"user(_?name|_?id)?|login|e?mail|(grant_)?type|client_?id|scopes?|account(_?id)?|tenant(_?id)?"
+    r"|domain|version|language",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -51,6 +61,11 @@ class Credentials:
             before = url.rpartition("@")[0]
             user, _, password = before.rpartition("//")[2].partition(":")
             self.add(password or user, unquote(password or user))
+
+    def add_query(self, url: object) -> None:
+        """Add the values of a query whose parameters have the names of credentials."""
+        if isinstance(url, str):
+            self.add_named(dict(parse_qsl(url.partition("?")[2])))
 
 
 def secrets_of(
@@ -114,8 +129,33 @@ def _in_auth(auth: object, found: Credentials) -> None:
     texts = {name: value for name, value in auth.items() if isinstance(value, str)}
     found.add(*(value for name, value in texts.items() if name not in _PUBLIC_AUTH))
     found.add_named(auth.get("access_token_request_data"))
+    _in_login(auth.get("login"), found)
     for url in ("token_url", "access_token_url"):
         found.add_url(texts.get(url))
+        found.add_query(texts.get(url))
     for user, password in (("username", "password"), ("client_id", "client_secret")):
         if user in texts:
             found.basic.append((texts[user], texts.get(password, "")))
+
+
+def _in_login(login: object, found: Credentials) -> None:
+    if not isinstance(login, dict):
+        return
+    found.add_named(login.get("headers"))
+    found.add_url(login.get("url"))
+    found.add_query(login.get("url"))
+    _in_auth(login.get("auth"), found)
+    for body in (login.get("json"), login.get("data")):
+        found.add(*_unknown_texts(body))
+
+
+def _unknown_texts(body: object, name: str = "") -> Iterator[str]:
+    """Yield the texts of a body but those whose name says that they aren't secret."""
+    if isinstance(body, dict):
+        for each, inner in body.items():
+            yield from _unknown_texts(inner, str(each))
+    elif isinstance(body, list):
+        for inner in body:
+            yield from _unknown_texts(inner, name)
+    elif isinstance(body, str) and not _PUBLIC_LOGIN.fullmatch(name):
+        yield body

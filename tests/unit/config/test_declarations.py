@@ -16,7 +16,7 @@ from tap_analytics.config.declarations import (
     ParentLink,
     parse,
 )
-from tap_analytics.config.declarations.auths import AUTHS
+from tap_analytics.config.declarations.auths import AUTHS, LOGIN
 from tap_analytics.config.declarations.endpoint import ENDPOINT
 from tap_analytics.config.declarations.incremental import INCREMENTAL
 from tap_analytics.config.declarations.object_reader import UNSUPPORTED
@@ -42,8 +42,8 @@ from tap_analytics.transport.auth import (
     Basic,
     Bearer,
     NoAuth,
-    OAuth2ClientCredentials,
 )
+from tap_analytics.transport.oauth import OAuth2ClientCredentials
 from tap_analytics.transport.retry import RetryPolicy
 
 SPECS = FIXTURES / "specs"
@@ -432,6 +432,15 @@ def test_client_credentials(word):
     assert declared.auth.form == {"audience": "api"}
 
 
+REFRESH = {
+    "type": "oauth2_refresh_token",
+    "access_token_url": "https://id.example.com/token?tenant=a",
+    "client_id": "app",
+    "refresh_token": "hunter2",
+}
+LOGIN_AUTH = {"type": "session_token", "login": {"url": URL}, "session_token_path": "token"}
+
+
 @pytest.mark.parametrize(
     ("auth", "complaint"),
     [
@@ -459,8 +468,37 @@ def test_client_credentials(word):
             "`client.auth.name` isn't a header name",
         ),
         (
-            {"type": "api_key", "api_key": "hunter2", "name": "k", "location": "cookie"},
-            "`client.auth.location` is unknown. Known: header, query.",
+            {"type": "api_key", "api_key": "hunter2", "name": "k", "location": "body"},
+            "`client.auth.location` is unknown. Known: cookie, header, param, query.",
+        ),
+        (
+            {"type": "api_key", "api_key": "hunter2;", "name": "k", "location": "cookie"},
+            "`client.auth.api_key` must not contain ';'",
+        ),
+        (REFRESH | {"refresh_token": ""}, "`client.auth.refresh_token` is empty."),
+        (REFRESH | {"access_token_url": "https://x#y"}, "must not have a fragment"),
+        (REFRESH | {"client_authentication": "url"}, "Known: body, header."),
+        (REFRESH | {"default_token_expiration": -1}, "must be a number of at least 0"),
+        (LOGIN_AUTH | {"login": None}, "`client.auth.login` is missing."),
+        (LOGIN_AUTH | {"login": {"json": {}}}, "`client.auth.login.url` is missing."),
+        (
+            LOGIN_AUTH | {"login": {"url": URL, "json": {"p": "hunter2"}, "data": {}}},
+            "`client.auth.login.data` and `json` are bodies both.",
+        ),
+        (
+            LOGIN_AUTH | {"login": {"url": URL, "json": {"p": "hunter2"}, "method": "GET"}},
+            "`client.auth.login.json` is a body",
+        ),
+        (
+            LOGIN_AUTH | {"login": {"url": URL, "auth": REFRESH}},
+            "`client.auth.login.auth.type` is unknown. Known: api_key, basic, bearer, http_basic.",
+        ),
+        (LOGIN_AUTH | {"session_token_path": None}, "`client.auth.session_token_path` is missing."),
+        (LOGIN_AUTH | {"session_token_header": "X"}, "and `session_token_path` say both."),
+        (LOGIN_AUTH | {"name": "X Key"}, "`client.auth.name` isn't a header name"),
+        (
+            LOGIN_AUTH | {"location": "hunter2"},
+            "`client.auth.location` is unknown. Known: cookie, header, query.",
         ),
         ({"type": "basic", "username": "u"}, "`client.auth.password` is missing."),
         (
@@ -512,7 +550,7 @@ def test_client_credentials(word):
         ),
         (
             {"type": "api_key", "name": "X", "api_key": "k", "location": "hunter2"},
-            "`client.auth.location` is unknown. Known: header, query.",
+            "`client.auth.location` is unknown. Known: cookie, header, param, query.",
         ),
     ],
 )
@@ -969,7 +1007,7 @@ def test_defaults_may_have_values_that_a_resource_completes():
 
 VARIANTS = (*PAGINATORS.values(), *AUTHS.values())
 TABLES = (
-    *(ENTRY, CLIENT, RESOURCE, ENDPOINT, INCREMENTAL, RETRY),
+    *(ENTRY, CLIENT, RESOURCE, ENDPOINT, INCREMENTAL, RETRY, LOGIN),
     *(variant.fields for variant in VARIANTS),
 )
 
@@ -993,6 +1031,23 @@ def test_every_credential_is_a_secret_of_the_setting_and_is_redacted():
     auth = {name: f"the {name}" for name in secret}
     found = secrets_of({"apis": [api("a", client={"auth": auth})]}, blocks={})
     assert set(auth.values()) <= set(found.values)
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"json": {"user": "ada", "user_pin": "hidden"}},
+        {"json": {"a": [{"b": "hidden"}]}},
+        {"data": {"grant_type": "password", "key": "hidden"}},
+        {"headers": {"X-Token": "hidden"}},
+        {"auth": {"type": "bearer", "token": "hidden"}},
+        {"url": "https://api.example.com/login?key=hidden"},
+    ],
+)
+def test_what_a_login_sends_is_redacted_but_for_its_public_names(login):
+    auth = LOGIN_AUTH | {"login": {"url": URL, **login}}
+    found = secrets_of({"apis": [api("a", client={"auth": auth})]}, blocks={})
+    assert {"hidden"} == {*found.values}
 
 
 def test_what_is_said_to_be_unsupported_is_no_field():

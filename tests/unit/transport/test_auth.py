@@ -4,6 +4,7 @@ import json
 import threading
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import pytest
@@ -11,14 +12,15 @@ import requests
 from support.servers import ScriptedServer, reply
 
 from tap_analytics.transport.auth import (
+    ApiKeyCookie,
     ApiKeyHeader,
     ApiKeyQuery,
     Basic,
     Bearer,
     NoAuth,
-    OAuth2ClientCredentials,
 )
 from tap_analytics.transport.errors import CredentialsRefused
+from tap_analytics.transport.oauth import OAuth2ClientCredentials
 from tap_analytics.transport.request import Request
 
 PLAIN = Request(
@@ -29,6 +31,7 @@ PLAIN = Request(
 SIMPLE = [
     ApiKeyHeader("X-Api-Key", "s3cret"),
     ApiKeyQuery("api_key", "s3cret"),
+    ApiKeyCookie("api_key", "s3cret"),
     Basic("ada", "s3cret"),
     Bearer("s3cret"),
     NoAuth(),
@@ -115,9 +118,12 @@ class Clock:
         return self.now
 
 
-def post(url, form):
-    with requests.post(url, data=form, timeout=5) as response:
-        return response.json()
+def send(request, read, **_):
+    headers = dict(request.headers)
+    with requests.request(
+        request.method, request.target, data=request.body, headers=headers, timeout=5
+    ) as response:
+        return read(SimpleNamespace(body=response.content, headers=response.headers))
 
 
 @pytest.fixture
@@ -135,7 +141,7 @@ def oauth(server, clock):
         form={"audience": "api"},
         clock=clock,
     )
-    auth.bind(post)
+    auth.bind(send)
     return auth
 
 
@@ -212,7 +218,7 @@ def test_renewal_fails_if_the_token_is_the_same_or_none_was_sent(server, oauth):
 
 def test_tokens_are_registered_as_secrets_before_they_are_used(server, oauth):
     registered = []
-    oauth.bind(post, register=registered.append)
+    oauth.bind(send, register=registered.append)
     oauth(PLAIN)
     assert registered == ["t1"]
     assert "s3cret" not in repr(oauth)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 from support.servers import ScriptedServer, redirect, reply
 from support.transport import UnhurriedStop, body_of, http_settings, make_transport, people
 
-from tap_analytics.transport.connection import post_form
+from tap_analytics.transport.connection import send_for_token
 from tap_analytics.transport.errors import BudgetSpent
 from tap_analytics.transport.prefetch import Prefetcher
+from tap_analytics.transport.request import Request
 from tap_analytics.transport.stop import RequestBudget
 
 
@@ -77,9 +79,11 @@ def test_a_redirect_without_requests_left_is_not_followed():
 def test_token_requests_count():
     with ScriptedServer([reply(200, b'{"access_token": "x"}')]) as server:
         http = http_settings(server.origin, budget=RequestBudget(1))
-        assert post_form(http, f"{server.origin}/token", {})["access_token"] == "x"
+        request = Request(method="POST", url=f"{server.origin}/token")
+        ask = partial(send_for_token, http, request, body_of, what="the token URL", hint="")
+        assert ask() == b'{"access_token": "x"}'
         with pytest.raises(BudgetSpent):
-            post_form(http, f"{server.origin}/token", {})
+            ask()
     assert len(server.requests) == 1
 
 

@@ -20,8 +20,7 @@ from support.transport import (
     people,
 )
 
-from tap_analytics.transport.auth import OAuth2ClientCredentials
-from tap_analytics.transport.connection import post_form
+from tap_analytics.transport.connection import send_for_token
 from tap_analytics.transport.errors import (
     Cancelled,
     CredentialsRefused,
@@ -30,6 +29,7 @@ from tap_analytics.transport.errors import (
     Retriable,
     Unreachable,
 )
+from tap_analytics.transport.oauth import OAuth2ClientCredentials
 from tap_analytics.transport.retry import RetryPolicy
 from tap_analytics.transport.stop import StopSignal
 
@@ -173,7 +173,7 @@ def test_the_retry_after_of_a_token_url_is_honoured(caplog):
         auth = OAuth2ClientCredentials(
             token_url=f"{server.origin}/token", client_id="a", client_secret="b"
         )
-        auth.bind(partial(post_form, http_settings(server.origin, stop=stop)))
+        auth.bind(partial(send_for_token, http_settings(server.origin, stop=stop)))
         throttle = make_throttle(concurrency=1, stop=stop, clock=RushingClock())
         transport = make_transport(server.origin, sign=auth, throttle=throttle, stop=stop)
         assert transport.fetch(people(server), body_of) == b"[1]"
