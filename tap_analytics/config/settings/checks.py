@@ -268,9 +268,9 @@ def _block(block: Mapping[str, t.Any], settings: Sequence[Setting]) -> Iterator[
                 yield (setting.name,), problem
             elif setting.required and not value.strip():
                 yield (setting.name,), "is empty. Write its value."
-            elif both := [name for name in setting.replaces if name in block]:
-                others = " and ".join(f"`{name}`" for name in both)
-                yield (setting.name,), f"is given beside {others}, which it replaces. Remove one."
+        if value is not None and (both := [name for name in setting.replaces if name in block]):
+            others = " and ".join(f"`{name}`" for name in both)
+            yield (setting.name,), f"is given beside {others}, which it replaces. Remove one."
     headers = block.get("headers")
     for header, content in headers.items() if isinstance(headers, dict) else ():
         if problem := header_problem(header, content):

@@ -53,6 +53,13 @@ EXPERIMENTATION = Api(
             default="current",
         ),
         Setting(
+            "workspace_id",
+            "Number of the workspace to read, instead of `account_id`; it becomes a column of "
+            "every row and part of every key, so that several workspaces fit into one table.",
+            th.IntegerType(minimum=1),
+            replaces=("account_id",),
+        ),
+        Setting(
             "include_current",
             "Sent as `includeCurrent`: list the key's own account too; null sends none.",
             th.BooleanType,
@@ -63,7 +70,7 @@ EXPERIMENTATION = Api(
     authenticate=lambda block: ApiKeyHeader(
         block.get("api_key_header", "api_key"), block["api_key"]
     ),
-    account=lambda block: block.get("account_id", "current"),
+    account=lambda block: str(block.get("workspace_id") or block.get("account_id", "current")),
     page_size=50,
     requests_per_second=1,
     streams=(

@@ -10,9 +10,12 @@ from typing_extensions import override
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.pagination import Confirm, Offset, StopReason
 from tap_analytics.records.payload import SelectorError, as_rows
+from tap_analytics.streams.schema_types import integer
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from singer_sdk import Tap
 
     from tap_analytics.pagination import Page, PageToken, PagingState
     from tap_analytics.records.payload import Row
@@ -54,6 +57,22 @@ class ExperimentationStream(AnalyticsStream):
     records_path = ("_data",)
     paging = EnvelopeOffset()
     primary_keys: tuple[str, ...] = ("id",)
+    #: The workspace that is part of rows and keys, if the settings name one.
+    workspace: int | None = None
+
+    @override
+    def __init__(self, tap: Tap, **kwargs: t.Any) -> None:
+        super().__init__(tap, **kwargs)
+        self.workspace = (self.config.get(self.api) or {}).get("workspace_id")
+        if self.workspace is not None:
+            known = t.cast("dict[str, t.Any]", self.schema)
+            column = integer("workspace_id", "Workspace the row is from.", required=True)
+            vars(self)["schema"] = {
+                **known,
+                "properties": {**column.to_dict(), **known["properties"]},
+                "required": ["workspace_id", *known["required"]],
+            }
+            self.primary_keys = ("workspace_id", *self.primary_keys)
 
     @property
     @override
@@ -62,7 +81,14 @@ class ExperimentationStream(AnalyticsStream):
 
     @override
     def select(self, payload: t.Any) -> list[Row]:
-        """Return the rows in `_data`, which is a list, a wrapped list, one object or nothing."""
+        """Return the rows in `_data`, with the workspace where the settings name one."""
+        rows = self._rows(payload)
+        if self.workspace is None:
+            return rows
+        return [{**row, "workspace_id": self.workspace} for row in rows]
+
+    def _rows(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
+        """Return what `_data` is: a list, a wrapped list, one object or nothing."""
         if not isinstance(payload, dict):
             raise SelectorError("the response is not an object with `_data`.")
         data = payload.get("_data")
@@ -76,4 +102,4 @@ class ExperimentationStream(AnalyticsStream):
     @property
     def account_id(self) -> str:
         """The account of all resources except `/accounts`; `current` is that of the key."""
-        return str(self.connection.settings.get("account_id") or "current")
+        return str(self.workspace or self.connection.settings.get("account_id") or "current")
