@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tap_analytics.records.digests import digest_of
 from tap_analytics.transport.connection import ApiConnection
@@ -29,6 +29,8 @@ class Api:
     #: Returns the authentication of a configured block.
     authenticate: Callable[[Mapping[str, t.Any]], Authenticator]
     streams: tuple[type[AnalyticsStream], ...]
+    #: Returns further streams, which the settings of a block name.
+    named_streams: Callable[[Mapping[str, t.Any]], tuple[type[AnalyticsStream], ...]] = lambda _: ()
     settings: tuple[Setting, ...] = ()
     #: Default of `page_size`: rows to request per page; None sends no limit.
     page_size: int | None = None
@@ -61,6 +63,11 @@ class Api:
     def stream_names(self) -> tuple[str, ...]:
         """The names of the streams, which are attributes of their classes."""
         return tuple(vars(stream)["name"] for stream in self.streams)
+
+    def configured(self, block: Mapping[str, t.Any]) -> Api:
+        """Return the API with the streams that the settings of a block name."""
+        named = self.named_streams(block)
+        return replace(self, streams=(*self.streams, *named)) if named else self
 
     @property
     def defaults(self) -> Mapping[str, t.Any]:

@@ -71,7 +71,8 @@ class ConfiguredTap(Tap):
     @functools.cached_property
     def apis(self) -> dict[str, Api]:
         """The configured APIs by name, built-in and declared."""
-        configured = [api for api in APIS if self.config.get(api.name)]
+        blocks = [(api, self.config.get(api.name)) for api in APIS]
+        configured = [api.configured(block) for api, block in blocks if block]
         return {api.name: api for api in (*configured, *self._declared)}
 
     def credentials_of(self, name: str) -> list[str]:
@@ -131,7 +132,7 @@ class ConfiguredTap(Tap):
 
     def _check_input(self) -> None:
         """Refuse a catalog or a state that names none of this tap's streams."""
-        known = {*RESERVED, *(name for api in self._declared for name in api.stream_names)}
+        known = {*RESERVED, *(name for api in self.apis.values() for name in api.stream_names)}
         entries = self.input_catalog.streams if self.input_catalog else []
         catalog = {entry.tap_stream_id for entry in entries}
         for kind, names in (("catalog", catalog), ("state", set(self.state.get("bookmarks", {})))):

@@ -76,6 +76,7 @@ EXTRA = (
     ExtraList("success_note_categories", "/noteCategories"),
     ExtraList("success_task_categories", "/taskCategories"),
     ExtraList("success_meetings", "/meetings"),
+    ExtraList("success_custom_fields", "/customFields", key="path"),
     ExtraList("success_custom_objects", "/customObjects"),
     ExtraList(
         "success_custom_object_instances",

@@ -71,6 +71,11 @@ def fill(dataset: Dataset) -> None:
             | {"organizationIds": [organizations[1]["id"]]}
             for number in range(5)
         ],
+        "success_custom_fields": [
+            _custom_field(dataset.rng(f"fields/{model}"), *field) | {"model": model}
+            for model, fields in FIELDS.items()
+            for field in fields
+        ],
         "success_custom_objects": objects,
         "success_custom_object_instances": [
             _instance(rng, number, of=each, account=rng.choice(accounts), admin=rng.choice(admins))
@@ -229,16 +234,22 @@ def _meeting(rng: SeededRandom, number: int, *, account: Row, admin: Row) -> Row
     }
 
 
+def _custom_field(rng: SeededRandom, path: str, label: str, kind: str) -> Row:
+    options = [{"label": "Signed", "value": "signed"}] if "Select" in kind else []
+    created = iso_ms(rng.moment() * 1000)
+    return {
+        "id": rng.uuid(),
+        "createdAt": created,
+        "label": label,
+        "path": path,
+        "type": kind,
+        "options": options,
+    }
+
+
 def _custom_object(dataset: Dataset, number: int) -> Row:
     rng = dataset.rng(f"custom objects/{number}")
-    field = {
-        "id": rng.uuid(),
-        "createdAt": iso_ms(rng.moment() * 1000),
-        "label": "Tonnage",
-        "path": "vitally.custom.tonnage",
-        "type": "number",
-        "options": [],
-    }
+    field = _custom_field(rng, "vitally.custom.tonnage", "Tonnage", "number")
     return {
         "id": rng.uuid(),
         **_times(rng),

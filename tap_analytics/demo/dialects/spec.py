@@ -21,7 +21,7 @@ from tap_analytics.demo.dialects.service import (
     int_param,
 )
 from tap_analytics.demo.dialects.success import RESOURCES as OF_SUCCESS
-from tap_analytics.demo.dialects.success import conversation
+from tap_analytics.demo.dialects.success import whole_response
 from tap_analytics.demo.dialects.wiki import Wiki
 from tap_analytics.demo.expected_rows import ENROLLMENTS, flat
 from tap_analytics.demo.messages import Response
@@ -140,10 +140,11 @@ class SpecSuccess(SpecService):
     @override
     def respond(self, request: Request) -> Response:
         path = request.path.removeprefix(self.prefix)
-        if not path.startswith("/conversations/"):
+        if path in self.resources:
             return super().respond(request)
-        _, messages = self.find_extra(path, request)
-        return Response.json(conversation(self.dataset, path, messages))
+        found, rows = self.find_extra(path, request)
+        whole = whole_response(self.dataset, request, found.stream, rows)
+        return whole or super().respond(request)
 
     @override
     def start(self, params: t.Mapping[str, str], *, limit: int) -> int:

@@ -6,6 +6,7 @@ import typing as t
 
 from typing_extensions import override
 
+from tap_analytics.demo.data.success_extra import FIELDS
 from tap_analytics.demo.dialects.service import (
     Ordered,
     Refused,
@@ -51,8 +52,8 @@ class Success(Service):
         if resource in RESOURCES:
             return self._page(request, resource, self.dataset.tables[f"success_{resource}"])
         found, rows = self.find_extra(f"/{resource}", request)
-        if found.stream == "success_messages":
-            return Response.json(conversation(self.dataset, resource, rows))
+        if whole := whole_response(self.dataset, request, found.stream, rows):
+            return whole
         return self._page(request, found.stream, _archived(rows, request.params))
 
     def _page(self, request: Request, resource: str, rows: list[Row]) -> Response:
@@ -89,11 +90,21 @@ def _archived(rows: list[Row], params: t.Mapping[str, str]) -> list[Row]:
     return [row for row in rows if bool(row.get("archivedAt")) == (wanted == "true")]
 
 
-def conversation(dataset: Dataset, path: str, messages: list[Row]) -> Row:
-    """Return a conversation as it is served alone: with its messages."""
-    identity = path.rpartition("/")[2]
-    [found] = [row for row in dataset.tables["success_conversations"] if row["id"] == identity]
-    return found | {"messages": messages}
+def whole_response(
+    dataset: Dataset, request: Request, stream: str, rows: list[Row]
+) -> Response | None:
+    """Return the response of an endpoint that has no pages; None for one that has."""
+    if stream == "success_messages":
+        identity = request.path.rpartition("/")[2]
+        [found] = [row for row in dataset.tables["success_conversations"] if row["id"] == identity]
+        return Response.json(found | {"messages": rows})
+    if stream != "success_custom_fields":
+        return None
+    model = choice_param("model", request.params.get("model"), FIELDS)
+    shown = [row for row in rows if model in {None, row["model"]}]
+    return Response.json(
+        [{name: value for name, value in row.items() if name != "model"} for row in shown]
+    )
 
 
 def _sort(resource: str, given: str | None) -> str:

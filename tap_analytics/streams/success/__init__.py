@@ -17,7 +17,11 @@ from tap_analytics.streams.success.activities import (
     Notes,
     Tasks,
 )
-from tap_analytics.streams.success.custom_objects import CustomObjectInstances, CustomObjects
+from tap_analytics.streams.success.custom_objects import (
+    CustomObjectInstances,
+    CustomObjects,
+    custom_object_streams,
+)
 from tap_analytics.streams.success.customers import (
     Accounts,
     NpsResponses,
@@ -32,6 +36,7 @@ from tap_analytics.streams.success.projects import (
     ProjectTemplates,
     TaskCategories,
 )
+from tap_analytics.streams.success.traits import CustomFields
 from tap_analytics.transport.auth import Basic
 
 SUCCESS = Api(
@@ -63,6 +68,19 @@ SUCCESS = Api(
             nullable=True,
         ),
         Setting(
+            "traits",
+            "`columns` reads the custom fields of accounts, users and organizations at discovery, "
+            "and adds a column for each, `traits__` and its name; `traits` stays an object.",
+            th.StringType(allowed_values=["object", "columns"]),
+            default="object",
+        ),
+        Setting(
+            "custom_objects",
+            "Machine names of custom objects whose instances are streams of their own, "
+            "`success_object_` and the name.",
+            th.ArrayType(th.StringType),
+        ),
+        Setting(
             "archived",
             "Sent as `archived` for notes, tasks, projects, meetings and instances of custom "
             "objects: `true` lists deleted ones only, `false` the others only; null sends none.",
@@ -84,6 +102,7 @@ SUCCESS = Api(
     authenticate=lambda block: Basic(block["secret_token"], block.get("basic_auth_header") or ""),
     page_size=100,
     requests_per_second=16,
+    named_streams=custom_object_streams,
     streams=(
         Accounts,
         Conversations,
@@ -102,5 +121,6 @@ SUCCESS = Api(
         Meetings,
         CustomObjects,
         CustomObjectInstances,
+        CustomFields,
     ),
 )

@@ -8,25 +8,28 @@ from types import MappingProxyType
 from singer_sdk import typing as th
 from typing_extensions import override
 
+from tap_analytics.errors import TapError
 from tap_analytics.streams.schema_types import OpenObject, boolean, date_time, field, string
 from tap_analytics.streams.success.objects import (
     ACCOUNT,
     CREATED,
     EXTERNAL_ID,
     NAME,
+    OPTIONS,
     ORGANIZATION,
     TRAITS,
     UPDATED,
 )
 from tap_analytics.streams.success.stream import ARCHIVED, ChangingStream
+from tap_analytics.streams.success.traits import TraitStream, first_rows
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from singer_sdk.helpers.types import Context, Record
 
-OPTION = OpenObject(
-    string("label", "What people read."), string("value", "What is stored."), nullable=True
-)
-OPTIONS = field("options", th.ArrayType(OPTION), "Values to choose from.")
+    from tap_analytics.client import AnalyticsStream
+
 CUSTOM_FIELD = OpenObject(
     string("id", "Identifier of the field."),
     CREATED,
@@ -36,6 +39,26 @@ CUSTOM_FIELD = OpenObject(
     OPTIONS,
     nullable=True,
 )
+
+#: The schema of instances, whatever the object.
+INSTANCE = th.PropertiesList(
+    string("custom_object_id", "Custom object it is an instance of.", required=True),
+    string("id", "Identifier of the instance.", required=True),
+    CREATED,
+    UPDATED,
+    EXTERNAL_ID,
+    NAME,
+    string("customObjectId", "Custom object, as the service names it."),
+    string("customerId", "Account it belongs to."),
+    field("customer", ACCOUNT, "The account itself."),
+    field("customers", th.ArrayType(ACCOUNT), "All accounts it belongs to."),
+    string("organizationId", "Organization it belongs to."),
+    field("organization", ORGANIZATION, "The organization itself."),
+    string("createdByVitallyUserId", "Admin who created it."),
+    string("ownedByVitallyUserId", "Admin who owns it."),
+    date_time("archivedAt", "When it was deleted."),
+    TRAITS,
+).to_dict()
 
 
 class CustomObjects(ChangingStream):
@@ -78,21 +101,51 @@ class CustomObjectInstances(ChangingStream):
             "ownedByVitallyUserId": "success_admins.id",
         }
     )
-    schema = th.PropertiesList(
-        string("custom_object_id", "Custom object it is an instance of.", required=True),
-        string("id", "Identifier of the instance.", required=True),
-        CREATED,
-        UPDATED,
-        EXTERNAL_ID,
-        NAME,
-        string("customObjectId", "Custom object, as the service names it."),
-        string("customerId", "Account it belongs to."),
-        field("customer", ACCOUNT, "The account itself."),
-        field("customers", th.ArrayType(ACCOUNT), "All accounts it belongs to."),
-        string("organizationId", "Organization it belongs to."),
-        field("organization", ORGANIZATION, "The organization itself."),
-        string("createdByVitallyUserId", "Admin who created it."),
-        string("ownedByVitallyUserId", "Admin who owns it."),
-        date_time("archivedAt", "When it was deleted."),
-        TRAITS,
-    ).to_dict()
+    schema = INSTANCE
+
+
+class CustomObjectStream(TraitStream):
+    """Base of the streams with the instances of one custom object."""
+
+    path = CustomObjectInstances.path
+    parent_stream_type = CustomObjects
+    setting_params = ARCHIVED
+    references = CustomObjectInstances.references
+    schema = INSTANCE
+    #: Machine name of the object.
+    object_name: t.ClassVar[str]
+
+    @override
+    def complete_schema(self) -> None:
+        objects = {each.get("name"): each for each in first_rows(CustomObjects, self._tap)}
+        if self.object_name not in objects:
+            raise TapError(
+                f"{self.name}: no custom object is named `{self.object_name}`. Name those of "
+                f"`success.custom_objects` as the service does: {', '.join(map(str, objects))}."
+            )
+        if self._has_columns:
+            self.add_columns(objects[self.object_name].get("customFields") or ())
+
+    @override
+    def contexts_below(
+        self, parent: AnalyticsStream, record: Record, context: Context | None
+    ) -> Iterable[Context]:
+        """Yield the context of the one object."""
+        if record.get("name") == self.object_name:
+            yield from super().contexts_below(parent, record, context)
+
+
+def custom_object_streams(block: Mapping[str, t.Any]) -> tuple[type[CustomObjectStream], ...]:
+    """Return a stream for each custom object that the settings name."""
+    return tuple(
+        type(
+            f"CustomObject{name}",
+            (CustomObjectStream,),
+            {
+                "__doc__": f"Instances of the custom object {name}.",
+                "name": f"success_object_{name}",
+                "object_name": name,
+            },
+        )
+        for name in dict.fromkeys(block.get("custom_objects") or ())
+    )

@@ -23,13 +23,15 @@ from tap_analytics.streams.success.objects import (
     UPDATED,
 )
 from tap_analytics.streams.success.stream import ChangingStream
+from tap_analytics.streams.success.traits import TraitStream
 
 
-class Accounts(ChangingStream):
+class Accounts(TraitStream):
     """Customer accounts, churned ones included."""
 
     name = "success_accounts"
     path = "/accounts"
+    model = "accounts"
     setting_params = MappingProxyType({"status": "account_status"})
     references = MappingProxyType(
         {
@@ -46,11 +48,12 @@ class Accounts(ChangingStream):
     ).to_dict()
 
 
-class Users(ChangingStream):
+class Users(TraitStream):
     """Users at the customers, with the accounts they belong to."""
 
     name = "success_users"
     path = "/users"
+    model = "users"
     references = MappingProxyType({"accounts.id": "success_accounts.id"})
     schema = th.PropertiesList(
         string("id", "Identifier of the user.", required=True),
@@ -81,11 +84,12 @@ class Users(ChangingStream):
     ).to_dict()
 
 
-class Organizations(ChangingStream):
+class Organizations(TraitStream):
     """Organizations, which accounts belong to."""
 
     name = "success_organizations"
     path = "/organizations"
+    model = "organizations"
     selected_by_default = False
     references = MappingProxyType(
         {

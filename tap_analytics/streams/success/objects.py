@@ -76,6 +76,10 @@ ACCOUNT = OpenObject(
     string("id", "Identifier of the account."), *ACCOUNT_FIELDS, SEGMENTS, nullable=True
 )
 
+OPTION = OpenObject(
+    string("label", "What people read."), string("value", "What is stored."), nullable=True
+)
+OPTIONS = field("options", th.ArrayType(OPTION), "Values to choose from.")
 PARTICIPANT = OpenObject(
     string("type", "Who it is: admin or user."),
     string("id", "Identifier of the admin or user."),

@@ -19,7 +19,7 @@ class SuccessStream(AnalyticsStream):
     """Base of the customer success platform's streams."""
 
     api = "success"
-    records_path = ("results",)
+    records_path: t.ClassVar[tuple[str, ...]] = ("results",)
     paging: t.ClassVar[PagingStrategy] = Cursor(
         cursor_path="next", cursor_param="from", at_end_path="atEnd"
     )

@@ -86,6 +86,7 @@ success_meetings                /meetings                             id        
 success_custom_objects          /customObjects                        id           updatedAt    iso
 success_custom_object_instances /customObjects/{custom_object_id}/instances \
                                                          custom_object_id+id       updatedAt    iso
+success_custom_fields           /customFields                         model+path              -   -
 """
 DESIGNED = [tuple(line.split()) for line in TABLE.strip().splitlines()]
 

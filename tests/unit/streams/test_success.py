@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from support.runs import bag, discover, run, select
 
 from tap_analytics.demo import DemoApi
+from tap_analytics.errors import InputError, SyncFailedError
+from tap_analytics.streams.success.traits import fit
 from tap_analytics.tap import TapAnalytics
 
 
@@ -69,6 +72,125 @@ def test_a_conversation_without_a_time_of_change_is_always_read():
 
     assert old == []
     assert unknown == [{"conversationId": "c1"}]
+
+
+TRAITS = {
+    "traits__plan": (["string", "null"], "Plan."),
+    "traits__seats": (["number", "null"], "Seats."),
+    "traits__onboarded": (["boolean", "null"], "Onboarded."),
+    "traits__vitally.custom.renewalStage": (["string", "null"], "Renewal stage."),
+    "traits__crm.contract_start": (["string", "null"], "Contract start."),
+}
+
+
+@pytest.mark.parametrize("dialect", ["real", "spec"])
+def test_traits_are_columns_of_the_types_of_their_fields(dialect):
+    with DemoApi(dialect=dialect, scale=0.1) as demo:
+        config = {"success": demo.config["success"] | {"traits": "columns"}}
+        done = run(config, only=("success_accounts", "success_users"))
+        rows = demo.rows("success_accounts", parse_float=Decimal)
+
+    columns = {
+        name: (column["type"], column["description"])
+        for name, column in done.properties("success_accounts").items()
+        if name.startswith("traits__")
+    }
+    assert columns == TRAITS
+    assert "traits__role" in done.properties("success_users")
+    found = {row["id"]: row for row in done.records("success_accounts")}
+    for row in rows:
+        traits, got = row["traits"], found[row["id"]]
+        assert got["traits"] == traits
+        assert got["traits__plan"] == traits.get("plan")
+        assert got["traits__seats"] == traits.get("seats")
+        assert got["traits__onboarded"] is traits.get("onboarded")
+        begin = traits.get("crm.contract_start")
+        assert got["traits__crm.contract_start"] == (None if begin is None else str(begin))
+
+
+def test_a_catalog_says_which_traits_are_columns():
+    with DemoApi(scale=0.1) as demo:
+        config = {"success": demo.config["success"] | {"traits": "columns"}}
+        catalog = select(discover(config), "success_accounts")
+        entry = next(e for e in catalog["streams"] if e["stream"] == "success_accounts")
+        kept = {
+            name: c for name, c in entry["schema"]["properties"].items() if name != "traits__plan"
+        }
+        entry["schema"]["properties"] = kept
+        demo.reset_counts()
+        done = run(config, catalog=catalog)
+        paths = {request.path for request in demo.requests}
+
+    assert paths == {"/resources/accounts"}
+    [row, *_] = done.records("success_accounts")
+    assert "traits__seats" in row
+    assert "traits__plan" not in row
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "fitted"),
+    [
+        (None, "string", None),
+        ("harbour", "string", "harbour"),
+        (7, "string", "7"),
+        ({"a": [1]}, "string", '{"a":[1]}'),
+        (Decimal("1.50"), "number", Decimal("1.50")),
+        ("7", "number", None),
+        (True, "number", None),
+        (True, "boolean", True),
+        (1, "boolean", None),
+        (["a"], "array", ["a"]),
+        ("a", "array", None),
+    ],
+)
+def test_a_trait_of_another_type_than_its_field_is_null_or_text(value, kind, fitted):
+    assert fit(value, kind) == fitted
+
+
+def test_traits_that_cannot_be_read_fail_their_streams_only():
+    fault = {"status": 403, "match": {"path": "/customFields"}, "times": None}
+    with DemoApi(scale=0.1, faults=[fault]) as demo:
+        config = {"success": demo.config["success"] | {"traits": "columns"}}
+        tap = TapAnalytics(config=config)
+        with pytest.raises(InputError, match=r"success_accounts, .*success_users.*customFields"):
+            tap.run_discovery()
+        with pytest.raises(SyncFailedError, match="success_accounts, success_users"):
+            tap.sync_all()
+        assert tap.run.results["success_tasks"].done
+
+
+@pytest.mark.parametrize("traits", ["object", "columns"])
+def test_a_custom_object_that_is_named_has_a_stream_of_its_own(traits):
+    with DemoApi(scale=0.1) as demo:
+        block = {"custom_objects": ["vessel"], "traits": traits}
+        config = {"success": demo.config["success"] | block}
+        done = run(config, only=("success_object_vessel",))
+        later = run(config, only=("success_object_vessel",), state=done.state)
+        [vessel] = [row for row in demo.rows("success_custom_objects") if row["name"] == "vessel"]
+        rows = demo.rows("success_custom_object_instances", parse_float=Decimal)
+
+    stream = "success_object_vessel"
+    of = [row for row in rows if row["custom_object_id"] == vessel["id"]]
+    extra = "traits__vitally.custom.tonnage"
+    if traits == "columns":
+        assert done.properties(stream)[extra]["type"] == ["number", "null"]
+        of = [row | {extra: row["traits"].get("vitally.custom.tonnage")} for row in of]
+    assert bag(done.records(stream)) == bag(of)
+    assert done.verdict(stream) == "consistent"
+    newest = max(row["updatedAt"] for row in of)
+    assert later.ids(stream) == [row["id"] for row in of if row["updatedAt"] == newest]
+
+
+def test_a_custom_object_that_does_not_exist_fails_its_stream():
+    with DemoApi(scale=0.1) as demo:
+        config = {"success": demo.config["success"] | {"custom_objects": ["vesel", "vessel"]}}
+        done = run(config)
+        said = done.failure("success_object_vesel")
+
+    assert "no custom object is named `vesel`" in said
+    assert "vessel" in said.partition("does:")[2]
+    assert done.tap.run.results["success_object_vessel"].done
+    assert done.tap.run.results["success_accounts"].done
 
 
 def test_archived_lists_what_is_deleted_or_what_is_not():
