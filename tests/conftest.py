@@ -1,4 +1,4 @@
-"""What holds for all tests: how many examples a property is tried with."""
+"""Settings of all tests: the number of examples of a property."""
 
 from __future__ import annotations
 

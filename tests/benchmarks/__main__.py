@@ -1,4 +1,4 @@
-"""Measure the tap against the field and write `docs/performance.md`: `scripts/bench` runs this.
+"""Measure the tap and other extractors, and write `docs/performance.md`: `scripts/bench` runs this.
 
 Each part is measured on its own and kept in `results.json`, so that one can be repeated; the page
 is always written from the whole.

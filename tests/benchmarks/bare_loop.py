@@ -1,4 +1,4 @@
-"""The floor: fetch, decode and write RECORD lines, with urllib3 and orjson, and nothing else.
+"""The least a tap can do: fetch, decode and write RECORD lines, with urllib3 and orjson.
 
     python bare_loop.py BASE_URL offset|cursor PAGE_SIZE [THREADS]
 

@@ -1,4 +1,4 @@
-"""Everybody who reads: how each is installed, configured and started for the same rows."""
+"""The programs that are compared: how each is installed, configured and started."""
 
 from __future__ import annotations
 

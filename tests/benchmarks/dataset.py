@@ -1,4 +1,4 @@
-"""The rows that everybody reads: about 600 bytes, nested, with lists, dates and decimals."""
+"""The rows that every program reads: about 600 bytes, nested, with lists, dates and decimals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environments of their own for everybody who is measured, made once and kept in the cache."""
+"""A virtual environment for each program that is measured, made once and kept in the cache."""
 
 from __future__ import annotations
 

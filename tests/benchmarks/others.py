@@ -1,4 +1,4 @@
-"""What isn't a race: start-up, memory, growth, and a whole pipeline into PostgreSQL."""
+"""Measured without others: start-up, memory, growth, and a pipeline into PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots as small SVG files, written by hand: they follow the reader's light or dark theme."""
+"""Plots as small SVG files, in the light or dark theme of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read, and by whom: the rows of the table in `docs/performance.md`."""
+"""The comparisons: the rows of the table in `docs/performance.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package has few rooms, imports point down, and no module, class or function grows too big.
+"""The packages are few, imports point down, and modules, classes and functions are small.
 
 Imports for type checkers count like all others.
 """

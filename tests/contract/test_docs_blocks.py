@@ -1,4 +1,4 @@
-"""No block of the documentation goes unchecked: each is run, validated, or left out for a reason.
+"""Every block of the documentation is run, validated, or left out for a reason.
 
 A new page is covered as soon as it exists: its commands are run against the demo, and whatever
 can't be run has to be named here.

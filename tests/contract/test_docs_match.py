@@ -1,4 +1,4 @@
-"""What is written about the tap is what it says of itself: `tap-analytics --about` is the truth.
+"""The project files and the reference match `tap-analytics --about`.
 
 `meltano.yml`, `plugin.yaml`, `.env.example` and the generated tables are held against it.
 """

@@ -1,4 +1,4 @@
-"""One table of what the five documents ask for, held against their text, the streams, the requests.
+"""A table of what the five documents specify, compared with their text, streams and requests.
 
 The documents describe; where the tap does more, the table says so: a stream's key may be finer
 than the document's, and every API retries five statuses whatever its document lists.

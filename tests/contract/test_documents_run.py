@@ -1,4 +1,4 @@
-"""The five documents' own Python dicts, run as entries of `apis`: what they describe arrives.
+"""The Python dicts of the five documents, run as entries of `apis`.
 
 Only name, base URL and secrets are filled in. The real services answer otherwise than the documents
 say; the three whose paths fit must run there as well.

@@ -1,4 +1,4 @@
-"""What the tap writes, held against what the SDK's own way would write of the same rows.
+"""What the tap writes is what the SDK's own code would write of the same rows.
 
 The tap compiles selection and schema once and writes pages in one piece; rows go out as dicts or as
 raw fields. The oracle is the SDK: a stream of the same class, catalog and configuration,

@@ -1,4 +1,4 @@
-"""Independent judges of the output: singer-check-tap, singer-python and JSON Schema.
+"""The output is valid for singer-check-tap, singer-python and JSON Schema.
 
 singer-tools needs a jsonschema older than the SDK's, so it lives in an environment of its own, made
 once in pytest's cache.

@@ -1,4 +1,4 @@
-"""Every mistake a configuration can have, told by the real command: a line each, with a next step.
+"""Every mistake in a configuration is a line of the real command, which says what to do.
 
 `test_input.py` has the mistakes people make; here are all the others the tap knows.
 """

@@ -1,4 +1,4 @@
-"""What REST extractors are known to get wrong: the command against a server, requests counted."""
+"""Known mistakes of REST extractors: the command with a server that counts requests."""
 
 from __future__ import annotations
 

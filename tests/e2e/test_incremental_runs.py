@@ -1,4 +1,4 @@
-"""Incremental runs: what changed comes, nothing else does, and no change is ever missed."""
+"""Incremental runs: changed rows are written, others are not, and no change is missed."""
 
 from __future__ import annotations
 

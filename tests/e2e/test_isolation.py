@@ -1,4 +1,4 @@
-"""What fails costs only itself: the others complete, and each cause is told once."""
+"""A failure affects its own stream only: the others complete, and each cause is logged once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real Meltano, real loaders: what lands is compared with the demo's own tables, value by value."""
+"""Real Meltano, real loaders: their tables are compared with those of the demo, value by value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory stays flat however many rows pass through, and a response too large is refused."""
+"""Memory is bounded for any number of rows, and a response too large is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan beside the sync it speaks of: requests and rows as the server counts them."""
+"""A plan compared with its sync: requests and rows as the server counts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole runs: every row of every stream, in the same bytes however many requests fly at once."""
+"""Whole runs: every row of every stream, in the same bytes at every concurrency."""
 
 from __future__ import annotations
 

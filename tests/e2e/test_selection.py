@@ -1,4 +1,4 @@
-"""What is selected is what comes: schemas first, one each, and versions only after proof."""
+"""What is selected is written: schemas first, one each, and versions only after proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are told to stop: at once, with a truthful exit code, after a last STATE."""
+"""Runs that get a signal end at once, with its exit code, after a last STATE."""
 
 from __future__ import annotations
 

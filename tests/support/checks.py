@@ -1,4 +1,4 @@
-"""What holds for every run that fails: what its lines say, and what nothing of it may show."""
+"""Checks of every run that fails: its lines, and that no secret is shown."""
 
 from __future__ import annotations
 

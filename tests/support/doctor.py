@@ -1,4 +1,4 @@
-"""The doctor as the command line runs it, and servers that show it one symptom each."""
+"""The doctor as the command line runs it, and servers with one symptom each."""
 
 from __future__ import annotations
 

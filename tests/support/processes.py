@@ -1,4 +1,4 @@
-"""The real command in a process of its own: what it was given, wrote and said."""
+"""The real command in a process of its own: its input, output and log."""
 
 from __future__ import annotations
 

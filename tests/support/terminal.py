@@ -1,4 +1,4 @@
-"""A terminal window with the real command in it: what a person sees, read off an emulator."""
+"""The real command in a terminal emulator: what its window shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A transport for one server, and the clocks and stops that tests give it."""
+"""A transport for one server, with clocks and stop signals of tests."""
 
 from __future__ import annotations
 

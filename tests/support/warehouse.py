@@ -1,4 +1,4 @@
-"""Rows in PostgreSQL, put there by the real target: what a user of the tap has in the end."""
+"""Rows in PostgreSQL, loaded by the real target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every paginator against servers whose words of paging are right, wrong, absent or misleading.
+"""Every paginator against servers whose paging fields are right, wrong, absent or misleading.
 
 The oracle is the list itself: where a row is missing, no verdict is good, no version is activated
 and no bookmark moves. What nobody could tell from any answer is left out, here and nowhere else:

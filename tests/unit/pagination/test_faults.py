@@ -1,4 +1,4 @@
-"""Every paginator under every fault: either exactly the rows, or an error; never fewer in silence.
+"""Every paginator under every fault: either exactly the rows, or an error.
 
 The oracle is the list the server pages through. Faults meet requests by their number, so at a
 concurrency above 1 they meet another page each time.

@@ -1,4 +1,4 @@
-"""Walks over lists that change, at any concurrency, against an oracle that knows every row."""
+"""Lists that change while they are read, at any concurrency, against an oracle with every row."""
 
 from __future__ import annotations
 

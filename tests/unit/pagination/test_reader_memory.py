@@ -1,4 +1,4 @@
-"""What a walk remembers of its pages: a few bytes each, enough to know every one again."""
+"""Memory of the pages that were read: a few bytes each, enough to recognise every one."""
 
 from __future__ import annotations
 

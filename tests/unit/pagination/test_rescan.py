@@ -1,4 +1,4 @@
-"""Rows that move while a list is read by page number, which can't overlap: found, or told."""
+"""Rows that move while a list is read by page number, which can't overlap: found, or reported."""
 
 from __future__ import annotations
 

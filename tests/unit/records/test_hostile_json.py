@@ -1,4 +1,4 @@
-"""Hostile JSON: the row passes, or the stream fails with one clear line, whoever decodes it."""
+"""Hostile JSON: the row passes, or the stream fails with one clear line, with every decoder."""
 
 from __future__ import annotations
 

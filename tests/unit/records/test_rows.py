@@ -1,4 +1,4 @@
-"""Bodies are decoded exactly, or refused with a word on what they are instead."""
+"""Bodies are decoded exactly, or refused with their actual format."""
 
 from __future__ import annotations
 

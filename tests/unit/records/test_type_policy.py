@@ -1,4 +1,4 @@
-"""What the settings want done to values: contradicting types, times in UTC, characters unfit."""
+"""Settings that change values: contradicting types, times in UTC, invalid characters."""
 
 from __future__ import annotations
 

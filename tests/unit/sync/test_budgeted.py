@@ -1,4 +1,4 @@
-"""A run with `max_requests`: never one request more, and run after run it gets to the end."""
+"""A run with `max_requests`: never one request more, and repeated runs complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that were cut: a position is used where nothing has changed, and by its own source alone."""
+"""Interrupted runs: a checkpoint is used if nothing has changed, and by its own source only."""
 
 from __future__ import annotations
 

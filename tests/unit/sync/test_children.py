@@ -1,4 +1,4 @@
-"""Children with a bookmark: a parent the bookmark doesn't cover brings its older rows as well."""
+"""Children with a bookmark: of a parent that it doesn't cover, older rows are read as well."""
 
 from __future__ import annotations
 

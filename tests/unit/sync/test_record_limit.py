@@ -1,4 +1,4 @@
-"""A preview writes so many records of each stream, reads no further, and leaves no trace."""
+"""A preview writes so many records of each stream, reads no further, and changes no state."""
 
 from __future__ import annotations
 

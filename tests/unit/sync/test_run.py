@@ -1,4 +1,4 @@
-"""A run of many streams: each on its own, all told truthfully."""
+"""A run of many streams: each ends on its own, and is reported."""
 
 from __future__ import annotations
 

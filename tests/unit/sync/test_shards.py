@@ -1,4 +1,4 @@
-"""A sync in shards: together they bring what one run brings, and conclude as it does."""
+"""A sync in shards: together they write what one run writes, and conclude as it does."""
 
 from __future__ import annotations
 

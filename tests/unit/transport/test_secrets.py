@@ -1,4 +1,4 @@
-"""A secret that a server sends back in many ways is shown nowhere.
+"""A secret that a server sends back in any form is shown nowhere.
 
 The log, the metrics, STATE and the summary are walked at DEBUG, and what a debugger or a crash
 report would show: tracebacks with their causes, and the `repr` of every part of the run.

@@ -1,4 +1,4 @@
-"""Descriptions in other tools' words become entries of `apis`, and each deviation is noted."""
+"""Configurations of other tools become entries of `apis`, and each deviation is noted."""
 
 from __future__ import annotations
 

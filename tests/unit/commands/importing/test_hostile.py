@@ -1,4 +1,4 @@
-"""Files that mean harm or nothing: refused in one line, and nothing in them is ever run."""
+"""Hostile and meaningless files: refused in one line, and nothing in them is run."""
 
 from __future__ import annotations
 

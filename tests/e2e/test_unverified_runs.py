@@ -1,6 +1,6 @@
-"""A run that can't show that it has all rows deletes none in the target, and skips none later.
+"""After an unverified run no row is deleted in the target, and none is skipped by the next run.
 
-The first run of each test is good: a hundred rows are in PostgreSQL. Then the API has a bad day.
+The first run of each test is complete: PostgreSQL has a hundred rows. The second gets fewer.
 """
 
 from __future__ import annotations

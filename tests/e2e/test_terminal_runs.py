@@ -1,4 +1,4 @@
-"""What a person sees of a run: checked on a real terminal, with the real command in it."""
+"""The display of a run: the real command on a real terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs cut at any point, into a real target: nothing is lost, and nothing deleted before the proof.
+"""Runs interrupted at any point, into a real target: nothing is lost or deleted too early.
 
 What a target acknowledged is what the next run builds on, so every test carries the state the way
 a pipeline does: through Meltano, through the target's own output, or as the last line of a file.
