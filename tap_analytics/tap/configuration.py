@@ -14,6 +14,7 @@ from singer_sdk.metrics import get_metrics_logger
 from typing_extensions import override
 
 from tap_analytics.config import settings
+from tap_analytics.config.settings.variables import Expansion
 from tap_analytics.config.shard import Shard, shard_problems
 from tap_analytics.errors import InputError
 from tap_analytics.records.encoders import batch_problems
@@ -100,9 +101,14 @@ class ConfiguredTap(Tap):
         self._config = {
             name: value for name, value in (defaults | given).items() if value is not None
         }
-        _register_secrets(self._config)
+        # Meltano has expanded them, and a value of its own may have a dollar sign.
+        expansion = Expansion(environment=_variables, whole_only=MELTANO in os.environ)
+        if apis := self._config.get("apis"):
+            self._config["apis"] = expansion.expand(apis, "apis")
+        _register_secrets(self._config, expansion)
         errors = settings.problems(self._config, self.config_jsonschema, blocks=BLOCKS)
         self._declared, problems = declared_apis(self._config, reserved=RESERVED)
+        problems = expansion.problems or problems
         errors += [problem for problem in problems if problem not in errors]
         errors += batch_problems(self._config.get("batch_config"))
         errors += store_problems(self._config.get("rate_limit_store"))
@@ -158,9 +164,10 @@ def _variables() -> dict[str, str]:
     return {**dotenv, **{key: value for key, value in os.environ.items() if value}}
 
 
-def _register_secrets(config: Mapping[str, t.Any]) -> None:
+def _register_secrets(config: Mapping[str, t.Any], expansion: Expansion | None = None) -> None:
     found = settings.secrets_of(config, blocks=BLOCKS)
-    for value in found.values:
+    parts = expansion.secrets(found.values) if expansion else ()
+    for value in (*found.values, *parts):
         SECRETS.add(value)
     for username, password in found.basic:
         SECRETS.add_basic(username, password)
