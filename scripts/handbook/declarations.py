@@ -10,6 +10,7 @@ from tap_analytics.config.declarations.auths import AUTHS, LOGIN
 from tap_analytics.config.declarations.endpoint import ENDPOINT
 from tap_analytics.config.declarations.incremental import INCREMENTAL
 from tap_analytics.config.declarations.paginators import PAGINATORS, SHARED
+from tap_analytics.config.declarations.processing import STEPS
 from tap_analytics.config.declarations.resources import RESOURCE
 from tap_analytics.config.declarations.retries import RETRY
 
@@ -24,6 +25,7 @@ OBJECTS: Mapping[str, Fields | Mapping[str, Variant[t.Any]]] = {
     "auth": AUTHS,
     "login": LOGIN,
     "resources": RESOURCE,
+    "processing_steps": STEPS,
     "endpoint": ENDPOINT,
     "incremental": INCREMENTAL,
     "error_handler": RETRY,

@@ -91,6 +91,11 @@ class AnalyticsStream(CatalogStream):
         """Rows to request per page: the limit of the paginator, else the page size of the API."""
         return self.paging.limit or self.connection.page_size
 
+    @property
+    def key_fields(self) -> Sequence[str]:
+        """The fields of a row as it was sent that make its primary key, dotted where nested."""
+        return self.primary_keys
+
     def contexts_below(
         self, parent: AnalyticsStream, record: Record, context: Context | None
     ) -> Iterable[Context]:
@@ -181,7 +186,7 @@ class AnalyticsStream(CatalogStream):
             connection=self.connection,
             paging=self.paging,
             page_size=self.page_size,
-            primary_keys=self.primary_keys,
+            primary_keys=self.key_fields,
             context=context,
             columns=self.parent_columns(context),
             has_body=self.prepare_request_payload(context, None) is not None,

@@ -31,6 +31,7 @@ class Endpoint:
     paging: PagingStrategy
     #: Rows to request per page; None if the server decides.
     page_size: int | None
+    #: Fields of the rows, as they were sent, that make the primary key.
     primary_keys: Sequence[str] = ()
     #: Values that come from the parent's row; of these, the columns of rows that lack them.
     context: Mapping[str, t.Any] | None = None
@@ -57,6 +58,7 @@ class Endpoint:
         dicts, columns = rows.dicts, self.columns
         if (post_process := self.post_process) is not None:
             dicts = [row for row in map(post_process, dicts) if row is not None]
+            self.facts.leaves_out_rows |= len(dicts) < len(rows)
         for row in dicts if columns else ():
             for name, value in columns.items():
                 row.setdefault(name, value)

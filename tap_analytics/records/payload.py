@@ -98,9 +98,22 @@ def holds_null(payload: object, path: Sequence[str]) -> bool:
     return at_path(payload, path, _NOWHERE) is None
 
 
-def dig_field(row: t.Mapping[str, t.Any], path: str) -> t.Any:  # noqa: ANN401 - any JSON value
+def dig_field(row: t.Mapping[str, t.Any], path: str, default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return a field of a row by its name or, where there is no such name, by dotted path."""
-    return row[path] if path in row else at_path(row, path.split("."))
+    return row[path] if path in row else at_path(row, path.split("."), default)
+
+
+def without(row: Row, path: str) -> None:
+    """Remove a field of a row, found as by `dig_field`; objects that it is nested in are copied."""
+    if path in row:
+        del row[path]
+        return
+    *outer, name = path.split(".")
+    if not isinstance(inner := at_path(row, outer), dict) or name not in inner:
+        return
+    for member in outer:
+        row[member] = row = {**row[member]}
+    del row[name]
 
 
 class Parent(t.Protocol):

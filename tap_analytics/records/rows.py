@@ -20,7 +20,7 @@ from tap_analytics.errors import TapError
 from tap_analytics.records.codec import has_nul, kind_of
 from tap_analytics.records.digests import digest
 from tap_analytics.records.inference import infer_schema
-from tap_analytics.records.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA
+from tap_analytics.records.payload import ALWAYS_ERRORS, ERRORS_WITHOUT_DATA, dig_field
 from tap_analytics.records.type_policy import INVALID_IN_NAMES, struct_of
 from tap_analytics.records.writer import ENCODER
 
@@ -110,11 +110,13 @@ class DictRows:
 
         Raises `UnusableKeyError` for a row without one.
         """
-        given = given or {}
-        columns = [
-            [row.get(name, given.get(name, msgspec.UNSET)) for row in self.dicts] for name in names
-        ]
-        return _joined(names, columns)
+        absent = dict.fromkeys(names, msgspec.UNSET) | dict(given or {})
+        return _joined(names, [self._fields(name, absent[name]) for name in names])
+
+    def _fields(self, name: str, default: object) -> list[t.Any]:
+        if "." in name:
+            return [dig_field(row, name, default) for row in self.dicts]
+        return [row.get(name, default) for row in self.dicts]
 
     def digests(self) -> list[Hashable]:
         """Return a digest of each decoded row: whitespace and the order of members don't count."""

@@ -12,10 +12,11 @@ import typing as t
 from typing_extensions import override
 
 from tap_analytics.config.declarations import parse
+from tap_analytics.config.declarations.processing import RowError, sources_of
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.records.inference import infer_schema
-from tap_analytics.records.payload import at_path, select_jsonpath
+from tap_analytics.records.payload import select_jsonpath
 from tap_analytics.streams.api import Api
 from tap_analytics.streams.resource import ResourceStream
 from tap_analytics.streams.scope import open_bookmark, window_of
@@ -25,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk import Tap
-    from singer_sdk.helpers.types import Context
+    from singer_sdk.helpers.types import Context, Record
 
     from tap_analytics.config.declarations.model import DeclaredApi, DeclaredResource
     from tap_analytics.pagination import PageToken
@@ -135,24 +136,23 @@ class DeclaredStream(ResourceStream):
         return window_of(self, bookmark)
 
 
-class LiftedFields(DeclaredStream):
-    """Base of the streams that have nested fields as columns too."""
+class ProcessedStream(DeclaredStream):
+    """Base of the streams with steps of processing."""
 
-    #: Dotted paths by column.
-    lifted: t.ClassVar[Mapping[str, str]] = {}
+    @property
+    @override
+    def key_fields(self) -> Sequence[str]:
+        return sources_of(self.primary_keys, self.resource.steps)
 
     @override
-    def select(self, payload: t.Any) -> list[Row]:
-        rows = super().select(payload)
-        for row in rows:
-            for column, path in self.lifted.items():
-                value = at_path(row, path.split("."))
-                if row.setdefault(column, value) != value:
-                    raise TapError(
-                        f"{self.label}: a row has a `{column}` of its own, which is to be the "
-                        f"column of `{path}`. Take `{column}` as `cursor_path`."
-                    )
-        return rows
+    def post_process(self, row: Record, context: Context | None = None) -> Row | None:
+        kept: Row | None = row
+        for step in self.resource.steps:
+            try:
+                kept = None if kept is None else step.apply(kept, context or {})
+            except RowError as error:
+                raise TapError(f"{self.label}: {error}") from None
+        return kept
 
 
 class JsonPathStream(DeclaredStream):
@@ -230,7 +230,7 @@ def _stream_class(
     is_plain = not selector or re.sub(r"[._-]", "", selector).isalnum()
     # Of a JSONPath, those that can be resolved.
     members = selector.removeprefix("$.").removesuffix("[*]").split(".")
-    deciding = ("write_disposition", "data_selector", "incremental", "parents", "request")
+    deciding = ("write_disposition", "data_selector", "incremental", "parents", "request", "steps")
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
@@ -247,17 +247,11 @@ def _stream_class(
         "replication_unit": incremental.cursor_format if incremental else None,
         "parent_stream_type": parent,
         "references": dict(_references(resource, classes)),
-        "lifted": _lifted(resource),
         "resource": resource,
     }
-    bases = [*([LiftedFields] if body["lifted"] else []), *([] if is_plain else [JsonPathStream])]
-    return type(resource.stream, tuple(bases) or (DeclaredStream,), body)
-
-
-def _lifted(resource: DeclaredResource) -> dict[str, str]:
-    """Return the nested fields that become columns."""
-    key = resource.incremental
-    return {key.column: key.cursor_path} if key and key.column != key.cursor_path else {}
+    bases = (ProcessedStream,) if resource.steps else ()
+    selecting = DeclaredStream if is_plain else JsonPathStream
+    return type(resource.stream, (*bases, selecting), body)
 
 
 def _references(

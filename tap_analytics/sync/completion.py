@@ -159,8 +159,8 @@ def find_doubt(
 ) -> str | None:
     """Return why rows may be missing, if they may, and log a reason that isn't in the verdict.
 
-    A parent that answered 404, or that a stream map leaves out, may have rows. For a bookmark, the
-    latter don't count, because it names the parents that it covers.
+    A parent that answered 404, or that a filter or stream map leaves out, may have rows. For a
+    bookmark, the latter don't count, because it names the parents that it covers.
     """
     if result.truncated:
         return "max_records cut it short"
@@ -169,7 +169,7 @@ def find_doubt(
     if result.parents_missing:
         doubt = f"{result.parents_missing} of {result.lists} parents answered 404"
     elif result.parents_filtered and not is_incremental(stream):
-        doubt = "a stream map left out parents, and so the rows below them"
+        doubt = "a filter or stream map left out parents, and so the rows below them"
     elif above is not None and above.doubt is not None:
         doubt = f"rows of its parents, {above.name}, may be missing"
     else:

@@ -267,8 +267,9 @@ class ChildQueue:
             return reads
         parents = t.cast("DictRows", rows).dicts
         kept = self._kept(parents)
+        is_filtered = len(kept) < len(parents) or self._reader.endpoint.facts.leaves_out_rows
         for child in self._parent.children:
-            child.result.parents_filtered |= len(kept) < len(parents)
+            child.result.parents_filtered |= is_filtered
             try:
                 reads += self._below(child, kept)
             except TapError as error:

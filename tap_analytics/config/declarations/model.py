@@ -10,6 +10,7 @@ from tap_analytics.config.declarations.templates import RESOURCES
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_analytics.config.declarations.processing import Step
     from tap_analytics.config.declarations.templates import RequestParts
     from tap_analytics.pagination import PagingStrategy
     from tap_analytics.records.notation import Unit
@@ -98,6 +99,8 @@ class DeclaredResource:
     schema: dict[str, t.Any] | None = None
     parents: tuple[ParentLink, ...] = ()
     description: str = ""
+    #: What makes records of rows, in order.
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

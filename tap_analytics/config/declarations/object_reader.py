@@ -32,7 +32,7 @@ UNSUPPORTED = frozenset(
     allow_external_schedulers columns cursor_body_path data_selector_required file_format
     has_more_path last_value_func limit_body_path max_table_nesting maximum_offset maximum_page
     maximum_value merge_key nested_hints offset offset_body_path on_cursor_value_missing page
-    page_body_path parallelized parent processing_steps range_end range_start references
+    page_body_path parallelized parent range_end range_start references
     response_actions row_order schema_contract selected session spec stop_after_empty_page
     table_format table_name validator
     """.split()  # noqa: SIM905 - forty names read best as text
@@ -50,6 +50,10 @@ class ConfigPath:
     def at(self, field: str) -> ConfigPath:
         """Return the path of a field."""
         return replace(self, path=self.name(field))
+
+    def item(self, field: str, index: int) -> ConfigPath:
+        """Return the path of an item of a list."""
+        return replace(self, path=f"{self.name(field)}[{index}]")
 
     def inside(self, where: str) -> ConfigPath:
         """Return the path of a named part, such as a resource."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tap_analytics.config.declarations.model import ParentLink, Source
 from tap_analytics.config.declarations.object_reader import listed, suggestion
+from tap_analytics.config.declarations.processing import parents_values
 from tap_analytics.config.declarations.templates import RESOURCES
 
 if t.TYPE_CHECKING:
@@ -88,6 +89,11 @@ def _links(
                 f"`params.{name}` resolves a placeholder that the path doesn't have. "
                 f"Add {{{name}}} to the path, or remove it."
             )
+    if not names and any(parents_values(resource.declared.steps)):
+        place.report(
+            "`processing_steps` has values of a parent, which the resource lacks. Name one in the "
+            "request, such as {resources.customers.id}."
+        )
     for name in names:
         source = _source(name, resource, siblings)
         if source is None:
@@ -106,7 +112,10 @@ def _links(
 
 def _placeholders(resource: UnlinkedResource) -> list[str]:
     """Return the placeholders of a request that another resource gives, in their order."""
-    names = [name for each in resource.declared.request.templates for name in each.ordered]
+    declared = resource.declared
+    names = [name for each in declared.request.templates for name in each.ordered]
+    if any(map(_is_parents, names)):
+        names += [name for each in parents_values(declared.steps) for name in each.ordered]
     return [*dict.fromkeys(name for name in names if _is_parents(name))]
 
 

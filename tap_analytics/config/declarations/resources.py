@@ -24,6 +24,7 @@ from tap_analytics.config.declarations.fields import (
 )
 from tap_analytics.config.declarations.model import WriteDisposition
 from tap_analytics.config.declarations.object_reader import NAME, ConfigPath, ObjectReader
+from tap_analytics.config.declarations.processing import LiftFields, is_removed, read_steps
 from tap_analytics.config.declarations.templates import BOOKMARK_VALUES
 
 if t.TYPE_CHECKING:
@@ -55,7 +56,11 @@ def _endpoint(reader: ObjectReader, name: str) -> dict[str, t.Any]:
 _DISPOSITION = Kind(choice(*DISPOSITIONS).name, _disposition)
 #: Fields of a resource that defaults may have.
 SHARED: Fields = {
-    "primary_key": Field(TEXTS, "A column or several.", default=()),
+    "primary_key": Field(
+        TEXTS,
+        "A column or several; a nested field, such as `meta.id`, becomes the column `meta_id`.",
+        default=(),
+    ),
     "write_disposition": Field(
         _DISPOSITION,
         "What becomes of the rows: updated by key, appended, or replaced as a whole. "
@@ -72,6 +77,11 @@ _OWN: Fields = {
     "include_from_parent": Field(
         TEXTS,
         "Fields of the parent's rows that become columns: `id` of `customers` is `_customers_id`.",
+        default=(),
+    ),
+    "processing_steps": Field(
+        Kind("list of [steps](#processing_steps)", read_steps),
+        "What is done to each row, in order.",
         default=(),
     ),
     "schema": Field(
@@ -130,13 +140,15 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
     resource = replace(
         resource,
         write_disposition=disposition,
-        primary_keys=() if disposition == "append" else keys,
         assumes_keys="primary_key" not in reader,
         schema=values.get("schema"),
         description=values["description"],
+        steps=values["processing_steps"],
     )
+    resource = _lifted(resource, () if disposition == "append" else keys)
     _check_disposition(reader, keys, resource)
     _check_incremental(reader, resource)
+    _check_steps(reader, resource)
     included = values["include_from_parent"]
     return UnlinkedResource(declared=resource, resolves=resolves, included=included, place=place)
 
@@ -170,6 +182,29 @@ def _check_disposition(
         )
 
 
+def _lifted(resource: DeclaredResource, keys: tuple[str, ...]) -> DeclaredResource:
+    """Set the primary key; nested fields of keys become columns: `owner.id` is `owner_id`."""
+    plain = (resource.schema or {}).get("properties", {})
+    columns = {key: key.replace(".", "_") for key in keys if "." in key and key not in plain}
+    nested = {column: key for key, column in columns.items()}
+    cursor = resource.incremental
+    if cursor is not None and cursor.column != cursor.cursor_path:
+        nested[cursor.column] = cursor.cursor_path
+    return replace(
+        resource,
+        primary_keys=tuple(columns.get(key, key) for key in keys),
+        steps=(LiftFields(nested), *resource.steps) if nested else resource.steps,
+    )
+
+
+def _check_steps(reader: ObjectReader, resource: DeclaredResource) -> None:
+    """Report steps that remove a key."""
+    cursor = resource.incremental.column if resource.incremental else None
+    for name in filter(None, (*resource.primary_keys, cursor)):
+        if is_removed(name, resource.steps):
+            reader.error("processing_steps", f"remove '{name}', which is a key. Keep it.")
+
+
 def _check_incremental(reader: ObjectReader, resource: DeclaredResource) -> None:
     """Report placeholders of the bookmark where nothing says what it is made from."""
     used = resource.request.names.intersection(BOOKMARK_VALUES)
@@ -191,8 +226,13 @@ def check_schema(resource: DeclaredResource, place: ConfigPath) -> None:
     if not isinstance(columns, dict) or not columns:
         place.report("`schema` must describe the columns of the rows under `properties`.")
         return
-    needed = {*resource.primary_keys} - {link.placeholder for link in resource.parents}
-    if resource.incremental and "." not in resource.incremental.cursor_path:
+    lifted = [
+        name for each in resource.steps if isinstance(each, LiftFields) for name in each.fields
+    ]
+    given = {link.placeholder for link in resource.parents}.union(lifted)
+    needed = set(resource.primary_keys)
+    if resource.incremental:
         needed.add(resource.incremental.column)
+    needed -= given
     for name in sorted(needed - set(columns)):
         place.report(f"`schema` has no property '{name}', which is a key of the stream. Add it.")

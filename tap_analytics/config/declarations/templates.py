@@ -22,12 +22,15 @@ END = "incremental.end_value"
 INITIAL = "incremental.initial_value"
 LAST = "incremental.last_value"
 BOOKMARK_VALUES = (START, END, INITIAL, LAST)
-#: First part of the placeholders that a parent gives.
+#: First part of the placeholders that a parent gives, and of those that a row gives itself.
 RESOURCES = "resources"
+RECORD = "record"
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.[^\s{}.]+)*)\}|[{}]", re.ASCII)
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
-_FOREIGN = re.compile(r"(?<!\{)\{(?:\{(?!\{)\s*|\s+)((?:incremental|resources)\.[\w.]+)[^{}]*\}\}?")
+_FOREIGN = re.compile(
+    r"(?<!\{)\{(?:\{(?!\{)\s*|\s+)((?:incremental|record|resources)\.[\w.]+)[^{}]*\}\}?"
+)
 
 
 class TemplateError(ValueError):
@@ -67,11 +70,12 @@ class Template:
 Text = str | Template
 
 
-def parse_template(text: str, *, short: bool = False) -> Text:
+def parse_template(text: str, *, short: bool = False, of_row: bool = False) -> Text:
     """Return a text as a template, or as it is sent where it has no placeholder.
 
     With `short`, names without a dot are placeholders too; elsewhere such a text is sent as it is,
-    for it may be JSON or GraphQL. Raises `TemplateError`.
+    for it may be JSON or GraphQL. With `of_row`, the text is a value of a row, made from the row
+    and its parent. Raises `TemplateError`.
     """
     if "{" not in text and "}" not in text:
         return text
@@ -83,7 +87,7 @@ def parse_template(text: str, *, short: bool = False) -> Text:
         literal, end = literal + text[end : found.start()], found.end()
         name = found[1]
         if name is not None and (short or "." in name):
-            parts.append((literal, _known(name)))
+            parts.append((literal, _known(name, of_row=of_row)))
             literal = ""
         else:
             is_odd |= found[0] not in {"{{", "}}"}
@@ -96,12 +100,14 @@ def parse_template(text: str, *, short: bool = False) -> Text:
     return Template((*parts, (literal, None)) if literal else tuple(parts))
 
 
-def _known(name: str) -> str:
+def _known(name: str, *, of_row: bool) -> str:
     """Return the name of a placeholder, or raise `TemplateError` for one without a meaning."""
     scope, _, rest = name.partition(".")
-    if not rest or (scope == RESOURCES and "." in rest) or name in BOOKMARK_VALUES:
+    is_parents = not rest or (scope == RESOURCES and "." in rest)
+    if is_parents or (scope == RECORD if of_row else name in BOOKMARK_VALUES):
         return name
-    known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", *BOOKMARK_VALUES))
+    others = (f"{RECORD}.…",) if of_row else BOOKMARK_VALUES
+    known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
 
 

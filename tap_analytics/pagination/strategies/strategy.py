@@ -66,6 +66,8 @@ class PagingFacts:
     ignores_number: bool = False
     #: Whether a response named another next page than the one that was predicted.
     mispredicted: bool = False
+    #: Whether `post_process` left out rows, below which no child is read.
+    leaves_out_rows: bool = False
 
 
 @dataclass(slots=True)

@@ -209,7 +209,7 @@ def test_rows_that_a_stream_map_leaves_out_are_not_deleted(incremental, caplog):
         assert (moved, activated) == (set(), {ITEMS, "copy"})
         assert told in caplog.text
         assert "shop_bits" in caplog.text
-        assert "a stream map left out parents" in caplog.text
+        assert "a filter or stream map left out parents" in caplog.text
 
 
 def test_rows_below_a_parent_that_was_left_out_come_when_it_is_let_in():

@@ -1,0 +1,140 @@
+"""What the steps of a declared resource accept and refuse, and what each does to a row."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from tap_analytics.config.declarations import parse
+from tap_analytics.config.declarations.processing import sources_of
+
+NESTED = {"id": 1, "meta": {"id": 7, "by": {"name": "A"}}, "a.b": 2}
+
+
+def resource(*steps, **more):
+    return {"name": "items", "endpoint": "items", "processing_steps": list(steps), **more}
+
+
+def entry(*resources):
+    client = {"base_url": "https://api.example.com"}
+    return [{"name": "shop", "client": client, "resources": list(resources)}]
+
+
+def read(*steps, **more):
+    apis, problems = parse(entry(resource(*steps, **more)), reserved=())
+    assert problems == []
+    return apis[0].resources[0]
+
+
+def problem_of(*resources):
+    _, problems = parse(entry(*resources), reserved=())
+    (line,) = problems
+    return line
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([{"filter": "@.meta.id == 7"}], NESTED),
+        ([{"filter": "@.meta.id == 8"}], None),
+        ([{"rename_fields": {"id": "uid"}}], {"uid": 1, "meta": NESTED["meta"], "a.b": 2}),
+        (
+            [{"rename_fields": {"meta.by.name": "author", "none": "x"}}],
+            {"id": 1, "meta": {"id": 7, "by": {}}, "a.b": 2, "author": "A"},
+        ),
+        # Names can be swapped.
+        (
+            [{"rename_fields": {"id": "meta", "meta": "id"}}],
+            {"id": NESTED["meta"], "meta": 1, "a.b": 2},
+        ),
+        ([{"remove_fields": ["meta.by", "a.b", "none.x"]}], {"id": 1, "meta": {"id": 7}}),
+        ([{"remove_fields": "meta"}], {"id": 1, "a.b": 2}),
+        (
+            [
+                {"remove_fields": ["meta"]},
+                {"add_fields": {"n": "{record.id}", "t": "no {record.id}", "c": 5, "x": None}},
+            ],
+            {"id": 1, "a.b": 2, "n": 1, "t": "no 1", "c": 5, "x": None},
+        ),
+        # Of what a row lacks, nothing is made.
+        (
+            [{"remove_fields": "meta"}, {"add_fields": {"m": "a {record.meta.id}", "b": "{{b}}"}}],
+            {"id": 1, "a.b": 2, "m": None, "b": "{b}"},
+        ),
+        # A step sees what the steps before it made.
+        ([{"rename_fields": {"id": "uid"}}, {"filter": "@.id"}], None),
+    ],
+)
+def test_steps_are_applied_in_their_order(steps, expected):
+    given = copy.deepcopy(NESTED)
+    row = dict(given)
+    for step in read(*steps).steps:
+        row = None if row is None else step.apply(row, {})
+    assert row == expected
+    # What a row holds may be processed again: only its top level was changed.
+    assert given == NESTED
+
+
+@pytest.mark.parametrize(
+    ("steps", "key", "sources"),
+    [
+        ([], "id", ("id",)),
+        ([{"filter": "@.a"}], "id", ("id",)),
+        ([{"rename_fields": {"meta.id": "uid"}}], "uid", ("meta.id",)),
+        ([{"rename_fields": {"a": "b"}}, {"rename_fields": {"b": "c"}}], "c", ("a",)),
+        ([{"add_fields": {"key": "{record.a}-{record.b.c}"}}], "key", ("a", "b.c")),
+        ([{"add_fields": {"key": "eu"}}], ["key", "id"], ("id",)),
+        ([{"remove_fields": "id"}, {"add_fields": {"id": "{record.uid}"}}], "id", ("uid",)),
+    ],
+)
+def test_what_makes_a_key_is_known(steps, key, sources):
+    found = read(*steps, primary_key=key)
+    assert sources_of(found.primary_keys, found.steps) == sources
+
+
+def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
+    nested = read(primary_key=["meta.id", "id"])
+    assert nested.primary_keys == ("meta_id", "id")
+    assert sources_of(nested.primary_keys, nested.steps) == ("meta.id", "id")
+    schema = {"type": "object", "properties": {"meta.id": {"type": "integer"}}}
+    assert read(primary_key="meta.id", schema=schema).primary_keys == ("meta.id",)
+    assert read(primary_key="meta.id", write_disposition="replace").primary_keys == ("meta_id",)
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ({"filter": "@.a"}, "`processing_steps` must be a list of steps."),
+        (["filter"], "`processing_steps[0]` must be an object, not text."),
+        ([{"fliter": "@.a"}], "Did you mean `filter`?"),
+        ([{"map": "code"}], "Known: add_fields, filter, remove_fields, rename_fields."),
+        ([{"filter": "a = 1"}], "`processing_steps[0].filter` 'a = 1' can't be read from"),
+        ([{"filter": 5}], "`processing_steps[0].filter` must be a string"),
+        ([{"filter": "@.a", "remove_fields": "b"}], "`processing_steps[0]` has several fields."),
+        ([{"rename_fields": {"a": 1}}], "`processing_steps[0].rename_fields.a` must be the new"),
+        ([{"rename_fields": {"a": "c", "b": "c"}}], "gives the name 'c' to several fields"),
+        ([{"add_fields": {"a": "{other.x}"}}], "unknown placeholder {other.x}. Known: {resources."),
+        ([{"add_fields": {"a": "{{ record.x }}"}}], "has `{{ record.x }}`. Write {record.x}."),
+        ([{"add_fields": {"a": "{incremental.start_value}"}}], "unknown placeholder {incremental"),
+        ([{"add_fields": {"a": "{resources.shops.id}"}}], "values of a parent, which the resource"),
+        ([{"remove_fields": [""]}], "none of them empty"),
+        ([{"remove_fields": "id"}], "`processing_steps` remove 'id', which is a key. Keep it."),
+        ([{"rename_fields": {"id": "uid"}}], "remove 'id', which is a key"),
+    ],
+)
+def test_what_a_step_refuses(steps, words):
+    given = {"name": "items", "endpoint": "items", "primary_key": "id", "processing_steps": steps}
+    assert words in problem_of(given)
+
+
+def test_a_replication_key_is_not_removed():
+    incremental = {"path": "items", "incremental": {"cursor_path": "at"}}
+    given = resource({"remove_fields": "at"}) | {"endpoint": incremental}
+    assert "remove 'at', which is a key" in problem_of(given)
+
+
+def test_values_of_a_parent_that_is_unknown():
+    child = resource({"add_fields": {"a": "{resources.shop.id}"}})
+    child["endpoint"] = "items/{shops_id}"
+    assert "'shop' is unknown" in problem_of("shops", child)
