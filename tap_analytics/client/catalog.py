@@ -119,7 +119,7 @@ class CatalogStream(RESTStream[PageToken]):
         always = [*self.primary_keys, *filter(None, [self.replication_key])]
         include_always(entry, always, columns=self.known_columns())
         self._input_schema = entry.schema.to_dict()
-        # Meltano's default rule selects every stream of a catalog.
+        # Meltano's default rule, `*.*`, selects every stream of a catalog.
         if not self.selected_by_default and meltano_names(self.name, os.environ) is False:
             self.selected = False
 

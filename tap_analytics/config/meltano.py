@@ -30,14 +30,13 @@ def meltano_selection(environ: Mapping[str, str]) -> Callable[[str], bool]:
 
 
 def meltano_names(name: str, environ: Mapping[str, str]) -> bool | None:
-    """Whether a rule other than `*.*`, which is Meltano's default, selects a stream.
+    """Whether a rule of Meltano names a stream, rather than matching it by a pattern like `*.*`.
 
     None where the process isn't Meltano's.
     """
     if SELECT not in environ:
         return None
-    rules = [*_streams(_patterns(environ[SELECT])), *_patterns(environ.get(SELECT_FILTER))]
-    return _matches(name, [rule for rule in rules if rule != "*"])
+    return name in {*_streams(_patterns(environ[SELECT])), *_patterns(environ.get(SELECT_FILTER))}
 
 
 def _streams(rules: Iterable[str]) -> list[str]:

@@ -31,13 +31,13 @@ def test_the_rules_and_filters_select_streams(rules, filters, selected):
         ("no JSON", None, False),
         ('["*.*", "!shop_b.*"]', "[]", False),
         ('["*.*", "shop_a.*"]', "[]", True),
-        ('["shop_*.*"]', "[]", True),
+        ('["shop_*.*"]', "[]", False),
         ('["shop_b.*"]', "[]", False),
         ('["*.*"]', '["shop_a"]', True),
         ('["*.*"]', '["!shop_a"]', False),
     ],
 )
-def test_a_rule_names_a_stream_unless_it_is_the_default(rules, filters, named):
+def test_a_rule_names_a_stream_where_it_is_no_pattern(rules, filters, named):
     given = {SELECT: rules, SELECT_FILTER: filters}
 
     found = meltano_names("shop_a", {k: v for k, v in given.items() if v is not None})
