@@ -118,6 +118,10 @@ class AnalyticsStream(CatalogStream):
         """
         return ()
 
+    def is_whole(self, context: Context | None) -> bool:
+        """Whether a list is read whole in each run, whatever the bookmark: so are passes."""
+        return context is not None and self.parent_stream_type is None
+
     def is_answered(self, context: Context, rows: Sequence[Row]) -> bool:  # noqa: ARG002 - for streams with passes
         """Whether the first rows of a pass are what was asked for."""
         return True

@@ -91,7 +91,7 @@ class EndpointSync:
         self.context = context
         #: The bookmark, without a stored value if that doesn't cover the parent; none for a pass.
         self.bookmark = None
-        if sync.bookmark is not None and (context is None or sync.stream.parent_stream_type):
+        if sync.bookmark is not None and not sync.stream.is_whole(context):
             self.bookmark = sync.bookmark.below(context)
         self.reader = self._open_reader()
         self._children = ChildQueue(sync, context, self.reader)

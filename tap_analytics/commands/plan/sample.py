@@ -94,8 +94,7 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
     """
     if stream.failure is not None:
         raise stream.failure
-    is_pass = context is not None and stream.parent_stream_type is None
-    bookmark = None if is_pass else open_bookmark(stream)
+    bookmark = None if stream.is_whole(context) else open_bookmark(stream)
     # `max_rows=0`: no prefetching of pages that aren't used.
     reader = open_reader(
         stream, context, bookmark=None if read_children(stream) else bookmark, max_rows=0

@@ -82,10 +82,10 @@ SUCCESS = Api(
         ),
         Setting(
             "archived",
-            "Sent as `archived` for notes, tasks, projects, meetings and instances of custom "
-            "objects: `true` lists deleted ones only, `false` the others only; null sends none.",
+            "Whether deleted notes, tasks, projects, meetings and instances of custom objects are "
+            "read too: each list with `archived=false`, and once more with `archived=true`.",
             th.BooleanType,
-            nullable=True,
+            default=False,
         ),
         Setting(
             "nps_target",

@@ -24,7 +24,7 @@ from tap_analytics.streams.success.objects import (
     TRAITS,
     UPDATED,
 )
-from tap_analytics.streams.success.stream import ARCHIVED, ChangingStream, SuccessStream
+from tap_analytics.streams.success.stream import ArchivedStream, ChangingStream, SuccessStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,12 +106,11 @@ class Messages(SuccessStream):
             yield from super().contexts_below(parent, record, context)
 
 
-class Notes(ChangingStream):
+class Notes(ArchivedStream):
     """Notes about accounts and organizations."""
 
     name = "success_notes"
     path = "/notes"
-    setting_params = ARCHIVED
     references = MappingProxyType(
         {"accountId": "success_accounts.id", "authorId": "success_admins.id"}
     )
@@ -128,12 +127,11 @@ class Notes(ChangingStream):
     ).to_dict()
 
 
-class Tasks(ChangingStream):
+class Tasks(ArchivedStream):
     """Tasks for accounts and organizations."""
 
     name = "success_tasks"
     path = "/tasks"
-    setting_params = ARCHIVED
     references = MappingProxyType(
         {
             "accountId": "success_accounts.id",

@@ -20,7 +20,7 @@ from tap_analytics.streams.success.objects import (
     TRAITS,
     UPDATED,
 )
-from tap_analytics.streams.success.stream import ARCHIVED, ChangingStream
+from tap_analytics.streams.success.stream import ArchivedChildStream, ChangingStream
 from tap_analytics.streams.success.traits import TraitStream, first_rows
 
 if t.TYPE_CHECKING:
@@ -83,7 +83,7 @@ class CustomObjects(ChangingStream):
         return {"custom_object_id": record["id"]}
 
 
-class CustomObjectInstances(ChangingStream):
+class CustomObjectInstances(ArchivedChildStream):
     """Instances of all custom objects."""
 
     name = "success_custom_object_instances"
@@ -91,7 +91,6 @@ class CustomObjectInstances(ChangingStream):
     parent_stream_type = CustomObjects
     primary_keys = ("custom_object_id", "id")
     selected_by_default = False
-    setting_params = ARCHIVED
     references = MappingProxyType(
         {
             "custom_object_id": "success_custom_objects.id",
@@ -104,12 +103,11 @@ class CustomObjectInstances(ChangingStream):
     schema = INSTANCE
 
 
-class CustomObjectStream(TraitStream):
+class CustomObjectStream(TraitStream, ArchivedChildStream):
     """Base of the streams with the instances of one custom object."""
 
     path = CustomObjectInstances.path
     parent_stream_type = CustomObjects
-    setting_params = ARCHIVED
     references = CustomObjectInstances.references
     schema = INSTANCE
     #: Machine name of the object.

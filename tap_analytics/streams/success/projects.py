@@ -15,18 +15,17 @@ from tap_analytics.streams.success.objects import (
     TRAITS,
     UPDATED,
 )
-from tap_analytics.streams.success.stream import ARCHIVED, ChangingStream, SuccessStream
+from tap_analytics.streams.success.stream import ArchivedStream, SuccessStream
 
 OBJECTS = th.ArrayType(OpenObject(nullable=True))
 
 
-class Projects(ChangingStream):
+class Projects(ArchivedStream):
     """Projects for accounts and organizations."""
 
     name = "success_projects"
     path = "/projects"
     selected_by_default = False
-    setting_params = ARCHIVED
     references = MappingProxyType(
         {
             "accountId": "success_accounts.id",
@@ -105,13 +104,12 @@ class TaskCategories(CategoryStream):
     path = "/taskCategories"
 
 
-class Meetings(ChangingStream):
+class Meetings(ArchivedStream):
     """Meetings with customers."""
 
     name = "success_meetings"
     path = "/meetings"
     selected_by_default = False
-    setting_params = ARCHIVED
     references = MappingProxyType(
         {"accountIds": "success_accounts.id", "organizationIds": "success_organizations.id"}
     )

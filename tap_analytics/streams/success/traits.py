@@ -119,7 +119,9 @@ class TraitStream(ChangingStream):
         found = super().endpoint(context)
         if not self._columns:
             return found
-        return replace(found, post_process=functools.partial(_with_columns, self._columns))
+        add = functools.partial(_with_columns, self._columns)
+        inner = found.post_process
+        return replace(found, post_process=add if inner is None else lambda row: add(inner(row)))
 
 
 def first_rows(
@@ -138,9 +140,9 @@ def _schema_of(field: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"type": [type_, "null"], **items, "description": f"{field.get('label')}."}
 
 
-def _with_columns(columns: Mapping[str, str], row: Record) -> Record:
-    traits = row.get("traits")
-    if not isinstance(traits, dict):
+def _with_columns(columns: Mapping[str, str], row: Record | None) -> Record | None:
+    traits = row.get("traits") if row else None
+    if row is None or not isinstance(traits, dict):
         return row
     return row | {f"{PREFIX}{name}": fit(traits.get(name), kind) for name, kind in columns.items()}
 

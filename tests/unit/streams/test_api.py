@@ -153,7 +153,7 @@ def test_each_stream_asks_where_its_declaration_says():
         ("success", "success_accounts", {}, {"status": "activeOrChurned", "limit": "100"}),
         ("success", "success_accounts", {"account_status": None}, {"limit": "100"}),
         ("success", "success_accounts", {"account_status": "active"}, {"status": "active"}),
-        ("success", "success_notes", {"archived": False}, {"archived": "false"}),
+        ("success", "success_notes", {"archived": True}, {"archived": "false"}),
         (
             "success",
             "success_nps_responses",

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from support.runs import bag, discover, run, select
+from support.servers import PathApi
 
 from tap_analytics.demo import DemoApi
 from tap_analytics.errors import InputError, SyncFailedError
@@ -193,18 +194,47 @@ def test_a_custom_object_that_does_not_exist_fails_its_stream():
     assert done.tap.run.results["success_accounts"].done
 
 
-def test_archived_lists_what_is_deleted_or_what_is_not():
-    def read(**block):
-        config = {"success": demo.config["success"] | block}
-        done = run(config, only=("success_projects", "success_custom_object_instances"))
-        assert done.error is None
-        return {name: {row["id"] for row in done.records(name)} for name in done.streams}
+ARCHIVED = ("success_projects", "success_meetings", "success_custom_object_instances")
 
+
+@pytest.mark.parametrize("dialect", ["real", "spec"])
+def test_deleted_rows_are_read_from_a_list_of_their_own(dialect):
+    with DemoApi(dialect=dialect, scale=0.2) as demo:
+        config = {"success": demo.config["success"] | {"archived": True}}
+        done = run(config, only=ARCHIVED)
+        asked = {(r.path.rpartition("/")[2], r.params.get("archived")) for r in demo.requests}
+        rows = {name: demo.rows(name, parse_float=Decimal) for name in ARCHIVED}
+
+    assert {("projects", "false"), ("projects", "true"), ("instances", "true")} < asked
+    assert done.error is None
+    for name in ARCHIVED:
+        assert bag(done.records(name)) == bag(rows[name]), name
+        assert done.verdict(name) == "consistent"
+
+
+def test_what_was_deleted_long_ago_arrives_in_later_runs_too():
     with DemoApi(scale=0.2) as demo:
-        whole, deleted, rest = read(), read(archived=True), read(archived=False)
+        config = {"success": demo.config["success"] | {"archived": True}}
+        done = run(config, only=ARCHIVED)
+        later = run(config, only=ARCHIVED, state=done.state)
 
-    for stream, keys in whole.items():
-        assert deleted[stream]
-        assert rest[stream]
-        assert deleted[stream] | rest[stream] == keys
-        assert not deleted[stream] & rest[stream]
+    for name in ARCHIVED:
+        archived = {row["id"] for row in done.records(name) if row["archivedAt"]}
+        assert archived <= set(later.ids(name))
+        assert len(later.ids(name)) < len(done.ids(name))
+
+
+def test_a_server_without_such_a_list_is_read_once():
+    rows = [{"id": "1", "archivedAt": None, "updatedAt": "2024-01-01T00:00:00Z"}]
+    rows += [{"id": "2", "archivedAt": "2024-01-02T00:00:00Z", "updatedAt": "2024-01-01T00:00:00Z"}]
+    objects = [{"id": "o", "name": "vessel", "updatedAt": "2024-01-01T00:00:00Z"}]
+
+    def answer(path, _):
+        return {"results": objects if path.endswith("customObjects") else rows, "next": None}
+
+    with PathApi(answer) as api:
+        block = {"secret_token": "s3cret", "base_url": api.origin, "archived": True}
+        done = run({"success": block}, only=("success_notes", "success_custom_object_instances"))
+
+    assert done.ids("success_notes") == ["1", "2"]
+    assert sorted(done.ids("success_custom_object_instances")) == ["1", "2"]
