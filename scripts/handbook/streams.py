@@ -28,7 +28,8 @@ def streams() -> str:
 
 def _row(stream: AnalyticsStream) -> tuple[str, ...]:
     endpoint = f"{stream.url_base}{stream.path}".removeprefix(SITE)
-    return code(stream.name), code(endpoint), _replication(stream)
+    mark = "" if stream.selected_by_default else " ○"
+    return code(stream.name) + mark, code(endpoint), _replication(stream)
 
 
 def _replication(stream: AnalyticsStream) -> str:
