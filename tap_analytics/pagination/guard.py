@@ -130,8 +130,9 @@ class PaginationGuard:
             )
         if page.is_null:
             self._null = self._null or (
-                f"the API answered {describe(page.query)} with null where rows are expected, which "
-                "may hide rows; an empty list, or a total (`total_path`), would show the end"
+                f"the API answered {describe(page.query)} with null or {{}} where rows are "
+                "expected, which may hide rows; an empty list, or a total (`total_path`), would "
+                "show the end"
             )
 
     def forget_tokens(self) -> None:

@@ -31,11 +31,13 @@ class ResponseParser:
     path: tuple[str, ...]
     #: Hint for a response without rows at the selector.
     hint: str
+    #: Whether an empty object is a response without rows.
+    takes_empty: bool = False
 
     def parse(self, response: Response) -> tuple[t.Any, list[Row]]:
         """Return the decoded body and its rows; raises the error it carries, if any."""
         payload = self.decode(response)
-        if response.status == NO_CONTENT:
+        if response.status == NO_CONTENT or self._is_empty(payload):
             return payload, []
         try:
             rows = self.select(payload)
@@ -58,4 +60,9 @@ class ResponseParser:
 
     def holds_null(self, payload: t.Any, response: Response) -> bool:  # noqa: ANN401 - any JSON value
         """Whether null stands where a response without rows should have a list of them."""
-        return response.status != NO_CONTENT and holds_null(payload, self.path)
+        if response.status == NO_CONTENT:
+            return False
+        return self._is_empty(payload) or holds_null(payload, self.path)
+
+    def _is_empty(self, payload: t.Any) -> bool:  # noqa: ANN401 - any JSON value
+        return self.takes_empty and payload == {}

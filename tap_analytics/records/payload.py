@@ -80,6 +80,26 @@ def select_jsonpath(payload: object, expression: str) -> list[Row]:
     return []
 
 
+def select_map(payload: object, path: Sequence[str], column: str) -> list[Row]:
+    """Return the rows of a map at a path of members, one or a list under each key.
+
+    The key becomes a column of rows that lack it. An empty list is an empty map.
+    """
+    found, where = at_path(payload, path, _NOWHERE), ".".join((*path, "*"))
+    if found is _NOWHERE:
+        raise _nowhere(payload, where)
+    if found is not None and found != [] and not isinstance(found, dict):
+        raise SelectorError(
+            f"`{where}` leads into {kind_of(found)} where a map of rows is expected."
+        )
+    rows = []
+    for key, value in (found or {}).items():
+        for row in as_rows(value, f"`{'.'.join((*path, key))}`"):
+            row.setdefault(column, key)
+            rows.append(row)
+    return rows
+
+
 def _is_empty(payload: object, expression: str) -> bool:
     """Whether a JSONPath finds nothing because lists on its way are empty."""
     for wildcard in _WILDCARD.finditer(expression):

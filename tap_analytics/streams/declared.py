@@ -6,8 +6,10 @@ page, which a sync then doesn't request again.
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -16,7 +18,7 @@ from tap_analytics.config.declarations.processing import RowError, sources_of
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.records.inference import infer_schema
-from tap_analytics.records.payload import select_jsonpath
+from tap_analytics.records.payload import select_jsonpath, select_map
 from tap_analytics.streams.api import Api
 from tap_analytics.streams.resource import ResourceStream
 from tap_analytics.streams.scope import open_bookmark, window_of
@@ -30,6 +32,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.config.declarations.model import DeclaredApi, DeclaredResource
     from tap_analytics.pagination import PageToken
+    from tap_analytics.pagination.response import ResponseParser
     from tap_analytics.records.payload import Row
 
 
@@ -58,6 +61,11 @@ class DeclaredStream(ResourceStream):
         apis, _ = declare([entry], reserved=frozenset())
         kinds = [kind for api in apis for kind in api.streams if vars(kind)["name"] == self.name]
         return t.cast("type[DeclaredStream]", kinds[0])(t.cast("Tap", self._tap)) if kinds else None
+
+    @functools.cached_property
+    def parser(self) -> ResponseParser:
+        """The parser of the base; of a parent without children, some APIs answer `{}`."""
+        return replace(super().parser, takes_empty=self.parent_stream_type is not None)
 
     # --- schema -----------------------------------------------------------------------------
 
@@ -163,6 +171,14 @@ class JsonPathStream(DeclaredStream):
         return select_jsonpath(payload, t.cast("str", self.resource.data_selector))
 
 
+class MapStream(DeclaredStream):
+    """Base of the streams whose rows are the values of a map."""
+
+    @override
+    def select(self, payload: t.Any) -> list[Row]:
+        return select_map(payload, self.records_path, t.cast("str", self.resource.map_key))
+
+
 def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
     fetcher = PageFetcher(endpoint=stream.endpoint(context), window=stream.sample_window())
     return fetcher.sample()
@@ -229,8 +245,17 @@ def _stream_class(
     selector = resource.data_selector or ""
     is_plain = not selector or re.sub(r"[._-]", "", selector).isalnum()
     # Of a JSONPath, those that can be resolved.
-    members = selector.removeprefix("$.").removesuffix("[*]").split(".")
-    deciding = ("write_disposition", "data_selector", "incremental", "parents", "request", "steps")
+    selected = selector.removesuffix("*").removesuffix(".") if resource.map_key else selector
+    members = selected.removeprefix("$").removeprefix(".").removesuffix("[*]").split(".")
+    deciding = (
+        "write_disposition",
+        "data_selector",
+        "incremental",
+        "parents",
+        "request",
+        "steps",
+        "map_key",
+    )
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
@@ -250,7 +275,7 @@ def _stream_class(
         "resource": resource,
     }
     bases = (ProcessedStream,) if resource.steps else ()
-    selecting = DeclaredStream if is_plain else JsonPathStream
+    selecting = DeclaredStream if is_plain else MapStream if resource.map_key else JsonPathStream
     return type(resource.stream, (*bases, selecting), body)
 
 

@@ -238,6 +238,9 @@ class StreamCheck:
             report.findings += [] if is_explained else [note("empty", text)]
             return
         self.rows = probe.processed(t.cast("DictRows", page.rows).dicts)
+        if not self.rows:
+            report.findings.append(note("empty", "`processing_steps` leave out all rows."))
+            return
         check_bookmark(probe.stream, self.rows, report)
         probe = check_keys(probe, self.rows, report)
         paging = PagingCheck(probe, probe.fetch(page.page.query), report)

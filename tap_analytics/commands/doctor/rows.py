@@ -16,7 +16,7 @@ from tap_analytics.commands.doctor.findings import Finding, note, sentence, warn
 from tap_analytics.config.declarations.object_reader import DOTTED
 from tap_analytics.pagination import dig
 from tap_analytics.records.notation import comparable, unit_of
-from tap_analytics.records.payload import SelectorError, lists_in
+from tap_analytics.records.payload import SelectorError, dig_field, lists_in
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import shorten
@@ -66,13 +66,14 @@ def _selector_problem(
     except SelectorError as error:
         return "wrong", str(error)
     selector = stream.resource.data_selector if isinstance(stream, DeclaredStream) else None
-    where, keys = f"`{selector}`" if selector else "the response", stream.primary_keys
+    where, keys = f"`{selector}`" if selector else "the response", stream.key_fields
     if not isinstance(stream, DeclaredStream) or row_list is None or not row_list.rows:
         return "wrong", ""
     if not selected:
         text = f"{where} is empty, while the response holds rows at `{row_list.selector}`."
         return "warning", text
-    if keys and row_list.has(keys) and not any(key in row for row in selected for key in keys):
+    found = any(dig_field(row, key, ...) is not ... for row in selected for key in keys)
+    if keys and row_list.has(keys) and not found:
         return "wrong", f"{where} wraps the rows, which are at `{row_list.selector}`."
     return "wrong", ""
 
@@ -87,14 +88,14 @@ class _RowList:
     def has(self, keys: Sequence[str]) -> bool:
         """Whether there are rows and all of them have the keys."""
         return bool(self.rows) and all(
-            row.get(key) is not None for row in self.rows for key in keys
+            dig_field(row, key) is not None for row in self.rows for key in keys
         )
 
 
 def _likely_list(stream: AnalyticsStream, payload: object) -> _RowList | None:
     """Return the most likely list of rows: the one with the key, else the longest."""
     found = list(_row_lists(payload))
-    keyed = [row_list for row_list in found if row_list.has(stream.primary_keys)]
+    keyed = [row_list for row_list in found if row_list.has(stream.key_fields)]
     likely = [row_list for row_list in found if row_list.rows and best_key(stream, row_list.rows)]
     for best in (keyed if stream.primary_keys else [], likely, found):
         if best:

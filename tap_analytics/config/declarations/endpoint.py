@@ -177,6 +177,11 @@ SHARED_ENDPOINT: Fields = {
         Kind("dotted path or JSONPath", _selector),
         "Where the rows are; without one, the body is the list.",
     ),
+    "map_key": Field(
+        TEXT,
+        "Column for the key of each row in a map, where `data_selector` ends in `.*`.",
+        in_dlt=False,
+    ),
     "paginator": Field(
         Kind("[`paginator`](#paginator) or its type", _read_paging),
         "How it is paged.",
@@ -212,6 +217,7 @@ def read_endpoint(
         path=path,
         method=values["method"],
         data_selector=values.get("data_selector"),
+        map_key=values.get("map_key"),
         paging=_limited(values["paginator"], params, reader, page_size=defaults.page_size),
         retry=defaults.retry.overridden(values.get("error_handler", {})),
         incremental=values.get("incremental"),
@@ -225,6 +231,7 @@ def read_endpoint(
         write_disposition="merge",
     )
     _check_body(resource, reader)
+    _check_map(resource, reader)
     _check_params(resource, defaults.secret_params, reader)
     return resource, {name: each for name, each in given.items() if isinstance(each, Source)}
 
@@ -277,6 +284,13 @@ def _check_body(resource: DeclaredResource, reader: ObjectReader) -> None:
         reader.error("data", "and `json` are bodies both. Remove one.")
     for name in bodies if resource.method != "POST" else ():
         reader.error(name, "is a body, which only POST sends. Set `method` to POST, or remove it.")
+
+
+def _check_map(resource: DeclaredResource, reader: ObjectReader) -> None:
+    outer = (resource.data_selector or "").removeprefix("$.").removesuffix("*").removesuffix(".")
+    is_map = (resource.data_selector or "").endswith("*") and (not outer or DOTTED.fullmatch(outer))
+    if resource.map_key and not is_map:
+        reader.error("map_key", "needs a `data_selector` that ends in `.*`, such as data.rates.*.")
 
 
 def _check_params(

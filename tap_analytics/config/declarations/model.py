@@ -92,6 +92,8 @@ class DeclaredResource:
     method: t.Literal["GET", "POST"] = "GET"
     #: Dotted path or JSONPath of the rows; None if the body is the list.
     data_selector: str | None = None
+    #: Column for the keys of a map of rows.
+    map_key: str | None = None
     incremental: DeclaredIncremental | None = None
     primary_keys: tuple[str, ...] = ()
     #: Whether the primary key is only a default of the API, which the rows may not have.

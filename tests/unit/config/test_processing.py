@@ -138,3 +138,14 @@ def test_values_of_a_parent_that_is_unknown():
     child = resource({"add_fields": {"a": "{resources.shop.id}"}})
     child["endpoint"] = "items/{shops_id}"
     assert "'shop' is unknown" in problem_of("shops", child)
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_right"),
+    [("a.b.*", True), ("*", True), ("a.b", False), ("a[*]", False), (None, False)],
+)
+def test_the_key_of_a_map_needs_a_map(selector, is_right):
+    endpoint = {"path": "items", "data_selector": selector, "map_key": "code"}
+    _, problems = parse(entry({"name": "items", "endpoint": endpoint}), reserved=())
+    assert bool(problems) is not is_right
+    assert is_right or "`map_key` needs a `data_selector` that ends in `.*`" in problems[0]

@@ -189,3 +189,108 @@ def test_a_field_that_stands_where_the_column_of_a_key_goes_fails_the_stream():
         given = declared(api.origin, endpoint={"paginator": "single_page"}, primary_key="meta.id")
         done = run(given)
     assert "shop_items (/items): a row has a `meta_id` of its own" in done.failure()
+
+
+# --- where rows are ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("selector", "body", "expected"),
+    [
+        ("rates.*", {"rates": {"EUR": {"id": 1}, "USD": {"id": 2}}}, [(1, "EUR"), (2, "USD")]),
+        ("$.a.rates.*", {"a": {"rates": {"EUR": {"id": 1}}}}, [(1, "EUR")]),
+        ("*", {"EUR": {"id": 1}}, [(1, "EUR")]),
+        ("$.*", {"EUR": {"id": 1}}, [(1, "EUR")]),
+        # A list under each key, and a row that has the column itself.
+        ("rates.*", {"rates": {"a": [{"id": 1}, {"id": 2, "code": "b"}]}}, [(1, "a"), (2, "b")]),
+        ("rates.*", {"rates": {}}, []),
+        ("rates.*", {"rates": []}, []),
+        ("rates.*", {"rates": None}, []),
+    ],
+)
+def test_the_key_of_a_map_is_a_column(selector, body, expected):
+    endpoint = {"data_selector": selector, "map_key": "code", "paginator": "single_page"}
+    with ScriptedServer(lambda _: reply(200, json.dumps(body).encode())) as api:
+        done = run(declared(api.origin, endpoint=endpoint, primary_key=["code", "id"]))
+    assert done.error is None
+    assert [(row["id"], row["code"]) for row in done.records()] == expected
+    assert done.verdict() == "consistent"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"other": {}}, "found no rows at `rates.*`"),
+        ({"rates": [{"id": 1}]}, "`rates.*` leads into a list where a map"),
+        ({"rates": {"EUR": 1.1}}, "`rates.EUR` is a number where a list of rows"),
+    ],
+)
+def test_what_is_no_map_of_rows_fails_the_stream(body, words):
+    endpoint = {"data_selector": "rates.*", "map_key": "code", "paginator": "single_page"}
+    with ScriptedServer(lambda _: reply(200, json.dumps(body).encode())) as api:
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert words in done.failure()
+
+
+def test_maps_of_rows_are_paged_like_lists():
+    rows = {f"k{n}": {"n": n} for n in range(25)}
+
+    def answer(received):
+        asked = dict(part.split("=") for part in received.target.partition("?")[2].split("&"))
+        start, limit = int(asked["offset"]), int(asked["limit"])
+        body = {"rows": dict([*rows.items()][start : start + limit]), "total": len(rows)}
+        return reply(200, json.dumps(body).encode())
+
+    endpoint = PAGED | {"data_selector": "rows.*", "map_key": "code"}
+    with ScriptedServer(answer) as api:
+        one, many = (
+            run(declared(api.origin, endpoint=endpoint, primary_key="code", concurrency=width))
+            for width in (1, 8)
+        )
+    assert one.records() == [{"n": n, "code": f"k{n}"} for n in range(25)]
+    assert lines(one) == lines(many)
+    assert one.verdict() == "verified"
+
+
+@pytest.mark.parametrize("selector", ["data", "data[*]", "data[*].node", "edges.*"])
+def test_a_parent_whose_list_is_an_empty_object_has_no_children(selector):
+    def answer(received):
+        path = received.target.partition("?")[0]
+        below = {} if path.startswith("/items/2") else {"data": [{"id": 1, "node": {"id": 1}}]}
+        below |= {"edges": {"x": {"id": 1}}} if below else {}
+        return reply(
+            200, json.dumps([{"id": 1}, {"id": 2}] if path == "/items" else below).encode()
+        )
+
+    child = parts()
+    child["endpoint"] |= {"data_selector": selector}
+    with ScriptedServer(answer) as api:
+        endpoint = {"paginator": "single_page", "data_selector": None}
+        done = run(declared(api.origin, endpoint=endpoint, children=[child]))
+    assert done.error is None
+    assert [row["item_id"] for row in done.records("shop_parts")] == [1]
+    assert done.verdict("shop_parts") == "consistent"
+
+
+def test_an_empty_object_without_a_parent_is_no_list():
+    with ScriptedServer(lambda _: reply(200, b"{}")) as api:
+        done = run(declared(api.origin, endpoint={"paginator": "single_page"}))
+    assert "found no rows at `data`" in done.failure()
+
+
+def test_an_empty_object_behind_rows_may_hide_rows():
+    def answer(received):
+        target = received.target
+        if target.startswith("/items?") or target == "/items":
+            return reply(200, b'[{"id": 1}]')
+        body = {} if "cursor=b" in target else {"data": [{"id": 1}], "next": "b"}
+        return reply(200, json.dumps(body).encode())
+
+    paginator = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
+    child = parts()
+    child["endpoint"] |= {"data_selector": "data", "paginator": paginator}
+    with ScriptedServer(answer) as api:
+        endpoint = {"paginator": "single_page", "data_selector": None}
+        done = run(declared(api.origin, endpoint=endpoint, children=[child]))
+    assert len(done.records("shop_parts")) == 1
+    assert done.verdict("shop_parts") == "unverified"

@@ -293,3 +293,29 @@ def test_a_grandchild_is_requested_for_the_first_child(doctor):
             report = doctor(declared(server.origin, endpoint=ONCE, children=[parts, screws]))
         assert report.stream("shop_screws")["result"] == result
     assert report.stream("shop_screws")["not_checked"] == "its parent shop_parts failed"
+
+
+# --- rows that are processed ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"primary_key": "meta.id"},
+        {"primary_key": "uid", "processing_steps": [{"rename_fields": {"meta.id": "uid"}}]},
+    ],
+    ids=["nested", "renamed"],
+)
+def test_a_key_that_is_made_of_a_nested_field_is_no_finding(doctor, words):
+    rows = [{"meta": {"id": row["id"]}} for row in ROWS]
+    with JsonApi(lambda _: {"data": rows}) as api:
+        report = doctor(declared(api.origin, endpoint=ONCE, **words))
+    assert (report.code, report.findings) == (0, [])
+
+
+def test_steps_that_leave_out_all_rows_are_told(doctor):
+    with JsonApi(lambda _: {"data": ROWS}) as api:
+        steps = [{"filter": "@.id > 100"}]
+        report = doctor(declared(api.origin, endpoint=ONCE, processing_steps=steps))
+    assert (report.code, report.findings) == (0, [("note", "empty")])
+    assert "leave out all rows" in report.texts
