@@ -34,6 +34,8 @@ class Api:
     settings: tuple[Setting, ...] = ()
     #: Default of `page_size`: rows to request per page; None sends no limit.
     page_size: int | None = None
+    #: Rows per page that the service allows, where that is far more than `page_size`.
+    largest_page_size: int | None = None
     #: Default of `requests_per_second`; 0 is unlimited.
     requests_per_second: float = 0
     retry: RetryPolicy = field(default_factory=RetryPolicy)

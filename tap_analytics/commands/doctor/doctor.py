@@ -28,7 +28,12 @@ from tap_analytics.commands.doctor.findings import (
     wrong,
 )
 from tap_analytics.commands.doctor.page_numbers import NumberCheck, check_total
-from tap_analytics.commands.doctor.paging import LinkCheck, PagingCheck, check_limit
+from tap_analytics.commands.doctor.paging import (
+    LinkCheck,
+    PagingCheck,
+    check_larger_limit,
+    check_limit,
+)
 from tap_analytics.commands.doctor.probe import Probe, Recorder
 from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
 from tap_analytics.errors import TapError, explain
@@ -247,6 +252,7 @@ class StreamCheck:
         self._trial = paging.trial
         (NumberCheck if paging.is_counted else LinkCheck)(paging).run()
         check_limit(paging)
+        check_larger_limit(paging)
         check_total(paging)
         # Rows that were read twice don't show whether keys are unique.
         if report.key == "unique" and paging.trial.advances and not paging.trial.repeated:

@@ -23,6 +23,7 @@ from tap_analytics.pagination import (
     whole_number,
 )
 from tap_analytics.reporting.numbers import plural
+from tap_analytics.streams import APIS
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.errors import OriginRefused, TransportError
 
@@ -39,6 +40,9 @@ if t.TYPE_CHECKING:
 _FAR_ROW, _FAR_PAGE = 10**9, 10**6
 _CLAMPED = "After the end the server returns the last page again, so every run would fail."
 _LOOK_UP = "Look up the pagination in the API's documentation, and declare it in `paginator`."
+
+#: Largest page sizes that are worth a request to try, by API.
+LARGEST = {api.name: api.largest_page_size for api in APIS if api.largest_page_size}
 
 
 class PagingCheck:
@@ -268,12 +272,26 @@ def check_limit(check: PagingCheck) -> None:
         check.add(warning("limit_capped", text, **change) if change else capped)
 
 
+def check_larger_limit(check: PagingCheck) -> None:
+    """Report that the server sends more rows per page than are asked for."""
+    probe, stream = check.probe, check.probe.stream
+    largest = LARGEST.get(stream.api)
+    if largest is None or probe.limit is None or not check.size == probe.limit < largest:
+        return
+    page = probe.attempt(stream.paging.start(), rows=largest)
+    if page is not None and len(page.rows) > check.size:
+        text = f"The server sends more than {probe.limit} rows per page, as many as are asked for."
+        check.add(note("limit_small", text, api={"page_size": largest}))
+
+
 def _limit_change(probe: Probe, rows: int) -> dict[str, t.Any]:
     """Return the change that sets the limit; none if the limit isn't configured."""
     stream = probe.stream
     if not isinstance(stream, DeclaredStream):
-        given = stream.config.get(stream.api) or {}
-        return {"api": {"page_size": rows}} if "page_size" in given else {}
+        given = (stream.config.get(stream.api) or {}).get("page_size")
+        # A size that other streams of the API take isn't lowered for the one that caps it.
+        is_usual = given is not None and given <= LARGEST.get(stream.api, 0)
+        return {} if given is None or is_usual else {"api": {"page_size": rows}}
     if probe.changed(paginator={"limit": rows}) is None:
         # It is among the parameters.
         return {"resource": {"endpoint": {"params": {stream.paging.limit_param: rows}}}}

@@ -102,6 +102,7 @@ WIKI = Api(
     authenticate=_sign,
     account=lambda block: block.get("email"),
     page_size=25,
+    largest_page_size=250,
     streams=(
         Audit,
         Group,

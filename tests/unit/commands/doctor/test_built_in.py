@@ -19,7 +19,7 @@ def demo(request):
 
 def test_the_demo_has_no_findings(doctor, demo):
     demo.reset_counts()
-    report = doctor(demo.config)
+    report = doctor(demo.config | broken(demo, "wiki", page_size=250))
     assert (report.code, report.patch) == (0, {}), report.texts
     assert {level for level, _ in report.findings} <= {"note"}
     results = {s["name"]: s["result"] for api in report.data["apis"] for s in api["streams"]}
@@ -103,10 +103,18 @@ def test_a_refused_order_is_reported(doctor):
     assert (report.code, again.code, again.patch) == (1, 0, {})
 
 
+def test_a_larger_page_size_is_suggested_where_the_server_takes_it(doctor, demo):
+    config = {"wiki": demo.config["wiki"]}
+    report = doctor(config)
+    assert (report.code, report.patch) == (0, {"wiki": {"page_size": 250}})
+    again = doctor(merged(config, report.patch))
+    assert (again.code, again.patch) == (0, {})
+
+
 def test_optional_streams_is_suggested_for_a_forbidden_audit_log(doctor):
     fault = Fault(match={"path": "/audit$"}, status=403, times=None)
     with DemoApi(faults=[fault]) as demo:
-        config = broken(demo, "wiki")
+        config = broken(demo, "wiki", page_size=250)
         report = doctor(config)
         assert report.patch == {"wiki": {"optional_streams": ["wiki_audit"]}}
         again = doctor(merged(config, report.patch))
