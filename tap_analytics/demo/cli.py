@@ -71,7 +71,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tap-analytics demo-api",
-        description="Serve the five APIs on loopback, with invented data.",
+        description="Serve the five APIs on loopback, with sample data.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on")

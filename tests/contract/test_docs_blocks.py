@@ -44,7 +44,7 @@ ELSEWHERE = {
     "--from-ref ../tap-analytics/plugin.yaml": "tests/e2e/test_meltano_project.py",
     "meltano state copy dev:tap-analytics-to-target-postgres "
     "dev:tap-analytics-to-target-postgres-copy": "copies the state of runs that are run elsewhere",
-    "meltano state list": "reads the state of runs that are run elsewhere",
+    "meltano state list": "tests/e2e/test_two_instances.py",
 }
 #: What a command line of the tap's own may be joined with.
 TOOLS = {"tap-analytics", "grep", "mkdir", "cat", "head"}

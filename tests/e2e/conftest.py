@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import pytest
 from support.paths import ROOT
 from support.warehouse import Warehouse
 from walkthrough.postgres import Postgres
+
+from tap_analytics.demo.tap_config import variables
 
 MELTANO = Path(sys.executable).with_name("meltano")
 #: Nothing that this shell says about plugins or Meltano may reach the runs.
@@ -98,16 +99,4 @@ def bare_project(tmp_path):
 
 @pytest.fixture
 def settings():
-    return spelled
-
-
-def spelled(config, prefix="TAP_ANALYTICS"):
-    """Spell a configuration as the environment variables that Meltano reads."""
-    found = {}
-    for name, value in config.items():
-        variable = f"{prefix}_{name}".upper()
-        if isinstance(value, dict):
-            found |= spelled(value, variable)
-        else:
-            found[variable] = value if isinstance(value, str) else json.dumps(value)
-    return found
+    return variables
