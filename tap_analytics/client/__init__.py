@@ -120,11 +120,18 @@ class AnalyticsStream(CatalogStream):
 
     def is_whole(self, context: Context | None) -> bool:
         """Whether a list is read whole in each run, whatever the bookmark: so are passes."""
-        return context is not None and self.parent_stream_type is None
+        return context is not None and not self.is_divided
 
     def is_answered(self, context: Context, rows: Sequence[Row]) -> bool:  # noqa: ARG002 - for streams with passes
         """Whether the first rows of a pass are what was asked for."""
         return True
+
+    def keys_within(self, context: Context | None) -> Sequence[object]:
+        """Return the values of a context within which keys are unique; none for the whole stream.
+
+        Those of passes and parents do, for a parent may have rows of the same key.
+        """
+        return [*(context or {}).values()]
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -193,6 +200,7 @@ class AnalyticsStream(CatalogStream):
             primary_keys=self.key_fields,
             context=context,
             columns=self.parent_columns(context),
+            keys_within=self.keys_within(context),
             has_body=self.prepare_request_payload(context, None) is not None,
             build=functools.partial(self.build_request, context),
             parse=self.parser.parse,

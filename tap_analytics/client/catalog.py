@@ -88,6 +88,19 @@ class CatalogStream(RESTStream[PageToken]):
         return self.effective_schema
 
     @property
+    def contexts(self) -> Sequence[Context]:
+        """The contexts in which a stream without parents is read, besides those of passes.
+
+        Empty for a stream that is read without one.
+        """
+        return ()
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether it is read once for each context: for a parent, or for a value of a list."""
+        return self.parent_stream_type is not None or bool(self.contexts)
+
+    @property
     def final_value(self) -> t.Any:  # noqa: ANN401 - a value of the key
         """The replication value, exclusive, to end with where there is no end date."""
         return None

@@ -191,7 +191,7 @@ def _pieces(tree: Sequence[Estimate], share: int, *, most: int) -> Iterator[_Pie
 
 def _parts(root: Estimate, number: int) -> Sequence[AnyPart]:
     stream = root.stream
-    if not stream.primary_keys:
+    if not stream.primary_keys or stream.contexts:
         return [WHOLE]
     if read_children(stream):
         return [KeyGroup(group=each, of=number) for each in range(number)]

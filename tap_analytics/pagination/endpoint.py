@@ -36,6 +36,8 @@ class Endpoint:
     #: Values that come from the parent's row; of these, the columns of rows that lack them.
     context: Mapping[str, t.Any] | None = None
     columns: Mapping[str, t.Any] = field(default_factory=dict)
+    #: The values of it within which keys are unique; none for the whole stream.
+    keys_within: Sequence[object] = ()
     #: Whether requests have a JSON body, where an API may expect the page.
     has_body: bool = False
     #: Returns the request of the page that a token names.

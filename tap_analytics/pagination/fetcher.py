@@ -16,10 +16,18 @@ from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyErr
 from tap_analytics.transport.errors import Cancelled, Rejected
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_analytics.pagination.endpoint import Endpoint
     from tap_analytics.pagination.page import PageToken
     from tap_analytics.records.rows import Row, RowDecoder, Rows
     from tap_analytics.transport.request import Request, Response
+
+
+def scope_of(name: str, values: Iterable[t.Any]) -> tuple[Hashable, ...]:
+    """Return the name of a stream with the values of a context."""
+    # A field of the parent's row may be a list or an object.
+    return (name, *(each if isinstance(each, Hashable) else repr(each) for each in values))
 
 
 @dataclass(kw_only=True)
@@ -47,10 +55,7 @@ class PageFetcher:
 
     def __post_init__(self) -> None:
         self.first = self.first or self.endpoint.paging.start()
-        values = (self.endpoint.context or {}).values()
-        # A field of the parent's row may be a list or an object.
-        known = (each if isinstance(each, Hashable) else repr(each) for each in values)
-        self.scope = (self.endpoint.name, *known)
+        self.scope = scope_of(self.endpoint.name, (self.endpoint.context or {}).values())
         self._prefetcher = self.endpoint.connection.prefetcher
 
     def request(self, token: PageToken) -> Request:
@@ -59,7 +64,8 @@ class PageFetcher:
 
     def prefetch(self, token: PageToken) -> bool:
         """Request a page without waiting for it; False if there is no room."""
-        return self._prefetcher.prefetch(*self._job(token))
+        job = self._job(token)
+        return job[1] in self.endpoint.samples or self._prefetcher.prefetch(*job)
 
     def fetch(self, token: PageToken) -> FetchedPage:
         """Return a page.
@@ -89,10 +95,14 @@ class PageFetcher:
         """Keep a page for the next `fetch`."""
         self._early = token, fetched
 
-    def sample(self) -> list[Row]:
-        """Return the rows of the first page, which the next reader doesn't request again."""
+    def sample(self, *, beside: bool = False) -> list[Row]:
+        """Return the rows of the first page, which the next reader doesn't request again.
+
+        It takes the place of other samples, unless it is kept `beside` them.
+        """
         fetched = self._take(self.first)
-        self.endpoint.samples.clear()
+        if not beside:
+            self.endpoint.samples.clear()
         self.endpoint.samples[self.request(self.first)] = fetched
         return self.endpoint.process_copy(fetched.rows)
 

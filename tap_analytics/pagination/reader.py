@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from contextlib import closing
 
+from tap_analytics.pagination.fetcher import scope_of
 from tap_analytics.pagination.read_ahead import ReadAhead
 from tap_analytics.pagination.sequence import PageSequence
 from tap_analytics.pagination.strategies.strategy import StopReason
@@ -82,8 +83,9 @@ class PageReader(PageSequence):
 
     @property
     def key_scope(self) -> Hashable:
-        """What keys are unique within: the parent, None for a stream that has none."""
-        return self._fetcher.scope if self.endpoint.context else None
+        """What keys are unique within, such as a parent; None for the whole stream."""
+        within = self.endpoint.keys_within
+        return scope_of(self.endpoint.name, within) if within else None
 
     @property
     def distinct_keys(self) -> Sequence[Hashable]:

@@ -115,7 +115,9 @@ class DeclaredStream(ResourceStream):
             return []
         try:
             for context in self.sample_contexts():
-                return _first_page(self, context)
+                rows = _first_page(self, context)
+                if rows or not self.resource.partitions:
+                    return rows
         except NotFound as error:
             # The parent was deleted. Without a parent, the stream fails.
             self.failure = error if self.parent_stream_type is None else None
@@ -126,7 +128,7 @@ class DeclaredStream(ResourceStream):
     def sample_contexts(self) -> Iterable[Context | None]:
         """Yield the context of the first parent row; None for a stream without parents."""
         if self.parent_stream_type is None:
-            yield None
+            yield from self.contexts or (None,)
             return
         parent = t.cast("DeclaredStream", self._tap.streams_by_type[self.parent_stream_type])
         _ = parent.schema
@@ -181,7 +183,7 @@ class MapStream(DeclaredStream):
 
 def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
     fetcher = PageFetcher(endpoint=stream.endpoint(context), window=stream.sample_window())
-    return fetcher.sample()
+    return fetcher.sample(beside=bool(stream.contexts))
 
 
 def _completed(
@@ -211,6 +213,8 @@ def _parent_columns(
             schema = known.get(link.field, {"type": ["boolean", "number", "string", "null"]})
         if link.is_column:
             yield link.placeholder, schema
+    for name in stream.resource.partitions:
+        yield name, {"type": ["integer", "string", "null"]}
 
 
 def declare(
@@ -252,6 +256,7 @@ def _stream_class(
         "data_selector",
         "incremental",
         "parents",
+        "partitions",
         "request",
         "steps",
         "map_key",

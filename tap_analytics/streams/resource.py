@@ -8,13 +8,21 @@ from __future__ import annotations
 import functools
 import typing as t
 from datetime import UTC, datetime
+from itertools import product
 from urllib.parse import urlencode
 
 from typing_extensions import override
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.declarations.model import NOW
-from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, END, INITIAL, LAST, START
+from tap_analytics.config.declarations.templates import (
+    BOOKMARK_VALUES,
+    END,
+    INITIAL,
+    LAST,
+    PARTITIONS,
+    START,
+)
 from tap_analytics.errors import TapError
 from tap_analytics.records.notation import in_unit, moment_of
 from tap_analytics.records.payload import check_path_value, dig_field
@@ -23,7 +31,7 @@ from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.request import FORM_TYPE, Request
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -171,12 +179,35 @@ class ResourceStream(AnalyticsStream):
                 needed = _needed(link)
                 check_path_value(value, needed, child=self.label, parent=parent, row=record)
             values[name] = value
-        yield values
+        for each in self._partitions or ({},):
+            yield {**values, **each}
 
     @override
     def parent_columns(self, context: Context | None) -> Mapping[str, t.Any]:
+        if not context:
+            return {}
         names = [link.placeholder for link in self.resource.parents if link.is_column]
-        return {name: context[name] for name in names} if context else {}
+        listed = {name: context[f"{PARTITIONS}.{name}"] for name in self.resource.partitions}
+        return {**{name: context[name] for name in names}, **listed}
+
+    # --- lists of values --------------------------------------------------------------------
+
+    @functools.cached_property
+    def _partitions(self) -> Sequence[Context]:
+        """Every combination of the values of lists, by placeholder."""
+        lists = self.resource.partitions
+        names = [f"{PARTITIONS}.{name}" for name in lists]
+        return [dict(zip(names, each, strict=True)) for each in product(*lists.values()) if lists]
+
+    @property
+    @override
+    def contexts(self) -> Sequence[Context]:
+        return () if self.parent_stream_type else self._partitions
+
+    @override
+    def keys_within(self, context: Context | None) -> Sequence[object]:
+        values = (context or {}).items()
+        return [value for name, value in values if not name.startswith(f"{PARTITIONS}.")]
 
 
 def _pairs(entries: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:

@@ -101,7 +101,7 @@ def open_bookmark(
         lookback=stream.config.get("lookback_seconds", 0),
         lag=stream.lag,
     )
-    covers_parents = stream.parent_stream_type and not stream.incremental_dependency
+    covers_parents = stream.is_divided and not stream.incremental_dependency
     parents = CoveredParents(known.get("parents")) if covers_parents else None
     return Bookmark(key=key, window=window, parents=parents, warn=warn)
 

@@ -24,6 +24,7 @@ from tap_analytics.streams.scope import (
     promises_deletes,
 )
 from tap_analytics.sync.checkpoint import Checkpointer
+from tap_analytics.sync.queue import prefetch_limit, read_in_order
 from tap_analytics.transport.errors import BudgetSpent, Cancelled, NotFound, Rejected
 
 if t.TYPE_CHECKING:
@@ -37,13 +38,19 @@ if t.TYPE_CHECKING:
 
 
 def read(sync: StreamSync, context: Context | None = None) -> None:
+    """Read a stream to its end, of a child what belongs to one parent, with the streams below."""
+    reads = [EndpointRead(sync, each) for each in sync.stream.contexts or (context,)]
+    read_in_order(iter(reads), limit=functools.partial(prefetch_limit, sync))
+    if context is None:
+        _read_passes(sync)
+
+
+def read_endpoint(sync: StreamSync, context: Context | None) -> None:
     """Read an endpoint of a stream to its end, and the endpoints of child streams below it."""
     if sync.stream.failure is not None:
         raise sync.stream.failure
     _learn_notation(sync, context)
     EndpointSync(sync, context).read()
-    if context is None:
-        _read_passes(sync)
 
 
 def _read_passes(sync: StreamSync) -> None:
@@ -205,36 +212,45 @@ class EndpointSync:
 
 
 @dataclass(frozen=True, slots=True)
-class ChildRead:
-    """An endpoint of a child stream to read: that of one parent."""
+class EndpointRead:
+    """An endpoint of a stream to read: all of it, or what belongs to one context."""
 
-    child: StreamSync
-    context: Context
+    sync: StreamSync
+    context: Context | None
 
     def prefetch(self) -> bool:
         """Request the first page without waiting for it; False if there is no room."""
-        child, context = self.child, self.context
-        if child.is_over:
+        sync, context = self.sync, self.context
+        if sync.is_over:
             return True
-        bookmark = None if child.bookmark is None else child.bookmark.below(context)
-        bookmark = None if child.children else bookmark
-        fetcher = open_fetcher(child.stream, context, bookmark=bookmark)
+        bookmark = None if sync.bookmark is None else sync.bookmark.below(context)
+        bookmark = None if sync.children else bookmark
+        fetcher = open_fetcher(sync.stream, context, bookmark=bookmark)
         return fetcher.prefetch(fetcher.first)
 
     def run(self) -> None:
-        """Read the endpoint to its end, if the child stream is still read."""
-        if self.child.limit_reached:
-            self.child.truncate()
-        if not self.child.is_over:
+        """Read the endpoint to its end, if the stream is still read."""
+        if self.sync.limit_reached:
+            self.sync.truncate()
+        if not self.sync.is_over:
             self._read()
-        if self.child.is_over:
-            self.child.discard_prefetched()
+        if self.sync.is_over:
+            self.sync.discard_prefetched()
+
+    def _read(self) -> None:
+        read_endpoint(self.sync, self.context)
+
+
+class ChildRead(EndpointRead):
+    """An endpoint of a child stream to read: that of one parent."""
+
+    __slots__ = ()
 
     def _read(self) -> None:
         """Read the endpoint; a failure ends the child stream, not its parent."""
-        child, pages = self.child, self.child.result.pages
+        child, pages = self.sync, self.sync.result.pages
         try:
-            read(child, self.context)
+            super()._read()
         except (Cancelled, BudgetSpent, OutputClosedError):
             raise
         except NotFound as error:
@@ -242,7 +258,9 @@ class ChildRead:
                 child.result.failure = error
                 return
             child.result.parents_missing += 1
-            child.stream.logger.info("Parent not found (404), skipped: %s", dict(self.context))
+            child.stream.logger.info(
+                "Parent not found (404), skipped: %s", dict(self.context or {})
+            )
         except AbortedSyncExceptionBase:
             child.aborted = True
             child.truncate()
@@ -280,7 +298,7 @@ class ChildQueue:
         """Read the endpoints below a page; with `peek`, those of the next page are prefetched."""
         queue = [*reads]
         for position, each in enumerate(reads):
-            limit = self._prefetch_limit
+            limit = prefetch_limit(self._parent)
             end = position + 1 + limit
             self._prefetched = max(self._prefetched, position + 1)
             if peek and end > len(queue) and limit > 1:
@@ -290,13 +308,6 @@ class ChildQueue:
                 self._prefetched += 1
             each.run()
         self._prefetched = max(0, self._prefetched - len(reads))
-
-    @property
-    def _prefetch_limit(self) -> int:
-        """How many to prefetch: none where a limit may end reading before them."""
-        connection = self._parent.stream.connection
-        is_limited = self._parent.limit.remaining is not None or connection.budget_low
-        return 0 if is_limited else connection.concurrency
 
     def _upcoming(self) -> list[ChildRead]:
         """Return the reads below the parents of the next page; its errors are raised with it."""

@@ -198,7 +198,7 @@ class StreamCheck:
     def __init__(self, stream: AnalyticsStream) -> None:
         self.stream = stream
         #: Contexts to try for a child: those of its first parents.
-        self.contexts: Sequence[Context | None] = (None,)
+        self.contexts: Sequence[Context | None] = stream.contexts[:_PARENTS] or (None,)
         self.report = StreamReport(name=stream.name, path=stream.path or "")
         #: The first page's rows as a run would write them, and the context they were read in.
         self.rows: list[Row] = []

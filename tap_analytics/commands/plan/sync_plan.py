@@ -133,8 +133,10 @@ class SyncPlan:
         """Estimate a stream and its children."""
         try:
             lists = 1 + len([*stream.passes(whole=False)])
-            self._grant(stream, PARENTS if parent else PAGES * lists)
-            if parent is None:
+            self._grant(stream, PARENTS if stream.is_divided else PAGES * lists)
+            if stream.contexts:
+                seen = _sample_of(stream, stream.contexts, grant=self.budget.grant)
+            elif parent is None:
                 seen = read_root(stream, pages=PAGES)
             else:
                 seen = _sample_below(stream, *parent, grant=self.budget.grant)
@@ -183,6 +185,20 @@ def _sample_below(
         if keeps_parent(parent, row)
         for context in stream.contexts_below(parent, row, above)
     ]
+    read = len(parents.rows)
+    number = round(parents.read * len(contexts) / read) if read else 0
+    return _sample_of(stream, contexts, number=number, basis=parents.basis, grant=grant)
+
+
+def _sample_of(
+    stream: AnalyticsStream,
+    contexts: Sequence[Context],
+    *,
+    number: int | None = None,
+    basis: Basis = Basis.EXACT,
+    grant: Callable[[int], None],
+) -> Sample:
+    """Estimate a stream from a few of its contexts; `number` is how many there are."""
     chosen = _evenly_spaced(contexts, PARENTS)
     samples = [_read_below(stream, context) for context in chosen]
     if len({(each.requests, each.wanted) for each in samples}) > 1:
@@ -190,9 +206,8 @@ def _sample_below(
         more = _evenly_spaced(rest, MORE_PARENTS)
         grant(len(more))
         samples += [_read_below(stream, context) for context in more]
-    read = len(parents.rows)
-    number = round(parents.read * len(contexts) / read) if read else 0
-    found = extrapolate(samples, parents=number, basis=parents.basis)
+    total = len(contexts) if number is None else number
+    found = extrapolate(samples, parents=total, basis=basis)
     return replace(found, parallel=stream.connection.concurrency)
 
 

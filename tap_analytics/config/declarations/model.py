@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tap_analytics.config.declarations.templates import RESOURCES
 
@@ -100,6 +100,8 @@ class DeclaredResource:
     assumes_keys: bool = False
     schema: dict[str, t.Any] | None = None
     parents: tuple[ParentLink, ...] = ()
+    #: Values by column: each combination of them is read on its own.
+    partitions: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     description: str = ""
     #: What makes records of rows, in order.
     steps: tuple[Step, ...] = ()

@@ -24,6 +24,7 @@ from tap_analytics.config.declarations.fields import (
 )
 from tap_analytics.config.declarations.model import WriteDisposition
 from tap_analytics.config.declarations.object_reader import NAME, ConfigPath, ObjectReader
+from tap_analytics.config.declarations.partitions import check_partitions, read_partitions
 from tap_analytics.config.declarations.processing import LiftFields, is_removed, read_steps
 from tap_analytics.config.declarations.templates import BOOKMARK_VALUES
 
@@ -78,6 +79,13 @@ _OWN: Fields = {
         TEXTS,
         "Fields of the parent's rows that become columns: `id` of `customers` is `_customers_id`.",
         default=(),
+    ),
+    "partitions": Field(
+        Kind("object of lists", read_partitions),
+        "Lists of values, each of which is read on its own and is a column of its rows: "
+        "`{region: [eu, us]}` gives `{partitions.region}`.",
+        default={},
+        in_dlt=False,
     ),
     "processing_steps": Field(
         Kind("list of [steps](#processing_steps)", read_steps),
@@ -144,8 +152,10 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         schema=values.get("schema"),
         description=values["description"],
         steps=values["processing_steps"],
+        partitions=values["partitions"],
     )
     resource = _lifted(resource, () if disposition == "append" else keys)
+    check_partitions(resource, reader)
     _check_disposition(reader, keys, resource)
     _check_incremental(reader, resource)
     _check_steps(reader, resource)
@@ -229,7 +239,7 @@ def check_schema(resource: DeclaredResource, place: ConfigPath) -> None:
     lifted = [
         name for each in resource.steps if isinstance(each, LiftFields) for name in each.fields
     ]
-    given = {link.placeholder for link in resource.parents}.union(lifted)
+    given = {link.placeholder for link in resource.parents}.union(lifted, resource.partitions)
     needed = set(resource.primary_keys)
     if resource.incremental:
         needed.add(resource.incremental.column)

@@ -25,6 +25,8 @@ BOOKMARK_VALUES = (START, END, INITIAL, LAST)
 #: First part of the placeholders that a parent gives, and of those that a row gives itself.
 RESOURCES = "resources"
 RECORD = "record"
+#: That of the placeholders that the values of a list give.
+PARTITIONS = "partitions"
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.[^\s{}.]+)*)\}|[{}]", re.ASCII)
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
@@ -106,7 +108,9 @@ def _known(name: str, *, of_row: bool) -> str:
     is_parents = not rest or (scope == RESOURCES and "." in rest)
     if is_parents or (scope == RECORD if of_row else name in BOOKMARK_VALUES):
         return name
-    others = (f"{RECORD}.…",) if of_row else BOOKMARK_VALUES
+    if scope == PARTITIONS and "." not in rest and not of_row:
+        return name
+    others = (f"{RECORD}.…",) if of_row else (f"{PARTITIONS}.…", *BOOKMARK_VALUES)
     known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
 

@@ -862,6 +862,30 @@ def test_two_lines_of_parents_are_refused():
             endpoint(incremental={"cursor_path": "at", "initial_value": True}),
             "`incremental.initial_value` must be a string or a number.",
         ),
+        (
+            endpoint(path="/{partitions.region}"),
+            "`partitions` has no 'region', which {partitions.region} names. Known: none.",
+        ),
+        (
+            endpoint() | {"partitions": {"region": ["eu"]}},
+            "`partitions.region` has no use: the request doesn't name {partitions.region}.",
+        ),
+        (
+            endpoint(path="/{partitions.r}") | {"partitions": {"r": ["eu", "eu"]}},
+            "`partitions.r` has a value twice. Remove one.",
+        ),
+        (
+            endpoint(path="/{partitions.r}") | {"partitions": {"r": [True]}},
+            "`partitions.r` must have texts or whole numbers, at least one and none empty.",
+        ),
+        (
+            endpoint(path="/{partitions.r}") | {"partitions": {"r": ""}},
+            "`partitions.r` must have texts or whole numbers, at least one and none empty.",
+        ),
+        (
+            endpoint(path="/{partitions.r}") | {"partitions": {"r": {}}},
+            "`partitions.r` must be a list of values, not an object.",
+        ),
         ({"name": "invoices", "endpoint": []}, "`endpoint` must be an object, not a list."),
         ({"name": "invoices", "columns": {}}, "`columns` isn't supported."),
         ({"name": "invoices", "selected": False}, "`selected` isn't supported."),
