@@ -12,7 +12,7 @@ from tap_analytics.config.declarations.incremental import INCREMENTAL
 from tap_analytics.config.declarations.paginators import PAGINATORS, SHARED
 from tap_analytics.config.declarations.processing import STEPS
 from tap_analytics.config.declarations.resources import RESOURCE
-from tap_analytics.config.declarations.retries import RETRY
+from tap_analytics.config.declarations.retries import ERROR_HANDLER, RESPONSE_ACTION
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,8 @@ OBJECTS: Mapping[str, Fields | Mapping[str, Variant[t.Any]]] = {
     "processing_steps": STEPS,
     "endpoint": ENDPOINT,
     "incremental": INCREMENTAL,
-    "error_handler": RETRY,
+    "error_handler": ERROR_HANDLER,
+    "response_actions": RESPONSE_ACTION,
     "paginator": PAGINATORS,
 }
 HEAD = "Field | Value | Default | Meaning"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tap_analytics.pagination.page import FetchedPage, Page, describe
 from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyError
-from tap_analytics.transport.errors import Cancelled, Rejected
+from tap_analytics.transport.errors import Cancelled, Ignored, Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,11 +98,15 @@ class PageFetcher:
     def sample(self, *, beside: bool = False) -> list[Row]:
         """Return the rows of the first page, which the next reader doesn't request again.
 
-        It takes the place of other samples, unless it is kept `beside` them.
+        It takes the place of other samples, unless it is kept `beside` them. Empty if its response
+        is ignored, of which the reader takes note.
         """
-        fetched = self._take(self.first)
         if not beside:
             self.endpoint.samples.clear()
+        try:
+            fetched = self._take(self.first)
+        except Ignored:
+            return []
         self.endpoint.samples[self.request(self.first)] = fetched
         return self.endpoint.process_copy(fetched.rows)
 

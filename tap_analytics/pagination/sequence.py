@@ -12,6 +12,7 @@ from tap_analytics.pagination.rescan import Rescan, fingerprint
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.rows import DictRows
+from tap_analytics.transport.errors import Ignored
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
@@ -63,7 +64,11 @@ class PageSequence:
         try:
             while token is not None:
                 self.guard.check_token(token)
-                fetched = self._fetch(token)
+                try:
+                    fetched = self._fetch(token)
+                except Ignored as error:
+                    self.ignore(error)
+                    return
                 if fetched is None:
                     token = self._end_check.another()
                     continue
@@ -81,6 +86,13 @@ class PageSequence:
         """End after the current page."""
         self.paginator.stop(reason)
         self.following = None
+
+    def ignore(self, error: Ignored) -> None:
+        """End at a response that is ignored, which is no evidence that nothing follows."""
+        self.guard.doubt_because(
+            f"{error.what}, which `response_actions` ignores, so rows may be missing"
+        )
+        self.stop(StopReason.IGNORED)
 
     def _fetch(self, token: PageToken) -> FetchedPage | None:
         """Return what is new of the next page; None if it only confirms the end."""

@@ -25,7 +25,7 @@ from tap_analytics.streams.scope import (
 )
 from tap_analytics.sync.checkpoint import Checkpointer
 from tap_analytics.sync.queue import prefetch_limit, read_in_order
-from tap_analytics.transport.errors import BudgetSpent, Cancelled, NotFound, Rejected
+from tap_analytics.transport.errors import BudgetSpent, Cancelled, Ignored, NotFound, Rejected
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,12 +155,15 @@ class EndpointSync:
         sync, reader = self.sync, self.reader
         fresh = functools.partial(sync.duplicates.fresh, within=reader.key_scope)
         whole = promises_deletes(sync.stream)
-        for fetched in reader.rescan.run(whole=whole, repeats=repeats, fresh=fresh):
-            sync.run.stop.check()
-            sync.duplicates.record(fetched.keys, within=reader.key_scope)
-            if not self._process(reader.endpoint.process(fetched.rows), peek=False):
-                sync.truncate()
-                return
+        try:
+            for fetched in reader.rescan.run(whole=whole, repeats=repeats, fresh=fresh):
+                sync.run.stop.check()
+                sync.duplicates.record(fetched.keys, within=reader.key_scope)
+                if not self._process(reader.endpoint.process(fetched.rows), peek=False):
+                    sync.truncate()
+                    return
+        except Ignored as error:
+            reader.ignore(error)
 
     def _process(
         self, rows: Rows, checkpointer: Checkpointer | None = None, *, peek: bool = True

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tap_analytics.transport.request import HttpSettings, Response
-    from tap_analytics.transport.retry import RetryPolicy
+    from tap_analytics.transport.retry import Action, RetryPolicy
 
 #: Hints by cause; `{name}` is the name of the API.
 HINTS: Mapping[errors.Cause, str] = {
@@ -117,25 +117,35 @@ class ErrorMapper:
         """Return the error of a request, or a redirect, that the transport doesn't send."""
         return kind(f"{self.where} {text}", hint=hint or self.hint("origin"))
 
-    def refusal(self, response: Response, policy: RetryPolicy) -> errors.TransportError:
-        """Return the error of an unsuccessful response."""
+    def refusal(
+        self, response: Response, policy: RetryPolicy, action: Action | None = None
+    ) -> errors.TransportError:
+        """Return the error of an unsuccessful response, or of one with a declared action."""
         status = response.status
         phrase = http.client.responses.get(status, "")
         what = f"{self.where} answered {status} {phrase}".rstrip()
         if message := excerpt(response.body):
             what += f' ("{message}")'
-        if kind := _REFUSALS.get(status):
+        kind = _REFUSALS.get(status)
+        if kind and action is None:
             return kind(what, hint=self.hint(kind.cause), status=status)
-        cause: errors.Cause = "rejected"
+        cause: errors.Cause = kind.cause if kind else "rejected"
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             cause = "throttled"
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             cause = "server"
         hint = self.hint(cause)
-        if status in policy.statuses:
-            wait = retry_after(response.headers, now=response.received_at, status=status)
+        if action == "ignore":
+            return errors.Ignored(what, status=status)
+        if action == "retry" or (action is None and status in policy.statuses):
+            wait = retry_after(
+                response.headers,
+                now=response.received_at,
+                status=status,
+                own=policy.wait_time_header,
+            )
             return errors.Retriable(what, hint=hint, cause=cause, status=status, retry_after=wait)
-        kind = errors.Rejected if cause == "rejected" else errors.Fatal
+        kind = errors.Rejected if cause == "rejected" and action is None else errors.Fatal
         return kind(what, hint=hint, cause=cause, status=status)
 
     def failure(self, error: Exception) -> errors.TransportError:

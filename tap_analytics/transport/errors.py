@@ -6,6 +6,7 @@ TransportError
     ├── Unreachable      no connection, or none that TLS trusts
     ├── CredentialsRefused, Forbidden, NotFound, Rejected
     ├── OriginRefused    a URL of another server
+    ├── Ignored          a response that the declaration ignores
     └── ErrorInBody      an error inside HTTP 200
 Cancelled                the run is stopping
 BudgetSpent              the run may send no further request
@@ -105,6 +106,12 @@ class OriginRefused(Fatal):
     """A URL outside of the configured origin, where credentials must not go."""
 
     cause = "origin"
+
+
+class Ignored(Fatal):
+    """A response that a declared action ignores, so that nothing is known of its rows."""
+
+    cause = "rejected"
 
 
 class ErrorInBody(Fatal):

@@ -19,6 +19,8 @@ from requests.structures import CaseInsensitiveDict
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+Action = t.Literal["ignore", "fail", "retry"]
+
 #: Numbers above are instants (2001 and later), never seconds to wait.
 _EPOCH = 1e9
 _EPOCH_MS = 1e11
@@ -32,6 +34,21 @@ _RESET = ("RateLimit-Reset", "X-RateLimit-Reset-After", "X-RateLimit-Reset", "X-
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResponseAction:
+    """What is done with responses of a status, with a text in their body, or with both."""
+
+    action: Action
+    status_code: int | None = None
+    content: str | None = None
+
+    def fits(self, status: int, body: bytes) -> bool:
+        """Whether it is declared for a response."""
+        if self.status_code not in {None, status}:
+            return False
+        return self.content is None or self.content.encode() in body
+
+
+@dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
     """Retry policy of an API."""
 
@@ -42,6 +59,10 @@ class RetryPolicy:
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
     #: Maximum delay in seconds that a response may request.
     max_retry_after: float = 3600
+    #: A header that requests a delay besides the common ones, and before them.
+    wait_time_header: str | None = None
+    #: What is done with some responses, whatever the rest of the policy says; the first that fits.
+    actions: tuple[ResponseAction, ...] = ()
 
     def allows(self, wait: float | None) -> bool:
         """Whether a requested delay in seconds is within the limit."""
@@ -54,6 +75,10 @@ class RetryPolicy:
             known["statuses"] = frozenset(statuses)
         return replace(self, **known)
 
+    def action_for(self, status: int, body: bytes) -> Action | None:
+        """Return what is done with a response, if it is declared."""
+        return next((each.action for each in self.actions if each.fits(status, body)), None)
+
     def waits(self) -> Iterator[float]:
         """Yield the seconds to wait before retry 1, 2, 3 and so on, without end."""
         # The generator's first value only starts it; the waits come after.
@@ -61,11 +86,16 @@ class RetryPolicy:
 
 
 def retry_after(
-    headers: Mapping[str, str], *, now: float, status: int = HTTPStatus.TOO_MANY_REQUESTS
+    headers: Mapping[str, str],
+    *,
+    now: float,
+    status: int = HTTPStatus.TOO_MANY_REQUESTS,
+    own: str | None = None,
 ) -> float | None:
     """Return the delay in seconds that a response requests, or None.
 
-    `now` is Unix time, used where the response has no `Date` to measure an instant by.
+    `now` is Unix time, used where the response has no `Date` to measure an instant by; `own` names
+    a header that counts before the common ones, with any status.
     The rate-limit family describes ordinary responses too,
     so it counts only with status 429 or where nothing remains.
     """
@@ -73,6 +103,7 @@ def retry_after(
     sent_at = instant_of(headers.get("Date", ""))
     now = now if sent_at is None else sent_at
     names = _ALWAYS + _RESET if _is_throttled(headers, status=status) else _ALWAYS
+    names = names if own is None else (own, *names)
     waits = (_seconds(headers.get(name, ""), now=now) for name in names)
     return next((seconds for seconds in waits if seconds is not None), _combined(headers))
 

@@ -103,8 +103,9 @@ class Transport:
             self.unreachable = error
             raise
         policy = self.policy(request)
-        if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-            refusal = errors.refusal(response, policy)
+        action = policy.action_for(response.status, response.body)
+        if action or not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            refusal = errors.refusal(response, policy, action)
             if refusal.cause not in OVERLOAD:
                 self._record_success()
             raise refusal

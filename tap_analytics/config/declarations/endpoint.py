@@ -19,7 +19,7 @@ from tap_analytics.config.declarations.incremental import read_incremental
 from tap_analytics.config.declarations.model import DeclaredResource, Source
 from tap_analytics.config.declarations.object_reader import DOTTED, ConfigPath, ObjectReader, scalar
 from tap_analytics.config.declarations.paginators import read_paging
-from tap_analytics.config.declarations.retries import read_retry
+from tap_analytics.config.declarations.retries import read_actions, read_error_handler
 from tap_analytics.config.declarations.templates import (
     Param,
     RequestParts,
@@ -188,9 +188,15 @@ SHARED_ENDPOINT: Fields = {
         default=Auto(),
     ),
     "error_handler": Field(
-        Kind("[`error_handler`](#error_handler)", read_retry),
+        Kind("[`error_handler`](#error_handler)", read_error_handler),
         "When a request is tried again, over the `retry` of the API.",
         in_dlt=False,
+    ),
+    "response_actions": Field(
+        Kind("list of [`response_actions`](#response_actions)", read_actions),
+        "What is done with responses of some kind; the first that fits counts, before all other "
+        "rules.",
+        default=(),
     ),
     "incremental": Field(
         Kind("[`incremental`](#incremental)", read_incremental),
@@ -219,7 +225,10 @@ def read_endpoint(
         data_selector=values.get("data_selector"),
         map_key=values.get("map_key"),
         paging=_limited(values["paginator"], params, reader, page_size=defaults.page_size),
-        retry=defaults.retry.overridden(values.get("error_handler", {})),
+        retry=replace(
+            defaults.retry.overridden(values.get("error_handler", {})),
+            actions=values["response_actions"],
+        ),
         incremental=values.get("incremental"),
         request=RequestParts(
             path=_parsed_path(path, reader),

@@ -33,7 +33,7 @@ UNSUPPORTED = frozenset(
     has_more_path last_value_func limit_body_path max_table_nesting maximum_offset maximum_page
     maximum_value merge_key nested_hints offset offset_body_path on_cursor_value_missing page
     page_body_path parallelized parent range_end range_start references
-    response_actions row_order schema_contract selected session spec stop_after_empty_page
+    row_order schema_contract selected session spec stop_after_empty_page
     table_format table_name validator
     """.split()  # noqa: SIM905 - forty names read best as text
 )

@@ -1,12 +1,23 @@
-"""The fields of `error_handler`, which are those of `retry`."""
+"""The fields of `error_handler`, which are those of `retry` and one more, and response actions."""
 
 from __future__ import annotations
 
 import typing as t
+from http import HTTPStatus
 
-from tap_analytics.config.declarations.fields import SECONDS, Field, Kind, integer, read_fields
-from tap_analytics.config.declarations.object_reader import ObjectReader
+from tap_analytics.config.declarations.fields import (
+    HEADER_NAME,
+    SECONDS,
+    TEXT,
+    Field,
+    Kind,
+    choice,
+    integer,
+    read_fields,
+)
+from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader
 from tap_analytics.config.settings.catalog import COMMON, MOST_RETRIES
+from tap_analytics.transport.retry import Action, ResponseAction
 
 if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.fields import Fields
@@ -41,3 +52,59 @@ RETRY: Fields = {name: Field(kind, _MEANINGS[name], in_dlt=False) for name, kind
 def read_retry(reader: ObjectReader, name: str) -> dict[str, t.Any]:
     """Read what overrides a retry policy."""
     return read_fields(ObjectReader(reader.given[name], reader.at(name), RETRY), RETRY)
+
+
+ERROR_HANDLER: Fields = {
+    **RETRY,
+    "wait_time_header": Field(
+        HEADER_NAME,
+        "Header of a response that says when to try again: seconds, Unix time or a date; it "
+        "counts before `Retry-After`.",
+        in_dlt=False,
+    ),
+}
+
+
+def read_error_handler(reader: ObjectReader, name: str) -> dict[str, t.Any]:
+    """Read what overrides the retry policy of an API."""
+    inner = ObjectReader(reader.given[name], reader.at(name), ERROR_HANDLER)
+    return read_fields(inner, ERROR_HANDLER)
+
+
+# --- responses of one kind --------------------------------------------------------------------
+
+
+def _status(reader: ObjectReader, name: str) -> int | None:
+    return reader.integer(name, minimum=200, maximum=599)
+
+
+RESPONSE_ACTION: Fields = {
+    "status_code": Field(Kind("integer ≥ 200", _status), "Status of the response."),
+    "content": Field(TEXT, "Text in its body."),
+    "action": Field(
+        choice(*t.get_args(Action)),
+        "`ignore` ends the list there, which is no proof that it is complete; `fail` fails the "
+        "stream; `retry` tries the request again. dlt has `ignore` only.",
+        required=True,
+        default="fail",
+    ),
+}
+
+
+def read_actions(reader: ObjectReader, name: str) -> tuple[ResponseAction, ...]:
+    """Read what is done with some responses, each described by status, content or both."""
+    value = reader.given[name]
+    if not isinstance(value, list):
+        reader.error(name, "must be a list of objects with `action`.")
+        return ()
+    place = reader.place
+    return tuple(_action(each, place.item(name, number)) for number, each in enumerate(value))
+
+
+def _action(value: object, place: ConfigPath) -> ResponseAction:
+    reader = ObjectReader(value, place, RESPONSE_ACTION)
+    found = ResponseAction(**read_fields(reader, RESPONSE_ACTION))
+    is_any = found.status_code is None or found.status_code < HTTPStatus.MULTIPLE_CHOICES
+    if reader.is_object and is_any and found.content is None:
+        reader.error("content", "is missing: without it every page would be meant. Add it.")
+    return found

@@ -38,6 +38,7 @@ class StopReason(enum.Enum):
     SINGLE = "no response has said whether another page follows"
     RANGE = "the row after the range to read has been found"
     BOOKMARK = "rows come newest first and have passed the bookmark"
+    IGNORED = "a response that is declared to be ignored took the place of the page"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tap_analytics.config.declarations.object_reader import UNSUPPORTED
 from tap_analytics.config.declarations.paginators import PAGINATORS
 from tap_analytics.config.declarations.parents import guess, plurals
 from tap_analytics.config.declarations.resources import RESOURCE
-from tap_analytics.config.declarations.retries import RETRY
+from tap_analytics.config.declarations.retries import ERROR_HANDLER, RESPONSE_ACTION
 from tap_analytics.config.settings import secrets_of
 from tap_analytics.config.settings.catalog import APIS
 from tap_analytics.pagination import (
@@ -44,7 +44,7 @@ from tap_analytics.transport.auth import (
     NoAuth,
 )
 from tap_analytics.transport.oauth import OAuth2ClientCredentials
-from tap_analytics.transport.retry import RetryPolicy
+from tap_analytics.transport.retry import ResponseAction, RetryPolicy
 
 SPECS = FIXTURES / "specs"
 URL = "https://api.example.com"
@@ -387,6 +387,52 @@ def test_a_limit_is_sent_only_where_one_is_given(paginator, params, page_size, l
     found = resource(endpoint(paginator=paginator, params=params), page_size=page_size)
     assert found.paging.limit == limit
     assert found.request.params == {}
+
+
+# --- responses --------------------------------------------------------------------------------
+
+
+def test_response_actions_and_the_header_to_wait_by_are_part_of_the_retry_policy():
+    defaults = {
+        "endpoint": {
+            "response_actions": [{"status_code": 404, "action": "ignore"}],
+            "error_handler": {"wait_time_header": "X-Wait"},
+        }
+    }
+    own = endpoint(response_actions=[{"content": "busy", "action": "retry"}])
+    ((first, second),) = (
+        found.resources for found in read(api("a", own, resource_defaults=defaults))
+    )
+    assert first.retry.actions == (ResponseAction(action="ignore", status_code=404),)
+    assert second.retry.actions == (ResponseAction(action="retry", content="busy"),)
+    assert first.retry.wait_time_header == second.retry.wait_time_header == "X-Wait"
+
+
+@pytest.mark.parametrize(
+    ("actions", "complaint"),
+    [
+        ({"status_code": 404}, "`response_actions` must be a list of objects with `action`."),
+        (["ignore"], "`response_actions[0]` must be an object, not text."),
+        ([{"status_code": 404}], "`response_actions[0].action` is missing."),
+        (
+            [{"status_code": 404, "action": "skip"}],
+            "`response_actions[0].action` 'skip' is unknown. Known: fail, ignore, retry.",
+        ),
+        ([{"action": "ignore"}], "`response_actions[0].content` is missing: without it every page"),
+        ([{"status_code": 200, "action": "fail"}], "`response_actions[0].content` is missing: wi"),
+        (
+            [{"status_code": 99, "action": "ignore", "content": "x"}],
+            "`response_actions[0].status_code` must be a whole number of at least 200, not 99.",
+        ),
+    ],
+)
+def test_response_actions_say_what_they_mean(actions, complaint):
+    assert complaint in problem_of(api(endpoint(response_actions=actions)))
+
+
+def test_a_header_to_wait_by_is_a_header_name():
+    line = problem_of(api(endpoint(error_handler={"wait_time_header": "a b"})))
+    assert "`error_handler.wait_time_header` 'a b' isn't a header name" in line
 
 
 # --- auth -------------------------------------------------------------------------------------
@@ -743,7 +789,7 @@ def test_two_lines_of_parents_are_refused():
         (endpoint(data={"a": 1}), "`data` is a body, which only POST sends. Set `method` to POST"),
         (endpoint(method="POST", data={}, json={}), "`data` and `json` are bodies both."),
         (endpoint(method="POST", data={"a": {}}), "`data.a` must be a string, a number,"),
-        (endpoint(response_actions=[]), "`response_actions` isn't supported."),
+        (endpoint(schema_contract={}), "`schema_contract` isn't supported."),
         (endpoint(data_selector_required=True), "`data_selector_required` isn't supported."),
         (
             endpoint(pth="/x"),
@@ -1031,7 +1077,7 @@ def test_defaults_may_have_values_that_a_resource_completes():
 
 VARIANTS = (*PAGINATORS.values(), *AUTHS.values())
 TABLES = (
-    *(ENTRY, CLIENT, RESOURCE, ENDPOINT, INCREMENTAL, RETRY, LOGIN),
+    *(ENTRY, CLIENT, RESOURCE, ENDPOINT, INCREMENTAL, ERROR_HANDLER, RESPONSE_ACTION, LOGIN),
     *(variant.fields for variant in VARIANTS),
 )
 
