@@ -46,7 +46,7 @@ def unconfigured():
 
 
 @pytest.mark.parametrize("stream", REVIEWED)
-def test_entry_keeps_what_every_stream_promises(stream):
+def test_entry_keeps_the_contract_of_every_stream(stream):
     entry = json.loads(REVIEWED[stream])
     schema, keys = entry["schema"], entry["key_properties"]
     root = next(said for said in entry["metadata"] if said["breadcrumb"] == [])["metadata"]

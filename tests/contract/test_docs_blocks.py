@@ -169,7 +169,7 @@ def told(page):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if told(page)], ids=name)
-def test_a_stream_ends_as_a_run_tells_it(page, logged):
+def test_a_stream_ends_as_a_run_reports_it(page, logged):
     """The lines that are shown differ from those of a run in nothing but numbers."""
     assert sorted(told(page) - logged) == []
 

@@ -118,7 +118,7 @@ def test_wrong_settings_are_reported_as_their_page_shows():
     assert logged(shown) == [message for config in mistakes for message in problems(config)]
 
 
-def test_mistakes_in_a_declaration_are_told_as_its_page_shows():
+def test_mistakes_in_a_declaration_are_reported_as_its_page_shows():
     page = HOW_TO / "declare-an-api.md"
     assert logged(blocks(page, "text")[-1]) == problems(yaml.safe_load(blocks(page, "yaml")[-1]))
 
@@ -127,7 +127,7 @@ def test_mistakes_in_a_declaration_are_told_as_its_page_shows():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+def test_links_have_targets(page):
     text = page.read_text("utf-8")
     for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         name, _, anchor = link.partition("#")

@@ -216,7 +216,7 @@ def test_requests_show_the_documents_credentials_and_page_size(row, asked):
 
 
 @each_row
-def test_requests_walk_as_the_document_pages(row, asked, server):
+def test_requests_page_as_the_document_says(row, asked, server):
     held = Counter(record.get("course_id") for record in flat(server.dataset, row.stream))
     path = documents.ROOTS[row.document] + row.path
     counts = {path: held.total()}

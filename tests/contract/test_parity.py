@@ -338,7 +338,7 @@ def both(rows, properties, **more):
     return done.records(), theirs
 
 
-def test_a_field_nobody_declared_extends_the_schema_instead_of_vanishing():
+def test_a_field_that_is_not_declared_extends_the_schema_instead_of_vanishing():
     """The SDK drops it with a warning; here `on_unknown_field` decides."""
     rows = [{"id": n, "new": "x"} for n in range(6)]
     ours, theirs = both(rows, ID)
@@ -348,7 +348,7 @@ def test_a_field_nobody_declared_extends_the_schema_instead_of_vanishing():
     assert ours == theirs
 
 
-def test_a_field_nobody_declared_below_the_root_is_kept():
+def test_a_field_that_is_not_declared_below_the_root_is_kept():
     """Nested objects stay open: what an API adds there is data as well."""
     rows = [{"id": n, "a": {"known": 1, "new": 2}} for n in range(6)]
     properties = ID | {"a": {"type": "object", "properties": {"known": {"type": "integer"}}}}

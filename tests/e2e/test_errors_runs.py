@@ -200,7 +200,7 @@ LOOPS = {
 }
 
 
-def test_each_way_of_paging_in_circles_is_one_line_with_the_word_for_it(tmp_path):
+def test_each_way_of_paging_in_cycles_is_one_line_that_names_it(tmp_path):
     def answer(path, query):
         return LOOPS[path.split("/")[1]][1](dict(query))
 
@@ -329,7 +329,7 @@ def test_a_storage_that_takes_no_files_is_named_with_its_setting(tmp_path):
     assert_errors(done, ("odd_things", "`batch_config.storage`"))
 
 
-def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
+def test_an_unexpected_error_says_how_to_see_more(tmp_path):
     broken = (
         "from tap_analytics.pagination.response import ResponseParser\n"
         "ResponseParser.parse = lambda *_: 1 / 0\n"
@@ -347,7 +347,7 @@ def test_an_error_nobody_expected_says_how_to_see_more(tmp_path):
     assert [line for line in runs[1].errors if "odd_things" in line] == runs[1].errors
 
 
-def test_more_failures_than_lines_are_told_with_where_the_others_are(tmp_path):
+def test_more_failures_than_lines_are_reported_with_where_the_others_are(tmp_path):
     names = [f"odd{number}" for number in range(12)]
     with PathApi(lambda *_: (418, {})) as api:
         apis = [entry(name, api.origin, things()) for name in names]

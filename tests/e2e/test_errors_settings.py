@@ -97,7 +97,7 @@ def test_each_kind_of_setting_that_is_wrong_is_named():
         ("success", "`success.secret_token`"),
     ],
 )
-def test_what_is_missing_is_told_with_its_variable(block, missing):
+def test_what_is_missing_is_reported_with_its_variable(block, missing):
     given = {"base_url": URL} | ({"email": "a@b.c"} if block == "wiki" else {})
 
     variable = missing.strip("`").replace(".", "_").upper()
@@ -118,7 +118,7 @@ URLS = {
 }
 
 
-def test_an_address_that_is_none_is_told_for_every_api():
+def test_an_address_that_is_none_is_reported_for_every_api():
     def entry(number, url):
         client = {"base_url": url}
         return {"name": f"own{number}", "client": client, "resources": ["things"]}

@@ -53,7 +53,7 @@ CASES = {
     ("case", "custom"),
     [(case, number % 2 == 0) for number, case in enumerate(CASES)],
 )
-def test_a_failure_tells_what_but_no_secret(case, custom, tmp_path):
+def test_a_failure_names_the_cause_but_no_secret(case, custom, tmp_path):
     env = {"LOGLEVEL": "DEBUG"}
     if custom:
         file = tmp_path / "logging.json"
@@ -77,7 +77,7 @@ def test_a_failure_tells_what_but_no_secret(case, custom, tmp_path):
     assert "DEBUG" in done.stderr
 
 
-def test_a_host_nobody_answers_at_is_told_without_its_key():
+def test_a_host_that_does_not_answer_is_reported_without_its_key():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     demo = DemoApi(scale=0.1)
@@ -90,7 +90,7 @@ def test_a_host_nobody_answers_at_is_told_without_its_key():
     assert_errors(done, *(f"{name}: GET" for name in names))
 
 
-def test_a_proxy_that_refuses_is_told_without_its_password():
+def test_a_proxy_that_refuses_is_reported_without_its_password():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         proxy = f"http://proxy-user:proxy-password@127.0.0.1:{taken.getsockname()[1]}"
     config = {
@@ -106,7 +106,7 @@ def test_a_proxy_that_refuses_is_told_without_its_password():
     assert_errors(done, ("learning: GET", "proxy", "`HTTP_PROXY`"))
 
 
-def test_an_answer_that_is_not_http_is_told_in_a_line():
+def test_an_answer_that_is_not_http_is_reported_in_a_line():
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def shout():

@@ -162,7 +162,7 @@ def test_a_capped_limit(total):
 
 
 @pytest.mark.parametrize("total", [True, False])
-def test_a_row_deleted_midway_costs_no_other(total):
+def test_a_row_deleted_midway_loses_no_other(total):
     """Others delivered 999 of 1,000, exit 0."""
     table = rows(0, 1001)
 

@@ -125,7 +125,7 @@ def test_a_second_run_asks_for_less_where_the_server_can_give_less():
     assert not any(name.startswith("filter") for params in courses for name in params)
 
 
-def test_courses_are_filtered_where_nobody_needs_their_enrollments():
+def test_courses_are_filtered_without_their_enrollments():
     with DemoApi(scale=0.2) as demo:
         config = only(demo.config, "learning")
         catalog = select(discover(config), "learning_courses")

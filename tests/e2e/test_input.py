@@ -43,7 +43,7 @@ def declared(url, *resources, **words):
     return entry | words
 
 
-def test_every_problem_of_the_settings_is_told_at_once(demo):
+def test_every_problem_of_the_settings_is_reported_at_once(demo):
     config = demo.config
     learning = config["learning"] | {"pagesize": 3, "requests_per_second": -1}
     wiki = config["wiki"] | {"base_url": "ftp://wiki.example.com", "api_token": "broken\nin-two"}
@@ -82,7 +82,7 @@ def test_every_problem_of_the_settings_is_told_at_once(demo):
     assert "in-two" not in done.stderr
 
 
-def test_every_problem_of_the_declared_apis_is_told_at_once(demo):
+def test_every_problem_of_the_declared_apis_is_reported_at_once(demo):
     def endpoint(**words):
         return {"name": "things", "endpoint": {"path": "/things", **words}}
 
@@ -134,7 +134,7 @@ def test_a_missing_file_is_named(demo, kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["config", "catalog", "state"])
-def test_broken_json_is_told_with_its_file(demo, kind):
+def test_broken_json_is_reported_with_its_file(demo, kind):
     given = {"config": demo.config} | {kind: '{"streams": [}'}
     refused(run(given.pop("config"), **given), (f"{kind}.json", "JSON"))
 
@@ -169,20 +169,20 @@ def test_broken_json_is_told_with_its_file(demo, kind):
         ("state", {"bookmarks": {"learning_people": 5}}),
     ],
 )
-def test_json_of_another_shape_is_told_with_its_file(demo, kind, content):
+def test_json_of_another_shape_is_reported_with_its_file(demo, kind, content):
     given = {"config": demo.config} | {kind: content}
     refused(run(given.pop("config"), **given), (f"{kind}.json",))
 
 
 @pytest.mark.parametrize("kind", ["config", "catalog", "state"])
-def test_a_file_that_is_no_text_is_told_with_its_name(demo, kind, tmp_path):
+def test_a_file_that_is_no_text_is_reported_with_its_name(demo, kind, tmp_path):
     file = tmp_path / "odd.json"
     file.write_bytes(b'{"learning": "caf\xe9"}')
     config = None if kind == "config" else demo.config
     refused(run(config, f"--{kind}", str(file)), (str(file), "UTF-8"))
 
 
-def test_a_stream_map_that_is_none_is_told_with_its_setting(demo):
+def test_a_stream_map_that_is_none_is_reported_with_its_setting(demo):
     maps = {"learning_people": {"id": "no(such, thing"}}
     refused(run(only(demo.config, "learning", stream_maps=maps)), "`stream_maps`")
 
@@ -201,7 +201,7 @@ def test_a_state_of_another_tap_is_refused(demo):
 @pytest.mark.parametrize(
     ("option", "told"), [("--catalogue", "'--catalogue'"), ("surplus", "surplus")]
 )
-def test_a_bad_option_is_told_in_one_line(demo, option, told):
+def test_a_bad_option_is_reported_in_one_line(demo, option, told):
     refused(run(demo.config, option), told)
 
 
@@ -268,7 +268,7 @@ def test_questions_about_the_command_are_answered(option, shown):
     assert shown in done.stdout.decode()
 
 
-def test_a_test_of_the_connection_is_quiet_and_short(answering):
+def test_a_test_of_the_connection_is_brief(answering):
     done = run(only(answering.config, "learning"), "--test")
     assert done.code == 0
     assert done.errors == []

@@ -37,7 +37,7 @@ def pages_of(requests, path, name):
 
 
 @LOADS
-def test_meltano_takes_up_a_failed_run_behind_its_last_page(
+def test_meltano_resumes_a_failed_run_after_its_last_page(
     meltano_project, warehouse, tmp_path, settings
 ):
     down = {"status": 500, "match": {"path": "/people"}, "after": 5, "times": None}
@@ -223,7 +223,7 @@ def test_rows_are_deleted_by_complete_runs_alone(warehouse):
 
 @LOADS
 @pytest.mark.parametrize("versions", [True, False])
-def test_a_run_with_versions_never_takes_up_one_without(warehouse, versions):
+def test_a_run_with_versions_never_resumes_one_without(warehouse, versions):
     """Rows of one table under two versions, or under one and none: a target deletes half of it."""
     left = 4
 

@@ -84,7 +84,7 @@ def test_a_failed_stream_keeps_the_bookmark_it_had():
     assert done.bookmarks["success_notes"] > first.bookmarks["success_notes"]
 
 
-def test_many_failures_are_told_in_eight_lines():
+def test_many_failures_are_reported_in_eight_lines():
     with DemoApi(scale=0.1, faults=always({"status": 418})) as demo:
         catalog = discover(only(demo.config, "learning"))
         everything = hurried(demo.config, max_retries=0)
@@ -97,7 +97,7 @@ def test_many_failures_are_told_in_eight_lines():
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_refused_credentials_are_told_once_with_what_they_cost(concurrency):
+def test_refused_credentials_are_reported_once_with_what_they_affect(concurrency):
     with DemoApi(scale=0.2) as demo:
         config = demo.config | {"concurrency": concurrency}
         config["wiki"] = config["wiki"] | {"api_token": "not-the-wiki-token"}
@@ -112,7 +112,7 @@ def test_refused_credentials_are_told_once_with_what_they_cost(concurrency):
     assert "not-the-wiki-token" not in done.stderr
 
 
-def test_a_host_nobody_answers_at_is_told_once_and_fast():
+def test_a_host_that_does_not_answer_is_reported_once_and_fast():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with DemoApi(scale=0.2) as demo:
@@ -129,7 +129,7 @@ def test_a_host_nobody_answers_at_is_told_once_and_fast():
     assert len([line for line in done.warnings if "retry 3 of 3" in line]) <= 6
 
 
-def test_optional_streams_are_warned_of_and_forgiven():
+def test_optional_streams_are_reported_as_warnings_and_accepted():
     faults = always(
         {"status": 403, "match": {"path": "/audit"}}, {"status": 404, "match": {"path": "/notes"}}
     )
@@ -189,7 +189,7 @@ def test_a_failing_child_stops_neither_its_parent_nor_its_siblings():
     assert done.bookmarks.keys() == {"learning_people", "learning_courses"}
 
 
-def test_a_catalog_entry_that_cannot_be_used_is_told_by_its_stream():
+def test_a_catalog_entry_that_cannot_be_used_is_reported_by_its_stream():
     with DemoApi(scale=0.2) as demo:
         config = only(demo.config, "learning", concurrency=1)
         catalog = select(discover(config), "learning_people", "learning_courses")

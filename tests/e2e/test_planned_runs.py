@@ -79,7 +79,7 @@ def test_what_children_cost_is_known_to_the_order_of_magnitude(dialect):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_plan_with_a_state_is_what_the_next_sync_brings(dialect):
+def test_a_plan_with_a_state_is_what_the_next_sync_extracts(dialect):
     with DemoApi(dialect=dialect) as api:
         config = unpaced(only(api.config, "learning", "success", "wiki"))
         names = ("learning_people", "success_notes", "wiki_pages", "wiki_audit")
@@ -112,7 +112,7 @@ def test_a_budget_of_what_the_plan_says_is_enough():
         assert run(enough | {"max_requests": enough["max_requests"] - 1}, catalog=catalog).code == 1
 
 
-def test_a_key_that_is_refused_is_told_and_ends_with_1():
+def test_a_key_that_is_refused_is_reported_and_ends_with_1():
     with DemoApi() as api:
         config = unpaced(only(api.config, "learning", "success"))
         config["learning"] |= {"api_key": "swordfish-4711"}

@@ -104,7 +104,7 @@ def test_lines_are_the_same_at_any_concurrency(dialect, concurrency):
 
 @pytest.mark.parametrize("concurrency", [1, 16])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_lines_are_the_same_on_a_bad_day(dialect, concurrency):
+def test_lines_are_the_same_under_faults(dialect, concurrency):
     _, done, _ = whole(dialect, concurrency, BAD_DAY)
     _, slow, _ = serial(dialect)
     assert done.code == 0, done.errors
@@ -120,7 +120,7 @@ def test_every_line_on_stderr_carries_its_level():
         assert [line for line in done.said if "| INFO " not in line] == []
 
 
-def test_the_summary_tells_rows_and_verdicts():
+def test_the_summary_reports_rows_and_verdicts():
     expected, done, _ = serial("real")
     told = " ".join(done.level("INFO"))
     for name, rows in expected.items():

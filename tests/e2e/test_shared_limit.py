@@ -122,7 +122,7 @@ def limit(store, *, rate=20, key="one", lost=None):
     return SharedLimit(http, stored, lost=lost or pytest.fail)
 
 
-def test_a_pause_that_one_is_told_holds_all_with_the_same_credentials(store):
+def test_a_pause_of_one_process_holds_for_all_with_the_same_credentials(store):
     told, other, stranger = limit(store), limit(store), limit(store, key="two")
     told.pause(30)
     told.pause(1)

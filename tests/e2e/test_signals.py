@@ -130,7 +130,7 @@ def test_what_was_finished_before_the_signal_is_kept():
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_run_that_was_cut_is_taken_up_behind_its_last_page(concurrency):
+def test_a_run_that_was_cut_is_resumed_after_its_last_page(concurrency):
     hang = {"action": "hang", "match": {"path": "/people|/labels"}, "after": 4, "times": None}
     settings = {"concurrency": concurrency, "emit_activate_version_messages": True}
     with DemoApi(scale=1, faults=[hang]) as demo:
@@ -215,7 +215,7 @@ def test_a_closed_pipe_ends_the_run_at_once_and_says_so(tmp_path):
     assert asked < 20
 
 
-def test_a_target_that_stopped_reading_does_not_hold_the_end_up(tmp_path):
+def test_a_target_that_stopped_reading_does_not_delay_the_end(tmp_path):
     file = tmp_path / "config.json"
     with DemoApi(scale=5) as demo:
         file.write_text(json.dumps(hurried(demo.config)), "utf-8")
@@ -305,7 +305,7 @@ def check(messages):
     assert not messages or messages[-1]["type"] == "STATE"
 
 
-def test_a_log_that_nobody_reads_does_not_hold_the_end_up(tmp_path):
+def test_a_log_that_is_not_read_does_not_delay_the_end(tmp_path):
     def answer(path, query):
         return {"data": [{"id": int(dict(query)["offset"])}]}
 
@@ -338,7 +338,7 @@ def fill(pipe):
     os.close(own)
 
 
-def test_a_full_disk_is_told_once_and_ends_the_run(tmp_path):
+def test_a_full_disk_is_reported_once_and_ends_the_run(tmp_path):
     file = tmp_path / "config.json"
     with DemoApi(scale=0.2) as demo, Path("/dev/full").open("wb") as full:
         file.write_text(json.dumps(demo.config), "utf-8")

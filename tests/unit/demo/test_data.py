@@ -226,7 +226,7 @@ def test_deleted_rows_are_gone_and_named():
 
 
 @pytest.mark.parametrize("stream", sorted(SIZES))
-def test_an_emptied_stream_is_empty_and_changes_go_on(stream):
+def test_an_emptied_stream_is_empty_and_changes_continue(stream):
     api = DemoApi(scale=0.1, empty=(stream,))
     assert api.rows(stream) == []
     assert api.mutate()

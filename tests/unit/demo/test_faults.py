@@ -89,7 +89,7 @@ def test_a_hanging_answer_never_comes(api):
         get(api, timeout=0.2)
 
 
-def test_redirects_lead_elsewhere_or_in_circles(api):
+def test_redirects_to_other_hosts_or_in_cycles(api):
     api.set_faults([Fault(action="redirect", url="http://other.example/x")])
     answer = get(api, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, "http://other.example/x")

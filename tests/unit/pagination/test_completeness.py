@@ -72,7 +72,7 @@ LINK = {"type": "json_link"}
         ),
     ],
 )
-def test_a_walk_that_does_not_advance_is_an_error(paginator, answer, keys, concurrency):
+def test_a_stream_that_does_not_advance_is_an_error(paginator, answer, keys, concurrency):
     with JsonApi(answer) as api:
         given = config(api.origin, paginator, primary_key=keys) | {"concurrency": concurrency}
         done = run(given)
@@ -115,7 +115,7 @@ def test_rows_without_keys_may_look_alike_on_pages_that_follow_each_other():
 
 
 @pytest.mark.parametrize("keys", [[-1, -2], [0, 2**61 - 1], [1, "1"], ["a", "b", "a1"]], ids=str)
-def test_pages_of_one_row_are_told_apart_by_their_keys(keys):
+def test_pages_of_one_row_are_distinguished_by_their_keys(keys):
     def answer(query):
         start = int(query["offset"])
         return {"data": [{"id": key} for key in keys[start : start + 1]]}
@@ -172,7 +172,7 @@ def test_fewer_rows_than_the_total_fail_the_run():
     assert "rows are missing" in done.failure()
 
 
-def test_a_total_that_only_the_first_page_gives_is_held_against_the_rows():
+def test_a_total_that_only_the_first_page_gives_is_compared_with_the_rows():
     def answer(query):
         total = {"total": 30} if query["offset"] == "0" else {}
         return {"data": sliced(rows(15), query)} | total
@@ -206,7 +206,7 @@ def test_a_total_that_shrinks_meanwhile_permits_no_deletes():
     assert not done.of("ACTIVATE_VERSION")
 
 
-def test_a_total_that_shrinks_is_no_doubt_where_pages_overlap():
+def test_a_total_that_shrinks_is_no_reason_for_unverified_where_pages_overlap():
     with JsonApi(shrinking(rows(30))) as api:
         done = run(config(api.origin, OFFSET, emit_activate_version_messages=True))
     assert done.ids() == list(range(30))
@@ -297,11 +297,11 @@ def page_of(query, size):
     return Page(query=query, payload={}, headers=HTTPHeaderDict(), size=size, received=size)
 
 
-def test_a_walk_that_has_not_ended_is_unverified():
+def test_a_stream_that_has_not_ended_is_unverified():
     assert guard_of(Offset()).finding().verdict is Verdict.UNVERIFIED
 
 
-def test_a_walk_that_stopped_at_the_bookmark_is_not_held_against_the_total():
+def test_a_stream_that_stopped_at_the_bookmark_is_not_compared_with_the_total():
     seen = PagingState(rows=5, total=100, facts=PagingFacts(total_proven=True))
     assert decide(seen, StopReason.BOOKMARK, doubt=None, missing="").verdict is Verdict.CONSISTENT
     assert decide(seen, StopReason.EMPTY, doubt=None, missing="").verdict is Verdict.SHORT
@@ -390,7 +390,7 @@ def test_rows_that_moved_are_found_or_doubted(change, verdict, after, concurrenc
 
 
 @pytest.mark.parametrize("other", [rows(60)[::-1], rows(60)[20:] + rows(20)])
-def test_replicas_that_answer_in_turn_are_never_believed(other):
+def test_replicas_that_answer_in_turn_are_never_trusted(other):
     asked = []
 
     def answer(query):
@@ -418,7 +418,7 @@ def test_an_empty_object_or_list_where_a_next_page_is_named_shows_no_end(paginat
 
 @pytest.mark.parametrize("base", [1, None])
 @pytest.mark.parametrize("path", ["pages", "meta.num_pages"])
-def test_a_declared_count_of_pages_speaks_against_an_empty_page(path, base):
+def test_a_declared_count_of_pages_contradicts_an_empty_page(path, base):
     def answer(query):
         number = int(query["page"])
         holder, _, name = path.rpartition(".")
@@ -435,7 +435,7 @@ def test_a_declared_count_of_pages_speaks_against_an_empty_page(path, base):
 @pytest.mark.parametrize(
     "word", [{"total_count": 11}, {"meta": {"total": 11}}, {"pagination": {"totalCount": "11"}}]
 )
-def test_a_larger_total_at_a_usual_place_speaks_against_single_page(word):
+def test_a_larger_total_at_a_usual_place_contradicts_single_page(word):
     with JsonApi(lambda _: {"data": rows(10), **word}) as api:
         done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
     assert done.verdict() == "unverified"
@@ -444,14 +444,14 @@ def test_a_larger_total_at_a_usual_place_speaks_against_single_page(word):
 
 
 @pytest.mark.parametrize("word", [{"next": "abc"}, {"next": 2}, {"next_cursor": "abc"}])
-def test_a_cursor_at_a_usual_place_speaks_against_single_page(word):
+def test_a_cursor_at_a_usual_place_contradicts_single_page(word):
     with JsonApi(lambda _: {"data": rows(10), **word}) as api:
         done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
     assert done.verdict() == "unverified"
     assert "ACTIVATE_VERSION" not in done.kinds
 
 
-def test_a_cursor_in_a_header_speaks_against_single_page():
+def test_a_cursor_in_a_header_contradicts_single_page():
     body = json.dumps({"data": rows(10)}).encode()
     with JsonApi(lambda _: reply(200, body, X_Next_Cursor="abc")) as api:
         done = run(config(api.origin, "single_page", emit_activate_version_messages=True))
@@ -460,7 +460,7 @@ def test_a_cursor_in_a_header_speaks_against_single_page():
 
 
 @pytest.mark.parametrize("paginator", [OFFSET, PAGE | {"total_path": "total"}])
-def test_a_total_that_fell_is_not_believed_without_a_look_behind_it(paginator):
+def test_a_total_that_fell_is_not_trusted_without_a_request_behind_it(paginator):
     """Of two replicas that answer in turn, one lags behind."""
     asked = []
 
@@ -485,7 +485,7 @@ def paged(query, count=45, base=1):
     return rows(count)[start : start + 10] if start >= 0 else []
 
 
-def test_a_link_without_a_next_page_is_no_end_where_nobody_knows_which_page_is_full():
+def test_a_link_without_a_next_page_is_no_end_where_the_size_of_a_full_page_is_unknown():
     paginator = {"type": "page_number", "base_page": 1}
     with JsonApi(lambda query: {"data": paged(query), "next": None}) as api:
         done = run(config(api.origin, paginator))
@@ -495,7 +495,7 @@ def test_a_link_without_a_next_page_is_no_end_where_nobody_knows_which_page_is_f
 
 @pytest.mark.parametrize("base", [0, None])
 @pytest.mark.parametrize("word", [{}, {"next": None}], ids=["nothing", "next"])
-def test_an_empty_page_0_is_no_end_before_page_1_was_asked_for(base, word):
+def test_an_empty_page_0_is_no_end_before_page_1_was_requested(base, word):
     with JsonApi(lambda query: {"data": paged(query), **word}) as api:
         done = run(config(api.origin, PAGE | {"base_page": base}))
     assert done.ids() == list(range(45))
@@ -517,7 +517,7 @@ def test_a_count_of_pages_is_kept_in_mind():
     assert "ACTIVATE_VERSION" not in done.kinds
 
 
-def test_pages_that_look_alike_are_doubted_where_rows_have_no_key():
+def test_pages_that_look_alike_are_unverified_where_rows_have_no_key():
     pages = {"": "b", "b": "c", "c": None}
 
     def answer(query):

@@ -270,7 +270,7 @@ def test_words_that_mislead_end_no_list_that_is_counted(case, concurrency):
     ids=["cursor", "json_link", "header_link", "header_cursor"],
 )
 @pytest.mark.parametrize(("total", "verdict"), [(100, "verified"), (101, "short")])
-def test_a_total_is_held_against_lists_that_are_linked(paginator, say, total, verdict):
+def test_a_total_is_compared_with_lists_that_are_linked(paginator, say, total, verdict):
     paginator = paginator if isinstance(paginator, dict) else {"type": paginator}
 
     def said(start, end, count):
@@ -299,7 +299,7 @@ HEADER = {"type": "header_link", "limit": 50}
         (0, LIMITED, "consistent", [{"limit": "50"}]),
     ],
 )
-def test_a_page_without_the_word_is_asked_for_with_a_row_less(count, heeds, verdict, asked):
+def test_a_page_without_the_paging_field_is_requested_with_a_row_less(count, heeds, verdict, asked):
     word = header("Link", lambda end: f'</items?from={end}>; rel="next"')
     with listed(count, word, heeds=heeds) as api:
         done = read(api, HEADER)
@@ -349,14 +349,14 @@ def test_auto_counts_where_nothing_is_said(heeds, verdict, last):
 
 
 @pytest.mark.parametrize("heeds", ["offset", "page"])
-def test_auto_reads_on_where_counting_brings_more(heeds):
+def test_auto_reads_on_where_counting_finds_more(heeds):
     with listed(65, heeds=[heeds], cap=20) as api:
         done = read(api, "auto")
     assert done.ids() == list(range(65))
     assert done.verdict() == "consistent"
 
 
-def test_auto_is_not_misled_by_a_server_that_filters_by_words_it_does_not_know():
+def test_auto_is_not_misled_by_a_server_that_filters_by_unknown_parameters():
     with JsonApi(lambda query: {"data": [] if query else rows(7)}) as api:
         done = read(api, "auto")
     assert done.verdict() == "unverified"
@@ -420,14 +420,14 @@ def test_the_word_of_one_parent_speaks_for_all(counts, verdict, more):
     assert len(api.requests) == 1 + len(counts) + more
 
 
-def test_a_word_that_is_never_seen_is_looked_for_once_only():
+def test_a_paging_field_that_is_never_seen_is_probed_once():
     with parents([5, 5, 5, 5], lambda count, query: page_of(query, count)) as api:
         done = run(family(api.origin, HEADER))
     assert done.verdict("shop_parts") == "unverified"
     assert len(api.requests) == 1 + 4 + 1
 
 
-def test_links_to_pages_before_speak_for_pages_below_all_parents():
+def test_links_to_pages_before_are_evidence_for_pages_below_all_parents():
     """As of the learning platform: a first page links to itself alone, a later one to `prev`."""
 
     def answer(count, query):
@@ -547,7 +547,7 @@ def test_an_empty_page_in_the_middle_is_no_end(total_path):
     assert total_path is None or done.ids() == list(range(20))
 
 
-def test_an_object_that_is_the_response_has_members_and_no_words_of_paging():
+def test_an_object_that_is_the_response_has_members_and_no_paging_fields():
     body = {"id": 7, "total": 99, "next": "/items?page=2", "has_more": True}
     with JsonApi(lambda _: body) as api:
         endpoint = {"paginator": "single_page", "data_selector": None}

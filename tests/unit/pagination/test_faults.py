@@ -235,7 +235,7 @@ def check(api, faults, concurrency, sampled, **settings):
 @example(api=Api("offset", 4, 3, 2), faults={2: "JSON cut short"}, concurrency=4, sampled=False)
 @example(api=Api("header_link", 9, 3, None), faults={3: "refused"}, concurrency=1, sampled=True)
 @matrix
-def test_a_run_brings_every_row_or_an_error(api, faults, concurrency, sampled):
+def test_a_run_extracts_every_row_or_fails(api, faults, concurrency, sampled):
     check(api, faults, concurrency, sampled)
 
 
@@ -244,6 +244,6 @@ def test_a_run_brings_every_row_or_an_error(api, faults, concurrency, sampled):
     "the timeout twice, then the page"
 )
 @dragging
-def test_a_run_whose_answers_never_end_brings_every_row_or_an_error(api, faults, concurrency):
+def test_a_run_whose_answers_never_end_extracts_every_row_or_fails(api, faults, concurrency):
     # A busy machine may let other answers time out as well, which is one fault more.
     check(api, faults, concurrency, sampled=False, request_timeout=0.4)

@@ -157,7 +157,7 @@ FRONT, BACK = (True, 0.0), (True, 0.99)
     server=Server(4, 4, moves=[[(False, 0.0)], [(True, 0.56), FRONT, FRONT], [(False, 0.0)] * 3])
 ).via("a list that shrinks and grows, as if it knew whole pages only")
 @quick
-def test_no_row_is_lost_in_silence_however_rows_move(server):
+def test_no_row_is_lost_without_an_error_however_rows_move(server):
     check_nothing_is_lost(server)
 
 
@@ -219,7 +219,7 @@ class Circular(Server):
 
 
 @pytest.mark.parametrize("case", CIRCLES)
-def test_a_server_that_goes_in_circles_is_told_within_a_handful_of_requests(case):
+def test_a_server_that_pages_in_cycles_is_reported_within_a_few_requests(case):
     server = Circular(CIRCLES[case], "none")
     found, error, _ = server.read()
     assert "the server repeated a page" in error

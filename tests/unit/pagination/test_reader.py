@@ -85,7 +85,7 @@ changes = st.lists(
 @example(
     count=4, changes=[("delete", 0)], limit=9, cap=3, total=True, link=False, concurrency=1
 ).via("a capped server, before its cap is known")
-def test_no_row_is_lost_in_silence_while_a_list_changes(
+def test_no_row_is_lost_without_an_error_while_a_list_changes(
     *, count, changes, limit, cap, total, link, concurrency
 ):
     moving = Moving(count, changes, cap=cap, total=total, link=link)
@@ -96,7 +96,7 @@ def test_no_row_is_lost_in_silence_while_a_list_changes(
 
 @costly(8)
 @given(count=st.integers(20, 150), changes=changes, total=st.booleans(), link=st.booleans())
-def test_no_row_is_lost_in_silence_while_a_list_that_is_read_ahead_changes(
+def test_no_row_is_lost_without_an_error_while_a_list_that_is_read_ahead_changes(
     count, changes, total, link
 ):
     # More rows per page than there are changes: a page never repeats another one whole.
@@ -218,7 +218,7 @@ class Cut(Moving):
     total=st.booleans(),
     between=st.lists(st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 60))),
 )
-def test_a_run_that_is_cut_is_taken_up_and_loses_no_row(
+def test_a_run_that_is_cut_is_resumed_and_loses_no_row(
     *, count, changes, limit, after, total, between
 ):
     cut = Cut(count, changes, after=after, total=total)
@@ -236,7 +236,7 @@ def test_a_run_that_is_cut_is_taken_up_and_loses_no_row(
 
 
 @pytest.mark.parametrize("hours", [0, 24])
-def test_a_run_that_is_cut_goes_on_where_it_ended_if_that_is_wanted(hours):
+def test_a_run_that_is_cut_resumes_where_it_ended_if_that_is_wanted(hours):
     cut = Cut(40, [], after=3)
     schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
     with JsonApi(cut.answer) as api:
@@ -272,7 +272,7 @@ def test_a_run_that_is_cut_goes_on_where_it_ended_if_that_is_wanted(hours):
     ],
     ids=str,
 )
-def test_a_position_that_does_not_hold_starts_the_walk_again(spoil):
+def test_a_position_that_does_not_hold_restarts_the_stream(spoil):
     cut = Cut(40, [], after=3)
     schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
     with JsonApi(cut.answer) as api:
@@ -423,7 +423,7 @@ def test_no_content_is_a_page_without_rows():
     assert done.kinds == ["SCHEMA"]
 
 
-def test_a_body_that_is_not_json_is_tried_again_and_then_told():
+def test_a_body_that_is_not_json_is_tried_again_and_then_reported():
     with JsonApi(lambda _: reply(200, b"<html>", Content_Type="text/html")) as api:
         done = run(config(api.origin, limit=10))
     assert len(api.requests) == 2

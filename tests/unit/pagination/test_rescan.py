@@ -76,7 +76,7 @@ def test_rows_that_moved_permit_no_deletes():
     assert not done.of("ACTIVATE_VERSION")
 
 
-def test_rows_that_moved_are_told_with_what_it_cost(caplog):
+def test_rows_that_moved_are_reported_with_the_consequence(caplog):
     caplog.set_level(logging.INFO)
     paged = Paged(45, after={2: lambda api: api.delete(3)})
     read(paged)
@@ -238,7 +238,7 @@ def test_children_of_a_parent_that_moved_past_the_reader_are_read():
     assert {str(number) for number in courses.stable} <= {str(parent) for parent in parents}
 
 
-def test_rows_that_moved_below_one_parent_are_told_from_those_below_another():
+def test_rows_that_moved_below_one_parent_are_distinguished_from_those_below_another():
     """Both lists have the same keys, and a row of the second moves past the reader."""
     lists = {"/items/1/lessons": Paged(15), "/items/2/lessons": Paged(15)}
     lists["/items/2/lessons"].after = {1: lambda api: api.delete(3)}
@@ -333,7 +333,7 @@ def test_a_row_that_moved_before_a_cut_is_there_or_the_verdict_says_so(
     [lambda api: api.delete(3), lambda api: api.insert(0)],
     ids=["a row is pulled past the reader", "a row comes twice"],
 )
-def test_rows_that_moved_between_pages_before_a_cut_are_told_after_it(move):
+def test_rows_that_moved_between_pages_before_a_cut_are_reported_after_it(move):
     """Nothing after the cut shows it: the pages read by then have to be read again."""
     paged = Paged(57, after={2: move})
     left = 4

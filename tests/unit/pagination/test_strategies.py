@@ -94,7 +94,7 @@ def test_a_capped_limit_skips_nothing_and_no_page_starts_behind_the_rows_receive
     assert {query["limit"] for query in api.queries} == {"100"}
 
 
-def test_a_reached_total_is_the_end_and_asks_for_no_page_more():
+def test_a_reached_total_is_the_end_and_requests_no_further_page():
     table = rows(200)
     with JsonApi(lambda query: {"data": sliced(table, query), "total": 200}) as api:
         done = run(paged(api.origin, type="offset"))
@@ -152,7 +152,7 @@ def test_a_next_link_wins_over_counting_where_rows_are_hidden(visible, limit, co
     assert sorted(set(done.ids())) == [number for number, shown in enumerate(visible) if shown]
 
 
-def test_a_link_header_about_something_else_does_not_end_a_walk():
+def test_a_link_header_about_something_else_does_not_end_a_stream():
     table = rows(5)
 
     def answer(query):
@@ -219,7 +219,7 @@ def test_a_server_that_counts_from_1_may_answer_page_0_with_nothing():
     assert done.ids() == list(range(25)) or done.error is not None
 
 
-def test_a_count_of_pages_ends_the_walk_without_another_request():
+def test_a_count_of_pages_ends_the_stream_without_another_request():
     table = rows(25)
     with JsonApi(
         lambda query: {
@@ -447,7 +447,7 @@ def test_auto_follows_what_the_response_shows(first, second, sent):
 
 
 @pytest.mark.parametrize("last", [{"next": None}, {"links": {"next": None}}, {"next_cursor": None}])
-def test_auto_takes_a_null_next_for_the_servers_word_that_this_is_the_end(last):
+def test_auto_takes_a_null_next_for_the_end(last):
     name = next(iter(last))
     link = {"next": "?page=2", "links": {"next": "?page=2"}, "next_cursor": "b"}[name]
 
@@ -468,7 +468,7 @@ def test_auto_without_any_sign_of_paging_tries_to_count_and_claims_nothing():
     assert done.verdict() == "unverified"
 
 
-def test_a_single_page_is_asked_for_once():
+def test_a_single_page_is_requested_once():
     with JsonApi(lambda _: {"data": rows(3), "total": 3}) as api:
         done = run(declared(api.origin, endpoint={"paginator": "single_page"}))
     assert len(api.requests) == 1

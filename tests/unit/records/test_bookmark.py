@@ -111,7 +111,7 @@ def test_values_are_ordered_as_their_moments_are(one, other, unit):
         ([], None),
     ],
 )
-def test_times_are_told_from_numbers(value, unit):
+def test_times_are_distinguished_from_numbers(value, unit):
     assert unit_of(value) == unit
 
 
@@ -201,7 +201,7 @@ def test_a_run_starts_at_the_later_of_bookmark_and_start_date(given_values, star
 
 
 @pytest.mark.parametrize("initial", ["0", "v17", "1700000000"])
-def test_an_initial_value_of_any_notation_is_asked_for(initial):
+def test_an_initial_value_of_any_notation_is_sent(initial):
     with JsonApi(lambda _: {"data": []}) as api:
         incremental = {"cursor_path": "at", "start_param": "since", "initial_value": initial}
         run(declared(api.origin, endpoint={"paginator": "json_link", "incremental": incremental}))
@@ -339,7 +339,7 @@ def test_where_all_values_are_later_than_the_run_it_is_the_bookmark_if_that_can_
     assert bookmark.close(began=began) == capped
 
 
-def test_a_value_that_is_null_is_no_doubt():
+def test_a_value_that_is_null_is_no_reason_for_unverified():
     told = []
     bookmark = opened(warn=told.append)
     bookmark.admit([None, day(1)])
@@ -453,7 +453,7 @@ def test_a_page_without_rows_proves_nothing():
     ],
     ids=["unchanged", "made last", "made first", "number", "digits", "bare", "no times"],
 )
-def test_no_order_is_believed_that_another_column_may_have(change):
+def test_no_order_is_trusted_that_another_column_may_have(change):
     """Rows in the order they were made are in that of their change, as long as none has changed."""
     rows = [
         change(n, {"id": f"{n * 53 % 101:03}", "at": minute(at), "made": minute(n * 37 % 101)})
@@ -520,7 +520,7 @@ def test_the_lookback_is_read_as_well():
     assert stop_of(order, paged(FALLING, 10)) == 4
 
 
-def test_without_a_notation_no_order_is_believed():
+def test_without_a_notation_no_order_is_trusted():
     assert (
         stop_of(DescendingOrder("at", Window(unit=None, stored=minute(0))), paged(FALLING, 10))
         is None
@@ -683,7 +683,7 @@ def test_a_lookback_is_read_again():
     assert second.bookmark() == day(3)
 
 
-def test_a_server_that_can_filter_is_asked_for_what_is_new_only():
+def test_a_server_that_can_filter_gets_requests_for_what_is_new_only():
     with JsonApi(lambda _: {"data": [at(1, day(1))]}) as api:
         first = run(config(api.origin, start_param="since"))
         run(config(api.origin, start_param="since"), state=first.state)
@@ -720,7 +720,7 @@ def test_where_the_filter_is_refused_everything_is_read_and_compared_here(status
     ],
     ids=["offset", "cursor"],
 )
-def test_a_refusal_in_the_middle_of_a_filtered_walk_loses_no_row(paginator):
+def test_a_refusal_in_the_middle_of_a_filtered_stream_loses_no_row(paginator):
     # Filtered rows come in the order of their change, all rows in the order of their number.
     table = [at(1, day(10)), at(2, day(9)), *(at(n, day(n)) for n in range(3, 9))]
 

@@ -203,7 +203,7 @@ def test_a_deselected_field_stays_out_when_others_evolve():
     assert "city" not in done.properties()["address"]["properties"]
 
 
-def test_a_deselected_stream_is_neither_announced_nor_asked_for():
+def test_a_deselected_stream_is_neither_announced_nor_requested():
     with JsonApi(pages([PERSON])) as api:
         given_config = config(api.origin)
         catalog = select(discover(given_config))

@@ -74,7 +74,7 @@ def test_page_1_that_repeats_page_0_is_dropped_however_it_is_spelled(spelling, c
 
 @pytest.mark.parametrize("spelled_later", SPELLINGS)
 @pytest.mark.parametrize("spelled_before", SPELLINGS)
-def test_a_run_that_was_cut_is_taken_up_behind_its_last_row(spelled_before, spelled_later):
+def test_a_run_that_was_cut_is_resumed_after_its_last_row(spelled_before, spelled_later):
     table = Table(rows(45), spell=SPELLINGS[spelled_before])
     with JsonApi(table.answer) as api:
         table.fails_from = 30
@@ -86,7 +86,7 @@ def test_a_run_that_was_cut_is_taken_up_behind_its_last_row(spelled_before, spel
     assert days(again) == list(range(30, 45))
 
 
-def test_twins_are_counted_where_a_run_is_taken_up():
+def test_twins_are_counted_where_a_run_is_resumed():
     """The last row written is the second of three that look alike: the third is yet to come."""
     written = [{"day": n, "kind": "x"} for n in (0, 1, 2, 3, 4, 5, 7, 7)]
     table = Table([{"day": 0}] * LIMIT + written)
@@ -100,7 +100,7 @@ def test_twins_are_counted_where_a_run_is_taken_up():
 
 
 @pytest.mark.parametrize("total", [{}, {"total": 25}], ids=["", "total"])
-def test_a_column_that_is_not_selected_still_tells_rows_apart(total):
+def test_a_column_that_is_not_selected_still_distinguishes_rows(total):
     with JsonApi(Table([{"day": n, "kind": "x"} for n in range(25)], **total).answer) as api:
         given = config(api.origin)
         done = run(given, catalog=deselect(discover(given), STREAM, "day"))

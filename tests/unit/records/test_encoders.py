@@ -146,14 +146,14 @@ ENCODING, STORAGE = {"format": "jsonl"}, {"root": "file:///nowhere"}
     ],
     ids=repr,
 )
-def test_a_batch_configuration_that_is_none_is_told(batch, said):
+def test_a_batch_configuration_that_is_none_is_reported(batch, said):
     with pytest.raises(ConfigValidationError) as refused:
         TapAnalytics(config={"batch_config": batch})
     [problem] = refused.value.errors
     assert said in problem
 
 
-def test_a_file_that_cannot_be_written_is_told_with_its_setting(tmp_path):
+def test_a_file_that_cannot_be_written_is_reported_with_its_setting(tmp_path):
     with JsonApi(answer) as api:
         tmp_path.joinpath("file").touch()
         done = run(config(api, tmp_path / "file" / "folder"))
@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_written_is_told_with_its_setting(tmp_path):
     assert done.of("BATCH") == []
 
 
-def test_a_storage_of_an_unknown_kind_is_told_with_its_setting(tmp_path):
+def test_a_storage_of_an_unknown_kind_is_reported_with_its_setting(tmp_path):
     with JsonApi(answer) as api:
         given = config(api, tmp_path)
         given["batch_config"]["storage"]["root"] = "nosuch://bucket"

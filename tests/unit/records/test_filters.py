@@ -82,6 +82,6 @@ def test_an_expression_keeps_a_row(expression, kept):
         ("", "ends where"),
     ],
 )
-def test_what_cannot_be_read_is_told(expression, words):
+def test_what_cannot_be_read_is_reported(expression, words):
     with pytest.raises(FilterError, match=re.escape(words)):
         RowFilter(expression)

@@ -158,7 +158,7 @@ def test_a_change_in_another_notation_than_the_bookmark_arrives(stored, value, u
 # --- times --------------------------------------------------------------------------------------
 
 
-def test_a_server_is_asked_for_times_once_rows_have_shown_them():
+def test_a_server_gets_a_time_once_rows_have_shown_times():
     rows = table(30, lambda n: f"2024-01-{n + 1:02}T00:00:00Z")
 
     def answer(query):
@@ -204,7 +204,7 @@ def test_a_schema_of_times_declares_them():
 
 
 @pytest.mark.parametrize("hours", [-12, -7, 0, 14])
-def test_a_time_without_an_offset_is_not_believed_to_the_hour(hours):
+def test_a_time_without_an_offset_is_not_trusted_to_the_hour(hours):
     """A row that changes after the run has read it must come next time, in whatever zone."""
     here = NOW + timedelta(hours=hours)
     rows = table(30, lambda n: (here - timedelta(hours=29 - n)).strftime("%Y-%m-%d %H:%M:%S"))
@@ -293,7 +293,7 @@ def test_from_a_bookmark_in_the_future_a_run_goes_back_to_the_start_date():
     ],
     ids=lambda value: "" if callable(value) else repr(value),
 )
-def test_a_bookmark_of_version_0_2_0_is_taken_up(stored, value):
+def test_a_bookmark_of_version_0_2_0_is_used(stored, value):
     rows = table(5, lambda n: float(value(n)) if isinstance(value(n), Decimal) else value(n))
     with JsonApi(lambda query: served(rows, query)) as api:
         done = run(config(api.origin), state=mark(stored))

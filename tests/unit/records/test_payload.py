@@ -15,7 +15,7 @@ from tap_analytics.records.payload import (
     select_jsonpath,
     select_rows,
 )
-from tap_analytics.streams.experimentation import ExperimentationStream
+from tap_analytics.streams.experimentation.stream import ExperimentationStream
 from tap_analytics.transport.errors import ErrorInBody, Retriable
 
 ROW = {"id": 1}
@@ -118,7 +118,7 @@ def test_a_wildcard_that_leads_nowhere_is_an_error(groups):
         select_jsonpath({"groups": groups}, "groups[*].items[*]")
 
 
-def test_an_empty_list_above_a_wildcard_ends_a_walk():
+def test_an_empty_list_above_a_wildcard_ends_a_stream():
     def answer(query):
         start = int(query["offset"])
         return {"groups": [{"items": [{"id": start}]}] if start < 3 else []}
@@ -130,7 +130,7 @@ def test_an_empty_list_above_a_wildcard_ends_a_walk():
     assert done.ids() == [0, 1, 2]
 
 
-def test_many_members_are_not_all_told():
+def test_many_members_are_not_all_reported():
     with pytest.raises(SelectorError) as raised:
         select_rows({f"m{n}": n for n in range(50)}, ("data",))
     assert "`m7`" in str(raised.value)

@@ -159,7 +159,7 @@ def test_a_format_that_is_not_read_is_known(body, content_type, name):
     "number", ["1e99999999999999999999", "-1e-99999999999999999999", "9" * 5000, "-" + "7" * 4300]
 )
 @pytest.mark.parametrize("beside", [b"1", rb'"\ud800"', b"NaN"])
-def test_a_number_beyond_all_measure_keeps_its_digits(number, beside):
+def test_a_number_with_an_extreme_exponent_keeps_its_digits(number, beside):
     body = b"[%s, %s]" % (number.encode(), beside)
     if beside == b"NaN":
         with pytest.raises(BodyError):

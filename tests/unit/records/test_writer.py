@@ -75,7 +75,7 @@ def test_an_output_without_bytes_gets_text(monkeypatch):
     assert out.getvalue() == "é\n"
 
 
-def test_a_reader_that_has_gone_is_told_apart(monkeypatch):
+def test_a_reader_that_has_gone_is_distinguished(monkeypatch):
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "wb", buffering=0) as binary:  # noqa: PTH123 - a file descriptor
@@ -138,7 +138,7 @@ def state(size=1):
 
 @pytest.mark.parametrize("held", [0, 1, 61_441, 65_535, 65_536])
 @pytest.mark.parametrize("size", [1, 4_000, 65_000, 500_000])
-def test_a_last_message_goes_out_whole_though_nobody_reads(held, size):
+def test_a_last_message_goes_out_whole_though_it_is_not_read(held, size):
     with pipe() as read:
         os.write(sys.stdout.fileno(), b" " * held)
         writer = MessageWriter()

@@ -17,7 +17,7 @@ import pyte
 import pytest
 from rich.console import Console
 
-from tap_analytics.pagination.reader import PaginationError
+from tap_analytics.errors import PaginationError
 from tap_analytics.records.conform import SchemaDrift
 from tap_analytics.records.type_policy import TypeMismatchError
 from tap_analytics.reporting.results import StreamResult

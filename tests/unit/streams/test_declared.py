@@ -403,7 +403,7 @@ def test_a_resource_declares_its_requests():
     ],
     ids=["page", "cursor"],
 )
-def test_a_page_that_repeats_tells_that_bodies_do_not_carry_pages(body, paginator, response):
+def test_a_page_that_repeats_says_that_bodies_do_not_carry_pages(body, paginator, response):
     endpoint = {"method": "POST", "paginator": paginator} | ({"json": body} if body else {})
     with JsonApi(lambda _: response) as api:
         done = run(declared(api.origin, endpoint=endpoint))
@@ -686,7 +686,7 @@ def test_a_request_begins_at_the_bookmark():
     assert done.bookmark() == "2024-02-01"
 
 
-def test_a_parent_is_asked_for_all_its_rows_whatever_its_bookmark():
+def test_all_rows_of_a_parent_are_requested_whatever_its_bookmark():
     incremental = {"cursor_path": "at", "initial_value": "2020-01-01"}
     state = {"bookmarks": {STREAM: MARK}}
     params = {"since": "{incremental.start_value}"}

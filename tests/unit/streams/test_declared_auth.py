@@ -137,7 +137,7 @@ def test_a_newly_configured_refresh_token_wins_over_the_file(tmp_path):
         assert api.forms[forms]["refresh_token"] == "fresh"
 
 
-def test_a_replaced_refresh_token_without_a_file_is_told(caplog):
+def test_a_replaced_refresh_token_without_a_file_is_reported(caplog):
     with rotating() as api:
         api.read(refreshing(api))
     (line,) = [each for each in caplog.messages if "replaced the refresh token" in each]

@@ -175,7 +175,7 @@ def test_a_message_without_an_event_is_kept_as_it_is(payload):
     assert stream(learning.QuizAttempts).post_process(message) == {"id": "m1", "payload": payload}
 
 
-def test_events_are_told_apart_by_their_content():
+def test_events_are_distinguished_by_their_content():
     event = {
         "type": "learner_viewed_activity_events",
         "attributes": {"created_at": "2024-10-08T08:37:24Z"},

@@ -283,7 +283,7 @@ def test_what_was_left_out_is_no_better_for_it(tmp_path):
 # --- what is told -------------------------------------------------------------------------------
 
 
-def test_one_line_names_the_unfinished_and_says_that_the_next_run_goes_on(caplog, tmp_path):
+def test_one_line_names_the_unfinished_and_says_that_the_next_run_resumes(caplog, tmp_path):
     path = tmp_path / "summary.json"
     with JsonApi(by_cursor(rows_of(80))) as api:
         first = run(two_streams(api.origin) | {"summary_path": str(path)})
@@ -302,7 +302,7 @@ def test_one_line_names_the_unfinished_and_says_that_the_next_run_goes_on(caplog
     assert first.of("ACTIVATE_VERSION", "shop_others") == []
 
 
-def test_a_stream_that_fails_is_told_apart_from_one_that_is_not_finished(caplog):
+def test_a_stream_that_fails_is_distinguished_from_one_that_is_not_finished(caplog):
     def answer(received):
         if received.target.startswith("/items"):
             return reply(403)
@@ -386,7 +386,7 @@ def test_a_stream_that_was_left_out_is_no_progress(caplog):
     assert "[not finished: shop_others]. The next run would end at the same point" in line
 
 
-def test_where_nothing_is_taken_up_the_line_says_so(caplog):
+def test_where_nothing_is_resumed_the_line_says_so(caplog):
     with JsonApi(by_cursor(rows_of(80))) as api:
         never = config(api, "cursor", concurrency=1, requests=3) | {"resume_within_hours": 0}
         run(never)

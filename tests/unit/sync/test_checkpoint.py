@@ -352,7 +352,7 @@ def test_each_api_has_a_source_of_its_own(shops, caplog):
     assert made == {STREAM: shops[0].origin, "depot_items": shops[1].origin}
 
 
-def test_a_full_refresh_is_not_told_of_a_bookmark_it_has_no_use_for(shops, caplog):
+def test_a_full_refresh_is_not_warned_of_a_bookmark_it_has_no_use_for(shops, caplog):
     first = run(settings(shops[0].origin))
     run(settings(shops[1].origin, full_table=True), state=first.state)
     assert "is not used" not in caplog.text
@@ -470,7 +470,7 @@ def test_the_bookmark_stays_behind_the_server_clock_of_the_first_run(after):
 
 
 @pytest.mark.parametrize("after", [2, 5, 6])
-def test_a_run_by_page_number_that_was_taken_up_permits_no_deletes(after):
+def test_a_run_by_page_number_that_was_resumed_permits_no_deletes(after):
     """The pages before the cut were not looked at again, so rows may have moved past the reader."""
     source = Breaking(57, after=after)
     with JsonApi(source.answer) as api:
@@ -506,7 +506,7 @@ def test_a_total_that_only_the_first_page_gives_is_not_forgotten(promised):
 
 
 @pytest.mark.parametrize("status", [206, 200], ids=["no whole answer", "a key that comes twice"])
-def test_what_speaks_against_a_walk_is_not_forgotten(status):
+def test_contradicting_evidence_is_kept(status):
     """It is seen on the second page, and nothing after the cut shows it."""
     source = Breaking()
     if status == 200:
@@ -527,7 +527,7 @@ def test_what_speaks_against_a_walk_is_not_forgotten(status):
 
 
 @pytest.mark.parametrize("refuses", [True, False], ids=["refused again", "taken by then"])
-def test_a_walk_without_the_refused_filter_goes_on_without_it(refuses):
+def test_a_stream_with_a_refused_filter_is_read_without_it(refuses):
     """With the filter the server may list rows in another order, and a place in it is another."""
     source, refused = Breaking(), True
 

@@ -95,7 +95,7 @@ def warnings(caplog, text):
 
 
 @pytest.mark.parametrize("concurrency", [1, 16])
-def test_a_new_parent_brings_its_older_rows_and_the_others_only_what_is_new(concurrency):
+def test_a_new_parent_has_its_older_rows_read_and_the_others_only_what_is_new(concurrency):
     with Shop({1: parts(9, 8, 7, 6), 2: parts(9, 2)}) as shop:
         given = shop.config(concurrency=concurrency)
         first = run(given)
@@ -113,7 +113,7 @@ def test_a_new_parent_brings_its_older_rows_and_the_others_only_what_is_new(conc
 
 
 @pytest.mark.parametrize("concurrency", [1, 16])
-def test_a_parent_that_answered_404_and_came_back_brings_its_older_rows(concurrency):
+def test_a_parent_that_answered_404_and_came_back_has_its_older_rows_read(concurrency):
     with Shop({1: parts(9, 8), 2: parts(9, 8), 3: parts(9, 2)}) as shop:
         given = shop.config(concurrency=concurrency)
         shop.gone = {2}

@@ -260,7 +260,7 @@ def test_rows_that_were_left_out_before_a_cut_are_not_deleted_after_it():
     assert done.of("ACTIVATE_VERSION") == []
 
 
-def test_a_stream_that_is_forgiven_deletes_nothing_and_keeps_its_bookmark():
+def test_a_failure_that_is_accepted_deletes_nothing_and_keeps_its_bookmark():
     for incremental in (False, True):
         with Shop(answers={("/items/2/parts", "1"): 403}) as api:
             given = shop(api.origin, incremental=incremental)
@@ -381,7 +381,7 @@ def paged(table, total):
     ],
     ids=["unverified", "unverified fails", "short fails", "short"],
 )
-def test_a_walk_that_ended_without_proof_is_read_from_the_start_again(settings, total):
+def test_a_stream_that_ended_without_proof_is_read_from_the_start_again(settings, total):
     table = rows(*range(12))
     with JsonApi(paged(table, total)) as api:
         given = declared(api.origin, endpoint={"paginator": PAGES}, **settings)

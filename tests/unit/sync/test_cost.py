@@ -236,7 +236,7 @@ def test_rows_add_no_schema_and_no_state():
 # --- start-up -------------------------------------------------------------------------------
 
 
-def test_the_version_is_told_without_importing_the_sdk():
+def test_the_version_is_printed_without_importing_the_sdk():
     code = (
         "import sys; from tap_analytics.__main__ import main; main(['--version']); "
         "sys.exit('singer_sdk' in sys.modules)"

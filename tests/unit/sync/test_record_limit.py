@@ -73,7 +73,7 @@ def test_a_stream_with_no_more_rows_than_that_ends_as_usual(most, width, caplog)
     assert "max_records" not in caplog.text
 
 
-def test_one_line_tells_what_was_cut_and_the_summary_too(caplog, tmp_path):
+def test_one_line_says_what_was_cut_and_the_summary_too(caplog, tmp_path):
     path = tmp_path / "summary.json"
     with JsonApi(by_offset(30, total=True)) as api:
         run(preview(api.origin, 5) | {"summary_path": str(path)})
@@ -124,7 +124,7 @@ def test_rows_of_the_last_page_that_are_not_wanted_are_cut_as_well(tmp_path):
     assert json.loads(path.read_bytes())["streams"][STREAM]["status"] == "cut"
 
 
-def test_a_position_is_neither_taken_up_nor_left():
+def test_a_position_is_neither_used_nor_written():
     cursors = {"paginator": {"type": "cursor", "limit": LIMIT}}
 
     def answer(query):
@@ -144,7 +144,7 @@ def test_a_position_is_neither_taken_up_nor_left():
     assert last.ids() == list(range(40, 90))
 
 
-def test_a_preview_on_a_spent_budget_says_that_nothing_is_left_to_go_on_from(caplog):
+def test_a_preview_on_a_spent_budget_says_that_the_next_run_starts_again(caplog):
     with JsonApi(by_offset(200, total=True)) as api:
         done = run(preview(api.origin, 100) | {"max_requests": 3})
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
@@ -213,7 +213,7 @@ def test_parents_that_are_few_end_as_usual_though_their_children_are_cut(width):
     assert done.of("ACTIVATE_VERSION", "shop_parts") == []
 
 
-def test_the_dry_run_of_the_sdk_goes_on_as_before():
+def test_the_dry_run_of_the_sdk_continues_as_before():
     with JsonApi(by_offset(200, total=True)) as api:
         tap = TapAnalytics(config=preview(api.origin, 5))
         assert tap.run_sync_dry_run(dry_run_record_limit=3)

@@ -80,7 +80,7 @@ def test_a_failed_run_prints_at_most_8_error_lines(caplog):
     assert "13 more failures" in errors(caplog)[-1]
 
 
-def test_a_shared_cause_is_told_once_with_the_streams_it_cost(caplog):
+def test_a_shared_cause_is_reported_once_with_the_streams_it_affects(caplog):
     paths = ["/a", "/b", "/c"]
     with by_path({path: reply(401, b"{}") for path in paths}) as api:
         run(shop(api.origin, *paths))
@@ -99,7 +99,7 @@ def test_a_shared_cause_is_told_once_with_the_streams_it_cost(caplog):
     ],
     ids=["ndjson", "csv"],
 )
-def test_a_format_that_is_not_read_is_asked_for_once_and_named(answered, told, caplog):
+def test_a_format_that_is_not_read_is_requested_once_and_named(answered, told, caplog):
     with ScriptedServer([answered]) as api:
         config = shop(api.origin, "/a", concurrency=1)
         config["apis"][0]["retry"] = {"max_retries": 3, "backoff_factor": 0}
@@ -111,7 +111,7 @@ def test_a_format_that_is_not_read_is_asked_for_once_and_named(answered, told, c
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_api_that_serves_nobody_is_told_once_and_asked_little(status, caplog):
+def test_an_api_that_serves_no_request_is_reported_once_and_requested_little(status, caplog):
     with ScriptedServer([reply(status, b"{}")]) as api:
         config = shop(api.origin, "/a", "/b", "/c", concurrency=1)
         config["apis"][0]["retry"] = {"max_retries": 3, "backoff_factor": 0}
@@ -123,7 +123,7 @@ def test_an_api_that_serves_nobody_is_told_once_and_asked_little(status, caplog)
     assert "[not extracted: shop_a, shop_b, shop_c]" in errors(caplog)[0]
 
 
-def test_an_api_that_cannot_be_reached_is_told_once_and_asked_little(caplog):
+def test_an_api_that_cannot_be_reached_is_reported_once_and_requested_little(caplog):
     with ScriptedServer([reply()]) as gone:
         origin = gone.origin
     with by_path({}) as api:
@@ -334,7 +334,7 @@ def handlers():
     ],
     ids=str,
 )
-def test_an_error_nobody_expected_is_told_with_its_type(error, line):
+def test_an_unexpected_error_is_reported_with_its_type(error, line):
     assert explain(error) == line
 
 
@@ -421,7 +421,7 @@ def test_metrics_are_logged_at_info_where_they_have_a_handler_of_their_own(own_h
     assert said[:-2] == ([("INFO", "METRIC: 1")] if own_handler else [])
 
 
-def test_the_summary_tells_what_became_of_each_stream(tmp_path):
+def test_the_summary_says_what_became_of_each_stream(tmp_path):
     path = tmp_path / "summary.json"
     rows = b'[{"id": 1}, {"id": 2}, {"id": 2}]'
     with by_path({"/a": reply(200, rows), "/b": reply(404, b"{}")}) as api:

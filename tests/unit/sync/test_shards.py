@@ -174,7 +174,7 @@ def test_a_counted_list_is_read_in_ranges(folder, paginator, concurrency):
     assert versions == {activated["version"]} == {made.version}
 
 
-def test_a_shard_that_was_cut_goes_on_and_meets_its_neighbours(folder):
+def test_a_shard_that_was_cut_continues_and_meets_its_neighbours(folder):
     with JsonApi(Listing(300).answer) as api:
         config = listed(api, "offset")
         made = divide(config, 2)
@@ -236,7 +236,7 @@ def test_what_is_concluded_lacks_no_row_that_was_always_there(paginator, rows, c
         assert stable <= got
 
 
-def test_rows_that_moved_between_two_shards_are_told(folder, caplog):
+def test_rows_that_moved_between_two_shards_are_reported(folder, caplog):
     listing = Listing(100)
     with JsonApi(listing.answer) as api:
         config = listed(api, "offset")

@@ -207,7 +207,7 @@ class TestServerOfTheUser:
             ({"SSL_MODE": "require"}, "prefer"),
         ],
     )
-    def test_tls_is_asked_for_as_the_loader_does(self, variables, sslmode):
+    def test_tls_is_used_as_the_loader_does(self, variables, sslmode):
         named = {f"TARGET_POSTGRES_{name}": value for name, value in variables.items()}
         found = Database.from_environment(named | {"TARGET_POSTGRES_HOST": "db"}, psql=PSQL)
         assert found.sslmode == sslmode

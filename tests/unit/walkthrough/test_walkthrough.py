@@ -6,7 +6,7 @@ from walkthrough.project import StepError, alone, plain
 from walkthrough.screen import Screen
 
 
-def test_a_place_is_not_cut_where_nobodys_window_bounds_it(capsys):
+def test_a_place_is_not_cut_without_a_terminal(capsys):
     place = "/home/somebody/" + "folders/" * 30 + "analytics.duckdb"
     with Screen().step("Destination") as step:
         step.detail = place
@@ -27,7 +27,7 @@ def test_a_second_demo_in_a_folder_says_so(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "cause", ["Errno 30] Read-only file system", "Errno 13] Permission denied"], ids=str
 )
-def test_a_home_that_cannot_be_written_is_told_in_words(cause):
+def test_a_home_that_cannot_be_written_is_reported_in_words(cause):
     assert plain(f"OSError: [{cause}: '/home/ro/.local'") == (
         "Meltano keeps files of its own in /home/ro/.local, which can't be written. Set HOME to a "
         "folder that can be."

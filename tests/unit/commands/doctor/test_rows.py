@@ -313,7 +313,7 @@ def test_a_key_that_is_made_of_a_nested_field_is_no_finding(doctor, words):
     assert (report.code, report.findings) == (0, [])
 
 
-def test_steps_that_leave_out_all_rows_are_told(doctor):
+def test_steps_that_leave_out_all_rows_are_reported(doctor):
     with JsonApi(lambda _: {"data": ROWS}) as api:
         steps = [{"filter": "@.id > 100"}]
         report = doctor(declared(api.origin, endpoint=ONCE, processing_steps=steps))

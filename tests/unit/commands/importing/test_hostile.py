@@ -158,7 +158,7 @@ def test_more_values_than_a_description_has_are_refused(file, monkeypatch):
     assert "too large" in refusal(file("- b\n" * 1001, "manifest.yaml"))
 
 
-def test_references_that_lead_in_circles_or_unfold_without_end_are_refused(file):
+def test_references_that_lead_in_cycles_or_unfold_without_end_are_refused(file):
     circle = manifest({"$ref": "#/definitions/a"}, definitions={"a": {"$ref": "#/streams/0"}})
     assert "refers to itself" in refusal(file(circle))
     assert "doesn't exist" in refusal(file(manifest({"$ref": "#/definitions/b"})))
