@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import signal
 import sys
 import typing as t
@@ -45,11 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep", action="store_true", help="leave everything running until Ctrl-C, to look around"
     )
+    parser.add_argument(
+        "--all", action="store_true", help="load the streams beyond the specifications too"
+    )
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     screen = Screen()
     try:
-        run(screen, target=options.target, keep=options.keep)
+        run(screen, target=options.target, keep=options.keep, every=options.all)
     except OSError as error:
         screen.say(f"\nerror: {error.filename or 'The demo'}: {error.strerror}", style="red")
         return 1
@@ -62,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(screen: Screen, *, target: str, keep: bool) -> None:
+def run(screen: Screen, *, target: str, keep: bool, every: bool) -> None:
     """Start the APIs and the target, load, query, change the data and load again."""
     screen.say("\nFive APIs on this machine, loaded by one Meltano project\n", style="bold")
     with contextlib.ExitStack() as stack:
@@ -75,7 +79,7 @@ def run(screen: Screen, *, target: str, keep: bool) -> None:
             step.detail = loader.place
         project = Project(
             loader=loader.name,
-            settings={**variables(api.config), **loader.env},
+            settings={**variables(api.config), **loader.env, **selection(api, every=every)},
             secrets=loader.secrets,
         )
         with screen.step("Plugins") as step:
@@ -90,6 +94,12 @@ def run(screen: Screen, *, target: str, keep: bool) -> None:
     screen.say(
         f"Everything is stopped. Meltano's log is {project.log.relative_to(ROOT)}.", style="dim"
     )
+
+
+def selection(api: DemoApi, *, every: bool) -> dict[str, str]:
+    """Return the variable that selects every stream; none for those that are by default."""
+    rules = ["*.*", *(f"{stream}.*" for stream in api.extra_streams)]
+    return {"TAP_ANALYTICS__SELECT": json.dumps(rules)} if every else {}
 
 
 def show_tables(screen: Screen, tables: Mapping[str, int], *, read: int) -> None:
