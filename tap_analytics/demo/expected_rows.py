@@ -51,6 +51,8 @@ def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
         rows = [row | _updated(stream, row) for row in existing(dataset, stream)]
         if stream == "success_messages":
             rows = _of_conversations(dataset, rows)
+        if stream == "experimentation_websites":
+            rows = [row | {"archivedAt": row["archivedAt"] or None} for row in rows]
         return [_with_columns(stream, row) for row in rows]
     if stream not in streams(dataset):
         raise KeyError(f"no stream {stream!r}; there are {', '.join(streams(dataset))}")

@@ -193,13 +193,27 @@ def test_a_stream_that_fails_fails_the_run(meltano_project, postgres, tmp_path, 
         assert "no-longer-valid" not in said
 
 
+@pytest.mark.outside
+def test_the_streams_beyond_the_specifications_land_where_they_are_selected(
+    meltano_project, postgres, state, settings, tmp_path
+):
+    destination = IntoPostgres(meltano_project, postgres, tmp_path)
+    with DemoApi(scale=0.2) as api:
+        rules = json.dumps([f"{stream}.*" for stream in api.extra_streams])
+        env = settings(api.config) | destination.env | state | {"TAP_ANALYTICS__SELECT": rules}
+        read = report(meltano_project.load(destination.loader, env=env))
+        assert_holds(destination, api, api.extra_streams)
+
+    assert read.keys() >= set(api.extra_streams)
+
+
 def report(said):
     """Return the number of rows that the tap says it read, by stream."""
     return {stream: int(rows.replace(",", "")) for stream, rows in REPORT.findall(said)}
 
 
-def assert_holds(destination, api):
-    for stream in api.streams:
+def assert_holds(destination, api, streams=None):
+    for stream in streams or api.streams:
         rows = api.rows(stream, parse_float=Decimal)
         expected = sorted(shown(row, destination) for row in rows)
         actual = sorted(shown(row, destination) for row in destination.rows(stream))

@@ -14,7 +14,6 @@ from tap_analytics.streams.experimentation.objects import (
     FEED_CAMPAIGN,
     PERSON,
     SWITCH,
-    TIME_OR_FALSE,
     UNIVERSAL_ANALYTICS,
     VARIABLE,
 )
@@ -247,9 +246,15 @@ class Websites(AccountList):
         string("platform", "Platform: website."),
         string("status", "State: CONNECTED, NO_SMARTCODE_DETECTED or ERROR."),
         boolean("isArchived", "Whether the website was archived."),
-        field("archivedAt", TIME_OR_FALSE, "When it was archived, epoch seconds; else false."),
+        integer("archivedAt", "When it was archived, epoch seconds."),
         boolean("isRegistered", "Whether the website is registered."),
         integer("createdAt", "Creation time, epoch seconds."),
         integer("lastUpdatedAt", "Last change, epoch seconds."),
         integer("lastActivity", "Last activity, epoch seconds."),
     ).to_dict()
+
+    @override
+    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
+        # The service writes false where there is no time, and a column has one type.
+        processed = super().post_process(row, context) or row
+        return {**processed, "archivedAt": processed.get("archivedAt") or None}

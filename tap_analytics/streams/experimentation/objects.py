@@ -110,4 +110,3 @@ VARIABLE = LooseObject(
     string("dataType", "Type of its values."),
     anything("defaultValue", "Value without a campaign."),
 )
-TIME_OR_FALSE = th.CustomType({"type": ["integer", "boolean", "null"]})

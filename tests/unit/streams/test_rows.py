@@ -192,6 +192,14 @@ def test_events_are_distinguished_by_their_content():
 
 # experimentation
 
+
+@pytest.mark.parametrize(("sent", "archived"), [(False, None), (None, None), (1700, 1700)])
+def test_a_website_that_is_not_archived_has_no_time_of_that(sent, archived):
+    website = stream(experimentation.Websites).post_process({"id": 1, "archivedAt": sent})
+
+    assert website["archivedAt"] == archived
+
+
 SINGLE_OBJECTS = [
     experimentation.Smartcode,
     experimentation.Thresholds,

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from walkthrough import project
+from walkthrough.__main__ import selection
 from walkthrough.project import StepError, alone, plain
 from walkthrough.screen import Screen
+
+from tap_analytics.demo import DemoApi
 
 
 def test_a_place_is_not_cut_without_a_terminal(capsys):
@@ -13,6 +18,15 @@ def test_a_place_is_not_cut_without_a_terminal(capsys):
     said = capsys.readouterr().out
     assert "\u2026 Destination\n" in said
     assert f"\u2713  Destination  {place}  0.0 s\n" in said
+
+
+def test_every_stream_is_selected_by_name():
+    api = DemoApi(scale=0.01)
+
+    assert selection(api, every=False) == {}
+    rules = json.loads(selection(api, every=True)["TAP_ANALYTICS__SELECT"])
+    assert rules[0] == "*.*"
+    assert "success_messages.*" in rules
 
 
 def test_a_second_demo_in_a_folder_says_so(tmp_path, monkeypatch):
