@@ -120,7 +120,10 @@ def test_wrong_settings_are_reported_as_their_page_shows():
 
 def test_mistakes_in_a_declaration_are_reported_as_its_page_shows():
     page = HOW_TO / "declare-an-api.md"
-    assert logged(blocks(page, "text")[-1]) == problems(yaml.safe_load(blocks(page, "yaml")[-1]))
+    found = problems(yaml.safe_load(blocks(page, "yaml")[-1]))
+    # The page leaves out the known fields, which grow with every version.
+    shortened = [re.sub(r"Known: [^`]*\. Did", "Known: … Did", each) for each in found]
+    assert logged(blocks(page, "text")[-1]) == shortened
 
 
 # --- links ----------------------------------------------------------------------------------
