@@ -61,7 +61,7 @@ def fill(dataset: Dataset) -> None:
 def _fill_extra(dataset: Dataset, *, users: list[Row], campaigns: list[Row]) -> None:
     """Add the records beyond the specification: fewer of each than a page takes."""
     rng = dataset.rng("experimentation extra")
-    variations, goals, sections = [], [], []
+    variations, goals, sections, details = [], [], [], []
     for campaign in campaigns:
         of = {"campaign_id": campaign["id"]}
         count = campaign["variations"]["totalCount"]
@@ -69,6 +69,7 @@ def _fill_extra(dataset: Dataset, *, users: list[Row], campaigns: list[Row]) -> 
         shares = (100 - sum(shares), *shares)
         made = [_variation(number, share) for number, share in enumerate(shares, 1)]
         variations += [of | each for each in made]
+        details.append(of | _detail(campaign, made))
         goals += [of | _whole_goal(each) for each in campaign["goals"]["partialCollection"]]
         if campaign["type"] == "multivariate":
             sections.append(
@@ -79,6 +80,7 @@ def _fill_extra(dataset: Dataset, *, users: list[Row], campaigns: list[Row]) -> 
         "experimentation_campaign_variations": variations,
         "experimentation_campaign_goals": goals,
         "experimentation_campaign_sections": sections,
+        "experimentation_campaign_details": details,
         "experimentation_drafts": [_draft(number, rng.choice(users)) for number in range(3)],
         "experimentation_metric_reports": [
             {"id": 31 + number, "status": "running"} for number in range(4)
@@ -100,6 +102,19 @@ def _variation(number: int, share: int) -> Row:
         "editorData": {"stack": []} if number > 1 else [],
         "heatmapThumbUrl": None,
         "screenshots": {"quick": f"https://edge.example.com/{number}.png"},
+    }
+
+
+def _detail(campaign: Row, variations: list[Row]) -> Row:
+    listed = ("id", "name", "type", "status", "createdOn", "createdBy", "labels", "stats")
+    results = [{"variationId": each["id"], "goalId": 1, "visitors": 90} for each in variations]
+    return {name: campaign[name] for name in listed} | {
+        "percentTraffic": 100,
+        "primaryUrl": "https://shop.example.com/",
+        "variations": variations,
+        "goals": [_whole_goal(each) for each in campaign["goals"]["partialCollection"]],
+        "variationGoalData": results if campaign["goals"]["totalCount"] else [],
+        "dataIntervalRange": [],
     }
 
 

@@ -62,6 +62,12 @@ EXTRA = (
         "/campaigns/{campaign_id}/sections",
         "experimentation_campaigns",
     ),
+    ExtraList(
+        "experimentation_campaign_details",
+        "/campaigns/{campaign_id}",
+        "experimentation_campaigns",
+        key="campaign_id",
+    ),
     ExtraList("experimentation_drafts", "/drafts", key="draftId"),
     ExtraList("experimentation_metric_reports", "/insights-metrics"),
     ExtraList("experimentation_projects", "/projects"),
@@ -87,6 +93,9 @@ EXTRA = (
     ExtraList("wiki_inline_comments", "/v2/inline-comments"),
     ExtraList("wiki_attachments", "/v2/attachments"),
     ExtraList("wiki_tasks", "/v2/tasks"),
+    ExtraList("wiki_labels", "/v2/labels"),
+    ExtraList("wiki_blog_post_labels", "/v2/blogposts/{blog_post_id}/labels", "wiki_blog_posts"),
+    ExtraList("wiki_page_versions", "/v2/pages/{page_id}/versions", "wiki_pages", key="number"),
     ExtraList("wiki_page_labels", "/v2/pages/{page_id}/labels", "wiki_pages"),
     ExtraList(
         "wiki_group_members", "/v1/group/{group_id}/membersByGroupId", "wiki_group", key="accountId"

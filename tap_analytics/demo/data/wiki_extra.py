@@ -48,8 +48,7 @@ def fill(
             for each in enumerate(places)
         ],
         "wiki_page_labels": [
-            {"page_id": page["id"], "id": str(700 + SUBJECTS.index(name)), "name": name}
-            | {"prefix": "global"}
+            {"page_id": page["id"]} | _label(name)
             for page in pages
             for name in rng.sample(SUBJECTS, rng.choice((0, 1, 2)))
         ],
@@ -59,6 +58,30 @@ def fill(
             for who in sorted(rng.sample(range(len(dataset.authors)), 3))
         ],
     }
+    _fill_labels(dataset, pages=pages, posts=posts)
+
+
+def _fill_labels(dataset: Dataset, *, pages: Sequence[Row], posts: Sequence[Row]) -> None:
+    """Add the labels of the site and of blog posts, and some versions of each page."""
+    rng = dataset.rng("wiki labels")
+    kept = ("createdAt", "message", "number", "minorEdit", "authorId")
+    dataset.extra |= {
+        "wiki_labels": [_label(name) for name in SUBJECTS],
+        "wiki_blog_post_labels": [
+            {"blog_post_id": post["id"]} | _label(rng.choice(SUBJECTS)) for post in posts
+        ],
+        "wiki_page_versions": [
+            {"page_id": page["id"]}
+            | {name: page["version"][name] for name in kept}
+            | {"number": number}
+            for page in pages
+            for number in range(1, 1 + min(2, page["version"]["number"]))
+        ],
+    }
+
+
+def _label(name: str) -> Row:
+    return {"id": str(700 + SUBJECTS.index(name)), "name": name, "prefix": "global"}
 
 
 def _version(rng: SeededRandom, edited: int, author: str) -> Row:

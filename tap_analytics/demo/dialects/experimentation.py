@@ -106,6 +106,8 @@ def _page(rows: list[Row], params: t.Mapping[str, str], *, cap: int = MAX_LIMIT)
 
 def _extra(found: ExtraList, rows: list[Row], params: t.Mapping[str, str]) -> object:
     """Return a list in a wrapper, or whole whatever the limit where none is documented."""
+    if found.stream.endswith("_details"):
+        return rows[0] if rows else {}
     if not found.path.endswith("-metrics"):
         return rows
     page, offset = _page(rows, params), int_param(params, "offset", default=0)

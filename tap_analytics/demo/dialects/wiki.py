@@ -79,6 +79,7 @@ LISTS = {
         sends_body=False,
     ),
     "/tasks": V2List({"id": _by()}),
+    "/versions": V2List({"id": lambda row: (f"{row['number']:09}",)}, sends_body=False),
     "/labels": V2List({"id": _by(), "name": _by("name")}, sends_body=False),
 }
 

@@ -26,6 +26,7 @@ from tap_analytics.streams.experimentation.account import (
     Websites,
 )
 from tap_analytics.streams.experimentation.campaigns import (
+    CampaignDetails,
     CampaignGoals,
     Campaigns,
     CampaignSections,
@@ -86,6 +87,7 @@ EXPERIMENTATION = Api(
         CampaignVariations,
         CampaignGoals,
         CampaignSections,
+        CampaignDetails,
         Drafts,
         MetricReports,
         Projects,

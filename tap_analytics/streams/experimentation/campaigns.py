@@ -17,7 +17,11 @@ from tap_analytics.streams.experimentation.objects import (
     URL,
     VARIATIONS,
 )
-from tap_analytics.streams.experimentation.stream import ExperimentationStream, UndocumentedOffset
+from tap_analytics.streams.experimentation.stream import (
+    EnvelopeOffset,
+    ExperimentationStream,
+    UndocumentedOffset,
+)
 from tap_analytics.streams.schema_types import (
     LooseArray,
     LooseObject,
@@ -70,9 +74,9 @@ class CampaignPart(ExperimentationStream):
     """Base of what a campaign consists of: one request per campaign."""
 
     parent_stream_type = Campaigns
-    paging = UndocumentedOffset()
+    paging: t.ClassVar[EnvelopeOffset] = UndocumentedOffset()
     selected_by_default = False
-    primary_keys = ("campaign_id", "id")
+    primary_keys: tuple[str, ...] = ("campaign_id", "id")
     references = MappingProxyType({"campaign_id": "experimentation_campaigns.id"})
 
 
@@ -124,6 +128,40 @@ class CampaignSections(CampaignPart):
         string("name", "Name of the section."),
         string("cssSelector", "Element of the page that varies."),
         field("variations", LooseArray(LooseObject()), "Variations of the section."),
+    ).to_dict()
+
+
+class CampaignDetails(CampaignPart):
+    """What the list of campaigns leaves out of each, results included where there are some."""
+
+    name = "experimentation_campaign_details"
+    path = "/accounts/{account}/campaigns/{campaign_id}"
+    paging = EnvelopeOffset()
+    primary_keys = ("campaign_id",)
+    schema = th.PropertiesList(
+        integer("campaign_id", "Campaign.", required=True),
+        integer("id", "The campaign, as the API names it."),
+        string("name", "Name of the campaign."),
+        string("type", "Type: ab, split, heatmap and others."),
+        string("status", "State: RUNNING, PAUSED and others."),
+        integer("createdOn", "Creation time, epoch seconds."),
+        field("createdBy", PERSON, "User who created the campaign."),
+        number("percentTraffic", "Share of the visitors in percent."),
+        boolean("isCrossDomainEnabled", "Whether conversions on other domains count."),
+        string("primaryUrl", "Page the campaign was made on."),
+        string("device", "Device the campaign was made for."),
+        field("urls", LooseArray(URL), "Pages it runs on."),
+        field("excludedUrls", LooseArray(URL), "Pages it leaves out."),
+        field("labels", LooseArray(LABEL), "Labels of the campaign."),
+        field("integrations", LooseObject(), "Links to other analytics products."),
+        field("thresholds", LooseObject(), "Limits at which it counts as won or lost."),
+        field("variations", LooseArray(LooseObject()), "Variations of the campaign."),
+        field("sections", LooseArray(LooseObject()), "Sections of a multivariate campaign."),
+        field("goals", LooseArray(LooseObject()), "Goals of the campaign."),
+        field("variationGoalData", LooseArray(LooseObject()), "Results by variation and goal."),
+        field("dataIntervalRange", LooseObject(), "Days the results are of."),
+        field("schedules", LooseArray(LooseObject()), "When it starts and pauses."),
+        field("stats", STATS, "Statistical settings."),
     ).to_dict()
 
 

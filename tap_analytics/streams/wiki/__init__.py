@@ -15,11 +15,14 @@ from tap_analytics.config.settings import Setting
 from tap_analytics.streams.api import Api
 from tap_analytics.streams.wiki.content import (
     Attachments,
+    BlogPostLabels,
     BlogPosts,
     FooterComments,
     InlineComments,
+    Labels,
     PageLabels,
     Pages,
+    PageVersions,
     Space,
     Tasks,
 )
@@ -113,7 +116,10 @@ WIKI = Api(
         InlineComments,
         Attachments,
         Tasks,
+        Labels,
         PageLabels,
+        BlogPostLabels,
+        PageVersions,
         GroupMembers,
     ),
 )

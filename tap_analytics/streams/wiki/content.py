@@ -9,11 +9,19 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_analytics.records.notation import parse_iso
-from tap_analytics.streams.schema_types import OpenObject, date_time, field, integer, string
+from tap_analytics.streams.schema_types import (
+    OpenObject,
+    boolean,
+    date_time,
+    field,
+    integer,
+    string,
+)
 from tap_analytics.streams.wiki.objects import (
     BODY,
     COMMENT,
     CONTENT,
+    LABEL,
     LINKS,
     TEXT,
     VERSION,
@@ -62,6 +70,11 @@ class BlogPosts(StatusStream):
     schema = th.PropertiesList(
         string("id", "Identifier of the post.", required=True), *CONTENT
     ).to_dict()
+
+    @override
+    def get_child_context(self, record: Record, context: Context | None) -> Context | None:
+        is_hidden = record.get("status") in self.hidden_statuses
+        return None if is_hidden else {"blog_post_id": record["id"]}
 
 
 class Space(WikiStream):
@@ -215,6 +228,18 @@ class Tasks(WikiStream):
     ).to_dict()
 
 
+class Labels(WikiStream):
+    """Labels of the site."""
+
+    name = "wiki_labels"
+    version = 2
+    path = "/labels"
+    selected_by_default = False
+    schema = th.PropertiesList(
+        string("id", "Identifier of the label.", required=True), *LABEL
+    ).to_dict()
+
+
 class PageLabels(WikiStream):
     """Labels of each page."""
 
@@ -224,10 +249,47 @@ class PageLabels(WikiStream):
     parent_stream_type = Pages
     selected_by_default = False
     primary_keys = ("page_id", "id")
-    references = MappingProxyType({"page_id": "wiki_pages.id"})
+    references = MappingProxyType({"page_id": "wiki_pages.id", "id": "wiki_labels.id"})
     schema = th.PropertiesList(
         string("page_id", "Page that carries the label.", required=True),
         string("id", "Identifier of the label.", required=True),
-        string("name", "Name of the label."),
-        string("prefix", "Kind of the label: global, my, team or system."),
+        *LABEL,
+    ).to_dict()
+
+
+class BlogPostLabels(WikiStream):
+    """Labels of each blog post."""
+
+    name = "wiki_blog_post_labels"
+    version = 2
+    path = "/blogposts/{blog_post_id}/labels"
+    parent_stream_type = BlogPosts
+    selected_by_default = False
+    primary_keys = ("blog_post_id", "id")
+    references = MappingProxyType({"blog_post_id": "wiki_blog_posts.id", "id": "wiki_labels.id"})
+    schema = th.PropertiesList(
+        string("blog_post_id", "Blog post that carries the label.", required=True),
+        string("id", "Identifier of the label.", required=True),
+        *LABEL,
+    ).to_dict()
+
+
+class PageVersions(WikiStream):
+    """Versions of each page, without their texts."""
+
+    name = "wiki_page_versions"
+    version = 2
+    path = "/pages/{page_id}/versions"
+    parent_stream_type = Pages
+    selected_by_default = False
+    primary_keys = ("page_id", "number")
+    references = MappingProxyType({"page_id": "wiki_pages.id"})
+    schema = th.PropertiesList(
+        string("page_id", "Page it is a version of.", required=True),
+        integer("number", "Number of the version, from 1.", required=True),
+        date_time("createdAt", "When this version was saved."),
+        string("message", "Comment of whoever saved it."),
+        boolean("minorEdit", "Whether watchers were not notified."),
+        string("authorId", "Account that saved this version."),
+        field("page", OpenObject(string("title", "Title.")), "The page as of this version."),
     ).to_dict()

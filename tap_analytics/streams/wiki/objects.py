@@ -94,3 +94,9 @@ PICTURE = OpenObject(
     integer("height", "Height in pixels."),
     boolean("isDefault", "Whether the account has none of its own."),
 )
+
+#: Common fields of labels.
+LABEL = (
+    string("name", "Name of the label."),
+    string("prefix", "Kind of the label: global, my, team or system."),
+)

@@ -52,6 +52,8 @@ experimentation_campaign_goals /accounts/{account}/campaigns/{campaign_id}/goals
                                                                       campaign_id+id          -   -
 experimentation_campaign_sections /accounts/{account}/campaigns/{campaign_id}/sections \
                                                                       campaign_id+id          -   -
+experimentation_campaign_details /accounts/{account}/campaigns/{campaign_id} \
+                                                                      campaign_id             -   -
 experimentation_drafts          /accounts/{account}/drafts            draftId                 -   -
 experimentation_metric_reports  /accounts/{account}/insights-metrics  id                      -   -
 experimentation_projects        /accounts/{account}/projects          id                      -   -
@@ -66,7 +68,10 @@ wiki_footer_comments            /footer-comments                      id        
 wiki_inline_comments            /inline-comments                      id           updatedAt    iso
 wiki_attachments                /attachments                          id           updatedAt    iso
 wiki_tasks                      /tasks                                id           updatedAt    iso
+wiki_labels                     /labels                               id                      -   -
 wiki_page_labels                /pages/{page_id}/labels               page_id+id              -   -
+wiki_blog_post_labels           /blogposts/{blog_post_id}/labels      blog_post_id+id         -   -
+wiki_page_versions              /pages/{page_id}/versions             page_id+number          -   -
 wiki_group_members              /group/{group_id}/membersByGroupId    group_id+accountId      -   -
 success_accounts                /accounts                             id           updatedAt    iso
 success_conversations           /conversations                        id           updatedAt    iso
