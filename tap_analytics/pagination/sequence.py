@@ -116,7 +116,7 @@ class PageSequence:
         if token is None:
             return None
         # A link may repeat the credential of the request it answers; the next one is signed anew.
-        secret = self.endpoint.connection.auth.param_names
+        secret = self.endpoint.connection.auth.of(self.endpoint.name).param_names
         return {name: value for name, value in token.items() if name not in secret}
 
     def _cut(self, fetched: FetchedPage, within: ReadRange) -> FetchedPage:

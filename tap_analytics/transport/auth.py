@@ -53,9 +53,18 @@ class Authenticator(ABC):
         return None
 
     @property
-    def requests_token(self) -> bool:
-        """Whether the first request needs another one, for a token."""
-        return False
+    def place(self) -> tuple[str, str]:
+        """Where credentials are written: a header, the query or a cookie, and the name."""
+        return "header", "authorization"
+
+    @property
+    def token_requests(self) -> int:
+        """How many requests for tokens the first request needs."""
+        return 0
+
+    def of(self, stream: str) -> Authenticator:  # noqa: ARG002 - for those that differ by stream
+        """Return what signs the requests of a stream."""
+        return self
 
     def bind(  # noqa: B027 - few need it
         self, send: Send, *, register: Register | None = None, name: str = ""
@@ -110,6 +119,11 @@ class ApiKeyHeader(Authenticator):
     name: str
     key: str = field(repr=False)
 
+    @property
+    @override
+    def place(self) -> tuple[str, str]:
+        return "header", self.name.lower()
+
     @override
     def __call__(self, request: Request) -> Request:
         return with_header(request, self.name, self.key)
@@ -121,6 +135,11 @@ class ApiKeyQuery(Authenticator):
 
     name: str
     key: str = field(repr=False)
+
+    @property
+    @override
+    def place(self) -> tuple[str, str]:
+        return "query", self.name
 
     @override
     def __call__(self, request: Request) -> Request:
@@ -138,6 +157,11 @@ class ApiKeyCookie(Authenticator):
 
     name: str
     key: str = field(repr=False)
+
+    @property
+    @override
+    def place(self) -> tuple[str, str]:
+        return "cookie", self.name
 
     @override
     def __call__(self, request: Request) -> Request:

@@ -72,8 +72,8 @@ class IssuedToken(Authenticator):
 
     @property
     @override
-    def requests_token(self) -> bool:
-        return True
+    def token_requests(self) -> int:
+        return 1
 
     @override
     def __call__(self, request: Request) -> Request:
@@ -151,6 +151,11 @@ class SessionToken(IssuedToken):
     location: Location = "header"
     #: Precedes the token, as in `Bearer `.
     prefix: str = ""
+
+    @property
+    @override
+    def place(self) -> tuple[str, str]:
+        return self.location, self.name.lower() if self.location == "header" else self.name
 
     @property
     @override

@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.tap import TapAnalytics
+    from tap_analytics.transport.auth import Authenticator
     from tap_analytics.transport.connection import ApiConnection
 
 #: Maximum number of pages per stream, and of parents sampled per child stream.
@@ -76,7 +77,7 @@ class SyncPlan:
         #: Whether a sync reads one stream after the other.
         self.is_serial = tap.config["concurrency"] == 1 or "max_requests" in tap.config
         self.estimates: list[Estimate] = []
-        self._signed: set[str] = set()
+        self._signed: set[Authenticator] = set()
         # A schema that isn't declared is inferred, with one request per stream.
         self.budget.grant(PAGES * sum(len(api.streams) for api in tap.apis.values()))
         tap.setup_mapper()
@@ -165,10 +166,10 @@ class SyncPlan:
 
     def _grant(self, stream: AnalyticsStream, requests: int) -> None:
         """Allow more requests: one less if the schema was inferred, one more for a token."""
-        is_new = stream.api not in self._signed
-        self._signed.add(stream.api)
-        token = is_new and stream.connection.auth.requests_token
-        self.budget.grant(requests + token - len(stream.samples))
+        auth = stream.connection.auth.of(stream.name)
+        tokens = 0 if auth in self._signed else auth.token_requests
+        self._signed.add(auth)
+        self.budget.grant(requests + tokens - len(stream.samples))
 
 
 def _sample_below(

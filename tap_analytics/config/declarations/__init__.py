@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.config.declarations.auths import read_auth
-from tap_analytics.config.declarations.endpoint import ApiDefaults
+from tap_analytics.config.declarations.auths import AUTH
+from tap_analytics.config.declarations.defaults import ApiDefaults, auth_key
 from tap_analytics.config.declarations.fields import (
     HEADERS,
     SECONDS,
@@ -38,6 +38,7 @@ from tap_analytics.config.declarations.resources import check_schema, read_defau
 from tap_analytics.config.declarations.retries import read_retry
 from tap_analytics.config.settings.catalog import COMMON
 from tap_analytics.transport.auth import NoAuth
+from tap_analytics.transport.combined import ByStream
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
@@ -78,10 +79,7 @@ _COMMON_KINDS = {
 _MEANINGS = {setting.name: setting.description or "" for setting in COMMON}
 CLIENT: Fields = {
     "auth": Field(
-        Kind(
-            "[`auth`](#auth)",
-            lambda reader, name: read_auth(reader.given[name], reader.at(name)),
-        ),
+        AUTH,
         "How requests are signed; not at all if it isn't given.",
         default=NoAuth(),
     ),
@@ -150,7 +148,8 @@ def _read_api(entry: object, place: ConfigPath) -> DeclaredApi:
         api=values["name"],
         retry=RetryPolicy().overridden(values.get("retry", {})),
         page_size=values.get("page_size"),
-        secret_params=base["auth"].param_names,
+        auth=base["auth"],
+        auths={auth_key(client): base["auth"]},
         given={"endpoint": _client_defaults(client)},
     )
     if "resource_defaults" in reader:
@@ -164,11 +163,13 @@ def _read_api(entry: object, place: ConfigPath) -> DeclaredApi:
         "retry": reader.given.get("retry"),
         "optional_streams": list(values.get("optional_streams", ())) or None,
     }
+    resources = _resources(reader, defaults)
+    own = {each.stream: each.auth for each in resources if each.auth is not None}
     return DeclaredApi(
         name=defaults.api,
-        auth=base["auth"],
+        auth=ByStream(base["auth"], own) if own else base["auth"],
         settings={name: value for name, value in settings.items() if value is not None},
-        resources=_resources(reader, defaults),
+        resources=resources,
     )
 
 

@@ -37,6 +37,7 @@ from tap_analytics.transport.auth import (
     Bearer,
     NoAuth,
 )
+from tap_analytics.transport.combined import Together
 from tap_analytics.transport.oauth import OAuth2, OAuth2ClientCredentials, OAuth2RefreshToken
 from tap_analytics.transport.request import FORM_TYPE, Request
 from tap_analytics.transport.token_file import TokenFile
@@ -255,9 +256,23 @@ AUTHS: dict[str, Variant[Authenticator]] = {**_KEYS, **_OAUTH2_GRANTS, "session_
 _NAMES = frozenset(name for auth in AUTHS.values() for name in auth.fields)
 
 
-def read_auth(value: object, place: ConfigPath) -> Authenticator:
-    """Read `auth`; if given it must be complete."""
-    return NoAuth() if value is None else _read(value, place, AUTHS)
+def read_auth(reader: ObjectReader, name: str) -> Authenticator:
+    """Read `auth`, one or a list of them; if given it must be complete."""
+    value, where = reader.given[name], reader.place
+    if not isinstance(value, list):
+        return _read(value, where.at(name), AUTHS)
+    parts = [_read(each, where.item(name, at), AUTHS) for at, each in enumerate(value)]
+    if not parts:
+        reader.error(name, "is empty. Write an authentication, or leave it out.")
+    places: dict[tuple[str, str], int] = {}
+    for at, part in enumerate(parts):
+        if (first := places.setdefault(part.place, at)) != at:
+            both = f"is written where `{where.item(name, first).path}` is"
+            where.report(f"`{where.item(name, at).path}` {both}. Remove one of them.")
+    return Together(tuple(parts))
+
+
+AUTH = Kind("[`auth`](#auth) or list of them, all of which sign", read_auth)
 
 
 def _read(

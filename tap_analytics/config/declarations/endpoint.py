@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote
 
+from tap_analytics.config.declarations.auths import AUTH
 from tap_analytics.config.declarations.fields import (
     PATH,
     TEXT,
@@ -32,23 +33,8 @@ from tap_analytics.pagination import Auto, Cursor, NumberedStrategy, PagingStrat
 from tap_analytics.records.codec import kind_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from tap_analytics.config.declarations.defaults import ApiDefaults
     from tap_analytics.config.declarations.fields import Fields
-    from tap_analytics.transport.retry import RetryPolicy
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApiDefaults:
-    """Defaults for all resources of an API."""
-
-    api: str
-    retry: RetryPolicy
-    page_size: int | None
-    #: Query parameters that carry credentials.
-    secret_params: tuple[str, ...]
-    #: Fields of a resource, including those of its endpoint.
-    given: Mapping[str, t.Any]
 
 
 # --- the request ------------------------------------------------------------------------------
@@ -173,6 +159,10 @@ SHARED_ENDPOINT: Fields = {
     "headers": Field(Kind("object", _headers), "Further headers."),
     "json": Field(Kind("object or list", _json), "JSON body of a POST."),
     "data": Field(Kind("object", _data), "Fields of a form, the body of a POST."),
+    "auth": Field(
+        Kind(AUTH.name, lambda reader, name: reader.given[name]),
+        "How its requests are signed, in place of the `auth` of `client`.",
+    ),
     "data_selector": Field(
         Kind("dotted path or JSONPath", _selector),
         "Where the rows are; without one, the body is the list.",
@@ -222,6 +212,7 @@ def read_endpoint(
         stream=f"{defaults.api}_{name}",
         path=path,
         method=values["method"],
+        auth=defaults.auth_of(reader),
         data_selector=values.get("data_selector"),
         map_key=values.get("map_key"),
         paging=_limited(values["paginator"], params, reader, page_size=defaults.page_size),
@@ -241,7 +232,8 @@ def read_endpoint(
     )
     _check_body(resource, reader)
     _check_map(resource, reader)
-    _check_params(resource, defaults.secret_params, reader)
+    secret = (resource.auth or defaults.auth).param_names
+    _check_params(resource, secret, reader)
     return resource, {name: each for name, each in given.items() if isinstance(each, Source)}
 
 
@@ -308,7 +300,7 @@ def _check_params(
     """Report query parameters that are set twice."""
     paging = resource.paging
     writers = [(name, "params") for name in resource.request.params]
-    writers += [(name, "client.auth") for name in secret]
+    writers += [(name, "auth" if resource.auth else "client.auth") for name in secret]
     if isinstance(paging, NumberedStrategy):
         writers.append((paging.number_param, "paginator"))
     if isinstance(paging, Cursor):

@@ -98,6 +98,8 @@ class DeclaredResource:
     primary_keys: tuple[str, ...] = ()
     #: Whether the primary key is only a default of the API, which the rows may not have.
     assumes_keys: bool = False
+    #: Signs its requests, in place of what signs those of its API.
+    auth: Authenticator | None = None
     schema: dict[str, t.Any] | None = None
     parents: tuple[ParentLink, ...] = ()
     #: Values by column: each combination of them is read on its own.

@@ -10,7 +10,6 @@ from jsonschema import Draft7Validator, SchemaError
 from tap_analytics.config.declarations.endpoint import (
     ENDPOINT,
     SHARED_ENDPOINT,
-    ApiDefaults,
     read_endpoint,
 )
 from tap_analytics.config.declarations.fields import (
@@ -31,6 +30,7 @@ from tap_analytics.config.declarations.templates import BOOKMARK_VALUES
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_analytics.config.declarations.defaults import ApiDefaults
     from tap_analytics.config.declarations.fields import Fields
     from tap_analytics.config.declarations.model import DeclaredResource, Source
 

@@ -208,7 +208,7 @@ _DECLARED_API: JsonSchema = {
                 "base_url": {"type": "string", "format": "uri"},
                 "headers": {**_OBJECT, "secret": True},
                 "auth": {
-                    **_OBJECT,
+                    "type": ["object", "array", "null"],
                     "properties": dict.fromkeys(
                         (
                             *("api_key", "username", "password", "token"),

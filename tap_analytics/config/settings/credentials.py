@@ -124,6 +124,8 @@ def _in_declared(value: object, found: Credentials) -> None:
 
 
 def _in_auth(auth: object, found: Credentials) -> None:
+    for each in auth if isinstance(auth, list) else ():
+        _in_auth(each, found)
     if not isinstance(auth, dict):
         return
     texts = {name: value for name, value in auth.items() if isinstance(value, str)}

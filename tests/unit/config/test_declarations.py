@@ -43,6 +43,7 @@ from tap_analytics.transport.auth import (
     Bearer,
     NoAuth,
 )
+from tap_analytics.transport.combined import Together
 from tap_analytics.transport.oauth import OAuth2ClientCredentials
 from tap_analytics.transport.retry import ResponseAction, RetryPolicy
 
@@ -487,6 +488,70 @@ REFRESH = {
 LOGIN_AUTH = {"type": "session_token", "login": {"url": URL}, "session_token_path": "token"}
 
 
+def test_several_authentications_sign_together():
+    auth = [{"type": "bearer", "token": "t"}, {"type": "api_key", "name": "X", "api_key": "k"}]
+    (declared,) = read(api("invoices", client={"auth": auth}))
+    assert declared.auth == Together((Bearer("t"), ApiKeyHeader("X", "k")))
+
+
+@pytest.mark.parametrize(
+    ("auth", "complaint"),
+    [
+        ([], "`client.auth` is empty."),
+        (["x"], "`client.auth[0]` must be an object, not text."),
+        ([{"type": "bearer"}], "`client.auth[0].token` is missing."),
+        (
+            [{"type": "bearer", "token": "hunter2"}, REFRESH],
+            "`client.auth[1]` is written where `client.auth[0]` is.",
+        ),
+        (
+            [
+                {"type": "api_key", "name": "X-Key", "api_key": "a"},
+                {"type": "api_key", "name": "x-key", "api_key": "b"},
+            ],
+            "`client.auth[1]` is written where `client.auth[0]` is.",
+        ),
+    ],
+)
+def test_authentications_that_sign_together_are_complete_and_in_different_places(auth, complaint):
+    line = problem_of(api("invoices", client={"auth": auth}))
+    assert complaint in line
+    assert "hunter2" not in line
+
+
+def test_the_auth_of_a_resource_takes_the_place_of_the_clients():
+    own = endpoint(auth={"type": "bearer", "token": "own"})
+    (declared,) = read(api("customers", own, client={"auth": {"type": "bearer", "token": "t"}}))
+    assert [found.auth for found in declared.resources] == [None, Bearer("own")]
+    assert declared.auth.of("billing_customers") == Bearer("t")
+    assert declared.auth.of("billing_invoices") == Bearer("own")
+
+
+def test_equal_authentications_of_an_api_are_one_and_share_its_token():
+    defaults = {"endpoint": {"auth": REFRESH}}
+    first = endpoint(auth=dict(REFRESH)) | {"name": "a"}
+    (declared,) = read(api(first, "b", resource_defaults=defaults, client={"auth": REFRESH}))
+    signers = {id(declared.auth.of(each.stream)) for each in declared.resources}
+    assert len(signers) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ({"auth": {"type": "bearer"}}, "resource 'invoices': `auth.token` is missing."),
+        (
+            {
+                "auth": {"type": "api_key", "name": "k", "api_key": "x", "location": "query"},
+                "params": {"k": 1},
+            },
+            "query parameter 'k' is written by `params` and `auth`. Keep one.",
+        ),
+    ],
+)
+def test_the_auth_of_a_resource_is_checked_as_the_clients(words, complaint):
+    assert complaint in problem_of(api(endpoint(**words)))
+
+
 @pytest.mark.parametrize(
     ("auth", "complaint"),
     [
@@ -793,7 +858,7 @@ def test_two_lines_of_parents_are_refused():
         (endpoint(data_selector_required=True), "`data_selector_required` isn't supported."),
         (
             endpoint(pth="/x"),
-            "`pth` is unknown. Known: data, data_selector, error_handler, headers,",
+            "`pth` is unknown. Known: auth, data, data_selector, error_handler, headers,",
         ),
         (endpoint(data_selector="a..[b"), "`data_selector` 'a..[b' is neither a dotted path nor"),
         (

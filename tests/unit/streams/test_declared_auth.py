@@ -60,7 +60,7 @@ class SignedApi(ScriptedServer):
 # --- refresh tokens ---------------------------------------------------------------------------
 
 
-def rotating():
+def rotation():
     """Issue access tokens, each with the next refresh token; one that was spent is refused."""
     valid = ["refresh-0"]
 
@@ -71,7 +71,11 @@ def rotating():
         valid.append(f"refresh-{len(valid)}")
         return {"access_token": f"access-{len(valid) - 1}", "refresh_token": valid[-1]}
 
-    return SignedApi(issue, lambda received: bearer(received) == f"access-{len(valid) - 1}")
+    return issue, lambda received: bearer(received) == f"access-{len(valid) - 1}"
+
+
+def rotating():
+    return SignedApi(*rotation())
 
 
 def bearer(received):
@@ -126,8 +130,7 @@ def test_a_newly_configured_refresh_token_wins_over_the_file(tmp_path):
         auth = refreshing(api, refresh_token_file=str(tmp_path / "token.json"))
         api.read(auth)
         # Revoked, and authorized again.
-        again = rotating()
-        api.issue, api.accept = again.issue, again.accept
+        api.issue, api.accept = rotation()
         done = run(api.config(auth))
         assert "authorize the client again" in done.failure()
         forms = len(api.forms)
@@ -321,3 +324,108 @@ def test_no_issued_token_is_shown(status, tmp_path, caplog):
             shown += [done.failure(), done.stdout.decode(), repr(connection.auth)]
         shown += [repr(vars(record)) for record in caplog.records]
     assert [each for each in tokens for text in shown if each in text] == []
+
+
+# --- several ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_several_keys_are_sent_at_once_and_a_refused_token_among_them_is_renewed(concurrency):
+    def is_signed(sent):
+        keys = sent.headers.get("x-app"), sent.headers.get("cookie"), sent.query.get("k")
+        return (*keys, bearer(sent)) == ("app", "sid=s", "q", f"s{min(2, len(api.logins))}")
+
+    with SignedApi(lambda _: {"token": f"s{len(api.logins)}"}, is_signed) as api:
+        keys = {"X-App": ("app", "header"), "sid": ("s", "cookie"), "k": ("q", "query")}
+        auth = [
+            {"type": "api_key", "name": name, "api_key": key, "location": location}
+            for name, (key, location) in keys.items()
+        ]
+        api.read([*auth, session_auth(api)], concurrency=concurrency)
+        assert len(api.logins) == 1
+        # The first session has ended.
+        api.logins.clear()
+        api.accept = lambda sent: bearer(sent) == "s2"
+        api.read([*auth, session_auth(api)], concurrency=concurrency)
+        assert len(api.logins) == 2
+
+
+def resources(*auths):
+    """Return resources of one row each, by their authentication; None for the usual one."""
+    return [
+        {
+            "name": f"r{number}",
+            "endpoint": {"path": f"/r{number}", "paginator": "single_page", "auth": auth},
+            "primary_key": "id",
+        }
+        for number, auth in enumerate(auths)
+    ]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_resource_may_be_signed_in_its_own_way(concurrency):
+    def answer(sent):
+        if sent.method == "POST":
+            return reply(200, b'{"token": "session"}')
+        return reply(200, b'{"id": 1}')
+
+    with ScriptedServer(answer) as api:
+        login = session_auth(api)
+        key = {"type": "api_key", "name": "k", "api_key": "q", "location": "query"}
+        given = {
+            "name": "shop",
+            "client": {"base_url": api.origin, "auth": {"type": "bearer", "token": "usual"}},
+            "resources": resources(None, key, login, dict(login)),
+        }
+        done = run({"apis": [given], "concurrency": concurrency})
+        assert done.error is None
+        sent = {each.path: each for each in api.requests}
+        # Equal authentications are one.
+        assert [each.path for each in api.requests].count("/login") == 1
+    assert bearer(sent["/r0"]) == "usual"
+    assert (bearer(sent["/r1"]), sent["/r1"].query) == ("", {"k": "q"})
+    assert bearer(sent["/r2"]) == bearer(sent["/r3"]) == "session"
+
+
+@pytest.mark.parametrize("key_of", ["client", "resource"])
+def test_a_next_link_loses_the_credentials_of_its_own_stream_alone(key_of):
+    """The other stream's key has the name of a cursor here."""
+    key = {"type": "api_key", "name": "after", "api_key": "canary", "location": "query"}
+
+    def answer(sent):
+        after = dict(sent.pairs).get("after")
+        if sent.path == "/r1":
+            return reply(200, b'{"id": 1}')
+        page = {"data": [{"id": 1 if after is None else 2}]}
+        return reply(
+            200, json.dumps(page | ({"next": "/r0?after=x"} if not after else {})).encode()
+        )
+
+    with ScriptedServer(answer) as api:
+        client = {"base_url": api.origin, "auth": {"type": "bearer", "token": "usual"}}
+        first, second = resources(None, None)
+        if key_of == "client":
+            client["auth"] = key
+            first["endpoint"]["auth"] = {"type": "bearer", "token": "own"}
+        else:
+            second["endpoint"]["auth"] = key
+        first["endpoint"] |= {"paginator": "json_link", "data_selector": "data"}
+        first["endpoint"]["paginator"] = {"type": "json_link", "next_url_path": "next"}
+        given = {"name": "shop", "client": client, "resources": [first, second]}
+        done = run({"apis": [given]})
+    assert done.ids("shop_r0") == [1, 2]
+    assert done.ids("shop_r1") == [1]
+
+
+def test_the_accounts_of_all_authentications_are_the_source_of_a_state():
+    with ScriptedServer([reply(200, b'{"id": 1}')]) as api:
+        basic = {"type": "basic", "username": "ada", "password": "p1"}
+        given = {
+            "name": "shop",
+            "client": {"base_url": api.origin, "auth": basic},
+            "resources": resources(
+                None, basic | {"username": "bob"}, {"type": "bearer", "token": "t"}
+            ),
+        }
+        done = run({"apis": [given]})
+    assert done.tap.connections["shop"].source["account"] == "ada bob"
