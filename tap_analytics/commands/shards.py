@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import typing as t
 import uuid
 from dataclasses import dataclass, field
@@ -22,12 +23,14 @@ from tap_analytics.commands import base
 from tap_analytics.commands.plan.sample import Basis
 from tap_analytics.commands.plan.sync_plan import SyncPlan
 from tap_analytics.config.files import read_json_file
+from tap_analytics.config.meltano import meltano_selection
 from tap_analytics.config.shard import (
     SHARDS,
     WHOLE,
     AnyPart,
     KeyGroup,
     RowRange,
+    SchemaOnly,
     Shard,
     ShardedSync,
     TimeRange,
@@ -45,7 +48,7 @@ from tap_analytics.streams.scope import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.commands.plan.sync_plan import Estimate
@@ -85,7 +88,8 @@ def _print(options: argparse.Namespace) -> int:
         setup_mapper=False,
     )
     tap.require_api()
-    plan = SyncPlan(tap)
+    selects = meltano_selection({} if options.catalog else os.environ)
+    plan = SyncPlan(tap, selects=selects)
     for each in plan.estimates:
         if each.error and not is_optional(each.stream, each.error):
             raise InputError(f"{each.stream.name} can't be planned: {explain(each.error)}")
@@ -101,7 +105,7 @@ def _write(folder: Path, made: ShardedSync) -> None:
     configs = folder / "configs"
     configs.mkdir(parents=True, exist_ok=True)
     (folder / SHARDS).write_bytes(_json(made))
-    for shard in made.shards:
+    for shard in (made.prepare, *made.shards):
         summary = str(folder / f"{shard.id}.json")
         (configs / f"{shard.id}.json").write_bytes(_json({"shard": shard, "summary_path": summary}))
 
@@ -128,19 +132,28 @@ def divide(tap: TapAnalytics, estimates: Sequence[Estimate], *, count: int) -> S
     total = sum(each.figures.requests for each in estimates)
     share = max(SMALLEST, math.ceil(total / count))
     pieces = [piece for tree in trees.values() for piece in _pieces(tree, share, most=count)]
-    filled = [bin_ for bin_ in _pack(pieces, count) if bin_]
+    filled = [each for each in _pack(pieces, count) if each]
+
+    def shard(name: str, parts: dict[str, AnyPart], requests: float) -> Shard:
+        return Shard(
+            run=run,
+            id=name,
+            count=len(filled),
+            version=version,
+            streams=parts,
+            bookmarks=_bookmarks(tap, parts, trees),
+            requests=round(requests),
+        )
+
     return ShardedSync(
         run=run,
         version=version,
+        prepare=shard("prepare", dict.fromkeys(trees, SchemaOnly()), 0),
         shards=[
-            Shard(
-                run=run,
-                id=f"{number}-of-{len(filled)}",
-                count=len(filled),
-                version=version,
-                streams={piece.stream: piece.part for piece in pieces},
-                bookmarks=_bookmarks(tap, {piece.stream for piece in pieces}, trees),
-                requests=round(sum(piece.requests for piece in pieces)),
+            shard(
+                f"{number}-of-{len(filled)}",
+                {piece.stream: piece.part for piece in pieces},
+                sum(piece.requests for piece in pieces),
             )
             for number, pieces in enumerate(filled, start=1)
         ],
@@ -148,7 +161,7 @@ def divide(tap: TapAnalytics, estimates: Sequence[Estimate], *, count: int) -> S
 
 
 def _bookmarks(
-    tap: TapAnalytics, roots: set[str], trees: Mapping[str, Sequence[Estimate]]
+    tap: TapAnalytics, roots: Iterable[str], trees: Mapping[str, Sequence[Estimate]]
 ) -> dict[str, t.Any]:
     """Return the bookmarks of streams and of those below them, without positions."""
     stored = tap.state.get("bookmarks", {})

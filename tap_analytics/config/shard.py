@@ -28,6 +28,10 @@ class Whole(Part, frozen=True, kw_only=True, tag="stream"):
     """All of a stream."""
 
 
+class SchemaOnly(Part, frozen=True, kw_only=True, tag="schema"):
+    """Nothing but the SCHEMA messages, with which a target makes its tables."""
+
+
 class TimeRange(Part, frozen=True, kw_only=True, tag="window"):
     """The rows from one replication value, inclusive, to another one, exclusive.
 
@@ -58,7 +62,7 @@ class KeyGroup(Part, frozen=True, kw_only=True, tag="keys"):
         return int(digest_of([row.get(name) for name in keys]), 16) % self.of == self.group
 
 
-AnyPart = Whole | TimeRange | RowRange | KeyGroup
+AnyPart = Whole | SchemaOnly | TimeRange | RowRange | KeyGroup
 WHOLE = Whole()
 #: Name of the file with all shards of a sync.
 SHARDS = "shards.json"
@@ -114,6 +118,8 @@ class ShardedSync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     run: str
     version: int
+    #: Writes the schemas of all streams, so that targets make no table at the same time.
+    prepare: Shard
     shards: list[Shard]
 
 

@@ -18,6 +18,7 @@ from time import monotonic
 
 from singer_sdk.singerlib import StateMessage
 
+from tap_analytics.config.shard import SchemaOnly
 from tap_analytics.errors import NeverRanError, SyncFailedError
 from tap_analytics.records.writer import READER_GONE, OutputClosedError
 from tap_analytics.reporting.log import log_end, log_stream
@@ -107,7 +108,8 @@ class Sync:
             sync.output.write_schema()
             sync.open()
             if not self._budgeted.skip(sync):
-                read(sync)
+                if not isinstance(sync.stream.part, SchemaOnly):
+                    read(sync)
                 conclude(sync)
         except Cancelled:
             for each in sync.tree:

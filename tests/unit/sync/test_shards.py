@@ -402,6 +402,18 @@ def test_the_command_writes_a_configuration_for_each_shard(config_file, tmp_path
     assert conclude.main([str(folder), "--config", config_file]) == 0
 
 
+def test_the_first_shard_makes_the_tables_and_reads_nothing():
+    with DemoApi(scale=0.1) as demo:
+        made = divide(demo.config, 4)
+        demo.reset_counts()
+        prepared = run({**demo.config, "shard": plain(made.prepare)})
+        assert prepared.error is None
+        assert set(prepared.kinds) == {"SCHEMA"}
+        assert sorted(one["stream"] for one in prepared.of("SCHEMA", None)) == sorted(demo.streams)
+        # The schema of the declared stream is one of a sample.
+        assert demo.counts.total() == 1
+
+
 def test_the_command_concludes(two, config_file, capsysbinary):
     assert conclude.main([str(two.path), "--config", config_file]) == 0
     lines = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]

@@ -1,0 +1,1 @@
+"""A sync in shards on Airflow, on this machine: what `scripts/scale` shows."""
