@@ -192,3 +192,12 @@ def test_generated_blocks_are_up_to_date():
     check = subprocess.run(script, capture_output=True, check=False, cwd=ROOT, text=True)
 
     assert check.returncode == 0, check.stdout + check.stderr
+
+
+def test_every_stream_stands_beside_those_of_others():
+    page = (ROOT / "docs/reference/coverage.md").read_text("utf-8")
+    listed = re.findall(r"^\| ([●○]) `(\w+)`", page, re.MULTILINE)
+
+    assert sorted(listed) == sorted(
+        ("●" if cls.selected_by_default else "○", cls.name) for api in APIS for cls in api.streams
+    )
