@@ -34,7 +34,8 @@ QUIETER = "read the stream at a quieter time, or in an order that doesn't change
 UNSTABLE = "ask for a stable order in `params`, or correct `primary_key` if it isn't unique"
 EQUAL_PAGES = "pages have the same rows, so the server may have repeated one; set `primary_key`"
 IN_BODY = (
-    " The request has a JSON body: the API may expect the page there, which is not supported yet."
+    " The request has a JSON body: if the API expects the page there, declare `offset_body_path`, "
+    "`page_body_path` or `cursor_body_path`."
 )
 ROWS_MOVED = f"rows moved while they were read by page number; {QUIETER}"
 NOT_RESCANNED = "not all pages could be read again to find rows that moved; read it in one run"

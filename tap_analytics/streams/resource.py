@@ -21,9 +21,11 @@ from tap_analytics.config.declarations.templates import (
     INITIAL,
     LAST,
     PARTITIONS,
+    RUN_VALUES,
     START,
 )
 from tap_analytics.errors import TapError
+from tap_analytics.pagination.placement import PLACEHOLDERS, placed, split_body
 from tap_analytics.records.notation import in_unit, moment_of
 from tap_analytics.records.payload import check_path_value, dig_field
 from tap_analytics.records.window import Window
@@ -36,6 +38,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_analytics.config.declarations.model import DeclaredResource, ParentLink
+    from tap_analytics.config.declarations.templates import RequestParts
     from tap_analytics.pagination import PageToken
     from tap_analytics.records.notation import Value
 
@@ -61,25 +64,19 @@ class ResourceStream(AnalyticsStream):
 
     @override
     def build_request(self, context: Context | None, token: PageToken) -> Request:
-        parts, values = self.resource.request, {}
+        parts = self.resource.request
+        query, in_body = split_body(self.get_url_params(context, token))
         if parts.names:
-            values = {name: each for name, each in token.items() if name in BOOKMARK_VALUES}
-            token = {name: each for name, each in token.items() if name not in values}
+            values = {name: query.pop(name) for name in RUN_VALUES if name in query}
             given = {**self._beginning, **(context or {}), **values}
             self._check_values(given, is_whole=context is not None)
             parts = parts.render(given)
-        query = {**parts.params, **self.get_url_params(context, token)}
         path = t.cast("str", parts.path)
-        headers, body = t.cast("dict[str, str]", dict(parts.headers)), None
-        if parts.data is not None:
-            headers = {"Content-Type": FORM_TYPE, **headers}
-            body = urlencode([*_pairs(parts.data)]).encode()
-        elif parts.json is not None:
-            body = ENCODER.encode(parts.json)
+        headers, body = _body(parts, in_body)
         return Request(
             method=self.resource.method,
             url=f"{self.url_base}/{path.lstrip('/')}" if path else self.url_base,
-            params=tuple(_pairs(query)),
+            params=tuple(_pairs({**parts.params, **query})),
             headers=tuple(headers.items()),
             body=body,
             retry=self.retry,
@@ -92,7 +89,7 @@ class ResourceStream(AnalyticsStream):
         Without a parent, where only the kind of the request is asked for, its values may lack.
         """
         request = self.resource.request
-        lacking = request.names - given.keys()
+        lacking = request.names - given.keys() - set(PLACEHOLDERS)
         if END not in request.fixed_names:
             # What has no end is asked for without one.
             lacking -= {END}
@@ -208,6 +205,17 @@ class ResourceStream(AnalyticsStream):
     def keys_within(self, context: Context | None) -> Sequence[object]:
         values = (context or {}).items()
         return [value for name, value in values if not name.startswith(f"{PARTITIONS}.")]
+
+
+def _body(parts: RequestParts, values: Mapping[str, t.Any]) -> tuple[dict[str, str], bytes | None]:
+    """Return headers and encoded body; `values` go into a JSON body by dotted path."""
+    headers, content = t.cast("dict[str, str]", dict(parts.headers)), parts.json
+    if parts.data is not None:
+        headers = {"Content-Type": FORM_TYPE, **headers}
+        return headers, urlencode([*_pairs(parts.data)]).encode()
+    for path, value in values.items():
+        content = placed(content, path.split("."), value)
+    return headers, None if content is None else ENCODER.encode(content)
 
 
 def _pairs(entries: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,9 @@ import typing as t
 from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.hints import PAGES, TOTAL, counts, hints
 from tap_analytics.commands.doctor.paging import page_after_end
+from tap_analytics.config.declarations.paginators import declared_at
 from tap_analytics.pagination import NumberedStrategy, Offset, PageNumber, dig, whole_number
+from tap_analytics.pagination.placement import shown
 from tap_analytics.streams.declared import DeclaredStream
 
 if t.TYPE_CHECKING:
@@ -144,7 +146,8 @@ class NumberCheck:
             self._check_clamped()
 
     def _report_limit_ignored(self) -> None:
-        text = f"The server ignores `{self.paging.limit_param}`: the page is larger."
+        limit = shown(self.paging.limit_param or "")
+        text = f"The server ignores `{limit}`: the page is larger."
         self.check.add(note("limit_ignored", text))
 
     def _report_unit(self, *, base: int) -> None:
@@ -159,20 +162,21 @@ class NumberCheck:
         others = [*hints(self.check.first.page)[:1], *self.check.echoed(), usual]
         # If the end is shown in another way, no rows are lost as long as one page has all of them.
         kind = warning if self.trial.is_good else wrong
-        text = f"The server ignores `{self.param}`: the second page repeats the first."
+        text = f"The server ignores `{shown(self.param)}`: the second page repeats the first."
         # Never suggested as a setting: only the user can know that all rows are on one page.
         hint = "If the API returns all rows at once, declare `single_page`." if is_whole else ""
         self.check.suggest(kind("number_ignored", text), others, otherwise=hint)
 
 
 def _unit_finding(paging: NumberedStrategy, first: FetchedPage, *, base: int) -> Finding:
-    param = paging.number_param
+    param = shown(paging.number_param)
     change: Declaration = {}
     if paging.total(first.page) is not None:
         change["total_path"] = paging.total_path
     if not isinstance(paging, PageNumber):
         text = f"`{param}` counts pages from {base}, not rows."
-        change |= {"type": "page_number", "page_param": param, "base_page": base}
+        change |= {"type": "page_number", "base_page": base}
+        change |= declared_at("page_param", paging.number_param)
         return wrong("unit", text, paginator=change)
     if base:
         text = f"The server numbers pages from {base}."
@@ -180,7 +184,7 @@ def _unit_finding(paging: NumberedStrategy, first: FetchedPage, *, base: int) ->
     text = f"`{param}` counts rows, not pages"
     if param == "page":
         return wrong("unit", f"{text}; the tap doesn't support an offset of that name.")
-    change |= {"type": "offset", "offset_param": param}
+    change |= {"type": "offset"} | declared_at("offset_param", paging.number_param)
     return wrong("unit", f"{text}.", paginator=change)
 
 

@@ -22,6 +22,7 @@ from tap_analytics.pagination import (
     dig,
     whole_number,
 )
+from tap_analytics.pagination.placement import shown
 from tap_analytics.reporting.numbers import plural
 from tap_analytics.streams import APIS
 from tap_analytics.streams.declared import DeclaredStream
@@ -187,7 +188,8 @@ class LinkCheck:
         names = (param_for(self.paging.cursor_path), "cursor", "after")
         paginators = [{"cursor_param": name} for name in names if name != own][:1]
         problem = wrong(
-            "cursor_ignored", f"The server ignores `{own}`: the second page repeats the first."
+            "cursor_ignored",
+            f"The server ignores `{shown(own)}`: the second page repeats the first.",
         )
         unknown = "Look up the parameter's name in the API's documentation: `cursor_param`."
         self.check.suggest(problem, paginators, otherwise=unknown)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing_extensions import override
 
 from tap_analytics.commands.doctor.findings import merged
-from tap_analytics.config.declarations.paginators import PAGINATORS
+from tap_analytics.config.declarations.paginators import PAGINATORS, declared_at
 from tap_analytics.errors import PaginationError
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.fetcher import PageFetcher
@@ -313,4 +313,9 @@ def declaration_of(paging: PagingStrategy) -> dict[str, t.Any]:
     defaults = {each.name: each.default for each in fields(type(paging))}
     keys = [key for key in own if key in defaults]
     given = {key: getattr(paging, key) for key in keys}
-    return {"type": kind} | {k: v for k, v in given.items() if v != defaults[k]}
+    declared: dict[str, t.Any] = {"type": kind}
+    for name, value in given.items():
+        if value != defaults[name]:
+            is_param = name.endswith("_param") and value is not None
+            declared |= declared_at(name, value) if is_param else {name: value}
+    return declared

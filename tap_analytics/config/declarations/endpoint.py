@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from tap_analytics.config.declarations.fields import (
 from tap_analytics.config.declarations.incremental import read_incremental
 from tap_analytics.config.declarations.model import DeclaredResource, Source
 from tap_analytics.config.declarations.object_reader import DOTTED, ConfigPath, ObjectReader, scalar
+from tap_analytics.config.declarations.page_values import check_writers, fitted
 from tap_analytics.config.declarations.paginators import read_paging
 from tap_analytics.config.declarations.retries import read_actions, read_error_handler
 from tap_analytics.config.declarations.templates import (
@@ -29,7 +29,7 @@ from tap_analytics.config.declarations.templates import (
     parse_json,
     parse_template,
 )
-from tap_analytics.pagination import Auto, Cursor, NumberedStrategy, PagingStrategy
+from tap_analytics.pagination import Auto, PagingStrategy
 from tap_analytics.records.codec import kind_of
 
 if t.TYPE_CHECKING:
@@ -207,6 +207,13 @@ def read_endpoint(
     given: dict[str, Param | Source] = values.get("params", {})
     params = {name: value for name, value in given.items() if not isinstance(value, Source)}
     path = _with_params(values["path"], params)
+    request = RequestParts(
+        path=_parsed_path(path, reader),
+        params=params,
+        headers=values.get("headers", {}),
+        json=values.get("json"),
+        data=values.get("data"),
+    )
     resource = DeclaredResource(
         name=name,
         stream=f"{defaults.api}_{name}",
@@ -215,25 +222,18 @@ def read_endpoint(
         auth=defaults.auth_of(reader),
         data_selector=values.get("data_selector"),
         map_key=values.get("map_key"),
-        paging=_limited(values["paginator"], params, reader, page_size=defaults.page_size),
+        paging=fitted(values["paginator"], request, params, reader, page_size=defaults.page_size),
         retry=replace(
             defaults.retry.overridden(values.get("error_handler", {})),
             actions=values["response_actions"],
         ),
         incremental=values.get("incremental"),
-        request=RequestParts(
-            path=_parsed_path(path, reader),
-            params=params,
-            headers=values.get("headers", {}),
-            json=values.get("json"),
-            data=values.get("data"),
-        ),
+        request=request,
         write_disposition="merge",
     )
     _check_body(resource, reader)
     _check_map(resource, reader)
-    secret = (resource.auth or defaults.auth).param_names
-    _check_params(resource, secret, reader)
+    check_writers(resource, (resource.auth or defaults.auth).param_names, reader)
     return resource, {name: each for name, each in given.items() if isinstance(each, Source)}
 
 
@@ -254,28 +254,6 @@ def _parsed_path(path: str, reader: ObjectReader) -> Text:
         return ""
 
 
-def _limited(
-    paging: PagingStrategy,
-    params: dict[str, Param],
-    reader: ObjectReader,
-    *,
-    page_size: int | None,
-) -> PagingStrategy:
-    """Set the limit of a paginator from the parameters, or the page size of the API."""
-    if paging.limit_param is None:
-        return paging
-    if paging.limit_param not in params:
-        return paging if paging.limit else replace(paging, limit=page_size)
-    limit = params.pop(paging.limit_param)
-    if paging.limit:
-        reader.error(f"params.{paging.limit_param}", "is the paginator's limit too. Remove one.")
-    elif isinstance(limit, str) and limit.isascii() and limit.isdigit() and int(limit):
-        return replace(paging, limit=int(limit))
-    else:
-        reader.error(f"params.{paging.limit_param}", "must be a whole number of at least 1.")
-    return paging
-
-
 # --- what must fit together -------------------------------------------------------------------
 
 
@@ -292,25 +270,3 @@ def _check_map(resource: DeclaredResource, reader: ObjectReader) -> None:
     is_map = (resource.data_selector or "").endswith("*") and (not outer or DOTTED.fullmatch(outer))
     if resource.map_key and not is_map:
         reader.error("map_key", "needs a `data_selector` that ends in `.*`, such as data.rates.*.")
-
-
-def _check_params(
-    resource: DeclaredResource, secret: tuple[str, ...], reader: ObjectReader
-) -> None:
-    """Report query parameters that are set twice."""
-    paging = resource.paging
-    writers = [(name, "params") for name in resource.request.params]
-    writers += [(name, "auth" if resource.auth else "client.auth") for name in secret]
-    if isinstance(paging, NumberedStrategy):
-        writers.append((paging.number_param, "paginator"))
-    if isinstance(paging, Cursor):
-        writers.append((paging.cursor_param, "paginator"))
-    if paging.limit and paging.limit_param:
-        writers.append((paging.limit_param, "paginator.limit_param"))
-    if resource.incremental:
-        bounds = (resource.incremental.start_param, resource.incremental.end_param)
-        writers += [(name, "incremental") for name in bounds if name]
-    for name, times in Counter(name for name, _ in writers).items():
-        if times > 1:
-            who = " and ".join(f"`{writer}`" for written, writer in writers if written == name)
-            reader.place.report(f"query parameter '{name}' is written by {who}. Keep one.")

@@ -29,10 +29,10 @@ DOTTED = re.compile(
 #: Fields of dlt's REST source that the tap doesn't support.
 UNSUPPORTED = frozenset(
     """
-    allow_external_schedulers columns cursor_body_path data_selector_required file_format
-    has_more_path last_value_func limit_body_path max_table_nesting maximum_offset maximum_page
-    maximum_value merge_key nested_hints offset offset_body_path on_cursor_value_missing page
-    page_body_path parallelized parent range_end range_start references
+    allow_external_schedulers columns data_selector_required file_format
+    has_more_path last_value_func max_table_nesting maximum_offset maximum_page
+    maximum_value merge_key nested_hints offset on_cursor_value_missing page
+    parallelized parent range_end range_start references
     row_order schema_contract selected session spec stop_after_empty_page
     table_format table_name validator
     """.split()  # noqa: SIM905 - forty names read best as text

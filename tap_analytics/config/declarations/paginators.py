@@ -26,8 +26,12 @@ from tap_analytics.pagination import (
     PagingStrategy,
     SinglePage,
 )
+from tap_analytics.pagination.placement import body_path, in_body, is_in_query
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_analytics.config.declarations.fields import Fields
     from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader
 
 _CURSOR_VALUE = re.compile(r"\{\{\s*response\.([\w-]+(?:\.[\w-]+)*)\s*\}\}")
@@ -41,19 +45,40 @@ def _cursor_value(reader: ObjectReader, name: str) -> str | None:
     return path[1] if path else None
 
 
-def _cursor(reader: ObjectReader, values: dict[str, t.Any]) -> PagingStrategy:
-    if "cursor_value" in values:
-        if "cursor_path" in values:
-            reader.error("cursor_value", "and `cursor_path` say the same. Remove one.")
-        values["cursor_path"] = values.pop("cursor_value")
-    return Cursor(**values)
+def _merge(
+    reader: ObjectReader,
+    values: dict[str, t.Any],
+    alias: str,
+    name: str,
+    convert: Callable[[str], str] = str,
+) -> None:
+    """Rename a value that says the same in another way."""
+    if alias not in values:
+        return
+    value = values.pop(alias)
+    if name in values:
+        reader.error(alias, f"and `{name}` say the same. Remove one.")
+    else:
+        values[name] = convert(value)
 
 
-def _offset(_: ObjectReader, values: dict[str, t.Any]) -> PagingStrategy:
+def _made(kind: Callable[..., PagingStrategy]) -> Callable[..., PagingStrategy]:
+    """Return what makes a paginator whose parameters may be in the body."""
+
+    def make(reader: ObjectReader, values: dict[str, t.Any]) -> PagingStrategy:
+        for name in ("limit", "offset", "page", "cursor"):
+            _merge(reader, values, f"{name}_body_path", f"{name}_param", in_body)
+        _merge(reader, values, "cursor_value", "cursor_path")
+        return kind(**values)
+
+    return make
+
+
+def _offset(**values: t.Any) -> PagingStrategy:  # noqa: ANN401 - fields of any kind
     paging = Offset(**values)
     if paging.offset_param != "page":
         return paging
-    limits = {name: getattr(paging, name) for name in SHARED}
+    limits = {name: getattr(paging, name) for name in SHARED if hasattr(paging, name)}
     return PageNumber(page_param="page", base_page=1, **limits)
 
 
@@ -61,6 +86,7 @@ def _offset(_: ObjectReader, values: dict[str, t.Any]) -> PagingStrategy:
 SHARED = {
     "limit": Field(integer(1), "Rows per page; sent only if given, here or as `page_size`."),
     "limit_param": Field(TEXT, "Parameter that carries the limit; null sends none.", nullable=True),
+    "limit_body_path": Field(PATH, "Where the JSON body takes the limit, instead of a parameter."),
     "total_path": Field(
         PATH,
         "Where the response counts all rows: `total` for `offset`, `single_page` and `auto` "
@@ -74,20 +100,25 @@ SHARED = {
         in_dlt=False,
     ),
 }
-_CURSOR_PARAM = Field(TEXT, "Parameter that carries the cursor.")
+_IN_BODY = Field(PATH, "Where the JSON body takes it, instead of a parameter.")
+_CURSOR: Fields = {
+    "cursor_param": Field(TEXT, "Parameter that carries the cursor."),
+    "cursor_body_path": _IN_BODY,
+}
 PAGINATORS: dict[str, Variant[PagingStrategy]] = {
     "auto": Variant(
         makes=Auto,
+        make=_made(Auto),
         meaning="By what the first response shows: a link, a cursor, an offset or a page number.",
         fields=SHARED,
     ),
     "cursor": Variant(
         makes=Cursor,
-        make=_cursor,
+        make=_made(Cursor),
         meaning="By a cursor in the body.",
         fields={
             "cursor_path": Field(PATH, "Where the response has the cursor."),
-            "cursor_param": _CURSOR_PARAM,
+            **_CURSOR,
             "cursor_value": Field(
                 Kind("expression", _cursor_value),
                 'The cursor as `"{{ response.next }}"`, instead of `cursor_path`.',
@@ -98,15 +129,17 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
     ),
     "header_cursor": Variant(
         makes=HeaderCursor,
+        make=_made(HeaderCursor),
         meaning="By a cursor in a header.",
         fields={
             "cursor_key": Field(TEXT, "Header of the response with the cursor."),
-            "cursor_param": _CURSOR_PARAM,
+            **_CURSOR,
             **SHARED,
         },
     ),
     "header_link": Variant(
         makes=HeaderLink,
+        make=_made(HeaderLink),
         meaning="By the `Link` header.",
         fields={
             "links_next_key": Field(TEXT, "Relation of the link to the next page."),
@@ -115,6 +148,7 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
     ),
     "json_link": Variant(
         makes=JsonLink,
+        make=_made(JsonLink),
         meaning="By a link in the body.",
         fields={
             "next_url_path": Field(PATH, "Where the response has the link."),
@@ -123,26 +157,41 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
     ),
     "offset": Variant(
         makes=Offset,
-        make=_offset,
+        make=_made(_offset),
         meaning="By row number, advanced by the rows received.",
         fields={
             "offset_param": Field(TEXT, "Parameter that carries it; `page` counts pages, from 1."),
+            "offset_body_path": _IN_BODY,
             **SHARED,
         },
     ),
     "page_number": Variant(
         makes=PageNumber,
+        make=_made(PageNumber),
         meaning="By page number.",
         fields={
             "page_param": Field(TEXT, "Parameter that carries it."),
+            "page_body_path": _IN_BODY,
             "base_page": Field(
                 integer(0), "Number of the first page; found out if it isn't given."
             ),
             **SHARED,
         },
     ),
-    "single_page": Variant(makes=SinglePage, meaning="Not at all: one request.", fields=SHARED),
+    "single_page": Variant(
+        makes=SinglePage,
+        make=_made(SinglePage),
+        meaning="Not at all: one request.",
+        fields=SHARED,
+    ),
 }
+
+
+def declared_at(field: str, param: str) -> dict[str, str]:
+    """Return the field of a paginator that declares where its value goes; none is a placeholder."""
+    if path := body_path(param):
+        return {field.replace("_param", "_body_path"): path}
+    return {field: param} if is_in_query(param) else {}
 
 
 def read_paging(value: object, place: ConfigPath) -> PagingStrategy:

@@ -13,6 +13,7 @@ from functools import cached_property
 from urllib.parse import quote
 
 from tap_analytics.config.declarations.object_reader import scalar
+from tap_analytics.pagination.placement import PLACEHOLDERS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,8 @@ END = "incremental.end_value"
 INITIAL = "incremental.initial_value"
 LAST = "incremental.last_value"
 BOOKMARK_VALUES = (START, END, INITIAL, LAST)
+#: Those that change from request to request, but for the values of parents.
+RUN_VALUES = (*BOOKMARK_VALUES, *PLACEHOLDERS)
 #: First part of the placeholders that a parent gives, and of those that a row gives itself.
 RESOURCES = "resources"
 RECORD = "record"
@@ -106,11 +109,11 @@ def _known(name: str, *, of_row: bool) -> str:
     """Return the name of a placeholder, or raise `TemplateError` for one without a meaning."""
     scope, _, rest = name.partition(".")
     is_parents = not rest or (scope == RESOURCES and "." in rest)
-    if is_parents or (scope == RECORD if of_row else name in BOOKMARK_VALUES):
+    if is_parents or (scope == RECORD if of_row else name in RUN_VALUES):
         return name
     if scope == PARTITIONS and "." not in rest and not of_row:
         return name
-    others = (f"{RECORD}.…",) if of_row else (f"{PARTITIONS}.…", *BOOKMARK_VALUES)
+    others = (f"{RECORD}.…",) if of_row else (f"{PARTITIONS}.…", *RUN_VALUES)
     known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
 
@@ -179,6 +182,11 @@ class RequestParts:
             json=_filled(self.json, values),
             data=None if self.data is None else _entries(self.data, values),
         )
+
+
+def names_in(values: object) -> frozenset[str]:
+    """Return the names of the values that parts of a request need."""
+    return frozenset().union(*(template.names for template in _templates(values)))
 
 
 def _templates(value: object) -> Iterator[Template]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
+from tap_analytics.pagination.placement import body_path
 from tap_analytics.pagination.strategies.metadata import (
     dig,
     has,
@@ -21,6 +22,7 @@ from tap_analytics.pagination.strategies.metadata import (
     says_end,
 )
 from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopReason
+from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
@@ -98,10 +100,17 @@ class Cursor(LinkedPaging):
         if self.at_end_path and dig(page.payload, self.at_end_path) is True:
             return None
         value = dig(page.payload, self.cursor_path)
+        return self._token(page, value) if value else None
+
+    def _token(self, page: Page, value: object) -> PageToken:
+        """Return the token of a cursor; a JSON body takes any value but true."""
+        is_json = body_path(self.cursor_param) is not None
+        if is_json and value is not True:
+            return {self.cursor_param: ENCODER.encode(value).decode()}
         cursor = cursor_text(value)
-        if value and cursor is None:
+        if cursor is None:
             raise self._unusable(page, value, wanted="text or a number")
-        return None if cursor is None else {self.cursor_param: cursor}
+        return {self.cursor_param: cursor}
 
     @override
     def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
@@ -130,7 +139,7 @@ class HeaderCursor(Cursor):
     @override
     def named(self, page: Page) -> PageToken | None:
         cursor = page.headers.get(self.cursor_key)
-        return {self.cursor_param: cursor} if cursor else None
+        return self._token(page, cursor) if cursor else None
 
     @override
     def names_none(self, page: Page) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
+from tap_analytics.pagination.placement import is_in_query
 from tap_analytics.pagination.strategies.metadata import (
     dig,
     followed_link,
@@ -49,7 +50,8 @@ class NumberedStrategy(PagingStrategy):
 
     @override
     def named(self, page: Page) -> PageToken | None:
-        return followed_link(page)
+        # Of a link only the query is taken, which isn't where other numbers go.
+        return followed_link(page) if is_in_query(self.number_param) else None
 
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
@@ -60,7 +62,8 @@ class NumberedStrategy(PagingStrategy):
         is_named = seen.total is not None and self.total(page) is not None
         if is_named and self.reached(page, seen) >= (seen.total or 0):
             return self._after_total(page, seen)
-        is_linked = seen.facts.names_next or next_link(page)[0]
+        names_link, link = next_link(page)
+        is_linked = seen.facts.names_next or (names_link and link is None)
         if is_linked and seen.total is None:
             return self._after_links(page, seen)
         is_known = seen.first_page_short or seen.total is not None

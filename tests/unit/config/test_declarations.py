@@ -36,6 +36,7 @@ from tap_analytics.pagination import (
     PageNumber,
     SinglePage,
 )
+from tap_analytics.pagination.placement import LIMIT, PAGE, in_body
 from tap_analytics.transport.auth import (
     ApiKeyHeader,
     ApiKeyQuery,
@@ -358,6 +359,28 @@ def test_a_schema_and_a_description_are_kept():
 def test_every_paginator_of_the_vocabulary(paginator, paging):
     assert resource(endpoint(paginator=paginator)).paging == paging
     assert resource("invoices", client={"paginator": paginator}).paging == paging
+
+
+@pytest.mark.parametrize(
+    ("paginator", "paging"),
+    [
+        (
+            {"type": "offset", "offset_body_path": "a.b", "limit_body_path": "c", "limit": 5},
+            Offset(offset_param=in_body("a.b"), limit_param=in_body("c"), limit=5),
+        ),
+        ({"type": "page_number", "page_body_path": "p"}, PageNumber(page_param=in_body("p"))),
+        ({"type": "cursor", "cursor_body_path": "c"}, Cursor(cursor_param=in_body("c"))),
+    ],
+)
+def test_values_of_pages_in_the_body(paginator, paging):
+    found = resource(endpoint(method="POST", paginator=paginator)).paging
+    assert found == paging
+
+
+def test_placeholders_are_where_a_paginator_puts_its_values():
+    headers = {"X-Page": "{paginator.page}", "X-Size": "{paginator.limit}"}
+    found = resource(endpoint(headers=headers, paginator={"type": "page_number", "limit": 5}))
+    assert found.paging == PageNumber(page_param=PAGE, limit_param=LIMIT, limit=5)
 
 
 def test_the_most_specific_paginator_applies():
@@ -814,6 +837,54 @@ def test_two_lines_of_parents_are_refused():
         (
             endpoint(paginator={"type": "cursor", "cursor_value": "{{ request.next }}"}),
             '`paginator.cursor_value` must read like "{{ response.next }}".',
+        ),
+        (
+            endpoint(paginator={"type": "offset", "offset_body_path": "a", "offset_param": "b"}),
+            "`paginator.offset_body_path` and `offset_param` say the same. Remove one.",
+        ),
+        (
+            endpoint(paginator={"type": "offset", "offset_body_path": "a"}),
+            "`paginator` puts `a` into a body, which only POST sends. Set `method`.",
+        ),
+        (
+            endpoint(method="POST", data={}, paginator={"type": "offset", "offset_body_path": "a"}),
+            "`paginator` puts `a` into a JSON body, but `data` is a form. Write {paginator.offset}",
+        ),
+        (
+            endpoint(
+                method="POST",
+                json={"a": []},
+                paginator={"type": "cursor", "cursor_body_path": "a.b"},
+            ),
+            "`paginator` puts `a.b` into `json`, where a list is.",
+        ),
+        (
+            endpoint(
+                method="POST",
+                paginator={
+                    "type": "offset",
+                    "limit": 5,
+                    "offset_body_path": "a",
+                    "limit_body_path": "a",
+                },
+            ),
+            "`a` of the request is written by `paginator` and `paginator.limit_param`. Keep one.",
+        ),
+        (
+            endpoint(method="POST", json={"a": "{paginator.page}"}, paginator="page_number"),
+            "`json` has {paginator.page}. Declare `page_body_path` of the paginator.",
+        ),
+        (
+            endpoint(headers={"X-Page": "{paginator.page}"}, paginator="offset"),
+            "`paginator` has no {paginator.page}, which the request needs. Use `page_number`.",
+        ),
+        (
+            endpoint(headers={"X-Size": "{paginator.limit}"}, paginator="offset"),
+            "`paginator.limit` is missing: {paginator.limit} is its value. Add it.",
+        ),
+        (
+            endpoint(path="/items/{paginator.cursor}", paginator="cursor"),
+            "`path` has {paginator.cursor}, which the first page lacks. Use another place.",
         ),
         (
             endpoint(

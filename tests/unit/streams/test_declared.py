@@ -403,12 +403,12 @@ def test_a_resource_declares_its_requests():
     ],
     ids=["page", "cursor"],
 )
-def test_a_page_that_repeats_says_that_bodies_do_not_carry_pages(body, paginator, response):
+def test_a_page_that_repeats_says_what_puts_pages_into_a_body(body, paginator, response):
     endpoint = {"method": "POST", "paginator": paginator} | ({"json": body} if body else {})
     with JsonApi(lambda _: response) as api:
         done = run(declared(api.origin, endpoint=endpoint))
     assert "repeated" in done.failure()
-    told = "has a JSON body: the API may expect the page there, which is not" in done.failure()
+    told = "has a JSON body: if the API expects the page there, declare" in done.failure()
     assert told == (body is not None)
 
 
