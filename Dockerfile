@@ -1,4 +1,4 @@
-# The tap and the loaders, each in an environment of its own; runs as a user without rights.
+# The tap and the loaders, each in its own environment; runs as an unprivileged user.
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY constraints.txt pyproject.toml README.md LICENSE ./
