@@ -28,6 +28,7 @@ from tap_analytics.config.declarations.fields import (
 from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader
 from tap_analytics.config.settings.checks import header_problem
 from tap_analytics.records.writer import ENCODER
+from tap_analytics.transport import jwt_bearer
 from tap_analytics.transport.auth import (
     ApiKeyCookie,
     ApiKeyHeader,
@@ -38,6 +39,7 @@ from tap_analytics.transport.auth import (
     NoAuth,
 )
 from tap_analytics.transport.combined import Together
+from tap_analytics.transport.jwt_bearer import OAuthJwt
 from tap_analytics.transport.oauth import OAuth2, OAuth2ClientCredentials, OAuth2RefreshToken
 from tap_analytics.transport.request import FORM_TYPE, Request
 from tap_analytics.transport.token_file import TokenFile
@@ -171,6 +173,59 @@ _OAUTH2_GRANTS: dict[str, Variant[Authenticator]] = {
 }
 
 
+# --- assertions -------------------------------------------------------------------------------
+
+
+def _pem(reader: ObjectReader, name: str) -> str | None:
+    text = reader.text(name)
+    # As variables hold it.
+    return text and text.replace("\\n", "\n").strip() + "\n"
+
+
+def _jwt(reader: ObjectReader, values: dict[str, t.Any]) -> Authenticator:
+    pem, passphrase = values.pop("private_key"), values.pop("private_key_passphrase", None)
+    algorithm, key = values["algorithm"], None
+    if not jwt_bearer.is_installed():
+        reader.error("type", "'oauth_jwt' needs packages: install `tap-analytics[jwt]`.")
+    elif pem:
+        try:
+            key = jwt_bearer.load_key(pem, passphrase)
+            jwt_bearer.sign({}, key, algorithm)
+        except (TypeError, ValueError):
+            what = f"can't sign by {algorithm}: it must be a PEM key of that kind"
+            reader.error("private_key", f"{what}, and `private_key_passphrase` its own if any.")
+    return OAuthJwt(key=key, **values)
+
+
+_JWT: Variant[Authenticator] = Variant(
+    makes=OAuthJwt,
+    make=_jwt,
+    meaning="A token that an assertion gives, signed by the private key of a service account. "
+    "Needs the extra `tap-analytics[jwt]`.",
+    fields={
+        "auth_endpoint": _required(URL_WITH_QUERY, "Where the token is requested."),
+        "client_id": _required(CREDENTIAL, "Name of the client or service account."),
+        "private_key": _required(
+            Kind("credential", _pem), "Its private key, as PEM; `\\n` is a line break."
+        ),
+        "private_key_passphrase": Field(CREDENTIAL, "What the key is encrypted with."),
+        "algorithm": Field(
+            choice(*t.get_args(jwt_bearer.Algorithm)),
+            "How the key signs.",
+            default="RS256",
+            in_dlt=False,
+        ),
+        "scopes": Field(TEXTS, "What the token is for.", default=()),
+        "subject": Field(TEXT, "Whom it acts for; `client_id` if it isn't given.", in_dlt=False),
+        "audience": Field(
+            TEXT, "Who the assertion is for; `auth_endpoint` if it isn't given.", in_dlt=False
+        ),
+        "key_id": Field(TEXT, "Name of the key, as `kid`.", in_dlt=False),
+        "default_token_expiration": _EXPIRATION,
+    },
+)
+
+
 # --- logins -----------------------------------------------------------------------------------
 
 LOGIN: Fields = {
@@ -252,7 +307,12 @@ _SESSION: Variant[Authenticator] = Variant(
     },
 )
 
-AUTHS: dict[str, Variant[Authenticator]] = {**_KEYS, **_OAUTH2_GRANTS, "session_token": _SESSION}
+AUTHS: dict[str, Variant[Authenticator]] = {
+    **_KEYS,
+    **_OAUTH2_GRANTS,
+    "oauth_jwt": _JWT,
+    "session_token": _SESSION,
+}
 _NAMES = frozenset(name for auth in AUTHS.values() for name in auth.fields)
 
 

@@ -213,6 +213,7 @@ _DECLARED_API: JsonSchema = {
                         (
                             *("api_key", "username", "password", "token"),
                             *("client_secret", "refresh_token"),
+                            *("private_key", "private_key_passphrase"),
                         ),
                         _SECRET,
                     ),

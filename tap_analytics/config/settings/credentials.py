@@ -27,6 +27,7 @@ _CREDENTIAL_NAME = re.compile(
 _PUBLIC_AUTH = {
     *("type", "name", "location", "prefix", "token_url", "access_token_url", "client_id"),
     *("client_authentication", "scopes", "refresh_token_file"),
+    *("auth_endpoint", "algorithm", "subject", "audience", "key_id"),
     *("session_token_path", "session_token_header"),
 }
 #: Names in the body of a login whose values aren't secret; of others they may be.
@@ -132,7 +133,7 @@ def _in_auth(auth: object, found: Credentials) -> None:
     found.add(*(value for name, value in texts.items() if name not in _PUBLIC_AUTH))
     found.add_named(auth.get("access_token_request_data"))
     _in_login(auth.get("login"), found)
-    for url in ("token_url", "access_token_url"):
+    for url in ("token_url", "access_token_url", "auth_endpoint"):
         found.add_url(texts.get(url))
         found.add_query(texts.get(url))
     for user, password in (("username", "password"), ("client_id", "client_secret")):

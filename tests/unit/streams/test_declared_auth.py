@@ -8,9 +8,21 @@ import stat
 from base64 import b64encode
 from urllib.parse import parse_qsl
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from singer_sdk.exceptions import ConfigValidationError
 from support.runs import declared, run
 from support.servers import ScriptedServer, reply
+
+from tap_analytics.tap import TapAnalytics
+from tap_analytics.transport import jwt_bearer
 
 ROWS = [{"id": n} for n in range(1, 31)]
 
@@ -429,3 +441,111 @@ def test_the_accounts_of_all_authentications_are_the_source_of_a_state():
         }
         done = run({"apis": [given]})
     assert done.tap.connections["shop"].source["account"] == "ada bob"
+
+
+# --- assertions -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def key():
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def pem_of(key, passphrase=None):
+    encryption = NoEncryption()
+    if passphrase is not None:
+        encryption = BestAvailableEncryption(passphrase.encode())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
+
+
+def asserting(api, pem, **more):
+    return {
+        "type": "oauth_jwt",
+        "auth_endpoint": f"{api.origin}/token",
+        "client_id": "service@example.com",
+        "private_key": pem,
+        **more,
+    }
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_signed_assertion_is_exchanged_for_a_token(key, concurrency):
+    with SignedApi(lambda _: {"access_token": "a1"}, lambda sent: bearer(sent) == "a1") as api:
+        more = {"scopes": ["x", "y"], "subject": "ada@example.com", "key_id": "k1"}
+        api.read(asserting(api, pem_of(key), **more), concurrency=concurrency)
+        (form,) = api.forms
+    assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    assert jwt.get_unverified_header(form["assertion"]) == {
+        "alg": "RS256",
+        "typ": "JWT",
+        "kid": "k1",
+    }
+    claims = jwt.decode(
+        form["assertion"], key.public_key(), ["RS256"], audience=f"{api.origin}/token"
+    )
+    assert claims["iss"] == "service@example.com"
+    assert claims["sub"] == "ada@example.com"
+    assert claims["scope"] == "x y"
+    assert claims["exp"] - claims["iat"] == 3600
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "escaped"), [("the passphrase", False), (None, True), ("the passphrase", True)]
+)
+def test_a_key_may_be_encrypted_and_its_line_breaks_escaped(key, passphrase, escaped):
+    pem = pem_of(key, passphrase)
+    pem = pem.replace("\n", "\\n") if escaped else pem
+    with SignedApi(lambda _: {"access_token": "a1"}, lambda sent: bearer(sent) == "a1") as api:
+        api.read(asserting(api, pem, private_key_passphrase=passphrase, audience="them"))
+        claims = jwt.decode(api.forms[0]["assertion"], key.public_key(), ["RS256"], audience="them")
+    assert claims["sub"] == "service@example.com"
+
+
+def test_each_token_takes_an_assertion_of_its_own(key):
+    with SignedApi(lambda _: {"access_token": "a", "expires_in": 0}, lambda _: True) as api:
+        api.read(asserting(api, pem_of(key)))
+        sent = {form["assertion"] for form in api.forms}
+    assert len(sent) == len(api.forms) >= 3
+
+
+def test_a_private_key_and_assertions_are_shown_nowhere(key, caplog):
+    caplog.set_level(logging.DEBUG)
+    with SignedApi(lambda _: b"", lambda _: False) as api:
+        # The token URL repeats what it gets.
+        api.issue = lambda received: reply(
+            400,
+            json.dumps({"error": dict(parse_qsl(received.body.decode()))["assertion"]}).encode(),
+        )
+        pem = pem_of(key)
+        done = run(api.config(asserting(api, pem)))
+        (form,) = api.forms
+    shown = [caplog.text, done.failure(), repr(done.tap.connections["shop"].auth)]
+    hidden = [form["assertion"], form["assertion"][-60:], pem.splitlines()[3]]
+    assert [each for each in hidden for text in shown if each in text] == []
+    assert "Check `auth_endpoint`" in done.failure()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"private_key": "canary"}, "`client.auth.private_key` can't sign by RS256"),
+        ({"private_key": None}, "`client.auth.private_key` is missing"),
+        ({"algorithm": "ES256"}, "`client.auth.private_key` can't sign by ES256"),
+        ({"algorithm": "HS256"}, "`client.auth.algorithm` is unknown"),
+        ({"private_key_passphrase": "of another"}, "`private_key_passphrase` its own"),
+        ({"auth_endpoint": "x"}, "`client.auth.auth_endpoint` must start with https://"),
+    ],
+)
+def test_a_key_that_cannot_sign_is_a_problem_of_the_configuration(key, more, words):
+    with pytest.raises(ConfigValidationError) as error, SignedApi(lambda _: {}, bool) as api:
+        TapAnalytics(config=api.config(asserting(api, pem_of(key)) | more))
+    (line,) = error.value.errors
+    assert words in line
+    assert "canary" not in line
+
+
+def test_a_missing_package_names_the_extra(key, monkeypatch):
+    monkeypatch.setattr(jwt_bearer, "is_installed", lambda: False)
+    with pytest.raises(ConfigValidationError) as error, SignedApi(lambda _: {}, bool) as api:
+        TapAnalytics(config=api.config(asserting(api, pem_of(key))))
+    assert "install `tap-analytics[jwt]`" in error.value.errors[0]
