@@ -101,11 +101,14 @@ class PageFetcher:
         It takes the place of other samples, unless it is kept `beside` them. Empty if its response
         is ignored, of which the reader takes note.
         """
-        if not beside:
-            self.endpoint.samples.clear()
         try:
+            # It may be a sample that was taken before.
             fetched = self._take(self.first)
         except Ignored:
+            fetched = None
+        if not beside:
+            self.endpoint.samples.clear()
+        if fetched is None:
             return []
         self.endpoint.samples[self.request(self.first)] = fetched
         return self.endpoint.process_copy(fetched.rows)
