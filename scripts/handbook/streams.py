@@ -35,7 +35,8 @@ def _row(stream: AnalyticsStream) -> tuple[str, ...]:
 def _replication(stream: AnalyticsStream) -> str:
     how = f"by {code(stream.replication_key)}" if stream.replication_key else "full table"
     if stream.parent_stream_type is not None:
-        return f"{how}, for each row of {code(vars(stream.parent_stream_type)['name'])}"
+        row = "changed row" if stream.incremental_dependency else "row"
+        return f"{how}, for each {row} of {code(vars(stream.parent_stream_type)['name'])}"
     if stream.replication_key is None:
         return how
     if type(stream).window is not AnalyticsStream.window:

@@ -27,11 +27,13 @@ def fill(dataset: Dataset) -> None:
     staff, customers, companies = dataset.persons
     rng = dataset.rng("admins")
     admins = [_admin(rng, *each) for each in enumerate(staff[: dataset.many(8)])]
+    organizations = success_extra.organization_ids(dataset)
     rng = dataset.rng("accounts")
     updates = rng.moments(len(companies), shuffled=True)
     accounts = [
         _account(rng, number, name=firm.name, updated=updated)
         | {"usersCount": sum(who.company == number for who in customers)}
+        | {"organizationId": organizations[number % 5] if number % 5 < len(organizations) else None}
         | _ownership(rng, admins)
         for number, (firm, updated) in enumerate(zip(companies, updates, strict=True))
     ]

@@ -36,6 +36,11 @@ FIELDS = {
 }
 
 
+def organization_ids(dataset: Dataset) -> list[str]:
+    """Return the ids of the organizations, to which accounts refer."""
+    return [dataset.rng(f"organization ids/{number}").uuid() for number in range(len(GROUPS))]
+
+
 def fill(dataset: Dataset) -> None:
     """Add what belongs to the accounts, users, admins and conversations there are."""
     accounts, admins = dataset.tables["success_accounts"], dataset.tables["success_admins"]
@@ -46,7 +51,11 @@ def fill(dataset: Dataset) -> None:
     objects = [_custom_object(dataset, number) for number in range(2)]
     organizations = [
         _organization(dataset.rng(f"organizations/{number}"), number, admins)
-        for number in range(len(GROUPS))
+        | {
+            "id": identity,
+            "accountsCount": sum(each["organizationId"] == identity for each in accounts),
+        }
+        for number, identity in enumerate(organization_ids(dataset))
     ]
     of = {"organizationId": organizations[1]["id"]}
     dataset.extra |= {
@@ -116,14 +125,13 @@ def _organization(rng: SeededRandom, number: int, admins: Sequence[Row]) -> Row:
     role = {"id": rng.uuid(), "label": "Sponsor", "createdAt": iso_ms(LAST_DAY * 1000)}
     holder = {"id": rng.uuid(), "assignedAt": role["createdAt"], "createdAt": role["createdAt"]}
     return {
-        "id": rng.uuid(),
         **_times(rng),
         "externalId": f"org-{number}",
         "name": GROUPS[number],
         "traits": {"vitally.custom.region": "EMEA"} if number else {},
         "organizationOwnerId": owner["id"],
         "csmId": rng.choice(admins)["id"],
-        "accountExecutiveId": rng.maybe(owner["id"], one_in=2),
+        "accountExecutiveId": owner["id"] if number else None,
         "mrr": 12_000 * number,
         "healthScore": rng.choice((None, 7, 9)),
         "npsScore": None if number else 40,
@@ -131,7 +139,6 @@ def _organization(rng: SeededRandom, number: int, admins: Sequence[Row]) -> Row:
         "npsPassiveCount": 1,
         "npsPromoterCount": 3,
         "usersCount": 20 * number,
-        "accountsCount": number,
         "firstPaidDate": iso_ms(rng.moment() * 1000),
         "nextRenewalDate": iso_ms((LAST_DAY + DAY) * 1000),
         "trialEndDate": None,

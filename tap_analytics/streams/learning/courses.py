@@ -29,6 +29,7 @@ class Courses(ChangingStream):
 
     name = "learning_courses"
     path = "/courses"
+    references = MappingProxyType({"relationships.categories.data.id": "learning_categories.id"})
     schema = th.PropertiesList(
         string("id", "Identifier of the course.", required=True),
         string("type", "Kind of the object: courses."),

@@ -28,6 +28,7 @@ class People(ChangingStream):
 
     name = "learning_people"
     path = "/people"
+    references = MappingProxyType({"relationships.groups.data.id": "learning_groups.id"})
     schema = th.PropertiesList(
         string("id", "Identifier of the person.", required=True),
         string("type", "Kind of the object: people."),

@@ -35,6 +35,7 @@ class Accounts(TraitStream):
     setting_params = MappingProxyType({"status": "account_status"})
     references = MappingProxyType(
         {
+            "organizationId": "success_organizations.id",
             "accountOwnerId": "success_admins.id",
             "csmId": "success_admins.id",
             "accountExecutiveId": "success_admins.id",
