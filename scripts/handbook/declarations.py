@@ -7,6 +7,7 @@ import typing as t
 from handbook.markdown import code, table, value
 from tap_analytics.config.declarations import CLIENT, ENTRY
 from tap_analytics.config.declarations.auths import AUTHS, LOGIN
+from tap_analytics.config.declarations.decoders import DECODERS
 from tap_analytics.config.declarations.endpoint import ENDPOINT
 from tap_analytics.config.declarations.incremental import INCREMENTAL
 from tap_analytics.config.declarations.paginators import PAGINATORS, SHARED
@@ -27,6 +28,7 @@ OBJECTS: Mapping[str, Fields | Mapping[str, Variant[t.Any]]] = {
     "resources": RESOURCE,
     "processing_steps": STEPS,
     "endpoint": ENDPOINT,
+    "decoder": DECODERS,
     "incremental": INCREMENTAL,
     "error_handler": ERROR_HANDLER,
     "response_actions": RESPONSE_ACTION,
@@ -40,7 +42,7 @@ def declarations() -> str:
     parts: list[str] = []
     for name, content in OBJECTS.items():
         parts.append(f"## {code(name)}")
-        if content is AUTHS or content is PAGINATORS:
+        if content in (AUTHS, PAGINATORS, DECODERS):
             parts += _variants(t.cast("Mapping[str, Variant[t.Any]]", content))
         else:
             parts.append(_table(t.cast("Fields", content)))

@@ -13,6 +13,7 @@ from tap_analytics.errors import PaginationError
 from tap_analytics.pagination.completeness import decide
 from tap_analytics.pagination.page import describe
 from tap_analytics.pagination.strategies.strategy import StopReason
+from tap_analytics.records.decoders import Lines, marks_end
 from tap_analytics.records.digests import Digests
 from tap_analytics.records.writer import ENCODER
 
@@ -27,6 +28,10 @@ EQUAL_LIMIT = 3
 EMPTY_LIMIT = 100
 #: Maximum number of consecutive pages without a new row; more are a loop.
 STALE_LIMIT = 20
+CUT_OFF = (
+    "the API sent lines without `Content-Length` or chunks, so that some may have been cut off; "
+    "ask it for JSON in one piece"
+)
 #: Statuses of partial responses.
 PARTIAL = frozenset({202, 206})
 
@@ -129,6 +134,8 @@ class PaginationGuard:
                 f"the API answered {page.status} to {describe(page.query)}, which is no whole "
                 "answer; run again when it answers 200"
             )
+        if isinstance(page.payload, Lines) and not marks_end(page.headers):
+            self.doubt_because(CUT_OFF)
         if page.is_null:
             self._null = self._null or (
                 f"the API answered {describe(page.query)} with null or {{}} where rows are "

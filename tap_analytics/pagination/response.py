@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tap_analytics.errors import PaginationError
-from tap_analytics.records.codec import BodyError, decode_json
-from tap_analytics.records.payload import SelectorError, holds_null, raise_error, unreadable
+from tap_analytics.records.codec import BodyError, other_format
+from tap_analytics.records.decoders import Json, Lines
+from tap_analytics.records.payload import (
+    SelectorError,
+    as_rows,
+    holds_null,
+    not_json,
+    raise_error,
+    unreadable,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from tap_analytics.records.decoders import Decoder
     from tap_analytics.records.payload import Row
+    from tap_analytics.transport.errors import TransportError
     from tap_analytics.transport.request import Response
 
 NO_CONTENT = 204
@@ -33,6 +43,10 @@ class ResponseParser:
     hint: str
     #: Whether an empty object is a response without rows.
     takes_empty: bool = False
+    #: Returns the decoder of a body by its media type.
+    decoder: Callable[[str], Decoder] = lambda _: Json()
+    #: The decoders that a declaration may name, by the format that they decode.
+    decoders: Mapping[str, str] = field(default_factory=dict)
 
     def parse(self, response: Response) -> tuple[t.Any, list[Row]]:
         """Return the decoded body and its rows; raises the error it carries, if any."""
@@ -40,7 +54,7 @@ class ResponseParser:
         if response.status == NO_CONTENT or self._is_empty(payload):
             return payload, []
         try:
-            rows = self.select(payload)
+            rows = self._rows(payload)
         except Exception as error:
             raise_error(payload, has_rows=False, label=self.label)
             if isinstance(error, SelectorError):
@@ -50,13 +64,28 @@ class ResponseParser:
         return payload, rows
 
     def decode(self, response: Response) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Decode a body; raises `Retriable` for one that is not JSON."""
+        """Decode a body; raises `Retriable` for one that can't be, such as a web page."""
         if response.status == NO_CONTENT:
             return None
+        decoder = self.decoder(response.headers.get("Content-Type", ""))
         try:
-            return decode_json(response.body)
+            return decoder.decode(response.body)
         except BodyError as error:
-            raise unreadable(response, str(error), label=self.label, api=self.api) from None
+            raise self._failure(response, decoder, str(error)) from None
+
+    def _failure(self, response: Response, decoder: Decoder, found: str) -> TransportError:
+        kind = response.headers.get("Content-Type", "")
+        if isinstance(decoder, Json) and (known := other_format(response.body, kind)):
+            return not_json(response, known, label=self.label, decoder=self.decoders.get(known))
+        return unreadable(response, found, label=self.label, api=self.api)
+
+    def _rows(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
+        """Select the rows; of a body with several values, those of each."""
+        if not isinstance(payload, Lines):
+            return self.select(payload)
+        if not self.path:
+            return as_rows(payload, "the response")
+        return [row for line in payload for row in self.select(line)]
 
     def holds_null(self, payload: t.Any, response: Response) -> bool:  # noqa: ANN401 - any JSON value
         """Whether null stands where a response without rows should have a list of them."""

@@ -12,7 +12,7 @@ import msgspec
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _BOM = b"\xef\xbb\xbf"
 _ONE_VALUE = json.JSONDecoder()
-#: Formats that aren't read, by the media types that announce them.
+#: Formats other than JSON, by the media types that announce them.
 _FORMATS = {
     "newline-delimited JSON": re.compile(r".+/(x-)?(ndjson|ldjson|json-?lines?|jsonl|json-seq)"),
     "CSV": re.compile(r".+/(x-)?(csv|comma-separated-values|tab-separated-values)"),
@@ -83,13 +83,17 @@ def decode_json(body: bytes) -> t.Any:  # noqa: ANN401 - any JSON value
 def other_format(body: bytes, content_type: str) -> str | None:
     """Return the name of the format that a body has instead of JSON, where one is known."""
     media = content_type.partition(";")[0].strip().lower()
-    for name, pattern in _FORMATS.items():
-        if pattern.fullmatch(media):
-            return name
+    if known := media_format(media):
+        return known
     start = body.removeprefix(_BOM)[:_HEAD_BYTES].decode("utf-8", "replace").strip()
     if _has_several_values(start):
         return "newline-delimited JSON"
     return "CSV" if media in _UNSPECIFIC and _is_table(start) else None
+
+
+def media_format(media: str) -> str | None:
+    """Return the name of a format other than JSON, by its media type."""
+    return next((name for name, known in _FORMATS.items() if known.fullmatch(media)), None)
 
 
 def _has_several_values(text: str) -> bool:

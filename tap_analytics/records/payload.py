@@ -14,7 +14,7 @@ import msgspec
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_analytics.errors import TapError
-from tap_analytics.records.codec import kind_of, other_format
+from tap_analytics.records.codec import kind_of
 from tap_analytics.transport.error_mapping import message_in
 from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
@@ -203,21 +203,26 @@ def raise_error(payload: object, *, has_rows: bool, label: str) -> None:
 
 
 def unreadable(response: Response, found: str, *, label: str, api: str) -> TransportError:
-    """Return the error of a body that isn't JSON; `found` is what it looks like."""
-    kind = response.headers.get("Content-Type", "")
-    what = f"{label} answered {response.status} with"
-    shown = shorten(kind or "no content type", 80)
-    if known := other_format(response.body, kind):
-        return Rejected(
-            f"{what} {known} ({shown}), which isn't supported yet",
-            hint="Ask the API for JSON in one piece: by a parameter, a path, or an `Accept` header "
-            "in `headers`.",
-            cause="body",
-            status=response.status,
-        )
+    """Return the error of a body that can't be decoded; `found` is what it looks like."""
+    kind = shorten(response.headers.get("Content-Type", "") or "no content type", 80)
     return Retriable(
-        f"{what} {found} ({shown})",
+        f"{label} answered {response.status} with {found} ({kind})",
         hint=f"Check `base_url` of {api}, and whether a proxy or a login answers.",
+        cause="body",
+        status=response.status,
+    )
+
+
+def not_json(response: Response, known: str, *, label: str, decoder: str | None) -> TransportError:
+    """Return the error of a body in a known format; `decoder` reads it once it is declared."""
+    kind = shorten(response.headers.get("Content-Type", "") or "no content type", 80)
+    what, hint = "which isn't supported yet", "Ask the API for JSON in one piece: by a parameter, "
+    hint += "a path, or an `Accept` header in `headers`."
+    if decoder:
+        what, hint = "not JSON", f"Set `decoder` of the endpoint to `{decoder}`."
+    return Rejected(
+        f"{label} answered {response.status} with {known} ({kind}), {what}",
+        hint=hint,
         cause="body",
         status=response.status,
     )

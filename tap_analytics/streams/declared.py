@@ -17,6 +17,7 @@ from tap_analytics.config.declarations import parse
 from tap_analytics.config.declarations.processing import RowError, sources_of
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
+from tap_analytics.records.decoders import Csv, decoder_of
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import select_jsonpath, select_map
 from tap_analytics.streams.api import Api
@@ -33,7 +34,11 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.model import DeclaredApi, DeclaredResource
     from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.response import ResponseParser
+    from tap_analytics.records.decoders import Decoder
     from tap_analytics.records.payload import Row
+
+#: Decoders to declare, by the format that they decode.
+_DECODERS = {"newline-delimited JSON": "jsonl", "CSV": "csv"}
 
 
 class DeclaredStream(ResourceStream):
@@ -64,8 +69,26 @@ class DeclaredStream(ResourceStream):
 
     @functools.cached_property
     def parser(self) -> ResponseParser:
-        """The parser of the base; of a parent without children, some APIs answer `{}`."""
-        return replace(super().parser, takes_empty=self.parent_stream_type is not None)
+        """The parser of the base, for the format that the resource has."""
+        return replace(
+            super().parser,
+            # Of a parent without children, some APIs answer `{}`.
+            takes_empty=self.parent_stream_type is not None,
+            decoder=self._decoder,
+            decoders=_DECODERS,
+        )
+
+    def _decoder(self, content_type: str) -> Decoder:
+        """Return the decoder of a media type, for the schema and the key of the resource."""
+        decoder, resource = self.resource.decoder or decoder_of(content_type), self.resource
+        if not isinstance(decoder, Csv):
+            return decoder
+        given = {link.placeholder for link in resource.parents}
+        return replace(
+            decoder,
+            properties=(resource.schema or {}).get("properties", {}),
+            required=set() if resource.assumes_keys else set(self.key_fields) - given,
+        )
 
     # --- schema -----------------------------------------------------------------------------
 
@@ -271,7 +294,10 @@ def _stream_class(
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
         "lag": resource.incremental.lag if resource.incremental else 0,
-        "declaration": {name: getattr(resource, name) for name in deciding},
+        "declaration": {
+            **{name: getattr(resource, name) for name in deciding},
+            "decoder": repr(resource.decoder),
+        },
         "primary_keys": resource.primary_keys,
         "replication_key": incremental.column if incremental else None,
         "replication_unit": incremental.cursor_format if incremental else None,

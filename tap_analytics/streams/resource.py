@@ -73,6 +73,7 @@ class ResourceStream(AnalyticsStream):
             parts = parts.render(given)
         path = t.cast("str", parts.path)
         headers, body = _body(parts, in_body)
+        headers = {**self._accept, **headers}
         return Request(
             method=self.resource.method,
             url=f"{self.url_base}/{path.lstrip('/')}" if path else self.url_base,
@@ -82,6 +83,14 @@ class ResourceStream(AnalyticsStream):
             retry=self.retry,
             stream=self.name,
         )
+
+    @functools.cached_property
+    def _accept(self) -> Mapping[str, str]:
+        """The header that asks for a declared format, unless the API has one of its own."""
+        given = self.connection.settings.get("headers") or {}
+        if self.resource.decoder is None or any(name.lower() == "accept" for name in given):
+            return {}
+        return {"Accept": self.resource.decoder.accept}
 
     def _check_values(self, given: Mapping[str, t.Any], *, is_whole: bool) -> None:
         """Raise `TapError` for a request that lacks a value it can't do without.

@@ -11,6 +11,7 @@ from singer_sdk.streams.core import Stream
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.records.conform import Conformer, Selection
+from tap_analytics.records.decoders import Json
 from tap_analytics.records.encoders import BatchEncoder, RecordEncoder
 from tap_analytics.records.rows import MissingKeyError, RowDecoder, StructRows, UnusableKeyError
 from tap_analytics.records.type_policy import TypePolicy
@@ -76,6 +77,7 @@ class RecordOutput:
     def decoder(self, *, replication_key: str | None) -> RowDecoder | None:
         """Return a row decoder if rows are written unchanged, else None."""
         stream, selection = self.stream, self.conformer.selection
+        is_json = stream.parser.decoder("") == Json()
         # Rows are the response itself, or one member of it.
         is_direct = type(stream).select is AnalyticsStream.select and len(stream.records_path) <= 1
         needs_dicts = (
@@ -87,7 +89,7 @@ class RecordOutput:
             or type(stream).post_process is not Stream.post_process
         )
         # Without a key, a row is identified by all its values.
-        if not is_direct or needs_dicts or not stream.primary_keys:
+        if not (is_direct and is_json) or needs_dicts or not stream.primary_keys:
             return None
         return RowDecoder(
             path=stream.records_path,

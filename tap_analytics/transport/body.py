@@ -17,6 +17,11 @@ if t.TYPE_CHECKING:
 #: Encodings that `unpack` supports.
 ACCEPT_ENCODING = "gzip, deflate"
 
+#: Media types of a file that may be compressed itself, and how it begins if it is.
+_PACKED = frozenset(
+    {"application/gzip", "application/x-gzip", "application/octet-stream", "binary/octet-stream"}
+)
+_GZIP = b"\x1f\x8b"
 _LATER = "Try again later."
 _CHUNK = 1024 * 1024
 #: Size of the first piece to decompress; a member may be as short as 20 bytes.
@@ -61,9 +66,7 @@ def unpack(
     `check` is called for every piece, and raises where the deadline has passed.
     """
     encodings = headers.get("Content-Encoding", "")
-    if not encodings or not body:
-        return body
-    for name in reversed(encodings.split(",")):
+    for name in reversed(encodings.split(",") if body else ()):
         match name.strip().lower():
             case "gzip" | "x-gzip" | "deflate":
                 body = _inflate(body, max_body=max_body, where=where, check=check)
@@ -76,6 +79,9 @@ def unpack(
                     hint=f"Have the server or its proxy send one of {ACCEPT_ENCODING}.",
                     cause="body",
                 )
+    media = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media in _PACKED and body.startswith(_GZIP):
+        return _inflate(body, max_body=max_body, where=where, check=check)
     return body
 
 
@@ -84,7 +90,7 @@ def _inflate(body: bytes, *, max_body: int, where: str, check: Callable[[], obje
 
     Pieces grow with the member, because zlib copies the bytes that follow its end.
     """
-    has_header = body[:2] == b"\x1f\x8b" or int.from_bytes(body[:2]) % 31 == 0
+    has_header = body.startswith(_GZIP) or int.from_bytes(body[:2]) % 31 == 0
     content = bytearray()
     at = 0
     while at < len(body):

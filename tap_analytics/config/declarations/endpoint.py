@@ -7,6 +7,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from tap_analytics.config.declarations.auths import AUTH
+from tap_analytics.config.declarations.decoders import read_decoder
 from tap_analytics.config.declarations.fields import (
     PATH,
     TEXT,
@@ -35,6 +36,7 @@ from tap_analytics.records.codec import kind_of
 if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.defaults import ApiDefaults
     from tap_analytics.config.declarations.fields import Fields
+    from tap_analytics.records.decoders import Decoder
 
 
 # --- the request ------------------------------------------------------------------------------
@@ -150,6 +152,10 @@ def _read_paging(reader: ObjectReader, name: str) -> PagingStrategy:
     return read_paging(reader.given[name], reader.at(name))
 
 
+def _read_decoder(reader: ObjectReader, name: str) -> Decoder | None:
+    return read_decoder(reader.given[name], reader.at(name))
+
+
 #: Fields of an endpoint that a default endpoint may have.
 SHARED_ENDPOINT: Fields = {
     "method": Field(Kind("`GET` or `POST`", _method), "The method.", default="GET"),
@@ -162,6 +168,11 @@ SHARED_ENDPOINT: Fields = {
     "auth": Field(
         Kind(AUTH.name, lambda reader, name: reader.given[name]),
         "How its requests are signed, in place of the `auth` of `client`.",
+    ),
+    "decoder": Field(
+        Kind("[`decoder`](#decoder) or its type", _read_decoder),
+        "The format of the response; by its `Content-Type` if it isn't given.",
+        in_dlt=False,
     ),
     "data_selector": Field(
         Kind("dotted path or JSONPath", _selector),
@@ -222,6 +233,7 @@ def read_endpoint(
         auth=defaults.auth_of(reader),
         data_selector=values.get("data_selector"),
         map_key=values.get("map_key"),
+        decoder=values.get("decoder"),
         paging=fitted(values["paginator"], request, params, reader, page_size=defaults.page_size),
         retry=replace(
             defaults.retry.overridden(values.get("error_handler", {})),

@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.processing import Step
     from tap_analytics.config.declarations.templates import RequestParts
     from tap_analytics.pagination import PagingStrategy
+    from tap_analytics.records.decoders import Decoder
     from tap_analytics.records.notation import Unit
     from tap_analytics.records.time_format import TimeFormat
     from tap_analytics.transport.auth import Authenticator
@@ -92,6 +93,8 @@ class DeclaredResource:
     method: t.Literal["GET", "POST"] = "GET"
     #: Dotted path or JSONPath of the rows; None if the body is the list.
     data_selector: str | None = None
+    #: What decodes responses; None by their media type.
+    decoder: Decoder | None = None
     #: Column for the keys of a map of rows.
     map_key: str | None = None
     incremental: DeclaredIncremental | None = None

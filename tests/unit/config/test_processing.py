@@ -8,6 +8,7 @@ import pytest
 
 from tap_analytics.config.declarations import parse
 from tap_analytics.config.declarations.processing import sources_of
+from tap_analytics.records.decoders import Csv, Json, JsonLines
 
 NESTED = {"id": 1, "meta": {"id": 7, "by": {"name": "A"}}, "a.b": 2}
 
@@ -149,3 +150,36 @@ def test_the_key_of_a_map_needs_a_map(selector, is_right):
     _, problems = parse(entry({"name": "items", "endpoint": endpoint}), reserved=())
     assert bool(problems) is not is_right
     assert is_right or "`map_key` needs a `data_selector` that ends in `.*`" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("decoder", "expected"),
+    [
+        ("jsonl", JsonLines()),
+        ({"type": "json"}, Json()),
+        ({"type": "csv", "delimiter": "\\t"}, Csv(delimiter="\t")),
+        (
+            {"type": "csv", "delimiter": "|", "encoding": "latin1"},
+            Csv(delimiter="|", encoding="iso8859-1"),
+        ),
+    ],
+)
+def test_a_decoder(decoder, expected):
+    endpoint = {"path": "items", "decoder": decoder}
+    apis, problems = parse(entry({"name": "items", "endpoint": endpoint}), reserved=())
+    assert problems == []
+    assert apis[0].resources[0].decoder == expected
+
+
+@pytest.mark.parametrize(
+    ("decoder", "words"),
+    [
+        ("xml", "`decoder.type` 'xml' is unknown. Known: csv, json, jsonl."),
+        ({"type": "jsonl", "delimiter": ","}, "`decoder.delimiter` is unknown"),
+        ({"type": "csv", "delimiter": "ab"}, "`decoder.delimiter` must be one character"),
+        ({"type": "csv", "delimiter": "\n"}, "`decoder.delimiter` must be one character"),
+        ({"type": "csv", "encoding": "utf-9"}, "`decoder.encoding` 'utf-9' is unknown"),
+    ],
+)
+def test_what_a_decoder_refuses(decoder, words):
+    assert words in problem_of({"name": "items", "endpoint": {"path": "items", "decoder": decoder}})

@@ -92,12 +92,19 @@ def test_a_shared_cause_is_reported_once_with_the_streams_it_affects(caplog):
     ("answered", "told"),
     [
         (
-            reply(200, b'{"id": 1}\n{"id": 2}\n', Content_Type="application/x-ndjson"),
-            "newline-delimited JSON (application/x-ndjson)",
+            reply(200, b'{"id": 1}\n{"id": 2}\n', Content_Type="text/plain"),
+            "newline-delimited JSON (text/plain), not JSON. Set `decoder` of the endpoint",
         ),
-        (reply(200, b"id,name\n1,a\n", Content_Type="text/csv"), "CSV (text/csv)"),
+        (
+            reply(200, b"id,name\n1,a\n"),
+            "CSV (no content type), not JSON. Set `decoder` of the endpoint to `csv`.",
+        ),
+        (
+            reply(200, b"<a/>", Content_Type="text/xml"),
+            "XML (text/xml), which isn't supported yet. Ask the API for JSON",
+        ),
     ],
-    ids=["ndjson", "csv"],
+    ids=["ndjson", "csv", "xml"],
 )
 def test_a_format_that_is_not_read_is_requested_once_and_named(answered, told, caplog):
     with ScriptedServer([answered]) as api:
@@ -106,7 +113,7 @@ def test_a_format_that_is_not_read_is_requested_once_and_named(answered, told, c
         run(config)
     assert len(api.requests) == 1
     [line] = errors(caplog)
-    assert f"answered 200 with {told}, which isn't supported yet" in line
+    assert f"answered 200 with {told}" in line
     assert "proxy" not in line
 
 
