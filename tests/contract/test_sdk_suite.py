@@ -18,6 +18,10 @@ DEMOS = {dialect: DemoApi(dialect=dialect) for dialect in ("real", "spec")}
 #: Columns no record of the demo has: parts the services send only now and then, and what the
 #: envelope of JSON:API adds. Any other column that stays empty is misspelt.
 SELDOM = {
+    "experimentation_campaign_details": {
+        *("device", "excludedUrls", "integrations", "isCrossDomainEnabled", "schedules"),
+        *("sections", "thresholds", "urls"),
+    },
     "learning_course_enrollments": {"links"},
     "learning_people": {"deactivated_at", "last_active_at"},
     "success_tasks": {"createdById"},
@@ -29,6 +33,7 @@ SELDOM = {
         "profilePicture",
     },
     "wiki_inline_comments": {"parentCommentId"},
+    "wiki_page_versions": {"page"},
     "wiki_pages": {"sourceTemplateEntityId"},
 }
 ENVELOPE = {
