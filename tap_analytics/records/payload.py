@@ -15,6 +15,7 @@ from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_analytics.errors import TapError
 from tap_analytics.records.codec import kind_of
+from tap_analytics.records.path import members_of
 from tap_analytics.transport.error_mapping import message_in
 from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
@@ -41,12 +42,17 @@ _SHOWN = 200
 _NOWHERE: t.Final = object()
 
 
-def at_path(payload: t.Any, path: Iterable[str], default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return the value at a path of members, `default` where there is none."""
+def at_path(payload: t.Any, path: Iterable[str | int], default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return the value at a path of members and indexes, `default` where there is none."""
     for member in path:
-        if not isinstance(payload, dict) or member not in payload:
+        if isinstance(payload, dict) and member in payload:
+            payload = payload[member]
+        elif isinstance(member, int) and payload and isinstance(payload, list):
+            if not -len(payload) <= member < len(payload):
+                return default
+            payload = payload[member]
+        else:
             return default
-        payload = payload[member]
     return payload
 
 
@@ -120,7 +126,7 @@ def holds_null(payload: object, path: Sequence[str]) -> bool:
 
 def dig_field(row: t.Mapping[str, t.Any], path: str, default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return a field of a row by its name or, where there is no such name, by dotted path."""
-    return row[path] if path in row else at_path(row, path.split("."), default)
+    return row[path] if path in row else at_path(row, members_of(path), default)
 
 
 def without(row: Row, path: str) -> None:

@@ -85,6 +85,7 @@ class RecordOutput:
             or self.conformer.values.changes
             or not self.encoder.is_passthrough
             or not stream.selected
+            or stream.paging.reads_rows
             or stream.ABORT_AT_RECORD_COUNT is not None
             or type(stream).post_process is not Stream.post_process
         )

@@ -153,6 +153,7 @@ def _form(reader: ObjectReader, name: str) -> dict[str, str]:
 TEXT = Kind("text", ObjectReader.text)
 TEXTS = Kind("text or list of texts", ObjectReader.texts)
 PATH = Kind("dotted path", ObjectReader.dotted)
+MEMBER = Kind("path", ObjectReader.path)
 SECONDS = Kind("number ≥ 0", functools.partial(ObjectReader.number, minimum=0))
 CREDENTIAL = Kind("credential", ObjectReader.credential)
 URL = Kind("URL", _url)

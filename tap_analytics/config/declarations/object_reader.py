@@ -15,6 +15,7 @@ from tap_analytics.config.settings.checks import (
     shown_name,
 )
 from tap_analytics.records.codec import kind_of
+from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -165,6 +166,14 @@ class ObjectReader:
         if value and not path:
             self.error(field, f"'{value}' must be a dotted path such as meta.next.")
         return path[1] if path else None
+
+    def path(self, field: str) -> str | None:
+        """Read a path such as `meta.next`, `['@odata.nextLink']` or `data[-1].id`."""
+        value = self.text(field)
+        if value and parse_path(value) is None:
+            self.error(field, f"'{value}' must be a dotted path such as meta.next.")
+            return None
+        return value and value.removeprefix("$.")
 
     def integer(self, field: str, *, minimum: int, maximum: int = MOST_ROWS) -> int | None:
         """Read an integer."""

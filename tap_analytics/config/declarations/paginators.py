@@ -7,11 +7,14 @@ import typing as t
 
 from tap_analytics.config.declarations.fields import (
     HEADER_NAME,
+    MEMBER,
     PATH,
     TEXT,
+    TEXTS,
     Field,
     Kind,
     Variant,
+    choice,
     integer,
     read_variant,
 )
@@ -43,6 +46,10 @@ def _cursor_value(reader: ObjectReader, name: str) -> str | None:
     if value and path is None:
         reader.error(name, 'must read like "{{ response.next }}".')
     return path[1] if path else None
+
+
+def _optional_path(reader: ObjectReader, name: str) -> str | None:
+    return reader.path(name) if reader.given[name] != "" else None
 
 
 def _merge(
@@ -88,9 +95,9 @@ SHARED = {
     "limit_param": Field(TEXT, "Parameter that carries the limit; null sends none.", nullable=True),
     "limit_body_path": Field(PATH, "Where the JSON body takes the limit, instead of a parameter."),
     "total_path": Field(
-        PATH,
+        Kind("path", _optional_path),
         "Where the response counts all rows: `total` for `offset`, `single_page` and `auto` "
-        "unless it is given; null reads no count.",
+        "unless it is given; null or empty reads no count.",
         nullable=True,
     ),
     "total_header": Field(
@@ -104,6 +111,14 @@ _IN_BODY = Field(PATH, "Where the JSON body takes it, instead of a parameter.")
 _CURSOR: Fields = {
     "cursor_param": Field(TEXT, "Parameter that carries the cursor."),
     "cursor_body_path": _IN_BODY,
+    "cursor_encoding": Field(
+        choice("json"),
+        "Sends the cursor as JSON, such as an object in the query.",
+        in_dlt=False,
+    ),
+    "stop_values": Field(
+        TEXTS, "What stands in the place of the cursor on the last page.", in_dlt=False
+    ),
 }
 PAGINATORS: dict[str, Variant[PagingStrategy]] = {
     "auto": Variant(
@@ -117,7 +132,9 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         make=_made(Cursor),
         meaning="By a cursor in the body.",
         fields={
-            "cursor_path": Field(PATH, "Where the response has the cursor."),
+            "cursor_path": Field(
+                MEMBER, "Where the response has the cursor, such as `data[-1].id` for the last row."
+            ),
             **_CURSOR,
             "cursor_value": Field(
                 Kind("expression", _cursor_value),
@@ -151,7 +168,9 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         make=_made(JsonLink),
         meaning="By a link in the body.",
         fields={
-            "next_url_path": Field(PATH, "Where the response has the link."),
+            "next_url_path": Field(
+                MEMBER, "Where the response has the link, such as `['@odata.nextLink']`."
+            ),
             **SHARED,
         },
     ),

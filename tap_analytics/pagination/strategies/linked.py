@@ -14,6 +14,7 @@ from tap_analytics.pagination.placement import body_path
 from tap_analytics.pagination.strategies.metadata import (
     dig,
     has,
+    has_empty_link,
     header_links,
     hint_of_more,
     link_in,
@@ -22,6 +23,7 @@ from tap_analytics.pagination.strategies.metadata import (
     says_end,
 )
 from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopReason
+from tap_analytics.records.path import has_index
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.errors import Rejected
 
@@ -53,6 +55,11 @@ class LinkedPaging(PagingStrategy):
     def place(self) -> str:
         """Where responses name the next page, for messages."""
         return f"`{self.setting}` '{getattr(self, self.setting)}'"
+
+    @property
+    @override
+    def reads_rows(self) -> bool:
+        return any(has_index(getattr(self, name) or "") for name in self.paths)
 
     @property
     @override
@@ -89,8 +96,12 @@ class Cursor(LinkedPaging):
 
     cursor_path: str = "cursors.next"
     cursor_param: str = "cursor"
-    #: Dotted path of a flag that is true on the last page.
+    #: Path of a flag that is true on the last page.
     at_end_path: str | None = None
+    #: Texts in the place of a cursor where there is none.
+    stop_values: tuple[str, ...] = ()
+    #: `json` sends the cursor as JSON; None as text, or in a JSON body as it is.
+    cursor_encoding: str | None = None
     ending: t.ClassVar[StopReason] = StopReason.CURSOR
     setting: t.ClassVar[str] = "cursor_path"
     paths: t.ClassVar[tuple[str, ...]] = ("cursor_path", "at_end_path")
@@ -99,15 +110,26 @@ class Cursor(LinkedPaging):
     def named(self, page: Page) -> PageToken | None:
         if self.at_end_path and dig(page.payload, self.at_end_path) is True:
             return None
-        value = dig(page.payload, self.cursor_path)
-        return self._token(page, value) if value else None
+        value = self._value(page)
+        return self._token(page, value) if value and str(value) not in self.stop_values else None
+
+    @override
+    def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        if not self.reads_rows:
+            return super().next_token(page, seen)
+        # Of a cursor in the last row, no row is the end; a row without it shows nothing.
+        return self.named(page) or (StopReason.SINGLE if page.received else StopReason.EMPTY)
+
+    def _value(self, page: Page) -> object:
+        return dig(page.payload, self.cursor_path)
 
     def _token(self, page: Page, value: object) -> PageToken:
         """Return the token of a cursor; a JSON body takes any value but true."""
-        is_json = body_path(self.cursor_param) is not None
-        if is_json and value is not True:
-            return {self.cursor_param: ENCODER.encode(value).decode()}
-        cursor = cursor_text(value)
+        is_json = self.cursor_encoding == "json"
+        cursor = ENCODER.encode(value).decode() if is_json else value
+        if body_path(self.cursor_param) is not None and value is not True:
+            return {self.cursor_param: ENCODER.encode(cursor).decode()}
+        cursor = cursor_text(cursor)
         if cursor is None:
             raise self._unusable(page, value, wanted="text or a number")
         return {self.cursor_param: cursor}
@@ -137,9 +159,8 @@ class HeaderCursor(Cursor):
     setting: t.ClassVar[str] = "cursor_key"
 
     @override
-    def named(self, page: Page) -> PageToken | None:
-        cursor = page.headers.get(self.cursor_key)
-        return self._token(page, cursor) if cursor else None
+    def _value(self, page: Page) -> object:
+        return page.headers.get(self.cursor_key)
 
     @override
     def names_none(self, page: Page) -> bool:
@@ -181,7 +202,8 @@ class HeaderLink(LinkedPaging):
 
     @override
     def names_none(self, page: Page) -> bool:
-        return "next" not in header_links(page) and links_elsewhere(page)
+        is_last = "next" not in header_links(page) and links_elsewhere(page)
+        return is_last or has_empty_link(page, self.links_next_key.lower())
 
 
 def cursor_text(value: object) -> str | None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from requests.utils import parse_header_links
 
+from tap_analytics.records.path import members_of
 from tap_analytics.records.payload import at_path
 
 if t.TYPE_CHECKING:
@@ -25,19 +26,17 @@ _DIGITS = 18
 
 def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return the JSON value at a dotted path such as `meta.next_cursor`, or None."""
-    return at_path(payload, path.split("."))
+    return at_path(payload, members_of(path))
 
 
 def has(payload: object, path: str) -> bool:
     """Whether there is a value at a dotted path, null included."""
-    parent, _, member = path.rpartition(".")
-    found = dig(payload, parent) if parent else payload
-    return isinstance(found, dict) and member in found
+    return at_path(payload, members_of(path), ...) is not ...
 
 
 def roots(*paths: str | None) -> frozenset[str]:
     """Return the first members of dotted paths."""
-    return frozenset(path.partition(".")[0] for path in paths if path)
+    return frozenset(str(members_of(path)[0]) for path in paths if path)
 
 
 def whole_number(value: object) -> int | None:
@@ -62,11 +61,21 @@ LINK_RELS = frozenset({"prev", "previous", "first", "last"})
 
 def header_links(page: Page) -> dict[str, str]:
     """Return the links of the `Link` header by relation."""
-    return {
-        relation: entry["url"]
+    return {relation: url for relation, url in _relations(page) if url is not None}
+
+
+def has_empty_link(page: Page, relation: str = "next") -> bool:
+    """Whether the `Link` header has a link that leads to no rows, as `results="false"` says."""
+    return (relation, None) in _relations(page)
+
+
+def _relations(page: Page) -> list[tuple[str, str | None]]:
+    """Return the relations of the `Link` header, with None for those without results."""
+    return [
+        (relation, None if entry.get("results") == "false" else entry["url"])
         for entry in parse_header_links(page.headers.get("Link") or "")
         for relation in entry.get("rel", "").lower().split()
-    }
+    ]
 
 
 def link_in(value: object) -> str | None:
@@ -80,9 +89,9 @@ def next_link(page: Page) -> tuple[bool, str | None]:
     """Return whether the response has a member for the next link, and the link if there is one."""
     if link := header_links(page).get("next"):
         return True, link
+    named = has_empty_link(page)
     if not isinstance(page.payload, dict):
-        return False, None
-    named = False
+        return named, None
     for links in _link_objects(page):
         if link := link_in(links.get("next")):
             return True, link

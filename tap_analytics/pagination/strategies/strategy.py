@@ -169,6 +169,11 @@ class PagingStrategy(ABC):
             yield {**following, param: str(number + step * stride)}
 
     @property
+    def reads_rows(self) -> bool:
+        """Whether rows say which page is next, so that they have to be decoded."""
+        return False
+
+    @property
     def envelope_fields(self) -> frozenset[str]:
         """Members of a response that `next` and `total` look at."""
         return SIGNS | roots(self.total_path)

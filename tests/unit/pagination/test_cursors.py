@@ -1,0 +1,149 @@
+"""Cursors and links at odd places: the last row, odd names, objects, values that mean the end."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from support.runs import declared, run
+from support.servers import JsonApi, reply
+
+from tap_analytics.records.path import parse_path
+
+TABLE = [{"id": number, "code": f"c{number}"} for number in range(1, 26)]
+LIMIT = 10
+
+
+def after(query, name="starting_after"):
+    start = int(query.get(name, 0))
+    return TABLE[start : start + LIMIT]
+
+
+def paged(origin, concurrency=1, *, selector="data", **paginator):
+    endpoint = {"paginator": {"type": "cursor"} | paginator, "data_selector": selector}
+    return declared(origin, endpoint=endpoint, concurrency=concurrency)
+
+
+@pytest.mark.parametrize(
+    ("path", "members"),
+    [
+        ("a", ("a",)),
+        ("$.a.b", ("a", "b")),
+        ("data[-1].id", ("data", -1, "id")),
+        ("[0]", (0,)),
+        ("['@odata.nextLink']", ("@odata.nextLink",)),
+        ('$.meta["next page"]', ("meta", "next page")),
+        ("a..b", None),
+        (".a", None),
+        ("a[*]", None),
+        ("@odata.nextLink", None),
+        ("a[b]", None),
+        ("", None),
+    ],
+)
+def test_members_of_a_path(path, members):
+    assert parse_path(path) == members
+
+
+# --- the last row -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(
+    ("selector", "path"), [("data", "data[-1].id"), (None, "[-1].id"), (None, "$[-1]['id']")]
+)
+def test_a_cursor_from_the_last_row_is_followed_to_the_empty_page(selector, path, concurrency):
+    def answer(query):
+        rows = after(query)
+        return {"data": rows} if selector else rows
+
+    with JsonApi(answer) as api:
+        more = {"cursor_path": path, "cursor_param": "starting_after"}
+        done = run(paged(api.origin, concurrency, selector=selector, **more))
+    assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
+    assert [query.get("starting_after") for query in api.queries] == [None, "10", "20", "25"]
+
+
+def test_a_last_row_without_the_cursor_proves_no_end():
+    with JsonApi(lambda query: {"data": after(query)}) as api:
+        done = run(paged(api.origin, cursor_path="data[-1].key", cursor_param="starting_after"))
+    assert (len(done.ids()), done.verdict()) == (LIMIT, "unverified")
+
+
+def test_an_empty_list_with_a_cursor_from_the_last_row_is_whole():
+    with JsonApi(lambda _: {"data": []}) as api:
+        done = run(paged(api.origin, cursor_path="data[-1].id"))
+    assert (done.ids(), done.verdict()) == ([], "consistent")
+
+
+# --- what a cursor may be ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_cursor_that_is_an_object_is_sent_as_json(concurrency):
+    def answer(query):
+        start = json.loads(query["from"])["key"] if "from" in query else 0
+        following = {"key": start + LIMIT} if start + LIMIT < len(TABLE) else None
+        return {"data": TABLE[start : start + LIMIT], "last": following}
+
+    with JsonApi(answer) as api:
+        more = {"cursor_path": "last", "cursor_param": "from", "cursor_encoding": "json"}
+        done = run(paged(api.origin, concurrency, **more))
+    assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
+
+
+@pytest.mark.parametrize("word", ["-1", "end"])
+def test_a_stop_value_is_no_cursor(word):
+    def answer(query):
+        start = int(query.get("cursor", 0))
+        more = start + LIMIT < len(TABLE)
+        end = int(word) if word == "-1" else word
+        return {"data": TABLE[start : start + LIMIT], "next": start + LIMIT if more else end}
+
+    with JsonApi(answer) as api:
+        done = run(paged(api.origin, cursor_path="next", stop_values=[word]))
+    assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
+    assert len(api.requests) == 3
+
+
+# --- links ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_link_at_a_member_with_dots_is_followed(concurrency):
+    def answer(query):
+        start = int(query.get("skip", 0))
+        more = start + LIMIT < len(TABLE)
+        link = {"@odata.nextLink": f"/items?skip={start + LIMIT}"} if more else {}
+        return {"value": TABLE[start : start + LIMIT], **link}
+
+    with JsonApi(answer) as api:
+        more = {"type": "json_link", "next_url_path": "['@odata.nextLink']"}
+        done = run(paged(api.origin, concurrency, selector="value", **more))
+    assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
+
+
+@pytest.mark.parametrize("kind", ["header_link", "auto"])
+@pytest.mark.parametrize("count", [3, 25])
+def test_a_link_without_results_is_the_end(kind, count):
+    def answer(query):
+        start = int(query.get("cursor", "0:0").split(":")[1])
+        has_more = start + LIMIT < count
+        links = (
+            f'<{api.origin}/items?cursor={quote(f"0:{start + LIMIT}")}>; rel="next"; '
+            f'results="{str(has_more).lower()}"'
+        )
+        links = f'<{api.origin}/items?cursor=0:0>; rel="previous"; results="false", {links}'
+        return reply(200, json.dumps(TABLE[:count][start : start + LIMIT]).encode(), Link=links)
+
+    with JsonApi(answer) as api:
+        done = run(paged(api.origin, selector=None, type=kind))
+    assert (len(done.ids()), done.verdict()) == (count, "consistent")
+    assert len(api.requests) == -(-count // LIMIT)
+
+
+def test_an_empty_total_path_reads_no_total():
+    with JsonApi(lambda query: {"data": after(query, "offset"), "total": 99}) as api:
+        done = run(paged(api.origin, type="offset", total_path="", limit=LIMIT))
+    assert (len(done.ids()), done.verdict()) == (25, "consistent")
