@@ -929,7 +929,7 @@ def test_two_lines_of_parents_are_refused():
         (endpoint(data_selector_required=True), "`data_selector_required` isn't supported."),
         (
             endpoint(pth="/x"),
-            "`pth` is unknown. Known: auth, data, data_selector, error_handler, headers,",
+            "`pth` is unknown. Known: auth, data, data_selector, decoder,",
         ),
         (endpoint(data_selector="a..[b"), "`data_selector` 'a..[b' is neither a dotted path nor"),
         (
