@@ -22,12 +22,26 @@ from tap_analytics.errors import SyncFailedError
 KEY = "canary/4711+key&="
 ECHO = json.dumps({"message": f"you sent {KEY}", "error": {"message": KEY}}).encode()
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
-#: How to authenticate with the key, and what is sent.
+#: How to authenticate with the key, or with what is issued for a token: the key.
 AUTHS = {
     "query": {"type": "api_key", "name": "key", "api_key": KEY, "location": "query"},
     "header": {"type": "api_key", "name": "X-Key", "api_key": KEY},
     "bearer": {"type": "bearer", "token": KEY},
     "basic": {"type": "basic", "username": "us", "password": KEY},
+    "cookie": {"type": "api_key", "name": "sid", "api_key": KEY, "location": "cookie"},
+    "refresh token": {
+        "type": "oauth2_refresh_token",
+        "access_token_url": "{origin}/token?issue=1",
+        "client_id": "app",
+        "refresh_token": "a refresh token",
+    },
+    "login": {
+        "type": "session_token",
+        "login": {"url": "{origin}/login?issue=1", "json": {"pin": "a pin"}},
+        "session_token_path": "access_token",
+        "location": "query",
+        "name": "key",
+    },
 }
 #: Responses to the second page; the first has a row.
 ANSWERS = {
@@ -104,6 +118,9 @@ def test_no_failure_shows_the_key(case, auth, caplog, monkeypatch, tmp_path):
     summary = tmp_path / "summary.json"
 
     def answer(query):
+        if "issue" in query:
+            # Neither is in the configuration.
+            return {"access_token": KEY, "refresh_token": f"{KEY}2"}
         if "page" in query:
             return ANSWERS[case]
         return {"data": [{"id": 1}], "next": "/items?page=2"}
@@ -111,7 +128,9 @@ def test_no_failure_shows_the_key(case, auth, caplog, monkeypatch, tmp_path):
     with JsonApi(answer) as api:
         endpoint = {"paginator": {"type": "json_link", "next_url_path": "next"}}
         config = declared(api.origin, endpoint=endpoint, schema=SCHEMA)
-        config["apis"][0]["client"]["auth"] = AUTHS[auth]
+        config["apis"][0]["client"]["auth"] = json.loads(
+            json.dumps(AUTHS[auth]).replace("{origin}", api.origin)
+        )
         done = run(config | {"summary_path": str(summary)})
         gc.collect()
 
