@@ -21,6 +21,8 @@ from tap_analytics.records.decoders import Csv, decoder_of
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import select_jsonpath, select_map
 from tap_analytics.streams.api import Api
+from tap_analytics.streams.columns import completed
+from tap_analytics.streams.plugins import PluginError, load_plugin, plugin_digest
 from tap_analytics.streams.resource import ResourceStream
 from tap_analytics.streams.scope import open_bookmark, window_of
 from tap_analytics.transport.errors import NotFound
@@ -96,14 +98,14 @@ class DeclaredStream(ResourceStream):
     @override
     def schema(self) -> dict[str, t.Any]:
         if self.resource.schema is not None:
-            return _completed(self.resource.schema, stream=self)
+            return completed(self.resource.schema, stream=self)
         if self._input_schema is not None:
             return self._input_schema
         if self._sampled_schema is None:
             rows = self._sample()
             self.settle_keys(rows)
             inferred = infer_schema(rows, keys=self.primary_keys)
-            self._sampled_schema = _completed(inferred, stream=self)
+            self._sampled_schema = completed(inferred, stream=self)
             self.is_sampled = True
         return self._sampled_schema
 
@@ -129,8 +131,8 @@ class DeclaredStream(ResourceStream):
     @override
     @classmethod
     def known_columns(cls) -> Mapping[str, t.Any]:
-        completed = _completed(cls.resource.schema or {}, stream=cls)
-        return t.cast("Mapping[str, t.Any]", completed["properties"])
+        schema = completed(cls.resource.schema or {}, stream=cls)
+        return t.cast("Mapping[str, t.Any]", schema["properties"])
 
     def _sample(self) -> list[Row]:
         """Return the processed rows of the first page; an error fails the stream."""
@@ -185,7 +187,7 @@ class ProcessedStream(DeclaredStream):
                 kept = None if kept is None else step.apply(kept, context or {})
             except RowError as error:
                 raise TapError(f"{self.label}: {error}") from None
-        return kept
+        return None if kept is None else super().post_process(kept, context)
 
 
 class JsonPathStream(DeclaredStream):
@@ -209,49 +211,27 @@ def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
     return fetcher.sample(beside=bool(stream.contexts))
 
 
-def _completed(
-    schema: Mapping[str, t.Any], *, stream: DeclaredStream | type[DeclaredStream]
-) -> dict[str, t.Any]:
-    """Return a schema with the columns of parents and the cursor path."""
-    columns = dict(_parent_columns(stream))
-    if stream.replication_key is not None:
-        columns[t.cast("str", stream.replication_key)] = {"type": ["string", "number", "null"]}
-    for key in t.cast("Sequence[str]", stream.primary_keys):
-        columns[key] = {"type": ["integer", "string"]}
-    given = schema.get("properties", {})
-    added = {name: column for name, column in columns.items() if name not in given}
-    return {"type": "object", **schema, "properties": {**given, **added}}
-
-
-def _parent_columns(
-    stream: DeclaredStream | type[DeclaredStream],
-) -> Iterator[tuple[str, dict[str, t.Any]]]:
-    """Yield the schemas of the columns that come from a parent."""
-    parent = t.cast("type[DeclaredStream] | None", stream.parent_stream_type)
-    known = {} if parent is None else (parent.resource.schema or {}).get("properties", {})
-    for link in stream.resource.parents:
-        if link.placeholder in stream.resource.request.names:
-            schema = {"type": ["integer", "string", "null"]}
-        else:
-            schema = known.get(link.field, {"type": ["boolean", "number", "string", "null"]})
-        if link.is_column:
-            yield link.placeholder, schema
-    for name in stream.resource.partitions:
-        yield name, {"type": ["integer", "string", "null"]}
-
-
 def declare(
     entries: Sequence[Mapping[str, t.Any]], *, reserved: Collection[str]
 ) -> tuple[tuple[Api, ...], list[str]]:
     """Turn `apis` entries into APIs; also return their problems, one line each."""
     parsed, problems = parse(entries, reserved=reserved)
-    return tuple(_api(declared) for declared in parsed) if not problems else (), problems
+    if problems:
+        return (), problems
+    try:
+        return tuple(_api(declared) for declared in parsed), []
+    except PluginError as error:
+        return (), [str(error)]
 
 
 def _api(declared: DeclaredApi) -> Api:
     classes: dict[str, type[DeclaredStream]] = {}
     for resource in declared.resources:
-        classes[resource.name] = _stream_class(declared, resource, classes)
+        try:
+            classes[resource.name] = _stream_class(declared, resource, classes)
+        except PluginError as error:
+            where = f"apis '{declared.name}', resource '{resource.name}'"
+            raise PluginError(f"{where}: `plugin` {error}") from error
     return Api(
         name=declared.name,
         title=declared.name,
@@ -265,6 +245,7 @@ def _api(declared: DeclaredApi) -> Api:
 def _stream_class(
     declared: DeclaredApi, resource: DeclaredResource, classes: Mapping[str, type[DeclaredStream]]
 ) -> type[DeclaredStream]:
+    plugin = load_plugin(resource.plugin, base=DeclaredStream) if resource.plugin else None
     incremental = None if resource.write_disposition == "replace" else resource.incremental
     parent = classes[resource.parents[0].resource] if resource.parents else None
     if parent is not None:
@@ -297,6 +278,7 @@ def _stream_class(
         "declaration": {
             **{name: getattr(resource, name) for name in deciding},
             "decoder": repr(resource.decoder),
+            **({} if plugin is None else {"plugin": plugin_digest(plugin)}),
         },
         "primary_keys": resource.primary_keys,
         "replication_key": incremental.column if incremental else None,
@@ -305,7 +287,7 @@ def _stream_class(
         "references": dict(_references(resource, classes)),
         "resource": resource,
     }
-    bases = (ProcessedStream,) if resource.steps else ()
+    bases = ((ProcessedStream,) if resource.steps else ()) + ((plugin,) if plugin else ())
     selecting = DeclaredStream if is_plain else MapStream if resource.map_key else JsonPathStream
     return type(resource.stream, (*bases, selecting), body)
 

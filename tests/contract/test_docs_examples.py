@@ -183,7 +183,7 @@ def six_apis(tmp_path_factory):
     folder = tmp_path_factory.mktemp("six")
     package = folder / "tap_analytics"
     shutil.copytree(ROOT / "tap_analytics", package, ignore=shutil.ignore_patterns("__pycache__"))
-    [module] = blocks(page, "python")
+    module, _ = blocks(page, "python")
     (package / "streams" / "support.py").write_text(module, "utf-8")
     registry = package / "streams" / "__init__.py"
     text = registry.read_text("utf-8")

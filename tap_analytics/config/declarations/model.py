@@ -110,6 +110,8 @@ class DeclaredResource:
     description: str = ""
     #: What makes records of rows, in order.
     steps: tuple[Step, ...] = ()
+    #: Module and class that the stream is derived from.
+    plugin: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -54,6 +55,15 @@ def _endpoint(reader: ObjectReader, name: str) -> dict[str, t.Any]:
     return {"path": value} if isinstance(value, str) else reader.object(name)
 
 
+def _plugin(reader: ObjectReader, name: str) -> str | None:
+    plugin = reader.text(name)
+    if plugin and not _PLUGIN.fullmatch(plugin):
+        reader.error(name, f"'{plugin}' must name module and class: my_package.my_module:MyStream.")
+        return None
+    return plugin
+
+
+_PLUGIN = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _DISPOSITION = Kind(choice(*DISPOSITIONS).name, _disposition)
 #: Fields of a resource that defaults may have.
 SHARED: Fields = {
@@ -91,6 +101,11 @@ _OWN: Fields = {
         Kind("list of [steps](#processing_steps)", read_steps),
         "What is done to each row, in order.",
         default=(),
+    ),
+    "plugin": Field(
+        Kind("`module:Class`", _plugin),
+        "A class in Python that [the stream is derived from](../how-to/adding-an-api.md#plugins).",
+        in_dlt=False,
     ),
     "schema": Field(
         OBJECT, "JSON schema of the rows; inferred from the first page without one.", in_dlt=False
@@ -152,6 +167,7 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         schema=values.get("schema"),
         description=values["description"],
         steps=values["processing_steps"],
+        plugin=values.get("plugin"),
         partitions=values["partitions"],
     )
     resource = _lifted(resource, () if disposition == "append" else keys)
