@@ -201,6 +201,7 @@ class AnalyticsStream(CatalogStream):
             context=context,
             columns=self.parent_columns(context),
             keys_within=self.keys_within(context),
+            bounds=self.bounds,
             has_body=self.prepare_request_payload(context, None) is not None,
             build=functools.partial(self.build_request, context),
             parse=self.parser.parse,

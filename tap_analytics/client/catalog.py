@@ -18,7 +18,7 @@ from tap_analytics.config.shard import WHOLE
 from tap_analytics.pagination import PageToken
 
 if t.TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context
@@ -57,6 +57,11 @@ class CatalogStream(RESTStream[PageToken]):
     initial_value: t.ClassVar[t.Any] = None
     #: How much before its bookmark a run reads again, in the units of `Window.lag`.
     lag: t.ClassVar[float] = 0
+    #: The field of rows, dotted if nested, by which the windows of a range meet; None where it is
+    #: read at once.
+    meets_at: t.ClassVar[str | None] = None
+    #: Parameters of that range, which are sent where it has a start and an end.
+    bounds: t.ClassVar[Sequence[str]] = ()
     #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
     references: t.ClassVar[Mapping[str, str]] = {}
     #: What a configuration says about the rows beside their schema.
@@ -93,6 +98,10 @@ class CatalogStream(RESTStream[PageToken]):
 
         Empty for a stream that is read without one.
         """
+        return ()
+
+    def windows(self, start: t.Any, end: t.Any) -> Iterable[PageToken]:  # noqa: ANN401, ARG002 - values of the key; for streams with windows
+        """Yield the filters of the windows in which a range is read, without gap or overlap."""
         return ()
 
     @property

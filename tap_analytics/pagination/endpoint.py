@@ -38,6 +38,8 @@ class Endpoint:
     columns: Mapping[str, t.Any] = field(default_factory=dict)
     #: The values of it within which keys are unique; none for the whole stream.
     keys_within: Sequence[object] = ()
+    #: The parameters of a range, which are sent where it has a start and an end.
+    bounds: Sequence[str] = ()
     #: Whether requests have a JSON body, where an API may expect the page.
     has_body: bool = False
     #: Returns the request of the page that a token names.

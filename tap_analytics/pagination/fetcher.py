@@ -40,6 +40,8 @@ class PageFetcher:
 
     endpoint: Endpoint
     window: PageToken = field(default_factory=dict)
+    #: Whether the rows of another window would come without it.
+    needs_window: bool = False
     sorting: PageToken = field(default_factory=dict)
     #: Decodes rows to structs, for streams whose rows nothing looks into.
     decoder: RowDecoder | None = None
@@ -55,7 +57,8 @@ class PageFetcher:
 
     def __post_init__(self) -> None:
         self.first = self.first or self.endpoint.paging.start()
-        self.scope = scope_of(self.endpoint.name, (self.endpoint.context or {}).values())
+        known = (*(self.endpoint.context or {}).values(), *self.window.values())
+        self.scope = scope_of(self.endpoint.name, known)
         self._prefetcher = self.endpoint.connection.prefetcher
 
     def request(self, token: PageToken) -> Request:
@@ -103,7 +106,7 @@ class PageFetcher:
         """
         try:
             # It may be a sample that was taken before.
-            fetched = self._take(self.first)
+            fetched: FetchedPage | None = self._take(self.first)
         except Ignored:
             fetched = None
         if not beside:
@@ -121,15 +124,35 @@ class PageFetcher:
         try:
             fetched = self._received(token)
         except Rejected as error:
-            if self.has_begun or not self.window or error.status not in {400, 422}:
+            if self.has_begun or error.status not in {400, 422}:
                 raise
+            if not self.window or self.needs_window:
+                raise self._refused(error) from None
             self.endpoint.logger.warning(
                 "The server refuses the filter %s; reading without it.", ", ".join(self.window)
             )
             self.window = {}
-            fetched = self._received(token)
+            try:
+                fetched = self._received(token)
+            except Rejected:
+                # It may insist on a filter: what it says to one is of more use.
+                raise self._refused(error) from None
         self.has_begun = True
         return fetched
+
+    def _refused(self, error: Rejected) -> Rejected:
+        """Return an error that names what the range of the request lacks, or may have wrong."""
+        lacking = [f"`{name}`" for name in self.endpoint.bounds if name not in self.window]
+        if self.needs_window:
+            hint = "Check `step`, `granularity` and `convert` of `incremental`."
+        elif lacking:
+            hint = (
+                f"{' and '.join(lacking)} was not sent: the API may insist on it. Set `end_value`, "
+                "which may be `now`, `initial_value` or `step` of `incremental`."
+            )
+        else:
+            return error
+        return Rejected(error.what, hint=hint, status=error.status)
 
     def _received(self, token: PageToken) -> FetchedPage:
         key, request, decode = self._job(token)

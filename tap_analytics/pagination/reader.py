@@ -16,10 +16,11 @@ from tap_analytics.pagination.sequence import PageSequence
 from tap_analytics.pagination.strategies.strategy import StopReason
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from tap_analytics.pagination.early_stop import DescendingOrder
     from tap_analytics.pagination.fetcher import PageFetcher
+    from tap_analytics.pagination.page import FetchedPage
     from tap_analytics.pagination.row_range import ReadRange
     from tap_analytics.records.rows import Row, Rows
 
@@ -42,6 +43,10 @@ class PageReader(PageSequence):
     ) -> None:
         super().__init__(fetcher, within=within)
         self.early_stop = early_stop
+        #: Returns what is new of a page beside rows that were read elsewhere.
+        self.sift: Callable[[FetchedPage], FetchedPage] | None = None
+        #: The keys of the rows that are yielded.
+        self._yielded: Sequence[Hashable] = ()
         #: Seconds the response of the current page took.
         self.elapsed = 0.0
         limit = fetcher.endpoint.connection.concurrency
@@ -53,7 +58,9 @@ class PageReader(PageSequence):
         with closing(self.pages()) as pages:
             for fetched in pages:
                 self.elapsed = fetched.elapsed
-                rows = self.endpoint.process(fetched.rows)
+                own = fetched if self.sift is None else self.sift(fetched)
+                self._yielded = self.keys if self.sift is None else own.keys
+                rows = self.endpoint.process(own.rows)
                 is_open = self.following is not None or self.paginator.end is StopReason.SINGLE
                 if is_open and self.early_stop is not None and self.early_stop.passed(rows):
                     self.stop(StopReason.BOOKMARK)
@@ -90,7 +97,8 @@ class PageReader(PageSequence):
     @property
     def distinct_keys(self) -> Sequence[Hashable]:
         """The new keys of the current page; rows with the same content are one."""
-        return list(dict.fromkeys(self.keys)) if self._fetcher.derives_keys else self.keys
+        found = self._yielded
+        return list(dict.fromkeys(found)) if self._fetcher.derives_keys else found
 
     @property
     def progress(self) -> tuple[int, int] | None:

@@ -165,10 +165,7 @@ class DeclaredStream(ResourceStream):
 
     def sample_window(self) -> PageToken:
         """Return the filter of the first page, so that the sync can reuse the page."""
-        bookmark = open_bookmark(self)
-        if bookmark is None or self.has_children:
-            return {}
-        return window_of(self, bookmark)
+        return window_of(self, None if self.has_children else open_bookmark(self))
 
 
 class ProcessedStream(DeclaredStream):
@@ -207,7 +204,11 @@ class MapStream(DeclaredStream):
 
 
 def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
-    fetcher = PageFetcher(endpoint=stream.endpoint(context), window=stream.sample_window())
+    fetcher = PageFetcher(
+        endpoint=stream.endpoint(context),
+        window=stream.sample_window(),
+        needs_window=stream.meets_at is not None,
+    )
     return fetcher.sample(beside=bool(stream.contexts))
 
 
@@ -274,6 +275,8 @@ def _stream_class(
         "paging": resource.paging,
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
+        "meets_at": incremental.cursor_path if incremental and incremental.step else None,
+        "bounds": incremental.bounds if incremental else (),
         "lag": resource.incremental.lag if resource.incremental else 0,
         "declaration": {
             **{name: getattr(resource, name) for name in deciding},

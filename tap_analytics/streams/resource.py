@@ -18,7 +18,6 @@ from tap_analytics.config.declarations.model import NOW
 from tap_analytics.config.declarations.templates import (
     BOOKMARK_VALUES,
     END,
-    INITIAL,
     LAST,
     PARTITIONS,
     RUN_VALUES,
@@ -26,10 +25,11 @@ from tap_analytics.config.declarations.templates import (
 )
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.placement import PLACEHOLDERS, placed, split_body
-from tap_analytics.records.notation import in_unit, moment_of
+from tap_analytics.records.notation import in_unit
 from tap_analytics.records.payload import check_path_value, dig_field
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
+from tap_analytics.streams.range_filter import RangeFilter
 from tap_analytics.transport.request import FORM_TYPE, Request
 
 if t.TYPE_CHECKING:
@@ -68,7 +68,8 @@ class ResourceStream(AnalyticsStream):
         query, in_body = split_body(self.get_url_params(context, token))
         if parts.names:
             values = {name: query.pop(name) for name in RUN_VALUES if name in query}
-            given = {**self._beginning, **(context or {}), **values}
+            beginning = self._range.beginning if self._range else {}
+            given = {**beginning, **(context or {}), **values}
             self._check_values(given, is_whole=context is not None)
             parts = parts.render(given)
         path = t.cast("str", parts.path)
@@ -110,42 +111,34 @@ class ResourceStream(AnalyticsStream):
                 setting = "`end_date`, and the `cursor_format` of `incremental`"
             raise TapError(f"{self.label}: the request needs {{{name}}}. Set {setting}.")
 
+    # --- the range of replication values ----------------------------------------------------
+
     @functools.cached_property
-    def _beginning(self) -> Mapping[str, t.Any]:
-        """The values of the bookmark's placeholders where all rows are wanted."""
-        incremental, first = self.resource.incremental, self.initial_value
+    def _range(self) -> RangeFilter | None:
+        """How requests ask for a range; None for a resource that isn't incremental."""
+        incremental = self.resource.incremental
         if incremental is None:
-            return {}
+            return None
         column = (self.resource.schema or {}).get("properties", {}).get(incremental.column, {})
-        window = Window(
-            unit=self.replication_unit,
+        whole = Window(
+            unit=incremental.cursor_format,
             holds_times=column.get("format") in {"date", "date-time"},
-            initial=first,
+            initial=self.initial_value,
             final=self.final_value,
             start_date=self.config.get("start_date"),
             end_date=self.config.get("end_date"),
         )
-        values = self._bookmark_values(window.start, window.end)
-        return values if first is None else {**values, INITIAL: self._sent(first)}
+        return RangeFilter(
+            label=self.label,
+            incremental=incremental,
+            names=self.resource.request.names,
+            whole=whole,
+            began=self._began,
+        )
 
-    def _bookmark_values(self, start: Value | None, end: Value | None) -> dict[str, t.Any]:
-        """Return the values of placeholders for a range, as they are sent."""
-        first, last = self._sent(start), self._sent(end, up=True)
-        found, names = {START: first, LAST: first, END: last}, self.resource.request.names
-        return {name: each for name, each in found.items() if each is not None and name in names}
-
-    def _sent(self, value: Value | None, *, up: bool = False) -> Value | None:
-        """Return a replication value as it is sent; `up` for an end, which is never too early."""
-        incremental = self.resource.incremental
-        if value is None or incremental is None or incremental.convert is None:
-            return value
-        moment = moment_of(value, self.replication_unit)
-        if moment is None:
-            raise TapError(
-                f"{self.label}: `convert` can't write {value!r:.40}, a value of "
-                f"`{incremental.cursor_path}`. Declare its `cursor_format`, or remove `convert`."
-            )
-        return incremental.convert.write(moment, up=up)
+    @property
+    def _began(self) -> datetime:
+        return datetime.fromtimestamp(self._tap.initialized_at // 1000, UTC)
 
     @property
     @override
@@ -154,20 +147,15 @@ class ResourceStream(AnalyticsStream):
         end = None if incremental is None else incremental.end_value
         if end != NOW:
             return t.cast("Value | None", end)
-        began = datetime.fromtimestamp(self._tap.initialized_at // 1000, UTC)
-        return in_unit(began, self.replication_unit or "iso")
+        return in_unit(self._began, self.replication_unit or "iso")
 
     @override
     def window(self, start: t.Any, end: t.Any) -> PageToken:
-        incremental = self.resource.incremental
-        if incremental is None:
-            return {}
-        bounds = {
-            incremental.start_param: self._sent(start),
-            incremental.end_param: self._sent(end, up=True),
-        }
-        window = {name: str(value) for name, value in bounds.items() if name and value is not None}
-        return window | self._bookmark_values(start, end)
+        return {} if self._range is None else self._range.parameters(start, end)
+
+    @override
+    def windows(self, start: t.Any, end: t.Any) -> Iterable[PageToken]:
+        return () if self._range is None else self._range.windows(start, end)
 
     # --- parents ----------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from tap_analytics.records.parents import CoveredParents
 from tap_analytics.records.window import Window
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from singer_sdk.helpers.types import Context
 
@@ -106,11 +106,19 @@ def open_bookmark(
     return Bookmark(key=key, window=window, parents=parents, warn=warn)
 
 
-def window_of(stream: AnalyticsStream, bookmark: Bookmark) -> PageToken:
-    """Return the parameters that filter by a bookmark, if any."""
-    if not keeps_replication_key(stream):
-        return {}
-    return stream.window(bookmark.window.start, bookmark.window.end)
+def window_of(stream: AnalyticsStream, bookmark: Bookmark | None) -> PageToken:
+    """Return the parameters that filter by a bookmark, if any: those of the first window."""
+    return next(iter(windows_of(stream, bookmark)), {})
+
+
+def windows_of(stream: AnalyticsStream, bookmark: Bookmark | None) -> Iterable[PageToken]:
+    """Yield the parameters of each window of a bookmark; of the whole range without `step`."""
+    window = None if bookmark is None or not keeps_replication_key(stream) else bookmark.window
+    start, end = (None, None) if window is None else (window.start, window.end)
+    if stream.meets_at is not None:
+        yield from stream.windows(start, end)
+    elif window is not None:
+        yield stream.window(start, end)
 
 
 def ordering(stream: AnalyticsStream, *, newest: bool) -> PageToken:
@@ -127,15 +135,18 @@ def open_fetcher(
     context: Context | None,
     *,
     bookmark: Bookmark | None = None,
+    window: PageToken | None = None,
     decoder: RowDecoder | None = None,
 ) -> PageFetcher:
     """Return a fetcher of the pages, with filter and order for a bookmark.
 
-    `bookmark` is None if all rows are needed, by the run or by its children.
+    `bookmark` is None if all rows are needed, by the run or by its children. `window` is one of
+    `windows_of`, the first one by default.
     """
     return PageFetcher(
         endpoint=stream.endpoint(context),
-        window={} if bookmark is None else window_of(stream, bookmark),
+        window=window_of(stream, bookmark) if window is None else window,
+        needs_window=stream.meets_at is not None,
         sorting=_newest_first(stream, bookmark) or ordering(stream, newest=False),
         decoder=decoder,
     )
@@ -146,6 +157,7 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     context: Context | None,
     *,
     bookmark: Bookmark | None = None,
+    window: PageToken | None = None,
     decoder: RowDecoder | None = None,
     prefetch_limit: int | None = None,
     max_rows: int | None = None,
@@ -154,7 +166,7 @@ def open_reader(  # noqa: PLR0913 - what a run decides, each by its name
     early_stop = None
     if bookmark is not None and _newest_first(stream, bookmark):
         early_stop = DescendingOrder(bookmark.key, bookmark.window)
-    fetcher = open_fetcher(stream, context, bookmark=bookmark, decoder=decoder)
+    fetcher = open_fetcher(stream, context, bookmark=bookmark, window=window, decoder=decoder)
     within = _range_of(stream) if context is None else None
     if within is not None:
         fetcher = replace(fetcher, first=within.token)

@@ -18,12 +18,12 @@ from tap_analytics.errors import TapError
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.streams.scope import (
     keeps_parent,
-    keeps_replication_key,
     open_fetcher,
     open_reader,
     promises_deletes,
 )
 from tap_analytics.sync.checkpoint import Checkpointer
+from tap_analytics.sync.filtering import filter_of, learn_notation, windows
 from tap_analytics.sync.queue import prefetch_limit, read_in_order
 from tap_analytics.transport.errors import BudgetSpent, Cancelled, Ignored, NotFound, Rejected
 
@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.rows import DictRows, Row, RowDecoder, Rows
     from tap_analytics.sync.stream import StreamSync
@@ -39,18 +40,23 @@ if t.TYPE_CHECKING:
 
 def read(sync: StreamSync, context: Context | None = None) -> None:
     """Read a stream to its end, of a child what belongs to one parent, with the streams below."""
-    reads = [EndpointRead(sync, each) for each in sync.stream.contexts or (context,)]
-    read_in_order(iter(reads), limit=functools.partial(prefetch_limit, sync))
+    reads = (
+        EndpointRead(sync, each, window)
+        for each in sync.stream.contexts or (context,)
+        for window in windows(sync, each)
+    )
+    read_in_order(reads, limit=functools.partial(prefetch_limit, sync))
     if context is None:
         _read_passes(sync)
 
 
-def read_endpoint(sync: StreamSync, context: Context | None) -> None:
+def read_endpoint(sync: StreamSync, context: Context | None, window: PageToken | None) -> None:
     """Read an endpoint of a stream to its end, and the endpoints of child streams below it."""
     if sync.stream.failure is not None:
         raise sync.stream.failure
-    _learn_notation(sync, context)
-    EndpointSync(sync, context).read()
+    if window is None:
+        learn_notation(sync, context)
+    EndpointSync(sync, context, window).read()
 
 
 def _read_passes(sync: StreamSync) -> None:
@@ -75,32 +81,24 @@ def _read_passes(sync: StreamSync) -> None:
             stream.samples.clear()
 
 
-def _learn_notation(sync: StreamSync, context: Context | None) -> None:
-    """Detect the notation of the replication key from the first page, if it is unknown."""
-    stream, bookmark = sync.stream, sync.bookmark
-    if (
-        bookmark is None
-        or bookmark.window.request_unit
-        or sync.children
-        or not keeps_replication_key(stream)
-    ):
-        return
-    if stream.window(bookmark.window.start_date, bookmark.window.end_date):
-        rows = open_fetcher(stream, context).sample()
-        bookmark.learn(row.get(bookmark.key) for row in rows)
-
-
 class EndpointSync:
     """One endpoint of a stream: all of it, a pass, or what belongs to one parent."""
 
-    def __init__(self, sync: StreamSync, context: Context | None) -> None:
+    def __init__(
+        self, sync: StreamSync, context: Context | None, window: PageToken | None = None
+    ) -> None:
         self.sync = sync
         self.context = context
+        #: What filters by one of several windows.
+        self.window = window
+        self.seam = None if window is None else sync.seam
         #: The bookmark, without a stored value if that doesn't cover the parent; none for a pass.
         self.bookmark = None
         if sync.bookmark is not None and not sync.stream.is_whole(context):
             self.bookmark = sync.bookmark.below(context)
         self.reader = self._open_reader()
+        if self.seam is not None:
+            self.reader.sift = self.seam.sift
         self._children = ChildQueue(sync, context, self.reader)
 
     def _open_reader(self) -> PageReader:
@@ -110,6 +108,7 @@ class EndpointSync:
             sync.stream,
             self.context,
             bookmark=None if sync.children else self.bookmark,
+            window=self.window,
             decoder=self._decoder(),
             # Parents prefetched further ahead would wait, and take the place of child requests.
             prefetch_limit=1 if sync.children else None,
@@ -118,7 +117,7 @@ class EndpointSync:
 
     def _decoder(self) -> RowDecoder | None:
         """Return a row decoder where no value of a row is needed for parent or children."""
-        if self.context is not None or self.sync.children:
+        if self.context is not None or self.window is not None or self.sync.children:
             return None
         key = self.sync.stream.replication_key if self.sync.bookmark is not None else None
         return self.sync.output.decoder(replication_key=key)
@@ -129,12 +128,18 @@ class EndpointSync:
         checkpointer = self._checkpointer()
         sync.result.lists += 1
         repeats_before = sync.duplicates.count
+        if self.seam is not None:
+            self.seam.enter(self.context)
         for rows in reader:
             sync.run.stop.check()
             sync.result.pages += 1
-            sync.result.progress = reader.progress if self.context is None else None
+            is_only = self.context is None and self.window is None
+            sync.result.progress = reader.progress if is_only else None
             if sync.stream.primary_keys:
-                new = sync.duplicates.record(reader.distinct_keys, within=reader.key_scope)
+                keys, within = reader.distinct_keys, reader.key_scope
+                if self.seam is not None:
+                    keys = self.seam.counted(keys, sync.duplicates, within=within)
+                new = sync.duplicates.record(keys, within=within)
                 reader.guard.progress(new=new)
             is_whole = self._process(rows, checkpointer)
             unread = not is_whole or reader.paginator.end is None
@@ -206,7 +211,8 @@ class EndpointSync:
         If an earlier run has saved a position that is still valid, reading resumes there.
         """
         sync, reader = self.sync, self.reader
-        is_resumable = self.context is None and not sync.children and reader.early_stop is None
+        is_only = self.context is None and self.window is None
+        is_resumable = is_only and not sync.children and reader.early_stop is None
         if not is_resumable or not sync.output.is_unbuffered or sync.limit.remaining is not None:
             return None
         checkpointer = Checkpointer(sync, reader, sync.fingerprint)
@@ -220,15 +226,15 @@ class EndpointRead:
 
     sync: StreamSync
     context: Context | None
+    window: PageToken | None = None
 
     def prefetch(self) -> bool:
         """Request the first page without waiting for it; False if there is no room."""
         sync, context = self.sync, self.context
         if sync.is_over:
             return True
-        bookmark = None if sync.bookmark is None else sync.bookmark.below(context)
-        bookmark = None if sync.children else bookmark
-        fetcher = open_fetcher(sync.stream, context, bookmark=bookmark)
+        bookmark = filter_of(sync, context)
+        fetcher = open_fetcher(sync.stream, context, bookmark=bookmark, window=self.window)
         return fetcher.prefetch(fetcher.first)
 
     def run(self) -> None:
@@ -241,7 +247,7 @@ class EndpointRead:
             self.sync.discard_prefetched()
 
     def _read(self) -> None:
-        read_endpoint(self.sync, self.context)
+        read_endpoint(self.sync, self.context, self.window)
 
 
 class ChildRead(EndpointRead):
@@ -326,7 +332,8 @@ class ChildQueue:
         if not child.is_over:
             for row in parents:
                 for context in child.stream.contexts_below(self._parent.stream, row, self._context):
-                    yield ChildRead(child, context)
+                    for window in windows(child, context):
+                        yield ChildRead(child, context, window)
 
     def _kept(self, parents: Sequence[Row]) -> list[Row]:
         """Return the parents that no stream map leaves out."""

@@ -17,6 +17,7 @@ from tap_analytics.streams.scope import open_bookmark, read_children
 from tap_analytics.sync.fingerprint import definition_digest, fingerprint
 from tap_analytics.sync.limit import RecordLimit
 from tap_analytics.sync.output import RecordOutput
+from tap_analytics.sync.seam import Seam
 from tap_analytics.transport.errors import Cancelled
 
 if t.TYPE_CHECKING:
@@ -48,6 +49,8 @@ class StreamSync:
         self.limit = RecordLimit(stream, self.result, run.config.get("max_records"))
         self.bookmark: Bookmark | None = None
         self.duplicates = DuplicateKeys()
+        #: Where the windows of the stream meet, if it is read in windows.
+        self.seam: Seam | None = None
         self.children = [StreamSync(child, run) for child in read_children(stream)]
         #: Digests of the first key of a range of rows, and of the first one after it.
         self.border_keys: tuple[str | None, str | None] = None, None
@@ -63,6 +66,13 @@ class StreamSync:
         warn = functools.partial(stream.logger.warning, "%s")
         self.bookmark = open_bookmark(stream, warn=warn)
         self._began = stream.connection.began
+        if stream.meets_at is not None:
+            self.seam = Seam(
+                path=stream.meets_at,
+                unit=stream.replication_unit,
+                keyed=bool(stream.primary_keys),
+                began=self._began,
+            )
         self.output.open()
         self._definition = definition_digest(stream, self.run, self.output.conformer.selection)
         self._timer = self._metrics.enter_context(stream.get_sync_timer())

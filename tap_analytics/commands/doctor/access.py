@@ -74,7 +74,7 @@ def first_page(probe: Probe, report: StreamReport) -> tuple[Probe, FetchedPage]:
 def _extras(stream: AnalyticsStream) -> Iterator[tuple[str, PageToken]]:
     """Yield the parameters of a first run besides paging: the filter by bookmark and the order."""
     bookmark = None if stream.child_streams else open_bookmark(stream)
-    yield "filter", {} if bookmark is None else window_of(stream, bookmark)
+    yield "filter", window_of(stream, bookmark)
     yield "order", ordering(stream, newest=False)
 
 

@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.records.rows import DictRows, Row
@@ -87,7 +88,13 @@ def _read_pass(stream: AnalyticsStream, context: Context, *, pages: int) -> Samp
     return found if is_answered else Sample(requests=1, latency=found.latency)
 
 
-def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int) -> Sample:
+def read_sample(
+    stream: AnalyticsStream,
+    context: Context | None,
+    *,
+    pages: int,
+    window: PageToken | None = None,
+) -> Sample:
     """Read the first pages, until a total is known.
 
     Raises errors of the reader, and `BudgetSpent` if not even one page could be read.
@@ -97,7 +104,11 @@ def read_sample(stream: AnalyticsStream, context: Context | None, *, pages: int)
     bookmark = None if stream.is_whole(context) else open_bookmark(stream)
     # `max_rows=0`: no prefetching of pages that aren't used.
     reader = open_reader(
-        stream, context, bookmark=None if read_children(stream) else bookmark, max_rows=0
+        stream,
+        context,
+        bookmark=None if read_children(stream) else bookmark,
+        window=window,
+        max_rows=0,
     )
     before = _requests(stream)
     rows, latency = _read(reader, pages=pages)

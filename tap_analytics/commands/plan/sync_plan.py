@@ -21,7 +21,7 @@ from tap_analytics.commands.plan.sample import (
 )
 from tap_analytics.config.meltano import meltano_names
 from tap_analytics.errors import TapError
-from tap_analytics.streams.scope import keeps_parent, read_children
+from tap_analytics.streams.scope import keeps_parent, open_bookmark, read_children, windows_of
 from tap_analytics.transport.errors import BudgetSpent, NotFound
 
 if t.TYPE_CHECKING:
@@ -31,9 +31,12 @@ if t.TYPE_CHECKING:
     from singer_sdk.streams import Stream
 
     from tap_analytics.client import AnalyticsStream
+    from tap_analytics.pagination import PageToken
     from tap_analytics.tap import TapAnalytics
     from tap_analytics.transport.auth import Authenticator
     from tap_analytics.transport.connection import ApiConnection
+
+T = t.TypeVar("T")
 
 #: Maximum number of pages per stream, and of parents sampled per child stream.
 PAGES = 2
@@ -134,9 +137,10 @@ class SyncPlan:
         """Estimate a stream and its children."""
         try:
             lists = 1 + len([*stream.passes(whole=False)])
-            self._grant(stream, PARENTS if stream.is_divided else PAGES * lists)
-            if stream.contexts:
-                seen = _sample_of(stream, stream.contexts, grant=self.budget.grant)
+            is_divided = stream.is_divided or stream.meets_at is not None
+            self._grant(stream, PARENTS if is_divided else PAGES * lists)
+            if parent is None and is_divided:
+                seen = _sample_of(stream, stream.contexts or (None,), grant=self.budget.grant)
             elif parent is None:
                 seen = read_root(stream, pages=PAGES)
             else:
@@ -193,33 +197,47 @@ def _sample_below(
 
 def _sample_of(
     stream: AnalyticsStream,
-    contexts: Sequence[Context],
+    contexts: Sequence[Context | None],
     *,
     number: int | None = None,
     basis: Basis = Basis.EXACT,
     grant: Callable[[int], None],
 ) -> Sample:
-    """Estimate a stream from a few of its contexts; `number` is how many there are."""
-    chosen = _evenly_spaced(contexts, PARENTS)
-    samples = [_read_below(stream, context) for context in chosen]
+    """Estimate a stream from a few of its lists: of a context, or of a window of one.
+
+    `number` is how many contexts there are.
+    """
+    lists = [(context, window) for context in contexts for window in _windows(stream, context)]
+    chosen = _evenly_spaced(lists, PARENTS)
+    samples = [_read_below(stream, *each) for each in chosen]
     if len({(each.requests, each.wanted) for each in samples}) > 1:
-        rest = [context for context in contexts if context not in chosen]
+        rest = [each for each in lists if each not in chosen]
         more = _evenly_spaced(rest, MORE_PARENTS)
         grant(len(more))
-        samples += [_read_below(stream, context) for context in more]
-    total = len(contexts) if number is None else number
+        samples += [_read_below(stream, *each) for each in more]
+    total = len(lists) if number is None else round(number * len(lists) / max(1, len(contexts)))
     found = extrapolate(samples, parents=total, basis=basis)
     return replace(found, parallel=stream.connection.concurrency)
 
 
-def _evenly_spaced(contexts: Sequence[Context], count: int) -> Sequence[Context]:
-    step = max(1, (len(contexts) - 1) // (count - 1))
-    return contexts[::step][:count]
+def _windows(stream: AnalyticsStream, context: Context | None) -> Sequence[PageToken] | tuple[None]:
+    """Return the windows to read a list in; None for one that is read at once."""
+    if stream.meets_at is None:
+        return (None,)
+    bookmark = None if read_children(stream) else open_bookmark(stream)
+    return [*windows_of(stream, bookmark and bookmark.below(context))]
 
 
-def _read_below(stream: AnalyticsStream, context: Context) -> Sample:
+def _evenly_spaced(lists: Sequence[T], count: int) -> Sequence[T]:
+    step = max(1, (len(lists) - 1) // (count - 1))
+    return lists[::step][:count]
+
+
+def _read_below(
+    stream: AnalyticsStream, context: Context | None, window: PageToken | None
+) -> Sample:
     try:
-        return read_sample(stream, context, pages=1)
+        return read_sample(stream, context, pages=1, window=window)
     except NotFound:
         # The parent was deleted; a sync skips it.
         return Sample(requests=1)

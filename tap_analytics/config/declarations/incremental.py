@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import timedelta
 
 from tap_analytics.config.declarations.fields import PATH, TEXT, Field, Kind, choice, read_fields
 from tap_analytics.config.declarations.model import NOW, DeclaredIncremental
 from tap_analytics.config.declarations.object_reader import ObjectReader
+from tap_analytics.records.duration import Duration
 from tap_analytics.records.notation import UNITS, moment_of
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
@@ -31,10 +33,27 @@ def _format(reader: ObjectReader, name: str) -> TimeFormat | None:
         return None
 
 
+def _duration(reader: ObjectReader, name: str) -> Duration | None:
+    text = reader.text(name)
+    found = None if text is None else Duration.parse(text)
+    if text is not None and found is None:
+        reader.error(name, f"'{text}' isn't a duration such as P1M, P7D or PT1H.")
+    return found
+
+
+def _granularity(reader: ObjectReader, name: str) -> Duration | None:
+    found = _duration(reader, name)
+    if found is not None and (found.months or found.rest > _DAY or _DAY % found.rest):
+        reader.error(name, "must divide a day, such as P1D, PT1H or PT1S.")
+        return None
+    return found
+
+
 def _lag(reader: ObjectReader, name: str) -> float | None:
     return reader.number(name, minimum=0)
 
 
+_DAY = timedelta(days=1)
 _VALUE = Kind("text or number", _value)
 INCREMENTAL: Fields = {
     "cursor_path": Field(
@@ -64,6 +83,18 @@ INCREMENTAL: Fields = {
         "How much before its bookmark a run reads again: seconds of times, days of dates, else "
         "units of the number.",
     ),
+    "step": Field(
+        Kind("duration", _duration),
+        "Length of the windows in which an API is asked that caps them, such as `P1M`; they are "
+        "read side by side.",
+        in_dlt=False,
+    ),
+    "granularity": Field(
+        Kind("duration of at most `P1D`", _granularity),
+        "Says that the ends of windows are inclusive, and how far apart times are at least: an end "
+        "lies that much before the next start. Without it, it is the next start.",
+        in_dlt=False,
+    ),
 }
 
 
@@ -83,4 +114,12 @@ def read_incremental(reader: ObjectReader, name: str) -> DeclaredIncremental:
             )
     if read.end_value == NOW and read.cursor_format == "number":
         inner.error("end_value", "'now' is a time, but `cursor_format` is 'number'. Remove one.")
+    _check_windows(inner, read)
     return read
+
+
+def _check_windows(reader: ObjectReader, read: DeclaredIncremental) -> None:
+    if read.granularity and not read.step:
+        reader.error("granularity", "has no use without `step`. Remove it, or add `step`.")
+    if read.step and read.cursor_format == "number":
+        reader.error("step", "is a time, but `cursor_format` is 'number'. Remove one.")

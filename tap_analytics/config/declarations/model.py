@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.templates import RequestParts
     from tap_analytics.pagination import PagingStrategy
     from tap_analytics.records.decoders import Decoder
+    from tap_analytics.records.duration import Duration
     from tap_analytics.records.notation import Unit
     from tap_analytics.records.time_format import TimeFormat
     from tap_analytics.transport.auth import Authenticator
@@ -71,6 +72,15 @@ class DeclaredIncremental:
     convert: TimeFormat | None = None
     #: How much before its bookmark a run reads again, in the units of `Window.lag`.
     lag: float = 0
+    #: The length of windows, in which a range is read; None to read it at once.
+    step: Duration | None = None
+    #: How far before the next window an end lies, if ends are inclusive; a part of a day, or days.
+    granularity: Duration | None = None
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The parameters that carry start and end."""
+        return tuple(name for name in (self.start_param, self.end_param) if name)
 
     @property
     def column(self) -> str:

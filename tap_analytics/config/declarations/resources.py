@@ -26,7 +26,7 @@ from tap_analytics.config.declarations.model import WriteDisposition
 from tap_analytics.config.declarations.object_reader import NAME, ConfigPath, ObjectReader
 from tap_analytics.config.declarations.partitions import check_partitions, read_partitions
 from tap_analytics.config.declarations.processing import LiftFields, is_removed, read_steps
-from tap_analytics.config.declarations.templates import BOOKMARK_VALUES
+from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, START
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -236,6 +236,8 @@ def _check_incremental(reader: ObjectReader, resource: DeclaredResource) -> None
     used = resource.request.names.intersection(BOOKMARK_VALUES)
     if used and resource.incremental is None:
         reader.error("incremental", f"is missing: {{{min(used)}}} is its value. Add it.")
+    if (key := resource.incremental) and key.step and not (used or key.start_param):
+        reader.error("incremental.step", f"needs `start_param`, or {{{START}}} in the request.")
 
 
 def check_schema(resource: DeclaredResource, place: ConfigPath) -> None:

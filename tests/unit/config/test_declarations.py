@@ -1068,6 +1068,40 @@ def test_two_lines_of_parents_are_refused():
             endpoint(path="/{partitions.r}") | {"partitions": {"r": {}}},
             "`partitions.r` must be a list of values, not an object.",
         ),
+        (
+            endpoint(incremental={"cursor_path": "at", "start_param": "since", "step": "monthly"}),
+            "`incremental.step` 'monthly' isn't a duration such as P1M, P7D or PT1H.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at", "step": "P1M"}),
+            "`incremental.step` needs `start_param`, or {incremental.start_value} in the request.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at", "granularity": "PT1S"}),
+            "`incremental.granularity` has no use without `step`.",
+        ),
+        (
+            endpoint(
+                incremental={
+                    "cursor_path": "at",
+                    "start_param": "since",
+                    "step": "P1M",
+                    "granularity": "P2D",
+                }
+            ),
+            "`incremental.granularity` must divide a day, such as P1D, PT1H or PT1S.",
+        ),
+        (
+            endpoint(
+                incremental={
+                    "cursor_path": "n",
+                    "start_param": "since",
+                    "step": "P1M",
+                    "cursor_format": "number",
+                }
+            ),
+            "`incremental.step` is a time, but `cursor_format` is 'number'. Remove one.",
+        ),
         ({"name": "invoices", "endpoint": []}, "`endpoint` must be an object, not a list."),
         ({"name": "invoices", "columns": {}}, "`columns` isn't supported."),
         ({"name": "invoices", "selected": False}, "`selected` isn't supported."),

@@ -58,10 +58,14 @@ def test_each_value_is_read_as_one_stream_at_every_width():
 
 
 def test_the_next_values_are_requested_side_by_side():
-    together = threading.Barrier(4, timeout=20)
+    asked, together = [], threading.Event()
 
     def answer(path, pairs):
-        together.wait()
+        asked.append(path)
+        if len(asked) == 8:
+            together.set()
+        # Nothing is answered until eight requests have come.
+        assert together.wait(20)
         return [{"id": path}]
 
     with PathApi(answer) as api:
