@@ -123,7 +123,7 @@ def _attachment(rng: SeededRandom, number: int, place: Row, authors: Sequence[st
     edited = rng.moment()
     return {
         "id": f"att{65_537 + number}",
-        "status": "archived" if number % 9 == 1 else "current",
+        "status": {1: "archived", 5: "trashed"}.get(number % 9, "current"),
         "title": f"{rng.choice(SUBJECTS)}-{number}.pdf",
         "createdAt": iso_ms(rng.moment(until=edited) * 1000),
         **place,

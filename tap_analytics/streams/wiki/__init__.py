@@ -97,8 +97,8 @@ WIKI = Api(
         ),
         Setting(
             "sort_by",
-            "Sent as `sort` for pages and blog posts, instead of the one that fits "
-            "the replication; null sends none.",
+            "Sent as `sort` for pages, blog posts, comments and attachments, instead of the one "
+            "that fits the replication; null sends none.",
             nullable=True,
         ),
     ),
