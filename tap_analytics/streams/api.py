@@ -11,7 +11,9 @@ from tap_analytics.transport.redaction import redact
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from singer_sdk import Tap
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.config.settings import Setting
@@ -29,8 +31,12 @@ class Api:
     #: Returns the authentication of a configured block.
     authenticate: Callable[[Mapping[str, t.Any]], Authenticator]
     streams: tuple[type[AnalyticsStream], ...]
-    #: Returns further streams, which the settings of a block name.
-    named_streams: Callable[[Mapping[str, t.Any]], tuple[type[AnalyticsStream], ...]] = lambda _: ()
+    #: Returns further streams, which the settings of a block or the streams of a catalog name.
+    named_streams: Callable[
+        [Mapping[str, t.Any], Collection[str]], tuple[type[AnalyticsStream], ...]
+    ] = lambda *_: ()
+    #: Returns further streams, which take requests to find; called without a catalog only.
+    discover: Callable[[Tap], tuple[type[AnalyticsStream], ...]] = lambda _: ()
     settings: tuple[Setting, ...] = ()
     #: Default of `page_size`: rows to request per page; None sends no limit.
     page_size: int | None = None
@@ -66,9 +72,9 @@ class Api:
         """The names of the streams, which are attributes of their classes."""
         return tuple(vars(stream)["name"] for stream in self.streams)
 
-    def configured(self, block: Mapping[str, t.Any]) -> Api:
-        """Return the API with the streams that the settings of a block name."""
-        named = self.named_streams(block)
+    def configured(self, block: Mapping[str, t.Any], catalog: Collection[str]) -> Api:
+        """Return the API with the streams that a block, or the names in a catalog, ask for."""
+        named = self.named_streams(block, catalog)
         return replace(self, streams=(*self.streams, *named)) if named else self
 
     @property

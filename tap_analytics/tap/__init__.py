@@ -66,7 +66,10 @@ class TapAnalytics(ConfiguredTap):
     @override
     def discover_streams(self) -> list[AnalyticsStream]:
         """Return the streams of the configured APIs, or all built-in ones if none is."""
-        made = [stream(self) for api in self.apis.values() or APIS for stream in api.streams]
+        classes = [stream for api in self.apis.values() or APIS for stream in api.streams]
+        if self.input_catalog is None:
+            classes += [stream for api in self.apis.values() for stream in api.discover(self)]
+        made = [stream(self) for stream in classes]
         parts = self.shard.streams if self.shard else {}
         for stream in made:
             stream.part = parts.get(stream.name, WHOLE)

@@ -73,7 +73,9 @@ class ConfiguredTap(Tap):
     def apis(self) -> dict[str, Api]:
         """The configured APIs by name, built-in and declared."""
         blocks = [(api, self.config.get(api.name)) for api in APIS]
-        configured = [api.configured(block) for api, block in blocks if block]
+        entries = self.input_catalog.streams if self.input_catalog else ()
+        catalog = [entry.tap_stream_id for entry in entries]
+        configured = [api.configured(block, catalog) for api, block in blocks if block]
         return {api.name: api for api in (*configured, *self._declared)}
 
     def credentials_of(self, name: str) -> list[str]:

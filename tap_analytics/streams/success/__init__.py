@@ -21,6 +21,7 @@ from tap_analytics.streams.success.custom_objects import (
     CustomObjectInstances,
     CustomObjects,
     custom_object_streams,
+    discover_custom_objects,
 )
 from tap_analytics.streams.success.customers import (
     Accounts,
@@ -77,7 +78,7 @@ SUCCESS = Api(
         Setting(
             "custom_objects",
             "Machine names of custom objects whose instances are streams of their own, "
-            "`success_object_` and the name.",
+            "`success_object_` and the name; `*` stands for all that discovery finds.",
             th.ArrayType(th.StringType),
         ),
         Setting(
@@ -103,6 +104,7 @@ SUCCESS = Api(
     page_size=100,
     requests_per_second=16,
     named_streams=custom_object_streams,
+    discover=discover_custom_objects,
     streams=(
         Accounts,
         Conversations,

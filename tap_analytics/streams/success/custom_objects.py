@@ -21,11 +21,12 @@ from tap_analytics.streams.success.objects import (
     UPDATED,
 )
 from tap_analytics.streams.success.stream import ArchivedChildStream, ChangingStream
-from tap_analytics.streams.success.traits import TraitStream, first_rows
+from tap_analytics.streams.success.traits import TraitStream
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
 
     from tap_analytics.client import AnalyticsStream
@@ -40,6 +41,9 @@ CUSTOM_FIELD = OpenObject(
     nullable=True,
 )
 
+#: What the names of the streams of one object begin with, and the word for all objects.
+PREFIX = "success_object_"
+EVERY = "*"
 #: The schema of instances, whatever the object.
 INSTANCE = th.PropertiesList(
     string("custom_object_id", "Custom object it is an instance of.", required=True),
@@ -112,17 +116,23 @@ class CustomObjectStream(TraitStream, ArchivedChildStream):
     schema = INSTANCE
     #: Machine name of the object.
     object_name: t.ClassVar[str]
+    #: Definition of the object, if discovery has found it.
+    definition: t.ClassVar[Record | None] = None
 
     @override
     def complete_schema(self) -> None:
-        objects = {each.get("name"): each for each in first_rows(CustomObjects, self._tap)}
+        found = self.definition or self._find()
+        if self._has_columns:
+            self.add_columns(found.get("customFields") or ())
+
+    def _find(self) -> Record:
+        objects = _objects(t.cast("Tap", self._tap))
         if self.object_name not in objects:
             raise TapError(
                 f"{self.name}: no custom object is named `{self.object_name}`. Name those of "
-                f"`success.custom_objects` as the service does: {', '.join(map(str, objects))}."
+                f"`success.custom_objects` as the service does: {', '.join(objects)}."
             )
-        if self._has_columns:
-            self.add_columns(objects[self.object_name].get("customFields") or ())
+        return objects[self.object_name]
 
     @override
     def contexts_below(
@@ -133,17 +143,38 @@ class CustomObjectStream(TraitStream, ArchivedChildStream):
             yield from super().contexts_below(parent, record, context)
 
 
-def custom_object_streams(block: Mapping[str, t.Any]) -> tuple[type[CustomObjectStream], ...]:
-    """Return a stream for each custom object that the settings name."""
+def custom_object_streams(
+    block: Mapping[str, t.Any], catalog: Collection[str]
+) -> tuple[type[CustomObjectStream], ...]:
+    """Return a stream for each custom object that the settings name, or the catalog for `*`."""
+    names: list[str] = list(block.get("custom_objects") or ())
+    if EVERY in names:
+        names += [name.removeprefix(PREFIX) for name in catalog if name.startswith(PREFIX)]
+    return tuple(_stream_class(name) for name in dict.fromkeys(names) if name != EVERY)
+
+
+def discover_custom_objects(tap: Tap) -> tuple[type[CustomObjectStream], ...]:
+    """Return a stream for each custom object there is, where the settings say `*`."""
+    names = tap.config["success"].get("custom_objects") or ()
+    if EVERY not in names:
+        return ()
     return tuple(
-        type(
-            f"CustomObject{name}",
-            (CustomObjectStream,),
-            {
-                "__doc__": f"Instances of the custom object {name}.",
-                "name": f"success_object_{name}",
-                "object_name": name,
-            },
-        )
-        for name in dict.fromkeys(block.get("custom_objects") or ())
+        _stream_class(name, definition)
+        for name, definition in _objects(tap).items()
+        if name not in names
     )
+
+
+def _objects(tap: Tap) -> dict[str, Record]:
+    """Return the definitions of all custom objects by their machine names."""
+    return {str(each.get("name")): each for each in CustomObjects(tap).request_records(None)}
+
+
+def _stream_class(name: str, definition: Record | None = None) -> type[CustomObjectStream]:
+    body = {
+        "__doc__": f"Instances of the custom object {name}.",
+        "name": f"{PREFIX}{name}",
+        "object_name": name,
+        "definition": definition,
+    }
+    return type(f"CustomObject{name}", (CustomObjectStream,), body)

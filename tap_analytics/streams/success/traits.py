@@ -95,7 +95,8 @@ class TraitStream(ChangingStream):
     def complete_schema(self) -> None:
         """Add the columns of the traits, where the setting says so."""
         if self._has_columns:
-            self.add_columns(first_rows(CustomFields, self._tap, {"model": self.model}))
+            fields = CustomFields(t.cast("Tap", self._tap)).endpoint({"model": self.model})
+            self.add_columns(PageFetcher(endpoint=fields).sample())
 
     def add_columns(self, fields: Iterable[Mapping[str, t.Any]]) -> None:
         """Add a column to the schema for each custom field."""
@@ -122,13 +123,6 @@ class TraitStream(ChangingStream):
         add = functools.partial(_with_columns, self._columns)
         inner = found.post_process
         return replace(found, post_process=add if inner is None else lambda row: add(inner(row)))
-
-
-def first_rows(
-    kind: type[SuccessStream], tap: object, context: Context | None = None
-) -> list[Record]:
-    """Return the rows of the first page of a stream."""
-    return PageFetcher(endpoint=kind(t.cast("Tap", tap)).endpoint(context)).sample()
 
 
 def _schema_of(field: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from tap_analytics.demo import DemoApi
 from tap_analytics.errors import InputError, SyncFailedError
 from tap_analytics.streams.success.traits import fit
 from tap_analytics.tap import TapAnalytics
+from tap_analytics.transport.errors import Forbidden
 
 
 def conversations_read(demo):
@@ -75,6 +77,7 @@ def test_a_conversation_without_a_time_of_change_is_always_read():
     assert unknown == [{"conversationId": "c1"}]
 
 
+OBJECTS = ("success_object_vessel", "success_object_featureRequest")
 TRAITS = {
     "traits__plan": (["string", "null"], "Plan."),
     "traits__seats": (["number", "null"], "Seats."),
@@ -180,6 +183,33 @@ def test_a_custom_object_that_is_named_has_a_stream_of_its_own(traits):
     assert done.verdict(stream) == "consistent"
     newest = max(row["updatedAt"] for row in of)
     assert later.ids(stream) == [row["id"] for row in of if row["updatedAt"] == newest]
+
+
+def test_every_custom_object_has_a_stream_where_the_setting_says_so():
+    with DemoApi(scale=0.1) as demo:
+        block = {"custom_objects": ["*"], "traits": "columns"}
+        config = {"success": demo.config["success"] | block}
+        catalog = discover(config)
+        demo.reset_counts()
+        done = run(config, catalog=select(catalog, *OBJECTS))
+        asked = Counter(request.path for request in demo.requests)
+        plain = run(config)
+        rows = demo.rows("success_custom_object_instances")
+
+    assert {each["stream"] for each in catalog["streams"]} >= set(OBJECTS)
+    ids = [key for stream in OBJECTS for key in done.ids(stream)]
+    assert sorted(ids) == sorted(row["id"] for row in rows)
+    assert asked["/resources/customObjects"] == 1
+    assert plain.streams.keys() >= set(OBJECTS)
+    assert "traits__vitally.custom.tonnage" in done.properties("success_object_vessel")
+
+
+def test_objects_that_cannot_be_listed_end_discovery_with_the_reason():
+    fault = {"status": 403, "match": {"path": "/customObjects"}, "times": None}
+    with DemoApi(scale=0.1, faults=[fault]) as demo:
+        config = {"success": demo.config["success"] | {"custom_objects": ["*"]}}
+        with pytest.raises(Forbidden, match="customObjects answered 403"):
+            discover(config)
 
 
 def test_a_custom_object_that_does_not_exist_fails_its_stream():
