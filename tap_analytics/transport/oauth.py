@@ -6,6 +6,7 @@ import base64
 import logging
 import typing as t
 from abc import abstractmethod
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus, urlencode
 
@@ -106,23 +107,28 @@ class OAuth2RefreshToken(OAuth2):
 
     @override
     def issue(self) -> tuple[object, object]:
-        self._open()
-        answer = self.exchange(self.grant())
-        replaced = answer.get("refresh_token")
-        if isinstance(replaced, str) and replaced and replaced != self._latest:
-            # Kept before anything else can fail, for the old one may not work any more.
-            self._keep(replaced)
+        with ExitStack() as stack:
+            self._open(stack)
+            answer = self.exchange(self.grant())
+            replaced = answer.get("refresh_token")
+            if isinstance(replaced, str) and replaced and replaced != self._latest:
+                # Kept before anything else can fail, for the old one may not work any more.
+                self._keep(replaced)
         return answer.get("access_token"), answer.get("expires_in")
 
     @override
     def grant(self) -> dict[str, str]:
         return {"grant_type": "refresh_token", "refresh_token": self._latest}
 
-    def _open(self) -> None:
-        """Take the token from the file, which must be writable before a token is spent."""
+    def _open(self, stack: ExitStack) -> None:
+        """Take the token from the file, which must be writable before a token is spent.
+
+        No other process spends it until `stack` is closed.
+        """
         if self.file is None:
             return
         try:
+            stack.enter_context(self.file.locked())
             self._latest = self.file.read(self.refresh_token) or self._latest
         except (OSError, ValueError) as error:
             raise self._unusable(error) from None

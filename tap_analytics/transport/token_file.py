@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 import typing as t
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
+with suppress(ImportError):  # on Windows
+    import fcntl
+
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -21,6 +27,21 @@ class TokenFile:
     """
 
     path: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let processes use the file one after the other, where the system can; raises OSError."""
+        if sys.platform == "win32":
+            yield
+        else:
+            # The folder is locked, because the file is replaced.
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                with suppress(OSError):  # some network file systems have no locks
+                    fcntl.flock(folder, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(folder)
 
     def read(self, configured: str) -> str | None:
         """Return the token that replaced the configured one, if any.

@@ -6,6 +6,8 @@ import json
 import logging
 import stat
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import parse_qsl
 
 import jwt
@@ -20,9 +22,14 @@ from cryptography.hazmat.primitives.serialization import (
 from singer_sdk.exceptions import ConfigValidationError
 from support.runs import declared, run
 from support.servers import ScriptedServer, reply
+from support.transport import http_settings
 
 from tap_analytics.tap import TapAnalytics
 from tap_analytics.transport import jwt_bearer
+from tap_analytics.transport.connection import send_for_token
+from tap_analytics.transport.oauth import OAuth2RefreshToken
+from tap_analytics.transport.request import Request
+from tap_analytics.transport.token_file import TokenFile
 
 ROWS = [{"id": n} for n in range(1, 31)]
 
@@ -135,6 +142,31 @@ def test_a_replaced_refresh_token_is_kept_for_the_next_run(tmp_path, concurrency
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text())["refresh_token"] == "refresh-3"
     assert [path.name for path in tmp_path.iterdir()] == ["token.json"]
+
+
+def test_runs_that_share_the_file_spend_each_refresh_token_once(tmp_path):
+    issue, accept = rotation()
+    spent = []
+
+    def issue_once(received):
+        spent.append(dict(parse_qsl(received.body.decode()))["refresh_token"])
+        return issue(received)
+
+    with SignedApi(issue_once, accept) as api:
+        auths = [
+            OAuth2RefreshToken(
+                token_url=f"{api.origin}/token",
+                client_id="app",
+                refresh_token="refresh-0",
+                file=TokenFile(tmp_path / "token.json"),
+            )
+            for _ in range(12)
+        ]
+        for auth in auths:
+            auth.bind(partial(send_for_token, http_settings(api.origin)))
+        with ThreadPoolExecutor(len(auths)) as pool:
+            list(pool.map(lambda auth: auth(Request(url=api.origin)), auths))
+    assert spent == [f"refresh-{number}" for number in range(len(auths))]
 
 
 def test_a_newly_configured_refresh_token_wins_over_the_file(tmp_path):
