@@ -18,6 +18,7 @@ from functools import partial
 import environments
 import others
 from environments import HERE
+from loading import loading
 from measure import Run, measured, progress
 from report import write
 from works import works
@@ -36,6 +37,7 @@ def parts(scale: int) -> Mapping[str, Callable[[], Mapping[str, t.Any]]]:
         "start-up": others.start_up,
         "memory": partial(others.memory, scale),
         "growth": others.growth,
+        "loading": partial(loading, scale),
         "pipeline": partial(others.pipeline, 1_000_000 // scale),
     }
 
@@ -82,6 +84,8 @@ def plain(value: t.Any) -> t.Any:
         return {name: plain(part) for name, part in vars(value).items()}
     if hasattr(value, "_asdict"):
         return {name: plain(part) for name, part in value._asdict().items()}
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return round(value, 3) if isinstance(value, float) else value

@@ -10,6 +10,7 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).parent
+LOADER = HERE.parents[1] / "loaders" / "target-postgres-copy"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tap-analytics-bench"
 
 #: What each is made of.
@@ -21,6 +22,9 @@ PACKAGES = {
     "airbyte": ("airbyte-cdk==7.39.1",),
     "dlt": ("dlt==1.31.0",),
     "postgres": ("meltanolabs-target-postgres==0.8.1",),
+    "postgres-copy": ("--editable", str(LOADER)),
+    "bare-postgres": ("orjson==3.13.0", "psycopg[binary]==3.3.6"),
+    "dlt-postgres": ("dlt[postgres]==1.31.0", "orjson==3.13.0"),
 }
 
 

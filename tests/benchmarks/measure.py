@@ -99,11 +99,13 @@ def asked(url: str) -> dict[str, int]:
         return t.cast("dict[str, int]", json.load(answer))
 
 
-def timed(command: Sequence[str], *, output: int = subprocess.DEVNULL) -> Run:
+def timed(
+    command: Sequence[str], *, source: int | None = None, output: int = subprocess.DEVNULL
+) -> Run:
     """Run a command to its end and tell what it took."""
     with tempfile.TemporaryFile() as errors:
         began = monotonic()
-        process = subprocess.Popen(command, stdout=output, stderr=errors)
+        process = subprocess.Popen(command, stdin=source, stdout=output, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         wall = monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)

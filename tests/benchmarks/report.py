@@ -5,28 +5,32 @@ from __future__ import annotations
 import typing as t
 from statistics import median
 
+import load_report
+from comparisons import TIMES, Row, faster, slower, table, verdict, walls
 from environments import HERE
 from plot import Axes, bars
 from works import CONCURRENCIES, WAITING, works
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 DOCS = HERE.parents[1] / "docs"
 
 #: Part to what was measured: {"measured": date, "cores": …, "python": …, "result": …}.
 Results = t.Mapping[str, t.Mapping[str, t.Any]]
-Row = tuple[str, str, str, str]
-
 FLOOR = 200 * WAITING
-TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def write(results: Results) -> None:
     """Write the generated blocks of the page, and the plots."""
     page = DOCS / "performance.md"
     content = page.read_text("utf-8")
-    blocks = {"setting": setting(results), "table": table(results), "postgres": postgres(results)}
+    blocks = {
+        "setting": setting(results),
+        "table": table(rows(results)),
+        "postgres": postgres(results),
+        "loading": load_report.block(results),
+    }
     for name, lines in blocks.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         before, _, rest = content.partition(begin)
@@ -51,17 +55,6 @@ def setting(results: Results) -> Iterator[str]:
 
 
 # --- the table ------------------------------------------------------------------------------
-
-
-def table(results: Results) -> Iterator[str]:
-    """Lay out every comparison with its aim."""
-    yield "| Work | Compared | Measured | Aim |"
-    yield "| --- | --- | --- | --- |"
-    work = ""
-    for row in rows(results):
-        shown = "" if row[0] == work else row[0]
-        work = row[0]
-        yield f"| {shown} | {' | '.join(row[1:])} |"
 
 
 def rows(results: Results) -> Iterator[Row]:
@@ -182,61 +175,6 @@ def growth(grown: Mapping[str, t.Any]) -> Iterator[Row]:
         yield verdict("Ten times as many", name, shown, f"≤ 11 {TIMES}", ok=ok)
 
 
-# --- comparisons ----------------------------------------------------------------------------
-
-
-def walls(runs: Iterable[Mapping[str, float]]) -> list[float]:
-    return [run["wall"] for run in runs]
-
-
-def spread(over: Sequence[float], under: Sequence[float], *, digits: int = 1) -> tuple[float, str]:
-    """Return the ratio of medians, and its text with the least and most of the turns.
-
-    Only turns that both took part in count, so that both have met the same moments.
-    """
-    turns = list(zip(over, under, strict=False))
-    ratio = median(above for above, _ in turns) / median(below for _, below in turns)
-    text = f"{ratio:.{digits}f} {TIMES}"
-    if len(turns) > 1:
-        ratios = [above / below for above, below in turns]
-        text += f" ({min(ratios):.{digits}f} to {max(ratios):.{digits}f})"
-    return ratio, text
-
-
-def faster(
-    title: str,
-    other: str,
-    theirs: Sequence[Mapping[str, float]],
-    own: Sequence[Mapping[str, float]],
-    *,
-    aim: float | None,
-) -> Row:
-    """Tell how many times faster than others the tap is."""
-    ratio, text = spread(walls(theirs), walls(own))
-    if aim is None:
-        return title, f"faster than {other}", text, ""
-    return verdict(title, f"faster than {other}", text, f"≥ {aim:g} {TIMES}", ok=ratio >= aim)
-
-
-def slower(
-    title: str,
-    label: str,
-    own: Sequence[Mapping[str, float]],
-    floor: Sequence[Mapping[str, float]],
-    *,
-    aim: float,
-    digits: int = 2,
-) -> Row:
-    """Tell what part or multiple of a floor's time the tap takes."""
-    ratio, text = spread(walls(own), walls(floor), digits=digits)
-    return verdict(title, label, text, f"≤ {aim:g} {TIMES}", ok=ratio <= aim)
-
-
-def verdict(title: str, label: str, measured: str, aim: str, *, ok: bool) -> Row:
-    """Mark whether an aim is reached."""
-    return title, label, measured, f"{aim} {'✓' if ok else '✗'}"
-
-
 # --- the rest -------------------------------------------------------------------------------
 
 
@@ -258,6 +196,8 @@ def plots(results: Results) -> dict[str, str]:
     drawn = {}
     if "throughput" in known:
         drawn["field"] = against_the_field(known["throughput"])
+    if "loading" in known:
+        drawn["loading"] = load_report.plot(known["loading"])
     if "latency" in known:
         drawn["concurrency"] = against_concurrency(known["latency"])
     if "memory" in known:

@@ -1,0 +1,70 @@
+"""What was measured of loads: comparisons with their aims, figures, and a plot."""
+
+from __future__ import annotations
+
+import typing as t
+from statistics import median
+
+from comparisons import Row, faster, slower, table, walls
+from loading import ROWS
+from plot import bars
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Runs = t.Mapping[str, t.Sequence[t.Mapping[str, float]]]
+
+OWN, AGAIN = "target-postgres-copy", "target-postgres-copy, every row changed"
+KINDS = {
+    "records": "records",
+    "fewer records": "records",
+    "wide": "rows of 200 columns",
+    "small": "rows of three columns",
+}
+#: Times faster than others, at least; parts of a bare loop's time, at most.
+FASTER = {"target-postgres": 8.0, "dlt, append": 3.5, "dlt, merge": 3.5}
+BARE, BARE_BEHIND_MELTANO, CHANGED = 1.5, 2.0, 2.0
+
+
+def block(results: Mapping[str, Mapping[str, t.Any]]) -> Iterator[str]:
+    """Lay out the comparisons, then the figures of the largest load."""
+    if "loading" not in results:
+        return
+    measured: Mapping[str, Runs] = results["loading"]["result"]
+    yield from table(rows(measured))
+    yield ""
+    yield f"| {ROWS['records']:,} records | Seconds | Records/s | Processor time | Memory |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, runs in {**measured["meltano run"], **measured["records"]}.items():
+        wall, cpu = median(walls(runs)), median(run["cpu"] for run in runs)
+        peak = max(run["peak"] for run in runs)
+        rate = ROWS["records"] / wall
+        yield f"| {name} | {wall:.1f} | {rate:,.0f} | {cpu:.1f} s | {peak:.0f} MiB |"
+
+
+def rows(measured: Mapping[str, Runs]) -> Iterator[Row]:
+    """Compare the loader with everybody else."""
+    for kind, name in KINDS.items():
+        runs = measured[kind]
+        title, own = f"{ROWS[kind]:,} {name}", runs[OWN]
+        is_large = kind == "records"
+        for other in (name for name in FASTER if name in runs):
+            yield faster(title, other, runs[other], own, aim=FASTER[other] if is_large else None)
+        yield slower(title, "the bare loop's time", own, runs["bare loop"], aim=BARE)
+        if AGAIN in runs:
+            label = "a second run that changes every row, and the first"
+            yield slower(title, label, runs[AGAIN], own, aim=CHANGED)
+    title = f"{ROWS['records']:,} records from an API, `meltano run`"
+    whole, bare = measured["meltano run"]["meltano run"], measured["meltano run"]["bare loop"]
+    yield slower(title, "the bare loop's time", whole, bare, aim=BARE_BEHIND_MELTANO)
+
+
+def plot(measured: Mapping[str, Runs]) -> str:
+    """Draw the speed of everybody who loads records."""
+    known = {**measured["meltano run"], **measured["records"]}
+    rates = {
+        name: ROWS["records"] / median(walls(runs)) for name, runs in known.items() if name != AGAIN
+    }
+    ordered = dict(sorted(rates.items(), key=lambda pair: -pair[1]))
+    title = f"Records per second into PostgreSQL: {ROWS['records']:,} records of 600 bytes"
+    return bars(title, ordered, own=OWN, unit="/s")
