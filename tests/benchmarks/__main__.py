@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 import environments
+import loading
 import others
 from environments import HERE
-from loading import loading
 from measure import Run, measured, progress
 from report import write
 from works import works
@@ -37,7 +37,8 @@ def parts(scale: int) -> Mapping[str, Callable[[], Mapping[str, t.Any]]]:
         "start-up": others.start_up,
         "memory": partial(others.memory, scale),
         "growth": others.growth,
-        "loading": partial(loading, scale),
+        "loading": partial(loading.of_records, scale),
+        "loading, other rows": partial(loading.of_other_rows, scale),
         "pipeline": partial(others.pipeline, 1_000_000 // scale),
     }
 

@@ -19,25 +19,33 @@ if t.TYPE_CHECKING:
     from loaders import Load
 
 #: How many rows of each kind; two kinds are rows of about 600 bytes, as in the other parts.
-ROWS = {"records": 1_000_000, "fewer records": 200_000, "wide": 30_000, "small": 500_000}
+ROWS = {"records": 1_000_000, "fewer records": 200_000, "wide": 30_000, "small": 1_000_000}
+
+Kinds = dict[str, dict[str, list[Run]]]
 
 
-def loading(scale: int = 1) -> dict[str, dict[str, list[Run]]]:
-    """Load rows of several kinds; a scale above 1 makes all of them fewer."""
-    counts = {kind: rows // scale for kind, rows in ROWS.items()}
+def of_records(scale: int = 1) -> Kinds:
+    """Let everybody load records; a scale above 1 makes all of them fewer."""
+    runs: Kinds = {}
     with Postgres() as database, _folder() as folder:
-        records = from_tap(folder / "records", counts["records"])
-        fewer = from_tap(folder / "fewer", counts["fewer records"])
-        runs = {
-            "records": _turns(database, records, counts["records"], everybody()),
-            "fewer records": _turns(database, fewer, counts["fewer records"], everybody()),
-        }
+        for kind in ("records", "fewer records"):
+            rows = ROWS[kind] // scale
+            messages = from_tap(folder / "messages", rows)
+            runs[kind] = _turns(database, messages, rows, everybody())
+    return runs
+
+
+def of_other_rows(scale: int = 1) -> Kinds:
+    """Load wide and small rows, and records under `meltano run`."""
+    runs: Kinds = {}
+    with Postgres() as database, _folder() as folder:
         for kind, write in {"wide": wide, "small": small}.items():
-            messages = write(folder / kind, counts[kind])
-            runs[kind] = _turns(database, messages, counts[kind], targets(kind))
-        with mock_api(counts["records"]) as url:
-            loads = meltano_and_floor(url)
-            runs["meltano run"] = _turns(database, records, counts["records"], loads)
+            rows = ROWS[kind] // scale
+            runs[kind] = _turns(database, write(folder / kind, rows), rows, targets(kind))
+        rows = ROWS["records"] // scale
+        messages = from_tap(folder / "messages", rows)
+        with mock_api(rows) as url:
+            runs["meltano run"] = _turns(database, messages, rows, meltano_and_floor(url))
     return runs
 
 

@@ -197,7 +197,7 @@ def plots(results: Results) -> dict[str, str]:
     if "throughput" in known:
         drawn["field"] = against_the_field(known["throughput"])
     if "loading" in known:
-        drawn["loading"] = load_report.plot(known["loading"])
+        drawn["loading"] = load_report.plot(load_report.kinds(results))
     if "latency" in known:
         drawn["concurrency"] = against_concurrency(known["latency"])
     if "memory" in known:

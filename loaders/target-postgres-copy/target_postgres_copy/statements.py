@@ -53,6 +53,8 @@ class Statements:
         self._table = table
         self._columns = {column.name: column for column in columns}
         self._filled = set(filled)
+        #: Whether no column is staged as text that the merge has to read.
+        self._are_final = all(self._staged(each) == sql_name(each) for each in columns)
         self._temp = sql.Identifier(f"copy_{uuid.uuid4().hex}")
         #: Whether equal keys are always spelled alike.
         self.is_canonical = all(self._columns[key].is_canonical for key in table.keys)
@@ -87,8 +89,7 @@ class Statements:
 
     def can_copy_directly(self, constants: Constants) -> bool:
         """Say whether fields can go into the table's columns as they are."""
-        as_they_are = all(self._staged(each) == sql_name(each) for each in self._columns.values())
-        return as_they_are and not self._columns.keys() & constants.keys()
+        return self._are_final and not self._columns.keys() & constants.keys()
 
     def copy_directly(self, constants: Constants) -> tuple[sql.Composed, bytes]:
         """Copy rows into the table itself; returned is also how each row ends."""
