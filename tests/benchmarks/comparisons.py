@@ -64,11 +64,13 @@ def slower(
     own: Sequence[Mapping[str, float]],
     floor: Sequence[Mapping[str, float]],
     *,
-    aim: float,
+    aim: float | None,
     digits: int = 2,
 ) -> Row:
     """Tell what part or multiple of a floor's time the tap takes."""
     ratio, text = spread(walls(own), walls(floor), digits=digits)
+    if aim is None:
+        return title, label, text, ""
     return verdict(title, label, text, f"≤ {aim:g} {TIMES}", ok=ratio <= aim)
 
 
