@@ -49,6 +49,8 @@ def block(results: Mapping[str, Mapping[str, t.Any]]) -> Iterator[str]:
         peak = max(run["peak"] for run in runs)
         rate = ROWS["records"] / wall
         yield f"| {name} | {wall:.1f} | {rate:,.0f} | {cpu:.1f} s | {peak:.0f} MiB |"
+    yield ""
+    yield "![Records per second into PostgreSQL](performance/loading.svg)"
 
 
 def kinds(results: Mapping[str, Mapping[str, t.Any]]) -> dict[str, Runs]:

@@ -22,7 +22,7 @@ FLOOR = 200 * WAITING
 
 
 def write(results: Results) -> None:
-    """Write the generated blocks of the page, and the plots."""
+    """Write the generated blocks of the page, except for what wasn't measured, and the plots."""
     page = DOCS / "performance.md"
     content = page.read_text("utf-8")
     blocks = {
@@ -31,7 +31,9 @@ def write(results: Results) -> None:
         "postgres": postgres(results),
         "loading": load_report.block(results),
     }
-    for name, lines in blocks.items():
+    for name, made in blocks.items():
+        if not (lines := list(made)):
+            continue
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         before, _, rest = content.partition(begin)
         after = rest.partition(end)[2]
@@ -49,7 +51,7 @@ def setting(results: Results) -> Iterator[str]:
     cores = sorted({part["cores"] for part in results.values()})
     pythons = sorted({part["python"] for part in results.values()})
     yield (
-        f"Measured on {' and '.join(days)}, on a machine with "
+        f"Measured on {' to '.join(dict.fromkeys((days[0], days[-1])))}, on a machine with "
         f"{' or '.join(map(str, cores))} cores, under Python {' and '.join(pythons)}."
     )
 
