@@ -31,7 +31,7 @@ Row = dict[str, t.Any]
 #: Codes inside a response that are retried, as they are as a status.
 RETRIED = RetryPolicy().statuses
 #: Wildcards of a JSONPath.
-_WILDCARD = re.compile(r"\[\*\]|\.\*")
+_WILDCARD = re.compile(r"\[\*\]|(?:^|\.)\*")
 #: Members that always mean an error, and those that do where there is no data beside them.
 ALWAYS_ERRORS = ("_errors", "API_ERROR")
 ERRORS_WITHOUT_DATA = ("errors", "error")

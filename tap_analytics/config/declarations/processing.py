@@ -6,6 +6,7 @@ and of the values of its parent.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -27,6 +28,10 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.config.declarations.fields import Fields
     from tap_analytics.records.payload import Row
+
+
+#: A selector that ends in a filter.
+_FILTERED = re.compile(r"(.*)\[\s*\?(.*)\]\s*", re.DOTALL)
 
 
 class RowError(TapError):
@@ -156,6 +161,21 @@ def _value(value: t.Any, row: Row, given: Mapping[str, t.Any]) -> t.Any:  # noqa
 
 def _inside(name: str) -> str:
     return name.partition(".")[2]
+
+
+def split_filter(selector: str | None) -> tuple[str | None, KeepRows | None]:
+    """Return a selector such as `data[?(@.open)]` as that of the list and the filter of its rows.
+
+    So all rows of the list count for its total and its end.
+    """
+    found = _FILTERED.fullmatch(selector or "")
+    if found is None or "?" in found[1]:
+        return selector, None
+    outer = None if found[1] in {"", "$"} else found[1]
+    try:
+        return outer, KeepRows(RowFilter(found[2]))
+    except FilterError:
+        return selector, None
 
 
 def sources_of(fields: Sequence[str], steps: Sequence[Step]) -> tuple[str, ...]:

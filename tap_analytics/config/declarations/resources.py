@@ -25,7 +25,12 @@ from tap_analytics.config.declarations.fields import (
 from tap_analytics.config.declarations.model import WriteDisposition
 from tap_analytics.config.declarations.object_reader import NAME, ConfigPath, ObjectReader
 from tap_analytics.config.declarations.partitions import check_partitions, read_partitions
-from tap_analytics.config.declarations.processing import LiftFields, is_removed, read_steps
+from tap_analytics.config.declarations.processing import (
+    LiftFields,
+    is_removed,
+    read_steps,
+    split_filter,
+)
 from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, START
 
 if t.TYPE_CHECKING:
@@ -158,6 +163,7 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         path = ""
     endpoint = {"path": path, **_over_defaults(values["endpoint"], defaults.given["endpoint"])}
     resource, resolves = read_endpoint(ObjectReader(endpoint, place, ENDPOINT), name, defaults)
+    selector, kept = split_filter(resource.data_selector)
     keys = values["primary_key"]
     disposition = values.get("write_disposition", "merge" if keys else "append")
     resource = replace(
@@ -166,7 +172,8 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         assumes_keys="primary_key" not in reader,
         schema=values.get("schema"),
         description=values["description"],
-        steps=values["processing_steps"],
+        data_selector=selector,
+        steps=((kept,) if kept else ()) + values["processing_steps"],
         plugin=values.get("plugin"),
         partitions=values["partitions"],
     )

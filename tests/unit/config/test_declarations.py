@@ -298,7 +298,7 @@ def test_a_post_has_a_body_and_an_incremental_resource_a_start():
 
 
 @pytest.mark.parametrize(
-    "selector", ["data", "_data", "a.b-c", "$", "$.data[*].row", "x[?(@.y>1)]"]
+    "selector", ["data", "_data", "a.b-c", "$", "$.data[*].row", "x[?(@.y>1)].z"]
 )
 def test_a_selector_is_a_dotted_path_or_jsonpath(selector):
     assert resource(endpoint(data_selector=selector)).data_selector == selector

@@ -109,7 +109,10 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
         ({"filter": "@.a"}, "`processing_steps` must be a list of steps."),
         (["filter"], "`processing_steps[0]` must be an object, not text."),
         ([{"fliter": "@.a"}], "Did you mean `filter`?"),
-        ([{"map": "code"}], "Known: add_fields, filter, remove_fields, rename_fields."),
+        (
+            [{"map": "code"}],
+            "`processing_steps[0].map` isn't supported. Known: add_fields, filter, remove_fields, ",
+        ),
         ([{"filter": "a = 1"}], "`processing_steps[0].filter` 'a = 1' can't be read from"),
         ([{"filter": 5}], "`processing_steps[0].filter` must be a string"),
         ([{"filter": "@.a", "remove_fields": "b"}], "`processing_steps[0]` has several fields."),
@@ -183,3 +186,25 @@ def test_a_decoder(decoder, expected):
 )
 def test_what_a_decoder_refuses(decoder, words):
     assert words in problem_of({"name": "items", "endpoint": {"path": "items", "decoder": decoder}})
+
+
+@pytest.mark.parametrize(
+    ("selector", "outer", "expression"),
+    [
+        ("data.items[?(@.open == true)]", "data.items", "(@.open == true)"),
+        ("$.data[?@.n > 1]", "$.data", "@.n > 1"),
+        ("$[?(@.open)]", None, "(@.open)"),
+        ("data[*].rows[?(@.open)]", "data[*].rows", "(@.open)"),
+        # What the filter expressions don't have is left to the selector.
+        ("data[?(@.a =~ 'x')]", "data[?(@.a =~ 'x')]", None),
+        ("data[?(@.a)].rows", "data[?(@.a)].rows", None),
+        ("data[*]", "data[*]", None),
+    ],
+)
+def test_a_filter_in_the_selector_is_a_step(selector, outer, expression):
+    endpoint = {"path": "items", "data_selector": selector}
+    apis, problems = parse(entry({"name": "items", "endpoint": endpoint}), reserved=())
+    assert problems == []
+    [found] = apis[0].resources
+    assert found.data_selector == outer
+    assert [step.filter.expression for step in found.steps] == ([expression] if expression else [])

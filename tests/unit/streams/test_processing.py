@@ -38,11 +38,11 @@ def lines(done):
     }
 
 
-def both(**resource):
+def both(*, endpoint=PAGED, **resource):
     """The same run at both ends of `concurrency`; their lines are the same."""
     with ScriptedServer(serve) as api:
         one, many = (
-            run(declared(api.origin, endpoint=PAGED, concurrency=width, **resource))
+            run(declared(api.origin, endpoint=endpoint, concurrency=width, **resource))
             for width in (1, 8)
         )
     assert one.error is None
@@ -189,6 +189,32 @@ def test_a_field_that_stands_where_the_column_of_a_key_goes_fails_the_stream():
         given = declared(api.origin, endpoint={"paginator": "single_page"}, primary_key="meta.id")
         done = run(given)
     assert "shop_items (/items): a row has a `meta_id` of its own" in done.failure()
+
+
+@pytest.mark.parametrize("selector", ["data[?(@.status == 'open')]", "$.data[?@.status == 'open']"])
+def test_rows_that_a_selector_leaves_out_count_for_the_proof(selector):
+    done = both(endpoint=PAGED | {"data_selector": selector})
+    assert done.ids() == [row["id"] for row in ROWS if row["status"] == "open"]
+    assert done.verdict() == "verified"
+
+
+@pytest.mark.parametrize(
+    ("selector", "body"),
+    [
+        ("data[*].node", {"data": []}),
+        ("data.*.node", {"data": {}}),
+        ("groups[*].items[*]", {"groups": [{"items": []}]}),
+        ("*.node", []),
+        ("*", []),
+        ("data[?(@.open)]", {"data": []}),
+        ("data[?(@.open)]", {"data": [{"id": 1}]}),
+    ],
+)
+def test_a_page_on_which_a_selector_finds_no_rows_has_none(selector, body):
+    endpoint = {"data_selector": selector, "paginator": "single_page"}
+    with ScriptedServer([reply(200, json.dumps(body).encode())]) as api:
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert (done.failure(), done.records(), done.verdict()) == ("", [], "consistent")
 
 
 # --- where rows are ---------------------------------------------------------------------------
