@@ -78,6 +78,18 @@ def test_a_conversation_without_a_time_of_change_is_always_read():
 
 
 OBJECTS = ("success_object_vessel", "success_object_featureRequest")
+
+
+def test_rows_are_looked_into_only_where_a_setting_needs_it():
+    block = {"secret_token": "s3cret", "base_url": "http://127.0.0.1:9"}
+    streams = TapAnalytics(config={"success": block}).streams.values()
+
+    assert {stream.name for stream in streams if stream.endpoint(None).post_process} == {
+        "success_custom_object_instances",
+        "success_custom_fields",
+    }
+
+
 TRAITS = {
     "traits__plan": (["string", "null"], "Plan."),
     "traits__seats": (["number", "null"], "Seats."),
