@@ -192,7 +192,7 @@ def _read(reader: PageReader, *, pages: int) -> tuple[list[Row], float]:
         except BudgetSpent:
             if not seconds:
                 raise
-    return rows, math.fsum(seconds) / len(seconds)
+    return rows, math.fsum(seconds) / max(1, len(seconds))
 
 
 def _extent(reader: PageReader, sent: int, *, whole: bool) -> tuple[int, int, Basis]:

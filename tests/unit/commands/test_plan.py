@@ -166,6 +166,41 @@ def test_the_request_for_a_token_is_allowed_in_addition():
     assert (estimate.requests, estimate.wanted, estimate.basis.value) == (3, 20, "at least")
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_each_authentication_is_allowed_its_token_once(own):
+    """Two resources share one authentication, or each has its own."""
+
+    def answer(received):
+        is_token = received.method == "POST"
+        return reply(200, b'{"token": "swordfish-2"}' if is_token else b'{"id": 1}')
+
+    with ScriptedServer(answer) as server:
+        config = shop(server, "single_page")
+        resources = [
+            {"name": name, "endpoint": {"path": f"/{name}", "paginator": "single_page"}}
+            for name in ("a", "b")
+        ]
+        for number, resource in enumerate(resources):
+            resource["schema"] = {"type": "object", "properties": {"id": {"type": "integer"}}}
+            resource["endpoint"]["auth"] = {
+                "type": "session_token",
+                "login": {"url": f"{server.origin}/login", "data": {"n": number if own else 0}},
+                "session_token_path": "token",
+            }
+        config["apis"][0]["resources"] = resources
+        assert [each.requests for each in figures(config)] == [1, 1]
+        assert [sent.path for sent in server.requests].count("/login") == 1 + own
+
+
+def test_an_ignored_first_response_is_a_list_without_rows():
+    with ScriptedServer([reply(410, b"{}")]) as server:
+        config = shop(server, "single_page")
+        endpoint = config["apis"][0]["resources"][0]["endpoint"]
+        endpoint["response_actions"] = [{"status_code": 410, "action": "ignore"}]
+        (found,) = figures(config)
+    assert (found.requests, found.wanted) == (1, 0)
+
+
 # --- with a state -------------------------------------------------------------------------------
 
 
