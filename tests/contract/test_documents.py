@@ -224,8 +224,13 @@ def test_requests_page_as_the_document_says(row, asked, server):
         courses = [course["id"] for course in flat(server.dataset, "learning_courses")]
         counts = {path.replace("{course_id}", course): held[course] for course in courses}
 
+    # The trash is read by passes of their own, one request each where a server has none.
     walked = {
-        path: [request.params.get(row.position) for request in said]
+        path: [
+            request.params.get(row.position)
+            for request in said
+            if request.params.get("status") != "trashed"
+        ]
         for path, said in of_row(asked, row).items()
     }
 

@@ -190,7 +190,7 @@ LOOPS = {
     "clamped": (
         {"type": "page_number", "base_page": 1, "limit": 1},
         lambda q: page(min(int(q["page"]), 3)),
-        "beyond the end",
+        "after the end",
     ),
     "cycle": (
         CURSOR,
