@@ -17,7 +17,7 @@ from tap_analytics.streams.scope import open_bookmark, open_reader, promises_del
 from tap_analytics.transport.errors import BudgetSpent, Rejected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from singer_sdk.helpers.types import Context
 
@@ -68,13 +68,15 @@ class Sample:
     rows: Sequence[tuple[Row, Context | None]] = ()
 
 
-def read_root(stream: AnalyticsStream, *, pages: int) -> Sample:
+def read_root(stream: AnalyticsStream, *, pages: int, grant: Callable[[int], None]) -> Sample:
     """Read the first pages of a stream without a parent, and those of its passes."""
     first, bookmark = read_sample(stream, None, pages=pages), open_bookmark(stream)
     whole = bookmark is None or bookmark.window.stored is None
-    passes = [_read_pass(stream, each, pages=pages) for each in stream.passes(whole=whole)]
-    if not passes:
+    contexts = [*stream.passes(whole=whole)]
+    if not contexts:
         return first
+    grant(pages * len(contexts))
+    passes = [_read_pass(stream, each, pages=pages) for each in contexts]
     found = extrapolate([first, *passes], parents=1 + len(passes), basis=Basis.EXACT)
     return replace(found, per_page=first.per_page, parallel=first.parallel)
 

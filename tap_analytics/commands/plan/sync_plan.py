@@ -136,13 +136,12 @@ class SyncPlan:
     ) -> None:
         """Estimate a stream and its children."""
         try:
-            lists = 1 + len([*stream.passes(whole=False)])
             is_divided = stream.is_divided or stream.meets_at is not None
-            self._grant(stream, PARENTS if is_divided else PAGES * lists)
+            self._grant(stream, PARENTS if is_divided else PAGES)
             if parent is None and is_divided:
                 seen = _sample_of(stream, stream.contexts or (None,), grant=self.budget.grant)
             elif parent is None:
-                seen = read_root(stream, pages=PAGES)
+                seen = read_root(stream, pages=PAGES, grant=self.budget.grant)
             else:
                 seen = _sample_below(stream, *parent, grant=self.budget.grant)
         except Exception as error:  # noqa: BLE001 - a sync would fail with it too

@@ -170,7 +170,9 @@ class LinkedOffset(Offset):
 
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
-        is_first = seen.pages == 1 and isinstance(dig(page.payload, self.links_member), dict)
+        has_links = isinstance(dig(page.payload, self.links_member), dict)
+        seen.facts.has_links |= has_links
+        is_first = seen.pages == 1 and has_links
         if not is_first or seen.facts.names_next or next_link(page)[0]:
             return super().next_token(page, seen)
         return StopReason.SINGLE if page.received > 1 else StopReason.LINK

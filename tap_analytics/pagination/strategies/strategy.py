@@ -59,6 +59,8 @@ class PagingFacts:
 
     #: Whether a response named its next page: one that doesn't is the last.
     names_next: bool = False
+    #: Whether a response had the member that holds links, even if it names no next page there.
+    has_links: bool = False
     #: Whether a total differed from the rows of its page, so that it is that of the list.
     total_proven: bool = False
     #: Whether a smaller limit was sent to make the API name a next page.
