@@ -208,7 +208,9 @@ def _parts(root: Estimate, number: int) -> Sequence[AnyPart]:
         return [WHOLE]
     if read_children(stream):
         return [KeyGroup(group=each, of=number) for each in range(number)]
-    return _windows(stream, number) or _ranges(root, number) or [WHOLE]
+    # Row numbers count within one window only.
+    ranges = _ranges(root, number) if stream.meets_at is None else []
+    return _windows(stream, number) or ranges or [WHOLE]
 
 
 def _windows(stream: AnalyticsStream, number: int) -> list[AnyPart]:

@@ -24,7 +24,7 @@ from tap_analytics.streams.api import Api
 from tap_analytics.streams.columns import completed
 from tap_analytics.streams.plugins import PluginError, load_plugin, plugin_digest
 from tap_analytics.streams.resource import ResourceStream
-from tap_analytics.streams.scope import open_bookmark, window_of
+from tap_analytics.streams.scope import open_bookmark, window_of, windows_of
 from tap_analytics.transport.errors import NotFound
 
 if t.TYPE_CHECKING:
@@ -141,6 +141,8 @@ class DeclaredStream(ResourceStream):
         try:
             for context in self.sample_contexts():
                 rows = _first_page(self, context)
+                if not rows and self.meets_at is not None:
+                    rows = self._last_window(context)
                 if rows or not self.resource.partitions:
                     return rows
         except NotFound as error:
@@ -149,6 +151,13 @@ class DeclaredStream(ResourceStream):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this stream's failure
             self.failure = error
         return []
+
+    def _last_window(self, context: Context | None) -> list[Row]:
+        """Return the processed rows of the first page of the last window, which is read again."""
+        bookmark = None if self.has_children else open_bookmark(self)
+        *_, last = windows_of(self, bookmark)
+        endpoint = replace(self.endpoint(context), samples={})
+        return PageFetcher(endpoint=endpoint, window=last, needs_window=True).sample()
 
     def sample_contexts(self) -> Iterable[Context | None]:
         """Yield the context of the first parent row; None for a stream without parents."""

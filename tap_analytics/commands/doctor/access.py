@@ -83,6 +83,8 @@ def _refused_params(stream: AnalyticsStream, name: str, params: PageToken) -> Fi
     text = f"The server refuses the {name} {shown}"
     if name == "order":
         return wrong("order_refused", f"{text}.", api={"sort_by": None})
+    if stream.meets_at is not None:
+        return wrong("filter_refused", f"{text}. Check `step`, `granularity` and `convert`.")
     unfiltered = {"endpoint": {"incremental": {"start_param": None}}}
     change = unfiltered if isinstance(stream, DeclaredStream) else {}
     return warning("filter_refused", f"{text}; the tap reads without it.", resource=change)

@@ -12,6 +12,8 @@ from support.runs import declared, run
 from support.servers import JsonApi, PathApi, reply
 
 from tap_analytics.commands.plan.sync_plan import SyncPlan
+from tap_analytics.commands.shards import divide
+from tap_analytics.config.shard import WHOLE
 from tap_analytics.records.duration import Duration
 from tap_analytics.tap import TapAnalytics
 
@@ -24,6 +26,7 @@ KEY = {
     "initial_value": "2024-01-15",
     "end_value": "2024-04-01",
 }
+SCHEMA = {"properties": {"id": {}, "at": {}}}
 DAYS = [f"2024-{month:02}-{day:02}" for month in (1, 2, 3) for day in (1, 14, 15, 28)]
 EXPECTED = [day for day in DAYS if day >= "2024-01-15"]
 
@@ -135,7 +138,7 @@ def test_times_are_sent_in_the_format_and_by_the_second():
         "end_value": "2024-01-02T06:00:00Z",
     }
     with JsonApi(lambda query: {"data": [], "total": 0}) as api:
-        done = run(shop(api.origin, key))
+        done = run(shop(api.origin, key, schema=SCHEMA))
         assert [(each["since"], each["until"]) for each in api.queries] == [
             ("2024-01-01 06:00:00", "2024-01-01 17:59:59"),
             ("2024-01-01 18:00:00", "2024-01-02 05:59:59"),
@@ -182,7 +185,7 @@ def test_epoch_values_and_placeholders_are_windows_too():
         "paginator": "single_page",
     }
     with JsonApi(lambda _: {"data": []}) as api:
-        assert run(shop(api.origin, key, endpoint=endpoint)).error is None
+        assert run(shop(api.origin, key, endpoint=endpoint, schema=SCHEMA)).error is None
         bodies = [each.body for each in api.requests]
     assert bodies == [
         b'{"from":1704067200,"to":1704153600}',
@@ -339,7 +342,8 @@ def test_a_stream_without_a_moment_to_begin_with_fails():
 
 def test_a_plan_counts_every_window():
     with JsonApi(lambda _: {"data": []}) as api:
-        given = shop(api.origin, {"step": "P1D"}, endpoint={"paginator": "single_page"})
+        endpoint = {"paginator": "single_page"}
+        given = shop(api.origin, {"step": "P1D"}, endpoint=endpoint, schema=SCHEMA)
         planned = SyncPlan(TapAnalytics(config=given, setup_mapper=False))
         (estimate,) = planned.estimates
         before = len(api.queries)
@@ -347,6 +351,36 @@ def test_a_plan_counts_every_window():
         sent = len(api.queries) - before
     assert before < 5
     assert estimate.figures.requests == sent == 77
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_schema_is_sampled_of_the_last_window_where_the_first_has_no_row(concurrency):
+    with JsonApi(serve(["2024-03-20"])) as api:
+        done = run(shop(api.origin, concurrency=concurrency))
+        assert len(windows(api.queries)) == 3
+    assert (done.ids(), done.verdict()) == (["2024-03-20"], "consistent")
+    assert len(done.of("SCHEMA")) == 1
+
+
+def test_shards_divide_windows_by_time_and_never_by_row_numbers():
+    days = [f"2024-03-{day:02}" for day in range(1, 31)]
+    with JsonApi(serve(days)) as api:
+        key = {"initial_value": "2024-03-01", "step": "P20D"}
+        given = shop(api.origin, key, schema=SCHEMA)
+        plan = SyncPlan(tap := TapAnalytics(config=given, setup_mapper=False))
+        made = divide(tap, plan.estimates, count=4)
+    assert [each.streams for each in made.shards] == [{"shop_items": WHOLE}]
+
+
+def test_the_doctor_reports_a_window_that_the_server_refuses(doctor):
+    def answer(query):
+        whole = {"data": [{"id": 1, "at": "2024-02-01"}], "total": 1}
+        return reply(400, b'{"error": "no"}') if "since" in query else whole
+
+    with JsonApi(answer) as api:
+        report = doctor(shop(api.origin))
+    assert ("wrong", "filter_refused") in report.findings
+    assert "Check `step`, `granularity` and `convert`." in report.texts
 
 
 def test_the_doctor_checks_a_window(doctor):
