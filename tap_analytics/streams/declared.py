@@ -269,6 +269,7 @@ def _stream_class(
         "write_disposition",
         "data_selector",
         "incremental",
+        "incremental_dependency",
         "parents",
         "partitions",
         "request",
@@ -285,6 +286,7 @@ def _stream_class(
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
         "meets_at": incremental.cursor_path if incremental and incremental.step else None,
+        "incremental_dependency": resource.incremental_dependency,
         "bounds": incremental.bounds if incremental else (),
         "lag": resource.incremental.lag if resource.incremental else 0,
         "declaration": {

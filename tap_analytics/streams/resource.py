@@ -30,6 +30,7 @@ from tap_analytics.records.payload import check_path_value, dig_field
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.streams.range_filter import RangeFilter
+from tap_analytics.streams.scope import open_bookmark
 from tap_analytics.transport.request import FORM_TYPE, Request
 
 if t.TYPE_CHECKING:
@@ -163,7 +164,12 @@ class ResourceStream(AnalyticsStream):
     def contexts_below(
         self, parent: AnalyticsStream, record: Record, context: Context | None
     ) -> Iterable[Context]:
-        """Yield the values that requests and rows get from a row of the parent."""
+        """Yield the values that requests and rows get from a row of the parent.
+
+        None below a parent that is unchanged, where `incremental_dependency` is declared.
+        """
+        if self.incremental_dependency and not self._is_changed(record):
+            return
         values, request = {}, self.resource.request
         for link in self.resource.parents:
             name = link.placeholder
@@ -175,6 +181,17 @@ class ResourceStream(AnalyticsStream):
             values[name] = value
         for each in self._partitions or ({},):
             yield {**values, **each}
+
+    def _is_changed(self, record: Record) -> bool:
+        """Whether a parent has changed since the bookmark."""
+        column = self.resource.incremental.column if self.resource.incremental else ""
+        (link,) = (each for each in self.resource.parents if each.placeholder == column)
+        return self._changes.select([dig_field(record, link.field)])[0]
+
+    @functools.cached_property
+    def _changes(self) -> Window:
+        bookmark = open_bookmark(self)
+        return Window(unit=self.replication_unit) if bookmark is None else bookmark.window
 
     @override
     def parent_columns(self, context: Context | None) -> Mapping[str, t.Any]:

@@ -117,6 +117,8 @@ class DeclaredResource:
     parents: tuple[ParentLink, ...] = ()
     #: Values by column: each combination of them is read on its own.
     partitions: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    #: Whether it is read only below parents that have changed; `incremental` is the parent's key.
+    incremental_dependency: bool = False
     description: str = ""
     #: What makes records of rows, in order.
     steps: tuple[Step, ...] = ()

@@ -197,6 +197,14 @@ class ObjectReader:
             self.error(field, f"must be {kind} of {bound}, not {shown}.")
         return None
 
+    def boolean(self, field: str) -> bool | None:
+        """Read true or false."""
+        value = self.given.get(field)
+        if value is None or isinstance(value, bool):
+            return value
+        self.error(field, f"must be true or false, not {kind_of(value)}.")
+        return None
+
     def texts(self, field: str) -> tuple[str, ...]:
         """Read a string or a list of strings."""
         value = self.given.get(field)

@@ -6,6 +6,7 @@ import re
 import typing as t
 from dataclasses import replace
 
+from tap_analytics.config.declarations.dependency import dependent
 from tap_analytics.config.declarations.model import ParentLink, Source
 from tap_analytics.config.declarations.object_reader import listed, suggestion
 from tap_analytics.config.declarations.processing import parents_values
@@ -50,13 +51,14 @@ def linked(unlinked: Sequence[UnlinkedResource]) -> tuple[DeclaredResource, ...]
     }
     for name in reversed(ordered):
         _pass_on(by_name[name], links, parents)
-    return tuple(
-        replace(
-            by_name[name].declared,
-            parents=(*_own_links(name, links, parents), *_included(by_name[name], parents)),
+    found: dict[str, DeclaredResource] = {}
+    for name in ordered:
+        own = (*_own_links(name, links, parents), *_included(by_name[name], parents))
+        above = found.get(parents.get(name, ""))
+        found[name] = dependent(
+            replace(by_name[name].declared, parents=own), above, by_name[name].place
         )
-        for name in ordered
-    )
+    return tuple(found.values())
 
 
 def _visit(

@@ -95,6 +95,13 @@ _OWN: Fields = {
         "Fields of the parent's rows that become columns: `id` of `customers` is `_customers_id`.",
         default=(),
     ),
+    "incremental_dependency": Field(
+        Kind("true or false", ObjectReader.boolean),
+        "Whether a change of a row always changes its parent too: then only what is below changed "
+        "parents is read.",
+        default=False,
+        in_dlt=False,
+    ),
     "partitions": Field(
         Kind("object of lists", read_partitions),
         "Lists of values, each of which is read on its own and is a column of its rows: "
@@ -176,6 +183,7 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         steps=((kept,) if kept else ()) + values["processing_steps"],
         plugin=values.get("plugin"),
         partitions=values["partitions"],
+        incremental_dependency=values["incremental_dependency"],
     )
     resource = _lifted(resource, () if disposition == "append" else keys)
     check_partitions(resource, reader)

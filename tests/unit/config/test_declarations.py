@@ -298,6 +298,51 @@ def test_a_post_has_a_body_and_an_incremental_resource_a_start():
 
 
 @pytest.mark.parametrize(
+    ("parent", "child", "below", "complaint"),
+    [
+        ({}, {}, {}, "`incremental_dependency` needs a parent with `incremental`."),
+        (
+            {"incremental": {"cursor_path": "at"}},
+            {"incremental": {"cursor_path": "at"}},
+            {},
+            "`incremental_dependency` and `incremental` say both what is new. Remove one.",
+        ),
+        (
+            {"incremental": {"cursor_path": "at"}},
+            {},
+            {"path": "/b/{resources.children.id}"},
+            "its parent 'children' has `incremental_dependency`, so what is below its unchanged",
+        ),
+    ],
+    ids=["parent without a key", "key of its own", "grandchild"],
+)
+def test_a_dependency_needs_a_parent_that_says_what_is_new(parent, child, below, complaint):
+    resources = [
+        {"name": "parents", "endpoint": {"path": "/p", **parent}},
+        {
+            "name": "children",
+            "primary_key": "id",
+            "incremental_dependency": True,
+            "endpoint": {"path": "/c/{resources.parents.id}", **child},
+        },
+        *([{"name": "below", "endpoint": below}] if below else []),
+    ]
+    assert complaint in problem_of(api(*resources))
+
+
+def test_a_dependency_takes_the_replication_key_of_the_parent():
+    key = {"cursor_path": "meta.at", "cursor_format": "epoch_s", "start_param": "since", "lag": 5}
+    parents = {"name": "parents", "endpoint": {"path": "/p", "incremental": key}}
+    child = {"name": "children", "incremental_dependency": True, "primary_key": "id"}
+    child["endpoint"] = {"path": "/c/{resources.parents.id}"}
+    ((declared,), problems) = parse([api(parents, child)], reserved=())
+    assert problems == []
+    assert declared.resources[1].incremental == DeclaredIncremental(
+        cursor_path="_parents_meta_at", cursor_format="epoch_s", lag=5
+    )
+
+
+@pytest.mark.parametrize(
     "selector", ["data", "_data", "a.b-c", "$", "$.data[*].row", "x[?(@.y>1)].z"]
 )
 def test_a_selector_is_a_dotted_path_or_jsonpath(selector):
