@@ -61,7 +61,10 @@ class RowFilter:
     def keeps(self) -> Predicate:
         """What tells whether the filter keeps a row."""
         whole = _SELECTOR.fullmatch(self.expression.strip())
-        return _Parser(whole[1] if whole else self.expression).parse()
+        try:
+            return _Parser(whole[1] if whole else self.expression).parse()
+        except RecursionError:
+            raise FilterError("is nested too deeply.") from None
 
 
 class _Parser:

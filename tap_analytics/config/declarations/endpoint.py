@@ -21,6 +21,7 @@ from tap_analytics.config.declarations.model import DeclaredResource, Source
 from tap_analytics.config.declarations.object_reader import DOTTED, ConfigPath, ObjectReader, scalar
 from tap_analytics.config.declarations.page_values import check_writers, fitted
 from tap_analytics.config.declarations.paginators import read_paging
+from tap_analytics.config.declarations.processing import split_filter
 from tap_analytics.config.declarations.retries import read_actions, read_error_handler
 from tap_analytics.config.declarations.templates import (
     Param,
@@ -135,11 +136,12 @@ def _path(reader: ObjectReader, name: str) -> str:
 
 def _selector(reader: ObjectReader, name: str) -> str | None:
     selector = reader.text(name)
-    if selector and not DOTTED.fullmatch(selector):
+    outer, _ = split_filter(selector)
+    if outer and not DOTTED.fullmatch(outer):
         from jsonpath_ng.ext.parser import parse  # noqa: PLC0415 - slow to import, and rarely needed
 
         try:
-            parse(selector)
+            parse(outer)
         except Exception:  # noqa: BLE001 - the lexer and the parser raise classes of their own
             reader.error(
                 name,

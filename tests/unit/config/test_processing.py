@@ -194,6 +194,8 @@ def test_what_a_decoder_refuses(decoder, words):
         ("data.items[?(@.open == true)]", "data.items", "(@.open == true)"),
         ("$.data[?@.n > 1]", "$.data", "@.n > 1"),
         ("$[?(@.open)]", None, "(@.open)"),
+        ("[?(@.open)]", None, "(@.open)"),
+        ("data[?@.open || @.n >= 2]", "data", "@.open || @.n >= 2"),
         ("data[*].rows[?(@.open)]", "data[*].rows", "(@.open)"),
         # What the filter expressions don't have is left to the selector.
         ("data[?(@.a =~ 'x')]", "data[?(@.a =~ 'x')]", None),

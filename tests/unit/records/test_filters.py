@@ -80,6 +80,7 @@ def test_an_expression_keeps_a_row(expression, kept):
         ("@.a == 'x", "can't be read from `'x` on"),
         ("length(@.a) > 1", "can't be read from"),
         ("", "ends where"),
+        ("(" * 10_000 + "@.a" + ")" * 10_000, "is nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_is_reported(expression, words):
