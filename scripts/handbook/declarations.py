@@ -13,7 +13,7 @@ from tap_analytics.config.declarations.incremental import INCREMENTAL
 from tap_analytics.config.declarations.paginators import PAGINATORS, SHARED
 from tap_analytics.config.declarations.processing import STEPS
 from tap_analytics.config.declarations.resources import RESOURCE
-from tap_analytics.config.declarations.retries import ERROR_HANDLER, RESPONSE_ACTION
+from tap_analytics.config.declarations.retries import RESPONSE_ACTION, RETRY
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ OBJECTS: Mapping[str, Fields | Mapping[str, Variant[t.Any]]] = {
     "endpoint": ENDPOINT,
     "decoder": DECODERS,
     "incremental": INCREMENTAL,
-    "error_handler": ERROR_HANDLER,
+    "error_handler": RETRY,
     "response_actions": RESPONSE_ACTION,
     "paginator": PAGINATORS,
 }

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from tap_analytics.transport.errors import Rejected
 from tap_analytics.transport.request import FORM_TYPE, Request
-from tap_analytics.transport.tokens import IssuedToken
+from tap_analytics.transport.tokens import IssuedToken, value_at
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,8 @@ class OAuth2(IssuedToken):
     #: Whether the client's name and secret are sent as Basic credentials or in the form.
     client_authentication: t.Literal["body", "header"] = "body"
     scopes: tuple[str, ...] = ()
+    #: Members that lead to the token in the response.
+    access_token_path: tuple[str, ...] = ("access_token",)
     #: Form fields to add or replace.
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -46,10 +48,15 @@ class OAuth2(IssuedToken):
     def account(self) -> str | None:
         return self.client_id
 
+    @property
+    @override
+    def lacking(self) -> str:
+        return f"{self.what} answered without an `{'.'.join(self.access_token_path)}`"
+
     @override
     def issue(self) -> tuple[object, object]:
         answer = self.exchange(self.grant())
-        return answer.get("access_token"), answer.get("expires_in")
+        return value_at(answer, self.access_token_path), answer.get("expires_in")
 
     def exchange(self, grant: Mapping[str, str]) -> Mapping[str, t.Any]:
         """Return the response of the token URL to a grant."""
@@ -114,7 +121,7 @@ class OAuth2RefreshToken(OAuth2):
             if isinstance(replaced, str) and replaced and replaced != self._latest:
                 # Kept before anything else can fail, for the old one may not work any more.
                 self._keep(replaced)
-        return answer.get("access_token"), answer.get("expires_in")
+        return value_at(answer, self.access_token_path), answer.get("expires_in")
 
     @override
     def grant(self) -> dict[str, str]:

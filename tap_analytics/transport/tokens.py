@@ -172,10 +172,7 @@ class SessionToken(IssuedToken):
         request = self.login_auth(self.login)
         if self.header is not None:
             return self.ask(request).headers.get(self.header), None
-        found: t.Any = self.ask_json(request)
-        for member in self.path:
-            found = found.get(member) if isinstance(found, dict) else None
-        return found, None
+        return value_at(self.ask_json(request), self.path), None
 
     @property
     @override
@@ -187,6 +184,13 @@ class SessionToken(IssuedToken):
     def sign(self, request: Request, token: str) -> Request:
         write = {"header": with_header, "query": with_param, "cookie": with_cookie}[self.location]
         return write(request, self.name, f"{self.prefix}{token}")
+
+
+def value_at(payload: t.Any, path: tuple[str, ...]) -> object:  # noqa: ANN401 - any JSON value
+    """Return the value at a path of members; None where there is none."""
+    for member in path:
+        payload = payload.get(member) if isinstance(payload, dict) else None
+    return t.cast("object", payload)
 
 
 def _json_object(response: Response, *, hint: str) -> Mapping[str, t.Any]:

@@ -121,6 +121,8 @@ def _oauth2(reader: ObjectReader, values: dict[str, t.Any], *, makes: type[OAuth
     elif "access_token_url" not in reader and "token_url" not in reader:
         reader.missing("access_token_url")
     form = values.pop("access_token_request_data", {})
+    if (path := values.pop("access_token_path", None)) is not None:
+        values["access_token_path"] = tuple(path.split("."))
     if (file := values.pop("refresh_token_file", None)) is not None:
         values["file"] = TokenFile(Path(file).expanduser())
     return makes(token_url=next(filter(None, urls), ""), form=form, **values)
@@ -144,6 +146,9 @@ _OAUTH2: Fields = {
     ),
     "scopes": Field(TEXTS, "What the token is for.", default=(), in_dlt=False),
     "access_token_request_data": Field(FORM, "Further fields of the request for a token."),
+    "access_token_path": Field(
+        PATH, "Where the token is in the response; `access_token` without it.", in_dlt=False
+    ),
     "default_token_expiration": _EXPIRATION,
 }
 _OAUTH2_GRANTS: dict[str, Variant[Authenticator]] = {

@@ -22,7 +22,7 @@ from tap_analytics.config.declarations.object_reader import DOTTED, ConfigPath, 
 from tap_analytics.config.declarations.page_values import check_writers, fitted
 from tap_analytics.config.declarations.paginators import read_paging
 from tap_analytics.config.declarations.processing import split_filter
-from tap_analytics.config.declarations.retries import read_actions, read_error_handler
+from tap_analytics.config.declarations.retries import read_actions, read_retry
 from tap_analytics.config.declarations.templates import (
     Param,
     RequestParts,
@@ -191,7 +191,7 @@ SHARED_ENDPOINT: Fields = {
         default=Auto(),
     ),
     "error_handler": Field(
-        Kind("[`error_handler`](#error_handler)", read_error_handler),
+        Kind("[`error_handler`](#error_handler)", read_retry),
         "When a request is tried again, over the `retry` of the API.",
         in_dlt=False,
     ),

@@ -1,4 +1,4 @@
-"""The fields of `error_handler`, which are those of `retry` and one more, and response actions."""
+"""The fields of `error_handler`, which are those of `retry`, and response actions."""
 
 from __future__ import annotations
 
@@ -46,16 +46,8 @@ _KINDS = {
     "max_retry_after": SECONDS,
 }
 _MEANINGS = {each.name: each.description or "" for setting in COMMON for each in setting.parts}
-RETRY: Fields = {name: Field(kind, _MEANINGS[name], in_dlt=False) for name, kind in _KINDS.items()}
-
-
-def read_retry(reader: ObjectReader, name: str) -> dict[str, t.Any]:
-    """Read what overrides a retry policy."""
-    return read_fields(ObjectReader(reader.given[name], reader.at(name), RETRY), RETRY)
-
-
-ERROR_HANDLER: Fields = {
-    **RETRY,
+RETRY: Fields = {
+    **{name: Field(kind, _MEANINGS[name], in_dlt=False) for name, kind in _KINDS.items()},
     "wait_time_header": Field(
         HEADER_NAME,
         "Header of a response that says when to try again: seconds, Unix time or a date; it "
@@ -65,10 +57,9 @@ ERROR_HANDLER: Fields = {
 }
 
 
-def read_error_handler(reader: ObjectReader, name: str) -> dict[str, t.Any]:
-    """Read what overrides the retry policy of an API."""
-    inner = ObjectReader(reader.given[name], reader.at(name), ERROR_HANDLER)
-    return read_fields(inner, ERROR_HANDLER)
+def read_retry(reader: ObjectReader, name: str) -> dict[str, t.Any]:
+    """Read what overrides a retry policy."""
+    return read_fields(ObjectReader(reader.given[name], reader.at(name), RETRY), RETRY)
 
 
 # --- responses of one kind --------------------------------------------------------------------

@@ -196,6 +196,8 @@ _SECRET: JsonSchema = {"type": "string", "secret": True}
 _OBJECT: JsonSchema = {"type": ["object", "null"]}
 
 #: Resources are read and checked in `declarations`.
+_COMMON = closed(COMMON)["properties"]
+_RETRY = {**_COMMON["retry"]["properties"], "wait_time_header": {"type": "string"}}
 _DECLARED_API: JsonSchema = {
     "type": "object",
     "required": ["name", "client", "resources"],
@@ -224,7 +226,8 @@ _DECLARED_API: JsonSchema = {
         },
         "resource_defaults": _OBJECT,
         "resources": {"type": "array", "items": {"type": ["string", "object"]}},
-        **closed(COMMON)["properties"],
+        **_COMMON,
+        "retry": {**_COMMON["retry"], "properties": _RETRY},
     },
     "additionalProperties": False,
 }

@@ -28,7 +28,7 @@ _PUBLIC_AUTH = {
     *("type", "name", "location", "prefix", "token_url", "access_token_url", "client_id"),
     *("client_authentication", "scopes", "refresh_token_file"),
     *("auth_endpoint", "algorithm", "subject", "audience", "key_id"),
-    *("session_token_path", "session_token_header"),
+    *("access_token_path", "session_token_path", "session_token_header"),
 }
 #: Names in the body of a login whose values aren't secret; of others they may be.
 _PUBLIC_LOGIN = re.compile(

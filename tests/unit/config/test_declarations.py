@@ -23,7 +23,7 @@ from tap_analytics.config.declarations.object_reader import UNSUPPORTED
 from tap_analytics.config.declarations.paginators import PAGINATORS
 from tap_analytics.config.declarations.parents import guess, plurals
 from tap_analytics.config.declarations.resources import RESOURCE
-from tap_analytics.config.declarations.retries import ERROR_HANDLER, RESPONSE_ACTION
+from tap_analytics.config.declarations.retries import RESPONSE_ACTION, RETRY
 from tap_analytics.config.settings import secrets_of
 from tap_analytics.config.settings.catalog import APIS
 from tap_analytics.pagination import (
@@ -1292,7 +1292,7 @@ def test_defaults_may_have_values_that_a_resource_completes():
 
 VARIANTS = (*PAGINATORS.values(), *AUTHS.values())
 TABLES = (
-    *(ENTRY, CLIENT, RESOURCE, ENDPOINT, INCREMENTAL, ERROR_HANDLER, RESPONSE_ACTION, LOGIN),
+    *(ENTRY, CLIENT, RESOURCE, ENDPOINT, INCREMENTAL, RETRY, RESPONSE_ACTION, LOGIN),
     *(variant.fields for variant in VARIANTS),
 )
 

@@ -238,6 +238,15 @@ def test_client_credentials_may_be_sent_as_basic_credentials():
         assert api.forms == [{"grant_type": "client_credentials"}]
 
 
+@pytest.mark.parametrize("path", ["token", "data.token"])
+def test_a_token_may_have_another_name_in_the_response(path):
+    with SignedApi(lambda _: {"data": {"token": "a"}, "token": "a"}, bearer) as api:
+        api.read(refreshing(api, access_token_path=path))
+        api.issue = lambda _: {"access_token": "a"}
+        done = run(api.config(refreshing(api, access_token_path=path)))
+    assert f"the token URL answered without an `{path}`" in done.failure()
+
+
 # --- logins -----------------------------------------------------------------------------------
 
 LOGINS = [

@@ -199,6 +199,36 @@ def test_a_parent_whose_list_is_ignored_is_skipped(ignored, concurrency):
     assert f"/items/{ignored[0]}/parts answered 403" in verdict(done, "shop_parts")[1]
 
 
+def parts_below(actions, *, statuses):
+    """Return the run of three parents, whose lists are answered with these statuses."""
+
+    def answer(received):
+        if received.path == "/items":
+            return reply(200, b'{"data": [{"id": 1}, {"id": 2}, {"id": 3}]}')
+        parent = int(received.path.split("/")[2])
+        return reply(statuses[parent - 1], json.dumps([{"id": parent * 10}]).encode())
+
+    parts = {
+        "name": "parts",
+        "primary_key": "id",
+        "endpoint": {
+            "path": "/items/{resources.items.id}/parts",
+            "paginator": "single_page",
+            "response_actions": actions,
+        },
+    }
+    with ScriptedServer(answer) as api:
+        return run(declared(api.origin, endpoint={"paginator": "single_page"}, children=[parts]))
+
+
+def test_a_404_below_a_parent_can_be_made_an_error():
+    skipped = parts_below([], statuses=(200, 404, 200))
+    assert skipped.error is None
+    assert skipped.ids("shop_parts") == [10, 30]
+    done = parts_below([{"status_code": 404, "action": "fail"}], statuses=(200, 404, 200))
+    assert "answered 404 Not Found" in done.failure("shop_parts")
+
+
 # --- waiting ----------------------------------------------------------------------------------
 
 
@@ -209,8 +239,10 @@ WAITS = {
 }
 
 
-@pytest.mark.parametrize("form", WAITS)
-def test_a_header_of_the_apis_own_says_how_long_to_wait(form, caplog):
+@pytest.mark.parametrize(
+    ("form", "place"), [*((form, "error_handler") for form in WAITS), ("seconds", "retry")]
+)
+def test_a_header_of_the_apis_own_says_how_long_to_wait(form, place, caplog):
     caplog.set_level(logging.DEBUG)
     asked = []
 
@@ -222,7 +254,10 @@ def test_a_header_of_the_apis_own_says_how_long_to_wait(form, caplog):
 
     handler = {"wait_time_header": "X-Wait", "max_retry_after": 30}
     with Pages(odd) as api:
-        done = run(api.config(handler=handler))
+        given = api.config(handler=handler if place == "error_handler" else None)
+        if place == "retry":
+            given["apis"][0]["retry"] |= handler
+        done = run(given)
     assert done.ids() == IDS
     assert asked != []
     assert "throttled" in caplog.text
