@@ -239,6 +239,8 @@ def _ranges(root: Estimate, number: int) -> list[AnyPart]:
     found, paging = root.figures, root.stream.paging
     if found.basis is not Basis.TOTAL or not isinstance(paging, NumberedStrategy):
         return []
+    if not paging.is_whole:
+        return []
     first = whole_number(paging.start().get(paging.number_param))
     if first is None or root.stream.newest_first or getattr(paging, "base_page", 0) is None:
         return []

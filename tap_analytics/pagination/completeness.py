@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination.strategies.strategy import PagingState
 
+BEYOND = "reading ended at the declared maximum, and nothing shows that no row follows"
 #: Keeps the hash of a text from being a number that is a key, as that of the empty text is 0.
 _TEXT = hash("text").__xor__
 
@@ -52,14 +53,15 @@ def decide(
     if end is None:
         return Finding(Verdict.UNVERIFIED, "the stream was not read to its end")
     total = None if end in {StopReason.BOOKMARK, StopReason.RANGE} else seen.total
-    if total is not None and end is not StopReason.TOTAL and seen.rows < total:
+    may_lack = end in {StopReason.TOTAL, StopReason.MAXIMUM}
+    if total is not None and not may_lack and seen.rows < total:
         return Finding(Verdict.SHORT, f"the API counts {total} rows and gave {seen.rows} of them")
     if doubt is not None:
         return Finding(Verdict.UNVERIFIED, doubt)
     if total is not None and seen.facts.total_proven and seen.rows >= total:
         return Finding(Verdict.VERIFIED)
-    if end is StopReason.SINGLE:
-        return Finding(Verdict.UNVERIFIED, missing)
+    if end in {StopReason.SINGLE, StopReason.MAXIMUM}:
+        return Finding(Verdict.UNVERIFIED, missing if end is StopReason.SINGLE else BEYOND)
     return Finding(Verdict.CONSISTENT)
 
 

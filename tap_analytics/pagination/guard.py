@@ -177,7 +177,7 @@ class PaginationGuard:
     def _objection(self) -> str | None:
         """Return metadata of the last response that contradicts the end."""
         end, sign = self.paginator.end, self.paginator.contradiction
-        if not sign or end in {StopReason.BOOKMARK, StopReason.RANGE}:
+        if not sign or end in {StopReason.BOOKMARK, StopReason.RANGE, StopReason.MAXIMUM}:
             return None
         declared = "`single_page` is declared, but " if end is StopReason.DECLARED else ""
         return (

@@ -34,7 +34,7 @@ Overlapped = tuple["FetchedPage", list[bool] | None]
 def open_source(fetcher: PageFetcher, guard: PaginationGuard) -> PageSource:
     """Return what reads the pages: with overlap if they go by row number and rows have keys."""
     paging = fetcher.endpoint.paging
-    if not guard.keyed or not isinstance(paging, Offset):
+    if not guard.keyed or not isinstance(paging, Offset) or not paging.is_whole:
         return DirectReader(fetcher=fetcher)
     return OverlapReader(rows=RowFetcher(fetcher=fetcher, guard=guard, param=paging.offset_param))
 

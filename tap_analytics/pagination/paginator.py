@@ -9,6 +9,7 @@ from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
 from tap_analytics.pagination.page import PageToken
+from tap_analytics.pagination.strategies.declared_end import with_declared_end
 from tap_analytics.pagination.strategies.metadata import larger_total, sign_of_more
 from tap_analytics.pagination.strategies.strategy import (
     Confirm,
@@ -65,8 +66,9 @@ class Paginator(BaseAPIPaginator[PageToken]):
         seen.max_rows = max(seen.max_rows, page.received)
         self._count(page)
         self._pages_counted = self.paging.count_of_pages(page) or self._pages_counted
-        following = self.paging.next_token(page, seen)
+        following = with_declared_end(self.paging, page, seen, confirming=self.confirming)
         self.learn(names_next=self.paging.named(page) is not None)
+        self.learn(flag_seen=self.paging.has_more(page) is True)
         self._page_count += 1
         if isinstance(following, Confirm):
             # The page is the last one if the server ignores the number of the next.
@@ -94,6 +96,12 @@ class Paginator(BaseAPIPaginator[PageToken]):
         """End, for a reason."""
         self.confirming = None
         self.end, self._finished = end, True
+
+    def end_behind(self) -> None:
+        """End where the page behind the last one doesn't exist."""
+        if self.page is not None:
+            self.contradiction = self._contradiction(self.page, StopReason.EMPTY)
+        self.stop(StopReason.EMPTY)
 
     def learn(self, **shown: bool) -> None:
         """Set `PagingFacts` that were shown, for all endpoints of the stream; none is unset."""

@@ -9,10 +9,11 @@ from tap_analytics.pagination.guard import PaginationGuard
 from tap_analytics.pagination.overlap import open_source
 from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.rescan import Rescan, fingerprint
+from tap_analytics.pagination.strategies.numbered import NumberedStrategy
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.rows import DictRows
-from tap_analytics.transport.errors import Ignored
+from tap_analytics.transport.errors import Ignored, NotFound, Rejected
 from tap_analytics.transport.redaction import redact
 
 if t.TYPE_CHECKING:
@@ -23,6 +24,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination.page import FetchedPage, PageToken
     from tap_analytics.pagination.position import Checkpoint
     from tap_analytics.pagination.row_range import ReadRange
+    from tap_analytics.transport.errors import TransportError
 
 
 class PageSequence:
@@ -101,7 +103,22 @@ class PageSequence:
             return fetched
         if self.paginator.confirming is not None and self._end_check.is_end(token, self.keys):
             return None
-        return self._source.read(token)
+        try:
+            return self._source.read(token)
+        except (NotFound, Rejected) as error:
+            if not self._is_behind(token, error):
+                raise
+            self.paginator.end_behind()
+            self.following = None
+            return None
+
+    def _is_behind(self, token: PageToken, error: TransportError) -> bool:
+        """Whether an error is declared to answer a number behind the last page."""
+        paging = self.paginator.paging
+        is_declared = (
+            isinstance(paging, NumberedStrategy) and error.status in paging.end_status_codes
+        )
+        return is_declared and self.paginator.page is not None and paging.is_numbered(token)
 
     def _advance(self, fetched: FetchedPage) -> PageToken | None:
         """Check a page and return the token of the next one, or None at the end."""

@@ -30,12 +30,10 @@ DOTTED = re.compile(
 #: Fields of dlt's REST source that the tap doesn't support.
 UNSUPPORTED = frozenset(
     """
-    allow_external_schedulers columns data_selector_required file_format
-    has_more_path last_value_func map max_table_nesting maximum_offset maximum_page
-    maximum_value merge_key nested_hints offset on_cursor_value_missing page
-    parallelized parent range_end range_start references
-    row_order schema_contract selected session spec stop_after_empty_page
-    table_format table_name validator yield_map
+    allow_external_schedulers columns data_selector_required file_format last_value_func
+    map max_table_nesting maximum_value merge_key nested_hints on_cursor_value_missing
+    parallelized parent range_end range_start references row_order schema_contract
+    selected session spec table_format table_name validator yield_map
     """.split()  # noqa: SIM905 - forty names read best as text
 )
 

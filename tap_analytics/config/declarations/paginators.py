@@ -30,6 +30,7 @@ from tap_analytics.pagination import (
     SinglePage,
 )
 from tap_analytics.pagination.placement import body_path, in_body, is_in_query
+from tap_analytics.records.codec import kind_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,23 @@ def _cursor_value(reader: ObjectReader, name: str) -> str | None:
 
 def _optional_path(reader: ObjectReader, name: str) -> str | None:
     return reader.path(name) if reader.given[name] != "" else None
+
+
+def _boolean(reader: ObjectReader, name: str) -> bool | None:
+    value = reader.given[name]
+    if isinstance(value, bool):
+        return value
+    reader.error(name, f"must be true or false, not {kind_of(value)}.")
+    return None
+
+
+def _end_codes(reader: ObjectReader, name: str) -> tuple[int, ...]:
+    value = reader.given[name]
+    codes = value if isinstance(value, list) else [value]
+    if all(not isinstance(code, bool) and code in _END_CODES for code in codes):
+        return tuple(codes)
+    reader.error(name, f"must be a list of {', '.join(map(str, _END_CODES))}.")
+    return ()
 
 
 def _merge(
@@ -89,6 +107,8 @@ def _offset(**values: t.Any) -> PagingStrategy:  # noqa: ANN401 - fields of any 
     return PageNumber(page_param="page", base_page=1, **limits)
 
 
+_END_CODES = (400, 404, 410, 416, 422)
+BOOLEAN = Kind("boolean", _boolean)
 #: Fields of all types.
 SHARED = {
     "limit": Field(integer(1), "Rows per page; sent only if given, here or as `page_size`."),
@@ -100,6 +120,10 @@ SHARED = {
         "unless it is given; null or empty reads no count.",
         nullable=True,
     ),
+    "has_more_path": Field(
+        MEMBER,
+        "Flag that says whether more pages follow: a boolean, a number, or a text such as `true`.",
+    ),
     "total_header": Field(
         HEADER_NAME,
         "Header that counts all rows, where the body doesn't; null reads none.",
@@ -107,10 +131,24 @@ SHARED = {
         in_dlt=False,
     ),
 }
+_STOP_AFTER_EMPTY = Field(
+    BOOLEAN,
+    "Whether a page without rows is the last; false reads on while a flag, a total or a maximum "
+    "says that more follow.",
+)
+_END_STATUS_CODES = Field(
+    Kind("list of 400, 404, 410, 416, 422", _end_codes),
+    "Statuses of responses to a number behind the last page.",
+    in_dlt=False,
+)
 _IN_BODY = Field(PATH, "Where the JSON body takes it, instead of a parameter.")
 _CURSOR: Fields = {
     "cursor_param": Field(TEXT, "Parameter that carries the cursor."),
     "cursor_body_path": _IN_BODY,
+    "stop_after_empty_page": Field(
+        BOOLEAN,
+        "Whether two pages without rows are the end, though they have a cursor.",
+    ),
     "cursor_encoding": Field(
         choice("json"),
         "Sends the cursor as JSON, such as an object in the query.",
@@ -181,6 +219,12 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         fields={
             "offset_param": Field(TEXT, "Parameter that carries it; `page` counts pages, from 1."),
             "offset_body_path": _IN_BODY,
+            "offset": Field(integer(0), "Number of the first row."),
+            "maximum_offset": Field(
+                integer(0), "Offset from which on nothing is read, which leaves it `unverified`."
+            ),
+            "stop_after_empty_page": _STOP_AFTER_EMPTY,
+            "end_status_codes": _END_STATUS_CODES,
             **SHARED,
         },
     ),
@@ -191,6 +235,12 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         fields={
             "page_param": Field(TEXT, "Parameter that carries it."),
             "page_body_path": _IN_BODY,
+            "page": Field(integer(0), "Number of the page to begin with, if it isn't the first."),
+            "maximum_page": Field(
+                integer(0), "Page from which on nothing is read, which leaves it `unverified`."
+            ),
+            "stop_after_empty_page": _STOP_AFTER_EMPTY,
+            "end_status_codes": _END_STATUS_CODES,
             "base_page": Field(
                 integer(0), "Number of the first page; found out if it isn't given."
             ),

@@ -20,6 +20,10 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.pagination.page import Page, PageToken
 
+_TRUTHS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
 #: Digits of the longest number that counts rows.
 _DIGITS = 18
 
@@ -50,6 +54,13 @@ def whole_number(value: object) -> int | None:
     if not isinstance(value, (int, float, Decimal)) or not 0 <= value < 10**_DIGITS:
         return None
     return int(value) if value == int(value) else None
+
+
+def truth(value: object) -> bool | None:
+    """Return a flag given as a boolean, a number, or a text such as `yes`; None for others."""
+    if isinstance(value, str):
+        return _TRUTHS.get(value.strip().lower())
+    return value > 0 if isinstance(value, (bool, int, Decimal)) else None
 
 
 #: Where APIs put a link to the next page in a response body.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from abc import abstractmethod
 from dataclasses import dataclass
+from itertools import takewhile
 
 from typing_extensions import override
 
@@ -34,6 +35,18 @@ class NumberedStrategy(PagingStrategy):
 
     #: Setting with the name of the parameter for the number.
     number_setting: t.ClassVar[str]
+    #: Statuses of responses to a number behind the last page.
+    end_status_codes: tuple[int, ...] = ()
+
+    @property
+    @abstractmethod
+    def maximum(self) -> int | None:
+        """Number from which on no page is requested; None for all."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether reading begins at the first row and ends with the last one."""
+        return self.maximum is None
 
     @property
     def number_param(self) -> str:
@@ -105,6 +118,20 @@ class NumberedStrategy(PagingStrategy):
     def is_numbered(self, query: PageToken) -> bool:
         return self.number_param in query
 
+    def is_beyond(self, query: PageToken) -> bool:
+        """Whether a token has a number from which on no page is requested."""
+        number = whole_number(query.get(self.number_param))
+        return self.maximum is not None and number is not None and number >= self.maximum
+
+    def skipped(self, page: Page, seen: PagingState) -> PageToken:
+        """Return the token of the page after one without rows."""
+        return {self.number_param: str(self.next_number(page, seen))}
+
+    @override
+    def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
+        tokens = super().predict(following, page, seen)
+        return takewhile(lambda token: not self.is_beyond(token), tokens)
+
 
 def _is_full(page: Page, seen: PagingState) -> bool:
     """Whether a page has as many rows as the limit or the largest page."""
@@ -121,15 +148,34 @@ class Offset(NumberedStrategy):
 
     number_setting: t.ClassVar[str] = "offset_param"
     offset_param: str = "offset"
+    #: Number of the first row.
+    offset: int = 0
+    maximum_offset: int | None = None
     total_path: str | None = "total"
+
+    @property
+    @override
+    def maximum(self) -> int | None:
+        return self.maximum_offset
+
+    @property
+    @override
+    def is_whole(self) -> bool:
+        return super().is_whole and not self.offset
 
     @override
     def start(self) -> PageToken:
-        return {self.offset_param: "0"}
+        return {self.offset_param: str(self.offset)}
 
     @override
     def reached(self, page: Page, seen: PagingState) -> int:
-        return (whole_number(page.query.get(self.offset_param)) or 0) + page.received
+        number = whole_number(page.query.get(self.offset_param))
+        return (self.offset if number is None else number) - self.offset + page.received
+
+    @override
+    def skipped(self, page: Page, seen: PagingState) -> PageToken:
+        rows = seen.page_size or seen.max_rows
+        return {self.offset_param: str(self.offset + self.reached(page, seen) + rows)}
 
     @override
     def next_number(self, page: Page, seen: PagingState) -> int:
@@ -138,17 +184,17 @@ class Offset(NumberedStrategy):
         # A first page may be short because the server caps its pages.
         is_last = seen.pages > 1 and page.received < seen.max_rows
         if is_last and (seen.total is None or reached >= seen.total):
-            return reached
-        return reached - seen.overlap
+            return self.offset + reached
+        return self.offset + reached - seen.overlap
 
     @override
     def beyond(self, page: Page, seen: PagingState) -> int:
-        return self.reached(page, seen)
+        return self.offset + self.reached(page, seen)
 
     @override
     def with_overlap(self, following: PageToken, page: Page, seen: PagingState) -> PageToken:
         number = whole_number(following.get(self.offset_param))
-        if number is None or number != self.reached(page, seen):
+        if number is None or number != self.beyond(page, seen):
             return following
         return {**following, self.offset_param: str(self.next_number(page, seen))}
 
@@ -193,10 +239,23 @@ class PageNumber(NumberedStrategy):
     number_setting: t.ClassVar[str] = "page_param"
     page_param: str = "page"
     base_page: int | None = None
+    #: Number of the page to begin with, if it isn't the first.
+    page: int | None = None
+    maximum_page: int | None = None
+
+    @property
+    @override
+    def maximum(self) -> int | None:
+        return self.maximum_page
+
+    @property
+    @override
+    def is_whole(self) -> bool:
+        return super().is_whole and self.page in {None, self.base_page}
 
     @override
     def start(self) -> PageToken:
-        return {self.page_param: str(self.base_page or 0)}
+        return {self.page_param: str((self.base_page or 0) if self.page is None else self.page)}
 
     @override
     def next_number(self, page: Page, seen: PagingState) -> int:
@@ -223,7 +282,7 @@ class PageNumber(NumberedStrategy):
         number = self.next_number(page, seen)
         by_number: PageToken = {self.page_param: str(number)}
         # Page 0 of a server that counts from 1 may be empty, or the same as page 1.
-        is_open = self.base_page is None and seen.pages == 1
+        is_open = self.base_page is None and self.page is None and seen.pages == 1
         if not page.received and isinstance(following, StopReason):
             may_begin = seen.pages == 1 and not self.base_page
             return by_number if may_begin or self._is_among_pages(page, number) else following
@@ -249,4 +308,5 @@ class PageNumber(NumberedStrategy):
 
     @override
     def allows_repeat(self, page: Page) -> bool:
-        return self.base_page is None and page.query.get(self.page_param) == "1"
+        is_open = self.base_page is None and self.page is None
+        return is_open and page.query.get(self.page_param) == "1"

@@ -12,13 +12,16 @@ from typing_extensions import override
 
 from tap_analytics.pagination.strategies.metadata import (
     CURSORS,
+    FLAGS,
     SIGNS,
     count_of_pages,
     dig,
     flag_of_more,
     roots,
+    truth,
     whole_number,
 )
+from tap_analytics.records.path import members_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +39,8 @@ class StopReason(enum.Enum):
     OBJECT = "the response is one object, not a list"
     DECLARED = "the declaration says that there is one page"
     SINGLE = "no response has said whether another page follows"
+    FLAG = "the API says that no page follows"
+    MAXIMUM = "the declared maximum is reached"
     RANGE = "the row after the range to read has been found"
     BOOKMARK = "rows come newest first and have passed the bookmark"
     IGNORED = "a response that is declared to be ignored took the place of the page"
@@ -69,6 +74,8 @@ class PagingFacts:
     ignores_number: bool = False
     #: Whether a response named another next page than the one that was predicted.
     mispredicted: bool = False
+    #: Whether a declared flag said that more pages follow.
+    flag_seen: bool = False
     #: Whether `post_process` left out rows, below which no child is read.
     leaves_out_rows: bool = False
 
@@ -119,6 +126,11 @@ class PagingStrategy(ABC):
     #: Name of the response header that holds the row count, where the body has none.
     total_header: str | None = "X-Total-Count"
 
+    #: Path of the flag that says whether more pages follow.
+    has_more_path: str | None = None
+    #: Whether a page without rows is the last; None as the strategy has it.
+    stop_after_empty_page: bool | None = None
+
     def start(self) -> PageToken:
         """Return the token of the first page."""
         return {}
@@ -133,8 +145,19 @@ class PagingStrategy(ABC):
 
     def flag(self, page: Page) -> str | None:
         """Return the flag of a response that more pages follow, if any."""
+        if self.has_more(page):
+            return f"`{self.has_more_path}: {dig(page.payload, self.has_more_path or '')}`"
         flag = flag_of_more(page)
         return f"`{flag[0]}: true`" if flag is not None and flag[1] else None
+
+    def has_more(self, page: Page) -> bool | None:
+        """Return the declared flag of a response: whether more pages follow."""
+        return truth(dig(page.payload, self.has_more_path)) if self.has_more_path else None
+
+    @property
+    def has_known_flag(self) -> bool:
+        """Whether the name of the declared flag says what it means."""
+        return str(members_of(self.has_more_path or "")[-1]) in FLAGS
 
     def count_of_pages(self, page: Page) -> tuple[str, int] | None:
         """Return where a response counts the pages, and how many it counts."""
@@ -178,7 +201,7 @@ class PagingStrategy(ABC):
     @property
     def envelope_fields(self) -> frozenset[str]:
         """Members of a response that `next` and `total` look at."""
-        return SIGNS | roots(self.total_path)
+        return SIGNS | roots(self.total_path, self.has_more_path)
 
     def total(self, page: Page) -> int | None:
         """Return the total number of rows, if the API reports it."""

@@ -399,6 +399,29 @@ def test_a_schema_and_a_description_are_kept():
             JsonLink(next_url_path="links.next"),
         ),
         ({"type": "header_link", "links_next_key": "more"}, HeaderLink(links_next_key="more")),
+        (
+            {"type": "offset", "offset": 1, "maximum_offset": 50, "end_status_codes": 404},
+            Offset(offset=1, maximum_offset=50, end_status_codes=(404,)),
+        ),
+        (
+            {"type": "page_number", "page": 2, "maximum_page": 9, "stop_after_empty_page": False},
+            PageNumber(page=2, maximum_page=9, stop_after_empty_page=False),
+        ),
+        (
+            {
+                "type": "cursor",
+                "has_more_path": "$.meta.more",
+                "stop_after_empty_page": True,
+                "stop_values": "-1",
+                "cursor_encoding": "json",
+            },
+            Cursor(
+                has_more_path="meta.more",
+                stop_after_empty_page=True,
+                stop_values=("-1",),
+                cursor_encoding="json",
+            ),
+        ),
     ],
 )
 def test_every_paginator_of_the_vocabulary(paginator, paging):
@@ -868,12 +891,32 @@ def test_two_lines_of_parents_are_refused():
             "`paginator.limit` must be a whole",
         ),
         (
-            endpoint(paginator={"type": "offset", "offset": 1}),
-            "`paginator.offset` isn't supported.",
+            endpoint(paginator={"type": "offset", "offset": -1}),
+            "`paginator.offset` must be a whole number of at least 0",
         ),
         (
-            endpoint(paginator={"type": "offset", "maximum_offset": 1}),
-            "`paginator.maximum_offset` isn't supported.",
+            endpoint(paginator={"type": "offset", "maximum_value": 1}),
+            "`paginator.maximum_value` isn't supported.",
+        ),
+        (
+            endpoint(paginator={"type": "page_number", "maximum_page": "9"}),
+            "`paginator.maximum_page` must be a whole number of at least 0",
+        ),
+        (
+            endpoint(paginator={"type": "offset", "end_status_codes": [404, 500]}),
+            "`paginator.end_status_codes` must be a list of 400, 404, 410, 416, 422.",
+        ),
+        (
+            endpoint(paginator={"type": "cursor", "stop_after_empty_page": "no"}),
+            "`paginator.stop_after_empty_page` must be true or false, not text.",
+        ),
+        (
+            endpoint(paginator={"type": "cursor", "has_more_path": "a[*]"}),
+            "`paginator.has_more_path` 'a[*]' must be a dotted path such as meta.next.",
+        ),
+        (
+            endpoint(paginator={"type": "cursor", "cursor_encoding": "base64"}),
+            "`paginator.cursor_encoding` 'base64' is unknown. Known: json.",
         ),
         (
             endpoint(paginator={"type": "offset", "cursor_path": "x"}),

@@ -1,0 +1,218 @@
+"""Ends that are declared: a flag, an empty page, a maximum, a status; and where reading begins."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.runs import declared, run
+from support.servers import JsonApi, reply
+
+ROWS = [{"id": number} for number in range(25)]
+LIMIT = 10
+
+
+def sliced(query, *, first=0):
+    start = int(query["offset"]) - first
+    return ROWS[start : start + LIMIT]
+
+
+def numbered(query, *, rows=ROWS, base=1):
+    start = (int(query["page"]) - base) * LIMIT
+    return rows[start : start + LIMIT]
+
+
+def by_cursor(query):
+    start = int(query.get("cursor", 0))
+    return {"data": ROWS[start : start + LIMIT], "next": str(start + LIMIT)}
+
+
+def read(api, concurrency=1, **paginator):
+    given = {"limit": LIMIT} | paginator
+    return run(declared(api.origin, endpoint={"paginator": given}, concurrency=concurrency))
+
+
+def outcome(done):
+    return done.error, done.ids(), done.verdict()
+
+
+WHOLE = (None, list(range(25)), "consistent")
+
+# --- flags ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(("yes", "no"), [(True, False), ("true", "false"), (5, 0)], ids=str)
+def test_a_flag_that_was_true_ends_pages_when_it_is_false(yes, no, concurrency):
+    def answer(query):
+        rows = numbered(query)
+        return {"data": rows, "state": {"rest": yes if rows and rows[-1]["id"] < 24 else no}}
+
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type="page_number", base_page=1, has_more_path="state.rest")
+    assert outcome(done) == WHOLE
+    if concurrency == 1:
+        assert {query["page"] for query in api.queries} == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_flag_ends_a_list_whose_every_page_has_a_cursor(concurrency):
+    def answer(query):
+        found = by_cursor(query)
+        return found | {"has_more": int(found["next"]) < len(ROWS)}
+
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type="cursor", has_more_path="has_more", cursor_path="next")
+    assert outcome(done) == WHOLE
+    assert len(api.requests) == 3
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(
+    ("paginator", "answer"),
+    [
+        ({"type": "page_number", "base_page": 1}, lambda query: {"data": numbered(query)}),
+        ({"type": "offset", "total_path": None}, lambda query: {"data": sliced(query)}),
+        ({"type": "cursor", "cursor_path": "next"}, by_cursor),
+    ],
+    ids=["page", "offset", "cursor"],
+)
+def test_a_flag_that_is_always_false_loses_no_row(paginator, answer, concurrency):
+    with JsonApi(lambda query: answer(query) | {"archived": False}) as api:
+        done = read(api, concurrency, has_more_path="archived", **paginator)
+    assert done.ids() == list(range(25))
+
+
+def test_a_flag_that_stays_true_contradicts_the_end():
+    with JsonApi(lambda query: {"data": numbered(query), "rest": "yes"}) as api:
+        done = read(api, type="page_number", base_page=1, has_more_path="rest")
+    assert (done.ids(), done.verdict()) == (list(range(25)), "unverified")
+
+
+# --- empty pages ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_cursor_that_never_ends_stops_behind_two_empty_pages(concurrency):
+    with JsonApi(by_cursor) as api:
+        done = read(api, concurrency, type="cursor", cursor_path="next", stop_after_empty_page=True)
+    assert outcome(done) == WHOLE
+
+
+def test_rows_behind_an_empty_page_with_a_cursor_are_read():
+    def answer(query):
+        start = int(query.get("cursor", 0))
+        shown = [] if start == LIMIT else ROWS[start : start + LIMIT]
+        return {"data": shown, "next": str(start + LIMIT)}
+
+    with JsonApi(answer) as api:
+        done = read(api, type="cursor", cursor_path="next", stop_after_empty_page=True)
+    assert done.ids() == [*range(10), *range(20, 25)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("kind", ["page_number", "offset"])
+def test_an_empty_page_is_passed_while_a_flag_says_that_more_follow(kind, concurrency):
+    def answer(query):
+        start = int(query["offset"]) if kind == "offset" else int(query["page"]) * LIMIT
+        shown = [row for row in ROWS[start : start + LIMIT] if not 10 <= row["id"] < 20]
+        return {"data": shown, "rest": start + LIMIT < len(ROWS)}
+
+    with JsonApi(answer) as api:
+        own = {"base_page": 0} if kind == "page_number" else {"total_path": None}
+        own |= {"stop_after_empty_page": False, "has_more_path": "rest"}
+        done = read(api, concurrency, type=kind, **own)
+    assert outcome(done) == (None, [*range(10), *range(20, 25)], "consistent")
+
+
+# --- maximum and first number -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(
+    ("paginator", "answer"),
+    [
+        ({"type": "offset", "maximum_offset": 20}, sliced),
+        ({"type": "page_number", "base_page": 1, "maximum_page": 3}, numbered),
+    ],
+    ids=["offset", "page"],
+)
+def test_a_maximum_ends_reading_and_proves_nothing(paginator, answer, concurrency):
+    with JsonApi(lambda query: {"data": answer(query), "total": 25}) as api:
+        done = read(api, concurrency, **paginator)
+    assert outcome(done) == (None, list(range(20)), "unverified")
+    asked = {query.get("offset") or query["page"] for query in api.queries}
+    assert asked == ({"0", "10"} if paginator["type"] == "offset" else {"1", "2"})
+
+
+def test_a_maximum_behind_a_reached_total_is_no_doubt():
+    with JsonApi(lambda query: {"data": sliced(query), "total": 25}) as api:
+        done = read(api, type="offset", maximum_offset=100)
+    assert outcome(done) == (None, list(range(25)), "verified")
+
+
+@pytest.mark.parametrize("total", [None, 25], ids=["no total", "total"])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_first_row_of_number_one_loses_no_row(total, concurrency):
+    with JsonApi(lambda query: {"data": sliced(query, first=1), "total": total}) as api:
+        done = read(api, concurrency, type="offset", offset=1)
+    assert (done.error, done.ids()) == (None, list(range(25)))
+    assert done.verdict() == ("verified" if total else "consistent")
+    assert api.queries[0]["offset"] == "1"
+
+
+def test_a_total_that_a_first_number_seems_to_reach_is_not_the_end():
+    rows = [{"id": number} for number in range(11)]
+    with JsonApi(
+        lambda query: {"data": rows[int(query["offset"]) - 1 :][:LIMIT], "total": 11}
+    ) as api:
+        done = read(api, type="offset", offset=1)
+    assert outcome(done) == (None, list(range(11)), "verified")
+
+
+def test_pages_begin_with_the_declared_one():
+    with JsonApi(lambda query: {"data": numbered(query)}) as api:
+        done = read(api, type="page_number", base_page=1, page=2)
+    assert outcome(done) == (None, list(range(10, 25)), "consistent")
+
+
+# --- statuses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(
+    ("count", "codes", "answered", "verdict"),
+    [
+        (25, [404], (404, {}), "consistent"),
+        (20, [404], (404, {}), "consistent"),
+        (25, 400, (400, {}), "consistent"),
+        (25, [404], (400, {}), None),
+        (25, [], (404, {}), None),
+        (25, [404], (404, {"total": 26}), "short"),
+    ],
+    ids=["404", "full page", "400", "another status", "not declared", "total"],
+)
+def test_a_declared_status_behind_the_last_page_is_the_end(
+    count, codes, answered, verdict, concurrency
+):
+    status, more = answered
+
+    def answer(query):
+        rows = numbered(query, rows=ROWS[:count])
+        if not rows:
+            return reply(status, b'{"detail": "Invalid page."}')
+        return {"data": rows, **more}
+
+    with JsonApi(answer) as api:
+        own = {"base_page": 1, "total_path": "total"}
+        done = read(api, concurrency, type="page_number", end_status_codes=codes, **own)
+    assert done.ids() == list(range(count))
+    assert (done.error is None) == (verdict == "consistent")
+    if verdict:
+        assert done.verdict() == verdict
+
+
+def test_a_declared_status_of_the_first_page_is_an_error():
+    with JsonApi(lambda _: reply(404, json.dumps({"detail": "Not found."}).encode())) as api:
+        done = read(api, type="page_number", base_page=1, end_status_codes=[404])
+    assert done.error is not None
