@@ -34,6 +34,7 @@ from tap_analytics.config.shard import (
     Shard,
     ShardedSync,
     TimeRange,
+    ValueGroup,
 )
 from tap_analytics.errors import InputError, explain
 from tap_analytics.pagination import NumberedStrategy, Offset
@@ -204,7 +205,10 @@ def _pieces(tree: Sequence[Estimate], share: int, *, most: int) -> Iterator[_Pie
 
 def _parts(root: Estimate, number: int) -> Sequence[AnyPart]:
     stream = root.stream
-    if not stream.primary_keys or stream.contexts:
+    if lists := len(stream.contexts):
+        groups = min(number, lists)
+        return [ValueGroup(group=each, of=groups) for each in range(groups)]
+    if not stream.primary_keys:
         return [WHOLE]
     if read_children(stream):
         return [KeyGroup(group=each, of=number) for each in range(number)]
@@ -242,7 +246,12 @@ def _ranges(root: Estimate, number: int) -> list[AnyPart]:
     if not paging.is_whole:
         return []
     first = whole_number(paging.start().get(paging.number_param))
-    if first is None or root.stream.newest_first or getattr(paging, "base_page", 0) is None:
+    if (
+        first is None
+        or root.stream.meets_at is not None
+        or root.stream.newest_first
+        or getattr(paging, "base_page", 0) is None
+    ):
         return []
     size = found.per_page
     step = size if isinstance(paging, Offset) else 1

@@ -62,7 +62,14 @@ class KeyGroup(Part, frozen=True, kw_only=True, tag="keys"):
         return int(digest_of([row.get(name) for name in keys]), 16) % self.of == self.group
 
 
-AnyPart = Whole | SchemaOnly | TimeRange | RowRange | KeyGroup
+class ValueGroup(Part, frozen=True, kw_only=True, tag="values"):
+    """Some of the lists that a stream has for the values of its `partitions`: one out of `of`."""
+
+    group: int
+    of: int
+
+
+AnyPart = Whole | SchemaOnly | TimeRange | RowRange | KeyGroup | ValueGroup
 WHOLE = Whole()
 #: Name of the file with all shards of a sync.
 SHARDS = "shards.json"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
-from tap_analytics.config.shard import RowRange, TimeRange
+from tap_analytics.config.shard import RowRange, TimeRange, ValueGroup
 from tap_analytics.pagination import NumberedStrategy
 from tap_analytics.pagination.early_stop import DescendingOrder
 from tap_analytics.pagination.fetcher import PageFetcher
@@ -18,7 +18,7 @@ from tap_analytics.records.parents import CoveredParents
 from tap_analytics.records.window import Window
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from singer_sdk.helpers.types import Context
 
@@ -128,6 +128,12 @@ def ordering(stream: AnalyticsStream, *, newest: bool) -> PageToken:
     if chosen is ... or not automatic:
         return dict(automatic)
     return {} if chosen is None else dict.fromkeys(automatic, str(chosen))
+
+
+def own_contexts(stream: AnalyticsStream) -> Sequence[Context]:
+    """Return the values for which a stream has a list each, as far as the run reads them."""
+    part, contexts = stream.part, stream.contexts
+    return contexts[part.group :: part.of] if isinstance(part, ValueGroup) else contexts
 
 
 def open_fetcher(

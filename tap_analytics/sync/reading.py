@@ -20,6 +20,7 @@ from tap_analytics.streams.scope import (
     keeps_parent,
     open_fetcher,
     open_reader,
+    own_contexts,
     promises_deletes,
 )
 from tap_analytics.sync.checkpoint import Checkpointer
@@ -42,7 +43,7 @@ def read(sync: StreamSync, context: Context | None = None) -> None:
     """Read a stream to its end, of a child what belongs to one parent, with the streams below."""
     reads = (
         EndpointRead(sync, each, window)
-        for each in sync.stream.contexts or (context,)
+        for each in own_contexts(sync.stream) or (context,)
         for window in windows(sync, each)
     )
     read_in_order(reads, limit=functools.partial(prefetch_limit, sync))

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from tap_analytics.config.shard import SHARDS, KeyGroup, ShardedSync, Whole
+from tap_analytics.config.shard import SHARDS, KeyGroup, ShardedSync, ValueGroup, Whole
 from tap_analytics.errors import SyncFailedError, TapError
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.records.notation import parse_iso
@@ -208,7 +208,7 @@ def _doubt(found: StreamSummary) -> str | None:
 
 def _place(part: AnyPart) -> tuple[bool, t.Any]:
     """Return where a part begins, for sorting; one without a start is the first."""
-    start = part.group if isinstance(part, KeyGroup) else getattr(part, "start", None)
+    start = getattr(part, "group", getattr(part, "start", None))
     return start is not None, start
 
 
@@ -233,7 +233,7 @@ def _covers(pieces: Sequence[AnyPart]) -> bool:
     first = pieces[0]
     if isinstance(first, Whole):
         return len(pieces) == 1
-    if isinstance(first, KeyGroup):
+    if isinstance(first, (KeyGroup, ValueGroup)):
         groups = t.cast("Sequence[KeyGroup]", pieces)
         expected = [(number, len(groups)) for number in range(len(groups))]
         return [(each.group, each.of) for each in groups] == expected

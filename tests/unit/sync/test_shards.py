@@ -18,7 +18,15 @@ from support.servers import JsonApi
 
 from tap_analytics.commands import conclude, shards
 from tap_analytics.commands.plan.sync_plan import SyncPlan
-from tap_analytics.config.shard import KeyGroup, RowRange, Shard, ShardedSync, TimeRange, Whole
+from tap_analytics.config.shard import (
+    KeyGroup,
+    RowRange,
+    Shard,
+    ShardedSync,
+    TimeRange,
+    ValueGroup,
+    Whole,
+)
 from tap_analytics.demo import DemoApi
 from tap_analytics.errors import InputError
 from tap_analytics.sync.shards import ShardError
@@ -275,6 +283,39 @@ def test_events_are_read_in_windows_where_the_api_filters_by_both_ends(folder):
     assert concluded.state == expected.state
 
 
+# --- lists of values ----------------------------------------------------------------------------
+
+
+def test_lists_of_values_are_divided_among_the_shards(folder):
+    regions = ["eu", "us", "asia", "africa", "oceania"]
+
+    def answer(query):
+        number = regions.index(query["region"])
+        rows = [{"id": 100 * number + each} for each in range(25)]
+        start = int(query["offset"])
+        return {"data": rows[start : start + LIMIT]}
+
+    with JsonApi(answer) as api:
+        endpoint = {"params": {"region": "{partitions.region}"}, "paginator": PAGINATORS["offset"]}
+        config = declared(
+            api.origin,
+            endpoint=endpoint,
+            schema=SCHEMA,
+            partitions={"region": regions},
+            emit_activate_version_messages=True,
+        )
+        expected = run(config)
+        made = divide(config, 3)
+        parts = [shard.streams["shop_items"] for shard in made.shards]
+        assert sorted(part.group for part in parts) == [0, 1, 2]
+        work = folder(config, made)
+        runs = work.read_all()
+        concluded = work.conclude()
+    assert rows_of(*runs) == rows_of(expected)
+    assert concluded.error is None
+    assert concluded.kinds == ["SCHEMA", "ACTIVATE_VERSION"]
+
+
 # --- what can't be concluded --------------------------------------------------------------------
 
 
@@ -347,6 +388,7 @@ PARTS = [
     [TimeRange(start=None, end="2026-02-01"), TimeRange(start="2026-02-02", end=None)],
     [KeyGroup(group=0, of=2), KeyGroup(group=0, of=2)],
     [KeyGroup(group=0, of=3), KeyGroup(group=1, of=3)],
+    [ValueGroup(group=0, of=3), ValueGroup(group=2, of=3)],
     [Whole(), Whole()],
     [Whole(), KeyGroup(group=1, of=2)],
 ]
