@@ -62,9 +62,10 @@ class JsonLines:
         """Return the values of the lines."""
         found = Lines()
         for number, line in enumerate(body.splitlines(), 1):
-            if line.strip():
+            # A JSON text sequence (RFC 7464) has a record separator before each value.
+            if text := line.lstrip(b"\x1e").strip():
                 try:
-                    found.append(decode_json(line))
+                    found.append(decode_json(text))
                 except BodyError as error:
                     raise BodyError(f"{error} in line {number}") from None
         return found

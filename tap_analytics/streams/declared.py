@@ -85,7 +85,7 @@ class DeclaredStream(ResourceStream):
         decoder, resource = self.resource.decoder or decoder_of(content_type), self.resource
         if not isinstance(decoder, Csv):
             return decoder
-        given = {link.placeholder for link in resource.parents}
+        given = {link.placeholder for link in resource.parents}.union(resource.partitions)
         return replace(
             decoder,
             properties=(resource.schema or {}).get("properties", {}),

@@ -27,6 +27,7 @@ TYPED = {
         (b'{"a": "\\u2028 \xe2\x80\xa8"}', [{"a": "\u2028 \u2028"}]),
         (b"", []),
         (b"\n\n", []),
+        (b'\x1e{"a": 1}\n\x1e{"a": 2}\n', [{"a": 1}, {"a": 2}]),
     ],
 )
 def test_lines_of_json(body, values):

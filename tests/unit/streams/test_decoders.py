@@ -196,3 +196,32 @@ def test_another_decoder_is_another_definition():
         stream = TapAnalytics(config=config("http://127.0.0.1:9", decoder=kind)).streams[STREAM]
         found.add(stream.declaration["decoder"])
     assert len(found) == 4
+
+
+@pytest.mark.parametrize("width", [1, 8])
+def test_keys_that_no_table_has_come_from_the_parent_or_a_list_of_values(width):
+    def answer(received):
+        if received.path == "/items":
+            return reply(200, b'[{"id": 1}, {"id": 2}]')
+        return reply(200, f"n\n{received.query['region']}\n".encode(), Content_Type="text/csv")
+
+    lines_of = {
+        "name": "lines",
+        "endpoint": {
+            "path": "/items/{item_id}/lines",
+            "params": {"region": "{partitions.region}"},
+            "paginator": "single_page",
+        },
+        "partitions": {"region": ["eu", "us"]},
+        "primary_key": ["item_id", "region", "n"],
+    }
+    with ScriptedServer(answer) as api:
+        endpoint = {"data_selector": None, "paginator": "single_page"}
+        given = declared(api.origin, endpoint=endpoint, children=[lines_of], concurrency=width)
+        done = run(given)
+    assert done.error is None
+    assert done.records("shop_lines") == [
+        {"n": region, "item_id": item, "region": region}
+        for item in (1, 2)
+        for region in ("eu", "us")
+    ]
