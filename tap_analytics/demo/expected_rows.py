@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from operator import itemgetter
 
-from tap_analytics.demo.data.extra_lists import existing
+from tap_analytics.demo.data.extra_lists import attempt_of, existing
 from tap_analytics.demo.messages import encode
 
 if t.TYPE_CHECKING:
@@ -22,6 +22,7 @@ RELATED = {
     "learning_activity_events": ("person", "activity"),
     "learning_group_memberships": ("person",),
     "learning_learning_path_enrollments": ("person",),
+    "learning_quiz_attempt_answers": ("question",),
     "learning_quiz_attempts": ("quiz", "course", "person", "activity"),
 }
 #: Streams of which the time of change is in `version`.
@@ -53,6 +54,8 @@ def expected(dataset: Dataset, stream: str, *, dialect: str) -> list[Row]:
             rows = _of_conversations(dataset, rows)
         if stream == "experimentation_websites":
             rows = [row | {"archivedAt": row["archivedAt"] or None} for row in rows]
+        if stream == "learning_quiz_attempt_answers":
+            rows = _of_attempts(dataset, rows)
         return [_with_columns(stream, row) for row in rows]
     if stream not in streams(dataset):
         raise KeyError(f"no stream {stream!r}; there are {', '.join(streams(dataset))}")
@@ -80,6 +83,13 @@ def _of_conversations(dataset: Dataset, messages: list[Row]) -> list[Row]:
     """Return messages with the time of change of their conversations."""
     changed = {row["id"]: row["updatedAt"] for row in dataset.tables["success_conversations"]}
     return [row | {"conversationUpdatedAt": changed[row["conversationId"]]} for row in messages]
+
+
+def _of_attempts(dataset: Dataset, answers: list[Row]) -> list[Row]:
+    """Return answers with the times of their attempts."""
+    attempts = [attempt_of(row) for row in dataset.extra["learning_quiz_attempts"]]
+    created = {each["quiz_attempt_uuid"]: each["created_at"] for each in attempts}
+    return [row | {"attempt_created_at": created[row["quiz_attempt_uuid"]]} for row in answers]
 
 
 def _with_columns(stream: str, row: Row) -> Row:

@@ -48,6 +48,11 @@ EXTRA = (
     ExtraList("learning_transcripts", "/transcripts/{person_id}", "learning_people"),
     ExtraList("learning_quiz_attempts", "/webhooks"),
     ExtraList(
+        "learning_quiz_attempt_answers",
+        "/quiz_attempts/{quiz_attempt_uuid}/answers",
+        "learning_quiz_attempts",
+    ),
+    ExtraList(
         "experimentation_campaign_variations",
         "/campaigns/{campaign_id}/variations",
         "experimentation_campaigns",
@@ -133,4 +138,13 @@ def existing(dataset: Dataset, stream: str) -> list[Row]:
 
 def ids(dataset: Dataset, stream: str) -> set[str]:
     """Return the ids of a stream's rows."""
-    return {str(row["id"]) for row in (dataset.tables | dataset.extra)[stream]}
+    rows = (dataset.tables | dataset.extra)[stream]
+    if stream == "learning_quiz_attempts":
+        return {attempt_of(row)["quiz_attempt_uuid"] for row in rows}
+    return {str(row["id"]) for row in rows}
+
+
+def attempt_of(message: Row) -> Row:
+    """Return the attributes of the attempt of a quiz that a message tells of."""
+    found: Row = message["attributes"]["payload"]["data"]["attributes"]
+    return found

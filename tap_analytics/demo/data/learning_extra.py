@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from tap_analytics.demo.data.dataset import LAST_DAY, Row, SeededRandom, iso
+from tap_analytics.demo.data.extra_lists import attempt_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,11 @@ def fill(dataset: Dataset, *, groups: Sequence[str], categories: Sequence[str]) 
         "learning_activity_events": viewed,
         "learning_transcripts": _transcripts(dataset.rng("transcripts"), dataset.enrollments),
         "learning_quiz_attempts": attempts,
+        "learning_quiz_attempt_answers": [
+            {"quiz_attempt_uuid": attempt} | answer
+            for attempt, moment in _attempts(attempts).items()
+            for answer in _answers(dataset.rng(f"answers/{attempt}"), moment)
+        ],
     }
 
 
@@ -213,7 +219,27 @@ def _history(
                     "quiz": _reference("quizzes", quizzes[course]["id"]),
                 }
                 attempts.append(_attempt(rng, related, moment=moment))
+    # Another webhook has a message about the first attempt too.
+    attempts += [first | {"id": rng.uuid()} for first in attempts[:1]]
     return sorted(viewed, key=_moment_of), sorted(attempts, key=_moment_of)
+
+
+def _attempts(messages: Iterable[Row]) -> dict[str, str]:
+    """Return the times of the attempts, by their ids."""
+    found = map(attempt_of, messages)
+    return {each["quiz_attempt_uuid"]: each["created_at"] for each in found}
+
+
+def _answers(rng: SeededRandom, moment: str) -> Iterable[Row]:
+    for correct in (True, False):
+        attributes = {
+            "value": "Port" if correct else "Größer",
+            "correct": correct,
+            "created_at": moment,
+        }
+        question = _reference("questions/choose", rng.uuid())
+        answer = _resource("learner_answers", rng.uuid(), attributes, question=question)
+        yield {name: value for name, value in answer.items() if name != "links"}
 
 
 def _moment_of(row: Row) -> str:

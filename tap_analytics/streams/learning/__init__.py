@@ -15,7 +15,7 @@ from tap_analytics.streams.learning.courses import (
     Courses,
     Quizzes,
 )
-from tap_analytics.streams.learning.events import ActivityEvents, QuizAttempts
+from tap_analytics.streams.learning.events import ActivityEvents, QuizAttemptAnswers, QuizAttempts
 from tap_analytics.streams.learning.paths import LearningPathEnrollments, LearningPaths
 from tap_analytics.streams.learning.people import GroupMemberships, Groups, People, Transcripts
 from tap_analytics.transport.auth import ApiKeyHeader
@@ -55,5 +55,6 @@ LEARNING = Api(
         ActivityEvents,
         Transcripts,
         QuizAttempts,
+        QuizAttemptAnswers,
     ),
 )

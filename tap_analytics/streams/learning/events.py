@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from types import MappingProxyType
 
@@ -10,17 +11,17 @@ from typing_extensions import override
 
 from tap_analytics.pagination import PageNumber
 from tap_analytics.records.digests import record_hash
+from tap_analytics.streams.dependent import DependentStream
 from tap_analytics.streams.learning.objects import relationships
-from tap_analytics.streams.learning.stream import LearningStream
-from tap_analytics.streams.schema_types import (
-    date_time,
-    number,
-    string,
-)
+from tap_analytics.streams.learning.stream import ChildStream, LearningStream
+from tap_analytics.streams.schema_types import boolean, date_time, number, string
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from singer_sdk.helpers.types import Context, Record
 
+    from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination import PageToken
 
 
@@ -102,3 +103,52 @@ class QuizAttempts(EventStream):
             return super().post_process(row, context)
         message = {**event, "id": row["id"], "event_id": event.get("id")}
         return super().post_process(message, context)
+
+    @override
+    def get_child_context(self, record: Record, context: Context | None) -> Context | None:
+        attempt, created = record.get("quiz_attempt_uuid"), record.get("created_at")
+        if attempt is None:
+            return None
+        return {
+            "quiz_attempt_uuid": attempt,
+            **({"attempt_created_at": created} if created else {}),
+        }
+
+
+class QuizAttemptAnswers(DependentStream, ChildStream):
+    """Answers of people in the quizzes they completed."""
+
+    name = "learning_quiz_attempt_answers"
+    path = "/quiz_attempts/{quiz_attempt_uuid}/answers"
+    parent_stream_type = QuizAttempts
+    primary_keys = ("quiz_attempt_uuid", "id")
+    # The log that names the attempts forgets them, so the stream is no full table.
+    replication_key = "attempt_created_at"
+    replication_unit = "iso"
+    parent_time = "created_at"
+    related = ("question",)
+    schema = th.PropertiesList(
+        string("quiz_attempt_uuid", "Attempt the answer is part of.", required=True),
+        string("id", "Identifier of the answer.", required=True),
+        date_time("attempt_created_at", "When the quiz was completed."),
+        string("type", "Kind of the object: learner_answers."),
+        string("question_id", "Question that was answered."),
+        string("value", "The answer."),
+        boolean("correct", "Whether it is right."),
+        date_time("created_at", "When it was given."),
+        relationships(question="The question."),
+    ).to_dict()
+
+    @functools.cached_property
+    def _messages(self) -> dict[str, str]:
+        """The first message of each attempt: each webhook has one of its own."""
+        return {}
+
+    @override
+    def contexts_below(
+        self, parent: AnalyticsStream, record: Record, context: Context | None
+    ) -> Iterable[Context]:
+        """Yield the context of an attempt, for the first message that tells of it."""
+        message = record["id"]
+        if self._messages.setdefault(record.get("quiz_attempt_uuid", ""), message) == message:
+            yield from super().contexts_below(parent, record, context)

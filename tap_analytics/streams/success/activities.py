@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from types import MappingProxyType
 
@@ -10,9 +9,8 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from tap_analytics.pagination import SinglePage
-from tap_analytics.records.window import Window
+from tap_analytics.streams.dependent import DependentStream
 from tap_analytics.streams.schema_types import OpenObject, date_time, field, string
-from tap_analytics.streams.scope import open_bookmark
 from tap_analytics.streams.success.objects import (
     ACTIVITY_FIELDS,
     ADMIN,
@@ -27,11 +25,7 @@ from tap_analytics.streams.success.objects import (
 from tap_analytics.streams.success.stream import ArchivedStream, ChangingStream, SuccessStream
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from singer_sdk.helpers.types import Context, Record
-
-    from tap_analytics.client import AnalyticsStream
 
 
 class Conversations(ChangingStream):
@@ -58,7 +52,7 @@ class Conversations(ChangingStream):
         return {name: value for name, value in found.items() if value is not None}
 
 
-class Messages(SuccessStream):
+class Messages(DependentStream, SuccessStream):
     """Messages of conversations."""
 
     name = "success_messages"
@@ -70,7 +64,7 @@ class Messages(SuccessStream):
     # A message has no time of change: that of its conversation says which are to be read again.
     replication_key = "conversationUpdatedAt"
     replication_unit = "iso"
-    incremental_dependency = True
+    parent_time = "updatedAt"
     references = MappingProxyType({"conversationId": "success_conversations.id"})
     schema = th.PropertiesList(
         string("id", "Identifier of the message.", required=True),
@@ -91,19 +85,6 @@ class Messages(SuccessStream):
     @override
     def page_size(self) -> int | None:
         return None
-
-    @functools.cached_property
-    def _window(self) -> Window:
-        bookmark = open_bookmark(self)
-        return Window(unit="iso") if bookmark is None else bookmark.window
-
-    @override
-    def contexts_below(
-        self, parent: AnalyticsStream, record: Record, context: Context | None
-    ) -> Iterable[Context]:
-        """Yield the context of a conversation that has changed since the bookmark."""
-        if self._window.select([record.get("updatedAt")])[0]:
-            yield from super().contexts_below(parent, record, context)
 
 
 class Notes(ArchivedStream):

@@ -37,6 +37,8 @@ learning_group_memberships      /groups/{group_id}/memberships        group_id+i
 learning_activity_events        /events                               record_hash created_at    iso
 learning_transcripts            /transcripts/{person_id}              person_id+id            -   -
 learning_quiz_attempts          /webhooks                             id          created_at    iso
+learning_quiz_attempt_answers   /quiz_attempts/{quiz_attempt_uuid}/answers \
+                                                  quiz_attempt_uuid+id attempt_created_at       iso
 experimentation_accounts        /accounts                             id                      -   -
 experimentation_accounts_feeds  /accounts/{account}/feeds             id            when    epoch_s
 experimentation_users           /accounts/{account}/users             id                      -   -
