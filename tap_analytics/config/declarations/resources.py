@@ -77,6 +77,11 @@ SHARED: Fields = {
         "A column or several; a nested field, such as `meta.id`, becomes the column `meta_id`.",
         default=(),
     ),
+    "processing_steps": Field(
+        Kind("list of [steps](#processing_steps)", read_steps),
+        "What is done to each row, in order.",
+        default=(),
+    ),
     "write_disposition": Field(
         _DISPOSITION,
         "What becomes of the rows: updated by key, appended, or replaced as a whole. "
@@ -108,11 +113,6 @@ _OWN: Fields = {
         "`{region: [eu, us]}` gives `{partitions.region}`.",
         default={},
         in_dlt=False,
-    ),
-    "processing_steps": Field(
-        Kind("list of [steps](#processing_steps)", read_steps),
-        "What is done to each row, in order.",
-        default=(),
     ),
     "plugin": Field(
         Kind("`module:Class`", _plugin),

@@ -210,3 +210,18 @@ def test_a_filter_in_the_selector_is_a_step(selector, outer, expression):
     [found] = apis[0].resources
     assert found.data_selector == outer
     assert [step.filter.expression for step in found.steps] == ([expression] if expression else [])
+
+
+def test_the_steps_of_the_defaults_are_those_of_resources_without_their_own():
+    defaults = {"processing_steps": [{"remove_fields": "links"}]}
+    own = {"name": "b", "processing_steps": [{"filter": "@.open"}]}
+    none = {"name": "c", "processing_steps": []}
+    [api] = parse([entry("a", own, none)[0] | {"resource_defaults": defaults}], reserved=())[0]
+    found = {each.name: [type(step).__name__ for step in each.steps] for each in api.resources}
+    assert found == {"a": ["RemoveFields"], "b": ["KeepRows"], "c": []}
+
+
+def test_wrong_steps_of_the_defaults_are_told_once():
+    defaults = {"processing_steps": [{"filter": "a = 1"}]}
+    _, [line] = parse([entry("a", "b")[0] | {"resource_defaults": defaults}], reserved=())
+    assert "`resource_defaults.processing_steps[0].filter` 'a = 1'" in line
