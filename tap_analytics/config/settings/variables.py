@@ -63,7 +63,7 @@ class Expansion:
                 return found[0][1:]
             if name not in self._variables:
                 hint = f"Set it, or write $${name} for a text with a dollar sign."
-                self.problems.append(f"{path} names the variable {name}, which isn't set. {hint}")
+                self.problems.append(f"`{path}` names the variable {name}, which isn't set. {hint}")
                 return ""
             values.append(self._variables[name])
             return values[-1]

@@ -45,7 +45,7 @@ def test_a_variable_that_is_not_set_is_named_with_its_place(text):
     _, problems = expanded([{"client": {"auth": {"token": text}}}])
     place = "apis[0].client.auth.token"
     hint = "Set it, or write $$NONE for a text with a dollar sign."
-    assert problems == [f"{place} names the variable NONE, which isn't set. {hint}"]
+    assert problems == [f"`{place}` names the variable NONE, which isn't set. {hint}"]
 
 
 def test_only_whole_variables_are_expanded_where_meltano_has_expanded_the_others():
@@ -90,10 +90,10 @@ def test_a_variable_that_is_not_set_fails_the_configuration_alone(monkeypatch):
     with pytest.raises(ConfigValidationError) as error:
         TapAnalytics(config=config("http://127.0.0.1:9"))
     assert [line.partition(",")[0] for line in error.value.errors] == [
-        "apis[0].client.base_url names the variable SHOP_ADDRESS",
-        "apis[0].client.headers.X-Token names the variable SHOP_TOKEN",
-        "apis[0].client.auth.token names the variable SHOP_KEY",
-        "apis[0].resources[0].endpoint.params.of names the variable SHOP_USER",
+        "`apis[0].client.base_url` names the variable SHOP_ADDRESS",
+        "`apis[0].client.headers.X-Token` names the variable SHOP_TOKEN",
+        "`apis[0].client.auth.token` names the variable SHOP_KEY",
+        "`apis[0].resources[0].endpoint.params.of` names the variable SHOP_USER",
     ]
 
 
