@@ -192,7 +192,7 @@ def _jwt(reader: ObjectReader, values: dict[str, t.Any]) -> Authenticator:
     algorithm, key = values["algorithm"], None
     if not jwt_bearer.is_installed():
         reader.error("type", "'oauth_jwt' needs packages: install `tap-analytics[jwt]`.")
-    elif pem:
+    elif pem and not pem.startswith("$"):  # a variable, where an import is checked
         try:
             key = jwt_bearer.load_key(pem, passphrase)
             jwt_bearer.sign({}, key, algorithm)

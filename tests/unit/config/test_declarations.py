@@ -579,6 +579,12 @@ REFRESH = {
 LOGIN_AUTH = {"type": "session_token", "login": {"url": URL}, "session_token_path": "token"}
 
 
+def test_a_private_key_may_still_be_a_variable():
+    auth = {"type": "oauth_jwt", "auth_endpoint": URL, "client_id": "a", "private_key": "$KEY"}
+    (declared,) = read(api("invoices", client={"auth": auth}))
+    assert declared.auth.key is None
+
+
 def test_several_authentications_sign_together():
     auth = [{"type": "bearer", "token": "t"}, {"type": "api_key", "name": "X", "api_key": "k"}]
     (declared,) = read(api("invoices", client={"auth": auth}))
