@@ -116,6 +116,7 @@ class RangeFilter:
 
     def _end(self, end: Value | None) -> datetime:
         end = self.whole.end if end is None else end
+        end = self.whole.end_date if end is None else end
         if end is not None:
             return self._moment(end, "`step` can't end at")
         granularity = self.incremental.granularity

@@ -11,6 +11,9 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.sync.stream import StreamSync
 
+#: The most pages of a short list, on average: the second one may only show the end.
+MOST_PAGES = 2
+
 
 class Readable(t.Protocol):
     """An endpoint to read."""
@@ -28,11 +31,24 @@ def read_in_order(reads: Iterator[Readable], *, limit: Callable[[], int]) -> Non
     prefetched = 0
     while queue:
         each = queue.popleft()
-        prefetched = max(0, prefetched - 1)
         queue.extend(islice(reads, max(1, limit()) - len(queue)))
+        if queue and not prefetched:
+            # First, for it is due first.
+            each.prefetch()
+        prefetched = max(0, prefetched - 1)
         while prefetched < min(limit(), len(queue)) and queue[prefetched].prefetch():
             prefetched += 1
         each.run()
+
+
+def lists_ahead(sync: StreamSync) -> int:
+    """Return how many of the next lists of a stream to prefetch.
+
+    One where the pages of a list, or the lists below it, have use for the room themselves.
+    """
+    result, limit = sync.result, prefetch_limit(sync)
+    is_short = result.lists > 0 and result.pages <= MOST_PAGES * result.lists
+    return limit if is_short and not sync.children else min(1, limit)
 
 
 def prefetch_limit(sync: StreamSync) -> int:

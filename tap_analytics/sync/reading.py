@@ -25,7 +25,7 @@ from tap_analytics.streams.scope import (
 )
 from tap_analytics.sync.checkpoint import Checkpointer
 from tap_analytics.sync.filtering import filter_of, learn_notation, windows
-from tap_analytics.sync.queue import prefetch_limit, read_in_order
+from tap_analytics.sync.queue import lists_ahead, prefetch_limit, read_in_order
 from tap_analytics.transport.errors import BudgetSpent, Cancelled, Ignored, NotFound, Rejected
 
 if t.TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read(sync: StreamSync, context: Context | None = None) -> None:
         for each in own_contexts(sync.stream) or (context,)
         for window in windows(sync, each)
     )
-    read_in_order(reads, limit=functools.partial(prefetch_limit, sync))
+    read_in_order(reads, limit=functools.partial(lists_ahead, sync))
     if context is None:
         _read_passes(sync)
 
