@@ -26,3 +26,4 @@ from tap_analytics.pagination.strategies.strategy import PagingState as PagingSt
 from tap_analytics.pagination.strategies.strategy import PagingStrategy as PagingStrategy
 from tap_analytics.pagination.strategies.strategy import SinglePage as SinglePage
 from tap_analytics.pagination.strategies.strategy import StopReason as StopReason
+from tap_analytics.pagination.strategies.unknown_unit import UnknownUnit as UnknownUnit

@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 #: Names of parameters that limit the number of rows.
 _LIMIT_NAME = re.compile(r"limit|size|per_?page|count|max|top|take|first|rows", re.IGNORECASE)
 #: Statuses of responses to a page number after the last one.
-_NO_SUCH_PAGE = frozenset({400, 404, 416, 422})
+NO_SUCH_PAGE = frozenset({400, 404, 416, 422})
 #: Failures of a request that only verifies something; they show nothing.
 _NO_PAGE = (TransportError, PaginationError)
 
@@ -90,7 +90,7 @@ class EndCheck:
             is_known = is_plain and paginator.facts.ignores_number
             fetched = None if is_known else self.fetcher.fetch(token)
         except (NotFound, Rejected) as error:
-            if error.status not in _NO_SUCH_PAGE:
+            if error.status not in NO_SUCH_PAGE:
                 raise
             fetched = None
         if fetched is not None and not self.source.has_read(fetched.keys, last):

@@ -11,6 +11,7 @@ from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.rescan import Rescan, fingerprint
 from tap_analytics.pagination.strategies.numbered import NumberedStrategy
 from tap_analytics.pagination.strategies.strategy import StopReason
+from tap_analytics.pagination.unit import settle
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.rows import DictRows
 from tap_analytics.transport.errors import Ignored, NotFound, Rejected
@@ -62,6 +63,7 @@ class PageSequence:
 
     def pages(self) -> Generator[FetchedPage]:
         """Yield what is new of each page."""
+        self._settle()
         token: PageToken | None = self.paginator.token
         try:
             while token is not None:
@@ -83,6 +85,14 @@ class PageSequence:
                     token = self._end_check.after(fetched)
         finally:
             self._fetcher.discard()
+
+    def _settle(self) -> None:
+        """Find out the unit of the page number, unless it is known."""
+        fetcher = settle(self._fetcher)
+        if fetcher is not self._fetcher:
+            self.endpoint = fetcher.endpoint
+            self.paginator.paging, self.paginator.token = fetcher.endpoint.paging, fetcher.first
+            self._open(fetcher)
 
     def stop(self, reason: StopReason) -> None:
         """End after the current page."""
@@ -161,6 +171,7 @@ class PageSequence:
 
     def resume(self, position: Checkpoint) -> bool:
         """Continue after the position of an earlier run; False if it is no longer valid."""
+        self._settle()
         reopened = position.reopen(self._fetcher)
         unread = None if reopened is None else position.rows_after(reopened[1].keys)
         if reopened is None or unread is None:

@@ -12,7 +12,14 @@ from tap_analytics.commands.doctor.findings import note, warning, wrong
 from tap_analytics.commands.doctor.hints import PAGES, TOTAL, counts, hints
 from tap_analytics.commands.doctor.paging import page_after_end
 from tap_analytics.config.declarations.paginators import declared_at
-from tap_analytics.pagination import NumberedStrategy, Offset, PageNumber, dig, whole_number
+from tap_analytics.pagination import (
+    NumberedStrategy,
+    Offset,
+    PageNumber,
+    UnknownUnit,
+    dig,
+    whole_number,
+)
 from tap_analytics.pagination.placement import shown
 from tap_analytics.streams.declared import DeclaredStream
 
@@ -45,6 +52,9 @@ class NumberCheck:
         """Request other pages if the first pages leave a question open."""
         trial = self.trial
         self.report.paging = "advances" if trial.advances else "one page"
+        if trial.is_good and isinstance(self.paging, UnknownUnit):
+            # A run finds out what the number counts.
+            return
         is_doubtful = not trial.is_good or (self.by_page and trial.advances)
         if is_doubtful and not self.check.is_stable():
             return
@@ -182,8 +192,6 @@ def _unit_finding(paging: NumberedStrategy, first: FetchedPage, *, base: int) ->
         text = f"The server numbers pages from {base}."
         return wrong("base_page", text, paginator={"base_page": base})
     text = f"`{param}` counts rows, not pages"
-    if param == "page":
-        return wrong("unit", f"{text}; the tap doesn't support an offset of that name.")
     change |= {"type": "offset"} | declared_at("offset_param", paging.number_param)
     return wrong("unit", f"{text}.", paginator=change)
 

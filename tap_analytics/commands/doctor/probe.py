@@ -308,7 +308,10 @@ class Probe:
 def declaration_of(paging: PagingStrategy) -> dict[str, t.Any]:
     """Return the declaration of a paginator, without defaults."""
     kind, own = next(
-        (kind, each.fields) for kind, each in PAGINATORS.items() if each.makes is type(paging)
+        (kind, each.fields)
+        for base in type(paging).__mro__
+        for kind, each in PAGINATORS.items()
+        if each.makes is base
     )
     defaults = {each.name: each.default for each in fields(type(paging))}
     keys = [key for key in own if key in defaults]

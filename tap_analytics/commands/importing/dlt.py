@@ -97,7 +97,7 @@ def _paginator(paginator: object, where: str, notes: Notes) -> object:
         if "next_key" in made:
             made["next_url_path"] = made.pop("next_key")
     if kind == "offset" and made.get("offset_param") == "page":
-        notes.add(where, "`offset_param: page` counts pages, from 1.")
+        notes.add(where, "the first two pages show what `offset_param: page` counts.")
     known = ("type", *PAGINATORS[kind].fields)
     made = notes.known(made, known, where)
     return made["type"] if isinstance(paginator, str) else made

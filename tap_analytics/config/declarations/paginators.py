@@ -28,6 +28,7 @@ from tap_analytics.pagination import (
     PageNumber,
     PagingStrategy,
     SinglePage,
+    UnknownUnit,
 )
 from tap_analytics.pagination.placement import body_path, in_body, is_in_query
 from tap_analytics.records.codec import kind_of
@@ -99,12 +100,14 @@ def _made(kind: Callable[..., PagingStrategy]) -> Callable[..., PagingStrategy]:
     return make
 
 
-def _offset(**values: t.Any) -> PagingStrategy:  # noqa: ANN401 - fields of any kind
-    paging = Offset(**values)
-    if paging.offset_param != "page":
-        return paging
-    limits = {name: getattr(paging, name) for name in SHARED if hasattr(paging, name)}
-    return PageNumber(page_param="page", base_page=1, **limits)
+def _offset(reader: ObjectReader, values: dict[str, t.Any]) -> PagingStrategy:
+    if values.get("offset_param") != "page":
+        return _made(Offset)(reader, values)
+    for name in ("offset", "maximum_offset"):
+        if name in values:
+            reader.error(name, "counts rows, but `page` may count pages. Use the type page_number.")
+    others = {name: each for name, each in values.items() if "offset" not in name}
+    return _made(UnknownUnit)(reader, others)
 
 
 _END_CODES = (400, 404, 410, 416, 422)
@@ -214,10 +217,14 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
     ),
     "offset": Variant(
         makes=Offset,
-        make=_made(_offset),
+        make=_offset,
         meaning="By row number, advanced by the rows received.",
         fields={
-            "offset_param": Field(TEXT, "Parameter that carries it; `page` counts pages, from 1."),
+            "offset_param": Field(
+                TEXT,
+                "Parameter that carries it; whether `page` counts rows or pages, from 0 or from 1, "
+                "is found out by the first two pages.",
+            ),
             "offset_body_path": _IN_BODY,
             "offset": Field(integer(0), "Number of the first row."),
             "maximum_offset": Field(

@@ -76,6 +76,8 @@ class PagingFacts:
     mispredicted: bool = False
     #: Whether a declared flag said that more pages follow.
     flag_seen: bool = False
+    #: The paging, where the unit of its number had to be found out.
+    unit: PagingStrategy | None = None
     #: Whether `post_process` left out rows, below which no child is read.
     leaves_out_rows: bool = False
 

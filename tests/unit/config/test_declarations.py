@@ -35,6 +35,7 @@ from tap_analytics.pagination import (
     Offset,
     PageNumber,
     SinglePage,
+    UnknownUnit,
 )
 from tap_analytics.pagination.placement import LIMIT, PAGE, in_body
 from tap_analytics.transport.auth import (
@@ -118,9 +119,7 @@ def test_the_learning_document(document):
         "learning_courses": "/courses",
         "learning_course_enrollments": "/courses/{course_id}/enrollments",
     }
-    assert common(document, "paging") == PageNumber(
-        page_param="page", base_page=1, limit=100, total_path="total"
-    )
+    assert common(document, "paging") == UnknownUnit(limit=100)
     assert common(document, "retry") == RetryPolicy(
         max_retries=3, backoff_factor=5, statuses=frozenset({429})
     )
@@ -377,7 +376,7 @@ def test_a_schema_and_a_description_are_kept():
         ({"type": "offset", "limit_param": None}, Offset(limit_param=None)),
         (
             {"type": "offset", "offset_param": "page", "limit": 5},
-            PageNumber(page_param="page", base_page=1, limit=5, total_path="total"),
+            UnknownUnit(limit=5),
         ),
         ({"type": "page_number"}, PageNumber()),
         (
@@ -895,6 +894,10 @@ def test_two_lines_of_parents_are_refused():
         (
             endpoint(paginator={"type": "offset", "limit": True}),
             "`paginator.limit` must be a whole",
+        ),
+        (
+            endpoint(paginator={"type": "offset", "offset_param": "page", "offset": 1}),
+            "`paginator.offset` counts rows, but `page` may count pages. Use the type page_number.",
         ),
         (
             endpoint(paginator={"type": "offset", "offset": -1}),

@@ -38,7 +38,7 @@ def endpoint(limit, fetch):
             prefetcher=SimpleNamespace(
                 fetch=lambda key, token, decode: fetch(token), discard=lambda owner: None
             ),
-            auth=SimpleNamespace(param_names=()),
+            auth=SimpleNamespace(of=lambda _: SimpleNamespace(param_names=())),
         ),
         paging=Offset(limit=limit),
         page_size=limit,

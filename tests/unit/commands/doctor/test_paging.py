@@ -135,14 +135,13 @@ def test_a_page_number_that_counts_rows_is_reported(doctor, limit):
     assert report.paginator == {"type": "offset", "offset_param": "from", "limit": limit}
 
 
-def test_a_parameter_page_that_counts_rows_has_no_suggestion(doctor):
+def test_a_parameter_page_that_counts_rows_is_an_offset(doctor):
     def answer(query):
         start = int(query.get("page", 0))
         return {"data": ROWS[start : start + int(query["limit"])]}
 
-    with JsonApi(answer) as api:
-        report = doctor(declared(api.origin, endpoint=PAGES))
-    assert (report.code, report.patch, report.findings) == (1, {}, [("wrong", "unit")])
+    report = doctor.check_patch(answer, rows=10, endpoint=PAGES)
+    assert report.paginator == {"type": "offset", "limit": 4, "offset_param": "page"}
 
 
 @pytest.mark.parametrize("rows", [3, 10])
@@ -614,3 +613,15 @@ def test_a_total_of_rows_is_not_suggested_for_clamped_page_numbers(doctor):
     with JsonApi(answer) as api:
         report = doctor(declared(api.origin, endpoint=endpoint))
     assert (report.code, report.findings, report.patch) == (1, [("wrong", "clamped")], {})
+
+
+@pytest.mark.parametrize("base", [0, 1])
+def test_an_offset_whose_unit_a_run_finds_out_is_no_finding(doctor, base):
+    def answer(query):
+        number = int(query["page"]) - base
+        return {"data": numbered(ROWS, query, base=base) if number >= 0 else []}
+
+    endpoint = {"paginator": {"type": "offset", "offset_param": "page", "limit": 4}}
+    with JsonApi(answer) as api:
+        report = doctor(declared(api.origin, endpoint=endpoint))
+    assert (report.code, report.patch) == (0, {}), report.texts

@@ -356,7 +356,7 @@ more = {"client": {}, "resources": []}
         ),
         (
             {
-                "paginator": {"type": "offset", "limit": 5, "maximum_offset": 9},
+                "paginator": {"type": "offset", "limit": 5, "maximum_value": 9},
                 "params": {"limit": 9},
             },
             {"paginator": {"type": "offset", "limit": 5}},
