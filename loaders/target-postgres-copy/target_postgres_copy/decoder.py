@@ -1,4 +1,4 @@
-"""Decode lines of one stream; every value stays raw JSON, column by column."""
+"""Cut input into blocks of lines, and decode those of one stream: every value stays raw JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from target_postgres_copy.errors import shown
 from target_postgres_copy.fields import MISSING
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: Filled in once per batch, not from the rows.
 CONSTANTS = ("_sdc_received_at", "_sdc_batched_at", "_sdc_sequence", "_sdc_sync_started_at")
@@ -27,6 +27,25 @@ _RAW_MISSING = msgspec.Raw(MISSING)
 
 #: Names that msgspec takes for no member of a struct.
 is_odd = re.compile(r'["\\\x00-\x1f]').search
+
+
+def blocks(read: Callable[[], bytes]) -> Iterator[bytes]:
+    """Cut what is read behind its last line; a last line without an end gets one."""
+    parts: list[bytes] = []
+    while chunk := read():
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            parts.append(chunk)
+            continue
+        yield _clean(b"".join((*parts, chunk[:end])))
+        parts = [chunk[end:]] if end < len(chunk) else []
+    if parts:
+        yield _clean(b"".join(parts) + b"\n")
+
+
+def _clean(block: bytes) -> bytes:
+    """Keep carriage returns, which JSON allows between its tokens, out of COPY."""
+    return block.replace(b"\r", b"\t") if b"\r" in block else block
 
 
 class Decoder:

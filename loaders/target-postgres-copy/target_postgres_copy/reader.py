@@ -13,14 +13,14 @@ import msgspec
 from singer_sdk.io_base import SingerReader
 from singer_sdk.singerlib.json import deserialize_json
 
-from target_postgres_copy.decoder import explain
+from target_postgres_copy.decoder import blocks, explain
 from target_postgres_copy.errors import LoadError, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
+    from logging import Logger
 
     from target_postgres_copy.sink import CopySink
-    from target_postgres_copy.target import TargetPostgresCopy
 
 BLOCK_BYTES = 1 << 20
 _CANONICAL = re.compile(rb'\{"type":"RECORD","stream":"([^"\\]*)",').match
@@ -40,29 +40,34 @@ _UNREADABLE = (msgspec.DecodeError, RecursionError)
 _header = msgspec.json.Decoder(_Header)
 
 
-def blocks(read: Callable[[], bytes]) -> Iterator[bytes]:
-    """Cut what is read behind its last line; a last line without an end gets one."""
-    parts: list[bytes] = []
-    while chunk := read():
-        end = chunk.rfind(b"\n") + 1
-        if not end:
-            parts.append(chunk)
-            continue
-        yield _clean(b"".join((*parts, chunk[:end])))
-        parts = [chunk[end:]] if end < len(chunk) else []
-    if parts:
-        yield _clean(b"".join(parts) + b"\n")
+class Host(t.Protocol):
+    """What the reader needs of the target."""
 
+    @property
+    def logger(self) -> Logger:
+        """The target's logger."""
 
-def _clean(block: bytes) -> bytes:
-    """Keep carriage returns, which JSON allows between its tokens, out of COPY."""
-    return block.replace(b"\r", b"\t") if b"\r" in block else block
+    @property
+    def fast_sinks(self) -> Mapping[str, CopySink]:
+        """Sinks of streams that are loaded by COPY, by stream."""
+
+    def prepare(self) -> None:
+        """Connect, and take back the signals."""
+
+    def wait_for(self, read: Callable[[], bytes]) -> bytes:
+        """Read; raises `Interrupted` after a signal."""
+
+    def after_block(self) -> None:
+        """Notice a lost server and old rows."""
+
+    def bound_memory(self) -> None:
+        """Write batches that have become large."""
 
 
 class BlockReader(SingerReader):
     """Hand runs of records to their sinks, and every other message to the SDK."""
 
-    def __init__(self, target: TargetPostgresCopy) -> None:
+    def __init__(self, target: Host) -> None:
         super().__init__()
         self._target = target
         self._counter: Counter[str] = Counter()

@@ -13,9 +13,8 @@ from psycopg import sql
 from singer_sdk.helpers._batch import BatchFileFormat, StorageTarget
 from target_postgres.sinks import PostgresSink
 
-from target_postgres_copy.decoder import METADATA
+from target_postgres_copy.decoder import METADATA, blocks
 from target_postgres_copy.errors import LoadError, Unsupported
-from target_postgres_copy.reader import blocks
 from target_postgres_copy.staging import Staging
 from target_postgres_copy.statements import Run
 from target_postgres_copy.streams import plan_columns
@@ -26,9 +25,11 @@ if t.TYPE_CHECKING:
 
     import psycopg
     from singer_sdk.helpers._batch import BaseBatchFileEncoding
+    from singer_sdk.mapper import PluginMapper
+    from singer_sdk.sinks import Sink
 
     from target_postgres_copy.columns import Column
-    from target_postgres_copy.target import TargetPostgresCopy
+    from target_postgres_copy.writer import Writer
 
 _BLOCK_BYTES = 1 << 20
 #: Any number that other programs are unlikely to lock.
@@ -41,12 +42,25 @@ class _AnyRecord(msgspec.Struct):
     record: dict[str, msgspec.Raw]
 
 
+class Host(t.Protocol):
+    """What a sink needs of the target."""
+
+    mapper: PluginMapper
+    writer: Writer
+
+    def drain_one(self, sink: Sink) -> None:
+        """Write the rows of a sink that wait."""
+
+    def bound_memory(self) -> None:
+        """Write batches that have become large."""
+
+
 class CopySink(PostgresSink):
     """A stream whose rows are loaded by COPY where that is sure to be right."""
 
-    def __init__(self, target: TargetPostgresCopy, *args: t.Any, **kwargs: t.Any) -> None:
+    def __init__(self, target: t.Any, *args: t.Any, **kwargs: t.Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(target, *args, **kwargs)
-        self._target = target
+        self._target: Host = target
         self._staging: dict[bool, Staging] = {}
         #: The kind of rows that wait: records of BATCH files, or RECORD messages.
         self._waiting = False
