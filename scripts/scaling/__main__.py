@@ -152,13 +152,20 @@ def _run(airflow: Airflow, server: Database, demo: DemoApi, count: int, *, kill:
     say(
         f"{shards}: {airflow.seconds(run):.0f} s, {airflow.attempts(run)} attempts, "
         f"{sum(found.values()):,} of {sum(rows.values()):,} rows, "
-        f"{len(demo.requests):,} requests, at most {max(most.values())} in a second per API"
+        f"{len(demo.requests):,} requests, {_rate(demo):.0f} a second over all workers, at most "
+        f"{max(most.values())} in any second to one API (limit {LIMIT})"
         + (f"; killed: {', '.join(killed)}" if kill else "")
     )
     for name, expected in rows.items():
         if expected != found[name]:
             say(f"  {name}: {found[name]} rows of {expected}")
     return rows == found and max(most.values()) <= LIMIT and (bool(killed) or not kill)
+
+
+def _rate(demo: DemoApi) -> float:
+    """Return the requests per second, from the first to the last."""
+    times = [request.at for request in demo.requests]
+    return len(times) / max(max(times) - min(times), 1)
 
 
 def _most_in_a_second(demo: DemoApi) -> dict[str, int]:
