@@ -111,7 +111,10 @@ class Cursor(LinkedPaging):
         if self.at_end_path and dig(page.payload, self.at_end_path) is True:
             return None
         value = self._value(page)
-        return self._token(page, value) if value and str(value) not in self.stop_values else None
+        # In a row 0 is a value like others; elsewhere it means that there is no cursor.
+        is_cursor = bool(value) or (self.reads_rows and type(value) is int)
+        is_stop = str(value) in self.stop_values
+        return self._token(page, value) if is_cursor and not is_stop else None
 
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
@@ -129,10 +132,10 @@ class Cursor(LinkedPaging):
         cursor = ENCODER.encode(value).decode() if is_json else value
         if body_path(self.cursor_param) is not None and value is not True:
             return {self.cursor_param: ENCODER.encode(cursor).decode()}
-        cursor = cursor_text(cursor)
-        if cursor is None:
+        text = "0" if type(cursor) is int and not cursor else cursor_text(cursor)
+        if text is None:
             raise self._unusable(page, value, wanted="text or a number")
-        return {self.cursor_param: cursor}
+        return {self.cursor_param: text}
 
     @override
     def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:

@@ -71,6 +71,15 @@ def test_a_last_row_without_the_cursor_proves_no_end():
     assert (len(done.ids()), done.verdict()) == (LIMIT, "unverified")
 
 
+def test_the_last_row_may_have_the_key_zero():
+    rows = [{"id": number} for number in (-1, 0, 1)]
+    with JsonApi(
+        lambda query: {"data": [row for row in rows if row["id"] > int(query.get("after", -9))][:1]}
+    ) as api:
+        done = run(paged(api.origin, cursor_path="data[-1].id", cursor_param="after"))
+    assert (done.ids(), done.verdict()) == ([-1, 0, 1], "consistent")
+
+
 def test_an_empty_list_with_a_cursor_from_the_last_row_is_whole():
     with JsonApi(lambda _: {"data": []}) as api:
         done = run(paged(api.origin, cursor_path="data[-1].id"))

@@ -53,8 +53,27 @@ class Api:
             },
             "header_link": {"type": "header_link"},
             "auto": {"type": "auto"},
+            "page in the body": {
+                "type": "page_number",
+                "base_page": 1,
+                "page_body_path": "page",
+                "limit_body_path": "limit",
+            },
+            "cursor in the body": {
+                "type": "cursor",
+                "cursor_path": "next",
+                "cursor_body_path": "cursor",
+                "limit_body_path": "limit",
+            },
+            "last row": {"type": "cursor", "cursor_path": "data[-1].id", "cursor_param": "after"},
+            "unknown unit": {"type": "offset", "offset_param": "page"},
         }
         return kinds[self.paging] | {"limit": self.limit}
+
+    @property
+    def endpoint(self):
+        method = "POST" if self.paging.endswith("body") else "GET"
+        return {"method": method, "paginator": self.paginator}
 
     def page(self, query):
         """Return the answer without faults: the body, and the headers beside it."""
@@ -65,7 +84,7 @@ class Api:
         link = f"/items?cursor={following}&limit={self.limit}"
         if self.paging == "offset with total":
             body["total"] = self.count
-        elif self.paging == "cursor":
+        elif self.paging in {"cursor", "cursor in the body"}:
             body["next"] = following and str(following)
         elif self.paging in {"json_link", "auto"}:
             body["next"] = following and link
@@ -80,6 +99,10 @@ class Api:
     def _start(self, query, size):
         if self.paging.startswith("offset"):
             return int(query["offset"])
+        if self.paging == "last row":
+            return int(query.get("after", -1)) + 1
+        if self.paging == "unknown unit":
+            return (int(query["page"]) - 1) * size if query["page"] != "0" else self.count
         if self.paging.startswith("page"):
             return (int(query["page"]) - self.paginator["base_page"]) * size
         return int(query.get("cursor", 0))
@@ -95,7 +118,8 @@ class Faulty(ScriptedServer):
         super().__init__(self._step)
 
     def _step(self, received):
-        body, headers = self._api.page(received.query)
+        sent = json.loads(received.body) if received.body else {}
+        body, headers = self._api.page({**received.query, **sent})
         whole = reply(200, body, **headers)
         fault = self._faults.get(len(self.requests))
         if fault is None:
@@ -171,6 +195,7 @@ apis = st.builds(
         [
             *("offset with total", "offset", "page from 0", "page from 1"),
             *("cursor", "header_cursor", "json_link", "header_link", "auto"),
+            *("page in the body", "cursor in the body", "last row", "unknown unit"),
         ]
     ),
     count=st.integers(0, 40),
@@ -206,7 +231,7 @@ dragging = given(
 
 def check(api, faults, concurrency, sampled, **settings):
     with Faulty(api, faults) as server:
-        endpoint = {"paginator": api.paginator}
+        endpoint = api.endpoint
         schema = {} if sampled else {"schema": SCHEMA}
         more = schema | settings
         config = declared(server.origin, endpoint=endpoint, concurrency=concurrency, **more)

@@ -174,3 +174,24 @@ def test_a_next_link_does_not_move_a_page_that_goes_into_the_body():
         paginator = {"type": "offset", "offset_body_path": "from"}
         done = run(declared(api.origin, endpoint={"method": "POST", "paginator": paginator}))
     assert (done.ids(), done.verdict()) == ([*range(25)], "consistent")
+
+
+@pytest.mark.parametrize("place", ["offset in the body", "cursor in the body", "page in a header"])
+def test_a_run_continues_where_values_of_pages_are_not_in_the_query(place):
+    serve, endpoint, paginator = PLACES[place]
+    fails = [True]
+
+    def answer(received):
+        made = serve(received, json.loads(received.body or b"{}"))
+        if fails and made["data"] and made["data"][-1]["id"] == 24:
+            return reply(500, b"{}")
+        return reply(200, json.dumps(made).encode())
+
+    with ScriptedServer(answer) as api:
+        given = {"method": "POST", **endpoint, "paginator": paginator}
+        first = run(declared(api.origin, endpoint=given))
+        fails.clear()
+        second = run(declared(api.origin, endpoint=given), state=first.state)
+    assert first.error is not None
+    assert second.error is None
+    assert (first.ids() + second.ids()) == list(range(25))
