@@ -23,7 +23,7 @@ from tap_analytics.config.declarations.fields import (
     read_fields,
 )
 from tap_analytics.config.declarations.model import WriteDisposition
-from tap_analytics.config.declarations.object_reader import NAME, ConfigPath, ObjectReader
+from tap_analytics.config.declarations.object_reader import DOTTED, NAME, ConfigPath, ObjectReader
 from tap_analytics.config.declarations.partitions import check_partitions, read_partitions
 from tap_analytics.config.declarations.processing import (
     LiftFields,
@@ -226,7 +226,7 @@ def _check_disposition(
 def _lifted(resource: DeclaredResource, keys: tuple[str, ...]) -> DeclaredResource:
     """Set the primary key; nested fields of keys become columns: `owner.id` is `owner_id`."""
     plain = (resource.schema or {}).get("properties", {})
-    columns = {key: key.replace(".", "_") for key in keys if "." in key and key not in plain}
+    columns = {key: key.replace(".", "_") for key in keys if _is_nested(key, plain)}
     nested = {column: key for key, column in columns.items()}
     cursor = resource.incremental
     if cursor is not None and cursor.column != cursor.cursor_path:
@@ -236,6 +236,11 @@ def _lifted(resource: DeclaredResource, keys: tuple[str, ...]) -> DeclaredResour
         primary_keys=tuple(columns.get(key, key) for key in keys),
         steps=(LiftFields(nested), *resource.steps) if nested else resource.steps,
     )
+
+
+def _is_nested(key: str, plain: Mapping[str, object]) -> bool:
+    """Whether a key is a dotted path, not the name of a column."""
+    return "." in key and key not in plain and DOTTED.fullmatch(key) is not None
 
 
 def _check_steps(reader: ObjectReader, resource: DeclaredResource) -> None:

@@ -339,8 +339,8 @@ more = {"client": {}, "resources": []}
             {"incremental": {"cursor_path": "a", "start_param": "since"}},
         ),
         (
-            {"incremental": {"cursor_path": "$.a", "end_param": "until", "lag": 3}},
-            {"incremental": {"cursor_path": "a"}},
+            {"incremental": {"cursor_path": "$.a", "lag": 3, "row_order": "asc"}},
+            {"incremental": {"cursor_path": "a", "lag": 3}},
         ),
         ({"incremental": {"cursor_path": "meta.a"}}, {}),
         (
