@@ -16,7 +16,7 @@ from tap_analytics.commands.importing.notes import Notes
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from tap_analytics.transport.redaction import Secrets
 
@@ -32,6 +32,10 @@ class Imported:
 
     entry: dict[str, t.Any]
     notes: tuple[str, ...]
+    #: What was taken: `5 of 6 streams`.
+    headline: str
+    #: Streams and credentials that are missing, one sentence each.
+    missing: tuple[str, ...]
 
 
 def import_file(
@@ -53,7 +57,21 @@ def import_file(
         raise InputError(f"{path}: {TOO_DEEP}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    return Imported(entry=entry, notes=tuple(map(secrets.redact, notes.all()))), secrets
+    imported = Imported(
+        entry=entry,
+        notes=tuple(map(secrets.redact, notes.all())),
+        headline=f"{notes.taken} of {notes.described} streams",
+        missing=tuple(_missing(notes)),
+    )
+    return imported, secrets
+
+
+def _missing(notes: Notes) -> Iterator[str]:
+    if notes.taken < notes.described:
+        count = notes.described - notes.taken
+        yield f"{count} of {notes.described} streams are left out. Add them, or accept --partial."
+    if notes.is_unsigned:
+        yield "Nothing signs the requests. Set `auth`, or accept --partial."
 
 
 def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the entry; return 1 if there is none or it isn't valid."""
+    """Print the entry; return 1 if there is none, it isn't valid, or something is missing."""
     made = parser(
         "import",
         "Print the `apis` entry for an API described for another tool: a configuration of dlt's "
@@ -38,6 +38,11 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--name", help="name of the API, instead of the file's")
     made.add_argument("--base-url", metavar="URL", help="address of the API, instead of the file's")
     made.add_argument("--yaml", action="store_true", help="print YAML, for meltano.yml")
+    made.add_argument(
+        "--partial",
+        action="store_true",
+        help="exit with 0 although streams are left out, or nothing signs the requests",
+    )
     return run(_import, made.parse_args(argv))
 
 
@@ -47,16 +52,17 @@ def _import(options: argparse.Namespace) -> int:
     )
     redaction.install(secrets)
     config = {"apis": [imported.entry]}
-    problems = _problems(config)
+    problems = [*_problems(config), *(() if options.partial else imported.missing)]
     if options.json:
         problem = {"problems": problems} if problems else {}
-        show({**config, "notes": list(imported.notes), **problem}, as_json=True)
+        said = {"headline": imported.headline, "notes": list(imported.notes), **problem}
+        show({**config, **said}, as_json=True)
         return 1 if problems else 0
     if options.yaml:
         put(_yaml(config))
     else:
         show(config, as_json=True)
-    for kind, lines in (("note", imported.notes), ("error", problems)):
+    for kind, lines in (("note", (imported.headline, *imported.notes)), ("error", problems)):
         for line in lines:
             sys.stderr.write(f"{kind}: {redaction.clean_line(line)}\n")
     return 1 if problems else 0

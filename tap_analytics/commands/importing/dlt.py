@@ -54,6 +54,7 @@ def entry_of(config: Object, notes: Notes) -> Object:
             name = given.get("name")
             where = f"resource '{shown(name)}'" if isinstance(name, str) else f"resources[{index}]"
             resources[index] = _resource(given, where, notes, optional=optional)
+    notes.described = notes.taken = len(resources)
     if optional:
         kept["optional_streams"] = optional
     return kept
@@ -72,13 +73,13 @@ def _client(client: Object, notes: Notes) -> Object:
 
 def _auth(auth: object, notes: Notes) -> Object | None:
     if not isinstance(auth, dict):
-        notes.add("client.auth", "isn't an object: left out, so requests carry no credential.")
+        notes.unsigned("client.auth", "isn't an object")
         return None
     # For dlt, `token` without a type means bearer.
     given = {"type": "bearer", **auth} if "token" in auth else auth
     kind = given.get("type")
     if not isinstance(kind, str) or kind not in AUTHS:
-        notes.add("client.auth", f"the type '{shown(kind)}' isn't known to the tap: left out.")
+        notes.unsigned("client.auth", f"the type '{shown(kind)}' isn't known to the tap")
         return None
     return notes.known(given, ("type", *AUTHS[kind].fields), "client.auth")
 

@@ -25,6 +25,11 @@ class Notes:
     #: The variables in use.
     variables: set[str] = field(default_factory=set)
     left_out: int = 0
+    #: Number of streams described, and of those taken.
+    described: int = 0
+    taken: int = 0
+    #: Whether an authenticator was left out.
+    is_unsigned: bool = False
 
     def add(self, where: str, text: str) -> None:
         """Add a note; `where` is a line, a resource or a path in a manifest."""
@@ -64,6 +69,11 @@ class Notes:
         while (variable := self.variable(name if number == 1 else f"{name}_{number}")) in taken:
             number += 1
         return variable
+
+    def unsigned(self, where: str, text: str) -> None:
+        """Add a note on an authenticator that is left out."""
+        self.add(where, f"{text}, so requests carry no credential: set `auth`.")
+        self.is_unsigned = True
 
     def all(self) -> tuple[str, ...]:
         """Return all notes, and the number of further ones."""

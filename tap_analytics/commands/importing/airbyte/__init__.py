@@ -16,6 +16,7 @@ from tap_analytics.commands.importing.airbyte.declarative_stream import (
     name_of,
     read_stream,
 )
+from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
@@ -51,10 +52,21 @@ def entry_of(value: Object, notes: Notes) -> Object:
     entry["resources"] = [
         resource for each in found if (resource := _below(each, found[0], base_url, notes))
     ]
+    _count(root, entry["resources"], notes)
     if root.get("concurrency_level") is not None:
         root.note("concurrency_level", "isn't supported: set `concurrency`.")
     root.note_unread(silent=_SILENT)
     return entry
+
+
+def _count(root: Component, resources: list[Object], notes: Notes) -> None:
+    """Count the streams of a manifest, and those that became resources."""
+    names = {resource["name"] for resource in resources}
+    notes.taken = len(names.intersection(map(name_of, root.children("streams"))))
+    others = len(as_list(root.get("dynamic_streams")))
+    if others:
+        root.note("dynamic_streams", "isn't supported: its streams are left out.")
+    notes.described = len(as_list(root.get("streams"))) + others
 
 
 def _all_streams(root: Component, notes: Notes) -> list[ImportedStream]:

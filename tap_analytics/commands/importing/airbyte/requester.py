@@ -28,9 +28,8 @@ def auth_of(authenticator: Component | None) -> Object | None:
     made = reader(authenticator) if reader else None
     if made is None:
         kind = shown(authenticator.kind)
-        authenticator.note(
-            "", f"{kind} isn't supported, so requests carry no credential: set `auth`."
-        )
+        notes = authenticator.manifest.notes
+        notes.unsigned(authenticator.path, f"{kind} isn't supported")
         return None
     authenticator.note_unread()
     return made

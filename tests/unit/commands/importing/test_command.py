@@ -61,7 +61,10 @@ def test_output_is_a_configuration_and_notes_go_to_stderr(command):
 
     assert code == 0
     assert json.loads(out)["apis"][0]["name"] == "shop"
-    assert err == "note: resource 'items': `has_more` isn't supported: left out.\n"
+    assert (
+        err
+        == "note: 1 of 1 streams\nnote: resource 'items': `has_more` isn't supported: left out.\n"
+    )
 
 
 def test_json_holds_the_notes(command):
@@ -69,6 +72,34 @@ def test_json_holds_the_notes(command):
 
     assert (code, err) == (0, "")
     assert json.loads(out)["notes"] == ["resource 'items': `has_more` isn't supported: left out."]
+    assert json.loads(out)["headline"] == "1 of 1 streams"
+
+
+def test_description_taken_in_part_is_an_error_unless_it_is_accepted(command):
+    odd = {"name": "odd", "retriever": {"type": "AsyncRetriever"}}
+    requester = {"url_base": "https://api.shop.com", "path": "/items"}
+    taken = {"name": "items", "retriever": {"requester": requester}}
+    given = {"type": "DeclarativeSource", "streams": [taken, odd]}
+
+    code, _, err = command(given)
+
+    assert code == 1
+    assert err.startswith("note: 1 of 2 streams\n")
+    assert "\nerror: 1 of 2 streams are left out. Add them, or accept --partial.\n" in err
+    code, _, err = command(given, "--partial")
+    assert code == 0
+    assert "error:" not in err
+
+
+@pytest.mark.parametrize("auth", [{"type": "custom"}, "token"])
+def test_signature_that_is_left_out_is_an_error_unless_it_is_accepted(auth, command):
+    given = config(item(), auth=auth)
+
+    code, _, err = command(given)
+
+    assert code == 1
+    assert "error: Nothing signs the requests. Set `auth`, or accept --partial.\n" in err
+    assert command(given, "--partial")[0] == 0
 
 
 def test_yaml_says_the_same(command):
@@ -85,7 +116,7 @@ def test_entry_that_is_not_valid_is_printed_with_what_is_wrong(command):
 
     assert code == 1
     assert json.loads(out)["apis"][0]["resources"]
-    assert err.startswith("error: apis[0] 'shop', resource 'items': `paginator.type` 'ofset' is")
+    assert "\nerror: apis[0] 'shop', resource 'items': `paginator.type` 'ofset' is" in err
     assert json.loads(command(config(), "--json")[1])["problems"]
 
 
