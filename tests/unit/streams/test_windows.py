@@ -274,6 +274,25 @@ def test_a_window_that_is_short_makes_the_stream_short_and_keeps_the_bookmark(co
     assert (done.verdict(), done.bookmark()) == ("short", None)
 
 
+def test_a_fault_in_a_window_changes_no_row_at_any_width():
+    found = []
+    for concurrency in (1, 8):
+        failed = set()
+
+        def answer(query, failed=failed):
+            asked = (query["since"], query["offset"])
+            if asked not in failed:
+                failed.add(asked)
+                return reply(503, b"{}")
+            return serve(DAYS)(query)
+
+        with JsonApi(answer) as api:
+            done = run(shop(api.origin, concurrency=concurrency, schema=SCHEMA))
+        assert (done.ids(), done.verdict()) == (EXPECTED, "verified")
+        found.append(done.streams)
+    assert found[0] == found[1]
+
+
 def test_a_server_that_ignores_windows_gives_each_row_once():
     def answer(query):
         start = int(query["offset"])
