@@ -44,6 +44,7 @@ class Manifest:
         self._followed = 0
         spec = as_object(as_object(value.get("spec")).get("connection_specification"))
         self._settings = as_object(spec.get("properties"))
+        self._required = as_list(spec.get("required"))
 
     def root(self) -> Component:
         """Return the manifest as a component."""
@@ -99,7 +100,9 @@ class Manifest:
     def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
         """Return the default or the variable for a setting of the connector."""
         known = as_object(self._settings.get(name))
-        value = known.get("default") if default is None else default
+        # What a form fills in is the setting where an expression says what is without one.
+        filled_in = known.get("default")
+        value = default if filled_in is None and name not in self._required else filled_in
         is_secret = is_secret or bool(known.get("airbyte_secret"))
         if isinstance(value, str | int) and not is_secret:
             self.notes.add(where, f"`config.{shown(name)}` is replaced by its default.")
@@ -150,15 +153,19 @@ class Component:
         """Return the value of a key, or of the parameter of that name."""
         self._read.add(word)
         value = self.manifest.located(self.value.get(word), "")[0]
-        return self.parameters.get(word) if value is None else value
+        return self._inherited(word)[0] if value is None else value
+
+    def _inherited(self, word: str) -> Located:
+        """Return the parameter of the name of a key."""
+        return self.manifest.located(self.parameters.get(word), self.place(word))
 
     def child(self, word: str) -> Component | None:
         """Return the component at a key."""
-        if not isinstance(value := self.get(word), dict):
+        if not isinstance(self.get(word), dict):
             return None
         located = self.manifest.located(self.value.get(word), self.place(word))
         if located[0] is None:
-            located = value, self.place(word), {}
+            located = self._inherited(word)
         return Component(self.manifest, located, self.parameters)
 
     def values(self, word: str) -> list[t.Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
@@ -146,7 +146,9 @@ def _endpoint(
     partitions, parents = _partitions(retriever)
     address, path = _address(requester, partitions)
     path, _, query = path.partition("?")
-    params = dict(parse_qsl(query)) | _pairs(requester, "request_parameters", partitions)
+    if "?" in address:
+        raise UnsupportedError("its url_base has a query")
+    params = _query(query) | _pairs(requester, "request_parameters", partitions)
     for name in partitions:
         if f"{{{name}}}" not in path:
             raise UnsupportedError(f"the path has no placeholder for `{shown(name)}` of its parent")
@@ -155,7 +157,7 @@ def _endpoint(
         "path": f"/{path.lstrip('/')}",
         "params": params,
         "headers": _pairs(requester, "request_headers", ()),
-        "paginator": paginator_of(retriever.child("paginator")),
+        "paginator": paginator_of(retriever.child("paginator"), selector),
     }
     if selector is not None:
         endpoint["data_selector"] = selector
@@ -166,6 +168,12 @@ def _endpoint(
     elif method not in (None, "", "GET", "get"):
         raise UnsupportedError(f"its method is {shown(method)}")
     return endpoint, address, parents
+
+
+def _query(text: str) -> Object:
+    """Return the parameters of a query, as lists where they are repeated."""
+    found: dict[str, list[str]] = parse_qs(text, keep_blank_values=True)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def _body(requester: Component) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -230,7 +238,11 @@ def _partitions(retriever: Component) -> tuple[Object, tuple[Component, ...]]:
                 raise UnsupportedError(
                     "its parent's value is a parameter; only path placeholders are supported"
                 )
-            found[name] = {"type": "resolve", "resource": name_of(stream), "field": key}
+            found[name] = {
+                "type": "resolve",
+                "resource": name_of(stream),
+                "field": key.replace("/", "."),
+            }
             parents.append(stream)
             config.note_unread()
     return found, tuple(parents)

@@ -30,7 +30,7 @@ def selector_of(part: Component | None) -> str | None:
         return None
     extractor.expect("DpathExtractor", "its rows are extracted by")
     if part.get("record_filter") is not None:
-        part.note("record_filter", "isn't supported: the rows it drops are extracted too.")
+        raise UnsupportedError("its rows are filtered by a record_filter")
     part.note_unread()
     members = []
     for given in extractor.values("field_path"):
@@ -38,13 +38,15 @@ def selector_of(part: Component | None) -> str | None:
         if member is None:
             raise UnsupportedError("the path to its rows is computed")
         members += [member] if member else []
+    if "**" in members:
+        raise UnsupportedError("its rows are searched for at any depth")
     if all(_PLAIN.fullmatch(member) for member in members):
         return ".".join(members) or None
     return "$" + "".join(map(_step, members))
 
 
 def _step(member: str) -> str:
-    if member in {"*", "**"}:
+    if member == "*":
         return "[*]"
     quoted = member.replace("\\", "\\\\").replace("'", "\\'")
     return f"[{member}]" if member.isdecimal() else f"['{quoted}']"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import Reference, reference, references
@@ -13,10 +14,11 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
 
 #: A member name allowed in a dotted path.
+_DOTTED = re.compile(r"[\w.-]+")
 _MEMBER = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
 
 
-def paginator_of(part: Component | None) -> Object | str:
+def paginator_of(part: Component | None, selector: str | None) -> Object | str:
     """Return the equivalent `paginator`.
 
     Raises `UnsupportedError` if there is none: reading only the first page would lose rows without
@@ -28,7 +30,7 @@ def paginator_of(part: Component | None) -> Object | str:
     if strategy is None:
         raise UnsupportedError(f"its paginator {shown(part.kind)} has no pagination_strategy")
     token = part.child("page_token_option")
-    made = _by_kind(strategy, token)
+    made = _by_kind(strategy, token, selector)
     size = strategy.integer("page_size") if strategy.get("page_size") is not None else None
     option = part.child("page_size_option")
     if option is not None and size is not None:
@@ -45,15 +47,13 @@ def paginator_of(part: Component | None) -> Object | str:
     return made
 
 
-def _by_kind(strategy: Component, token: Component | None) -> Object:
+def _by_kind(strategy: Component, token: Component | None, selector: str | None) -> Object:
     if strategy.kind == "CursorPagination":
-        return _cursor(strategy, token)
+        return _cursor(strategy, token, selector)
     if strategy.kind not in {"OffsetIncrement", "PageIncrement"}:
         raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
     name = _parameter(token)
     if strategy.kind == "OffsetIncrement":
-        if name == "page":
-            strategy.note("", "counts rows in `page`, which the tap treats as a page number.")
         return {"type": "offset", "offset_param": name}
     made: Object = {"type": "page_number", "page_param": name}
     if (first := strategy.integer("start_from_page")) is not None:
@@ -69,9 +69,9 @@ def _parameter(token: Component | None) -> str:
     return name
 
 
-def _cursor(strategy: Component, token: Component | None) -> Object:
+def _cursor(strategy: Component, token: Component | None, selector: str | None) -> Object:
     text = strategy.get("cursor_value")
-    found = reference(text) if isinstance(text, str) else None
+    found = _in_last_row(reference(text) if isinstance(text, str) else None, selector)
     if found is None or found.root not in {"response", "headers"} or not found.path:
         what = f"`{shown(text)}`" if isinstance(text, str) else "nothing"
         raise UnsupportedError(f"its cursor_value is {what}, but must be a member or a header")
@@ -81,14 +81,29 @@ def _cursor(strategy: Component, token: Component | None) -> Object:
         strategy.note("cursor_value", "extracts a part of a link; the tap follows the link itself.")
     if found.root == "headers":
         return _in_header(found, token, is_link=is_link)
-    if not all(_MEMBER.fullmatch(name) for name in found.path):
+    if not all(_MEMBER.fullmatch(name) for name in found.path) or found.path[0] == "-1":
         raise UnsupportedError(f"its cursor_value `{shown(text)}` isn't a dotted path")
-    path = ".".join(found.path)
+    path = "".join(map(_step, found.path)).removeprefix(".")
     if is_link:
         if token is not None:
             token.ignore("field_name", "inject_into")
         return {"type": "json_link", "next_url_path": path}
     return {"type": "cursor", "cursor_path": path, "cursor_param": _parameter(token)}
+
+
+def _in_last_row(found: Reference | None, selector: str | None) -> Reference | None:
+    """Return a member of the last row as one of the response."""
+    if found is None or found.root not in {"last_record", "last_records"}:
+        return found
+    path = found.path if found.root == "last_record" else found.path[1:]
+    is_last = found.root == "last_record" or found.path[:1] == ("-1",)
+    if not is_last or not path or not selector or not _DOTTED.fullmatch(selector):
+        return None
+    return replace(found, root="response", path=(*selector.split("."), "-1", *path))
+
+
+def _step(member: str) -> str:
+    return f"[{member}]" if member.removeprefix("-").isdecimal() else f".{member}"
 
 
 def _in_header(found: Reference, token: Component | None, *, is_link: bool) -> Object:

@@ -61,6 +61,9 @@ def paged(strategy, token="page", size="limit"):
     return {"paginator": paginator}
 
 
+ROWS = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
+
+
 def cursor(value, **words):
     return {"type": "CursorPagination", "cursor_value": value, **words}
 
@@ -175,6 +178,14 @@ def test_pagination_is_taken(retriever, paginator, command):
             {"record_selector": {"extractor": {"type": "CustomRecordExtractor"}}},
             "its rows are extracted by CustomRecordExtractor",
         ),
+        (
+            {"record_selector": {"record_filter": {"condition": "{{ record.a }}"}, **ROWS}},
+            "its rows are filtered by a record_filter",
+        ),
+        (
+            {"record_selector": {"extractor": {"field_path": ["data", "**"]}}},
+            "its rows are searched for at any depth",
+        ),
         ({"type": "AsyncRetriever"}, "its retriever is a AsyncRetriever"),
         ({"decoder": {"type": "XmlDecoder"}}, "its responses are decoded by XmlDecoder"),
         (
@@ -216,18 +227,6 @@ def test_condition_to_stop_is_noted_unless_it_is_that_of_a_cursor(condition, is_
     _, _, notes = command(manifest(stream(retriever=pages)))
 
     assert any("reading ends when a response has no cursor" in note for note in notes) == is_noted
-
-
-def test_rows_that_a_filter_drops_are_noted(command):
-    selector = {
-        "record_filter": {"condition": "{{ record.a }}"},
-        "extractor": {"field_path": ["a"]},
-    }
-
-    _, _, notes = command(manifest(stream(retriever={"record_selector": selector})))
-
-    [note] = notes
-    assert note.endswith("record_filter: isn't supported: the rows it drops are extracted too.")
 
 
 # --- requests -------------------------------------------------------------------------------
