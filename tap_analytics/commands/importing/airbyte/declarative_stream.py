@@ -15,11 +15,13 @@ from tap_analytics.commands.importing.airbyte.extraction import (
     key_of,
     schema_of,
     selector_of,
+    set_windows,
 )
 from tap_analytics.commands.importing.airbyte.pagination_strategy import paginator_of
 from tap_analytics.commands.importing.airbyte.requester import auth_of, handler_of
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.config.declarations.templates import START
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
@@ -77,9 +79,14 @@ def read_stream(stream: Component) -> ImportedStream:
     made, is_transformed = computed_columns(stream)
     key = key_of(stream, made)
     endpoint, base_url, parents = _endpoint(retriever, requester)
-    incremental = incremental_of(stream.child("incremental_sync"), computed_columns=made)
-    _move_start_param(endpoint, incremental, requester)
-    if incremental is not None:
+    cursor = stream.child("incremental_sync")
+    incremental = incremental_of(cursor, computed_columns=made)
+    _move_bounds(endpoint, incremental)
+    if cursor is not None and incremental is not None:
+        set_windows(incremental, cursor)
+        if "step" in incremental and "end_param" not in incremental:
+            # A placeholder, because without a start the API would choose one.
+            endpoint["params"][incremental.pop("start_param")] = f"{{{START}}}"
         endpoint["incremental"] = incremental
     handler, is_optional = handler_of(requester.child("error_handler"))
     if handler:
@@ -110,17 +117,15 @@ def _interval(value: object) -> Reference | None:
     return found if is_interval else None
 
 
-def _move_start_param(endpoint: Object, incremental: Object | None, requester: Component) -> None:
-    """Turn a parameter with the start of an interval into `incremental.start_param`."""
+def _move_bounds(endpoint: Object, incremental: Object | None) -> None:
+    """Turn parameters with the ends of an interval into those of `incremental`."""
     for name, value in list(endpoint["params"].items()):
         if (found := _interval(value)) is None:
             continue
+        if incremental is None:
+            raise UnsupportedError(f"the parameter `{shown(name)}` is the end of an interval")
         del endpoint["params"][name]
-        if incremental is not None and found.path[-1] in _START:
-            incremental.setdefault("start_param", name)
-        else:
-            where = f"request_parameters.{shown(name)}"
-            requester.note(where, "is the end of an interval: not sent.")
+        incremental["start_param" if found.path[-1] in _START else "end_param"] = name
 
 
 def _address(requester: Component, partitions: t.Collection[str]) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import references
 from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.records.duration import Duration
+from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
@@ -156,20 +158,46 @@ def incremental_of(part: Component | None, *, computed_columns: Collection[str])
         return None
     given = {
         "cursor_format": _unit(part),
-        "start_param": _start_param(part),
+        "start_param": _bound(part.child("start_time_option")),
+        "end_param": _bound(part.child("end_time_option")),
         "initial_value": _initial(part),
     }
     made: Object = {"cursor_path": column} | {
         n: value for n, value in given.items() if value is not None
     }
-    if part.child("end_time_option") is not None:
-        part.note("end_time_option", "isn't sent: the tap compares `end_date` with the rows.")
     if part.get("lookback_window") is not None:
         part.note("lookback_window", "isn't supported: set `lookback_seconds`.")
-    if part.get("step") is not None and "start_param" in made:
-        part.note("step", "isn't supported: a run requests all new rows at once.")
+    part.ignore("step", "datetime_format")
     part.note_unread()
     return made
+
+
+def set_windows(made: Object, part: Component) -> None:
+    """Add how requests ask for a range of times: its format, its end, and windows of a step.
+
+    Raises `UnsupportedError` where the API would be asked for another range.
+    """
+    if part.kind == "IncrementingCountCursor" or not {"start_param", "end_param"} & made.keys():
+        return
+    step, form = part.get("step"), part.get("datetime_format")
+    formats = part.get("cursor_datetime_formats") or [form]
+    if step is None and "end_param" in made:
+        made["end_value"] = "now"
+    if step is not None and "start_param" in made:
+        made["step"] = _duration(step, "step")
+        if "end_param" in made:
+            made["granularity"] = _duration(part.get("cursor_granularity"), "cursor_granularity")
+    if form is not None and (form not in formats or {"step", "end_param"} & made.keys()):
+        try:
+            made["convert"] = TimeFormat(str(form)).text
+        except TimeFormatError as error:
+            raise UnsupportedError(f"its datetime_format {error}") from None
+
+
+def _duration(value: object, word: str) -> str:
+    if isinstance(value, str) and Duration.parse(value):
+        return value
+    raise UnsupportedError(f"its {word} isn't a duration")
 
 
 def _unit(part: Component) -> str | None:
@@ -181,19 +209,13 @@ def _unit(part: Component) -> str | None:
     return units.pop() if len(units) == 1 else None
 
 
-def _start_param(part: Component) -> str | None:
-    """Return the parameter that filters new rows, if its format is that of the column."""
-    option = part.child("start_time_option")
-    sent_format, formats = part.get("datetime_format"), part.get("cursor_datetime_formats")
+def _bound(option: Component | None) -> str | None:
+    """Return the parameter that carries the start or the end of a range."""
     if option is None:
         return None
     name = option.text("field_name")
     if option.get("inject_into") != "request_parameter" or not name:
-        option.note("", "isn't a query parameter: the tap compares the rows itself.")
-        return None
-    if isinstance(formats, list) and formats and sent_format not in formats:
-        option.note("", "has another format than the column: the tap compares the rows.")
-        return None
+        raise UnsupportedError("the range of its times isn't sent as query parameters")
     return name
 
 

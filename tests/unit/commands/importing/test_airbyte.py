@@ -524,6 +524,7 @@ def test_cursor_over_time_is_taken(command):
         "datetime_format": "%s",
         "start_datetime": {"type": "MinMaxDatetime", "datetime": "2024-01-01T00:00:00Z"},
         "start_time_option": {"field_name": "since", "inject_into": "request_parameter"},
+        "end_time_option": {"field_name": "until", "inject_into": "request_parameter"},
         "step": "P1M",
         "cursor_granularity": "PT1S",
         "lookback_window": "P1D",
@@ -536,16 +537,17 @@ def test_cursor_over_time_is_taken(command):
         "cursor_path": "at",
         "cursor_format": "epoch_s",
         "start_param": "since",
+        "end_param": "until",
         "initial_value": "2024-01-01T00:00:00Z",
+        "convert": "%s",
+        "step": "P1M",
+        "granularity": "PT1S",
     }
     where = "streams[0].incremental_sync"
-    assert notes == [
-        f"{where}.lookback_window: isn't supported: set `lookback_seconds`.",
-        f"{where}.step: isn't supported: a run requests all new rows at once.",
-    ]
+    assert notes == [f"{where}.lookback_window: isn't supported: set `lookback_seconds`."]
 
 
-def test_start_of_an_interval_among_the_parameters_is_the_start_param(command):
+def test_ends_of_an_interval_among_the_parameters_are_those_of_requests(command):
     time = {"type": "DatetimeBasedCursor", "cursor_field": "at", "start_datetime": "2024-01-01"}
     requester = {
         "request_parameters": {
@@ -558,12 +560,17 @@ def test_start_of_an_interval_among_the_parameters_is_the_start_param(command):
 
     endpoint = entry["resources"][0]["endpoint"]
     assert "params" not in endpoint
-    assert endpoint["incremental"]["start_param"] == "from"
-    where = "streams[0].retriever.requester.request_parameters.to"
-    assert notes == [f"{where}: is the end of an interval: not sent."]
+    assert endpoint["incremental"] == {
+        "cursor_path": "at",
+        "start_param": "from",
+        "end_param": "to",
+        "initial_value": "2024-01-01",
+        "end_value": "now",
+    }
+    assert notes == []
 
 
-def test_filter_in_another_notation_is_left_to_the_tap(command):
+def test_filter_in_another_notation_is_sent_in_it(command):
     time = {
         "type": "DatetimeBasedCursor",
         "cursor_field": "at",
@@ -577,8 +584,10 @@ def test_filter_in_another_notation_is_left_to_the_tap(command):
     assert entry["resources"][0]["endpoint"]["incremental"] == {
         "cursor_path": "at",
         "cursor_format": "epoch_s",
+        "start_param": "since",
+        "convert": "%Y-%m-%d",
     }
-    assert any("another format" in note for note in notes)
+    assert notes == []
 
 
 def test_failures_are_handled_alike(command):

@@ -18,12 +18,13 @@ LIST = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
 def synced(tmp_path):
     """Import a manifest and run it against its server, at two widths; returns the last run."""
 
-    def read(api, *streams, **parts):
+    def read(api, *streams, end_date=None, **parts):
         path = tmp_path / "shop.json"
         path.write_text(json.dumps({"type": "DeclarativeSource", "streams": streams, **parts}))
         imported, _ = import_file(str(path))
         assert imported.headline == f"{len(streams)} of {len(streams)} streams"
-        runs = [run({"apis": [imported.entry], "concurrency": width}) for width in (1, 8)]
+        config = {"apis": [imported.entry]} | ({"end_date": end_date} if end_date else {})
+        runs = [run({**config, "concurrency": width}) for width in (1, 8)]
         assert [each.failure() for each in runs] == ["", ""]
         assert runs[0].ids("shop_items") == runs[1].ids("shop_items")
         return runs[1]
@@ -139,3 +140,44 @@ def test_empty_page_of_a_nested_list_has_no_rows(page, synced):
         made = stream(api, "parts", path, partition_router=router, record_selector=rows)
         done = synced(api, stream(api), made)
     assert sorted(row["id"] for row in done.records("shop_parts")) == list(range(1, 8))
+
+
+DAYS = [{"id": n, "at": f"2024-01-0{n}"} for n in range(1, 8)]
+
+
+def over_time(made, **words):
+    cursor = {
+        "type": "DatetimeBasedCursor",
+        "cursor_field": "at",
+        "datetime_format": "%Y-%m-%d",
+        "start_datetime": "2024-01-01",
+        "step": "P1D",
+        "cursor_granularity": "P1D",
+    }
+    return made | {"incremental_sync": cursor | words}
+
+
+def option(name):
+    return {"type": "RequestOption", "inject_into": "request_parameter", "field_name": name}
+
+
+def test_parameter_of_a_day_is_sent_for_each_day(synced):
+    def answer(_, query):
+        return {"data": [row for row in DAYS if row["at"] == dict(query).get("date")]}
+
+    with PathApi(answer) as api:
+        made = over_time(stream(api), start_time_option=option("date"))
+        assert synced(api, made, end_date="2024-01-08").ids() == list(range(1, 8))
+
+
+def test_windows_that_a_server_insists_on_are_asked_for(synced):
+    def answer(_, query):
+        asked = dict(query)
+        if int(asked["until"][-2:]) - int(asked["since"][-2:]) != 1:
+            return 400, {}
+        return {"data": [row for row in DAYS if asked["since"] <= row["at"] <= asked["until"]]}
+
+    with PathApi(answer) as api:
+        bounds = {"start_time_option": option("since"), "end_time_option": option("until")}
+        made = over_time(stream(api), step="P2D", **bounds)
+        assert synced(api, made, end_date="2024-01-09").ids() == list(range(1, 8))
