@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from urllib.parse import parse_qs
 
 from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
@@ -30,7 +31,6 @@ _DEFAULTS = ("primary_key", "write_disposition", "endpoint")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 _PARENT = re.compile(r"\{resources\.([A-Za-z_]\w*)\.([A-Za-z_][\w.]*)\}", re.ASCII)
 _START = re.compile(r"\{\{?\s*incremental\.(?:start_value|last_value)\s*\}?\}")
-_TEMPLATE = re.compile(r"\{\{?\s*(?:incremental|resources)\b")
 #: Former dlt names of paginators.
 _ALIASES = {"json_response": "json_link", "page": "page_number"}
 
@@ -118,6 +118,9 @@ def _resource(
     made = notes.known(quiet, words, where)
     if "write_disposition" in made:
         _disposition(made, where, notes)
+    if made.get("write_disposition") == "append" and "primary_key" in made:
+        del made["primary_key"]
+        notes.add(where, "`primary_key` is left out: rows are appended.")
     if isinstance(made.get("endpoint"), dict):
         made["endpoint"] = _endpoint(made["endpoint"], where, notes)
         ignored = _ignored(resource["endpoint"], where, notes)
@@ -138,11 +141,13 @@ def _disposition(made: Object, where: str, notes: Notes) -> None:
 
 def _endpoint(endpoint: Object, where: str, notes: Notes) -> Object:
     given = dict(endpoint)
-    given.pop("response_actions", None)
+    if _is_optional(endpoint):
+        given.pop("response_actions")
     made = notes.known(given, ENDPOINT, where)
     if isinstance(made.get("params"), dict):
         made["params"] = _params(made, where, notes)
     if isinstance(made.get("path"), str):
+        _query_in_path(made, where, notes)
         _parents_in_path(made, where, notes)
     if "paginator" in made:
         made["paginator"] = _paginator(made["paginator"], f"{where}, paginator", notes)
@@ -165,15 +170,23 @@ def _params(endpoint: Object, where: str, notes: Notes) -> Object:
             notes.add(where, f"`params.{shown(name)}` is `incremental.start_param`.")
             incremental = as_object(endpoint.get("incremental"))
             endpoint["incremental"] = {**incremental, "start_param": name}
-        elif isinstance(value, str) and (parent := _PARENT.fullmatch(value.strip())):
-            kept[name] = {"type": "resolve", "resource": parent[1], "field": parent[2]}
-        elif isinstance(value, str) and _TEMPLATE.search(value):
-            notes.add(where, f"`params.{shown(name)}` is a template: left out.")
         elif isinstance(value, dict) and value.get("type") == "resolve":
             kept[name] = notes.known(value, ("type", "resource", "field"), where)
         else:
             kept[name] = value
     return kept
+
+
+def _query_in_path(endpoint: Object, where: str, notes: Notes) -> None:
+    """Move the query of a path to the parameters."""
+    path, has_query, query = endpoint["path"].strip().partition("?")
+    endpoint["path"] = path
+    if not has_query:
+        return
+    found = parse_qs(query, keep_blank_values=True)
+    values = {name: each[0] if len(each) == 1 else each for name, each in found.items()}
+    endpoint["params"] = {**values, **as_object(endpoint.get("params"))}
+    notes.add(where, f"the query of its path is {listed(found)} of `params`.")
 
 
 def _parents_in_path(endpoint: Object, where: str, notes: Notes) -> None:
@@ -220,7 +233,7 @@ def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> N
     made = notes.known(given, INCREMENTAL, f"{where}, incremental")
     column = made.get("cursor_path")
     column = column.removeprefix("$.") if isinstance(column, str) else None
-    if not column or not re.fullmatch(r"[^\s.$*?()\[\]{}'\"]+", column):
+    if not column or not re.fullmatch(r"[^\s$*?()\[\]{}'\"]+", column):
         endpoint.pop("incremental")
         what = "has no cursor_path" if column is None else "its cursor isn't a column of the rows"
         notes.add(where, f"`incremental` {what}: left out, so all rows are read.")
@@ -229,14 +242,19 @@ def _incremental(endpoint: Object, given: Object, where: str, notes: Notes) -> N
 
 
 def _ignored(endpoint: Object, where: str, notes: Notes) -> bool:
-    """Note response actions; return whether they make the stream optional."""
-    actions = as_list(endpoint.get("response_actions"))
-    if not actions:
+    """Return whether response actions make the stream optional, with a note."""
+    if not _is_optional(endpoint):
         return False
-    given = map(as_object, actions)
-    ignored = [each.get("status_code") for each in given if each.get("action") == "ignore"]
-    if ignored and len(ignored) == len(actions) and all(status in (403, 404) for status in ignored):
-        notes.add(where, f"{listed(ignored)} is ignored there; here its stream is optional.")
-        return True
-    notes.add(where, "`response_actions` aren't known to the tap: left out.")
-    return False
+    ignored = [each["status_code"] for each in endpoint["response_actions"]]
+    notes.add(where, f"{listed(ignored)} is ignored there; here its stream is optional.")
+    return True
+
+
+def _is_optional(endpoint: Object) -> bool:
+    actions = [as_object(each) for each in as_list(endpoint.get("response_actions"))]
+    return bool(actions) and all(
+        each.get("action") == "ignore"
+        and "content" not in each
+        and each.get("status_code") in (403, 404)
+        for each in actions
+    )

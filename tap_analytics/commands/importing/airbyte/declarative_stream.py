@@ -95,7 +95,7 @@ def read_stream(stream: Component) -> ImportedStream:
     if key:
         resource["primary_key"] = key[0] if len(key) == 1 else key
     needed = {*key, *([incremental["cursor_path"]] if incremental else [])}
-    schema = schema_of(stream, is_transformed=is_transformed, needed=needed)
+    schema = schema_of(stream, is_transformed=is_transformed, key=key, needed=needed)
     if schema is not None:
         resource["schema"] = schema
     auth = auth_of(requester.child("authenticator"))

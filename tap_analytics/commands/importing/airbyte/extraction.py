@@ -95,7 +95,9 @@ def key_of(stream: Component, made: Collection[str]) -> list[str]:
     return t.cast("list[str]", names)
 
 
-def schema_of(stream: Component, *, is_transformed: bool, needed: Collection[str]) -> Object | None:
+def schema_of(
+    stream: Component, *, is_transformed: bool, key: Collection[str], needed: Collection[str]
+) -> Object | None:
     """Return the schema of a stream, if it describes untransformed rows."""
     loader = stream.child("schema_loader")
     if loader is None:
@@ -110,7 +112,7 @@ def schema_of(stream: Component, *, is_transformed: bool, needed: Collection[str
     if not columns:
         return None
     properties = {
-        name: _loose(column, is_key=name in needed)
+        name: _loose(column, is_key=name in key)
         for name, column in columns.items()
         if isinstance(column, dict)
     }

@@ -517,6 +517,18 @@ def test_what_is_not_taken_of_a_stream_is_noted(words, note, command):
 # --- what is new, what fails --------------------------------------------------------------------
 
 
+def test_cursor_that_may_be_null_stays_so(command):
+    at = {"type": ["string", "null"], "format": "date-time"}
+    loader = inline({"id": {"type": ["integer", "null"]}, "at": at})
+    time = {"type": "DatetimeBasedCursor", "cursor_field": "at"}
+
+    code, entry, _ = command(manifest(stream(incremental_sync=time, schema_loader=loader)))
+
+    assert code == 0
+    properties = entry["resources"][0]["schema"]["properties"]
+    assert properties == {"id": {"type": ["integer"]}, "at": at}
+
+
 def test_cursor_over_time_is_taken(command):
     time = {
         "type": "DatetimeBasedCursor",

@@ -373,7 +373,7 @@ more = {"client": {}, "resources": []}
             {"incremental": {"cursor_path": "$.a", "lag": 3, "row_order": "asc"}},
             {"incremental": {"cursor_path": "a", "lag": 3}},
         ),
-        ({"incremental": {"cursor_path": "meta.a"}}, {}),
+        ({"path": "items?a=1&b=2&b=3 "}, {"path": "items", "params": {"a": "1", "b": ["2", "3"]}}),
         (
             {"path": "/shops/{resources.shops.id}/items"},
             {
@@ -406,8 +406,25 @@ def test_dlt_says_it_otherwise(given, made, imported):
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        {"incremental": {"cursor_path": "meta.a"}},
+        {"params": {"shop": "{resources.shops.id}", "near": "{resources.shops.at.lat},1"}},
+        {"paginator": {"type": "page_number", "total_path": ""}},
+        {"response_actions": [{"status_code": 404, "content": "none", "action": "ignore"}]},
+    ],
+)
+def test_what_dlt_says_alike_is_kept(given, command):
+    code, out, err = command(config(item(**given), "shops"))
+
+    assert (code, err) == (0, "note: 2 of 2 streams\n")
+    assert endpoint_of(json.loads(out)["apis"][0]) == {"path": "/items", **given}
+
+
+@pytest.mark.parametrize(
     ("given", "note"),
     [
+        ({"write_disposition": "append"}, "`primary_key` is left out: rows are appended"),
         ({"selected": False}, "the catalog selects streams"),
         ({"table_name": "x"}, "`table_name` isn't supported"),
         ({"write_disposition": {"disposition": "merge", "strategy": "scd2"}}, "strategy` is left"),
