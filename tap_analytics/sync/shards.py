@@ -15,6 +15,7 @@ from tap_analytics.config.shard import SHARDS, KeyGroup, ShardedSync, ValueGroup
 from tap_analytics.errors import SyncFailedError, TapError
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.records.notation import parse_iso
+from tap_analytics.reporting.numbers import plural
 from tap_analytics.reporting.report.summary import Summary
 from tap_analytics.streams.scope import open_bookmark, read_children
 from tap_analytics.sync.completion import move_bookmark
@@ -60,6 +61,8 @@ def conclude_shards(run: Run, streams: Iterable[Stream], folder: str) -> None:
     if problems:
         raise SyncFailedError(f"{len(problems)} problems with the shards of run {sharded.run}")
     conclusion.write()
+    shards = plural(len(sharded.shards), "shard")
+    run.logger.info("Concluded %s of run %s.", shards, sharded.run)
 
 
 def _read(folder: str) -> tuple[ShardedSync, list[Summary]]:

@@ -8,10 +8,12 @@ row.
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from singer_sdk import typing as th
 
 from tap_analytics.config.settings import Setting
+from tap_analytics.errors import InputError
 from tap_analytics.streams.api import Api
 from tap_analytics.streams.wiki.content import (
     Attachments,
@@ -28,6 +30,8 @@ from tap_analytics.streams.wiki.content import (
 )
 from tap_analytics.streams.wiki.people import Audit, Group, GroupMembers
 from tap_analytics.transport.auth import Basic, Bearer
+from tap_analytics.transport.oauth import OAuth2RefreshToken
+from tap_analytics.transport.token_file import TokenFile
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +39,28 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.auth import Authenticator
 
 
+_PASSWORD = ("email", "api_token")
+_OAUTH = ("refresh_token", "client_id", "client_secret")
+
+
 def _sign(block: Mapping[str, t.Any]) -> Authenticator:
+    if block.keys() & set(_OAUTH):
+        return _oauth(block)
     token: str | None = block.get("access_token")
     return Bearer(token) if token else Basic(block["email"], block["api_token"])
+
+
+def _oauth(block: Mapping[str, t.Any]) -> Authenticator:
+    if missing := [f"`wiki.{name}`" for name in _OAUTH if not block.get(name)]:
+        raise InputError(f"{' and '.join(missing)} must be given too, to sign by a refresh token.")
+    file = block.get("refresh_token_file")
+    return OAuth2RefreshToken(
+        token_url=block["token_url"],
+        client_id=block["client_id"],
+        client_secret=block["client_secret"],
+        refresh_token=block["refresh_token"],
+        file=None if file is None else TokenFile(Path(file).expanduser()),
+    )
 
 
 WIKI = Api(
@@ -56,7 +79,26 @@ WIKI = Api(
             "Personal access token, or access token of OAuth, sent as bearer instead of `email` "
             "and `api_token`.",
             secret=True,
-            replaces=("email", "api_token"),
+            replaces=_PASSWORD,
+        ),
+        Setting(
+            "refresh_token",
+            "Refresh token of an OAuth app, which gives the access token; with `client_id` and "
+            "`client_secret`.",
+            secret=True,
+            replaces=(*_PASSWORD, "access_token"),
+        ),
+        Setting("client_id", "Name of the OAuth app."),
+        Setting("client_secret", "Secret of the OAuth app.", secret=True, replaces=_PASSWORD),
+        Setting(
+            "refresh_token_file",
+            "File that keeps the refresh token which replaces `refresh_token`; only its owner can "
+            "read it.",
+        ),
+        Setting(
+            "token_url",
+            "Where the refresh token is exchanged.",
+            default="https://auth.atlassian.com/oauth/token",
         ),
         Setting(
             "base_url",

@@ -11,6 +11,7 @@ from support.servers import JsonApi
 
 from tap_analytics.demo import DEFAULT, DemoApi
 from tap_analytics.demo.dialects.wiki import CLOUD_ID
+from tap_analytics.errors import InputError
 from tap_analytics.tap import TapAnalytics
 
 BASIC = {"email": DEFAULT.wiki_email, "api_token": DEFAULT.wiki_api_token}
@@ -51,6 +52,25 @@ def test_a_refused_token_is_named_by_its_setting(api, signing, named, other):
     assert f"Check {named}." in str(done.failure("wiki_space"))
     assert other not in str(done.failure("wiki_space"))
     assert "not-the-one" not in str(done.failure("wiki_space"))
+
+
+def test_a_refresh_token_gives_the_access_tokens_and_is_kept_when_it_is_replaced(api, tmp_path):
+    kept = tmp_path / "token.json"
+    answer = {"access_token": DEFAULT.wiki_access_token, "refresh_token": "next-4711"}
+
+    with JsonApi(lambda _: answer) as server:
+        oauth = {"client_id": "app", "client_secret": "hush-4711", "refresh_token": "first-4711"}
+        where = {"token_url": f"{server.origin}/token", "refresh_token_file": str(kept)}
+        done = run(configured(api, **oauth, **where), only=("wiki_space",))
+
+    assert done.error is None
+    assert bag(done.records("wiki_space")) == bag(api.rows("wiki_space", parse_float=Decimal))
+    assert "next-4711" in kept.read_text()
+
+
+def test_a_refresh_token_without_its_client_is_an_error(api):
+    with pytest.raises(InputError, match=r"`wiki.client_id` and `wiki.client_secret` must be"):
+        run(configured(api, refresh_token="first-4711"), only=("wiki_space",))
 
 
 def test_a_token_without_its_email_is_refused_before_any_request(api):
