@@ -27,10 +27,10 @@ if t.TYPE_CHECKING:
 
 #: The part of a second by which the time from a grant to the arrival of its request may differ, and
 #: the seconds of them that the store may take.
-MARGIN = 0.05
+MARGIN = 0.07
 FRESH = 0.03
 #: Parts of a second over which requests are spread.
-STEPS = 20
+STEPS = 50
 #: Seconds for which a look at the pause of all processes is good.
 PAUSE_CHECK = 0.1
 #: Seconds after which a store that doesn't answer counts as gone.
