@@ -6,10 +6,12 @@ Problems are reported with the name of the file.
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 from decimal import Decimal
 from pathlib import Path
 
+from dotenv import dotenv_values, find_dotenv
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Metadata, Schema
 
@@ -26,6 +28,12 @@ JsonObject = dict[str, t.Any]
 
 _NEW_CATALOG = "Run `tap-analytics --discover` for a new one."
 _STATE = "Give the last STATE line the tap wrote, or no state to read everything."
+
+
+def environment_variables() -> dict[str, str]:
+    """Return the variables of `.env` and of the environment; an empty one isn't set."""
+    dotenv = {key: value for key, value in dotenv_values(find_dotenv(usecwd=True)).items() if value}
+    return {**dotenv, **{key: value for key, value in os.environ.items() if value}}
 
 
 def read_config(paths: Iterable[str]) -> _ConfigInput:

@@ -15,6 +15,9 @@ if t.TYPE_CHECKING:
     from tap_analytics.streams.api import Api
 
 APIS: tuple[Api, ...] = (LEARNING, EXPERIMENTATION, WIKI, SUCCESS)
+#: Settings by API, and the names of all built-in streams.
+BLOCKS = {api.name: api.settings for api in APIS}
+RESERVED = frozenset(name for api in APIS for name in api.stream_names)
 
 
 def declared_apis(

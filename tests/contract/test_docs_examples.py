@@ -20,9 +20,8 @@ from support.servers import ScriptedServer, reply
 from tap_analytics.config import settings
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.position import Checkpoint
-from tap_analytics.streams import declared_apis
+from tap_analytics.streams import BLOCKS, RESERVED, declared_apis
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.tap.configuration import BLOCKS, RESERVED
 
 HOW_TO = DOCS / "how-to"
 

@@ -14,9 +14,8 @@ from tap_analytics.commands.importing import import_file
 from tap_analytics.commands.importing.normalize_entry import filled
 from tap_analytics.commands.importing.notes import one_line
 from tap_analytics.config import settings
-from tap_analytics.streams import declared_apis
+from tap_analytics.streams import BLOCKS, RESERVED, declared_apis
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.tap.configuration import BLOCKS, RESERVED
 from tap_analytics.transport import redaction
 
 if t.TYPE_CHECKING:

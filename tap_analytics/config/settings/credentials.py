@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tap_analytics.config.settings.setting import Setting
+    from tap_analytics.transport.redaction import Secrets
 
 #: Names of headers, parameters and form fields that carry credentials.
 _CREDENTIAL_NAME = re.compile(
@@ -55,6 +56,13 @@ class Credentials:
             if isinstance(value, str) and _CREDENTIAL_NAME.search(str(name)):
                 # "Bearer x" also without its scheme.
                 self.add(value, value.partition(" ")[2])
+
+    def register(self, secrets: Secrets) -> None:
+        """Have the values redacted from now on."""
+        for value in self.values:
+            secrets.add(value)
+        for username, password in self.basic:
+            secrets.add_basic(username, password)
 
     def add_url(self, url: object) -> None:
         """Add the user info of a URL, although such a URL is refused."""

@@ -20,8 +20,8 @@ from tap_analytics.commands.singer import SingerTap
 from tap_analytics.config.files import read_config, read_json
 from tap_analytics.errors import InputError
 from tap_analytics.records.writer import OutputClosedError
+from tap_analytics.streams import BLOCKS
 from tap_analytics.tap import TapAnalytics
-from tap_analytics.tap.configuration import BLOCKS
 
 
 def command(*arguments):
