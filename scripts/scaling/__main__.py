@@ -21,6 +21,7 @@ from walkthrough.postgres import Database, Postgres, PostgresError
 
 from scaling.airflow import Airflow, AirflowError
 from tap_analytics.demo import DemoApi
+from tap_analytics.demo.tap_config import variables
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".scale"
@@ -75,8 +76,8 @@ def _environment(server: Database, demo: DemoApi) -> dict[str, str]:
         return f"postgresql://{server.user}@{server.host}:{server.port}/{name}"
 
     return {
-        **_variables("TAP_ANALYTICS", demo.config),
-        **_variables("TAP_ANALYTICS", {api: {"requests_per_second": LIMIT} for api in BLOCKS}),
+        **variables(demo.config),
+        **variables({api: {"requests_per_second": LIMIT} for api in BLOCKS}),
         **server.env,
         "TAP_ANALYTICS_RATE_LIMIT_STORE": url("limits"),
         "TAP_ANALYTICS_EMIT_ACTIVATE_VERSION_MESSAGES": "true",
@@ -91,17 +92,6 @@ def _environment(server: Database, demo: DemoApi) -> dict[str, str]:
 
 
 BLOCKS = ("learning", "experimentation", "wiki", "success")
-
-
-def _variables(prefix: str, config: t.Mapping[str, t.Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in config.items():
-        variable = f"{prefix}_{name}".upper()
-        if isinstance(value, dict):
-            found |= _variables(variable, value)
-        else:
-            found[variable] = value if isinstance(value, str) else json.dumps(value)
-    return found
 
 
 def _install(env: t.Mapping[str, str]) -> None:

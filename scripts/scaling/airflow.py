@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import typing as t
 import uuid
 from pathlib import Path
+
+from walkthrough.postgres import free_port
 
 if t.TYPE_CHECKING:
     from walkthrough.postgres import Database
@@ -37,9 +38,7 @@ class Airflow:
         parallelism: int,
         env: dict[str, str],
     ) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port = found.getsockname()[1]
+        port = free_port()
         self._program = program
         self._database = database
         self._home = home

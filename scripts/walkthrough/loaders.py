@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import typing as t
+from abc import ABC, abstractmethod
 from types import MappingProxyType
 
 from typing_extensions import override
@@ -33,7 +34,7 @@ QUERY_DUCKDB = (
 )
 
 
-class Loader:
+class Loader(ABC):
     """A loader and its tables."""
 
     #: Name of the Meltano plugin, the variables that configure it, and the schema of its tables.
@@ -54,9 +55,9 @@ class Loader:
         rows = self.query(f"SELECT table_name FROM information_schema.tables {where}")  # noqa: S608 - our own schema
         return [name for (name,) in rows]
 
+    @abstractmethod
     def query(self, sql: str) -> Rows:
         """Return the rows of one SELECT."""
-        raise NotImplementedError
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by table."""

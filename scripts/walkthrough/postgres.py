@@ -185,7 +185,7 @@ class Postgres:
 
     def _start(self) -> Database:
         for _ in range(_START_ATTEMPTS):
-            port = _free_port()
+            port = free_port()
             try:
                 self._program("pg_ctl", "start", "-w", "-l", "log", "-o", f"-p {port} {OPTIONS}")
             except PostgresError as error:
@@ -250,7 +250,8 @@ def _is_open(folder: Path) -> bool:
     return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -54,7 +54,8 @@ CREATE TABLE IF NOT EXISTS {_TABLE} (
 )
 """
 _ADD = f"INSERT INTO {_TABLE} VALUES (%s, 0, NULL) ON CONFLICT DO NOTHING"  # noqa: S608 - a constant
-_READ = f"SELECT next FROM {_TABLE} WHERE name = %s FOR UPDATE"  # noqa: S608 - a constant
+_READ = f"SELECT next FROM {_TABLE} WHERE name = %s"  # noqa: S608 - a constant
+_LOCK = f"{_READ} FOR UPDATE"
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _WRITE = f"UPDATE {_TABLE} SET next = %s WHERE name = %s"  # noqa: S608 - a constant
 _PAUSED = f"""
@@ -166,15 +167,17 @@ class PostgresStore(RateStore):
 
 def _state_in(pool: ConnectionPool, name: str) -> StateStore:
     """Return the state of a limit in a row, which is locked while a request is counted."""
+    from pyrate_limiter import WallClock  # noqa: PLC0415 - an extra
     from pyrate_limiter.abstracts import StateStore  # noqa: PLC0415 - an extra
 
     class RowState(StateStore):
         is_async = False
+        default_clock = WallClock()
 
         @override
         def check(self, algorithm: t.Any, rates: list[Rate], now: int, weight: int) -> Decision:
             with pool.connection() as connection:
-                state = connection.execute(_READ, [name]).fetchone()
+                state = connection.execute(_LOCK, [name]).fetchone()
                 ((now,),) = connection.execute(_NOW).fetchall()
                 state, decision = algorithm.step(rates, state, now, weight)
                 connection.execute(_WRITE, [*state, name])
@@ -182,11 +185,13 @@ def _state_in(pool: ConnectionPool, name: str) -> StateStore:
 
         @override
         def read(self, algorithm: t.Any, rates: list[Rate]) -> tuple[float, ...]:
-            raise NotImplementedError
+            with pool.connection() as connection:
+                return connection.execute(_READ, [name]).fetchone() or algorithm.initial(rates)
 
         @override
         def reset(self) -> None:
-            raise NotImplementedError
+            with pool.connection() as connection:
+                connection.execute(_WRITE, [0, name])
 
     return RowState()
 

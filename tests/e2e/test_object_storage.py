@@ -16,6 +16,7 @@ from support.paths import ROOT
 from support.processes import PATIENCE, run
 from support.runs import declared
 from support.servers import JsonApi
+from walkthrough.postgres import free_port
 
 pytestmark = pytest.mark.outside
 
@@ -28,9 +29,7 @@ def s3(tmp_path_factory):
     pip = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
     packages = ["s3fs>=2024.9", "moto[server]>=5"]
     subprocess.run([*pip, "install", "-q", "--target", str(folder), *packages], check=True)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     env = {
         "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
         "AWS_ACCESS_KEY_ID": "key",

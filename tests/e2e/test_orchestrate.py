@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,20 +11,10 @@ from support.paths import ROOT
 from support.processes import only
 
 from tap_analytics.demo import DemoApi
+from tap_analytics.demo.tap_config import variables
 
 sys.path.insert(0, str(ROOT / "orchestrate" / "airflow"))
 from pipeline import Pipeline
-
-
-def variables(prefix, config):
-    found = {}
-    for name, value in config.items():
-        variable = f"{prefix}_{name}".upper()
-        if isinstance(value, dict):
-            found |= variables(variable, value)
-        else:
-            found[variable] = value if isinstance(value, str) else json.dumps(value)
-    return found
 
 
 @pytest.mark.outside
@@ -40,7 +29,7 @@ def test_shards_that_run_side_by_side_fill_the_tables_once(meltano_project, post
             variables={
                 **meltano_project.env,
                 **postgres.env,
-                **variables("TAP_ANALYTICS", settings),
+                **variables(settings),
                 "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "shards",
             },
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -11,25 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pyrate_limiter import Rate
 from support.processes import start
 from support.runs import declared, run
 from support.servers import JsonApi
-from walkthrough.postgres import Postgres
+from walkthrough.postgres import Postgres, free_port
 
 from tap_analytics.transport.request import HttpSettings, RateLimitStore
-from tap_analytics.transport.shared_limit import SharedLimit, store_problems
+from tap_analytics.transport.shared_limit import STORES, SharedLimit, store_problems
 from tap_analytics.transport.stop import StopSignal
 
 
 def url_of(env):
     address = "{TARGET_POSTGRES_HOST}:{TARGET_POSTGRES_PORT}/{TARGET_POSTGRES_DATABASE}"
     return f"postgresql://postgres:hunter-4711@{address}".format_map(env)
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @contextmanager
@@ -134,6 +128,16 @@ def test_without_a_rate_only_the_pause_is_shared(store):
     while not other.take():
         pass
     assert [other.take() > 28 for _ in range(3)] == [True] * 3
+
+
+def test_the_state_of_a_limit_can_be_read_and_forgotten(store):
+    opened = STORES[store.partition(":")[0]](store, "forgotten", Rate(1, 60_000))
+    bucket = opened.bucket
+    assert (opened.take(), bucket.count()) == (0, 1)
+    assert bucket.store.read(bucket.algorithm, bucket.rates) > (time.time() * 1000,)
+    assert opened.take() > 50
+    bucket.flush()
+    assert (bucket.count(), opened.take()) == (0, 0)
 
 
 def test_a_store_that_is_gone_leaves_each_process_its_share(caplog):

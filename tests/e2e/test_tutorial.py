@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.docs import DOCS, blocks
-from walkthrough.postgres import binaries
+from walkthrough.postgres import binaries, free_port
 
 # One worker installs the plugins, and runs of one project take turns.
 pytestmark = pytest.mark.xdist_group("meltano")
@@ -59,9 +58,7 @@ def pattern(output):
 
 @pytest.fixture(scope="module")
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    return str(free_port())
 
 
 @pytest.fixture(scope="module")

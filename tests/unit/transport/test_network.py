@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from support.servers import ScriptedServer, full_listener, redirect, reply
 from support.transport import UnhurriedStop, body_of, make_transport, people
+from walkthrough.postgres import free_port
 
 from tap_analytics.transport.errors import Cancelled, Unreachable
 from tap_analytics.transport.request import Request
@@ -57,11 +58,6 @@ def test_an_unreachable_proxy_is_named_as_the_cause(monkeypatch):
         transport.fetch(Request(url="http://api.example.test/v2/people"), body_of)
 
     assert "hunter22" not in str(caught.value)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_an_api_that_refuses_connections_fails_all_its_streams(caplog):

@@ -108,8 +108,8 @@ def test_programs_that_fail_are_an_error_and_leave_nothing(temporary):
 
 def test_another_port_is_tried_where_one_is_taken(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = iter([taken.getsockname()[1], postgres._free_port()])
-        monkeypatch.setattr(postgres, "_free_port", lambda: next(ports))
+        ports = iter([taken.getsockname()[1], postgres.free_port()])
+        monkeypatch.setattr(postgres, "free_port", lambda: next(ports))
         with Postgres() as database:
             assert database.port != taken.getsockname()[1]
             assert database.query("SELECT 1 AS n") == [{"n": 1}]
@@ -117,7 +117,7 @@ def test_another_port_is_tried_where_one_is_taken(monkeypatch):
 
 def test_the_server_log_is_in_the_error_when_every_start_fails(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(postgres, "_free_port", lambda: taken.getsockname()[1])
+        monkeypatch.setattr(postgres, "free_port", lambda: taken.getsockname()[1])
         with pytest.raises(PostgresError, match=r"[Aa]ddress already in use"), Postgres():
             pytest.fail("the block must not run")
 

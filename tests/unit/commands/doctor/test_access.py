@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 from urllib.parse import quote
@@ -14,6 +13,7 @@ import pytest
 from support.doctor import FEW, items
 from support.runs import declared
 from support.servers import JsonApi, ScriptedServer, redirect, reply
+from walkthrough.postgres import free_port
 
 from tap_analytics.commands.doctor.findings import merged
 
@@ -38,9 +38,7 @@ def spelled(secret):
 
 def deserted():
     """Return an address without a server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.mark.parametrize(
