@@ -42,7 +42,7 @@ ELSEWHERE = {
     "scripts/test --fast": "runs this test",
     "echo MELTANO_TAP_ANALYTICS_PIP_URL=../tap-analytics >> .env && meltano add tap-analytics "
     "--from-ref ../tap-analytics/plugin.yaml": "tests/e2e/test_meltano_project.py",
-    "meltano state copy dev:tap-analytics-to-target-postgres "
+    "meltano state copy --force dev:tap-analytics-to-target-postgres "
     "dev:tap-analytics-to-target-postgres-copy": "copies the state of runs that are run elsewhere",
     "meltano state list": "tests/e2e/test_two_instances.py",
 }
