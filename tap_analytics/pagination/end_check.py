@@ -62,7 +62,8 @@ class EndCheck:
         """The number of requests to verify the end, as far as it is known."""
         paginator, seen = self._paginator, self._paginator.seen
         if paginator.end is StopReason.SINGLE and seen.pages == 1:
-            return seen.max_rows > 1 and not isinstance(paginator.paging, Auto)
+            is_probed = paginator.facts.next_probed or isinstance(paginator.paging, Auto)
+            return seen.max_rows > 1 and not is_probed
         return paginator.confirming is not None
 
     def after(self, fetched: FetchedPage) -> PageToken | None:

@@ -12,7 +12,7 @@ import typing as t
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from tap_analytics.pagination import NumberedStrategy, PageNumber
+from tap_analytics.pagination import Auto, NumberedStrategy, PageNumber, StopReason
 from tap_analytics.streams.scope import open_bookmark, open_reader, promises_deletes, read_children
 from tap_analytics.transport.errors import BudgetSpent, Rejected
 
@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination import PageToken
+    from tap_analytics.pagination.paginator import Paginator
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.bookmark import Bookmark
     from tap_analytics.records.rows import DictRows, Row
@@ -48,6 +49,8 @@ class Sample:
 
     #: Requests, rows read, and rows written.
     requests: int = 0
+    #: Of the requests, those that a sync sends for one list of a stream and no further one.
+    once: int = 0
     read: int = 0
     wanted: int = 0
     basis: Basis = Basis.EXACT
@@ -116,10 +119,12 @@ def read_sample(
     rows, latency = _read(reader, pages=pages)
     sent = _requests(stream) - before
     read, requests, basis = _extent(reader, sent, whole=promises_deletes(stream))
+    once = _learn_end(reader) if basis is Basis.EXACT else 0
     wanted = _wanted(stream, rows, bookmark)
-    is_counted = reader.paginator.end is not None or basis is not Basis.TOTAL
+    is_counted = basis is not Basis.TOTAL
     return Sample(
         requests=requests,
+        once=once,
         read=read,
         wanted=sum(wanted) if is_counted else read,
         basis=basis,
@@ -156,13 +161,14 @@ def extrapolate(samples: Sequence[Sample], *, parents: int, basis: Basis) -> Sam
         basis = least_certain(each.basis for each in samples)
     elif basis is not Basis.AT_LEAST:
         basis = Basis.SAMPLE
+    once = sum(each.once for each in samples)
     return Sample(
-        requests=round(share * sum(each.requests for each in samples)),
+        requests=round(share * sum(each.requests - each.once for each in samples)) + once,
         read=round(share * sum(each.read for each in samples)),
         wanted=round(share * sum(each.wanted for each in samples)),
         basis=basis,
         estimated=not is_whole or any(each.estimated for each in samples),
-        requests_margin=_margin([each.requests for each in samples], parents),
+        requests_margin=_margin([each.requests - each.once for each in samples], parents),
         wanted_margin=_margin([each.wanted for each in samples], parents),
         bounded=any(each.bounded for each in samples),
         latency=math.fsum(latencies) / len(latencies) if latencies else 0.0,
@@ -203,6 +209,8 @@ def _extent(reader: PageReader, sent: int, *, whole: bool) -> tuple[int, int, Ba
     `whole`: a sync reads all pages again that rows may have moved to.
     """
     paginator, seen = reader.paginator, reader.paginator.seen
+    if _is_undetected(paginator):
+        return _undetected_extent(reader, sent, whole=whole)
     is_likely = seen.total is not None or seen.first_page_short
     if paginator.end is not None or (paginator.confirming is not None and is_likely):
         more = reader.closing_cost(whole=whole)
@@ -220,6 +228,39 @@ def _extent(reader: PageReader, sent: int, *, whole: bool) -> tuple[int, int, Ba
     # After a short page, the next is likely the empty one that shows the end.
     likely = seen.pages == 1 and seen.first_page_short
     return seen.rows, sent + 1, Basis.SAMPLE if likely else Basis.AT_LEAST
+
+
+def _is_undetected(paginator: Paginator) -> bool:
+    """Whether `auto` has still to try the next offset and the next page number."""
+    is_single = paginator.end is StopReason.SINGLE and paginator.seen.rows > 0
+    return is_single and isinstance(paginator.paging, Auto)
+
+
+def _undetected_extent(reader: PageReader, sent: int, *, whole: bool) -> tuple[int, int, Basis]:
+    """Return rows, requests and basis where the paging isn't detected; see `_extent`."""
+    seen = reader.paginator.seen
+    lacking = (seen.total or 0) - seen.rows
+    if lacking <= 0:
+        return seen.rows, max(sent, 2), Basis.AT_LEAST
+    pages = math.ceil(lacking / seen.max_rows)
+    moved = pages if whole and reader.guard.keyed else 0
+    # One request finds out what the offset means.
+    more = 1 + pages + (lacking % seen.max_rows == 0) + moved
+    return seen.rows + lacking, sent + more, Basis.TOTAL
+
+
+def _learn_end(reader: PageReader) -> int:
+    """Learn what the requests that verify the end would show; return how many aren't repeated."""
+    paginator, facts = reader.paginator, reader.paginator.facts
+    if paginator.end is StopReason.SINGLE:
+        once = 0 if facts.next_probed else reader.closing_cost(whole=False)
+        paginator.learn(next_probed=True)
+        return once
+    if paginator.confirming is None or facts.total_proven or paginator.page is None:
+        return 0
+    paginator.learn(total_proven=paginator.seen.total is not None)
+    following = paginator.paging.next_token(paginator.page, paginator.seen)
+    return int(following is StopReason.TOTAL)
 
 
 def _is_bounded(

@@ -209,7 +209,7 @@ def _sample_of(
     lists = [(context, window) for context in contexts for window in _windows(stream, context)]
     chosen = _evenly_spaced(lists, PARENTS)
     samples = [_read_below(stream, *each) for each in chosen]
-    if len({(each.requests, each.wanted) for each in samples}) > 1:
+    if len({(each.requests - each.once, each.wanted) for each in samples}) > 1:
         rest = [each for each in lists if each not in chosen]
         more = _evenly_spaced(rest, MORE_PARENTS)
         grant(len(more))

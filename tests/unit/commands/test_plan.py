@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from support.runs import declared, discover, run, select
-from support.servers import JsonApi, ScriptedServer, reply
+from support.servers import JsonApi, PathApi, ScriptedServer, reply
 
 from tap_analytics.commands import plan as command
+from tap_analytics.commands.plan.sample import Basis
 from tap_analytics.commands.plan.sync_plan import SyncPlan
 from tap_analytics.config.meltano import SELECT
 from tap_analytics.demo import DemoApi
@@ -45,6 +46,33 @@ def by_cursor(count):
         start = int(query.get("cursor", 0))
         following = str(start + LIMIT) if start + LIMIT < count else None
         return {"data": rows_of(count)[start : start + LIMIT], "cursors": {"next": following}}
+
+    return answer
+
+
+def by_unnamed(count):
+    """Page by cursor; the last page has no member for it."""
+
+    def answer(query):
+        start, limit = int(query.get("cursor", 0)), int(query["limit"])
+        body = {"data": rows_of(count)[start : start + limit]}
+        more = start + limit < count
+        return body | ({"cursors": {"next": str(start + limit)}} if more else {})
+
+    return answer
+
+
+def everything(count):
+    return lambda _: {"data": rows_of(count)}
+
+
+def by_row(count, *, total):
+    """Page by offset without asking for a limit."""
+
+    def answer(query):
+        start = int(query.get("offset", 0))
+        body = {"data": rows_of(count)[start : start + LIMIT]}
+        return body | ({"total": count} if total else {})
 
     return answer
 
@@ -96,12 +124,18 @@ def shop(api, paginator, **more):
         (by_cursor(4), CURSOR, 1, (1, 4, "exact")),
         (by_cursor(17), CURSOR, 2, (2, 17, "exact")),
         (by_cursor(200), CURSOR, 2, (3, 20, "at least")),
-        (lambda _: {"data": rows_of(7)}, "single_page", 1, (1, 7, "exact")),
+        (everything(7), "single_page", 1, (1, 7, "exact")),
+        (by_row(0, total=True), "auto", 1, (1, 0, "exact")),
+        (by_row(4, total=True), "auto", 1, (2, 4, "at least")),
+        (by_row(25, total=True), "auto", 1, (4, 25, "total")),
+        (by_row(30, total=True), "auto", 1, (5, 30, "total")),
+        (everything(7), "auto", 2, (2, 7, "at least")),
     ],
     ids=[
         *("total", "short page with total", "nothing", "pages with total", "short page"),
         *("no end in sight", "one page by cursor", "two pages by cursor", "more by cursor"),
-        "everything at once",
+        *("everything at once", "nothing, undeclared", "short page, undeclared"),
+        *("total, undeclared", "full last page, undeclared", "everything at once, undeclared"),
     ],
 )
 def test_an_estimate_is_based_on_the_total_the_end_or_the_rows_seen(
@@ -117,6 +151,36 @@ def test_an_estimate_is_based_on_the_total_the_end_or_the_rows_seen(
         assert (len(api.requests) >= expected[0], len(done.ids()) >= expected[1]) == (True, True)
     else:
         assert (len(api.requests), len(done.ids())) == expected[:2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "paginator", "below"),
+    [
+        (by_offset(4), OFFSET, 1),
+        (by_offset(10), OFFSET, 2),
+        (by_page(4), PAGES, 2),
+        (by_cursor(4), CURSOR, 1),
+        (by_unnamed(4), CURSOR, 1),
+    ],
+    ids=["short", "full", "pages", "by cursor", "no cursor"],
+)
+@pytest.mark.parametrize("parents", [1, 3, 9])
+def test_what_the_first_of_many_lists_shows_is_requested_once(answer, paginator, below, parents):
+    """A short list with a total takes two requests, and one more for each further parent."""
+    endpoint = {"path": "/items/{items_id}/subs", "data_selector": "data", "paginator": paginator}
+    subs = {"name": "subs", "endpoint": endpoint, "primary_key": ["items_id", "id"]}
+    served = lambda path, pairs: (  # noqa: E731 - two kinds of lists
+        {"data": rows_of(parents)} if path == "/items" else answer(dict(pairs))
+    )
+    with PathApi(served) as api:
+        config = shop(api, "single_page", children=[subs | {"schema": SCHEMA}])
+        items, found = figures(config)
+        assert (items.requests, found.basis is Basis.AT_LEAST) == (1, False)
+        api.requests.clear()
+        assert run(config).error is None
+    asked = [path for path, _ in api.asked if path != "/items"]
+    assert len(asked) == found.requests
+    assert found.requests - parents * below in {0, 1}
 
 
 def test_a_sampled_schema_costs_no_additional_request():
