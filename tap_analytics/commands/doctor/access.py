@@ -19,7 +19,7 @@ from tap_analytics.streams.scope import (
     ordering,
     window_of,
 )
-from tap_analytics.transport.errors import BudgetSpent, Cancelled, Rejected, Retriable
+from tap_analytics.transport.errors import BudgetSpent, Cancelled, Ignored, Rejected, Retriable
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,6 +95,9 @@ def _refused(probe: Probe, token: PageToken, error: Exception) -> Refused:
     if isinstance(error, Retriable) and (error.retry_after or 0) > MAX_PAUSE:
         cause = "paused"
     what = _general_message(probe, token, error)
+    if isinstance(error, Ignored):
+        cause = "ignored"
+        return Refused(ignored(probe.stream, what, "reads no rows there"), cause=cause)
     if cause in _CAUSES_OF_WRONG_PATH and (path := _path_that_works(probe, token)):
         text = f"{what} The path {path} works."
         change = {"endpoint": {"path": path}}
@@ -132,6 +135,15 @@ def _finding(probe: Probe, error: Exception, cause: str, what: str) -> Finding:
         api={"optional_streams": optional},
         group=cause,
     )
+
+
+def ignored(stream: AnalyticsStream, what: str, effect: str) -> Finding:
+    """Report a response that the declaration ignores, and its effect on a run."""
+    which = "which `response_actions` ignores"
+    text = f"{what.removesuffix('.')}, {which}: a run {effect}, so it ends `unverified`"
+    if stream.config.get("on_unverified") == "fail":
+        return wrong("ignored", f"{text}, and `on_unverified` makes it fail.")
+    return warning("ignored", f"{text}.")
 
 
 def _general_message(probe: Probe, token: PageToken, error: Exception) -> str:

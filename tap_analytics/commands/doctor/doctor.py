@@ -15,6 +15,7 @@ from tap_analytics.commands.doctor.access import (
     SHARED,
     Refused,
     first_page,
+    ignored,
     rate_headers,
     throttled,
     too_fast,
@@ -37,7 +38,7 @@ from tap_analytics.commands.doctor.paging import (
 from tap_analytics.commands.doctor.probe import Probe, Recorder
 from tap_analytics.commands.doctor.rows import check_bookmark, check_keys, check_selector
 from tap_analytics.errors import TapError, explain
-from tap_analytics.pagination import PageNumber
+from tap_analytics.pagination import PageNumber, StopReason
 from tap_analytics.reporting.numbers import plural
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.transport.auth import NoAuth
@@ -216,7 +217,8 @@ class StreamCheck:
             self._check()
         except Refused as refused:
             self.refused = refused
-            report.findings.append(refused.finding)
+            known = report.findings
+            report.findings += [each for each in (refused.finding,) if each not in known]
         except Cancelled:
             raise
         except BudgetSpent:
@@ -270,7 +272,9 @@ class StreamCheck:
                 probe, page = first_page(probe, self.report)
             except Refused as refused:
                 # The parent may have been deleted; try another one.
-                if refused.cause == "missing" and not is_last:
+                if refused.cause in {"missing", "ignored"} and not is_last:
+                    is_ignored = refused.cause == "ignored"
+                    self.report.findings += [refused.finding] if is_ignored else []
                     continue
                 other = self._rebased(probe) if refused.cause == "rejected" else None
                 if other is None:
@@ -307,7 +311,7 @@ class StreamCheck:
         trial = best.trial()
         seen = self._trial or trial
         if not (seen.is_good or self.refused or report.is_wrong):
-            report.findings.append(_doubt(seen, label=self.stream.label))
+            report.findings.append(_doubt(seen, self.stream))
         for finding in report.findings:
             is_suggested = finding.resource or finding.paginator
             other = best.changed(finding.resource, finding.paginator) if is_suggested else None
@@ -316,10 +320,10 @@ class StreamCheck:
         report.resource = {} if trial.repeated else dict(best.resource)
 
 
-def _doubt(trial: Trial, *, label: str) -> Finding:
+def _doubt(trial: Trial, stream: AnalyticsStream) -> Finding:
     """Return why a run would fail or may be incomplete."""
     if trial.error:
-        text = explain(trial.error).removeprefix(f"{label}: ")
+        text = explain(trial.error).removeprefix(f"{stream.label}: ")
         return wrong("failed", f"A run would fail: {sentence(text)}")
     if trial.repeated:
         text = (
@@ -327,5 +331,7 @@ def _doubt(trial: Trial, *, label: str) -> Finding:
             "stable, or the primary key isn't unique."
         )
         return wrong("key_repeated", text)
+    if trial.end is StopReason.IGNORED:
+        return ignored(stream, "The next page has a response", "stops there")
     verdict = trial.verdict.value
     return wrong(verdict, f"A run would be {verdict}: {sentence(trial.missing)}")

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 from support.doctor import FEW, items
-from support.runs import declared
-from support.servers import JsonApi, ScriptedServer, redirect, reply
+from support.runs import declared, run
+from support.servers import JsonApi, PathApi, ScriptedServer, redirect, reply
 from walkthrough.postgres import free_port
 
 from tap_analytics.commands.doctor.findings import merged
@@ -74,6 +74,54 @@ def test_html_is_reported_once(doctor):
         assert len(server.requests) == 3
     assert (report.code, report.findings) == (1, [("wrong", "body")])
     assert "text/html" in report.texts
+
+
+IGNORES = {"response_actions": [{"status_code": 410, "action": "ignore"}]}
+GONE = (410, {})
+NO_ROWS = "answered 410 Gone, which `response_actions` ignores: a run reads no rows there"
+
+
+@pytest.mark.parametrize(
+    ("served", "paginator", "text"),
+    [
+        ({"/items": GONE}, "single_page", NO_ROWS),
+        (
+            {"/items": [{"id": 1}, {"id": 2}]},
+            {"type": "offset", "limit": 2},
+            "The next page has a response, which `response_actions` ignores: a run stops there",
+        ),
+    ],
+    ids=["first page", "second page"],
+)
+@pytest.mark.parametrize("reaction", ["warn", "fail"])
+def test_a_response_that_is_declared_to_be_ignored_is_a_warning(
+    doctor, served, paginator, text, reaction
+):
+    """A run, too, ends well or fails by `on_unverified`."""
+
+    def answer(path, pairs):
+        return served[path] if dict(pairs).get("offset", "0") == "0" else GONE
+
+    endpoint = {"path": "/items", "paginator": paginator, **IGNORES}
+    with PathApi(answer) as api:
+        config = api.config({"name": "items", "endpoint": endpoint})
+        config |= {"on_unverified": reaction}
+        report = doctor(config)
+        ended = run(config)
+    level, code = ("warning", 0) if reaction == "warn" else ("wrong", 1)
+    assert (report.code, report.findings) == (code, [(level, "ignored")])
+    assert text in report.texts
+    assert (ended.code, ended.verdict("odd_items")) == (code, "unverified")
+
+
+def test_a_list_below_a_parent_that_is_ignored_is_reported_beside_the_checks_of_another(doctor):
+    served = {"/items": [{"id": 1}, {"id": 2}], "/items/1/subs": GONE, "/items/2/subs": [{"id": 3}]}
+    subs = {"path": "/items/{items_id}/subs", "paginator": "single_page", **IGNORES}
+    items = {"name": "items", "endpoint": {"path": "/items", "paginator": "single_page"}}
+    with PathApi(lambda path, _: served[path]) as api:
+        report = doctor(api.config(items, {"name": "subs", "endpoint": subs}))
+    assert (report.code, report.findings) == (0, [("warning", "ignored")])
+    assert (report.stream("odd_subs")["rows"], NO_ROWS in report.texts) == (1, True)
 
 
 def test_an_untrusted_certificate_is_reported_once(doctor, tls):
