@@ -33,9 +33,10 @@ def python(name: str, program: str = "python") -> str:
     return str(CACHE / "environments" / name / "bin" / program)
 
 
-def prepare() -> None:
-    """Make the environments that are missing or out of date."""
-    for name, packages in PACKAGES.items():
+def prepare(*names: str) -> None:
+    """Make the environments that are missing or out of date: those named, or all."""
+    for name in names or PACKAGES:
+        packages = PACKAGES[name]
         stamp = CACHE / "environments" / name / "packages"
         wanted = "\n".join(packages)
         if not (stamp.exists() and stamp.read_text("utf-8") == wanted):

@@ -1,0 +1,7 @@
+"""All constructs."""
+
+from __future__ import annotations
+
+from support.differential import pages
+
+CONSTRUCTS = [*pages.CONSTRUCTS]

@@ -1,0 +1,619 @@
+"""Constructs of paging."""
+
+from __future__ import annotations
+
+from support.differential.construct import Construct, Description
+from support.differential.server import with_headers
+from support.differential.writing import by_cursor, dlt, manifest, paginator, resource, stream
+
+ROWS = [{"id": n, "name": f"row {n}"} for n in range(1, 9)]
+#: As many as fill three pages.
+FULL = [{"id": n, "name": f"row {n}"} for n in range(1, 10)]
+
+
+def by_offset(rows, **words):
+    def answer(asked):
+        skip, limit = asked.number("offset"), asked.number("limit", 3)
+        return {"data": rows[skip : skip + limit], **words}
+
+    return answer
+
+
+def by_page(rows, first=1, **words):
+    def answer(asked):
+        page = asked.number("page", first) - first
+        return {"data": rows[page * 3 : page * 3 + 3], **words}
+
+    return answer
+
+
+def cut(rows, at, limit=3):
+    """Return a page, and where the next one begins, if there is one."""
+    return rows[at : at + limit], (at + limit if at + limit < len(rows) else None)
+
+
+def with_cursor(name=lambda at: f"c{at}", last=None):
+    def answer(asked):
+        known = {name(at): at for at in (3, 6)}
+        given = asked.query.get("cursor")
+        if given is not None and given not in known:
+            return 400, {"error": given}
+        data, after = cut(ROWS, known.get(given, 0))
+        return {"data": data, "meta": {"next": name(after) if after else last}}
+
+    return answer
+
+
+OFFSET = {"type": "OffsetIncrement", "page_size": 3}
+PAGE = {"type": "PageIncrement", "page_size": 3, "start_from_page": 1}
+NEXT = by_cursor("{{ response.meta.next }}", "{{ not response.meta.next }}")
+#: Requests of an offset, a row early, and what the tool asks for instead.
+OVERLAP = {"overlap": r"GET /items\?limit=3&offset=[248]"}
+OVERLAP_TO_TOTAL = {"overlap": r"GET /items\?limit=3&offset=[249]"}
+OVERLAP_OF_TOOL = {"overlap": r"GET /items\?limit=3&offset=3"}
+FIRST = {"first page": r"GET /items\?limit=3&offset=0"}
+UNNUMBERED = {"first page": r"GET /items\?limit=3"}
+BEHIND = {"behind the end": r"GET /items\?limit=3&offset=9"}
+BODY = r'POST /items \{"page": \{"limit": 3, "offset": %s\}, "state": "open"\}'
+#: Pages by number are read again.
+AGAIN = {"confirmation": r"GET /items\?limit=3&page=[1-3]"}
+BEHIND_PAGES = {"behind the end": r"GET /items\?limit=3&page=4"}
+
+
+def linked(asked):
+    data, after = cut(ROWS, asked.number("after"))
+    link = f"{asked.origin}/items?after={after}" if after else None
+    return {"data": data, "next": link, "@odata.nextLink": link, "meta": {"next": link}}
+
+
+def in_header(asked):
+    data, after = cut(ROWS, asked.number("after"))
+    other = f'<{asked.origin}/items>; rel="first"'
+    links = [other, f'<{asked.origin}/items?after={after}>; rel="next"'] if after else [other]
+    return with_headers({"data": data}, Link=", ".join(links))
+
+
+def always_linked(asked):
+    """Name a next page on the last one too, as one without results."""
+    after = asked.number("after")
+    data = ROWS[after : after + 3]
+    more = "true" if after + 3 < len(ROWS) else "false"
+    link = f'<{asked.origin}/items?after={after + 3}>; rel="next"; results="{more}"'
+    return with_headers({"data": data}, Link=link)
+
+
+def header_cursor(asked):
+    data, after = cut(ROWS, asked.number("cursor"))
+    return with_headers({"data": data}, **({"X-Next": str(after)} if after else {}))
+
+
+def last_row(asked):
+    data, after = cut(ROWS, asked.number("after"))
+    return {"data": data, "has_more": after is not None}
+
+
+def empty_in_between(asked):
+    pages = {None: ([1, 2], "a"), "a": ([], "b"), "b": ([3], "c"), "c": ([], None)}
+    ids, after = pages[asked.query.get("cursor")]
+    return {"data": [ROWS[n - 1] for n in ids], "meta": {"next": after}}
+
+
+def body_offset(asked):
+    page = asked.json.get("page", {})
+    skip, limit = page.get("offset", 0), page.get("limit", 3)
+    return {"data": ROWS[skip : skip + limit]}
+
+
+def body_page(asked):
+    page = asked.json.get("page", 1) - 1
+    return {"data": ROWS[page * 3 : page * 3 + 3]}
+
+
+def graphql(asked):
+    variables = asked.json["variables"]
+    data, after = cut(ROWS, int(variables.get("after") or 0), variables["n"])
+    info = {"endCursor": str(after) if after else None, "hasNextPage": after is not None}
+    return {"data": {"items": {"nodes": data, "pageInfo": info}}}
+
+
+def ends_in_404(asked):
+    page = asked.number("page", 1) - 1
+    data = FULL[page * 3 : page * 3 + 3]
+    return {"data": data} if data else (404, {"detail": "Invalid page."})
+
+
+def lying_total(asked):
+    """Count too few rows."""
+    return by_offset(ROWS, total=6)(asked)
+
+
+CONSTRUCTS = [
+    Construct(
+        name="offset",
+        server=by_offset(ROWS),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(**paginator(OFFSET, "offset", "limit"))),
+            more=OVERLAP | FIRST,
+            fewer=OVERLAP_OF_TOOL | UNNUMBERED,
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "offset", "limit": 3, "total_path": None})),
+            more=OVERLAP,
+            fewer=OVERLAP_OF_TOOL | BEHIND,
+        ),
+    ),
+    Construct(
+        name="offset-full",
+        server=by_offset(FULL),
+        rows={"items": FULL},
+        airbyte=Description(
+            source=manifest(stream(**paginator(OFFSET, "offset", "limit"))),
+            more=OVERLAP | FIRST,
+            fewer=OVERLAP_OF_TOOL | UNNUMBERED,
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "offset", "limit": 3, "total_path": None})),
+            more=OVERLAP,
+            fewer=OVERLAP_OF_TOOL,
+        ),
+    ),
+    Construct(
+        name="offset-total",
+        server=by_offset(FULL, total=9),
+        rows={"items": FULL},
+        airbyte="no totals",
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+            more=OVERLAP_TO_TOTAL,
+            fewer=OVERLAP_OF_TOOL,
+        ),
+    ),
+    Construct(
+        name="offset-total-text",
+        server=by_offset(FULL, total="9"),
+        rows={"items": FULL},
+        airbyte="no totals",
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+            more=OVERLAP_TO_TOTAL,
+            fewer=OVERLAP_OF_TOOL,
+        ),
+    ),
+    Construct(
+        name="offset-total-too-small",
+        server=lying_total,
+        rows={"items": ROWS},
+        airbyte="no totals",
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+            more={"overlap": r"GET /items\?limit=3&offset=[2468]"},
+            fewer=OVERLAP_OF_TOOL,
+            loses="it ends at the total",
+        ),
+    ),
+    Construct(
+        name="offset-total-too-large",
+        server=by_offset(ROWS, total=12),
+        rows={"items": ROWS},
+        airbyte="no totals",
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+            more={"overlap": r"GET /items\?limit=3&offset=[247]"},
+            fewer=OVERLAP_OF_TOOL | BEHIND,
+        ),
+        verdicts={"items": "short"},
+    ),
+    Construct(
+        name="offset-called-page",
+        server=by_page(ROWS, 0),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(**paginator(OFFSET, "page", None))),
+            more={"what the number counts": r"GET /items\?page=[012]"},
+            fewer={"first page": "GET /items"},
+            loses="it takes a short page for the last and counts rows, not pages",
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "offset",
+                        "limit": 3,
+                        "offset_param": "page",
+                        "total_path": None,
+                    }
+                )
+            ),
+            more={"what the number counts": r"GET /items\?limit=3&page=[012]"},
+            loses="it counts rows, not pages",
+        ),
+    ),
+    Construct(
+        name="page",
+        server=by_page(ROWS),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(**paginator(PAGE, "page", "limit"))),
+            more=AGAIN | BEHIND_PAGES,
+            fewer=UNNUMBERED,
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    params={"limit": 3},
+                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
+                )
+            ),
+            more=AGAIN,
+        ),
+    ),
+    Construct(
+        name="page-full",
+        server=by_page(FULL),
+        rows={"items": FULL},
+        airbyte=Description(
+            source=manifest(stream(**paginator(PAGE, "page", "limit"))),
+            more=AGAIN,
+            fewer=UNNUMBERED,
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    params={"limit": 3},
+                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
+                )
+            ),
+            more=AGAIN,
+        ),
+    ),
+    Construct(
+        name="page-from-zero",
+        server=by_page(ROWS, 0),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(**paginator({**PAGE, "start_from_page": 0}, "page"))),
+            more={"confirmation": r"GET /items\?page=[0-3]"},
+            fewer={"first page": "GET /items"},
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "page_number", "total_path": None})),
+            more={"confirmation": r"GET /items\?page=[0-3]"},
+        ),
+    ),
+    Construct(
+        name="page-total",
+        server=by_page(FULL, pages=3),
+        rows={"items": FULL},
+        airbyte="no totals",
+        dlt=Description(
+            source=dlt(
+                resource(paginator={"type": "page_number", "base_page": 1, "total_path": "pages"})
+            ),
+            more={"confirmation": r"GET /items\?page=[1-4]"},
+        ),
+    ),
+    Construct(
+        name="page-maximum",
+        server=by_page(FULL),
+        rows={"items": FULL[:6]},
+        airbyte="no maximum",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "page_number",
+                        "base_page": 1,
+                        "maximum_page": 3,
+                        "total_path": None,
+                    }
+                )
+            ),
+            more={"confirmation": r"GET /items\?page=1"},
+        ),
+        verdicts={"items": "unverified"},
+    ),
+    Construct(
+        name="page-404",
+        server=ends_in_404,
+        rows={"items": FULL},
+        airbyte="not compared",
+        dlt="not compared",
+    ),
+    Construct(
+        name="cursor",
+        server=with_cursor(),
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "meta.next",
+                        "cursor_param": "cursor",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="cursor-characters",
+        server=with_cursor(lambda at: f"ä+b/c={at}&d%20 e"),
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "meta.next",
+                        "cursor_param": "cursor",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="cursor-digits",
+        server=with_cursor(lambda at: f"00{at}"),
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "meta.next",
+                        "cursor_param": "cursor",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="cursor-stop-word",
+        server=with_cursor(last="done"),
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt="no stop words",
+    ),
+    Construct(
+        name="cursor-empty-page",
+        server=empty_in_between,
+        rows={"items": ROWS[:3]},
+        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "meta.next",
+                        "cursor_param": "cursor",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="cursor-last-row",
+        server=last_row,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor("{{ last_record['id'] }}", "{{ not response.has_more }}"), "after"
+                    )
+                )
+            ),
+            more={"confirmation": r"GET /items\?after=8"},
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "data[-1].id",
+                        "cursor_param": "after",
+                        "has_more_path": "has_more",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="cursor-last-row-of-response",
+        server=last_row,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(**paginator(by_cursor("{{ response['data'][-1]['id'] }}"), "after"))
+            ),
+            loses="the last page has no last row, so it fails",
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "data[-1].id",
+                        "cursor_param": "after",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="cursor-header",
+        server=header_cursor,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor("{{ headers['X-Next'] }}", "{{ not headers['X-Next'] }}"),
+                        "cursor",
+                    )
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "header_cursor",
+                        "cursor_key": "X-Next",
+                        "cursor_param": "cursor",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="link",
+        server=linked,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor("{{ response.next }}", "{{ not response.next }}"),
+                        {"type": "RequestPath"},
+                    )
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "json_link", "next_url_path": "next"}))
+        ),
+    ),
+    Construct(
+        name="link-odata",
+        server=linked,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(paginator={"type": "json_link", "next_url_path": "['@odata.nextLink']"})
+            )
+        ),
+    ),
+    Construct(
+        name="link-header",
+        server=in_header,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor(
+                            "{{ headers['link']['next']['url'] }}",
+                            "{{ 'next' not in headers['link'] }}",
+                        ),
+                        {"type": "RequestPath"},
+                    )
+                )
+            )
+        ),
+        dlt=Description(source=dlt(resource(paginator={"type": "header_link"}))),
+    ),
+    Construct(
+        name="link-header-results",
+        server=always_linked,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor(
+                            "{{ headers['link']['next']['url'] }}",
+                            "{{ headers['link']['next']['results'] == 'false' }}",
+                        ),
+                        {"type": "RequestPath"},
+                    )
+                )
+            )
+        ),
+        dlt="no end by `results`",
+    ),
+    Construct(
+        name="body-offset",
+        server=body_offset,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    method="POST",
+                    json={"state": "open"},
+                    paginator={
+                        "type": "offset",
+                        "limit": 3,
+                        "total_path": None,
+                        "offset_body_path": "page.offset",
+                        "limit_body_path": "page.limit",
+                    },
+                )
+            ),
+            more={"overlap": BODY % "[248]"},
+            fewer={"overlap": BODY % "3", "behind the end": BODY % "9"},
+        ),
+    ),
+    Construct(
+        name="body-page",
+        server=body_page,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    method="POST",
+                    json={"state": "open", "limit": 3},
+                    paginator={
+                        "type": "page_number",
+                        "base_page": 1,
+                        "total_path": None,
+                        "page_body_path": "page",
+                    },
+                )
+            ),
+            more={"confirmation": r'POST /items \{"limit": 3, "page": [12], "state": "open"\}'},
+        ),
+    ),
+    Construct(
+        name="graphql",
+        server=graphql,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    path="graphql",
+                    data_selector="data.items.nodes",
+                    method="POST",
+                    json={"query": "query($n: Int) {{ items {{ id }} }}", "variables": {"n": 3}},
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "data.items.pageInfo.endCursor",
+                        "cursor_body_path": "variables.after",
+                    },
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="single-page",
+        server=lambda _: {"data": ROWS},
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream())),
+        dlt=Description(source=dlt(resource(paginator="single_page"))),
+    ),
+    Construct(
+        name="auto",
+        server=linked,
+        rows={"items": ROWS},
+        airbyte="a manifest names its paginator",
+        dlt=Description(source=dlt(resource())),
+    ),
+]

@@ -1,0 +1,66 @@
+"""Runs of the tap over what it imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.runs import run
+from tap_analytics.commands.importing import import_file
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.differential.construct import Construct, Rows
+    from support.differential.server import Recorder
+
+
+@dataclass
+class Imported:
+    """What a run of an imported description asked for and brought, and how its streams ended."""
+
+    requests: list[str]
+    rows: Rows
+    verdicts: dict[str, str]
+    failures: dict[str, str]
+    #: Whether all streams were taken, and why not.
+    notes: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def read_imported(construct: Construct, tool: str, server: Recorder, width: int = 1) -> Imported:
+    """Import the description that a tool is given, and read it."""
+    source = construct.description(tool).at(server.origin_of(construct))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "api.json")
+        path.write_text(json.dumps(source), "utf-8")
+        imported, _ = import_file(str(path), name="api")
+    if imported.missing:
+        return Imported([], {}, {}, {}, imported.notes, imported.missing)
+    with _environment(construct.environment):
+        done = run({"apis": [imported.entry], "concurrency": width, **construct.settings})
+    results = done.tap.run.results
+    return Imported(
+        server.taken(construct),
+        {name: done.records(f"api_{name}") for name in construct.rows},
+        {name: results[f"api_{name}"].verdict.value for name in construct.rows},
+        {name: done.failure(f"api_{name}") for name in construct.rows},
+        imported.notes,
+        imported.missing,
+    )
+
+
+@contextmanager
+def _environment(values: t.Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
