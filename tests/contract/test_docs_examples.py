@@ -118,7 +118,7 @@ def test_wrong_settings_are_reported_as_their_page_shows():
 
 
 def test_mistakes_in_a_declaration_are_reported_as_its_page_shows():
-    page = HOW_TO / "declare-an-api.md"
+    page = HOW_TO / "declare-requests.md"
     found = problems(yaml.safe_load(blocks(page, "yaml")[-1]))
     # The page leaves out the known fields, which grow with every version.
     shortened = [re.sub(r"Known: [^`]*\. Did", "Known: … Did", each) for each in found]
