@@ -28,7 +28,7 @@ _EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|te
 #: A variable, alone or after the name of an auth scheme.
 _FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
 #: Text allowed around a variable.
-_AROUND = re.compile(r"[A-Za-z =:-]{0,24}")
+_AROUND = re.compile(r"[A-Za-z =:/_.,\"'-]{0,40}")
 #: File names that don't name the API; the name of the folder is tried next.
 _GENERIC_NAMES = {
     "manifest",
@@ -112,9 +112,8 @@ def _is_literal(value: str, notes: Notes) -> bool:
     """Whether a value is more than a variable with an auth scheme, as in `Bearer $X`."""
     if value.lower() in {"true", "false"} or _FILLED_IN.fullmatch(value):
         return False
-    rest = value
-    for variable in notes.variables:
-        rest = rest.replace(f"${{{variable[1:]}}}", "")
+    known = {name.strip("${}") for name in notes.variables}
+    rest = VARIABLE.sub(lambda found: "" if found[0].strip("${}") in known else found[0], value)
     return rest == value or not _AROUND.fullmatch(rest)
 
 

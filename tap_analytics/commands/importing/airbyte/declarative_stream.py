@@ -7,7 +7,9 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import parse_qs, parse_qsl
 
+from tap_analytics.commands.importing.airbyte.authenticators import auth_of
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.error_handling import handler_of
 from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
 from tap_analytics.commands.importing.airbyte.extraction import (
     computed_columns,
@@ -18,7 +20,6 @@ from tap_analytics.commands.importing.airbyte.extraction import (
     set_windows,
 )
 from tap_analytics.commands.importing.airbyte.pagination_strategy import paginator_of
-from tap_analytics.commands.importing.airbyte.requester import auth_of, handler_of
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import START
@@ -98,7 +99,7 @@ def read_stream(stream: Component) -> ImportedStream:
     schema = schema_of(stream, is_transformed=is_transformed, key=key, needed=needed)
     if schema is not None:
         resource["schema"] = schema
-    auth = auth_of(requester.child("authenticator"))
+    auth = auth_of(requester)
     for part in (stream, retriever, requester):
         part.note_unread()
     return ImportedStream(resource, base_url, auth, is_optional, parents)

@@ -337,6 +337,80 @@ def test_authenticator_that_is_not_taken_is_noted(command):
     assert note.startswith("streams[0].retriever.requester.authenticator: JwtAuthenticator isn't")
 
 
+def test_authenticator_that_needs_code_is_named(command):
+    odd = {"type": "CustomAuthenticator", "class_name": "source_shop.components.Signer"}
+
+    code, entry, notes = command(manifest(stream(requester={"authenticator": odd})))
+
+    assert code == 1
+    assert "auth" not in entry["client"]
+    [note] = notes
+    assert "source_shop.components.Signer needs code" in note
+
+
+def selective(*names):
+    known = {
+        "oauth": {"type": "OAuthAuthenticator", "token_refresh_endpoint": "https://a.shop.com"},
+        "key": {"type": "BearerAuthenticator", "api_token": "{{ config['key'] }}"},
+        "user": {"type": "BasicHttpAuthenticator", "username": "{{ config['user'] }}"},
+        "code": {"type": "CustomAuthenticator"},
+    }
+    return {
+        "type": "SelectiveAuthenticator",
+        "authenticator_selection_path": ["login", "kind"],
+        "authenticators": {name: known[name] for name in names},
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "default", "taken", "others"),
+    [
+        (("oauth", "key", "user"), None, "bearer", "`oauth`, `user`"),
+        (("oauth", "key", "user"), "user", "http_basic", "`oauth`, `key`"),
+        (("code", "oauth"), None, "oauth2_client_credentials", "`code`"),
+        (("code", "user"), "code", "http_basic", "`code`"),
+    ],
+)
+def test_of_several_authenticators_one_is_taken(names, default, taken, others, command):
+    kind = {"type": "string"} | ({"default": default} if default else {})
+    properties = {"login": {"type": "object", "properties": {"kind": kind}}}
+    spec = {"connection_specification": {"properties": properties}}
+    made = stream(requester={"authenticator": selective(*names)})
+
+    code, entry, notes = command(manifest(made, spec=spec))
+
+    assert code == 0
+    assert entry["client"]["auth"]["type"] == taken
+    assert any(f"{others} would need another `auth`" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"client_id_name": "app"}, "its client_id_name is `app`"),
+        ({"refresh_request_headers": {"X-App": "a"}}, "`X-App` of its refresh_request_headers"),
+        ({"refresh_request_body": {"a": {"b": 1}}}, "`a` of its refresh_request_body is computed"),
+        ({"send_refresh_request_as_query_params": True}, "`send_refresh_request_as_query_params`"),
+        ({"refresh_token_updater": {"refresh_token_name": "next"}}, "refresh tokens are in `next`"),
+        ({"use_profile_assertion": True}, "its profile_assertion isn't a JwtAuthenticator"),
+    ],
+)
+def test_request_for_a_token_that_would_be_another_is_not_taken(words, reason, command):
+    made = {
+        "type": "OAuthAuthenticator",
+        "token_refresh_endpoint": "https://api.shop.com/token",
+        "client_id": "{{ config['id'] }}",
+        "client_secret": "{{ config['secret'] }}",
+        "refresh_token": "{{ config['refresh'] }}",
+    }
+
+    code, entry, notes = command(manifest(stream(requester={"authenticator": made | words})))
+
+    assert code == 1
+    assert "auth" not in entry["client"]
+    assert any(reason in note and "carry no credential" in note for note in notes)
+
+
 # --- references, parameters, the configuration -------------------------------------------------
 
 

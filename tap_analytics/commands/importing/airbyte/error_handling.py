@@ -1,4 +1,4 @@
-"""Convert authenticators to `auth`, and error handlers to `error_handler`."""
+"""Convert error handlers to `error_handler`."""
 
 from __future__ import annotations
 
@@ -18,80 +18,6 @@ if t.TYPE_CHECKING:
 _RETRIED = {"RETRY", "RATE_LIMITED"}
 #: Statuses that an optional stream may respond with.
 _OPTIONAL = {403, 404}
-
-
-def auth_of(authenticator: Component | None) -> Object | None:
-    """Return the equivalent `auth`; None without an authenticator or for an unsupported one."""
-    if authenticator is None or authenticator.kind == "NoAuth":
-        return None
-    reader = _READERS.get(authenticator.kind)
-    made = reader(authenticator) if reader else None
-    if made is None:
-        kind = shown(authenticator.kind)
-        notes = authenticator.manifest.notes
-        notes.unsigned(authenticator.path, f"{kind} isn't supported")
-        return None
-    authenticator.note_unread()
-    return made
-
-
-def _credential(part: Component, word: str) -> str:
-    """Return a credential; one that can't be read becomes a variable."""
-    if (value := part.credential(word)) is not None:
-        return value
-    variable = part.manifest.notes.variable(word)
-    if part.get(word) is not None:
-        part.note(word, f"is known only at run time: it becomes {variable}.")
-    return variable
-
-
-def _api_key(part: Component) -> Object | None:
-    key = _credential(part, "api_token")
-    if (inject := part.child("inject_into")) is not None:
-        where, name = inject.get("inject_into"), inject.text("field_name")
-    else:
-        where, name = "header", part.text("header")
-    places = {"header": "header", "request_parameter": "query"}
-    if not isinstance(where, str) or where not in places or not name:
-        return None
-    part.ignore("header")
-    return {"type": "api_key", "name": name, "api_key": key, "location": places[where]}
-
-
-def _basic(part: Component) -> Object:
-    username = _credential(part, "username")
-    has_password = part.get("password") not in (None, "")
-    password = _credential(part, "password") if has_password else ""
-    return {"type": "http_basic", "username": username, "password": password}
-
-
-def _oauth(part: Component) -> Object | None:
-    if part.text("grant_type") != "client_credentials":
-        return None
-    url = part.credential("token_refresh_endpoint")
-    if url is None:
-        return None
-    made: Object = {
-        "type": "oauth2_client_credentials",
-        "access_token_url": url,
-        "client_id": _credential(part, "client_id"),
-        "client_secret": _credential(part, "client_secret"),
-    }
-    scopes = part.get("scopes")
-    if isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes):
-        made["scopes"] = scopes
-    return made
-
-
-_READERS: dict[str, t.Callable[[Component], Object | None]] = {
-    "ApiKeyAuthenticator": _api_key,
-    "BasicHttpAuthenticator": _basic,
-    "BearerAuthenticator": lambda part: {
-        "type": "bearer",
-        "token": _credential(part, "api_token"),
-    },
-    "OAuthAuthenticator": _oauth,
-}
 
 
 @dataclass

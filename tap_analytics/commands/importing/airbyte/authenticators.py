@@ -1,0 +1,150 @@
+"""Convert authenticators to `auth`."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.credentials import (
+    basic_pair,
+    credential,
+    place_of,
+)
+from tap_analytics.commands.importing.airbyte.oauth_authenticator import oauth_of
+from tap_analytics.commands.importing.airbyte.session_authenticator import (
+    legacy_session_of,
+    session_of,
+)
+from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.notes import listed, shown
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+
+#: Those for which nobody has to register an application.
+_SIMPLE = {"ApiKeyAuthenticator", "BasicHttpAuthenticator", "BearerAuthenticator"}
+
+
+def auth_of(requester: Component) -> Object | None:
+    """Return the equivalent `auth`; None without an authenticator or for an unsupported one."""
+    part = requester.child("authenticator")
+    if part is None or part.kind == "NoAuth":
+        return None
+    try:
+        return _read(part, requester)
+    except UnsupportedError as error:
+        part.manifest.notes.unsigned(part.path, str(error))
+        return None
+
+
+def _read(part: Component, requester: Component) -> Object:
+    """Return the equivalent `auth`; raises `UnsupportedError`."""
+    if part.kind in {"CustomAuthenticator", ""}:
+        name = part.get("class_name") or "an authenticator without a type"
+        raise UnsupportedError(f"{shown(name)} needs code")
+    reader = _READERS.get(part.kind)
+    if reader is None:
+        raise UnsupportedError(f"{shown(part.kind)} isn't supported")
+    made = reader(part, requester)
+    part.note_unread()
+    return made
+
+
+# --- keys and passwords -----------------------------------------------------------------------
+
+
+def _api_key(part: Component, _: Component) -> Object:
+    option = part.child("inject_into")
+    name = part.text("header")
+    place = place_of(option) if option or not name else {"name": name, "location": "header"}
+    if place == {"name": "Authorization", "location": "header"} and (
+        pair := basic_pair(part, "api_token", part.get("api_token"))
+    ):
+        return {"type": "http_basic", "username": pair[0], "password": pair[1]}
+    return {
+        "type": "api_key",
+        "name": place["name"],
+        "api_key": credential(part, "api_token"),
+        "location": place["location"],
+    }
+
+
+def _basic(part: Component, _: Component) -> Object:
+    username = credential(part, "username")
+    has_password = part.get("password") not in (None, "")
+    password = credential(part, "password") if has_password else ""
+    return {"type": "http_basic", "username": username, "password": password}
+
+
+def _bearer(part: Component, _: Component) -> Object:
+    return {"type": "bearer", "token": credential(part, "api_token")}
+
+
+def _one_of_several(part: Component, _: Component) -> Object:
+    """Return the authentication by one token, where several take turns."""
+    method, name = part.text("auth_method"), part.text("header")
+    token = credential(part, "tokens")
+    part.note("tokens", "several would share the limits of rates: here it must be one.")
+    part.ignore("token_delimiter", "max_wait_time", "quota_status_source", "quotas")
+    return {
+        "type": "api_key",
+        "name": name or "Authorization",
+        "api_key": f"{method} {token}" if method else f"Bearer {token}",
+        "location": "header",
+    }
+
+
+# --- several authenticators -------------------------------------------------------------------
+
+
+def _selected(part: Component, requester: Component) -> Object:
+    """Return the authentication that the default of a setting chooses, or else the simplest."""
+    path = [str(name) for name in part.values("authenticator_selection_path")]
+    options = part.child("authenticators")
+    names = list(options.value) if options else []
+    default = _default(part, path)
+    parts = {name: each for name in names if options and (each := options.child(name))}
+    ranked = sorted(parts, key=lambda name: (name != default, parts[name].kind not in _SIMPLE))
+    reasons = []
+    for name in ranked:
+        try:
+            made = _read(parts[name], requester)
+        except UnsupportedError as error:
+            reasons.append(str(error))
+            continue
+        others = [each for each in names if each != name]
+        setting = f"`config.{'.'.join(path)}`"
+        part.note("", f"{setting} is `{shown(name)}`; {listed(others)} would need another `auth`.")
+        return made
+    raise UnsupportedError("; ".join(reasons) or "it has no authenticators")
+
+
+def _default(part: Component, path: list[str]) -> object:
+    """Return the default of a setting of the connector."""
+    spec = as_object(part.manifest.value.get("spec"))
+    found = as_object(spec.get("connection_specification"))
+    for name in path:
+        found = as_object(as_object(found.get("properties")).get(name))
+    return found.get("default")
+
+
+_READERS: dict[str, t.Callable[[Component, Component], Object]] = {
+    "ApiKeyAuthenticator": _api_key,
+    "BasicHttpAuthenticator": _basic,
+    "BearerAuthenticator": _bearer,
+    "LegacySessionTokenAuthenticator": legacy_session_of,
+    "OAuthAuthenticator": lambda part, _: oauth_of(part),
+    "RateLimitedMultipleTokenAuthenticator": _one_of_several,
+    "SelectiveAuthenticator": _selected,
+    "SessionTokenAuthenticator": lambda part, _: session_of(part, _login_auth(part)),
+}
+
+
+def _login_auth(part: Component) -> Object | None:
+    login = part.child("login_requester")
+    signer = login and login.child("authenticator")
+    if login is None or signer is None or signer.kind == "NoAuth":
+        return None
+    if signer.kind not in _SIMPLE:
+        raise UnsupportedError(f"its login is signed by {shown(signer.kind)}")
+    return _read(signer, login)

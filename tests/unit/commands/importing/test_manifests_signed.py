@@ -1,0 +1,334 @@
+"""Imported authenticators sign as Airbyte's CDK does; what handles errors reads the same rows."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from urllib.parse import parse_qsl
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from support.runs import run
+from support.servers import ScriptedServer, reply
+
+from tap_analytics.commands.importing import import_file
+
+ROWS = [{"id": n} for n in range(1, 4)]
+PEM = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode()
+)
+#: The settings of connectors, by the variables they become.
+SETTINGS = {
+    "SHOP_ID": "who",
+    "SHOP_SECRET": "s3cret",
+    "SHOP_REFRESH": "r1",
+    "SHOP_KEY": "k9",
+    "SHOP_USER": "ann",
+    "SHOP_PASSWORD": "pw",
+    "SHOP_PEM": PEM,
+    "SHOP_MAIL": "ann@shop.test",
+}
+
+
+class SignedApi(ScriptedServer):
+    """Answers requests for tokens with `issued`, and those for rows that `accepted` accepts."""
+
+    def __init__(self, accepted, issued=None):
+        super().__init__(self._respond)
+        self.accepted, self.issued = accepted, issued or {}
+        self.logins = []
+
+    def _respond(self, received):
+        if received.path.startswith("/token"):
+            self.logins.append(received)
+            return reply(200, json.dumps(self.issued).encode())
+        if not self.accepted(received):
+            return reply(401, b"{}")
+        return reply(200, json.dumps({"data": ROWS}).encode())
+
+    @property
+    def forms(self):
+        return [parse_qsl(login.body.decode(), keep_blank_values=True) for login in self.logins]
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Import a manifest with one stream, and return its run; `settings` are variables."""
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+
+    def runs(api, authenticator, *, spec=None, **requester):
+        sender = {"type": "HttpRequester", "url_base": api.origin, "path": "/items"}
+        sender |= {"authenticator": authenticator} if authenticator else {}
+        rows = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
+        retriever = {"type": "SimpleRetriever", "record_selector": rows}
+        retriever["requester"] = sender | requester
+        stream = {"name": "items", "primary_key": "id", "retriever": retriever}
+        stream["type"] = "DeclarativeStream"
+        manifest = {"type": "DeclarativeSource", "streams": [stream], "spec": spec or {}}
+        path = tmp_path / "shop.json"
+        path.write_text(json.dumps(manifest).replace("ORIGIN", api.origin))
+        imported, _ = import_file(str(path))
+        assert imported.missing == ()
+        imported.entry["retry"] = {"backoff_factor": 0}
+        return run({"apis": [imported.entry]})
+
+    return runs
+
+
+def has(name, value):
+    return lambda received: received.headers.get(name) == value
+
+
+def asks(name, value):
+    return lambda received: received.query.get(name) == value
+
+
+def basic(pair):
+    return f"Basic {b64encode(pair.encode()).decode()}"
+
+
+def key(where="header", name="X-Key", **words):
+    option = {"type": "RequestOption", "inject_into": where, "field_name": name}
+    return {"type": "ApiKeyAuthenticator", "inject_into": option} | words
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "accepted"),
+    [
+        (key(api_token="{{ config['key'] }}"), has("x-key", "k9")),
+        (key(api_token="Token {{ config.key }}"), has("x-key", "Token k9")),
+        (key("request_parameter", "k", api_token="{{ config['key'] }}"), asks("k", "k9")),
+        (
+            {"type": "BearerAuthenticator", "api_token": "{{ config['key'] }}"},
+            has("authorization", "Bearer k9"),
+        ),
+        (
+            {"type": "BasicHttpAuthenticator", "username": "{{ config['user'] }}/token"},
+            has("authorization", basic("ann/token:")),
+        ),
+        (
+            {
+                "type": "BasicHttpAuthenticator",
+                "username": "{{ config['user'] }}",
+                "password": "{{ config['password'] }}",
+            },
+            has("authorization", basic("ann:pw")),
+        ),
+        (
+            {
+                "type": "RateLimitedMultipleTokenAuthenticator",
+                "tokens": "{{ config['key'] }}",
+                "auth_method": "token",
+            },
+            has("authorization", "token k9"),
+        ),
+    ],
+)
+def test_key_is_sent_where_the_manifest_says(authenticator, accepted, read):
+    with SignedApi(accepted) as api:
+        done = read(api, authenticator)
+    assert done.ids() == [1, 2, 3], done.failure()
+
+
+def test_keys_in_headers_and_parameters_sign(read):
+    def accepted(received):
+        return received.headers.get("x-key") == "Key k9" and received.query.get("user") == "ann"
+
+    words = {
+        "request_headers": {"X-Key": "Key {{ config['key'] }}"},
+        "request_parameters": {"user": "{{ config['user'] }}"},
+    }
+    with SignedApi(accepted) as api:
+        assert read(api, None, **words).ids() == [1, 2, 3]
+
+
+# --- OAuth --------------------------------------------------------------------------------------
+
+CLIENT = {"client_id": "{{ config['id'] }}", "client_secret": "{{ config['secret'] }}"}
+PAIR = [("client_id", "who"), ("client_secret", "s3cret")]
+GRANT = [("grant_type", "refresh_token"), ("refresh_token", "r1")]
+
+
+def oauth(**words):
+    made = {"type": "OAuthAuthenticator", "token_refresh_endpoint": "ORIGIN/token"}
+    return made | CLIENT | {"refresh_token": "{{ config['refresh'] }}"} | words
+
+
+def credentials(**words):
+    made = {"type": "OAuthAuthenticator", "token_refresh_endpoint": "ORIGIN/token"}
+    return made | CLIENT | words
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "form", "issued"),
+    [
+        (oauth(), [*GRANT, *PAIR], {}),
+        (oauth(grant_type="refresh_token", scopes=["read"]), [*GRANT, *PAIR], {}),
+        (
+            oauth(
+                refresh_request_body={
+                    "scope": "all",
+                    "grant_type": "no",
+                    "user": "{{ config.user }}",
+                }
+            ),
+            [*GRANT, *PAIR, ("scope", "all"), ("user", "ann")],
+            {},
+        ),
+        (oauth(access_token_name="token"), [*GRANT, *PAIR], {"token": "t1"}),
+        (
+            credentials(grant_type="client_credentials", refresh_request_body={"a": 1}),
+            [("grant_type", "client_credentials"), *PAIR, ("a", "1")],
+            {},
+        ),
+        (
+            credentials(
+                grant_type="account", refresh_request_body={"account": "{{ config.user }}"}
+            ),
+            [("grant_type", "account"), *PAIR, ("account", "ann")],
+            {},
+        ),
+        (
+            # What the body lacks is in the query of the URL.
+            credentials(refresh_token="", token_refresh_endpoint="ORIGIN/token?grant_type=x"),
+            [("grant_type", "refresh_token"), ("refresh_token", ""), *PAIR],
+            {},
+        ),
+    ],
+)
+def test_token_is_requested_with_the_form_of_the_manifest(authenticator, form, issued, read):
+    answer = issued or {"access_token": "t1", "expires_in": 3600}
+    with SignedApi(has("authorization", "Bearer t1"), answer) as api:
+        done = read(api, authenticator)
+    assert done.ids() == [1, 2, 3], done.failure()
+    assert [sorted(each) for each in api.forms] == [sorted(form)]
+    [login] = api.logins
+    is_in_header = form == GRANT
+    assert login.headers.get("authorization") == (basic("who:s3cret") if is_in_header else None)
+    assert login.query == dict(parse_qsl(authenticator["token_refresh_endpoint"].partition("?")[2]))
+
+
+def test_refresh_tokens_that_are_replaced_are_kept_in_a_file(read, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_REFRESH_TOKEN_FILE", str(tmp_path / "refresh"))
+    updater = {"refresh_token_name": "refresh_token", "refresh_token_config_path": ["refresh"]}
+    issued = {"access_token": "t1", "refresh_token": "r2"}
+    with SignedApi(has("authorization", "Bearer t1"), issued) as api:
+        for _ in range(2):
+            assert read(api, oauth(refresh_token_updater=updater)).ids() == [1, 2, 3]
+        assert [dict(form)["refresh_token"] for form in api.forms] == ["r1", "r2"]
+
+
+def test_service_account_signs_the_assertion_of_the_manifest(read):
+    token = {
+        "type": "JwtAuthenticator",
+        "secret_key": "{{ config['pem'] }}",
+        "algorithm": "RS256",
+        "token_duration": 600,
+        "jwt_payload": {"iss": "{{ config['mail'] }}", "aud": "https://token.shop.test"},
+        "additional_jwt_payload": {"scope": "read all"},
+        "jwt_headers": {"kid": "{{ config['id'] }}", "typ": "JWT"},
+    }
+    made = {
+        "type": "OAuthAuthenticator",
+        "token_refresh_endpoint": "ORIGIN/token",
+        "use_profile_assertion": True,
+        "profile_assertion": token,
+    }
+    with SignedApi(has("authorization", "Bearer t1"), {"access_token": "t1"}) as api:
+        done = read(api, made)
+    assert done.ids() == [1, 2, 3], done.failure()
+    [form] = map(dict, api.forms)
+    assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    claims = jwt.decode(form["assertion"], options={"verify_signature": False})
+    assert (claims["iss"], claims["aud"]) == ("ann@shop.test", "https://token.shop.test")
+    assert claims["scope"] == "read all"
+    assert jwt.get_unverified_header(form["assertion"])["kid"] == "who"
+
+
+# --- logins -------------------------------------------------------------------------------------
+
+
+def session(sent, **login):
+    requester = {"type": "HttpRequester", "url_base": "ORIGIN", "path": "/token"} | login
+    return {
+        "type": "SessionTokenAuthenticator",
+        "login_requester": requester,
+        "session_token_path": ["data", "key"],
+        "expiration_duration": "PT1H",
+        "request_authentication": sent,
+    }
+
+
+def placed(name, where="header", **words):
+    option = {"type": "RequestOption", "inject_into": where, "field_name": name}
+    return {"type": "ApiKey", "inject_into": option} | words
+
+
+BEARER = {"type": "Bearer"}
+FIELDS = {"user": "{{ config['user'] }}", "password": "{{ config['password'] }}"}
+FILLED = {"user": "ann", "password": "pw"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "login", "accepted", "asked"),
+    [
+        (
+            BEARER,
+            {"http_method": "POST", "request_body_json": FIELDS},
+            has("authorization", "Bearer t1"),
+            lambda login: json.loads(login.body) == FILLED,
+        ),
+        (
+            placed("X-Session"),
+            {"http_method": "POST", "request_body_data": FIELDS},
+            has("x-session", "t1"),
+            lambda login: dict(parse_qsl(login.body.decode())) == FILLED,
+        ),
+        (
+            placed("Authorization"),
+            {"request_headers": {"X-User": "{{ config['user'] }}"}},
+            has("authorization", "t1"),
+            lambda login: (login.method, login.headers["x-user"]) == ("GET", "ann"),
+        ),
+        (
+            placed("Authorization", api_token="Token {{ session_token }}"),
+            {"authenticator": {"type": "BasicHttpAuthenticator", "username": "{{ config.user }}"}},
+            has("authorization", "Token t1"),
+            has("authorization", basic("ann:")),
+        ),
+        (
+            placed("session", "request_parameter"),
+            {"url_base": "ORIGIN/token?a=b", "path": "", "request_parameters": {"c": "d e"}},
+            asks("session", "t1"),
+            lambda login: login.query == {"a": "b", "c": "d e"},
+        ),
+    ],
+)
+def test_token_of_a_login_is_sent(sent, login, accepted, asked, read):
+    with SignedApi(accepted, {"data": {"key": "t1"}}) as api:
+        done = read(api, session(sent, **login))
+    assert done.ids() == [1, 2, 3], done.failure()
+    assert [asked(each) for each in api.logins] == [True]
+
+
+def test_login_of_old_manifests_is_sent_to_the_address_of_the_api(read):
+    made = {
+        "type": "LegacySessionTokenAuthenticator",
+        "username": "{{ config['user'] }}",
+        "password": "{{ config['password'] }}",
+        "header": "X-Session",
+        "login_url": "token/new",
+        "validate_session_url": "token/me",
+        "session_token_response_key": "id",
+    }
+    with SignedApi(has("x-session", "t1"), {"id": "t1"}) as api:
+        done = read(api, made, url_base=f"{api.origin}/")
+    assert done.ids() == [1, 2, 3], done.failure()
+    [login] = api.logins
+    assert (login.method, login.path) == ("POST", "/token/new")
+    assert json.loads(login.body) == {"username": "ann", "password": "pw"}
