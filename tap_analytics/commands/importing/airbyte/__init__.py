@@ -10,12 +10,12 @@ import itertools
 import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import Manifest, UnsupportedError
-from tap_analytics.commands.importing.airbyte.declarative_stream import (
-    ImportedStream,
+from tap_analytics.commands.importing.airbyte.components import (
+    Manifest,
+    UnsupportedError,
     name_of,
-    read_stream,
 )
+from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import shown
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.expressions import PARTITIONS, Reference, replaced
+from tap_analytics.commands.importing.airbyte.connector_settings import Settings
+from tap_analytics.commands.importing.airbyte.jinja_texts import evaluate
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    Later,
+    Path,
+    UndecidedError,
+    Unset,
+    Value,
+    concatenated,
+)
+from tap_analytics.commands.importing.airbyte.request_scope import NOTHING
 from tap_analytics.commands.importing.loading import MOST_VALUES, TOO_LARGE, as_list, as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.request_scope import Scope
     from tap_analytics.commands.importing.notes import Notes
 
 Object = dict[str, t.Any]
@@ -43,8 +54,7 @@ class Manifest:
         self.notes = notes
         self._followed = 0
         spec = as_object(as_object(value.get("spec")).get("connection_specification"))
-        self._settings = as_object(spec.get("properties"))
-        self._required = as_list(spec.get("required"))
+        self.settings = Settings(spec, notes)
 
     def root(self) -> Component:
         """Return the manifest as a component."""
@@ -96,20 +106,6 @@ class Manifest:
                     f"`$ref: {shown(ref)}` doesn't exist. Correct it, or write out its value."
                 )
         return found, path
-
-    def setting(self, name: str, default: object, *, where: str, is_secret: bool) -> str:
-        """Return the default or the variable for a setting of the connector."""
-        known = as_object(self._settings.get(name))
-        # What a form fills in is the setting where an expression says what is without one.
-        filled_in = known.get("default")
-        value = default if filled_in is None and name not in self._required else filled_in
-        is_secret = is_secret or bool(known.get("airbyte_secret"))
-        if isinstance(value, str | int) and not is_secret:
-            self.notes.add(where, f"`config.{shown(name)}` is replaced by its default.")
-            return str(value).lower() if isinstance(value, bool) else str(value)
-        variable = self.notes.variable(name)
-        self.notes.add("", f"`config.{shown(name)}` becomes {variable}.")
-        return variable
 
 
 def _is_reference(value: str) -> bool:
@@ -184,10 +180,10 @@ class Component:
                 self.note(f"{word}[{index}]", "isn't a component: left out.")
         return found
 
-    def text(self, word: str, *, partitions: t.Collection[str] = ()) -> str | None:
+    def text(self, word: str, scope: Scope = NOTHING) -> str | None:
         """Return a text with its expressions replaced, or None if one can't be."""
         value = self.get(word)
-        return self.interpolated(value, word, partitions) if isinstance(value, str) else None
+        return self.interpolated(value, word, scope) if isinstance(value, str) else None
 
     def credential(self, word: str) -> str | None:
         """Return a text in which each setting of the connector is replaced by a variable."""
@@ -195,32 +191,56 @@ class Component:
         return self.interpolated(value, word, is_secret=True) if isinstance(value, str) else None
 
     def interpolated(
-        self,
-        text: str,
-        word: str,
-        partitions: t.Collection[str] = (),
-        *,
-        is_secret: bool = False,
+        self, text: str, word: str, scope: Scope = NOTHING, *, is_secret: bool = False
     ) -> str | None:
-        """Return a text with its expressions replaced; `partitions` are fields of the parent."""
+        """Return a text with its expressions replaced, as a template if it has placeholders.
 
-        def value_of(found: Reference) -> str | None:
-            name = found.path[0] if len(found.path) == 1 else None
-            if name is None:
-                return None
-            if found.root == "config":
-                where = f"{self.path}.{word}".strip(".")
-                return self.manifest.setting(name, found.default, where=where, is_secret=is_secret)
-            if found.root in {"parameters", "options"}:
-                value = self.parameters.get(name)
-                if isinstance(value, str) and "{{" not in value:
-                    return value
-                return str(value) if isinstance(value, int | float) else None
-            if found.root in PARTITIONS and name in partitions:
-                return f"{{{name}}}"
+        None if one of them can't be told. With `is_secret`, settings are variables, and of values
+        that are given conditionally the first is taken.
+        """
+        try:
+            value = self.evaluated(text, word, scope, is_secret=is_secret)
+        except UndecidedError:
             return None
+        if isinstance(value, str):
+            return value
+        if value is None or isinstance(value, dict | list):
+            return None
+        found = concatenated([value])
+        return found.template() if isinstance(found, Later) else str(found)
 
-        return replaced(text, value_of)
+    def evaluated(
+        self, text: str, word: str, scope: Scope = NOTHING, *, is_secret: bool = False
+    ) -> Value:
+        """Return the value of a text; raises `UndecidedError` if it can't be told."""
+        where, unset = f"{self.path}.{word}".strip("."), []
+
+        def look_up(path: Path) -> Value:
+            if path.root in {"parameters", "options"}:
+                return self._parameter(path.names)
+            if path.root != "config":
+                return scope.look_up(path)
+            value = self.manifest.settings.value(path.names, where, is_secret=is_secret)
+            unset.extend([value] if isinstance(value, Unset) else [])
+            return value
+
+        value = evaluate(text, look_up, is_lenient=is_secret)
+        for each in unset:
+            self.manifest.settings.note_unset(each, where, value)
+        return value
+
+    def _parameter(self, names: tuple[str, ...]) -> Value:
+        """Return a parameter; one that has expressions itself isn't known."""
+        value: Value = self.parameters
+        for name in names:
+            if not isinstance(value, dict):
+                raise UndecidedError
+            if name not in value:
+                return Unset("")
+            value = self.manifest.located(value[name], "")[0]
+        if "{{" in str(value):
+            raise UndecidedError
+        return value
 
     def integer(self, word: str) -> int | None:
         """Return an integer, which may be written as a string."""
@@ -238,3 +258,12 @@ class Component:
                 by_path.setdefault(self._words.get(word, self.path), []).append(word)
         for path, words in by_path.items():
             self.manifest.notes.unknown(path, words, "supported")
+
+
+def name_of(stream: Component) -> str:
+    """Return the name of a stream, with characters not allowed in resource names replaced."""
+    name = stream.text("name") or ""
+    plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    if plain != name:
+        stream.note("name", f"'{shown(name)}' is renamed to '{shown(plain)}'.")
+    return plain

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-import typing as t
 from dataclasses import dataclass, replace
 
 from tap_analytics.commands.importing.python_dict import parse
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable
 
 _EXPRESSION = re.compile(r"\{\{([^{}]*(?:\{\}[^{}]*)*)\}\}")
 #: Maximum length in characters of texts that are parsed.
 _LONGEST = 5_000
 #: Filters that don't change which value a path refers to.
 _HARMLESS = {"default", "string", "int", "trim", "urlencode"}
-PARTITIONS = {"stream_partition", "stream_slice"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,25 +39,6 @@ def reference(text: str) -> Reference | None:
 def references(text: str) -> list[Reference | None]:
     """Return the references of all expressions in a text."""
     return [_parsed(inner) for inner in _EXPRESSION.findall(text[:_LONGEST])]
-
-
-def replaced(text: str, value_of: Callable[[Reference], str | None]) -> str | None:
-    """Return a text with its expressions replaced by values, or None if one has no value."""
-    if "{{" not in text and "{%" not in text:
-        return text
-    if len(text) > _LONGEST:
-        return None
-    is_whole = True
-
-    def value(match: re.Match[str]) -> str:
-        nonlocal is_whole
-        found = _parsed(match[1])
-        written = None if found is None else value_of(found)
-        is_whole = is_whole and written is not None
-        return written or ""
-
-    result = _EXPRESSION.sub(value, text)
-    return result if is_whole and "{{" not in result and "{%" not in result else None
 
 
 def _parsed(expression: str) -> Reference | None:

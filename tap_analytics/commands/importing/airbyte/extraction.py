@@ -11,6 +11,7 @@ from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.expressions import references
 from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.config.declarations.templates import END, START
 from tap_analytics.records.duration import Duration
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
@@ -174,22 +175,25 @@ def incremental_of(part: Component | None, *, computed_columns: Collection[str])
     return made
 
 
-def set_windows(made: Object, part: Component) -> None:
+def set_windows(made: Object, part: Component, bounds: Collection[str] = ()) -> None:
     """Add how requests ask for a range of times: its format, its end, and windows of a step.
 
-    Raises `UnsupportedError` where the API would be asked for another range.
+    `bounds` are the placeholders of its ends in the request. Raises `UnsupportedError` where the
+    API would be asked for another range.
     """
-    if part.kind == "IncrementingCountCursor" or not {"start_param", "end_param"} & made.keys():
+    has_start = "start_param" in made or START in bounds
+    has_end = "end_param" in made or END in bounds
+    if part.kind == "IncrementingCountCursor" or not (has_start or has_end):
         return
     step, form = part.get("step"), part.get("datetime_format")
     formats = part.get("cursor_datetime_formats") or [form]
-    if step is None and "end_param" in made:
+    if step is None and has_end:
         made["end_value"] = "now"
-    if step is not None and "start_param" in made:
+    if step is not None and has_start:
         made["step"] = _duration(step, "step")
-        if "end_param" in made:
+        if has_end:
             made["granularity"] = _duration(part.get("cursor_granularity"), "cursor_granularity")
-    if form is not None and (form not in formats or {"step", "end_param"} & made.keys()):
+    if form is not None and (form not in formats or "step" in made or has_end):
         try:
             made["convert"] = TimeFormat(str(form)).text
         except TimeFormatError as error:

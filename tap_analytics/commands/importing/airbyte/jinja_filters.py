@@ -1,0 +1,101 @@
+"""Filters and methods of Jinja and of Airbyte's CDK, as far as they are exact."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from urllib.parse import quote_plus
+
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    LONGEST,
+    Later,
+    UndecidedError,
+    Unset,
+    Value,
+)
+
+Arguments = t.Sequence[Value]
+
+#: Filters that give a value of a run as it is: it is sent as text, which holds a number already.
+_UNCHANGED = {"string", "int"}
+#: Methods and filters that only tidy up what a user has written: variables are taken as they are.
+_TIDY = {"strip", "rstrip", "lstrip", "trim", "lower"}
+_METHODS: dict[str, t.Callable[..., object]] = {
+    "strip": str.strip,
+    "lstrip": str.lstrip,
+    "rstrip": str.rstrip,
+    "lower": str.lower,
+    "upper": str.upper,
+    "title": str.title,
+    "replace": str.replace,
+    "split": str.split,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+}
+_FILTERS: dict[str, t.Callable[..., object]] = {
+    "string": str,
+    "int": lambda value, default=0: _integer(value, default),
+    "trim": lambda value: str(value).strip(),
+    "lower": lambda value: str(value).lower(),
+    "upper": lambda value: str(value).upper(),
+    "urlencode": lambda value: quote_plus(str(value)).replace("+", "%20"),
+    "length": len,
+    "list": list,
+    "first": lambda value: value[0],
+    "last": lambda value: value[-1],
+    "join": lambda value, between="": str(between).join(map(str, value)),
+    "tojson": json.dumps,
+    "replace": lambda value, old, new: str(value).replace(old, new),
+}
+
+
+def filtered(name: str, value: Value, arguments: Arguments) -> Value:
+    """Return a value through a filter; raises `UndecidedError`."""
+    if name in {"default", "d"}:
+        return _default(value, *arguments)
+    return _applied(_FILTERS, name, value, arguments)
+
+
+def method(name: str, value: Value, arguments: Arguments) -> Value:
+    """Return what a method of a text gives; raises `UndecidedError`."""
+    if isinstance(value, str) and name == "join":
+        return _applied(_FILTERS, "join", arguments[0] if arguments else None, [value])
+    if not isinstance(value, str | Later | Unset):
+        raise UndecidedError
+    return _applied(_METHODS, name, value, arguments)
+
+
+def _default(value: Value, default: Value = "", is_falsy: Value = False) -> Value:  # noqa: FBT002 - as in Jinja
+    if isinstance(value, Unset) or (is_falsy is True and value in {None, "", 0}):
+        return default
+    if isinstance(value, Later) and value.is_set is None:
+        raise UndecidedError
+    return value
+
+
+def _applied(
+    known: t.Mapping[str, t.Callable[..., object]], name: str, value: Value, arguments: Arguments
+) -> Value:
+    if name not in known or any(isinstance(each, Later | Unset) for each in arguments):
+        raise UndecidedError
+    if isinstance(value, Unset):
+        value = Later((value.variable,))
+    if isinstance(value, Later):
+        is_setting = not value.placeholders
+        if (name in _UNCHANGED) or (is_setting and name in _TIDY):
+            return value
+        raise UndecidedError
+    try:
+        found = known[name](value, *arguments)
+    except (TypeError, ValueError, LookupError):
+        raise UndecidedError from None
+    if len(str(found)) > LONGEST:
+        raise UndecidedError
+    return found
+
+
+def _integer(value: object, default: object) -> object:
+    try:
+        return int(t.cast("str", value))
+    except (TypeError, ValueError):
+        return default

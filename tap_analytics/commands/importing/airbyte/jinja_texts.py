@@ -1,0 +1,110 @@
+"""What the texts of a manifest give, as far as it is known before a run.
+
+The rules are those of Jinja and of the macros of Airbyte's CDK. No code is run, and what can't be
+told is an `UndecidedError`.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from tap_analytics.commands.importing.airbyte.jinja_expressions import Expressions
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    LONGEST,
+    UndecidedError,
+    concatenated,
+    is_true,
+)
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.jinja_values import Lookup, Value
+
+_TOKEN = re.compile(
+    r"\{\{(?P<value>(?:[^{}]|\{[^{}]*\})*)\}\}"
+    r"|\{%(?P<left>-?)\s*(?P<word>if|elif|else|endif)\b(?P<test>(?:[^{}%]|\{\})*?)(?P<right>-?)%\}"
+)
+
+
+def has_expressions(text: str) -> bool:
+    """Whether a text has expressions or blocks."""
+    return "{{" in text or "{%" in text
+
+
+def evaluate(text: str, look_up: Lookup, *, is_lenient: bool = False) -> Value:
+    """Return the value of a text; that of its expression where it is nothing else.
+
+    With `is_lenient`, a condition that can't be told is taken to be true. Raises `UndecidedError`.
+    """
+    if not has_expressions(text):
+        return text
+    if len(text) > LONGEST:
+        raise UndecidedError
+    try:
+        return _Text(Expressions(look_up, is_lenient=is_lenient)).read(text)
+    except RecursionError:
+        raise UndecidedError from None
+
+
+@dataclass
+class _Block:
+    """A condition that is open, and whether one of its branches has been taken."""
+
+    is_active: bool
+    was_taken: bool
+
+
+@dataclass
+class _Text:
+    """Reads a text from left to right."""
+
+    expressions: Expressions
+    values: list[Value] = field(default_factory=list)
+    blocks: list[_Block] = field(default_factory=list)
+
+    def read(self, text: str) -> Value:
+        end, is_trimmed = 0, False
+        for found in _TOKEN.finditer(text):
+            source = found["value"] or ""
+            is_left = found["left"] == "-" or source.startswith("-")
+            self._literal(text[end : found.start()], trims=(is_trimmed, is_left))
+            end = found.end()
+            is_trimmed = found["right"] == "-" or source.endswith("-")
+            if found["word"]:
+                self._block(found["word"], found["test"])
+            elif self._is_active:
+                source = source.removeprefix("-").removesuffix("-")
+                self.values.append(self.expressions.value(source))
+        self._literal(text[end:].removesuffix("\n"), trims=(is_trimmed, False))
+        if self.blocks:
+            raise UndecidedError
+        return self.values[0] if len(self.values) == 1 else concatenated(self.values)
+
+    @property
+    def _is_active(self) -> bool:
+        return all(block.is_active for block in self.blocks)
+
+    def _literal(self, text: str, trims: tuple[bool, bool]) -> None:
+        if any(mark in text for mark in ("{{", "{%", "{#")):
+            raise UndecidedError
+        text = text.lstrip() if trims[0] else text
+        text = text.rstrip() if trims[1] else text
+        if text and self._is_active:
+            self.values.append(text)
+
+    def _block(self, word: str, test: str) -> None:
+        if word == "if":
+            is_met = self._is_active and self._holds(test)
+            self.blocks.append(_Block(is_met, was_taken=is_met))
+            return
+        if not self.blocks:
+            raise UndecidedError
+        block = self.blocks.pop()
+        if word != "endif":
+            is_met = self._is_active and not block.was_taken
+            is_met = is_met and (word == "else" or self._holds(test))
+            self.blocks.append(_Block(is_met, was_taken=is_met or block.was_taken))
+
+    def _holds(self, test: str) -> bool:
+        return is_true(self.expressions.value(test))

@@ -1,0 +1,261 @@
+"""Convert the requests of a stream: path, parameters, headers and body.
+
+What can't be said leaves the stream out, unless it is known to change no row.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    Later,
+    Placeholder,
+    UndecidedError,
+    Unset,
+    Value,
+    concatenated,
+    escaped,
+    literal,
+    needs_escape,
+)
+from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.notes import shown
+from tap_analytics.config.declarations.templates import END, START
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
+
+_HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)
+#: Headers that don't change what an API returns.
+_IRRELEVANT = {"user-agent", "x-request-id", "referer", "accept-encoding", "connection"}
+#: Stands for a placeholder while a body is read as JSON.
+_MARK = "\ue000{}\ue001"
+_MARKED = re.compile("\ue000(\\d+)\ue001")
+
+
+@dataclass
+class RequestParts:
+    """Reads the parts of a request, and collects the ends of intervals in them."""
+
+    requester: Component
+    partitioning: Partitioning
+    #: The ends of an interval that the request names.
+    bounds: set[Placeholder] = field(default_factory=set)
+    #: The parameters that are nothing but such an end, by `START` or `END`.
+    bound_params: dict[str, str] = field(default_factory=dict)
+
+    # --- texts ------------------------------------------------------------------------------
+
+    def value(self, text: str, word: str, what: str) -> Value:
+        """Return the value of a text; raises `UnsupportedError`."""
+        try:
+            value = self.requester.evaluated(text, word, self.partitioning.scope)
+        except UndecidedError:
+            raise UnsupportedError(f"{what} is computed") from None
+        if isinstance(value, Unset):
+            value = Later((value.variable,))
+        if isinstance(value, Later):
+            self.bounds |= {each for each in value.placeholders if each.name in {START, END}}
+        return value
+
+    def text(self, text: str, word: str, what: str, *, short: bool = False) -> str:
+        """Return a text as a template; raises `UnsupportedError`."""
+        value = concatenated([self.value(text, word, what)])
+        return _written(value, short=short)
+
+    # --- the address ------------------------------------------------------------------------
+
+    def address(self) -> tuple[str, str]:
+        """Return base URL and path of a stream, which may have a query."""
+        word = "url_base" if self.requester.get("url_base") else "url"
+        # Joined parts may have a slash each.
+        base = re.sub(r"(?<!:)/{2,}", "/", (self.requester.text(word) or "").strip())
+        if self.requester.get("path") in (None, ""):
+            host = _HOST.match(base)
+            return (host[0], base[host.end() :]) if host else (base, "")
+        path = self.text(str(self.requester.get("path")), "path", "its path", short=True)
+        if "://" in path:
+            raise UnsupportedError("its path is a full URL")
+        if "?" in base:
+            raise UnsupportedError("its url_base has a query")
+        return base, path.strip()
+
+    # --- parameters and headers -------------------------------------------------------------
+
+    def params(self, query: str) -> Object:
+        """Return the parameters, those in the query of the path first."""
+        return _query(query) | self._entries("request_parameters", "the parameter")
+
+    def headers(self) -> Object:
+        """Return the headers."""
+        return self._entries("request_headers", "the header")
+
+    def _entries(self, word: str, what: str) -> Object:
+        given = self.requester.get(word)
+        if isinstance(given, str) and given.strip():
+            self.requester.note(word, "is a text, which the original tool doesn't send: left out.")
+        made: Object = {}
+        for name, value in as_object(given).items():
+            called = f"{what} `{shown(name)}`"
+            if has_expressions(name):
+                raise UnsupportedError(f"the name of {called} is computed")
+            try:
+                written = self._entry(name, value, word, called)
+            except UnsupportedError:
+                if word != "request_headers" or name.lower() not in _IRRELEVANT:
+                    raise
+                self.requester.note(f"{word}.{shown(name)}", "is computed: left out.")
+                continue
+            if written is None:
+                self.requester.note(f"{word}.{shown(name)}", "is empty: left out.")
+            else:
+                made[name] = written
+        return made
+
+    def _entry(self, name: str, given: Value, word: str, called: str) -> Value:
+        """Return a parameter, header or field as it is sent, or None to send none."""
+        value = self.value(given, f"{word}.{name}", called) if isinstance(given, str) else given
+        if isinstance(value, Later):
+            if value.bound and word == "request_parameters":
+                self.bound_params.setdefault(value.bound.name, name)
+            return value.template()
+        if isinstance(value, str) and isinstance(literal(value), list):
+            value = literal(value)
+        if isinstance(value, list):
+            return [_written(str(each)) for each in value if not has_expressions(str(each))]
+        if isinstance(value, dict):
+            raise UnsupportedError(f"{called} is an object")
+        if value in (None, ""):
+            return None
+        is_number = type(given) in {int, float}
+        return given if is_number else _written(str(value))
+
+    # --- the body ---------------------------------------------------------------------------
+
+    def method_and_body(self) -> Object:
+        """Return the `method` of an endpoint and its body, as `json` or `data`."""
+        method = str(self.requester.get("http_method") or "GET").upper()
+        if method not in {"GET", "POST"}:
+            raise UnsupportedError(f"its method is {shown(method)}")
+        kind, body = self._given_body()
+        if method == "GET":
+            return {}
+        made: Object = {"method": "POST"}
+        if kind == "form" and isinstance(body, str):
+            kind, body = self._text_body(body)
+        if kind == "form":
+            fields = {
+                n: self._entry(n, v, "body", f"the field `{shown(n)}`")
+                for n, v in as_object(body).items()
+            }
+            return made | {"data": {n: value for n, value in fields.items() if value is not None}}
+        found = self._json_text(body) if isinstance(body, str) else self._json(body)
+        return made | ({"json": found} if found else {})
+
+    def _given_body(self) -> tuple[str, t.Any]:
+        """Return the kind of the body, and its value."""
+        part = self.requester.child("request_body")
+        form, body = (
+            self.requester.get("request_body_data"),
+            self.requester.get("request_body_json"),
+        )
+        kind = "json" if form is None else "form"
+        if part is None:
+            return kind, self.requester.manifest.unfolded(body if form is None else form)
+        kinds = {
+            "RequestBodyJsonObject": "json",
+            "RequestBodyGraphQL": "json",
+            "RequestBodyUrlEncodedForm": "form",
+            "RequestBodyPlainText": "form",
+        }
+        if part.kind not in kinds:
+            raise UnsupportedError(f"its body is a {shown(part.kind)}")
+        return kinds[part.kind], part.manifest.unfolded(part.get("value"))
+
+    def _text_body(self, text: str) -> tuple[str, t.Any]:
+        """Return what a text is by the media type in its headers."""
+        headers = as_object(self.requester.get("request_headers"))
+        kinds = [str(value) for name, value in headers.items() if name.lower() == "content-type"]
+        if any("json" in each for each in kinds):
+            return "json", text
+        if any("form-urlencoded" in each for each in kinds):
+            return "form", _query(text)
+        raise UnsupportedError("its body is a text")
+
+    def _json(self, value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a JSON value, in which texts that are literals are their values."""
+        if isinstance(value, list):
+            return [self._json(each) for each in value]
+        if isinstance(value, dict):
+            entries = {self._key(name): self._json(inner) for name, inner in value.items()}
+            return {name: inner for name, inner in entries.items() if inner is not None}
+        if not isinstance(value, str):
+            return value
+        found = self.value(value, "request_body", "its body")
+        if isinstance(found, Later):
+            return found.template()
+        return _plain(literal(found) if found != "" else None)
+
+    def _key(self, name: str) -> str:
+        if has_expressions(name):
+            raise UnsupportedError("its body is computed")
+        return name
+
+    def _json_text(self, text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return a JSON body that is written as a text."""
+        value = self.value(text, "request_body", "its body")
+        marked, names = value, []
+        if isinstance(value, Later):
+            names = [part for part in value.parts if isinstance(part, Placeholder)]
+            marks = iter(range(len(names)))
+            marked = "".join(
+                part if isinstance(part, str) else _MARK.format(next(marks)) for part in value.parts
+            )
+        try:
+            found = json.loads(marked)
+        except (ValueError, TypeError):
+            found = literal(marked)
+        if not isinstance(found, dict):
+            raise UnsupportedError("its body isn't a JSON object")
+        return _unmarked(found, names)
+
+
+def _written(value: Value, *, short: bool = False) -> str:
+    if isinstance(value, Later):
+        return value.template(short=short)
+    return escaped(str(value)) if needs_escape(str(value), short=short) else str(value)
+
+
+def _plain(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a value with its texts as templates."""
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return _written(value) if isinstance(value, str) else value
+
+
+def _unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value in which marks are placeholders again."""
+    if isinstance(value, dict):
+        return {str(name): _unmarked(inner, names) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unmarked(each, names) for each in value]
+    if not isinstance(value, str) or not _MARKED.search(value):
+        return _plain(value)
+    pieces = _MARKED.split(value)
+    parts = [names[int(each)] if index % 2 else each for index, each in enumerate(pieces)]
+    return Later(tuple(part for part in parts if part != "")).template()
+
+
+def _query(text: str) -> Object:
+    """Return the parameters of a query, as lists where they are repeated."""
+    found: dict[str, list[str]] = parse_qs(text, keep_blank_values=True)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}

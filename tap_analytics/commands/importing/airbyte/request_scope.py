@@ -1,0 +1,67 @@
+"""What the expressions of a stream may refer to, besides the configuration and parameters."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    Later,
+    Placeholder,
+    UndecidedError,
+    Value,
+)
+from tap_analytics.config.declarations.templates import END, RECORD, START
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_analytics.commands.importing.airbyte.jinja_values import Path
+
+#: Names of what a request is made for: in Airbyte they are one object.
+SLICES = {"stream_partition", "stream_slice", "stream_interval"}
+#: A name that may be part of a placeholder in any part of a request.
+_MEMBER = re.compile(r"[^\s{}.?#&=+%/;\\]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The values of a stream's slices, as placeholders of the tap."""
+
+    #: By path below the slice: `("customer_id",)` is `resources.customers.id`.
+    partitions: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    #: The names of start and end of an interval; empty without a cursor.
+    interval: tuple[str, ...] = ()
+    #: Whether values of rows are known, as `record`.
+    is_row: bool = False
+
+    def look_up(self, path: Path) -> Value:
+        """Return the value at a path; raises `UndecidedError`."""
+        if path.root == RECORD and self.is_row and path.names:
+            return Later((placeholder(RECORD, *path.names),))
+        if path.root not in SLICES:
+            raise UndecidedError
+        for length in range(len(path.names), 0, -1):
+            if name := self.partitions.get(path.names[:length]):
+                return Later((placeholder(name, *path.names[length:]),))
+        return self._bound(path.names)
+
+    def _bound(self, names: tuple[str, ...]) -> Value:
+        if names[:1] == ("cursor_slice",):
+            names = names[1:]
+        if len(names) == 1 and names[0] in self.interval:
+            name = START if names[0] == self.interval[0] else END
+            return Later((Placeholder(name),), is_set=True)
+        raise UndecidedError
+
+
+def placeholder(first: str, *names: str) -> Placeholder:
+    """Return a placeholder; raises `UndecidedError` for a name that none can have."""
+    if not all(_MEMBER.fullmatch(name) for name in names):
+        raise UndecidedError
+    return Placeholder(".".join((first, *names)))
+
+
+#: Nothing but the configuration and parameters.
+NOTHING = Scope()

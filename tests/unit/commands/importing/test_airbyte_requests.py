@@ -1,0 +1,300 @@
+"""What the requests of a manifest become: values of parents, lists, windows and settings."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tap_analytics.commands.importing import import_file
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Import streams; returns the resources by name, and the notes."""
+
+    def read(*streams, **parts):
+        path = tmp_path / "shop.json"
+        path.write_text(json.dumps({"type": "DeclarativeSource", "streams": streams, **parts}))
+        found, _ = import_file(str(path))
+        return {each["name"]: each for each in found.entry.get("resources", ())}, found.notes
+
+    return read
+
+
+def stream(name="items", path=None, router=None, cursor=None, **requester):
+    sender = {
+        "type": "HttpRequester",
+        "url_base": "https://api.shop.com",
+        "path": name if path is None else path,
+    }
+    retriever = {"type": "SimpleRetriever", "requester": sender | requester}
+    retriever |= {"partition_router": router} if router else {}
+    made = {"type": "DeclarativeStream", "name": name, "primary_key": "id", "retriever": retriever}
+    return made | ({"incremental_sync": cursor} if cursor else {})
+
+
+def below(parent, name="item", key="id", **words):
+    config = {"stream": parent, "parent_key": key, "partition_field": name, **words}
+    return {"type": "SubstreamPartitionRouter", "parent_stream_configs": [config]}
+
+
+def listed(values, name="region", **words):
+    return {"type": "ListPartitionRouter", "cursor_field": name, "values": values, **words}
+
+
+def option(place, **words):
+    return {"type": "RequestOption", "inject_into": place, **words}
+
+
+def spec(required=(), **properties):
+    return {
+        "spec": {"connection_specification": {"properties": properties, "required": list(required)}}
+    }
+
+
+# --- settings -------------------------------------------------------------------------------
+
+SETTINGS = spec(
+    ["site", "login"],
+    site={"type": "string"},
+    state={"default": "open"},
+    size={"default": 50},
+    flag={"default": True},
+    mark={},
+    key={"airbyte_secret": True, "default": "k"},
+    login={
+        "required": ["name"],
+        "properties": {"name": {}, "mode": {"default": "basic"}},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("{{ config['state'] }}", "open"),
+        ("{{ config.size }}", "50"),
+        ("{{ config['flag'] }}", "True"),
+        ("{{ config['site'] }}", "$SHOP_SITE"),
+        ("{{ config['site'] }}s", "${SHOP_SITE}s"),
+        ("{{ config['key'] }}", "$SHOP_KEY"),
+        ("{{ config['mark'] }}", "$SHOP_MARK"),
+        ("{{ config['mark'] or 'none' }}", "none"),
+        ("{{ config['site'] or 'none' }}", "$SHOP_SITE"),
+        ("{{ config.get('mark', 5) }}", "5"),
+        ("{{ config['mark'] | default('d') }}", "d"),
+        ("{{ config['login']['mode'] }}", "basic"),
+        ("{{ config.get('login', {}).get('name') }}", "$SHOP_LOGIN_NAME"),
+        ("{{ config['state'] if config['mark'] else 'all' }}", "all"),
+        ("{{ config['state'] if 'state' in config else 'all' }}", "open"),
+        ("{% if config['mark'] %}a{% elif config.site %}b{% else %}c{% endif %}", "b"),
+        ("{%- if config.state == 'open' -%} x {%- endif %}", "x"),
+        ("{{ 'a' if config['state'] == 'open' else 'b' }}", "a"),
+        ("{{ config.state ~ '-' ~ config.size }}", "open-50"),
+        ("{{ config.size * 2 + 1 }}", "101"),
+        ("{{ ['a', 'b'] | join(',') }}", "a,b"),
+        ("{{ ('x' + config.state) | upper }}", "XOPEN"),
+        ("['a', 'b']", ["a", "b"]),
+        ("{{ ['a', config.size] }}", ["a", "50"]),
+        ("{a}", "{a}"),
+        ("{{ config.state }} {}", "open {}"),
+        ("{resources.a.b}", "{{resources.a.b}}"),
+    ],
+)
+def test_value_of_the_default_configuration_is_sent(text, sent, imported):
+    made, notes = imported(stream(request_parameters={"p": text}), **SETTINGS)
+
+    assert made["items"]["endpoint"]["params"] == {"p": sent}, notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ config['site'] == 'a' }}",
+        "{{ 'a' if config['site'] == 'b' else 'c' }}",
+        "{% if config['site'] == 'b' %}a{% endif %}",
+        "{{ config['site'] | upper }}",
+        "{{ config['site'] | base64encode }}",
+        "{{ config['state'] + 'x' | upper }}",
+        "{{ next_page_token }}",
+        "{{ now_utc() }}",
+        "{{ stream_partition.other }}",
+        "{{ stream_interval.start_time }}",
+        "{% for a in b %}{% endfor %}",
+        "{{ 'a' ~ 2 * 3 }}",
+        "{{ ",
+        "{% if config.state %}",
+        "{# note #}{{ config.state }}",
+    ],
+)
+def test_value_that_is_not_known_leaves_the_stream_out(text, imported):
+    made, notes = imported(stream("a"), stream(request_parameters={"p": text}), **SETTINGS)
+
+    assert [*made] == ["a"]
+    assert "streams[1]: the stream 'items' is left out: the parameter `p` is computed." in notes
+
+
+@pytest.mark.parametrize("text", ["", "{{ config['mark'] or '' }}", "{{ none }}"])
+def test_parameter_without_a_value_is_not_sent(text, imported):
+    made, notes = imported(stream(request_parameters={"p": text}), **SETTINGS)
+
+    assert made["items"]["endpoint"] == {"path": "/items", "paginator": "single_page"}
+    assert any(note.endswith("request_parameters.p: is empty: left out.") for note in notes)
+
+
+# --- parents --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("requester", "router", "sent"),
+    [
+        ({"path": "a/{{ stream_partition.item }}"}, {}, {"path": "/a/{resources.shops.id}"}),
+        ({"path": "a/{{ stream_slice['item'] }}"}, {}, {"path": "/a/{resources.shops.id}"}),
+        ({"path": "a/{{ stream_slice.get('item') }}/b"}, {}, {"path": "/a/{resources.shops.id}/b"}),
+        (
+            {"path": "a?of={{ stream_partition.item }}&b=1"},
+            {},
+            {"path": "/a", "params": {"of": "{resources.shops.id}", "b": "1"}},
+        ),
+        (
+            {"request_parameters": {"q": "id:{{ stream_partition['item'] }} {x}"}},
+            {"key": "deep/code"},
+            {"params": {"q": "id:{resources.shops.deep.code} {{x}}"}},
+        ),
+        (
+            {"request_headers": {"X-Item": "{{ stream_slice.extra_fields['a.b'] }}"}},
+            {"extra_fields": [["a", "b"]]},
+            {"headers": {"X-Item": "{resources.shops.a.b}"}},
+        ),
+        (
+            {"request_parameters": {"q": "{{ stream_partition.item.id }}"}},
+            {"key": "owner"},
+            {"params": {"q": "{resources.shops.owner.id}"}},
+        ),
+        (
+            {},
+            {"request_option": option("request_parameter", field_name="item")},
+            {"params": {"item": "{resources.shops.id}"}},
+        ),
+        (
+            {},
+            {"request_option": option("header", field_name="X-Item")},
+            {"headers": {"X-Item": "{resources.shops.id}"}},
+        ),
+        (
+            {"http_method": "POST", "request_body_json": {"a": {"b": 1}}},
+            {"request_option": option("body_json", field_path=["a", "item"])},
+            {"method": "POST", "json": {"a": {"b": 1, "item": "{resources.shops.id}"}}},
+        ),
+        (
+            {"http_method": "POST"},
+            {"request_option": option("body_data", field_name="item")},
+            {"method": "POST", "data": {"item": "{resources.shops.id}"}},
+        ),
+        (
+            {"http_method": "POST", "request_body_json": '{"ids": ["{{ stream_slice.item }}"]}'},
+            {},
+            {"method": "POST", "json": {"ids": ["{resources.shops.id}"]}},
+        ),
+    ],
+)
+def test_value_of_a_parent_is_sent(requester, router, sent, imported):
+    made, notes = imported(
+        stream("shops"), stream(router=below(stream("shops"), **router), **requester)
+    )
+
+    endpoint = made["items"]["endpoint"]
+    endpoint = {"path": endpoint} if isinstance(endpoint, str) else endpoint
+    assert endpoint == {"path": "/items"} | sent, notes
+
+
+def test_value_of_a_grandparent_is_sent(imported):
+    shops = stream(
+        "shops", router=listed(["eu", "us"], request_option=option("header", field_name="R"))
+    )
+    items = stream("items", "{{ stream_partition.shop }}", below(shops, "shop"))
+    path = "{{ stream_slice.parent_slice.shop }}/{{ stream_slice.part }}"
+    region = {"r": "{{ stream_slice.parent_slice.parent_slice.region }}"}
+    parts = stream("parts", path, below(items, "part"), request_parameters=region)
+
+    made, _ = imported(shops, items, parts)
+
+    assert made["parts"]["endpoint"]["path"] == "/{resources.shops.id}/{resources.items.id}"
+    assert made["parts"]["endpoint"]["params"] == {"r": "{resources.shops.region}"}
+
+
+@pytest.mark.parametrize(
+    ("router", "reason"),
+    [
+        (
+            {
+                "type": "SubstreamPartitionRouter",
+                "parent_stream_configs": [
+                    {"stream": stream("a"), "parent_key": "id", "partition_field": "item"},
+                    {"stream": stream("b"), "parent_key": "id", "partition_field": "item"},
+                ],
+            },
+            "it is read below the rows of 2 parents",
+        ),
+        (
+            [below(stream("a"), "item"), below(stream("b"), "other")],
+            "it is read for each pair of rows of two parents",
+        ),
+        (below(stream("a"), key="a b"), "`a b` of its parent can't be a placeholder"),
+        (
+            below(stream("a"), request_option=option("path", field_name="x")),
+            "the value of a partition is sent as path",
+        ),
+        (
+            below(stream("a"), request_option=option("body_json", field_name="x")),
+            "the value of a partition is sent as body_json",
+        ),
+        ({"type": "GroupingPartitionRouter"}, "it is partitioned by GroupingPartitionRouter"),
+        (listed("{{ now_utc() }}"), "its list of values is computed"),
+        (listed([]), "its list of values is empty, or isn't a list"),
+        (listed(["a", ""]), "its list has other values than texts and whole numbers"),
+        (listed([{"a": 1}]), "its list has other values than texts and whole numbers"),
+    ],
+)
+def test_partition_that_can_not_be_said_leaves_the_stream_out(router, reason, imported):
+    path = "x/{{ stream_partition.item }}"
+    made, notes = imported(stream("a"), stream("b"), stream(path=path, router=router))
+
+    assert "items" not in made
+    assert f"streams[2]: the stream 'items' is left out: {reason}." in notes
+
+
+# --- lists of values ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "made_values"),
+    [
+        (["eu", "us"], ["eu", "us"]),
+        ([1, 2, 1], [1, 2]),
+        ("['eu', 'us']", ["eu", "us"]),
+        ('{{ ["eu"] }}', ["eu"]),
+        ("{{ config['regions'] }}", ["eu", "us"]),
+        ("{{ config['needed'] }}", "$SHOP_NEEDED"),
+        ("{{ config.get('other', ['x']) }}", ["x"]),
+    ],
+)
+def test_list_of_values_is_taken(values, made_values, imported):
+    path = "items/{{ stream_partition.region }}"
+    settings = spec(["needed"], regions={"default": ["eu", "us"]}, needed={}, other={})
+
+    made, notes = imported(stream(path=path, router=listed(values)), **settings)
+
+    assert made["items"]["partitions"] == {"region": made_values}, notes
+    assert made["items"]["endpoint"]["path"] == "/items/{partitions.region}"
+
+
+def test_list_of_values_is_crossed_with_parents(imported):
+    shops = stream("shops")
+    size = listed([1, 2], "size", request_option=option("request_parameter", field_name="s"))
+    made, _ = imported(shops, stream(path="{{ stream_slice.item }}", router=[below(shops), size]))
+
+    assert made["items"]["partitions"] == {"size": [1, 2]}
+    assert made["items"]["endpoint"]["path"] == "/{resources.shops.id}"
+    assert made["items"]["endpoint"]["params"] == {"s": "{partitions.size}"}
