@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 
 from tap_analytics.config.declarations.fields import (
     HEADER_NAME,
@@ -127,6 +128,7 @@ SHARED = {
         MEMBER,
         "Flag that says whether more pages follow: a boolean, a number, or a text such as `true`.",
     ),
+    "at_end_path": Field(MEMBER, "Flag that is true on the last page.", in_dlt=False),
     "total_header": Field(
         HEADER_NAME,
         "Header that counts all rows, where the body doesn't; null reads none.",
@@ -145,13 +147,14 @@ _END_STATUS_CODES = Field(
     in_dlt=False,
 )
 _IN_BODY = Field(PATH, "Where the JSON body takes it, instead of a parameter.")
+_EMPTY_PAGES = Field(
+    BOOLEAN, "Whether two pages without rows are the end, though they name a next page."
+)
+_EMPTY_LINKED_PAGES = replace(_EMPTY_PAGES, in_dlt=False)
 _CURSOR: Fields = {
     "cursor_param": Field(TEXT, "Parameter that carries the cursor."),
     "cursor_body_path": _IN_BODY,
-    "stop_after_empty_page": Field(
-        BOOLEAN,
-        "Whether two pages without rows are the end, though they have a cursor.",
-    ),
+    "stop_after_empty_page": _EMPTY_PAGES,
     "cursor_encoding": Field(
         choice("json"),
         "Sends the cursor as JSON, such as an object in the query.",
@@ -201,6 +204,7 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         meaning="By the `Link` header.",
         fields={
             "links_next_key": Field(TEXT, "Relation of the link to the next page."),
+            "stop_after_empty_page": _EMPTY_LINKED_PAGES,
             **SHARED,
         },
     ),
@@ -211,6 +215,10 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         fields={
             "next_url_path": Field(
                 MEMBER, "Where the response has the link, such as `['@odata.nextLink']`."
+            ),
+            "stop_after_empty_page": _EMPTY_LINKED_PAGES,
+            "stop_values": Field(
+                TEXTS, "What stands in the place of the link on the last page.", in_dlt=False
             ),
             **SHARED,
         },

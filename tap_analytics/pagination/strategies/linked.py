@@ -96,15 +96,13 @@ class Cursor(LinkedPaging):
 
     cursor_path: str = "cursors.next"
     cursor_param: str = "cursor"
-    #: Path of a flag that is true on the last page.
-    at_end_path: str | None = None
     #: Texts in the place of a cursor where there is none.
     stop_values: tuple[str, ...] = ()
     #: `json` sends the cursor as JSON; None as text, or in a JSON body as it is.
     cursor_encoding: str | None = None
     ending: t.ClassVar[StopReason] = StopReason.CURSOR
     setting: t.ClassVar[str] = "cursor_path"
-    paths: t.ClassVar[tuple[str, ...]] = ("cursor_path", "at_end_path")
+    paths: t.ClassVar[tuple[str, ...]] = ("cursor_path",)
 
     @override
     def named(self, page: Page) -> PageToken | None:
@@ -146,12 +144,6 @@ class Cursor(LinkedPaging):
         at_end = dig(page.payload, self.at_end_path) if self.at_end_path else None
         return at_end is True or _is_empty(page, self.cursor_path)
 
-    @override
-    def flag(self, page: Page) -> str | None:
-        if self.at_end_path and dig(page.payload, self.at_end_path) is False:
-            return f"`{self.at_end_path}: false`"
-        return super().flag(page)
-
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderCursor(Cursor):
@@ -175,12 +167,16 @@ class JsonLink(LinkedPaging):
     """Pages by a link in the body: `{"next": "https://…?page=2"}`."""
 
     next_url_path: str = "next"
+    #: Texts in the place of a link where there is none.
+    stop_values: tuple[str, ...] = ()
     setting: t.ClassVar[str] = "next_url_path"
     paths: t.ClassVar[tuple[str, ...]] = ("next_url_path",)
 
     @override
     def named(self, page: Page) -> PageToken | None:
         value = dig(page.payload, self.next_url_path)
+        if value in self.stop_values:
+            return None
         link = link_in(value)
         if value and link is None:
             raise self._unusable(page, value, wanted="a link")

@@ -130,6 +130,8 @@ class PagingStrategy(ABC):
 
     #: Path of the flag that says whether more pages follow.
     has_more_path: str | None = None
+    #: Path of the flag that is true on the last page.
+    at_end_path: str | None = None
     #: Whether a page without rows is the last; None as the strategy has it.
     stop_after_empty_page: bool | None = None
 
@@ -147,14 +149,18 @@ class PagingStrategy(ABC):
 
     def flag(self, page: Page) -> str | None:
         """Return the flag of a response that more pages follow, if any."""
-        if self.has_more(page):
-            return f"`{self.has_more_path}: {dig(page.payload, self.has_more_path or '')}`"
+        path = self.has_more_path or self.at_end_path
+        if path and self.has_more(page):
+            return f"`{path}: {dig(page.payload, path)}`"
         flag = flag_of_more(page)
         return f"`{flag[0]}: true`" if flag is not None and flag[1] else None
 
     def has_more(self, page: Page) -> bool | None:
-        """Return the declared flag of a response: whether more pages follow."""
-        return truth(dig(page.payload, self.has_more_path)) if self.has_more_path else None
+        """Return what the declared flags of a response say: whether more pages follow."""
+        more = truth(dig(page.payload, self.has_more_path)) if self.has_more_path else None
+        at_end = truth(dig(page.payload, self.at_end_path)) if self.at_end_path else None
+        said = [flag for flag in (more, None if at_end is None else not at_end) if flag is not None]
+        return all(said) if said else None
 
     @property
     def has_known_flag(self) -> bool:
@@ -203,7 +209,7 @@ class PagingStrategy(ABC):
     @property
     def envelope_fields(self) -> frozenset[str]:
         """Members of a response that `next` and `total` look at."""
-        return SIGNS | roots(self.total_path, self.has_more_path)
+        return SIGNS | roots(self.total_path, self.has_more_path, self.at_end_path)
 
     def total(self, page: Page) -> int | None:
         """Return the total number of rows, if the API reports it."""

@@ -407,7 +407,6 @@ CONSTRUCTS = [
                     )
                 )
             ),
-            more={"confirmation": r"GET /items\?after=8"},
         ),
         dlt=Description(
             source=dlt(

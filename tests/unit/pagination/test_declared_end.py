@@ -67,6 +67,39 @@ def test_a_flag_ends_a_list_whose_every_page_has_a_cursor(concurrency):
     assert len(api.requests) == 3
 
 
+def linked(query):
+    found = by_cursor(query)
+    return found | {"next": f"/items?cursor={found['next']}"}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("kind", ["cursor", "json_link", "page_number"])
+def test_a_flag_of_the_last_page_ends_a_list(kind, concurrency):
+    def answer(query):
+        found = {"data": numbered(query)} if "page" in query else None
+        found = found or (linked(query) if kind == "json_link" else by_cursor(query))
+        return found | {"done": not found["data"] or found["data"][-1]["id"] == 24}
+
+    own = {"cursor": {"cursor_path": "next"}, "page_number": {"base_page": 1}}
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type=kind, at_end_path="done", **own.get(kind, {}))
+    assert outcome(done) == WHOLE
+    if concurrency == 1:
+        assert len({received.target for received in api.requests}) == 3
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_text_in_the_place_of_the_last_link_ends_a_list(concurrency):
+    def answer(query):
+        found = linked(query)
+        return found | ({"next": "none"} if found["data"][-1]["id"] == 24 else {})
+
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type="json_link", stop_values="none")
+    assert outcome(done) == WHOLE
+    assert len(api.requests) == 3
+
+
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(
     ("paginator", "answer"),
@@ -96,6 +129,9 @@ def test_a_flag_that_stays_true_contradicts_the_end():
 def test_a_cursor_that_never_ends_stops_behind_two_empty_pages(concurrency):
     with JsonApi(by_cursor) as api:
         done = read(api, concurrency, type="cursor", cursor_path="next", stop_after_empty_page=True)
+    assert outcome(done) == WHOLE
+    with JsonApi(linked) as api:
+        done = read(api, concurrency, type="json_link", stop_after_empty_page=True)
     assert outcome(done) == WHOLE
 
 

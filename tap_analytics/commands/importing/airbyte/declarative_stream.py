@@ -16,7 +16,7 @@ from tap_analytics.commands.importing.airbyte.extraction import (
     selector_of,
     set_windows,
 )
-from tap_analytics.commands.importing.airbyte.pagination_strategy import paginator_of
+from tap_analytics.commands.importing.airbyte.pagination_strategy import check_bounds, set_paging
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts
 from tap_analytics.commands.importing.notes import shown
@@ -75,6 +75,7 @@ def read_stream(stream: Component) -> ImportedStream:
     incremental = _incremental(stream, parts, endpoint, computed_columns=made)
     if incremental is not None:
         endpoint["incremental"] = incremental
+    check_bounds(endpoint)
     handler, is_optional = handler_of(requester.child("error_handler"))
     if handler:
         endpoint["error_handler"] = handler
@@ -108,13 +109,13 @@ def _endpoint(retriever: Component, parts: RequestParts) -> tuple[Object, str]:
         "path": f"/{path.lstrip('/')}",
         "params": parts.params(query),
         "headers": parts.headers(),
-        "paginator": paginator_of(retriever.child("paginator"), selector),
         **parts.method_and_body(),
     }
     if selector is not None:
         endpoint["data_selector"] = selector
     for option, value in parts.partitioning.options:
         inject(endpoint, option, value)
+    set_paging(endpoint, retriever.child("paginator"), selector)
     return endpoint, base_url
 
 

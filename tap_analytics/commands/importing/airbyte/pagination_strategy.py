@@ -2,128 +2,283 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import typing as t
-from dataclasses import replace
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
-from tap_analytics.commands.importing.airbyte.expressions import Reference, reference, references
+from tap_analytics.commands.importing.airbyte.page_expressions import (
+    Member,
+    constant,
+    cut_from,
+    expression,
+    is_cut_at,
+    may_be_something,
+    member,
+)
+from tap_analytics.commands.importing.airbyte.page_options import option_of
+from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
 
-#: A member name allowed in a dotted path.
-_DOTTED = re.compile(r"[\w.-]+")
-_MEMBER = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
+#: Names that show what a number counts.
+_PAGES = re.compile(r"page|current", re.IGNORECASE)
+_ROWS = re.compile(r"offset|start|skip|from", re.IGNORECASE)
+
+#: What says which page is asked for.
+_NUMBERS = ("offset", "page", "cursor")
+_WORDS = ("param", "body_path")
 
 
-def paginator_of(part: Component | None, selector: str | None) -> Object | str:
-    """Return the equivalent `paginator`.
+def set_paging(endpoint: Object, part: Component | None, selector: str | None) -> None:
+    """Set the `paginator` of an endpoint, and the places of its values in the request.
 
     Raises `UnsupportedError` if there is none: reading only the first page would lose rows without
     an error.
     """
     if part is None or part.kind == "NoPagination":
-        return "single_page"
+        endpoint["paginator"] = _with_own_limit("single_page", endpoint)
+        return
     strategy = part.child("pagination_strategy")
     if strategy is None:
         raise UnsupportedError(f"its paginator {shown(part.kind)} has no pagination_strategy")
     token = part.child("page_token_option")
-    made = _by_kind(strategy, token, selector)
-    size = strategy.integer("page_size") if strategy.get("page_size") is not None else None
-    option = part.child("page_size_option")
-    if option is not None and size is not None:
-        name = option.text("field_name")
-        if option.get("inject_into") == "request_parameter" and name:
-            made["limit"] = size
-            made |= {} if name == "limit" else {"limit_param": name}
-        else:
-            option.note("", "isn't a query parameter: no limit is sent.")
-    elif option is not None:
-        strategy.note("page_size", "isn't a number: no limit is sent.")
+    if strategy.kind == "CursorPagination":
+        made = _Cursor(strategy, token, selector).paginator(endpoint)
+    elif strategy.kind in {"OffsetIncrement", "PageIncrement"}:
+        made = _counted(strategy, token, endpoint)
+    else:
+        raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
+    _set_limit(made, part.child("page_size_option"), strategy, endpoint)
+    endpoint["paginator"] = _with_own_limit(made, endpoint)
     for each in (part, strategy, *((token,) if token else ())):
         each.note_unread()
+
+
+def check_bounds(endpoint: Object) -> None:
+    """Raise `UnsupportedError` if the page is sent in the place of an end of a range."""
+    paginator, incremental = endpoint["paginator"], endpoint.get("incremental") or {}
+    if not isinstance(paginator, dict):
+        return
+    for bound in ("start_param", "end_param"):
+        name = incremental.get(bound)
+        if name and name in (paginator.get(f"{what}_param") for what in _NUMBERS):
+            raise UnsupportedError(f"the page takes the place of the parameter `{shown(name)}`")
+
+
+def _set_limit(made: Object, part: Component | None, strategy: Component, endpoint: Object) -> None:
+    """Add the rows per page; without them, the API decides."""
+    size = strategy.integer("page_size") if strategy.get("page_size") is not None else None
+    if part is None:
+        return
+    option = option_of(part)
+    if option is None:
+        problem = "its place isn't known"
+    elif size is None or size < 1:
+        strategy.note("page_size", "isn't a number of rows: no limit is sent.")
+        return
+    elif option.name in {made.get(f"{what}_{at}") for what in _NUMBERS for at in _WORDS}:
+        problem = "it is in the place of the page"
+    else:
+        found = option.problem(endpoint)
+        problem = f"it is {found}" if found else ""
+    if option is None or problem:
+        part.note("", f"{problem}: no limit is sent.")
+        return
+    made["limit"] = size
+    option.put("limit", made, endpoint)
+    if made.get("limit_param") == "limit":
+        del made["limit_param"]
+
+
+def _with_own_limit(made: Object | str, endpoint: Object) -> Object | str:
+    """Keep a parameter called `limit` that isn't a number of rows apart from the paginator."""
+    given = str(endpoint["params"].get("limit", "1"))
+    is_limit = given.isascii() and given.isdigit() and int(given) > 0
+    has_other = isinstance(made, dict) and {"limit_param", "limit_body_path"} & made.keys()
+    if is_limit or has_other:
+        return made
+    return {**(made if isinstance(made, dict) else {"type": made}), "limit_param": None}
+
+
+def _place(what: str, made: Object, token: Component | None, endpoint: Object) -> Object:
+    """Declare where the page goes."""
+    option = option_of(token)
+    if option is None:
+        raise UnsupportedError("its page isn't in a parameter, a header or the body")
+    if problem := option.problem(endpoint):
+        raise UnsupportedError(f"its page is {problem}")
+    option.put(what, made, endpoint)
     return made
 
 
-def _by_kind(strategy: Component, token: Component | None, selector: str | None) -> Object:
-    if strategy.kind == "CursorPagination":
-        return _cursor(strategy, token, selector)
-    if strategy.kind not in {"OffsetIncrement", "PageIncrement"}:
-        raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
-    name = _parameter(token)
+def _counted(strategy: Component, token: Component | None, endpoint: Object) -> Object:
     if strategy.kind == "OffsetIncrement":
-        return {"type": "offset", "offset_param": name}
-    made: Object = {"type": "page_number", "page_param": name}
-    if (first := strategy.integer("start_from_page")) is not None:
-        made["base_page"] = first
-    return made
+        return _place("offset", {"type": "offset"}, token, endpoint)
+    made = _place("page", {"type": "page_number"}, token, endpoint)
+    first = strategy.integer("start_from_page")
+    if first is None and strategy.get("inject_on_first_request") is True:
+        first = 0
+    return made | ({} if first is None else {"base_page": first})
 
 
-def _parameter(token: Component | None) -> str:
-    """Return the query parameter that carries the page."""
-    name = None if token is None else token.text("field_name")
-    if token is None or not name or token.get("inject_into") != "request_parameter":
-        raise UnsupportedError("its page isn't a query parameter")
-    return name
+class _Cursor:
+    """Reads a cursor, and where it ends."""
+
+    def __init__(self, strategy: Component, token: Component | None, selector: str | None) -> None:
+        self._strategy = strategy
+        self._token = token
+        self._rows = _rows_at(selector)
+        self._has_rows_list = selector is None or "*" not in selector
+        self._text = strategy.get("cursor_value")
+
+    def paginator(self, endpoint: Object) -> Object:
+        """Return the paginator; raises `UnsupportedError` if there is none."""
+        node, tests = _unconditional(expression(self._text))
+        if node is None:
+            raise self._refused()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self._sum(node, tests, endpoint)
+        cut = cut_from(node)
+        found = member(cut[0] if cut else node)
+        if found is None or not found.path:
+            raise self._refused()
+        ending = self._ending(found, tests)
+        made = self._linked(found, cut[1] if cut else None, endpoint)
+        return made | self._end(made["type"], ending, found)
+
+    def _refused(self) -> UnsupportedError:
+        what = f"`{shown(self._text)}`" if isinstance(self._text, str) else "nothing"
+        return UnsupportedError(f"its cursor_value is {what}, but must be a member or a header")
+
+    def _linked(self, found: Member, cut: str | None, endpoint: Object) -> Object:
+        is_link = self._token is None or self._token.kind == "RequestPath"
+        if cut is not None and not is_link:
+            option = option_of(self._token)
+            if option is None or not is_cut_at(cut, option.name):
+                raise self._refused()
+            self._strategy.note(
+                "cursor_value", "extracts a part of a link; the tap follows the link itself."
+            )
+            is_link = True
+        if is_link and self._token is not None:
+            self._token.ignore("field_name", "inject_into")
+        if found.root == "headers":
+            return self._in_header(found, endpoint, is_link=is_link)
+        path = self._in_response(found).text
+        if path is None:
+            raise self._refused()
+        if is_link:
+            return {"type": "json_link", "next_url_path": path}
+        return _place("cursor", {"type": "cursor", "cursor_path": path}, self._token, endpoint)
+
+    def _in_response(self, found: Member) -> Member:
+        """Return a member of the last row as one of the response."""
+        if found.root == "response":
+            return found
+        path = found.path if found.root == "last_record" else found.path[1:]
+        is_last = found.root == "last_record" or found.path[0] == -1
+        if self._rows is None or not self._has_rows_list or not is_last or not path:
+            raise self._refused()
+        return Member("response", (*self._rows.path, -1, *path))
+
+    def _in_header(self, found: Member, endpoint: Object, *, is_link: bool) -> Object:
+        name, *rest = (str(each) for each in found.path)
+        if name.lower() == "link":
+            if not is_link and rest[1:] in ([], ["url"]):
+                raise UnsupportedError("a link is sent as its page")
+            key = rest[0] if rest else "next"
+            return {"type": "header_link"} | ({} if key == "next" else {"links_next_key": key})
+        if is_link or rest:
+            raise UnsupportedError("its link is in a header other than `Link`")
+        made = {"type": "header_cursor", "cursor_key": name}
+        return _place("cursor", made, self._token, endpoint)
+
+    def _sum(self, node: ast.BinOp, tests: list[ast.expr], endpoint: Object) -> Object:
+        """Return the paginator of a number that a response has, and the tap counts on."""
+        found, option = member(node.left), option_of(self._token)
+        if found is None or found.root != "response" or not found.path or option is None:
+            raise self._refused()
+        names = f"{found.path[-1]} {option.name}"
+        ending = self._ending(found, tests)
+        total = (ending.total and ending.total.text) or None
+        is_rows = bool(_ROWS.search(names))
+        if constant(node.right) == 1 and _PAGES.search(names) and not is_rows:
+            made: Object = {"type": "page_number"}
+            # What counts pages shows it by its name.
+            if total and "page" in total.rpartition(".")[2].lower():
+                made["total_path"] = total
+            made = _place("page", made, self._token, endpoint)
+        elif is_rows and option.name != "page" and total and constant(node.right) != 1:
+            # An empty page before the total may have rows that aren't shown.
+            made = {"type": "offset", "total_path": total, "stop_after_empty_page": False}
+            made = _place("offset", made, self._token, endpoint)
+        else:
+            raise self._refused()
+        return made | self._flags(ending)
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _ending(self, found: Member, tests: list[ast.expr]) -> Ending:
+        """Return where reading ends, by the condition and where the cursor has a value."""
+        condition = StopCondition(cursor=found, rows=self._rows)
+        ending = Ending()
+        for test in tests:
+            ending |= condition.read(test)
+        text = self._strategy.get("stop_condition")
+        if text in (None, "", False):
+            return ending
+        node = expression(text)
+        if node is None:
+            raise UnsupportedError(f"its stop_condition is `{shown(text)}`")
+        return ending if constant(node) is False else ending | condition.read(node)
+
+    def _end(self, kind: str, ending: Ending, found: Member) -> Object:
+        """Return the fields of a paginator by cursor or link that say where reading ends."""
+        made = self._flags(ending)
+        if ending.at_empty and found.root in {"response", "headers"} and -1 not in found.path:
+            made["stop_after_empty_page"] = True
+        if ending.texts and kind == "header_link":
+            raise UnsupportedError("its stop_condition compares the link to a text")
+        if ending.texts:
+            made["stop_values"] = list(ending.texts)
+        return made
+
+    def _flags(self, ending: Ending) -> Object:
+        made: Object = {}
+        is_later = ending.is_later
+        for field, flags in (("has_more_path", ending.more), ("at_end_path", ending.last)):
+            paths = {each.text for each in flags}
+            if path := (next(iter(paths)) if len(paths) == 1 else None):
+                made[field] = path
+            is_later |= bool(paths) and path is None
+        if is_later:
+            self._strategy.note(
+                "stop_condition", "isn't supported: reading ends when a response has no cursor."
+            )
+        return made
 
 
-def _cursor(strategy: Component, token: Component | None, selector: str | None) -> Object:
-    text = strategy.get("cursor_value")
-    found = _in_last_row(reference(text) if isinstance(text, str) else None, selector)
-    if found is None or found.root not in {"response", "headers"} or not found.path:
-        what = f"`{shown(text)}`" if isinstance(text, str) else "nothing"
-        raise UnsupportedError(f"its cursor_value is {what}, but must be a member or a header")
-    _stop(strategy, found)
-    is_link = token is None or token.kind == "RequestPath" or found.is_cut
-    if found.is_cut:
-        strategy.note("cursor_value", "extracts a part of a link; the tap follows the link itself.")
-    if found.root == "headers":
-        return _in_header(found, token, is_link=is_link)
-    if not all(_MEMBER.fullmatch(name) for name in found.path) or found.path[0] == "-1":
-        raise UnsupportedError(f"its cursor_value `{shown(text)}` isn't a dotted path")
-    path = "".join(map(_step, found.path)).removeprefix(".")
-    if is_link:
-        if token is not None:
-            token.ignore("field_name", "inject_into")
-        return {"type": "json_link", "next_url_path": path}
-    return {"type": "cursor", "cursor_path": path, "cursor_param": _parameter(token)}
+def _unconditional(node: ast.expr | None) -> tuple[ast.expr | None, list[ast.expr]]:
+    """Return an expression without its condition, and the tests at which it is empty."""
+    if not isinstance(node, ast.IfExp):
+        return node, []
+    if not may_be_something(node.orelse):
+        inner, tests = _unconditional(node.body)
+        return inner, [ast.UnaryOp(op=ast.Not(), operand=node.test), *tests]
+    if not may_be_something(node.body):
+        inner, tests = _unconditional(node.orelse)
+        return inner, [node.test, *tests]
+    return None, []
 
 
-def _in_last_row(found: Reference | None, selector: str | None) -> Reference | None:
-    """Return a member of the last row as one of the response."""
-    if found is None or found.root not in {"last_record", "last_records"}:
-        return found
-    path = found.path if found.root == "last_record" else found.path[1:]
-    is_last = found.root == "last_record" or found.path[:1] == ("-1",)
-    if not is_last or not path or not selector or not _DOTTED.fullmatch(selector):
-        return None
-    return replace(found, root="response", path=(*selector.split("."), "-1", *path))
-
-
-def _step(member: str) -> str:
-    return f"[{member}]" if member.removeprefix("-").isdecimal() else f".{member}"
-
-
-def _in_header(found: Reference, token: Component | None, *, is_link: bool) -> Object:
-    if found.path[0].lower() == "link":
-        key = found.path[1] if len(found.path) > 1 else "next"
-        return {"type": "header_link"} | ({} if key == "next" else {"links_next_key": key})
-    if is_link or len(found.path) > 1:
-        raise UnsupportedError("its link is in a header other than `Link`")
-    parameter = _parameter(token)
-    return {"type": "header_cursor", "cursor_key": found.path[0], "cursor_param": parameter}
-
-
-def _stop(strategy: Component, cursor: Reference) -> None:
-    """Ignore a condition that only tests for the cursor; note any other."""
-    condition = strategy.get("stop_condition")
-    if not isinstance(condition, str):
-        return
-    inner = re.sub(r"\{\{\s*not\s+|\{\{\s*", "{{ ", condition.strip())
-    inner = re.sub(r"\s+(?:is\s+(?:not\s+)?(?:none|None)|==\s*\S+)\s*\}\}$", " }}", inner)
-    named = references(inner)
-    if len(named) == 1 and named[0] is not None and named[0].path == cursor.path:
-        return
-    strategy.note("stop_condition", "isn't supported: reading ends when a response has no cursor.")
+def _rows_at(selector: str | None) -> Member | None:
+    """Return where the rows are, up to the first wildcard."""
+    if selector is None:
+        return Member("response")
+    plain = re.split(r"\[\*\]|\.\*", selector, maxsplit=1)[0]
+    path = () if plain == "$" else parse_path(plain)
+    return None if path is None else Member("response", path)

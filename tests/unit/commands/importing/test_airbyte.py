@@ -158,6 +158,48 @@ def test_expression_that_computes_is_none(text):
             paged(cursor("{{ response.links.next.split('c=')[1] }}"), "c", None),
             {"type": "json_link", "next_url_path": "links.next"},
         ),
+        (
+            paged(cursor("{{ response['@odata.nextLink'] }}"), None, None),
+            {"type": "json_link", "next_url_path": "['@odata.nextLink']"},
+        ),
+        (
+            paged(cursor("{{ last_record['id'] }}"), "after", None),
+            {"type": "cursor", "cursor_path": "[-1].id", "cursor_param": "after"},
+        ),
+        (
+            paged(cursor("{{ (response.data or {}).get('next') | tojson }}"), "after", None),
+            {"type": "cursor", "cursor_path": "data.next", "cursor_param": "after"},
+        ),
+        (
+            paged(cursor("{{ response.next if response.data }}"), "after", None),
+            {
+                "type": "cursor",
+                "cursor_path": "next",
+                "cursor_param": "after",
+                "has_more_path": "data",
+            },
+        ),
+        (
+            paged(cursor("{% if response.more %}{{ response.next }}{% endif %}"), "after", None),
+            {
+                "type": "cursor",
+                "cursor_path": "next",
+                "cursor_param": "after",
+                "has_more_path": "more",
+            },
+        ),
+        (
+            paged(cursor("{{ response.page.number + 1 }}"), "page", None),
+            {"type": "page_number", "page_param": "page"},
+        ),
+        (
+            paged({"type": "OffsetIncrement", "page_size": 5}, "skip", "skip"),
+            {"type": "offset", "offset_param": "skip"},
+        ),
+        (
+            paged({"type": "PageIncrement", "inject_on_first_request": True}, size=None),
+            {"type": "page_number", "page_param": "page", "base_page": 0},
+        ),
     ],
 )
 def test_pagination_is_taken(retriever, paginator, command):
@@ -170,10 +212,18 @@ def test_pagination_is_taken(retriever, paginator, command):
 @pytest.mark.parametrize(
     ("retriever", "reason"),
     [
-        (paged(cursor("{{ last_record['id'] }}")), "its cursor_value is `{{ last_record['id'] }}`"),
-        (paged(cursor("{{ response.page + 1 }}")), "but must be a member or a header"),
+        (
+            paged(cursor("{{ last_record['id'] + 1 }}")),
+            "its cursor_value is `{{ last_record['id'] + 1 }}`",
+        ),
+        (paged(cursor("{{ response.offset + 1 }}")), "but must be a member or a header"),
+        (paged(cursor("{{ response.offset + response.limit }}"), "skip"), "must be a member"),
+        (paged(cursor("{{ response.next or response.more }}")), "but must be a member"),
+        (paged(cursor("{{ response.next | default('a') }}")), "but must be a member"),
+        (paged(cursor("{{ response.link.split('page=')[1] }}"), "cursor"), "must be a member"),
+        (paged(cursor("{{ headers['link']['next']['url'] }}")), "a link is sent as its page"),
         (paged({"type": "CustomPaginationStrategy"}), "its pagination is CustomPaginationStrategy"),
-        (paged({"type": "OffsetIncrement"}, token=None), "isn't a query parameter"),
+        (paged({"type": "OffsetIncrement"}, token=None), "isn't in a parameter, a header or the"),
         (
             {"record_selector": {"extractor": {"type": "CustomRecordExtractor"}}},
             "its rows are extracted by CustomRecordExtractor",
@@ -211,22 +261,196 @@ def test_nothing_that_can_be_taken_is_an_error(command):
     assert command(manifest(odd))[0] == 1
 
 
+MORE = {"has_more_path": "more"}
+LAST = {"at_end_path": "last"}
+EMPTY = {"stop_after_empty_page": True}
+
+
 @pytest.mark.parametrize(
-    ("condition", "is_noted"),
+    ("condition", "ending", "is_later"),
     [
-        ("{{ not response.next }}", False),
-        ("{{ response['next'] is none }}", False),
-        ("{{ response.next == '' }}", False),
-        ("{{ not response.has_more }}", True),
-        ("{{ response.page >= response.pages }}", True),
+        ("{{ not response.next }}", {}, False),
+        ("{{ response['next'] is none }}", {}, False),
+        ("{{ response.next == '' or response.next is not defined }}", {}, False),
+        ("{{ 'next' not in response }}", {}, False),
+        ("{{ not response.get('next', {}) and response.more }}", {}, False),
+        ("{{ False }}", {}, False),
+        ("{{ response.next == 'null' }}", {"stop_values": ["null"]}, False),
+        ("{{ not response.more }}", MORE, False),
+        ("{{ response.more is false }}", MORE, False),
+        ("{{ response.get('more') != true }}", MORE, False),
+        ("{{ not (response.more and response.next) }}", MORE, False),
+        ("{{ response.last }}", LAST, False),
+        ("{{ response.last == 'True' }}", LAST, False),
+        ("{{ not response.more or response.last }}", MORE | LAST, False),
+        ("{{ last_page_size == 0 }}", EMPTY, False),
+        ("{{ not last_record }}", EMPTY, False),
+        ("{{ response.data | length == 0 }}", EMPTY, False),
+        ("{{ not response['data'] }}", EMPTY, False),
+        ("{{ response.meta.count < 1 }}", EMPTY, False),
+        ("{{ last_page_size < 100 }}", EMPTY, True),
+        ("{{ 100 > last_page_size }}", EMPTY, True),
+        ("{{ response.page >= response.pages }}", {}, True),
+        ("{{ response.offset + response.limit >= response.total }}", {}, True),
+        ("{{ response.paging.after is none }}", {}, True),
+        ("{{ not response.more and not response.data }}", {}, True),
+        ("{{ not response.more or not response.any }}", {}, True),
     ],
 )
-def test_condition_to_stop_is_noted_unless_it_is_that_of_a_cursor(condition, is_noted, command):
+def test_condition_to_stop_is_declared_or_ends_later(condition, ending, is_later, command):
+    pages = paged(cursor("{{ response.next }}", stop_condition=condition), "after", None)
+
+    code, entry, notes = command(manifest(stream(retriever=pages | {"record_selector": ROWS})))
+
+    made = {"type": "cursor", "cursor_path": "next", "cursor_param": "after"}
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["paginator"] == made | ending
+    assert any("reading ends when a response has no cursor" in note for note in notes) == is_later
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "{{ response.page > 10 }}",
+        "{{ response.page >= config['pages'] }}",
+        "{{ response.page and response.page > 10 }}",
+        "{{ last_record['at'] < config['start_date'] }}",
+        "{{ last_page_size > 100 }}",
+        "{{ response.count <= 1 }}",
+        "{{ response.next }}",
+        "{{ 'error' in response }}",
+        "{{ response.state == 'done' }}",
+        "{{ not (response.more and response.page > 10) }}",
+        "{{ true }}",
+        "{{ response.items() }}",
+        "not response.more",
+    ],
+)
+def test_condition_that_ends_before_the_last_page_is_not_taken(condition, command):
     pages = paged(cursor("{{ response.next }}", stop_condition=condition), "after")
 
-    _, _, notes = command(manifest(stream(retriever=pages)))
+    code, _, notes = command(manifest(stream(), stream("odd", retriever=pages)))
 
-    assert any("reading ends when a response has no cursor" in note for note in notes) == is_noted
+    assert code == 1
+    assert any("'odd' is left out: its stop_condition" in note for note in notes)
+
+
+def put(where, name):
+    field = "field_path" if isinstance(name, list) else "field_name"
+    return {"type": "RequestOption", "inject_into": where, field: name}
+
+
+def placed(strategy, token, size):
+    """Return a paginator of a POST whose page and limit go to places."""
+    return {
+        "paginator": {
+            "type": "DefaultPaginator",
+            "pagination_strategy": strategy,
+            "page_token_option": put(*token),
+            "page_size_option": put(*size),
+        }
+    }
+
+
+OFFSET = {"type": "OffsetIncrement", "page_size": 5}
+
+
+@pytest.mark.parametrize(
+    ("token", "size", "paginator", "sent"),
+    [
+        (
+            ("body_json", "from"),
+            ("body_json", ["page", "size"]),
+            {"offset_body_path": "from", "limit": 5, "limit_body_path": "page.size"},
+            {},
+        ),
+        (
+            ("header", "X-From"),
+            ("header", "X-Size"),
+            {"limit": 5},
+            {"headers": {"X-From": "{paginator.offset}", "X-Size": "{paginator.limit}"}},
+        ),
+        (
+            ("body_data", "from"),
+            ("body_data", "size"),
+            {"limit": 5},
+            {"data": {"from": "{paginator.offset}", "size": "{paginator.limit}"}},
+        ),
+        (
+            ("request_parameter", "from"),
+            ("body_json", "size"),
+            {"offset_param": "from", "limit": 5, "limit_body_path": "size"},
+            {},
+        ),
+    ],
+)
+def test_page_goes_where_it_is_injected(token, size, paginator, sent, command):
+    made = stream(requester={"http_method": "POST"}, retriever=placed(OFFSET, token, size))
+
+    code, entry, _ = command(manifest(made))
+
+    endpoint = entry["resources"][0]["endpoint"]
+    assert code == 0
+    assert endpoint["paginator"] == {"type": "offset"} | paginator
+    assert {name: endpoint[name] for name in ("headers", "data") if name in endpoint} == sent
+
+
+@pytest.mark.parametrize(
+    ("token", "requester", "reason"),
+    [
+        (("body_json", "from"), {}, "a body, which only POST sends"),
+        (("body_json", "a.b"), {"http_method": "POST"}, "isn't in a parameter"),
+        (
+            ("body_data", "from"),
+            {"http_method": "POST", "request_body_json": {"a": 1}},
+            "in a body of another kind than `json`",
+        ),
+        (
+            ("request_parameter", "from"),
+            {"request_parameters": {"from": "1"}},
+            "which the request has already",
+        ),
+    ],
+)
+def test_page_that_has_no_place_is_not_taken(token, requester, reason, command):
+    pages = placed(OFFSET, token, ("request_parameter", "limit"))
+    odd = stream("odd", requester=requester, retriever=pages)
+
+    code, _, notes = command(manifest(stream(), odd))
+
+    assert code == 1
+    assert any("'odd' is left out" in note and reason in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("size", "params"),
+    [(("body_data", "size"), {}), (("request_parameter", "n"), {"n": "9"})],
+)
+def test_limit_that_has_no_place_is_left_to_the_api(size, params, command):
+    pages = placed(OFFSET, ("request_parameter", "from"), size)
+
+    code, entry, notes = command(
+        manifest(stream(requester={"request_parameters": params}, retriever=pages))
+    )
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["paginator"] == {
+        "type": "offset",
+        "offset_param": "from",
+    }
+    assert any("no limit is sent" in note for note in notes)
+
+
+def test_parameter_called_limit_that_is_no_number_stays_a_parameter(command):
+    made = stream(requester={"request_parameters": {"limit": "all"}})
+
+    code, entry, _ = command(manifest(made))
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["paginator"] == {
+        "type": "single_page",
+        "limit_param": None,
+    }
 
 
 # --- requests -------------------------------------------------------------------------------

@@ -1,0 +1,175 @@
+"""Read what expressions of a paginator refer to: members of a response, its headers or its rows."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from tap_analytics.commands.importing.python_dict import parse
+
+_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+#: `{% if … %}{{ … }}{% endif %}`.
+_BLOCK = re.compile(r"\{%-?\s*if(.*?)-?%\}\s*\{\{(.*?)\}\}\s*\{%-?\s*endif\s*-?%\}", re.DOTALL)
+#: Maximum length in characters of texts that are parsed.
+_LONGEST = 5_000
+_ROOTS = {"response", "headers", "last_record", "last_records"}
+#: Filters and methods that don't change a text or a number.
+_HARMLESS = {"string", "int", "trim", "tojson", "default", "d"}
+_METHODS = {"strip"}
+#: Attributes that are methods of a dict, not members.
+_OF_DICTS = set(dir(dict))
+_NOTHING: dict[str, object] = {"none": None, "None": None, "false": False, "true": True}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a response, of its headers or of its last row."""
+
+    root: str
+    path: tuple[str | int, ...] = ()
+
+    def below(self, name: str | int) -> Member:
+        """Return a member of this one."""
+        return Member(self.root, (*self.path, name))
+
+    def is_within(self, outer: Member) -> bool:
+        """Whether it is another member, or in it."""
+        return self.root == outer.root and self.path[: len(outer.path)] == outer.path
+
+    @property
+    def text(self) -> str | None:
+        """The path as a declaration has it; None for names that can't be written there."""
+        steps = [_step(name) for name in self.path]
+        if not steps or None in steps:
+            return None
+        return "".join(t.cast("list[str]", steps)).removeprefix(".")
+
+
+_NAME = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
+
+
+def _step(name: str | int) -> str | None:
+    if isinstance(name, int):
+        return f"[{name}]"
+    if _NAME.fullmatch(name):
+        return f".{name}"
+    quotes = [quote for quote in "'\"" if quote not in name]
+    return f"[{quotes[0]}{name}{quotes[0]}]" if name and quotes else None
+
+
+def expression(text: object) -> ast.expr | None:
+    """Return the syntax tree of a text that is a single expression, else None."""
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        return None
+    block = _BLOCK.fullmatch(text.strip())
+    whole = _EXPRESSION.fullmatch(text.strip())
+    if block:
+        inner = f"({block[2]}) if ({block[1]}) else None"
+    elif whole and "{{" not in whole[1] and "}}" not in whole[1]:
+        inner = whole[1]
+    else:
+        return None
+    # Jinja knows a condition without the other case, Python doesn't.
+    return _tree(inner) or _tree(f"{inner} else None")
+
+
+def _tree(text: str) -> ast.expr | None:
+    try:
+        return t.cast("ast.expr", parse(text.strip(), mode="eval").body)
+    except (SyntaxError, RecursionError):
+        return None
+
+
+def member(node: ast.expr) -> Member | None:
+    """Return the member that an expression refers to; None for what is computed."""
+    try:
+        return _member(node)
+    except RecursionError:
+        return None
+
+
+def _member(node: ast.expr) -> Member | None:
+    found: Member | None = None
+    others: list[ast.expr] = []
+    match node:
+        case ast.Name(id=name) if name in _ROOTS:
+            found = Member(name)
+        case ast.Attribute(value=value, attr=name) if name not in _OF_DICTS:
+            found = _below(value, name)
+        case ast.Subscript(value=value, slice=key):
+            found = _below(value, constant(key))
+        case ast.Call(func=ast.Attribute(value=value, attr="get"), args=[key, *others]):
+            found = _below(value, constant(key))
+        case ast.Call(func=ast.Attribute(value=value, attr=name), args=[]) if name in _METHODS:
+            found = _member(value)
+        case ast.BoolOp(op=ast.Or(), values=[value, *others]):
+            found = _member(value)
+        case ast.BinOp(op=ast.BitOr(), left=value, right=filter_):
+            name, others = filter_of(filter_)
+            found = _member(value) if name in _HARMLESS else None
+    return None if any(map(may_be_something, others)) else found
+
+
+def _below(value: ast.expr, name: object) -> Member | None:
+    base = _member(value)
+    if base is None or isinstance(name, bool) or not isinstance(name, str | int):
+        return None
+    return base.below(name)
+
+
+def filter_of(node: ast.expr) -> tuple[str, list[ast.expr]]:
+    """Return the name and the arguments of a filter."""
+    arguments = node.args if isinstance(node, ast.Call) else []
+    function = node.func if isinstance(node, ast.Call) else node
+    return (function.id if isinstance(function, ast.Name) else ""), arguments
+
+
+def constant(node: ast.expr) -> object:
+    """Return a literal, also a negative one; `...` for anything else."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+            return -value
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name) if name in _NOTHING:
+            return _NOTHING[name]
+        case ast.Dict(keys=[]) | ast.List(elts=[]) | ast.Tuple(elts=[]):
+            return ""
+    return ...
+
+
+def may_be_something(node: ast.expr) -> bool:
+    """Whether an expression isn't a literal that is empty or false."""
+    return bool(constant(node))
+
+
+def cut_from(node: ast.expr) -> tuple[ast.expr, str] | None:
+    """Return the link that a part is cut from, and the text that precedes the part there."""
+    match node:
+        case ast.Subscript(value=value) if (found := _split(value)) or (found := cut_from(value)):
+            return found
+        case ast.Call(func=ast.Attribute(value=value, attr="split")):
+            return cut_from(value)
+        case ast.BinOp(op=ast.BitOr(), left=value, right=filter_):
+            name, arguments = filter_of(filter_)
+            if name == "regex_search" and arguments:
+                return value, str(constant(arguments[0]))
+            return cut_from(value)
+    return None
+
+
+def _split(node: ast.expr) -> tuple[ast.expr, str] | None:
+    match node:
+        case ast.Call(func=ast.Attribute(value=value, attr="split"), args=[separator, *_]):
+            text = constant(separator)
+            return (value, text) if isinstance(text, str) and "=" in text else None
+    return None
+
+
+def is_cut_at(text: str, parameter: str) -> bool:
+    """Whether a text that precedes a part of a link ends with a parameter of it."""
+    plain = unquote(text.replace("\\", ""))
+    return re.search(rf"(?<!\w){re.escape(parameter)}=", plain) is not None
