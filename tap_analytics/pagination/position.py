@@ -76,6 +76,11 @@ class Checkpoint(
     filtered: bool
     #: Digest of the first key of a shard's range of rows; absent in other runs.
     first_key: str | None = None
+    #: Lists read to their end, of a stream with one for each value or window; then there is no
+    #: token, and `seam` is the digest of the last list's values. Absent in other streams.
+    lists: int = 0
+    #: The worst verdict of these lists; absent in other streams.
+    verdict: str = ""
     #: API and account, as in a bookmark.
     source: dict[str, str | None]
     #: When the page was written. ISO 8601, UTC.

@@ -25,6 +25,7 @@ from tap_analytics.streams.scope import (
 )
 from tap_analytics.sync.checkpoint import Checkpointer
 from tap_analytics.sync.filtering import filter_of, learn_notation, windows
+from tap_analytics.sync.lists import ListCheckpointer, is_resumable
 from tap_analytics.sync.queue import lists_ahead, prefetch_limit, read_in_order
 from tap_analytics.transport.errors import BudgetSpent, Cancelled, Ignored, NotFound, Rejected
 
@@ -41,11 +42,13 @@ if t.TYPE_CHECKING:
 
 def read(sync: StreamSync, context: Context | None = None) -> None:
     """Read a stream to its end, of a child what belongs to one parent, with the streams below."""
-    reads = (
-        EndpointRead(sync, each, window)
+    lists = ListCheckpointer(sync=sync) if is_resumable(sync) else None
+    reads: Iterator[EndpointRead] = (
+        EndpointRead(sync, each, window, lists)
         for each in own_contexts(sync.stream) or (context,)
         for window in windows(sync, each)
     )
+    reads = reads if lists is None else lists.unread(reads)
     read_in_order(reads, limit=functools.partial(lists_ahead, sync))
     if context is None:
         _read_passes(sync)
@@ -228,6 +231,8 @@ class EndpointRead:
     sync: StreamSync
     context: Context | None
     window: PageToken | None = None
+    #: Saves that it was read.
+    lists: ListCheckpointer | None = None
 
     def prefetch(self) -> bool:
         """Request the first page without waiting for it; False if there is no room."""
@@ -244,6 +249,8 @@ class EndpointRead:
             self.sync.truncate()
         if not self.sync.is_over:
             self._read()
+        if self.lists is not None:
+            self.lists.save(self)
         if self.sync.is_over:
             self.sync.discard_prefetched()
 
