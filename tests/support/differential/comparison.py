@@ -25,6 +25,7 @@ def differences(construct: Construct, tool: str, found: Imported, other: Outcome
         *_unnamed("only the tap asks", asked - theirs, description.more),
         *_unnamed("only the tool asks", theirs - asked, description.fewer),
         *other_rows("the tap", construct, found.rows),
+        *not_again("the tap", construct, found.changed),
         *_ends(construct, found),
         *_losses(construct, description, other),
     ]
@@ -49,15 +50,32 @@ def other_rows(what: str, construct: Construct, rows: Rows) -> list[str]:
     return lines
 
 
+def not_again(what: str, construct: Construct, rows: Rows) -> list[str]:
+    """Return a line for each row that a second run lacks, and for each that is in neither."""
+    lines = []
+    for stream, truth in construct.changed.items():
+        expected, found = _bag(truth), _bag(_without(rows.get(stream, ()), construct.columns))
+        known = _bag(construct.rows[stream])
+        lines += [f"{what} lacks of {stream}, second run: {row}" for row in expected - found]
+        lines += [f"{what} has in {stream}, second run: {row}" for row in found - expected - known]
+    return lines
+
+
 def _ends(construct: Construct, found: Imported) -> Iterable[str]:
     for stream, verdict in found.verdicts.items():
-        expected = construct.verdicts.get(stream)
-        if verdict != expected and (expected or verdict not in {"verified", "consistent"}):
-            yield f"{stream} is {verdict}, not {expected or 'proven'}: {found.failures.get(stream)}"
+        expected, failure = construct.verdicts.get(stream), found.failures[stream]
+        if expected and verdict != expected:
+            yield f"{stream} is {verdict}, it is said to be {expected}"
+        elif not expected and (failure or verdict not in {"verified", "consistent"}):
+            yield f"{stream} is {verdict}: {failure}"
 
 
 def _losses(construct: Construct, description: Description, other: Outcome) -> Iterable[str]:
-    lost = [*other_rows("the tool", construct, other.rows), *filter(None, [other.error])]
+    lost = [
+        *other_rows("the tool", construct, other.rows),
+        *not_again("the tool", construct, other.changed),
+        *filter(None, [other.error]),
+    ]
     if description.loses and not lost:
         yield f"the tool has all rows, it is said: {description.loses}"
     elif not description.loses:
@@ -69,4 +87,6 @@ def _without(rows: Iterable[Mapping[str, t.Any]], columns: Iterable[str]) -> lis
 
 
 def _bag(rows: Iterable[Mapping[str, t.Any]]) -> Counter[str]:
-    return Counter(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str) for row in rows)
+    return Counter(
+        json.dumps(row, sort_keys=True, ensure_ascii=False, default=float) for row in rows
+    )

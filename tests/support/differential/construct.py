@@ -43,6 +43,8 @@ class Construct:
     rows: Rows
     airbyte: Description | str
     dlt: Description | str
+    #: Rows that a second run has to bring, with the state of the first.
+    changed: Rows = field(default_factory=dict)
     #: Headers of requests that matter.
     headers: Sequence[str] = ()
     #: Columns that only the tap has.

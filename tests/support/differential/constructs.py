@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from support.differential import pages
+from support.differential import changes, pages, parents, requests, rows
 
-CONSTRUCTS = [*pages.CONSTRUCTS]
+CONSTRUCTS = [
+    *pages.CONSTRUCTS,
+    *parents.CONSTRUCTS,
+    *changes.CONSTRUCTS,
+    *requests.CONSTRUCTS,
+    *rows.CONSTRUCTS,
+]

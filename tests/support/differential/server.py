@@ -16,13 +16,18 @@ if t.TYPE_CHECKING:
     from support.differential.construct import Construct
 
 
+#: Path that says that the second run of a construct begins.
+SECOND = "-second-run"
+
+
 @dataclass(frozen=True)
 class Asked:
-    """A request for a construct; `before` counts those that were the same."""
+    """A request for a construct in the first or second run; `before` counts the same ones."""
 
     origin: str
     received: Received
     path: str
+    run: int
     before: int
 
     @property
@@ -52,19 +57,30 @@ class Recorder(ScriptedServer):
         super().__init__(self._handle)
         self._constructs = {each.name: each for each in constructs}
         self._asked: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._second: set[str] = set()
 
     def origin_of(self, construct: Construct) -> str:
         return f"{self.origin}/{construct.name}"
 
+    def begin_second(self, construct: Construct) -> None:
+        self._second.add(construct.name)
+
     def taken(self, construct: Construct) -> list[str]:
-        """Return the requests for a construct as text, sorted, and forget them."""
+        """Return the requests for a construct as text, sorted, and forget them and the run."""
+        self._second.discard(construct.name)
         return sorted(self._asked.pop(construct.name, Counter()).elements())
 
     def _handle(self, received: Received) -> bytes:
         name, _, path = received.path.removeprefix("/").partition("/")
+        if path == SECOND:
+            self._second.add(name)
+            return reply()
         construct = self._constructs[name]
+        is_second = name in self._second
         text = written(received, f"/{path}", construct.headers)
-        asked = Asked(f"{self.origin}/{name}", received, f"/{path}", self._asked[name][text])
+        text = f"again {text}" if is_second else text
+        before = self._asked[name][text]
+        asked = Asked(f"{self.origin}/{name}", received, f"/{path}", 1 + is_second, before)
         self._asked[name][text] += 1
         answer = construct.server(asked)
         if isinstance(answer, bytes):

@@ -26,6 +26,7 @@ class Imported:
 
     requests: list[str]
     rows: Rows
+    changed: Rows
     verdicts: dict[str, str]
     failures: dict[str, str]
     #: Whether all streams were taken, and why not.
@@ -41,13 +42,20 @@ def read_imported(construct: Construct, tool: str, server: Recorder, width: int 
         path.write_text(json.dumps(source), "utf-8")
         imported, _ = import_file(str(path), name="api")
     if imported.missing:
-        return Imported([], {}, {}, {}, imported.notes, imported.missing)
+        return Imported([], {}, {}, {}, {}, imported.notes, imported.missing)
     with _environment(construct.environment):
-        done = run({"apis": [imported.entry], "concurrency": width, **construct.settings})
+        # How long it waits isn't compared.
+        entry = {**imported.entry, "retry": {"backoff_factor": 0}}
+        config = {"apis": [entry], "concurrency": width, **construct.settings}
+        done = run(config)
+        if construct.changed:
+            server.begin_second(construct)
+            again = run(config, state=done.state)
     results = done.tap.run.results
     return Imported(
         server.taken(construct),
         {name: done.records(f"api_{name}") for name in construct.rows},
+        {name: again.records(f"api_{name}") for name in construct.changed},
         {name: results[f"api_{name}"].verdict.value for name in construct.rows},
         {name: done.failure(f"api_{name}") for name in construct.rows},
         imported.notes,

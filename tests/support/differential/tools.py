@@ -12,7 +12,7 @@ from benchmarks.environments import prepare, python
 
 from support.catalog import BREAK, INNERMOST
 from support.differential.construct import Construct, Description, Rows
-from support.differential.server import Recorder
+from support.differential.server import SECOND, Recorder
 from support.paths import FIXTURES
 
 if t.TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Outcome:
 
     requests: list[str] = field(default_factory=list)
     rows: Rows = field(default_factory=dict)
+    #: Rows of the second run.
+    changed: Rows = field(default_factory=dict)
     error: str = ""
 
 
@@ -42,10 +44,11 @@ def outcomes(tool: str, constructs: Iterable[Construct]) -> dict[str, Outcome]:
                 "source": t.cast("Description", each.description(tool)).at(server.origin_of(each)),
                 "config": dict(each.config),
                 "streams": list(each.rows),
+                "second": f"{server.origin_of(each)}/{SECOND}" if each.changed else None,
             }
             for each in described
         }
-        program = [python(tool), str(HERE / f"read_{tool}.py")]
+        program = [python(tool), "-P", str(HERE / f"read_{tool}.py")]
         done = subprocess.run(
             program,
             input=json.dumps(tasks),
@@ -55,14 +58,16 @@ def outcomes(tool: str, constructs: Iterable[Construct]) -> dict[str, Outcome]:
             check=False,
         )
         assert done.returncode == 0, done.stderr[-4000:]
-        found = json.loads(done.stdout.splitlines()[-1].replace(server.origin, "ORIGIN"))
+        found = json.loads(done.stdout.rpartition("\n")[2].replace(server.origin, "ORIGIN"))
         return {each.name: _outcome(server.taken(each), **found[each.name]) for each in described}
 
 
-def _outcome(requests: list[str], rows: Rows, error: str) -> Outcome:
+def _outcome(requests: list[str], rows: list[Rows], error: str) -> Outcome:
     # Threads may bring rows in any order.
-    ordered = {name: sorted(each, key=json.dumps) for name, each in rows.items()}
-    return Outcome(requests, ordered, error)
+    first, second = (
+        {name: sorted(each, key=json.dumps) for name, each in run.items()} for run in rows
+    )
+    return Outcome(requests, first, second, error)
 
 
 def recorded() -> dict[str, dict[str, Outcome]]:

@@ -73,7 +73,7 @@ def by_cursor(value: str, stop: str = "", **words: t.Any) -> Object:
 def dlt(*resources: t.Any, client: Object | None = None, **words: t.Any) -> Object:
     return {
         "client": {"base_url": "ORIGIN"} | (client or {}),
-        "resource_defaults": {"primary_key": "id", "write_disposition": "replace"},
+        "resource_defaults": {"primary_key": "id", "write_disposition": "merge"},
         "resources": list(resources),
         **words,
     }
@@ -83,3 +83,17 @@ def resource(name: str = "items", path: str | None = None, **endpoint: t.Any) ->
     words = endpoint.pop("resource", {})
     endpoint = {"path": name if path is None else path, "data_selector": "data"} | endpoint
     return {"name": name, "endpoint": endpoint} | words
+
+
+def below(parent: Object, key: str = "id", field: str = "parent_id", **words: t.Any) -> Object:
+    """Return the router of a child."""
+    config = {"type": "ParentStreamConfig", "stream": parent, "parent_key": key}
+    config |= {"partition_field": field} | words
+    router = {"type": "SubstreamPartitionRouter", "parent_stream_configs": [config]}
+    return {"partition_router": router}
+
+
+def each_of(field: str, *values: str, option: Object | None = None) -> Object:
+    """Return the router of a list."""
+    router = {"type": "ListPartitionRouter", "cursor_field": field, "values": list(values)}
+    return router | ({"request_option": option} if option else {})

@@ -1,0 +1,510 @@
+"""Constructs of what is read once for each row of a parent, or for each value of a list."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from support.differential.construct import Construct, Description
+from support.differential.writing import (
+    below,
+    dlt,
+    each_of,
+    into,
+    manifest,
+    paginator,
+    resource,
+    stream,
+)
+
+CUSTOMERS = [{"id": n, "key": f"k{n}", "owner": {"id": f"o{n}"}} for n in range(1, 5)]
+#: The third customer has none.
+ORDERS = {
+    1: [{"id": 11}, {"id": 12}, {"id": 13}, {"id": 14}, {"id": 15}],
+    2: [{"id": 21}],
+    3: [],
+    4: [{"id": 41}, {"id": 42}],
+}
+ALL = [order for each in ORDERS.values() for order in each]
+ODD = ["a/b", "c d", "e?f=g&h", "ü", "100%25", "i+j", "#k", "l;m,n"]
+PAGES = {"type": "PageIncrement", "page_size": 2, "start_from_page": 1}
+CUSTOMER = stream("customers")
+#: What the tap calls the value of a parent, where a row lacks it.
+COLUMNS = ("parent_id", "customers_id", "customer", "things_id", "region", "shop", "state", "kind")
+
+
+def shop(asked, key=int):
+    """Answer lists of orders, by what follows the first part of a path."""
+    parts = asked.path.strip("/").split("/")
+    if parts == ["customers"]:
+        return {"data": CUSTOMERS}
+    return {"data": ORDERS[int(parts[1])]}
+
+
+def by_param(asked):
+    if asked.path == "/customers":
+        return {"data": CUSTOMERS}
+    return {"data": ORDERS[int(asked.query["customer"])]}
+
+
+def by_owner(asked):
+    if asked.path == "/customers":
+        return {"data": CUSTOMERS}
+    return {"data": ORDERS[int(asked.query["owner"].removeprefix("o"))]}
+
+
+def by_header(asked):
+    if asked.path == "/customers":
+        return {"data": CUSTOMERS}
+    return {"data": ORDERS[int(asked.headers["x-customer"])]}
+
+
+def by_body(asked):
+    if asked.path == "/customers":
+        return {"data": CUSTOMERS}
+    return {"data": ORDERS[int(asked.json["filter"]["customer"])]}
+
+
+def paged(asked):
+    rows = shop(asked)["data"]
+    page = asked.number("page", 1) - 1
+    return {"data": rows[page * 2 : page * 2 + 2]}
+
+
+def odd(asked):
+    if asked.path == "/things":
+        return {"data": [{"id": name} for name in ODD]}
+    _, _, rest = asked.received.path.removeprefix("/").partition("/things/")
+    name = unquote(rest.removesuffix("/parts"))
+    return {"data": [{"id": f"part of {name}"}]} if name in ODD else (404, {})
+
+
+def odd_param(asked):
+    if asked.path == "/things":
+        return {"data": [{"id": name} for name in ODD]}
+    name = asked.query["thing"]
+    return {"data": [{"id": f"part of {name}"}]} if name in ODD else (400, {})
+
+
+def twice(asked):
+    if asked.path == "/customers":
+        return {"data": [*CUSTOMERS, CUSTOMERS[0]]}
+    return shop(asked)
+
+
+def nobody(asked):
+    return {"data": []} if asked.path == "/customers" else (404, {})
+
+
+def deep(asked):
+    parts = asked.path.strip("/").split("/")
+    if len(parts) == 1:
+        return {"data": [{"id": "eu"}, {"id": "us"}]}
+    if len(parts) == 3:
+        return {"data": [{"id": f"{parts[1]}-{n}"} for n in (1, 2)]}
+    return {"data": [{"id": f"{parts[1]}/{parts[3]}/{n}"} for n in (1, 2)]}
+
+
+SHOPS = [{"id": f"{region}-{n}"} for region in ("eu", "us") for n in (1, 2)]
+SALES = [{"id": f"{each['id'][:2]}/{each['id']}/{n}"} for each in SHOPS for n in (1, 2)]
+
+
+def region(asked):
+    return {"data": [{"id": f"{asked.path} {n}"} for n in (1, 2)]}
+
+
+def kinds(asked):
+    state, kind = asked.query["state"], asked.query["kind"]
+    return {"data": [{"id": f"{state} {kind}"}]}
+
+
+def customer_and_state(asked):
+    if asked.path == "/customers":
+        return {"data": CUSTOMERS[:2]}
+    return {"data": [{"id": f"{asked.path[1:]} {asked.query['state']}"}]}
+
+
+CONSTRUCTS = [
+    Construct(
+        name="parent-path",
+        columns=COLUMNS,
+        server=shop,
+        rows={"orders": ALL},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders", "/customers/{{ stream_slice.parent_id }}/orders", **below(CUSTOMER)
+                ),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders", "customers/{resources.customers.id}/orders", paginator="single_page"
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-resolve",
+        columns=COLUMNS,
+        server=shop,
+        rows={"orders": ALL},
+        airbyte="the same as parent-path",
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders",
+                    "customers/{customer}/orders",
+                    params={
+                        "customer": {"type": "resolve", "resource": "customers", "field": "id"}
+                    },
+                    paginator="single_page",
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-parameter",
+        columns=COLUMNS,
+        server=by_param,
+        rows={"orders": ALL},
+        airbyte=Description(
+            source=manifest(
+                stream("orders", **below(CUSTOMER, request_option=into("customer"))),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders",
+                    params={"customer": "{resources.customers.id}"},
+                    paginator="single_page",
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-parameter-expression",
+        columns=COLUMNS,
+        server=by_param,
+        rows={"orders": ALL},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    requester={
+                        "request_parameters": {"customer": "{{ stream_partition['parent_id'] }}"}
+                    },
+                    **below(CUSTOMER),
+                ),
+            )
+        ),
+        dlt="the same as parent-parameter",
+    ),
+    Construct(
+        name="parent-nested",
+        columns=COLUMNS,
+        server=by_owner,
+        rows={"orders": ALL},
+        airbyte=Description(
+            source=manifest(
+                stream("orders", **below(CUSTOMER, "owner/id", request_option=into("owner"))),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders",
+                    params={"owner": "{resources.customers.owner.id}"},
+                    paginator="single_page",
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-header",
+        columns=COLUMNS,
+        server=by_header,
+        headers=("X-Customer",),
+        rows={"orders": ALL},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    requester={
+                        "request_headers": {"X-Customer": "{{ stream_partition.parent_id }}"}
+                    },
+                    **below(CUSTOMER),
+                ),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders",
+                    headers={"X-Customer": "{resources.customers.id}"},
+                    paginator="single_page",
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-body",
+        columns=COLUMNS,
+        server=by_body,
+        rows={"orders": ALL},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    requester={
+                        "http_method": "POST",
+                        "request_body_json": {
+                            "filter": {"customer": "{{ stream_partition.parent_id }}"}
+                        },
+                    },
+                    **below(CUSTOMER),
+                ),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders",
+                    method="POST",
+                    json={"filter": {"customer": "{resources.customers.id}"}},
+                    paginator="single_page",
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-paged",
+        columns=COLUMNS,
+        server=paged,
+        rows={"orders": ALL},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    "/customers/{{ stream_partition.parent_id }}/orders",
+                    **below(stream("customers", **paginator(PAGES, "page"))),
+                    **paginator(PAGES, "page"),
+                ),
+            ),
+            more={"confirmation": r"GET /customers(/\d/orders)?\?page=[124]"},
+            fewer={"first page": r"GET /customers(/\d/orders)?"},
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    "customers",
+                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
+                ),
+                resource(
+                    "orders",
+                    "customers/{resources.customers.id}/orders",
+                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
+                ),
+            ),
+            more={"confirmation": r"GET /customers(/\d/orders)?\?page=[12]"},
+        ),
+    ),
+    Construct(
+        name="parent-characters-path",
+        columns=COLUMNS,
+        server=odd,
+        rows={"parts": [{"id": f"part of {name}"} for name in ODD]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "parts",
+                    "/things/{{ stream_partition.parent_id }}/parts",
+                    **below(stream("things")),
+                )
+            ),
+            more={"encoded": r"GET /things/(%23k|100%2525|a%2Fb|e%3Ff%3Dg%26h)/parts"},
+            fewer={"not encoded": r"GET /things/(|100%25/parts|a/b/parts|e\?f=g&h%2Fparts=)"},
+            loses="values aren't encoded in a path",
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("things", paginator="single_page"),
+                resource("parts", "things/{resources.things.id}/parts", paginator="single_page"),
+            ),
+            more={"encoded": r"GET /things/[^/]+/parts"},
+            fewer={"not encoded": r"GET /things/(a/b/parts|e\?f=g&h%2Fparts=)"},
+            loses="values aren't encoded in a path, so it fails",
+        ),
+    ),
+    Construct(
+        name="parent-characters-parameter",
+        columns=COLUMNS,
+        server=odd_param,
+        rows={"parts": [{"id": f"part of {name}"} for name in ODD]},
+        airbyte=Description(
+            source=manifest(
+                stream("parts", **below(stream("things"), request_option=into("thing")))
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("things", paginator="single_page"),
+                resource(
+                    "parts", params={"thing": "{resources.things.id}"}, paginator="single_page"
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-twice",
+        columns=COLUMNS,
+        server=twice,
+        rows={"orders": [*ALL, *ORDERS[1]]},
+        verdicts={"orders": "unverified"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    "/customers/{{ stream_partition.parent_id }}/orders",
+                    **below(CUSTOMER),
+                ),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders", "customers/{resources.customers.id}/orders", paginator="single_page"
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="parent-none",
+        columns=COLUMNS,
+        server=nobody,
+        rows={"orders": []},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    "/customers/{{ stream_partition.parent_id }}/orders",
+                    **below(CUSTOMER),
+                ),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders", "customers/{resources.customers.id}/orders", paginator="single_page"
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="grandparent",
+        columns=COLUMNS,
+        server=deep,
+        rows={"sales": SALES},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "sales",
+                    "/regions/{{ stream_partition.parent_slice.region }}"
+                    "/shops/{{ stream_partition.shop }}/sales",
+                    **below(
+                        stream(
+                            "shops",
+                            "/regions/{{ stream_partition.region }}/shops",
+                            **below(stream("regions"), field="region"),
+                        ),
+                        field="shop",
+                    ),
+                )
+            )
+        ),
+        dlt="only values of the parent",
+    ),
+    Construct(
+        name="parent-fields",
+        columns=COLUMNS,
+        server=shop,
+        rows={
+            "orders": [
+                {**order, "_customers_id": customer, "_customers_key": f"k{customer}"}
+                for customer, orders in ORDERS.items()
+                for order in orders
+            ]
+        },
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource("customers", paginator="single_page"),
+                resource(
+                    "orders",
+                    "customers/{resources.customers.id}/orders",
+                    paginator="single_page",
+                    resource={"include_from_parent": ["id", "key"]},
+                ),
+            )
+        ),
+    ),
+    Construct(
+        name="list-path",
+        columns=COLUMNS,
+        server=region,
+        rows={"items": [{"id": f"/{name}/items {n}"} for name in ("eu", "us") for n in (1, 2)]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/{{ stream_partition.region }}/items",
+                    partition_router=each_of("region", "eu", "us"),
+                )
+            )
+        ),
+        dlt="no lists of values",
+    ),
+    Construct(
+        name="lists",
+        columns=COLUMNS,
+        server=kinds,
+        rows={"items": [{"id": f"{state} {kind}"} for state in ("open", "so ü&") for kind in "ab"]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    partition_router=[
+                        each_of("state", "open", "so ü&", option=into("state")),
+                        each_of("kind", "a", "b", option=into("kind")),
+                    ]
+                )
+            )
+        ),
+        dlt="no lists of values",
+    ),
+    Construct(
+        name="list-and-parent",
+        columns=COLUMNS,
+        server=customer_and_state,
+        rows={"items": [{"id": f"c/{n} {state}"} for n in (1, 2) for state in ("open", "shut")]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/c/{{ stream_partition.parent_id }}",
+                    partition_router=[
+                        below(CUSTOMER)["partition_router"],
+                        each_of("state", "open", "shut", option=into("state")),
+                    ],
+                )
+            )
+        ),
+        dlt="no lists of values",
+    ),
+]

@@ -1,0 +1,547 @@
+"""Constructs of signing, of what a request carries, and of responses that aren't rows."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from urllib.parse import parse_qsl
+
+from support.differential.construct import Construct, Description
+from support.differential.writing import dlt, into, manifest, paginator, resource, stream
+from support.servers import reply
+
+ROWS = [{"id": n} for n in range(1, 4)]
+TOKEN = "s3cret/+=ü"
+SECRET = {"type": "string", "airbyte_secret": True}
+
+
+def spec(*names):
+    specification = {"type": "object", "properties": dict.fromkeys(names, SECRET)}
+    return {"type": "Spec", "connection_specification": specification}
+
+
+def signed_by(header, value):
+    def answer(asked):
+        return {"data": ROWS} if asked.headers.get(header) == value else (401, {})
+
+    return answer
+
+
+def key_in_query(asked):
+    return {"data": ROWS} if asked.query.get("key") == TOKEN else (401, {})
+
+
+def client_credentials(asked):
+    if asked.path == "/token":
+        wanted = {"grant_type": "client_credentials", "client_id": "me", "client_secret": TOKEN}
+        if not wanted.items() <= asked.form.items():
+            return 400, {"error": "invalid_client"}
+        return {"access_token": "t1", "expires_in": 3600, "token_type": "Bearer"}
+    return signed_by("authorization", "Bearer t1")(asked)
+
+
+def refresh_token(asked):
+    if asked.path == "/token":
+        wanted = {"grant_type": "refresh_token", "client_id": "me", "refresh_token": "r1"}
+        if not wanted.items() <= asked.form.items():
+            return 400, {"error": "invalid_client"}
+        return {"access_token": "t1", "expires_in": 3600, "token_type": "Bearer"}
+    return signed_by("authorization", "Bearer t1")(asked)
+
+
+def login(asked):
+    if asked.path == "/login":
+        return (
+            {"session": {"token": "t1"}}
+            if asked.json == {"user": "ada", "password": "s3cret"}
+            else (401, {})
+        )
+    return signed_by("x-session", "t1")(asked)
+
+
+ODD = {"q": "a b&c=d", "text": "ä/ö?#%20+", "braces": "{x}"}
+
+
+def odd_parameters(asked):
+    return {"data": ROWS} if asked.query == ODD else (400, {})
+
+
+def empty_parameter(asked):
+    return {"data": ROWS} if asked.received.pairs == [("state", ""), ("z", "1")] else (400, {})
+
+
+def repeated(asked):
+    return {"data": ROWS} if asked.received.pairs == [("id", "1"), ("id", "2")] else (400, {})
+
+
+def typed(asked):
+    wanted = {"limit": "5", "deep": "true", "since": "1.5"}
+    return {"data": ROWS} if {n: v.lower() for n, v in asked.query.items()} == wanted else (400, {})
+
+
+BODY = {"filter": {"state": ["open", "ü"], "limit": 5, "deep": True}, "text": "a{b}"}
+
+
+def json_body(asked):
+    return {"data": ROWS} if asked.json == BODY else (400, {})
+
+
+def form(asked):
+    wanted = [("state", "öpen & so"), ("limit", "5")]
+    given = parse_qsl(asked.received.body.decode())
+    return {"data": ROWS} if sorted(given) == sorted(wanted) else (400, {})
+
+
+def own_header(asked):
+    return {"data": ROWS} if asked.headers.get("x-version") == "2024-01" else (400, {})
+
+
+def busy(status, times=1, **headers):
+    """Refuse the first requests of a page."""
+
+    def answer(asked):
+        page = asked.number("page", 1) - 1
+        if asked.before < times and page == 1:
+            return reply(status, b'{"error": "later"}', Content_Type="application/json", **headers)
+        return {"data": [{"id": n} for n in range(page * 2 + 1, page * 2 + 3) if n < 6]}
+
+    return answer
+
+
+AGAIN = {"confirmation": r"GET /items\?page=[124]"}
+UNNUMBERED = {"first page": "GET /items"}
+FIVE = [{"id": n} for n in range(1, 6)]
+
+
+def handler(*filters, **words):
+    return {
+        "error_handler": {"type": "DefaultErrorHandler", "response_filters": list(filters), **words}
+    }
+
+
+def on(action, *codes, **words):
+    return {"type": "HttpResponseFilter", "action": action, "http_codes": list(codes), **words}
+
+
+def gone(status, body):
+    return lambda _: (status, body)
+
+
+def busy_body(asked):
+    """Say by status 200 that it is too early."""
+    if asked.before < 1:
+        return {"status": "PENDING"}
+    return {"data": ROWS}
+
+
+PAGES = paginator({"type": "PageIncrement", "page_size": 2, "start_from_page": 1}, "page")
+BY_PAGE = {"type": "page_number", "base_page": 1, "total_path": None}
+AUTH = ("Authorization",)
+
+CONSTRUCTS = [
+    Construct(
+        name="bearer",
+        server=signed_by("authorization", "Bearer s3cret"),
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"token": "s3cret"},
+        environment={"API_TOKEN": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "BearerAuthenticator",
+                            "api_token": "{{ config['token'] }}",
+                        }
+                    }
+                ),
+                spec=spec("token"),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(paginator="single_page"),
+                client={"auth": {"type": "bearer", "token": "s3cret"}},
+            )
+        ),
+    ),
+    Construct(
+        name="basic",
+        server=signed_by("authorization", "Basic " + b64encode(b"me:s3cret").decode()),
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"user": "me", "password": "s3cret"},
+        environment={"API_USER": "me", "API_USERNAME": "me", "API_PASSWORD": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "BasicHttpAuthenticator",
+                            "username": "{{ config['user'] }}",
+                            "password": "{{ config['password'] }}",
+                        }
+                    }
+                ),
+                spec=spec("user", "password"),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(paginator="single_page"),
+                client={"auth": {"type": "http_basic", "username": "me", "password": "s3cret"}},
+            )
+        ),
+    ),
+    Construct(
+        name="key-header",
+        server=signed_by("x-key", "s3cret"),
+        headers=("X-Key",),
+        rows={"items": ROWS},
+        config={"key": "s3cret"},
+        environment={"API_KEY": "s3cret", "API_API_KEY": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "ApiKeyAuthenticator",
+                            "api_token": "{{ config['key'] }}",
+                            "inject_into": into("X-Key", "header"),
+                        }
+                    }
+                ),
+                spec=spec("key"),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(paginator="single_page"),
+                client={
+                    "auth": {
+                        "type": "api_key",
+                        "name": "X-Key",
+                        "api_key": "s3cret",
+                        "location": "header",
+                    }
+                },
+            )
+        ),
+    ),
+    Construct(
+        name="key-query",
+        server=key_in_query,
+        rows={"items": ROWS},
+        config={"key": TOKEN},
+        environment={"API_KEY": TOKEN, "API_API_KEY": TOKEN},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "ApiKeyAuthenticator",
+                            "api_token": "{{ config['key'] }}",
+                            "inject_into": into("key"),
+                        }
+                    }
+                ),
+                spec=spec("key"),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(paginator="single_page"),
+                client={
+                    "auth": {
+                        "type": "api_key",
+                        "name": "key",
+                        "api_key": TOKEN,
+                        "location": "query",
+                    }
+                },
+            )
+        ),
+    ),
+    Construct(
+        name="client-credentials",
+        server=client_credentials,
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"client_id": "me", "client_secret": TOKEN},
+        environment={"API_CLIENT_ID": "me", "API_CLIENT_SECRET": TOKEN},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "OAuthAuthenticator",
+                            "token_refresh_endpoint": "ORIGIN/token",
+                            "grant_type": "client_credentials",
+                            "client_id": "{{ config['client_id'] }}",
+                            "client_secret": "{{ config['client_secret'] }}",
+                        }
+                    }
+                ),
+                spec=spec("client_id", "client_secret"),
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(paginator="single_page"),
+                client={
+                    "auth": {
+                        "type": "oauth2_client_credentials",
+                        "access_token_url": "ORIGIN/token",
+                        "client_id": "me",
+                        "client_secret": TOKEN,
+                    }
+                },
+            )
+        ),
+    ),
+    Construct(
+        name="refresh-token",
+        server=refresh_token,
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"client_id": "me", "client_secret": TOKEN, "refresh_token": "r1"},
+        environment={"API_CLIENT_ID": "me", "API_CLIENT_SECRET": TOKEN, "API_REFRESH_TOKEN": "r1"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "OAuthAuthenticator",
+                            "token_refresh_endpoint": "ORIGIN/token",
+                            "client_id": "{{ config['client_id'] }}",
+                            "client_secret": "{{ config['client_secret'] }}",
+                            "refresh_token": "{{ config['refresh_token'] }}",
+                        }
+                    }
+                ),
+                spec=spec("client_id", "client_secret", "refresh_token"),
+            )
+        ),
+        dlt="no refresh tokens",
+    ),
+    Construct(
+        name="login",
+        server=login,
+        headers=("X-Session",),
+        rows={"items": ROWS},
+        config={"user": "ada", "password": "s3cret"},
+        environment={"API_USER": "ada", "API_PASSWORD": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "SessionTokenAuthenticator",
+                            "login_requester": {
+                                "type": "HttpRequester",
+                                "url_base": "ORIGIN",
+                                "path": "/login",
+                                "http_method": "POST",
+                                "request_body_json": {
+                                    "user": "{{ config['user'] }}",
+                                    "password": "{{ config['password'] }}",
+                                },
+                            },
+                            "session_token_path": ["session", "token"],
+                            "expiration_duration": "PT1H",
+                            "request_authentication": {
+                                "type": "ApiKey",
+                                "inject_into": into("X-Session", "header"),
+                            },
+                        }
+                    }
+                ),
+                spec=spec("user", "password"),
+            )
+        ),
+        dlt="no logins",
+    ),
+    Construct(
+        name="parameters-odd",
+        server=odd_parameters,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(requester={"request_parameters": ODD})),
+        ),
+        dlt=Description(
+            source=dlt(resource(params={**ODD, "braces": "{{x}}"}, paginator="single_page"))
+        ),
+    ),
+    Construct(
+        name="parameters-empty",
+        server=empty_parameter,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt="not compared",
+    ),
+    Construct(
+        name="parameters-list",
+        server=repeated,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(requester={"request_parameters": {"id": "{{ ['1', '2'] }}"}}))
+        ),
+        dlt=Description(source=dlt(resource(params={"id": ["1", "2"]}, paginator="single_page"))),
+    ),
+    Construct(
+        name="parameters-typed",
+        server=typed,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"request_parameters": {"limit": "5", "deep": "true", "since": "1.5"}}
+                )
+            )
+        ),
+        dlt="not compared",
+    ),
+    Construct(
+        name="parameters-in-path",
+        server=repeated,
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(path="/items?id=1&id=2"))),
+        dlt=Description(source=dlt(resource(path="items?id=1&id=2", paginator="single_page"))),
+    ),
+    Construct(
+        name="body-json",
+        server=json_body,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(requester={"http_method": "POST", "request_body_json": BODY}))
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(method="POST", json={**BODY, "text": "a{{b}}"}, paginator="single_page")
+            )
+        ),
+    ),
+    Construct(
+        name="body-null",
+        server=lambda asked: {"data": [{"id": 1}]} if asked.json.get("b") == 1 else (400, {}),
+        rows={"items": [{"id": 1}]},
+        airbyte=Description(
+            source=manifest(
+                stream(requester={"http_method": "POST", "request_body_json": {"a": None, "b": 1}})
+            )
+        ),
+        dlt=Description(
+            source=dlt(resource(method="POST", json={"a": None, "b": 1}, paginator="single_page"))
+        ),
+    ),
+    Construct(
+        name="body-form",
+        server=form,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "http_method": "POST",
+                        "request_body_data": {"state": "öpen & so", "limit": "5"},
+                    }
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    method="POST", data={"state": "öpen & so", "limit": 5}, paginator="single_page"
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="header",
+        server=own_header,
+        headers=("X-Version",),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(requester={"request_headers": {"X-Version": "2024-01"}}))
+        ),
+        dlt=Description(
+            source=dlt(resource(headers={"X-Version": "2024-01"}, paginator="single_page"))
+        ),
+    ),
+    Construct(
+        name="busy-429",
+        server=busy(429, Retry_After="0"),
+        rows={"items": FIVE},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester=handler(
+                        on("RATE_LIMITED", 429),
+                        backoff_strategies=[
+                            {"type": "WaitTimeFromHeader", "header": "Retry-After"}
+                        ],
+                    ),
+                    **PAGES,
+                )
+            ),
+            more=AGAIN,
+            fewer=UNNUMBERED,
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator=BY_PAGE)), more={"confirmation": r"GET /items\?page=[12]"}
+        ),
+    ),
+    Construct(
+        name="busy-503",
+        server=busy(503),
+        rows={"items": FIVE},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester=handler(
+                        on("RETRY", 503),
+                        backoff_strategies=[
+                            {"type": "ConstantBackoffStrategy", "backoff_time_in_seconds": 0.01}
+                        ],
+                    ),
+                    **PAGES,
+                )
+            ),
+            more=AGAIN,
+            fewer=UNNUMBERED,
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator=BY_PAGE)), more={"confirmation": r"GET /items\?page=[12]"}
+        ),
+    ),
+    Construct(
+        name="busy-by-content",
+        server=busy_body,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt="no retries by content",
+    ),
+    Construct(
+        name="ignored-404",
+        server=gone(404, {"error": "no items"}),
+        rows={"items": []},
+        airbyte="not compared",
+        dlt="not compared",
+    ),
+    Construct(
+        name="ignored-by-content",
+        server=gone(400, {"error": "feature off"}),
+        rows={"items": []},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator="single_page",
+                    response_actions=[{"content": "feature off", "action": "ignore"}],
+                )
+            ),
+            more={"confirmation": "GET /items"},
+        ),
+        verdicts={"items": "unverified"},
+    ),
+]

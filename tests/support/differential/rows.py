@@ -1,0 +1,180 @@
+"""Constructs of which rows a response has, and of what is done to them."""
+
+from __future__ import annotations
+
+import json
+
+from support.differential.construct import Construct, Description
+from support.differential.writing import by_cursor, dlt, manifest, paginator, resource, stream
+from support.servers import reply
+
+ROWS = [
+    {"id": 1, "state": "open", "owner": {"id": "a", "name": "Ada"}, "size": 1.50},
+    {"id": 2, "state": "shut", "owner": {"id": "b", "name": "Bo"}, "size": 0},
+    {"id": 3, "state": "open", "owner": None, "size": None},
+    {"id": 4, "state": "öpen 'x'", "owner": {"id": "d", "name": "漢字 \u2028 😀"}, "size": -3},
+]
+
+
+def always(value):
+    return lambda _: value
+
+
+def in_pages(pages):
+    """Answer pages by a cursor."""
+
+    def answer(asked):
+        at = asked.number("cursor")
+        return {**pages[at], "next": at + 1 if at + 1 < len(pages) else None}
+
+    return answer
+
+
+NEXT = paginator(by_cursor("{{ response.next }}", "{{ not response.next }}"), "cursor")
+NEXT_OF_DLT = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
+
+
+def selected(condition):
+    return {"record_filter": {"type": "RecordFilter", "condition": condition}}
+
+
+def changed(*transformations):
+    return {"transformations": list(transformations)}
+
+
+def added(name, value, **words):
+    return {"type": "AddFields", "fields": [{"path": [name], "value": value, **words}]}
+
+
+CSV = 'id,name\n1,Ada\n2,"Bo, C"\n3,\n'
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+
+CONSTRUCTS = [
+    Construct(
+        name="rows-deep",
+        server=always({"result": {"items": ROWS}}),
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(field_path=["result", "items"]))),
+        dlt=Description(
+            source=dlt(resource(data_selector="result.items", paginator="single_page"))
+        ),
+    ),
+    Construct(
+        name="rows-top",
+        server=always(ROWS),
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(field_path=[]))),
+        dlt=Description(source=dlt(resource(data_selector="$", paginator="single_page"))),
+    ),
+    Construct(
+        name="rows-one",
+        server=always({"data": ROWS[0]}),
+        rows={"items": ROWS[:1]},
+        airbyte=Description(source=manifest(stream())),
+        dlt=Description(source=dlt(resource(paginator="single_page"))),
+    ),
+    Construct(
+        name="rows-nested",
+        server=in_pages(
+            [
+                {"data": [{"parts": ROWS[:2]}, {"parts": []}]},
+                {"data": []},
+                {"data": [{"parts": ROWS[2:]}]},
+            ]
+        ),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(field_path=["data", "*", "parts", "*"], **NEXT))
+        ),
+        dlt=Description(
+            source=dlt(resource(data_selector="data[*].parts[*]", paginator=NEXT_OF_DLT))
+        ),
+    ),
+    Construct(
+        name="rows-map",
+        server=always({"data": {f"k{row['id']}": row for row in ROWS}}),
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(field_path=["data", "*"]))),
+        dlt=Description(source=dlt(resource(data_selector="data.*", paginator="single_page"))),
+    ),
+    Construct(
+        name="rows-filtered",
+        server=always({"data": ROWS}),
+        rows={"items": [ROWS[0], ROWS[2]]},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(resource(data_selector="data[?(@.state=='open')]", paginator="single_page"))
+        ),
+    ),
+    Construct(
+        name="rows-filtered-number",
+        server=always({"data": ROWS}),
+        rows={"items": ROWS[2:]},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(resource(data_selector="data[?(@.id > 2)]", paginator="single_page"))
+        ),
+    ),
+    Construct(
+        name="rows-filtered-page",
+        server=in_pages([{"data": ROWS[1:2]}, {"data": ROWS[:1]}, {"data": ROWS[3:]}]),
+        rows={"items": ROWS[:1]},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(resource(data_selector="data[?(@.state=='open')]", paginator=NEXT_OF_DLT))
+        ),
+    ),
+    Construct(
+        name="fields-added",
+        server=always({"data": ROWS}),
+        rows={"items": [{**row, "source": "shop", "copy": row["id"]} for row in ROWS]},
+        airbyte="not compared",
+        dlt="code only",
+    ),
+    Construct(
+        name="fields-added-nested",
+        server=always({"data": ROWS[:2]}),
+        rows={"items": [{**row, "owner_id": row["owner"]["id"]} for row in ROWS[:2]]},
+        airbyte="not compared",
+        dlt="code only",
+    ),
+    Construct(
+        name="fields-removed",
+        server=always({"data": ROWS[:2]}),
+        rows={
+            "items": [
+                {"id": row["id"], "state": row["state"], "owner": {"id": row["owner"]["id"]}}
+                for row in ROWS[:2]
+            ]
+        },
+        airbyte="not compared",
+        dlt="code only",
+    ),
+    Construct(
+        name="lines",
+        server=lambda _: reply(200, LINES.encode(), Content_Type="application/x-ndjson"),
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt="JSON only",
+    ),
+    Construct(
+        name="csv",
+        server=lambda _: reply(200, CSV.encode(), Content_Type="text/csv"),
+        rows={
+            "items": [
+                {"id": "1", "name": "Ada"},
+                {"id": "2", "name": "Bo, C"},
+                {"id": "3", "name": ""},
+            ]
+        },
+        airbyte="not compared",
+        dlt="JSON only",
+    ),
+    Construct(
+        name="nothing",
+        server=always({"data": []}),
+        rows={"items": []},
+        airbyte=Description(source=manifest(stream())),
+        dlt=Description(source=dlt(resource(paginator="single_page"))),
+    ),
+]
