@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
+from tap_analytics.records.codec import decode_json
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,6 +67,21 @@ class RowFilter:
             return _Parser(whole[1] if whole else self.expression).parse()
         except RecursionError:
             raise FilterError("is nested too deeply.") from None
+
+
+@dataclass(frozen=True)
+class BodyFilter:
+    """A filter expression that a body of JSON fits or not; any other is an empty object."""
+
+    filter: RowFilter
+
+    def __call__(self, body: bytes) -> bool:
+        """Whether a body fits."""
+        try:
+            value = decode_json(body)
+        except ValueError:
+            value = {}
+        return self.filter.keeps(value)
 
 
 class _Parser:

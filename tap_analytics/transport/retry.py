@@ -17,7 +17,7 @@ import backoff
 from requests.structures import CaseInsensitiveDict
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Action = t.Literal["ignore", "fail", "retry"]
 
@@ -35,17 +35,23 @@ _RESET = ("RateLimit-Reset", "X-RateLimit-Reset-After", "X-RateLimit-Reset", "X-
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseAction:
-    """What is done with responses of a status, with a text in their body, or with both."""
+    """What is done with responses of a status, with a body of some kind, or with both."""
 
     action: Action
-    status_code: int | None = None
+    #: A status, or a class of them, such as `4xx`.
+    status_code: int | str | None = None
+    #: Text in the body.
     content: str | None = None
+    #: Whether a body fits.
+    filter: Callable[[bytes], bool] | None = None
 
     def fits(self, status: int, body: bytes) -> bool:
         """Whether it is declared for a response."""
-        if self.status_code not in {None, status}:
+        if self.status_code not in {None, status, f"{status // 100}xx"}:
             return False
-        return self.content is None or self.content.encode() in body
+        if self.content is not None and self.content.encode() not in body:
+            return False
+        return self.filter is None or self.filter(body)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from tap_analytics.config.declarations.fields import (
 )
 from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader
 from tap_analytics.config.settings.catalog import COMMON, MOST_RETRIES
+from tap_analytics.records.filters import BodyFilter, FilterError, RowFilter
 from tap_analytics.transport.retry import Action, ResponseAction
 
 if t.TYPE_CHECKING:
@@ -65,13 +66,35 @@ def read_retry(reader: ObjectReader, name: str) -> dict[str, t.Any]:
 # --- responses of one kind --------------------------------------------------------------------
 
 
-def _status(reader: ObjectReader, name: str) -> int | None:
+def _status(reader: ObjectReader, name: str) -> int | str | None:
+    value = reader.given[name]
+    if isinstance(value, str) and value in _CLASSES:
+        return value
     return reader.integer(name, minimum=200, maximum=599)
 
 
+def _body_filter(reader: ObjectReader, name: str) -> BodyFilter | None:
+    expression = reader.text(name)
+    try:
+        return BodyFilter(RowFilter(expression)) if expression else None
+    except FilterError as error:
+        reader.error(name, f"'{expression}' {error} Write it like @.error.code == 17.")
+        return None
+
+
+#: Classes of status codes.
+_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 RESPONSE_ACTION: Fields = {
-    "status_code": Field(Kind("integer ≥ 200", _status), "Status of the response."),
+    "status_code": Field(
+        Kind("integer ≥ 200 or " + ", ".join(f"`{each}`" for each in _CLASSES), _status),
+        "Status of the response, or class of it.",
+    ),
     "content": Field(TEXT, "Text in its body."),
+    "filter": Field(
+        Kind("JSONPath filter", _body_filter),
+        "What its JSON body is like, such as `@.error.code == 17`.",
+        in_dlt=False,
+    ),
     "action": Field(
         choice(*t.get_args(Action)),
         "`ignore` ends the list there, which is no proof that it is complete; `fail` fails the "
@@ -83,7 +106,7 @@ RESPONSE_ACTION: Fields = {
 
 
 def read_actions(reader: ObjectReader, name: str) -> tuple[ResponseAction, ...]:
-    """Read what is done with some responses, each described by status, content or both."""
+    """Read what is done with some responses, each described by status, body or both."""
     value = reader.given[name]
     if not isinstance(value, list):
         reader.error(name, "must be a list of objects with `action`.")
@@ -95,7 +118,7 @@ def read_actions(reader: ObjectReader, name: str) -> tuple[ResponseAction, ...]:
 def _action(value: object, place: ConfigPath) -> ResponseAction:
     reader = ObjectReader(value, place, RESPONSE_ACTION)
     found = ResponseAction(**read_fields(reader, RESPONSE_ACTION))
-    is_any = found.status_code is None or found.status_code < HTTPStatus.MULTIPLE_CHOICES
-    if reader.is_object and is_any and found.content is None:
+    is_any = found.status_code in {None, HTTPStatus.OK, "2xx"}
+    if reader.is_object and is_any and found.content is None and found.filter is None:
         reader.error("content", "is missing: without it every page would be meant. Add it.")
     return found

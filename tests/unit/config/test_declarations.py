@@ -515,6 +515,15 @@ def test_response_actions_and_the_header_to_wait_by_are_part_of_the_retry_policy
             [{"status_code": 99, "action": "ignore", "content": "x"}],
             "`response_actions[0].status_code` must be a whole number of at least 200, not 99.",
         ),
+        ([{"status_code": "2xx", "action": "fail"}], "`response_actions[0].content` is missing: w"),
+        (
+            [{"status_code": "9xx", "action": "fail"}],
+            "`response_actions[0].status_code` must be a whole number of at least 200, not text.",
+        ),
+        (
+            [{"status_code": 404, "filter": "@.a = 1", "action": "fail"}],
+            "`response_actions[0].filter` '@.a = 1' can't be read from `= 1` on. Write it like",
+        ),
     ],
 )
 def test_response_actions_say_what_they_mean(actions, complaint):

@@ -71,6 +71,11 @@ def both(server, **words):
         (BUSY, {"status_code": 200, "content": "come again", "action": "retry"}),
         (GONE, {"status_code": 410, "action": "retry"}),
         (DENIED, {"status_code": 403, "content": "quota", "action": "retry"}),
+        (DENIED, {"status_code": "4xx", "content": "quota", "action": "retry"}),
+        (BUSY, {"filter": "@.status == 'busy, come again'", "action": "retry"}),
+        (BUSY, {"status_code": "2xx", "filter": "@.status && !@.total", "action": "retry"}),
+        # A body that isn't JSON has no members.
+        (reply(404, b"<html>"), {"status_code": 404, "filter": "!@.total", "action": "retry"}),
     ],
 )
 def test_a_response_that_is_to_be_retried_is(answer, action):
@@ -94,9 +99,12 @@ def test_a_response_that_stays_so_fails_the_stream():
     [
         {"status_code": 403, "content": "another text", "action": "retry"},
         {"status_code": 402, "content": "quota", "action": "retry"},
+        {"status_code": "5xx", "content": "quota", "action": "retry"},
+        {"status_code": 403, "filter": "@.message == 'quota'", "action": "retry"},
+        {"content": "quota", "filter": "@.messages", "action": "retry"},
     ],
 )
-def test_status_and_content_must_both_fit(action):
+def test_status_content_and_filter_must_all_fit(action):
     with Pages(lambda row, time: DENIED if row > 0 and time == 1 else None) as api:
         done = both(api, actions=[action])
     assert "answered 403 Forbidden" in done.failure()
