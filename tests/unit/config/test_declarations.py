@@ -517,7 +517,7 @@ def test_response_actions_and_the_header_to_wait_by_are_part_of_the_retry_policy
         ),
         ([{"status_code": "2xx", "action": "fail"}], "`response_actions[0].content` is missing: w"),
         (
-            [{"status_code": "9xx", "action": "fail"}],
+            [{"status_code": "9xx", "content": "x", "action": "fail"}],
             "`response_actions[0].status_code` must be a whole number of at least 200, not text.",
         ),
         (

@@ -12,10 +12,13 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     UndecidedError,
     Unset,
     Value,
+    concatenated,
 )
 
 Arguments = t.Sequence[Value]
 
+#: Filters of a list that don't look at its items.
+_OF_ITEMS = {"join", "length", "list", "first", "last"}
 #: Filters that give a value of a run as it is: it is sent as text, which holds a number already.
 _UNCHANGED = {"string", "int"}
 #: Methods and filters that only tidy up what a user has written: variables are taken as they are.
@@ -43,7 +46,7 @@ _FILTERS: dict[str, t.Callable[..., object]] = {
     "list": list,
     "first": lambda value: value[0],
     "last": lambda value: value[-1],
-    "join": lambda value, between="": str(between).join(map(str, value)),
+    "join": lambda value, between="": _joined(value, between),
     "tojson": json.dumps,
     "replace": lambda value, old, new: str(value).replace(old, new),
 }
@@ -85,6 +88,8 @@ def _applied(
         if (name in _UNCHANGED) or (is_setting and name in _TIDY):
             return value
         raise UndecidedError
+    if name not in _OF_ITEMS and _holds_later(value):
+        raise UndecidedError
     try:
         found = known[name](value, *arguments)
     except (TypeError, ValueError, LookupError):
@@ -92,6 +97,20 @@ def _applied(
     if len(str(found)) > LONGEST:
         raise UndecidedError
     return found
+
+
+def _holds_later(value: Value) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, Later | Unset) or (
+        isinstance(value, list | tuple) and any(map(_holds_later, value))
+    )
+
+
+def _joined(items: t.Iterable[Value], between: Value) -> Value:
+    """Return items as one text, with another between them."""
+    values = [each for item in items for each in (str(between), item)]
+    return concatenated(values[1:])
 
 
 def _integer(value: object, default: object) -> object:

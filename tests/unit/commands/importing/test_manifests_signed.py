@@ -97,12 +97,18 @@ def key(where="header", name="X-Key", **words):
     return {"type": "ApiKeyAuthenticator", "inject_into": option} | words
 
 
+ENCODED = "Basic {{ (config['user'] ~ ':' ~ config['password']) | base64encode }}"
+JOINED = "Basic {{ [config.user, config.password] | join(':') | base64encode }}"
+
+
 @pytest.mark.parametrize(
     ("authenticator", "accepted"),
     [
         (key(api_token="{{ config['key'] }}"), has("x-key", "k9")),
         (key(api_token="Token {{ config.key }}"), has("x-key", "Token k9")),
         (key("request_parameter", "k", api_token="{{ config['key'] }}"), asks("k", "k9")),
+        (key(name="Authorization", api_token=ENCODED), has("authorization", basic("ann:pw"))),
+        (key(name="Authorization", api_token=JOINED), has("authorization", basic("ann:pw"))),
         (
             {"type": "BearerAuthenticator", "api_token": "{{ config['key'] }}"},
             has("authorization", "Bearer k9"),
@@ -181,6 +187,16 @@ def credentials(**words):
             {},
         ),
         (oauth(access_token_name="token"), [*GRANT, *PAIR], {"token": "t1"}),
+        (
+            oauth(
+                refresh_request_headers={
+                    "Authorization": "Basic {{ (config.id ~ ':' ~ config.secret) | base64encode }}",
+                    "Content-Type": "application/x-www-form-urlencoded",
+                }
+            ),
+            GRANT,
+            {},
+        ),
         (
             credentials(grant_type="client_credentials", refresh_request_body={"a": 1}),
             [("grant_type", "client_credentials"), *PAIR, ("a", "1")],
