@@ -218,6 +218,9 @@ class Component:
         def look_up(path: Path) -> Value:
             if path.root in {"parameters", "options"}:
                 return self._parameter(path.names)
+            if path.root == "stream_state":
+                self.manifest.notes.add(where, "is that of a first sync, whatever the state is.")
+                return Unset() if path.names else {}
             if path.root != "config":
                 return scope.look_up(path)
             value = self.manifest.settings.value(path.names, where, is_secret=is_secret)
@@ -225,8 +228,7 @@ class Component:
             return value
 
         value = evaluate(text, look_up, is_lenient=is_secret)
-        for each in unset:
-            self.manifest.settings.note_unset(each, where, value)
+        self.manifest.settings.note_use(value, unset, where)
         return value
 
     def _parameter(self, names: tuple[str, ...]) -> Value:
@@ -236,7 +238,7 @@ class Component:
             if not isinstance(value, dict):
                 raise UndecidedError
             if name not in value:
-                return Unset("")
+                return Unset()
             value = self.manifest.located(value[name], "")[0]
         if "{{" in str(value):
             raise UndecidedError

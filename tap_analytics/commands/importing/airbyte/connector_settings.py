@@ -6,6 +6,7 @@ import typing as t
 
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
+    Setting,
     UndecidedError,
     Unset,
     Value,
@@ -14,7 +15,7 @@ from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tap_analytics.commands.importing.notes import Notes
 
@@ -47,27 +48,33 @@ class Settings:
             return defaults[0]
         variable = self._variable(path)
         requirements = {is_required for _, is_required in found}
-        if requirements == {True}:
-            return self._noted(name, Later((variable,), is_set=True))
-        if is_secret or len(found) > 1:
-            return self._noted(name, Later((variable,)))
-        return Unset(variable, name)
+        # A secret is filled in by whoever imports the manifest.
+        if requirements == {True} or is_secret:
+            return self._noted(name, variable, is_set=True)
+        if len(found) > 1:
+            return self._noted(name, variable, is_set=None)
+        return Unset(name, variable)
 
-    def note_unset(self, setting: Unset, where: str, value: Value) -> None:
-        """Note whether a setting that isn't required became a variable of a value, or is left."""
-        if setting.variable[1:] in str(value):
-            self.notes.add("", f"`config.{shown(setting.name)}` becomes {setting.variable}.")
-        elif setting.variable:
-            self.notes.add(where, f"`config.{shown(setting.name)}` isn't set there.")
+    def note_use(self, value: Value, unset: Sequence[Unset], where: str) -> None:
+        """Note which settings that aren't required are variables of a value, and which are not."""
+        used = {each.variable: each for each in _settings_in(value)}
+        for each in unset:
+            if each.variable and each.variable in used:
+                self._noted(each.name, each.variable, is_set=None)
+            else:
+                self.notes.add(where, f"`config.{shown(each.name)}` isn't set there.")
+        for setting in used.values():
+            if setting.notation:
+                self.notes.add(where, f"{setting.variable} must be {setting.notation}.")
 
     def _variable(self, path: tuple[str, ...]) -> str:
         *groups, last = path
         names = [group for group in groups if group not in _GROUPS]
         return self.notes.variable("_".join((*names, last)))
 
-    def _noted(self, name: str, value: Later) -> Later:
-        self.notes.add("", f"`config.{shown(name)}` becomes {value.parts[0]}.")
-        return value
+    def _noted(self, name: str, variable: str, *, is_set: bool | None) -> Later:
+        self.notes.add("", f"`config.{shown(name)}` becomes {variable}.")
+        return Later((Setting(variable),), is_set=is_set)
 
 
 def _described(part: Object, path: tuple[str, ...]) -> Iterator[tuple[Object, bool]]:
@@ -85,3 +92,13 @@ def _described(part: Object, path: tuple[str, ...]) -> Iterator[tuple[Object, bo
             yield inner, is_required
         for each, is_also_required in _described(inner, tuple(rest)) if rest else ():
             yield each, is_required and is_also_required
+
+
+def _settings_in(value: Value) -> Iterator[Setting]:
+    if isinstance(value, Unset):
+        yield from value.later.settings
+    elif isinstance(value, Later):
+        yield from value.settings
+    elif isinstance(value, list):
+        for each in value:
+            yield from _settings_in(each)

@@ -8,6 +8,7 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_analytics.commands.importing.airbyte.jinja_filters import filtered, method
+from tap_analytics.commands.importing.airbyte.jinja_macros import called
 from tap_analytics.commands.importing.airbyte.jinja_operators import (
     compared,
     computed,
@@ -21,7 +22,6 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
     is_true,
-    with_format,
 )
 from tap_analytics.commands.importing.python_dict import parse
 
@@ -49,8 +49,8 @@ class Expressions:
             # Their order of precedence is another in Jinja.
             raise UndecidedError
         try:
-            return self._resolved(self._node(parse(joined, mode="eval").body))
-        except (SyntaxError, TypeError, ValueError, ArithmeticError):
+            return self._resolved(self._node(parse(f"({joined})", mode="eval").body))
+        except (SyntaxError, TypeError, ValueError, LookupError, ArithmeticError):
             raise UndecidedError from None
 
     def _resolved(self, value: Value) -> Value:
@@ -74,7 +74,9 @@ class Expressions:
                 found = {self._plain(key): self._plain(value) for key, value in pairs}
             case ast.Attribute(value=value, attr=name):
                 found = self._member(self._node(value), name)
-            case ast.Subscript(value=value, slice=key) if not isinstance(key, ast.Slice):
+            case ast.Subscript(value=value, slice=ast.Slice() as span):
+                found = self._slice(self._plain(value), span)
+            case ast.Subscript(value=value, slice=key):
                 found = self._member(self._node(value), self._plain(key))
             case ast.Call():
                 found = self._called(node)
@@ -106,12 +108,17 @@ class Expressions:
     def _member(self, base: Value, key: Value) -> Value:
         if isinstance(base, Path):
             return Path(base.root, (*base.names, str(key)))
-        if isinstance(base, dict | list):
-            try:
-                return base[key]
-            except (LookupError, TypeError):
-                raise UndecidedError from None
+        if isinstance(base, dict):
+            return base.get(key, Unset())
+        if isinstance(base, list | str) and isinstance(key, int):
+            return base[key]
         raise UndecidedError
+
+    def _slice(self, base: Value, span: ast.Slice) -> Value:
+        ends = [None if end is None else self._plain(end) for end in (span.lower, span.upper)]
+        if span.step is not None or not isinstance(base, list | str):
+            raise UndecidedError
+        return base[slice(*ends)]
 
     def _meets(self, test: ast.expr) -> bool:
         try:
@@ -144,7 +151,8 @@ class Expressions:
         return compared(self._plain(left), kind, self._resolved(items))
 
     def _filtered(self, node: ast.expr, left: ast.expr, right: ast.expr) -> Value:
-        is_bare = left.col_offset == node.col_offset and isinstance(left, ast.BinOp | ast.UnaryOp)
+        is_first = (left.lineno, left.col_offset) == (node.lineno, node.col_offset)
+        is_bare = is_first and isinstance(left, ast.BinOp | ast.UnaryOp)
         if is_bare and not (isinstance(left, ast.BinOp) and isinstance(left.op, ast.BitOr)):
             # A filter binds closer than an operator in Jinja.
             raise UndecidedError
@@ -161,9 +169,7 @@ class Expressions:
             raise UndecidedError
         arguments = [self._plain(each) for each in node.args]
         if isinstance(node.func, ast.Name):
-            if node.func.id == "format_datetime" and len(arguments) == 2:  # noqa: PLR2004 - value and format
-                return with_format(arguments[0], arguments[1])
-            raise UndecidedError
+            return called(node.func.id, arguments)
         if not isinstance(node.func, ast.Attribute):
             raise UndecidedError
         name, base = node.func.attr, self._node(node.func.value)

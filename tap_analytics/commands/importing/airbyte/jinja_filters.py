@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import typing as t
-from urllib.parse import quote_plus
 
+from tap_analytics.commands.importing.airbyte.jinja_macros import quoted
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     LONGEST,
     Later,
@@ -13,6 +13,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
     concatenated,
+    with_notation,
 )
 
 Arguments = t.Sequence[Value]
@@ -41,7 +42,7 @@ _FILTERS: dict[str, t.Callable[..., object]] = {
     "trim": lambda value: str(value).strip(),
     "lower": lambda value: str(value).lower(),
     "upper": lambda value: str(value).upper(),
-    "urlencode": lambda value: quote_plus(str(value)).replace("+", "%20"),
+    "float": float,
     "length": len,
     "list": list,
     "first": lambda value: value[0],
@@ -56,13 +57,19 @@ def filtered(name: str, value: Value, arguments: Arguments) -> Value:
     """Return a value through a filter; raises `UndecidedError`."""
     if name in {"default", "d"}:
         return _default(value, *arguments)
+    if name == "urlencode":
+        found = quoted(value)
+        return found.replace("+", "%20").replace("%2F", "/") if isinstance(found, str) else found
+    if name == "join" and isinstance(value, Later | Unset):
+        between = str(arguments[0]) if arguments else ""
+        return with_notation(value, f"with `{between}` between its values", form="")
     return _applied(_FILTERS, name, value, arguments)
 
 
 def method(name: str, value: Value, arguments: Arguments) -> Value:
     """Return what a method of a text gives; raises `UndecidedError`."""
-    if isinstance(value, str) and name == "join":
-        return _applied(_FILTERS, "join", arguments[0] if arguments else None, [value])
+    if isinstance(value, str) and name == "join" and len(arguments) == 1:
+        return filtered("join", arguments[0], [value])
     if not isinstance(value, str | Later | Unset):
         raise UndecidedError
     return _applied(_METHODS, name, value, arguments)
@@ -82,7 +89,7 @@ def _applied(
     if name not in known or any(isinstance(each, Later | Unset) for each in arguments):
         raise UndecidedError
     if isinstance(value, Unset):
-        value = Later((value.variable,))
+        value = value.later
     if isinstance(value, Later):
         is_setting = not value.placeholders
         if (name in _UNCHANGED) or (is_setting and name in _TIDY):

@@ -6,6 +6,7 @@ import ast
 import operator
 import typing as t
 
+from tap_analytics.commands.importing.airbyte.jinja_macros import in_milliseconds
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     UndecidedError,
@@ -33,6 +34,9 @@ _COMPUTED: dict[type[ast.operator], t.Callable[[t.Any, t.Any], t.Any]] = {
     ast.Div: operator.truediv,
     ast.Mod: operator.mod,
 }
+
+
+_MILLI = 1000
 
 
 def compared(first: Value, kind: ast.cmpop, second: Value) -> bool:
@@ -79,6 +83,10 @@ def computed(first: Value, kind: ast.operator, second: Value) -> Value:
     if isinstance(kind, ast.MatMult):
         return concatenated([first, second])
     is_sum = isinstance(kind, ast.Add)
+    if isinstance(kind, ast.Mult) and second == _MILLI and isinstance(first, Later):
+        return in_milliseconds(first)
+    if isinstance(kind, ast.Mod) and isinstance(first, str) and isinstance(second, str):
+        return _inserted(first, second)
     if any(isinstance(each, Later | Unset) for each in (first, second)):
         if is_sum and all(isinstance(each, str | Later | Unset) for each in (first, second)):
             return concatenated([first, second])
@@ -88,3 +96,11 @@ def computed(first: Value, kind: ast.operator, second: Value) -> Value:
     if type(kind) not in _COMPUTED or not (numbers or (is_sum and alike)):
         raise UndecidedError
     return _COMPUTED[type(kind)](first, second)
+
+
+def _inserted(text: str, value: str) -> str:
+    """Return a text with a value in the place of `%s`."""
+    before, mark, after = text.partition("%s")
+    if not mark or "%" in before + after:
+        raise UndecidedError
+    return before + value + after

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.jinja_values import Lookup, Value
 
 _TOKEN = re.compile(
-    r"\{\{(?P<value>(?:[^{}]|\{[^{}]*\})*)\}\}"
+    r"\{\{(?P<value>(?:'[^']*'|\"[^\"]*\"|[^{}'\"]|\{[^{}]*\})*)\}\}"
     r"|\{%(?P<left>-?)\s*(?P<word>if|elif|else|endif)\b(?P<test>(?:[^{}%]|\{\})*?)(?P<right>-?)%\}"
 )
 

@@ -12,7 +12,6 @@ from tap_analytics.config.declarations.templates import END, START, parse_templa
 
 #: Maximum length in characters of a text that is evaluated, and of a value.
 LONGEST = 20_000
-_VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)", re.ASCII)
 
 
 class UndecidedError(Exception):
@@ -21,17 +20,32 @@ class UndecidedError(Exception):
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A value of a run, by the name it has in templates; `form` is the format of a moment."""
+    """A value of a run, by the name it has in templates."""
 
     name: str
+    #: The format of a moment; None for that of the cursor.
     form: str | None = None
+    #: Whether it is to be quoted, which is so in a path.
+    is_quoted: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of the connector, by its variable."""
+
+    variable: str
+    #: How its value must be written; None for as it is.
+    notation: str | None = None
+
+
+Part = str | Setting | Placeholder
 
 
 @dataclass(frozen=True)
 class Later:
     """A text with variables of the configuration or with placeholders."""
 
-    parts: tuple[str | Placeholder, ...]
+    parts: tuple[Part, ...]
     #: Whether it is neither empty nor null; None if that is unknown.
     is_set: bool | None = None
 
@@ -41,31 +55,54 @@ class Later:
         return tuple(part for part in self.parts if isinstance(part, Placeholder))
 
     @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings in it."""
+        return tuple(part for part in self.parts if isinstance(part, Setting))
+
+    @property
+    def sole(self) -> Part | None:
+        """Its only part."""
+        return self.parts[0] if len(self.parts) == 1 else None
+
+    @property
     def bound(self) -> Placeholder | None:
         """The end of an interval, if it is nothing else."""
-        sole = self.parts[0] if len(self.parts) == 1 else None
+        sole = self.sole
         return sole if isinstance(sole, Placeholder) and sole.name in {START, END} else None
 
-    def template(self, *, short: bool = False) -> str:
-        """Return the text as a template; `short` is that of a path."""
+    def template(self, *, is_path: bool = False) -> str:
+        """Return the text as a template; raises `UndecidedError` for what only a path quotes."""
+        if not is_path and any(part.is_quoted for part in self.placeholders):
+            raise UndecidedError
         literal = "".join(part for part in self.parts if isinstance(part, str))
-        is_escaped = bool(self.placeholders) or needs_escape(literal, short=short)
+        is_escaped = bool(self.placeholders) or needs_escape(literal, is_path=is_path)
+        following = (*self.parts[1:], "")
         return "".join(
-            f"{{{part.name}}}"
-            if isinstance(part, Placeholder)
-            else escaped(part)
-            if is_escaped
-            else part
-            for part in self.parts
+            _part_text(part, after, is_escaped=is_escaped)
+            for part, after in zip(self.parts, following, strict=True)
         )
+
+
+def _part_text(part: Part, after: Part, *, is_escaped: bool) -> str:
+    if isinstance(part, Placeholder):
+        return f"{{{part.name}}}"
+    if isinstance(part, Setting):
+        is_joined = isinstance(after, str) and re.match(r"\w", after)
+        return f"${{{part.variable[1:]}}}" if is_joined else part.variable
+    return escaped(part) if is_escaped else part
 
 
 @dataclass(frozen=True)
 class Unset:
     """A setting without a default that isn't required; where it is used alone, its variable."""
 
-    variable: str
     name: str = ""
+    variable: str | None = None
+
+    @property
+    def later(self) -> Later:
+        """The value where a user fills it in."""
+        return Later((Setting(self.variable),) if self.variable else ("",))
 
 
 @dataclass(frozen=True)
@@ -87,12 +124,12 @@ class Lookup(t.Protocol):
 Value = t.Any
 
 
-def needs_escape(text: str, *, short: bool = False) -> bool:
+def needs_escape(text: str, *, is_path: bool = False) -> bool:
     """Whether a text without placeholders would be read as a template."""
     if "{" not in text and "}" not in text:
         return False
     try:
-        return short or parse_template(text) != text
+        return is_path or parse_template(text) != text
     except ValueError:
         return True
 
@@ -115,12 +152,12 @@ def is_true(value: Value) -> bool:
 
 def concatenated(values: t.Sequence[Value]) -> Value:
     """Return values as one text, as a template of Jinja writes them."""
-    parts: list[str | Placeholder] = []
+    parts: list[Part] = []
     is_set: bool | None = False
     is_plain = True
     for value in values:
         is_plain &= not isinstance(value, Later | Unset)
-        later = _as_later(value)
+        later = as_later(value)
         parts += later.parts
         is_set = is_set or later.is_set
     if is_plain:
@@ -128,32 +165,38 @@ def concatenated(values: t.Sequence[Value]) -> Value:
     return Later(_merged(parts), is_set=is_set)
 
 
-def _as_later(value: Value) -> Later:
+def as_later(value: Value) -> Later:
+    """Return a value as text; raises `UndecidedError` for one that has none."""
     if isinstance(value, Unset):
-        return Later((value.variable,))
-    return value if isinstance(value, Later) else Later((str(value),), is_set=str(value) != "")
+        return value.later
+    if isinstance(value, Later):
+        if not value.parts:
+            raise UndecidedError
+        return value
+    return Later((str(value),), is_set=str(value) != "")
 
 
-def _merged(parts: list[str | Placeholder]) -> tuple[str | Placeholder, ...]:
-    """Join texts that follow each other; a variable before a word gets braces."""
-    merged: list[str | Placeholder] = []
+def _merged(parts: list[Part]) -> tuple[Part, ...]:
+    """Join texts that follow each other."""
+    merged: list[Part] = []
     for part in parts:
         before = merged[-1] if merged else None
         if isinstance(part, str) and isinstance(before, str):
-            if re.match(r"\w", part) and (last := re.search(rf"{_VARIABLE.pattern}\Z", before)):
-                before = f"{before[: last.start()]}${{{last[1]}}}"
             merged[-1] = before + part
         elif part != "":
             merged.append(part)
     return tuple(merged)
 
 
-def with_format(value: Value, form: str) -> Value:
-    """Return the end of an interval in another format."""
-    bound = value.bound if isinstance(value, Later) else None
-    if bound is None or bound.form is not None:
-        raise UndecidedError
-    return replace(value, parts=(replace(bound, form=form),))
+def with_notation(value: Value, notation: str, *, form: str) -> Value:
+    """Return the end of an interval in another format, or a setting that is written so."""
+    value = value.later if isinstance(value, Unset) else value
+    sole = value.sole if isinstance(value, Later) else None
+    if isinstance(sole, Setting) and sole.notation is None:
+        return replace(value, parts=(replace(sole, notation=notation),))
+    if isinstance(value, Later) and value.bound and value.bound.form is None:
+        return replace(value, parts=(replace(value.bound, form=form),))
+    raise UndecidedError
 
 
 def literal(value: Value) -> Value:

@@ -174,7 +174,7 @@ def _values(router: Component) -> list[str | int] | str:
         except UndecidedError:
             raise UnsupportedError("its list of values is computed") from None
         if isinstance(given, Unset):
-            given = Later((given.variable,))
+            given = given.later
         if isinstance(given, Later):
             router.note("values", "is a setting: write its values with commas between them.")
             return given.template()

@@ -60,15 +60,15 @@ class RequestParts:
         except UndecidedError:
             raise UnsupportedError(f"{what} is computed") from None
         if isinstance(value, Unset):
-            value = Later((value.variable,))
+            value = value.later if value.variable else None
         if isinstance(value, Later):
             self.bounds |= {each for each in value.placeholders if each.name in {START, END}}
         return value
 
-    def text(self, text: str, word: str, what: str, *, short: bool = False) -> str:
+    def text(self, text: str, word: str, what: str, *, is_path: bool = False) -> str:
         """Return a text as a template; raises `UnsupportedError`."""
         value = concatenated([self.value(text, word, what)])
-        return _written(value, short=short)
+        return _written(value, is_path=is_path)
 
     # --- the address ------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class RequestParts:
         if self.requester.get("path") in (None, ""):
             host = _HOST.match(base)
             return (host[0], base[host.end() :]) if host else (base, "")
-        path = self.text(str(self.requester.get("path")), "path", "its path", short=True)
+        path = self.text(str(self.requester.get("path")), "path", "its path", is_path=True)
         if "://" in path:
             raise UnsupportedError("its path is a full URL")
         if "?" in base:
@@ -227,10 +227,10 @@ class RequestParts:
         return _unmarked(found, names)
 
 
-def _written(value: Value, *, short: bool = False) -> str:
+def _written(value: Value, *, is_path: bool = False) -> str:
     if isinstance(value, Later):
-        return value.template(short=short)
-    return escaped(str(value)) if needs_escape(str(value), short=short) else str(value)
+        return value.template(is_path=is_path)
+    return escaped(str(value)) if needs_escape(str(value), is_path=is_path) else str(value)
 
 
 def _plain(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value

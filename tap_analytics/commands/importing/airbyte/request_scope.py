@@ -42,6 +42,9 @@ class Scope:
             return Later((placeholder(RECORD, *path.names),))
         if path.root not in SLICES:
             raise UndecidedError
+        if not path.names and (self.interval or self.partitions):
+            # Only whether it is there can be told.
+            return Later((), is_set=True)
         for length in range(len(path.names), 0, -1):
             if name := self.partitions.get(path.names[:length]):
                 return Later((placeholder(name, *path.names[length:]),))

@@ -61,6 +61,7 @@ SETTINGS = spec(
     state={"default": "open"},
     size={"default": 50},
     flag={"default": True},
+    since={"default": "2024-02-03T00:00:00Z"},
     mark={},
     key={"airbyte_secret": True, "default": "k"},
     login={
@@ -95,6 +96,15 @@ SETTINGS = spec(
         ("{{ config.size * 2 + 1 }}", "101"),
         ("{{ ['a', 'b'] | join(',') }}", "a,b"),
         ("{{ ('x' + config.state) | upper }}", "XOPEN"),
+        ("{{ format_datetime(config['since'], '%d.%m.%Y') }}", "03.02.2024"),
+        ("{{ (timestamp(config['since']) * 1000) | int }}", "1706918400000"),
+        ("{{ format_datetime(config['site'], '%Y') }}", "$SHOP_SITE"),
+        ("{{ config['since'][:4] }}", "2024"),
+        ("{{ config.site | join(',') }}", "$SHOP_SITE"),
+        ("{{ 'metric(%s)' % ','.join(['a', 'b']) }}", "metric(a,b)"),
+        ("{{ 'x' if stream_state else 'y' }}", "y"),
+        ("{{ 'Bearer ' ~ config['key'] if config.get('key') else '' }}", "Bearer $SHOP_KEY"),
+        ("{{ '{' }}{{ config.size\n}}", "{50"),
         ("['a', 'b']", ["a", "b"]),
         ("{{ ['a', config.size] }}", ["a", "50"]),
         ("{a}", "{a}"),
@@ -135,7 +145,25 @@ def test_value_that_is_not_known_leaves_the_stream_out(text, imported):
     assert "streams[1]: the stream 'items' is left out: the parameter `p` is computed." in notes
 
 
-@pytest.mark.parametrize("text", ["", "{{ config['mark'] or '' }}", "{{ none }}"])
+def test_notation_that_a_setting_needs_is_noted(imported):
+    params = {
+        "a": "{{ format_datetime(config['site'], '%Y-%m-%d') }}",
+        "b": "{{ (timestamp(config.mark) * 1000) | int }}",
+        "c": "{{ ','.join(config['login']['name']) }}",
+    }
+
+    _, notes = imported(stream(request_parameters=params), **SETTINGS)
+
+    start = "streams[0].retriever.requester.request_parameters"
+    assert f"{start}.a: $SHOP_SITE must be a time as `%Y-%m-%d`." in notes
+    assert f"{start}.b: $SHOP_MARK must be Unix time in milliseconds." in notes
+    assert f"{start}.c: $SHOP_LOGIN_NAME must be with `,` between its values." in notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{{ config['mark'] or '' }}", "{{ none }}", "{{ stream_state.x }}", "{{ parameters.x }}"],
+)
 def test_parameter_without_a_value_is_not_sent(text, imported):
     made, notes = imported(stream(request_parameters={"p": text}), **SETTINGS)
 
@@ -150,6 +178,11 @@ def test_parameter_without_a_value_is_not_sent(text, imported):
     ("requester", "router", "sent"),
     [
         ({"path": "a/{{ stream_partition.item }}"}, {}, {"path": "/a/{resources.shops.id}"}),
+        (
+            {"path": "a/{{ sanitize_url(stream_slice.item) }}"},
+            {},
+            {"path": "/a/{resources.shops.id}"},
+        ),
         ({"path": "a/{{ stream_slice['item'] }}"}, {}, {"path": "/a/{resources.shops.id}"}),
         ({"path": "a/{{ stream_slice.get('item') }}/b"}, {}, {"path": "/a/{resources.shops.id}/b"}),
         (
