@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from support.differential.construct import Construct, Description
-from support.differential.writing import dlt, into, manifest, resource, stream
+from support.differential.writing import below, dlt, into, manifest, paginator, resource, stream
 
 DAYS = [{"id": n, "at": f"2024-01-0{n}"} for n in range(1, 8)]
 TIMES = [{"id": n, "at": f"2024-01-0{n}T10:00:00Z"} for n in range(1, 8)]
-LATER = [{"id": 7, "at": "2024-01-08T09:00:00Z"}, {"id": 8, "at": "2024-01-09T10:00:00Z"}]
+#: A row that changed, one with the time of the bookmark, and a new one.
+LATER = [
+    {"id": 9, "at": TIMES[-1]["at"]},
+    {"id": 7, "at": "2024-01-08T09:00:00Z"},
+    {"id": 8, "at": "2024-01-09T10:00:00Z"},
+]
 SECONDS = [{"id": n, "at": 1704067200 + 86400 * n} for n in range(1, 8)]
 LATER_SECONDS = [{"id": 8, "at": 1704067200 + 86400 * 8}]
 
@@ -40,6 +45,68 @@ def on_day(asked):
     return {"data": [row for row in DAYS if row["at"] == asked.query["date"]]}
 
 
+def ignoring(rows, later):
+    """Answer all rows whatever is asked for."""
+    return lambda asked: {"data": [*rows, *later] if asked.run == 2 else rows}
+
+
+def nested_since(asked):
+    rows = [{"id": row["id"], "meta": {"at": row["at"]}} for row in known_of(asked)]
+    start = asked.query.get("since", "")
+    return {"data": [row for row in rows if row["meta"]["at"] >= start]}
+
+
+def known_of(asked):
+    return [*TIMES, *LATER] if asked.run == 2 else TIMES
+
+
+def paged_since(asked):
+    found = sorted(since(TIMES, LATER)(asked)["data"], key=lambda row: (row["at"], row["id"]))
+    page = asked.number("page", 1) - 1
+    return {"data": found[page * 3 : page * 3 + 3]}
+
+
+#: Times at the borders of windows of two days, in each of them, and twice.
+BORDERS = [
+    {"id": n, "at": at}
+    for n, at in enumerate(
+        (
+            "2024-01-01T00:00:00Z",
+            "2024-01-02T23:59:59Z",
+            "2024-01-03T00:00:00Z",
+            "2024-01-03T00:00:00Z",
+            "2024-01-04T23:59:59Z",
+            "2024-01-05T00:00:00Z",
+        )
+    )
+]
+NULLS = [*TIMES[:3], {"id": 4, "at": None}, {"id": 5}, *TIMES[5:]]
+TEXTS = [{"id": n, "at": str(98 + n)} for n in range(1, 5)]
+
+
+def with_nulls(asked):
+    start = asked.query["since"]
+    return {"data": [row for row in NULLS if (row.get("at") or "9") >= start]}
+
+
+def numbers_since(asked):
+    start = int(asked.query.get("since") or 0)
+    rows = [*TEXTS, {"id": 9, "at": "120"}] if asked.run == 2 else TEXTS
+    return {"data": [row for row in rows if int(row["at"]) >= start]}
+
+
+def in_shops(rows):
+    return [{**row, "id": f"{shop}{row['id']}"} for row in rows for shop in "xy"]
+
+
+def shops_since(asked):
+    if asked.path == "/shops":
+        return {"data": [{"id": "x"}, {"id": "y"}]}
+    shop = asked.path.split("/")[2]
+    found = since(TIMES, LATER)(asked)["data"]
+    return {"data": [{**row, "id": f"{shop}{row['id']}"} for row in found]}
+
+
 def over_time(**words):
     cursor = {
         "type": "DatetimeBasedCursor",
@@ -49,7 +116,8 @@ def over_time(**words):
         "end_datetime": "2024-01-10T00:00:00Z",
         "start_time_option": into("since"),
     }
-    return {"incremental_sync": {**cursor, **words}}
+    kept = {word: value for word, value in {**cursor, **words}.items() if value is not None}
+    return {"incremental_sync": kept}
 
 
 def start(**words):
@@ -144,6 +212,151 @@ CONSTRUCTS = [
                         "end_value": "2024-01-06T00:00:00Z",
                     },
                 )
+            )
+        ),
+    ),
+    Construct(
+        name="since-paged",
+        server=paged_since,
+        rows={"items": TIMES},
+        changed={"items": LATER},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(),
+                    **paginator(
+                        {"type": "PageIncrement", "page_size": 3, "start_from_page": 1}, "page"
+                    ),
+                )
+            ),
+            more={"confirmation": r"(again )?GET /items\?page=[1-4]&since=.*"},
+            fewer={"first page": r"(again )?GET /items\?since=.*"},
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    **start()
+                    | {
+                        "paginator": {
+                            "type": "page_number",
+                            "base_page": 1,
+                            "total_path": None,
+                        }
+                    }
+                )
+            ),
+            more={"confirmation": r"(again )?GET /items\?page=[12]&since=.*"},
+        ),
+    ),
+    Construct(
+        name="since-nested",
+        server=nested_since,
+        rows={"items": [{"id": row["id"], "meta": {"at": row["at"]}} for row in TIMES]},
+        changed={"items": [{"id": row["id"], "meta": {"at": row["at"]}} for row in LATER]},
+        columns=("meta_at",),
+        airbyte="cursors are columns",
+        dlt=Description(source=dlt(resource(**start(cursor_path="meta.at")))),
+    ),
+    Construct(
+        name="since-nulls",
+        server=with_nulls,
+        rows={"items": NULLS},
+        airbyte=Description(source=manifest(stream(stream=over_time()))),
+        dlt=Description(source=dlt(resource(**start(on_cursor_value_missing="include")))),
+    ),
+    Construct(
+        name="since-digits",
+        server=numbers_since,
+        rows={"items": TEXTS},
+        changed={"items": [{"id": 9, "at": "120"}]},
+        airbyte="times only",
+        dlt=Description(
+            source=dlt(resource(**start(initial_value="0"))),
+            more={"numbers, not texts": r"again GET /items\?since=102"},
+            fewer={"texts, not numbers": r"again GET /items\?since=99"},
+            loses="it compares digits as text",
+        ),
+    ),
+    Construct(
+        name="since-ignored",
+        server=ignoring(TIMES, LATER),
+        rows={"items": TIMES[2:]},
+        changed={"items": LATER},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        start_datetime="2024-01-03T00:00:00Z", is_client_side_incremental=True
+                    )
+                )
+            )
+        ),
+        dlt=Description(source=dlt(resource(**start(initial_value="2024-01-03T00:00:00Z")))),
+    ),
+    Construct(
+        name="windows-borders",
+        server=between(BORDERS, longest=2),
+        rows={"items": BORDERS},
+        airbyte="not compared",
+        dlt="no windows",
+    ),
+    Construct(
+        name="since-body",
+        server=lambda asked: {
+            "data": [r for r in known_of(asked) if r["at"] >= asked.json["after"]]
+        },
+        rows={"items": TIMES},
+        changed={"items": LATER},
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    method="POST",
+                    **{
+                        **start(),
+                        "params": {},
+                        "json": {"after": "{incremental.start_value}"},
+                    },
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="since-expression",
+        server=since(TIMES, LATER),
+        rows={"items": TIMES},
+        changed={"items": LATER},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "request_parameters": {"since": "{{ stream_interval['start_time'] }}"}
+                    },
+                    stream=over_time(start_time_option=None),
+                )
+            )
+        ),
+        dlt="the same as since",
+    ),
+    Construct(
+        name="since-below-parent",
+        server=shops_since,
+        rows={"items": in_shops(TIMES)},
+        changed={"items": in_shops(LATER)},
+        columns=("parent_id", "shops_id"),
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/shops/{{ stream_partition.parent_id }}/items",
+                    stream=over_time(),
+                    **below(stream("shops")),
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource("shops", paginator="single_page"),
+                resource("items", "shops/{resources.shops.id}/items", **start()),
             )
         ),
     ),

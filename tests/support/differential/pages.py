@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.differential.construct import Construct, Description
 from support.differential.server import with_headers
-from support.differential.writing import by_cursor, dlt, manifest, paginator, resource, stream
+from support.differential.writing import by_cursor, dlt, into, manifest, paginator, resource, stream
 
 ROWS = [{"id": n, "name": f"row {n}"} for n in range(1, 9)]
 #: As many as fill three pages.
@@ -125,6 +125,37 @@ def ends_in_404(asked):
 def lying_total(asked):
     """Count too few rows."""
     return by_offset(ROWS, total=6)(asked)
+
+
+def capped_offset(asked):
+    """Give at most three rows, whatever is asked for."""
+    skip = asked.number("offset")
+    return {"data": ROWS[skip : skip + min(asked.number("limit", 3), 3)]}
+
+
+def repeating_last(asked):
+    """Answer pages behind the last one by the last one."""
+    page = min(asked.number("page", 1), 3) - 1
+    return {"data": ROWS[page * 3 : page * 3 + 3]}
+
+
+def relative_link(asked):
+    data, after = cut(ROWS, asked.number("after"))
+    path = asked.received.path
+    return {"data": data, "next": f"{path}?after={after}" if after else None}
+
+
+def link_without_parameters(asked):
+    """Name the next page by a link that says all, or by one that leaves a parameter out."""
+    if asked.query.get("state") != "open":
+        return 400, {}
+    data, after = cut(ROWS, asked.number("after"))
+    link = f"{asked.origin}/items?state=open&after={after}"
+    return {"data": data, "next": link if after else None}
+
+
+def needing_parameters(asked):
+    return with_cursor()(asked) if asked.query.get("state") == "open" else (400, {})
 
 
 CONSTRUCTS = [
@@ -375,7 +406,16 @@ CONSTRUCTS = [
         name="cursor-stop-word",
         server=with_cursor(last="done"),
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor("{{ response.meta.next }}", "{{ response.meta.next == 'done' }}"),
+                        "cursor",
+                    )
+                )
+            )
+        ),
         dlt="no stop words",
     ),
     Construct(
@@ -491,7 +531,15 @@ CONSTRUCTS = [
         name="link-odata",
         server=linked,
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor("{{ response['@odata.nextLink'] }}"), {"type": "RequestPath"}
+                    )
+                )
+            )
+        ),
         dlt=Description(
             source=dlt(
                 resource(paginator={"type": "json_link", "next_url_path": "['@odata.nextLink']"})
@@ -563,7 +611,16 @@ CONSTRUCTS = [
         name="body-page",
         server=body_page,
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"http_method": "POST", "request_body_json": {"state": "open"}},
+                    **paginator(PAGE, into("page", "body_json"), into("limit", "body_json")),
+                )
+            ),
+            more={"confirmation": r'POST /items \{"limit": 3, "page": [124], "state": "open"\}'},
+            fewer={"first page": r'POST /items \{"limit": 3, "state": "open"\}'},
+        ),
         dlt=Description(
             source=dlt(
                 resource(
@@ -584,7 +641,34 @@ CONSTRUCTS = [
         name="graphql",
         server=graphql,
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/graphql",
+                    field_path=["data", "items", "nodes"],
+                    requester={
+                        "http_method": "POST",
+                        "request_body_json": {
+                            "query": "query($n: Int) { items { id } }",
+                            "variables": {"n": 3},
+                        },
+                    },
+                    **paginator(
+                        by_cursor(
+                            "{{ response.data['items'].pageInfo.endCursor }}",
+                            "{{ not response.data['items'].pageInfo.hasNextPage }}",
+                        ),
+                        {
+                            "type": "RequestOption",
+                            "inject_into": "body_json",
+                            "field_path": ["variables", "after"],
+                        },
+                    ),
+                )
+            ),
+            more={"a text stays one": r'POST /graphql .*"after": "[36]", .*'},
+            fewer={"a number of a text": r'POST /graphql .*"after": [36], .*'},
+        ),
         dlt=Description(
             source=dlt(
                 resource(
@@ -614,5 +698,117 @@ CONSTRUCTS = [
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
         dlt=Description(source=dlt(resource())),
+    ),
+    Construct(
+        name="offset-capped",
+        server=capped_offset,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(**paginator({"type": "OffsetIncrement", "page_size": 5}, "offset", "limit"))
+            ),
+            more={"the cap": r"GET /items\?limit=5&offset=[02468]"},
+            fewer={"first page": r"GET /items\?limit=5"},
+            loses="it takes a page with fewer rows than asked for as the last",
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "offset", "limit": 5, "total_path": None})),
+            more={"the cap": r"GET /items\?limit=5&offset=[2468]"},
+            fewer={"the cap": r"GET /items\?limit=5&offset=(5|10)"},
+            loses="it advances by what it asked for",
+        ),
+    ),
+    Construct(
+        name="page-capped",
+        server=by_page(ROWS),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        {"type": "PageIncrement", "page_size": 5, "start_from_page": 1},
+                        "page",
+                        "limit",
+                    )
+                )
+            ),
+            more={"the cap": r"GET /items\?limit=5&page=[1-4]"},
+            fewer={"first page": r"GET /items\?limit=5"},
+            loses="it takes a page with fewer rows than asked for as the last",
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    params={"limit": 5},
+                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
+                )
+            ),
+            more={"confirmation": r"GET /items\?limit=5&page=[12]"},
+        ),
+    ),
+    Construct(
+        name="page-repeats-last",
+        server=repeating_last,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt="it would read the last page for ever",
+    ),
+    Construct(
+        name="link-relative",
+        server=relative_link,
+        rows={"items": ROWS},
+        airbyte="links are absolute",
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "json_link", "next_url_path": "next"}))
+        ),
+    ),
+    Construct(
+        name="link-parameters",
+        server=link_without_parameters,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"request_parameters": {"state": "open"}},
+                    **paginator(
+                        by_cursor("{{ response.next }}", "{{ not response.next }}"),
+                        {"type": "RequestPath"},
+                    ),
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    params={"state": "open"},
+                    paginator={"type": "json_link", "next_url_path": "next"},
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="cursor-parameters",
+        server=needing_parameters,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"request_parameters": {"state": "open"}},
+                    **paginator(NEXT, "cursor"),
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    params={"state": "open"},
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "meta.next",
+                        "cursor_param": "cursor",
+                    },
+                )
+            )
+        ),
     ),
 ]

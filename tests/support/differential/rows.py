@@ -49,6 +49,11 @@ def added(name, value, **words):
 CSV = 'id,name\n1,Ada\n2,"Bo, C"\n3,\n'
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
 
+NUMBERS = (
+    b'{"data": [{"id": 1, "n": 12345678901234567}, {"id": 2, "n": 1e-7}, {"id": 3, "n": -0.10}]}'
+)
+LONG = b'{"data": [{"id": 12345678901234567890123}]}'
+
 CONSTRUCTS = [
     Construct(
         name="rows-deep",
@@ -176,5 +181,59 @@ CONSTRUCTS = [
         rows={"items": []},
         airbyte=Description(source=manifest(stream())),
         dlt=Description(source=dlt(resource(paginator="single_page"))),
+    ),
+    Construct(
+        name="rows-null",
+        server=in_pages([{"data": ROWS[:2]}, {"data": None}, {"data": ROWS[2:]}]),
+        rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(**NEXT))),
+        dlt=Description(source=dlt(resource(paginator=NEXT_OF_DLT))),
+        verdicts={"items": "unverified"},
+    ),
+    Construct(
+        name="rows-numbers",
+        server=lambda _: reply(200, NUMBERS, Content_Type="application/json"),
+        rows={
+            "items": [
+                {"id": 1, "n": 12345678901234567},
+                {"id": 2, "n": 1e-07},
+                {"id": 3, "n": -0.1},
+            ]
+        },
+        airbyte=Description(source=manifest(stream())),
+        dlt=Description(source=dlt(resource(paginator="single_page"))),
+    ),
+    Construct(
+        name="rows-number-long",
+        server=lambda _: reply(200, LONG, Content_Type="application/json"),
+        rows={"items": [{"id": 12345678901234567890123}]},
+        airbyte=Description(source=manifest(stream()), loses="long numbers become floats"),
+        dlt=Description(
+            source=dlt(resource(paginator="single_page")), loses="it fails at long numbers"
+        ),
+    ),
+    Construct(
+        name="no-content",
+        server=lambda _: b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        rows={"items": []},
+        airbyte=Description(source=manifest(stream())),
+        dlt=Description(source=dlt(resource(paginator="single_page")), loses="it fails"),
+    ),
+    Construct(
+        name="rows-same-key",
+        server=in_pages([{"data": [{"id": 1, "v": 1}]}, {"data": [{"id": 1, "v": 2}]}]),
+        rows={"items": [{"id": 1, "v": 1}, {"id": 1, "v": 2}]},
+        verdicts={"items": "unverified"},
+        airbyte=Description(source=manifest(stream(**NEXT))),
+        dlt=Description(source=dlt(resource(paginator=NEXT_OF_DLT))),
+    ),
+    Construct(
+        name="key-of-two",
+        server=always({"data": [{"a": 1, "b": 1}, {"a": 1, "b": 2}]}),
+        rows={"items": [{"a": 1, "b": 1}, {"a": 1, "b": 2}]},
+        airbyte=Description(source=manifest(stream(stream={"primary_key": ["a", "b"]}))),
+        dlt=Description(
+            source=dlt(resource(paginator="single_page", resource={"primary_key": ["a", "b"]}))
+        ),
     ),
 ]
