@@ -69,9 +69,13 @@ def import_file(
 def _missing(notes: Notes) -> Iterator[str]:
     if notes.taken < notes.described:
         count = notes.described - notes.taken
-        yield f"{count} of {notes.described} streams are left out. Add them, or accept --partial."
+        are = "is" if count == 1 else "are"
+        yield (
+            f"{count} of {notes.described} streams {are} left out. Declare what you need of them; "
+            "--partial accepts that they are missing."
+        )
     if notes.is_unsigned:
-        yield "Nothing signs the requests. Set `auth`, or accept --partial."
+        yield "Nothing signs the requests. Set `auth`; --partial accepts that it is missing."
 
 
 def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:

@@ -13,6 +13,7 @@ from tap_analytics.commands.base import parser, put, run, show
 from tap_analytics.commands.importing import import_file
 from tap_analytics.commands.importing.normalize_entry import filled
 from tap_analytics.commands.importing.notes import one_line
+from tap_analytics.commands.importing.summarize import summarize
 from tap_analytics.config import settings
 from tap_analytics.streams import BLOCKS, RESERVED, declared_apis
 from tap_analytics.tap import TapAnalytics
@@ -51,7 +52,9 @@ def _import(options: argparse.Namespace) -> int:
     )
     redaction.install(secrets)
     config = {"apis": [imported.entry]}
-    problems = [*_problems(config), *(() if options.partial else imported.missing)]
+    problems = ["No stream can be imported."]
+    if imported.entry.get("resources"):
+        problems = [*_problems(config), *(() if options.partial else imported.missing)]
     if options.json:
         problem = {"problems": problems} if problems else {}
         said = {"headline": imported.headline, "notes": list(imported.notes), **problem}
@@ -61,7 +64,8 @@ def _import(options: argparse.Namespace) -> int:
         put(_yaml(config))
     else:
         show(config, as_json=True)
-    for kind, lines in (("note", (imported.headline, *imported.notes)), ("error", problems)):
+    notes = (imported.headline, *summarize(imported.notes))
+    for kind, lines in (("note", notes), ("error", problems)):
         for line in lines:
             sys.stderr.write(f"{kind}: {redaction.clean_line(line)}\n")
     return 1 if problems else 0

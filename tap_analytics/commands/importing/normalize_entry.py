@@ -7,7 +7,6 @@ import typing as t
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from tap_analytics.commands.importing.notes import listed
 from tap_analytics.config import settings
 from tap_analytics.transport.redaction import Secrets
 
@@ -73,10 +72,7 @@ def normalize(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Obj
     for value in literal:
         if len(value) >= _DISTINCT:
             secrets.add(value)
-    if shared := _share(entry):
-        notes.add(
-            "resource_defaults", f"has {listed(shared)}, which are the same in all resources."
-        )
+    _share(entry)
     entry["name"] = notes.api
     return {word: entry[word] for word in _ORDER if word in entry}, secrets
 
@@ -159,14 +155,13 @@ def _is_secret(parent: str, word: str, value: str) -> bool:
 # --- shared defaults -----------------------------------------------------------------
 
 
-def _share(entry: Object) -> list[str]:
-    """Move keys that are equal in all resources to the defaults; return these keys."""
+def _share(entry: Object) -> None:
+    """Move keys that are equal in all resources to the defaults."""
     resources = entry.get("resources") or []
     defaults = entry.setdefault("resource_defaults", {})
     endpoints: list[t.Any] = [each.get("endpoint") for each in resources if isinstance(each, dict)]
     shared = defaults.setdefault("endpoint", {}) if isinstance(defaults, dict) else None
     is_alike = len(resources) > 1 and len(endpoints) == len(resources)
-    moved: list[str] = []
     if is_alike and isinstance(shared, dict) and all(isinstance(each, dict) for each in endpoints):
         for word in _SHARED:
             values = [each.get(word) for each in endpoints]
@@ -176,7 +171,6 @@ def _share(entry: Object) -> list[str]:
                 and values.count(values[0]) == len(values)
             ):
                 shared[word] = values[0]
-                moved.append(word)
                 for endpoint in endpoints:
                     del endpoint[word]
         for resource in resources:
@@ -186,7 +180,6 @@ def _share(entry: Object) -> list[str]:
         del defaults["endpoint"]
     if defaults == {}:
         del entry["resource_defaults"]
-    return moved
 
 
 # --- checking ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -85,10 +86,58 @@ def test_description_taken_in_part_is_an_error_unless_it_is_accepted(command):
 
     assert code == 1
     assert err.startswith("note: 1 of 2 streams\n")
-    assert "\nerror: 1 of 2 streams are left out. Add them, or accept --partial.\n" in err
+    assert "\nerror: 1 of 2 streams is left out. Declare what you need of them; --partial" in err
     code, _, err = command(given, "--partial")
     assert code == 0
     assert "error:" not in err
+
+
+def manifest(*streams):
+    """Return a manifest of streams, each a name and more members of its retriever."""
+    requester = {
+        "url_base": "https://{{ config['shop'] }}.shop.com",
+        "path": "/items",
+        "authenticator": {"type": "BearerAuthenticator", "api_token": "{{ config['token'] }}"},
+    }
+    made = [
+        {"name": name, "retriever": {"requester": requester, **more}, "transformations": [{}]}
+        for name, more in streams
+    ]
+    return {"type": "DeclarativeSource", "streams": made}
+
+
+def test_notes_that_differ_in_their_place_only_are_one_line(command):
+    odd = {"type": "AsyncRetriever"}
+    names = ("items", "orders", "carts", "people")
+    given = manifest(*((name, {}) for name in names), ("reports", odd), ("exports", odd))
+
+    code, out, err = command(given)
+    lines = err.splitlines()
+
+    assert (code, len(json.loads(out)["apis"][0]["resources"])) == (1, 4)
+    assert lines[0] == "note: 4 of 6 streams"
+    assert re.fullmatch("note: the streams 'reports', 'exports' are left out: .+", lines[1])
+    places = "streams[0].transformations, streams[1].transformations, streams[2].transformations"
+    assert lines[2].startswith(f"note: {places} and 1 more: ")
+    variables = "$SHOP_SHOP for `config.shop`, $SHOP_TOKEN for `config.token`"
+    hint = "Declare what you need of them; --partial accepts that they are missing."
+    assert lines[3:] == [
+        f"note: variables to set: {variables}.",
+        f"error: 2 of 6 streams are left out. {hint}",
+    ]
+    _, plain, _ = command(given, "--json")
+    assert len(json.loads(plain)["notes"]) == 2 + 4 + 2
+
+
+def test_description_of_which_no_stream_is_taken_is_an_error_whatever_is_accepted(command):
+    given = manifest(("reports", {"type": "AsyncRetriever"}))
+
+    for options in ((), ("--partial",)):
+        code, _, err = command(given, *options)
+        assert code == 1
+        assert [line for line in err.splitlines() if line.startswith("error")] == [
+            "error: No stream can be imported."
+        ]
 
 
 @pytest.mark.parametrize("auth", [{"type": "custom"}, "token"])
@@ -98,7 +147,7 @@ def test_signature_that_is_left_out_is_an_error_unless_it_is_accepted(auth, comm
     code, _, err = command(given)
 
     assert code == 1
-    assert "error: Nothing signs the requests. Set `auth`, or accept --partial.\n" in err
+    assert "error: Nothing signs the requests. Set `auth`; --partial accepts" in err
     assert command(given, "--partial")[0] == 0
 
 
