@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from support.differential import changes, pages, parents, requests, rows
+from support.differential import changes, ends, pages, parents, requests, rows
 
 CONSTRUCTS = [
     *pages.CONSTRUCTS,
+    *ends.CONSTRUCTS,
     *parents.CONSTRUCTS,
     *changes.CONSTRUCTS,
     *requests.CONSTRUCTS,

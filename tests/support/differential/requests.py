@@ -6,6 +6,7 @@ from base64 import b64encode
 from urllib.parse import parse_qsl
 
 from support.differential.construct import Construct, Description
+from support.differential.server import with_headers
 from support.differential.writing import dlt, into, manifest, paginator, resource, stream
 from support.servers import reply
 
@@ -63,10 +64,6 @@ ODD = {"q": "a b&c=d", "text": "ä/ö?#%20+", "braces": "{x}"}
 
 def odd_parameters(asked):
     return {"data": ROWS} if asked.query == ODD else (400, {})
-
-
-def empty_parameter(asked):
-    return {"data": ROWS} if asked.received.pairs == [("state", ""), ("z", "1")] else (400, {})
 
 
 def repeated(asked):
@@ -136,6 +133,28 @@ def busy_body(asked):
 PAGES = paginator({"type": "PageIncrement", "page_size": 2, "start_from_page": 1}, "page")
 BY_PAGE = {"type": "page_number", "base_page": 1, "total_path": None}
 AUTH = ("Authorization",)
+
+
+def scoped(asked):
+    """Give a token for Basic credentials, a scope and an audience."""
+    if asked.path == "/token":
+        wanted = {"grant_type": "client_credentials", "scope": "a b", "audience": "shop"}
+        return {"token": "t1"} if wanted.items() <= asked.form.items() else (400, {})
+    return signed_by("authorization", "Bearer t1")(asked)
+
+
+def bearer_login(asked):
+    if asked.path == "/login":
+        return with_headers({"token": "t1"}, **{"X-Other": "t2"})
+    return signed_by("authorization", "Bearer t1")(asked)
+
+
+def busy_named(asked):
+    """Refuse the first request, and say in a header of its own when to come again."""
+    if asked.before < 1:
+        return reply(420, b"{}", Content_Type="application/json", X_Wait="0")
+    return {"data": ROWS}
+
 
 CONSTRUCTS = [
     Construct(
@@ -374,10 +393,14 @@ CONSTRUCTS = [
     ),
     Construct(
         name="parameters-empty",
-        server=empty_parameter,
+        server=lambda _: {"data": ROWS},
         rows={"items": ROWS},
-        airbyte="not compared",
-        dlt="not compared",
+        airbyte=Description(
+            source=manifest(stream(requester={"request_parameters": {"state": "", "z": "1"}}))
+        ),
+        dlt=Description(
+            source=dlt(resource(params={"state": "", "z": "1"}, paginator="single_page"))
+        ),
     ),
     Construct(
         name="parameters-list",
@@ -543,5 +566,119 @@ CONSTRUCTS = [
             more={"confirmation": "GET /items"},
         ),
         verdicts={"items": "unverified"},
+    ),
+    Construct(
+        name="client-credentials-scopes",
+        server=scoped,
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"client_id": "me", "client_secret": TOKEN},
+        environment={"API_CLIENT_ID": "me", "API_CLIENT_SECRET": TOKEN},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "OAuthAuthenticator",
+                            "token_refresh_endpoint": "ORIGIN/token",
+                            "grant_type": "client_credentials",
+                            "client_id": "{{ config['client_id'] }}",
+                            "client_secret": "{{ config['client_secret'] }}",
+                            "access_token_name": "token",
+                            "refresh_request_body": {"scope": "a b", "audience": "shop"},
+                        }
+                    }
+                ),
+                spec=spec("client_id", "client_secret"),
+            )
+        ),
+        dlt="the token is `access_token`",
+    ),
+    Construct(
+        name="login-bearer",
+        server=bearer_login,
+        headers=AUTH,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "SessionTokenAuthenticator",
+                            "login_requester": {
+                                "type": "HttpRequester",
+                                "url_base": "ORIGIN",
+                                "path": "/login",
+                                "http_method": "POST",
+                            },
+                            "session_token_path": ["token"],
+                            "expiration_duration": "PT1H",
+                            "request_authentication": {"type": "Bearer"},
+                        }
+                    }
+                )
+            )
+        ),
+        dlt="no logins",
+    ),
+    Construct(
+        name="busy-named-header",
+        server=busy_named,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester=handler(
+                        on("RETRY", 420),
+                        backoff_strategies=[{"type": "WaitTimeFromHeader", "header": "X-Wait"}],
+                        max_retries=2,
+                    )
+                )
+            )
+        ),
+        dlt="waits are dlt's own",
+    ),
+    Construct(
+        name="resource-defaults",
+        server=lambda asked: {"data": ROWS} if asked.query == {"a": "1", "b": "2"} else (400, {}),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                {
+                    "type": "DeclarativeStream",
+                    "name": "items",
+                    "primary_key": "id",
+                    "$parameters": {"a": "1", "path": "/items"},
+                    "retriever": {"$ref": "#/definitions/retriever"},
+                },
+                definitions={
+                    "retriever": {
+                        "type": "SimpleRetriever",
+                        "requester": {
+                            "type": "HttpRequester",
+                            "url_base": "ORIGIN",
+                            "request_parameters": {"a": "{{ parameters['a'] }}", "b": "2"},
+                        },
+                        "record_selector": {
+                            "type": "RecordSelector",
+                            "extractor": {"type": "DpathExtractor", "field_path": ["data"]},
+                        },
+                    }
+                },
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                {"name": "items", "endpoint": {"path": "items", "params": {"b": "2"}}},
+                resource_defaults={
+                    "primary_key": "id",
+                    "endpoint": {
+                        "data_selector": "data",
+                        "params": {"a": "1"},
+                        "paginator": "single_page",
+                    },
+                },
+            )
+        ),
     ),
 ]

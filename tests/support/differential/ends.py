@@ -1,0 +1,307 @@
+"""Constructs of where a list begins and ends, and of what carries the page."""
+
+from __future__ import annotations
+
+import json
+
+from support.differential.construct import Construct, Description
+from support.differential.pages import OFFSET, PAGE, ROWS, by_page, cut
+from support.differential.server import with_headers
+from support.differential.writing import by_cursor, dlt, into, manifest, paginator, resource, stream
+
+BY_PAGE = {"type": "page_number", "base_page": 1, "total_path": None}
+BY_OFFSET = {"type": "offset", "limit": 3, "total_path": None}
+BY_CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
+AGAIN = {"confirmation": r"GET /items\?page=[1-4]"}
+UNNUMBERED = {"first page": "GET /items"}
+
+
+def counted(asked):
+    """Say on each page how many there are."""
+    page = asked.number("page", 1)
+    data = ROWS[page * 3 - 3 : page * 3]
+    return {"data": data, "page": page, "pages": 3, "more": page < 3, "last": page >= 3}
+
+
+def by_flag(asked):
+    """Have a cursor on the last page, too, and a flag."""
+    at = asked.number("cursor")
+    data, after = cut(ROWS, at)
+    return {"data": data, "next": after or 99, "more": after is not None, "end": after is None}
+
+
+def by_object(asked):
+    given = asked.query.get("cursor")
+    at = json.loads(given)["at"] if given else 0
+    data, after = cut(ROWS, at)
+    return {"data": data, "next": {"at": after, "k": "ü"} if after else None}
+
+
+def empty_last(asked):
+    """Have a cursor for ever."""
+    at = asked.number("cursor")
+    return {"data": ROWS[at : at + 3], "next": at + 3}
+
+
+def in_header(asked):
+    page = int(asked.headers.get("x-page", 1)) - 1
+    return {"data": ROWS[page * 3 : page * 3 + 3]}
+
+
+def in_form(asked):
+    page = int(asked.form.get("page", 1)) - 1
+    return {"data": ROWS[page * 3 : page * 3 + 3]}
+
+
+def token_in_body(asked):
+    data, after = cut(ROWS, asked.json.get("cursor") or 0)
+    return {"data": data, "next": after}
+
+
+def older(asked):
+    """Name the next page by another relation."""
+    data, after = cut(ROWS, asked.number("after"))
+    link = f'<{asked.origin}/items?after={after}>; rel="older"'
+    return with_headers({"data": data}, **({"Link": link} if after else {}))
+
+
+def skipping(asked):
+    skip, top = asked.number("skip"), asked.number("top", 3)
+    return {"data": ROWS[skip : skip + top]}
+
+
+CONSTRUCTS = [
+    Construct(
+        name="flag",
+        server=by_flag,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor("{{ response['next'] }}", "{{ not response['more'] }}"), "cursor"
+                    )
+                )
+            )
+        ),
+        dlt=Description(source=dlt(resource(paginator={**BY_CURSOR, "has_more_path": "more"}))),
+    ),
+    Construct(
+        name="flag-end",
+        server=by_flag,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(by_cursor("{{ response.next }}", "{{ response.end }}"), "cursor")
+                )
+            )
+        ),
+        dlt="only flags of more",
+    ),
+    Construct(
+        name="pages-counted",
+        server=counted,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor(
+                            "{{ response.page + 1 }}", "{{ response.page == response.pages }}"
+                        ),
+                        "page",
+                    )
+                )
+            ),
+            more={"what is the first page": r"GET /items\?page=0", **AGAIN},
+            fewer=UNNUMBERED,
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(paginator={**BY_PAGE, "total_path": None, "has_more_path": "more"})
+            ),
+            more=AGAIN,
+        ),
+    ),
+    Construct(
+        name="last-page-size",
+        server=empty_last,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor("{{ response.next }}", "{{ last_page_size == 0 }}"), "cursor"
+                    )
+                )
+            ),
+            more={"confirmation": r"GET /items\?cursor=12"},
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator={**BY_CURSOR, "stop_after_empty_page": True})),
+            more={"confirmation": r"GET /items\?cursor=12"},
+        ),
+    ),
+    Construct(
+        name="cursor-object",
+        server=by_object,
+        rows={"items": ROWS},
+        airbyte="not compared",
+        dlt="cursors are sent as they are",
+    ),
+    Construct(
+        name="cursor-body",
+        server=token_in_body,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"http_method": "POST", "request_body_json": {"state": "open"}},
+                    **paginator(
+                        by_cursor("{{ response.next }}", "{{ not response.next }}"),
+                        into("cursor", "body_json"),
+                    ),
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    method="POST",
+                    json={"state": "open"},
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "next",
+                        "cursor_body_path": "cursor",
+                    },
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="page-header",
+        server=in_header,
+        headers=("X-Page",),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(**paginator(PAGE, into("X-Page", "header")))),
+            more={"confirmation": r"GET /items X-Page: [124]"},
+            fewer=UNNUMBERED,
+        ),
+        dlt="pages are parameters or in the body",
+    ),
+    Construct(
+        name="page-form",
+        server=in_form,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"http_method": "POST", "request_body_data": {"state": "open"}},
+                    **paginator(PAGE, into("page", "body_data")),
+                )
+            ),
+            more={"confirmation": r"POST /items page=[124]&state=open"},
+            fewer={"first page": "POST /items state=open"},
+        ),
+        dlt="pages are parameters or in JSON",
+    ),
+    Construct(
+        name="page-first-sent",
+        server=by_page(ROWS),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(**paginator({**PAGE, "inject_on_first_request": True}, "page"))),
+            more=AGAIN,
+        ),
+        dlt="the same as page",
+    ),
+    Construct(
+        name="page-without-size",
+        server=by_page(ROWS),
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(**paginator({"type": "PageIncrement", "start_from_page": 1}, "page"))
+            ),
+            more=AGAIN,
+            fewer=UNNUMBERED,
+        ),
+        dlt="the same as page",
+    ),
+    Construct(
+        name="page-later",
+        server=by_page(ROWS),
+        rows={"items": ROWS[3:]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        {**PAGE, "start_from_page": 2, "inject_on_first_request": True}, "page"
+                    )
+                )
+            ),
+            more=AGAIN,
+        ),
+        dlt=Description(source=dlt(resource(paginator={**BY_PAGE, "page": 2})), more=AGAIN),
+    ),
+    Construct(
+        name="offset-names",
+        server=skipping,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(stream(**paginator(OFFSET, "skip", "top"))),
+            more={"overlap": r"GET /items\?skip=[0248]&top=3"},
+            fewer={"overlap": r"GET /items\?(skip=3&)?top=3"},
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(paginator={**BY_OFFSET, "offset_param": "skip", "limit_param": "top"})
+            ),
+            more={"overlap": r"GET /items\?skip=[248]&top=3"},
+            fewer={"overlap": r"GET /items\?skip=[39]&top=3"},
+        ),
+    ),
+    Construct(
+        name="offset-maximum",
+        server=skipping,
+        rows={"items": ROWS[:6]},
+        verdicts={"items": "unverified"},
+        airbyte="no maximum",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        **BY_OFFSET,
+                        "offset_param": "skip",
+                        "limit_param": "top",
+                        "maximum_offset": 6,
+                    }
+                )
+            ),
+            more={"confirmation": r"GET /items\?skip=0&top=3"},
+        ),
+    ),
+    Construct(
+        name="link-relation",
+        server=older,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    **paginator(
+                        by_cursor(
+                            "{{ headers['link']['older']['url'] }}",
+                            "{{ 'older' not in headers['link'] }}",
+                        ),
+                        {"type": "RequestPath"},
+                    )
+                )
+            )
+        ),
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "header_link", "links_next_key": "older"}))
+        ),
+    ),
+]
