@@ -115,7 +115,7 @@ def test_python_configuration_runs_as_imported(demos, tap):
     run = tap(config={"apis": [filled(entry, VALUES["success"])]})
 
     assert entry["name"] == "support"
-    assert entry["optional_streams"] == ["support_users"]
+    assert [set(each.get("endpoint", {})) for each in entry["resources"]][2] >= {"response_actions"}
     assert run.code == 0, run.stderr
     for stream in ("admins", "notes", "users"):
         rows = run.records(f"support_{stream}")

@@ -134,7 +134,7 @@ def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa
             return [clean(inner, f"{where}[{i}]", parent, word) for i, inner in enumerate(value)]
         if not isinstance(value, str):
             return value
-        if value in secrets and _is_secret(parent, word, value):
+        if value in secrets and is_secret(parent, word, value):
             return replaced(value, value, where, word)
         for secret in secrets:
             if len(secret) >= _DISTINCT and secret in value:
@@ -144,7 +144,7 @@ def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa
     return clean(entry)
 
 
-def _is_secret(parent: str, word: str, value: str) -> bool:
+def is_secret(parent: str, word: str, value: str) -> bool:
     """Whether a value is a secret at this place; a short one may be harmless elsewhere."""
     nested: Object = {parent: {word: value}}
     if parent == "access_token_request_data":

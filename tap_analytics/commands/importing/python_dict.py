@@ -7,7 +7,9 @@ import textwrap
 import typing as t
 import warnings
 
-from tap_analytics.commands.importing.python_values import DICTS, Reader, dotted, line_of
+from tap_analytics.commands.importing.python_classes import is_dict
+from tap_analytics.commands.importing.python_literals import dotted
+from tap_analytics.commands.importing.python_values import Reader
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,14 +39,14 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     ast.increment_lineno(tree, first_line - 1)
     found = [n for n in ast.walk(tree) if isinstance(n, ast.expr) and _describes(n)]
     inner = {id(part) for node in found for part in ast.walk(node) if part is not node}
-    outer = sorted((node for node in found if id(node) not in inner), key=line_of)
+    outer = sorted((node for node in found if id(node) not in inner), key=lambda node: node.lineno)
     if not outer:
         return None
     if len(outer) > 1:
-        others = ", ".join(str(line_of(node)) for node in outer[1:])
+        others = ", ".join(str(node.lineno) for node in outer[1:])
         text = f"this description is imported; there are others at line {others}."
-        notes.add(f"line {line_of(outer[0])}", text)
-    value = Reader(tree, notes).value(outer[0], "")
+        notes.add(f"line {outer[0].lineno}", text)
+    value = Reader(tree, notes, outer[0]).value(outer[0], "")
     return value if isinstance(value, dict) else None
 
 
@@ -64,6 +66,6 @@ def _describes(node: ast.expr) -> bool:
     keys: set[object] = set()
     if isinstance(node, ast.Dict):
         keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
-    elif isinstance(node, ast.Call) and dotted(node.func) in DICTS:
+    elif isinstance(node, ast.Call) and is_dict(dotted(node.func)):
         keys = {word.arg for word in node.keywords}
     return {"client", "resources"} <= keys

@@ -1,287 +1,66 @@
 """Values of Python expressions, read from the syntax tree without running code.
 
-Literals are kept. Secrets, settings and environment variables become `$VARIABLE`s; other values
-known only at run time are left out and noted with their line.
+Secrets, settings and environment variables become `$VARIABLE`s; other values known only at run time
+are `Unread`.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import typing as t
 
-from tap_analytics.commands.importing.loading import plain
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.errors import InputError
+from tap_analytics.commands.importing.python_classes import IDENTITIES, is_dict, of_class
+from tap_analytics.commands.importing.python_literals import GETENV, Literals, dotted
+from tap_analytics.commands.importing.python_names import functions_in, names_of, scopes_of
+from tap_analytics.commands.importing.python_texts import OMITTED, is_scalar, of_method
+from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_analytics.commands.importing.notes import Notes
+    from tap_analytics.commands.importing.python_names import Function
 
-T = t.TypeVar("T")
-
-#: Sentinel for a value known only at run time.
-OMITTED = object()
-#: Maximum number of nodes of a dict, including those of names it refers to.
-MOST_PARTS = 50_000
-MOST_TEXT = 100_000
-
-#: Names that no description needs, but an attack would.
-_FORBIDDEN = frozenset(
-    {
-        *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input"),
-        *("locals", "open", "setattr", "vars", "subprocess", "shutil", "sys", "importlib"),
-        *("ctypes", "pickle", "socket"),
-    }
-)
 _ENVIRONMENT = {"os.environ", "environ"}
-_GETENV = {"os.environ.get", "environ.get", "os.getenv", "getenv"}
 _SETTINGS = {"dlt.secrets", "dlt.config", "secrets", "config", "dlt.secrets.value"}
 _SETTING_VALUES = {"dlt.secrets.value", "dlt.config.value"}
-_API_KEY = ("api_key", ("name", "api_key", "location"))
-_JSON_LINK = ("json_link", ("next_url_path",))
-#: Classes of dlt's REST client: the `type` they stand for, and the names of their arguments.
-_CLASSES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "APIKeyAuth": _API_KEY,
-    "ApiKeyAuth": _API_KEY,
-    "BearerTokenAuth": ("bearer", ("token",)),
-    "HttpBasicAuth": ("http_basic", ("username", "password")),
-    "OAuth2ClientCredentials": (
-        "oauth2_client_credentials",
-        ("access_token_url", "client_id", "client_secret", "access_token_request_data"),
-    ),
-    "HeaderCursorPaginator": ("header_cursor", ("cursor_key", "cursor_param")),
-    "HeaderLinkPaginator": ("header_link", ("links_next_key",)),
-    "JSONLinkPaginator": _JSON_LINK,
-    "JSONResponsePaginator": _JSON_LINK,
-    "JSONResponseCursorPaginator": ("cursor", ("cursor_path", "cursor_param")),
-    "OffsetPaginator": (
-        "offset",
-        ("limit", "offset", "offset_param", "limit_param", "total_path"),
-    ),
-    "PageNumberPaginator": ("page_number", ("base_page", "page", "page_param", "total_path")),
-    "SinglePagePaginator": ("single_page", ()),
-    "incremental": ("incremental", ("cursor_path", "initial_value")),
-}
-DICTS = {"dict", "RESTAPIConfig", "ClientConfig", "EndpointResource", "Endpoint"}
-_KINDS = {
-    "Call": "a call",
-    "Compare": "a comparison",
-    "DictComp": "a comprehension",
-    "GeneratorExp": "a comprehension",
-    "IfExp": "a choice",
-    "Lambda": "a function",
-    "ListComp": "a comprehension",
-    "SetComp": "a comprehension",
-    "Starred": "a list put into another",
-}
+_GET_SETTING = {"dlt.secrets.get", "dlt.config.get"}
 
 
-def line_of(node: ast.AST) -> int:
-    """Return the first line of a node."""
-    return int(getattr(node, "lineno", 0))
+class Reader(Literals):
+    """Reads expressions with names, settings and calls around a dict."""
 
-
-def dotted(node: ast.AST) -> str:
-    """Return `a.b.c` for such an expression, else an empty string."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
-
-
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Yield names with their assigned values, including parameter defaults."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            yield from ((one.id, node.value) for one in node.targets if isinstance(one, ast.Name))
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            yield node.target.id, node.value
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            positional = [*node.args.posonlyargs, *node.args.args]
-            given = [*zip(reversed(positional), reversed(node.args.defaults), strict=False)]
-            keywords = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            yield from ((parameter.arg, value) for parameter, value in given)
-            yield from ((parameter.arg, value) for parameter, value in keywords if value)
-
-
-def _refuse(node: ast.AST) -> None:
-    """Raise `InputError` for a forbidden name."""
-    name = ""
-    if isinstance(node, ast.Name | ast.Call):
-        name = node.id if isinstance(node, ast.Name) else dotted(node.func)
-    elif isinstance(node, ast.Attribute):
-        name = node.attr
-    is_os = name.startswith("os.") and name not in _GETENV
-    if name.startswith("__") or name.split(".")[0] in _FORBIDDEN or is_os:
-        raise InputError(
-            f"line {line_of(node)}: the dict uses `{shown(name)}`, which is not allowed. "
-            "No code was run, and nothing is imported. Write a value instead."
-        )
-
-
-def _bounded(text: str) -> str:
-    if len(text) > MOST_TEXT:
-        raise InputError(
-            f"The dict has a text of more than {MOST_TEXT} characters. Write a shorter one."
-        )
-    return text
-
-
-class _Variables:
-    """Variables for values that aren't in the code, with notes on their lines."""
-
-    def __init__(self, notes: Notes) -> None:
-        self._notes = notes
-
-    def note(self, node: ast.AST, where: str, text: str) -> None:
-        self._notes.add(f"line {line_of(node)}", f"{shown(where) or 'the dict'} {text}")
-
-    def expression(self, node: ast.AST, where: str, name: str, what: str) -> str:
-        variable = self._notes.variable(name)
-        self.note(node, where, f"{what}: it becomes {variable}.")
-        return variable
-
-    def setting(self, node: ast.AST, key: str) -> str:
-        variable = self._notes.variable(key)
-        text = f"dlt's setting `{shown(key)}` becomes {variable}."
-        self._notes.add(f"line {line_of(node)}", text)
-        return variable
-
-    def environment(self, node: ast.AST, key: str) -> str:
-        is_name = key.isascii() and key.isidentifier()
-        variable = f"${key}" if is_name else self._notes.variable(key)
-        text = f"the environment's `{shown(key)}` is {variable}."
-        self._notes.add(f"line {line_of(node)}", text)
-        return variable
-
-
-def _combined(operator: ast.operator, left: object, right: object) -> object:
-    match operator, left, right:
-        case ast.Add(), str(), str():
-            return _bounded(left + right)
-        case ast.Add(), list(), list():
-            return left + right
-        case ast.BitOr(), dict(), dict():
-            return {**left, **right}
-    return OMITTED
-
-
-class Reader:
-    """Reads the values of expressions; each method is named after a class of `ast`.
-
-    `where` is the path inside the dict; methods return OMITTED for values they can't read.
-    """
-
-    def __init__(self, tree: ast.Module, notes: Notes) -> None:
-        self._variables = _Variables(notes)
-        self._names: dict[str, ast.expr | None] = {}
+    def __init__(self, tree: ast.Module, notes: Notes, node: ast.expr) -> None:
+        super().__init__(notes)
+        self._tree = tree
+        self._functions = functions_in(tree)
+        self._scopes = scopes_of(tree, node)
+        #: Values of arguments and of the variables of loops.
+        self._bound: dict[str, t.Any] = {}
         self._open: list[str] = []
-        self._parts = 0
-        for name, value in _assignments(tree):
-            # A name assigned twice is ambiguous.
-            self._names[name] = None if name in self._names else value
-
-    def value(self, node: ast.expr, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return the value of an expression, or OMITTED."""
-        self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise InputError(
-                f"The dict has more than {MOST_PARTS} parts. Leave some resources out."
-            )
-        _refuse(node)
-        kind = type(node).__name__
-        reader = getattr(self, f"_{kind.lower()}", None)
-        value = OMITTED if reader is None else reader(node, where)
-        if value is not OMITTED:
-            return value
-        for part in ast.walk(node):
-            _refuse(part)
-        what = f"is {_KINDS.get(kind, 'an expression')}"
-        if ".auth." in f".{where}":
-            return self._variables.expression(node, where, where.rpartition(".")[2], what)
-        self._variables.note(node, where, f"{what}, known only by running the code: left out.")
-        return OMITTED
-
-    # --- literals -----------------------------------------------------------------------------
-
-    def _constant(self, node: ast.Constant, _: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        try:
-            return plain(node.value)
-        except ValueError:
-            return OMITTED
-
-    def _dict(self, node: ast.Dict, where: str) -> dict[str, t.Any]:
-        members: dict[str, t.Any] = {}
-        for key, inner in zip(node.keys, node.values, strict=True):
-            if key is None:
-                members |= self._spread(inner, where, {})
-            elif isinstance(name := self.value(key, where), str):
-                self._put(members, name, inner, where)
-            else:
-                self._variables.note(key, where, "has a key that isn't a text: left out.")
-        return members
-
-    def _spread(self, node: ast.expr, where: str, none: T) -> T:
-        """Return the value unpacked into a dict or a list, or `none`."""
-        is_unknown = isinstance(node, ast.Name) and self._names.get(node.id) is None
-        value = OMITTED if is_unknown else self.value(node, where)
-        if isinstance(value, type(none)):
-            return value
-        self._variables.note(
-            node, where, "unpacks a value known only by running the code: left out."
-        )
-        return none
-
-    def _put(self, members: dict[str, t.Any], name: str, node: ast.expr, where: str) -> None:
-        value = self.value(node, f"{where}.{shown(name)}".removeprefix("."))
-        if value is not OMITTED:
-            members[name] = value
-
-    def _list(self, node: ast.List | ast.Tuple | ast.Set, where: str) -> list[t.Any]:
-        items: list[t.Any] = []
-        for index, part in enumerate(node.elts):
-            if isinstance(part, ast.Starred):
-                items += self._spread(part.value, where, [])
-            elif (item := self.value(part, f"{where}[{index}]")) is not OMITTED:
-                items.append(item)
-        return items
-
-    _tuple = _set = _list
-
-    def _unaryop(self, node: ast.UnaryOp, where: str) -> t.Any:  # noqa: ANN401 - any number
-        value = self.value(node.operand, where)
-        is_negative = isinstance(node.op, ast.USub) and isinstance(value, int | float)
-        return -value if is_negative else OMITTED
-
-    def _binop(self, node: ast.BinOp, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        return _combined(node.op, self.value(node.left, where), self.value(node.right, where))
-
-    def _joinedstr(self, node: ast.JoinedStr, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
-        text = ""
-        for part in node.values:
-            is_inserted = isinstance(part, ast.FormattedValue)
-            value = self.value(part.value if isinstance(part, ast.FormattedValue) else part, where)
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                return OMITTED
-            written = str(value)
-            if is_inserted and written.startswith("$"):
-                written = f"${{{written[1:]}}}"
-            text = _bounded(text + written)
-        return text
-
-    # --- names, settings, calls ---------------------------------------------------------------
 
     def _name(self, node: ast.Name, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        name, given = node.id, self._names.get(node.id)
+        name = node.id
+        if name in self._bound:
+            return self._bound[name]
+        given = self._named(name)
         if given is None or name in self._open:
-            return self._variables.expression(node, where, name, f"is the name `{shown(name)}`")
+            return Unread(node, where, f"is the name `{shown(name)}`", name)
         if dotted(given) in _SETTING_VALUES:
             return self._variables.setting(node, name)
+        with self._opened(name):
+            return self.value(given, where)
+
+    def _named(self, name: str) -> ast.expr | None:
+        return next((names[name] for names in self._scopes if name in names), None)
+
+    @contextlib.contextmanager
+    def _opened(self, name: str) -> Iterator[None]:
         self._open.append(name)
         try:
-            return self.value(given, where)
+            yield
         finally:
             self._open.pop()
 
@@ -289,42 +68,124 @@ class Reader:
         name = dotted(node)
         if name in _SETTING_VALUES:
             return self._variables.setting(node, where.rpartition(".")[2])
-        return (
-            self._variables.expression(node, where, node.attr, f"is `{shown(name)}`")
-            if name
-            else OMITTED
-        )
+        return Unread(node, where, f"is `{shown(name)}`", node.attr) if name else OMITTED
 
     def _subscript(self, node: ast.Subscript, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         base, key = dotted(node.value), _key(node.slice)
         if key is not None and base in _ENVIRONMENT:
             return self._variables.environment(node, key)
-        if key is not None and base in _SETTINGS and base not in self._names:
+        if key is not None and base in _SETTINGS and self._named(base) is None:
             return self._variables.setting(node, key)
-        parent = self.value(node.value, where) if base in self._names else None
-        if isinstance(parent, dict) and key in parent:
-            return parent[key]
-        if key is None or not base:
+        parent = self.value(node.value, where)
+        index = self.value(node.slice, where)
+        if isinstance(parent, dict) and isinstance(index, str) and UNPACKED not in parent:
+            return parent.get(index, OMITTED)
+        if isinstance(parent, list) and isinstance(index, int):
+            return parent[index] if -len(parent) <= index < len(parent) else OMITTED
+        what = f"is a member of `{shown(base)}`" if base else "is an expression"
+        return Unread(node, where, what, key or "")
+
+    def _listcomp(self, node: ast.ListComp, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
+        [loop, *others] = node.generators
+        items = self.value(loop.iter, where)
+        if others or loop.ifs or not isinstance(items, list):
             return OMITTED
-        return self._variables.expression(node, where, key, f"is a member of `{shown(base)}`")
+        made: list[t.Any] = []
+        bound = self._bound
+        for item in items:
+            self._bound = {**bound, **_unpacked(loop.target, item)}
+            made.append(self.value(node.elt, f"{where}[{len(made)}]"))
+        self._bound = bound
+        return made
+
+    _generatorexp = _listcomp
 
     def _call(self, node: ast.Call, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        called = dotted(node.func)
+        func = node.func.value if isinstance(node.func, ast.Subscript) else node.func
+        called = dotted(func)
+        if (variable := self._setting(node, called)) is not None:
+            return variable
+        if called.rpartition(".")[2] in IDENTITIES and node.args and not node.keywords:
+            value = self.value(node.args[-1], where)
+            return [*value] if called == "list" and isinstance(value, dict) else value
+        if (kind := of_class(called)) or (is_dict(called) and not node.args):
+            return self._made(node, where, *(kind or ("", ())))
+        if (function := self._functions.get(called)) is not None:
+            return self._returned(function, node, where)
+        if isinstance(func, ast.Attribute):
+            return self._method(func, node, where)
+        is_conversion = called in {"str", "int"} and len(node.args) == 1
+        return self._converted(node, where) if is_conversion else OMITTED
+
+    def _setting(self, node: ast.Call, called: str) -> str | None:
         key = _key(node.args[0]) if node.args else None
-        if called in _GETENV and key is not None:
+        if key is not None and called in GETENV:
             return self._variables.environment(node, key)
-        if called in {"dlt.secrets.get", "dlt.config.get"} and key is not None:
-            return self._variables.setting(node, key)
-        kind, names = _CLASSES.get(called.rpartition(".")[2], ("", ()))
-        if called in DICTS and not node.args:
-            kind = ""
-        elif not kind or len(node.args) > len(names):
+        is_setting = key is not None and called in _GET_SETTING
+        return self._variables.setting(node, key or "") if is_setting else None
+
+    def _converted(self, node: ast.Call, where: str) -> object:
+        value = self.value(node.args[0], where)
+        if isinstance(value, Unread) or not is_scalar(value):
+            return value if isinstance(value, Unread) else OMITTED
+        return str(value) if dotted(node.func) == "str" else value
+
+    def _made(self, node: ast.Call, where: str, kind: str, names: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - OMITTED as well
+        """Return the dict that a class of dlt stands for."""
+        if len(node.args) > len(names):
             return OMITTED
         made: dict[str, t.Any] = {"type": kind} if kind else {}
-        named = ((word.arg, word.value) for word in node.keywords if word.arg is not None)
+        named = ((word.arg or UNPACKED, word.value) for word in node.keywords)
         for name, argument in (*zip(names, node.args, strict=False), *named):
-            self._put(made, name, argument, where)
+            value = self.value(argument, where) if name == UNPACKED else None
+            if isinstance(value, dict):
+                made |= value
+            else:
+                self._put(made, name, argument, where)
         return made
+
+    def _method(self, func: ast.Attribute, node: ast.Call, where: str) -> object:
+        value = self.value(func.value, where)
+        if isinstance(value, Unread):
+            return OMITTED
+        arguments = [self.value(each, where) for each in node.args]
+        words = {word.arg or "": self.value(word.value, where) for word in node.keywords}
+        given = [*arguments, *words.values()]
+        return OMITTED if [*unread_in(given)] else of_method(func.attr, value, arguments, words)
+
+    def _returned(self, function: Function, node: ast.Call, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return what a function of the file returns, if that is one expression."""
+        returns = [each for each in ast.walk(function) if isinstance(each, ast.Return)]
+        value = returns[0].value if len(returns) == 1 else None
+        is_odd = function.decorator_list or f"{function.name}()" in self._open
+        if value is None or is_odd or not all(word.arg for word in node.keywords):
+            return OMITTED
+        scopes, bound = self._scopes, self._bound
+        names = names_of(function, self._tree)
+        parameters = [*function.args.posonlyargs, *function.args.args]
+        given = {each.arg: arg for each, arg in zip(parameters, node.args, strict=False)}
+        given |= {word.arg: word.value for word in node.keywords if word.arg}
+        self._bound = {name: self.value(each, where) for name, each in given.items()}
+        self._scopes = [names, *scopes[-1:]]
+        try:
+            with self._opened(f"{function.name}()"):
+                return self.value(value, where)
+        finally:
+            self._scopes, self._bound = scopes, bound
+
+
+def _unpacked(target: ast.expr, item: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - any JSON value
+    """Return the variables of a loop with their values."""
+    if isinstance(target, ast.Name):
+        return {target.id: item}
+    targets = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+    if not isinstance(item, list) or len(item) != len(targets):
+        return {}
+    return {
+        name: value
+        for each, inner in zip(targets, item, strict=True)
+        for name, value in _unpacked(each, inner).items()
+    }
 
 
 def _key(node: ast.expr) -> str | None:

@@ -58,21 +58,21 @@ def endpoint_of(entry, index=0):
 
 
 def test_output_is_a_configuration_and_notes_go_to_stderr(command):
-    code, out, err = command(config(item(has_more="x")))
+    code, out, err = command(config(item() | {"table_name": "x"}))
 
     assert code == 0
     assert json.loads(out)["apis"][0]["name"] == "shop"
     assert (
-        err
-        == "note: 1 of 1 streams\nnote: resource 'items': `has_more` isn't supported: left out.\n"
+        err == "note: 1 of 1 streams\n"
+        "note: resource 'items': `table_name` isn't supported: left out.\n"
     )
 
 
 def test_json_holds_the_notes(command):
-    code, out, err = command(config(item(has_more="x")), "--json")
+    code, out, err = command(config(item() | {"table_name": "x"}), "--json")
 
     assert (code, err) == (0, "")
-    assert json.loads(out)["notes"] == ["resource 'items': `has_more` isn't supported: left out."]
+    assert json.loads(out)["notes"] == ["resource 'items': `table_name` isn't supported: left out."]
     assert json.loads(out)["headline"] == "1 of 1 streams"
 
 
@@ -373,16 +373,21 @@ config = {
     assert entry["client"] == {
         "base_url": "$SHOP_URL",
         "auth": {"type": "bearer", "token": "$SHOP_TOKEN"},
-        "headers": {"A": "$SHOP_TEAM", "B": "$SHOP_SHOP", "C": "${SHOP_NOT_THERE}/x"},
+        "headers": {
+            "A": "$SHOP_TEAM",
+            "B": "$SHOP_SHOP",
+            "C": "${SHOP_NOT_THERE}/x",
+            "D": "$SHOP_D",
+        },
     }
-    assert entry["resources"] == ["items", {"name": "orders"}]
+    assert entry["resources"] == ["items"]
+    assert "line 9: client.headers.D is an expression: it becomes $SHOP_D." in notes
+    by_code = "known only by running the code (line 11)"
+    assert f"resources[1]: is left out: resources[1] is the name `more`, {by_code}." in notes
     assert (
-        "line 9: client.headers.D is an expression, known only by running the code: left out."
-        in (notes)
+        "resource 'orders': is left out: `resource` unpacks resources[3] has a key that isn't a "
+        f"text, {by_code}." in notes
     )
-    taken_in = "unpacks a value known only by running the code: left out."
-    assert f"line 11: resources {taken_in}" in notes
-    assert f"line 11: resources[3] {taken_in}" in notes
     assert "k9-very" not in str(notes)
 
 
@@ -404,7 +409,8 @@ more = {"client": {}, "resources": []}
     assert notes[:3] == (
         "line 2: this description is imported; there are others at line 8.",
         "line 3: client.base_url is the name `url`: it becomes $SHOP_URL.",
-        "line 4: resources is an expression, known only by running the code: left out.",
+        "resources[0]: is left out: resources is a comprehension, known only by running the code "
+        "(line 4).",
     )
 
 
@@ -414,31 +420,13 @@ more = {"client": {}, "resources": []}
 @pytest.mark.parametrize(
     ("given", "made"),
     [
-        (
-            {"params": {"since": "{incremental.start_value}"}, "incremental": {"cursor_path": "a"}},
-            {"incremental": {"cursor_path": "a", "start_param": "since"}},
-        ),
-        (
-            {"incremental": {"cursor_path": "$.a", "lag": 3, "row_order": "asc"}},
-            {"incremental": {"cursor_path": "a", "lag": 3}},
-        ),
         ({"path": "items?a=1&b=2&b=3 "}, {"path": "items", "params": {"a": "1", "b": ["2", "3"]}}),
-        (
-            {"path": "/shops/{resources.shops.id}/items"},
-            {
-                "path": "/shops/{shops_id}/items",
-                "params": {"shops_id": {"type": "resolve", "resource": "shops", "field": "id"}},
-            },
-        ),
         (
             {"paginator": {"type": "json_response", "next_key": "next"}},
             {"paginator": {"type": "json_link", "next_url_path": "next"}},
         ),
         (
-            {
-                "paginator": {"type": "offset", "limit": 5, "maximum_value": 9},
-                "params": {"limit": 9},
-            },
+            {"paginator": {"type": "offset", "limit": 5}, "params": {"limit": 9, "offset": 0}},
             {"paginator": {"type": "offset", "limit": 5}},
         ),
         (
@@ -459,6 +447,9 @@ def test_dlt_says_it_otherwise(given, made, imported):
     [
         {"incremental": {"cursor_path": "meta.a"}},
         {"params": {"shop": "{resources.shops.id}", "near": "{resources.shops.at.lat},1"}},
+        {"params": {"since": "{incremental.start_value}"}, "incremental": {"cursor_path": "a"}},
+        {"path": "/shops/{resources.shops.id}/items"},
+        {"response_actions": [{"status_code": 404, "action": "ignore"}]},
         {"paginator": {"type": "page_number", "total_path": ""}},
         {"response_actions": [{"status_code": 404, "content": "none", "action": "ignore"}]},
     ],
@@ -485,15 +476,6 @@ def test_dlt_says_more_of_a_resource(given, note, command):
 
     assert code == 0
     assert note in err
-
-
-def test_ignored_statuses_make_a_stream_optional(command):
-    actions = [{"status_code": 404, "action": "ignore"}]
-
-    code, out, _ = command(config(item(response_actions=actions)))
-
-    assert code == 0
-    assert json.loads(out)["apis"][0]["optional_streams"] == ["shop_items"]
 
 
 # --- a document -----------------------------------------------------------------------------

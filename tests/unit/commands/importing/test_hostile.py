@@ -83,7 +83,9 @@ def test_harmless_call_is_noted_and_never_run(file):
     found, _ = import_file(file(bearer(f"fetch_token({KEY!r})"), "shop.py"))
 
     assert found.entry["client"]["auth"]["token"] == "$SHOP_TOKEN"
-    assert found.notes == ("line 1: client.auth.token is a call: it becomes $SHOP_TOKEN.",)
+    assert found.notes == (
+        "line 1: client.auth.token is a call of `fetch_token`: it becomes $SHOP_TOKEN.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,212 @@
+"""Convert a configuration of dlt's REST source to an entry of `apis`.
+
+Most keys are the same. Keys with another place or form are rewritten; a resource is left out, with
+a note, if it needs what the tap doesn't have.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from tap_analytics.commands.importing.dlt.auth import read_auth
+from tap_analytics.commands.importing.dlt.paginator import read_paginator
+from tap_analytics.commands.importing.dlt.request import Context, texts_in
+from tap_analytics.commands.importing.dlt.resource import (
+    DEFAULTS,
+    new_names,
+    read_resource,
+    settle_keys,
+)
+from tap_analytics.commands.importing.dlt.unsupported import UnsupportedError
+from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.unread import UNPACKED, Unread, with_variables
+from tap_analytics.config.declarations import CLIENT, ENTRY
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_analytics.commands.importing.notes import Notes
+
+Object = dict[str, t.Any]
+
+#: Parts of an endpoint that dlt merges otherwise than the tap.
+_MERGED_OTHERWISE = ("headers", "json")
+_PARENT = re.compile(r"(?<!\{)\{resources\.([^.{}]+)\.")
+
+
+def entry_of(config: Object, notes: Notes) -> Object:
+    """Return an `apis` entry for a configuration with `client` and `resources`."""
+    kept = notes.known({w: v for w, v in config.items() if w != UNPACKED}, ENTRY, "the description")
+    context = Context(notes=notes, is_foreign="name" not in config)
+    kept["client"] = _client(kept.get("client"), context)
+    resources = kept.get("resources")
+    given = [resources] if isinstance(resources, Unread) else resources
+    if not isinstance(given, list):
+        return kept
+    defaults = as_object(kept.pop("resource_defaults", None))
+    made, given = _defaults(defaults, given, context)
+    if made:
+        kept["resource_defaults"] = made
+    kept["resources"] = _resources(given, made, context)
+    notes.described, notes.taken = len(given), len(kept["resources"])
+    return kept
+
+
+# --- the client -------------------------------------------------------------------------------
+
+
+def _client(given: object, context: Context) -> Object:
+    notes = context.notes
+    if not isinstance(given, dict):
+        notes.add("client", "isn't an object: left out.")
+        return {}
+    if UNPACKED in given:
+        notes.unsigned("client", f"unpacks {given[UNPACKED]}")
+    session = given.get("session")
+    if isinstance(session, Unread) and not given.get("auth"):
+        notes.unsigned("", str(session))
+    words = {word: value for word, value in given.items() if word != UNPACKED and value is not None}
+    made = notes.known(words, CLIENT, "client")
+    for word in ("base_url", "headers"):
+        if word == "headers" and isinstance(made.get(word), Unread):
+            notes.unsigned("", str(made.pop(word)))
+        elif word in made:
+            made[word] = with_variables(made[word], notes)
+    if "auth" in made and (auth := read_auth(made.pop("auth"), "client.auth", notes)) is not None:
+        made["auth"] = auth
+        is_query = isinstance(auth, dict) and auth.get("location") in {"query", "param"}
+        context.signed = (auth["name"],) if is_query else ()
+    if "paginator" in made:
+        _client_paginator(made, context)
+    base_url = made.get("base_url")
+    context.base_url = base_url.rstrip("/") if isinstance(base_url, str) else ""
+    return made
+
+
+def _client_paginator(made: Object, context: Context) -> None:
+    """Set the paginator of resources that have none; one that can't be read leaves them out."""
+    try:
+        made["paginator"] = read_paginator(made["paginator"], "client.paginator", context.notes)
+        context.paginator = made["paginator"]
+    except UnsupportedError as error:
+        del made["paginator"]
+        context.fault = str(error)
+
+
+# --- defaults ---------------------------------------------------------------------------------
+
+
+def _defaults(
+    given: Object, resources: list[t.Any], context: Context
+) -> tuple[Object, list[t.Any]]:
+    """Return the defaults, and the resources with those that can't be defaults here."""
+    endpoint = as_object(given.get("endpoint"))
+    own = [as_object(as_object(each).get("endpoint")) for each in resources]
+    is_merged = any(word in endpoint and word in each for word in _MERGED_OTHERWISE for each in own)
+    try:
+        if not is_merged:
+            made = read_resource(given, context, "resource_defaults", words=DEFAULTS)
+            context.defaults = as_object(made.get("endpoint"))
+            context.paginator = context.defaults.get("paginator") or context.paginator
+            return made, resources
+    except UnsupportedError as error:
+        context.notes.add("resource_defaults", f"{error}.")
+    shared = {word: value for word, value in given.items() if word in DEFAULTS[:2]}
+    others = {word: value for word, value in given.items() if word not in shared}
+    made = read_resource(shared, context, "resource_defaults", words=DEFAULTS)
+    return made, [_merged(others, each) for each in resources]
+
+
+def _merged(defaults: Object, resource: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a resource with defaults, as dlt merges them."""
+    if isinstance(resource, str):
+        resource = {"name": resource}
+    if not isinstance(resource, dict):
+        return resource
+    first, own = as_object(defaults.get("endpoint")), resource.get("endpoint")
+    own = {"path": own} if isinstance(own, str) else as_object(own)
+    endpoint = {**first, **own}
+    for word in ("json", "params"):
+        if isinstance(first.get(word), dict) and isinstance(own.get(word), dict):
+            endpoint[word] = {**first[word], **own[word]}
+    return {**defaults, **resource, "endpoint": endpoint}
+
+
+# --- resources --------------------------------------------------------------------------------
+
+
+def _resources(given: list[t.Any], defaults: Object, context: Context) -> list[t.Any]:
+    names = [_name(each) for each in given]
+    context.names = new_names([name for name in names if name is not None])
+    found: dict[str, t.Any] = {}
+    for index, (each, name) in enumerate(zip(given, names, strict=True)):
+        where = f"resources[{index}]" if name is None else f"resource '{shown(name)}'"
+        new = context.names.get(name or "", where)
+        try:
+            found[new] = _resource(each, defaults, context, where, is_new=new not in found)
+        except UnsupportedError as error:
+            context.notes.add(where, f"is left out: {error}.")
+    _drop_orphans(found, context)
+    return [*found.values()]
+
+
+def _name(resource: object) -> str | None:
+    name = resource.get("name") if isinstance(resource, dict) else resource
+    if isinstance(name, Unread) and isinstance(resource, dict):
+        return name.name or "rows"
+    return name if isinstance(name, str) and name else None
+
+
+def _resource(
+    given: t.Any,  # noqa: ANN401 - any JSON value
+    defaults: Object,
+    context: Context,
+    where: str,
+    *,
+    is_new: bool,
+) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a resource. Raises `UnsupportedError`."""
+    if isinstance(given, Unread):
+        raise UnsupportedError(str(given))
+    if not is_new:
+        raise UnsupportedError("another resource has its name")
+    if context.is_foreign and not _name(given):
+        raise UnsupportedError("it has no name")
+    name = _name(given)
+    if name is not None and (new := context.names[name]) != name:
+        context.notes.add(where, f"is called '{new}', for the names of streams.")
+        resource = {"name": name} if isinstance(given, str) else given
+        # Without a path, the name is the path.
+        given = {**_merged({"endpoint": {"path": name}}, resource), "name": new}
+    made = read_resource(given, context, where) if isinstance(given, dict) else given
+    endpoint = made.get("endpoint") if isinstance(made, dict) else None
+    if context.fault and not as_object(endpoint).get("paginator") and not context.paginator:
+        raise UnsupportedError(context.fault)
+    if isinstance(made, dict):
+        settle_keys(made, defaults, where, context.notes)
+    return made
+
+
+def _drop_orphans(found: dict[str, t.Any], context: Context) -> None:
+    """Leave out resources whose parents aren't there."""
+    parents = {name: [*_parents(each)] for name, each in found.items()}
+    while orphans := [n for n in found if any(parent not in found for parent in parents[n])]:
+        for name in orphans:
+            lacking = next(parent for parent in parents[name] if parent not in found)
+            del found[name]
+            where = f"resource '{shown(name)}'"
+            context.notes.add(where, f"is left out: so is its parent '{shown(lacking)}'.")
+
+
+def _parents(resource: t.Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Yield the resources that a resource takes values from."""
+    endpoint = resource.get("endpoint") if isinstance(resource, dict) else None
+    endpoint = {"path": endpoint} if isinstance(endpoint, str) else as_object(endpoint)
+    parts = [endpoint.get(word) for word in ("path", "params", "headers", "json", "data")]
+    for text in texts_in(parts):
+        yield from _PARENT.findall(text)
+    for value in as_object(endpoint.get("params")).values():
+        if isinstance(value, dict) and isinstance(value.get("resource"), str):
+            yield value["resource"]

@@ -1,0 +1,101 @@
+"""Paginators of dlt: objects, names of types, and classes read as objects."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_analytics.commands.importing.dlt.unsupported import (
+    UnsupportedError,
+    check_read,
+    check_words,
+)
+from tap_analytics.commands.importing.unread import Unread
+from tap_analytics.config.declarations.paginators import PAGINATORS
+from tap_analytics.records.path import parse_path
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.notes import Notes
+
+Object = dict[str, t.Any]
+
+#: Former dlt names of paginators.
+_ALIASES = {"json_response": "json_link", "page": "page_number"}
+#: Arguments whose null means something.
+_NULLABLE = {"total_path", "limit_param", "total_header"}
+_PATHS = ("cursor_path", "has_more_path", "next_url_path", "total_path")
+#: By type, the argument with its parameter, and the name of that without it.
+_NUMBERS = {
+    "cursor": ("cursor_param", "cursor"),
+    "header_cursor": ("cursor_param", "cursor"),
+    "offset": ("offset_param", "offset"),
+    "page_number": ("page_param", "page"),
+}
+
+
+def read_paginator(paginator: object, where: str, notes: Notes) -> object:
+    """Return a paginator of the tap, an object or its type. Raises `UnsupportedError`."""
+    if isinstance(paginator, Unread):
+        raise UnsupportedError(str(paginator))
+    given: t.Any = {"type": paginator} if isinstance(paginator, str) else paginator
+    if not isinstance(given, dict):
+        return paginator
+    given = {"type": "auto", **given}
+    kind = given["type"]
+    kind = _ALIASES.get(kind, kind) if isinstance(kind, str) else ""
+    if kind not in PAGINATORS:
+        return paginator
+    made = {word: value for word, value in given.items() if value is not None or word in _NULLABLE}
+    made["type"] = kind
+    if given["type"] != kind:
+        notes.add(where, f"the type '{given['type']}' is called '{kind}'.")
+        if "next_key" in made:
+            made["next_url_path"] = made.pop("next_key")
+    if isinstance(made.get("limit"), Unread):
+        # Rows don't depend on it.
+        notes.add("", f"{made.pop('limit')}: the size of pages is left to the server.")
+    check_words(made, ("type", *PAGINATORS[kind].fields), where)
+    check_read(made)
+    _check_paths(made, where, notes)
+    if kind == "offset" and made.get("offset_param") == "page":
+        notes.add(where, "the first two pages show what `offset_param: page` counts.")
+    return kind if isinstance(paginator, str) else made
+
+
+def _check_paths(made: Object, where: str, notes: Notes) -> None:
+    for word in _PATHS:
+        path = made.get(word)
+        if isinstance(path, str) and path:
+            made[word] = path = path.strip()
+            if parse_path(path) is None and word == "total_path":
+                made[word] = None
+                notes.add("", f"{where}: `total_path` is a search: pages are read to the last.")
+            elif parse_path(path) is None:
+                raise UnsupportedError(f"`{word}` of {where} is a JSONPath with a search")
+
+
+def written_params(paginator: object) -> dict[str, bool]:
+    """Return the query parameters that a paginator sets, and whether on the first page too."""
+    given: Object = {"type": paginator} if isinstance(paginator, str) else {}
+    given = paginator if isinstance(paginator, dict) else given
+    kind = given.get("type")
+    found: dict[str, bool] = {}
+    if kind in _NUMBERS:
+        field, name = _NUMBERS[kind]
+        if not given.get(field.replace("_param", "_body_path")):
+            found[str(given.get(field) or name)] = field != "cursor_param"
+    if given.get("limit") and not given.get("limit_body_path"):
+        found[str(given.get("limit_param") or "limit")] = True
+    return found
+
+
+def limit_param(paginator: object) -> str | None:
+    """Return the parameter that the tap takes for the size of pages."""
+    given = paginator if isinstance(paginator, dict) else {}
+    name = given.get("limit_param", "limit")
+    return name if isinstance(name, str) and not given.get("limit_body_path") else None
+
+
+def without_limit(paginator: object) -> Object:
+    """Return a paginator that leaves the limit to the parameters."""
+    given: Object = {"type": paginator} if isinstance(paginator, str) else {"type": "auto"}
+    return {**(paginator if isinstance(paginator, dict) else given), "limit_param": None}

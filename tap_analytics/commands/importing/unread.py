@@ -1,0 +1,68 @@
+"""Values of Python code that only running it would give."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from tap_analytics.commands.importing.notes import shown
+
+if t.TYPE_CHECKING:
+    import ast
+    from collections.abc import Iterator
+
+    from tap_analytics.commands.importing.notes import Notes
+
+#: Key of what is unpacked into a dict.
+UNPACKED = "**"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Stands in for such a value."""
+
+    node: ast.expr
+    #: Its path in the dict.
+    where: str
+    #: What it is, as in `is a call`.
+    what: str
+    #: What a variable for it may be called.
+    name: str
+
+    @property
+    def line(self) -> int:
+        """Its first line."""
+        return int(getattr(self.node, "lineno", 0))
+
+    def __str__(self) -> str:
+        """Return where it is and why it can't be read."""
+        place = shown(self.where) or "the dict"
+        return f"{place} {self.what}, known only by running the code (line {self.line})"
+
+    def to_variable(self, notes: Notes) -> str:
+        """Return the variable that takes its place, with a note."""
+        variable = notes.variable(self.name or self.where.rpartition(".")[2])
+        place = shown(self.where) or "the dict"
+        notes.add(f"line {self.line}", f"{place} {self.what}: it becomes {variable}.")
+        return variable
+
+
+def with_variables(value: t.Any, notes: Notes) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a value with variables for texts that can't be read."""
+    if isinstance(value, Unread):
+        return value.to_variable(notes)
+    if isinstance(value, dict):
+        return {
+            name: inner if name == UNPACKED else with_variables(inner, notes)
+            for name, inner in value.items()
+        }
+    return [with_variables(each, notes) for each in value] if isinstance(value, list) else value
+
+
+def unread_in(value: object) -> Iterator[Unread]:
+    """Yield what can't be read in a value."""
+    if isinstance(value, Unread):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from unread_in(each)
