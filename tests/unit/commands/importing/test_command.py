@@ -409,8 +409,10 @@ more = {"client": {}, "resources": []}
     assert notes[:3] == (
         "line 2: this description is imported; there are others at line 8.",
         "line 3: client.base_url is the name `url`: it becomes $SHOP_URL.",
-        "resources[0]: is left out: resources is a comprehension, known only by running the code "
-        "(line 4).",
+        (
+            "resources[0]: is left out: resources is a comprehension, known only by running the "
+            "code (line 4)."
+        ),
     )
 
 
