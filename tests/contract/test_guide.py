@@ -1,4 +1,4 @@
-"""Each shape of the guide to declared APIs, read from a server that behaves as such an API does.
+"""Each shape of the guide to declared APIs, checked and read from a server that behaves so.
 
 The declaration is taken from the page as it stands, with the server's address in it. A server
 refuses what such an API refuses: requests without the credential, pages that are too large, ranges
@@ -20,6 +20,9 @@ import yaml
 from support.docs import DOCS, parse
 from support.runs import run
 from support.servers import ScriptedServer, reply
+
+from tap_analytics.commands.doctor.doctor import Doctor
+from tap_analytics.tap import TapAnalytics
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +47,10 @@ DECLARED = {
     for language, content in parse(text)
     if language == "yaml"
 }
+
+
+#: Rows per page where a request names no number.
+USUAL = 20
 
 
 class Refusal(Exception):  # noqa: N818 - a response of a server, not an error of a test
@@ -86,10 +93,10 @@ def billing(received: Received) -> t.Any:
     """Cap pages at 50 rows, whatever the limit."""
     require(received.headers.get("x-api-key") == SECRETS["BILLING_KEY"], 401)
     query = received.query
-    require((received.path, query["sort"]) == ("/v1/customers", "id"))
+    require(received.path == "/v1/customers" and query.get("sort") == "id", 404)
     found = [row for row in CUSTOMERS if row["updated_at"] >= query.get("updated_since", "")]
-    start = int(query["offset"])
-    page = found[start : start + min(50, int(query["limit"]))]
+    start = number(query.get("offset"), 0)
+    page = found[start : start + min(50, number(query.get("limit"), USUAL))]
     return {"data": page, "meta": {"total": len(found)}}
 
 
@@ -100,7 +107,7 @@ def forge(received: Received) -> t.Any:
     bearer(received, "FORGE_TOKEN")
     require(received.headers["accept"] == "application/vnd.forge+json", 415)
     require(received.path == "/orgs/acme/repos", 404)
-    size = int(received.query["per_page"])
+    size = number(received.query.get("per_page"), USUAL)
     page = number(received.query.get("page"), 1)
     links = [f'<{received.path}?per_page={size}&page=1>; rel="first"']
     if page * size < len(REPOSITORIES):
@@ -117,7 +124,7 @@ def pay(received: Received) -> t.Any:
     expected = base64.b64encode(f"{SECRETS['PAY_KEY']}:".encode()).decode()
     require(received.headers.get("authorization") == f"Basic {expected}", 401)
     query = received.query
-    size = int(query["limit"])
+    size = number(query.get("limit"), USUAL)
     require(size <= 100)
     if received.path == "/disputes":
         start = int(query.get("cursor", "c0")[1:])
@@ -137,7 +144,8 @@ def shop(received: Received) -> t.Any:
     require(received.headers.get("x-access-token") == SECRETS["SHOP_TOKEN"], 401)
     require((received.method, received.path) == ("POST", "/graphql"), 405)
     asked = json.loads(received.body)
-    first, after = asked["variables"]["n"], asked["variables"].get("after")
+    values = asked.get("variables", {})
+    first, after = values.get("n", USUAL), values.get("after")
     require("orders(first: $n, after: $after)" in asked["query"] and first <= 100)
     start = 0 if after is None else int(base64.b64decode(after))
     nodes = ORDERS[start : start + first]
@@ -147,6 +155,7 @@ def shop(received: Received) -> t.Any:
 
 
 TICKETS = changing(130)
+PLACES = (("from", 0), ("size", USUAL))
 
 
 def tracker(received: Received) -> t.Any:
@@ -156,7 +165,7 @@ def tracker(received: Received) -> t.Any:
     since = asked["filter"]["changed_after"]
     require(asked["sort"] == ["id"])
     found = [row for row in TICKETS if row["updated_at"] >= since]
-    start, size = asked["page"]["from"], asked["page"]["size"]
+    start, size = (asked.get("page", {}).get(name, usual) for name, usual in PLACES)
     return {"results": found[start : start + size], "total": len(found)}
 
 
@@ -175,7 +184,7 @@ def crm(received: Received) -> t.Any:
     rows = {"/companies": lambda: COMPANIES, "/notes": lambda: NOTES.get(int(query["company"]))}
     found = rows[received.path]()
     require(found is not None, 404)
-    page, size = int(query["page"]), int(query["limit"])
+    page, size = number(query.get("page"), 1), number(query.get("limit"), USUAL)
     return {"items": found[(page - 1) * size : page * size], "total": len(found)}
 
 
@@ -228,7 +237,8 @@ class Fleet:
         is_open = received.headers.get("x-session") == f"session-{self.sessions}" and self.left
         require(is_open, 401)
         self.left -= 1
-        page, size = int(received.query["page"]), int(received.query["limit"])
+        query = received.query
+        page, size = number(query.get("page"), 0), number(query.get("limit"), USUAL)
         content = VEHICLES[page * size : (page + 1) * size]
         return {"content": content, "page": {"totalPages": -(-len(VEHICLES) // size)}}
 
@@ -329,7 +339,9 @@ def by_key(rows: list[dict[str, t.Any]]) -> list[str]:
 
 @pytest.mark.parametrize("heading", SHAPES)
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_shape_of_the_guide_brings_all_rows(heading, concurrency, monkeypatch, tmp_path):
+def test_a_shape_of_the_guide_passes_the_doctor_and_brings_all_rows(
+    heading, concurrency, monkeypatch, tmp_path
+):
     shape = SHAPES[heading]
     monkeypatch.chdir(tmp_path)
     for name, value in SECRETS.items():
@@ -337,9 +349,12 @@ def test_a_shape_of_the_guide_brings_all_rows(heading, concurrency, monkeypatch,
     with serve(shape.server()) as server:
         text = ADDRESS.sub(server.origin, DECLARED[heading])
         config = {**yaml.safe_load(text), "concurrency": concurrency}
+        checked = Doctor(TapAnalytics(config=config)).run()
         done = run(config)
         later = run(config, state=done.state)
 
+    findings = [finding for api in checked for finding, _ in api.all_findings]
+    assert [finding.text for finding in findings if finding.level == "wrong"] == []
     for each, expected in ((done, shape.rows), (later, shape.rows | shape.later)):
         assert each.error is None, each.error
         assert {name: each.verdict(name) for name in expected} == dict.fromkeys(

@@ -54,11 +54,18 @@ def counts(page: Page, name: re.Pattern[str]) -> list[tuple[str, int]]:
 def _links(page: Page) -> Iterator[Declaration]:
     if _is_followable(page, header_links(page).get("next")):
         yield {"type": "header_link", "links_next_key": "next"}
-    for path, value in members(page.payload):
-        name = _last(path).lower()
+    for path, value in (*members(page.payload), *_quoted(page.payload)):
+        name = _last(path).lower().removesuffix("']")
         is_next = name != "href" or path.lower().endswith("next.href")
         if _LINK.fullmatch(name) and is_next and _is_link(value) and _is_followable(page, value):
             yield {"type": "json_link", "next_url_path": path}
+
+
+def _quoted(payload: object) -> Iterator[tuple[str, t.Any]]:
+    """Yield the members whose names have dots, such as `@odata.nextLink`, with quoted paths."""
+    for name, value in payload.items() if isinstance(payload, dict) else ():
+        if "." in name and name.isprintable() and not {"'", "\\"} & {*name}:
+            yield f"['{name}']", value
 
 
 def _is_followable(page: Page, link: str | None) -> bool:

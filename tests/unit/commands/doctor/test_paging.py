@@ -374,15 +374,23 @@ def test_an_ignored_cursor_is_reported(doctor):
 
 
 @pytest.mark.parametrize("paginator", ["single_page", {"type": "json_link"}, "header_link"])
-def test_a_link_at_another_place_is_found(doctor, paginator):
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        (lambda link: {"paging": {"next_url": link}}, "paging.next_url"),
+        (lambda link: {"@odata.nextLink": link}, "['@odata.nextLink']"),
+    ],
+    ids=["other name", "name with a dot"],
+)
+def test_a_link_at_another_place_is_found(doctor, paginator, place, path):
     def answer(query):
         rows, following = cursors(query)
         link = None if following is None else f"/items?cursor={following}"
-        return {"data": rows, "paging": {"next_url": link}}
+        return {"data": rows, **place(link)}
 
     report = doctor.check_patch(answer, rows=10, endpoint={"paginator": paginator})
     assert ("wrong", "next_missed") in report.findings
-    assert report.paginator == {"type": "json_link", "next_url_path": "paging.next_url"}
+    assert report.paginator == {"type": "json_link", "next_url_path": path}
 
 
 def test_a_link_in_a_header_is_found(doctor):
