@@ -41,7 +41,9 @@ _GENERIC_NAMES = {
     "",
 }
 #: Keys of endpoints that are moved to `resource_defaults` if all resources agree.
-_SHARED = ("data_selector", "paginator", "error_handler", "headers", "method")
+_SHARED = (
+    *("data_selector", "paginator", "error_handler", "response_actions", "headers", "method"),
+)
 #: Shorter secrets may be ordinary words, and are replaced only where they were found.
 _DISTINCT = 8
 

@@ -47,8 +47,6 @@ def entry_of(value: Object, notes: Notes) -> Object:
     entry: Object = {"client": client}
     if (rate := _rate(root)) is not None:
         entry["requests_per_second"] = rate
-    if optional := [f"{notes.api}_{each.name}" for each in found if each.is_optional]:
-        entry["optional_streams"] = optional
     entry["resources"] = [
         resource for each in found if (resource := _below(each, found[0], base_url, notes))
     ]

@@ -40,7 +40,6 @@ class ImportedStream:
     resource: Object
     base_url: str
     auth: Object | None
-    is_optional: bool
     parents: tuple[Component, ...]
 
     @property
@@ -76,9 +75,9 @@ def read_stream(stream: Component) -> ImportedStream:
     if incremental is not None:
         endpoint["incremental"] = incremental
     check_bounds(endpoint)
-    handler, is_optional = handler_of(requester.child("error_handler"))
-    if handler:
-        endpoint["error_handler"] = handler
+    handler, actions = handler_of(requester.child("error_handler"))
+    endpoint |= {"error_handler": handler} if handler else {}
+    endpoint |= {"response_actions": actions} if actions else {}
     resource: Object = {"name": name_of(stream), "endpoint": _ordered(endpoint)}
     if partitioning.lists:
         resource["partitions"] = partitioning.lists
@@ -91,7 +90,7 @@ def read_stream(stream: Component) -> ImportedStream:
     auth = auth_of(requester)
     for part in (stream, retriever, requester):
         part.note_unread()
-    return ImportedStream(resource, base_url, auth, is_optional, partitioning.parents)
+    return ImportedStream(resource, base_url, auth, partitioning.parents)
 
 
 def _ordered(endpoint: Object) -> Object:

@@ -888,57 +888,198 @@ def test_filter_in_another_notation_is_sent_in_it(command):
     assert notes == []
 
 
-def test_failures_are_handled_alike(command):
-    handler = {
-        "type": "CompositeErrorHandler",
-        "error_handlers": [
-            {
-                "type": "DefaultErrorHandler",
-                "max_retries": 7,
-                "backoff_strategies": [
-                    {"type": "ConstantBackoffStrategy"},
-                    {
-                        "type": "WaitTimeFromHeader",
-                        "header": "Retry-After",
-                        "max_waiting_time_in_seconds": 600,
-                    },
-                    {"type": "WaitTimeFromHeader", "header": "X-Wait"},
-                    {"type": "ExponentialBackoffStrategy", "factor": 9},
-                ],
-                "response_filters": [
-                    {"action": "RETRY", "http_codes": [418, 401]},
-                    {"action": "FAIL", "http_codes": [500]},
-                    {"action": "IGNORE", "http_codes": [404]},
-                    {"action": "RETRY", "predicate": "{{ response.wait }}"},
-                    {"action": "IGNORE", "http_codes": [400]},
-                ],
-            },
-            {"type": "CustomErrorHandler"},
-        ],
-    }
-    handler["error_handlers"][0]["backoff_strategies"][0]["backoff_time_in_seconds"] = 3
+def test_waits_and_retries_are_taken(command):
+    waits = [
+        {"type": "ConstantBackoffStrategy", "backoff_time_in_seconds": "3"},
+        {"type": "WaitTimeFromHeader", "header": "Retry-After", "max_waiting_time_in_seconds": 60},
+        {"type": "WaitUntilTimeFromHeader", "header": "X-Wait", "regex": "[0-9]+"},
+        {"type": "WaitTimeFromHeader", "header": "X-Other"},
+        {"type": "ExponentialBackoffStrategy", "factor": 9},
+    ]
+    handlers = [
+        {"type": "DefaultErrorHandler", "max_retries": 7, "backoff_strategies": waits},
+        {"type": "DefaultErrorHandler", "max_retries": 2},
+        {"type": "CustomErrorHandler", "class_name": "source_shop.components.Handler"},
+    ]
+    handler = {"type": "CompositeErrorHandler", "error_handlers": handlers}
 
     code, entry, notes = command(manifest(stream(requester={"error_handler": handler})))
 
     assert code == 0
-    assert entry["optional_streams"] == ["shop_items"]
     assert entry["resources"][0]["endpoint"]["error_handler"] == {
-        "retry_on_status_codes": [418, 429, 502, 503, 504],
         "max_retries": 7,
         "backoff_factor": 3,
-        "max_retry_after": 600,
+        "max_retry_after": 60,
+        "wait_time_header": "X-Wait",
     }
-    where = "streams[0].retriever.requester.error_handler.error_handlers[0]"
+    where = "streams[0].retriever.requester.error_handler.error_handlers"
     assert notes == [
-        f"{where}.backoff_strategies[0]: each wait is twice the one before: 3, 6, 12 s.",
-        f"{where}.backoff_strategies[2].header: isn't supported: the tap uses `Retry-After`.",
-        f"{where}.backoff_strategies[3]: `factor` isn't supported.",
-        f"{where}.response_filters[0].http_codes: `401` can't be retried: left out.",
-        f"{where}.response_filters[2]: `404` is ignored there; here the stream is optional.",
-        f"{where}.response_filters[3]: depends on the response body: left out.",
-        f"{where}.response_filters[4]: the action IGNORE isn't supported.",
-        f"{where[:-3]}[1]: CustomErrorHandler isn't supported; the tap's default retries apply.",
+        f"{where}[0].backoff_strategies[0]: each wait is twice the one before: 3, 6, 12 s.",
+        f"{where}[0].backoff_strategies[2].regex: isn't supported: the header must be a number.",
+        f"{where}[0].backoff_strategies[3].header: isn't supported: `Retry-After` is read.",
+        f"{where}[0].backoff_strategies[4]: `factor` isn't supported.",
+        f"{where}[2]: source_shop.components.Handler isn't supported: failures fail the stream.",
     ]
+
+
+def filters(*given):
+    return {"type": "DefaultErrorHandler", "response_filters": list(given)}
+
+
+def when(action, *codes, **words):
+    return {"action": action, "http_codes": list(codes)} | words
+
+
+BUSY = {"predicate": "{{ response.get('code') == 17 }}"}
+OFF = {"error_message_contains": "switched off"}
+
+
+@pytest.mark.parametrize(
+    ("handlers", "actions", "retried"),
+    [
+        # By status.
+        ([filters(when("RETRY", 418, 500))], [], [418, 429, 500, 502, 503, 504]),
+        ([filters(when("RATE_LIMITED", 403))], [{"status_code": 403, "action": "retry"}], None),
+        ([filters(when("FAIL", 400, 500))], [], [429, 502, 503, 504]),
+        (
+            [filters(when("IGNORE", 404, 500))],
+            [{"status_code": each, "action": "ignore"} for each in (404, 500)],
+            None,
+        ),
+        ([filters(when("SUCCESS", 403))], [{"status_code": 403, "action": "ignore"}], None),
+        # The rows of successful responses are read all the same.
+        ([filters(when("IGNORE", 200, **BUSY), when("FAIL", 200))], None, None),
+        ([filters(when("RETRY", 202))], [{"status_code": 202, "action": "retry"}], None),
+        # The first that fits counts.
+        (
+            [filters(when("IGNORE", 404), when("RETRY", 404, 409))],
+            [{"status_code": 404, "action": "ignore"}],
+            [409, 429, 500, 502, 503, 504],
+        ),
+        # By the body.
+        (
+            [filters(when("IGNORE", **OFF))],
+            [
+                {"status_code": "4xx", "content": "switched off", "action": "ignore"},
+                {"status_code": "5xx", "content": "switched off", "action": "ignore"},
+            ],
+            None,
+        ),
+        (
+            [filters(when("RETRY", **BUSY))],
+            [
+                {"status_code": each, "filter": "@.code == 17", "action": "retry"}
+                for each in ("2xx", "4xx", "5xx")
+            ],
+            None,
+        ),
+        (
+            [filters(when("FAIL", **BUSY))],
+            [{"status_code": "2xx", "filter": "@.code == 17", "action": "fail"}],
+            None,
+        ),
+        (
+            [filters(when("FAIL", **OFF), when("IGNORE", 400))],
+            [
+                {"status_code": 400, "content": "switched off", "action": "fail"},
+                {"status_code": 400, "action": "ignore"},
+            ],
+            None,
+        ),
+        (
+            [filters(when("FAIL", 400), when("IGNORE", **OFF))],
+            [
+                {"status_code": 400, "action": "fail"},
+                {"status_code": "4xx", "content": "switched off", "action": "ignore"},
+                {"status_code": "5xx", "content": "switched off", "action": "ignore"},
+            ],
+            None,
+        ),
+        # A failure is passed on to the next handler, what is retried isn't.
+        (
+            [filters(when("FAIL", 404)), filters(when("IGNORE", 404, 500))],
+            [{"status_code": 404, "action": "ignore"}],
+            None,
+        ),
+        ([filters(when("FAIL", **BUSY)), filters(when("FAIL", 404))], [], None),
+        ([filters(), filters(when("RETRY", 403))], [{"status_code": 403, "action": "retry"}], None),
+    ],
+)
+def test_responses_are_handled_alike(handlers, actions, retried, command):
+    handler = {"type": "CompositeErrorHandler", "error_handlers": handlers}
+    handler = handler if len(handlers) > 1 else handlers[0]
+
+    code, entry, _ = command(manifest(stream(requester={"error_handler": handler})))
+
+    endpoint = entry["resources"][0]
+    endpoint = endpoint if isinstance(endpoint, str) else endpoint["endpoint"]
+    assert code == 0
+    if actions is not None:
+        assert endpoint.get("response_actions", []) == actions
+    assert endpoint.get("error_handler", {}).get("retry_on_status_codes") == retried
+
+
+@pytest.mark.parametrize(
+    ("predicate", "expression"),
+    [
+        ("'error' in response", "@.error"),
+        ("'no such key' in response", "@['no such key']"),
+        ("response.code == 'E1'", "@.code == 'E1'"),
+        ("response['error-code'] == 1.5", "@['error-code'] == 1.5"),
+        ("response.get('ok') == false", "(@.ok == 0 || @.ok == false)"),
+        ("response.get('error', {}).get('code') != 7", "!(@.error.code == 7)"),
+        ("response.error.code != 7", "@.error && !(@.error.code == 7)"),
+        ("response.errors[0].code == 7", "@.errors[0].code == 7"),
+        ("'error' in response and response.error.code in [3, 4]",
+         "@.error && (@.error.code == 3 || @.error.code == 4)"),
+        ("response.get('is_transient', false) or response.get('code') == 3",
+         "(@.is_transient == true || @.code == 3)"),
+        ("'code' not in response", "!(@.code)"),
+    ],
+)  # fmt: skip
+def test_predicate_is_a_filter_of_bodies(predicate, expression, command):
+    handler = filters(when("FAIL", predicate=f"{{{{ {predicate} }}}}"))
+
+    _, entry, _ = command(manifest(stream(requester={"error_handler": handler})))
+
+    [action] = entry["resources"][0]["endpoint"]["response_actions"]
+    assert action == {"status_code": "2xx", "filter": expression, "action": "fail"}
+
+
+def test_phrase_in_a_member_of_the_body_is_content(command):
+    handler = filters(when("RETRY", 409, predicate="{{ 'come again' in response.error.text }}"))
+
+    _, entry, _ = command(manifest(stream(requester={"error_handler": handler})))
+
+    told = {"content": "come again", "filter": "@.error.text", "action": "retry"}
+    actions = [{"status_code": each} | told for each in ("2xx", "4xx", "5xx")]
+    first = {"status_code": 409, "action": "retry"}
+    assert entry["resources"][0]["endpoint"]["response_actions"] == [first, *actions]
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        "{{ response.errors }}",
+        "{{ response.count > 3 }}",
+        "{{ 'code' in response.error }}",
+        "{{ response.a | length == 1 }}",
+        "{{ response.a.b == 1 or response.c.d == 2 }}",
+        "{{ response.a == response.b }}",
+        "{{ response.items == 1 }}",
+        "response.code == 1",
+    ],
+)
+def test_stream_whose_responses_are_told_otherwise_is_left_out(predicate, command):
+    odd = stream("odd", requester={"error_handler": filters(when("RETRY", predicate=predicate))})
+    kept = {"error_handler": filters(when("IGNORE", predicate=predicate))}
+
+    code, entry, notes = command(manifest(stream(requester=kept), odd))
+
+    assert code == 1
+    assert [each["name"] for each in entry["resources"]] == ["items"]
+    assert any("predicate: isn't supported: such a response fails" in note for note in notes)
+    assert any("the stream 'odd' is left out: a response is told by `" in note for note in notes)
 
 
 def test_budget_is_the_rate(command):

@@ -66,6 +66,7 @@ def read(tmp_path, monkeypatch):
         sender |= {"authenticator": authenticator} if authenticator else {}
         rows = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
         retriever = {"type": "SimpleRetriever", "record_selector": rows}
+        retriever |= {"paginator": requester.pop("paginator")} if "paginator" in requester else {}
         retriever["requester"] = sender | requester
         stream = {"name": "items", "primary_key": "id", "retriever": retriever}
         stream["type"] = "DeclarativeStream"
@@ -74,7 +75,7 @@ def read(tmp_path, monkeypatch):
         path.write_text(json.dumps(manifest).replace("ORIGIN", api.origin))
         imported, _ = import_file(str(path))
         assert imported.missing == ()
-        imported.entry["retry"] = {"backoff_factor": 0}
+        imported.entry["retry"] = {"backoff_factor": 0, "max_retries": 2}
         return run({"apis": [imported.entry]})
 
     return runs
@@ -348,3 +349,108 @@ def test_login_of_old_manifests_is_sent_to_the_address_of_the_api(read):
     [login] = api.logins
     assert (login.method, login.path) == ("POST", "/token/new")
     assert json.loads(login.body) == {"username": "ann", "password": "pw"}
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+class OddApi(ScriptedServer):
+    """Pages of two rows; page 2 is answered by each of `odd` once before."""
+
+    def __init__(self, *odd):
+        super().__init__(self._respond)
+        self.odd = list(odd)
+
+    def _respond(self, received):
+        page = int(received.query.get("page", 1))
+        if page == 2 and self.odd:
+            status, body = self.odd[0]
+            self.odd = self.odd[1:]
+            return reply(status, json.dumps(body).encode())
+        rows = [{"id": n} for n in range(page * 2 - 1, min(page * 2, 5) + 1)]
+        return reply(200, json.dumps({"data": rows}).encode())
+
+
+def filters(*given):
+    return {"type": "DefaultErrorHandler", "response_filters": list(given)}
+
+
+ALL = [1, 2, 3, 4, 5]
+BUSY = {"code": 17, "data": []}
+
+
+@pytest.mark.parametrize(
+    ("handler", "odd", "ids", "reason"),
+    [
+        # Ignored responses have no rows and end the list.
+        (filters({"action": "IGNORE", "http_codes": [404]}), [(404, {})], [1, 2], ""),
+        (filters({"action": "IGNORE", "http_codes": [500]}), [(500, {})], [1, 2], ""),
+        (
+            filters({"action": "IGNORE", "error_message_contains": "switched off"}),
+            [(422, {"error": {"message": "It is switched off here"}})],
+            [1, 2],
+            "",
+        ),
+        (
+            filters({"action": "IGNORE", "error_message_contains": "switched off"}),
+            [(422, {"error": {"message": "no"}})],
+            None,
+            "answered 422",
+        ),
+        (
+            filters({"action": "IGNORE", "predicate": "{{ response.code == 17 }}"}),
+            [(400, BUSY)],
+            [1, 2],
+            "",
+        ),
+        # But the rows of successful ones are read.
+        (
+            filters({"action": "IGNORE", "predicate": "{{ response.code == 17 }}"}),
+            [(200, {"code": 17, "data": [{"id": 3}, {"id": 4}]})],
+            [*ALL],
+            "",
+        ),
+        # What is retried comes again.
+        (filters({"action": "RETRY", "http_codes": [403]}), [(403, {}), (403, {})], ALL, ""),
+        (
+            filters({"action": "RETRY", "predicate": "{{ response.get('code') == 17 }}"}),
+            [(200, BUSY)],
+            ALL,
+            "",
+        ),
+        (
+            filters({"action": "RATE_LIMITED", "error_message_contains": "too many"}),
+            [(400, {"message": "too many requests"})],
+            ALL,
+            "",
+        ),
+        # What fails doesn't end with fewer rows.
+        (
+            filters({"action": "FAIL", "predicate": "{{ 'code' in response }}"}),
+            [(200, BUSY)],
+            None,
+            "answered 200",
+        ),
+        (
+            filters(
+                {"action": "FAIL", "error_message_contains": "broken"},
+                {"action": "IGNORE", "http_codes": [400]},
+            ),
+            [(400, {"message": "broken"})],
+            None,
+            "answered 400",
+        ),
+    ],
+)
+def test_unusual_responses_are_read_as_there(handler, odd, ids, reason, read):
+    option = {"type": "RequestOption", "inject_into": "request_parameter", "field_name": "page"}
+    strategy = {"type": "PageIncrement", "page_size": 2, "start_from_page": 1}
+    strategy["inject_on_first_request"] = True
+    pages = {"type": "DefaultPaginator", "pagination_strategy": strategy}
+    pages["page_token_option"] = option
+    with OddApi(*(odd if ids is ALL else odd * 20)) as api:
+        done = read(api, None, paginator=pages, error_handler=handler)
+    assert reason in done.failure()
+    assert bool(done.failure()) == bool(reason)
+    if ids is not None:
+        assert done.ids() == ids
