@@ -86,7 +86,7 @@ class EndCheck:
         One with new rows is kept for the next `fetch`.
         """
         paginator, confirm = self._paginator, t.cast("Confirm", self._paginator.confirming)
-        is_plain = confirm.check is None
+        is_plain = confirm.check is None and not confirm.is_short
         try:
             is_known = is_plain and paginator.facts.ignores_number
             fetched = None if is_known else self.fetcher.fetch(token)

@@ -11,7 +11,7 @@ from tap_analytics.pagination.paginator import Paginator
 from tap_analytics.pagination.rescan import Rescan, fingerprint
 from tap_analytics.pagination.strategies.numbered import NumberedStrategy
 from tap_analytics.pagination.strategies.strategy import StopReason
-from tap_analytics.pagination.unit import settle
+from tap_analytics.pagination.unit import from_one, refuses_zero, settle
 from tap_analytics.records.digests import digest_of
 from tap_analytics.records.rows import DictRows
 from tap_analytics.transport.errors import Ignored, NotFound, Rejected
@@ -90,9 +90,13 @@ class PageSequence:
         """Find out the unit of the page number, unless it is known."""
         fetcher = settle(self._fetcher)
         if fetcher is not self._fetcher:
-            self.endpoint = fetcher.endpoint
-            self.paginator.paging, self.paginator.token = fetcher.endpoint.paging, fetcher.first
-            self._open(fetcher)
+            self._begin(fetcher)
+
+    def _begin(self, fetcher: PageFetcher) -> None:
+        """Begin with the first page of another paging."""
+        self.endpoint = fetcher.endpoint
+        self.paginator.paging, self.paginator.token = fetcher.endpoint.paging, fetcher.first
+        self._open(fetcher)
 
     def stop(self, reason: StopReason) -> None:
         """End after the current page."""
@@ -116,6 +120,9 @@ class PageSequence:
         try:
             return self._source.read(token)
         except (NotFound, Rejected) as error:
+            if self.paginator.page is None and refuses_zero(self.paginator.paging, token, error):
+                self._begin(from_one(self._fetcher))
+                return self._fetch(self.paginator.token)
             if not self._is_behind(token, error):
                 raise
             self.paginator.end_behind()

@@ -19,7 +19,42 @@ if t.TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from tap_analytics.pagination.fetcher import PageFetcher
-    from tap_analytics.pagination.page import FetchedPage
+    from tap_analytics.pagination.page import FetchedPage, PageToken
+    from tap_analytics.pagination.strategies.strategy import PagingStrategy
+    from tap_analytics.records.rows import Row
+    from tap_analytics.transport.errors import TransportError
+
+
+def refuses_zero(paging: PagingStrategy, token: PageToken, error: TransportError) -> bool:
+    """Whether an error answers page 0, which is asked for because the first number is unknown."""
+    is_first = isinstance(paging, PageNumber) and paging.is_open and token == paging.start()
+    return is_first and error.status in NO_SUCH_PAGE
+
+
+def from_one(fetcher: PageFetcher) -> PageFetcher:
+    """Return a fetcher of pages whose first one has the number 1."""
+    endpoint = fetcher.endpoint
+    paging = replace(t.cast("PageNumber", endpoint.paging), base_page=1)
+    endpoint.facts.unit = paging
+    return _settled(fetcher, paging)
+
+
+def sample(fetcher: PageFetcher, *, beside: bool) -> list[Row]:
+    """Return what `PageFetcher.sample` does, of page 1 if there is no page 0."""
+    paging = fetcher.endpoint.paging
+    try:
+        return fetcher.sample(beside=beside)
+    except (NotFound, Rejected) as error:
+        if not refuses_zero(paging, fetcher.first, error):
+            raise
+        return from_one(fetcher).sample(beside=beside)
+
+
+def _settled(fetcher: PageFetcher, paging: PagingStrategy) -> PageFetcher:
+    endpoint = replace(fetcher.endpoint, paging=paging)
+    settled = replace(fetcher, endpoint=endpoint, first=paging.start())
+    settled.window = fetcher.window
+    return settled
 
 
 def settle(fetcher: PageFetcher) -> PageFetcher:
@@ -28,20 +63,20 @@ def settle(fetcher: PageFetcher) -> PageFetcher:
     Raises the transport's errors, and `PaginationError` if the two pages don't show the unit.
     """
     endpoint, paging = fetcher.endpoint, fetcher.endpoint.paging
-    if not isinstance(paging, UnknownUnit):
-        return fetcher
     found, pages = endpoint.facts.unit, {}
+    if not isinstance(paging, UnknownUnit):
+        is_known = found is not None and isinstance(paging, PageNumber) and paging.is_open
+        return _settled(fetcher, found) if is_known and found else fetcher
     if found is None:
         pages = {number: _page(fetcher, paging, number) for number in (1, 0)}
         found = _found(paging, pages, label=endpoint.label)
         if pages[1] is not None and pages[1].keys:
             endpoint.facts.unit = found
-    first = found.start()
-    settled = replace(fetcher, endpoint=replace(endpoint, paging=found), first=first)
-    settled.window = fetcher.window
-    early = pages.get(int(str(first[paging.page_param])))
+    settled = _settled(fetcher, found)
+    early = pages.get(int(str(settled.first[paging.page_param])))
     if early is not None:
-        settled.keep(first, replace(early, page=replace(early.page, query=first)))
+        page = replace(early.page, query=settled.first)
+        settled.keep(settled.first, replace(early, page=page))
     return settled
 
 

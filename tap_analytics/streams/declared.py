@@ -17,6 +17,7 @@ from tap_analytics.config.declarations import parse
 from tap_analytics.config.declarations.processing import RowError, sources_of
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
+from tap_analytics.pagination.unit import sample
 from tap_analytics.records.decoders import Csv, decoder_of
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import select_jsonpath, select_map
@@ -218,7 +219,7 @@ def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
         window=stream.sample_window(),
         needs_window=stream.meets_at is not None,
     )
-    return fetcher.sample(beside=bool(stream.contexts))
+    return sample(fetcher, beside=bool(stream.contexts))
 
 
 def declare(

@@ -141,6 +141,12 @@ _STOP_AFTER_EMPTY = Field(
     "Whether a page without rows is the last; false reads on while a flag, a total or a maximum "
     "says that more follow.",
 )
+_STOP_AFTER_SHORT = Field(
+    BOOLEAN,
+    "Whether a page with fewer rows than `limit` is the last: an error, or rows that were read "
+    "before, then show that no page follows it.",
+    in_dlt=False,
+)
 _END_STATUS_CODES = Field(
     Kind("list of 400, 404, 410, 416, 422", _end_codes),
     "Statuses of responses to a number behind the last page.",
@@ -239,6 +245,7 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
                 integer(0), "Offset from which on nothing is read, which leaves it `unverified`."
             ),
             "stop_after_empty_page": _STOP_AFTER_EMPTY,
+            "stop_after_short_page": _STOP_AFTER_SHORT,
             "end_status_codes": _END_STATUS_CODES,
             **SHARED,
         },
@@ -255,6 +262,7 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
                 integer(0), "Page from which on nothing is read, which leaves it `unverified`."
             ),
             "stop_after_empty_page": _STOP_AFTER_EMPTY,
+            "stop_after_short_page": _STOP_AFTER_SHORT,
             "end_status_codes": _END_STATUS_CODES,
             "base_page": Field(
                 integer(0), "Number of the first page; found out if it isn't given."

@@ -22,6 +22,7 @@ def with_declared_end(
     following = paging.next_token(page, seen)
     if not page.received:
         following = _after_nothing(paging, following, page, seen, confirming=confirming)
+    following = _after_short(paging, following, page, seen)
     following = _at_flag(paging, following, page, seen)
     is_beyond = isinstance(paging, NumberedStrategy) and paging.is_beyond(_token_of(following))
     return StopReason.MAXIMUM if is_beyond else following
@@ -53,6 +54,25 @@ def _after_nothing(
         return following
     is_confirmed = confirming is not None or token == page.query
     return StopReason.EMPTY if is_confirmed else Confirm(token, StopReason.EMPTY)
+
+
+def _after_short(
+    paging: PagingStrategy, following: Following, page: Page, seen: PagingState
+) -> Following:
+    """Return what follows a page with fewer rows than the limit, which may be the last one.
+
+    If the server never sent as many rows as the limit, it may allow fewer, which proves nothing.
+    """
+    is_short = 0 < page.received < (seen.page_size or 0)
+    is_short &= seen.pages == 1 or page.received < seen.max_rows
+    if not (is_short and paging.stop_after_short_page and isinstance(following, dict)):
+        return following
+    is_open = paging.has_more(page) or seen.rows < (seen.total or 0)
+    if is_open or not isinstance(paging, NumberedStrategy) or paging.named(page):
+        return following
+    is_sure = seen.max_rows >= (seen.page_size or 0)
+    number: PageToken = {paging.number_param: str(paging.beyond(page, seen))}
+    return Confirm(number, StopReason.EMPTY if is_sure else StopReason.SINGLE, is_short=True)
 
 
 def _at_flag(

@@ -273,6 +273,11 @@ class PageNumber(NumberedStrategy):
         return super().count_of_pages(page) if last is None else (self.total_path or "", last)
 
     @property
+    def is_open(self) -> bool:
+        """Whether the number of the first page is unknown."""
+        return self.base_page is None and self.page is None
+
+    @property
     def _counts_pages(self) -> bool:
         return "page" in (self.total_path or "").rsplit(".", maxsplit=1)[-1].lower()
 
@@ -282,7 +287,7 @@ class PageNumber(NumberedStrategy):
         number = self.next_number(page, seen)
         by_number: PageToken = {self.page_param: str(number)}
         # Page 0 of a server that counts from 1 may be empty, or the same as page 1.
-        is_open = self.base_page is None and self.page is None and seen.pages == 1
+        is_open = self.is_open and seen.pages == 1
         if not page.received and isinstance(following, StopReason):
             may_begin = seen.pages == 1 and not self.base_page
             return by_number if may_begin or self._is_among_pages(page, number) else following
@@ -308,5 +313,4 @@ class PageNumber(NumberedStrategy):
 
     @override
     def allows_repeat(self, page: Page) -> bool:
-        is_open = self.base_page is None and self.page is None
-        return is_open and page.query.get(self.page_param) == "1"
+        return self.is_open and page.query.get(self.page_param) == "1"

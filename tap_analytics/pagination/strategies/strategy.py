@@ -56,6 +56,8 @@ class Confirm:
     #: Another page, which has to begin with the row at this place of the page before: otherwise
     #: the server ignores the number, and an empty page shows nothing.
     check: tuple[PageToken, int] | None = None
+    #: Whether the page before is declared to be the last one, because it is short.
+    is_short: bool = False
 
 
 @dataclass(slots=True)
@@ -134,6 +136,8 @@ class PagingStrategy(ABC):
     at_end_path: str | None = None
     #: Whether a page without rows is the last; None as the strategy has it.
     stop_after_empty_page: bool | None = None
+    #: Whether a page with fewer rows than the limit is declared to be the last.
+    stop_after_short_page: bool = False
 
     def start(self) -> PageToken:
         """Return the token of the first page."""

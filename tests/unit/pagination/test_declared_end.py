@@ -6,7 +6,7 @@ import json
 
 import pytest
 from support.runs import declared, run
-from support.servers import JsonApi, reply
+from support.servers import JsonApi, PathApi, reply
 
 ROWS = [{"id": number} for number in range(25)]
 LIMIT = 10
@@ -159,6 +159,95 @@ def test_an_empty_page_is_passed_while_a_flag_says_that_more_follow(kind, concur
         own |= {"stop_after_empty_page": False, "has_more_path": "rest"}
         done = read(api, concurrency, type=kind, **own)
     assert outcome(done) == (None, [*range(10), *range(20, 25)], "consistent")
+
+
+# --- short pages ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("kind", ["page_number", "offset"])
+@pytest.mark.parametrize("behind", [404, 400, "repeats"])
+def test_a_refusal_or_a_repetition_behind_a_short_page_is_the_end(behind, kind, concurrency):
+    def answer(query):
+        rows = numbered(query) if kind == "page_number" else sliced(query)
+        if not rows and behind != "repeats":
+            return reply(behind, b"{}")
+        return {"data": rows or ROWS[20:]}
+
+    own = {"base_page": 1} if kind == "page_number" else {}
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type=kind, stop_after_short_page=True, **own)
+    assert outcome(done) == WHOLE
+
+
+@pytest.mark.parametrize("behind", ["refuses", "repeats"])
+@pytest.mark.parametrize(("count", "ending"), [(7, "unverified"), (20, None)])
+def test_a_short_page_alone_proves_nothing_and_a_full_one_is_not_the_last(count, ending, behind):
+    def answer(query):
+        rows = numbered(query, rows=ROWS[:count])
+        if not rows and behind == "refuses":
+            return reply(404, b"{}")
+        return {"data": rows or ROWS[:count][-LIMIT:]}
+
+    with JsonApi(answer) as api:
+        done = read(api, type="page_number", base_page=1, stop_after_short_page=True)
+    assert done.ids() == list(range(count))
+    assert (done.verdict() if done.error is None else None) == ending
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_rows_behind_short_pages_of_a_capped_limit_are_read(concurrency):
+    def answer(query):
+        start = (int(query["page"]) - 1) * 4
+        return {"data": ROWS[start : start + 4]}
+
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type="page_number", base_page=1, stop_after_short_page=True)
+    assert outcome(done) == WHOLE
+
+
+def test_a_short_list_below_one_parent_says_nothing_of_those_below_others():
+    lists = {"1": ROWS[:3], "2": ROWS}
+
+    def answer(path, pairs):
+        if path == "/items":
+            return {"data": [{"id": 1}, {"id": 2}] if dict(pairs)["page"] == "1" else []}
+        start = (int(dict(pairs)["page"]) - 1) * 4
+        return {"data": lists[path[-1]][start : start + 4]} if start < 24 else (404, {})
+
+    pages = {"type": "page_number", "base_page": 1, "limit": 10, "stop_after_short_page": True}
+    path = {"path": "/parts/{resources.items.id}", "data_selector": "data", "paginator": pages}
+    parts = {"name": "parts", "endpoint": path, "include_from_parent": ["id"]}
+    with PathApi(answer) as api:
+        done = run(declared(api.origin, endpoint={"paginator": pages}, children=[parts]))
+    found = [(row["_items_id"], row["id"]) for row in done.records("shop_parts")]
+    assert found == [(1, n) for n in range(3)] + [(2, n) for n in range(24)]
+
+
+# --- page 0 -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("status", [400, 404, 422])
+@pytest.mark.parametrize("schema", [None, {"properties": {"id": {"type": "integer"}}}])
+def test_pages_begin_at_1_where_page_0_is_refused(schema, status, concurrency):
+    def answer(query):
+        if query["page"] == "0":
+            return reply(status, b"{}")
+        return {"data": numbered(query)}
+
+    paginator = {"type": "page_number", "limit": LIMIT}
+    own = {"schema": schema} if schema else {}
+    with JsonApi(answer) as api:
+        made = declared(api.origin, endpoint={"paginator": paginator}, **own)
+        done = run(made | {"concurrency": concurrency})
+    assert outcome(done) == WHOLE
+
+
+def test_page_1_that_is_refused_too_is_an_error():
+    with JsonApi(lambda _: reply(404, b"{}")) as api:
+        done = read(api, type="page_number")
+    assert "NotFound" in done.failure()
 
 
 # --- maximum and first number -----------------------------------------------------------------

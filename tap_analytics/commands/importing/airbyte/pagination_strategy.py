@@ -70,25 +70,30 @@ def check_bounds(endpoint: Object) -> None:
 
 
 def _set_limit(made: Object, part: Component | None, strategy: Component, endpoint: Object) -> None:
-    """Add the rows per page; without them, the API decides."""
+    """Add the rows per page, and that fewer are the last ones; else the API decides."""
     size = strategy.integer("page_size") if strategy.get("page_size") is not None else None
-    if part is None:
+    if size is None or size < 1:
+        if part is not None:
+            strategy.note("page_size", "isn't a number of rows: no limit is sent.")
         return
     option = option_of(part)
-    if option is None:
-        problem = "its place isn't known"
-    elif size is None or size < 1:
-        strategy.note("page_size", "isn't a number of rows: no limit is sent.")
-        return
-    elif option.name in {made.get(f"{what}_{at}") for what in _NUMBERS for at in _WORDS}:
-        problem = "it is in the place of the page"
-    else:
+    problem = "its place isn't known"
+    if option is not None:
         found = option.problem(endpoint)
         problem = f"it is {found}" if found else ""
-    if option is None or problem:
+        if option.name in {made.get(f"{what}_{at}") for what in _NUMBERS for at in _WORDS}:
+            problem = "it is in the place of the page"
+    if part is not None and problem:
         part.note("", f"{problem}: no limit is sent.")
+    is_counted = strategy.kind != "CursorPagination"
+    if problem and not is_counted:
         return
     made["limit"] = size
+    if is_counted:
+        made["stop_after_short_page"] = True
+    if option is None or problem:
+        made["limit_param"] = None
+        return
     option.put("limit", made, endpoint)
     if made.get("limit_param") == "limit":
         del made["limit_param"]

@@ -64,6 +64,10 @@ def paged(strategy, token="page", size="limit"):
 ROWS = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
 
 
+#: A paginator that knows how many rows a page has, but doesn't send it.
+FIVE = {"limit": 5, "limit_param": None, "stop_after_short_page": True}
+
+
 def cursor(value, **words):
     return {"type": "CursorPagination", "cursor_value": value, **words}
 
@@ -132,11 +136,23 @@ def test_expression_that_computes_is_none(text):
         ({"paginator": {"type": "NoPagination"}}, "single_page"),
         (
             paged({"type": "OffsetIncrement", "page_size": "50"}, "skip", "top"),
-            {"type": "offset", "offset_param": "skip", "limit": 50, "limit_param": "top"},
+            {
+                "type": "offset",
+                "offset_param": "skip",
+                "limit": 50,
+                "limit_param": "top",
+                "stop_after_short_page": True,
+            },
         ),
         (
             paged({"type": "PageIncrement", "page_size": 20, "start_from_page": 1}),
-            {"type": "page_number", "page_param": "page", "base_page": 1, "limit": 20},
+            {
+                "type": "page_number",
+                "page_param": "page",
+                "base_page": 1,
+                "limit": 20,
+                "stop_after_short_page": True,
+            },
         ),
         (
             paged({"type": "PageIncrement"}, size=None),
@@ -194,7 +210,7 @@ def test_expression_that_computes_is_none(text):
         ),
         (
             paged({"type": "OffsetIncrement", "page_size": 5}, "skip", "skip"),
-            {"type": "offset", "offset_param": "skip"},
+            {"type": "offset", "offset_param": "skip"} | FIVE,
         ),
         (
             paged({"type": "PageIncrement", "inject_on_first_request": True}, size=None),
@@ -391,7 +407,7 @@ def test_page_goes_where_it_is_injected(token, size, paginator, sent, command):
 
     endpoint = entry["resources"][0]["endpoint"]
     assert code == 0
-    assert endpoint["paginator"] == {"type": "offset"} | paginator
+    assert endpoint["paginator"] == {"type": "offset", "stop_after_short_page": True} | paginator
     assert {name: endpoint[name] for name in ("headers", "data") if name in endpoint} == sent
 
 
@@ -434,10 +450,8 @@ def test_limit_that_has_no_place_is_left_to_the_api(size, params, command):
     )
 
     assert code == 0
-    assert entry["resources"][0]["endpoint"]["paginator"] == {
-        "type": "offset",
-        "offset_param": "from",
-    }
+    paginator = {"type": "offset", "offset_param": "from"} | FIVE
+    assert entry["resources"][0]["endpoint"]["paginator"] == paginator
     assert any("no limit is sent" in note for note in notes)
 
 
