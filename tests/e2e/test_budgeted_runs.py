@@ -92,6 +92,7 @@ def test_faults_do_not_overspend(width):
     assert done.code == 1
 
 
+@pytest.mark.outside
 @LOADS
 def test_meltano_keeps_the_source_of_a_bookmark(meltano_project, settings, tmp_path):
     with DemoApi() as here, DemoApi() as there:
@@ -102,9 +103,8 @@ def test_meltano_keeps_the_source_of_a_bookmark(meltano_project, settings, tmp_p
 
         def load(api, *options, fails=False, **config):
             given = settings(only(api.config, "learning") | config) | env
-            arguments = ("run", "--no-install", *options, "tap-analytics", "target-jsonl")
             api.reset_counts()
-            said = meltano_project.meltano(*arguments, env=given, fails=fails)
+            said = meltano_project.load("target-jsonl", *options, env=given, fails=fails)
             people = [asked for asked in api.requests if asked.path.endswith("/people")]
             return "is not used: this run reads" in said, people[0].params
 
@@ -115,6 +115,7 @@ def test_meltano_keeps_the_source_of_a_bookmark(meltano_project, settings, tmp_p
         assert (warned, "filter[updated_at][gteq]" in params) == (False, True)
 
 
+@pytest.mark.outside
 @LOADS
 def test_meltano_carries_what_a_budget_leaves(meltano_project, settings, tmp_path):
     with DemoApi() as api:
@@ -123,11 +124,10 @@ def test_meltano_carries_what_a_budget_leaves(meltano_project, settings, tmp_pat
             "MELTANO_DATABASE_URI": f"sqlite:///{tmp_path}/meltano.db",
             "TARGET_JSONL_DESTINATION_PATH": str(tmp_path),
         }
-        arguments = ("run", "--no-install", "tap-analytics", "target-jsonl")
-        said = meltano_project.meltano(*arguments, env=env, fails=True)
+        said = meltano_project.load("target-jsonl", env=env, fails=True)
         assert "learning_people" not in said.partition("not finished: ")[2].partition("]")[0]
         api.reset_counts()
-        meltano_project.meltano(*arguments, env=env)
+        meltano_project.load("target-jsonl", env=env)
         assert not [asked for asked in api.requests if asked.path.endswith("/people")]
         for stream in ("learning_people", "learning_courses", "learning_course_enrollments"):
             lines = Path(tmp_path, f"{stream}.jsonl").read_text("utf-8").splitlines()

@@ -40,6 +40,7 @@ def test_an_interrupt_ends_it_at_once(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.outside
 @pytest.mark.xdist_group("meltano")
 def test_meltano_invokes_it_with_the_settings_of_the_project(meltano_project, settings):
     with DemoApi() as api:

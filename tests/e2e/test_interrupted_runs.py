@@ -42,12 +42,11 @@ def test_meltano_resumes_a_failed_run_after_its_last_page(
 ):
     down = {"status": 500, "match": {"path": "/people"}, "after": 5, "times": None}
     with DemoApi(faults=[down]) as api:
-        config = hurried(only(api.config, "learning"), max_retries=1)
+        config = hurried(only(api.config, "learning", concurrency=1), max_retries=1)
         config["learning"] |= {"page_size": 10}
         state = {"MELTANO_DATABASE_URI": f"sqlite:///{tmp_path}/meltano.db"}
         env = settings(config) | warehouse.env | state
-        arguments = ("run", "--no-install", "tap-analytics", LOADER)
-        meltano_project.meltano(*arguments, env=env, fails=True)
+        meltano_project.load(LOADER, env=env, fails=True)
         landed = warehouse.ids("learning_people")
         answered = [
             asked
@@ -59,7 +58,7 @@ def test_meltano_resumes_a_failed_run_after_its_last_page(
 
         api.set_faults([])
         api.reset_counts()
-        meltano_project.meltano(*arguments, env=env)
+        meltano_project.load(LOADER, env=env)
         asked = pages_of(api.requests, "/people", "page")
         for stream in ("learning_people", "learning_courses", "learning_course_enrollments"):
             expected = sorted(row["id"] for row in api.rows(stream))

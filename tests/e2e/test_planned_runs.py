@@ -124,6 +124,7 @@ def test_a_key_that_is_refused_is_reported_and_ends_with_1():
     assert "swordfish" not in json.dumps(told)
 
 
+@pytest.mark.outside
 @LOADS
 def test_meltano_plans(meltano_project, settings, tmp_path):
     with DemoApi() as api:

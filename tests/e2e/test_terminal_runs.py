@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import signal
@@ -69,10 +70,21 @@ def plain(demo):
     return run(paged(demo.config))
 
 
+@pytest.fixture(scope="module")
+def shown(demo):
+    """Give the window and the run of a size; each is run once."""
+
+    @functools.cache
+    def run_in(columns, lines):
+        window = Window(paged(demo.config), columns=columns, lines=lines)
+        return window, window.end()
+
+    return run_in
+
+
 @pytest.mark.parametrize(("columns", "lines"), SIZES)
-def test_a_run_is_shown_from_its_first_rows_to_the_table(demo, plain, columns, lines):
-    window = Window(paged(demo.config), columns=columns, lines=lines)
-    done = window.end()
+def test_a_run_is_shown_from_its_first_rows_to_the_table(shown, plain, columns, lines):
+    window, done = shown(columns, lines)
     counts = {name: len(done.records(name)) for name in done.streams}
 
     assert done.code == 0
@@ -86,18 +98,17 @@ def test_a_run_is_shown_from_its_first_rows_to_the_table(demo, plain, columns, l
     # The pictures fit the window and their figures only grow.
     assert len(window.pictures) > 3
     assert all(picture[0] == "" for picture in window.pictures)
-    shown = [figures(picture) for picture in window.pictures]
-    assert len(set(map(str, shown))) > 3
-    for name in counts.keys() & set().union(*shown) | {""}:
-        grown = [each[name] for each in shown if name in each]
+    drawn = [figures(picture) for picture in window.pictures]
+    assert len(set(map(str, drawn))) > 3
+    for name in counts.keys() & set().union(*drawn) | {""}:
+        grown = [each[name] for each in drawn if name in each]
         assert grown == sorted(grown)
         assert grown[-1] <= counts.get(name, sum(counts.values()))
 
 
-@pytest.mark.parametrize("columns", [80, 160])
-def test_the_table_and_the_lines_of_ended_streams_match_the_output(demo, plain, columns):
-    window = Window(paged(demo.config), columns=columns)
-    done = window.end()
+@pytest.mark.parametrize(("columns", "lines"), SIZES[:2])
+def test_the_table_and_the_lines_of_ended_streams_match_the_output(shown, plain, columns, lines):
+    _, done = shown(columns, lines)
     rows = {name: len(done.records(name)) for name in done.streams}
     # The log of the run that nobody watched says the same.
     logged = re.findall(r"(\w+): ([\d,]+) rows?, ([\d,]+) pages?.*?, (\w+), [\d.]+ s", plain.stderr)

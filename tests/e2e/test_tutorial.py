@@ -12,7 +12,7 @@ from support.docs import DOCS, blocks
 from walkthrough.postgres import binaries, free_port
 
 # One worker installs the plugins, and runs of one project take turns.
-pytestmark = pytest.mark.xdist_group("meltano")
+pytestmark = [pytest.mark.outside, pytest.mark.xdist_group("meltano")]
 
 PORT = "8123"
 #: They make the environment that the tests run in.

@@ -19,6 +19,7 @@ PAGE = "how-to/two-instances.md"
 @pytest.fixture
 def project(meltano_project, bare_project):
     """A project with the plugins of the page, which uses the installed ones."""
+    meltano_project.install("target-jsonl")
     definition = yaml.safe_load((meltano_project.folder / "meltano.yml").read_text("utf-8"))
     for text in blocks(PAGE, "yaml"):
         for kind, plugins in yaml.safe_load(text)["plugins"].items():

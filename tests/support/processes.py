@@ -101,14 +101,14 @@ class Started:
 class Template:
     """The process that runs of a program are forked from; it may be of another environment."""
 
-    def __init__(self, *options, python=sys.executable, program=TAP):
+    def __init__(self, *options, python=sys.executable, program=TAP, env=()):
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             number = theirs.fileno()
             script = Path(__file__).with_name("template.py")
             self._process = subprocess.Popen(
                 [python, "-P", *options, script, str(number), *program],
-                env=inherited(),
+                env=inherited() | dict(env),
                 pass_fds=[number],
             )
         atexit.register(self._close)
@@ -117,10 +117,13 @@ class Template:
         self._control.close()
         self._process.wait()
 
-    def fork(self, arguments, *, folder, env, stdin=None, stdout=PIPE, stderr=PIPE):
-        """Start a run; streams are files, their numbers, or pipes, and there may be no input."""
+    def fork(self, arguments, *, folder, env, stdin=None, stdout=PIPE, stderr=PIPE, job=None):
+        """Start a run; streams are files, their numbers, or pipes, and there may be no input.
+
+        A job has standard error as its terminal, and is in its `front` or `behind`.
+        """
         status, theirs = socket.socketpair()
-        given = {"arguments": [*map(str, arguments)], "folder": folder, "env": env}
+        given = {"arguments": [*map(str, arguments)], "folder": folder, "env": env, "job": job}
         out, out_end = pipe() if stdout == PIPE else (None, stdout)
         err, err_end = pipe() if stderr == PIPE else (None, stderr)
         with theirs, open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device

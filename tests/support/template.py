@@ -1,18 +1,20 @@
 """A process that has imported a program and forks runs of it, which start in milliseconds.
 
 It is given the number of a socket, the program as `module:attribute`, and more modules to import.
-It reads requests from the socket: JSON with the fields `arguments`, `folder` and `env`, and the
-descriptors of a socket and of the three standard streams. That socket is told the run's id and
-then its exit code.
+It reads requests from the socket: JSON with the fields `arguments`, `folder`, `env` and `job`, and
+the descriptors of a socket and of the three standard streams. That socket is told the run's id and
+then its exit code. A `job` has standard error as its terminal, and is in its `front` or `behind`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import sys
+import termios
 import time
 from importlib import import_module
 from operator import attrgetter
@@ -50,6 +52,8 @@ def supervise(request, status, streams):
         os.environ.update(request["env"])
         time.tzset()
         sys.argv[1:] = request["arguments"]
+        if request["job"]:
+            control_terminal(behind=request["job"] == "behind")
         return
     for descriptor in streams:
         os.close(descriptor)
@@ -57,6 +61,16 @@ def supervise(request, status, streams):
     code = os.waitstatus_to_exitcode(os.waitpid(run, 0)[1])
     os.write(status, b"%d\n" % code)
     os._exit(0)
+
+
+def control_terminal(*, behind):
+    """Take standard error as the terminal of a new session, and perhaps leave its foreground."""
+    os.setsid()
+    fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+    if behind:
+        if job := os.fork():
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+        os.setpgid(0, 0)
 
 
 if __name__ == "__main__":

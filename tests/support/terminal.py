@@ -9,8 +9,6 @@ import pty
 import re
 import select
 import struct
-import subprocess
-import sys
 import tempfile
 import termios
 import time
@@ -18,7 +16,7 @@ from pathlib import Path
 
 import pyte
 
-from support.processes import COMMAND, FOREIGN, PATIENCE
+from support.processes import FOREIGN, PATIENCE, PIPE, TAP, template
 from support.runs import Run
 
 #: What ends each picture: the way back up to the line the cursor rests on.
@@ -29,20 +27,8 @@ LOG = re.compile(r"\| (DEBUG|INFO|WARNING|ERROR) +\|")
 UNWATCHED = (*FOREIGN, "CI", "MELTANO_", "TERM", "COLUMNS", "LINES")
 #: Columns of a window that wraps nothing.
 ENDLESS = 1000
-#: Start the command with the window as its own terminal, as the job in front or as one behind it.
-IN_FRONT = """
-import fcntl, os, sys, termios
-fcntl.ioctl(2, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-BEHIND = """
-import fcntl, os, sys, termios
-fcntl.ioctl(2, termios.TIOCSCTTY, 0)
-if job := os.fork():
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
-os.setpgid(0, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
+#: What a run in a window imports besides.
+DISPLAY = "tap_analytics.reporting.terminal.display"
 
 
 class Window:
@@ -64,16 +50,18 @@ class Window:
         self._out = folder / "out"
         arguments = ["--config", "config.json"]
         given = {n: value for n, value in os.environ.items() if not n.startswith(UNWATCHED)}
+        # Variables that Python itself reads must be there before it starts.
+        own = tuple(pair for pair in (env or {}).items() if pair[0].startswith("PYTHON"))
         with self._out.open("wb") as file:
-            targets = {"file": file, "pipe": subprocess.PIPE, "window": self._slave}
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", BEHIND if background else IN_FRONT, COMMAND, *arguments],
-                cwd=folder,
+            targets = {"file": file, "pipe": PIPE, "window": self._slave}
+            self.process = template(program=(*TAP, DISPLAY), env=own).fork(
+                arguments,
+                folder=str(folder),
                 env=given | {"TERM": "xterm-256color"} | (env or {}),
                 stdin=self._slave,
                 stdout=targets[stdout],
                 stderr=self._slave,
-                start_new_session=True,
+                job="behind" if background else "front",
             )
 
     def resize(self, columns, lines):
