@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 #: Maximum number of lines; further notes are only counted.
 MOST = 500
@@ -30,6 +31,7 @@ class Notes:
     taken: int = 0
     #: Whether an authenticator was left out.
     is_unsigned: bool = False
+    _pending: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, where: str, text: str) -> None:
         """Add a note; `where` is a line, a resource or a path in a manifest."""
@@ -40,6 +42,22 @@ class Notes:
             self.lines.append(line)
         else:
             self.left_out += 1
+
+    @contextlib.contextmanager
+    def pending(self, stream: str) -> Iterator[None]:
+        """Keep what is noted of a stream until it is known whether it is taken."""
+        before, self.lines = self.lines, []
+        try:
+            yield
+        finally:
+            self._pending[stream], self.lines = self.lines, before
+
+    def settle(self, refused: Mapping[str, str]) -> None:
+        """Add the notes of streams that are taken, of others only why they are `refused`."""
+        for stream, lines in self._pending.items():
+            for line in [refused[stream]] if stream in refused else lines:
+                self.add("", line)
+        self._pending.clear()
 
     def unknown(self, where: str, words: Collection[str], what: str) -> None:
         """Add a note on keys that aren't known or supported."""

@@ -12,12 +12,12 @@ from collections import defaultdict
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_LEFT_OUT = re.compile(r"(?:\S+: )?the stream ('.+?') is left out: (.+)")
+_LEFT_OUT = re.compile(r"(?:.*?: )??the stream ('.+?') is left out: (.+)")
 _VARIABLE = re.compile(
     r"(?:(`config\.\S+`) becomes|client: has no (base_url): it becomes) (\$\w+)\."
 )
 #: The place of a note, a path in the description, and what it says.
-_PLACED = re.compile(r"([\w.\[\]-]+): (.+)")
+_PLACED = re.compile(r"([\w. \[\]-]+): (.+)")
 #: The most places that are named of a note.
 _PLACES = 3
 
@@ -28,7 +28,7 @@ def summarize(notes: Iterable[str]) -> Iterator[str]:
     for reason, streams in left_out.items():
         whole = streams[0] if len(streams) == 1 else None
         names = ", ".join(_LEFT_OUT.sub(r"\1", each) for each in streams)
-        yield whole or f"the streams {names} are left out: {reason}"
+        yield whole or f"left out because {reason.removesuffix('.')}: {names}."
     for text in others:
         places = placed.get(text, ())
         more = len(places) - _PLACES

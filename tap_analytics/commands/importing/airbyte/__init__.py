@@ -70,35 +70,35 @@ def _count(root: Component, resources: list[Object], notes: Notes) -> None:
 def _all_streams(root: Component, notes: Notes) -> list[ImportedStream]:
     """Return the supported streams, with parents that aren't streams of the manifest themselves."""
     found: dict[str, ImportedStream] = {}
-    refused: set[str] = set()
+    refused: dict[str, str] = {}
     waiting = [(stream, False) for stream in root.children("streams")]
     listed_names = {name_of(stream) for stream, _ in waiting}
     for stream, is_parent in waiting:
         name = name_of(stream)
         if name in found or name in refused or (is_parent and name in listed_names):
             continue
-        if is_parent:
-            stream.note("", f"the parent '{shown(name)}' becomes a resource.")
-        try:
-            found[name] = read_stream(stream)
-        except UnsupportedError as error:
-            refused.add(name)
-            notes.add(stream.path, f"the stream '{shown(name)}' is left out: {error}.")
-            continue
+        with notes.pending(name):
+            if is_parent:
+                stream.note("", f"the parent '{shown(name)}' becomes a resource.")
+            try:
+                found[name] = read_stream(stream)
+            except UnsupportedError as error:
+                refused[name] = f"{stream.path}: the stream '{shown(name)}' is left out: {error}."
+                continue
         waiting += [(parent, True) for parent in found[name].parents]
-    _drop_orphans(found, refused, notes)
+    _drop_orphans(found, refused)
+    notes.settle(refused)
     return list(found.values())
 
 
-def _drop_orphans(found: dict[str, ImportedStream], refused: set[str], notes: Notes) -> None:
+def _drop_orphans(found: dict[str, ImportedStream], refused: dict[str, str]) -> None:
     def is_orphan(each: ImportedStream) -> bool:
         return any(name_of(parent) in refused for parent in each.parents)
 
     while orphans := [name for name, each in found.items() if is_orphan(each)]:
         for name in orphans:
             del found[name]
-            refused.add(name)
-            notes.add("", f"the stream '{shown(name)}' is left out: so is its parent.")
+            refused[name] = f"the stream '{shown(name)}' is left out: its parent is left out."
 
 
 def _common(urls: list[str]) -> str:

@@ -737,7 +737,7 @@ def test_child_of_what_is_left_out_is_left_out(command):
     _, entry, notes = command(manifest(stream("shops"), odd, child(odd)))
 
     assert [resource["name"] for resource in entry["resources"]] == ["shops"]
-    assert "the stream 'parts' is left out: so is its parent." in notes
+    assert "the stream 'parts' is left out: its parent is left out." in notes
 
 
 # --- rows, keys, columns ------------------------------------------------------------------------

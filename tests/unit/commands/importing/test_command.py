@@ -116,7 +116,7 @@ def test_notes_that_differ_in_their_place_only_are_one_line(command):
 
     assert (code, len(json.loads(out)["apis"][0]["resources"])) == (1, 4)
     assert lines[0] == "note: 4 of 6 streams"
-    assert re.fullmatch("note: the streams 'reports', 'exports' are left out: .+", lines[1])
+    assert re.fullmatch("note: left out because [^:]+: 'reports', 'exports'\\.", lines[1])
     places = "streams[0].transformations, streams[1].transformations, streams[2].transformations"
     assert lines[2].startswith(f"note: {places} and 1 more: ")
     variables = "$SHOP_SHOP for `config.shop`, $SHOP_TOKEN for `config.token`"
@@ -509,3 +509,17 @@ source = {"client": {"base_url": "https://api.shop.com"},
     assert entry["resource_defaults"] == {"primary_key": "id"}
     assert entry["resources"] == [{"name": "items", "endpoint": {"path": "/items"}}]
     assert "requests_per_second" not in entry
+
+
+def test_a_stream_that_is_left_out_is_noted_with_nothing_but_its_reason(command):
+    """Its other notes say what would be different of a stream that isn't there."""
+    odd = {"type": "AsyncRetriever", "$parameters": {"path": "/x"}}
+    given = manifest(("items", {}), ("reports", odd))
+
+    _, plain, _ = command(given, "--json")
+    notes = [note for note in json.loads(plain)["notes"] if "config." not in note]
+
+    assert {note.partition(":")[0] for note in notes} == {
+        "streams[0].transformations",
+        "streams[1]",
+    }
