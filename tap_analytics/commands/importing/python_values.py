@@ -46,6 +46,8 @@ class Reader(Literals):
         if name in self._bound:
             return self._bound[name]
         given = self._named(name)
+        if given is None and (lone := _as_lambda(self._functions.get(name))) is not None:
+            return Unread(lone, where, f"is the function `{shown(name)}`", name)
         if given is None or name in self._open:
             return Unread(node, where, f"is the name `{shown(name)}`", name)
         if dotted(given) in _SETTING_VALUES:
@@ -186,6 +188,29 @@ def _unpacked(target: ast.expr, item: t.Any) -> dict[str, t.Any]:  # noqa: ANN40
         for each, inner in zip(targets, item, strict=True)
         for name, value in _unpacked(each, inner).items()
     }
+
+
+def _as_lambda(function: Function | None) -> ast.Lambda | None:
+    """Return a function that returns one expression as a lambda.
+
+    It may return null for null before.
+    """
+    if function is None:
+        return None
+    *others, last = [each for each in function.body if not _is_docstring(each)] or [None]
+    is_plain = all(isinstance(each, ast.If) and _passes_null(each) for each in others)
+    if not is_plain or not isinstance(last, ast.Return) or last.value is None:
+        return None
+    return ast.copy_location(ast.Lambda(args=function.args, body=last.value), function)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _passes_null(node: ast.If) -> bool:
+    is_null = ast.unparse(node.test).endswith(" is None") and not node.orelse
+    return is_null and len(node.body) == 1 and isinstance(node.body[0], ast.Return)
 
 
 def _key(node: ast.expr) -> str | None:

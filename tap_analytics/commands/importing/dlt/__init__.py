@@ -88,8 +88,9 @@ def _client(given: object, context: Context) -> Object:
 def _client_paginator(made: Object, context: Context) -> None:
     """Set the paginator of resources that have none; one that can't be read leaves them out."""
     try:
-        made["paginator"] = read_paginator(made["paginator"], "client.paginator", context.notes)
-        context.paginator = made["paginator"]
+        made["paginator"] = context.paginator = read_paginator(
+            made["paginator"], "client.paginator", context.notes, is_foreign=context.is_foreign
+        )
     except UnsupportedError as error:
         del made["paginator"]
         context.fault = str(error)

@@ -44,7 +44,9 @@ def read_endpoint(given: Object, context: Context, where: str) -> Object:
         del made["data_selector"]
     read_request(made, context, where)
     if "paginator" in made:
-        made["paginator"] = read_paginator(made["paginator"], "its paginator", context.notes)
+        made["paginator"] = read_paginator(
+            made["paginator"], "its paginator", context.notes, is_foreign=context.is_foreign
+        )
     _check_body(made)
     if isinstance(made.get("error_handler"), dict):
         made["error_handler"] = _handler(made["error_handler"], where, context.notes)

@@ -32,7 +32,9 @@ _NUMBERS = {
 }
 
 
-def read_paginator(paginator: object, where: str, notes: Notes) -> object:
+def read_paginator(
+    paginator: object, where: str, notes: Notes, *, is_foreign: bool = True
+) -> object:
     """Return a paginator of the tap, an object or its type. Raises `UnsupportedError`."""
     if isinstance(paginator, Unread):
         raise UnsupportedError(str(paginator))
@@ -58,7 +60,17 @@ def read_paginator(paginator: object, where: str, notes: Notes) -> object:
     _check_paths(made, where, notes)
     if kind == "offset" and made.get("offset_param") == "page":
         notes.add(where, "the first two pages show what `offset_param: page` counts.")
+    if is_foreign and kind == "page_number" and not _counts_pages(made):
+        made.setdefault("end_status_codes", [404])
     return kind if isinstance(paginator, str) else made
+
+
+def _counts_pages(made: Object) -> bool:
+    """Whether the tap sees the last page by a total, which for dlt counts pages."""
+    total = made.get("total_path")
+    if not isinstance(total, str) or not total:
+        return True
+    return "page" in total.rpartition(".")[2].lower() and made.get("base_page") is not None
 
 
 def _check_paths(made: Object, where: str, notes: Notes) -> None:

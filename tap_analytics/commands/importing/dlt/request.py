@@ -68,6 +68,8 @@ def read_request(endpoint: Object, context: Context, where: str) -> None:
         endpoint["path"] = _relative(endpoint["path"].strip(), context)
     if isinstance(endpoint.get("params"), dict):
         _params(endpoint, context, where)
+    if isinstance(endpoint.get("data"), dict):
+        endpoint["data"] = {name: _sent(each, context) for name, each in endpoint["data"].items()}
     for word in _PARTS:
         if word in endpoint:
             endpoint[word] = _mapped(endpoint[word], lambda text: _linked(text, context))

@@ -1,0 +1,564 @@
+"""Configurations of dlt, as Python: what is taken, what is rewritten, and what is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tap_analytics.commands.importing import import_file
+from tap_analytics.commands.importing.command import _problems
+
+AUTH = '"auth": {"token": dlt.secrets["token"]}'
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Import Python code; what is taken is valid."""
+
+    def read(code):
+        path = tmp_path / "shop.py"
+        path.write_text(code, "utf-8")
+        found, _ = import_file(str(path))
+        if found.entry["resources"]:
+            assert not _problems({"apis": [found.entry]})
+        return found
+
+    return read
+
+
+@pytest.fixture
+def resource(imported):
+    """Import one resource beside `shops`, given in Python; returns it and the notes."""
+
+    def read(text, code=""):
+        found = imported(
+            f'{code}\nconfig = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}},'
+            f' "resources": [{text}, "shops"]}}'
+        )
+        [first, *_] = found.entry["resources"]
+        return first, found
+
+    return read
+
+
+def endpoint(text, code="", *, resource):
+    made, found = resource(f'{{"name": "items", "endpoint": {{"path": "items", {text}}}}}', code)
+    return made["endpoint"], found
+
+
+def left_out(found, reason):
+    """Check that the only resource beside `shops` is left out, and why."""
+    assert found.entry["resources"] == ["shops"]
+    [missing] = found.missing
+    assert missing.startswith("1 of 2 streams ")
+    assert any("is left out: " in note and reason in note for note in found.notes), found.notes
+
+
+# --- values -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "made"),
+    [
+        ("SIZE = 50", "SIZE * 2", 100),
+        ("", "'a-{}-{n}'.format('b', n=3)", "a-b-3"),
+        ("", "'/'.join(['a', 'b']).upper()", "A/B"),
+        ("", "str(5)", "5"),
+        ("LIMITS = {'items': [7, 8]}", "LIMITS['items'][-1]", 8),
+        ("LIMITS = {'items': 7}", "LIMITS.get('shops', 9)", 9),
+        ("def size(n, factor=2):\n    return n", "size(4)", 4),
+        ("", "None or 'x'", "x"),
+        ("from x import TEAM", "TEAM", "$SHOP_TEAM"),
+        ("import x", "x.today()", "$SHOP_A"),
+        ("import x", "f'{x.TEAM}-1'", "${SHOP_TEAM}-1"),
+        ("import x", "x.TEAM + '/1'", "$SHOP_TEAM/1"),
+        ("", "'a' if flag else 'b'", "$SHOP_A"),
+        ("", "cast(str, 'x')", "x"),
+    ],
+)
+def test_values_are_read_or_become_variables(code, value, made, resource):
+    got, found = endpoint(f'"params": {{"a": {value}}}', code, resource=resource)
+
+    assert got["params"] == {"a": made}
+    assert found.missing == ()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'RESOURCES = [{"name": n, "endpoint": f"v1/{n}"} for n in ("a", "b")]',
+        (
+            'RESOURCES = []\nfor n in ["a", "b"]:\n'
+            '    RESOURCES.append({"name": n, "endpoint": f"v1/{n}"})'
+        ),
+        (
+            'PATHS = {"a": "v1/a"}\nPATHS["b"] = "v1/b"\n'
+            'RESOURCES = [{"name": n, "endpoint": path} for n, path in PATHS.items()]'
+        ),
+        (
+            'def made(name):\n    path = f"v1/{name}"\n'
+            '    return {"name": name, "endpoint": path}\n'
+            'RESOURCES = [made("a"), made("b")]'
+        ),
+        (
+            'RESOURCES = [{"name": "a", "endpoint": "v1/a"}]\n'
+            'RESOURCES += [{"name": "b", "endpoint": "v1/b"}]'
+        ),
+        (
+            'A = dict(name="a", endpoint="v1/a")\n'
+            'RESOURCES = [A, {**A, "name": "b"} | {"endpoint": "v1/b"}]'
+        ),
+    ],
+    ids=["comprehension", "loop", "items", "function", "sum", "unpacked"],
+)
+def test_resources_that_code_puts_together_are_read(code, imported):
+    found = imported(
+        f'{code}\nx = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        '"resources": RESOURCES}'
+    )
+
+    assert found.headline == "2 of 2 streams"
+    assert found.entry["resources"] == [
+        {"name": "a", "endpoint": "v1/a"},
+        {"name": "b", "endpoint": "v1/b"},
+    ]
+
+
+def test_names_are_those_of_the_function_around_the_dict(imported):
+    found = imported(f"""
+BASE = "https://old.shop.com"
+
+def other(size=5):
+    path, BASE = "other", "https://other.shop.com"
+
+def source(token, size=10, since="2020-01-01"):
+    BASE = "https://api.shop.com"
+    config: RESTAPIConfig = {{
+        "client": {{"base_url": BASE, {AUTH}}},
+        "resources": [{{"name": "items", "endpoint": {{"params": {{"n": size, "s": since}}}}}}],
+    }}
+    if True:
+        config["resources"] = config["resources"]
+
+source("t", since="2024-01-01")
+""")
+
+    assert found.entry["client"]["base_url"] == "https://api.shop.com"
+    [items] = found.entry["resources"]
+    assert items["endpoint"]["params"] == {"n": 10, "s": "2024-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ("more_items()", "is a call of `more_items`"),
+        ("make_resource", "is the name `make_resource`"),
+        ("*others", "is the name `others`"),
+        ('{**common, "name": "items"}', "is the name `common`"),
+        ('{"name": "items", "endpoint": make()}', "resources[0].endpoint is a call of `make`"),
+        ('{"name": "items", "endpoint": {"params": {**common}}}', "its parameters unpack"),
+        ('{"name": "items", "endpoint": {"paginator": Pages(2)}}', "is a call of `Pages`"),
+        ('{"name": "items", "endpoint": {"path": "https://b.com/x"}}', "outside of `base_url`"),
+        ('{"name": "items", "endpoint": {"method": "PUT"}}', "its method is PUT"),
+        ('{"name": "items", "endpoint": {"data_map": 1}}', "`data_map` of `endpoint` isn't"),
+        ('{"name": "items", "data_map": 1}', "`data_map` of `resource` isn't supported"),
+        ('{"name": "items", "endpoint": "x/{id}"}', "`{id}` in its path has no value"),
+        ('{"name": "items", "endpoint": "x/{resources.gone.id}"}', "so is its parent 'gone'"),
+        ('{"name": "shops"}', "another resource has its name"),
+        ('{"name": "", "endpoint": "x"}', "it has no name"),
+    ],
+)
+def test_resource_that_would_need_code_is_left_out(item, reason, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        f'"resources": [{item}, "shops"]}}'
+        if item != '{"name": "shops"}'
+        else f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        f'"resources": ["shops", {item}]}}'
+    )
+
+    left_out(found, reason)
+
+
+def test_children_of_a_resource_that_is_left_out_are_left_out(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": ["shops", '
+        '{"name": "a", "endpoint": {"paginator": Pages()}}, '
+        '{"name": "b", "endpoint": "a/{resources.a.id}/b"}, '
+        '{"name": "c", "endpoint": {"path": "c", "params": {"b": "{resources.b.id}"}}}]}'
+    )
+
+    assert found.headline == "1 of 4 streams"
+    assert "resource 'c': is left out: so is its parent 'b'." in found.notes
+
+
+def test_paginator_of_the_client_that_needs_code_leaves_out_what_has_no_other(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}, "paginator": Pages()}}, '
+        '"resources": ["items", {"name": "shops", "endpoint": {"paginator": "single_page"}}]}'
+    )
+
+    assert [each["name"] for each in found.entry["resources"]] == ["shops"]
+    assert any("client.paginator is a call of `Pages`" in note for note in found.notes)
+
+
+def test_names_get_letters_digits_and_underscores_everywhere(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": '
+        '["big-shops", {"name": "big shops", "endpoint": "b"}, {"name": "items", "endpoint": '
+        '{"path": "items/{resources.big-shops.id}", "paginator": "single_page"}}]}'
+    )
+
+    assert found.entry["resources"][:2] == [
+        {"name": "big_shops", "endpoint": "big-shops"},
+        {"name": "big_shops_2", "endpoint": "b"},
+    ]
+    assert found.entry["resources"][2]["endpoint"]["path"] == "items/{resources.big_shops.id}"
+
+
+# --- authentication ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("auth", "made"),
+    [
+        ('"bearer"', {"type": "bearer", "token": "$SHOP_TOKEN"}),
+        ('{"token": key}', {"type": "bearer", "token": "$SHOP_KEY"}),
+        ("BearerTokenAuth(token=key) if key else None", {"type": "bearer", "token": "$SHOP_KEY"}),
+        ("APIKeyAuth(api_key=key)", {"name": "Authorization", "api_key": "$SHOP_KEY"}),
+        ('APIKeyAuth("k", key, "query")', {"name": "k", "location": "query"}),
+        ('HttpBasicAuth("me", key)', {"type": "http_basic", "password": "$SHOP_KEY"}),
+        ('"http_basic"', {"username": "$SHOP_USERNAME", "password": "$SHOP_PASSWORD"}),
+        (
+            (
+                'OAuth2ClientCredentials(access_token_url="https://a.b/t", client_id=key, '
+                "client_secret=key, session=s)"
+            ),
+            {"type": "oauth2_client_credentials", "access_token_url": "https://a.b/t"},
+        ),
+        (
+            (
+                'OAuthJWTAuth(client_id="c", private_key=key, auth_endpoint="https://a.b/t", '
+                'scopes=["x"])'
+            ),
+            {"type": "oauth_jwt", "auth_endpoint": "https://a.b/t", "scopes": ["x"]},
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", ["client", "endpoint"])
+def test_authentication_is_taken_in_every_form(auth, made, place, imported):
+    by_place = {place: f'"auth": {auth}', ("client", "endpoint")[place == "client"]: ""}
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {by_place["client"]}}}, '
+        f'"resources": [{{"name": "items", "endpoint": {{"path": "i", {by_place["endpoint"]}}}}}]}}'
+    )
+
+    owner = found.entry["client"] if place == "client" else found.entry["resources"][0]["endpoint"]
+    assert made.items() <= owner["auth"].items()
+    assert found.missing == ()
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        "Signed(key)",
+        '{"type": "magic"}',
+        "{**creds}",
+        'OAuthJWTAuth(client_id="c", private_key=k, auth_endpoint="https://a.b/t", headers={})',
+    ],
+)
+def test_authentication_that_needs_code_is_missing(auth, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", "auth": {auth}}}, '
+        '"resources": ["items"]}'
+    )
+
+    assert "auth" not in found.entry["client"]
+    [missing] = found.missing
+    assert missing.startswith("Nothing signs the requests.")
+
+
+# --- requests ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ('"params": {"a": True, "b": [False, 1]}', {"params": {"a": "True", "b": ["False", 1]}}),
+        (
+            '"path": "o/{org}/x y", "params": {"org": "a/b"}',
+            {"path": "o/a/b/x%20y"},
+        ),
+        ('"path": "https://api.shop.com/v1/x?a=1"', {"path": "/v1/x", "params": {"a": "1"}}),
+        (
+            (
+                '"path": "x/{the-id}/y", "params": {"the-id": {"type": "resolve", "resource": "shops",'
+                ' "field": "owner[\'id\']"}}'
+            ),
+            {"path": "x/{resources.shops.owner.id}/y"},
+        ),
+        (
+            '"path": "x/{resources.shops.id}"',
+            {"path": "x/{resources.shops.id}", "data_selector": "$", "paginator": "single_page"},
+        ),
+        ('"params": {"id": "FILL_ME_IN"}', {"params": {"id": "$SHOP_ID"}}),
+        ('"data_selector": "", "headers": {}, "auth": None', {}),
+        (
+            '"method": "post", "json": {"q": "{resources.shops.id}", "day": today()}',
+            {"method": "post", "json": {"q": "{resources.shops.id}", "day": "$SHOP_DAY"}},
+        ),
+        (
+            (
+                '"response_actions": [{"status_code": 404, "action": "ignore"}, '
+                '{"content": "none", "action": "ignore"}, {"status_code": "500", "action": "ignore"}]'
+            ),
+            {
+                "response_actions": [
+                    {"status_code": 404, "action": "ignore"},
+                    {"content": "none", "action": "ignore"},
+                ]
+            },
+        ),
+    ],
+)
+def test_requests_are_those_that_dlt_sends(given, made, resource):
+    got, _ = endpoint(given, resource=resource)
+
+    assert got == {"path": "items"} | made
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ('"response_actions": [log]', "its `response_actions` need code"),
+        ('"response_actions": [{"status_code": 200, "action": log}]', "need code"),
+        ('"data": "raw"', "its `data` isn't an object of fields"),
+        ('"path": "x/{resources.shops.tags[*].id}"', "isn't a plain path"),
+        ('"params": {"a": {"type": "resolve", "resource": "shops", "field": "id"}}', "in the path"),
+        ('"paginator": {"type": "cursor"}, "params": {"cursor": "*"}', "cursor of the first page"),
+        ('"paginator": {"type": "json_link", "next_url_path": "a[?(@.b)]"}', "with a search"),
+        ('"paginator": {"type": "offset", "limit": 5, "steps": 2}', "`steps` of `its paginator`"),
+    ],
+)
+def test_requests_that_cannot_be_the_same_are_left_out(given, reason, resource):
+    _, found = resource(f'{{"name": "items", "endpoint": {{"path": "items", {given}}}}}')
+
+    left_out(found, reason)
+
+
+def test_literal_secret_in_a_path_becomes_a_variable(resource):
+    text = '"path": "v1/{api_key}/items", "params": {"api_key": "k9-very-secret-0451"}'
+    got, found = endpoint(text, resource=resource)
+
+    assert "k9-very" not in str(got) + str(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("paginator", "made"),
+    [
+        ('"json_response"', "json_link"),
+        ("JSONResponsePaginator(next_url_path='a.b')", {"next_url_path": "a.b"}),
+        ("HeaderLinkPaginator()", {"type": "header_link"}),
+        ("SinglePagePaginator()", {"type": "single_page"}),
+        (
+            "JSONResponseCursorPaginator('next', cursor_body_path='after')",
+            {"cursor_path": "next", "cursor_body_path": "after"},
+        ),
+        ("HeaderCursorPaginator('X-Next', 'after')", {"cursor_key": "X-Next"}),
+        (
+            "OffsetPaginator(10, total_path=None, stop_after_empty_page=True)",
+            {"limit": 10, "total_path": None, "stop_after_empty_page": True},
+        ),
+        ("OffsetPaginator(limit=size())", {"type": "offset"}),
+        ("PageNumberPaginator(1, total_path='pages')", {"base_page": 1, "total_path": "pages"}),
+        (
+            "PageNumberPaginator(base_page=1, total_path='last')",
+            {"total_path": "last", "end_status_codes": [404]},
+        ),
+        ("{'type': 'offset', 'limit': 5, 'total_path': 'data.[*].total'}", {"total_path": None}),
+        ("{'type': 'page_number', 'has_more_path': 'more'}", {"has_more_path": "more"}),
+    ],
+)
+def test_paginators_are_taken_in_every_form(paginator, made, resource):
+    code = '"method": "POST", "json": {}, ' if "body" in paginator else ""
+    got, found = endpoint(f'{code}"paginator": {paginator}', resource=resource)
+
+    assert found.missing == ()
+    if isinstance(made, str):
+        assert got["paginator"] == made
+    else:
+        assert made.items() <= got["paginator"].items()
+
+
+def test_defaults_are_merged_as_dlt_does(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resource_defaults": '
+        '{"primary_key": "id", "endpoint": {"method": "POST", "headers": {"A": "1"}, '
+        '"json": {"a": 1}, "params": {"p": 1}}}, "resources": ["shops", {"name": "items", '
+        '"endpoint": {"headers": {"B": "2"}, "json": {"b": 2}, "params": {"q": 2}}}]}'
+    )
+
+    shops, items = [each["endpoint"] for each in found.entry["resources"]]
+    assert found.entry["resource_defaults"]["primary_key"] == "id"
+    assert (shops["headers"], shops["json"], shops["params"]) == ({"A": "1"}, {"a": 1}, {"p": 1})
+    assert (items["headers"], items["json"]) == ({"B": "2"}, {"a": 1, "b": 2})
+    assert items["params"] == {"p": 1, "q": 2}
+
+
+@pytest.mark.parametrize("limit", ["-1", "all", "$SIZE"])
+def test_limit_that_is_no_size_is_sent_as_it_is(limit, resource):
+    got, found = endpoint(f'"params": {{"limit": "{limit}"}}', resource=resource)
+
+    assert got["params"] == {"limit": limit}
+    assert got["paginator"] == {"type": "auto", "limit_param": None}
+    assert found.missing == ()
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "made"),
+    [
+        ('lambda r: r["a"] == "x"', '@.a == "x"'),
+        ('lambda r: r["a"]["b-c"] != 1.5', '@.a["b-c"] != 1.5'),
+        ('lambda r: r.get("n", {}) > 1', None),
+        ('lambda r: r["n"] >= -1 and not r["gone"] is True', "(@.n >= -1 && !(@.gone == true))"),
+        ('lambda r: r.get("a") is None', "(!@.a || @.a == null)"),
+        ('lambda r: r["a"] is not None', "(@.a && @.a != null)"),
+        (
+            'lambda r: r["a"] in ("x", None)',
+            '(@.a == "x" || (!@.a || @.a == null))',
+        ),
+        ('lambda r: r["a"] not in ["x", "y"]', '(@.a != "x" && @.a != "y")'),
+        ("keep", '@.a == "x"'),
+        ('lambda r: r["open"]', None),
+        ('lambda r: len(r["a"]) > 0', None),
+        ("other", None),
+    ],
+)
+def test_filters_in_python_are_taken_where_jsonpath_says_the_same(function, made, resource):
+    code = 'def keep(row):\n    """Keep x."""\n    return row["a"] == "x"'
+    text = f'{{"name": "items", "processing_steps": [{{"filter": {function}}}]}}'
+    got, found = resource(text, code)
+
+    if made is None:
+        left_out(found, "its `filter` needs code")
+    else:
+        assert got["processing_steps"] == [{"filter": made}]
+
+
+def test_rows_that_are_mapped_are_left_out(resource):
+    _, found = resource('{"name": "items", "processing_steps": [{"map": lambda r: r}]}')
+
+    left_out(found, "its `map` needs code")
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ('"write_disposition": "merge"', {}),
+        ('"write_disposition": mode()', {}),
+        ('"primary_key": ("a", "b")', {"primary_key": ["a", "b"]}),
+        ('"primary_key": KEY', {"primary_key": "$SHOP_KEY"}),
+        (
+            '"write_disposition": "replace", "incremental": {"cursor_path": "at"}',
+            {"endpoint": {"incremental": {"cursor_path": "at"}}},
+        ),
+        (
+            (
+                '"table_name": lambda r: r["t"], "columns": {}, "parallelized": True, '
+                '"schema_contract": "freeze", "max_table_nesting": 0'
+            ),
+            {},
+        ),
+    ],
+)
+def test_loading_is_left_to_the_target(given, made, resource):
+    got, found = resource(f'{{"name": "items", {given}}}')
+
+    assert got == {"name": "items"} | made
+    assert found.missing == ()
+
+
+# --- incremental ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "made"),
+    [
+        ("str", {}),
+        ("lambda at: int(at)", {}),
+        ("lambda at: at[:10]", {"convert": "date"}),
+        ("lambda at: pendulum.parse(at).to_date_string()", {"convert": "date"}),
+        ("lambda at: pendulum.parse(at).format('DD/MM/YYYY')", {"convert": "%d/%m/%Y"}),
+        ("lambda at: int(pendulum.parse(at).timestamp())", {"convert": "epoch_s"}),
+        ("lambda at: int(pendulum.parse(at).timestamp() * 1000)", {"convert": "epoch_ms"}),
+        ("lambda at: pendulum.parse(at).format('dddd')", None),
+        ("lambda at: f'>{at}'", None),
+        ("to_day", {"convert": "date"}),
+        ("unknown", None),
+    ],
+)
+def test_functions_that_convert_are_taken_where_a_format_says_the_same(function, made, resource):
+    code = "def to_day(value):\n    return value.split('T')[0]"
+    incremental = (
+        '{"cursor_path": "$.at", "start_param": "since", "row_order": "asc", "lag": 5, '
+        f'"initial_value": "2024-01-01T00:00:00Z", "convert": {function}}}'
+    )
+    text = f'{{"name": "items", "endpoint": {{"path": "items", "incremental": {incremental}}}}}'
+    got, found = resource(text, code)
+
+    if made is None:
+        left_out(found, "its `incremental.convert` is")
+        return
+    assert got["endpoint"]["incremental"] == {
+        "cursor_path": "at",
+        "start_param": "since",
+        "lag": 5,
+        "initial_value": "2024-01-01T00:00:00Z",
+        **made,
+    }
+
+
+def test_epochs_that_are_sent_as_days_say_what_rows_have(resource):
+    function = "lambda at: pendulum.from_timestamp(int(at)).to_date_string()"
+    got, _ = endpoint(
+        f'"incremental": {{"cursor_path": "at", "initial_value": 1, "convert": {function}}}',
+        resource=resource,
+    )
+
+    assert got["incremental"]["cursor_format"] == "epoch_s"
+    assert got["incremental"]["convert"] == "date"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ('"last_value_func": min', "`incremental.last_value_func`"),
+        ('"on_cursor_value_missing": "exclude"', "`incremental.on_cursor_value_missing`"),
+        ('"range_start": "open"', "`incremental.range_start`"),
+        ('"cursor_path": "changes[-1].at"', "isn't by a column of the rows"),
+    ],
+)
+def test_cursor_that_reads_other_rows_is_left_out(words, reason, resource):
+    text = f'"incremental": {{"cursor_path": "at", {words}}}'
+    _, found = resource(f'{{"name": "items", "endpoint": {{"path": "items", {text}}}}}')
+
+    left_out(found, reason)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        'dlt.sources.incremental("at", initial_value="2024")',
+        'dlt.sources.incremental[str]("at", "2024", last_value_func=max)',
+        '{"type": "incremental", "cursor_path": "at", "initial_value": "2024"}',
+    ],
+)
+def test_cursor_among_the_parameters_starts_there(given, resource):
+    got, _ = endpoint(f'"params": {{"since": {given}}}', resource=resource)
+
+    assert got == {
+        "path": "items",
+        "incremental": {"cursor_path": "at", "initial_value": "2024", "start_param": "since"},
+    }
