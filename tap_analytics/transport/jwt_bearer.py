@@ -5,6 +5,7 @@ Needs the packages of the extra `jwt`.
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 import typing as t
@@ -79,6 +80,20 @@ class OAuthJwt(IssuedToken):
 def is_installed() -> bool:
     """Whether the packages of the extra `jwt` are installed."""
     return all(find_spec(package) for package in ("jwt", "cryptography"))
+
+
+@functools.cache
+def sample_key() -> str:
+    """Return a new private key in PEM, to check a configuration by, if the packages are there."""
+    if not is_installed():
+        return "filled"
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - an extra
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - an extra
+
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8
+    plain = serialization.NoEncryption()
+    return made.private_bytes(serialization.Encoding.PEM, form, plain).decode()
 
 
 def load_key(pem: str, passphrase: str | None) -> object:

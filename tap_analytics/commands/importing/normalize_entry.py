@@ -8,6 +8,7 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from tap_analytics.config import settings
+from tap_analytics.transport import jwt_bearer
 from tap_analytics.transport.redaction import Secrets
 
 if t.TYPE_CHECKING:
@@ -195,6 +196,10 @@ def filled(value: t.Any, word: str = "") -> t.Any:  # noqa: ANN401 - any JSON va
         return [filled(inner, word) for inner in value]
     if not isinstance(value, str):
         return value
-    if word in {"base_url", "token_url", "access_token_url"} and value.startswith("$"):
+    if word == "private_key" and VARIABLE.fullmatch(value):
+        return jwt_bearer.sample_key()
+    if word in {"auth_endpoint", "base_url", "token_url", "access_token_url"} and value.startswith(
+        "$"
+    ):
         value = VARIABLE.sub("https://api.example.com", value, count=1)
     return VARIABLE.sub("filled", value)

@@ -197,9 +197,10 @@ def _as_lambda(function: Function | None) -> ast.Lambda | None:
     """
     if function is None:
         return None
-    *others, last = [each for each in function.body if not _is_docstring(each)] or [None]
-    is_plain = all(isinstance(each, ast.If) and _passes_null(each) for each in others)
-    if not is_plain or not isinstance(last, ast.Return) or last.value is None:
+    body = [each for each in function.body if not _is_docstring(each)]
+    is_plain = all(isinstance(each, ast.If) and _passes_null(each) for each in body[:-1])
+    last = body[-1] if body and is_plain else None
+    if not isinstance(last, ast.Return) or last.value is None:
         return None
     return ast.copy_location(ast.Lambda(args=function.args, body=last.value), function)
 

@@ -291,8 +291,8 @@ def test_authentication_that_needs_code_is_missing(auth, imported):
         ('"path": "https://api.shop.com/v1/x?a=1"', {"path": "/v1/x", "params": {"a": "1"}}),
         (
             (
-                '"path": "x/{the-id}/y", "params": {"the-id": {"type": "resolve", "resource": "shops",'
-                ' "field": "owner[\'id\']"}}'
+                '"path": "x/{the-id}/y", "params": {"the-id": {"type": "resolve", '
+                '"resource": "shops", "field": "owner[\'id\']"}}'
             ),
             {"path": "x/{resources.shops.owner.id}/y"},
         ),
