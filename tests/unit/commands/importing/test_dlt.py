@@ -309,7 +309,8 @@ def test_authentication_that_needs_code_is_missing(auth, imported):
         (
             (
                 '"response_actions": [{"status_code": 404, "action": "ignore"}, '
-                '{"content": "none", "action": "ignore"}, {"status_code": "500", "action": "ignore"}]'
+                '{"content": "none", "action": "ignore"}, '
+                '{"status_code": "500", "action": "ignore"}]'
             ),
             {
                 "response_actions": [
