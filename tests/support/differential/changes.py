@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from support.differential.construct import Construct, Description
-from support.differential.writing import below, dlt, into, manifest, paginator, resource, stream
+from support.differential.writing import (
+    below,
+    dlt,
+    each_of,
+    into,
+    manifest,
+    paginator,
+    resource,
+    stream,
+)
 
 DAYS = [{"id": n, "at": f"2024-01-0{n}"} for n in range(1, 8)]
 TIMES = [{"id": n, "at": f"2024-01-0{n}T10:00:00Z"} for n in range(1, 8)]
@@ -105,6 +114,49 @@ def shops_since(asked):
     shop = asked.path.split("/")[2]
     found = since(TIMES, LATER)(asked)["data"]
     return {"data": [{**row, "id": f"{shop}{row['id']}"} for row in found]}
+
+
+SHOPS = [{"id": "x", "at": "2024-01-02T00:00:00Z"}, {"id": "y", "at": "2024-01-03T00:00:00Z"}]
+CHANGED_SHOP = [{"id": "y", "at": "2024-01-09T00:00:00Z"}]
+
+
+def changed_shops(asked):
+    """Answer the shops that changed, and what changed in one of them."""
+    is_second = asked.run == 2
+    start = asked.query.get("since", "")
+    if asked.path == "/shops":
+        shops = [SHOPS[0], *CHANGED_SHOP] if is_second else SHOPS
+        return {"data": [each for each in shops if each["at"] >= start]}
+    shop = asked.path.split("/")[2]
+    rows = [*TIMES, *(LATER if shop == "y" and is_second else ())]
+    return {"data": [{**row, "id": f"{shop}{row['id']}"} for row in rows if row["at"] >= start]}
+
+
+def by_date(asked):
+    """Take a date, and answer times."""
+    if len(asked.query["since"]) != len("2024-01-01"):
+        return 400, {}
+    return {"data": [row for row in known_of(asked) if row["at"][:10] >= asked.query["since"]]}
+
+
+def since_of_parents(asked):
+    """Insist on a start, for shops too."""
+    if "since" not in asked.query:
+        return 400, {}
+    return changed_shops(asked)
+
+
+MILLISECONDS = [{"id": n, "at": 1704067200000 + 86400000 * n + 7} for n in range(1, 5)]
+LATER_MILLISECONDS = [{"id": 8, "at": 1704067200000 + 86400000 * 8}]
+
+
+def by_kind(asked):
+    found = since(TIMES, LATER)(asked)["data"]
+    return {"data": [{**row, "id": f"{asked.query['kind']}{row['id']}"} for row in found]}
+
+
+def in_kinds(rows):
+    return [{**row, "id": f"{kind}{row['id']}"} for row in rows for kind in "ab"]
 
 
 def over_time(**words):
@@ -356,6 +408,105 @@ CONSTRUCTS = [
         dlt=Description(
             source=dlt(
                 resource("shops", paginator="single_page"),
+                resource("items", "shops/{resources.shops.id}/items", **start()),
+            )
+        ),
+    ),
+    Construct(
+        name="since-date",
+        server=by_date,
+        rows={"items": TIMES},
+        changed={"items": LATER},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        datetime_format="%Y-%m-%d",
+                        cursor_datetime_formats=["%Y-%m-%dT%H:%M:%SZ"],
+                        start_datetime="2024-01-01",
+                        end_datetime="2024-01-10",
+                    )
+                )
+            )
+        ),
+        dlt="formats need code",
+    ),
+    Construct(
+        name="since-milliseconds",
+        server=since(MILLISECONDS, LATER_MILLISECONDS, int),
+        rows={"items": MILLISECONDS},
+        changed={"items": LATER_MILLISECONDS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        datetime_format="%ms",
+                        start_datetime={
+                            "type": "MinMaxDatetime",
+                            "datetime": "2024-01-01T00:00:00Z",
+                            "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
+                        },
+                        end_datetime=None,
+                    )
+                )
+            )
+        ),
+        dlt=Description(source=dlt(resource(**start(initial_value=1704067200000)))),
+    ),
+    Construct(
+        name="since-start-param",
+        server=between(TIMES),
+        rows={"items": TIMES[:5]},
+        airbyte="the same as until",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator="single_page",
+                    incremental={
+                        "cursor_path": "at",
+                        "start_param": "since",
+                        "end_param": "until",
+                        "initial_value": "2024-01-01T00:00:00Z",
+                        "end_value": "2024-01-06T00:00:00Z",
+                    },
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="since-and-list",
+        server=by_kind,
+        rows={"items": in_kinds(TIMES)},
+        changed={"items": in_kinds(LATER)},
+        columns=("kind",),
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(),
+                    partition_router=each_of("kind", "a", "b", option=into("kind")),
+                )
+            )
+        ),
+        dlt="no lists of values",
+    ),
+    Construct(
+        name="changed-parents",
+        server=changed_shops,
+        rows={"items": in_shops(TIMES)},
+        changed={"items": [row for row in in_shops(LATER) if row["id"].startswith("y")]},
+        columns=("parent_id", "shops_id"),
+        airbyte="not compared",
+        dlt="children are read below all parents",
+    ),
+    Construct(
+        name="since-of-parents",
+        server=since_of_parents,
+        rows={"items": in_shops(TIMES)[1::2]},
+        columns=("parent_id", "shops_id"),
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource("shops", **start(initial_value="2024-01-03T00:00:00Z")),
                 resource("items", "shops/{resources.shops.id}/items", **start()),
             )
         ),

@@ -19,7 +19,12 @@ def differences(construct: Construct, tool: str, found: Imported, other: Outcome
     """Return a line for each difference, and for each that is named but isn't there."""
     description = t.cast("Description", construct.description(tool))
     if found.missing:
-        return [*found.missing, *found.notes]
+        is_named = description.left_out and any(
+            description.left_out in note for note in found.notes
+        )
+        return [] if is_named else [*found.missing, *found.notes]
+    if description.left_out:
+        return [f"the import takes it, it is said: {description.left_out}"]
     asked, theirs = Counter(found.requests), Counter(other.requests)
     return [
         *_unnamed("only the tap asks", asked - theirs, description.more),

@@ -28,6 +28,8 @@ class Description:
     fewer: Mapping[str, str] = field(default_factory=dict)
     #: Why the tool brings other rows than the API has; it may fail as well.
     loses: str = ""
+    #: Why the import leaves the streams out; part of its note.
+    left_out: str = ""
 
     def at(self, origin: str) -> dict[str, t.Any]:
         """Return the source for a server."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from support.differential.construct import Construct, Description
 from support.differential.pages import OFFSET, PAGE, ROWS, by_page, cut
 from support.differential.server import with_headers
@@ -28,13 +26,6 @@ def by_flag(asked):
     at = asked.number("cursor")
     data, after = cut(ROWS, at)
     return {"data": data, "next": after or 99, "more": after is not None, "end": after is None}
-
-
-def by_object(asked):
-    given = asked.query.get("cursor")
-    at = json.loads(given)["at"] if given else 0
-    data, after = cut(ROWS, at)
-    return {"data": data, "next": {"at": after, "k": "ü"} if after else None}
 
 
 def empty_last(asked):
@@ -142,13 +133,6 @@ CONSTRUCTS = [
             source=dlt(resource(paginator={**BY_CURSOR, "stop_after_empty_page": True})),
             more={"confirmation": r"GET /items\?cursor=12"},
         ),
-    ),
-    Construct(
-        name="cursor-object",
-        server=by_object,
-        rows={"items": ROWS},
-        airbyte="not compared",
-        dlt="cursors are sent as they are",
     ),
     Construct(
         name="cursor-body",

@@ -348,8 +348,37 @@ CONSTRUCTS = [
         name="page-404",
         server=ends_in_404,
         rows={"items": FULL},
-        airbyte="not compared",
-        dlt="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "error_handler": {
+                            "type": "DefaultErrorHandler",
+                            "response_filters": [
+                                {
+                                    "type": "HttpResponseFilter",
+                                    "action": "IGNORE",
+                                    "http_codes": [404],
+                                }
+                            ],
+                        }
+                    },
+                    **paginator(PAGE, "page"),
+                )
+            ),
+            more={"confirmation": r"GET /items\?page=[12]"},
+            fewer={"first page": "GET /items"},
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
+                    response_actions=[{"status_code": 404, "action": "ignore"}],
+                )
+            ),
+            more={"confirmation": r"GET /items\?page=[12]"},
+        ),
+        verdicts={"items": "unverified"},
     ),
     Construct(
         name="cursor",
@@ -750,7 +779,11 @@ CONSTRUCTS = [
         name="page-repeats-last",
         server=repeating_last,
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(stream(**paginator(PAGE, "page", "limit"))),
+            more=AGAIN | BEHIND_PAGES,
+            fewer=UNNUMBERED,
+        ),
         dlt="it would read the last page for ever",
     ),
     Construct(

@@ -123,6 +123,12 @@ def customer_and_state(asked):
     return {"data": [{"id": f"{asked.path[1:]} {asked.query['state']}"}]}
 
 
+def two(asked):
+    if asked.path in {"/customers", "/firms"}:
+        return {"data": [{"id": f"{asked.path[1]}{n}"} for n in (1, 2)]}
+    return {"data": [{"id": f"order of {asked.path.split('/')[2]}"}]}
+
+
 CONSTRUCTS = [
     Construct(
         name="parent-path",
@@ -503,6 +509,77 @@ CONSTRUCTS = [
                         each_of("state", "open", "shut", option=into("state")),
                     ],
                 )
+            )
+        ),
+        dlt="no lists of values",
+    ),
+    Construct(
+        name="parents-two",
+        columns=COLUMNS,
+        server=two,
+        rows={"orders": [{"id": f"order of {each}"} for each in ("c1", "c2", "f1", "f2")]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    "/owners/{{ stream_partition.parent_id }}",
+                    partition_router={
+                        "type": "SubstreamPartitionRouter",
+                        "parent_stream_configs": [
+                            below(stream(name))["partition_router"]["parent_stream_configs"][0]
+                            for name in ("customers", "firms")
+                        ],
+                    },
+                )
+            ),
+            left_out="it is read below the rows of 2 parents",
+        ),
+        dlt="one parent",
+    ),
+    Construct(
+        name="list-characters",
+        columns=COLUMNS,
+        server=lambda asked: {"data": [{"id": asked.path}]},
+        rows={"items": [{"id": "/a%20b/items"}, {"id": "/%C3%BC/items"}]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/{{ stream_partition.region }}/items",
+                    partition_router=each_of("region", "a b", "ü"),
+                )
+            )
+        ),
+        dlt="no lists of values",
+    ),
+    Construct(
+        name="list-of-settings",
+        columns=COLUMNS,
+        server=region,
+        config={"regions": ["eu", "us"]},
+        rows={"items": [{"id": f"/{name}/items {n}"} for name in ("eu", "us") for n in (1, 2)]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/{{ stream_partition.region }}/items",
+                    partition_router={
+                        "type": "ListPartitionRouter",
+                        "cursor_field": "region",
+                        "values": "{{ config['regions'] }}",
+                    },
+                ),
+                spec={
+                    "type": "Spec",
+                    "connection_specification": {
+                        "type": "object",
+                        "properties": {
+                            "regions": {
+                                "type": "array",
+                                "items": {"type": "string"},
+                                "default": ["eu", "us"],
+                            }
+                        },
+                    },
+                },
             )
         ),
         dlt="no lists of values",

@@ -422,7 +422,11 @@ CONSTRUCTS = [
                 )
             )
         ),
-        dlt="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(params={"limit": 5, "deep": True, "since": 1.5}, paginator="single_page")
+            )
+        ),
     ),
     Construct(
         name="parameters-in-path",
@@ -541,21 +545,61 @@ CONSTRUCTS = [
         name="busy-by-content",
         server=busy_body,
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester=handler(
+                        {
+                            "type": "HttpResponseFilter",
+                            "action": "RETRY",
+                            "predicate": "{{ response.get('status') == 'PENDING' }}",
+                        },
+                        backoff_strategies=[
+                            {"type": "ConstantBackoffStrategy", "backoff_time_in_seconds": 0.01}
+                        ],
+                    )
+                )
+            )
+        ),
         dlt="no retries by content",
     ),
     Construct(
         name="ignored-404",
         server=gone(404, {"error": "no items"}),
         rows={"items": []},
-        airbyte="not compared",
-        dlt="not compared",
+        airbyte=Description(
+            source=manifest(stream(requester=handler(on("IGNORE", 404)))),
+            more={"confirmation": "GET /items"},
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator="single_page",
+                    response_actions=[{"status_code": 404, "action": "ignore"}],
+                )
+            ),
+            more={"confirmation": "GET /items"},
+        ),
+        verdicts={"items": "unverified"},
     ),
     Construct(
         name="ignored-by-content",
         server=gone(400, {"error": "feature off"}),
         rows={"items": []},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester=handler(
+                        {
+                            "type": "HttpResponseFilter",
+                            "action": "IGNORE",
+                            "error_message_contains": "feature off",
+                        }
+                    )
+                )
+            ),
+            more={"confirmation": "GET /items"},
+        ),
         dlt=Description(
             source=dlt(
                 resource(

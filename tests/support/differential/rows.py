@@ -236,4 +236,28 @@ CONSTRUCTS = [
             source=dlt(resource(paginator="single_page", resource={"primary_key": ["a", "b"]}))
         ),
     ),
+    Construct(
+        name="rows-of-a-schema",
+        server=always({"data": [{"id": 1, "n": "5", "more": {"x": 1}}, {"id": 2, "n": None}]}),
+        rows={"items": [{"id": 1, "n": "5", "more": {"x": 1}}, {"id": 2, "n": None}]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream={
+                        "schema_loader": {
+                            "type": "InlineSchemaLoader",
+                            "schema": {
+                                "type": "object",
+                                "properties": {
+                                    "id": {"type": "integer"},
+                                    "n": {"type": ["null", "string"]},
+                                },
+                            },
+                        }
+                    }
+                )
+            )
+        ),
+        dlt="schemas are inferred",
+    ),
 ]
