@@ -63,7 +63,8 @@ class EndCheck:
         paginator, seen = self._paginator, self._paginator.seen
         if paginator.end is StopReason.SINGLE and seen.pages == 1:
             is_probed = paginator.facts.next_probed or isinstance(paginator.paging, Auto)
-            return seen.max_rows > 1 and not is_probed
+            # Of a single row that a filter leaves, the list without it is requested.
+            return seen.max_rows > (0 if self.fetcher.window else 1) and not is_probed
         return paginator.confirming is not None
 
     def after(self, fetched: FetchedPage) -> PageToken | None:

@@ -183,6 +183,18 @@ def test_what_the_first_of_many_lists_shows_is_requested_once(answer, paginator,
     assert found.requests - parents * below in {0, 1}
 
 
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_the_end_of_a_filtered_list_is_shown_by_one_request(count):
+    key = {"cursor_path": "at", "start_param": "since", "cursor_format": "iso"}
+    with JsonApi(by_unnamed(count)) as api:
+        config = shop(api, CURSOR, endpoint={"incremental": key}, start_date="2024-01-01")
+        expected = one(config)
+        api.requests.clear()
+        done = run(config)
+    assert (len(api.requests), len(done.ids()), "exact") == expected
+    assert expected[0] == (2 if count else 1)
+
+
 def test_a_sampled_schema_costs_no_additional_request():
     with JsonApi(by_cursor(200)) as api:
         plan = planned(shop(api, CURSOR, schema=None))
