@@ -1,7 +1,8 @@
-"""Filters of rows: the filter expressions of JSONPath (RFC 9535), without its functions.
+"""Filters of rows: the filter expressions of JSONPath (RFC 9535), with its function `length`.
 
-`@.status == 'open' && @.amount > 10` compares fields of a row, `@.deleted` asks whether it has one.
-As in the RFC, values of different types aren't equal, and only numbers and texts have an order.
+`@.status == 'open' && @.amount > 10` compares fields of a row, `@.deleted` asks whether it has one,
+`length(@.tags) > 0` counts characters, items or members. As in the RFC, values of different types
+aren't equal, and only numbers and texts have an order.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ if t.TYPE_CHECKING:
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _NAME = r"[^\s.\[\]()=<>!&|'\"]+"
 _SEGMENT = re.compile(rf"\.(?P<name>{_NAME})|\[(?P<text>{_TEXT})\]|\[(?P<index>-?\d+)\]")
+_PATH = rf"@(?:\.{_NAME}|\[(?:{_TEXT})\]|\[-?\d+\])*"
 _TOKEN = re.compile(
     rf"""\s*(?:
-      (?P<path>@(?:\.{_NAME}|\[(?:{_TEXT})\]|\[-?\d+\])*)
+      (?P<path>{_PATH})
+    | (?P<length>length\(\s*{_PATH}\s*\))
     | (?P<text>{_TEXT})
     | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | (?P<word>true|false|null)\b
@@ -144,8 +147,10 @@ class _Parser:
             shown = "ends" if token is None else f"has `{token[1]}`"
             raise FilterError(f"{shown} where a path, such as @.status, or a value is expected.")
         self._place += 1
-        if token[0] == "path":
+        if token[0] in {"path", "length"}:
             path = _path(token[1])
+            if token[0] == "length":
+                return lambda row: _length(_found(row, path))
             return lambda row: _found(row, path)
         value = _literal(*token)
         return lambda _: value
@@ -189,6 +194,10 @@ def _found(value: t.Any, path: list[t.Any]) -> t.Any:  # noqa: ANN401 - any JSON
         except LookupError:
             return _NOTHING
     return value
+
+
+def _length(value: object) -> object:
+    return len(value) if isinstance(value, (str, list, dict)) else _NOTHING
 
 
 def _kind(value: object) -> object:

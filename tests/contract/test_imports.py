@@ -159,7 +159,8 @@ def run_manifest(tap, demos, case):
     values = dict(VALUES[api])
     if dialect == "real" and api == "success":
         values["BASIC_AUTH_HEADER"] = ""
-    run = tap(config={"apis": [filled(found["apis"][0], values)]})
+    config = {"start_date": "2020-01-01"} if name == "vwo" else {}
+    run = tap(config={"apis": [filled(found["apis"][0], values)], **config})
     assert run.code == 0, run.stderr
     return found, run
 
@@ -178,6 +179,10 @@ def held(demos, dialect, api, resource):
     return rows
 
 
+def without_parents(rows):
+    return [{n: row[n] for n in row.keys() - {"course_id", "person_id"}} for row in rows]
+
+
 @pytest.mark.parametrize("case", MANIFESTS)
 def test_manifest_runs_as_imported(case, demos, tap):
     name, dialect, _, api = MANIFESTS[case]
@@ -186,10 +191,15 @@ def test_manifest_runs_as_imported(case, demos, tap):
 
     for resource in entry["resources"]:
         rows = run.records(f"{name}_{resource['name']}")
-        if api == "learning":
-            rows = [documents.lifted(row) for row in rows]
         expected = held(demos, dialect, api, resource["name"])
         assert expected
+        if resource["name"] == "courses":
+            # The manifest keeps two of the attributes, as columns.
+            kept = {"type", "id", "links", "relationships", "name", "updated_at"}
+            expected = [{n: row[n] for n in kept & row.keys()} for row in expected]
+        elif api == "learning":
+            # Rows have no column of their parent, unless the API has it.
+            rows, expected = map(without_parents, (map(documents.lifted, rows), expected))
         assert canonical(rows) == canonical(expected), resource["name"]
 
 
@@ -199,10 +209,10 @@ def test_manifest_notes_what_was_not_taken(tap):
     where = "definitions.streams.smartcode"
     assert [note for note in notes if note.startswith(where)] == [
         (
-            f"{where}.transformations: aren't supported: AddFields `uid`; "
-            "rows are extracted unchanged."
+            f"{where}.transformations[0].fields: `uid` would have to be computed: left as rows "
+            "have it."
         ),
-        f"{where}.primary_key: `uid` is added by a transformation: left out, so rows are appended.",
+        f"{where}.primary_key: `uid` is another in each run: rows are appended.",
     ]
 
 

@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 #: Maximum number of lines; further notes are only counted.
 MOST = 500
@@ -58,6 +58,14 @@ class Notes:
             for line in [refused[stream]] if stream in refused else lines:
                 self.add("", line)
         self._pending.clear()
+
+    @contextlib.contextmanager
+    def provisional(self) -> Iterator[Callable[[], None]]:
+        """Drop the notes that are added meanwhile, unless what is yielded is called."""
+        before, kept = [*self.lines], []
+        yield lambda: kept.append(True)
+        if not kept:
+            self.lines = before
 
     def unknown(self, where: str, words: Collection[str], what: str) -> None:
         """Add a note on keys that aren't known or supported."""

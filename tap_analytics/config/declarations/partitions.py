@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from tap_analytics.config.declarations.object_reader import NAME, listed
+from tap_analytics.config.declarations.processing import names_added
 from tap_analytics.config.declarations.templates import PARTITIONS
 from tap_analytics.records.codec import kind_of
 
@@ -41,7 +42,9 @@ def check_partitions(resource: DeclaredResource, reader: ObjectReader) -> None:
     scope = f"{PARTITIONS}."
     named = {each.removeprefix(scope) for each in resource.request.names if each.startswith(scope)}
     given = reader.given.get("partitions")
-    for column in sorted(named.difference(given if isinstance(given, dict) else ())):
+    added = {name for name in names_added(resource.steps) if name.startswith(scope)}
+    used = named.union(name.removeprefix(scope) for name in added)
+    for column in sorted(used.difference(given if isinstance(given, dict) else ())):
         known = f"Known: {listed(resource.partitions)}."
         reader.error("partitions", f"has no '{column}', which {{{scope}{column}}} names. {known}")
     for column in resource.partitions:

@@ -112,7 +112,7 @@ class RenameFields:
 
 @dataclass(frozen=True)
 class AddFields:
-    """`add_fields`: constants, and texts with values of the row and its parent."""
+    """`add_fields`: constants, and texts with values of the row, its parent and its partition."""
 
     values: Mapping[str, t.Any]
 
@@ -206,6 +206,13 @@ def is_removed(field: str, steps: Sequence[Step]) -> bool:
     return False
 
 
+def names_added(steps: Sequence[Step]) -> Iterator[str]:
+    """Yield the placeholders of added fields."""
+    for step in steps:
+        for value in step.values.values() if isinstance(step, AddFields) else ():
+            yield from value.ordered if isinstance(value, Template) else ()
+
+
 def parents_values(steps: Sequence[Step]) -> Iterator[Template]:
     """Yield the templates with values of a parent."""
     for step in steps:
@@ -260,7 +267,8 @@ STEPS: Fields = {
     ),
     "add_fields": Field(
         Kind("object", _add),
-        "Sets fields to constants, or to values of the row or its parent: `{record.owner.id}`.",
+        "Sets fields to constants, or to values of the row, its parent or a list of values: "
+        "`{record.owner.id}`.",
         in_dlt=False,
     ),
     "rename_fields": Field(

@@ -111,10 +111,10 @@ def _known(name: str, *, of_row: bool) -> str:
     is_parents = not rest or (scope == RESOURCES and "." in rest)
     if is_parents or (scope == RECORD if of_row else name in RUN_VALUES):
         return name
-    if scope == PARTITIONS and "." not in rest and not of_row:
+    if scope == PARTITIONS and "." not in rest:
         return name
-    others = (f"{RECORD}.…",) if of_row else (f"{PARTITIONS}.…", *RUN_VALUES)
-    known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", *others))
+    others = (f"{RECORD}.…",) if of_row else RUN_VALUES
+    known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", f"{PARTITIONS}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
 
 

@@ -61,6 +61,9 @@ ROW = {
         ("(@.flag || @.missing) && @.missing", False),
         ("!(@.status == 'open' || @.status == 'new')", False),
         ("@", True),
+        ("length(@.tags) == 2 && length(@.status) == 4 && length(@.owner) > 1", True),
+        ("length(@.count) >= 0", False),
+        ("length( @.missing ) == 0", False),
     ],
 )
 def test_an_expression_keeps_a_row(expression, kept):
@@ -78,7 +81,7 @@ def test_an_expression_keeps_a_row(expression, kept):
         ("@.a @.b", "has `@.b` where `&&` or `||`"),
         ("'open'", "compared with nothing"),
         ("@.a == 'x", "can't be read from `'x` on"),
-        ("length(@.a) > 1", "can't be read from"),
+        ("count(@.a) > 1", "can't be read from"),
         ("", "ends where"),
         ("(" * 10_000 + "@.a" + ")" * 10_000, "is nested too deeply"),
     ],

@@ -227,6 +227,25 @@ class RequestParts:
         return _unmarked(found, names)
 
 
+def inject(endpoint: Object, option: Component, value: Later) -> None:
+    """Add a value to a request where a `request_option` says; raises `UnsupportedError`."""
+    place, name = option.get("inject_into"), option.text("field_name")
+    path = [name] if name else option.values("field_path")
+    places = {"request_parameter": "params", "header": "headers"}
+    places |= {"body_json": "json", "body_data": "data"} if "method" in endpoint else {}
+    is_plain = all(isinstance(each, str) and "{{" not in each for each in path)
+    if place not in places or not path or not is_plain:
+        raise UnsupportedError(f"the value of a partition is sent as {shown(place)}")
+    target = endpoint.setdefault(places[place], {})
+    *outer, last = path
+    for member in outer:
+        target = target.setdefault(member, {}) if isinstance(target, dict) else None
+    if not isinstance(target, dict) or last in target:
+        raise UnsupportedError(f"`{shown(last)}` is sent twice")
+    target[last] = value.template()
+    option.note_unread()
+
+
 def _written(value: Value, *, is_path: bool = False) -> str:
     if isinstance(value, Later):
         return value.template(is_path=is_path)

@@ -245,8 +245,12 @@ def test_pagination_is_taken(retriever, paginator, command):
             "its rows are extracted by CustomRecordExtractor",
         ),
         (
-            {"record_selector": {"record_filter": {"condition": "{{ record.a }}"}, **ROWS}},
-            "its rows are filtered by a record_filter",
+            {"record_selector": {"record_filter": {"condition": "{{ record.a | hash }}"}, **ROWS}},
+            "its rows are filtered by the condition `{{ record.a | hash }}`",
+        ),
+        (
+            {"record_selector": {"record_filter": {"type": "CustomRecordFilter"}, **ROWS}},
+            "its rows are filtered by a CustomRecordFilter",
         ),
         (
             {"record_selector": {"extractor": {"field_path": ["data", "**"]}}},
@@ -786,6 +790,11 @@ def test_schema_is_taken_with_columns_that_may_be_null(command):
     }
 
 
+def added(**fields):
+    paths = [{"path": name.split("__"), "value": value} for name, value in fields.items()]
+    return {"type": "AddFields", "fields": paths}
+
+
 @pytest.mark.parametrize(
     ("words", "note"),
     [
@@ -796,14 +805,24 @@ def test_schema_is_taken_with_columns_that_may_be_null(command):
         ({"schema_loader": inline({"name": {}})}, "lacks `id`"),
         ({"schema_loader": inline({"id": {"type": "text"}})}, "isn't a JSON schema"),
         (
-            {
-                "schema_loader": inline({"id": {}}),
-                "transformations": [{"type": "RemoveFields", "field_pointers": [["a", "b"]]}],
-            },
-            "RemoveFields `a.b`",
+            {"transformations": [{"type": "RemoveFields", "field_pointers": [["a", "*"]]}]},
+            "`a.*` can't be said: rows keep these fields",
         ),
-        ({"primary_key": [["a", "b"]]}, "primary_key: is nested"),
-        ({"incremental_sync": {"type": "CustomIncrementalSync"}}, "all rows are read"),
+        (
+            {"transformations": [added(x="{{ record.x | hash }}")]},
+            "`x` would have to be computed: left as rows have it",
+        ),
+        (
+            {"transformations": [added(id="{{ generate_uuid() }}")]},
+            "primary_key: `id` is another in each run: rows are appended",
+        ),
+        (
+            {
+                "transformations": [added(at="{{ now_utc() }}")],
+                "incremental_sync": {"type": "DatetimeBasedCursor", "cursor_field": "at"},
+            },
+            "isn't a column of the rows: every run reads all rows",
+        ),
     ],
 )
 def test_what_is_not_taken_of_a_stream_is_noted(words, note, command):
@@ -852,11 +871,11 @@ def test_cursor_over_time_is_taken(command):
         "end_param": "until",
         "initial_value": "2024-01-01T00:00:00Z",
         "convert": "%s",
+        "lag": 86400,
         "step": "P1M",
         "granularity": "PT1S",
     }
-    where = "streams[0].incremental_sync"
-    assert notes == [f"{where}.lookback_window: isn't supported: set `lookback_seconds`."]
+    assert notes == []
 
 
 def test_ends_of_an_interval_among_the_parameters_are_those_of_requests(command):
@@ -893,10 +912,12 @@ def test_filter_in_another_notation_is_sent_in_it(command):
 
     _, entry, notes = command(manifest(stream(incremental_sync=time)))
 
-    assert entry["resources"][0]["endpoint"]["incremental"] == {
+    endpoint = entry["resources"][0]["endpoint"]
+    # A placeholder, because the request always has a start.
+    assert endpoint["params"] == {"since": "{incremental.start_value}"}
+    assert endpoint["incremental"] == {
         "cursor_path": "at",
         "cursor_format": "epoch_s",
-        "start_param": "since",
         "convert": "%Y-%m-%d",
     }
     assert notes == []

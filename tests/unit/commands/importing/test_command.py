@@ -99,8 +99,9 @@ def manifest(*streams):
         "path": "/items",
         "authenticator": {"type": "BearerAuthenticator", "api_token": "{{ config['token'] }}"},
     }
+    kept = {"type": "RemoveFields", "field_pointers": [["*"]]}
     made = [
-        {"name": name, "retriever": {"requester": requester, **more}, "transformations": [{}]}
+        {"name": name, "retriever": {"requester": requester, **more}, "transformations": [kept]}
         for name, more in streams
     ]
     return {"type": "DeclarativeSource", "streams": made}
@@ -117,7 +118,8 @@ def test_notes_that_differ_in_their_place_only_are_one_line(command):
     assert (code, len(json.loads(out)["apis"][0]["resources"])) == (1, 4)
     assert lines[0] == "note: 4 of 6 streams"
     assert re.fullmatch("note: left out because [^:]+: 'reports', 'exports'\\.", lines[1])
-    places = "streams[0].transformations, streams[1].transformations, streams[2].transformations"
+    word = "transformations[0].field_pointers"
+    places = f"streams[0].{word}, streams[1].{word}, streams[2].{word}"
     assert lines[2].startswith(f"note: {places} and 1 more: ")
     variables = "$SHOP_SHOP for `config.shop`, $SHOP_TOKEN for `config.token`"
     hint = "Declare what you need of them; --partial accepts that they are missing."

@@ -1,0 +1,217 @@
+"""Conditions of a `record_filter` as filter expressions of JSONPath."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    Later,
+    UndecidedError,
+    Unset,
+    Value,
+)
+from tap_analytics.commands.importing.airbyte.predicates import (
+    Field,
+    Outcome,
+    any_of,
+    conjunction,
+    disjunction,
+)
+from tap_analytics.commands.importing.python_dict import parse
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_analytics.commands.importing.airbyte.predicates import Formula
+
+_WHOLE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_ORDERED: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+#: What an expression names that stands for where a run begins.
+_INTERVALS = {"stream_interval", "stream_slice", "stream_partition", "stream_state"}
+_LONGEST = 2_000
+
+
+def row_filter(text: str, value_of: Callable[[str], Value], *, cursor: str | None) -> Formula:
+    """Return the filter expression for a condition; True where it keeps all rows.
+
+    `value_of` gives the value of a text without fields of the row. `cursor` is the replication key:
+    that it isn't before the start of a run needs no filter. Raises `UndecidedError` for what can't
+    be said exactly.
+    """
+    whole = _WHOLE.fullmatch(text.strip())
+    if whole is None or "{{" in whole[1] or "{%" in text:
+        raise UndecidedError
+    try:
+        node = parse(whole[1].strip(), mode="eval").body
+        found = _Condition(value_of, cursor).shown(node)
+    except (SyntaxError, RecursionError, TypeError, ValueError):
+        raise UndecidedError from None
+    kept = any_of(found.holds, found.keeps)
+    if len(str(kept)) > _LONGEST:
+        raise UndecidedError
+    return kept
+
+
+class _Condition:
+    """Reads the nodes of one condition."""
+
+    def __init__(self, value_of: Callable[[str], Value], cursor: str | None) -> None:
+        self._value_of = value_of
+        self._cursor = cursor
+
+    def shown(self, node: ast.expr) -> Outcome:
+        """Return the outcome of a whole condition, whose value is read as text."""
+        match node:
+            case ast.BoolOp(op=op, values=[*first, last]):
+                found = self.shown(last)
+                for each in reversed(first):
+                    found = self._joined(each, found, is_or=isinstance(op, ast.Or))
+                return found
+            case ast.IfExp(test=test, body=body, orelse=other):
+                chosen = self.outcome(test)
+                return disjunction(
+                    conjunction(chosen, self.shown(body)),
+                    conjunction(chosen.inverse(), self.shown(other)),
+                )
+        field = self._field(node)
+        if field is not None and not field.is_length:
+            return field.shown()
+        is_start = isinstance(node, ast.Compare) and self._asks_for_the_start(node)
+        return Outcome.known(1) if is_start else self.outcome(node)
+
+    def _joined(self, node: ast.expr, second: Outcome, *, is_or: bool) -> Outcome:
+        """Return the outcome of a part and of those behind it."""
+        if not is_or:
+            is_start = isinstance(node, ast.Compare) and self._asks_for_the_start(node)
+            return second if is_start else conjunction(self.outcome(node), second)
+        found, shown = self.outcome(node), self.shown(node)
+        behind = conjunction(found.inverse(), second)
+        return Outcome(
+            any_of(shown.holds, behind.holds),
+            any_of(behind.fails),
+            any_of(found.keeps, behind.keeps),
+        )
+
+    def outcome(self, node: ast.expr) -> Outcome:
+        """Return the outcome of a part of a condition; raises `UndecidedError`."""
+        if not _names(node) & {"record"}:
+            value = self._value(node)
+            return Outcome.known(not isinstance(value, Unset) and value)
+        match node:
+            case ast.BoolOp(op=op, values=[first, *others]):
+                join = disjunction if isinstance(op, ast.Or) else conjunction
+                found = self.outcome(first)
+                for each in others:
+                    found = join(found, self.outcome(each))
+                return found
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return self.outcome(operand).inverse()
+            case ast.Compare(left=left, ops=[kind], comparators=[right]):
+                return self._compared(left, kind, right)
+        field = self._field(node)
+        if field is None:
+            raise UndecidedError
+        return field.truth()
+
+    def _compared(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> Outcome:
+        if isinstance(kind, ast.In | ast.NotIn):
+            found = self._member(left, right)
+            return found if isinstance(kind, ast.In) else found.inverse()
+        field = self._field(left)
+        if field is None:
+            raise UndecidedError
+        if isinstance(kind, ast.Is | ast.IsNot):
+            name = right.id if isinstance(right, ast.Name) else ast.unparse(right)
+            if name not in {"none", "None", "defined"}:
+                raise UndecidedError
+            found = field.is_defined() if name == "defined" else field.is_none()
+            return found if isinstance(kind, ast.Is) else found.inverse()
+        value = self._value(right)
+        if isinstance(kind, ast.Eq | ast.NotEq):
+            found = field.equals(_scalar(value))
+            return found if isinstance(kind, ast.Eq) else found.inverse()
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise UndecidedError
+        return field.ordered(_ORDERED[type(kind)], value)
+
+    def _member(self, left: ast.expr, right: ast.expr) -> Outcome:
+        """Return the outcome of `in`: one of several values, or a member of an object."""
+        if "record" not in _names(right):
+            items = self._value(right)
+            field = self._field(left)
+            if isinstance(items, Unset):
+                return Outcome.known(0)
+            if field is None or not isinstance(items, list):
+                raise UndecidedError
+            return field.equals(*map(_scalar, items))
+        name, holder = self._value(left), self._field(right)
+        is_object = holder is not None and (not holder.path or holder.default == {})
+        if holder is None or not is_object or not isinstance(name, str):
+            raise UndecidedError
+        inner = Field((*holder.path, name), holder.guard)
+        null = f"{holder.text} == null" if holder.path else False
+        return Outcome(inner.exists, inner.is_defined().fails, null).where(holder.guard)
+
+    def _asks_for_the_start(self, node: ast.Compare) -> bool:
+        """Whether a comparison only says that a row isn't before the start of a run."""
+        field = self._field(node.left)
+        if field is None or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Gt | ast.GtE):
+            return False
+        names = _names(node.comparators[0])
+        is_start = bool(names & _INTERVALS) and "end_time" not in ast.unparse(node.comparators[0])
+        path = ".".join(map(str, field.path))
+        return is_start and "record" not in names and path == self._cursor
+
+    # --- values -----------------------------------------------------------------------------
+
+    def _value(self, node: ast.expr) -> Value:
+        """Return a value that doesn't depend on the row; raises `UndecidedError`."""
+        value = self._value_of(f"{{{{ {ast.unparse(node)} }}}}")
+        if isinstance(value, Later):
+            raise UndecidedError
+        return value
+
+    def _field(self, node: ast.expr) -> Field | None:
+        """Return the field of the row that an expression reaches; None for others."""
+        match node:
+            case ast.Name(id="record"):
+                return Field(())
+            case ast.Attribute(value=value, attr=name):
+                base = self._field(value)
+                return base and base.member(name)
+            case ast.Subscript(value=value, slice=key) if "record" in _names(value):
+                base, name = self._field(value), self._value(key)
+                is_name = isinstance(name, str | int) and not isinstance(name, bool)
+                return base.member(name) if base and is_name else None
+            case ast.Call(func=ast.Attribute(value=value, attr="get"), args=args, keywords=[]):
+                return self._got(self._field(value), [self._value(each) for each in args])
+        return self._derived(node)
+
+    def _got(self, base: Field | None, args: list[Value]) -> Field | None:
+        if base is None or not args or not isinstance(args[0], str):
+            return None
+        return base.got(args[0], args[1] if args[1:] else None)
+
+    def _derived(self, node: ast.expr) -> Field | None:
+        """Return a field with something in its place, or its length."""
+        match node:
+            case ast.BoolOp(op=ast.Or(), values=[value, ast.Dict(keys=[])]):
+                base = self._field(value)
+                return base and Field(base.path, base.guard, {}, is_object=True)
+            case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Name(id="length" | "count")):
+                base = self._field(left)
+                return base and base.length()
+        return None
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Return the variables in an expression."""
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _scalar(value: Value) -> str | float | bool | None:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise UndecidedError

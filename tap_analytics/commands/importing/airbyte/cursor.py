@@ -1,0 +1,302 @@
+"""Convert the cursor of a stream: its replication key, and the range that requests ask for."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    Later,
+    Placeholder,
+    UndecidedError,
+    Unset,
+)
+from tap_analytics.commands.importing.airbyte.request_parts import inject
+from tap_analytics.commands.importing.notes import shown
+from tap_analytics.config.declarations.object_reader import DOTTED
+from tap_analytics.config.declarations.templates import END, START, names_in, parse_json
+from tap_analytics.records.duration import Duration
+from tap_analytics.records.notation import parse_iso
+from tap_analytics.records.time_format import TimeFormat, TimeFormatError
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.request_parts import RequestParts
+    from tap_analytics.commands.importing.airbyte.transformations import Transformations
+
+#: Directives for numbers, and their names in `cursor_format`.
+_UNITS = {"%s": "epoch_s", "%s_as_float": "epoch_s", "%ms": "epoch_ms"}
+_DATE = "%Y-%m-%d"
+#: A format of times without a setting is that of the times in it.
+_DEFAULT_FORM = "%Y-%m-%dT%H:%M:%S.%f%z"
+_FORMATTED = re.compile(r"\{\{\s*format_datetime\((.*)\)\s*\}\}", re.DOTALL)
+_MONTH = timedelta(days=31)
+_START_OPTION = "start_time_option"
+#: The parts of an endpoint that are sent.
+_REQUEST = ("path", "params", "headers", "json", "data")
+_WORDS = (
+    *("cursor_path", "cursor_format", "start_param", "end_param", "initial_value", "end_value"),
+    *("convert", "lag", "step", "granularity"),
+)
+
+
+def incremental_of(
+    stream: Component, parts: RequestParts, endpoint: Object, changes: Transformations
+) -> Object | None:
+    """Return the `incremental` of a stream; its requests get the ends of the range.
+
+    Raises `UnsupportedError` for a cursor whose requests or rows can't be told.
+    """
+    cursor = stream.child("incremental_sync")
+    if cursor is None:
+        if parts.bounds:
+            raise UnsupportedError("its request has the end of an interval")
+        return None
+    if cursor.kind not in {"DatetimeBasedCursor", "IncrementingCountCursor"}:
+        raise UnsupportedError(f"its cursor is a {shown(cursor.kind)}")
+    if cursor.get("clamping") is not None:
+        raise UnsupportedError("its windows begin on certain days")
+    params = _params(cursor, parts, endpoint)
+    named = names_in(parse_json([endpoint.get(each) for each in _REQUEST]))
+    has_start, has_end = START in {*named, *params}, END in {*named, *params}
+    if problem := _problem(cursor, changes):
+        if has_start or has_end or cursor.get("is_client_side_incremental"):
+            raise UnsupportedError(problem)
+        # Every run reads all rows there, too.
+        cursor.note("cursor_field", "isn't a column of the rows: every run reads all rows.")
+        return None
+    made = _cursor(cursor, changes)
+    _set_range(made, cursor, has_start=has_start, has_end=has_end)
+    options = {None for word in (_START_OPTION, "end_time_option") if cursor.get(word)}
+    _set_format(made, {bound.form for bound in parts.bounds} | options)
+    if (start := params.get(START)) is not None:
+        if made.get("initial_value") is None or ("step" in made and not has_end):
+            # A placeholder, because without a start the API would choose one.
+            endpoint["params"][start] = f"{{{START}}}"
+        else:
+            made["start_param"] = start
+    if (end := params.get(END)) is not None:
+        made["end_param"] = end
+    return {word: made[word] for word in _WORDS if made.get(word) is not None}
+
+
+def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[str, str]:
+    """Return the parameters that carry start and end; others are added to the request."""
+    found = {}
+    for bound, param in parts.bound_params.items():
+        found[bound] = param
+        del endpoint["params"][param]
+    starts = "start_value_option" if cursor.kind == "IncrementingCountCursor" else _START_OPTION
+    for word, bound in ((starts, START), ("end_time_option", END)):
+        option = cursor.child(word)
+        if option is None:
+            continue
+        name = option.text("field_name")
+        if option.get("inject_into") != "request_parameter" or not name or bound in found:
+            inject(endpoint, option, Later((Placeholder(bound),)))
+            continue
+        if name in endpoint["params"]:
+            raise UnsupportedError(f"`{shown(name)}` is sent twice")
+        found[bound] = name
+        option.note_unread()
+    return found
+
+
+def _problem(part: Component, changes: Transformations) -> str | None:
+    """Return why rows have no such column, if they have none."""
+    column = part.text("cursor_field")
+    if not column or not DOTTED.fullmatch(column):
+        return "its cursor_field is computed, or can't be a path"
+    sources = changes.sources(column)
+    if sources is not None and column not in sources:
+        return f"its cursor `{shown(column)}` is computed by a transformation"
+    return None
+
+
+def _cursor(part: Component, changes: Transformations) -> Object:
+    """Return the replication key of a cursor, and where a run begins."""
+    made: Object = {"cursor_path": part.text("cursor_field")}
+    if part.kind == "IncrementingCountCursor":
+        return made | {"cursor_format": "number", "initial_value": _first_number(part)}
+    # What transformations write otherwise has another notation in the rows.
+    is_same = changes.sources(made["cursor_path"]) is None
+    made["cursor_format"] = _unit(part) if is_same else None
+    return made | {"initial_value": _initial(part), "lag": _lag(part)}
+
+
+def _unit(part: Component) -> str | None:
+    """Return the `cursor_format` of a numeric column."""
+    units = {_UNITS.get(form) for form in _forms(part)}
+    return units.pop() if len(units) == 1 else None
+
+
+def _forms(part: Component) -> list[str]:
+    """Return the formats that rows may have."""
+    given = part.get("cursor_datetime_formats") or [part.get("datetime_format")]
+    return [str(each) for each in given] if isinstance(given, list) else [str(given)]
+
+
+def _first_number(part: Component) -> int | None:
+    value = part.get("start_value")
+    if isinstance(value, str):
+        value = part.text("start_value") or ""
+        value = int(value) if value.isdecimal() else value
+    if value is not None and type(value) is not int:
+        raise UnsupportedError("its start_value is computed")
+    return value or 0
+
+
+# --- where a run begins ----------------------------------------------------------------------
+
+
+def _initial(part: Component) -> str | int | None:
+    """Return where the first run begins; None where only the settings of the tap say it."""
+    start = part.child("start_datetime")
+    value = part.get("start_datetime") if start is None else start.get("datetime")
+    form = (start and start.get("datetime_format")) or part.get("datetime_format")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        return None
+    if start is not None:
+        start.ignore("datetime_format")
+        start.note_unread()
+    formatted = _FORMATTED.fullmatch(value.strip())
+    if formatted:
+        # What it is formatted from is in ISO 8601.
+        value, form = _first_argument(formatted[1], value), None
+    with part.manifest.notes.provisional() as keep:
+        try:
+            found = part.evaluated(str(value), "start_datetime")
+        except UndecidedError:
+            found = ...
+        if isinstance(found, str | int):
+            keep()
+    if found is ...:
+        part.note("start_datetime", "is computed: the tap's setting is `start_date`.")
+        return None
+    if isinstance(found, Later | Unset) or not found:
+        part.note("start_datetime", "is the tap's setting `start_date`.")
+        return None
+    return _moment(str(found), form)
+
+
+def _first_argument(source: str, whole: str) -> str:
+    try:
+        call = ast.parse(f"f({source})", mode="eval").body
+    except (SyntaxError, ValueError):
+        return whole
+    given = call.args if isinstance(call, ast.Call) else []
+    return f"{{{{ {ast.unparse(given[0])} }}}}" if given else whole
+
+
+def _moment(text: str, form: str | None) -> str:
+    """Return a constant in ISO 8601; raises `UnsupportedError` where its format doesn't fit."""
+    if form in _UNITS:
+        try:
+            seconds = float(text) / (1000 if form == "%ms" else 1)
+        except ValueError:
+            seconds = None
+        if seconds is not None:
+            return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    if parse_iso(text) is not None:
+        return text
+    try:
+        moment = datetime.strptime(text, (form or _DEFAULT_FORM).replace("%_ms", "%f"))  # noqa: DTZ007 - UTC is set below
+    except ValueError:
+        raise UnsupportedError(f"its start_datetime `{shown(text)}` is no time") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _lag(part: Component) -> float | None:
+    """Return `lag`: days where the column holds dates, else seconds."""
+    if part.get("lookback_window") is None:
+        return None
+    text = part.text("lookback_window")
+    found = None if text is None else Duration.parse(text)
+    if text is None or (found is None and not re.fullmatch(r"P(?:0[YMWD]|T0[HMS])", text)):
+        raise UnsupportedError("its lookback_window isn't a duration")
+    if found is None:
+        return None
+    span = found.rest + found.months * _MONTH
+    seconds = span / timedelta(seconds=1)
+    if _forms(part) == [_DATE]:
+        return -(-span // timedelta(days=1))
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+# --- the range that is asked for -------------------------------------------------------------
+
+
+def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool) -> None:
+    """Add how requests that name the start or the end of a range ask for it.
+
+    Raises `UnsupportedError` where the API would be asked for another range.
+    """
+    step, form = part.get("step"), part.get("datetime_format")
+    part.ignore("step", "datetime_format", "end_datetime", "cursor_granularity")
+    if part.kind == "IncrementingCountCursor" or not (has_start or has_end):
+        return
+    if has_end and step is None:
+        made["end_value"] = "now"
+    if has_end:
+        _check_end(part)
+    if step is not None and has_start:
+        made["step"] = _duration(part, "step")
+        if has_end:
+            made["granularity"] = _duration(part, "cursor_granularity")
+    if form is not None:
+        try:
+            made["convert"] = TimeFormat(str(form)).text
+        except TimeFormatError as error:
+            raise UnsupportedError(f"its datetime_format {error}") from None
+    if made["initial_value"] is None and made["cursor_format"] is None:
+        # Only with a notation, a `start_date` can be sent.
+        made["cursor_format"] = "iso"
+
+
+def _check_end(part: Component) -> None:
+    """Raise `UnsupportedError` where the range may end otherwise than now."""
+    end = part.child("end_datetime")
+    value = part.get("end_datetime") if end is None else end.get("datetime")
+    if end is not None:
+        end.ignore("datetime_format")
+        end.note_unread()
+    if value is None:
+        return
+    text = str(value)
+    if re.search(r"day_delta\(\s*\d|\+\s*duration\(", text):
+        raise UnsupportedError("its times end after a run begins")
+    if re.search(r"-\s*duration\(|day_delta\(\s*-", text):
+        part.note("end_datetime", "is before a run begins: the tap reads up to its begin.")
+    elif "now_utc" not in text and "today" not in text:
+        part.note("end_datetime", "is the tap's setting `end_date`.")
+
+
+def _duration(part: Component, word: str) -> str:
+    value = part.text(word)
+    if value is not None and Duration.parse(value):
+        return value
+    raise UnsupportedError(f"its {word} isn't a duration")
+
+
+def _set_format(incremental: Object, forms: set[str | None]) -> None:
+    """Set the one format in which requests have times."""
+    if forms <= {None}:
+        return
+    raw = incremental.get("convert")
+    written = {raw if form is None else _format(form) for form in forms}
+    if len(written) > 1:
+        raise UnsupportedError("its requests have times in several formats")
+    incremental["convert"] = written.pop()
+
+
+def _format(form: str) -> str:
+    try:
+        return TimeFormat(form).text
+    except TimeFormatError as error:
+        raise UnsupportedError(f"a format of its times {error}") from None

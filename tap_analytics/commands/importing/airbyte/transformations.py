@@ -1,0 +1,238 @@
+"""Convert the transformations of rows to steps of processing."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
+from tap_analytics.commands.importing.airbyte.jinja_values import (
+    Later,
+    Part,
+    Placeholder,
+    UndecidedError,
+    Unset,
+    Value,
+    literal,
+)
+from tap_analytics.commands.importing.loading import as_list
+from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.request_scope import Scope
+
+#: A member that is replaced by an empty object where it is missing, as `(record.x or {})`.
+_OR_EMPTY = re.compile(r"\(\s*(record[\w.]*(?:\.get\([^()]*\)|\[[^\[\]]*\])*)\s+or\s+\{\s*\}\s*\)")
+#: A field of the row in an expression.
+_FIELD = re.compile(r"\brecord(?:\.get\(\s*['\"]([^'\"]+)|\[\s*['\"]([^'\"]+)|\.(?!get\()(\w+))")
+_MOMENT = re.compile(r"\b(?:now_utc|today_utc|generate_uuid)\(")
+_QUOTED = re.compile(r"(['\"])(\{\{[^{}]*\}\})\1")
+#: A name that can be a part of a dotted path.
+_MEMBER = re.compile(r"[^.\s*\[\]{}'\"]+")
+
+
+@dataclass
+class Transformations:
+    """What transformations make of rows."""
+
+    steps: list[Object] = field(default_factory=list)
+    #: The values of fields that are added.
+    added: dict[str, Value] = field(default_factory=dict)
+    #: Dotted paths of fields that are computed, and so have another value or none, with the fields
+    #: of the row that they are computed from.
+    computed: dict[str, set[str]] = field(default_factory=dict)
+
+    #: Those of them that are made of nothing but the moment of a run, or of chance.
+    momentary: set[str] = field(default_factory=set)
+
+    #: Added fields whose type is said, where the tap keeps that of the value.
+    typed: set[str] = field(default_factory=set)
+
+    def sources(self, name: str) -> set[str] | None:
+        """Return what a field is computed from; None for one that isn't computed."""
+        return next(
+            (found for path, found in self.computed.items() if f"{name}.".startswith(f"{path}.")),
+            None,
+        )
+
+    def add(self, name: str, value: Value) -> None:
+        """Add a field; a step sees what the steps before it have added."""
+        last = self.steps[-1].get("add_fields") if self.steps else None
+        if last is None or any(_source(each) in last for each in _placeholders(value)):
+            last = {}
+            self.steps.append({"add_fields": last})
+        last[name] = value.template() if isinstance(value, Later) else value
+        self.added[name] = value
+        self.computed.pop(name, None)
+
+    def remove(self, names: list[str]) -> None:
+        """Remove fields."""
+        if names:
+            self.steps.append({"remove_fields": names})
+        for name in names:
+            self.added.pop(name, None)
+
+
+def transformations_of(stream: Component, scope: Scope) -> Transformations:
+    """Return the steps of a stream; raises `UnsupportedError` where fields get unknown names."""
+    made = Transformations()
+    for each in stream.children("transformations"):
+        if each.kind == "AddFields":
+            _add_fields(each, replace(scope, is_row=True), made)
+        elif each.kind == "RemoveFields":
+            _remove_fields(each, made)
+        else:
+            raise UnsupportedError(f"its rows are changed by {shown(each.kind)}")
+        each.note_unread()
+    return made
+
+
+# --- added fields ---------------------------------------------------------------------------
+
+
+def _add_fields(part: Component, scope: Scope, made: Transformations) -> None:
+    computed = []
+    for each in part.children("fields"):
+        path = each.get("path")
+        if not isinstance(path, list) or not path or not all(map(_is_text, path)):
+            raise UnsupportedError("the path of an added field is computed")
+        is_plain = len(path) == 1 and not part.get("condition")
+        try:
+            value = _value(each, scope) if is_plain else ...
+        except UndecidedError:
+            value = ...
+        if value is ...:
+            computed.append(".".join(path))
+            sources = _sources(str(each.get("value")))
+            made.computed[".".join(path)] = sources
+            if not sources and _MOMENT.search(str(each.get("value"))):
+                made.momentary.add(".".join(path))
+            made.added.pop(path[0], None)
+        elif not _is_own_column(path[0], value):
+            made.add(path[0], value)
+            if each.get("value_type"):
+                made.typed.add(path[0])
+        each.note_unread()
+    if computed:
+        part.note("fields", f"{listed(computed)} would have to be computed: left as rows have it.")
+
+
+def _sources(text: str) -> set[str]:
+    """Return the fields of the row that an expression names."""
+    return {next(filter(None, found)) for found in _FIELD.findall(text)}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _value(part: Component, scope: Scope) -> Value:
+    """Return the value of an added field; raises `UndecidedError`."""
+    text = part.get("value")
+    is_text = part.get("value_type") == "string"
+    if not isinstance(text, str):
+        return text
+    if not has_expressions(text):
+        return text if is_text else _literal(text)
+    quoted = _QUOTED.fullmatch(text.strip())
+    text = _OR_EMPTY.sub(r"\1", quoted[2] if quoted else text.strip())
+    value = part.evaluated(text, "value", scope)
+    if isinstance(value, Unset):
+        return value.later
+    if not isinstance(value, Later):
+        return value if is_text or not isinstance(value, str) else _literal(value)
+    if any(each.form or not _is_known(each) for each in value.placeholders):
+        raise UndecidedError
+    return replace(value, parts=tuple(map(_with_indexes, value.parts)))
+
+
+def _literal(text: str) -> Value:
+    """Return a constant as the CDK reads it: a literal of Python, or else a text."""
+    value = literal(text)
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        raise UndecidedError from None
+
+
+def _is_known(each: Placeholder) -> bool:
+    return each.name.partition(".")[0] in {RECORD, RESOURCES, PARTITIONS}
+
+
+def _with_indexes(part: Part) -> Part:
+    """Return a placeholder with numbers as indexes: `record.keys[0]`."""
+    if not isinstance(part, Placeholder) or not part.name.startswith(f"{RECORD}."):
+        return part
+    return Placeholder(re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", part.name))
+
+
+def _is_own_column(name: str, value: Value) -> bool:
+    """Whether a field is the column that a list of values has anyhow."""
+    return _placeholders(value) == [f"{PARTITIONS}.{name}"] and len(value.parts) == 1
+
+
+def _placeholders(value: Value) -> list[str]:
+    return [each.name for each in value.placeholders] if isinstance(value, Later) else []
+
+
+def _source(name: str) -> str:
+    """Return the field of the row that a placeholder begins with."""
+    scope, _, rest = name.partition(".")
+    return re.split(r"[.\[]", rest)[0] if scope == RECORD else ""
+
+
+# --- removed fields -------------------------------------------------------------------------
+
+
+def _remove_fields(part: Component, made: Transformations) -> None:
+    names: list[str] = []
+    kept: list[str] = []
+    for path in as_list(part.get("field_pointers")):
+        text = ".".join(map(str, path)) if isinstance(path, list) else str(path)
+        is_said = not part.get("condition") and _is_plain(path)
+        (names if is_said else kept).append(text)
+    made.remove(names)
+    if kept:
+        part.note("field_pointers", f"{listed(kept)} can't be said: rows keep these fields.")
+
+
+def _is_plain(path: object) -> bool:
+    """Whether a path leads to one field, and can be written with dots."""
+    if not isinstance(path, list) or not all(isinstance(name, str) for name in path):
+        return False
+    is_column = len(path) == 1 and "*" not in path[0]
+    return is_column or all(map(_MEMBER.fullmatch, path))
+
+
+# --- schemas --------------------------------------------------------------------------------
+
+
+def column_of(name: str, column: Object, made: Transformations, columns: Object) -> Object:
+    """Return the schema of a column; one whose type is said has that of the field it is made of.
+
+    `columns` are the schemas of all.
+    """
+    value = made.added.get(name)
+    names = _placeholders(value)
+    if name not in made.typed or not isinstance(value, Later) or len(value.parts) > 1 or not names:
+        return column
+    source = columns.get(names[0].removeprefix(f"{RECORD}."))
+    if isinstance(source, dict) and "type" in source and names[0] != f"{RECORD}.{name}":
+        kinds = [kind for kind in _kinds(source) if kind != "null"]
+        null = ["null"] if "null" in _kinds(column) else []
+        return {**column, "type": [*kinds, *null]}
+    given = _kinds(column)
+    if not {"string", "integer", "number"}.intersection(given):
+        return column
+    rest = {word: inner for word, inner in column.items() if word not in {"type", "format"}}
+    return {**rest, "type": [*dict.fromkeys([*given, "string", "integer"])]}
+
+
+def _kinds(column: Object) -> list[str]:
+    kinds = column.get("type")
+    return [str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]

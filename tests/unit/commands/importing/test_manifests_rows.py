@@ -1,0 +1,317 @@
+"""Rows of manifests: filters, transformations, keys, formats, and ranges of replication values."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tap_analytics.commands.importing import import_file
+from tap_analytics.commands.importing.command import main
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    """Import a manifest by command; returns the code, the entry and the notes."""
+
+    def run(made):
+        path = tmp_path / "shop.json"
+        path.write_text(json.dumps(made), "utf-8")
+        code = main([str(path), "--json"])
+        said = json.loads(capsys.readouterr().out)
+        return code, said["apis"][0], said["notes"]
+
+    return run
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Import one stream; returns its resource and the notes."""
+
+    def run(made):
+        path = tmp_path / "shop.json"
+        path.write_text(json.dumps(manifest(made)), "utf-8")
+        found, _ = import_file(str(path))
+        return found.entry["resources"][0], found.notes
+
+    return run
+
+
+def manifest(*streams):
+    return {"type": "DeclarativeSource", "streams": list(streams)}
+
+
+def stream(name="items", *, requester=None, retriever=None, **words):
+    sender = {"type": "HttpRequester", "url_base": "https://api.shop.com/v1", "path": f"/{name}"}
+    reader = {"type": "SimpleRetriever", "requester": sender | (requester or {})}
+    reader |= retriever or {}
+    return {"name": name, "primary_key": "id", "retriever": reader} | words
+
+
+ROWS = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
+
+
+def inline(properties):
+    return {"type": "InlineSchemaLoader", "schema": {"type": "object", "properties": properties}}
+
+
+def added(**fields):
+    paths = [{"path": [name], "value": value} for name, value in fields.items()]
+    return {"type": "AddFields", "fields": paths}
+
+
+# --- ranges of replication values ---------------------------------------------------------------
+
+SINCE = {"field_name": "since", "inject_into": "request_parameter"}
+RANGE = {
+    "type": "DatetimeBasedCursor",
+    "cursor_field": "at",
+    "datetime_format": "%Y-%m-%d",
+    "start_datetime": "2024-01-01",
+    "start_time_option": SINCE,
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({"lookback_window": "P1DT12H"}, {"lag": 2}),
+        ({"lookback_window": "P{{ config.get('days', 0) }}D"}, {}),
+        ({"lookback_window": "P{{ config.get('days', 3) }}D"}, {"lag": 3}),
+        ({"cursor_field": "meta.at"}, {"cursor_path": "meta.at"}),
+        (
+            {"start_datetime": {"datetime": "31-12-2023", "datetime_format": "%d-%m-%Y"}},
+            {"initial_value": "2023-12-31T00:00:00Z"},
+        ),
+        (
+            {"start_datetime": "{{ config.get('start_date', '2020-02-02') }}"},
+            {"initial_value": "2020-02-02"},
+        ),
+        (
+            {"start_datetime": "{{ format_datetime(config.get('day', '2020-02-02'), '%s') }}"},
+            {"initial_value": "2020-02-02"},
+        ),
+        (
+            {
+                "cursor_datetime_formats": ["%ms"],
+                "datetime_format": "%ms",
+                "lookback_window": "PT0.5S",
+                "start_datetime": {"datetime": "1704067200000"},
+            },
+            {
+                "cursor_format": "epoch_ms",
+                "convert": "%ms",
+                "lag": 0.5,
+                "initial_value": "2024-01-01T00:00:00Z",
+            },
+        ),
+    ],
+)
+def test_start_and_lag_of_a_range_are_taken(words, expected, command):
+    code, entry, _ = command(manifest(stream(incremental_sync=RANGE | words)))
+
+    assert code == 0
+    plain = {"start_param": "since", "initial_value": "2024-01-01", "convert": "%Y-%m-%d"}
+    assert entry["resources"][0]["endpoint"]["incremental"] == {
+        "cursor_path": "at",
+        **plain,
+        **expected,
+    }
+
+
+def test_range_is_sent_where_the_manifest_says(command):
+    end = {"field_path": ["range", "to"], "inject_into": "body_json"}
+    since = {"inject_into": "header", "field_name": "X-Since"}
+    time = RANGE | {"start_time_option": since, "end_time_option": end}
+
+    _, entry, _ = command(
+        manifest(stream(requester={"http_method": "POST"}, incremental_sync=time))
+    )
+
+    endpoint = entry["resources"][0]["endpoint"]
+    assert endpoint["headers"] == {"X-Since": "{incremental.start_value}"}
+    assert endpoint["json"] == {"range": {"to": "{incremental.end_value}"}}
+    assert endpoint["incremental"]["end_value"] == "now"
+
+
+def test_counter_begins_with_its_first_number(command):
+    count = {"type": "IncrementingCountCursor", "cursor_field": "n", "start_value_option": SINCE}
+
+    _, entry, _ = command(manifest(stream(incremental_sync=count)))
+
+    assert entry["resources"][0]["endpoint"]["incremental"] == {
+        "cursor_path": "n",
+        "cursor_format": "number",
+        "start_param": "since",
+        "initial_value": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"type": "CustomIncrementalSync"}, "its cursor is a CustomIncrementalSync"),
+        ({"cursor_field": "{{ now_utc() }}"}, "its cursor_field is computed"),
+        ({"lookback_window": "P{{ config['days'] }}D"}, "its lookback_window isn't a duration"),
+        ({"clamping": {"target": "MONTH"}}, "its windows begin on certain days"),
+        ({"step": "a week"}, "its step isn't a duration"),
+        ({"datetime_format": "%Q"}, "its datetime_format has the unknown directive %Q"),
+        ({"start_datetime": {"datetime": "soon"}}, "its start_datetime `soon` is no time"),
+        (
+            {"end_time_option": SINCE | {"field_name": "to"}, "end_datetime": "{{ day_delta(1) }}"},
+            "its times end after a run begins",
+        ),
+        ({"start_time_option": SINCE | {"inject_into": "body_json"}}, "is sent as body_json"),
+    ],
+)
+def test_cursor_that_would_ask_for_other_rows_leaves_the_stream_out(words, reason, command):
+    odd = stream("odd", incremental_sync=RANGE | words)
+
+    code, entry, notes = command(manifest(stream(), odd))
+
+    assert code == 1
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any(reason in note for note in notes)
+
+
+# --- filters and transformations ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "expression"),
+    [
+        ("{{ record.status == 'open' }}", "@.status == 'open'"),
+        ("{{ record['a b'] != 'x' }}", "!(@['a b'] == 'x')"),
+        ("{{ record.kind in ['a', \"b's\"] }}", "@.kind == 'a' || @.kind == 'b\\'s'"),
+        ("{{ record.gone is not none }}", "!(@.gone == null)"),
+        ("{{ record.get('gone') is not none }}", "!(@.gone == null || !@.gone)"),
+        ("{{ 'x' in record }}", "@.x"),
+        ("{{ record.a == 'x' and not record.b == 'y' }}", "@.a == 'x' && !(@.b == 'y')"),
+        ("{{ record.id == config.get('only', 7) }}", "@.id == 7"),
+        ("{{ record.kind in config.kinds or not config.kinds }}", None),
+        ("{{ record.id == 1 if config.get('one') else true }}", None),
+    ],
+)
+def test_condition_is_a_filter(condition, expression, imported):
+    rows = {"record_filter": {"type": "RecordFilter", "condition": condition}, **ROWS}
+
+    resource, _ = imported(stream(retriever={"record_selector": rows}))
+
+    steps = None if expression is None else [{"filter": expression}]
+    assert resource.get("processing_steps") == steps
+
+
+@pytest.mark.parametrize("is_last", [None, True])
+def test_order_of_filter_and_transformations_is_kept(is_last, imported):
+    rows = {"record_filter": {"condition": "{{ record.x == 1 }}"}, **ROWS}
+    rows |= {} if is_last is None else {"transform_before_filtering": is_last}
+    remove = {"type": "RemoveFields", "field_pointers": [["x"]]}
+
+    resource, _ = imported(stream(retriever={"record_selector": rows}, transformations=[remove]))
+
+    steps = [{"filter": "@.x == 1 || @.x == true"}, {"remove_fields": ["x"]}]
+    assert resource["processing_steps"] == (steps[::-1] if is_last else steps)
+
+
+@pytest.mark.parametrize(
+    ("transformations", "steps"),
+    [
+        (
+            [added(a="shop", b="7", c="{{ 'x' }}")],
+            [{"add_fields": {"a": "shop", "b": 7, "c": "x"}}],
+        ),
+        ([added(a="{{ record.x.y }}")], [{"add_fields": {"a": "{record.x.y}"}}]),
+        (
+            [added(a="{{ record.get('x', {}).get('y') }}", b="{{ (record.x or {}).get('y') }}")],
+            [{"add_fields": {"a": "{record.x.y}", "b": "{record.x.y}"}}],
+        ),
+        (
+            [added(a="{{ record['keys'][0] }}", b="{{ record.a }}-{{ record.n }}")],
+            [
+                {"add_fields": {"a": "{record.keys[0]}"}},
+                {"add_fields": {"b": "{record.a}-{record.n}"}},
+            ],
+        ),
+        (
+            [{"type": "RemoveFields", "field_pointers": [["a"], ["b", "c"], ["d.e"]]}],
+            [{"remove_fields": ["a", "b.c", "d.e"]}],
+        ),
+    ],
+)
+def test_transformation_is_a_step(transformations, steps, imported):
+    resource, _ = imported(stream(transformations=transformations))
+
+    assert resource["processing_steps"] == steps
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"transformations": [{"type": "KeysToLower"}]}, "its rows are changed by KeysToLower"),
+        (
+            {"transformations": [added(id="{{ record.a | hash }}")]},
+            "its key `id` is computed by a transformation",
+        ),
+        (
+            {"transformations": [added(at="{{ record.a | hash }}")], "incremental_sync": RANGE},
+            "its cursor `at` is computed by a transformation",
+        ),
+        ({"primary_key": "{{ now_utc() }}"}, "its primary_key is computed"),
+    ],
+)
+def test_stream_whose_key_or_columns_cannot_be_said_is_left_out(words, reason, command):
+    code, entry, notes = command(manifest(stream(), stream("odd", **words)))
+
+    assert code == 1
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any(reason in note for note in notes)
+
+
+def test_schema_of_transformed_rows_is_taken(imported):
+    columns = {
+        "id": {"type": "integer"},
+        "owner": {"type": ["object", "null"], "properties": {"id": {"type": "integer"}}},
+        "copy": {"type": "string"},
+        "hash": {"type": "string"},
+    }
+    transformations = [added(copy="{{ record.owner.id }}", hash="{{ record.id | hash }}")]
+    transformations[0]["fields"][0]["value_type"] = "string"
+
+    resource, _ = imported(stream(transformations=transformations, schema_loader=inline(columns)))
+
+    properties = resource["schema"]["properties"]
+    assert properties["copy"] == {"type": ["string", "null", "integer"]}
+    assert sorted(properties) == ["copy", "id", "owner"]
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ("id", "id"),
+        (["a", "b"], ["a", "b"]),
+        ([["a"], ["b"]], ["a", "b"]),
+        ([["a", "b"]], "a.b"),
+        ([["a", "b"], "c"], ["a.b", "c"]),
+    ],
+)
+def test_key_may_be_nested(given, key, imported):
+    resource, _ = imported(stream(primary_key=given))
+
+    assert resource["primary_key"] == key
+
+
+@pytest.mark.parametrize(
+    ("decoder", "expected"),
+    [
+        ({"type": "JsonDecoder"}, None),
+        ({"type": "JsonlDecoder"}, "jsonl"),
+        ({"type": "CsvDecoder"}, "csv"),
+        ({"type": "CsvDecoder", "delimiter": ";"}, {"type": "csv", "delimiter": ";"}),
+        ({"type": "GzipDecoder", "decoder": {"type": "JsonlDecoder"}}, "jsonl"),
+    ],
+)
+def test_format_of_the_response_is_taken(decoder, expected, imported):
+    resource, _ = imported(stream(retriever={"decoder": decoder}))
+
+    endpoint = resource["endpoint"]
+    assert (endpoint.get("decoder") if isinstance(endpoint, dict) else None) == expected
