@@ -522,6 +522,6 @@ def test_a_stream_that_is_left_out_is_noted_with_nothing_but_its_reason(command)
     notes = [note for note in json.loads(plain)["notes"] if "config." not in note]
 
     assert {note.partition(":")[0] for note in notes} == {
-        "streams[0].transformations",
+        "streams[0].transformations[0].field_pointers",
         "streams[1]",
     }
