@@ -156,6 +156,45 @@ def busy_named(asked):
     return {"data": ROWS}
 
 
+def basic_client(asked):
+    """Give a token for the Basic credentials of the client, and a scope."""
+    if asked.path == "/token":
+        is_known = asked.headers.get("authorization") == "Basic " + b64encode(b"me:s3cret").decode()
+        is_complete = asked.form.get("scope") == "read write"
+        return {"access_token": "t1", "expires_in": 60} if is_known and is_complete else (400, {})
+    return signed_by("authorization", "Bearer t1")(asked)
+
+
+def form_login(asked):
+    if asked.path == "/login":
+        is_known = asked.form == {"user": "ada & co", "password": "s3cret"}
+        is_known = is_known and asked.headers.get("x-app") == "shop"
+        return {"token": "t1"} if is_known else (401, {})
+    return signed_by("authorization", "Token t1")(asked)
+
+
+def basic_login(asked):
+    if asked.path == "/login":
+        known = "Basic " + b64encode(b"ada:s3cret").decode()
+        return {"token": "t1"} if asked.headers.get("authorization") == known else (401, {})
+    return {"data": ROWS} if asked.query.get("token") == "t1" else (401, {})
+
+
+def two_keys(asked):
+    known = {"/items": "k1", "/others": "k2"}
+    return {"data": ROWS} if asked.headers.get("x-key") == known[asked.path] else (401, {})
+
+
+def key_of(name):
+    return {
+        "authenticator": {
+            "type": "ApiKeyAuthenticator",
+            "api_token": f"{{{{ config['{name}'] }}}}",
+            "inject_into": into("X-Key", "header"),
+        }
+    }
+
+
 CONSTRUCTS = [
     Construct(
         name="bearer",
@@ -724,5 +763,183 @@ CONSTRUCTS = [
                 },
             )
         ),
+    ),
+    Construct(
+        name="client-headers",
+        server=own_header,
+        headers=("X-Version",),
+        rows={"items": ROWS},
+        airbyte="headers are those of a stream",
+        dlt=Description(
+            source=dlt(
+                resource(),
+                client={"headers": {"X-Version": "2024-01"}, "paginator": "single_page"},
+            )
+        ),
+    ),
+    Construct(
+        name="auth-of-one",
+        server=two_keys,
+        headers=("X-Key",),
+        rows={"items": ROWS, "others": ROWS},
+        config={"key": "k1", "other": "k2"},
+        environment={
+            "API_KEY": "k1",
+            "API_OTHER": "k2",
+            "API_KEY_2": "k2",
+        },
+        airbyte="not compared",
+        dlt=Description(
+            source=dlt(
+                resource(paginator="single_page"),
+                resource(
+                    "others",
+                    auth={"type": "api_key", "name": "X-Key", "api_key": "k2"},
+                    paginator="single_page",
+                ),
+                client={"auth": {"type": "api_key", "name": "X-Key", "api_key": "k1"}},
+            )
+        ),
+    ),
+    Construct(
+        name="client-credentials-basic",
+        server=basic_client,
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"client_id": "me", "client_secret": "s3cret"},
+        environment={"API_CLIENT_ID": "me", "API_CLIENT_SECRET": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "OAuthAuthenticator",
+                            "token_refresh_endpoint": "ORIGIN/token",
+                            "grant_type": "client_credentials",
+                            "client_id": "{{ config['client_id'] }}",
+                            "client_secret": "{{ config['client_secret'] }}",
+                            "refresh_request_body": {"scope": "read write"},
+                            "refresh_request_headers": {
+                                "Authorization": (
+                                    "Basic {{ (config['client_id'] ~ ':' ~"
+                                    " config['client_secret']) | base64encode }}"
+                                ),
+                                "Content-Type": "application/x-www-form-urlencoded",
+                            },
+                        }
+                    }
+                ),
+                spec=spec("client_id", "client_secret"),
+            )
+        ),
+        dlt="the client is named in the form",
+    ),
+    Construct(
+        name="login-form",
+        server=form_login,
+        headers=("Authorization", "X-App"),
+        rows={"items": ROWS},
+        config={"user": "ada & co", "password": "s3cret"},
+        environment={"API_USER": "ada & co", "API_PASSWORD": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "SessionTokenAuthenticator",
+                            "login_requester": {
+                                "type": "HttpRequester",
+                                "url_base": "ORIGIN",
+                                "path": "/login",
+                                "http_method": "POST",
+                                "request_headers": {"X-App": "shop"},
+                                "request_body_data": {
+                                    "user": "{{ config['user'] }}",
+                                    "password": "{{ config['password'] }}",
+                                },
+                            },
+                            "session_token_path": ["token"],
+                            "expiration_duration": "PT1H",
+                            "request_authentication": {
+                                "type": "ApiKey",
+                                "api_token": "Token {{ session_token }}",
+                                "inject_into": into("Authorization", "header"),
+                            },
+                        }
+                    }
+                ),
+                spec=spec("user", "password"),
+            )
+        ),
+        dlt="no logins",
+    ),
+    Construct(
+        name="login-basic",
+        server=basic_login,
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"user": "ada", "password": "s3cret"},
+        environment={"API_USER": "ada", "API_PASSWORD": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "SessionTokenAuthenticator",
+                            "login_requester": {
+                                "type": "HttpRequester",
+                                "url_base": "ORIGIN",
+                                "path": "/login",
+                                "http_method": "POST",
+                                "authenticator": {
+                                    "type": "BasicHttpAuthenticator",
+                                    "username": "{{ config['user'] }}",
+                                    "password": "{{ config['password'] }}",
+                                },
+                            },
+                            "session_token_path": ["token"],
+                            "expiration_duration": "PT1H",
+                            "request_authentication": {
+                                "type": "ApiKey",
+                                "inject_into": into("token"),
+                            },
+                        }
+                    }
+                ),
+                spec=spec("user", "password"),
+            )
+        ),
+        dlt="no logins",
+    ),
+    Construct(
+        name="rate",
+        server=lambda _: {"data": ROWS},
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester=handler(
+                        backoff_strategies=[
+                            {
+                                "type": "WaitTimeFromHeader",
+                                "header": "Retry-After",
+                                "max_waiting_time_in_seconds": 5,
+                            }
+                        ],
+                    )
+                ),
+                api_budget={
+                    "type": "HTTPAPIBudget",
+                    "policies": [
+                        {
+                            "type": "MovingWindowCallRatePolicy",
+                            "rates": [{"type": "Rate", "limit": 10, "interval": "PT1S"}],
+                            "matchers": [],
+                        }
+                    ],
+                },
+            )
+        ),
+        dlt="no rates",
     ),
 ]
