@@ -45,6 +45,8 @@ _GENERIC_NAMES = {
 _SHARED = (
     *("data_selector", "paginator", "error_handler", "response_actions", "headers", "method"),
 )
+#: Fields that are URLs.
+_URLS = {"base_url", "token_url", "access_token_url", "auth_endpoint", "url"}
 #: Shorter secrets may be ordinary words, and are replaced only where they were found.
 _DISTINCT = 8
 
@@ -198,8 +200,6 @@ def filled(value: t.Any, word: str = "") -> t.Any:  # noqa: ANN401 - any JSON va
         return value
     if word == "private_key" and VARIABLE.fullmatch(value):
         return jwt_bearer.sample_key()
-    if word in {"auth_endpoint", "base_url", "token_url", "access_token_url"} and value.startswith(
-        "$"
-    ):
+    if word in _URLS and value.startswith("$"):
         value = VARIABLE.sub("https://api.example.com", value, count=1)
     return VARIABLE.sub("filled", value)

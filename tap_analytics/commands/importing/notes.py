@@ -53,9 +53,12 @@ class Notes:
             self._pending[stream], self.lines = self.lines, before
 
     def settle(self, refused: Mapping[str, str]) -> None:
-        """Add the notes of streams that are taken, of others only why they are `refused`."""
+        """Add the notes of streams that are taken, of others only why they are `refused`.
+
+        An empty reason leaves out all notes.
+        """
         for stream, lines in self._pending.items():
-            for line in [refused[stream]] if stream in refused else lines:
+            for line in filter(None, [refused[stream]] if stream in refused else lines):
                 self.add("", line)
         self._pending.clear()
 

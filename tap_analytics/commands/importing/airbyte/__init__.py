@@ -9,18 +9,16 @@ from __future__ import annotations
 import itertools
 import re
 import typing as t
+from collections import Counter
 
-from tap_analytics.commands.importing.airbyte.components import (
-    Manifest,
-    UnsupportedError,
-    name_of,
-)
-from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
+from tap_analytics.commands.importing.airbyte.components import Manifest, name_of
+from tap_analytics.commands.importing.airbyte.stream_graph import StreamGraph
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream
     from tap_analytics.commands.importing.notes import Notes
 
 _SILENT = ("version", "check", "definitions", "spec", "metadata", "schemas", "streams")
@@ -39,17 +37,17 @@ def is_manifest(value: Object) -> bool:
 def entry_of(value: Object, notes: Notes) -> Object:
     """Return an `apis` entry for a manifest."""
     root = Manifest(value, notes).root()
-    found = _all_streams(root, notes)
+    graph = StreamGraph(notes)
+    graph.add_all(root.children("streams"))
+    found = _at_one_host(graph.found, notes)
     base_url = _common([each.base_url for each in found])
     client: Object = {"base_url": base_url} if base_url else {}
-    if found and found[0].auth:
-        client["auth"] = found[0].auth
+    if (auth := _sign(found)) is not None:
+        client["auth"] = auth
     entry: Object = {"client": client}
     if (rate := _rate(root)) is not None:
         entry["requests_per_second"] = rate
-    entry["resources"] = [
-        resource for each in found if (resource := _below(each, found[0], base_url, notes))
-    ]
+    entry["resources"] = [_below(each, base_url) for each in found]
     _count(root, entry["resources"], notes)
     if root.get("concurrency_level") is not None:
         root.note("concurrency_level", "isn't supported: set `concurrency`.")
@@ -67,46 +65,35 @@ def _count(root: Component, resources: list[Object], notes: Notes) -> None:
     notes.described = len(as_list(root.get("streams"))) + others
 
 
-def _all_streams(root: Component, notes: Notes) -> list[ImportedStream]:
-    """Return the supported streams, with parents that aren't streams of the manifest themselves."""
-    found: dict[str, ImportedStream] = {}
-    refused: dict[str, str] = {}
-    waiting = [(stream, False) for stream in root.children("streams")]
-    listed_names = {name_of(stream) for stream, _ in waiting}
-    for stream, is_parent in waiting:
-        name = name_of(stream)
-        if name in found or name in refused or (is_parent and name in listed_names):
-            continue
-        with notes.pending(name):
-            if is_parent:
-                stream.note("", f"the parent '{shown(name)}' becomes a resource.")
-            try:
-                found[name] = read_stream(stream)
-            except UnsupportedError as error:
-                refused[name] = f"{stream.path}: the stream '{shown(name)}' is left out: {error}."
-                continue
-        waiting += [(parent, True) for parent in found[name].parents]
-    _drop_orphans(found, refused)
-    notes.settle(refused)
-    return list(found.values())
+def _at_one_host(streams: dict[str, ImportedStream], notes: Notes) -> list[ImportedStream]:
+    """Return the streams of the host that has most of them, without children of others."""
+    hosts = Counter(_host(each.base_url) for each in streams.values())
+    main = max(hosts, key=hosts.__getitem__, default="")
+    found = []
+    for name, each in streams.items():
+        above = [streams[parent] for parent in each.ancestors.values()]
+        if any(_host(one.base_url) != main for one in (each, *above)):
+            what = "is left out: it has another host than the others"
+            notes.add("", f"the stream '{shown(name)}' {what}.")
+        else:
+            found.append(each)
+    return found
 
 
-def _drop_orphans(found: dict[str, ImportedStream], refused: dict[str, str]) -> None:
-    def is_orphan(each: ImportedStream) -> bool:
-        return any(name_of(parent) in refused for parent in each.parents)
-
-    while orphans := [name for name, each in found.items() if is_orphan(each)]:
-        for name in orphans:
-            del found[name]
-            refused[name] = f"the stream '{shown(name)}' is left out: its parent is left out."
+def _sign(streams: list[ImportedStream]) -> Object | None:
+    """Return the `auth` of the client; what is signed in another way gets one of its own."""
+    auths = [each.auth for each in streams]
+    # An endpoint can't be unsigned below a client that signs.
+    main = None if None in auths else max(auths, key=auths.count, default=None)
+    for each in streams:
+        if each.auth != main:
+            each.resource["endpoint"]["auth"] = each.auth
+    return main
 
 
 def _common(urls: list[str]) -> str:
-    """Return the common prefix of the URLs with the host of the first."""
-    if not urls:
-        return ""
-    first = _host(urls[0])
-    paths = [url.rstrip("/").split("/") for url in urls if _host(url) == first]
+    """Return the common prefix of URLs."""
+    paths = [url.rstrip("/").split("/") for url in urls]
     shared = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
     return "/".join(parts[0] for parts in shared)
 
@@ -115,17 +102,8 @@ def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0] or url.partition("/")[0]
 
 
-def _below(
-    each: ImportedStream, first: ImportedStream, base_url: str, notes: Notes
-) -> Object | None:
-    """Return a resource with its path relative to `base_url`; None for another host or auth."""
-    where = f"the stream '{shown(each.name)}'"
-    if _host(each.base_url) != _host(first.base_url):
-        notes.add("", f"{where} is left out: it has another host than the first.")
-        return None
-    if each.auth != first.auth:
-        notes.add("", f"{where} is left out: it has another authenticator than the first.")
-        return None
+def _below(each: ImportedStream, base_url: str) -> Object:
+    """Return a resource with its path relative to `base_url`."""
     rest = each.base_url.rstrip("/").removeprefix(base_url).strip("/")
     if rest:
         endpoint = each.resource["endpoint"]

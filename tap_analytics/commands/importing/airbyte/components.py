@@ -269,3 +269,27 @@ def name_of(stream: Component) -> str:
     if plain != name:
         stream.note("name", f"'{shown(name)}' is renamed to '{shown(plain)}'.")
     return plain
+
+
+def first_sync(stream: Component) -> Component:
+    """Return the stream that a first sync reads, without a cursor if later syncs read another.
+
+    Raises `UnsupportedError` if its requests need that cursor.
+    """
+    if stream.kind != "StateDelegatingStream":
+        return stream
+    found = stream.child("full_refresh_stream")
+    if found is None:
+        raise UnsupportedError("it has no full_refresh_stream")
+    cursor = found.child("incremental_sync")
+    if cursor is not None and (
+        cursor.child("start_time_option") or cursor.child("end_time_option")
+    ):
+        raise UnsupportedError(
+            "its first sync asks for a range of times, and later ones for events"
+        )
+    stream.note("", "every run reads all rows, as a first sync does.")
+    stream.ignore("incremental_stream", "api_retention_period")
+    value = {word: inner for word, inner in found.value.items() if word != "incremental_sync"}
+    parameters = {w: inner for w, inner in found.parameters.items() if w != "incremental_sync"}
+    return Component(found.manifest, (value, found.path, {}), parameters)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.authenticators import auth_of
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError, name_of
+from tap_analytics.commands.importing.airbyte.components import (
+    UnsupportedError,
+    first_sync,
+    name_of,
+)
 from tap_analytics.commands.importing.airbyte.cursor import incremental_of
 from tap_analytics.commands.importing.airbyte.error_handling import handler_of
 from tap_analytics.commands.importing.airbyte.extraction import (
@@ -34,6 +38,8 @@ class ImportedStream:
     base_url: str
     auth: Object | None
     parents: tuple[Component, ...]
+    #: The resources of its parents and their parents, by the names that these have there.
+    ancestors: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -55,6 +61,7 @@ def _parts(stream: Component) -> tuple[Component, Component]:
 
 def read_stream(stream: Component) -> ImportedStream:
     """Read a stream; raises `UnsupportedError` where the tap would read other rows."""
+    name, stream = name_of(stream), first_sync(stream)
     retriever, requester = _parts(stream)
     partitioning = partitioning_of(stream, retriever)
     changes = transformations_of(stream, partitioning.scope)
@@ -69,7 +76,7 @@ def read_stream(stream: Component) -> ImportedStream:
     handler, actions = handler_of(requester.child("error_handler"))
     endpoint |= {"error_handler": handler} if handler else {}
     endpoint |= {"response_actions": actions} if actions else {}
-    resource: Object = {"name": name_of(stream), "endpoint": _ordered(endpoint)}
+    resource: Object = {"name": name, "endpoint": _ordered(endpoint)}
     if partitioning.lists:
         resource["partitions"] = partitioning.lists
     if key:

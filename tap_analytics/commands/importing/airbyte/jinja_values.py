@@ -154,13 +154,11 @@ def concatenated(values: t.Sequence[Value]) -> Value:
     """Return values as one text, as a template of Jinja writes them."""
     parts: list[Part] = []
     is_set: bool | None = False
-    is_plain = True
     for value in values:
-        is_plain &= not isinstance(value, Later | Unset)
         later = as_later(value)
         parts += later.parts
         is_set = is_set or later.is_set
-    if is_plain:
+    if all(isinstance(part, str) for part in parts):
         return "".join(t.cast("list[str]", parts))
     return Later(_merged(parts), is_set=is_set)
 

@@ -9,7 +9,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError, name_of
+from tap_analytics.commands.importing.airbyte.components import (
+    UnsupportedError,
+    first_sync,
+    name_of,
+)
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -129,10 +133,10 @@ def _is_path(value: object) -> bool:
 
 def _above(parent: Component, own: str, depth: int) -> dict[tuple[str, ...], str]:
     """Return the values that the parent itself is read for, by their path."""
-    retriever = parent.child("retriever")
-    if retriever is None or depth >= _DEEPEST:
-        return {}
     try:
+        retriever = first_sync(parent).child("retriever")
+        if retriever is None or depth >= _DEEPEST:
+            return {}
         partitions = _routers_of(retriever, depth + 1).scope.partitions
     except UnsupportedError:
         # Which leaves out the parent, and so the stream.

@@ -9,7 +9,7 @@ import json
 import re
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
@@ -85,7 +85,8 @@ class RequestParts:
             raise UnsupportedError("its path is a full URL")
         if "?" in base:
             raise UnsupportedError("its url_base has a query")
-        return base, path.strip()
+        # As they are sent, for the tap quotes only values.
+        return base, re.sub(r"\s", lambda blank: quote(blank[0]), path.strip())
 
     # --- parameters and headers -------------------------------------------------------------
 

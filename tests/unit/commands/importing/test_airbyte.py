@@ -698,7 +698,7 @@ def test_addresses_of_one_host_become_one_address_and_longer_paths(command):
     paths = [resource["endpoint"] for resource in entry["resources"]]
     assert entry["client"]["base_url"] == "https://api.shop.com"
     assert paths == ["/v1/items", "/v2/eu/orders"]
-    assert notes[0] == "the stream 'files' is left out: it has another host than the first."
+    assert notes[0] == "the stream 'files' is left out: it has another host than the others."
 
 
 def test_address_with_a_path_in_it_is_taken_apart(command):
@@ -729,7 +729,7 @@ def test_parent_fills_the_path_of_its_children(command):
     code, entry, notes = command(manifest(child(stream())))
 
     assert code == 0
-    parts, items = entry["resources"]
+    items, parts = entry["resources"]
     assert items["name"] == "items"
     assert parts["endpoint"] == "/items/{resources.items.id}/parts"
     assert any("the parent 'items' becomes a resource" in note for note in notes)

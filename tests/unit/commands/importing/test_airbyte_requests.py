@@ -103,6 +103,7 @@ SETTINGS = spec(
         ("{{ config.site | join(',') }}", "$SHOP_SITE"),
         ("{{ 'metric(%s)' % ','.join(['a', 'b']) }}", "metric(a,b)"),
         ("{{ 'x' if stream_state else 'y' }}", "y"),
+        ("{{ stream_state.at }}y{{ parameters.mark }}", "y"),
         ("{{ 'Bearer ' ~ config['key'] if config.get('key') else '' }}", "Bearer $SHOP_KEY"),
         ("{{ '{' }}{{ config.size\n}}", "{50"),
         ("['a', 'b']", ["a", "b"]),
@@ -296,6 +297,121 @@ def test_partition_that_can_not_be_said_leaves_the_stream_out(router, reason, im
 
     assert "items" not in made
     assert f"streams[2]: the stream 'items' is left out: {reason}." in notes
+
+
+def test_parent_of_the_name_of_another_stream_is_a_resource_of_its_own(imported):
+    shops = stream("shops")
+    some = stream("shops", request_parameters={"open": "1"})
+    items = stream("items", "{{ stream_partition.item }}", below(some))
+    path = "{{ stream_slice.parent_slice.item }}/{{ stream_slice.part }}"
+    parts = stream("parts", path, below(items, "part"))
+    all_parts = stream("all", "{{ stream_partition.item }}/all", below(stream("shops")))
+
+    made, notes = imported(shops, items, parts, all_parts)
+
+    assert [*made] == ["shops", "shops_parent", "items", "parts", "all"]
+    assert made["shops_parent"]["endpoint"] == {"path": "/shops", "params": {"open": "1"}}
+    assert made["items"]["endpoint"] == "/{resources.shops_parent.id}"
+    assert made["parts"]["endpoint"] == "/{resources.shops_parent.id}/{resources.items.id}"
+    assert made["all"]["endpoint"] == "/{resources.shops.id}/all"
+    assert any("the parent 'shops' becomes the resource 'shops_parent'." in each for each in notes)
+
+
+def test_parent_that_can_not_be_said_leaves_its_children_out(imported):
+    odd = stream("shops", http_method="PUT")
+
+    made, notes = imported(
+        stream("shops"), stream(path="{{ stream_slice.item }}", router=below(odd))
+    )
+
+    assert [*made] == ["shops"]
+    assert any("the parent 'shops' is left out: its method is PUT." in each for each in notes)
+    assert "the stream 'items' is left out: its parent is left out." in notes
+
+
+# --- streams of first syncs -----------------------------------------------------------------
+
+TIME = {
+    "type": "DatetimeBasedCursor",
+    "cursor_field": "at",
+    "datetime_format": "%Y-%m-%d",
+    "start_datetime": "2024-01-01",
+}
+
+
+def delegating(cursor, **requester):
+    full = stream("items", cursor=cursor, **requester)
+    later = stream("items", "events", TIME)
+    return {
+        "type": "StateDelegatingStream",
+        "name": "items",
+        "full_refresh_stream": full,
+        "incremental_stream": later,
+    }
+
+
+def test_first_sync_of_a_stream_with_another_for_later_syncs_is_taken(imported):
+    made, notes = imported(delegating(TIME), stream("a"))
+
+    assert made["items"] == {"name": "items", "endpoint": "/items", "primary_key": "id"}
+    assert "streams[0]: every run reads all rows, as a first sync does." in notes
+
+
+@pytest.mark.parametrize(
+    ("cursor", "params"),
+    [
+        (TIME | {"start_time_option": option("request_parameter", field_name="since")}, {}),
+        (TIME, {"since": "{{ stream_interval.start_time }}"}),
+    ],
+)
+def test_first_sync_of_a_range_is_left_out(cursor, params, imported):
+    made, notes = imported(stream("a"), delegating(cursor, request_parameters=params))
+
+    assert [*made] == ["a"]
+    assert any("the stream 'items' is left out" in each for each in notes)
+
+
+def test_blanks_in_a_path_are_quoted(imported):
+    made, _ = imported(stream(path="a b/{{ 'c d' }}"))
+
+    assert made["items"]["endpoint"]["path"] == "/a%20b/c%20d"
+
+
+# --- addresses and signing ------------------------------------------------------------------
+
+
+def key(name):
+    return {"type": "ApiKeyAuthenticator", "api_token": "{{ config['key'] }}", "header": name}
+
+
+def test_stream_that_is_signed_in_another_way_has_its_own_auth(imported):
+    streams = [stream(name, authenticator=key("X-A")) for name in ("a", "b")]
+
+    made, _ = imported(*streams, stream("c", authenticator=key("X-C")))
+
+    assert made["a"]["endpoint"] == "/a"
+    assert made["c"]["endpoint"]["auth"] == {
+        "type": "api_key",
+        "name": "X-C",
+        "api_key": "$SHOP_KEY",
+        "location": "header",
+    }
+
+
+def test_stream_that_is_not_signed_is_not_below_one_that_is(imported):
+    made, _ = imported(stream("a", authenticator=key("X-A")), stream("b"))
+
+    assert made["a"]["endpoint"]["auth"]["name"] == "X-A"
+    assert made["b"]["endpoint"] == "/b"
+
+
+def test_streams_of_the_host_of_most_are_taken(imported):
+    other = "https://files.shop.com"
+
+    made, notes = imported(stream("a", url_base=other), stream("b"), stream("c"))
+
+    assert [*made] == ["b", "c"]
+    assert "the stream 'a' is left out: it has another host than the others." in notes
 
 
 # --- lists of values ------------------------------------------------------------------------

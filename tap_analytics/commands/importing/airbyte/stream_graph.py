@@ -1,0 +1,153 @@
+"""The streams of a manifest and their parents, each a resource of its own.
+
+A parent that is described as one of the streams is that stream. One of the same name that would
+have other rows, because it is filtered for example, becomes a resource of another name.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError, name_of
+from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
+from tap_analytics.commands.importing.notes import shown
+from tap_analytics.config.declarations.templates import RESOURCES
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component
+    from tap_analytics.commands.importing.notes import Notes
+
+_DEEPEST = 8
+#: Parts of a resource that don't decide which rows it has.
+_DESCRIPTIVE = ("name", "schema", "description")
+
+
+@dataclass
+class StreamGraph:
+    """Collects the resources of a manifest."""
+
+    notes: Notes
+    #: Resources by name.
+    found: dict[str, ImportedStream] = field(default_factory=dict)
+    #: Names of resources, by what decides on their rows.
+    _names: dict[str, str] = field(default_factory=dict)
+    _read: dict[str, ImportedStream | UnsupportedError] = field(default_factory=dict)
+    #: What is noted of each description that was read: empty for its own notes.
+    _reasons: dict[str, str] = field(default_factory=dict)
+
+    def add_all(self, streams: list[Component]) -> None:
+        """Add the streams that can be said, and the parents that they have."""
+        listed: dict[str, Component] = {}
+        for stream in streams:
+            listed.setdefault(name_of(stream), stream)
+        for name, stream in listed.items():
+            try:
+                self._names.setdefault(self._identity(self._readable(stream)), name)
+            except UnsupportedError as error:
+                what = f"the stream '{shown(name)}' is left out: {error}."
+                self._reasons[_key(stream)] = f"{stream.path}: {what}"
+        for name, stream in listed.items():
+            if isinstance(self._read[_key(stream)], UnsupportedError):
+                continue
+            try:
+                self._add(name, stream, listed)
+            except UnsupportedError:
+                what = "is left out: its parent is left out"
+                self._reasons[_key(stream)] = f"the stream '{shown(name)}' {what}."
+        self.notes.settle(self._reasons)
+
+    def _readable(self, stream: Component) -> ImportedStream:
+        """Return a stream as read; raises `UnsupportedError`."""
+        key = _key(stream)
+        if key not in self._read:
+            self._reasons[key] = ""
+            with self.notes.pending(key):
+                try:
+                    self._read[key] = read_stream(stream)
+                except UnsupportedError as error:
+                    self._read[key] = error
+        found = self._read[key]
+        if isinstance(found, UnsupportedError):
+            raise found
+        return found
+
+    def _identity(self, imported: ImportedStream, depth: int = 0) -> str:
+        """Return what decides on the rows of a stream, those of its parents included."""
+        if depth > _DEEPEST:
+            return ""
+        own = {name: each for name, each in imported.resource.items() if name not in _DESCRIPTIVE}
+        above = []
+        for parent in imported.parents:
+            try:
+                above.append(self._identity(self._readable(parent), depth + 1))
+            except UnsupportedError as error:
+                above.append(str(error))
+        request = [own, imported.base_url, imported.auth, above]
+        return json.dumps(request, sort_keys=True, default=str)
+
+    def _add(
+        self, name: str, stream: Component, listed: dict[str, Component], depth: int = 0
+    ) -> None:
+        """Add a stream below its parents; raises `UnsupportedError`."""
+        imported = self._readable(stream)
+        if depth > _DEEPEST:
+            raise UnsupportedError("it has too many generations of parents")
+        ancestors: dict[str, str] = {}
+        for parent in imported.parents:
+            above = self._parent(parent, listed)
+            given = self._name(above, listed)
+            if given not in self.found:
+                if given not in listed:
+                    what = "a resource" if given == above.name else f"the resource '{given}'"
+                    text = f"the parent '{shown(above.name)}' becomes {what}."
+                    self.notes.add(parent.path, text)
+                self._add(given, listed.get(given, parent), listed, depth + 1)
+            ancestors |= {above.name: given, **self.found[given].ancestors}
+        resource = _renamed(copy.deepcopy(imported.resource), ancestors)
+        self.found[name] = replace(
+            imported, resource=resource | {"name": name}, ancestors=ancestors
+        )
+        self._reasons.pop(_key(stream), None)
+
+    def _parent(self, parent: Component, listed: dict[str, Component]) -> ImportedStream:
+        try:
+            return self._readable(parent)
+        except UnsupportedError as error:
+            name = name_of(parent)
+            if name not in listed or _key(listed[name]) != _key(parent):
+                self.notes.add(parent.path, f"the parent '{shown(name)}' is left out: {error}.")
+            raise
+
+    def _name(self, imported: ImportedStream, listed: dict[str, Component]) -> str:
+        """Return the name of the resource of a parent."""
+        identity, plain, number = self._identity(imported), imported.name, 1
+        if identity not in self._names:
+            name = plain
+            while name in listed or name in self._names.values():
+                name = f"{plain}_parent" if number == 1 else f"{plain}_parent_{number}"
+                number += 1
+            self._names[identity] = name
+        return self._names[identity]
+
+
+def _key(stream: Component) -> str:
+    """Return what tells descriptions apart: the place, and the parameters that are handed down."""
+    return f"{stream.path} {json.dumps(stream.parameters, sort_keys=True, default=str)}"
+
+
+def _renamed(value: t.Any, names: dict[str, str]) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a resource with other names of parents in its placeholders."""
+    changed = {old: new for old, new in names.items() if old != new}
+    if not changed:
+        return value
+    if isinstance(value, dict):
+        return {name: _renamed(inner, changed) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_renamed(inner, changed) for inner in value]
+    if isinstance(value, str):
+        for old, new in changed.items():
+            value = value.replace(f"{{{RESOURCES}.{old}.", f"{{{RESOURCES}.{new}.")
+    return value
