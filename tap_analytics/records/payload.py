@@ -36,6 +36,14 @@ _WILDCARD = re.compile(r"\[\*\]|(?:^|\.)\*")
 ALWAYS_ERRORS = ("_errors", "API_ERROR")
 ERRORS_WITHOUT_DATA = ("errors", "error")
 _SHOWN = 200
+#: Names of lists of rows that dlt takes first, and the most names of a path to one.
+_USUAL = frozenset(
+    {
+        *("content", "data", "entities", "entries", "items", "objects", "payload", "records"),
+        *("results", "rows", "values"),
+    }
+)
+_DEEPEST = 3
 
 
 #: Returned for a path that doesn't exist.
@@ -117,6 +125,27 @@ def _is_empty(payload: object, expression: str) -> bool:
         if not found or all(each in ([], {}, None) for each in found):
             return bool(found)
     return False
+
+
+def detect_rows(payload: object) -> list[Row]:
+    """Return the rows of a list in a response, found by dlt's rule; without a list, one row.
+
+    It is the first list whose name is usual for rows, else the first list at all.
+    """
+    found = [*_lists_below(payload)]
+    usual = (each for each in found if each[0][-1] in _USUAL)
+    path, rows = next(usual, found[0] if found else ((), payload))
+    return as_rows(rows, f"`{'.'.join(path)}`" if path else "the response")
+
+
+def _lists_below(
+    payload: object, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], t.Any]]:
+    for name, value in payload.items() if isinstance(payload, dict) else ():
+        if isinstance(value, list):
+            yield (*path, name), value
+        elif len(path) + 1 < _DEEPEST:
+            yield from _lists_below(value, (*path, name))
 
 
 def holds_null(payload: object, path: Sequence[str]) -> bool:

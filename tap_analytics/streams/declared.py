@@ -14,13 +14,14 @@ from dataclasses import replace
 from typing_extensions import override
 
 from tap_analytics.config.declarations import parse
+from tap_analytics.config.declarations.model import DETECTED
 from tap_analytics.config.declarations.processing import RowError, sources_of
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.unit import sample
 from tap_analytics.records.decoders import Csv, decoder_of
 from tap_analytics.records.inference import infer_schema
-from tap_analytics.records.payload import select_jsonpath, select_map
+from tap_analytics.records.payload import detect_rows, select_jsonpath, select_map
 from tap_analytics.streams.api import Api
 from tap_analytics.streams.columns import completed
 from tap_analytics.streams.plugins import PluginError, load_plugin, plugin_digest
@@ -205,6 +206,14 @@ class JsonPathStream(DeclaredStream):
         return select_jsonpath(payload, t.cast("str", self.resource.data_selector))
 
 
+class DetectingStream(DeclaredStream):
+    """Base of the streams whose list of rows is looked for in each response."""
+
+    @override
+    def select(self, payload: t.Any) -> list[Row]:
+        return detect_rows(payload)
+
+
 class MapStream(DeclaredStream):
     """Base of the streams whose rows are the values of a map."""
 
@@ -261,8 +270,7 @@ def _stream_class(
     parent = classes[resource.parents[0].resource] if resource.parents else None
     if parent is not None:
         parent.has_children = True
-    selector = resource.data_selector or ""
-    is_plain = not selector or re.sub(r"[._-]", "", selector).isalnum()
+    selector = "" if resource.data_selector in {None, DETECTED} else resource.data_selector or ""
     # Of a JSONPath, those that can be resolved.
     selected = selector.removesuffix("*").removesuffix(".") if resource.map_key else selector
     members = selected.removeprefix("$").removeprefix(".").removesuffix("[*]").split(".")
@@ -303,8 +311,16 @@ def _stream_class(
         "resource": resource,
     }
     bases = ((ProcessedStream,) if resource.steps else ()) + ((plugin,) if plugin else ())
-    selecting = DeclaredStream if is_plain else MapStream if resource.map_key else JsonPathStream
-    return type(resource.stream, (*bases, selecting), body)
+    return type(resource.stream, (*bases, _selecting(resource)), body)
+
+
+def _selecting(resource: DeclaredResource) -> type[DeclaredStream]:
+    selector = resource.data_selector or ""
+    if selector == DETECTED:
+        return DetectingStream
+    if re.sub(r"[._-]", "", selector).isalnum() or not selector:
+        return DeclaredStream
+    return MapStream if resource.map_key else JsonPathStream
 
 
 def _references(

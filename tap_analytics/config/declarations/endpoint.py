@@ -178,7 +178,8 @@ SHARED_ENDPOINT: Fields = {
     ),
     "data_selector": Field(
         Kind("dotted path or JSONPath", _selector),
-        "Where the rows are; without one, the body is the list.",
+        "Where the rows are; without one, the body is the list. `auto` looks for the list in each "
+        "response, as dlt does.",
     ),
     "map_key": Field(
         TEXT,
@@ -245,9 +246,6 @@ def read_endpoint(
         request=request,
         write_disposition="merge",
     )
-    _check_body(resource, reader)
-    _check_map(resource, reader)
-    check_writers(resource, (resource.auth or defaults.auth).param_names, reader)
     return resource, {name: each for name, each in given.items() if isinstance(each, Source)}
 
 
@@ -269,6 +267,13 @@ def _parsed_path(path: str, reader: ObjectReader) -> Text:
 
 
 # --- what must fit together -------------------------------------------------------------------
+
+
+def check_endpoint(resource: DeclaredResource, reader: ObjectReader, defaults: ApiDefaults) -> None:
+    """Report parts of an endpoint, with its defaults, that don't fit together."""
+    _check_body(resource, reader)
+    _check_map(resource, reader)
+    check_writers(resource, (resource.auth or defaults.auth).param_names, reader)
 
 
 def _check_body(resource: DeclaredResource, reader: ObjectReader) -> None:

@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
 
 #: As `end_value`: the moment a run begins.
 NOW = "now"
+#: As `data_selector`: the list of rows is looked for.
+DETECTED = "auto"
 WriteDisposition = t.Literal["merge", "append", "replace"]
 
 

@@ -11,6 +11,7 @@ from jsonschema import Draft7Validator, SchemaError
 from tap_analytics.config.declarations.endpoint import (
     ENDPOINT,
     SHARED_ENDPOINT,
+    check_endpoint,
     read_endpoint,
 )
 from tap_analytics.config.declarations.fields import (
@@ -169,7 +170,9 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
         reader.error("name", f"'{name}' must have letters, digits and '_' only.")
         path = ""
     endpoint = {"path": path, **_over_defaults(values["endpoint"], defaults.given["endpoint"])}
-    resource, resolves = read_endpoint(ObjectReader(endpoint, place, ENDPOINT), name, defaults)
+    request = ObjectReader(endpoint, place, ENDPOINT)
+    resource, resolves = read_endpoint(request, name, defaults)
+    check_endpoint(resource, request, defaults)
     selector, kept = split_filter(resource.data_selector)
     keys = values["primary_key"]
     disposition = values.get("write_disposition", "merge" if keys else "append")

@@ -485,14 +485,28 @@ def test_a_write_disposition_becomes_singer_metadata(disposition, key, kinds, ke
         ("$.data[?(@.kind == 'a')].row", {"data": [{"kind": "a", "row": row} for row in ITEMS]}),
         (None, ITEMS),
         ("user-list", {"user-list": ITEMS}),
+        ("auto", ITEMS),
+        ("auto", {"found": {"tags": ["x"]}, "meta": {"page": {"items": ITEMS}}}),
+        ("auto", {"one": ITEMS, "two": [{"id": 5}]}),
     ],
-    ids=["dotted", "jsonpath", "jsonpath filter", "none", "dash"],
+    ids=[
+        *("dotted", "jsonpath", "jsonpath filter", "none", "dash"),
+        *("auto, bare", "auto, usual name", "auto, first"),
+    ],
 )
 def test_a_selector_leads_to_the_rows(selector, body):
     with JsonApi(lambda _: body) as api:
         endpoint = {"paginator": "single_page", "data_selector": selector}
         done = run(declared(api.origin, endpoint=endpoint))
     assert done.records() == ITEMS
+
+
+def test_without_a_list_the_response_is_one_row():
+    one = {"id": 1, "far": {"too": {"deep": {"items": [{"id": 9}]}}}}
+    with JsonApi(lambda _: one) as api:
+        endpoint = {"paginator": "single_page", "data_selector": "auto"}
+        done = run(declared(api.origin, endpoint=endpoint))
+    assert done.records() == [one]
 
 
 # --- values in requests -----------------------------------------------------------------------

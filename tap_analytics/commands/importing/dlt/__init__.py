@@ -23,6 +23,7 @@ from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, with_variables
 from tap_analytics.config.declarations import CLIENT, ENTRY
+from tap_analytics.config.declarations.model import DETECTED
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +48,19 @@ def entry_of(config: Object, notes: Notes) -> Object:
         return kept
     defaults = as_object(kept.pop("resource_defaults", None))
     made, given = _defaults(defaults, given, context)
+    kept["resources"] = _resources(given, made, context)
+    if context.is_foreign and not all(_is_selected(each, made) for each in kept["resources"]):
+        made = {**made, "endpoint": {**as_object(made.get("endpoint")), "data_selector": DETECTED}}
     if made:
         kept["resource_defaults"] = made
-    kept["resources"] = _resources(given, made, context)
     notes.described, notes.taken = len(given), len(kept["resources"])
     return kept
+
+
+def _is_selected(resource: t.Any, defaults: Object) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether a resource says where its rows are."""
+    own = as_object(as_object(resource).get("endpoint"))
+    return bool({**as_object(defaults.get("endpoint")), **own}.get("data_selector"))
 
 
 # --- the client -------------------------------------------------------------------------------

@@ -508,7 +508,10 @@ source = {"client": {"base_url": "https://api.shop.com"},
 
     assert code == 0
     [entry] = json.loads(out)["apis"]
-    assert entry["resource_defaults"] == {"primary_key": "id"}
+    assert entry["resource_defaults"] == {
+        "primary_key": "id",
+        "endpoint": {"data_selector": "auto"},
+    }
     assert entry["resources"] == [{"name": "items", "endpoint": {"path": "/items"}}]
     assert "requests_per_second" not in entry
 
