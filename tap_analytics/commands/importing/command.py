@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
 import sys
 import typing as t
-
-import yaml
 
 from tap_analytics.commands.base import parser, put, run, show
 from tap_analytics.commands.importing import import_file
 from tap_analytics.commands.importing.normalize_entry import filled
 from tap_analytics.commands.importing.notes import one_line
 from tap_analytics.commands.importing.summarize import summarize
+from tap_analytics.commands.importing.yaml_text import yaml_text
 from tap_analytics.config import settings
 from tap_analytics.streams import BLOCKS, RESERVED, declared_apis
 from tap_analytics.tap import TapAnalytics
@@ -61,7 +59,7 @@ def _import(options: argparse.Namespace) -> int:
         show({**config, **said}, as_json=True)
         return 1 if problems else 0
     if options.yaml:
-        put(_yaml(config))
+        put(yaml_text(config))
     else:
         show(config, as_json=True)
     notes = (imported.headline, *summarize(imported.notes))
@@ -79,12 +77,3 @@ def _problems(config: dict[str, t.Any]) -> list[str]:
     found = settings.problems(given, schema, blocks=BLOCKS)
     found = found or declared_apis(given, reserved=RESERVED)[1]
     return [one_line(problem) for problem in found]
-
-
-def _yaml(config: dict[str, t.Any]) -> str:
-    # A copy without shared objects, which YAML would write as anchors and aliases.
-    plain = json.loads(json.dumps(config))
-    # Unprintable characters are written as escapes.
-    readable = json.dumps(plain, ensure_ascii=False).isprintable()
-    style = {"allow_unicode": readable, "default_flow_style": None, "sort_keys": False}
-    return str(yaml.safe_dump(plain, **style, width=100))

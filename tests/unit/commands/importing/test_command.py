@@ -153,6 +153,20 @@ def test_signature_that_is_left_out_is_an_error_unless_it_is_accepted(auth, comm
     assert command(given, "--partial")[0] == 0
 
 
+def test_yaml_has_short_objects_on_one_line(command):
+    columns = {"id": {"type": "integer"}, "name": {"type": ["string", "null"]}}
+    given = item(params={f"parameter_{number}": "value" for number in range(9)})
+    _, text, _ = command(config(given | {"schema": {"properties": columns}}), "--yaml")
+    lines = text.splitlines()
+
+    assert "  client: {base_url: 'https://api.shop.com'}" in lines
+    assert "    endpoint:" in lines
+    assert "    schema: {properties: {id: {type: integer}, name: {type: [string, 'null']}}}" in [
+        line.replace("    - ", "    ") for line in lines
+    ]
+    assert max(map(len, lines)) < 100
+
+
 def test_yaml_says_the_same(command):
     given = config(item(), {"name": "orders", "endpoint": {"path": "/orders", "params": {"a": 1}}})
     _, plain, _ = command(given)
