@@ -36,8 +36,8 @@ class OAuth2(IssuedToken):
     scopes: tuple[str, ...] = ()
     #: Members that lead to the token in the response.
     access_token_path: tuple[str, ...] = ("access_token",)
-    #: Form fields to add or replace.
-    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Form fields to add or replace; several texts are sent as a field each.
+    form: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @abstractmethod
     def grant(self) -> dict[str, str]:
@@ -69,7 +69,7 @@ class OAuth2(IssuedToken):
             **self.form,
         }
         headers = (_FORM,) if in_body else (_FORM, ("Authorization", self._basic()))
-        body = urlencode(fields).encode()
+        body = urlencode(fields, doseq=True).encode()
         return self.ask_json(Request(method="POST", url=self.token_url, headers=headers, body=body))
 
     def _basic(self) -> str:

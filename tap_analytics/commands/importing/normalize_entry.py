@@ -29,6 +29,7 @@ _EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|te
 _FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
 #: Text allowed around a variable.
 _AROUND = re.compile(r"[A-Za-z =:/_.,\"'-]{0,40}")
+_URLS = {"base_url", "token_url", "access_token_url", "auth_endpoint", "url"}
 #: File names that don't name the API; the name of the folder is tried next.
 _GENERIC_NAMES = {
     "manifest",

@@ -262,7 +262,7 @@ def _login(reader: ObjectReader, name: str) -> dict[str, t.Any]:
     headers, body = tuple(values["headers"].items()), None
     if "data" in bodies:
         headers = (("Content-Type", FORM_TYPE), *headers)
-        body = urlencode(bodies["data"]).encode()
+        body = urlencode(bodies["data"], doseq=True).encode()
     elif "json" in bodies:
         body = ENCODER.encode(bodies["json"])
     request = Request(method=values["method"], url=values["url"], headers=headers, body=body)

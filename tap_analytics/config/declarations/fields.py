@@ -139,14 +139,15 @@ def _header_name(reader: ObjectReader, name: str) -> str | None:
     return text
 
 
-def _form(reader: ObjectReader, name: str) -> dict[str, str]:
-    form = {}
+def _form(reader: ObjectReader, name: str) -> dict[str, str | tuple[str, ...]]:
+    form: dict[str, str | tuple[str, ...]] = {}
     for each, value in reader.object(name).items():
-        content = scalar(value)
-        if content is None:
-            reader.error(f"{name}.{each}", "must be a string.")
-        else:
-            form[each] = content
+        contents = [scalar(one) for one in (value if isinstance(value, list) else [value])]
+        if None in contents:
+            reader.error(f"{name}.{each}", "must be a string, or a list of strings.")
+            continue
+        known = tuple(content for content in contents if content is not None)
+        form[each] = known if isinstance(value, list) else known[0]
     return form
 
 
@@ -161,4 +162,4 @@ URL_WITH_QUERY = Kind("URL, may have a query", functools.partial(_url, may_have_
 HEADER_NAME = Kind("header name", _header_name)
 HEADERS = Kind("object", ObjectReader.headers)
 OBJECT = Kind("object", ObjectReader.object)
-FORM = Kind("object of texts", _form)
+FORM = Kind("object of texts, or lists of them", _form)

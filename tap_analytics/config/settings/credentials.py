@@ -53,9 +53,10 @@ class Credentials:
     def add_named(self, values: object) -> None:
         """Add values whose header, parameter or field has the name of a credential."""
         for name, value in values.items() if isinstance(values, dict) else ():
-            if isinstance(value, str) and _CREDENTIAL_NAME.search(str(name)):
-                # "Bearer x" also without its scheme.
-                self.add(value, value.partition(" ")[2])
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, str) and _CREDENTIAL_NAME.search(str(name)):
+                    # "Bearer x" also without its scheme.
+                    self.add(each, each.partition(" ")[2])
 
     def register(self, secrets: Secrets) -> None:
         """Have the values redacted from now on."""

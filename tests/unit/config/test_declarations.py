@@ -569,13 +569,13 @@ def test_client_credentials(word):
         "client_id": "app",
         "client_secret": "s",
         "scopes": "read",
-        "access_token_request_data": {"audience": "api"},
+        "access_token_request_data": {"audience": "api", "kinds": ["a", "b"]},
     }
     (declared,) = read(api("invoices", client={"auth": auth}))
     assert isinstance(declared.auth, OAuth2ClientCredentials)
     assert declared.auth.token_url == "https://id.example.com/token"
     assert declared.auth.scopes == ("read",)
-    assert declared.auth.form == {"audience": "api"}
+    assert declared.auth.form == {"audience": "api", "kinds": ("a", "b")}
 
 
 REFRESH = {
@@ -755,9 +755,9 @@ def test_the_auth_of_a_resource_is_checked_as_the_clients(words, complaint):
                 "token_url": "https://id.example.com/token",
                 "client_id": "app",
                 "client_secret": "hunter2",
-                "access_token_request_data": {"audience": ["api"]},
+                "access_token_request_data": {"audience": [{"api": 1}]},
             },
-            "`client.auth.access_token_request_data.audience` must be a string.",
+            "`client.auth.access_token_request_data.audience` must be a string, or a li",
         ),
         ({"type": "hunter2"}, "`client.auth.type` is unknown. Known: api_key,"),
         (

@@ -585,7 +585,11 @@ def test_secrets_of_blocks_headers_and_declared_apis_are_found():
                         "token_url": "https://id.example.com",
                         "client_id": "app",
                         "client_secret": "cs",
-                        "access_token_request_data": {"refresh_token": "r3fresh", "x": "y"},
+                        "access_token_request_data": {
+                            "refresh_token": "r3fresh",
+                            "x": "y",
+                            "assertion": ["s1gned", "s2gned"],
+                        },
                     }
                 }
             },
@@ -595,6 +599,7 @@ def test_secrets_of_blocks_headers_and_declared_apis_are_found():
     assert set(secrets.values) == {
         *("k3y", "Bearer h3ader", "h3ader", "t0ken", "misspelt", "s3cret", "p%40ss", "p@ss"),
         *("d3clared", "cl1ent", "c00kie", "qu3ry", "b0dy", "us3r", "cs", "r3fresh", "l0gin"),
+        *("s1gned", "s2gned"),
     }
     pairs = set(secrets.basic)
     assert {("a@b.c", "t0ken"), ("s3cret", ""), ("us3r", ""), ("app", "cs")} <= pairs

@@ -7,10 +7,10 @@ read other rows without them.
 from __future__ import annotations
 
 import itertools
-import re
 import typing as t
 from collections import Counter
 
+from tap_analytics.commands.importing.airbyte.api_budget import rate_of
 from tap_analytics.commands.importing.airbyte.components import Manifest, name_of
 from tap_analytics.commands.importing.airbyte.stream_graph import StreamGraph
 from tap_analytics.commands.importing.loading import as_list
@@ -22,9 +22,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.notes import Notes
 
 _SILENT = ("version", "check", "definitions", "spec", "metadata", "schemas", "streams")
-#: A simple ISO 8601 duration such as `PT1S` or `PT1M`, and the seconds of its units.
-_DURATION = re.compile(r"PT(\d{1,6})([SMH])", re.ASCII)
-_UNITS = {"S": 1.0, "M": 60.0, "H": 3600.0}
 
 
 def is_manifest(value: Object) -> bool:
@@ -45,7 +42,7 @@ def entry_of(value: Object, notes: Notes) -> Object:
     if (auth := _sign(found)) is not None:
         client["auth"] = auth
     entry: Object = {"client": client}
-    if (rate := _rate(root)) is not None:
+    if (rate := rate_of(root)) is not None:
         entry["requests_per_second"] = rate
     entry["resources"] = [_below(each, base_url) for each in found]
     _count(root, entry["resources"], notes)
@@ -109,17 +106,3 @@ def _below(each: ImportedStream, base_url: str) -> Object:
         endpoint = each.resource["endpoint"]
         endpoint["path"] = f"/{rest}{endpoint['path']}"
     return each.resource
-
-
-def _rate(root: Component) -> float | None:
-    """Return the requests per second of `api_budget`, if it has a rate."""
-    budget = root.child("api_budget")
-    found = []
-    for policy in budget.children("policies") if budget else ():
-        for rate in policy.children("rates"):
-            limit, interval = rate.integer("limit"), _DURATION.fullmatch(str(rate.get("interval")))
-            if limit and interval and (seconds := int(interval[1]) * _UNITS[interval[2]]):
-                found.append(round(limit / seconds, 3))
-    if budget is not None and not found:
-        budget.note("", "isn't supported: set `requests_per_second`.")
-    return min(found) if found else None

@@ -57,8 +57,6 @@ def oauth_of(part: Component) -> Object:
         if "." in path:
             raise UnsupportedError(f"its access_token_name is `{shown(path)}`")
         made["access_token_path"] = path
-    if part.get("scopes"):
-        part.note("scopes", "is no parameter of OAuth as it is sent there: left out.")
     return made
 
 
@@ -77,7 +75,7 @@ def _grant(part: Component) -> Object:
         "client_id": credential(part, "client_id"),
         "client_secret": credential(part, "client_secret"),
     }
-    form: dict[str, str] = {}
+    form: Object = {}
     if grant == "refresh_token" and part.get("refresh_token"):
         made["type"] = "oauth2_refresh_token"
         made["refresh_token"] = credential(part, "refresh_token")
@@ -93,6 +91,9 @@ def _grant(part: Component) -> Object:
     if is_in_header:
         made["client_authentication"] = "header"
     kept = _OWN if is_in_header else _OWN | _CLIENT
+    if scopes := part.values("scopes"):
+        # The CDK names it so, with a field for each.
+        form["scopes"] = [str(scope) for scope in scopes] if scopes[1:] else str(scopes[0])
     extra = credentials_in(part, "refresh_request_body")
     form |= {name: value for name, value in extra.items() if name not in kept}
     return made | ({"access_token_request_data": form} if form else {})

@@ -48,9 +48,10 @@ def session_of(part: Component, signed: Object | None) -> Object:
 def legacy_session_of(part: Component, requester: Component) -> Object:
     """Return the equivalent `auth`; the URL of the login is that of the API and its path."""
     word = "url_base" if requester.get("url_base") else "url"
-    base, path = requester.text(word), part.text("login_url")
+    # As the CDK does, without a slash between them.
+    url = requester.interpolated(f"{requester.get(word)}{part.get('login_url')}", word)
     name, key = part.text("header"), part.text("session_token_response_key")
-    if not base or not path or not name or not key:
+    if not url or not part.get("login_url") or not name or not key:
         raise UnsupportedError("its login, header or session_token_response_key is computed")
     if part.get("session_token"):
         part.note("session_token", "isn't used: the login gives one.")
@@ -58,8 +59,7 @@ def legacy_session_of(part: Component, requester: Component) -> Object:
     fields = {word: credential(part, word) for word in ("username", "password")}
     return {
         "type": "session_token",
-        # As the CDK does, without a slash between them.
-        "login": {"url": f"{base}{path}", "json": fields},
+        "login": {"url": url, "json": fields},
         "session_token_path": _path([key]),
         "name": name,
         **({"prefix": ""} if name == "Authorization" else {}),

@@ -567,6 +567,38 @@ def test_authenticator_is_taken(authenticator, auth, command):
     assert entry["client"].get("auth") == auth
 
 
+@pytest.mark.parametrize(
+    ("authenticator", "url"),
+    [
+        (
+            {
+                "type": "LegacySessionTokenAuthenticator",
+                "header": "X-Session",
+                "login_url": "session",
+                "session_token_response_key": "id",
+            },
+            "${SHOP_HOST}session",
+        ),
+        (
+            {
+                "type": "SessionTokenAuthenticator",
+                "login_requester": {"url_base": "{{ config['host'] }}", "path": "session"},
+                "session_token_path": ["id"],
+                "request_authentication": {"type": "Bearer"},
+            },
+            "$SHOP_HOST/session",
+        ),
+    ],
+)
+def test_login_may_be_at_an_address_of_the_configuration(authenticator, url, command):
+    requester = {"url_base": "{{ config['host'] }}", "authenticator": authenticator}
+
+    code, entry, _ = command(manifest(stream(requester=requester)))
+
+    assert code == 0
+    assert entry["client"]["auth"]["login"]["url"] == url
+
+
 def test_authenticator_that_is_not_taken_is_noted(command):
     odd = {"type": "JwtAuthenticator", "secret_key": "k9-very-secret-0451"}
 
@@ -1117,11 +1149,41 @@ def test_stream_whose_responses_are_told_otherwise_is_left_out(predicate, comman
     assert any("the stream 'odd' is left out: a response is told by `" in note for note in notes)
 
 
-def test_budget_is_the_rate(command):
-    rates = [{"limit": 600, "interval": "PT1M"}, {"limit": 20, "interval": "PT1S"}]
-    budget = {"type": "HTTPAPIBudget", "policies": [{"rates": rates}]}
+def moving(*rates):
+    rates = [{"limit": limit, "interval": interval} for limit, interval in rates]
+    return {"type": "MovingWindowCallRatePolicy", "rates": rates, "matchers": []}
 
-    assert command(manifest(stream(), api_budget=budget))[1]["requests_per_second"] == 10
+
+@pytest.mark.parametrize(
+    ("policies", "rate"),
+    [
+        ([moving((600, "PT1M"), (20, "PT1S"))], 10),
+        ([moving((600, "PT1M")), moving((3, "PT1S"))], 3),
+        ([moving((1, "PT1H"))], 0.000278),
+        ([moving((200, "PT1M"))], 3.333),
+        ([{"type": "FixedWindowCallRatePolicy", "call_limit": 30, "period": "PT10S"}], 3),
+        ([{"type": "UnlimitedCallRatePolicy", "matchers": []}], None),
+    ],
+)
+def test_budget_is_the_rate(policies, rate, command):
+    budget = {"type": "HTTPAPIBudget", "policies": policies}
+
+    code, entry, notes = command(manifest(stream(), api_budget=budget))
+
+    assert (code, entry.get("requests_per_second"), notes) == (0, rate, [])
+
+
+def test_rate_of_some_requests_counts_for_all(command):
+    matched = moving((1, "PT1S")) | {"matchers": [{"url_path_pattern": "/orders"}]}
+    budget = {"type": "HTTPAPIBudget", "policies": [matched, moving((9, "P1Y"))]}
+
+    _, entry, notes = command(manifest(stream(), api_budget=budget))
+
+    assert entry["requests_per_second"] == 1
+    assert notes == [
+        "api_budget.policies[1].rates[0]: isn't a rate: set `requests_per_second`.",
+        "api_budget.policies: are for some requests each: the lowest rate counts for all.",
+    ]
 
 
 def test_unread_words_are_noted(command):

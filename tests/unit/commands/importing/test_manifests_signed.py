@@ -175,7 +175,11 @@ def credentials(**words):
     ("authenticator", "form", "issued"),
     [
         (oauth(), [*GRANT, *PAIR], {}),
-        (oauth(grant_type="refresh_token", scopes=["read"]), [*GRANT, *PAIR], {}),
+        (
+            oauth(grant_type="refresh_token", scopes=["read", "all"]),
+            [*GRANT, *PAIR, ("scopes", "read"), ("scopes", "all")],
+            {},
+        ),
         (
             oauth(
                 refresh_request_body={
