@@ -7,6 +7,7 @@ import typing as t
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
+from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.config import settings
 from tap_analytics.transport import jwt_bearer
 from tap_analytics.transport.redaction import Secrets
@@ -163,7 +164,7 @@ def is_secret(parent: str, word: str, value: str) -> bool:
 
 def _share(entry: Object) -> None:
     """Move keys that are equal in all resources to the defaults."""
-    resources = entry.get("resources") or []
+    resources = as_list(entry.get("resources"))
     defaults = entry.setdefault("resource_defaults", {})
     endpoints: list[t.Any] = [each.get("endpoint") for each in resources if isinstance(each, dict)]
     shared = defaults.setdefault("endpoint", {}) if isinstance(defaults, dict) else None

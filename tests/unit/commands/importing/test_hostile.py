@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_analytics.commands.importing import import_file, loading
@@ -289,6 +289,7 @@ def test_arbitrary_text_never_ends_in_a_traceback(name, text, file, capsys):
     ends_without_a_traceback(file(text.encode("utf-8", "replace"), name), capsys)
 
 
+@example(value={"client": [], "resources": 1})
 @given(value=st.one_of(CONFIGS, MANIFESTS))
 def test_arbitrary_values_never_end_in_a_traceback(value, file, capsys):
     ends_without_a_traceback(file(json.dumps(value), "shop.json"), capsys)
