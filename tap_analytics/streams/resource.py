@@ -19,6 +19,7 @@ from tap_analytics.config.declarations.templates import (
     BOOKMARK_VALUES,
     END,
     LAST,
+    MOMENT,
     PARTITIONS,
     RUN_VALUES,
     START,
@@ -27,6 +28,7 @@ from tap_analytics.errors import TapError
 from tap_analytics.pagination.placement import PLACEHOLDERS, placed, split_body
 from tap_analytics.records.notation import in_unit
 from tap_analytics.records.payload import check_path_value, dig_field
+from tap_analytics.records.time_format import TimeFormat
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.streams.range_filter import RangeFilter
@@ -70,7 +72,7 @@ class ResourceStream(AnalyticsStream):
         if parts.names:
             values = {name: query.pop(name) for name in RUN_VALUES if name in query}
             beginning = self._range.beginning if self._range else {}
-            given = {**beginning, **(context or {}), **values}
+            given = {**beginning, **self._moments, **(context or {}), **values}
             self._check_values(given, is_whole=context is not None)
             parts = parts.render(given)
         path = t.cast("str", parts.path)
@@ -140,6 +142,13 @@ class ResourceStream(AnalyticsStream):
     @property
     def _began(self) -> datetime:
         return datetime.fromtimestamp(self._tap.initialized_at // 1000, UTC)
+
+    @functools.cached_property
+    def _moments(self) -> Mapping[str, Value]:
+        """The moment the run began, by the placeholders that have a format of it."""
+        scope = f"{MOMENT}."
+        names = [name for name in self.resource.request.names if name.startswith(scope)]
+        return {name: TimeFormat(name.removeprefix(scope)).write(self._began) for name in names}
 
     @property
     @override

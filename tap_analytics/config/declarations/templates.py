@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from tap_analytics.config.declarations.object_reader import scalar
 from tap_analytics.pagination.placement import PLACEHOLDERS
+from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,8 @@ RESOURCES = "resources"
 RECORD = "record"
 #: That of the placeholders that the values of a list give.
 PARTITIONS = "partitions"
+#: That of the moment a run begins; a format of times follows.
+MOMENT = "now"
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.[^\s{}.]+)*)\}|[{}]", re.ASCII)
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
@@ -113,7 +116,12 @@ def _known(name: str, *, of_row: bool) -> str:
         return name
     if scope == PARTITIONS and "." not in rest:
         return name
-    others = (f"{RECORD}.…",) if of_row else RUN_VALUES
+    if scope == MOMENT and rest and not of_row:
+        try:
+            return f"{MOMENT}.{TimeFormat(rest).text}"
+        except TimeFormatError as error:
+            raise TemplateError(f"has {{{name}}}, whose format {error}") from None
+    others = (f"{RECORD}.…",) if of_row else (*RUN_VALUES, f"{MOMENT}.date")
     known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", f"{PARTITIONS}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
 

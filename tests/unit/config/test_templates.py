@@ -50,6 +50,20 @@ def test_placeholders_become_values(text, rendered):
     assert found.params == {"x": rendered}
 
 
+@pytest.mark.parametrize("form", ["date", "iso", "epoch_ms", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ"])
+def test_moment_of_a_run_has_a_format(form):
+    parsed = parse_template(f"{{now.{form}}}")
+
+    assert isinstance(parsed, Template)
+    assert parsed.sole == f"now.{form}"
+
+
+@pytest.mark.parametrize(("form", "problem"), [("day", "'day' is unknown"), ("%Q", "directive %Q")])
+def test_format_of_a_moment_that_is_none_is_refused(form, problem):
+    with pytest.raises(TemplateError, match=problem):
+        parse_template(f"{{now.{form}}}")
+
+
 @pytest.mark.parametrize(
     "text",
     [

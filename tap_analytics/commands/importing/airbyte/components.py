@@ -200,14 +200,14 @@ class Component:
         """
         try:
             value = self.evaluated(text, word, scope, is_secret=is_secret)
+            if isinstance(value, str):
+                return value
+            if value is None or isinstance(value, dict | list):
+                return None
+            found = concatenated([value])
+            return found.template() if isinstance(found, Later) else str(found)
         except UndecidedError:
             return None
-        if isinstance(value, str):
-            return value
-        if value is None or isinstance(value, dict | list):
-            return None
-        found = concatenated([value])
-        return found.template() if isinstance(found, Later) else str(found)
 
     def evaluated(
         self, text: str, word: str, scope: Scope = NOTHING, *, is_secret: bool = False

@@ -165,9 +165,11 @@ class Expressions:
     # --- calls ------------------------------------------------------------------------------
 
     def _called(self, node: ast.Call) -> Value:
-        if node.keywords:
+        # The only named one of a function is its last: the format.
+        if any(each.arg != "format" for each in node.keywords):
             raise UndecidedError
         arguments = [self._plain(each) for each in node.args]
+        arguments += [self._plain(each.value) for each in node.keywords]
         if isinstance(node.func, ast.Name):
             return called(node.func.id, arguments)
         if not isinstance(node.func, ast.Attribute):

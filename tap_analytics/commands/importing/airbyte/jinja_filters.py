@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.jinja_macros import quoted
+from tap_analytics.commands.importing.airbyte.jinja_macros import formatted, quoted
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     LONGEST,
     Later,
@@ -70,6 +70,8 @@ def method(name: str, value: Value, arguments: Arguments) -> Value:
     """Return what a method of a text gives; raises `UndecidedError`."""
     if isinstance(value, str) and name == "join" and len(arguments) == 1:
         return filtered("join", arguments[0], [value])
+    if name == "strftime" and len(arguments) == 1:
+        return formatted(value, arguments[0])
     if not isinstance(value, str | Later | Unset):
         raise UndecidedError
     return _applied(_METHODS, name, value, arguments)

@@ -15,6 +15,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Value,
     with_notation,
 )
+from tap_analytics.config.declarations.templates import MOMENT, TemplateError, parse_template
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
@@ -32,6 +33,8 @@ def called(name: str, arguments: t.Sequence[Value]) -> Value:
 def _format_datetime(value: Value, form: Value) -> Value:
     if not isinstance(form, str):
         raise UndecidedError
+    if is_now(value):
+        return _now_as(form)
     if isinstance(value, Later | Unset):
         return with_notation(value, f"a time as `{form}`", form=form)
     try:
@@ -75,8 +78,47 @@ def quoted(value: Value) -> Value:
     return quote_plus(str(value))
 
 
+def is_now(value: Value) -> bool:
+    """Whether a value is the moment of a run."""
+    part = value.sole if isinstance(value, Later) else None
+    return isinstance(part, Placeholder) and part.name in {MOMENT, _TODAY}
+
+
+def _now_as(form: Value) -> Value:
+    """Return the moment of a run in a format."""
+    template = f"{{{MOMENT}.{form}}}"
+    try:
+        parsed = parse_template(template)
+    except TemplateError:
+        raise UndecidedError from None
+    if parsed == template:
+        raise UndecidedError
+    return Later((Placeholder(f"{MOMENT}.{form}"),), is_set=True)
+
+
+def formatted(value: Value, form: Value) -> Value:
+    """Return what `strftime` of the moment of a run gives; raises `UndecidedError`."""
+    if not is_now(value):
+        raise UndecidedError
+    return _now_as(form)
+
+
+def _day_delta(days: Value, form: Value = "%Y-%m-%dT%H:%M:%S.%f%z") -> Value:
+    if days != 0:
+        raise UndecidedError
+    return _now_as(form)
+
+
+def _moment(name: str) -> Value:
+    return Later((Placeholder(name),), is_set=True)
+
+
+_TODAY = f"{MOMENT}.date"
 _MACROS: dict[str, t.Callable[..., Value]] = {
     "format_datetime": _format_datetime,
     "timestamp": _timestamp,
     "sanitize_url": quoted,
+    "now_utc": lambda: _moment(MOMENT),
+    "today_utc": lambda: _moment(_TODAY),
+    "day_delta": _day_delta,
 }

@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from tap_analytics.commands.importing.python_dict import parse
-from tap_analytics.config.declarations.templates import END, START, parse_template
+from tap_analytics.config.declarations.templates import END, MOMENT, START, parse_template
 
 #: Maximum length in characters of a text that is evaluated, and of a value.
 LONGEST = 20_000
@@ -71,9 +71,13 @@ class Later:
         return sole if isinstance(sole, Placeholder) and sole.name in {START, END} else None
 
     def template(self, *, is_path: bool = False) -> str:
-        """Return the text as a template; raises `UndecidedError` for what only a path quotes."""
-        if not is_path and any(part.is_quoted for part in self.placeholders):
-            raise UndecidedError
+        """Return the text as a template.
+
+        Raises `UndecidedError` for what only a path quotes, and for a moment without a format.
+        """
+        for part in self.placeholders:
+            if (part.is_quoted and not is_path) or part.name == MOMENT:
+                raise UndecidedError
         literal = "".join(part for part in self.parts if isinstance(part, str))
         is_escaped = bool(self.placeholders) or needs_escape(literal, is_path=is_path)
         following = (*self.parts[1:], "")

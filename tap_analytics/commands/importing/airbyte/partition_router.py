@@ -175,13 +175,13 @@ def _values(router: Component) -> list[str | int] | str:
     if isinstance(given, str):
         try:
             given = router.evaluated(given, "values")
+            given = given.later if isinstance(given, Unset) else given
+            setting = _variable(given) if isinstance(given, Later) else None
         except UndecidedError:
             raise UnsupportedError("its list of values is computed") from None
-        if isinstance(given, Unset):
-            given = given.later
-        if isinstance(given, Later):
+        if setting is not None:
             router.note("values", "is a setting: write its values with commas between them.")
-            return given.template()
+            return setting
         given = literal(given)
     if not isinstance(given, list) or not given:
         raise UnsupportedError("its list of values is empty, or isn't a list")
@@ -189,6 +189,12 @@ def _values(router: Component) -> list[str | int] | str:
     if not values:
         raise UnsupportedError("its list has other values than texts and whole numbers")
     return values
+
+
+def _variable(given: Later) -> str:
+    if given.placeholders:
+        raise UndecidedError
+    return given.template()
 
 
 def _is_value(value: object) -> bool:

@@ -53,10 +53,12 @@ class RequestParts:
 
     # --- texts ------------------------------------------------------------------------------
 
-    def value(self, text: str, word: str, what: str) -> Value:
+    def value(self, text: str, word: str, what: str, *, is_path: bool = False) -> Value:
         """Return the value of a text; raises `UnsupportedError`."""
         try:
             value = self.requester.evaluated(text, word, self.partitioning.scope)
+            if isinstance(value, Later):
+                value.template(is_path=is_path)
         except UndecidedError:
             raise UnsupportedError(f"{what} is computed") from None
         if isinstance(value, Unset):
@@ -67,7 +69,7 @@ class RequestParts:
 
     def text(self, text: str, word: str, what: str, *, is_path: bool = False) -> str:
         """Return a text as a template; raises `UnsupportedError`."""
-        value = concatenated([self.value(text, word, what)])
+        value = concatenated([self.value(text, word, what, is_path=is_path)])
         return _written(value, is_path=is_path)
 
     # --- the address ------------------------------------------------------------------------

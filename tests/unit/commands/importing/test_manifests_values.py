@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from support.runs import run
@@ -199,6 +200,18 @@ def test_list_from_a_setting_is_that_of_its_variable(sent, monkeypatch):
         asked, _ = sent(api, made)
 
     assert [target for target, _, _ in asked] == ["/parts/blue", "/parts/red"]
+
+
+def test_moment_of_the_run_is_sent(sent):
+    before = datetime.now(UTC).date()
+    with PathApi(answer) as api:
+        to = {"from": "2024-01-01", "to": "{{ now_utc().strftime('%Y-%m-%d') }}"}
+        asked, _ = sent(api, stream(api, "parts", request_parameters=to))
+
+    days = {str(before), str(datetime.now(UTC).date())}
+    assert {target for target, _, _ in asked} <= {
+        f"/parts?from=2024-01-01&to={day}" for day in days
+    }
 
 
 # --- windows --------------------------------------------------------------------------------
