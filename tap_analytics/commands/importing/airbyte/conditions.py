@@ -151,8 +151,8 @@ class _Condition:
         if holder is None or not is_object or not isinstance(name, str):
             raise UndecidedError
         inner = Field((*holder.path, name), holder.guard)
-        null = f"{holder.text} == null" if holder.path else False
-        return Outcome(inner.exists, inner.is_defined().fails, null).where(holder.guard)
+        odd = holder.uncounted if holder.path else False
+        return Outcome(inner.exists, inner.is_defined().fails, odd).where(holder.guard)
 
     def _asks_for_the_start(self, node: ast.Compare) -> bool:
         """Whether a comparison only says that a row isn't before the start of a run."""
@@ -161,7 +161,7 @@ class _Condition:
             return False
         names = _names(node.comparators[0])
         is_start = bool(names & _INTERVALS) and "end_time" not in ast.unparse(node.comparators[0])
-        path = ".".join(map(str, field.path))
+        path = ".".join(field.path)
         return is_start and "record" not in names and path == self._cursor
 
     # --- values -----------------------------------------------------------------------------
@@ -183,8 +183,7 @@ class _Condition:
                 return base and base.member(name)
             case ast.Subscript(value=value, slice=key) if "record" in _names(value):
                 base, name = self._field(value), self._value(key)
-                is_name = isinstance(name, str | int) and not isinstance(name, bool)
-                return base.member(name) if base and is_name else None
+                return base.member(name) if base and isinstance(name, str) else None
             case ast.Call(func=ast.Attribute(value=value, attr="get"), args=args, keywords=[]):
                 return self._got(self._field(value), [self._value(each) for each in args])
         return self._derived(node)

@@ -33,6 +33,8 @@ _DATE = "%Y-%m-%d"
 #: A format of times without a setting is that of the times in it.
 _DEFAULT_FORM = "%Y-%m-%dT%H:%M:%S.%f%z"
 _FORMATTED = re.compile(r"\{\{\s*format_datetime\((.*)\)\s*\}\}", re.DOTALL)
+#: A duration of no time.
+_NONE = re.compile(r"P(?:0[YMWD]|T0[HMS])")
 _MONTH = timedelta(days=31)
 _START_OPTION = "start_time_option"
 #: The parts of an endpoint that are sent.
@@ -218,7 +220,7 @@ def _lag(part: Component) -> float | None:
         return None
     text = part.text("lookback_window")
     found = None if text is None else Duration.parse(text)
-    if text is None or (found is None and not re.fullmatch(r"P(?:0[YMWD]|T0[HMS])", text)):
+    if text is None or (found is None and not _NONE.fullmatch(text)):
         raise UnsupportedError("its lookback_window isn't a duration")
     if found is None:
         return None
@@ -247,7 +249,7 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
         _check_end(part)
     if step is not None and has_start:
         made["step"] = _duration(part, "step")
-        if has_end:
+        if has_end and not _NONE.fullmatch(str(part.get("cursor_granularity"))):
             made["granularity"] = _duration(part, "cursor_granularity")
     if form is not None:
         try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 #: A filter expression, or what it always gives.
 Formula = str | bool
-Segments = tuple[str | int, ...]
+Segments = tuple[str, ...]
 
 #: Texts that the CDK counts as false where a condition is nothing but a field.
 _FALSE_TEXTS = ("", "False", "false", "None", "0", "0.0", "{}", "[]", "()")
@@ -112,7 +112,13 @@ class Field:
         """Where the row has the field."""
         return replace(self, is_length=False).text
 
-    def member(self, name: str | int) -> Field:
+    @property
+    def uncounted(self) -> Formula:
+        """Where the value has no length, so that it can't be counted or searched."""
+        odd = all_of(self.exists, f"!(length({self.exists}) >= 0)")
+        return any_of(odd, negated(self.exists)) if self.default is None else odd
+
+    def member(self, name: str) -> Field:
         """Return the field `x.name`: it fails where `x` is undefined."""
         is_safe = not self.path or self.default is not ...
         guard = self.guard if is_safe else all_of(self.guard, self.exists)
@@ -147,7 +153,8 @@ class Field:
             if self._stands_for(value):
                 parts.append(negated(self.exists))
         holds = any_of(*parts)
-        return Outcome(holds, negated(holds)).where(self.guard)
+        odd = self.uncounted if self.is_length else False
+        return Outcome(holds, all_of(negated(holds), negated(odd)), odd).where(self.guard)
 
     def is_none(self) -> Outcome:
         """Return the outcome of `x is none`."""
@@ -162,7 +169,7 @@ class Field:
         """Return the outcome of `x < value` and the like."""
         literal = _literal(value)
         holds, fails = f"{self.text} {sign} {literal}", f"{self.text} {_INVERSE[sign]} {literal}"
-        found = Outcome(holds, fails, all_of(self.exists, negated(holds), negated(fails)))
+        found = Outcome(holds, fails, all_of(self.exists, negated(any_of(holds, fails))))
         if self.default is not ...:
             lacks = negated(self.exists)
             stands = _compared(self.default, sign, value)
@@ -202,9 +209,7 @@ def _compared(first: t.Any, sign: str, second: t.Any) -> bool | None:  # noqa: A
     return bool(outcomes.get(sign, first >= second))
 
 
-def _segment(part: str | int) -> str:
-    if isinstance(part, int):
-        return f"[{part}]"
+def _segment(part: str) -> str:
     if part and _PLAIN_NAME.issuperset(part):
         return f".{part}"
     return f"[{_literal(part)}]"

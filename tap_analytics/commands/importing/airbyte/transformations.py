@@ -145,6 +145,8 @@ def _value(part: Component, scope: Scope) -> Value:
     if isinstance(value, Unset):
         return value.later
     if not isinstance(value, Later):
+        if quoted:
+            return str(value)
         return value if is_text or not isinstance(value, str) else _literal(value)
     if any(each.form or not _is_known(each) for each in value.placeholders):
         raise UndecidedError
