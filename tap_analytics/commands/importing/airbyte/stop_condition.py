@@ -205,10 +205,21 @@ class StopCondition:
             return self._tested(found, is_missing=True)
         if self.cursor == found:
             return Ending(texts=(str(value),)) if value else _CURSOR
-        if (flag := _boolean(value)) is not None:
+        flag = _boolean(value)
+        if found.root != "response":
+            return self._in_link(found, flag)
+        if flag is not None:
             return Ending(last=(found,)) if flag else Ending(more=(found,))
         if value == 0 and found.path:
             return _EMPTY if str(found.path[-1]).lower() in _COUNTS else LATER
+        raise UnsupportedError(_OTHER)
+
+
+    def _in_link(self, found: Member, flag: bool | None) -> Ending:  # noqa: FBT001 - a value
+        """Return the end at a link whose attribute `results` is false, which is no link."""
+        is_cursor_of = self.cursor.path[:2] == found.path[:2] and found.path[2:] == ("results",)
+        if found.root == "headers" and is_cursor_of and flag is False:
+            return _CURSOR
         raise UnsupportedError(_OTHER)
 
 

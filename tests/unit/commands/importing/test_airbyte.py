@@ -171,6 +171,17 @@ def test_expression_that_computes_is_none(text):
             {"type": "header_link"},
         ),
         (
+            paged(
+                cursor(
+                    "{{ headers['link'].get('next', {}).get('cursor', {}) }}",
+                    stop_condition="{{ headers['link']['next']['results'] == 'false' }}",
+                ),
+                "cursor",
+                None,
+            ),
+            {"type": "header_link"},
+        ),
+        (
             paged(cursor("{{ response.links.next.split('c=')[1] }}"), "c", None),
             {"type": "json_link", "next_url_path": "links.next"},
         ),
@@ -340,6 +351,7 @@ def test_condition_to_stop_is_declared_or_ends_later(condition, ending, is_later
         "{{ response.next }}",
         "{{ 'error' in response }}",
         "{{ response.state == 'done' }}",
+        "{{ headers['X-More'] == 'false' }}",
         "{{ not (response.more and response.page > 10) }}",
         "{{ true }}",
         "{{ response.items() }}",
