@@ -20,6 +20,7 @@ from tap_analytics.commands.importing.airbyte.extraction import (
     selector_of,
     steps_of,
 )
+from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
 from tap_analytics.commands.importing.airbyte.pagination_strategy import check_bounds, set_paging
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
@@ -66,7 +67,8 @@ def read_stream(stream: Component) -> ImportedStream:
     partitioning = partitioning_of(stream, retriever)
     changes = transformations_of(stream, partitioning.scope)
     key = key_of(stream, changes)
-    parts = RequestParts(requester, partitioning)
+    page = PageTemplates.of(retriever.child("paginator"))
+    parts = RequestParts(requester, partitioning, page)
     endpoint, base_url = _endpoint(retriever, parts)
     incremental = incremental_of(stream, parts, endpoint, changes)
     cursor = None if incremental is None else incremental["cursor_path"]
@@ -115,5 +117,5 @@ def _endpoint(retriever: Component, parts: RequestParts) -> tuple[Object, str]:
         endpoint["data_selector"] = selector
     for option, value in parts.partitioning.options:
         inject(endpoint, option, value)
-    set_paging(endpoint, retriever.child("paginator"), selector)
+    set_paging(endpoint, retriever.child("paginator"), selector, parts.page)
     return endpoint, base_url

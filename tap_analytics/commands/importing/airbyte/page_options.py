@@ -51,6 +51,11 @@ class Option:
             endpoint[field] = {**(endpoint.get(field) or {}), self.name: f"{{paginator.{what}}}"}
 
 
+def is_member(name: str) -> bool:
+    """Whether a name can be part of a path of the JSON body."""
+    return _NAME.fullmatch(name) is not None
+
+
 def option_of(part: Component | None) -> Option | None:
     """Return where a value goes; None if that can't be declared."""
     if part is None or part.kind == "RequestPath":
@@ -61,10 +66,10 @@ def option_of(part: Component | None) -> Option | None:
         return None
     if path:
         names = [part.interpolated(str(each), "field_path") for each in path]
-        is_known = place == _JSON and all(each and _NAME.fullmatch(each) for each in names)
+        is_known = place == _JSON and all(each and is_member(each) for each in names)
         return Option(place, ".".join(map(str, names))) if is_known else None
     name = part.text("field_name")
     is_setting = name is not None and "$" in name and part.get("field_name") != name
-    if not name or is_setting or (place == _JSON and not _NAME.fullmatch(name)):
+    if not name or is_setting or (place == _JSON and not is_member(name)):
         return None
     return Option(place, name)

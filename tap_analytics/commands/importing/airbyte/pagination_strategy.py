@@ -23,6 +23,7 @@ from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
 
 #: Names that show what a number counts.
 _PAGES = re.compile(r"page|current", re.IGNORECASE)
@@ -33,8 +34,12 @@ _NUMBERS = ("offset", "page", "cursor")
 _WORDS = ("param", "body_path")
 
 
-def set_paging(endpoint: Object, part: Component | None, selector: str | None) -> None:
+def set_paging(
+    endpoint: Object, part: Component | None, selector: str | None, page: PageTemplates
+) -> None:
     """Set the `paginator` of an endpoint, and the places of its values in the request.
+
+    `page` has read the parts of the request.
 
     Raises `UnsupportedError` if there is none: reading only the first page would lose rows without
     an error.
@@ -47,11 +52,13 @@ def set_paging(endpoint: Object, part: Component | None, selector: str | None) -
         raise UnsupportedError(f"its paginator {shown(part.kind)} has no pagination_strategy")
     token = part.child("page_token_option")
     if strategy.kind == "CursorPagination":
-        made = _Cursor(strategy, token, selector).paginator(endpoint)
+        made = _Cursor(strategy, token, selector, page).paginator(endpoint)
     elif strategy.kind in {"OffsetIncrement", "PageIncrement"}:
-        made = _counted(strategy, token, endpoint)
+        made = _counted(strategy, token, endpoint, page)
     else:
         raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
+    if page.is_used:
+        page.place(made, endpoint)
     _set_limit(made, part.child("page_size_option"), strategy, endpoint)
     endpoint["paginator"] = _with_own_limit(made, endpoint)
     for each in (part, strategy, *((token,) if token else ())):
@@ -109,9 +116,15 @@ def _with_own_limit(made: Object | str, endpoint: Object) -> Object | str:
     return {**(made if isinstance(made, dict) else {"type": made}), "limit_param": None}
 
 
-def _place(what: str, made: Object, token: Component | None, endpoint: Object) -> Object:
-    """Declare where the page goes."""
+def _place(
+    what: str, made: Object, token: Component | None, endpoint: Object, page: PageTemplates
+) -> Object:
+    """Declare where the page goes, unless the request names it itself."""
+    if page.is_used and token is None:
+        return made
     option = option_of(token)
+    if page.is_used:
+        raise UnsupportedError("its page is sent in several ways")
     if option is None:
         raise UnsupportedError("its page isn't in a parameter, a header or the body")
     if problem := option.problem(endpoint):
@@ -120,10 +133,12 @@ def _place(what: str, made: Object, token: Component | None, endpoint: Object) -
     return made
 
 
-def _counted(strategy: Component, token: Component | None, endpoint: Object) -> Object:
+def _counted(
+    strategy: Component, token: Component | None, endpoint: Object, page: PageTemplates
+) -> Object:
     if strategy.kind == "OffsetIncrement":
-        return _place("offset", {"type": "offset"}, token, endpoint)
-    made = _place("page", {"type": "page_number"}, token, endpoint)
+        return _place("offset", {"type": "offset"}, token, endpoint, page)
+    made = _place("page", {"type": "page_number"}, token, endpoint, page)
     first = strategy.integer("start_from_page")
     if first is None and strategy.get("inject_on_first_request") is True:
         first = 0
@@ -133,9 +148,16 @@ def _counted(strategy: Component, token: Component | None, endpoint: Object) -> 
 class _Cursor:
     """Reads a cursor, and where it ends."""
 
-    def __init__(self, strategy: Component, token: Component | None, selector: str | None) -> None:
+    def __init__(
+        self,
+        strategy: Component,
+        token: Component | None,
+        selector: str | None,
+        page: PageTemplates,
+    ) -> None:
         self._strategy = strategy
         self._token = token
+        self._page = page
         self._rows = _rows_at(selector)
         self._has_rows_list = selector is None or "*" not in selector
         self._text = strategy.get("cursor_value")
@@ -161,6 +183,7 @@ class _Cursor:
 
     def _linked(self, found: Member, cut: str | None, endpoint: Object) -> Object:
         is_link = self._token is None or self._token.kind == "RequestPath"
+        is_link &= not self._page.is_used
         if cut is not None and not is_link:
             option = option_of(self._token)
             if option is None or not is_cut_at(cut, option.name):
@@ -178,7 +201,8 @@ class _Cursor:
             raise self._refused()
         if is_link:
             return {"type": "json_link", "next_url_path": path}
-        return _place("cursor", {"type": "cursor", "cursor_path": path}, self._token, endpoint)
+        made = {"type": "cursor", "cursor_path": path}
+        return _place("cursor", made, self._token, endpoint, self._page)
 
     def _in_response(self, found: Member) -> Member:
         """Return a member of the last row as one of the response."""
@@ -200,7 +224,7 @@ class _Cursor:
         if is_link or rest:
             raise UnsupportedError("its link is in a header other than `Link`")
         made = {"type": "header_cursor", "cursor_key": name}
-        return _place("cursor", made, self._token, endpoint)
+        return _place("cursor", made, self._token, endpoint, self._page)
 
     def _sum(self, node: ast.BinOp, tests: list[ast.expr], endpoint: Object) -> Object:
         """Return the paginator of a number that a response has, and the tap counts on."""
@@ -216,11 +240,11 @@ class _Cursor:
             # What counts pages shows it by its name.
             if total and "page" in total.rpartition(".")[2].lower():
                 made["total_path"] = total
-            made = _place("page", made, self._token, endpoint)
+            made = _place("page", made, self._token, endpoint, self._page)
         elif is_rows and option.name != "page" and total and constant(node.right) != 1:
             # An empty page before the total may have rows that aren't shown.
             made = {"type": "offset", "total_path": total, "stop_after_empty_page": False}
-            made = _place("offset", made, self._token, endpoint)
+            made = _place("offset", made, self._token, endpoint, self._page)
         else:
             raise self._refused()
         return made | self._flags(ending)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
@@ -24,6 +24,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     literal,
     needs_escape,
 )
+from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import END, START
@@ -46,6 +47,7 @@ class RequestParts:
 
     requester: Component
     partitioning: Partitioning
+    page: PageTemplates = field(default_factory=PageTemplates)
     #: The ends of an interval that the request names.
     bounds: set[Placeholder] = field(default_factory=set)
     #: The parameters that are nothing but such an end, by `START` or `END`.
@@ -56,7 +58,8 @@ class RequestParts:
     def value(self, text: str, word: str, what: str, *, is_path: bool = False) -> Value:
         """Return the value of a text; raises `UnsupportedError`."""
         try:
-            value = self.requester.evaluated(text, word, self.partitioning.scope)
+            scope = replace(self.partitioning.scope, page=self.page.name)
+            value = self.requester.evaluated(self.page.read(text), word, scope)
             if isinstance(value, Later):
                 value.template(is_path=is_path)
         except UndecidedError:

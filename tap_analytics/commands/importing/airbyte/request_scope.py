@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
+    Path,
     Placeholder,
     UndecidedError,
     Value,
@@ -17,10 +18,10 @@ from tap_analytics.config.declarations.templates import END, RECORD, START
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_analytics.commands.importing.airbyte.jinja_values import Path
-
 #: Names of what a request is made for: in Airbyte they are one object.
 SLICES = {"stream_partition", "stream_slice", "stream_interval"}
+#: The name of the page in expressions, once its token has been read.
+PAGE_NUMBER = "page_number"
 #: A name that may be part of a placeholder in any part of a request.
 _MEMBER = re.compile(r"[^\s{}.?#&=+%/;\\]+")
 
@@ -35,11 +36,15 @@ class Scope:
     interval: tuple[str, ...] = ()
     #: Whether values of rows are known, as `record`.
     is_row: bool = False
+    #: The placeholder of the page.
+    page: str = ""
 
     def look_up(self, path: Path) -> Value:
         """Return the value at a path; raises `UndecidedError`."""
         if path.root == RECORD and self.is_row and path.names:
             return Later((placeholder(RECORD, *path.names),))
+        if path == Path(PAGE_NUMBER) and self.page:
+            return Later((Placeholder(self.page),))
         if path.root not in SLICES:
             raise UndecidedError
         if not path.names and (self.interval or self.partitions):

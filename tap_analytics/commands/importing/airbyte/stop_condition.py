@@ -214,7 +214,6 @@ class StopCondition:
             return _EMPTY if str(found.path[-1]).lower() in _COUNTS else LATER
         raise UnsupportedError(_OTHER)
 
-
     def _in_link(self, found: Member, flag: bool | None) -> Ending:  # noqa: FBT001 - a value
         """Return the end at a link whose attribute `results` is false, which is no link."""
         is_cursor_of = self.cursor.path[:2] == found.path[:2] and found.path[2:] == ("results",)

@@ -455,6 +455,39 @@ def test_page_that_has_no_place_is_not_taken(token, requester, reason, command):
 
 
 @pytest.mark.parametrize(
+    ("strategy", "value", "reason"),
+    [
+        (OFFSET, "{{ next_page_token.next_page_token or 1 }}", "its first page is called"),
+        (OFFSET, "{{ 'a' if next_page_token else 'b' }}", "the parameter `at` is computed"),
+        (OFFSET, "{{ next_page_token.next_page_token * 2 }}", "the parameter `at` is computed"),
+        (
+            OFFSET,
+            "{{ (next_page_token.next_page_token or 0) + 1 }} {{next_page_token.next_page_token}}",
+            "its page is sent in several ways",
+        ),
+    ],
+)
+def test_page_that_a_request_computes_is_not_taken(strategy, value, reason, command):
+    pages = {"paginator": {"type": "DefaultPaginator", "pagination_strategy": strategy}}
+    odd = stream("odd", requester={"request_parameters": {"at": value}}, retriever=pages)
+
+    code, _, notes = command(manifest(stream(), odd))
+
+    assert code == 1
+    assert any("'odd' is left out" in note and reason in note for note in notes)
+
+
+def test_page_that_is_sent_twice_is_not_taken(command):
+    value = "{{ next_page_token.next_page_token }}"
+    odd = stream("odd", requester={"request_parameters": {"at": value}}, retriever=paged(OFFSET))
+
+    code, _, notes = command(manifest(stream(), odd))
+
+    assert code == 1
+    assert any("'odd' is left out: its page is sent in several ways" in note for note in notes)
+
+
+@pytest.mark.parametrize(
     ("size", "params"),
     [(("body_data", "size"), {}), (("request_parameter", "n"), {"n": "9"})],
 )

@@ -258,6 +258,76 @@ def test_pages_of_manifests_are_read(requester, paginator, answer, asked, synced
     assert asked in seen
 
 
+TOKEN = "next_page_token['next_page_token']"
+
+
+@pytest.mark.parametrize(
+    ("requester", "strategy", "place", "asked"),
+    [
+        pytest.param(
+            {"request_parameters": {"limit": f"'{{{{ {TOKEN} or '0' }}}},2'"}},
+            OFFSETS,
+            lambda asked: int(asked["limit"].removesuffix(",2")),
+            {"limit": "2,2"},
+            id="offset in a parameter with the limit",
+        ),
+        pytest.param(
+            {"request_parameters": {"query": f"from {{{{ ({TOKEN} or 0) + 1 }}}} take 2"}},
+            OFFSETS,
+            lambda asked: int(asked["query"].split()[1]) - 1,
+            {"query": "from 3 take 2"},
+            id="offset from 1 in a query language",
+        ),
+        pytest.param(
+            POST | {"request_body_json": {"at": {"from": f"{{{{ {TOKEN} }}}}", "a": 1}}},
+            OFFSETS,
+            lambda asked: asked["at"].get("from", 0),
+            {"at": {"from": 2, "a": 1}},
+            id="offset in the body",
+        ),
+        pytest.param(
+            {"request_headers": {"X-Page": f"p{{{{ {TOKEN} or 1 }}}}"}},
+            PAGES,
+            lambda asked: int(asked["x-page"][1:]) * 2 - 2,
+            {"x-page": "p2"},
+            id="page in a header",
+        ),
+        pytest.param(
+            POST | {"request_body_data": {"n": "{{ (next_page_token.next_page_token or 0) + 1 }}"}},
+            {"type": "PageIncrement", "page_size": 2},
+            lambda asked: int(asked["n"]) * 2 - 2,
+            {"n": "2"},
+            id="page from 1 in a form",
+        ),
+        pytest.param(
+            {"request_parameters": {"after": f"{{{{ {TOKEN} }}}}"}},
+            by_cursor("{{ response.data[-1].id }}"),
+            lambda asked: int(asked.get("after", 0)),
+            {"after": "2"},
+            id="cursor in a parameter",
+        ),
+    ],
+)
+def test_pages_that_requests_name_themselves_are_read(requester, strategy, place, asked, synced):
+    pages = {"paginator": {"type": "DefaultPaginator", "pagination_strategy": strategy}}
+
+    def answer(got):
+        return reply(200, json.dumps(two(place(asked_by(got)))).encode())
+
+    with ScriptedServer(answer) as api:
+        done = synced(api, stream(api, requester=requester, **pages))
+        seen = [asked_by(got) for got in api.requests]
+    assert done.ids() == list(range(1, 8))
+    assert asked in seen
+
+
+def test_page_in_the_path_is_read(synced):
+    pages = {"paginator": {"type": "DefaultPaginator", "pagination_strategy": PAGES}}
+    with PathApi(lambda path, _: two(int(path.rpartition("/")[2]) * 2 - 2)) as api:
+        path = "/items/{{ next_page_token.get('next_page_token') or 1 }}"
+        assert synced(api, stream(api, path=path, **pages)).ids() == list(range(1, 8))
+
+
 @pytest.mark.parametrize("count", [0, 1, 6, 7])
 @pytest.mark.parametrize("behind", ["empty", "refused", "repeated"])
 def test_lists_end_where_airbyte_ends(behind, count, synced):

@@ -1,0 +1,105 @@
+"""Read the page where the expressions of a request name it, as `next_page_token`."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.page_options import is_member
+from tap_analytics.commands.importing.airbyte.request_scope import PAGE_NUMBER
+from tap_analytics.pagination.placement import CURSOR, OFFSET, PAGE
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+
+_NAMED = (
+    r"next_page_token(?:\.next_page_token\b"
+    r"|\[['\"]next_page_token['\"]\]|\.get\(['\"]next_page_token['\"]\))"
+)
+#: The token, or what stands for it on the first page, and what is added to it.
+_SHIFTED = re.compile(rf"\(\s*{_NAMED}\s+or\s+['\"]?(\d*)['\"]?\s*\)\s*\+\s*(\d{{1,9}})\b")
+_OR_FIRST = re.compile(rf"{_NAMED}\s+or\s+['\"]?(\d*)['\"]?")
+_ALONE = re.compile(_NAMED)
+_KINDS = {"OffsetIncrement": OFFSET, "PageIncrement": PAGE, "CursorPagination": CURSOR}
+
+
+@dataclass
+class PageTemplates:
+    """Replaces the page in texts of a request by the tap's placeholder."""
+
+    #: The placeholder; empty without a paginator.
+    name: str = ""
+    #: What the first page is called; empty for a cursor.
+    first: str = ""
+    is_used: bool = False
+    #: What is added to the page where it is sent.
+    _shifts: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, paginator: Component | None) -> PageTemplates:
+        """Return the templates for a paginator."""
+        strategy = None if paginator is None else paginator.child("pagination_strategy")
+        if strategy is None or strategy.kind not in _KINDS:
+            return cls()
+        first = "" if strategy.kind == "CursorPagination" else "0"
+        if strategy.kind == "PageIncrement":
+            first = str(strategy.integer("start_from_page") or 0)
+        return cls(_KINDS[strategy.kind], first)
+
+    def read(self, text: str) -> str:
+        """Return a text in which the page has a name that its scope knows."""
+        if not self.name or not _ALONE.search(text):
+            return text
+        self.is_used = True
+        text = _SHIFTED.sub(self._replaced, text)
+        text = _OR_FIRST.sub(self._replaced, text)
+        if _ALONE.search(text):
+            self._shifts.add(0)
+            text = _ALONE.sub(PAGE_NUMBER, text)
+        quoted = re.fullmatch(r"'([^'\"]*)'", text)
+        # A text in quotes is a literal, which is sent without them.
+        return quoted[1] if quoted and self.name != CURSOR else text
+
+    def _replaced(self, found: re.Match[str]) -> str:
+        if found[1] != self.first:
+            raise UnsupportedError("its first page is called otherwise in its request")
+        self._shifts.add(int(found[2]) if found.re is _SHIFTED else 0)
+        return PAGE_NUMBER
+
+    def place(self, paginator: Object, endpoint: Object) -> None:
+        """Declare the page in the JSON body, and with which number it begins."""
+        what = self.name.rpartition(".")[2]
+        body, paths = _without(endpoint.get("json"), f"{{{self.name}}}", ())
+        if len(self._shifts) > 1 or len(paths) > 1 or f"{{{self.name}}}" in str(body):
+            raise UnsupportedError("its page is sent in several ways")
+        if paths:
+            endpoint["json"] = body
+            paginator[f"{what}_body_path"] = ".".join(paths[0])
+        shift = max(self._shifts, default=0)
+        if shift and what == "offset":
+            paginator["offset"] = shift
+        elif shift:
+            paginator["base_page"] = int(self.first or 0) + shift
+
+
+def _without(
+    body: t.Any,  # noqa: ANN401 - any JSON value
+    value: str,
+    path: tuple[str, ...],
+) -> tuple[t.Any, list[tuple[str, ...]]]:
+    """Return a JSON body without the members that have a value, and their paths."""
+    if not isinstance(body, dict):
+        return body, []
+    kept: Object = {}
+    found: list[tuple[str, ...]] = []
+    for name, inner in body.items():
+        if inner == value and is_member(name):
+            found.append((*path, name))
+            continue
+        kept[name], below = _without(inner, value, (*path, name))
+        if below and not is_member(name):
+            raise UnsupportedError("its page is in a member with a dot in its name")
+        found += below
+    return kept, found
