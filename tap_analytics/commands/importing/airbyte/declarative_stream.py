@@ -21,7 +21,7 @@ from tap_analytics.commands.importing.airbyte.extraction import (
     steps_of,
 )
 from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
-from tap_analytics.commands.importing.airbyte.pagination_strategy import check_bounds, set_paging
+from tap_analytics.commands.importing.airbyte.pagination_strategy import check_page, set_paging
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
 from tap_analytics.commands.importing.airbyte.transformations import transformations_of
@@ -74,7 +74,7 @@ def read_stream(stream: Component) -> ImportedStream:
     cursor = None if incremental is None else incremental["cursor_path"]
     if incremental is not None:
         endpoint["incremental"] = incremental
-    check_bounds(endpoint)
+    check_page(endpoint, {*changes.added, *changes.computed})
     handler, actions = handler_of(requester.child("error_handler"))
     endpoint |= {"error_handler": handler} if handler else {}
     endpoint |= {"response_actions": actions} if actions else {}

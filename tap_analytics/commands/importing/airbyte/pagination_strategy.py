@@ -22,6 +22,8 @@ from tap_analytics.commands.importing.notes import shown
 from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tap_analytics.commands.importing.airbyte.components import Component, Object
     from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
 
@@ -65,11 +67,18 @@ def set_paging(
         each.note_unread()
 
 
-def check_bounds(endpoint: Object) -> None:
-    """Raise `UnsupportedError` if the page is sent in the place of an end of a range."""
+def check_page(endpoint: Object, changed: Collection[str]) -> None:
+    """Raise `UnsupportedError` for a cursor that is no field of the rows as they are sent.
+
+    It may not be in the place of an end of a range either. `changed` are computed fields.
+    """
     paginator, incremental = endpoint["paginator"], endpoint.get("incremental") or {}
     if not isinstance(paginator, dict):
         return
+    path = str(paginator.get("cursor_path") or paginator.get("next_url_path"))
+    field = path.rpartition("[-1].")[2] if "[-1]." in path else ""
+    if any(f"{field}.".startswith(f"{name}.") for name in changed):
+        raise UnsupportedError(f"its cursor `{shown(field)}` is a field that is computed")
     for bound in ("start_param", "end_param"):
         name = incremental.get(bound)
         if name and name in (paginator.get(f"{what}_param") for what in _NUMBERS):

@@ -477,6 +477,17 @@ def test_page_that_a_request_computes_is_not_taken(strategy, value, reason, comm
     assert any("'odd' is left out" in note and reason in note for note in notes)
 
 
+def test_cursor_in_a_computed_field_of_the_last_row_is_not_taken(command):
+    pages = paged(cursor("{{ last_record['at'] }}"), "after") | {"record_selector": ROWS}
+    added = {"type": "AddFields", "fields": [{"path": ["at"], "value": "{{ record.time }}"}]}
+    odd = stream("odd", retriever=pages, transformations=[added])
+
+    code, _, notes = command(manifest(stream(), odd))
+
+    assert code == 1
+    assert any("its cursor `at` is a field that is computed" in note for note in notes)
+
+
 def test_page_that_is_sent_twice_is_not_taken(command):
     value = "{{ next_page_token.next_page_token }}"
     odd = stream("odd", requester={"request_parameters": {"at": value}}, retriever=paged(OFFSET))
