@@ -172,6 +172,16 @@ def over_time(**words):
     return {"incremental_sync": kept}
 
 
+#: Where reading ends by a setting of the manifest, or else now.
+END = "{{ config.get('end_date', now_utc().strftime('%Y-%m-%dT%H:%M:%SZ')) }}"
+LAST_DAY = "{{ config.get('end_date', now_utc().strftime('%Y-%m-%d')) }}"
+
+
+def ends(last, following):
+    """Return the last moment or day of the tool, and the first that the tap leaves out."""
+    return {"config": {"end_date": last}, "settings": {"end_date": following}}
+
+
 def start(**words):
     return {
         "paginator": "single_page",
@@ -220,36 +230,82 @@ CONSTRUCTS = [
         server=since(TIMES, LATER),
         rows={"items": TIMES},
         changed={"items": [*TIMES[5:], *LATER]},
-        airbyte="not compared",
+        airbyte=Description(source=manifest(stream(stream=over_time(lookback_window="P2D")))),
         dlt=Description(source=dlt(resource(**start(lag=172800)))),
     ),
     Construct(
         name="windows",
+        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
         server=between(TIMES, LATER, longest=2),
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        end_datetime=END,
+                        end_time_option=into("until"),
+                        step="P2D",
+                        cursor_granularity="PT1S",
+                    )
+                )
+            )
+        ),
         dlt="no windows",
     ),
     Construct(
         name="windows-of-days",
+        **ends("2024-01-10", "2024-01-11"),
         server=between(DAYS, longest=2),
         rows={"items": DAYS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        datetime_format="%Y-%m-%d",
+                        start_datetime="2024-01-01",
+                        end_datetime=LAST_DAY,
+                        end_time_option=into("until"),
+                        step="P2D",
+                        cursor_granularity="P1D",
+                    )
+                )
+            )
+        ),
         dlt="no windows",
     ),
     Construct(
         name="day-by-day",
+        **ends("2024-01-09", "2024-01-10"),
         server=on_day,
         rows={"items": DAYS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        datetime_format="%Y-%m-%d",
+                        start_datetime="2024-01-01",
+                        end_datetime=LAST_DAY,
+                        start_time_option=into("date"),
+                        step="P1D",
+                        cursor_granularity="P1D",
+                    )
+                )
+            ),
+            more={"today": r"GET /items\?date=2024-01-09"},
+        ),
         dlt="no windows",
     ),
     Construct(
         name="until",
+        **ends("2024-01-06T00:00:00Z", "2024-01-06T00:00:00Z"),
         server=between(TIMES),
         rows={"items": TIMES[:5]},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(stream=over_time(end_datetime=END, end_time_option=into("until")))
+            )
+        ),
         dlt=Description(
             source=dlt(
                 resource(
@@ -266,6 +322,22 @@ CONSTRUCTS = [
                 )
             )
         ),
+    ),
+    Construct(
+        name="until-constant",
+        server=between(TIMES),
+        rows={"items": TIMES[:5]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        end_datetime="2024-01-06T00:00:00Z", end_time_option=into("until")
+                    )
+                )
+            ),
+            left_out="its times end at `2024-01-06T00:00:00Z`",
+        ),
+        dlt="the same as until",
     ),
     Construct(
         name="since-paged",
@@ -347,9 +419,21 @@ CONSTRUCTS = [
     ),
     Construct(
         name="windows-borders",
+        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
         server=between(BORDERS, longest=2),
         rows={"items": BORDERS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        end_datetime=END,
+                        end_time_option=into("until"),
+                        step="P2D",
+                        cursor_granularity="PT1S",
+                    )
+                )
+            )
+        ),
         dlt="no windows",
     ),
     Construct(
@@ -359,7 +443,14 @@ CONSTRUCTS = [
         },
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"http_method": "POST"},
+                    stream=over_time(start_time_option=into("after", "body_json")),
+                )
+            )
+        ),
         dlt=Description(
             source=dlt(
                 resource(
@@ -495,7 +586,17 @@ CONSTRUCTS = [
         rows={"items": in_shops(TIMES)},
         changed={"items": [row for row in in_shops(LATER) if row["id"].startswith("y")]},
         columns=("parent_id", "shops_id"),
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/shops/{{ stream_partition.parent_id }}/items",
+                    stream=over_time(),
+                    **below(stream("shops", stream=over_time()), incremental_dependency=True),
+                )
+            ),
+            more={"all parents": r"again GET /shops(\?since=2024-01-01.*|/x/items\?.*)"},
+            fewer={"changed parents": r"again GET /shops\?since=2024-01-03.*"},
+        ),
         dlt="children are read below all parents",
     ),
     Construct(
@@ -503,7 +604,17 @@ CONSTRUCTS = [
         server=since_of_parents,
         rows={"items": in_shops(TIMES)[1::2]},
         columns=("parent_id", "shops_id"),
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/shops/{{ stream_partition.parent_id }}/items",
+                    stream=over_time(),
+                    **below(
+                        stream("shops", stream=over_time(start_datetime="2024-01-03T00:00:00Z"))
+                    ),
+                )
+            )
+        ),
         dlt=Description(
             source=dlt(
                 resource("shops", **start(initial_value="2024-01-03T00:00:00Z")),

@@ -61,6 +61,12 @@ def skipping(asked):
     return {"data": ROWS[skip : skip + top]}
 
 
+def total_of_pages(asked):
+    """Count pages as `count`, and refuse those behind the last."""
+    page = asked.number("page", 1)
+    return {"data": ROWS[page * 3 - 3 : page * 3], "count": 3} if page < 4 else (404, {})
+
+
 CONSTRUCTS = [
     Construct(
         name="flag",
@@ -286,6 +292,24 @@ CONSTRUCTS = [
         ),
         dlt=Description(
             source=dlt(resource(paginator={"type": "header_link", "links_next_key": "older"}))
+        ),
+    ),
+    Construct(
+        name="total-of-pages",
+        server=total_of_pages,
+        rows={"items": ROWS},
+        airbyte="reads no totals",
+        dlt=Description(
+            source=dlt(resource(paginator={**BY_PAGE, "total_path": "count"})), more=AGAIN
+        ),
+    ),
+    Construct(
+        name="total-of-rows",
+        server=by_page(ROWS, total=len(ROWS)),
+        rows={"items": ROWS},
+        airbyte="reads no totals",
+        dlt=Description(
+            source=dlt(resource(paginator={"type": "page_number", "base_page": 1})), more=AGAIN
         ),
     ),
 ]

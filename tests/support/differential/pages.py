@@ -193,7 +193,7 @@ CONSTRUCTS = [
         name="offset-total",
         server=by_offset(FULL, total=9),
         rows={"items": FULL},
-        airbyte="no totals",
+        airbyte="reads no totals",
         dlt=Description(
             source=dlt(resource(paginator={"type": "offset", "limit": 3})),
             more=OVERLAP_TO_TOTAL,
@@ -204,7 +204,7 @@ CONSTRUCTS = [
         name="offset-total-text",
         server=by_offset(FULL, total="9"),
         rows={"items": FULL},
-        airbyte="no totals",
+        airbyte="reads no totals",
         dlt=Description(
             source=dlt(resource(paginator={"type": "offset", "limit": 3})),
             more=OVERLAP_TO_TOTAL,
@@ -215,7 +215,7 @@ CONSTRUCTS = [
         name="offset-total-too-small",
         server=lying_total,
         rows={"items": ROWS},
-        airbyte="no totals",
+        airbyte="reads no totals",
         dlt=Description(
             source=dlt(resource(paginator={"type": "offset", "limit": 3})),
             more={"overlap": r"GET /items\?limit=3&offset=[2468]"},
@@ -227,7 +227,7 @@ CONSTRUCTS = [
         name="offset-total-too-large",
         server=by_offset(ROWS, total=12),
         rows={"items": ROWS},
-        airbyte="no totals",
+        airbyte="reads no totals",
         dlt=Description(
             source=dlt(resource(paginator={"type": "offset", "limit": 3})),
             more={"overlap": r"GET /items\?limit=3&offset=[247]"},
@@ -316,7 +316,7 @@ CONSTRUCTS = [
         name="page-total",
         server=by_page(FULL, pages=3),
         rows={"items": FULL},
-        airbyte="no totals",
+        airbyte="reads no totals",
         dlt=Description(
             source=dlt(
                 resource(paginator={"type": "page_number", "base_page": 1, "total_path": "pages"})
@@ -726,7 +726,7 @@ CONSTRUCTS = [
         server=linked,
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
-        dlt=Description(source=dlt(resource())),
+        dlt=Description(source=dlt(resource(paginator="auto"))),
     ),
     Construct(
         name="offset-capped",

@@ -450,7 +450,32 @@ CONSTRUCTS = [
                 for order in orders
             ]
         },
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    "/customers/{{ stream_partition.parent_id }}/orders",
+                    stream={
+                        "transformations": [
+                            {
+                                "type": "AddFields",
+                                "fields": [
+                                    {
+                                        "path": ["_customers_id"],
+                                        "value": "{{ stream_partition.parent_id }}",
+                                    },
+                                    {
+                                        "path": ["_customers_key"],
+                                        "value": "{{ stream_slice.extra_fields['key'] }}",
+                                    },
+                                ],
+                            }
+                        ]
+                    },
+                    **below(CUSTOMER, extra_fields=[["key"]]),
+                ),
+            )
+        ),
         dlt=Description(
             source=dlt(
                 resource("customers", paginator="single_page"),

@@ -788,7 +788,13 @@ CONSTRUCTS = [
             "API_OTHER": "k2",
             "API_KEY_2": "k2",
         },
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(requester=key_of("key")),
+                stream("others", requester=key_of("other")),
+                spec=spec("key", "other"),
+            )
+        ),
         dlt=Description(
             source=dlt(
                 resource(paginator="single_page"),

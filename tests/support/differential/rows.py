@@ -106,7 +106,9 @@ CONSTRUCTS = [
         name="rows-filtered",
         server=always({"data": ROWS}),
         rows={"items": [ROWS[0], ROWS[2]]},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(stream(selector=selected("{{ record.state == 'open' }}")))
+        ),
         dlt=Description(
             source=dlt(resource(data_selector="data[?(@.state=='open')]", paginator="single_page"))
         ),
@@ -115,7 +117,7 @@ CONSTRUCTS = [
         name="rows-filtered-number",
         server=always({"data": ROWS}),
         rows={"items": ROWS[2:]},
-        airbyte="not compared",
+        airbyte=Description(source=manifest(stream(selector=selected("{{ record['id'] > 2 }}")))),
         dlt=Description(
             source=dlt(resource(data_selector="data[?(@.id > 2)]", paginator="single_page"))
         ),
@@ -124,7 +126,9 @@ CONSTRUCTS = [
         name="rows-filtered-page",
         server=in_pages([{"data": ROWS[1:2]}, {"data": ROWS[:1]}, {"data": ROWS[3:]}]),
         rows={"items": ROWS[:1]},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(stream(selector=selected("{{ record.state == 'open' }}"), **NEXT))
+        ),
         dlt=Description(
             source=dlt(resource(data_selector="data[?(@.state=='open')]", paginator=NEXT_OF_DLT))
         ),
@@ -133,14 +137,22 @@ CONSTRUCTS = [
         name="fields-added",
         server=always({"data": ROWS}),
         rows={"items": [{**row, "source": "shop", "copy": row["id"]} for row in ROWS]},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(stream=changed(added("source", "shop"), added("copy", "{{ record.id }}")))
+            )
+        ),
         dlt="code only",
     ),
     Construct(
         name="fields-added-nested",
         server=always({"data": ROWS[:2]}),
         rows={"items": [{**row, "owner_id": row["owner"]["id"]} for row in ROWS[:2]]},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(stream=changed(added("owner_id", "{{ record['owner']['id'] }}")))
+            )
+        ),
         dlt="code only",
     ),
     Construct(
@@ -152,14 +164,24 @@ CONSTRUCTS = [
                 for row in ROWS[:2]
             ]
         },
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=changed(
+                        {"type": "RemoveFields", "field_pointers": [["size"], ["owner", "name"]]}
+                    )
+                )
+            )
+        ),
         dlt="code only",
     ),
     Construct(
         name="lines",
         server=lambda _: reply(200, LINES.encode(), Content_Type="application/x-ndjson"),
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(stream(field_path=[], decoder={"type": "JsonlDecoder"}))
+        ),
         dlt="JSON only",
     ),
     Construct(
@@ -172,7 +194,7 @@ CONSTRUCTS = [
                 {"id": "3", "name": ""},
             ]
         },
-        airbyte="not compared",
+        airbyte=Description(source=manifest(stream(field_path=[], decoder={"type": "CsvDecoder"}))),
         dlt="JSON only",
     ),
     Construct(
@@ -259,5 +281,19 @@ CONSTRUCTS = [
             )
         ),
         dlt="schemas are inferred",
+    ),
+    Construct(
+        name="csv-delimiter",
+        server=lambda _: reply(200, "id;name\n1;Zoë\n".encode("latin-1"), Content_Type="text/csv"),
+        rows={"items": [{"id": "1", "name": "Zoë"}]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    field_path=[],
+                    decoder={"type": "CsvDecoder", "delimiter": ";", "encoding": "latin-1"},
+                )
+            )
+        ),
+        dlt="JSON only",
     ),
 ]

@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 
     from support.differential.construct import Construct, Rows
     from support.differential.server import Recorder
+    from tap_analytics.commands.importing import Imported as Entry
 
 
 @dataclass
@@ -36,11 +37,7 @@ class Imported:
 
 def read_imported(construct: Construct, tool: str, server: Recorder, width: int = 1) -> Imported:
     """Import the description that a tool is given, and read it."""
-    source = construct.description(tool).at(server.origin_of(construct))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "api.json")
-        path.write_text(json.dumps(source), "utf-8")
-        imported, _ = import_file(str(path), name="api")
+    imported = imported_entry(construct, tool, server)
     if imported.missing:
         return Imported([], {}, {}, {}, {}, imported.notes, imported.missing)
     with _environment(construct.environment):
@@ -61,6 +58,15 @@ def read_imported(construct: Construct, tool: str, server: Recorder, width: int 
         imported.notes,
         imported.missing,
     )
+
+
+def imported_entry(construct: Construct, tool: str, server: Recorder) -> Entry:
+    """Return what `tap-analytics import` makes of the description."""
+    source = construct.description(tool).at(server.origin_of(construct))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "api.json")
+        path.write_text(json.dumps(source), "utf-8")
+        return import_file(str(path), name="api")[0]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections import Counter
 
 from tap_analytics.commands.importing.airbyte.api_budget import rate_of
 from tap_analytics.commands.importing.airbyte.components import Manifest, name_of
+from tap_analytics.commands.importing.airbyte.cursor import keep_range
 from tap_analytics.commands.importing.airbyte.stream_graph import StreamGraph
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import shown
@@ -37,6 +38,9 @@ def entry_of(value: Object, notes: Notes) -> Object:
     graph = StreamGraph(notes)
     graph.add_all(root.children("streams"))
     found = _at_one_host(graph.found, notes)
+    with_children = {name for each in found for name in each.ancestors.values()}
+    for name in with_children:
+        keep_range(graph.found[name].resource["endpoint"])
     base_url = _common([each.base_url for each in found])
     client: Object = {"base_url": base_url} if base_url else {}
     if (auth := _sign(found)) is not None:

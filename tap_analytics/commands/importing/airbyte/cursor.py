@@ -85,6 +85,17 @@ def incremental_of(
     return {word: made[word] for word in _WORDS if made.get(word) is not None}
 
 
+def keep_range(endpoint: Object) -> None:
+    """Let a stream that is a parent send its range where it is read in full for its children."""
+    incremental = endpoint.get("incremental", {})
+    if "step" in incremental:
+        return
+    for word, bound in (("start_param", START), ("end_param", END)):
+        if word in incremental:
+            params = endpoint.setdefault("params", {})
+            params[incremental.pop(word)] = f"{{{bound}}}"
+
+
 def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[str, str]:
     """Return the parameters that carry start and end; others are added to the request."""
     found = {}
@@ -245,7 +256,7 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
         return
     if has_end and step is None:
         made["end_value"] = "now"
-    if has_end:
+    if has_end or step is not None:
         _check_end(part)
     if step is not None and has_start:
         made["step"] = _duration(part, "step")
@@ -271,6 +282,9 @@ def _check_end(part: Component) -> None:
     if value is None:
         return
     text = str(value)
+    if "{" not in text:
+        # Its own step wouldn't end there, and an `end_value` leaves that moment out.
+        raise UnsupportedError(f"its times end at `{shown(text)}`")
     if re.search(r"day_delta\(\s*\d|\+\s*duration\(", text):
         raise UnsupportedError("its times end after a run begins")
     if re.search(r"-\s*duration\(|day_delta\(\s*-", text):
