@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 # A slow machine is no failure, so examples have no deadline.
 settings.register_profile(
     "suite",
-    max_examples=100,
+    max_examples=50,
     derandomize=True,
     deadline=None,
     suppress_health_check=[

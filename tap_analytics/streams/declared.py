@@ -43,6 +43,18 @@ if t.TYPE_CHECKING:
 
 #: Decoders to declare, by the format that they decode.
 _DECODERS = {"newline-delimited JSON": "jsonl", "CSV": "csv"}
+#: Words of a resource that decide about its rows: a state that was made with others isn't used.
+_DECIDING = (
+    "write_disposition",
+    "data_selector",
+    "incremental",
+    "incremental_dependency",
+    "parents",
+    "partitions",
+    "request",
+    "steps",
+    "map_key",
+)
 
 
 class DeclaredStream(ResourceStream):
@@ -270,27 +282,12 @@ def _stream_class(
     parent = classes[resource.parents[0].resource] if resource.parents else None
     if parent is not None:
         parent.has_children = True
-    selector = "" if resource.data_selector in {None, DETECTED} else resource.data_selector or ""
-    # Of a JSONPath, those that can be resolved.
-    selected = selector.removesuffix("*").removesuffix(".") if resource.map_key else selector
-    members = selected.removeprefix("$").removeprefix(".").removesuffix("[*]").split(".")
-    deciding = (
-        "write_disposition",
-        "data_selector",
-        "incremental",
-        "incremental_dependency",
-        "parents",
-        "partitions",
-        "request",
-        "steps",
-        "map_key",
-    )
     body = {
         "__doc__": resource.description or f"{resource.name} of {declared.name}.",
         "api": declared.name,
         "name": resource.stream,
         "path": resource.path,
-        "records_path": tuple(filter(None, members)),
+        "records_path": _records_path(resource),
         "paging": resource.paging,
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
@@ -299,7 +296,7 @@ def _stream_class(
         "bounds": incremental.bounds if incremental else (),
         "lag": resource.incremental.lag if resource.incremental else 0,
         "declaration": {
-            **{name: getattr(resource, name) for name in deciding},
+            **{name: getattr(resource, name) for name in _DECIDING},
             "decoder": repr(resource.decoder),
             **({} if plugin is None else {"plugin": plugin_digest(plugin)}),
         },
@@ -314,11 +311,23 @@ def _stream_class(
     return type(resource.stream, (*bases, _selecting(resource)), body)
 
 
+def _records_path(resource: DeclaredResource) -> tuple[str, ...]:
+    """Return the members above the rows; of a JSONPath, those that can be resolved."""
+    selected = resource.data_selector or ""
+    if selected == DETECTED:
+        return ()
+    if resource.map_key:
+        selected = selected.removesuffix("*").removesuffix(".")
+    members = selected.removeprefix("$").removeprefix(".").removesuffix("[*]").split(".")
+    return tuple(filter(None, members))
+
+
 def _selecting(resource: DeclaredResource) -> type[DeclaredStream]:
-    selector = resource.data_selector or ""
+    """Return the base for the kind of selector that a resource has."""
+    selector = resource.data_selector
     if selector == DETECTED:
         return DetectingStream
-    if re.sub(r"[._-]", "", selector).isalnum() or not selector:
+    if not selector or re.sub(r"[._-]", "", selector).isalnum():
         return DeclaredStream
     return MapStream if resource.map_key else JsonPathStream
 

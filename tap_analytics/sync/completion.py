@@ -58,19 +58,25 @@ def conclude(sync: StreamSync, *, parent: StreamSync | None = None) -> None:
         child.attempt(functools.partial(conclude, child, parent=sync))
     sync.output.flush()
     with run.writer.lock:
-        if is_shard:
-            result.part = part_result(sync)
-            forget(run.state, result.name, overwrite=True)
-            run.state_output.write()
-        elif result.doubt is None:
-            sync.output.version.activate()
-            move_bookmark(sync.stream, sync.bookmark, run.state, began=sync.began)
-            run.state_output.write()
-        elif not result.truncated:
-            forget(run.state, result.name, overwrite=True)
-            run.state_output.write()
+        _write_end(sync)
     result.done = True
     sync.close()
+
+
+def _write_end(sync: StreamSync) -> None:
+    """Write what follows from the end of a stream: a shard's part, or the version and bookmark."""
+    result, run = sync.result, sync.run
+    if run.shard is not None:
+        result.part = part_result(sync)
+        forget(run.state, result.name, overwrite=True)
+    elif result.doubt is None:
+        sync.output.version.activate()
+        move_bookmark(sync.stream, sync.bookmark, run.state, began=sync.began)
+    elif not result.truncated:
+        forget(run.state, result.name, overwrite=True)
+    else:
+        return
+    run.state_output.write()
 
 
 def part_result(sync: StreamSync) -> PartResult:

@@ -107,24 +107,18 @@ def read_sample(
     if stream.failure is not None:
         raise stream.failure
     bookmark = None if stream.is_whole(context) else open_bookmark(stream)
+    filtering = None if read_children(stream) else bookmark
     # `max_rows=0`: no prefetching of pages that aren't used.
-    reader = open_reader(
-        stream,
-        context,
-        bookmark=None if read_children(stream) else bookmark,
-        window=window,
-        max_rows=0,
-    )
+    reader = open_reader(stream, context, bookmark=filtering, window=window, max_rows=0)
     before = _requests(stream)
     rows, latency = _read(reader, pages=pages)
     sent = _requests(stream) - before
     read, requests, basis = _extent(reader, sent, whole=promises_deletes(stream))
-    once = _learn_end(reader) if basis is Basis.EXACT else 0
     wanted = _wanted(stream, rows, bookmark)
     is_counted = basis is not Basis.TOTAL
     return Sample(
         requests=requests,
-        once=once,
+        once=_learn_end(reader) if basis is Basis.EXACT else 0,
         read=read,
         wanted=sum(wanted) if is_counted else read,
         basis=basis,
