@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from support.differential import changes, ends, pages, parents, requests, rows
+from support.differential import changes, ends, pages, parents, requests, rows, tokens
 
 CONSTRUCTS = [
     *pages.CONSTRUCTS,
     *ends.CONSTRUCTS,
+    *tokens.CONSTRUCTS,
     *parents.CONSTRUCTS,
     *changes.CONSTRUCTS,
     *requests.CONSTRUCTS,

@@ -1,0 +1,183 @@
+"""Constructs of paging that only manifests have: computed pages, and what ends a list."""
+
+from __future__ import annotations
+
+from support.differential.construct import Construct, Description
+from support.differential.pages import OFFSET, PAGE, ROWS, UNNUMBERED, cut
+from support.differential.writing import by_cursor, manifest, paginator, stream
+
+NOT_IN_DLT = "not a word of dlt"
+TOKEN = "{{ next_page_token['next_page_token'] or 0 }}"
+
+
+def part(at, **words):
+    return {"data": ROWS[at : at + 3], **words}
+
+
+def described(pages, *, requester=None, **words):
+    made = stream(requester=requester or {}, **pages)
+    return Description(source=manifest(made), **words)
+
+
+def offset_in_text(asked):
+    first, _, limit = asked.query["range"].partition("+")
+    return part(int(first)) if limit == "3" else (400, {})
+
+
+def always_followed(asked):
+    at = asked.number("after")
+    return part(at, next=f"{asked.origin}/items?after={at + 3}", done=at + 3 >= len(ROWS))
+
+
+def always_a_cursor(asked):
+    at = asked.number("after")
+    return part(at, next=at + 3)
+
+
+def part_of_link(asked):
+    data, after = cut(ROWS, asked.number("after"))
+    return {"data": data, "next": f"{asked.origin}/items?after={after}" if after else None}
+
+
+def counted(asked):
+    page = asked.number("page", 1)
+    return (400, {}) if page < 1 else part(page * 3 - 3, page=page, pages=3)
+
+
+def from_start(asked):
+    start = asked.number("start")
+    return part(start, start=start, size=3, total=len(ROWS))
+
+
+def refusing_pages(asked):
+    page = asked.number("page", 1)
+    return part(page * 3 - 3) if 1 <= page <= 3 else (404, {})
+
+
+def refusing_offsets(asked):
+    offset = asked.number("offset")
+    return part(offset) if offset < len(ROWS) else (400, {})
+
+
+CONSTRUCTS = [
+    Construct(
+        name="offset-in-a-text",
+        server=offset_in_text,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(OFFSET),
+            requester={"request_parameters": {"range": f"{TOKEN}+3"}},
+            more={"overlap": r"GET /items\?range=[248]%2B3"},
+            fewer={"overlap": r"GET /items\?range=3%2B3"},
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="link-on-the-last-page",
+        server=always_followed,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(
+                by_cursor("{{ response.next }}", "{{ response.done }}"), {"type": "RequestPath"}
+            )
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="cursor-until-a-short-page",
+        server=always_a_cursor,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(by_cursor("{{ response.next }}", "{{ last_page_size < 3 }}"), "after"),
+            more={"behind a short page": r"GET /items\?after=(9|12)"},
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="cursor-until-an-empty-page",
+        server=always_a_cursor,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(by_cursor("{{ response.next if response.data else '' }}"), "after"),
+            more={"confirmation": r"GET /items\?after=12"},
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="part-of-a-link",
+        server=part_of_link,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(
+                by_cursor("{{ (response.next or '') | regex_search('[?&]after=([0-9]+)') }}"),
+                "after",
+            )
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="page-of-the-response",
+        server=counted,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(
+                by_cursor("{{ response.page + 1 }}", "{{ response.page >= response.pages }}"),
+                "page",
+            ),
+            more={"confirmation": r"GET /items\?page=[012]"},
+            fewer={"first page": "GET /items"},
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="offset-of-the-response",
+        server=from_start,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(
+                by_cursor(
+                    "{{ response.start + response.size }}",
+                    "{{ response.start + response.size >= response.total }}",
+                ),
+                "start",
+            ),
+            more={"overlap": r"GET /items\?start=[024]"},
+            fewer={"overlap": r"GET /items(\?start=3)?"},
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="page-from-an-unknown-number",
+        server=refusing_pages,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator({"type": "PageIncrement", "page_size": 3}, "page", "limit"),
+            more={"first number, confirmation": r"GET /items\?limit=3&page=[0124]"},
+            fewer=UNNUMBERED,
+            loses="it counts from 0, so that it brings the first page twice",
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="page-behind-a-short-one",
+        server=refusing_pages,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(PAGE, "page", "limit"),
+            more={"confirmation": r"GET /items\?limit=3&page=[124]"},
+            fewer=UNNUMBERED,
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="offset-behind-a-short-page",
+        server=refusing_offsets,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(OFFSET, "offset", "limit"),
+            more={"overlap": r"GET /items\?limit=3&offset=[0248]"},
+            fewer={"overlap": r"GET /items\?limit=3(&offset=3)?"},
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+]
