@@ -30,6 +30,8 @@ from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import END, START
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_analytics.commands.importing.airbyte.components import Component, Object
     from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
 
@@ -60,14 +62,15 @@ class RequestParts:
         try:
             scope = replace(self.partitioning.scope, page=self.page.name)
             value = self.requester.evaluated(self.page.read(text), word, scope)
-            if isinstance(value, Later):
-                value.template(is_path=is_path)
+            laters = [*_laters(value)]
+            for each in laters:
+                each.template(is_path=is_path)
         except UndecidedError:
             raise UnsupportedError(f"{what} is computed") from None
         if isinstance(value, Unset):
             value = value.later if value.variable else None
-        if isinstance(value, Later):
-            self.bounds |= {each for each in value.placeholders if each.name in {START, END}}
+        named = {each for later in laters for each in later.placeholders}
+        self.bounds |= {each for each in named if each.name in {START, END}}
         return value
 
     def text(self, text: str, word: str, what: str, *, is_path: bool = False) -> str:
@@ -97,7 +100,12 @@ class RequestParts:
 
     def params(self, query: str) -> Object:
         """Return the parameters, those in the query of the path first."""
-        return _query(query) | self._entries("request_parameters", "the parameter")
+        in_path = _query(query)
+        found = self._entries("request_parameters", "the parameter")
+        for name in in_path.keys() & found.keys():
+            if str(in_path[name]) != str(found[name]):
+                raise UnsupportedError(f"the parameter `{shown(name)}` is in its path too")
+        return in_path | found
 
     def headers(self) -> Object:
         """Return the headers."""
@@ -132,11 +140,11 @@ class RequestParts:
             if value.bound and word == "request_parameters":
                 self.bound_params.setdefault(value.bound.name, name)
             return value.template()
-        if isinstance(value, str) and isinstance(literal(value), list):
+        if word != "request_headers" and isinstance(literal(value), list):
             value = literal(value)
-        if isinstance(value, list):
-            return [_written(str(each)) for each in value if not has_expressions(str(each))]
-        if isinstance(value, dict):
+        if isinstance(value, list) and word != "request_headers":
+            return [_written(concatenated([each])) for each in value if each is not None]
+        if isinstance(value, dict | list):
             raise UnsupportedError(f"{called} is an object")
         if value in (None, ""):
             return None
@@ -264,7 +272,20 @@ def _plain(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return _written(value) if isinstance(value, str) else value
+    if isinstance(value, Unset):
+        return value.variable
+    return _written(value) if isinstance(value, str | Later) else value
+
+
+def _laters(value: Value) -> Iterator[Later]:
+    """Yield what is known later in a value."""
+    if isinstance(value, Unset):
+        yield value.later
+    elif isinstance(value, Later):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _laters(each)
 
 
 def _unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 - any JSON value

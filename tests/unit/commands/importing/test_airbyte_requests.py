@@ -233,6 +233,19 @@ def test_parameter_without_a_value_is_not_sent(text, imported):
             {"method": "POST", "data": {"item": "{resources.shops.id}"}},
         ),
         (
+            {
+                "http_method": "POST",
+                "request_body_json": {"ids": "{{ [stream_slice.item, config.x, 5] }}", "n": "None"},
+            },
+            {},
+            {"method": "POST", "json": {"ids": ["{resources.shops.id}", "$SHOP_X", 5]}},
+        ),
+        (
+            {"request_parameters": {"ids": "{{ ['a', stream_slice.item] }}"}},
+            {},
+            {"params": {"ids": ["a", "{resources.shops.id}"]}},
+        ),
+        (
             {"http_method": "POST", "request_body_json": '{"ids": ["{{ stream_slice.item }}"]}'},
             {},
             {"method": "POST", "json": {"ids": ["{resources.shops.id}"]}},
@@ -418,6 +431,43 @@ def test_streams_of_the_host_of_most_are_taken(imported):
 
     assert [*made] == ["b", "c"]
     assert "the stream 'a' is left out: it has another host than the others." in notes
+
+
+@pytest.mark.parametrize(
+    ("requester", "reason"),
+    [
+        ({"request_headers": {"X-A": "{{ ['a'] }}"}}, "the header `X-A` is an object"),
+        ({"request_headers": {"Accept": "{{ now_utc() }}"}}, "the header `Accept` is computed"),
+        ({"request_parameters": {"a": {"b": 1}}}, "the parameter `a` is an object"),
+        ({"request_parameters": {"{{ 'a' }}": 1}}, "the name of the parameter `{{ 'a' }}` is comp"),
+        (
+            {"path": "a?b=1", "request_parameters": {"b": 2}},
+            "the parameter `b` is in its path too",
+        ),
+        (
+            {"http_method": "POST", "request_body_json": {"{{ 'a' }}": 1}},
+            "its body is computed",
+        ),
+        (
+            {"http_method": "POST", "request_body_json": '["a"]'},
+            "its body isn't a JSON object",
+        ),
+        (
+            {
+                "http_method": "POST",
+                "request_headers": {"Content-Type": "text/csv"},
+                "request_body": {"type": "RequestBodyPlainText", "value": "a"},
+            },
+            "its body is a text",
+        ),
+        ({"request_body": {"type": "RequestBodyOther"}}, "its body is a RequestBodyOther"),
+    ],
+)
+def test_request_that_can_not_be_said_leaves_the_stream_out(requester, reason, imported):
+    made, notes = imported(stream("a"), stream(**requester))
+
+    assert [*made] == ["a"]
+    assert any(f"the stream 'items' is left out: {reason}" in note for note in notes), notes
 
 
 # --- lists of values ------------------------------------------------------------------------
