@@ -9,6 +9,7 @@ import warnings
 
 from tap_analytics.commands.importing.python_classes import is_dict
 from tap_analytics.commands.importing.python_literals import dotted
+from tap_analytics.commands.importing.python_steps import add_steps
 from tap_analytics.commands.importing.python_values import Reader
 
 if t.TYPE_CHECKING:
@@ -47,7 +48,10 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
         text = f"this description is imported; there are others at line {others}."
         notes.add(f"line {outer[0].lineno}", text)
     value = Reader(tree, notes, outer[0]).value(outer[0], "")
-    return value if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    add_steps(value, tree, notes)
+    return value
 
 
 def parse(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depends on the mode

@@ -11,7 +11,7 @@ import typing as t
 
 from tap_analytics.commands.importing.dlt.auth import read_auth
 from tap_analytics.commands.importing.dlt.paginator import read_paginator
-from tap_analytics.commands.importing.dlt.request import Context, texts_in
+from tap_analytics.commands.importing.dlt.request import Context, stripped, texts_in
 from tap_analytics.commands.importing.dlt.resource import (
     DEFAULTS,
     new_names,
@@ -45,7 +45,7 @@ def entry_of(config: Object, notes: Notes) -> Object:
     resources = kept.get("resources")
     given = [resources] if isinstance(resources, Unread) else resources
     if not isinstance(given, list):
-        return kept
+        return {**kept, "resources": []}
     defaults = as_object(kept.pop("resource_defaults", None))
     made, given = _defaults(defaults, given, context)
     kept["resources"] = _resources(given, made, context)
@@ -87,6 +87,8 @@ def _client(given: object, context: Context) -> Object:
         made["auth"] = auth
         is_query = isinstance(auth, dict) and auth.get("location") in {"query", "param"}
         context.signed = (auth["name"],) if is_query else ()
+    if isinstance(made.get("headers"), dict):
+        made["headers"] = stripped(made["headers"])
     if "paginator" in made:
         _client_paginator(made, context)
     base_url = made.get("base_url")

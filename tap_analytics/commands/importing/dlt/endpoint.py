@@ -7,7 +7,7 @@ import typing as t
 from tap_analytics.commands.importing.dlt.auth import read_auth
 from tap_analytics.commands.importing.dlt.incremental import read_incremental
 from tap_analytics.commands.importing.dlt.paginator import read_paginator
-from tap_analytics.commands.importing.dlt.request import read_request, settle_params
+from tap_analytics.commands.importing.dlt.request import read_request, settle_params, stripped
 from tap_analytics.commands.importing.dlt.unsupported import (
     UnsupportedError,
     check_read,
@@ -48,6 +48,8 @@ def read_endpoint(given: Object, context: Context, where: str) -> Object:
             made["paginator"], "its paginator", context.notes, is_foreign=context.is_foreign
         )
     _check_body(made)
+    if isinstance(made.get("headers"), dict):
+        made["headers"] = stripped(made["headers"])
     if isinstance(made.get("error_handler"), dict):
         made["error_handler"] = _handler(made["error_handler"], where, context.notes)
     if "response_actions" in made:

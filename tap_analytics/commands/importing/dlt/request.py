@@ -93,6 +93,11 @@ def _relative(path: str, context: Context) -> str:
     return path.removeprefix(context.base_url)
 
 
+def stripped(headers: Object) -> Object:
+    """Return headers with names without white space around them."""
+    return {name.strip(): value for name, value in headers.items()}
+
+
 # --- parameters -------------------------------------------------------------------------------
 
 

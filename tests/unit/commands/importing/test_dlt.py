@@ -448,6 +448,47 @@ def test_filters_in_python_are_taken_where_jsonpath_says_the_same(function, made
         assert got["processing_steps"] == [{"filter": made}]
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ('source.resources["items"].add_map(clean)', "its `add_map` needs code"),
+        ('source.items.add_filter(lambda row: row["open"])', "its `filter` needs code"),
+        ('rows = source.resources["items"]\nrows.add_limit(1).add_yield_map(clean)', "add_yield"),
+        ('source.items.apply_hints(incremental=dlt.sources.incremental("at"))', "apply_hints"),
+    ],
+)
+def test_rows_that_code_behind_the_dict_changes_are_left_out(code, reason, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        f'"resources": ["items", "shops"]}}\nsource = rest_api_source(x)\n{code}\n'
+        "other_source().add_map(clean)"
+    )
+
+    left_out(found, reason)
+
+
+def test_code_that_changes_all_resources_leaves_them_out(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        '"resources": ["items", "shops"]}\nsource = rest_api_source(x)\n'
+        "for rows in source.resources.values():\n    rows.add_map(clean)"
+    )
+
+    assert found.entry["resources"] == []
+
+
+def test_filter_behind_the_dict_is_one_of_its_steps(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        '"resources": ["items"]}\nsource = rest_api_source(x)\n'
+        "source.items.add_filter(lambda row: row['id'] > 3)"
+    )
+
+    assert found.entry["resources"] == [
+        {"name": "items", "processing_steps": [{"filter": "@.id > 3"}]}
+    ]
+
+
 def test_rows_that_are_mapped_are_left_out(resource):
     _, found = resource('{"name": "items", "processing_steps": [{"map": lambda r: r}]}')
 
