@@ -58,9 +58,7 @@ class Throttle:
             self._shared = SharedLimit(http, http.rate_limit_store, lost=lost)
         self._successes = 0
         self._paused_until = -math.inf
-        #: When a pause was last logged, and the pauses and their seconds since then.
-        self._logged = -math.inf
-        self._unlogged, self._unlogged_seconds = 0, 0.0
+        self._pauses = PauseLog(http.name)
         self._change = threading.Condition(threading.Lock())
         self._timeline = Timeline(clock())
 
@@ -108,26 +106,13 @@ class Throttle:
                 self.throttled_count += 1
                 self.width = max(1, self.width // 2)
                 self._successes = 0
-            line = self._line(now, seconds, reason) if is_new else ""
+            line = self._pauses.line(now, seconds, reason) if is_new else ""
             if not line:
-                self._unlogged += is_new
-                self._unlogged_seconds += added
+                self._pauses.leave_out(added, is_new=is_new)
         if self._shared is not None:
             self._shared.pause(seconds)
         if line:
             self._logger.warning("%s", line)
-
-    def _line(self, now: float, seconds: float, reason: str) -> str:
-        """Return the log line of a pause and of those not logged before; empty if none is due."""
-        if now - self._logged < _ANNOUNCED and seconds <= _ANNOUNCED:
-            return ""
-        line = f"{self._name}: throttled ({reason}), all requests wait {describe_wait(seconds)}"
-        if self._unlogged:
-            waits = "1 wait" if self._unlogged == 1 else f"{self._unlogged} waits"
-            total = f"{self._unlogged_seconds:.1f} s"
-            line += f"; {waits}, {total} in all, since the last such line"
-        self._logged, self._unlogged, self._unlogged_seconds = now, 0, 0.0
-        return line
 
     def succeeded(self) -> None:
         """Count a success; as many in a row as the width widen it by one."""
@@ -276,6 +261,33 @@ class Slot:
     def sent(self) -> None:
         """Record that the request is on its way; otherwise leaving the slot does."""
         self._throttle.sent(self)
+
+
+class PauseLog:
+    """The log lines about the pauses of an API. Not thread-safe."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        #: When a pause was last logged, and the pauses and their seconds since then.
+        self._logged = -math.inf
+        self._unlogged, self._unlogged_seconds = 0, 0.0
+
+    def line(self, now: float, seconds: float, reason: str) -> str:
+        """Return the line of a pause and of those that were left out; empty if none is due."""
+        if now - self._logged < _ANNOUNCED and seconds <= _ANNOUNCED:
+            return ""
+        line = f"{self._name}: throttled ({reason}), all requests wait {describe_wait(seconds)}"
+        if self._unlogged:
+            waits = "1 wait" if self._unlogged == 1 else f"{self._unlogged} waits"
+            total = f"{self._unlogged_seconds:.1f} s"
+            line += f"; {waits}, {total} in all, since the last such line"
+        self._logged, self._unlogged, self._unlogged_seconds = now, 0, 0.0
+        return line
+
+    def leave_out(self, seconds: float, *, is_new: bool) -> None:
+        """Keep the seconds of a pause for the next line; one that is not new goes on."""
+        self._unlogged += is_new
+        self._unlogged_seconds += seconds
 
 
 def describe_wait(seconds: float) -> str:

@@ -49,22 +49,11 @@ def fill(dataset: Dataset) -> None:
     templates = [_template(dataset.rng("templates"), categories["project"][0])]
     rng = dataset.rng("projects")
     objects = [_custom_object(dataset, number) for number in range(2)]
-    organizations = [
-        _organization(dataset.rng(f"organizations/{number}"), number, admins)
-        | {
-            "id": identity,
-            "accountsCount": sum(each["organizationId"] == identity for each in accounts),
-        }
-        for number, identity in enumerate(organization_ids(dataset))
-    ]
+    organizations = _organizations(dataset, accounts=accounts, admins=admins)
     of = {"organizationId": organizations[1]["id"]}
     dataset.extra |= {
         "success_organizations": organizations,
-        "success_nps_responses": [
-            _response(dataset.rng(f"nps/{user['id']}"), user)
-            for user in users
-            if user["npsLastScore"] is not None
-        ],
+        "success_nps_responses": _responses(dataset, users),
         "success_messages": _messages(dataset, users=users, admins=admins),
         "success_projects": [
             _project(rng, number, account=rng.choice(accounts), admin=rng.choice(admins))
@@ -80,11 +69,7 @@ def fill(dataset: Dataset) -> None:
             | {"organizationIds": [organizations[1]["id"]]}
             for number in range(5)
         ],
-        "success_custom_fields": [
-            _custom_field(dataset.rng(f"fields/{model}"), *field) | {"model": model}
-            for model, fields in FIELDS.items()
-            for field in fields
-        ],
+        "success_custom_fields": _custom_fields(dataset),
         "success_custom_objects": objects,
         "success_custom_object_instances": [
             _instance(rng, number, of=each, account=rng.choice(accounts), admin=rng.choice(admins))
@@ -96,6 +81,35 @@ def fill(dataset: Dataset) -> None:
 
 
 CATEGORY = "projectCategoryId"
+
+
+def _organizations(
+    dataset: Dataset, *, accounts: Sequence[Row], admins: Sequence[Row]
+) -> list[Row]:
+    return [
+        _organization(dataset.rng(f"organizations/{number}"), number, admins)
+        | {
+            "id": identity,
+            "accountsCount": sum(each["organizationId"] == identity for each in accounts),
+        }
+        for number, identity in enumerate(organization_ids(dataset))
+    ]
+
+
+def _responses(dataset: Dataset, users: Sequence[Row]) -> list[Row]:
+    return [
+        _response(dataset.rng(f"nps/{user['id']}"), user)
+        for user in users
+        if user["npsLastScore"] is not None
+    ]
+
+
+def _custom_fields(dataset: Dataset) -> list[Row]:
+    return [
+        _custom_field(dataset.rng(f"fields/{model}"), *field) | {"model": model}
+        for model, fields in FIELDS.items()
+        for field in fields
+    ]
 
 
 def _times(rng: SeededRandom) -> Row:

@@ -26,12 +26,7 @@ def fill(
         else {"pageId": rng.choice(pages)["id"]}
         for number in range(dataset.many(40))
     ]
-    footer = [
-        _comment(rng, 5_000 + 3 * n, place, dataset.authors) for n, place in enumerate(places)
-    ]
-    replies = footer[1::7]
-    for number, comment in enumerate(replies):
-        comment["parentCommentId"] = footer[7 * number]["id"]
+    footer = _footer(rng, places, dataset.authors)
     inline = [
         _inline(rng, _comment(rng, 9_000 + 3 * n, place, dataset.authors))
         for n, place in enumerate(places[::2])
@@ -47,11 +42,7 @@ def fill(
             _task(rng, *each, space=of_page[next(iter(each[1].values()))], authors=dataset.authors)
             for each in enumerate(places)
         ],
-        "wiki_page_labels": [
-            {"page_id": page["id"]} | _label(name)
-            for page in pages
-            for name in rng.sample(SUBJECTS, rng.choice((0, 1, 2)))
-        ],
+        "wiki_page_labels": _page_labels(rng, pages),
         "wiki_group_members": [
             {"group_id": group["id"]} | _member(dataset, who)
             for group in groups
@@ -59,6 +50,14 @@ def fill(
         ],
     }
     _fill_labels(dataset, pages=pages, posts=posts)
+
+
+def _footer(rng: SeededRandom, places: Sequence[Row], authors: Sequence[str]) -> list[Row]:
+    """Return a comment in each place, every seventh of them with an answer."""
+    footer = [_comment(rng, 5_000 + 3 * n, place, authors) for n, place in enumerate(places)]
+    for number, comment in enumerate(footer[1::7]):
+        comment["parentCommentId"] = footer[7 * number]["id"]
+    return footer
 
 
 def _fill_labels(dataset: Dataset, *, pages: Sequence[Row], posts: Sequence[Row]) -> None:
@@ -78,6 +77,14 @@ def _fill_labels(dataset: Dataset, *, pages: Sequence[Row], posts: Sequence[Row]
             for number in range(1, 1 + min(2, page["version"]["number"]))
         ],
     }
+
+
+def _page_labels(rng: SeededRandom, pages: Sequence[Row]) -> list[Row]:
+    return [
+        {"page_id": page["id"]} | _label(name)
+        for page in pages
+        for name in rng.sample(SUBJECTS, rng.choice((0, 1, 2)))
+    ]
 
 
 def _label(name: str) -> Row:
