@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 from support.checks import ECHO, assert_errors, assert_no_secret
-from support.processes import hurried, run
+from support.processes import discover, hurried, run
+from support.runs import select
 from support.servers import PathApi
 
 from tap_analytics.demo import DEFAULT, DemoApi
@@ -49,11 +50,34 @@ CASES = {
 }
 
 
+#: A stream of each API.
+STREAMS = (
+    *("learning_people", "experimentation_users", "wiki_pages", "success_notes"),
+    "declared_resource_name",
+)
+
+
+def configuration(demo):
+    """Return a configuration with all secrets and without inferred schemas, which fails fast."""
+    config = hurried(demo.config, max_retries=1)
+    header = {"basic_auth_header": DEFAULT.success_basic_auth_header}
+    config["success"] = config["success"] | header
+    schema = {"type": "object", "properties": {"id": {"type": "string"}}}
+    config["apis"][0]["resources"][0]["schema"] = schema
+    return config | {"request_timeout": 1}
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    with DemoApi(scale=0.1) as demo:
+        return select(discover(configuration(demo)), *STREAMS)
+
+
 @pytest.mark.parametrize(
     ("case", "custom"),
     [(case, number % 2 == 0) for number, case in enumerate(CASES)],
 )
-def test_a_failure_names_the_cause_but_no_secret(case, custom, tmp_path):
+def test_a_failure_names_the_cause_but_no_secret(case, custom, catalog, tmp_path):
     env = {"LOGLEVEL": "DEBUG"}
     if custom:
         file = tmp_path / "logging.json"
@@ -62,13 +86,9 @@ def test_a_failure_names_the_cause_but_no_secret(case, custom, tmp_path):
     fault = CASES[case] | {"times": None}
     dialect = "spec" if custom else "real"
     with DemoApi(dialect=dialect, scale=0.1, faults=[fault]) as demo:
-        config = hurried(demo.config, max_retries=1)
-        header = {"basic_auth_header": DEFAULT.success_basic_auth_header}
-        config["success"] = config["success"] | header
-        schema = {"type": "object", "properties": {"id": {"type": "string"}}}
-        config["apis"][0]["resources"][0]["schema"] = schema
         summary = tmp_path / "summary.json"
-        done = run(config | {"request_timeout": 1, "summary_path": str(summary)}, env=env)
+        config = configuration(demo) | {"summary_path": str(summary)}
+        done = run(config, catalog=catalog, env=env)
     assert done.code == 1
     assert_no_secret(done, summary)
     assert json.loads(summary.read_text("utf-8"))["exit_code"] == 1
