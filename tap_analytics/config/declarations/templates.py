@@ -34,7 +34,9 @@ PARTITIONS = "partitions"
 #: That of the moment a run begins; a format of times follows.
 MOMENT = "now"
 
-_TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.[^\s{}.]+)*)\}|[{}]", re.ASCII)
+_TOKEN = re.compile(
+    r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]", re.ASCII
+)
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
 _FOREIGN = re.compile(
     r"(?<!\{)\{(?:\{(?!\{)\s*|\s+)((?:incremental|record|resources)\.[\w.]+)[^{}]*\}\}?"

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 _WHOLE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _ORDERED: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 #: What an expression names that stands for where a run begins.
-_INTERVALS = {"stream_interval", "stream_slice", "stream_partition", "stream_state"}
+INTERVALS = {"stream_interval", "stream_slice", "stream_partition", "stream_state"}
 _LONGEST = 2_000
 
 
@@ -160,7 +160,7 @@ class _Condition:
         if field is None or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Gt | ast.GtE):
             return False
         names = _names(node.comparators[0])
-        is_start = bool(names & _INTERVALS) and "end_time" not in ast.unparse(node.comparators[0])
+        is_start = bool(names & INTERVALS) and "end_time" not in ast.unparse(node.comparators[0])
         path = ".".join(field.path)
         return is_start and "record" not in names and path == self._cursor
 

@@ -8,6 +8,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.conditions import INTERVALS
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     Placeholder,
@@ -57,10 +58,7 @@ def incremental_of(
         if parts.bounds:
             raise UnsupportedError("its request has the end of an interval")
         return None
-    if cursor.kind not in {"DatetimeBasedCursor", "IncrementingCountCursor"}:
-        raise UnsupportedError(f"its cursor is a {shown(cursor.kind)}")
-    if cursor.get("clamping") is not None:
-        raise UnsupportedError("its windows begin on certain days")
+    _check_kind(cursor)
     params = _params(cursor, parts, endpoint)
     named = names_in(parse_json([endpoint.get(each) for each in _REQUEST]))
     has_start, has_end = START in {*named, *params}, END in {*named, *params}
@@ -71,17 +69,19 @@ def incremental_of(
         cursor.note("cursor_field", "isn't a column of the rows: every run reads all rows.")
         return None
     made = _cursor(cursor, changes)
+    if not (has_start or _filters_rows(stream, cursor)):
+        # The original keeps rows from before its start.
+        made["initial_value"] = None
     _set_range(made, cursor, has_start=has_start, has_end=has_end)
     options = {None for word in (_START_OPTION, "end_time_option") if cursor.get(word)}
     _set_format(made, {bound.form for bound in parts.bounds} | options)
-    if (start := params.get(START)) is not None:
-        if made.get("initial_value") is None or ("step" in made and not has_end):
+    if START in params:
+        if made["initial_value"] is None or ("step" in made and not has_end):
             # A placeholder, because without a start the API would choose one.
-            endpoint["params"][start] = f"{{{START}}}"
+            endpoint["params"][params[START]] = f"{{{START}}}"
         else:
-            made["start_param"] = start
-    if (end := params.get(END)) is not None:
-        made["end_param"] = end
+            made["start_param"] = params[START]
+    made["end_param"] = params.get(END)
     return {word: made[word] for word in _WORDS if made.get(word) is not None}
 
 
@@ -94,6 +94,23 @@ def keep_range(endpoint: Object) -> None:
         if word in incremental:
             params = endpoint.setdefault("params", {})
             params[incremental.pop(word)] = f"{{{bound}}}"
+
+
+def _check_kind(cursor: Component) -> None:
+    if cursor.kind not in {"DatetimeBasedCursor", "IncrementingCountCursor"}:
+        raise UnsupportedError(f"its cursor is a {shown(cursor.kind)}")
+    if cursor.get("clamping") is not None:
+        raise UnsupportedError("its windows begin on certain days")
+
+
+def _filters_rows(stream: Component, cursor: Component) -> bool:
+    """Whether rows from before the start of a run are left out there, too."""
+    retriever = stream.child("retriever")
+    selector = retriever and retriever.child("record_selector")
+    rule = selector and selector.child("record_filter")
+    condition = str(rule.get("condition")) if rule else ""
+    is_asked = any(name in condition for name in INTERVALS)
+    return bool(cursor.get("is_client_side_incremental")) or is_asked
 
 
 def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[str, str]:

@@ -5,34 +5,37 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
-    Part,
     Placeholder,
     UndecidedError,
     Unset,
     Value,
     literal,
 )
+from tap_analytics.commands.importing.airbyte.request_scope import Scope
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import listed, shown
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
-    from tap_analytics.commands.importing.airbyte.request_scope import Scope
+    from tap_analytics.commands.importing.airbyte.jinja_values import Path
 
 #: A member that is replaced by an empty object where it is missing, as `(record.x or {})`.
 _OR_EMPTY = re.compile(r"\(\s*(record[\w.]*(?:\.get\([^()]*\)|\[[^\[\]]*\])*)\s+or\s+\{\s*\}\s*\)")
 #: A field of the row in an expression.
 _FIELD = re.compile(r"\brecord(?:\.get\(\s*['\"]([^'\"]+)|\[\s*['\"]([^'\"]+)|\.(?!get\()(\w+))")
+#: The first member of a placeholder for a field of the row.
+_FIRST = re.compile(rf"{RECORD}\.(?:([^.\[]+)|\['([^']+)'\])")
 _MOMENT = re.compile(r"\b(?:now_utc|today_utc|generate_uuid)\(")
 _QUOTED = re.compile(r"(['\"])(\{\{[^{}]*\}\})\1")
 #: A name that can be a part of a dotted path.
+_QUOTABLE = re.compile(r"[^{}'\"\\]+")
 _MEMBER = re.compile(r"[^.\s*\[\]{}'\"]+")
 
 
@@ -83,13 +86,33 @@ def transformations_of(stream: Component, scope: Scope) -> Transformations:
     made = Transformations()
     for each in stream.children("transformations"):
         if each.kind == "AddFields":
-            _add_fields(each, replace(scope, is_row=True), made)
+            _add_fields(each, _RowScope(partitions=scope.partitions, interval=scope.interval), made)
         elif each.kind == "RemoveFields":
             _remove_fields(each, made)
         else:
             raise UnsupportedError(f"its rows are changed by {shown(each.kind)}")
         each.note_unread()
     return made
+
+
+class _RowScope(Scope):
+    """The values of a row, besides those of its slice."""
+
+    def look_up(self, path: Path) -> Value:
+        """Return the value at a path; raises `UndecidedError`."""
+        if path.root != RECORD:
+            return super().look_up(path)
+        if not path.names or not all(map(_QUOTABLE.fullmatch, path.names)):
+            raise UndecidedError
+        members = "".join(
+            f".{name}" if _MEMBER.fullmatch(name) and not name.isdecimal() else _in_brackets(name)
+            for name in path.names
+        )
+        return Later((Placeholder(f"{RECORD}.{members.removeprefix('.')}"),))
+
+
+def _in_brackets(name: str) -> str:
+    return f"[{name}]" if name.isdecimal() else f"['{name}']"
 
 
 # --- added fields ---------------------------------------------------------------------------
@@ -150,7 +173,7 @@ def _value(part: Component, scope: Scope) -> Value:
         return value if is_text or not isinstance(value, str) else _literal(value)
     if any(each.form or not _is_known(each) for each in value.placeholders):
         raise UndecidedError
-    return replace(value, parts=tuple(map(_with_indexes, value.parts)))
+    return value
 
 
 def _literal(text: str) -> Value:
@@ -166,13 +189,6 @@ def _is_known(each: Placeholder) -> bool:
     return each.name.partition(".")[0] in {RECORD, RESOURCES, PARTITIONS}
 
 
-def _with_indexes(part: Part) -> Part:
-    """Return a placeholder with numbers as indexes: `record.keys[0]`."""
-    if not isinstance(part, Placeholder) or not part.name.startswith(f"{RECORD}."):
-        return part
-    return Placeholder(re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", part.name))
-
-
 def _is_own_column(name: str, value: Value) -> bool:
     """Whether a field is the column that a list of values has anyhow."""
     return _placeholders(value) == [f"{PARTITIONS}.{name}"] and len(value.parts) == 1
@@ -184,8 +200,8 @@ def _placeholders(value: Value) -> list[str]:
 
 def _source(name: str) -> str:
     """Return the field of the row that a placeholder begins with."""
-    scope, _, rest = name.partition(".")
-    return re.split(r"[.\[]", rest)[0] if scope == RECORD else ""
+    found = _FIRST.match(name)
+    return (found[1] or found[2]) if found else ""
 
 
 # --- removed fields -------------------------------------------------------------------------

@@ -233,6 +233,10 @@ def test_order_of_filter_and_transformations_is_kept(is_last, imported):
             ],
         ),
         (
+            [added(a="{{ record['a b'] }}", b="{{ record.x['c.d']['e'] }}")],
+            [{"add_fields": {"a": "{record.['a b']}", "b": "{record.x['c.d'].e}"}}],
+        ),
+        (
             [{"type": "RemoveFields", "field_pointers": [["a"], ["b", "c"], ["d.e"]]}],
             [{"remove_fields": ["a", "b.c", "d.e"]}],
         ),

@@ -126,11 +126,13 @@ def test_value_of_a_list_is_a_field_under_any_name(synced):
 
 def test_fields_are_added_and_removed_in_order(synced):
     transformations = [
+        added(full="{{ record['a b']['c.d'] }}"),
+        {"type": "RemoveFields", "field_pointers": [["a b"]]},
         added(name="{{ record.owner.name }}", tag="{{ record['tags'][0] }}", n="7", s="'{{ 8 }}'"),
         {"type": "RemoveFields", "field_pointers": [["owner", "name"], ["tags"], ["gone"]]},
         added(label="{{ record.name }}-{{ record.id }}"),
     ]
-    with served(ODD[:2]) as api:
+    with served([{**row, "a b": {"c.d": 9}} for row in ODD[:2]]) as api:
         rows = rows_of(synced(stream(api, transformations=transformations)))
 
     assert rows[0] == {
@@ -138,6 +140,7 @@ def test_fields_are_added_and_removed_in_order(synced):
         "kind": "a",
         "size": 5,
         "owner": {"at": 1},
+        "full": 9,
         "name": "A",
         "tag": "x",
         "n": 7,
@@ -227,6 +230,13 @@ def test_start_that_only_a_user_knows_is_never_left_out(synced, tmp_path):
 
     assert ids_of(done) == [5, 6, 7]
     assert "needs {incremental.start_value}" in failed.failure("shop_items")
+
+
+def test_rows_from_before_the_start_are_kept_where_nothing_filters_them(synced):
+    cursor = ranged()
+    del cursor["start_time_option"]
+    with served(DAYS) as api:
+        assert ids_of(synced(stream(api, incremental_sync=cursor))) == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("place", ["header", "body_json", "body_data"])
