@@ -179,7 +179,6 @@ def _all(parts: list[Condition]) -> Condition:
     return Condition(
         content=contents[0] if contents else None,
         filter=" && ".join(filters) or None,
-        is_of_errors=any(part.is_of_errors for part in parts),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import typing as t
 from dataclasses import dataclass
 
@@ -100,7 +101,8 @@ def _conditions(part: Component, action: str) -> Iterator[Condition]:
     if predicate and (condition := _predicate(part, str(predicate), action)) is not None:
         yield condition
     if isinstance(message, str) and message:
-        yield Condition(content=message, is_of_errors=True)
+        # As JSON writes it.
+        yield Condition(content=json.dumps(message, ensure_ascii=False)[1:-1], is_message=True)
 
 
 def _predicate(part: Component, text: str, action: str) -> Condition | None:

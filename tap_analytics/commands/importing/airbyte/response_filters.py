@@ -28,6 +28,14 @@ _ACTIONS = {"IGNORE": "ignore", "SUCCESS": "ignore", "FAIL": "fail"}
 #: What fails in the CDK if no filter fits.
 _FAILED = (400, 401, 403, 404, 405)
 _RETRIED = RetryPolicy().statuses
+#: Where the CDK looks for a message.
+_HAS_MESSAGE = " || ".join(
+    f"@.{name}"
+    for name in (
+        *("message", "messages", "error", "errors", "failures", "failure", "detail", "err"),
+        *("error_message", "msg", "reason", "status_message"),
+    )
+)
 #: The CDK retries what nothing is said of; the tap only what is usual.
 _UNUSUAL = ""
 _TOO_MANY = int(HTTPStatus.TOO_MANY_REQUESTS)
@@ -39,8 +47,8 @@ class Condition:
 
     content: str | None = None
     filter: str | None = None
-    #: Whether it is asked of unsuccessful responses only.
-    is_of_errors: bool = False
+    #: Whether the text is in the message of an error, which a successful response may have too.
+    is_message: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +116,7 @@ def _cases(handlers: Sequence[Sequence[ResponseFilter]], status: Status) -> list
 
 
 def _conditions(each: ResponseFilter, status: Status) -> Iterator[Condition | None]:
-    if status in each.statuses:
-        yield None
-    else:
-        is_error = not _is_success(status)
-        yield from (one for one in each.conditions if is_error or not one.is_of_errors)
+    yield from (None,) if status in each.statuses else each.conditions
 
 
 def _is_success(status: Status) -> bool:
@@ -175,7 +179,10 @@ def _actions(cases: list[_Case], status: Status, *, is_complete: bool = False) -
         if name is None:
             read.append(condition)
             continue
-        made = {"content": condition.content, "filter": _but(condition.filter, read)}
+        expression = condition.filter
+        if condition.is_message and _is_success(status):
+            expression = _HAS_MESSAGE
+        made = {"content": condition.content, "filter": _but(expression, read)}
         known = {word: value for word, value in made.items() if value is not None}
         found.append({"status_code": status, **known, "action": name})
     if is_complete and done is not None:
@@ -184,10 +191,8 @@ def _actions(cases: list[_Case], status: Status, *, is_complete: bool = False) -
 
 
 def _but(expression: str | None, read: list[Condition]) -> str | None:
-    """Return a filter that leaves out what is read all the same."""
-    if any(each.content is not None for each in read):
-        raise UnsupportedError("its error handlers ignore successful responses by their text")
-    exceptions = [f"!({each.filter})" for each in read]
+    """Return a filter that leaves out what is read all the same, as far as filters tell it."""
+    exceptions = [f"!({each.filter})" for each in read if each.content is None]
     if not exceptions:
         return expression
     return " && ".join([*exceptions, *([f"({expression})"] if expression else [])])

@@ -1055,6 +1055,10 @@ def when(action, *codes, **words):
 
 BUSY = {"predicate": "{{ response.get('code') == 17 }}"}
 OFF = {"error_message_contains": "switched off"}
+MESSAGE = (
+    "@.message || @.messages || @.error || @.errors || @.failures || @.failure || @.detail || @.err"
+    " || @.error_message || @.msg || @.reason || @.status_message"
+)
 
 
 @pytest.mark.parametrize(
@@ -1102,10 +1106,28 @@ OFF = {"error_message_contains": "switched off"}
             None,
         ),
         (
+            [filters(when("FAIL", error_message_contains='say "no"'))],
+            [
+                {
+                    "status_code": "2xx",
+                    "content": 'say \\"no\\"',
+                    "filter": MESSAGE,
+                    "action": "fail",
+                },
+            ],
+            None,
+        ),
+        (
             [filters(when("FAIL", **OFF), when("IGNORE", 400))],
             [
                 {"status_code": 400, "content": "switched off", "action": "fail"},
                 {"status_code": 400, "action": "ignore"},
+                {
+                    "status_code": "2xx",
+                    "content": "switched off",
+                    "filter": MESSAGE,
+                    "action": "fail",
+                },
             ],
             None,
         ),

@@ -436,6 +436,18 @@ BUSY = {"code": 17, "data": []}
             "answered 200",
         ),
         (
+            filters({"action": "FAIL", "error_message_contains": "invalid"}),
+            [(200, {"error": "key is invalid", "data": []})],
+            None,
+            "answered 200",
+        ),
+        (
+            filters({"action": "FAIL", "error_message_contains": "invalid"}),
+            [(200, {"data": [{"id": 3, "text": "invalid"}, {"id": 4}]})],
+            [*ALL],
+            "",
+        ),
+        (
             filters(
                 {"action": "FAIL", "error_message_contains": "broken"},
                 {"action": "IGNORE", "http_codes": [400]},
