@@ -129,8 +129,9 @@ class Component:
 
     @property
     def kind(self) -> str:
-        """The type of the component."""
-        return str(self.value.get("type", ""))
+        """The type of the component; of one without it, the class that it names."""
+        named = self.value.get("type") or self.value.get("class_name") or ""
+        return str(named).rpartition(".")[2]
 
     def expect(self, kind: str, what: str) -> None:
         """Raise `UnsupportedError` for a component of another kind; `what` begins the reason."""

@@ -154,6 +154,14 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _holds_later(value: Value) -> bool:
+    """Whether a list or an object has values that are filled in, which `add_fields` doesn't."""
+    if isinstance(value, dict):
+        return _holds_later([*value.values()])
+    is_list = isinstance(value, list | tuple)
+    return is_list and any(isinstance(each, Later) or _holds_later(each) for each in value)
+
+
 def _value(part: Component, scope: Scope) -> Value:
     """Return the value of an added field; raises `UndecidedError`."""
     text = part.get("value")
@@ -167,6 +175,8 @@ def _value(part: Component, scope: Scope) -> Value:
     value = part.evaluated(text, "value", scope)
     if isinstance(value, Unset):
         return value.later
+    if _holds_later(value):
+        raise UndecidedError
     if not isinstance(value, Later):
         if quoted:
             return str(value)

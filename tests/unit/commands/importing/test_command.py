@@ -542,3 +542,50 @@ def test_a_stream_that_is_left_out_is_noted_with_nothing_but_its_reason(command)
         "streams[0].transformations[0].field_pointers",
         "streams[1]",
     }
+
+
+def test_values_of_a_run_inside_lists_and_objects_are_written(command):
+    """A value of a parent in a list of a body is a placeholder; an added field is computed."""
+    requester = {"url_base": "https://api.shop.com", "path": "/items"}
+    parent = {"name": "places", "retriever": {"requester": requester}}
+    config = {"stream": parent, "parent_key": "id", "partition_field": "place"}
+    router = {"type": "SubstreamPartitionRouter", "parent_stream_configs": [config]}
+    body = {"http_method": "POST", "request_body_json": {"ids": "{{ [stream_partition.place] }}"}}
+    field = {"path": ["origin"], "value": "{{ {'id': record.id} }}"}
+    child = {
+        "name": "items",
+        "retriever": {"requester": requester | body, "partition_router": router},
+        "transformations": [{"type": "AddFields", "fields": [field]}],
+    }
+    _, plain, _ = command({"type": "DeclarativeSource", "streams": [parent, child]}, "--json")
+    said = json.loads(plain)
+
+    [_, items] = said["apis"][0]["resources"]
+    assert items["endpoint"]["json"] == {"ids": ["{resources.places.id}"]}
+    assert "processing_steps" not in items
+    assert [note for note in said["notes"] if "`origin` would have to be computed" in note]
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        ({"record_selector": {"extractor": {"class_name": "x.components.Rows"}}}, "extracted by"),
+        ({"partition_router": {"class_name": "x.components.Rows"}}, "it is partitioned by"),
+        (
+            {
+                "paginator": {
+                    "type": "DefaultPaginator",
+                    "pagination_strategy": {"class_name": "Rows"},
+                }
+            },
+            "its pagination is",
+        ),
+    ],
+    ids=["extractor", "router", "pagination"],
+)
+def test_a_component_that_names_a_class_and_no_type_needs_code(member, reason, command):
+    """Read as the usual component of its place, it would bring other rows."""
+    _, _, err = command(manifest(("items", {}), ("reports", member)))
+
+    assert err.startswith("note: 1 of 2 streams\n")
+    assert re.search(rf"'reports' is left out: .*{reason} Rows\.", err)
