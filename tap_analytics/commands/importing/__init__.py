@@ -84,6 +84,8 @@ def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
         config = _in_python(text, path, notes)
         if config is None and not path.endswith((".py", ".md")):
             value = load_yaml(text)
+    if isinstance(value, dict) and isinstance(value.get("cells"), list):
+        config = _in_python(python_dict.notebook_code(value), path, notes)
     if config is not None:
         return dlt.entry_of(config, notes)
     if isinstance(value, dict) and isinstance(apis := value.get("apis"), list):

@@ -31,6 +31,16 @@ def code_blocks(text: str) -> Iterator[tuple[int, str]]:
             code.append(line)
 
 
+def notebook_code(notebook: dict[str, t.Any]) -> str:
+    """Return the code of a Jupyter notebook, without the commands of the shell in it."""
+    cells = [each for each in notebook["cells"] if isinstance(each, dict)]
+    sources = [each.get("source") for each in cells if each.get("cell_type") == "code"]
+    lines = "\n".join("".join(map(str, each)) for each in sources if isinstance(each, (str, list)))
+    return "\n".join(
+        line if not line.lstrip().startswith(("!", "%")) else "" for line in lines.split("\n")
+    )
+
+
 def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | None:
     """Return the dict with `client` and `resources` in Python code, or None if it has none.
 

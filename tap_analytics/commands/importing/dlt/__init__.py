@@ -88,11 +88,12 @@ def _client(given: object, context: Context) -> Object:
         is_query = isinstance(auth, dict) and auth.get("location") in {"query", "param"}
         context.signed = (auth["name"],) if is_query else ()
     if isinstance(made.get("headers"), dict):
-        made["headers"] = stripped(made["headers"])
+        made["headers"] = context.headers = stripped(made["headers"], context)
     if "paginator" in made:
         _client_paginator(made, context)
     base_url = made.get("base_url")
     context.base_url = base_url.rstrip("/") if isinstance(base_url, str) else ""
+    context.is_folder = context.is_foreign and base_url != context.base_url
     return made
 
 

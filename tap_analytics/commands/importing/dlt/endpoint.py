@@ -49,7 +49,7 @@ def read_endpoint(given: Object, context: Context, where: str) -> Object:
         )
     _check_body(made)
     if isinstance(made.get("headers"), dict):
-        made["headers"] = stripped(made["headers"])
+        made["headers"] = stripped(made["headers"], context)
     if isinstance(made.get("error_handler"), dict):
         made["error_handler"] = _handler(made["error_handler"], where, context.notes)
     if "response_actions" in made:

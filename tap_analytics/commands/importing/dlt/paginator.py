@@ -55,6 +55,8 @@ def read_paginator(
     if isinstance(made.get("limit"), Unread):
         # Rows don't depend on it.
         notes.add("", f"{made.pop('limit')}: the size of pages is left to the server.")
+    if isinstance(limit := made.get("limit"), int) and limit < 1:
+        raise UnsupportedError(f"the `limit` of {where} is {limit}")
     check_words(made, ("type", *PAGINATORS[kind].fields), where)
     check_read(made)
     _check_paths(made, where, notes)

@@ -46,6 +46,10 @@ class Context:
 
     notes: Notes
     base_url: str = ""
+    #: Whether it ends with a slash.
+    is_folder: bool = False
+    #: The headers of the client.
+    headers: Object = field(default_factory=dict)
     #: The default endpoint, as it was read.
     defaults: Object = field(default_factory=dict)
     #: The paginator of endpoints that have none.
@@ -66,6 +70,9 @@ def read_request(endpoint: Object, context: Context, where: str) -> None:
         if context.is_foreign and _SINGLE.fullmatch(endpoint["path"].partition("?")[0].strip()):
             _read_single(endpoint, context)
         endpoint["path"] = _relative(endpoint["path"].strip(), context)
+        if not endpoint["path"] and context.is_folder:
+            # The slash at the end of the address, which the tap puts before each path.
+            endpoint["path"] = "/"
     if isinstance(endpoint.get("params"), dict):
         _params(endpoint, context, where)
     if isinstance(endpoint.get("data"), dict):
@@ -93,8 +100,15 @@ def _relative(path: str, context: Context) -> str:
     return path.removeprefix(context.base_url)
 
 
-def stripped(headers: Object) -> Object:
-    """Return headers with names without white space around them."""
+def stripped(headers: Object, context: Context) -> Object:
+    """Return headers with names without white space around them.
+
+    Raises `UnsupportedError` where null removes a header of the client.
+    """
+    sent = {name.lower() for name in context.headers}
+    for name, value in headers.items():
+        if value is None and name.strip().lower() in sent:
+            raise UnsupportedError(f"its header `{shown(name)}` is removed")
     return {name.strip(): value for name, value in headers.items()}
 
 
@@ -104,7 +118,7 @@ def stripped(headers: Object) -> Object:
 def _params(endpoint: Object, context: Context, where: str) -> None:
     params = endpoint["params"]
     if UNPACKED in params:
-        raise UnsupportedError(f"its parameters unpack {params[UNPACKED]}")
+        raise UnsupportedError(str(params[UNPACKED]))
     kept: Object = {}
     for name, given in params.items():
         value = _filled_in(name, given, where, context.notes)

@@ -26,7 +26,7 @@ def check_read(value: object) -> None:
 def check_words(given: Object, known: Collection[str], where: str) -> None:
     """Raise `UnsupportedError` for keys that aren't known."""
     if UNPACKED in given:
-        raise UnsupportedError(f"`{shown(where)}` unpacks {given[UNPACKED]}")
+        raise UnsupportedError(str(given[UNPACKED]))
     if unknown := [word for word in given if word not in known]:
         verb = "isn't" if len(unknown) == 1 else "aren't"
         raise UnsupportedError(f"{listed(unknown)} of `{shown(where)}` {verb} supported")

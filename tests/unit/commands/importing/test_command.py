@@ -401,8 +401,8 @@ config = {
     by_code = "known only by running the code (line 11)"
     assert f"resources[1]: is left out: resources[1] is the name `more`, {by_code}." in notes
     assert (
-        "resource 'orders': is left out: `resource` unpacks resources[3] has a key that isn't a "
-        f"text, {by_code}." in notes
+        "resource 'orders': is left out: resources[3] has a key that isn't a text, "
+        f"{by_code}." in notes
     )
     assert "k9-very" not in str(notes)
 
@@ -494,6 +494,20 @@ def test_dlt_says_more_of_a_resource(given, note, command):
 
     assert code == 0
     assert note in err
+
+
+def test_notebook_is_read_for_its_code(command):
+    code = ["%pip install dlt\n", f"source = {config(item())!r}\n", "!ls"]
+    cells = [
+        {"cell_type": "markdown", "source": ["# Shop"]},
+        {"cell_type": "code", "source": code},
+        {"cell_type": "code", "source": "source"},
+    ]
+
+    status, out, _ = command({"cells": cells, "nbformat": 4}, name="shop.ipynb")
+
+    assert status == 0
+    assert json.loads(out)["apis"][0]["resources"][0]["name"] == "items"
 
 
 # --- a document -----------------------------------------------------------------------------

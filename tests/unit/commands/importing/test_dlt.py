@@ -31,7 +31,8 @@ def resource(imported):
 
     def read(text, code=""):
         found = imported(
-            f'{code}\nconfig = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}},'
+            f'{code}\nconfig = {{"client": {{"base_url": "https://api.shop.com", {AUTH}, '
+            '"headers": {"X-Team": "1"}},'
             f' "resources": [{text}, "shops"]}}'
         )
         [first, *_] = found.entry["resources"]
@@ -155,7 +156,7 @@ source("t", since="2024-01-01")
         ("*others", "is the name `others`"),
         ('{**common, "name": "items"}', "is the name `common`"),
         ('{"name": "items", "endpoint": make()}', "resources[0].endpoint is a call of `make`"),
-        ('{"name": "items", "endpoint": {"params": {**common}}}', "its parameters unpack"),
+        ('{"name": "items", "endpoint": {"params": {**common}}}', "is the name `common`"),
         ('{"name": "items", "endpoint": {"paginator": Pages(2)}}', "is a call of `Pages`"),
         ('{"name": "items", "endpoint": {"path": "https://b.com/x"}}', "outside of `base_url`"),
         ('{"name": "items", "endpoint": {"method": "PUT"}}', "its method is PUT"),
@@ -332,6 +333,8 @@ def test_requests_are_those_that_dlt_sends(given, made, resource):
     [
         ('"response_actions": [log]', "its `response_actions` need code"),
         ('"response_actions": [{"status_code": 200, "action": log}]', "need code"),
+        ('"headers": {"x-team": None}', "its header `x-team` is removed"),
+        ('"paginator": {"type": "offset", "limit": -1}', "`limit` of its paginator is -1"),
         ('"data": "raw"', "its `data` isn't an object of fields"),
         ('"path": "x/{resources.shops.tags[*].id}"', "isn't a plain path"),
         ('"params": {"a": {"type": "resolve", "resource": "shops", "field": "id"}}', "in the path"),
@@ -388,6 +391,15 @@ def test_paginators_are_taken_in_every_form(paginator, made, resource):
         assert got["paginator"] == made
     else:
         assert made.items() <= got["paginator"].items()
+
+
+def test_slash_at_the_end_of_the_address_is_kept_for_an_empty_path(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com/v1/", {AUTH}}}, "resources": '
+        '[{"name": "items", "endpoint": {"path": ""}}]}'
+    )
+
+    assert found.entry["resources"] == [{"name": "items", "endpoint": {"path": "/"}}]
 
 
 def test_defaults_are_merged_as_dlt_does(imported):
