@@ -173,7 +173,7 @@ def _actions(cases: list[_Case], status: Status, *, is_complete: bool = False) -
         conditional.pop()
     read: list[Condition] = []
     for condition, action in conditional:
-        if condition is None:
+        if condition is None or condition in read:
             continue
         name = _named(action, status)
         if name is None:
