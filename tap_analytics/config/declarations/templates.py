@@ -35,12 +35,16 @@ PARTITIONS = "partitions"
 MOMENT = "now"
 
 _TOKEN = re.compile(
-    r"\{\{|\}\}|\{([A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]", re.ASCII
+    r"\{\{|\}\}|\{(\+?[A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]", re.ASCII
 )
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
 _FOREIGN = re.compile(
     r"(?<!\{)\{(?:\{(?!\{)\s*|\s+)((?:incremental|record|resources)\.[\w.]+)[^{}]*\}\}?"
 )
+
+
+#: Segments of a path that lead elsewhere.
+_STEPS = {".", ".."}
 
 
 class TemplateError(ValueError):
@@ -49,14 +53,17 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Template:
-    """A text with placeholders, in pairs: a literal text, and the name of the value behind it."""
+    """A text with placeholders, in pairs: a literal text, and the name of the value behind it.
+
+    A name that begins with `+` is that of a value of a path whose slashes stay, as in RFC 6570.
+    """
 
     parts: tuple[tuple[str, str | None], ...]
 
     @property
     def ordered(self) -> tuple[str, ...]:
         """The names of the values it needs, in their order."""
-        return tuple(name for _, name in self.parts if name is not None)
+        return tuple(name.removeprefix("+") for _, name in self.parts if name is not None)
 
     @property
     def names(self) -> frozenset[str]:
@@ -71,10 +78,19 @@ class Template:
     def fill(self, values: Mapping[str, t.Any], text_of: Callable[[t.Any], str]) -> str:
         """Return the text with values; a placeholder without a value stays as it is."""
         return "".join(
-            literal
-            + ("" if name is None else text_of(values[name]) if name in values else f"{{{name}}}")
+            literal + ("" if name is None else _value_text(name, values, text_of))
             for literal, name in self.parts
         )
+
+
+def _value_text(name: str, values: Mapping[str, t.Any], text_of: Callable[[t.Any], str]) -> str:
+    given = name.removeprefix("+")
+    if given not in values:
+        return f"{{{name}}}"
+    text = text_of(values[given])
+    if given == name or _STEPS.intersection(str(values[given]).split("/")):
+        return text
+    return text.replace("%2F", "/")
 
 
 Text = str | Template
@@ -97,7 +113,12 @@ def parse_template(text: str, *, short: bool = False, of_row: bool = False) -> T
         literal, end = literal + text[end : found.start()], found.end()
         name = found[1]
         if name is not None and (short or "." in name):
-            parts.append((literal, _known(name, of_row=of_row)))
+            mark, name = name[: name.startswith("+")], name.removeprefix("+")
+            if mark and not short:
+                raise TemplateError(
+                    f"has {{+{name}}}, which keeps slashes in a path. Write {{{name}}}."
+                )
+            parts.append((literal, mark + _known(name, of_row=of_row)))
             literal = ""
         else:
             is_odd |= found[0] not in {"{{", "}}"}

@@ -101,6 +101,23 @@ def test_values_are_encoded_in_the_path_and_nowhere_else():
     assert rendered.data == {"f": ("/i/a/b ?é/x",)}
 
 
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("a/b ?c", "/i/a/b%20%3Fc/x"),
+        ("a", "/i/a/x"),
+        ("a/../b", "/i/a%2F..%2Fb/x"),
+        (None, f"/i/{{+{ID}}}/x"),
+    ],
+)
+def test_slashes_of_a_value_stay_where_it_is_marked(value, path):
+    text = parse_template(f"/i/{{+{ID}}}/x", short=True)
+    assert text.names == {ID}
+    assert RequestParts(path=text).render({} if value is None else {ID: value}).path == path
+    with pytest.raises(TemplateError, match="keeps slashes in a path"):
+        parse_template(f"{{+{ID}}}")
+
+
 def test_what_lacks_its_value_is_left_out_where_it_can_be():
     text = parse_template(f"{{{START}}}")
     parts = RequestParts(

@@ -18,7 +18,13 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 from tap_analytics.commands.importing.airbyte.request_parts import inject
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.object_reader import DOTTED
-from tap_analytics.config.declarations.templates import END, START, names_in, parse_json
+from tap_analytics.config.declarations.templates import (
+    END,
+    START,
+    names_in,
+    parse_json,
+    parse_template,
+)
 from tap_analytics.records.duration import Duration
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
@@ -39,7 +45,7 @@ _NONE = re.compile(r"P(?:0[YMWD]|T0[HMS])")
 _MONTH = timedelta(days=31)
 _START_OPTION = "start_time_option"
 #: The parts of an endpoint that are sent.
-_REQUEST = ("path", "params", "headers", "json", "data")
+_REQUEST = ("params", "headers", "json", "data")
 _WORDS = (
     *("cursor_path", "cursor_format", "start_param", "end_param", "initial_value", "end_value"),
     *("convert", "lag", "step", "granularity"),
@@ -60,7 +66,8 @@ def incremental_of(
         return None
     _check_kind(cursor)
     params = _params(cursor, parts, endpoint)
-    named = names_in(parse_json([endpoint.get(each) for each in _REQUEST]))
+    path = parse_template(endpoint["path"], short=True)
+    named = names_in([path, *(parse_json(endpoint.get(each)) for each in _REQUEST)])
     has_start, has_end = START in {*named, *params}, END in {*named, *params}
     if problem := _problem(cursor, changes):
         if has_start or has_end or cursor.get("is_client_side_incremental"):

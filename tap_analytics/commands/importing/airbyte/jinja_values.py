@@ -8,7 +8,14 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from tap_analytics.commands.importing.python_dict import parse
-from tap_analytics.config.declarations.templates import END, MOMENT, START, parse_template
+from tap_analytics.config.declarations.templates import (
+    END,
+    MOMENT,
+    PARTITIONS,
+    RESOURCES,
+    START,
+    parse_template,
+)
 
 #: Maximum length in characters of a text that is evaluated, and of a value.
 LONGEST = 20_000
@@ -82,14 +89,17 @@ class Later:
         is_escaped = bool(self.placeholders) or needs_escape(literal, is_path=is_path)
         following = (*self.parts[1:], "")
         return "".join(
-            _part_text(part, after, is_escaped=is_escaped)
+            _part_text(part, after, is_escaped=is_escaped, is_path=is_path)
             for part, after in zip(self.parts, following, strict=True)
         )
 
 
-def _part_text(part: Part, after: Part, *, is_escaped: bool) -> str:
+def _part_text(part: Part, after: Part, *, is_escaped: bool, is_path: bool) -> str:
     if isinstance(part, Placeholder):
-        return f"{{{part.name}}}"
+        # Slashes of a value stay in a path, unless an expression quotes them.
+        is_free = part.name.startswith((f"{RESOURCES}.", f"{PARTITIONS}."))
+        keeps_slashes = is_path and is_free and not part.is_quoted
+        return f"{{+{part.name}}}" if keeps_slashes else f"{{{part.name}}}"
     if isinstance(part, Setting):
         is_joined = isinstance(after, str) and re.match(r"\w", after)
         return f"${{{part.variable[1:]}}}" if is_joined else part.variable

@@ -100,7 +100,8 @@ class RequestParts:
 
     def params(self, query: str) -> Object:
         """Return the parameters, those in the query of the path first."""
-        in_path = _query(query)
+        # Nothing but a path has slashes to keep.
+        in_path = _query(re.sub(r"(?<!\{)\{\+", "{", query))
         found = self._entries("request_parameters", "the parameter")
         for name in in_path.keys() & found.keys():
             if str(in_path[name]) != str(found[name]):

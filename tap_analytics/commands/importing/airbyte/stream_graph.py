@@ -149,5 +149,7 @@ def _renamed(value: t.Any, names: dict[str, str]) -> t.Any:  # noqa: ANN401 - an
         return [_renamed(inner, changed) for inner in value]
     if isinstance(value, str):
         for old, new in changed.items():
-            value = value.replace(f"{{{RESOURCES}.{old}.", f"{{{RESOURCES}.{new}.")
+            for mark in ("", "+"):
+                start = f"{{{mark}{RESOURCES}."
+                value = value.replace(f"{start}{old}.", f"{start}{new}.")
     return value

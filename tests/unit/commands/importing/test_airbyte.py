@@ -819,7 +819,7 @@ def test_parent_fills_the_path_of_its_children(command):
     assert code == 0
     items, parts = entry["resources"]
     assert items["name"] == "items"
-    assert parts["endpoint"] == "/items/{resources.items.id}/parts"
+    assert parts["endpoint"] == "/items/{+resources.items.id}/parts"
     assert any("the parent 'items' becomes a resource" in note for note in notes)
 
 

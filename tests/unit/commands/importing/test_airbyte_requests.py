@@ -184,14 +184,18 @@ def test_parameter_without_a_value_is_not_sent(text, imported):
 @pytest.mark.parametrize(
     ("requester", "router", "sent"),
     [
-        ({"path": "a/{{ stream_partition.item }}"}, {}, {"path": "/a/{resources.shops.id}"}),
+        ({"path": "a/{{ stream_partition.item }}"}, {}, {"path": "/a/{+resources.shops.id}"}),
         (
             {"path": "a/{{ sanitize_url(stream_slice.item) }}"},
             {},
             {"path": "/a/{resources.shops.id}"},
         ),
-        ({"path": "a/{{ stream_slice['item'] }}"}, {}, {"path": "/a/{resources.shops.id}"}),
-        ({"path": "a/{{ stream_slice.get('item') }}/b"}, {}, {"path": "/a/{resources.shops.id}/b"}),
+        ({"path": "a/{{ stream_slice['item'] }}"}, {}, {"path": "/a/{+resources.shops.id}"}),
+        (
+            {"path": "a/{{ stream_slice.get('item') }}/b"},
+            {},
+            {"path": "/a/{+resources.shops.id}/b"},
+        ),
         (
             {"path": "a?of={{ stream_partition.item }}&b=1"},
             {},
@@ -273,7 +277,7 @@ def test_value_of_a_grandparent_is_sent(imported):
 
     made, _ = imported(shops, items, parts)
 
-    assert made["parts"]["endpoint"]["path"] == "/{resources.shops.id}/{resources.items.id}"
+    assert made["parts"]["endpoint"]["path"] == "/{+resources.shops.id}/{+resources.items.id}"
     assert made["parts"]["endpoint"]["params"] == {"r": "{resources.shops.region}"}
 
 
@@ -330,9 +334,9 @@ def test_parent_of_the_name_of_another_stream_is_a_resource_of_its_own(imported)
 
     assert [*made] == ["shops", "shops_parent", "items", "parts", "all"]
     assert made["shops_parent"]["endpoint"] == {"path": "/shops", "params": {"open": "1"}}
-    assert made["items"]["endpoint"] == "/{resources.shops_parent.id}"
-    assert made["parts"]["endpoint"] == "/{resources.shops_parent.id}/{resources.items.id}"
-    assert made["all"]["endpoint"] == "/{resources.shops.id}/all"
+    assert made["items"]["endpoint"] == "/{+resources.shops_parent.id}"
+    assert made["parts"]["endpoint"] == "/{+resources.shops_parent.id}/{+resources.items.id}"
+    assert made["all"]["endpoint"] == "/{+resources.shops.id}/all"
     assert any("the parent 'shops' becomes the resource 'shops_parent'." in each for each in notes)
 
 
@@ -492,7 +496,7 @@ def test_list_of_values_is_taken(values, made_values, imported):
     made, notes = imported(stream(path=path, router=listed(values)), **settings)
 
     assert made["items"]["partitions"] == {"region": made_values}, notes
-    assert made["items"]["endpoint"]["path"] == "/items/{partitions.region}"
+    assert made["items"]["endpoint"]["path"] == "/items/{+partitions.region}"
 
 
 def test_list_of_values_is_crossed_with_parents(imported):
@@ -501,5 +505,5 @@ def test_list_of_values_is_crossed_with_parents(imported):
     made, _ = imported(shops, stream(path="{{ stream_slice.item }}", router=[below(shops), size]))
 
     assert made["items"]["partitions"] == {"size": [1, 2]}
-    assert made["items"]["endpoint"]["path"] == "/{resources.shops.id}"
+    assert made["items"]["endpoint"]["path"] == "/{+resources.shops.id}"
     assert made["items"]["endpoint"]["params"] == {"s": "{partitions.size}"}

@@ -68,6 +68,12 @@ def option(place, name):
         (
             {"key": "name"},
             {"path": "/parts/{{ stream_slice.shop }}"},
+            ["/parts/s%201/1", "/parts/s%202/2"],
+            [""],
+        ),
+        (
+            {"key": "name"},
+            {"path": "/parts/{{ sanitize_url(stream_slice.shop) }}"},
             ["/parts/s%201%2F1", "/parts/s%202%2F2"],
             [""],
         ),
