@@ -28,7 +28,11 @@ if t.TYPE_CHECKING:
 
 _WHOLE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _ORDERED: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
-#: What an expression names that stands for where a run begins.
+#: Where a run begins, in an expression.
+_START = re.compile(
+    r"\b(?:stream_interval|stream_slice|stream_partition)\b.*\bstart_(?:time|date)\b"
+)
+#: What a condition names that depends on where a run begins.
 INTERVALS = {"stream_interval", "stream_slice", "stream_partition", "stream_state"}
 _LONGEST = 2_000
 
@@ -159,8 +163,8 @@ class _Condition:
         field = self._field(node.left)
         if field is None or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Gt | ast.GtE):
             return False
-        names = _names(node.comparators[0])
-        is_start = bool(names & INTERVALS) and "end_time" not in ast.unparse(node.comparators[0])
+        names, text = _names(node.comparators[0]), ast.unparse(node.comparators[0])
+        is_start = "stream_state" in names or bool(_START.search(text))
         path = ".".join(field.path)
         return is_start and "record" not in names and path == self._cursor
 

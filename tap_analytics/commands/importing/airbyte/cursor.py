@@ -161,7 +161,9 @@ def _cursor(part: Component, changes: Transformations) -> Object:
     # What transformations write otherwise has another notation in the rows.
     is_same = changes.sources(made["cursor_path"]) is None
     made["cursor_format"] = _unit(part) if is_same else None
-    return made | {"initial_value": _initial(part), "lag": _lag(part)}
+    initial = _initial(part)
+    moment = parse_iso(initial) if isinstance(initial, str) and made["cursor_format"] else None
+    return made | {"initial_value": _written(moment) if moment else initial, "lag": _lag(part)}
 
 
 def _unit(part: Component) -> str | None:
@@ -238,14 +240,17 @@ def _moment(text: str, form: str | None) -> str:
         except ValueError:
             seconds = None
         if seconds is not None:
-            return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+            return _written(datetime.fromtimestamp(seconds, UTC))
     if parse_iso(text) is not None:
         return text
     try:
         moment = datetime.strptime(text, (form or _DEFAULT_FORM).replace("%_ms", "%f"))  # noqa: DTZ007 - UTC is set below
     except ValueError:
         raise UnsupportedError(f"its start_datetime `{shown(text)}` is no time") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return _written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -287,10 +292,7 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
         if has_end and not _NONE.fullmatch(str(part.get("cursor_granularity"))):
             made["granularity"] = _duration(part, "cursor_granularity")
     if form is not None:
-        try:
-            made["convert"] = TimeFormat(str(form)).text
-        except TimeFormatError as error:
-            raise UnsupportedError(f"its datetime_format {error}") from None
+        made["convert"] = _format(str(form), "its datetime_format")
     if made["initial_value"] is None and made["cursor_format"] is None:
         # Only with a notation, a `start_date` can be sent.
         made["cursor_format"] = "iso"
@@ -329,14 +331,16 @@ def _set_format(incremental: Object, forms: set[str | None]) -> None:
     if forms <= {None}:
         return
     raw = incremental.get("convert")
-    written = {raw if form is None else _format(form) for form in forms}
+    written = {raw if form is None else _format(form, "a format of its times") for form in forms}
     if len(written) > 1:
         raise UnsupportedError("its requests have times in several formats")
     incremental["convert"] = written.pop()
 
 
-def _format(form: str) -> str:
+def _format(form: str, what: str) -> str:
+    if form == "%s_as_float":
+        return "epoch_s"
     try:
         return TimeFormat(form).text
     except TimeFormatError as error:
-        raise UnsupportedError(f"a format of its times {error}") from None
+        raise UnsupportedError(f"{what} {error}") from None

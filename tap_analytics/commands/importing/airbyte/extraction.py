@@ -52,6 +52,8 @@ def decoder_of(part: Component | None) -> Object | str | None:
 def selector_of(part: Component | None) -> str | None:
     """Return the selector of the rows; None if the response is the list."""
     extractor = None if part is None else part.child("extractor")
+    if part is not None:
+        part.expect("RecordSelector", "its rows are selected by a")
     if part is None or extractor is None:
         return None
     extractor.expect("DpathExtractor", "its rows are extracted by")

@@ -80,6 +80,14 @@ RANGE = {
         ({"lookback_window": "P{{ config.get('days', 3) }}D"}, {"lag": 3}),
         ({"cursor_field": "meta.at"}, {"cursor_path": "meta.at"}),
         (
+            {"datetime_format": "%s_as_float"},
+            {
+                "cursor_format": "epoch_s",
+                "convert": "epoch_s",
+                "initial_value": "2024-01-01T00:00:00Z",
+            },
+        ),
+        (
             {"start_datetime": {"datetime": "31-12-2023", "datetime_format": "%d-%m-%Y"}},
             {"initial_value": "2023-12-31T00:00:00Z"},
         ),
@@ -155,6 +163,7 @@ def test_counter_begins_with_its_first_number(command):
         ({"lookback_window": "P{{ config['days'] }}D"}, "its lookback_window isn't a duration"),
         ({"clamping": {"target": "MONTH"}}, "its windows begin on certain days"),
         ({"step": "a week"}, "its step isn't a duration"),
+        ({"datetime_format": "%epoch_microseconds"}, "has the unknown directive %e"),
         ({"datetime_format": "%Q"}, "its datetime_format has the unknown directive %Q"),
         ({"start_datetime": {"datetime": "soon"}}, "its start_datetime `soon` is no time"),
         (
