@@ -17,8 +17,10 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
     Member,
     constant,
     filter_of,
+    may_be_something,
     member,
 )
+from tap_analytics.pagination.strategies.metadata import truth
 
 #: Names of members that count the rows of a page.
 _COUNTS = {"count", "total", "size", "length", "num", "results"}
@@ -38,6 +40,7 @@ _SWAPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.GtE: ast.LtE,
 }
 _EQUAL = (ast.Eq, ast.Is)
+_TYPES = {"string", "number", "mapping", "iterable", "sequence"}
 _SMALLER = (ast.Lt, ast.LtE)
 _REACHED = (ast.Gt, ast.GtE, ast.Eq)
 
@@ -164,6 +167,8 @@ class StopCondition:
             return self._page_size(op, right)
         if _is_test(right):
             is_missing = (_name(right) in {"none", "undefined"}) == (op in _EQUAL)
+            # A cursor that is no text, no number or no object is none.
+            is_missing &= _name(right) not in _TYPES or op not in _EQUAL
             return self._tested(self._known(left), is_missing=is_missing)
         value = constant(right)
         return _counted(left, op, right) if value is ... else self._valued(left, op, value)
@@ -183,6 +188,9 @@ class StopCondition:
         name = constant(left)
         if op is ast.NotIn and isinstance(name, str):
             return self._tested(self._known(right).below(name), is_missing=True)
+        items = right.elts if isinstance(right, ast.List | ast.Tuple) else []
+        if op is ast.In and items and not any(map(may_be_something, items)):
+            return self._tested(self._known(left), is_missing=True)
         raise UnsupportedError(_OTHER)
 
     def _tested(self, found: Member, *, is_missing: bool) -> Ending:
@@ -226,10 +234,8 @@ _OTHER = "its stop_condition can end reading before the last page"
 
 
 def _boolean(value: object) -> bool | None:
-    """Return a boolean, which may be written as text."""
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.lower())
-    return value if isinstance(value, bool) else None
+    """Return a boolean, which may be written as text, as the tap reads flags."""
+    return truth(value) if isinstance(value, str | bool) else None
 
 
 def _name(node: ast.expr) -> str:
@@ -237,7 +243,7 @@ def _name(node: ast.expr) -> str:
 
 
 def _is_test(node: ast.expr) -> bool:
-    return _name(node) in {"none", "defined", "undefined"}
+    return _name(node) in {"none", "defined", "undefined", *_TYPES}
 
 
 def _counted(left: ast.expr, op: type[ast.cmpop], right: ast.expr) -> Ending:
@@ -248,16 +254,17 @@ def _counted(left: ast.expr, op: type[ast.cmpop], right: ast.expr) -> Ending:
     if op in _EQUAL and total is not None and member(left) is not None:
         # Two members become the same on the last page, or the tap fails at the repetition.
         return replace(LATER, total=total)
-    known = total is not None and total.root == "response" and _is_of_response(left)
+    is_given = any(isinstance(each, ast.Name) for each in ast.walk(right))
+    known = is_given and _is_of_response(left) and _is_of_response(right)
     if not known or op not in _REACHED:
         raise UnsupportedError(_OTHER)
     return replace(LATER, total=total)
 
 
 def _is_of_response(node: ast.expr) -> bool:
-    """Whether an expression is a member of a response, a number, or a sum of them."""
+    """Whether an expression is computed from members of a response."""
     match node:
-        case ast.BinOp(op=ast.Add() | ast.Mult(), left=left, right=right):
+        case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult(), left=left, right=right):
             return _is_of_response(left) and _is_of_response(right)
         case ast.Constant(value=int()) | ast.Name(id="last_page_size"):
             return True
