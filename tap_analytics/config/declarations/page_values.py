@@ -93,13 +93,16 @@ def _limited(
 def check_writers(resource: DeclaredResource, secret: Sequence[str], reader: ObjectReader) -> None:
     """Report query parameters and members of the body that are set twice, or can't be set."""
     paging = resource.paging
-    writers = [(name, "params") for name in resource.request.params]
+    # On the first page, a parameter may say where the cursor begins.
+    first = paging.cursor_param if isinstance(paging, Cursor) else None
+    writers = [(name, "params") for name in resource.request.params if name != first]
     writers += [(name, "auth" if resource.auth else "client.auth") for name in secret]
     writers += [(name, "paginator") for name in _params_of(paging)]
     if paging.limit and paging.limit_param:
         writers.append((paging.limit_param, "paginator.limit_param"))
     if resource.incremental:
-        bounds = (resource.incremental.start_param, resource.incremental.end_param)
+        start, end = resource.incremental.start_param, resource.incremental.end_param
+        bounds = (None if start == first else start, end)
         writers += [(name, "incremental") for name in bounds if name]
     for name, times in Counter(name for name, _ in writers).items():
         if times > 1:

@@ -141,26 +141,30 @@ _STOP_AFTER_EMPTY = Field(
     "Whether a page without rows is the last; false reads on while a flag, a total or a maximum "
     "says that more follow.",
 )
-_STOP_AFTER_SHORT = Field(
-    BOOLEAN,
-    "Whether a page with fewer rows than `limit` is the last: an error, or rows that were read "
-    "before, then show that no page follows it.",
-    in_dlt=False,
-)
 _END_STATUS_CODES = Field(
     Kind("list of 400, 404, 410, 416, 422", _end_codes),
     "Statuses of responses to a number behind the last page.",
     in_dlt=False,
 )
 _IN_BODY = Field(PATH, "Where the JSON body takes it, instead of a parameter.")
+_STOP_AFTER_SHORT = Field(
+    BOOLEAN,
+    "Whether a page with fewer rows than `limit` is the last: an error, or rows that were read "
+    "before, then show that no page follows.",
+    in_dlt=False,
+)
 _EMPTY_PAGES = Field(
     BOOLEAN, "Whether two pages without rows are the end, though they name a next page."
 )
 _EMPTY_LINKED_PAGES = replace(_EMPTY_PAGES, in_dlt=False)
 _CURSOR: Fields = {
-    "cursor_param": Field(TEXT, "Parameter that carries the cursor."),
+    "cursor_param": Field(
+        TEXT,
+        "Parameter that carries the cursor; where `params` has it too, from the second page on.",
+    ),
     "cursor_body_path": _IN_BODY,
     "stop_after_empty_page": _EMPTY_PAGES,
+    "stop_after_short_page": _STOP_AFTER_SHORT,
     "cursor_encoding": Field(
         choice("json"),
         "Sends the cursor as JSON, such as an object in the query.",
@@ -211,6 +215,7 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         fields={
             "links_next_key": Field(TEXT, "Relation of the link to the next page."),
             "stop_after_empty_page": _EMPTY_LINKED_PAGES,
+            "stop_after_short_page": _STOP_AFTER_SHORT,
             **SHARED,
         },
     ),
@@ -223,6 +228,7 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
                 MEMBER, "Where the response has the link, such as `['@odata.nextLink']`."
             ),
             "stop_after_empty_page": _EMPTY_LINKED_PAGES,
+            "stop_after_short_page": _STOP_AFTER_SHORT,
             "stop_values": Field(
                 TEXTS, "What stands in the place of the link on the last page.", in_dlt=False
             ),

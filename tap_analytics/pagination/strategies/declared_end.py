@@ -67,12 +67,13 @@ def _after_short(
     is_short &= seen.pages == 1 or page.received < seen.max_rows
     if not (is_short and paging.stop_after_short_page and isinstance(following, dict)):
         return following
-    is_open = paging.has_more(page) or seen.rows < (seen.total or 0)
-    if is_open or not isinstance(paging, NumberedStrategy) or paging.named(page):
+    if paging.has_more(page) or seen.rows < (seen.total or 0):
         return following
+    if isinstance(paging, NumberedStrategy) and not paging.named(page):
+        following = {paging.number_param: str(paging.beyond(page, seen))}
     is_sure = seen.max_rows >= (seen.page_size or 0)
-    number: PageToken = {paging.number_param: str(paging.beyond(page, seen))}
-    return Confirm(number, StopReason.EMPTY if is_sure else StopReason.SINGLE, is_short=True)
+    end = StopReason.EMPTY if is_sure else StopReason.SINGLE
+    return end if following == page.query else Confirm(following, end, is_short=True)
 
 
 def _at_flag(

@@ -180,6 +180,22 @@ def test_a_refusal_or_a_repetition_behind_a_short_page_is_the_end(behind, kind, 
     assert outcome(done) == WHOLE
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("count", [1, 9, 11, 25])
+def test_a_cursor_that_repeats_the_last_row_ends_behind_a_short_page(count, concurrency):
+    def answer(query):
+        rows = ROWS[int(query["since"]) : count][:LIMIT] or ROWS[count - 1 : count]
+        return {"data": rows, "until": rows[-1]["id"] + 1}
+
+    with JsonApi(answer) as api:
+        made = {"params": {"since": 0}, "paginator": {"type": "cursor", "cursor_param": "since"}}
+        made["paginator"] |= {"cursor_path": "until", "limit": LIMIT, "stop_after_short_page": True}
+        done = run(declared(api.origin, endpoint=made, concurrency=concurrency))
+    assert (done.error, done.ids()) == (None, list(range(count)))
+    assert done.verdict() == ("consistent" if count >= LIMIT else "unverified")
+    assert api.queries[0]["since"] == "0"
+
+
 @pytest.mark.parametrize("behind", ["refuses", "repeats"])
 @pytest.mark.parametrize(("count", "ending"), [(7, "unverified"), (20, None)])
 def test_a_short_page_alone_proves_nothing_and_a_full_one_is_not_the_last(count, ending, behind):

@@ -7,7 +7,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
-from tap_analytics.commands.importing.airbyte.page_options import is_member
+from tap_analytics.commands.importing.airbyte.page_options import is_member, option_of
 from tap_analytics.commands.importing.airbyte.request_scope import PAGE_NUMBER
 from tap_analytics.pagination.placement import CURSOR, OFFSET, PAGE
 
@@ -22,6 +22,7 @@ _NAMED = (
 _SHIFTED = re.compile(rf"\(\s*{_NAMED}\s+or\s+['\"]?(\d*)['\"]?\s*\)\s*\+\s*(\d{{1,9}})\b")
 _OR_FIRST = re.compile(rf"{_NAMED}\s+or\s+['\"]?(\d*)['\"]?")
 _ALONE = re.compile(_NAMED)
+_SEVERAL = "its page is sent in several ways"
 _KINDS = {"OffsetIncrement": OFFSET, "PageIncrement": PAGE, "CursorPagination": CURSOR}
 
 
@@ -68,12 +69,26 @@ class PageTemplates:
         self._shifts.add(int(found[2]) if found.re is _SHIFTED else 0)
         return PAGE_NUMBER
 
+    def placed(self, what: str, made: Object, token: Component | None, endpoint: Object) -> Object:
+        """Declare where the page goes, unless the request names it itself."""
+        if self.is_used and token is None:
+            return made
+        option = option_of(token)
+        if self.is_used:
+            raise UnsupportedError(_SEVERAL)
+        if option is None:
+            raise UnsupportedError("its page isn't in a parameter, a header or the body")
+        if problem := option.problem(endpoint):
+            raise UnsupportedError(f"its page is {problem}")
+        option.put(what, made, endpoint)
+        return made
+
     def place(self, paginator: Object, endpoint: Object) -> None:
         """Declare the page in the JSON body, and with which number it begins."""
         what = self.name.rpartition(".")[2]
         body, paths = _without(endpoint.get("json"), f"{{{self.name}}}", ())
         if len(self._shifts) > 1 or len(paths) > 1 or f"{{{self.name}}}" in str(body):
-            raise UnsupportedError("its page is sent in several ways")
+            raise UnsupportedError(_SEVERAL)
         if paths:
             endpoint["json"] = body
             paginator[f"{what}_body_path"] = ".".join(paths[0])

@@ -56,6 +56,8 @@ class Ending:
     texts: tuple[str, ...] = ()
     #: Whether a page without rows is the end.
     at_empty: bool = False
+    #: Rows of which a page with fewer is the last; 0 for the limit.
+    short: int | None = None
     #: What counts all rows or pages.
     total: Member | None = None
     #: Whether the tap ends later.
@@ -69,6 +71,7 @@ class Ending:
             last=self.last + other.last,
             texts=self.texts + other.texts,
             at_empty=self.at_empty or other.at_empty,
+            short=other.short if self.short is None else self.short,
             total=self.total or other.total,
             is_later=self.is_later or other.is_later,
             is_cursor=self.is_cursor and other.is_cursor,
@@ -206,7 +209,10 @@ class StopCondition:
         is_end = op in _SMALLER or (op in _EQUAL and size == 0) or (op is ast.NotEq and size != 0)
         if not is_end:
             raise UnsupportedError(_OTHER)
-        return replace(_EMPTY, is_later=size != 0)
+        if size == 0:
+            return _EMPTY
+        more = 1 if op is ast.LtE else 0
+        return replace(_EMPTY, short=size + more if isinstance(size, int) else 0)
 
     def _equal(self, found: Member, value: object) -> Ending:
         if value in {"", None}:

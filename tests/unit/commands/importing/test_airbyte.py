@@ -155,6 +155,23 @@ def test_expression_that_computes_is_none(text):
             },
         ),
         (
+            paged(
+                cursor(
+                    "{{ response.next }}", page_size=5, stop_condition="{{ last_page_size < 5 }}"
+                ),
+                "after",
+            ),
+            {
+                "type": "cursor",
+                "cursor_path": "next",
+                "cursor_param": "after",
+                "limit": 5,
+                "stop_after_empty_page": True,
+                "stop_after_short_page": True,
+            },
+        ),
+        (paged({"type": "PageIncrement", "page_size": 5}, None, None), "single_page"),
+        (
             paged({"type": "PageIncrement"}, size=None),
             {"type": "page_number", "page_param": "page"},
         ),

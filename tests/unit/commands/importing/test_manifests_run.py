@@ -258,6 +258,24 @@ def test_pages_of_manifests_are_read(requester, paginator, answer, asked, synced
     assert asked in seen
 
 
+def test_cursor_in_the_place_of_the_start_is_sent_from_the_second_page_on(synced):
+    def answer(_, query):
+        since = dict(query)["since"]
+        rows = [row for row in DAYS if row["at"] >= since][:2] or DAYS[-1:]
+        return {"data": rows, "until": f"2024-01-0{rows[-1]['id'] + 1}"}
+
+    pages = by_cursor("{{ response.until }}", "{{ last_page_size < page_size }}", page_size=2)
+    with PathApi(answer) as api:
+        made = stream(
+            api,
+            ignore_stream_slicer_parameters_on_paginated_requests=True,
+            **injected(pages, ("request_parameter", "since"), ("request_parameter", "limit")),
+        )
+        made = over_time(made, start_time_option=option("since"), step=None)
+        assert synced(api, made).ids() == list(range(1, 8))
+        assert dict(api.asked[0][1])["since"] == "2024-01-01"
+
+
 TOKEN = "next_page_token['next_page_token']"
 
 

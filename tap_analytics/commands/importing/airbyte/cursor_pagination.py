@@ -1,0 +1,214 @@
+"""Convert the paging of a manifest by cursor or link."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.page_expressions import (
+    Member,
+    constant,
+    cut_from,
+    expression,
+    is_cut_at,
+    may_be_something,
+    member,
+)
+from tap_analytics.commands.importing.airbyte.page_options import option_of
+from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
+from tap_analytics.commands.importing.notes import shown
+from tap_analytics.records.path import parse_path
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
+
+#: Names that show what a number counts.
+_PAGES = re.compile(r"page|current", re.IGNORECASE)
+_ROWS = re.compile(r"offset|start|skip|from", re.IGNORECASE)
+_LATER = "isn't supported: reading ends when a response has no cursor."
+
+
+class CursorPagination:
+    """Reads a cursor, and where it ends; `page` has read the parts of the request."""
+
+    def __init__(
+        self,
+        strategy: Component,
+        token: Component | None,
+        selector: str | None,
+        page: PageTemplates,
+    ) -> None:
+        self._strategy = strategy
+        self._token = token
+        self._page = page
+        self._rows = _rows_at(selector)
+        self._has_rows_list = selector is None or "*" not in selector
+        self._text = strategy.get("cursor_value")
+        #: Rows of which a page with fewer is the last, as in `Ending`.
+        self._short: int | None = None
+
+    def paginator(self, endpoint: Object) -> Object:
+        """Return the paginator; raises `UnsupportedError` if there is none."""
+        node, tests = _unconditional(expression(self._text))
+        if node is None:
+            raise self._refused()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self._sum(node, tests, endpoint)
+        cut = cut_from(node)
+        found = member(cut[0] if cut else node)
+        if found is None or not found.path:
+            raise self._refused()
+        ending = self._ending(found, tests)
+        made = self._linked(found, cut[1] if cut else None, endpoint)
+        return made | self._end(made["type"], ending, found)
+
+    def _refused(self) -> UnsupportedError:
+        what = f"`{shown(self._text)}`" if isinstance(self._text, str) else "nothing"
+        return UnsupportedError(f"its cursor_value is {what}, but must be a member or a header")
+
+    def _linked(self, found: Member, cut: str | None, endpoint: Object) -> Object:
+        is_link = self._token is None or self._token.kind == "RequestPath"
+        is_link &= not self._page.is_used
+        if cut is not None and not is_link:
+            option = option_of(self._token)
+            if option is None or not is_cut_at(cut, option.name):
+                raise self._refused()
+            self._strategy.note(
+                "cursor_value", "extracts a part of a link; the tap follows the link itself."
+            )
+            is_link = True
+        if is_link and self._token is not None:
+            self._token.ignore("field_name", "inject_into")
+        if found.root == "headers":
+            made = _header_place(found, is_link=is_link)
+            is_placed = made["type"] == "header_link"
+            return made if is_placed else self._page.placed("cursor", made, self._token, endpoint)
+        path = self._in_response(found).text
+        if path is None:
+            raise self._refused()
+        if is_link:
+            return {"type": "json_link", "next_url_path": path}
+        made = {"type": "cursor", "cursor_path": path}
+        return self._page.placed("cursor", made, self._token, endpoint)
+
+    def _in_response(self, found: Member) -> Member:
+        """Return a member of the last row as one of the response."""
+        if found.root == "response":
+            return found
+        path = found.path if found.root == "last_record" else found.path[1:]
+        is_last = found.root == "last_record" or found.path[0] == -1
+        if self._rows is None or not self._has_rows_list or not is_last or not path:
+            raise self._refused()
+        return Member("response", (*self._rows.path, -1, *path))
+
+    def _sum(self, node: ast.BinOp, tests: list[ast.expr], endpoint: Object) -> Object:
+        """Return the paginator of a number that a response has, and the tap counts on."""
+        found, option = member(node.left), option_of(self._token)
+        if found is None or found.root != "response" or not found.path or option is None:
+            raise self._refused()
+        names = f"{found.path[-1]} {option.name}"
+        ending = self._ending(found, tests)
+        total = (ending.total and ending.total.text) or None
+        is_rows = bool(_ROWS.search(names))
+        if constant(node.right) == 1 and _PAGES.search(names) and not is_rows:
+            made: Object = {"type": "page_number"}
+            # What counts pages shows it by its name.
+            if total and "page" in total.rpartition(".")[2].lower():
+                made["total_path"] = total
+            made = self._page.placed("page", made, self._token, endpoint)
+        elif is_rows and option.name != "page" and total and constant(node.right) != 1:
+            # An empty page before the total may have rows that aren't shown.
+            made = {"type": "offset", "total_path": total, "stop_after_empty_page": False}
+            made = self._page.placed("offset", made, self._token, endpoint)
+        else:
+            raise self._refused()
+        return made | self._flags(ending)
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _ending(self, found: Member, tests: list[ast.expr]) -> Ending:
+        """Return where reading ends, by the condition and where the cursor has a value."""
+        condition = StopCondition(cursor=found, rows=self._rows)
+        ending = Ending()
+        for test in tests:
+            ending |= condition.read(test)
+        text = self._strategy.get("stop_condition")
+        if text in (None, "", False):
+            return ending
+        node = expression(text)
+        if node is None:
+            raise UnsupportedError(f"its stop_condition is `{shown(text)}`")
+        return ending if constant(node) is False else ending | condition.read(node)
+
+    def _end(self, kind: str, ending: Ending, found: Member) -> Object:
+        """Return the fields of a paginator by cursor or link that say where reading ends."""
+        made = self._flags(ending)
+        if ending.at_empty and found.root in {"response", "headers"} and -1 not in found.path:
+            made["stop_after_empty_page"] = True
+        if ending.texts and kind == "header_link":
+            raise UnsupportedError("its stop_condition compares the link to a text")
+        if ending.texts:
+            made["stop_values"] = list(ending.texts)
+        return made
+
+    def set_short(self, made: Object) -> None:
+        """Say that a page with fewer rows than the limit is the last, if the condition does."""
+        if self._short is None:
+            return
+        size = self._strategy.integer("page_size") or 0
+        if self._short in {0, size} and size > 0:
+            made["stop_after_short_page"] = True
+            if "limit" not in made:
+                made |= {"limit": size, "limit_param": None}
+        else:
+            self._strategy.note("stop_condition", _LATER)
+
+    def _flags(self, ending: Ending) -> Object:
+        made: Object = {}
+        self._short, is_later = ending.short, ending.is_later
+        for field, flags in (("has_more_path", ending.more), ("at_end_path", ending.last)):
+            paths = {each.text for each in flags}
+            if path := (next(iter(paths)) if len(paths) == 1 else None):
+                made[field] = path
+            is_later |= bool(paths) and path is None
+        if is_later:
+            self._strategy.note("stop_condition", _LATER)
+        return made
+
+
+def _header_place(found: Member, *, is_link: bool) -> Object:
+    """Return the paginator of a link or a cursor in a header, without its place."""
+    name, *rest = (str(each) for each in found.path)
+    if name.lower() == "link":
+        if not is_link and rest[1:] in ([], ["url"]):
+            raise UnsupportedError("a link is sent as its page")
+        key = rest[0] if rest else "next"
+        return {"type": "header_link"} | ({} if key == "next" else {"links_next_key": key})
+    if is_link or rest:
+        raise UnsupportedError("its link is in a header other than `Link`")
+    return {"type": "header_cursor", "cursor_key": name}
+
+
+def _unconditional(node: ast.expr | None) -> tuple[ast.expr | None, list[ast.expr]]:
+    """Return an expression without its condition, and the tests at which it is empty."""
+    if not isinstance(node, ast.IfExp):
+        return node, []
+    if not may_be_something(node.orelse):
+        inner, tests = _unconditional(node.body)
+        return inner, [ast.UnaryOp(op=ast.Not(), operand=node.test), *tests]
+    if not may_be_something(node.body):
+        inner, tests = _unconditional(node.orelse)
+        return inner, [node.test, *tests]
+    return None, []
+
+
+def _rows_at(selector: str | None) -> Member | None:
+    """Return where the rows are, up to the first wildcard."""
+    if selector is None:
+        return Member("response")
+    plain = re.split(r"\[\*\]|\.\*", selector, maxsplit=1)[0]
+    path = () if plain == "$" else parse_path(plain)
+    return None if path is None else Member("response", path)
