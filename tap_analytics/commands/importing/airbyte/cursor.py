@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import typing as t
-from datetime import UTC, datetime, timedelta
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.conditions import INTERVALS
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     Placeholder,
-    UndecidedError,
-    Unset,
+)
+from tap_analytics.commands.importing.airbyte.range_start import (
+    NONE,
+    first_number,
+    initial_of,
+    lag_of,
+    unit_of,
 )
 from tap_analytics.commands.importing.airbyte.request_parts import inject
 from tap_analytics.commands.importing.notes import shown
@@ -26,7 +29,6 @@ from tap_analytics.config.declarations.templates import (
     parse_template,
 )
 from tap_analytics.records.duration import Duration
-from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
@@ -34,15 +36,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.request_parts import RequestParts
     from tap_analytics.commands.importing.airbyte.transformations import Transformations
 
-#: Directives for numbers, and their names in `cursor_format`.
-_UNITS = {"%s": "epoch_s", "%s_as_float": "epoch_s", "%ms": "epoch_ms"}
-_DATE = "%Y-%m-%d"
-#: A format of times without a setting is that of the times in it.
-_DEFAULT_FORM = "%Y-%m-%dT%H:%M:%S.%f%z"
-_FORMATTED = re.compile(r"\{\{\s*format_datetime\((.*)\)\s*\}\}", re.DOTALL)
-#: A duration of no time.
-_NONE = re.compile(r"P(?:0[YMWD]|T0[HMS])")
-_MONTH = timedelta(days=31)
 _START_OPTION = "start_time_option"
 #: The parts of an endpoint that are sent.
 _REQUEST = ("params", "headers", "json", "data")
@@ -69,10 +62,7 @@ def incremental_of(
     path = parse_template(endpoint["path"], short=True)
     named = names_in([path, *(parse_json(endpoint.get(each)) for each in _REQUEST)])
     has_start, has_end = START in {*named, *params}, END in {*named, *params}
-    if problem := _problem(cursor, changes):
-        if has_start or has_end or cursor.get("is_client_side_incremental"):
-            raise UnsupportedError(problem)
-        # Every run reads all rows there, too.
+    if _lacks_column(cursor, changes, is_ranged=has_start or has_end):
         cursor.note("cursor_field", "isn't a column of the rows: every run reads all rows.")
         return None
     made = _cursor(cursor, changes)
@@ -82,13 +72,12 @@ def incremental_of(
     _set_range(made, cursor, has_start=has_start, has_end=has_end)
     options = {None for word in (_START_OPTION, "end_time_option") if cursor.get(word)}
     _set_format(made, {bound.form for bound in parts.bounds} | options)
-    if START in params:
-        if made["initial_value"] is None or ("step" in made and not has_end):
-            # A placeholder, because without a start the API would choose one.
-            endpoint["params"][params[START]] = f"{{{START}}}"
-        else:
-            made["start_param"] = params[START]
     made["end_param"] = params.get(END)
+    if made["initial_value"] is not None and ("step" not in made or has_end):
+        made["start_param"] = params.get(START)
+    elif START in params:
+        # A placeholder, because without a start the API would choose one.
+        endpoint["params"][params[START]] = f"{{{START}}}"
     return {word: made[word] for word in _WORDS if made.get(word) is not None}
 
 
@@ -142,133 +131,34 @@ def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[st
     return found
 
 
-def _problem(part: Component, changes: Transformations) -> str | None:
-    """Return why rows have no such column, if they have none."""
+def _lacks_column(part: Component, changes: Transformations, *, is_ranged: bool) -> bool:
+    """Whether rows have no such column, and every run reads all of them there, too.
+
+    Raises `UnsupportedError` where runs read a range of them.
+    """
     column = part.text("cursor_field")
+    sources = changes.sources(column) if column else None
     if not column or not DOTTED.fullmatch(column):
-        return "its cursor_field is computed, or can't be a path"
-    sources = changes.sources(column)
-    if sources is not None and column not in sources:
-        return f"its cursor `{shown(column)}` is computed by a transformation"
-    return None
+        problem = "its cursor_field is computed, or can't be a path"
+    elif sources is not None and column not in sources:
+        problem = f"its cursor `{shown(column)}` is computed by a transformation"
+    else:
+        return False
+    if is_ranged or part.get("is_client_side_incremental"):
+        raise UnsupportedError(problem)
+    return True
 
 
 def _cursor(part: Component, changes: Transformations) -> Object:
     """Return the replication key of a cursor, and where a run begins."""
     made: Object = {"cursor_path": part.text("cursor_field")}
     if part.kind == "IncrementingCountCursor":
-        return made | {"cursor_format": "number", "initial_value": _first_number(part)}
+        return made | {"cursor_format": "number", "initial_value": first_number(part)}
     # What transformations write otherwise has another notation in the rows.
     is_same = changes.sources(made["cursor_path"]) is None
-    made["cursor_format"] = _unit(part) if is_same else None
-    initial = _initial(part)
-    moment = parse_iso(initial) if isinstance(initial, str) and made["cursor_format"] else None
-    return made | {"initial_value": _written(moment) if moment else initial, "lag": _lag(part)}
-
-
-def _unit(part: Component) -> str | None:
-    """Return the `cursor_format` of a numeric column."""
-    units = {_UNITS.get(form) for form in _forms(part)}
-    return units.pop() if len(units) == 1 else None
-
-
-def _forms(part: Component) -> list[str]:
-    """Return the formats that rows may have."""
-    given = part.get("cursor_datetime_formats") or [part.get("datetime_format")]
-    return [str(each) for each in given] if isinstance(given, list) else [str(given)]
-
-
-def _first_number(part: Component) -> int | None:
-    value = part.get("start_value")
-    if isinstance(value, str):
-        value = part.text("start_value") or ""
-        value = int(value) if value.isdecimal() else value
-    if value is not None and type(value) is not int:
-        raise UnsupportedError("its start_value is computed")
-    return value or 0
-
-
-# --- where a run begins ----------------------------------------------------------------------
-
-
-def _initial(part: Component) -> str | int | None:
-    """Return where the first run begins; None where only the settings of the tap say it."""
-    start = part.child("start_datetime")
-    value = part.get("start_datetime") if start is None else start.get("datetime")
-    form = (start and start.get("datetime_format")) or part.get("datetime_format")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if not isinstance(value, str):
-        return None
-    if start is not None:
-        start.ignore("datetime_format")
-        start.note_unread()
-    formatted = _FORMATTED.fullmatch(value.strip())
-    if formatted:
-        # What it is formatted from is in ISO 8601.
-        value, form = _first_argument(formatted[1], value), None
-    with part.manifest.notes.provisional() as keep:
-        try:
-            found = part.evaluated(str(value), "start_datetime")
-        except UndecidedError:
-            found = ...
-        if isinstance(found, str | int):
-            keep()
-    if found is ...:
-        part.note("start_datetime", "is computed: the tap's setting is `start_date`.")
-        return None
-    if isinstance(found, Later | Unset) or not found:
-        part.note("start_datetime", "is the tap's setting `start_date`.")
-        return None
-    return _moment(str(found), form)
-
-
-def _first_argument(source: str, whole: str) -> str:
-    try:
-        call = ast.parse(f"f({source})", mode="eval").body
-    except (SyntaxError, ValueError):
-        return whole
-    given = call.args if isinstance(call, ast.Call) else []
-    return f"{{{{ {ast.unparse(given[0])} }}}}" if given else whole
-
-
-def _moment(text: str, form: str | None) -> str:
-    """Return a constant in ISO 8601; raises `UnsupportedError` where its format doesn't fit."""
-    if form in _UNITS:
-        try:
-            seconds = float(text) / (1000 if form == "%ms" else 1)
-        except ValueError:
-            seconds = None
-        if seconds is not None:
-            return _written(datetime.fromtimestamp(seconds, UTC))
-    if parse_iso(text) is not None:
-        return text
-    try:
-        moment = datetime.strptime(text, (form or _DEFAULT_FORM).replace("%_ms", "%f"))  # noqa: DTZ007 - UTC is set below
-    except ValueError:
-        raise UnsupportedError(f"its start_datetime `{shown(text)}` is no time") from None
-    return _written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _lag(part: Component) -> float | None:
-    """Return `lag`: days where the column holds dates, else seconds."""
-    if part.get("lookback_window") is None:
-        return None
-    text = part.text("lookback_window")
-    found = None if text is None else Duration.parse(text)
-    if text is None or (found is None and not _NONE.fullmatch(text)):
-        raise UnsupportedError("its lookback_window isn't a duration")
-    if found is None:
-        return None
-    span = found.rest + found.months * _MONTH
-    seconds = span / timedelta(seconds=1)
-    if _forms(part) == [_DATE]:
-        return -(-span // timedelta(days=1))
-    return int(seconds) if seconds == int(seconds) else seconds
+    made["cursor_format"] = unit_of(part) if is_same else None
+    initial = initial_of(part, is_epoch=made["cursor_format"] is not None)
+    return made | {"initial_value": initial, "lag": lag_of(part)}
 
 
 # --- the range that is asked for -------------------------------------------------------------
@@ -289,7 +179,7 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
         _check_end(part)
     if step is not None and has_start:
         made["step"] = _duration(part, "step")
-        if has_end and not _NONE.fullmatch(str(part.get("cursor_granularity"))):
+        if has_end and not NONE.fullmatch(str(part.get("cursor_granularity"))):
             made["granularity"] = _duration(part, "cursor_granularity")
     if form is not None:
         made["convert"] = _format(str(form), "its datetime_format")

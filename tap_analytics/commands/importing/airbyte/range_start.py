@@ -1,0 +1,139 @@
+"""Where runs of a stream of a manifest begin: notation of the cursor, first value, lookback."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.jinja_values import Later, UndecidedError, Unset
+from tap_analytics.commands.importing.notes import shown
+from tap_analytics.records.duration import Duration
+from tap_analytics.records.notation import parse_iso
+
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.airbyte.components import Component
+
+#: Directives for numbers, and their names in `cursor_format`.
+_UNITS = {"%s": "epoch_s", "%s_as_float": "epoch_s", "%ms": "epoch_ms"}
+_DATE = "%Y-%m-%d"
+#: A format of times without a setting is that of the times in it.
+_DEFAULT_FORM = "%Y-%m-%dT%H:%M:%S.%f%z"
+_FORMATTED = re.compile(r"\{\{\s*format_datetime\((.*)\)\s*\}\}", re.DOTALL)
+#: A duration of no time.
+NONE = re.compile(r"P(?:0[YMWD]|T0[HMS])")
+_MONTH = timedelta(days=31)
+
+
+def unit_of(part: Component) -> str | None:
+    """Return the `cursor_format` of a numeric column."""
+    units = {_UNITS.get(form) for form in _forms(part)}
+    return units.pop() if len(units) == 1 else None
+
+
+def _forms(part: Component) -> list[str]:
+    """Return the formats that rows may have."""
+    given = part.get("cursor_datetime_formats") or [part.get("datetime_format")]
+    return [str(each) for each in given] if isinstance(given, list) else [str(given)]
+
+
+def first_number(part: Component) -> int | None:
+    """Return the first number of a counter; raises `UnsupportedError`."""
+    value = part.get("start_value")
+    if isinstance(value, str):
+        value = part.text("start_value") or ""
+        value = int(value) if value.isdecimal() else value
+    if value is not None and type(value) is not int:
+        raise UnsupportedError("its start_value is computed")
+    return value or 0
+
+
+def initial_of(part: Component, *, is_epoch: bool) -> str | int | None:
+    """Return where the first run begins; None where only the settings of the tap say it.
+
+    With `is_epoch`, the column holds epoch values, so a moment needs its offset.
+    """
+    value, form = _start(part)
+    if not isinstance(value, str):
+        return value
+    with part.manifest.notes.provisional() as keep:
+        try:
+            found = part.evaluated(value, "start_datetime")
+        except UndecidedError:
+            found = ...
+        if isinstance(found, str | int):
+            keep()
+    if found is ... or isinstance(found, Later | Unset) or not found:
+        what = "is computed: the tap's setting is" if found is ... else "is the tap's setting"
+        part.note("start_datetime", f"{what} `start_date`.")
+        return None
+    text = _moment(str(found), form)
+    moment = parse_iso(text) if is_epoch else None
+    return _written(moment) if moment else text
+
+
+def _start(part: Component) -> tuple[str | int | None, str | None]:
+    """Return the `start_datetime` of a cursor, and its format; None for ISO 8601."""
+    start = part.child("start_datetime")
+    value = part.get("start_datetime") if start is None else start.get("datetime")
+    form = (start and start.get("datetime_format")) or part.get("datetime_format")
+    if start is not None:
+        start.ignore("datetime_format")
+        start.note_unread()
+    if type(value) is int:
+        return value, None
+    formatted = _FORMATTED.fullmatch(value.strip()) if isinstance(value, str) else None
+    if formatted:
+        # What it is formatted from is in ISO 8601.
+        return _first_argument(formatted[1], str(value)), None
+    return (value if isinstance(value, str) else None), form
+
+
+def _first_argument(source: str, whole: str) -> str:
+    try:
+        call = ast.parse(f"f({source})", mode="eval").body
+    except (SyntaxError, ValueError):
+        return whole
+    given = call.args if isinstance(call, ast.Call) else []
+    return f"{{{{ {ast.unparse(given[0])} }}}}" if given else whole
+
+
+def _moment(text: str, form: str | None) -> str:
+    """Return a constant in ISO 8601; raises `UnsupportedError` where its format doesn't fit."""
+    if form in _UNITS:
+        try:
+            seconds = float(text) / (1000 if form == "%ms" else 1)
+        except ValueError:
+            seconds = None
+        if seconds is not None:
+            return _written(datetime.fromtimestamp(seconds, UTC))
+    if parse_iso(text) is not None:
+        return text
+    try:
+        moment = datetime.strptime(text, (form or _DEFAULT_FORM).replace("%_ms", "%f"))  # noqa: DTZ007 - UTC is set below
+    except ValueError:
+        raise UnsupportedError(f"its start_datetime `{shown(text)}` is no time") from None
+    return _written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def lag_of(part: Component) -> float | None:
+    """Return `lag`: days where the column holds dates, else seconds."""
+    if part.get("lookback_window") is None:
+        return None
+    text = part.text("lookback_window")
+    found = None if text is None else Duration.parse(text)
+    if text is None or (found is None and not NONE.fullmatch(text)):
+        raise UnsupportedError("its lookback_window isn't a duration")
+    if found is None:
+        return None
+    span = found.rest + found.months * _MONTH
+    seconds = span / timedelta(seconds=1)
+    if _forms(part) == [_DATE]:
+        return -(-span // timedelta(days=1))
+    return int(seconds) if seconds == int(seconds) else seconds
