@@ -62,7 +62,9 @@ def _import(options: argparse.Namespace) -> int:
         put(yaml_text(config))
     else:
         show(config, as_json=True)
-    notes = (imported.headline, *summarize(imported.notes))
+    is_taken = bool(imported.entry.get("resources"))
+    shown = [each for each in imported.notes if is_taken or "left out" in each]
+    notes = (imported.headline, *summarize(shown))
     for kind, lines in (("note", notes), ("error", problems)):
         for line in lines:
             sys.stderr.write(f"{kind}: {redaction.clean_line(line)}\n")

@@ -24,38 +24,34 @@ _PLACES = 3
 
 def summarize(notes: Iterable[str]) -> Iterator[str]:
     """Yield the lines; notes that differ in their place, or in the stream, become one."""
-    left_out, others, placed, variables = _grouped(notes)
-    for reason, streams in left_out.items():
-        whole = streams[0] if len(streams) == 1 else None
-        names = ", ".join(_LEFT_OUT.sub(r"\1", each) for each in streams)
-        yield whole or f"left out because {reason.removesuffix('.')}: {names}."
-    for text in others:
-        places = placed.get(text, ())
-        more = len(places) - _PLACES
-        named = ", ".join(places[:_PLACES])
-        named += f" and {more} more" if more > 0 else ""
-        yield f"{named}: {text}" if places else text
-    if variables:
-        pairs = ", ".join(f"{variable} for {value}" for value, variable in variables)
-        yield f"variables to set: {pairs}."
-
-
-def _grouped(
-    notes: Iterable[str],
-) -> tuple[dict[str, list[str]], list[str], dict[str, list[str]], list[tuple[str, str]]]:
-    """Return streams left out by reason, other texts, the places of these, and variables."""
     left_out: defaultdict[str, list[str]] = defaultdict(list)
-    placed: defaultdict[str, list[str]] = defaultdict(list)
-    variables: list[tuple[str, str]] = []
-    others: dict[str, None] = {}
+    variables: dict[str, str] = {}
+    #: Places by text; none for a text without a place.
+    others: defaultdict[str, list[str]] = defaultdict(list)
     for note in notes:
         if found := _LEFT_OUT.fullmatch(note):
             left_out[found[2]].append(note)
         elif found := _VARIABLE.fullmatch(note):
-            variables.append((found[1] or f"`{found[2]}`", found[3]))
+            variables.setdefault(found[3], found[1] or f"`{found[2]}`")
         elif found := _PLACED.fullmatch(note):
-            others[found[2]] = None
-            placed[found[2]].append(found[1])
+            others[found[2]].append(found[1])
         else:
-            others[note] = None
-    return left_out, [*others], placed, variables
+            others[note] = []
+    yield from (_left_out(reason, streams) for reason, streams in left_out.items())
+    yield from (_placed(text, places) for text, places in others.items())
+    if variables:
+        pairs = ", ".join(f"{variable} for {value}" for variable, value in variables.items())
+        yield f"variables to set: {pairs}."
+
+
+def _left_out(reason: str, notes: list[str]) -> str:
+    if len(notes) == 1:
+        return notes[0]
+    names = ", ".join(_LEFT_OUT.sub(r"\1", each) for each in notes)
+    return f"left out because {reason.removesuffix('.')}: {names}."
+
+
+def _placed(text: str, places: list[str]) -> str:
+    more = len(places) - _PLACES
+    named = ", ".join(places[:_PLACES]) + (f" and {more} more" if more > 0 else "")
+    return f"{named}: {text}" if places else text

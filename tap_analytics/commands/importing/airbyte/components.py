@@ -136,7 +136,8 @@ class Component:
     def expect(self, kind: str, what: str) -> None:
         """Raise `UnsupportedError` for a component of another kind; `what` begins the reason."""
         if self.kind not in {"", kind}:
-            raise UnsupportedError(f"{what} {shown(self.kind)}")
+            article = "n" if what.endswith(" a") and self.kind[0] in "AEIOU" else ""
+            raise UnsupportedError(f"{what}{article} {shown(self.kind)}")
 
     def note(self, word: str, text: str) -> None:
         """Add a note on a key."""

@@ -284,7 +284,7 @@ def test_pagination_is_taken(retriever, paginator, command):
             {"record_selector": {"extractor": {"field_path": ["data", "**"]}}},
             "its rows are searched for at any depth",
         ),
-        ({"type": "AsyncRetriever"}, "its retriever is a AsyncRetriever"),
+        ({"type": "AsyncRetriever"}, "its retriever is an AsyncRetriever"),
         ({"decoder": {"type": "XmlDecoder"}}, "its responses are decoded by XmlDecoder"),
         (
             {"partition_router": {"type": "CustomPartitionRouter", "values": ["a"]}},

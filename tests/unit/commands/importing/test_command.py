@@ -133,12 +133,15 @@ def test_notes_that_differ_in_their_place_only_are_one_line(command):
 
 def test_description_of_which_no_stream_is_taken_is_an_error_whatever_is_accepted(command):
     given = manifest(("reports", {"type": "AsyncRetriever"}))
+    reason = "its retriever is an AsyncRetriever"
 
     for options in ((), ("--partial",)):
         code, _, err = command(given, *options)
         assert code == 1
-        assert [line for line in err.splitlines() if line.startswith("error")] == [
-            "error: No stream can be imported."
+        assert err.splitlines() == [
+            "note: 0 of 1 streams",
+            f"note: streams[0]: the stream 'reports' is left out: {reason}.",
+            "error: No stream can be imported.",
         ]
 
 
