@@ -198,7 +198,7 @@ MISTAKES = [
         "`client.auth.access_token_url`",
     ),
     (
-        auth(type="oauth2_client_credentials", **OAUTH, access_token_request_data={"a": []}),
+        auth(type="oauth2_client_credentials", **OAUTH, access_token_request_data={"a": {}}),
         "`client.auth.access_token_request_data.a`",
     ),
     (endpoint(method="PUT"), "`method`"),
