@@ -10,12 +10,11 @@ import json
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 from support.docs import FENCE, PAGES, ROOT, blocks, parse
+from support.processes import template
 
 from tap_analytics.commands import COMMANDS
 
@@ -124,7 +123,7 @@ def check_meltano(given, page):
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if own(page) and name(page) not in WHOLE], ids=name
 )
-def test_the_commands_of_a_page_work_one_after_the_other(page, demos, tmp_path):
+def test_the_commands_of_a_page_work_one_after_the_other(page, demos, tmp_path, tmp_path_factory):
     config = demos["real"].config
     (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
     values = {name: json.dumps(value).strip('"') for name, value in config.items()}
@@ -137,11 +136,13 @@ def test_the_commands_of_a_page_work_one_after_the_other(page, demos, tmp_path):
     clean = {
         k: v for k, v in os.environ.items() if not k.startswith(("TAP_ANALYTICS_", "COVERAGE"))
     }
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    programs = tmp_path_factory.mktemp("bin")
+    control = template().program(programs)
     done = subprocess.run(
         ["bash", "-c", "\n".join(["set -euo pipefail", *own(page)])],
         cwd=tmp_path,
-        env={**clean, "PATH": path, "PYTHONPATH": str(ROOT)},
+        env={**clean, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+        pass_fds=[control],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

@@ -51,6 +51,7 @@ def test_the_command_of_the_readme_installs_the_tap_in_another_project(repositor
     assert "[warning" not in said
 
 
+@pytest.mark.outside
 def test_the_tap_passes_meltanos_own_test(meltano_project, settings):
     with DemoApi() as api:
         said = meltano_project.meltano("config", "test", "tap-analytics", env=settings(api.config))
@@ -67,6 +68,7 @@ def test_secrets_are_hidden_in_the_list_of_settings(meltano_project):
     assert "s3cret" not in said
 
 
+@pytest.mark.outside
 def test_the_diagram_is_a_command_of_the_plugin(meltano_project, settings):
     with DemoApi() as api:
         env = settings({"wiki": api.config["wiki"]})

@@ -33,6 +33,20 @@ TAP = (
 )
 
 
+#: A program that has a run of its own arguments forked, and ends as it does.
+PROGRAM = """\
+#!{python} -IS
+import json, os, socket, sys
+status, theirs = socket.socketpair()
+given = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "env": dict(os.environ), "job": None}}
+control = socket.socket(fileno={control})
+socket.send_fds(control, [json.dumps(given).encode()], [theirs.fileno(), 0, 1, 2])
+theirs.close()
+_, code = map(int, status.makefile())
+os._exit(code if code >= 0 else 128 - code)
+"""
+
+
 class Started:
     """A run under way, its output being read as it comes."""
 
@@ -134,6 +148,14 @@ class Template:
             if ours is not None:
                 end.close()
         return Forked(status, out, err)
+
+    def program(self, folder):
+        """Write a program that is forked from here; return the descriptor that it must inherit."""
+        file = folder / COMMAND.name
+        control = self._control.fileno()
+        file.write_text(PROGRAM.format(python=sys.executable, control=control), "utf-8")
+        file.chmod(0o755)
+        return control
 
 
 class Forked:
