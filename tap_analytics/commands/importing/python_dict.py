@@ -53,6 +53,8 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     outer = sorted((node for node in found if id(node) not in inner), key=lambda node: node.lineno)
     if not outer:
         return None
+    # The others may be examples with parts left out.
+    outer = [node for node in outer if not _is_sketch(node)] or outer
     if len(outer) > 1:
         others = ", ".join(str(node.lineno) for node in outer[1:])
         text = f"this description is imported; there are others at line {others}."
@@ -74,6 +76,10 @@ def parse(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depends on 
             raise SyntaxError(str(error)) from None
         except MemoryError:
             raise RecursionError from None
+
+
+def _is_sketch(node: ast.expr) -> bool:
+    return any(isinstance(part, ast.Constant) and part.value is ... for part in ast.walk(node))
 
 
 def _describes(node: ast.expr) -> bool:

@@ -46,8 +46,11 @@ def entry_of(config: Object, notes: Notes) -> Object:
     given = [resources] if isinstance(resources, Unread) else resources
     if not isinstance(given, list):
         return {**kept, "resources": []}
-    defaults = as_object(kept.pop("resource_defaults", None))
-    made, given = _defaults(defaults, given, context)
+    defaults = kept.pop("resource_defaults", config.get(UNPACKED))
+    if isinstance(defaults, Unread):
+        # Whatever they are, each resource has them.
+        given = [defaults for _ in given]
+    made, given = _defaults(as_object(defaults), given, context)
     kept["resources"] = _resources(given, made, context)
     if context.is_foreign and not all(_is_selected(each, made) for each in kept["resources"]):
         made = {**made, "endpoint": {**as_object(made.get("endpoint")), "data_selector": DETECTED}}
@@ -68,9 +71,28 @@ def _is_selected(resource: t.Any, defaults: Object) -> bool:  # noqa: ANN401 - a
 
 def _client(given: object, context: Context) -> Object:
     notes = context.notes
+    if isinstance(given, Unread):
+        notes.unsigned("", str(given))
     if not isinstance(given, dict):
         notes.add("client", "isn't an object: left out.")
         return {}
+    made = _client_words(given, notes)
+    if isinstance(made.get("headers"), dict):
+        made["headers"] = context.headers = stripped(made["headers"], context)
+    if "auth" in made and (auth := read_auth(made.pop("auth"), "client.auth", notes)) is not None:
+        made["auth"] = auth
+        is_query = isinstance(auth, dict) and auth.get("location") in {"query", "param"}
+        context.signed = (auth["name"],) if is_query else ()
+    if "paginator" in made:
+        _client_paginator(made, context)
+    base_url = made.get("base_url")
+    context.base_url = base_url.rstrip("/") if isinstance(base_url, str) else ""
+    context.is_folder = context.is_foreign and base_url != context.base_url
+    return made
+
+
+def _client_words(given: Object, notes: Notes) -> Object:
+    """Return the parts of a client that the tap has, with variables for their texts."""
     if UNPACKED in given:
         notes.unsigned("client", f"unpacks {given[UNPACKED]}")
     session = given.get("session")
@@ -87,13 +109,6 @@ def _client(given: object, context: Context) -> Object:
         made["auth"] = auth
         is_query = isinstance(auth, dict) and auth.get("location") in {"query", "param"}
         context.signed = (auth["name"],) if is_query else ()
-    if isinstance(made.get("headers"), dict):
-        made["headers"] = context.headers = stripped(made["headers"], context)
-    if "paginator" in made:
-        _client_paginator(made, context)
-    base_url = made.get("base_url")
-    context.base_url = base_url.rstrip("/") if isinstance(base_url, str) else ""
-    context.is_folder = context.is_foreign and base_url != context.base_url
     return made
 
 

@@ -202,6 +202,39 @@ def test_paginator_of_the_client_that_needs_code_leaves_out_what_has_no_other(im
     assert any("client.paginator is a call of `Pages`" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        '"resource_defaults": DEFAULTS, "client": {"base_url": "https://a.b"}',
+        '**more, "client": {"base_url": "https://a.b"}',
+        '"resource_defaults": {**more}, "client": {"base_url": "https://a.b"}',
+        '"resource_defaults": {"endpoint": {"paginator": Pages()}}, "client": {"base_url": "x"}',
+    ],
+)
+def test_defaults_that_need_code_leave_all_resources_out(parts, imported):
+    found = imported(f'x = {{{parts}, "resources": ["items", "shops"]}}')
+
+    assert found.entry["resources"] == []
+    assert found.headline == "0 of 2 streams"
+
+
+def test_client_that_needs_code_signs_nothing(imported):
+    found = imported('x = {"client": CLIENT, "resources": ["items"]}')
+
+    [missing] = found.missing
+    assert missing.startswith("Nothing signs the requests.")
+    assert found.entry["client"] == {"base_url": "$SHOP_BASE_URL"}
+
+
+def test_sketch_is_passed_over(imported):
+    found = imported(
+        'sketch = {"client": {"base_url": ...}, "resources": [...]}\n'
+        f'x = {{"client": {{"base_url": "https://a.b", {AUTH}}}, "resources": ["items"]}}'
+    )
+
+    assert found.headline == "1 of 1 streams"
+
+
 def test_names_get_letters_digits_and_underscores_everywhere(imported):
     found = imported(
         f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": '
