@@ -105,10 +105,6 @@ def _client_words(given: Object, notes: Notes) -> Object:
             notes.unsigned("", str(made.pop(word)))
         elif word in made:
             made[word] = with_variables(made[word], notes)
-    if "auth" in made and (auth := read_auth(made.pop("auth"), "client.auth", notes)) is not None:
-        made["auth"] = auth
-        is_query = isinstance(auth, dict) and auth.get("location") in {"query", "param"}
-        context.signed = (auth["name"],) if is_query else ()
     return made
 
 
