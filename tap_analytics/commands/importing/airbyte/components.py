@@ -53,6 +53,7 @@ class Manifest:
         self.value = value
         self.notes = notes
         self._followed = 0
+        self._computed_bases: set[str] = set()
         spec = as_object(as_object(value.get("spec")).get("connection_specification"))
         self.settings = Settings(spec, notes)
 
@@ -79,6 +80,16 @@ class Manifest:
             return base, base_path, words
         below = {word: words.get(word, base_path) for word in base if word not in own}
         return {**base, **own}, path, below
+
+    def base_variable(self, text: str, where: str) -> str:
+        """Return the variable for a base URL that isn't known; there is one for all streams."""
+        self._computed_bases.add(text)
+        if len(self._computed_bases) > 1:
+            raise UnsupportedError("its url_base is computed, unlike those of others")
+        variable = self.notes.variable("base_url")
+        if text:
+            self.notes.add(where, f"is computed: it becomes {variable}.")
+        return variable
 
     def unfolded(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
         """Return a value with all references resolved."""

@@ -48,6 +48,8 @@ class Expressions:
         if joined != source.strip() and re.search(r"[*/%]", _QUOTED.sub("", joined)):
             # Their order of precedence is another in Jinja.
             raise UndecidedError
+        if " if " in joined and " else " not in joined:
+            joined = f"{joined} else ''"
         try:
             return self._resolved(self._node(parse(f"({joined})", mode="eval").body))
         except (SyntaxError, TypeError, ValueError, LookupError, ArithmeticError):

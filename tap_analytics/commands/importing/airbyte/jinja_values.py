@@ -20,6 +20,9 @@ from tap_analytics.config.declarations.templates import (
 #: Maximum length in characters of a text that is evaluated, and of a value.
 LONGEST = 20_000
 
+#: The beginning of what the tap takes for a variable.
+_VARIABLE = re.compile(r"\$(?=\{?[A-Z_])", re.ASCII)
+
 
 class UndecidedError(Exception):
     """An expression whose value can't be told before a run, or not in the words of the tap."""
@@ -103,7 +106,7 @@ def _part_text(part: Part, after: Part, *, is_escaped: bool, is_path: bool) -> s
     if isinstance(part, Setting):
         is_joined = isinstance(after, str) and re.match(r"\w", after)
         return f"${{{part.variable[1:]}}}" if is_joined else part.variable
-    return escaped(part) if is_escaped else part
+    return literal_text(part, is_escaped=is_escaped)
 
 
 @dataclass(frozen=True)
@@ -148,9 +151,10 @@ def needs_escape(text: str, *, is_path: bool = False) -> bool:
         return True
 
 
-def escaped(text: str) -> str:
-    """Return a text whose braces are sent as they are."""
-    return text.replace("{", "{{").replace("}", "}}")
+def literal_text(text: str, *, is_escaped: bool) -> str:
+    """Return a text that is sent as it is: without variables, and without templates if escaped."""
+    text = _VARIABLE.sub("$$", text)
+    return text.replace("{", "{{").replace("}", "}}") if is_escaped else text
 
 
 def is_true(value: Value) -> bool:

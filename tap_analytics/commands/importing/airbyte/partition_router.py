@@ -31,6 +31,11 @@ if t.TYPE_CHECKING:
 
 #: Most generations of parents whose values are looked up.
 _DEEPEST = 8
+#: What the tap does in another way, which brings the same rows.
+_OTHERWISE = {
+    "incremental_dependency": "is not needed: every run reads what is below all parents.",
+    "lazy_read_pointer": "is not needed: the rows in its parent's response are requested.",
+}
 _ENDS = (("partition_field_start", "start_time"), ("partition_field_end", "end_time"))
 
 
@@ -111,6 +116,9 @@ def _parent(router: Component, depth: int) -> Partitioning:
         }
     except UndecidedError:
         raise UnsupportedError(f"`{shown(key)}` of its parent can't be a placeholder") from None
+    for word, what in _OTHERWISE.items():
+        if config.get(word):
+            config.note(word, what)
     above = _above(stream, own, depth)
     scope = Scope(partitions={(name,): value.name, **extra, **above})
     options = ((option, Later((value,))),) if (option := config.child("request_option")) else ()

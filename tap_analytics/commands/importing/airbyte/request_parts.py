@@ -20,11 +20,12 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
     concatenated,
-    escaped,
     literal,
+    literal_text,
     needs_escape,
 )
 from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
+from tap_analytics.commands.importing.airbyte.request_scope import RUN_ROOTS
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import END, START
@@ -36,6 +37,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
 
 _HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)
+#: The beginning of a placeholder, not of a variable.
+_OPENED = re.compile(r"(?<!\$)\{")
 #: Headers that don't change what an API returns.
 _IRRELEVANT = {"user-agent", "x-request-id", "referer", "accept-encoding", "connection"}
 #: Stands for a placeholder while a body is read as JSON.
@@ -82,19 +85,38 @@ class RequestParts:
 
     def address(self) -> tuple[str, str]:
         """Return base URL and path of a stream, which may have a query."""
-        word = "url_base" if self.requester.get("url_base") else "url"
-        # Joined parts may have a slash each.
-        base = re.sub(r"(?<!:)/{2,}", "/", (self.requester.text(word) or "").strip())
+        base, rest = self._base()
         if self.requester.get("path") in (None, ""):
-            host = _HOST.match(base)
-            return (host[0], base[host.end() :]) if host else (base, "")
+            return base, rest
         path = self.text(str(self.requester.get("path")), "path", "its path", is_path=True)
         if "://" in path:
             raise UnsupportedError("its path is a full URL")
-        if "?" in base:
+        if "?" in rest:
             raise UnsupportedError("its url_base has a query")
         # As they are sent, for the tap quotes only values.
-        return base, re.sub(r"\s", lambda blank: quote(blank[0]), path.strip())
+        path = re.sub(r"\s", lambda blank: quote(blank[0]), path.strip())
+        if not _OPENED.search(rest):
+            return f"{base}{rest}", path
+        return base, f"{rest.rstrip('/')}/{path.lstrip('/')}"
+
+    def _base(self) -> tuple[str, str]:
+        """Return host and path of the base URL; a variable for one that only a user knows."""
+        word = "url_base" if self.requester.get("url_base") else "url"
+        given = str(self.requester.get(word) or "").strip()
+        try:
+            base = self.text(given, word, f"its {word}", is_path=True).strip()
+        except UnsupportedError:
+            if any(root in given for root in RUN_ROOTS):
+                raise
+            return self.requester.manifest.base_variable(given, self.requester.place(word)), ""
+        # Joined parts may have a slash each.
+        base = re.sub(r"(?<!:)/{2,}", "/", base)
+        host = _HOST.match(base)
+        opened = _OPENED.search(base)
+        end = host.end() if host else base.rfind("/", 0, opened.start()) if opened else len(base)
+        if end < 0 or _OPENED.search(base[:end]):
+            raise UnsupportedError(f"the host of its {word} is computed")
+        return base[:end], base[end:]
 
     # --- parameters and headers -------------------------------------------------------------
 
@@ -156,7 +178,7 @@ class RequestParts:
 
     def method_and_body(self) -> Object:
         """Return the `method` of an endpoint and its body, as `json` or `data`."""
-        method = str(self.requester.get("http_method") or "GET").upper()
+        method = (self.requester.text("http_method") or "GET").upper()
         if method not in {"GET", "POST"}:
             raise UnsupportedError(f"its method is {shown(method)}")
         kind, body = self._given_body()
@@ -264,7 +286,7 @@ def inject(endpoint: Object, option: Component, value: Later) -> None:
 def _written(value: Value, *, is_path: bool = False) -> str:
     if isinstance(value, Later):
         return value.template(is_path=is_path)
-    return escaped(str(value)) if needs_escape(str(value), is_path=is_path) else str(value)
+    return literal_text(str(value), is_escaped=needs_escape(str(value), is_path=is_path))
 
 
 def _plain(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value

@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
 SLICES = {"stream_partition", "stream_slice", "stream_interval"}
 #: The name of the page in expressions, once its token has been read.
 PAGE_NUMBER = "page_number"
+#: What isn't known before a run.
+RUN_ROOTS = (*SLICES, "next_page_token", "stream_state")
 #: A name that may be part of a placeholder in any part of a request.
 _MEMBER = re.compile(r"[^\s{}.?#&=+%/;\\]+")
 

@@ -113,6 +113,8 @@ SETTINGS = spec(
         ("['a', 'b']", ["a", "b"]),
         ("{{ ['a', config.size] }}", ["a", "50"]),
         ("{a}", "{a}"),
+        ("cost $5, $NAME, ${A}", "cost $5, $$NAME, $${A}"),
+        ("{{ 'x' if config['mark'] }}y", "y"),
         ("{{ config.state }} {}", "open {}"),
         ("{resources.a.b}", "{{resources.a.b}}"),
     ],
@@ -426,6 +428,58 @@ def test_stream_that_is_not_signed_is_not_below_one_that_is(imported):
 
     assert made["a"]["endpoint"]["auth"]["name"] == "X-A"
     assert made["b"]["endpoint"] == "/b"
+
+
+@pytest.mark.parametrize(
+    ("requester", "base", "path"),
+    [
+        (
+            {"url_base": "https://api.shop.com/v1/{{ stream_partition.item }}/x", "path": "a?b=1"},
+            "https://api.shop.com",
+            "/v1/{+resources.shops.id}/x/a",
+        ),
+        (
+            {"url_base": "", "url": "{{ config['u'] }}/v1/{{ stream_partition.item }}", "path": ""},
+            "$SHOP_U/v1",
+            "/{+resources.shops.id}",
+        ),
+        (
+            {"url_base": "https://api{{ '.eu' if config.get('u') }}.shop.com", "path": "/a"},
+            "https://api.shop.com",
+            "/a",
+        ),
+        (
+            {"url_base": "https://{{ 'a' if config.site == 'b' else 'c' }}.com", "path": "/a"},
+            "$SHOP_BASE_URL",
+            "/a",
+        ),
+    ],
+)
+def test_address_may_be_computed(requester, base, path, tmp_path):
+    # The parent is at the same address.
+    url = requester["url_base"] or requester["url"]
+    above = stream("shops", url_base=url.partition("/{{ stream")[0])
+    made = stream(router=below(above), **requester)
+    file = tmp_path / "shop.json"
+    file.write_text(json.dumps({"streams": [made], "check": {}} | SETTINGS))
+
+    found, _ = import_file(str(file))
+
+    assert found.entry["client"]["base_url"] == base, found.notes
+    (parts,) = [each for each in found.entry["resources"] if each["name"] == "items"]
+    endpoint = parts["endpoint"]
+    assert (endpoint if isinstance(endpoint, str) else endpoint["path"]) == path
+
+
+def test_two_addresses_that_are_computed_are_not_one(imported):
+    hosts = [f"https://{{{{ 'a' if config.site == '{n}' else 'c' }}}}.com" for n in (1, 2)]
+
+    made, notes = imported(
+        *(stream(f"s{n}", url_base=host) for n, host in enumerate(hosts)), **SETTINGS
+    )
+
+    assert [*made] == ["s0"]
+    assert any("its url_base is computed, unlike those of others" in note for note in notes)
 
 
 def test_streams_of_the_host_of_most_are_taken(imported):
