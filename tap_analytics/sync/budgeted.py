@@ -34,8 +34,8 @@ class BudgetedRun:
         #: Whether the run resumes an interrupted one, and can be resumed itself.
         self.resumable = "max_records" not in run.config and run.config["resume_within_hours"] > 0
         self._skipped: set[str] = set()
-        #: Rows after which each stream resumes.
-        self._resumed_at = self._rows_by_stream()
+        #: How far each stream was read when the run began.
+        self._resumed_at = self._read_by_stream()
 
     def ordered(self, streams: Sequence[AnalyticsStream]) -> list[AnalyticsStream]:
         """Return streams in the order in which they are read."""
@@ -130,12 +130,17 @@ class BudgetedRun:
         name = sync.stream.name
         if sync.result.done:
             return name not in self._skipped
-        return self._rows_by_stream().get(name, 0) > self._resumed_at.get(name, 0)
+        return self._read_by_stream().get(name, 0) > self._resumed_at.get(name, 0)
 
-    def _rows_by_stream(self) -> dict[str, int]:
-        marks = self._bookmarks.items()
-        found = {name: mark[POSITION].get("rows") for name, mark in marks if has_position(mark)}
-        return {name: rows for name, rows in found.items() if isinstance(rows, int)}
+    def _read_by_stream(self) -> dict[str, int]:
+        """Return rows and lists up to the position of each stream; a list may be empty."""
+        marks = [(n, mark[POSITION]) for n, mark in self._bookmarks.items() if has_position(mark)]
+        counts = {name: [mark.get("rows"), mark.get("lists", 0)] for name, mark in marks}
+        return {
+            name: sum(found)
+            for name, found in counts.items()
+            if all(isinstance(each, int) for each in found)
+        }
 
     @property
     def _bookmarks(self) -> dict[str, dict[str, t.Any]]:

@@ -194,3 +194,24 @@ def test_the_bookmark_stays_behind_the_run_that_read_the_first_lists():
         rest = run(config, state=state)
     assert rest.error is None
     assert rest.bookmark() == "2024-03-04T00:00:00Z"
+
+
+@pytest.mark.parametrize("rows", [True, False], ids=["rows", "no rows"])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_small_budgets_of_requests_add_up_to_all_lists(rows, concurrency, caplog):
+    """A list without rows is progress, too."""
+    server = Server()
+    answer = server.answer if rows else lambda _path, _pairs: {"data": [], "total": 0}
+    found, state, runs = [], None, 0
+    with PathApi(answer) as api:
+        endpoint = {"paginator": PAGING, "incremental": KEY}
+        config = shop(api.origin, endpoint, concurrency=concurrency)
+        config["max_requests"] = 2 if not rows else 9
+        while runs < 20:
+            done = run(config, state=state)
+            found, state, runs = found + done.records(), done.state, runs + 1
+            if done.error is None:
+                break
+    assert 1 < runs < 20
+    assert set(bag(found)) == set(bag(ROWS if rows else []))
+    assert "would end at the same point" not in caplog.text
