@@ -123,7 +123,7 @@ def _written(moment: datetime) -> str:
 
 
 def lag_of(part: Component) -> float | None:
-    """Return `lag`: days where the column holds dates, else seconds."""
+    """Return `lag`: days where the column holds dates, milliseconds where it may count those."""
     if part.get("lookback_window") is None:
         return None
     text = part.text("lookback_window")
@@ -133,7 +133,8 @@ def lag_of(part: Component) -> float | None:
     if found is None:
         return None
     span = found.rest + found.months * _MONTH
-    seconds = span / timedelta(seconds=1)
+    unit = timedelta(milliseconds=1) if "%ms" in _forms(part) else timedelta(seconds=1)
+    count = span / unit
     if _forms(part) == [_DATE]:
         return -(-span // timedelta(days=1))
-    return int(seconds) if seconds == int(seconds) else seconds
+    return int(count) if count == int(count) else count

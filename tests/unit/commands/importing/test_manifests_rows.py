@@ -109,7 +109,7 @@ RANGE = {
             {
                 "cursor_format": "epoch_ms",
                 "convert": "%ms",
-                "lag": 0.5,
+                "lag": 500,
                 "initial_value": "2024-01-01T00:00:00Z",
             },
         ),

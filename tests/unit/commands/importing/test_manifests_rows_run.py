@@ -206,6 +206,21 @@ def test_lookback_is_read_again(synced):
     assert ids_of(second) == [5, 6, 7]
 
 
+def test_lookback_of_milliseconds_is_read_again(synced):
+    def answer(_, query):
+        return {"data": [row for row in rows if row["at"] >= int(dict(query)["since"])]}
+
+    rows = [{"id": n, "at": 1_704_067_200_000 + n * 1000} for n in range(1, 8)]
+    cursor = ranged(datetime_format="%ms", lookback_window="PT3S", start_datetime="2024-01-01")
+    with PathApi(answer) as api:
+        made = stream(api, incremental_sync=cursor)
+        first = synced(made)
+        second = synced(made, state=first.of("STATE", None)[-1]["value"])
+
+    assert ids_of(first) == [1, 2, 3, 4, 5, 6, 7]
+    assert ids_of(second) == [4, 5, 6, 7]
+
+
 def test_filter_by_the_start_of_a_run_is_that_of_the_cursor(synced):
     rule = {"condition": "{{ record['at'] >= stream_interval['start_time'] }}"}
     cursor = ranged()
