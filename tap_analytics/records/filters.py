@@ -35,7 +35,7 @@ _TOKEN = re.compile(
     | (?P<text>{_TEXT})
     | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | (?P<word>true|false|null)\b
-    | (?P<sign>==|!=|<=|>=|<|>|&&|\|\||!|\(|\))
+    | (?P<sign>==|!=|<=|>=|<|>|&&?|\|\||!|\(|\))
     )\s*""",
     re.VERBOSE,
 )
@@ -118,7 +118,8 @@ class _Parser:
 
     def _both(self) -> Predicate:
         parts = [self._one()]
-        while self._take("&&"):
+        # Libraries of JSONPath take `&` as well.
+        while self._take("&&", "&"):
             parts.append(self._one())
         return parts[0] if len(parts) == 1 else lambda row: all(part(row) for part in parts)
 

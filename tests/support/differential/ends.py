@@ -67,6 +67,12 @@ def total_of_pages(asked):
     return {"data": ROWS[page * 3 - 3 : page * 3], "count": 3} if page < 4 else (404, {})
 
 
+def after_row(asked):
+    ids = [row["id"] for row in ROWS]
+    at = ids.index(asked.number("after")) + 1 if asked.number("after") else 0
+    return {"data": ROWS[at : at + 3]}
+
+
 CONSTRUCTS = [
     Construct(
         name="flag",
@@ -310,6 +316,40 @@ CONSTRUCTS = [
         airbyte="reads no totals",
         dlt=Description(
             source=dlt(resource(paginator={"type": "page_number", "base_page": 1})), more=AGAIN
+        ),
+    ),
+    Construct(
+        name="last-page-size-filtered",
+        server=after_row,
+        rows={"items": [row for row in ROWS if row["id"] not in (2, 4)]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    selector={
+                        "record_filter": {
+                            "type": "RecordFilter",
+                            "condition": "{{ record.id not in [2, 4] }}",
+                        }
+                    },
+                    **paginator(
+                        by_cursor("{{ last_record.id }}", "{{ last_page_size < 3 }}"), "after"
+                    ),
+                )
+            ),
+            more={"pages after one that lost rows": r"GET /items\?after=[368]"},
+            loses="it takes a page for the last from which a filter took rows",
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    data_selector="data[?(@.id != 2 & @.id != 4)]",
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "data[-1].id",
+                        "cursor_param": "after",
+                    },
+                )
+            )
         ),
     ),
 ]

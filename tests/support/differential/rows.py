@@ -46,6 +46,9 @@ def added(name, value, **words):
     return {"type": "AddFields", "fields": [{"path": [name], "value": value, **words}]}
 
 
+#: Values of other types than a filter has, none, and null.
+MIXED = [{"id": 1, "n": "5"}, {"id": 2, "n": 5}, {"id": 3}, {"id": 4, "n": None}, {"id": 5, "n": 6}]
+
 CSV = 'id,name\n1,Ada\n2,"Bo, C"\n3,\n'
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
 
@@ -295,5 +298,27 @@ CONSTRUCTS = [
             )
         ),
         dlt="JSON only",
+    ),
+    Construct(
+        name="rows-filtered-types",
+        server=in_pages([{"data": MIXED[:3]}, {"data": []}, {"data": MIXED[3:]}]),
+        rows={"items": [MIXED[0], MIXED[2], MIXED[3], MIXED[4]]},
+        airbyte=Description(
+            source=manifest(stream(selector=selected("{{ record.n != 5 }}"), **NEXT))
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(data_selector="data[?(@.n != 5 & @.id > 0)]", paginator=NEXT_OF_DLT)
+            )
+        ),
+    ),
+    Construct(
+        name="rows-filtered-null",
+        server=always({"data": MIXED}),
+        rows={"items": [MIXED[0], MIXED[1], MIXED[4]]},
+        airbyte=Description(
+            source=manifest(stream(selector=selected("{{ record.get('n') is not none }}")))
+        ),
+        dlt="the same as rows-filtered-types",
     ),
 ]

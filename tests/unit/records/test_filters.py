@@ -56,6 +56,7 @@ ROW = {
         ("@.tags[2]", False),
         ("@.status.length", False),
         ("@.tags.x", False),
+        ("@.amount >= 12.5 & @.amount < 1.3e1", True),
         # && binds more strongly than ||.
         ("@.flag || @.missing && @.missing", True),
         ("(@.flag || @.missing) && @.missing", False),
