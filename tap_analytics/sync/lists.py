@@ -99,12 +99,19 @@ class ListCheckpointer:
 
     def save(self, done: OneList) -> None:
         """Save that a list was read to its end, if it is complete, and those before it."""
-        sync, facts = self.sync, self.sync.stream.paging_facts
+        sync = self.sync
         self.lists += 1
-        verdict = sync.result.verdict
-        if sync.is_over or not verdict.complete:
+        if sync.is_over or not sync.result.verdict.complete:
             return
-        position = Checkpoint(
+        position = self._position(done)
+        with sync.run.writer.lock:
+            bookmarks = sync.run.state.setdefault("bookmarks", {})
+            bookmarks.setdefault(sync.stream.name, {})[MEMBER] = position.to_state()
+            sync.run.state_output.write_if_due()
+
+    def _position(self, done: OneList) -> Checkpoint:
+        sync, facts = self.sync, self.sync.stream.paging_facts
+        return Checkpoint(
             token=(),
             last_key_digest=_name(done),
             lists=self.lists,
@@ -115,19 +122,15 @@ class ListCheckpointer:
             total_proven=facts.total_proven,
             names_next=facts.names_next,
             doubt=None,
-            verdict=verdict.value,
+            verdict=sync.result.verdict.value,
             checks=(),
             highest=None if sync.bookmark is None else sync.bookmark.highest,
             began=sync.began.isoformat(),
-            fingerprint=self.sync.fingerprint,
+            fingerprint=sync.fingerprint,
             filtered=done.window is not None,
             source=sync.stream.connection.source,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        with sync.run.writer.lock:
-            bookmarks = sync.run.state.setdefault("bookmarks", {})
-            bookmarks.setdefault(sync.stream.name, {})[MEMBER] = position.to_state()
-            sync.run.state_output.write_if_due()
 
 
 def _name(one: OneList) -> str:
