@@ -125,8 +125,7 @@ class StopCondition:
         """Return the end at something that is empty or false; with something, if not negated."""
         if not negated:
             found = member(node)
-            is_flag = found is not None and found.root == "response" and found.path
-            if found is not None and is_flag and not self.cursor.is_within(found):
+            if found is not None and self._may_be_flag(found):
                 return Ending(last=(found,))
             raise UnsupportedError(_OTHER)
         if self._counts_rows(node):
@@ -149,6 +148,11 @@ class StopCondition:
         if self.rows is not None and self.rows.is_within(found):
             return _EMPTY
         return None if found.root == "response" else LATER
+
+    def _may_be_flag(self, found: Member) -> bool:
+        """Whether a member is none of those that lead to the cursor or to the rows."""
+        others = [self.cursor, *([self.rows] if self.rows else [])]
+        return found.root == "response" and not any(each.is_within(found) for each in others)
 
     def _counts_rows(self, node: ast.expr) -> bool:
         """Whether an expression is the number of rows of a page."""
@@ -181,7 +185,8 @@ class StopCondition:
         found = self._known(left)
         if (op, value) in {(ast.Lt, 1), (ast.LtE, 0)}:
             return self._equal(found, 0)
-        if op in {ast.NotEq, ast.IsNot} and (flag := _boolean(value)) is not None:
+        flag = None if found == self.cursor else _boolean(value)
+        if op in {ast.NotEq, ast.IsNot} and flag is not None:
             return self._equal(found, not flag)
         if op not in _EQUAL:
             raise UnsupportedError(_OTHER)
@@ -222,7 +227,7 @@ class StopCondition:
         flag = _boolean(value)
         if found.root != "response":
             return self._in_link(found, flag)
-        if flag is not None:
+        if flag is not None and self._may_be_flag(found):
             return Ending(last=(found,)) if flag else Ending(more=(found,))
         if value == 0 and found.path:
             return _EMPTY if str(found.path[-1]).lower() in _COUNTS else LATER

@@ -374,6 +374,9 @@ def test_condition_to_stop_is_declared_or_ends_later(condition, ending, is_later
         "{{ last_page_size > 100 }}",
         "{{ response.count <= 1 }}",
         "{{ response.next }}",
+        "{{ response.next != 'false' }}",
+        "{{ response.data }}",
+        "{{ response.data != false }}",
         "{{ 'error' in response }}",
         "{{ response.state == 'done' }}",
         "{{ headers['X-More'] == 'false' }}",
@@ -385,6 +388,7 @@ def test_condition_to_stop_is_declared_or_ends_later(condition, ending, is_later
 )
 def test_condition_that_ends_before_the_last_page_is_not_taken(condition, command):
     pages = paged(cursor("{{ response.next }}", stop_condition=condition), "after")
+    pages |= {"record_selector": ROWS}
 
     code, _, notes = command(manifest(stream(), stream("odd", retriever=pages)))
 
