@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from support.differential.construct import Construct, Description
 from support.differential.pages import OFFSET, PAGE, ROWS, UNNUMBERED, cut
-from support.differential.writing import by_cursor, manifest, paginator, stream
+from support.differential.writing import by_cursor, into, manifest, paginator, stream
 
 NOT_IN_DLT = "not a word of dlt"
+DAYS = [{"id": n, "at": f"2024-01-{n:02}"} for n in range(1, 9)]
+BY_DAY = {
+    "type": "DatetimeBasedCursor",
+    "cursor_field": "at",
+    "datetime_format": "%Y-%m-%d",
+    "start_datetime": "2024-01-01",
+    "start_time_option": into("since"),
+}
 TOKEN = "{{ next_page_token['next_page_token'] or 0 }}"
 
 
@@ -37,6 +45,13 @@ def always_a_cursor(asked):
 def part_of_link(asked):
     data, after = cut(ROWS, asked.number("after"))
     return {"data": data, "next": f"{asked.origin}/items?after={after}" if after else None}
+
+
+def since(asked):
+    """Give the rows from a day on, and the day behind them; at the end, the last row again."""
+    first = asked.query["since"]
+    found = [row for row in DAYS if row["at"] >= first][:3] or DAYS[-1:]
+    return {"data": found, "until": f"2024-01-{found[-1]['id'] + 1:02}"}
 
 
 def counted(asked):
@@ -112,6 +127,26 @@ CONSTRUCTS = [
                 by_cursor("{{ (response.next or '') | regex_search('[?&]after=([0-9]+)') }}"),
                 "after",
             )
+        ),
+        dlt=NOT_IN_DLT,
+    ),
+    Construct(
+        name="cursor-in-the-place-of-the-start",
+        server=since,
+        rows={"items": DAYS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    ignore_stream_slicer_parameters_on_paginated_requests=True,
+                    stream={"incremental_sync": BY_DAY},
+                    **paginator(
+                        by_cursor("{{ response.until }}", "{{ last_page_size < 3 }}", page_size=3),
+                        "since",
+                        "limit",
+                    ),
+                )
+            ),
+            more={"behind a short page": r"GET /items\?limit=3&since=2024-01-09"},
         ),
         dlt=NOT_IN_DLT,
     ),

@@ -171,7 +171,7 @@ class StopCondition:
         if not self._counts_rows(left) and (self._counts_rows(right) or constant(left) is not ...):
             left, op, right = right, _SWAPPED.get(op, op), left
         if self._counts_rows(left):
-            return self._page_size(op, right)
+            return _at_size(op, right)
         if _is_test(right):
             is_missing = (_name(right) in {"none", "undefined"}) == (op in _EQUAL)
             # A cursor that is no text, no number or no object is none.
@@ -207,18 +207,6 @@ class StopCondition:
             raise UnsupportedError(_OTHER)
         return self._missing(found) or LATER
 
-    @staticmethod
-    def _page_size(op: type[ast.cmpop], right: ast.expr) -> Ending:
-        """Return the end at a page with fewer rows than some number."""
-        size = constant(right)
-        is_end = op in _SMALLER or (op in _EQUAL and size == 0) or (op is ast.NotEq and size != 0)
-        if not is_end:
-            raise UnsupportedError(_OTHER)
-        if size == 0:
-            return _EMPTY
-        more = 1 if op is ast.LtE else 0
-        return replace(_EMPTY, short=size + more if isinstance(size, int) else 0)
-
     def _equal(self, found: Member, value: object) -> Ending:
         if value in {"", None}:
             return self._tested(found, is_missing=True)
@@ -242,6 +230,18 @@ class StopCondition:
 
 
 _OTHER = "its stop_condition can end reading before the last page"
+
+
+def _at_size(op: type[ast.cmpop], right: ast.expr) -> Ending:
+    """Return the end at a page with fewer rows than some number."""
+    size = constant(right)
+    is_end = op in _SMALLER or (op in _EQUAL and size == 0) or (op is ast.NotEq and size != 0)
+    if not is_end:
+        raise UnsupportedError(_OTHER)
+    if size == 0:
+        return _EMPTY
+    more = 1 if op is ast.LtE else 0
+    return replace(_EMPTY, short=size + more if isinstance(size, int) else 0)
 
 
 def _boolean(value: object) -> bool | None:
