@@ -17,6 +17,7 @@ from tap_analytics.commands.importing.airbyte.response_filters import (
 )
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.config.settings.catalog import MOST_RETRIES
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
@@ -121,8 +122,9 @@ def _predicate(part: Component, text: str, action: str) -> Condition | None:
 
 def _read(part: Component, waits: Waits, *, is_first: bool) -> None:
     retries = part.integer("max_retries")
-    # As the CDK does, whichever handler a response is for.
-    waits.retries = retries if is_first else waits.retries
+    if is_first and retries is not None:
+        # As the CDK does, whichever handler a response is for.
+        waits.retries = min(max(retries, 0), MOST_RETRIES)
     for strategy in part.children("backoff_strategies"):
         _wait(strategy, waits)
 

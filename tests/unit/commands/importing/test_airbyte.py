@@ -1074,6 +1074,16 @@ def test_waits_and_retries_are_taken(command):
     ]
 
 
+@pytest.mark.parametrize(("given", "taken"), [(-1, 0), ("7", 7), (10_000, 100)])
+def test_retries_are_those_that_the_tap_allows(given, taken, command):
+    handler = {"type": "DefaultErrorHandler", "max_retries": given}
+
+    code, entry, _ = command(manifest(stream(requester={"error_handler": handler})))
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["error_handler"] == {"max_retries": taken}
+
+
 def filters(*given):
     return {"type": "DefaultErrorHandler", "response_filters": list(given)}
 
