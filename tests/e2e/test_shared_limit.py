@@ -140,11 +140,12 @@ def test_the_state_of_a_limit_can_be_read_and_forgotten(store):
     assert (bucket.count(), opened.take()) == (0, 0)
 
 
-def test_a_store_that_is_gone_leaves_each_process_its_share(caplog):
+def test_a_store_that_is_gone_leaves_each_process_its_share(caplog, monkeypatch):
     counted = Counted(pages=3)
     with Postgres() as server, JsonApi(counted.answer) as api:
         url = url_of(server.env)
         assert run(config(api.origin, url, rate=100)).error is None
+    monkeypatch.setattr("tap_analytics.transport.shared_limit.TIMEOUT", 1)
     with JsonApi(counted.answer) as api:
         done = run(config(api.origin, url, rate=100))
     assert done.error is None
