@@ -44,6 +44,10 @@ def with_cursor(name=lambda at: f"c{at}", last=None):
     return answer
 
 
+def nested(*path):
+    return {"type": "RequestOption", "inject_into": "body_json", "field_path": [*path]}
+
+
 OFFSET = {"type": "OffsetIncrement", "page_size": 3}
 PAGE = {"type": "PageIncrement", "page_size": 3, "start_from_page": 1}
 NEXT = by_cursor("{{ response.meta.next }}", "{{ not response.meta.next }}")
@@ -617,7 +621,23 @@ CONSTRUCTS = [
         name="body-offset",
         server=body_offset,
         rows={"items": ROWS},
-        airbyte="not compared",
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"http_method": "POST", "request_body_json": {"state": "open"}},
+                    **paginator(
+                        OFFSET,
+                        nested("page", "offset"),
+                        nested("page", "limit"),
+                    ),
+                )
+            ),
+            more={"overlap": BODY % "[0248]"},
+            fewer={
+                "overlap": BODY % "3",
+                "first page": r'POST /items \{"page": \{"limit": 3\}, "state": "open"\}',
+            },
+        ),
         dlt=Description(
             source=dlt(
                 resource(
@@ -687,11 +707,7 @@ CONSTRUCTS = [
                             "{{ response.data['items'].pageInfo.endCursor }}",
                             "{{ not response.data['items'].pageInfo.hasNextPage }}",
                         ),
-                        {
-                            "type": "RequestOption",
-                            "inject_into": "body_json",
-                            "field_path": ["variables", "after"],
-                        },
+                        nested("variables", "after"),
                     ),
                 )
             ),

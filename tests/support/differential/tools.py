@@ -54,7 +54,7 @@ def outcomes(tool: str, constructs: Iterable[Construct]) -> dict[str, Outcome]:
             input=json.dumps(tasks),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-4000:]
