@@ -83,7 +83,7 @@ class Manifest:
 
     def base_variable(self, text: str, where: str) -> str:
         """Return the variable for a base URL that isn't known; there is one for all streams."""
-        self._computed_bases.add(text)
+        self._computed_bases.add("".join(text.split()))
         if len(self._computed_bases) > 1:
             raise UnsupportedError("its url_base is computed, unlike those of others")
         variable = self.notes.variable("base_url")
@@ -162,20 +162,25 @@ class Component:
         """Return the value of a key, or of the parameter of that name."""
         self._read.add(word)
         value = self.manifest.located(self.value.get(word), "")[0]
-        return self._inherited(word)[0] if value is None else value
+        inherited = None if value else self._inherited(word)[0]
+        return value if inherited is None else inherited
 
     def _inherited(self, word: str) -> Located:
         """Return the parameter of the name of a key."""
         return self.manifest.located(self.parameters.get(word), self.place(word))
+
+    def _below(self, word: str) -> Object:
+        """Return the parameters of what is at a key: all but that of its name."""
+        return {name: each for name, each in self.parameters.items() if name != word}
 
     def child(self, word: str) -> Component | None:
         """Return the component at a key."""
         if not isinstance(self.get(word), dict):
             return None
         located = self.manifest.located(self.value.get(word), self.place(word))
-        if located[0] is None:
+        if not located[0]:
             located = self._inherited(word)
-        return Component(self.manifest, located, self.parameters)
+        return Component(self.manifest, located, self._below(word))
 
     def values(self, word: str) -> list[t.Any]:
         """Return the value of a key as a list; a single value becomes its only item."""
@@ -188,7 +193,7 @@ class Component:
         for index, given in enumerate(as_list(self.get(word))):
             located = self.manifest.located(given, self.place(f"{word}[{index}]"))
             if isinstance(located[0], dict):
-                found.append(Component(self.manifest, located, self.parameters))
+                found.append(Component(self.manifest, located, self._below(word)))
             else:
                 self.note(f"{word}[{index}]", "isn't a component: left out.")
         return found

@@ -283,6 +283,22 @@ def test_value_of_a_grandparent_is_sent(imported):
     assert made["parts"]["endpoint"]["params"] == {"r": "{resources.shops.region}"}
 
 
+def test_router_among_the_parameters_is_not_that_of_its_parents(imported):
+    shops = stream("shops", "")
+    items = stream("items", "")
+    for each, path in ((shops, "all"), (items, "{{ stream_slice.item }}")):
+        del each["retriever"]["requester"]["path"]
+        each["$parameters"] = {"path": path}
+    items["$parameters"]["partition_router"] = below(shops)
+
+    made, notes = imported(shops, items)
+
+    assert {name: each["endpoint"] for name, each in made.items()} == {
+        "shops": "/all",
+        "items": "/{+resources.shops.id}",
+    }, notes
+
+
 @pytest.mark.parametrize(
     ("router", "reason"),
     [
