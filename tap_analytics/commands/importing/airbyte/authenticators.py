@@ -73,6 +73,10 @@ def _basic(part: Component, _: Component) -> Object:
     username = credential(part, "username")
     has_password = part.get("password") not in (None, "")
     password = credential(part, "password") if has_password else ""
+    if ":" in username:
+        # Servers read what follows as a part of the password.
+        username, more = username.split(":", 1)
+        password = f"{more}:{password}"
     return {"type": "http_basic", "username": username, "password": password}
 
 

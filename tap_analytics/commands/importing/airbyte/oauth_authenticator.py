@@ -53,7 +53,7 @@ def oauth_of(part: Component) -> Object:
     refuse(part, ["send_refresh_request_as_query_params", "profile_assertion"])
     made = _grant(part)
     path = part.text("access_token_name")
-    if path is not None and path != "access_token":
+    if path and path != "access_token":
         if "." in path:
             raise UnsupportedError(f"its access_token_name is `{shown(path)}`")
         made["access_token_path"] = path

@@ -119,6 +119,10 @@ JOINED = "Basic {{ [config.user, config.password] | join(':') | base64encode }}"
             has("authorization", basic("ann/token:")),
         ),
         (
+            {"type": "BasicHttpAuthenticator", "username": "{{ config.user }}:{{ config.key }}"},
+            has("authorization", basic("ann:k9:")),
+        ),
+        (
             {
                 "type": "BasicHttpAuthenticator",
                 "username": "{{ config['user'] }}",
@@ -191,6 +195,7 @@ def credentials(**words):
             [*GRANT, *PAIR, ("scope", "all"), ("user", "ann")],
             {},
         ),
+        (oauth(access_token_name="", expires_in_name="expires_at"), [*GRANT, *PAIR], {}),
         (oauth(access_token_name="token"), [*GRANT, *PAIR], {"token": "t1"}),
         (
             oauth(
