@@ -62,11 +62,14 @@ def incremental_of(
     path = parse_template(endpoint["path"], short=True)
     named = names_in([path, *(parse_json(endpoint.get(each)) for each in _REQUEST)])
     has_start, has_end = START in {*named, *params}, END in {*named, *params}
-    if _lacks_column(cursor, changes, is_ranged=has_start or has_end):
-        cursor.note("cursor_field", "isn't a column of the rows: every run reads all rows.")
+    filters_rows = _filters_rows(stream, cursor)
+    if not (has_start or has_end or filters_rows):
+        # A row that is changed without a later value would be missed.
+        cursor.note("cursor_field", "filters neither requests nor rows: every run reads all rows.")
         return None
+    _check_column(cursor, changes)
     made = _cursor(cursor, changes)
-    if not (has_start or _filters_rows(stream, cursor)):
+    if not (has_start or filters_rows):
         # The original keeps rows from before its start.
         made["initial_value"] = None
     _set_range(made, cursor, has_start=has_start, has_end=has_end)
@@ -106,7 +109,8 @@ def _filters_rows(stream: Component, cursor: Component) -> bool:
     rule = selector and selector.child("record_filter")
     condition = str(rule.get("condition")) if rule else ""
     is_asked = any(name in condition for name in INTERVALS)
-    return bool(cursor.get("is_client_side_incremental")) or is_asked
+    words = ("is_client_side_incremental", "is_data_feed")
+    return is_asked or any(cursor.get(word) for word in words)
 
 
 def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[str, str]:
@@ -131,22 +135,16 @@ def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[st
     return found
 
 
-def _lacks_column(part: Component, changes: Transformations, *, is_ranged: bool) -> bool:
-    """Whether rows have no such column, and every run reads all of them there, too.
-
-    Raises `UnsupportedError` where runs read a range of them.
-    """
+def _check_column(part: Component, changes: Transformations) -> None:
+    """Raise `UnsupportedError` where rows have no such column."""
     column = part.text("cursor_field")
-    sources = changes.sources(column) if column else None
     if not column or not DOTTED.fullmatch(column):
-        problem = "its cursor_field is computed, or can't be a path"
-    elif sources is not None and column not in sources:
-        problem = f"its cursor `{shown(column)}` is computed by a transformation"
-    else:
-        return False
-    if is_ranged or part.get("is_client_side_incremental"):
-        raise UnsupportedError(problem)
-    return True
+        raise UnsupportedError("its cursor_field is computed, or can't be a path")
+    sources = changes.sources(column)
+    if sources is not None and column not in sources:
+        raise UnsupportedError(f"its cursor `{shown(column)}` is computed by a transformation")
+    if sources is not None and part.get("lookback_window") is not None:
+        raise UnsupportedError("its lookback_window is for times that a transformation writes")
 
 
 def _cursor(part: Component, changes: Transformations) -> Object:

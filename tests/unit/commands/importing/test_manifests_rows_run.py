@@ -247,11 +247,14 @@ def test_start_that_only_a_user_knows_is_never_left_out(synced, tmp_path):
     assert "needs {incremental.start_value}" in failed.failure("shop_items")
 
 
-def test_rows_from_before_the_start_are_kept_where_nothing_filters_them(synced):
+def test_all_rows_are_read_in_each_run_where_nothing_filters_them(synced):
     cursor = ranged()
     del cursor["start_time_option"]
     with served(DAYS) as api:
-        assert ids_of(synced(stream(api, incremental_sync=cursor))) == [1, 2, 3, 4, 5, 6, 7]
+        done = synced(stream(api, incremental_sync=cursor))
+
+    assert ids_of(done) == [1, 2, 3, 4, 5, 6, 7]
+    assert done.of("STATE", None) == []
 
 
 @pytest.mark.parametrize("place", ["header", "body_json", "body_data"])
