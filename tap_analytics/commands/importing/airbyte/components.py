@@ -178,8 +178,9 @@ class Component:
         if not isinstance(self.get(word), dict):
             return None
         located = self.manifest.located(self.value.get(word), self.place(word))
-        if not located[0]:
-            located = self._inherited(word)
+        inherited = self._inherited(word)
+        if not located[0] and inherited[0] is not None:
+            located = inherited
         return Component(self.manifest, located, self._below(word))
 
     def values(self, word: str) -> list[t.Any]:

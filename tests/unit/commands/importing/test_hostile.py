@@ -290,6 +290,7 @@ def test_arbitrary_text_never_ends_in_a_traceback(name, text, file, capsys):
 
 
 @example(value={"client": [], "resources": 1})
+@example(value={"type": "DeclarativeSource", "streams": [], "api_budget": {}})
 @given(value=st.one_of(CONFIGS, MANIFESTS))
 def test_arbitrary_values_never_end_in_a_traceback(value, file, capsys):
     ends_without_a_traceback(file(json.dumps(value), "shop.json"), capsys)
