@@ -129,6 +129,19 @@ def two(asked):
     return {"data": [{"id": f"order of {asked.path.split('/')[2]}"}]}
 
 
+def firms(asked):
+    """Answer firms, the people of each, and their orders; none for people of another firm."""
+    _, firm, _, person = (asked.path.strip("/").split("/") + [""] * 3)[:4]
+    if not firm:
+        return {"data": [{"id": "a"}, {"id": "b"}]}
+    if not person:
+        return {"data": [{"id": f"{firm}{n}"} for n in (1, 2)]}
+    return {"data": [{"id": f"order of {person}"}] if person.startswith(firm) else []}
+
+
+FIRMS = stream("firms")
+PEOPLE = stream("people", "/firms/{{ stream_partition.firm }}/people", **below(FIRMS, field="firm"))
+
 CONSTRUCTS = [
     Construct(
         name="parent-path",
@@ -558,6 +571,29 @@ CONSTRUCTS = [
                 )
             ),
             left_out="it is read below the rows of 2 parents",
+        ),
+        dlt="one parent",
+    ),
+    Construct(
+        name="parents-crossed",
+        columns=("firms_id", "people_id", "firm", "person", "parent_id"),
+        server=firms,
+        rows={"orders": [{"id": f"order of {each}"} for each in ("a1", "a2", "b1", "b2")]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "orders",
+                    "/firms/{{ stream_partition.firm }}/people/{{ stream_partition.person }}",
+                    partition_router=[
+                        below(each, field=field)["partition_router"]
+                        for each, field in ((FIRMS, "firm"), (PEOPLE, "person"))
+                    ],
+                )
+            ),
+            fewer={
+                "people of other firms": r"GET /firms/(a/people/b|b/people/a)[12]",
+                "firms for each router": r"GET /firms",
+            },
         ),
         dlt="one parent",
     ),

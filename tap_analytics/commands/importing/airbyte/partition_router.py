@@ -29,6 +29,8 @@ from tap_analytics.config.declarations.templates import PARTITIONS, RESOURCES
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
 
+#: Why a stream is left out whose parents aren't in one line.
+PAIRS = "it is read for each pair of rows of two parents"
 #: Most generations of parents whose values are looked up.
 _DEEPEST = 8
 #: What the tap does in another way, which brings the same rows.
@@ -70,16 +72,27 @@ def _routers_of(retriever: Component, depth: int) -> Partitioning:
             found = _list(router)
         else:
             raise UnsupportedError(f"it is partitioned by {shown(router.kind)}")
-        if made.parents and found.parents:
-            raise UnsupportedError("it is read for each pair of rows of two parents")
-        made = Partitioning(
-            scope=Scope(partitions={**made.scope.partitions, **found.scope.partitions}),
-            parents=made.parents + found.parents,
-            lists=made.lists | found.lists,
-            options=made.options + found.options,
-        )
+        made = _crossed(made, found)
         router.note_unread()
     return made
+
+
+def _crossed(first: Partitioning, second: Partitioning) -> Partitioning:
+    """Return what is read for each pair; of two values of a name, the CDK takes the first."""
+    known, given = first.scope.partitions, second.scope.partitions
+    if twice := [path[0] for path in given if len(path) == 1 and path in known]:
+        raise UnsupportedError(f"two of its partition routers give `{shown(twice[0])}`")
+    own = {name for path, name in given.items() if len(path) == 1}
+    if own.intersection(name for path, name in known.items() if len(path) == 1):
+        raise UnsupportedError(PAIRS)
+    if first.parents:
+        given = {path: name for path, name in given.items() if path[0] != "parent_slice"}
+    return Partitioning(
+        scope=Scope(partitions={**given, **known}),
+        parents=first.parents + second.parents,
+        lists=first.lists | second.lists,
+        options=first.options + second.options,
+    )
 
 
 def _routers(retriever: Component) -> list[Component]:

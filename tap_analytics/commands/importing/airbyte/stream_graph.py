@@ -2,17 +2,23 @@
 
 A parent that is described as one of the streams is that stream. One of the same name that would
 have other rows, because it is filtered for example, becomes a resource of another name.
+
+The CDK reads a stream with two routers for each pair of rows of their parents. Where one parent is
+read below the other, only a row and what it was read below belong together, and the tap asks for
+no other pairs. Parents that aren't in one line leave the stream out.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError, name_of
 from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
+from tap_analytics.commands.importing.airbyte.partition_router import PAIRS
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import RESOURCES
 
@@ -21,6 +27,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.notes import Notes
 
 _DEEPEST = 8
+_PARENT = re.compile(rf"\{{\+?{RESOURCES}\.(\w+)\.")
 #: Parts of a resource that don't decide which rows it has.
 _DESCRIPTIVE = ("name", "schema", "description")
 
@@ -56,7 +63,8 @@ class StreamGraph:
                 self._add(name, stream, listed)
             except UnsupportedError:
                 what = "is left out: its parent is left out"
-                self._reasons[_key(stream)] = f"the stream '{shown(name)}' {what}."
+                own = self._reasons[_key(stream)]
+                self._reasons[_key(stream)] = own or f"the stream '{shown(name)}' {what}."
         self.notes.settle(self._reasons)
 
     def _readable(self, stream: Component) -> ImportedStream:
@@ -95,22 +103,64 @@ class StreamGraph:
         imported = self._readable(stream)
         if depth > _DEEPEST:
             raise UnsupportedError("it has too many generations of parents")
-        ancestors: dict[str, str] = {}
-        for parent in imported.parents:
-            above = self._parent(parent, listed)
-            given = self._name(above, listed)
-            if given not in self.found:
-                if given not in listed:
-                    what = "a resource" if given == above.name else f"the resource '{given}'"
-                    text = f"the parent '{shown(above.name)}' becomes {what}."
-                    self.notes.add(parent.path, text)
-                self._add(given, listed.get(given, parent), listed, depth + 1)
-            ancestors |= {above.name: given, **self.found[given].ancestors}
+        given = [self._add_parent(parent, listed, depth) for parent in imported.parents]
+        try:
+            ancestors = self._ancestors(imported, given)
+            nearest = self._nearest(given) if len(given) > 1 else None
+        except UnsupportedError as error:
+            self._refuse(stream, imported, error)
+            raise
+        if nearest is not None:
+            what = f"is read once for each row of '{nearest}', with the values that belong to it"
+            text = f"the stream '{shown(name)}' {what}, where Airbyte asks for every pair of rows."
+            self.notes.add(stream.path, text)
         resource = _renamed(copy.deepcopy(imported.resource), ancestors)
         self.found[name] = replace(
             imported, resource=resource | {"name": name}, ancestors=ancestors
         )
         self._reasons.pop(_key(stream), None)
+
+    def _add_parent(self, parent: Component, listed: dict[str, Component], depth: int) -> str:
+        """Add a parent, unless that is done; returns its name. Raises `UnsupportedError`."""
+        above = self._parent(parent, listed)
+        name = self._name(above, listed)
+        if name not in self.found:
+            if name not in listed:
+                what = "a resource" if name == above.name else f"the resource '{name}'"
+                text = f"the parent '{shown(above.name)}' becomes {what}."
+                self.notes.add(parent.path, text)
+            self._add(name, listed.get(name, parent), listed, depth + 1)
+        return name
+
+    def _refuse(self, stream: Component, imported: ImportedStream, error: UnsupportedError) -> None:
+        """Leave out a stream because of its parents."""
+        self._read[_key(stream)] = error
+        what = f"the stream '{shown(imported.name)}' is left out: {error}."
+        self._reasons[_key(stream)] = f"{stream.path}: {what}"
+
+    def _ancestors(self, imported: ImportedStream, given: list[str]) -> dict[str, str]:
+        """Return the resources above a stream; raises `UnsupportedError`."""
+        ancestors: dict[str, str] = {}
+        for parent, name in zip(imported.parents, given, strict=True):
+            own = self._readable(parent).name
+            for old, new in [(own, name), *self.found[name].ancestors.items()]:
+                if ancestors.setdefault(old, new) != new:
+                    raise UnsupportedError(f"two of its parents have the name '{shown(old)}'")
+        return ancestors
+
+    def _nearest(self, given: list[str]) -> str:
+        """Return the parent that is below the others; raises `UnsupportedError` if none is."""
+        for name in given:
+            if {name, *self._above(name)}.issuperset(given):
+                return name
+        raise UnsupportedError(PAIRS)
+
+    def _above(self, name: str) -> set[str]:
+        """Return the resources that the requests of one, and of those above it, name."""
+        imported = self.found[name]
+        text = json.dumps(imported.resource, default=str)
+        named = {*_PARENT.findall(text)}.intersection(imported.ancestors.values())
+        return named.union(*map(self._above, named))
 
     def _parent(self, parent: Component, listed: dict[str, Component]) -> ImportedStream:
         try:

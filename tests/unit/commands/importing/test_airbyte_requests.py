@@ -316,6 +316,14 @@ def test_router_among_the_parameters_is_not_that_of_its_parents(imported):
             [below(stream("a"), "item"), below(stream("b"), "other")],
             "it is read for each pair of rows of two parents",
         ),
+        (
+            [below(stream("a"), "item"), below(stream("a"), "other")],
+            "it is read for each pair of rows of two parents",
+        ),
+        (
+            [below(stream("a"), "item"), below(stream("b"), "item")],
+            "two of its partition routers give `item`",
+        ),
         (below(stream("a"), key="a b"), "`a b` of its parent can't be a placeholder"),
         (
             below(stream("a"), request_option=option("path", field_name="x")),
@@ -337,6 +345,76 @@ def test_partition_that_can_not_be_said_leaves_the_stream_out(router, reason, im
     made, notes = imported(stream("a"), stream("b"), stream(path=path, router=router))
 
     assert "items" not in made
+    assert f"streams[2]: the stream 'items' is left out: {reason}." in notes
+
+
+ONCE = "with the values that belong to it, where Airbyte asks for every pair of rows."
+
+
+def test_pair_of_a_parent_and_its_own_parent_is_one_line(imported):
+    shops = stream("shops")
+    parts = stream("parts", "{{ stream_slice.shop }}/parts", below(shops, "shop"))
+    routers = [
+        below(shops, "shop"),
+        below(parts, "part", request_option=option("request_parameter", field_name="part")),
+    ]
+    items = stream(path="{{ stream_slice.shop }}/items", router=routers)
+    below_both = "{{ stream_slice.parent_slice.shop }}/{{ stream_slice.item }}/rows"
+    rows = stream("rows", below_both, below(items, "item"))
+
+    made, notes = imported(rows, items, shops, parts)
+
+    assert made["items"]["endpoint"] == {
+        "path": "/{+resources.shops.id}/items",
+        "params": {"part": "{resources.parts.id}"},
+    }
+    assert made["rows"]["endpoint"] == "/{+resources.shops.id}/{+resources.items.id}/rows"
+    where = "streams[1]: the stream 'items' is read once for each row of 'parts'"
+    assert f"{where}, {ONCE}" in notes
+    assert not any("left out" in note for note in notes)
+
+
+def test_pair_of_two_values_of_one_parent_is_one_row(imported):
+    shops = stream("shops")
+    routers = [below(shops, "shop"), below(shops, "owner", "owner_id")]
+    path = "{{ stream_slice.owner }}/{{ stream_slice.shop }}"
+
+    made, notes = imported(shops, stream(path=path, router=routers))
+
+    assert made["items"]["endpoint"] == "/{+resources.shops.owner_id}/{+resources.shops.id}"
+    where = "streams[1]: the stream 'items' is read once for each row of 'shops'"
+    assert f"{where}, {ONCE}" in notes
+
+
+def test_pair_of_siblings_leaves_the_stream_and_its_children_out(imported):
+    shops = stream("shops")
+    path = "{{ stream_slice.shop }}"
+    parts, people = (
+        stream(name, f"{path}/{name}", below(shops, "shop")) for name in ("parts", "people")
+    )
+    routers = [below(parts, "part"), below(people, "person")]
+    items = stream(path="{{ stream_slice.part }}/{{ stream_slice.person }}", router=routers)
+    rows = stream("rows", "{{ stream_slice.item }}/rows", below(items))
+
+    made, notes = imported(rows, items, shops, parts, people)
+
+    assert [*made] == ["shops", "parts", "people"]
+    reason = "it is read for each pair of rows of two parents"
+    assert f"streams[1]: the stream 'items' is left out: {reason}." in notes
+    assert "the stream 'rows' is left out: its parent is left out." in notes
+
+
+def test_pair_with_a_parent_that_is_read_below_other_rows_is_left_out(imported):
+    shops = stream("shops")
+    some = stream("shops", request_parameters={"open": "1"})
+    parts = stream("parts", "{{ stream_slice.shop }}/parts", below(some, "shop"))
+    routers = [below(shops, "shop"), below(parts, "part")]
+    items = stream(path="{{ stream_slice.shop }}/{{ stream_slice.part }}", router=routers)
+
+    made, notes = imported(shops, parts, items)
+
+    assert "items" not in made
+    reason = "two of its parents have the name 'shops'"
     assert f"streams[2]: the stream 'items' is left out: {reason}." in notes
 
 
