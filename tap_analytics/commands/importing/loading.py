@@ -13,8 +13,8 @@ from typing_extensions import override
 
 from tap_analytics.errors import InputError
 
-#: Twice the size of large manifests.
-MOST_BYTES = 1024 * 1024
+#: Four times the size of large manifests.
+MOST_BYTES = 5 * 1024 * 1024
 #: Maximum number of values of a file, with aliases and references expanded.
 MOST_VALUES = 100_000
 _MOST_BITS = 256

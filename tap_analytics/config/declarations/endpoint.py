@@ -165,8 +165,8 @@ SHARED_ENDPOINT: Fields = {
         Kind("object", _params), "Query parameters; a list is sent as one parameter per item."
     ),
     "headers": Field(Kind("object", _headers), "Further headers."),
-    "json": Field(Kind("object or list", _json), "JSON body of a POST."),
-    "data": Field(Kind("object", _data), "Fields of a form, the body of a POST."),
+    "json": Field(Kind("object or list", _json), "JSON body, with the `method` that sends it."),
+    "data": Field(Kind("object", _data), "Fields of a form, another body."),
     "auth": Field(
         Kind(AUTH.name, lambda reader, name: reader.given[name]),
         "How its requests are signed, in place of the `auth` of `client`.",
@@ -233,6 +233,7 @@ def read_endpoint(
         stream=f"{defaults.api}_{name}",
         path=path,
         method=values["method"],
+        sends_body=reader.given.get("method") is not None,
         auth=defaults.auth_of(reader),
         data_selector=values.get("data_selector"),
         map_key=values.get("map_key"),
@@ -280,8 +281,8 @@ def _check_body(resource: DeclaredResource, reader: ObjectReader) -> None:
     bodies = [name for name in ("json", "data") if getattr(resource.request, name) is not None]
     if len(bodies) > 1:
         reader.error("data", "and `json` are bodies both. Remove one.")
-    for name in bodies if resource.method != "POST" else ():
-        reader.error(name, "is a body, which only POST sends. Set `method` to POST, or remove it.")
+    for name in () if resource.sends_body else bodies:
+        reader.error(name, "is a body. Set `method` to POST or, where the API has it so, to GET.")
 
 
 def _check_map(resource: DeclaredResource, reader: ObjectReader) -> None:

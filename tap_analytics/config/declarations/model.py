@@ -103,6 +103,8 @@ class DeclaredResource:
     retry: RetryPolicy
     write_disposition: WriteDisposition
     method: t.Literal["GET", "POST"] = "GET"
+    #: Whether the method is declared, without which a body is a mistake.
+    sends_body: bool = False
     #: Dotted path or JSONPath of the rows; None if the body is the list.
     data_selector: str | None = None
     #: What decodes responses; None by their media type.

@@ -125,8 +125,8 @@ def _params_of(paging: PagingStrategy) -> Iterator[str]:
 def _check_path(path: str, writer: str, resource: DeclaredResource, reader: ObjectReader) -> None:
     """Report a path of the body that leads nowhere."""
     field = writer.partition(".")[0]
-    if resource.method != "POST":
-        reader.error(field, f"puts `{path}` into a body, which only POST sends. Set `method`.")
+    if not resource.sends_body:
+        reader.error(field, f"puts `{path}` into a body. Set `method`, which is POST mostly.")
     elif resource.request.data is not None:
         place = "Write {paginator.offset}, {paginator.page} or {paginator.cursor} into `data`."
         reader.error(field, f"puts `{path}` into a JSON body, but `data` is a form. {place}")

@@ -950,7 +950,7 @@ def test_two_lines_of_parents_are_refused():
         ),
         (
             endpoint(paginator={"type": "offset", "offset_body_path": "a"}),
-            "`paginator` puts `a` into a body, which only POST sends. Set `method`.",
+            "`paginator` puts `a` into a body. Set `method`, which is POST mostly.",
         ),
         (
             endpoint(method="POST", data={}, paginator={"type": "offset", "offset_body_path": "a"}),
@@ -1025,10 +1025,10 @@ def test_two_lines_of_parents_are_refused():
         ),
         (endpoint(error_handler={"retries": 1}), "`error_handler.retries` is unknown."),
         (endpoint(method="PUT"), "`method` 'PUT' isn't supported. Known: GET, POST."),
-        (endpoint(json={}), "`json` is a body, which only POST sends. Set `method` to POST"),
+        (endpoint(json={}), "`json` is a body. Set `method` to POST or, where"),
         (endpoint(method="POST", json="x"), "`json` must be an object or a list, not text."),
         (endpoint(method="POST", data="x"), "`data` must be an object, not text."),
-        (endpoint(data={"a": 1}), "`data` is a body, which only POST sends. Set `method` to POST"),
+        (endpoint(data={"a": 1}), "`data` is a body. Set `method` to POST or, where"),
         (endpoint(method="POST", data={}, json={}), "`data` and `json` are bodies both."),
         (endpoint(method="POST", data={"a": {}}), "`data.a` must be a string, a number,"),
         (endpoint(schema_contract={}), "`schema_contract` isn't supported."),

@@ -301,9 +301,8 @@ def first_sync(stream: Component) -> Component:
     if found is None:
         raise UnsupportedError("it has no full_refresh_stream")
     cursor = found.child("incremental_sync")
-    if cursor is not None and (
-        cursor.child("start_time_option") or cursor.child("end_time_option")
-    ):
+    words = ("start_time_option", "end_time_option", "partition_field_start", "partition_field_end")
+    if cursor is not None and any(cursor.get(word) for word in words):
         raise UnsupportedError(
             "its first sync asks for a range of times, and later ones for events"
         )

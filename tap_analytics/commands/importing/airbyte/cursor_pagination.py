@@ -15,6 +15,7 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
     is_cut_at,
     may_be_something,
     member,
+    members_in,
 )
 from tap_analytics.commands.importing.airbyte.page_options import option_of
 from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
@@ -55,6 +56,9 @@ class CursorPagination:
         node, tests = _unconditional(expression(self._text))
         if node is None:
             raise self._refused()
+        if self._is_next_link(node):
+            return {"type": "header_link"}
+        node = _sum_of(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             return self._sum(node, tests, endpoint)
         cut = cut_from(node)
@@ -64,6 +68,17 @@ class CursorPagination:
         ending = self._ending(found, tests)
         made = self._linked(found, cut[1] if cut else None, endpoint)
         return made | self._end(made["type"], ending, found)
+
+    def _is_next_link(self, node: ast.expr) -> bool:
+        """Whether the URL of the next page is cut from the text of the `Link` header."""
+        if self._token is None or self._token.kind != "RequestPath" or member(node) is not None:
+            return False
+        found = members_in(node)
+        condition = expression(self._strategy.get("stop_condition"))
+        others = members_in(condition) if condition else []
+        texts = [str(self._strategy.get(word)) for word in ("cursor_value", "stop_condition")]
+        is_of_header = bool(found) and all(map(_is_link_header, (*found, *others)))
+        return is_of_header and any("next" in text for text in texts)
 
     def _refused(self) -> UnsupportedError:
         what = f"`{shown(self._text)}`" if isinstance(self._text, str) else "nothing"
@@ -179,6 +194,10 @@ class CursorPagination:
         return made
 
 
+def _is_link_header(found: Member) -> bool:
+    return found.root == "headers" and [str(each).lower() for each in found.path] == ["link"]
+
+
 def _header_place(found: Member, *, is_link: bool) -> Object:
     """Return the paginator of a link or a cursor in a header, without its place."""
     name, *rest = (str(each) for each in found.path)
@@ -190,6 +209,15 @@ def _header_place(found: Member, *, is_link: bool) -> Object:
     if is_link or rest:
         raise UnsupportedError("its link is in a header other than `Link`")
     return {"type": "header_cursor", "cursor_key": name}
+
+
+def _sum_of(node: ast.expr) -> ast.expr:
+    """Return `x | int + 1` as `(x | int) + 1`: a filter binds closer than an operator in Jinja."""
+    match node:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.BinOp(op=ast.Add()) as right):
+            value = ast.BinOp(left=left, op=ast.BitOr(), right=right.left)
+            return ast.BinOp(left=value, op=right.op, right=right.right)
+    return node
 
 
 def _unconditional(node: ast.expr | None) -> tuple[ast.expr | None, list[ast.expr]]:

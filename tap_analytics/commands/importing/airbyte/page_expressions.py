@@ -173,3 +173,17 @@ def is_cut_at(text: str, parameter: str) -> bool:
     """Whether a text that precedes a part of a link ends with a parameter of it."""
     plain = unquote(text.replace("\\", ""))
     return re.search(rf"(?<!\w){re.escape(parameter)}=", plain) is not None
+
+
+def members_in(node: ast.expr) -> list[Member]:
+    """Return the outermost members that an expression is computed from."""
+    found = member(node)
+    if found is not None and found.path:
+        return [found]
+    if isinstance(node, ast.Name):
+        return [Member(node.id)] if node.id in _ROOTS else []
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        inner = [node.func.value, *node.args]
+    else:
+        inner = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
+    return [each for part in inner for each in members_in(part)]

@@ -27,10 +27,7 @@ class Option:
 
     def problem(self, endpoint: Object) -> str | None:
         """Return why a request can't have it, after "it is"; None if it can."""
-        is_body = self.place.startswith("body_")
         other = {_JSON: "data", "body_data": "json"}.get(self.place, "")
-        if is_body and endpoint.get("method") != "POST":
-            return "in a body, which only POST sends"
         if other and endpoint.get(other) is not None:
             return f"in a body of another kind than `{other}`"
         if self.place != _JSON:
@@ -42,6 +39,8 @@ class Option:
 
     def put(self, what: str, paginator: Object, endpoint: Object) -> None:
         """Declare the place of a value: `offset`, `page`, `cursor` or `limit`."""
+        if self.place.startswith("body_"):
+            endpoint.setdefault("method", "GET")
         if self.place == "request_parameter":
             paginator[f"{what}_param"] = self.name
         elif self.place == _JSON:

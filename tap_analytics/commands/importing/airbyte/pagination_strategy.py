@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 #: What says which page is asked for.
 _NUMBERS = ("offset", "page", "cursor")
 _WORDS = ("param", "body_path")
+_SINGLE: Object = {"type": "single_page"}
 _COUNTED = {"OffsetIncrement", "PageIncrement"}
 
 
@@ -41,31 +42,34 @@ def set_paging(
     if strategy.kind == "CursorPagination":
         cursor = CursorPagination(strategy, token, selector, page)
         made = cursor.paginator(endpoint)
-    elif strategy.kind in _COUNTED and _is_single(part, strategy, page):
-        endpoint["paginator"] = _with_own_limit("single_page", endpoint)
+    elif strategy.kind in _COUNTED and _is_single(part, strategy, page, endpoint):
+        made = {**_SINGLE}
         strategy.note("", "sends its page nowhere, so there is one page.")
-        return
     elif strategy.kind in _COUNTED:
         made = _counted(strategy, token, endpoint, page)
     else:
         raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
     if page.is_used:
         page.place(made, endpoint)
-    _set_limit(made, part.child("page_size_option"), strategy, endpoint)
+    if made != _SINGLE or part.get("page_size_option") is not None:
+        _set_limit(made, part.child("page_size_option"), strategy, endpoint)
     if strategy.kind == "CursorPagination":
         cursor.set_short(made)
-    endpoint["paginator"] = _with_own_limit(made, endpoint)
+    endpoint["paginator"] = _with_own_limit("single_page" if made == _SINGLE else made, endpoint)
     for each in (part, strategy, *((token,) if token else ())):
         each.note_unread()
 
 
-def _is_single(part: Component, strategy: Component, page: PageTemplates) -> bool:
+def _is_single(part: Component, strategy: Component, page: PageTemplates, endpoint: Object) -> bool:
     """Whether all requests are the same: CDK ends behind the first page that isn't full.
 
-    With a number of rows in the request, it may be a queue, which gives others each time.
+    With a number of rows in a POST, it may be a queue, which gives others each time.
     """
-    options = (part.get("page_token_option"), part.get("page_size_option"))
-    return options == (None, None) and not page.is_used and bool(strategy.get("page_size"))
+    sizes = {None} if endpoint.get("method") == "POST" else {None, "request_parameter"}
+    size = part.child("page_size_option")
+    is_plain = (size.get("inject_into") if size else part.get("page_size_option")) in sizes
+    is_sent = part.get("page_token_option") is not None or page.is_used
+    return is_plain and not is_sent and bool(strategy.get("page_size"))
 
 
 def check_page(endpoint: Object, changed: Collection[str]) -> None:
@@ -108,7 +112,7 @@ def _set_limit(made: Object, part: Component | None, strategy: Component, endpoi
     if problem and not is_counted:
         return
     made["limit"] = size
-    if is_counted:
+    if is_counted and made != {**_SINGLE, "limit": size}:
         made["stop_after_short_page"] = True
     if option is None or problem:
         made["limit_param"] = None

@@ -90,7 +90,7 @@ class RequestParts:
             return base, rest
         path = self.text(str(self.requester.get("path")), "path", "its path", is_path=True)
         if "://" in path:
-            raise UnsupportedError("its path is a full URL")
+            return _full(path.strip())
         if "?" in rest:
             raise UnsupportedError("its url_base has a query")
         # As they are sent, for the tap quotes only values.
@@ -182,9 +182,9 @@ class RequestParts:
         if method not in {"GET", "POST"}:
             raise UnsupportedError(f"its method is {shown(method)}")
         kind, body = self._given_body()
-        if method == "GET":
+        if method == "GET" and not body:
             return {}
-        made: Object = {"method": "POST"}
+        made: Object = {"method": method}
         if kind == "form" and isinstance(body, str):
             kind, body = self._text_body(body)
         if kind == "form":
@@ -269,10 +269,12 @@ def inject(endpoint: Object, option: Component, value: Later) -> None:
     place, name = option.get("inject_into"), option.text("field_name")
     path = [name] if name else option.values("field_path")
     places = {"request_parameter": "params", "header": "headers"}
-    places |= {"body_json": "json", "body_data": "data"} if "method" in endpoint else {}
+    places |= {"body_json": "json", "body_data": "data"}
     is_plain = all(isinstance(each, str) and "{{" not in each for each in path)
     if place not in places or not path or not is_plain:
         raise UnsupportedError(f"the value of a partition is sent as {shown(place)}")
+    if str(place).startswith("body_"):
+        endpoint.setdefault("method", "GET")
     target = endpoint.setdefault(places[place], {})
     *outer, last = path
     for member in outer:
@@ -281,6 +283,14 @@ def inject(endpoint: Object, option: Component, value: Later) -> None:
         raise UnsupportedError(f"`{shown(last)}` is sent twice")
     target[last] = value.template()
     option.note_unread()
+
+
+def _full(url: str) -> tuple[str, str]:
+    """Return host and path of a path that is a full URL, which replaces the base URL."""
+    host = _HOST.match(url)
+    if host is None or _OPENED.search(host[0]):
+        raise UnsupportedError("the host of its path is computed")
+    return host[0], url[host.end() :]
 
 
 def _written(value: Value, *, is_path: bool = False) -> str:

@@ -11,6 +11,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Path,
     Placeholder,
     UndecidedError,
+    Unset,
     Value,
 )
 from tap_analytics.config.declarations.templates import END, RECORD, START
@@ -24,6 +25,11 @@ SLICES = {"stream_partition", "stream_slice", "stream_interval"}
 PAGE_NUMBER = "page_number"
 #: What isn't known before a run.
 RUN_ROOTS = (*SLICES, "next_page_token", "stream_state")
+#: What slices have or may have.
+_OF_SLICES = {
+    *dir(dict),
+    *("partition", "cursor_slice", "extra_fields", "parent_slice", "start_time", "end_time"),
+}
 #: A name that may be part of a placeholder in any part of a request.
 _MEMBER = re.compile(r"[^\s{}.?#&=+%/;\\]+")
 
@@ -63,6 +69,9 @@ class Scope:
         if len(names) == 1 and names[0] in self.interval:
             name = START if names[0] == self.interval[0] else END
             return Later((Placeholder(name),), is_set=True)
+        if len(names) == 1 and _MEMBER.fullmatch(names[0]) and names[0] not in _OF_SLICES:
+            # As in Jinja, nothing.
+            return Unset()
         raise UndecidedError
 
 

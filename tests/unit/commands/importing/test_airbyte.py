@@ -172,6 +172,14 @@ def test_expression_that_computes_is_none(text):
         ),
         (paged({"type": "PageIncrement", "page_size": 5}, None, None), "single_page"),
         (
+            paged({"type": "PageIncrement", "page_size": 5}, None, "size"),
+            {"type": "single_page", "limit": 5, "limit_param": "size"},
+        ),
+        (
+            paged(cursor("{{ response.page.number | int + 1 }}"), "page", None),
+            {"type": "page_number", "page_param": "page"},
+        ),
+        (
             paged({"type": "PageIncrement"}, size=None),
             {"type": "page_number", "page_param": "page"},
         ),
@@ -457,9 +465,62 @@ def test_page_goes_where_it_is_injected(token, size, paginator, sent, command):
 
 
 @pytest.mark.parametrize(
+    ("value", "condition"),
+    [
+        (
+            "{{ headers.get('Link', {}).split(';')[0][1:-1] }}",
+            "{{ not headers.get('Link') or 'rel=\"next\"' not in headers['Link'] }}",
+        ),
+        ("{{ headers['link'] | regex_search('<([^>]+)>; rel=next') }}", ""),
+    ],
+)
+def test_link_that_is_cut_from_the_header_is_followed(value, condition, command):
+    pages = paged(cursor(value, stop_condition=condition), None, None)
+    pages["paginator"]["page_token_option"] = {"type": "RequestPath"}
+
+    code, entry, _ = command(manifest(stream(retriever=pages)))
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["paginator"] == {"type": "header_link"}
+
+
+@pytest.mark.parametrize(
+    ("value", "condition"),
+    [
+        ("{{ headers['Link'].split(';')[0] }}", "{{ response.last }}"),
+        ("{{ headers['Link'].split(';')[0] }}", ""),
+        ("{{ headers['Link'].split(',')[response.next] }}", ""),
+    ],
+)
+def test_link_of_another_relation_is_not_taken(value, condition, command):
+    pages = paged(cursor(value, stop_condition=condition), None, None)
+    pages["paginator"]["page_token_option"] = {"type": "RequestPath"}
+
+    code, _, notes = command(manifest(stream(), stream("odd", retriever=pages)))
+
+    assert code == 1
+    assert any("'odd' is left out: its cursor_value is" in note for note in notes)
+
+
+def test_page_in_the_body_of_a_get_is_sent_there(command):
+    made = stream(retriever=placed(OFFSET, ("body_json", "from"), ("body_json", "size")))
+
+    code, entry, _ = command(manifest(made))
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["method"] == "GET"
+    assert entry["resources"][0]["endpoint"]["paginator"] == {
+        "type": "offset",
+        "offset_body_path": "from",
+        "limit": 5,
+        "limit_body_path": "size",
+        "stop_after_short_page": True,
+    }
+
+
+@pytest.mark.parametrize(
     ("token", "requester", "reason"),
     [
-        (("body_json", "from"), {}, "a body, which only POST sends"),
         (("body_json", "a.b"), {"http_method": "POST"}, "isn't in a parameter"),
         (
             ("body_data", "from"),
@@ -529,7 +590,7 @@ def test_page_that_is_sent_twice_is_not_taken(command):
 
 @pytest.mark.parametrize(
     ("size", "params"),
-    [(("body_data", "size"), {}), (("request_parameter", "n"), {"n": "9"})],
+    [(("cookie", "size"), {}), (("request_parameter", "n"), {"n": "9"})],
 )
 def test_limit_that_has_no_place_is_left_to_the_api(size, params, command):
     pages = placed(OFFSET, ("request_parameter", "from"), size)
@@ -590,7 +651,6 @@ def test_body_of_a_post_is_taken(command):
             "its body is computed",
         ),
         ({"path": "{{ now_utc() }}"}, "its path is computed"),
-        ({"path": "https://other.shop.com/items"}, "its path is a full URL"),
         ({"type": "CustomRequester"}, "it has no HttpRequester"),
     ],
 )
@@ -599,6 +659,25 @@ def test_request_that_would_be_another_is_not_made(requester, reason, command):
 
     assert [resource["name"] for resource in entry["resources"]] == ["items"]
     assert f"streams[1]: the stream 'odd' is left out: {reason}." in notes
+
+
+def test_path_that_is_a_full_url_replaces_the_base_url(command):
+    paths = {"path": "https://api.shop.com/v2/odd?a=1"}
+
+    code, entry, _ = command(manifest(stream(), stream("odd", requester=paths)))
+
+    assert (code, entry["client"]["base_url"]) == (0, "https://api.shop.com")
+    endpoint = {"path": "/v2/odd", "params": {"a": "1"}}
+    assert entry["resources"][1]["endpoint"] == endpoint
+
+
+def test_path_at_another_host_is_left_out(command):
+    paths = {"path": "https://other.shop.com/odd"}
+
+    code, entry, notes = command(manifest(stream(), stream("odd", requester=paths)))
+
+    assert (code, len(entry["resources"])) == (1, 1)
+    assert "the stream 'odd' is left out: it has another host than the others." in notes
 
 
 # --- signing --------------------------------------------------------------------------------

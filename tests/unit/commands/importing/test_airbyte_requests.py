@@ -138,7 +138,7 @@ def test_value_of_the_default_configuration_is_sent(text, sent, imported):
         "{{ now_utc() }}",
         "{{ now_utc().strftime('%H:%M %d.%m') }}",
         "{{ day_delta(-1) }}",
-        "{{ stream_partition.other }}",
+        "{{ stream_partition.parent_slice }}",
         "{{ stream_interval.start_time }}",
         "{% for a in b %}{% endfor %}",
         "{{ 'a' ~ 2 * 3 }}",
@@ -152,6 +152,18 @@ def test_value_that_is_not_known_leaves_the_stream_out(text, imported):
 
     assert [*made] == ["a"]
     assert "streams[1]: the stream 'items' is left out: the parameter `p` is computed." in notes
+
+
+def test_member_that_no_slice_has_is_nothing(imported):
+    params = {"p": "{{ stream_interval['since'] }}", "q": "{{ stream_partition.other }}"}
+
+    made, notes = imported(
+        stream("a"), stream(path="/x/{{ stream_slice.other }}", request_parameters=params)
+    )
+
+    assert made["items"]["endpoint"] == "/x/"
+    start = "streams[1].retriever.requester.request_parameters"
+    assert {f"{start}.p: is empty: left out.", f"{start}.q: is empty: left out."} <= {*notes}
 
 
 def test_notation_that_a_setting_needs_is_noted(imported):
@@ -328,10 +340,6 @@ def test_router_among_the_parameters_is_not_that_of_its_parents(imported):
         (
             below(stream("a"), request_option=option("path", field_name="x")),
             "the value of a partition is sent as path",
-        ),
-        (
-            below(stream("a"), request_option=option("body_json", field_name="x")),
-            "the value of a partition is sent as body_json",
         ),
         ({"type": "GroupingPartitionRouter"}, "it is partitioned by GroupingPartitionRouter"),
         (listed("{{ now_utc() }}"), "its list of values is computed"),

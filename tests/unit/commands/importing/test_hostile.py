@@ -191,7 +191,7 @@ def test_references_that_lead_in_cycles_or_unfold_without_end_are_refused(file):
         ("[1, 2]", "list.json", "It describes no API"),
         ('{"apis": []}', "none.json", "Its `apis` has 0 entries"),
         (b"\xff\xfe\x00", "binary.yaml", "it is not UTF-8 text"),
-        (b"a" * 1_100_000, "large.txt", "is larger than 1 MiB"),
+        (b"a" * 5_300_000, "large.txt", "is larger than 5 MiB"),
     ],
 )
 def test_file_without_a_description_is_refused(content, name, reason, file):

@@ -170,7 +170,7 @@ def test_counter_begins_with_its_first_number(command):
             {"end_time_option": SINCE | {"field_name": "to"}, "end_datetime": "{{ day_delta(1) }}"},
             "its times end after a run begins",
         ),
-        ({"start_time_option": SINCE | {"inject_into": "body_json"}}, "is sent as body_json"),
+        ({"start_time_option": SINCE | {"inject_into": "path"}}, "is sent as path"),
     ],
 )
 def test_cursor_that_would_ask_for_other_rows_leaves_the_stream_out(words, reason, command):

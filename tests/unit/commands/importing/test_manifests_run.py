@@ -79,6 +79,17 @@ def test_paginator_behind_a_reference_in_parameters_is_kept(synced):
         assert synced(api, plain, definitions=definitions).ids() == list(range(1, 8))
 
 
+@pytest.mark.parametrize(("size", "verdict"), [(7, "unverified"), (8, "")])
+def test_page_that_is_sent_nowhere_is_doubted_where_it_is_full(size, verdict, synced):
+    pages = paged({"type": "PageIncrement", "page_size": size}, "page")
+    pages["page_size_option"] = pages.pop("page_token_option") | {"field_name": "size"}
+    with PathApi(lambda _, query: {"data": ROWS[: int(dict(query)["size"])]}) as api:
+        done = synced(api, stream(api, paginator=pages))
+
+    assert done.ids() == list(range(1, 8))
+    assert (done.verdict("shop_items") == "unverified") == bool(verdict)
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_offset_called_page_is_found_out(first, synced):
     def answer(_, query):
@@ -139,6 +150,13 @@ INDEX = {"http_method": "POST", "request_body_json": {"page": {"sort": "id"}}}
             lambda asked: two(asked["page"]["from"]) if asked["page"]["size"] == 2 else {},
             {"page": {"sort": "id", "from": 2, "size": 2}},
             id="offset in a member of the body",
+        ),
+        pytest.param(
+            {"request_body_json": {"sort": "id"}},
+            injected(OFFSETS, ("body_json", "from"), ("body_json", "size")),
+            lambda asked: two(asked["from"]) if asked["size"] == 2 else {},
+            {"sort": "id", "from": 2, "size": 2},
+            id="offset in the body of a GET",
         ),
         pytest.param(
             {},
