@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import typing as t
+from dataclasses import replace
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.page_expressions import (
@@ -16,8 +17,9 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
     may_be_something,
     member,
     members_in,
+    wrapped_in,
 )
-from tap_analytics.commands.importing.airbyte.page_options import option_of
+from tap_analytics.commands.importing.airbyte.page_options import is_member, option_of
 from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.records.path import parse_path
@@ -58,6 +60,8 @@ class CursorPagination:
             raise self._refused()
         if self._is_next_link(node):
             return {"type": "header_link"}
+        if wrapped := wrapped_in(node):
+            return self._wrapped(*wrapped, tests, endpoint)
         node = _sum_of(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             return self._sum(node, tests, endpoint)
@@ -108,6 +112,22 @@ class CursorPagination:
             return {"type": "json_link", "next_url_path": path}
         made = {"type": "cursor", "cursor_path": path}
         return self._page.placed("cursor", made, self._token, endpoint)
+
+    def _wrapped(
+        self, node: ast.expr, path: tuple[str, ...], tests: list[ast.expr], endpoint: Object
+    ) -> Object:
+        """Return the paginator of a cursor that is sent as a member of an object."""
+        found, option = member(node), option_of(self._token)
+        if found is None or found.root != "response" or not found.text or self._page.is_used:
+            raise self._refused()
+        if option is None or option.place != "body_json" or not all(map(is_member, path)):
+            raise self._refused()
+        if problem := option.problem(endpoint):
+            raise UnsupportedError(f"its page is {problem}")
+        ending = self._ending(found, tests)
+        made = {"type": "cursor", "cursor_path": found.text}
+        replace(option, name=".".join((option.name, *path))).put("cursor", made, endpoint)
+        return made | self._end("cursor", ending, found)
 
     def _in_response(self, found: Member) -> Member:
         """Return a member of the last row as one of the response."""

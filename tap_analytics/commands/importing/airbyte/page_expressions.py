@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import typing as t
 from dataclasses import dataclass
@@ -173,6 +174,29 @@ def is_cut_at(text: str, parameter: str) -> bool:
     """Whether a text that precedes a part of a link ends with a parameter of it."""
     plain = unquote(text.replace("\\", ""))
     return re.search(rf"(?<!\w){re.escape(parameter)}=", plain) is not None
+
+
+def wrapped_in(node: ast.expr) -> tuple[ast.expr, tuple[str, ...]] | None:
+    """Return what is put into the text of an object, and its path there; None for others.
+
+    Of `'{"after": "' + x + '"}'` it is `x`, and its path `after`.
+    """
+    match node:
+        case ast.BinOp(
+            left=ast.BinOp(left=ast.Constant(value=str(before)), op=ast.Add(), right=value),
+            op=ast.Add(),
+            right=ast.Constant(value=str(after)),
+        ):
+            try:
+                found = json.loads(f"{before}*{after}")
+            except ValueError:
+                return None
+            path = []
+            while isinstance(found, dict) and len(found) == 1:
+                ((name, found),) = found.items()
+                path.append(name)
+            return (value, tuple(path)) if path and found == "*" else None
+    return None
 
 
 def members_in(node: ast.expr) -> list[Member]:

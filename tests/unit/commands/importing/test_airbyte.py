@@ -271,6 +271,10 @@ def test_pagination_is_taken(retriever, paginator, command):
         (paged(cursor("{{ response.offset + 1 }}")), "but must be a member or a header"),
         (paged(cursor("{{ response.offset + response.limit }}"), "skip"), "must be a member"),
         (paged(cursor("{{ response.next or response.more }}")), "but must be a member"),
+        (
+            paged(cursor("""{{ '{"a": "' + response.next + '"}' }}""")),
+            "but must be a member",
+        ),
         (paged(cursor("{{ response.next | default('a') }}")), "but must be a member"),
         (paged(cursor("{{ response.link.split('page=')[1] }}"), "cursor"), "must be a member"),
         (paged(cursor("{{ headers['link']['next']['url'] }}")), "a link is sent as its page"),

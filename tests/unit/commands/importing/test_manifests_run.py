@@ -188,6 +188,23 @@ INDEX = {"http_method": "POST", "request_body_json": {"page": {"sort": "id"}}}
             id="cursor in the variables of GraphQL",
         ),
         pytest.param(
+            POST,
+            injected(
+                by_cursor(
+                    """{{ '{"after": "' + response.end + '"}' if response.end else '' }}""",
+                    "{{ response.more is false }}",
+                ),
+                ("body_json", "variables"),
+            ),
+            lambda asked: two(
+                n := int(asked.get("variables", {}).get("after", 0)),
+                end=str(n + 2),
+                more=n < 6,
+            ),
+            {"variables": {"after": "2"}},
+            id="object of the cursor",
+        ),
+        pytest.param(
             {},
             injected(by_cursor("{{ headers['X-Next'] }}"), ("header", "X-After")),
             lambda asked: two(int(asked.get("x-after", 0))),
