@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.redaction import Secrets
 
 #: Names of headers, parameters and form fields that carry credentials.
-_CREDENTIAL_NAME = re.compile(
+CREDENTIAL_NAME = re.compile(
     r"auth|token|secret|passw|api[-_]?key|(^|[-_])key$|cookie|credential|signature|session|assertion",
     re.IGNORECASE,
 )
@@ -54,7 +54,7 @@ class Credentials:
         """Add values whose header, parameter or field has the name of a credential."""
         for name, value in values.items() if isinstance(values, dict) else ():
             for each in value if isinstance(value, list) else [value]:
-                if isinstance(each, str) and _CREDENTIAL_NAME.search(str(name)):
+                if isinstance(each, str) and CREDENTIAL_NAME.search(str(name)):
                     # "Bearer x" also without its scheme.
                     self.add(each, each.partition(" ")[2])
 

@@ -10,13 +10,16 @@ from tap_analytics.commands.importing.airbyte.credentials import (
     credential,
     place_of,
 )
+from tap_analytics.commands.importing.airbyte.jinja_values import Later, Setting
 from tap_analytics.commands.importing.airbyte.oauth_authenticator import oauth_of
+from tap_analytics.commands.importing.airbyte.request_parts import inject
 from tap_analytics.commands.importing.airbyte.session_authenticator import (
     legacy_session_of,
     session_of,
 )
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.config.settings.credentials import CREDENTIAL_NAME
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
@@ -25,12 +28,18 @@ if t.TYPE_CHECKING:
 _SIMPLE = {"ApiKeyAuthenticator", "BasicHttpAuthenticator", "BearerAuthenticator"}
 
 
-def auth_of(requester: Component) -> Object | None:
-    """Return the equivalent `auth`; None without an authenticator or for an unsupported one."""
+def auth_of(requester: Component, endpoint: Object) -> Object | None:
+    """Return the equivalent `auth`; None without an authenticator or for an unsupported one.
+
+    A key that is sent in the body is added to that of the endpoint.
+    """
     part = requester.child("authenticator")
     if part is None or part.kind == "NoAuth":
         return None
     try:
+        if _is_in_body(part):
+            _sign_body(part, endpoint)
+            return None
         return _read(part, requester)
     except UnsupportedError as error:
         part.manifest.notes.unsigned(part.path, str(error))
@@ -48,6 +57,25 @@ def _read(part: Component, requester: Component) -> Object:
     made = reader(part, requester)
     part.note_unread()
     return made
+
+
+# --- keys in bodies ---------------------------------------------------------------------------
+
+
+def _is_in_body(part: Component) -> bool:
+    option = part.child("inject_into") if part.kind == "ApiKeyAuthenticator" else None
+    return option is not None and option.get("inject_into") in {"body_data", "body_json"}
+
+
+def _sign_body(part: Component, endpoint: Object) -> None:
+    """Add a key to the body; raises `UnsupportedError` where it can't be kept secret there."""
+    option = t.cast("Component", part.child("inject_into"))
+    other = "json" if option.get("inject_into") == "body_data" else "data"
+    key = credential(part, "api_token")
+    if not CREDENTIAL_NAME.search(str(option.text("field_name"))) or endpoint.get(other):
+        raise UnsupportedError(f"its key is sent in {shown(option.get('inject_into'))}")
+    inject(endpoint, option, Later((Setting(key),)))
+    part.note_unread()
 
 
 # --- keys and passwords -----------------------------------------------------------------------

@@ -78,6 +78,7 @@ def read_stream(stream: Component) -> ImportedStream:
     handler, actions = handler_of(requester.child("error_handler"))
     endpoint |= {"error_handler": handler} if handler else {}
     endpoint |= {"response_actions": actions} if actions else {}
+    auth = auth_of(requester, endpoint)
     resource: Object = {"name": name, "endpoint": _ordered(endpoint)}
     if partitioning.lists:
         resource["partitions"] = partitioning.lists
@@ -88,7 +89,6 @@ def read_stream(stream: Component) -> ImportedStream:
     schema = schema_of(stream, changes, key=key, cursor=cursor)
     if schema is not None:
         resource["schema"] = schema
-    auth = auth_of(requester)
     for part in (stream, retriever, requester):
         part.note_unread()
     return ImportedStream(resource, base_url, auth, partitioning.parents)

@@ -767,6 +767,36 @@ def test_login_may_be_at_an_address_of_the_configuration(authenticator, url, com
     assert entry["client"]["auth"]["login"]["url"] == url
 
 
+def keyed(name):
+    option = {"type": "RequestOption", "inject_into": "body_data", "field_name": name}
+    return {
+        "type": "ApiKeyAuthenticator",
+        "api_token": "{{ config['key'] }}",
+        "inject_into": option,
+    }
+
+
+def test_key_in_a_form_is_a_field_of_each_request(command):
+    sender = {"http_method": "POST", "authenticator": keyed("apiKey")}
+
+    code, entry, _ = command(manifest(stream(requester=sender)))
+
+    assert (code, entry["client"]) == (0, {"base_url": "https://api.shop.com/v1"})
+    assert entry["resources"][0]["endpoint"]["data"] == {"apiKey": "$SHOP_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), [("apiKey", {"request_body_json": {"a": 1}}), ("who", {})]
+)
+def test_key_that_a_body_has_no_place_for_is_noted(name, body, command):
+    sender = {"http_method": "POST", "authenticator": keyed(name), **body}
+
+    code, _, notes = command(manifest(stream(requester=sender)))
+
+    assert code == 1
+    assert any("its key is sent in body_data, so requests carry no credential" in n for n in notes)
+
+
 def test_authenticator_that_is_not_taken_is_noted(command):
     odd = {"type": "JwtAuthenticator", "secret_key": "k9-very-secret-0451"}
 
