@@ -41,30 +41,40 @@ def read_paginator(
     given: t.Any = {"type": paginator} if isinstance(paginator, str) else paginator
     if not isinstance(given, dict):
         return paginator
-    given = {"type": "auto", **given}
-    kind = given["type"]
-    kind = _ALIASES.get(kind, kind) if isinstance(kind, str) else ""
-    if kind not in PAGINATORS:
-        return paginator
-    made = {word: value for word, value in given.items() if value is not None or word in _NULLABLE}
-    made["type"] = kind
-    if given["type"] != kind:
-        notes.add(where, f"the type '{given['type']}' is called '{kind}'.")
-        if "next_key" in made:
-            made["next_url_path"] = made.pop("next_key")
-    if isinstance(made.get("limit"), Unread):
-        # Rows don't depend on it.
-        notes.add("", f"{made.pop('limit')}: the size of pages is left to the server.")
-    if isinstance(limit := made.get("limit"), int) and limit < 1:
-        raise UnsupportedError(f"the `limit` of {where} is {limit}")
-    check_words(made, ("type", *PAGINATORS[kind].fields), where)
+    made = _renamed({"type": "auto", **given}, where, notes)
+    _check_limit(made, where, notes)
     check_read(made)
+    kind = made["type"]
+    if not isinstance(kind, str) or kind not in PAGINATORS:
+        return paginator
+    check_words(made, ("type", *PAGINATORS[kind].fields), where)
     _check_paths(made, where, notes)
     if kind == "offset" and made.get("offset_param") == "page":
         notes.add(where, "the first two pages show what `offset_param: page` counts.")
     if is_foreign and kind == "page_number" and not _counts_pages(made):
         made.setdefault("end_status_codes", [404])
     return kind if isinstance(paginator, str) else made
+
+
+def _renamed(given: Object, where: str, notes: Notes) -> Object:
+    """Return a paginator without nulls that say nothing, by its present type."""
+    made = {word: value for word, value in given.items() if value is not None or word in _NULLABLE}
+    before = made.get("type")
+    made["type"] = kind = _ALIASES.get(before, before) if isinstance(before, str) else before
+    if before != kind:
+        notes.add(where, f"the type '{before}' is called '{kind}'.")
+        if "next_key" in made:
+            made["next_url_path"] = made.pop("next_key")
+    return made
+
+
+def _check_limit(made: Object, where: str, notes: Notes) -> None:
+    limit = made.get("limit")
+    if isinstance(limit, Unread):
+        # Rows don't depend on it.
+        notes.add("", f"{made.pop('limit')}: the size of pages is left to the server.")
+    elif isinstance(limit, int) and limit < 1:
+        raise UnsupportedError(f"the `limit` of {where} is {limit}")
 
 
 def _counts_pages(made: Object) -> bool:

@@ -55,20 +55,23 @@ def read_resource(
         made["primary_key"] = with_variables(made["primary_key"], notes)
     if "processing_steps" in made:
         made["processing_steps"] = _steps(made["processing_steps"])
+    _endpoint(made, context, where)
+    _settle_replace(made, where, notes)
+    check_read(made)
+    return made
+
+
+def _endpoint(made: Object, context: Context, where: str) -> None:
     endpoint = made.get("endpoint")
     if isinstance(endpoint, Unread):
         raise UnsupportedError(str(endpoint))
-    if made.get("incremental") is not None:
-        endpoint = {"incremental": made["incremental"], **_as_endpoint(endpoint)}
-    made.pop("incremental", None)
+    if (incremental := made.pop("incremental", None)) is not None:
+        endpoint = {"incremental": incremental, **_as_endpoint(endpoint)}
     if isinstance(endpoint, str):
         read = read_endpoint({"path": endpoint}, context, where)
         made["endpoint"] = endpoint if read == {"path": endpoint} else read
     elif isinstance(endpoint, dict):
         made["endpoint"] = read_endpoint(endpoint, context, where)
-    _settle_replace(made, where, notes)
-    check_read(made)
-    return made
 
 
 def _as_endpoint(endpoint: object) -> Object:

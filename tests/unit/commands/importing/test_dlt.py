@@ -209,6 +209,7 @@ def test_paginator_of_the_client_that_needs_code_leaves_out_what_has_no_other(im
         '**more, "client": {"base_url": "https://a.b"}',
         '"resource_defaults": {**more}, "client": {"base_url": "https://a.b"}',
         '"resource_defaults": {"endpoint": {"paginator": Pages()}}, "client": {"base_url": "x"}',
+        '"client": {"base_url": "https://a.b", "paginator": {"type": "mine", "size": size()}}',
     ],
 )
 def test_defaults_that_need_code_leave_all_resources_out(parts, imported):
