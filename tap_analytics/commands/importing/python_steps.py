@@ -29,7 +29,7 @@ def add_steps(config: dict[str, t.Any], tree: ast.Module, notes: Notes) -> None:
     names = [each.get("name") if isinstance(each, dict) else each for each in resources]
     for call, name in _calls(tree, [each for each in names if isinstance(each, str)]):
         for index, each in enumerate(resources):
-            if name in {None, names[index]} and isinstance(each, (dict, str)):
+            if (name is None or name == names[index]) and isinstance(each, (dict, str)):
                 resources[index] = _with_step(each, call)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr == "add_limit":

@@ -21,9 +21,10 @@ from tap_analytics.commands.importing.dlt.resource import (
 from tap_analytics.commands.importing.dlt.unsupported import UnsupportedError
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.unread import UNPACKED, Unread, with_variables
+from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in, with_variables
 from tap_analytics.config.declarations import CLIENT, ENTRY
 from tap_analytics.config.declarations.model import DETECTED
+from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ if t.TYPE_CHECKING:
 
 Object = dict[str, t.Any]
 
+_READ = ("client", "resource_defaults", "resources")
 #: Parts of an endpoint that dlt merges otherwise than the tap.
 _MERGED_OTHERWISE = ("headers", "json")
 _PARENT = re.compile(r"(?<!\{)\{resources\.([^.{}]+)\.")
@@ -40,23 +42,30 @@ _PARENT = re.compile(r"(?<!\{)\{resources\.([^.{}]+)\.")
 def entry_of(config: Object, notes: Notes) -> Object:
     """Return an `apis` entry for a configuration with `client` and `resources`."""
     kept = notes.known({w: v for w, v in config.items() if w != UNPACKED}, ENTRY, "the description")
+    others = {word: value for word, value in kept.items() if word not in _READ}
+    kept |= with_variables(others, notes)
     context = Context(notes=notes, is_foreign="name" not in config)
     kept["client"] = _client(kept.get("client"), context)
     resources = kept.get("resources")
     given = [resources] if isinstance(resources, Unread) else resources
     if not isinstance(given, list):
-        return {**kept, "resources": []}
+        return {"client": kept["client"], "resources": []}
     defaults = kept.pop("resource_defaults", config.get(UNPACKED))
-    if isinstance(defaults, Unread):
+    if not isinstance(defaults, dict) and (unread := next(unread_in(defaults), None)):
         # Whatever they are, each resource has them.
-        given = [defaults for _ in given]
+        given, defaults = [unread for _ in given], None
     made, given = _defaults(as_object(defaults), given, context)
     kept["resources"] = _resources(given, made, context)
     if context.is_foreign and not all(_is_selected(each, made) for each in kept["resources"]):
         made = {**made, "endpoint": {**as_object(made.get("endpoint")), "data_selector": DETECTED}}
-    if made:
+    if defaults is not None and not isinstance(defaults, dict):
+        # An error of the entry.
+        kept["resource_defaults"] = defaults
+    elif made:
         kept["resource_defaults"] = made
     notes.described, notes.taken = len(given), len(kept["resources"])
+    for unread in unread_in(kept):
+        raise InputError(f"{unread}. Write a value instead.")
     return kept
 
 
@@ -100,11 +109,15 @@ def _client_words(given: Object, notes: Notes) -> Object:
         notes.unsigned("", str(session))
     words = {word: value for word, value in given.items() if word != UNPACKED and value is not None}
     made = notes.known(words, CLIENT, "client")
-    for word in ("base_url", "headers"):
-        if word == "headers" and isinstance(made.get(word), Unread):
-            notes.unsigned("", str(made.pop(word)))
-        elif word in made:
-            made[word] = with_variables(made[word], notes)
+    if "base_url" in made:
+        made["base_url"] = with_variables(made["base_url"], notes)
+    headers = made.get("headers")
+    if isinstance(headers, dict):
+        headers = made["headers"] = with_variables(headers, notes)
+    for unread in unread_in(headers):
+        # They may sign the requests.
+        notes.unsigned("", str(unread))
+        made.pop("headers", None)
     return made
 
 
@@ -138,8 +151,11 @@ def _defaults(
     except UnsupportedError as error:
         context.notes.add("resource_defaults", f"{error}.")
     shared = {word: value for word, value in given.items() if word in DEFAULTS[:2]}
+    try:
+        made = read_resource(shared, context, "resource_defaults", words=DEFAULTS)
+    except UnsupportedError:
+        made = shared = {}
     others = {word: value for word, value in given.items() if word not in shared}
-    made = read_resource(shared, context, "resource_defaults", words=DEFAULTS)
     return made, [_merged(others, each) for each in resources]
 
 

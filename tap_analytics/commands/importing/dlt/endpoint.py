@@ -98,7 +98,7 @@ def _actions(given: object) -> object:
         return given
     for each in given:
         action = each.get("action") if isinstance(each, dict) else each
-        if not isinstance(action, str):
+        if not isinstance(each, dict) or not isinstance(action, str):
             raise UnsupportedError("its `response_actions` need code")
     # dlt compares numbers.
     return [each for each in given if not isinstance(each.get("status_code"), str)]

@@ -103,7 +103,7 @@ def written_params(paginator: object) -> dict[str, bool]:
     given = paginator if isinstance(paginator, dict) else given
     kind = given.get("type")
     found: dict[str, bool] = {}
-    if kind in _NUMBERS:
+    if isinstance(kind, str) and kind in _NUMBERS:
         field, name = _NUMBERS[kind]
         if not given.get(field.replace("_param", "_body_path")):
             found[str(given.get(field) or name)] = field != "cursor_param"

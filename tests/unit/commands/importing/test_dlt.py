@@ -219,8 +219,17 @@ def test_defaults_that_need_code_leave_all_resources_out(parts, imported):
     assert found.headline == "0 of 2 streams"
 
 
-def test_client_that_needs_code_signs_nothing(imported):
-    found = imported('x = {"client": CLIENT, "resources": ["items"]}')
+@pytest.mark.parametrize(
+    "client",
+    [
+        "CLIENT",
+        '{"headers": {**HEADERS}}',
+        '{"headers": [*HEADERS]}',
+        '{"headers": {"A": {**HEADERS}}}',
+    ],
+)
+def test_client_that_needs_code_signs_nothing(client, imported):
+    found = imported(f'x = {{"client": {client}, "resources": ["items"]}}')
 
     [missing] = found.missing
     assert missing.startswith("Nothing signs the requests.")
