@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from tap_analytics.config.declarations.fields import (
     CREDENTIAL,
@@ -236,6 +237,7 @@ _JWT: Variant[Authenticator] = Variant(
 LOGIN: Fields = {
     "url": _required(URL_WITH_QUERY, "Where the login is sent."),
     "method": Field(choice("POST", "GET"), "The method.", default="POST"),
+    "params": Field(FORM, "Query parameters.", default={}),
     "headers": Field(HEADERS, "Further headers.", default={}),
     "json": Field(OBJECT, "JSON body."),
     "data": Field(FORM, "Fields of a form."),
@@ -265,8 +267,9 @@ def _login(reader: ObjectReader, name: str) -> dict[str, t.Any]:
         body = urlencode(bodies["data"], doseq=True).encode()
     elif "json" in bodies:
         body = ENCODER.encode(bodies["json"])
+    params = parse_qsl(urlencode(values["params"], doseq=True), keep_blank_values=True)
     request = Request(method=values["method"], url=values["url"], headers=headers, body=body)
-    return {"login": request, "login_auth": values["auth"]}
+    return {"login": replace(request, params=tuple(params)), "login_auth": values["auth"]}
 
 
 def _session(reader: ObjectReader, values: dict[str, t.Any]) -> Authenticator:

@@ -157,7 +157,7 @@ def _in_login(login: object, found: Credentials) -> None:
     found.add_url(login.get("url"))
     found.add_query(login.get("url"))
     _in_auth(login.get("auth"), found)
-    for body in (login.get("json"), login.get("data")):
+    for body in (login.get("params"), login.get("json"), login.get("data")):
         found.add(*_unknown_texts(body))
 
 

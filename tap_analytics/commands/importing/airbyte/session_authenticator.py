@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import urlencode
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.credentials import (
@@ -93,13 +92,9 @@ def _login(part: Component, signed: Object | None) -> Object:
     method = str(part.get("http_method") or "GET").upper()
     if method not in {"GET", "POST"}:
         raise UnsupportedError(f"the method of its login is {shown(method)}")
-    query = credentials_in(part, "request_parameters")
-    if any("$" in value for value in query.values()):
-        raise UnsupportedError("its login has a setting in the query")
-    url = _address(part)
-    if query:
-        url += ("&" if "?" in url else "?") + urlencode(query)
-    made: Object = {"url": url, "method": method}
+    made: Object = {"url": _address(part), "method": method}
+    if params := credentials_in(part, "request_parameters"):
+        made["params"] = params
     if headers := credentials_in(part, "request_headers"):
         made["headers"] = headers
     if method == "POST":

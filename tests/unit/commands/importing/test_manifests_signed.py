@@ -31,6 +31,7 @@ SETTINGS = {
     "SHOP_PASSWORD": "pw",
     "SHOP_PEM": PEM,
     "SHOP_MAIL": "ann@shop.test",
+    "SHOP_ODD": "a+b&c=1",
 }
 
 
@@ -332,6 +333,12 @@ FILLED = {"user": "ann", "password": "pw"}
             {"url_base": "ORIGIN/token?a=b", "path": "", "request_parameters": {"c": "d e"}},
             asks("session", "t1"),
             lambda login: login.query == {"a": "b", "c": "d e"},
+        ),
+        (
+            {"type": "Bearer"},
+            {"http_method": "POST", "request_parameters": {"who": "{{ config['odd'] }}"}},
+            has("authorization", "Bearer t1"),
+            lambda login: (login.method, login.query) == ("POST", {"who": "a+b&c=1"}),
         ),
     ],
 )
