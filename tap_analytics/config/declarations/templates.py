@@ -35,7 +35,8 @@ PARTITIONS = "partitions"
 MOMENT = "now"
 
 _TOKEN = re.compile(
-    r"\{\{|\}\}|\{(\+?[A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]", re.ASCII
+    r"\{\{|\}\}|\{(now\.%[^\n{}']+|\+?[A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]",
+    re.ASCII,
 )
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
 _FOREIGN = re.compile(

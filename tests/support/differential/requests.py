@@ -859,6 +859,7 @@ CONSTRUCTS = [
                                 "path": "/login",
                                 "http_method": "POST",
                                 "request_headers": {"X-App": "shop"},
+                                "request_parameters": {"of": "{{ config['user'] }}"},
                                 "request_body_data": {
                                     "user": "{{ config['user'] }}",
                                     "password": "{{ config['password'] }}",

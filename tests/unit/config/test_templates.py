@@ -50,7 +50,9 @@ def test_placeholders_become_values(text, rendered):
     assert found.params == {"x": rendered}
 
 
-@pytest.mark.parametrize("form", ["date", "iso", "epoch_ms", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ"])
+@pytest.mark.parametrize(
+    "form", ["date", "iso", "epoch_ms", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ", "%d.%m %H:%M"]
+)
 def test_moment_of_a_run_has_a_format(form):
     parsed = parse_template(f"{{now.{form}}}")
 

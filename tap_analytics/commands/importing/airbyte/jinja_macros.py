@@ -84,6 +84,15 @@ def is_now(value: Value) -> bool:
     return isinstance(part, Placeholder) and part.name in {MOMENT, _TODAY}
 
 
+def moment_as_text(value: Value) -> Value:
+    """Return a value in which the moment of a run is as Python writes it."""
+    if not isinstance(value, Later) or Placeholder(MOMENT) not in value.parts:
+        return value
+    written = Placeholder(f"{MOMENT}.%Y-%m-%d %H:%M:%S.%f+00:00")
+    parts = (written if part == Placeholder(MOMENT) else part for part in value.parts)
+    return replace(value, parts=tuple(parts))
+
+
 def _now_as(form: Value) -> Value:
     """Return the moment of a run in a format."""
     template = f"{{{MOMENT}.{form}}}"

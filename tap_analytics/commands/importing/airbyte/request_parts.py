@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.jinja_macros import moment_as_text
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -65,6 +66,7 @@ class RequestParts:
         try:
             scope = replace(self.partitioning.scope, page=self.page.name)
             value = self.requester.evaluated(self.page.read(text), word, scope)
+            value = value if is_path else moment_as_text(value)
             laters = [*_laters(value)]
             for each in laters:
                 each.template(is_path=is_path)
@@ -79,6 +81,9 @@ class RequestParts:
     def text(self, text: str, word: str, what: str, *, is_path: bool = False) -> str:
         """Return a text as a template; raises `UnsupportedError`."""
         value = concatenated([self.value(text, word, what, is_path=is_path)])
+        named = value.placeholders if isinstance(value, Later) else ()
+        if is_path and any(" " in each.name for each in named):
+            raise UnsupportedError(f"{what} is computed")
         return _written(value, is_path=is_path)
 
     # --- the address ------------------------------------------------------------------------

@@ -655,6 +655,7 @@ def test_body_of_a_post_is_taken(command):
             "its body is computed",
         ),
         ({"path": "{{ now_utc() }}"}, "its path is computed"),
+        ({"path": "/{{ now_utc().strftime('%Y %m') }}"}, "its path is computed"),
         ({"type": "CustomRequester"}, "it has no HttpRequester"),
     ],
 )
@@ -1418,7 +1419,7 @@ def test_rate_of_some_requests_counts_for_all(command):
 
 
 def test_unread_words_are_noted(command):
-    requester = {"request_headers": {"A": "b", "User-Agent": "{{ now_utc() }}"}, "surprise": 1}
+    requester = {"request_headers": {"A": "b", "User-Agent": "{{ day_delta(-1) }}"}, "surprise": 1}
 
     code, entry, notes = command(
         manifest(stream(requester=requester, more=True), dynamic_streams=[{"type": "X"}])

@@ -101,6 +101,8 @@ SETTINGS = spec(
         ("{{ format_datetime(config['site'], '%Y') }}", "$SHOP_SITE"),
         ("{{ config['since'][:4] }}", "2024"),
         ("{{ now_utc().strftime('%Y-%m-%d') }}", "{now.%Y-%m-%d}"),
+        ("{{ now_utc().strftime('%H:%M %d.%m') }}", "{now.%H:%M %d.%m}"),
+        ("at {{ now_utc() }}", "at {now.%Y-%m-%d %H:%M:%S.%f+00:00}"),
         ("{{ config.mark or today_utc() }}", "{now.date}"),
         ("{{ format_datetime(now_utc(), '%s') }}", "{now.%s}"),
         ("{{ day_delta(0, format='%Y%m%d') }}", "{now.%Y%m%d}"),
@@ -135,8 +137,6 @@ def test_value_of_the_default_configuration_is_sent(text, sent, imported):
         "{{ config['site'] | base64encode }}",
         "{{ config['state'] + 'x' | upper }}",
         "{{ next_page_token }}",
-        "{{ now_utc() }}",
-        "{{ now_utc().strftime('%H:%M %d.%m') }}",
         "{{ day_delta(-1) }}",
         "{{ stream_partition.parent_slice }}",
         "{{ stream_interval.start_time }}",
@@ -597,7 +597,7 @@ def test_streams_of_the_host_of_most_are_taken(imported):
     ("requester", "reason"),
     [
         ({"request_headers": {"X-A": "{{ ['a'] }}"}}, "the header `X-A` is an object"),
-        ({"request_headers": {"Accept": "{{ now_utc() }}"}}, "the header `Accept` is computed"),
+        ({"request_headers": {"Accept": "{{ day_delta(-1) }}"}}, "the header `Accept` is computed"),
         ({"request_parameters": {"a": {"b": 1}}}, "the parameter `a` is an object"),
         ({"request_parameters": {"{{ 'a' }}": 1}}, "the name of the parameter `{{ 'a' }}` is comp"),
         (
