@@ -618,6 +618,25 @@ CONSTRUCTS = [
         dlt="no end by `results`",
     ),
     Construct(
+        name="body-of-get",
+        server=body_offset,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"http_method": "GET", "request_body_json": {"state": "open"}},
+                    **paginator(OFFSET, nested("page", "offset"), nested("page", "limit")),
+                )
+            ),
+            more={"overlap": BODY.replace("POST", "GET") % "[0248]"},
+            fewer={
+                "overlap": BODY.replace("POST", "GET") % "3",
+                "first page": r'GET /items \{"page": \{"limit": 3\}, "state": "open"\}',
+            },
+        ),
+        dlt="no offset in the body",
+    ),
+    Construct(
         name="body-offset",
         server=body_offset,
         rows={"items": ROWS},
