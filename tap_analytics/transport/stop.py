@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -101,3 +102,14 @@ class Process:
         if sys.platform != "win32" and cls.is_own and not any(signal.getitimer(0)):
             signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
             signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT)
+            # While the interpreter ends, the timer has no handler and would decide the exit code.
+            atexit.register(cls._disarm)
+
+    @staticmethod
+    def _disarm() -> None:
+        """Stop the timer once all output is written."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        if sys.platform != "win32":
+            signal.setitimer(signal.ITIMER_REAL, 0)
