@@ -156,6 +156,11 @@ def busy_named(asked):
     return {"data": ROWS}
 
 
+#: Where the CDK has the classes that others are derived from.
+OF_CDK = "airbyte_cdk.sources.declarative.auth"
+NO_CLASSES = "a class is code in its configuration"
+
+
 def basic_client(asked):
     """Give a token for the Basic credentials of the client, and a scope."""
     if asked.path == "/token":
@@ -839,6 +844,63 @@ CONSTRUCTS = [
             )
         ),
         dlt="the client is named in the form",
+    ),
+    Construct(
+        name="client-of-a-class",
+        server=basic_client,
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"client_id": "me", "client_secret": "s3cret"},
+        environment={"API_CLIENT_ID": "me", "API_CLIENT_SECRET": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "CustomAuthenticator",
+                            "class_name": f"{OF_CDK}.oauth.DeclarativeOauth2Authenticator",
+                            "token_refresh_endpoint": "ORIGIN/token",
+                            "grant_type": "client_credentials",
+                            "client_id": "{{ config['client_id'] }}",
+                            "client_secret": "{{ config['client_secret'] }}",
+                            "refresh_request_body": {"scope": "read write"},
+                            "refresh_request_headers": {
+                                "Authorization": (
+                                    "Basic {{ (config['client_id'] ~ ':' ~"
+                                    " config['client_secret']) | base64encode }}"
+                                )
+                            },
+                        }
+                    }
+                ),
+                spec=spec("client_id", "client_secret"),
+            )
+        ),
+        dlt=NO_CLASSES,
+    ),
+    Construct(
+        name="password-of-a-class",
+        server=signed_by("authorization", "Basic " + b64encode(b"me:s3cret").decode()),
+        headers=AUTH,
+        rows={"items": ROWS},
+        config={"user": "me", "password": "s3cret"},
+        environment={"API_USER": "me", "API_PASSWORD": "s3cret"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "authenticator": {
+                            "type": "CustomAuthenticator",
+                            "class_name": f"{OF_CDK}.token.BasicHttpAuthenticator",
+                            "username": "{{ config['user'] }}",
+                            "password": "{{ config['password'] }}",
+                        }
+                    }
+                ),
+                spec=spec("user", "password"),
+            )
+        ),
+        dlt=NO_CLASSES,
     ),
     Construct(
         name="login-form",

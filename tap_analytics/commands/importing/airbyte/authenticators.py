@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.components import Component, UnsupportedError
 from tap_analytics.commands.importing.airbyte.credentials import (
     basic_pair,
     credential,
@@ -22,7 +22,7 @@ from tap_analytics.commands.importing.notes import listed, shown
 from tap_analytics.config.settings.credentials import CREDENTIAL_NAME
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Object
 
 #: Those for which nobody has to register an application.
 _SIMPLE = {"ApiKeyAuthenticator", "BasicHttpAuthenticator", "BearerAuthenticator"}
@@ -48,10 +48,8 @@ def auth_of(requester: Component, endpoint: Object) -> Object | None:
 
 def _read(part: Component, requester: Component) -> Object:
     """Return the equivalent `auth`; raises `UnsupportedError`."""
-    if part.kind in {"CustomAuthenticator", ""}:
-        name = part.get("class_name") or "an authenticator without a type"
-        raise UnsupportedError(f"{shown(name)} needs code")
-    reader = _READERS.get(part.kind)
+    is_custom = part.kind in {"CustomAuthenticator", ""} or part.get("class_name")
+    reader = _custom if is_custom else _READERS.get(part.kind)
     if reader is None:
         raise UnsupportedError(f"{shown(part.kind)} isn't supported")
     made = reader(part, requester)
@@ -134,20 +132,25 @@ def _selected(part: Component, requester: Component) -> Object:
     path = [str(name) for name in part.values("authenticator_selection_path")]
     options = part.child("authenticators")
     names = list(options.value) if options else []
-    default = _default(part, path)
     parts = {name: each for name in names if options and (each := options.child(name))}
+    name, made = _first_of(parts, requester, default=_default(part, path))
+    others = [each for each in names if each != name]
+    setting = f"`config.{'.'.join(path)}`"
+    part.note("", f"{setting} is `{shown(name)}`; {listed(others)} would need another `auth`.")
+    return made
+
+
+def _first_of(
+    parts: t.Mapping[str, Component], requester: Component, *, default: object
+) -> tuple[str, Object]:
+    """Return the authentication of the default or else of the simplest, and its name."""
     ranked = sorted(parts, key=lambda name: (name != default, parts[name].kind not in _SIMPLE))
     reasons = []
     for name in ranked:
         try:
-            made = _read(parts[name], requester)
+            return name, _read(parts[name], requester)
         except UnsupportedError as error:
             reasons.append(str(error))
-            continue
-        others = [each for each in names if each != name]
-        setting = f"`config.{'.'.join(path)}`"
-        part.note("", f"{setting} is `{shown(name)}`; {listed(others)} would need another `auth`.")
-        return made
     raise UnsupportedError("; ".join(reasons) or "it has no authenticators")
 
 
@@ -158,6 +161,59 @@ def _default(part: Component, path: list[str]) -> object:
     for name in path:
         found = as_object(as_object(found.get("properties")).get(name))
     return found.get("default")
+
+
+# --- classes of connectors --------------------------------------------------------------------
+
+#: What to declare instead, in most cases.
+_LOGIN = "`{type: session_token, login: {url: …, json: {…}}, session_token_path: …}`"
+_OAUTH_WORDS = {
+    *("client_id", "client_secret", "refresh_token", "token_refresh_endpoint", "grant_type"),
+    *("scopes", "refresh_request_body", "refresh_request_headers", "refresh_token_updater"),
+    *("access_token_name", "expires_in_name", "token_expiry_date_format"),
+}
+
+
+def _custom(part: Component, requester: Component) -> Object:
+    """Return the authentication by the known authenticator whose words a class has.
+
+    Raises `UnsupportedError` where it has others. A class that signs otherwise is answered 401.
+    """
+    name = shown(part.get("class_name") or part.kind or "an authenticator without a type")
+    words = [word for word in part.value if word not in {"type", "class_name", "$parameters"}]
+    parts = {word: each for word in words if (each := part.child(word))}
+    if set(words) == {"username", "password"}:
+        made, what = _basic(part, requester), "a BasicHttpAuthenticator"
+    elif (signer := _as_oauth(part, words)) is not None:
+        # Without a class, OAuthAuthenticator sends the client in the form.
+        made = oauth_of(signer) | {"client_authentication": "header"}
+        what = "an OAuthAuthenticator whose client is sent in a header"
+    elif len(parts) > 1 and len(parts) == len(words):
+        chosen, made = _first_of(parts, requester, default=None)
+        others = listed(word for word in words if word != chosen)
+        what = f"its `{shown(chosen)}`; {others} would need another `auth`"
+    else:
+        raise UnsupportedError(f"{name} needs code (a login is {_LOGIN})")
+    part.note("", f"{name} is read as {what}. If responses are 401, it needs code.")
+    part.ignore(*words)
+    return made
+
+
+def _as_oauth(part: Component, words: list[str]) -> Component | None:
+    """Return a class that has the words of an OAuthAuthenticator as one.
+
+    With `grant_type`, others are fields of the form (RFC 6749, section 4.5); what isn't one, a
+    token URL has to ignore (section 3.2).
+    """
+    urls = [word for word in words if word.endswith("_endpoint")]
+    others = {word: part.value[word] for word in words if word not in {*_OAUTH_WORDS, *urls}}
+    if not {"client_id", "client_secret"}.issubset(words) or len(urls) != 1:
+        return None
+    if "grant_type" not in words and (others or urls != ["token_refresh_endpoint"]):
+        return None
+    body = {**others, **as_object(part.get("refresh_request_body"))}
+    value = part.value | {"token_refresh_endpoint": part.get(urls[0]), "refresh_request_body": body}
+    return Component(part.manifest, (value, part.path, {}), part.parameters)
 
 
 _READERS: dict[str, t.Callable[[Component, Component], Object]] = {

@@ -812,13 +812,15 @@ def test_authenticator_that_is_not_taken_is_noted(command):
 
 def test_authenticator_that_needs_code_is_named(command):
     odd = {"type": "CustomAuthenticator", "class_name": "source_shop.components.Signer"}
+    # An address of its own, and a word that isn't one of OAuth.
+    odd |= {"client_id": "a", "client_secret": "b", "token_refresh_endpoint": "c", "host": "d"}
 
     code, entry, notes = command(manifest(stream(requester={"authenticator": odd})))
 
     assert code == 1
     assert "auth" not in entry["client"]
     [note] = notes
-    assert "source_shop.components.Signer needs code" in note
+    assert "source_shop.components.Signer needs code (a login is `{type: session_token" in note
 
 
 def selective(*names):

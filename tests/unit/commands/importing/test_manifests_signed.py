@@ -240,6 +240,59 @@ def test_token_is_requested_with_the_form_of_the_manifest(authenticator, form, i
     assert login.query == dict(parse_qsl(authenticator["token_refresh_endpoint"].partition("?")[2]))
 
 
+def written(**words):
+    return {"type": "CustomAuthenticator", "class_name": "source_shop.components.Signer"} | words
+
+
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        (oauth(), GRANT),
+        (credentials(grant_type="client_credentials"), [("grant_type", "client_credentials")]),
+        (
+            CLIENT
+            | {
+                "login_endpoint": "ORIGIN/token",
+                "grant_type": "account",
+                "user": "{{ config.user }}",
+            },
+            [("grant_type", "account"), ("user", "ann")],
+        ),
+    ],
+)
+def test_class_with_the_words_of_oauth_sends_the_client_in_a_header(words, form, read):
+    with SignedApi(has("authorization", "Bearer t1"), {"access_token": "t1"}) as api:
+        done = read(api, written(**{**words, "type": "CustomAuthenticator"}))
+    assert done.ids() == [1, 2, 3], done.failure()
+    [login] = api.logins
+    assert login.headers["authorization"] == basic("who:s3cret")
+    assert api.forms == [form]
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "accepted"),
+    [
+        (
+            written(username="{{ config['user'] }}", password="{{ config['password'] }}"),
+            has("authorization", basic("ann:pw")),
+        ),
+        (
+            # Of those it chooses from, the first for which nobody registers an application.
+            {
+                "class_name": "source_shop.components.Chooses",
+                "login": oauth(),
+                "token": {"type": "BearerAuthenticator", "api_token": "{{ config['key'] }}"},
+            },
+            has("authorization", "Bearer k9"),
+        ),
+    ],
+)
+def test_class_with_the_words_of_an_authenticator_signs_as_that(authenticator, accepted, read):
+    with SignedApi(accepted) as api:
+        done = read(api, authenticator)
+    assert done.ids() == [1, 2, 3], done.failure()
+
+
 def test_refresh_tokens_that_are_replaced_are_kept_in_a_file(read, tmp_path, monkeypatch):
     monkeypatch.setenv("SHOP_REFRESH_TOKEN_FILE", str(tmp_path / "refresh"))
     updater = {"refresh_token_name": "refresh_token", "refresh_token_config_path": ["refresh"]}
