@@ -57,7 +57,9 @@ class CatalogStream(RESTStream[PageToken]):
     initial_value: t.ClassVar[t.Any] = None
     #: How much before its bookmark a run reads again, in the units of `Window.lag`.
     lag: t.ClassVar[float] = 0
-    #: The field of rows, dotted if nested, by which the windows of a range meet; None where it is
+    #: Whether rows at the final value belong to a run.
+    includes_final: t.ClassVar[bool] = False
+    #: The field of rows, a path if nested, by which the windows of a range meet; None where it is
     #: read at once.
     meets_at: t.ClassVar[str | None] = None
     #: Parameters of that range, which are sent where it has a start and an end.
@@ -111,7 +113,7 @@ class CatalogStream(RESTStream[PageToken]):
 
     @property
     def final_value(self) -> t.Any:  # noqa: ANN401 - a value of the key
-        """The replication value, exclusive, to end with where there is no end date."""
+        """The replication value to end with where there is no end date."""
         return None
 
     @property

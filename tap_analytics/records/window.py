@@ -50,6 +50,8 @@ class Window:
     end_date: str | None = None
     #: Where to end without an end date.
     final: Value | None = None
+    #: Whether rows at `final` belong to it.
+    includes_final: bool = False
     #: Seconds that are read again before `stored`.
     lookback: float = 0
     #: The same: in seconds for times, in days for dates, else in units of the number.
@@ -122,7 +124,8 @@ class Window:
         unit = self.unit or unit_at(sort_key)
         start, end = self._bounds[unit]
         if end is not None and sort_key >= end:
-            return False
+            is_final = self.includes_final and self.end_date is None
+            return is_final and sort_key == end
         if start is None or sort_key >= start:
             return True
         if unit == "iso":

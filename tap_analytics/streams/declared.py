@@ -295,6 +295,7 @@ def _stream_class(
         "incremental_dependency": resource.incremental_dependency,
         "bounds": incremental.bounds if incremental else (),
         "lag": resource.incremental.lag if resource.incremental else 0,
+        "includes_final": bool(incremental and incremental.range_end == "closed"),
         "declaration": {
             **{name: getattr(resource, name) for name in _DECIDING},
             "decoder": repr(resource.decoder),

@@ -96,6 +96,7 @@ def open_bookmark(
         stored=known.get("replication_key_value"),
         initial=stream.initial_value,
         final=stream.final_value,
+        includes_final=stream.includes_final,
         start_date=part.start or stream.config.get("start_date"),
         end_date=part.end or stream.config.get("end_date"),
         lookback=stream.config.get("lookback_seconds", 0),

@@ -1,6 +1,7 @@
 """What Python code does to resources behind the dict that describes them: `add_filter` and others.
 
-Such a step is put among the `processing_steps` of its resource, as one that needs code.
+Such a step is put among the `processing_steps` of its resource. An `incremental` that is set so
+takes the place of that of the resource.
 """
 
 from __future__ import annotations
@@ -8,15 +9,24 @@ from __future__ import annotations
 import ast
 import typing as t
 
+from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.python_names import functions_in
+from tap_analytics.commands.importing.python_values import Reader, of_function
 from tap_analytics.commands.importing.unread import Unread
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tap_analytics.commands.importing.notes import Notes
+    from tap_analytics.commands.importing.python_names import Function
 
 #: Methods of dlt's resources that change rows.
 _STEPS = {"add_filter", "add_map", "add_step", "add_yield_map"}
+#: Parts of an `incremental` that belong to the endpoint.
+_NO_HINTS = ("start_param", "end_param", "convert", "transform")
+#: What is always true where a file is run.
+_OF_SCRIPTS = ("__name__ == '__main__'",)
 #: Maximum number of names and calls between a method and its resource.
 _MOST_CALLS = 20
 
@@ -27,21 +37,63 @@ def add_steps(config: dict[str, t.Any], tree: ast.Module, notes: Notes) -> None:
     if not isinstance(resources, list):
         return
     names = [each.get("name") if isinstance(each, dict) else each for each in resources]
+    functions = functions_in(tree)
+    optional = {id(part) for each in ast.walk(tree) for part in _optional(each)}
     for call, name in _calls(tree, [each for each in names if isinstance(each, str)]):
         for index, each in enumerate(resources):
-            if (name is None or name == names[index]) and isinstance(each, (dict, str)):
-                resources[index] = _with_step(each, call)
+            if (name is not None and name != names[index]) or not isinstance(each, (dict, str)):
+                continue
+            if (hint := _hint(call)) is None:
+                resources[index] = _with_step(each, call, functions)
+            elif id(call) in optional:
+                text = f"`apply_hints` to '{shown(name)}' under a condition is left out."
+                notes.add(f"line {call.lineno}", text)
+            else:
+                made = Reader(tree, notes, hint).value(hint, "incremental")
+                resources[index] = _with_hint(each, made) or _with_step(each, call, functions)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr == "add_limit":
             notes.add(f"line {node.lineno}", "`add_limit` is left out: all pages are read.")
 
 
-def _with_step(resource: t.Any, call: ast.Call) -> dict[str, t.Any]:  # noqa: ANN401 - dict or name
+def _optional(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is run under a condition only."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) not in _OF_SCRIPTS:
+        for statement in (*node.body, *node.orelse):
+            yield from ast.walk(statement)
+
+
+def _hint(call: ast.Call) -> ast.expr | None:
+    """Return the `incremental` that a call sets."""
+    return next((word.value for word in call.keywords if word.arg == "incremental"), None)
+
+
+def _with_hint(resource: t.Any, made: t.Any) -> dict[str, t.Any] | None:  # noqa: ANN401 - any JSON value
+    """Return a resource with another `incremental`; None where its parameters aren't in the dict.
+
+    In dlt, what isn't a hint stays: parameters and conversion.
+    """
+    endpoint = as_object(as_object(resource).get("endpoint"))
+    before = as_object(endpoint.get("incremental"))
+    if not before or not isinstance(made, dict) or not made.get("cursor_path"):
+        return None
+    kept = {word: before[word] for word in _NO_HINTS if word in before}
+    given = {word: value for word, value in made.items() if word != "type"}
+    return {**resource, "endpoint": {**endpoint, "incremental": {**given, **kept}}}
+
+
+def _with_step(
+    resource: t.Any,  # noqa: ANN401 - dict or name
+    call: ast.Call,
+    functions: Mapping[str, Function | None],
+) -> dict[str, t.Any]:
     given = {"name": resource} if isinstance(resource, str) else resource
     method = t.cast("ast.Attribute", call.func).attr
     argument = call.args[0] if call.args else call
     word = "filter" if method == "add_filter" else method
-    step = {word: Unread(argument, "processing_steps", "is a function", "")}
+    found = functions.get(argument.id) if isinstance(argument, ast.Name) else None
+    unread = Unread(argument, "processing_steps", "is a function", "")
+    step = {word: of_function(found, "processing_steps") if found else unread}
     before = given.get("processing_steps")
     return {**given, "processing_steps": [*(before if isinstance(before, list) else ()), step]}
 

@@ -11,7 +11,13 @@ import contextlib
 import typing as t
 
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.python_classes import IDENTITIES, is_dict, of_class
+from tap_analytics.commands.importing.python_classes import (
+    CLASSES,
+    IDENTITIES,
+    in_header,
+    is_dict,
+    of_class,
+)
 from tap_analytics.commands.importing.python_literals import GETENV, Literals, dotted
 from tap_analytics.commands.importing.python_names import functions_in, names_of, scopes_of
 from tap_analytics.commands.importing.python_texts import OMITTED, is_scalar, of_method
@@ -46,8 +52,8 @@ class Reader(Literals):
         if name in self._bound:
             return self._bound[name]
         given = self._named(name)
-        if given is None and (lone := _as_lambda(self._functions.get(name))) is not None:
-            return Unread(lone, where, f"is the function `{shown(name)}`", name)
+        if given is None and (function := self._functions.get(name)) is not None:
+            return of_function(function, where)
         if given is None or name in self._open:
             return Unread(node, where, f"is the name `{shown(name)}`", name)
         if dotted(given) in _SETTING_VALUES:
@@ -107,17 +113,15 @@ class Reader(Literals):
         called = dotted(func)
         if (variable := self._setting(node, called)) is not None:
             return variable
-        if called.rpartition(".")[2] in IDENTITIES and node.args and not node.keywords:
-            value = self.value(node.args[-1], where)
-            return [*value] if called == "list" and isinstance(value, dict) else value
         if (kind := of_class(called)) or (is_dict(called) and not node.args):
             return self._made(node, where, *(kind or ("", ())))
+        if (added := in_header(self._tree, called)) is not None:
+            return self._in_header(node, where, added)
         if (function := self._functions.get(called)) is not None:
             return self._returned(function, node, where)
-        if isinstance(func, ast.Attribute):
-            return self._method(func, node, where)
-        is_conversion = called in {"str", "int"} and len(node.args) == 1
-        return self._converted(node, where) if is_conversion else OMITTED
+        if called.rpartition(".")[2] in IDENTITIES or not isinstance(func, ast.Attribute):
+            return self._converted(node, called, where)
+        return self._method(func, node, where)
 
     def _setting(self, node: ast.Call, called: str) -> str | None:
         key = _key(node.args[0]) if node.args else None
@@ -126,11 +130,16 @@ class Reader(Literals):
         is_setting = key is not None and called in _GET_SETTING
         return self._variables.setting(node, key or "") if is_setting else None
 
-    def _converted(self, node: ast.Call, where: str) -> object:
+    def _converted(self, node: ast.Call, called: str, where: str) -> object:
+        if called.rpartition(".")[2] in IDENTITIES and node.args and not node.keywords:
+            value = self.value(node.args[-1], where)
+            return [*value] if called == "list" and isinstance(value, dict) else value
+        if called not in {"str", "int"} or len(node.args) != 1:
+            return OMITTED
         value = self.value(node.args[0], where)
         if isinstance(value, Unread) or not is_scalar(value):
             return value if isinstance(value, Unread) else OMITTED
-        return str(value) if dotted(node.func) == "str" else value
+        return str(value) if called == "str" else value
 
     def _made(self, node: ast.Call, where: str, kind: str, names: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - OMITTED as well
         """Return the dict that a class of dlt stands for."""
@@ -145,6 +154,13 @@ class Reader(Literals):
             else:
                 self._put(made, name, argument, where)
         return made
+
+    def _in_header(self, node: ast.Call, where: str, added: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 - OMITTED as well
+        """Return client credentials in a header, whose form has no fields but those given."""
+        made = self._made(node, where, *CLASSES["OAuth2ClientCredentials"])
+        form = {} if made is OMITTED else made.get("access_token_request_data")
+        is_whole = isinstance(form, dict) and "grant_type" in form
+        return {**made, **added} if is_whole else OMITTED
 
     def _method(self, func: ast.Attribute, node: ast.Call, where: str) -> object:
         value = self.value(func.value, where)
@@ -190,13 +206,17 @@ def _unpacked(target: ast.expr, item: t.Any) -> dict[str, t.Any]:  # noqa: ANN40
     }
 
 
-def _as_lambda(function: Function | None) -> ast.Lambda | None:
+def of_function(function: Function, where: str) -> Unread:
+    """Return what stands in for a function: a lambda, if it returns one expression."""
+    what = f"is the function `{shown(function.name)}`"
+    return Unread(_as_lambda(function) or function, where, what, function.name)
+
+
+def _as_lambda(function: Function) -> ast.Lambda | None:
     """Return a function that returns one expression as a lambda.
 
     It may return null for null before.
     """
-    if function is None:
-        return None
     body = [each for each in function.body if not _is_docstring(each)]
     is_plain = all(isinstance(each, ast.If) and _passes_null(each) for each in body[:-1])
     last = body[-1] if body and is_plain else None

@@ -21,7 +21,7 @@ UNPACKED = "**"
 class Unread:
     """Stands in for such a value."""
 
-    node: ast.expr
+    node: ast.expr | ast.stmt
     #: Its path in the dict.
     where: str
     #: What it is, as in `is a call`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from datetime import timedelta
 
-from tap_analytics.config.declarations.fields import PATH, TEXT, Field, Kind, choice, read_fields
+from tap_analytics.config.declarations.fields import MEMBER, TEXT, Field, Kind, choice, read_fields
 from tap_analytics.config.declarations.model import NOW, DeclaredIncremental
 from tap_analytics.config.declarations.object_reader import ObjectReader
 from tap_analytics.records.duration import Duration
@@ -57,9 +57,9 @@ _DAY = timedelta(days=1)
 _VALUE = Kind("text or number", _value)
 INCREMENTAL: Fields = {
     "cursor_path": Field(
-        PATH,
+        MEMBER,
         "The replication key; a nested one, such as `meta.changed`, becomes the column "
-        "`meta_changed`.",
+        "`meta_changed`, and one of the last item of a list, `changes[-1].at`, `changes_last_at`.",
         required=True,
         default="",
     ),
@@ -73,6 +73,11 @@ INCREMENTAL: Fields = {
         _VALUE,
         "Where a run ends, this value excluded, without an `end_date`; `now` is the moment it "
         "begins.",
+    ),
+    "range_end": Field(
+        choice("open", "closed"),
+        "`closed` includes rows whose value is the `end_value`.",
+        default="open",
     ),
     "convert": Field(
         Kind("`iso`, `date`, `epoch_s`, `epoch_ms` or a pattern such as `%d/%m/%Y`", _format),

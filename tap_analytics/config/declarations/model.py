@@ -6,6 +6,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from tap_analytics.config.declarations.templates import RESOURCES
+from tap_analytics.records.path import members_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,15 +62,17 @@ class ParentLink:
 class DeclaredIncremental:
     """The replication key, and how the API filters by it."""
 
-    #: Dotted if nested.
+    #: A path if nested.
     cursor_path: str
     #: Format of the values; None to detect it.
     cursor_format: Unit | None = None
     start_param: str | None = None
     end_param: str | None = None
     initial_value: str | int | float | None = None
-    #: Exclusive; `NOW` is the moment a run begins.
+    #: `NOW` is the moment a run begins.
     end_value: str | int | float | None = None
+    #: Whether rows at `end_value` belong to the range.
+    range_end: t.Literal["open", "closed"] = "open"
     #: None to send values as the rows have them.
     convert: TimeFormat | None = None
     #: How much before its bookmark a run reads again, in the units of `Window.lag`.
@@ -87,7 +90,8 @@ class DeclaredIncremental:
     @property
     def column(self) -> str:
         """The column of the replication key: a nested one is copied to the top level."""
-        return self.cursor_path.replace(".", "_")
+        members = members_of(self.cursor_path)
+        return "_".join("last" if member == -1 else str(member) for member in members)
 
 
 @dataclass(frozen=True, kw_only=True)

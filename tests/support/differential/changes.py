@@ -16,6 +16,7 @@ from support.differential.writing import (
 
 DAYS = [{"id": n, "at": f"2024-01-0{n}"} for n in range(1, 8)]
 TIMES = [{"id": n, "at": f"2024-01-0{n}T10:00:00Z"} for n in range(1, 8)]
+NOT_IN_AIRBYTE = "not a word of manifests"
 #: A row that changed, one with the time of the bookmark, and a new one.
 LATER = [
     {"id": 9, "at": TIMES[-1]["at"]},
@@ -63,6 +64,14 @@ def nested_since(asked):
     rows = [{"id": row["id"], "meta": {"at": row["at"]}} for row in known_of(asked)]
     start = asked.query.get("since", "")
     return {"data": [row for row in rows if row["meta"]["at"] >= start]}
+
+
+def with_changes(row):
+    return {"id": row["id"], "changes": [{"at": "2023-01-01T00:00:00Z"}, {"at": row["at"]}]}
+
+
+def changes_since(asked):
+    return {"data": [with_changes(row) for row in since(TIMES, LATER)(asked)["data"]]}
 
 
 def known_of(asked):
@@ -387,6 +396,62 @@ CONSTRUCTS = [
         rows={"items": NULLS},
         airbyte=Description(source=manifest(stream(stream=over_time()))),
         dlt=Description(source=dlt(resource(**start(on_cursor_value_missing="include")))),
+    ),
+    Construct(
+        name="since-nulls-left-out",
+        server=with_nulls,
+        rows={"items": [row for row in NULLS if row.get("at")]},
+        airbyte=NOT_IN_AIRBYTE,
+        dlt=Description(source=dlt(resource(**start(on_cursor_value_missing="exclude")))),
+    ),
+    Construct(
+        name="since-exclusive",
+        server=since(TIMES, LATER),
+        rows={"items": TIMES[1:]},
+        changed={"items": LATER},
+        airbyte=NOT_IN_AIRBYTE,
+        dlt=Description(
+            source=dlt(resource(**start(initial_value=TIMES[0]["at"], range_start="open"))),
+            loses="in the next run, a new row with the time of the last one",
+        ),
+    ),
+    Construct(
+        name="until-inclusive",
+        server=between(TIMES),
+        rows={"items": TIMES[:6]},
+        airbyte=NOT_IN_AIRBYTE,
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator="single_page",
+                    params={
+                        "since": "{incremental.start_value}",
+                        "until": "{incremental.end_value}",
+                    },
+                    incremental={
+                        "cursor_path": "at",
+                        "initial_value": "2024-01-01T00:00:00Z",
+                        "end_value": TIMES[5]["at"],
+                        "range_end": "closed",
+                    },
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="since-last-item",
+        server=changes_since,
+        rows={"items": [with_changes(row) for row in TIMES]},
+        changed={"items": [with_changes(row) for row in LATER]},
+        columns=("changes_last_at",),
+        airbyte=NOT_IN_AIRBYTE,
+        dlt=Description(
+            source=dlt(
+                resource(
+                    **start(cursor_path="changes[-1].at"), resource={"write_disposition": "append"}
+                )
+            )
+        ),
     ),
     Construct(
         name="since-digits",

@@ -32,10 +32,12 @@ def cut(rows, at, limit=3):
     return rows[at : at + limit], (at + limit if at + limit < len(rows) else None)
 
 
-def with_cursor(name=lambda at: f"c{at}", last=None):
+def with_cursor(name=lambda at: f"c{at}", last=None, first=None):
     def answer(asked):
-        known = {name(at): at for at in (3, 6)}
+        known = {first: 0} | {name(at): at for at in (3, 6)}
         given = asked.query.get("cursor")
+        if given is None and first:
+            return 400, {"error": "no cursor"}
         if given is not None and given not in known:
             return 400, {"error": given}
         data, after = cut(ROWS, known.get(given, 0))
@@ -419,6 +421,24 @@ CONSTRUCTS = [
         ),
     ),
     Construct(
+        name="cursor-of-the-first-page",
+        server=with_cursor(first="*"),
+        rows={"items": ROWS},
+        airbyte="cursor-in-the-place-of-the-start is like it",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    params={"cursor": "*"},
+                    paginator={
+                        "type": "cursor",
+                        "cursor_path": "meta.next",
+                        "cursor_param": "cursor",
+                    },
+                )
+            )
+        ),
+    ),
+    Construct(
         name="cursor-digits",
         server=with_cursor(lambda at: f"00{at}"),
         rows={"items": ROWS},
@@ -634,7 +654,25 @@ CONSTRUCTS = [
                 "first page": r'GET /items \{"page": \{"limit": 3\}, "state": "open"\}',
             },
         ),
-        dlt="no offset in the body",
+        dlt=Description(
+            source=dlt(
+                resource(
+                    json={"state": "open"},
+                    paginator={
+                        "type": "offset",
+                        "limit": 3,
+                        "offset_body_path": "page.offset",
+                        "limit_body_path": "page.limit",
+                        "total_path": None,
+                    },
+                )
+            ),
+            more={"overlap": BODY.replace("POST", "GET") % "[248]"},
+            fewer={
+                "overlap": BODY.replace("POST", "GET") % "3",
+                "behind the end": BODY.replace("POST", "GET") % "9",
+            },
+        ),
     ),
     Construct(
         name="body-offset",

@@ -73,6 +73,25 @@ def test_an_end_is_exclusive_and_the_next_run_begins_there():
     assert (done.ids(), done.bookmark()) == ([0, 1], "2024-01-02")
 
 
+@pytest.mark.parametrize(
+    ("settings", "ids"), [({}, [0, 1, 2]), ({"end_date": "2024-01-03"}, [0, 1])]
+)
+def test_rows_at_an_end_that_is_closed_are_read_but_not_at_an_end_date(settings, ids):
+    key = incremental(initial_value="2024-01-01", end_value="2024-01-03", range_end="closed")
+    days = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
+    with JsonApi(lambda _: rows(*days)) as api:
+        assert run(shop(api.origin, key, **settings)).ids() == ids
+
+
+def test_the_last_item_of_a_list_is_a_key_and_null_where_there_is_none():
+    changes = [[{"at": "2024-01-02"}], [{"at": "2024-01-09"}, {"at": "2024-01-01"}], []]
+    found = {"data": [{"id": n, "changes": each} for n, each in enumerate(changes)]}
+    key = {"cursor_path": "changes[-1].at", "initial_value": "2024-01-02"}
+    with JsonApi(lambda _: found) as api:
+        done = run(shop(api.origin, key))
+    assert (done.ids(), done.bookmark()) == ([0, 2], "2024-01-02")
+
+
 def test_now_is_the_second_in_which_the_run_began():
     key = incremental(start_param="since", end_param="until", initial_value=AT, end_value="now")
     late = (datetime.now(UTC) + timedelta(days=1)).isoformat()

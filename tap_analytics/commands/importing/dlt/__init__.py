@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from tap_analytics.commands.importing.dlt.auth import read_auth
+from tap_analytics.commands.importing.dlt.incremental import leaves_out
 from tap_analytics.commands.importing.dlt.paginator import read_paginator
 from tap_analytics.commands.importing.dlt.request import Context, stripped, texts_in
 from tap_analytics.commands.importing.dlt.resource import (
@@ -141,11 +142,14 @@ def _defaults(
     """Return the defaults, and the resources with those that can't be defaults here."""
     endpoint = as_object(given.get("endpoint"))
     own = [as_object(as_object(each).get("endpoint")) for each in resources]
-    is_merged = any(word in endpoint and word in each for word in _MERGED_OTHERWISE for each in own)
+    is_merged = leaves_out(endpoint) or any(
+        word in endpoint and word in each for word in _MERGED_OTHERWISE for each in own
+    )
     try:
         if not is_merged:
             made = read_resource(given, context, "resource_defaults", words=DEFAULTS)
             context.defaults = as_object(made.get("endpoint"))
+            context.steps = made.get("processing_steps")
             context.paginator = context.defaults.get("paginator") or context.paginator
             return made, resources
     except UnsupportedError as error:
@@ -194,8 +198,8 @@ def _resources(given: list[t.Any], defaults: Object, context: Context) -> list[t
 
 def _name(resource: object) -> str | None:
     name = resource.get("name") if isinstance(resource, dict) else resource
-    if isinstance(name, Unread) and isinstance(resource, dict):
-        return name.name or "rows"
+    if isinstance(resource, dict) and (isinstance(name, Unread) or name == ""):
+        return (name.name if isinstance(name, Unread) else "") or "rows"
     return name if isinstance(name, str) and name else None
 
 
@@ -215,11 +219,12 @@ def _resource(
     if context.is_foreign and not _name(given):
         raise UnsupportedError("it has no name")
     name = _name(given)
-    if name is not None and (new := context.names[name]) != name:
+    before = given.get("name") if isinstance(given, dict) else given
+    if name is not None and (new := context.names[name]) != before:
         context.notes.add(where, f"is called '{new}', for the names of streams.")
         resource = {"name": name} if isinstance(given, str) else given
         # Without a path, the name is the path.
-        given = {**_merged({"endpoint": {"path": name}}, resource), "name": new}
+        given = {**_merged({"endpoint": {"path": before}}, resource), "name": new}
     made = read_resource(given, context, where) if isinstance(given, dict) else given
     endpoint = made.get("endpoint") if isinstance(made, dict) else None
     if context.fault and not as_object(endpoint).get("paginator") and not context.paginator:

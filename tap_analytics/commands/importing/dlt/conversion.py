@@ -43,7 +43,7 @@ _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "mm": "%M", "ss": "
 _TOKEN = re.compile("|".join(_TOKENS))
 
 
-def converted(node: ast.expr, incremental: Object) -> Object | None:
+def converted(node: ast.AST, incremental: Object) -> Object | None:
     """Return the fields that say what a function does to cursor values; None for others."""
     text = _body(node)
     if text is None or text in _IDENTITIES:
@@ -70,7 +70,7 @@ def _of_iso(text: str, incremental: Object) -> t.Any:  # noqa: ANN401 - text or 
     return _pattern(found) if found else None
 
 
-def _body(node: ast.expr) -> str | None:
+def _body(node: ast.AST) -> str | None:
     """Return the body of a function of one argument as text."""
     if isinstance(node, ast.Name) and node.id in {"int", "str"}:
         return f"{node.id}(x)"

@@ -47,7 +47,7 @@ def read_endpoint(given: Object, context: Context, where: str) -> Object:
         made["paginator"] = read_paginator(
             made["paginator"], "its paginator", context.notes, is_foreign=context.is_foreign
         )
-    _check_body(made)
+    _check_body(made, context)
     if isinstance(made.get("headers"), dict):
         made["headers"] = stripped(made["headers"], context)
     if isinstance(made.get("error_handler"), dict):
@@ -73,7 +73,10 @@ def _fill(made: Object, word: str, notes: Notes) -> None:
         made[word] = with_variables(value, notes)
 
 
-def _check_body(made: Object) -> None:
+def _check_body(made: Object, context: Context) -> None:
+    if {"json", "data"} & set(made) and context.is_foreign and "method" not in context.defaults:
+        # dlt sends a body by GET too.
+        made.setdefault("method", "GET")
     method = made.get("method", "GET")
     method = method.upper() if isinstance(method, str) else method
     if isinstance(method, str) and method not in _METHODS:

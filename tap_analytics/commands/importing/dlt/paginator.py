@@ -9,6 +9,7 @@ from tap_analytics.commands.importing.dlt.unsupported import (
     check_read,
     check_words,
 )
+from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.unread import Unread
 from tap_analytics.config.declarations.paginators import PAGINATORS
 from tap_analytics.records.path import parse_path
@@ -46,6 +47,8 @@ def read_paginator(
     check_read(made)
     kind = made["type"]
     if not isinstance(kind, str) or kind not in PAGINATORS:
+        if is_foreign:
+            raise UnsupportedError(f"the type '{shown(kind)}' of {where} isn't known to the tap")
         return paginator
     check_words(made, ("type", *PAGINATORS[kind].fields), where)
     _check_paths(made, where, notes)

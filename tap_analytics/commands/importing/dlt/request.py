@@ -52,6 +52,8 @@ class Context:
     headers: Object = field(default_factory=dict)
     #: The default endpoint, as it was read.
     defaults: Object = field(default_factory=dict)
+    #: The default steps of processing.
+    steps: object = None
     #: The paginator of endpoints that have none.
     paginator: object = None
     #: Parameters that sign requests.
@@ -187,9 +189,8 @@ def settle_params(endpoint: Object, context: Context, where: str) -> None:
     incremental = as_object(endpoint.get("incremental"))
     written: dict[str, str] = {}
     for name, is_first in written_params(paginator).items():
-        if params.get(name) not in (None, "") and not is_first:
-            raise UnsupportedError(f"its parameter `{shown(name)}` is the cursor of the first page")
-        written[name] = "the paginator sets it"
+        if is_first:
+            written[name] = "the paginator sets it"
     for word in ("start_param", "end_param"):
         written[str(incremental.get(word))] = "`incremental` sets it"
     written |= dict.fromkeys(context.signed if "auth" not in endpoint else (), "`auth` sets it")

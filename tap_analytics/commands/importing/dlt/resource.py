@@ -6,13 +6,14 @@ import re
 import typing as t
 
 from tap_analytics.commands.importing.dlt.endpoint import read_endpoint
-from tap_analytics.commands.importing.dlt.row_filter import filter_of
+from tap_analytics.commands.importing.dlt.incremental import FILTERS
+from tap_analytics.commands.importing.dlt.row_functions import filter_of, steps_of
 from tap_analytics.commands.importing.dlt.unsupported import (
     UnsupportedError,
     check_read,
     check_words,
 )
-from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.unread import Unread, with_variables
 from tap_analytics.config.declarations.resources import DISPOSITIONS, RESOURCE
@@ -71,7 +72,10 @@ def _endpoint(made: Object, context: Context, where: str) -> None:
         read = read_endpoint({"path": endpoint}, context, where)
         made["endpoint"] = endpoint if read == {"path": endpoint} else read
     elif isinstance(endpoint, dict):
-        made["endpoint"] = read_endpoint(endpoint, context, where)
+        made["endpoint"] = read = read_endpoint(endpoint, context, where)
+        if filters := as_object(read.get("incremental")).pop(FILTERS, None):
+            steps = as_list(made.get("processing_steps", context.steps))
+            made["processing_steps"] = [*steps, *({"filter": each} for each in filters)]
 
 
 def _as_endpoint(endpoint: object) -> Object:
@@ -121,15 +125,24 @@ def _steps(given: object) -> object:
         steps = step.items() if isinstance(step, dict) else ()
         for word, value in steps:
             if isinstance(value, Unread):
-                expression = filter_of(value.node) if word == "filter" else None
-                if expression is None:
-                    raise UnsupportedError(f"its `{shown(word)}` needs code (line {value.line})")
-                found.append({word: expression})
+                found += _of_function(word, value)
             else:
                 found.append({word: value})
         if not isinstance(step, dict):
             found.append(step)
     return found
+
+
+def _of_function(word: str, value: Unread) -> list[Object]:
+    """Return the steps for a function in Python. Raises `UnsupportedError`."""
+    made: list[Object] | None = None
+    if word == "filter" and (expression := filter_of(value.node)) is not None:
+        made = [{word: expression}]
+    elif word in {"map", "add_map"}:
+        made = steps_of(value.node)
+    if made is None:
+        raise UnsupportedError(f"its `{shown(word)}` needs code (line {value.line})")
+    return made
 
 
 # --- names ------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ source("t", since="2024-01-01")
         ('{"name": "items", "endpoint": "x/{id}"}', "`{id}` in its path has no value"),
         ('{"name": "items", "endpoint": "x/{resources.gone.id}"}', "so is its parent 'gone'"),
         ('{"name": "shops"}', "another resource has its name"),
-        ('{"name": "", "endpoint": "x"}', "it has no name"),
+        ('{"endpoint": "x"}', "it has no name"),
     ],
 )
 def test_resource_that_would_need_code_is_left_out(item, reason, imported):
@@ -381,7 +381,7 @@ def test_requests_are_those_that_dlt_sends(given, made, resource):
         ('"data": "raw"', "its `data` isn't an object of fields"),
         ('"path": "x/{resources.shops.tags[*].id}"', "isn't a plain path"),
         ('"params": {"a": {"type": "resolve", "resource": "shops", "field": "id"}}', "in the path"),
-        ('"paginator": {"type": "cursor"}, "params": {"cursor": "*"}', "cursor of the first page"),
+        ('"paginator": {"type": "own", "size": 5}', "the type 'own' of its paginator isn't known"),
         ('"paginator": {"type": "json_link", "next_url_path": "a[?(@.b)]"}', "with a search"),
         ('"paginator": {"type": "offset", "limit": 5, "steps": 2}', "`steps` of `its paginator`"),
     ],
@@ -487,7 +487,12 @@ def test_limit_that_is_no_size_is_sent_as_it_is(limit, resource):
         ),
         ('lambda r: r["a"] not in ["x", "y"]', '(@.a != "x" && @.a != "y")'),
         ("keep", '@.a == "x"'),
-        ('lambda r: r["open"]', None),
+        (
+            'lambda r: not r["open"]',
+            "!((@.open == true || @.open < 0 || @.open > 0 || length(@.open) > 0))",
+        ),
+        ('lambda r: r.get("n") == 1', "(@.n == 1 || @.n == true)"),
+        ('lambda r: r["n"] != 0', "(@.n != 0 && @.n != false)"),
         ('lambda r: len(r["a"]) > 0', None),
         ("other", None),
     ],
@@ -504,10 +509,51 @@ def test_filters_in_python_are_taken_where_jsonpath_says_the_same(function, made
 
 
 @pytest.mark.parametrize(
+    ("function", "made"),
+    [
+        (
+            'lambda r: {**r, "a": 1, "b": r["c"]["d"]}',
+            [{"add_fields": {"a": 1, "b": "{record.c.d}"}}],
+        ),
+        (
+            "change",
+            [
+                {"add_fields": {"mail": "-"}},
+                {"remove_fields": ["a", "b"]},
+                {"remove_fields": ["c"]},
+            ],
+        ),
+        ('lambda r: {"a": 1, **r}', None),
+        ('lambda r: {**r, "a": "{x}"}', None),
+        ('lambda r: {**r, "a.b": 1}', None),
+        ('lambda r: {**r, "a": r["a"].lower()}', None),
+        ("shift", None),
+        ("rest", None),
+    ],
+)
+def test_changes_of_rows_in_python_are_taken_where_fields_are_set_and_removed(
+    function, made, resource
+):
+    code = (
+        'def change(row):\n    """Clean."""\n    row["mail"] = "-"\n'
+        '    del row["a"], row["b"]\n    row.pop("c", None)\n    return row\n'
+        'def shift(row):\n    row["a"] += 1\n    return row\n'
+        'def rest(row):\n    row["a"] = 1\n    return row["a"]'
+    )
+    text = f'{{"name": "items", "processing_steps": [{{"map": {function}}}]}}'
+    got, found = resource(text, code)
+
+    if made is None:
+        left_out(found, "its `map` needs code")
+    else:
+        assert got["processing_steps"] == made
+
+
+@pytest.mark.parametrize(
     ("code", "reason"),
     [
         ('source.resources["items"].add_map(clean)', "its `add_map` needs code"),
-        ('source.items.add_filter(lambda row: row["open"])', "its `filter` needs code"),
+        ('source.items.add_filter(lambda row: row["open"] % 2)', "its `filter` needs code"),
         ('rows = source.resources["items"]\nrows.add_limit(1).add_yield_map(clean)', "add_yield"),
         ('source.items.apply_hints(incremental=dlt.sources.incremental("at"))', "apply_hints"),
     ],
@@ -632,9 +678,12 @@ def test_epochs_that_are_sent_as_days_say_what_rows_have(resource):
     ("words", "reason"),
     [
         ('"last_value_func": min', "`incremental.last_value_func`"),
-        ('"on_cursor_value_missing": "exclude"', "`incremental.on_cursor_value_missing`"),
-        ('"range_start": "open"', "`incremental.range_start`"),
-        ('"cursor_path": "changes[-1].at"', "isn't by a column of the rows"),
+        ('"on_cursor_value_missing": "skip"', "`incremental.on_cursor_value_missing` is skip"),
+        (
+            '"range_start": "open", "initial_value": "$START"',
+            "`incremental.range_start` is open at",
+        ),
+        ('"cursor_path": "changes[*].at"', "isn't by a column of the rows"),
     ],
 )
 def test_cursor_that_reads_other_rows_is_left_out(words, reason, resource):
@@ -659,3 +708,140 @@ def test_cursor_among_the_parameters_starts_there(given, resource):
         "path": "items",
         "incremental": {"cursor_path": "at", "initial_value": "2024", "start_param": "since"},
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [
+        ('"on_cursor_value_missing": "exclude"', ['(@["a-t"] && @["a-t"] != null)']),
+        ('"range_start": "open"', []),
+        ('"range_start": "open", "initial_value": 5', ['@["a-t"] != 5']),
+        (
+            '"range_start": "open", "on_cursor_value_missing": "exclude", "initial_value": "x"',
+            ['(@["a-t"] && @["a-t"] != null)', '@["a-t"] != "x"'],
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_default", [False, True])
+def test_rows_that_a_range_leaves_out_are_filtered_behind_other_steps(
+    words, steps, is_default, imported
+):
+    first, incremental = '{"filter": "@.open"}', f'{{"cursor_path": "a-t", {words}}}'
+    given = f'"processing_steps": [{first}], "endpoint": {{"incremental": {incremental}}}'
+    own = f'"resources": [{{"name": "items", {given}}}, {{"name": "shops"}}]'
+    if is_default:
+        own = (
+            f'"resource_defaults": {{"endpoint": {{"incremental": {incremental}}}}}, '
+            f'"resources": [{{"name": "items", "processing_steps": [{first}]}}, "shops"]'
+        )
+    found = imported(f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, {own}}}')
+
+    items, shops = found.entry["resources"]
+    made = [{"filter": "@.open"}, *({"filter": step} for step in steps)]
+    assert items["processing_steps"] == made
+    assert found.missing == ()
+    if is_default and steps:
+        assert shops["processing_steps"] == made[1:]
+
+
+def test_cursor_of_the_last_item_of_a_list_and_an_end_that_is_included_are_taken(resource):
+    text = (
+        '"incremental": {"cursor_path": "changes[-1].at", "end_value": "2024", '
+        '"range_end": "closed", "on_cursor_value_missing": "include"}'
+    )
+    got, _ = endpoint(text, resource=resource)
+
+    assert got["incremental"] == {
+        "cursor_path": "changes[-1].at",
+        "end_value": "2024",
+        "range_end": "closed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("hint", "made"),
+    [
+        (
+            'dlt.sources.incremental("to", initial_value=9)',
+            {"cursor_path": "to", "initial_value": 9},
+        ),
+        ("dlt.sources.incremental(initial_value=9)", None),
+        ("start", None),
+    ],
+)
+def test_incremental_that_is_set_behind_the_dict_takes_the_place_of_its_own(hint, made, imported):
+    incremental = '{"cursor_path": "at", "initial_value": 1, "start_param": "since"}'
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": ["shops", '
+        f'{{"name": "items", "endpoint": {{"incremental": {incremental}}}}}]}}\n'
+        f"source = rest_api_source(x)\nif later:\n"
+        '    source.shops.apply_hints(incremental=dlt.sources.incremental("at"))\n'
+        f"source.items.apply_hints(incremental={hint})"
+    )
+
+    assert any("'shops' under a condition is left out" in note for note in found.notes)
+    if made is None:
+        left_out(found, "`apply_hints` needs code")
+    else:
+        _, items = found.entry["resources"]
+        assert items["endpoint"]["incremental"] == {**made, "start_param": "since"}
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        (
+            (
+                "    def build_access_token_request(self):\n        pair: str = b64encode(\n"
+                '        f"{self.client_id}:{self.client_secret}".encode()).decode()\n'
+                '        return {"url": "https://id.shop.com/t", "headers": {"Authorization": '
+                'f"Basic {pair}"}, "data": self.access_token_request_data}'
+            ),
+            "https://id.shop.com/t",
+        ),
+        ("    def build_access_token_request(self):\n        return {}", None),
+        ("    def parse_access_token(self, response):\n        return response['t']", None),
+    ],
+)
+def test_credentials_of_a_client_that_code_sends_in_a_header_are_taken(body, made, imported):
+    found = imported(
+        f"class Own(OAuth2ClientCredentials):\n{body}\n"
+        'x = {"client": {"base_url": "https://api.shop.com", "auth": Own(client_id="me", '
+        'client_secret=dlt.secrets["s"], access_token_request_data={"grant_type": "own"})}, '
+        '"resources": ["items"]}'
+    )
+
+    assert bool(found.missing) == (made is None)
+    if made is not None:
+        assert found.entry["client"]["auth"] == {
+            "type": "oauth2_client_credentials",
+            "client_id": "me",
+            "client_secret": "$SHOP_S",
+            "access_token_request_data": {"grant_type": "own"},
+            "client_authentication": "header",
+            "access_token_url": made,
+        }
+
+
+def test_resource_whose_name_is_empty_gets_one(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": '
+        '[{"name": "", "endpoint": {"path": "items"}}, {"name": ""}]}'
+    )
+
+    assert found.entry["resources"] == [{"name": "rows", "endpoint": {"path": "items"}}]
+    left = [note for note in found.notes if "left out" in note]
+    assert left == ["resource 'rows': is left out: another resource has its name."]
+
+
+@pytest.mark.parametrize("defaults", ["", '"method": "POST"'])
+def test_body_without_a_method_is_sent_by_get_or_the_method_of_the_defaults(defaults, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resource_defaults": '
+        f'{{"endpoint": {{{defaults}}}}}, "resources": ["shops", {{"name": "items", "endpoint": '
+        '{"path": "items", "json": {"a": 1}}}]}'
+    )
+
+    _, items = found.entry["resources"]
+    made = {} if defaults else {"method": "GET"}
+    assert items["endpoint"] == {"path": "items", "json": {"a": 1}, **made}
