@@ -32,7 +32,7 @@ UNSUPPORTED = frozenset(
     """
     allow_external_schedulers columns data_selector_required file_format last_value_func
     map max_table_nesting maximum_value merge_key nested_hints on_cursor_value_missing
-    parallelized parent range_end range_start references row_order schema_contract
+    parallelized parent range_start references row_order schema_contract
     selected session spec table_format table_name validator yield_map
     """.split()  # noqa: SIM905 - forty names read best as text
 )
