@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     #: Returns which keys are new.
     Fresh = Callable[[Sequence[Hashable]], list[bool]]
 
-#: Parameters by name; a tuple is sent as one parameter per value.
+#: Parameters by name; a tuple is sent as one parameter per value, and so an empty one not at all.
 PageToken = dict[str, str | tuple[str, ...]]
 #: Maximum length of a page token in a message.
 _SHOWN = 80
@@ -90,5 +90,6 @@ class FetchedPage:
 
 def describe(query: PageToken) -> str:
     """Format a page token for a message, truncated."""
-    text = ", ".join(f"{name}={value}" for name, value in query.items()) or "the first page"
+    sent = [f"{name}={value}" for name, value in query.items() if value != ()]
+    text = ", ".join(sent) or "the first page"
     return shorten(text, _SHOWN)

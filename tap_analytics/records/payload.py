@@ -15,7 +15,7 @@ from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_analytics.errors import TapError
 from tap_analytics.records.codec import kind_of
-from tap_analytics.records.path import members_of
+from tap_analytics.records.path import Match, members_of
 from tap_analytics.transport.error_mapping import message_in
 from tap_analytics.transport.errors import ErrorInBody, Rejected, Retriable, shorten
 from tap_analytics.transport.retry import RetryPolicy
@@ -23,6 +23,7 @@ from tap_analytics.transport.retry import RetryPolicy
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tap_analytics.records.path import Segment
     from tap_analytics.transport.errors import Cause, TransportError
     from tap_analytics.transport.request import Response
 
@@ -50,7 +51,7 @@ _DEEPEST = 3
 _NOWHERE: t.Final = object()
 
 
-def at_path(payload: t.Any, path: Iterable[str | int], default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
+def at_path(payload: t.Any, path: Iterable[Segment], default: t.Any = None) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return the value at a path of members and indexes, `default` where there is none."""
     for member in path:
         if isinstance(payload, dict) and member in payload:
@@ -59,6 +60,10 @@ def at_path(payload: t.Any, path: Iterable[str | int], default: t.Any = None) ->
             if not -len(payload) <= member < len(payload):
                 return default
             payload = payload[member]
+        elif isinstance(member, Match) and isinstance(payload, list):
+            payload = member.find(payload)
+            if payload is ...:
+                return default
         else:
             return default
     return payload

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 from tap_analytics.config.declarations.templates import names_in
-from tap_analytics.pagination import Cursor, Offset, PageNumber
+from tap_analytics.pagination import Cursor, LinkedPaging, Offset, PageNumber
 from tap_analytics.pagination.placement import (
     CURSOR,
     LIMIT,
@@ -104,6 +104,11 @@ def check_writers(resource: DeclaredResource, secret: Sequence[str], reader: Obj
         start, end = resource.incremental.start_param, resource.incremental.end_param
         bounds = (None if start == first else start, end)
         writers += [(name, "incremental") for name in bounds if name]
+    sent = {name for name, _ in writers} | resource.request.params.keys()
+    for name in paging.first_page_params if isinstance(paging, LinkedPaging) else ():
+        if name not in sent:
+            what = f"names '{name}', which is no query parameter of the first page. Remove it."
+            reader.error("paginator.first_page_params", what)
     for name, times in Counter(name for name, _ in writers).items():
         if times > 1:
             who = " and ".join(f"`{writer}`" for written, writer in writers if written == name)

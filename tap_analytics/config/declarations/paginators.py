@@ -157,12 +157,18 @@ _EMPTY_PAGES = Field(
     BOOLEAN, "Whether two pages without rows are the end, though they name a next page."
 )
 _EMPTY_LINKED_PAGES = replace(_EMPTY_PAGES, in_dlt=False)
+_FIRST_PAGE = Field(
+    TEXTS,
+    "Parameters that are sent on the first page only, where the cursor or link stands for them.",
+    in_dlt=False,
+)
 _CURSOR: Fields = {
     "cursor_param": Field(
         TEXT,
         "Parameter that carries the cursor; where `params` has it too, from the second page on.",
     ),
     "cursor_body_path": _IN_BODY,
+    "first_page_params": _FIRST_PAGE,
     "stop_after_empty_page": _EMPTY_PAGES,
     "stop_after_short_page": _STOP_AFTER_SHORT,
     "cursor_encoding": Field(
@@ -214,6 +220,7 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         meaning="By the `Link` header.",
         fields={
             "links_next_key": Field(TEXT, "Relation of the link to the next page."),
+            "first_page_params": _FIRST_PAGE,
             "stop_after_empty_page": _EMPTY_LINKED_PAGES,
             "stop_after_short_page": _STOP_AFTER_SHORT,
             **SHARED,
@@ -225,8 +232,11 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         meaning="By a link in the body.",
         fields={
             "next_url_path": Field(
-                MEMBER, "Where the response has the link, such as `['@odata.nextLink']`."
+                MEMBER,
+                "Where the response has the link, such as `['@odata.nextLink']`, or "
+                "`links[?@.rel=='next'].href` in a list of links.",
             ),
+            "first_page_params": _FIRST_PAGE,
             "stop_after_empty_page": _EMPTY_LINKED_PAGES,
             "stop_after_short_page": _STOP_AFTER_SHORT,
             "stop_values": Field(

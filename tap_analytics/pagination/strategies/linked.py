@@ -46,6 +46,8 @@ class LinkedPaging(PagingStrategy):
     setting: t.ClassVar[str]
     #: Settings that are paths in the body.
     paths: t.ClassVar[tuple[str, ...]] = ()
+    #: Parameters that are sent on the first page only.
+    first_page_params: tuple[str, ...] = ()
 
     @abstractmethod
     def names_none(self, page: Page) -> bool:
@@ -74,6 +76,10 @@ class LinkedPaging(PagingStrategy):
         if seen.facts.names_next or self.names_none(page) or says_end(page):
             return self.ending
         return StopReason.SINGLE if page.received or hint_of_more(page) else StopReason.EMPTY
+
+    def _later(self, token: PageToken) -> PageToken:
+        """Return the token of a later page without what only the first one has."""
+        return {**dict.fromkeys(self.first_page_params, ()), **token}
 
     def _unusable(self, page: Page, value: object, *, wanted: str) -> Rejected:
         """Return the error of an unusable link or cursor."""
@@ -129,11 +135,11 @@ class Cursor(LinkedPaging):
         is_json = self.cursor_encoding == "json"
         cursor = ENCODER.encode(value).decode() if is_json else value
         if body_path(self.cursor_param) is not None and value is not True:
-            return {self.cursor_param: ENCODER.encode(cursor).decode()}
+            return self._later({self.cursor_param: ENCODER.encode(cursor).decode()})
         text = "0" if type(cursor) is int and not cursor else cursor_text(cursor)
         if text is None:
             raise self._unusable(page, value, wanted="text or a number")
-        return {self.cursor_param: text}
+        return self._later({self.cursor_param: text})
 
     @override
     def predict(self, following: PageToken, page: Page, seen: PagingState) -> Iterator[PageToken]:
@@ -180,7 +186,7 @@ class JsonLink(LinkedPaging):
         link = link_in(value)
         if value and link is None:
             raise self._unusable(page, value, wanted="a link")
-        return None if link is None else page.follow(link)
+        return None if link is None else self._later(page.follow(link))
 
     @override
     def names_none(self, page: Page) -> bool:
@@ -197,7 +203,7 @@ class HeaderLink(LinkedPaging):
     @override
     def named(self, page: Page) -> PageToken | None:
         link = header_links(page).get(self.links_next_key.lower())
-        return None if link is None else page.follow(link)
+        return None if link is None else self._later(page.follow(link))
 
     @override
     def names_none(self, page: Page) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.differential.construct import Construct, Description
 from support.differential.pages import OFFSET, PAGE, ROWS, UNNUMBERED, cut
-from support.differential.writing import by_cursor, into, manifest, paginator, stream
+from support.differential.writing import by_cursor, dlt, into, manifest, paginator, resource, stream
 
 NOT_IN_DLT = "not a word of dlt"
 DAYS = [{"id": n, "at": f"2024-01-{n:02}"} for n in range(1, 9)]
@@ -74,7 +74,85 @@ def refusing_offsets(asked):
     return part(offset) if offset < len(ROWS) else (400, {})
 
 
+def listed_links(asked):
+    data, after = cut(ROWS, asked.number("after"))
+    links = [{"href": f"{asked.origin}/items", "rel": "first"}]
+    if after:
+        links.append({"href": f"{asked.origin}/items?after={after}", "rel": "next"})
+    return {"data": data, "links": links}
+
+
+def taking_a_token_alone(asked):
+    """Refuse, beside a token, what it stands for already."""
+    at, names = asked.number("token"), asked.query.keys()
+    if (at and names & {"limit", "sort", "since"}) or "fields" not in names:
+        return 400, {"error": sorted(names)}
+    known = [row for row in DAYS if row["at"] >= (asked.query.get("since") or "")]
+    more = at + 3 < len(known)
+    link = f"{asked.origin}/items?token={at + 3}" if more else None
+    return {"data": known[at : at + 3], "next": link}
+
+
+#: A cursor whose start is named in the request.
+UNASKED = {name: each for name, each in BY_DAY.items() if name != "start_time_option"}
+ON_FIRST = "{{ %s if not next_page_token.next_page_token }}"
+SELECTED = "response.get('links', []) | selectattr('rel', 'equalto', 'next')"
+
 CONSTRUCTS = [
+    Construct(
+        name="link-in-a-list-of-links",
+        server=listed_links,
+        rows={"items": ROWS},
+        airbyte=described(
+            paginator(
+                by_cursor(
+                    f"{{{{ {SELECTED} | map(attribute='href') | first }}}}",
+                    f"{{{{ not {SELECTED} | list }}}}",
+                ),
+                {"type": "RequestPath"},
+            )
+        ),
+        dlt=Description(
+            source=dlt(
+                resource(
+                    paginator={
+                        "type": "json_link",
+                        "next_url_path": "links[?(@.rel=='next')].href",
+                    }
+                )
+            )
+        ),
+    ),
+    Construct(
+        name="parameters-of-the-first-page",
+        server=taking_a_token_alone,
+        rows={"items": DAYS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "request_parameters": {
+                            "limit": ON_FIRST % "config.page_size",
+                            "sort": "{{ 'at' if not next_page_token else '' }}",
+                            "fields": "id,at",
+                            "since": ON_FIRST % "stream_interval.start_time",
+                        }
+                    },
+                    stream={"incremental_sync": UNASKED},
+                    **paginator(by_cursor("{{ response.next }}"), {"type": "RequestPath"}),
+                ),
+                spec={
+                    "type": "Spec",
+                    "connection_specification": {
+                        "type": "object",
+                        "properties": {"page_size": {"type": "integer", "default": 3}},
+                    },
+                },
+            ),
+        ),
+        config={"page_size": 3},
+        dlt=NOT_IN_DLT,
+    ),
     Construct(
         name="offset-in-a-text",
         server=offset_in_text,

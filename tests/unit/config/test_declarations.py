@@ -1007,6 +1007,13 @@ def test_two_lines_of_parents_are_refused():
             "`paginator.next_url_path` '@odata.nextLink' must be a dotted path",
         ),
         (
+            endpoint(
+                params={"sort": "at"},
+                paginator={"type": "json_link", "first_page_params": ["sort", "order"]},
+            ),
+            "`paginator.first_page_params` names 'order', which is no query parameter",
+        ),
+        (
             endpoint(error_handler={"max_retries": -1}),
             "`error_handler.max_retries` must be a whole",
         ),

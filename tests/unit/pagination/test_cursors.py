@@ -9,7 +9,7 @@ import pytest
 from support.runs import declared, run
 from support.servers import JsonApi, reply
 
-from tap_analytics.records.path import parse_path
+from tap_analytics.records.path import Match, parse_path
 
 TABLE = [{"id": number, "code": f"c{number}"} for number in range(1, 26)]
 LIMIT = 10
@@ -34,6 +34,10 @@ def paged(origin, concurrency=1, *, selector="data", **paginator):
         ("[0]", (0,)),
         ("['@odata.nextLink']", ("@odata.nextLink",)),
         ('$.meta["next page"]', ("meta", "next page")),
+        ("links[?@.rel=='next'].href", ("links", Match("rel", "next"), "href")),
+        ('$.links[?(@.rel == "next")]', ("links", Match("rel", "next"))),
+        ("links[?(@.rel=='next'].href", None),
+        ("links[?@.rel=='next' && @.a]", None),
         ("a..b", None),
         (".a", None),
         ("a[*]", None),

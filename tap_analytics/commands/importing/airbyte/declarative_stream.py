@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ from tap_analytics.commands.importing.airbyte.partition_router import partitioni
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
 from tap_analytics.commands.importing.airbyte.transformations import transformations_of
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.config.declarations.templates import PARTITIONS
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
@@ -62,9 +64,10 @@ def _parts(stream: Component) -> tuple[Component, Component]:
 
 def read_stream(stream: Component) -> ImportedStream:
     """Read a stream; raises `UnsupportedError` where the tap would read other rows."""
-    name, stream = name_of(stream), first_sync(stream)
+    name, given, stream = name_of(stream), stream, first_sync(stream)
     retriever, requester = _parts(stream)
-    partitioning = partitioning_of(stream, retriever)
+    has_range = stream is not given or given.get("incremental_sync") is not None
+    partitioning = partitioning_of(stream, retriever, has_range=has_range)
     changes = transformations_of(stream, partitioning.scope)
     key = key_of(stream, changes)
     page = PageTemplates.of(retriever.child("paginator"))
@@ -80,11 +83,12 @@ def read_stream(stream: Component) -> ImportedStream:
     endpoint |= {"response_actions": actions} if actions else {}
     auth = auth_of(requester, endpoint)
     resource: Object = {"name": name, "endpoint": _ordered(endpoint)}
-    if partitioning.lists:
-        resource["partitions"] = partitioning.lists
+    steps = steps_of(stream, retriever.child("record_selector"), changes, cursor=cursor)
+    if lists := _lists(stream, partitioning.lists, [endpoint, steps], has_key=bool(key)):
+        resource["partitions"] = lists
     if key:
         resource["primary_key"] = key[0] if len(key) == 1 else key
-    if steps := steps_of(stream, retriever.child("record_selector"), changes, cursor=cursor):
+    if steps:
         resource["processing_steps"] = steps
     schema = schema_of(stream, changes, key=key, cursor=cursor)
     if schema is not None:
@@ -92,6 +96,19 @@ def read_stream(stream: Component) -> ImportedStream:
     for part in (stream, retriever, requester):
         part.note_unread()
     return ImportedStream(resource, base_url, auth, partitioning.parents)
+
+
+def _lists(stream: Component, lists: Object, used: list[t.Any], *, has_key: bool) -> Object:
+    """Return the lists of values without those that change neither requests nor rows."""
+    text = json.dumps(used, default=str)
+    kept: Object = {}
+    for name, values in lists.items():
+        is_alone = has_key or (isinstance(values, list) and len(values) == 1)
+        if is_alone and f"{PARTITIONS}.{name}}}" not in text:
+            stream.note("retriever.partition_router", "changes no request: they are sent once.")
+        else:
+            kept[name] = values
+    return kept
 
 
 def _ordered(endpoint: Object) -> Object:

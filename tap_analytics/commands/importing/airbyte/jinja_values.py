@@ -17,6 +17,9 @@ from tap_analytics.config.declarations.templates import (
     parse_template,
 )
 
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
 #: Maximum length in characters of a text that is evaluated, and of a value.
 LONGEST = 20_000
 
@@ -83,8 +86,11 @@ class Later:
     def template(self, *, is_path: bool = False) -> str:
         """Return the text as a template.
 
-        Raises `UndecidedError` for what only a path quotes, and for a moment without a format.
+        Raises `UndecidedError` for what only a path quotes, for a moment without a format, and for
+        what has no text.
         """
+        if not self.parts:
+            raise UndecidedError
         for part in self.placeholders:
             if (part.is_quoted and not is_path) or part.name == MOMENT:
                 raise UndecidedError
@@ -224,3 +230,32 @@ def literal(value: Value) -> Value:
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return value
     return value if isinstance(found, complex | bytes | set) else found
+
+
+def as_template(value: Value, *, is_path: bool = False) -> str:
+    """Return a value as a text of the entry."""
+    if isinstance(value, Later):
+        return value.template(is_path=is_path)
+    return literal_text(str(value), is_escaped=needs_escape(str(value), is_path=is_path))
+
+
+def with_templates(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a value with its texts as templates."""
+    if isinstance(value, dict):
+        return {str(name): with_templates(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_templates(each) for each in value]
+    if isinstance(value, Unset):
+        return value.variable
+    return as_template(value) if isinstance(value, str | Later) else value
+
+
+def laters_in(value: Value) -> Iterator[Later]:
+    """Yield what is known later in a value."""
+    if isinstance(value, Unset):
+        yield value.later
+    elif isinstance(value, Later):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from laters_in(each)

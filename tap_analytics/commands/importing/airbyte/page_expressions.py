@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from tap_analytics.commands.importing.python_dict import parse
+from tap_analytics.records.path import Match
+
+if t.TYPE_CHECKING:
+    from tap_analytics.records.path import Segment
 
 _EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 #: `{% if … %}{{ … }}{% endif %}`.
@@ -20,6 +24,9 @@ _ROOTS = {"response", "headers", "last_record", "last_records"}
 #: Filters and methods that don't change a text or a number.
 _HARMLESS = {"string", "int", "trim", "tojson", "default", "d"}
 _METHODS = {"strip"}
+#: Filters of lists, and the names of a test for equality.
+_OF_LISTS = {"selectattr", "map", "first", "list"}
+_EQUAL = {"equalto", "eq", "=="}
 #: Attributes that are methods of a dict, not members.
 _OF_DICTS = set(dir(dict))
 _NOTHING: dict[str, object] = {"none": None, "None": None, "false": False, "true": True}
@@ -30,15 +37,20 @@ class Member:
     """A member of a response, of its headers or of its last row."""
 
     root: str
-    path: tuple[str | int, ...] = ()
+    path: tuple[Segment, ...] = ()
 
-    def below(self, name: str | int) -> Member:
+    def below(self, name: Segment) -> Member:
         """Return a member of this one."""
         return Member(self.root, (*self.path, name))
 
     def is_within(self, outer: Member) -> bool:
         """Whether it is another member, or in it."""
         return self.root == outer.root and self.path[: len(outer.path)] == outer.path
+
+    @property
+    def is_selected(self) -> bool:
+        """Whether it is in an object that a filter selects."""
+        return any(isinstance(each, Match) for each in self.path)
 
     @property
     def text(self) -> str | None:
@@ -52,13 +64,19 @@ class Member:
 _NAME = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
 
 
-def _step(name: str | int) -> str | None:
+def _step(name: Segment) -> str | None:
     if isinstance(name, int):
         return f"[{name}]"
+    if isinstance(name, Match):
+        return f"[?@.{name.name}=='{name.value}']" if _is_plain(name) else None
     if _NAME.fullmatch(name):
         return f".{name}"
     quotes = [quote for quote in "'\"" if quote not in name]
     return f"[{quotes[0]}{name}{quotes[0]}]" if name and quotes else None
+
+
+def _is_plain(match: Match) -> bool:
+    return _NAME.fullmatch(match.name) is not None and "'" not in match.value
 
 
 def expression(text: object) -> ast.expr | None:
@@ -110,8 +128,28 @@ def _member(node: ast.expr) -> Member | None:
             found = _member(value)
         case ast.BinOp(op=ast.BitOr(), left=value, right=filter_):
             name, others = filter_of(filter_)
+            if name in _OF_LISTS:
+                return _selected(value, name, filter_)
             found = _member(value) if name in _HARMLESS else None
     return None if any(map(may_be_something, others)) else found
+
+
+def _selected(value: ast.expr, name: str, filter_: ast.expr) -> Member | None:
+    """Return a member of the first object of a list with a value, as filters of Jinja select it."""
+    base = _member(value)
+    match name, filter_:
+        case "selectattr", ast.Call(args=[attribute, test, wanted], keywords=[]):
+            given = [constant(each) for each in (attribute, test, wanted)]
+            if base is None or given[1] not in _EQUAL or not all(isinstance(s, str) for s in given):
+                return None
+            return base.below(Match(str(given[0]), str(given[2])))
+        case "map", ast.Call(args=[], keywords=[ast.keyword(arg="attribute", value=attribute)]):
+            inner = constant(attribute)
+            is_name = base is not None and isinstance(inner, str) and "." not in inner
+            return base.below(str(inner)) if base and is_name and base.is_selected else None
+        case "first" | "list", ast.Name():
+            return base if base is not None and base.is_selected else None
+    return None
 
 
 def _below(value: ast.expr, name: object) -> Member | None:

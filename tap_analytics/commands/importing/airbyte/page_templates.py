@@ -22,6 +22,7 @@ _NAMED = (
 _SHIFTED = re.compile(rf"\(\s*{_NAMED}\s+or\s+['\"]?(\d*)['\"]?\s*\)\s*\+\s*(\d{{1,9}})\b")
 _OR_FIRST = re.compile(rf"{_NAMED}\s+or\s+['\"]?(\d*)['\"]?")
 _ALONE = re.compile(_NAMED)
+_TESTED = re.compile(r"\bif\b.*\bnext_page_token\b", re.DOTALL)
 _SEVERAL = "its page is sent in several ways"
 _KINDS = {"OffsetIncrement": OFFSET, "PageIncrement": PAGE, "CursorPagination": CURSOR}
 
@@ -35,6 +36,8 @@ class PageTemplates:
     #: What the first page is called; empty for a cursor.
     first: str = ""
     is_used: bool = False
+    #: Parameters that are sent on the first page only.
+    first_params: list[str] = field(default_factory=list)
     #: What is added to the page where it is sent.
     _shifts: set[int] = field(default_factory=set)
 
@@ -48,6 +51,10 @@ class PageTemplates:
         if strategy.kind == "PageIncrement":
             first = str(strategy.integer("start_from_page") or 0)
         return cls(_KINDS[strategy.kind], first)
+
+    def is_tested(self, text: object) -> bool:
+        """Whether a text may be another on the first page, of pages by cursor."""
+        return self.name in {"", CURSOR} and isinstance(text, str) and bool(_TESTED.search(text))
 
     def read(self, text: str) -> str:
         """Return a text in which the page has a name that its scope knows."""

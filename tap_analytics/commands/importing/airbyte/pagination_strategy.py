@@ -20,6 +20,7 @@ _NUMBERS = ("offset", "page", "cursor")
 _WORDS = ("param", "body_path")
 _SINGLE: Object = {"type": "single_page"}
 _COUNTED = {"OffsetIncrement", "PageIncrement"}
+_LINKED = {"cursor", "header_cursor", "json_link", "header_link"}
 
 
 def set_paging(
@@ -51,6 +52,7 @@ def set_paging(
         raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
     if page.is_used:
         page.place(made, endpoint)
+    _set_first_page(made, page)
     if made != _SINGLE or part.get("page_size_option") is not None:
         _set_limit(made, part.child("page_size_option"), strategy, endpoint)
     if strategy.kind == "CursorPagination":
@@ -58,6 +60,14 @@ def set_paging(
     endpoint["paginator"] = _with_own_limit("single_page" if made == _SINGLE else made, endpoint)
     for each in (part, strategy, *((token,) if token else ())):
         each.note_unread()
+
+
+def _set_first_page(made: Object, page: PageTemplates) -> None:
+    """Declare the parameters of the first page; raises `UnsupportedError` if none can be."""
+    if page.first_params and made["type"] not in _LINKED:
+        raise UnsupportedError("its later pages have other parameters")
+    if page.first_params:
+        made["first_page_params"] = page.first_params
 
 
 def _is_single(part: Component, strategy: Component, page: PageTemplates, endpoint: Object) -> bool:

@@ -53,9 +53,15 @@ class Partitioning:
     options: tuple[tuple[Component, Later], ...] = ()
 
 
-def partitioning_of(stream: Component, retriever: Component) -> Partitioning:
-    """Return what a stream is read for; raises `UnsupportedError`."""
+def partitioning_of(
+    stream: Component, retriever: Component, *, has_range: bool = True
+) -> Partitioning:
+    """Return what a stream is read for; raises `UnsupportedError`.
+
+    Without `has_range`, there is no range of times unless a cursor gives one.
+    """
     made = _routers_of(retriever, 0)
+    made = replace(made, scope=replace(made.scope, has_range=has_range))
     cursor = stream.child("incremental_sync")
     if cursor is None or cursor.kind != "DatetimeBasedCursor":
         return made

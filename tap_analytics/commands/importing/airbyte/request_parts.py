@@ -20,10 +20,11 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     UndecidedError,
     Unset,
     Value,
+    as_template,
     concatenated,
+    laters_in,
     literal,
-    literal_text,
-    needs_escape,
+    with_templates,
 )
 from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
 from tap_analytics.commands.importing.airbyte.request_scope import RUN_ROOTS
@@ -32,8 +33,6 @@ from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import END, START
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tap_analytics.commands.importing.airbyte.components import Component, Object
     from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
 
@@ -61,13 +60,25 @@ class RequestParts:
 
     # --- texts ------------------------------------------------------------------------------
 
-    def value(self, text: str, word: str, what: str, *, is_path: bool = False) -> Value:
-        """Return the value of a text; raises `UnsupportedError`."""
+    def value(
+        self,
+        text: str,
+        word: str,
+        what: str,
+        *,
+        is_path: bool = False,
+        is_first: bool | None = None,
+    ) -> Value:
+        """Return the value of a text, with `is_first` on the first page or on later ones.
+
+        Raises `UnsupportedError`.
+        """
         try:
-            scope = replace(self.partitioning.scope, page=self.page.name)
-            value = self.requester.evaluated(self.page.read(text), word, scope)
+            scope = replace(self.partitioning.scope, page=self.page.name, is_first=is_first)
+            text = self.page.read(text) if is_first is None else text
+            value = self.requester.evaluated(text, word, scope)
             value = value if is_path else moment_as_text(value)
-            laters = [*_laters(value)]
+            laters = [*laters_in(value)]
             for each in laters:
                 each.template(is_path=is_path)
         except UndecidedError:
@@ -84,7 +95,7 @@ class RequestParts:
         named = value.placeholders if isinstance(value, Later) else ()
         if is_path and any(" " in each.name for each in named):
             raise UnsupportedError(f"{what} is computed")
-        return _written(value, is_path=is_path)
+        return as_template(value, is_path=is_path)
 
     # --- the address ------------------------------------------------------------------------
 
@@ -149,7 +160,7 @@ class RequestParts:
             if has_expressions(name):
                 raise UnsupportedError(f"the name of {called} is computed")
             try:
-                written = self._entry(name, value, word, called)
+                written = self._on_pages(name, value, word, called)
             except UnsupportedError:
                 if word != "request_headers" or name.lower() not in _IRRELEVANT:
                     raise
@@ -161,9 +172,28 @@ class RequestParts:
                 made[name] = written
         return made
 
-    def _entry(self, name: str, given: Value, word: str, called: str) -> Value:
+    def _on_pages(self, name: str, given: Value, word: str, called: str) -> Value:
+        """Return a parameter or header as it is sent on the first page."""
+        if not self.page.is_tested(given):
+            return self._entry(name, given, word, called)
+        first = self._entry(name, given, word, called, is_first=True)
+        if not self.page.name:
+            return first
+        later = self._entry(name, given, word, called, is_first=False)
+        if later == first:
+            return first
+        if later is not None or word != "request_parameters":
+            raise UnsupportedError(f"{called} is another one on later pages")
+        self.page.first_params.append(name)
+        return first
+
+    def _entry(
+        self, name: str, given: Value, word: str, called: str, *, is_first: bool | None = None
+    ) -> Value:
         """Return a parameter, header or field as it is sent, or None to send none."""
-        value = self.value(given, f"{word}.{name}", called) if isinstance(given, str) else given
+        value = given
+        if isinstance(given, str):
+            value = self.value(given, f"{word}.{name}", called, is_first=is_first)
         if isinstance(value, Later):
             if value.bound and word == "request_parameters":
                 self.bound_params.setdefault(value.bound.name, name)
@@ -171,13 +201,13 @@ class RequestParts:
         if word != "request_headers" and isinstance(literal(value), list):
             value = literal(value)
         if isinstance(value, list) and word != "request_headers":
-            return [_written(concatenated([each])) for each in value if each is not None]
+            return [as_template(concatenated([each])) for each in value if each is not None]
         if isinstance(value, dict | list):
             raise UnsupportedError(f"{called} is an object")
         if value in (None, ""):
             return None
         is_number = type(given) in {int, float}
-        return given if is_number else _written(str(value))
+        return given if is_number else as_template(str(value))
 
     # --- the body ---------------------------------------------------------------------------
 
@@ -243,7 +273,7 @@ class RequestParts:
         found = self.value(value, "request_body", "its body")
         if isinstance(found, Later):
             return found.template()
-        return _plain(literal(found) if found != "" else None)
+        return with_templates(literal(found) if found != "" else None)
 
     def _key(self, name: str) -> str:
         if has_expressions(name):
@@ -298,34 +328,6 @@ def _full(url: str) -> tuple[str, str]:
     return host[0], url[host.end() :]
 
 
-def _written(value: Value, *, is_path: bool = False) -> str:
-    if isinstance(value, Later):
-        return value.template(is_path=is_path)
-    return literal_text(str(value), is_escaped=needs_escape(str(value), is_path=is_path))
-
-
-def _plain(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a value with its texts as templates."""
-    if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, Unset):
-        return value.variable
-    return _written(value) if isinstance(value, str | Later) else value
-
-
-def _laters(value: Value) -> Iterator[Later]:
-    """Yield what is known later in a value."""
-    if isinstance(value, Unset):
-        yield value.later
-    elif isinstance(value, Later):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _laters(each)
-
-
 def _unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return a JSON value in which marks are placeholders again."""
     if isinstance(value, dict):
@@ -333,7 +335,7 @@ def _unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 
     if isinstance(value, list | tuple):
         return [_unmarked(each, names) for each in value]
     if not isinstance(value, str) or not _MARKED.search(value):
-        return _plain(value)
+        return with_templates(value)
     pieces = _MARKED.split(value)
     parts = [names[int(each)] if index % 2 else each for index, each in enumerate(pieces)]
     return Later(tuple(part for part in parts if part != "")).template()

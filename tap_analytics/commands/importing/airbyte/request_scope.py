@@ -23,12 +23,15 @@ if t.TYPE_CHECKING:
 SLICES = {"stream_partition", "stream_slice", "stream_interval"}
 #: The name of the page in expressions, once its token has been read.
 PAGE_NUMBER = "page_number"
+#: The name of the page in expressions as they are written.
+NEXT_PAGE = "next_page_token"
 #: What isn't known before a run.
-RUN_ROOTS = (*SLICES, "next_page_token", "stream_state")
+RUN_ROOTS = (*SLICES, NEXT_PAGE, "stream_state")
+_RANGE = {"start_time", "end_time"}
 #: What slices have or may have.
 _OF_SLICES = {
     *dir(dict),
-    *("partition", "cursor_slice", "extra_fields", "parent_slice", "start_time", "end_time"),
+    *("partition", "cursor_slice", "extra_fields", "parent_slice", *_RANGE),
 }
 #: A name that may be part of a placeholder in any part of a request.
 _MEMBER = re.compile(r"[^\s{}.?#&=+%/;\\]+")
@@ -42,10 +45,14 @@ class Scope:
     partitions: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     #: The names of start and end of an interval; empty without a cursor.
     interval: tuple[str, ...] = ()
+    #: Whether there may be an interval.
+    has_range: bool = True
     #: Whether values of rows are known, as `record`.
     is_row: bool = False
     #: The placeholder of the page.
     page: str = ""
+    #: Whether the request is that of the first page, by cursor; None if that isn't told apart.
+    is_first: bool | None = None
 
     def look_up(self, path: Path) -> Value:
         """Return the value at a path; raises `UndecidedError`."""
@@ -53,6 +60,8 @@ class Scope:
             return Later((placeholder(RECORD, *path.names),))
         if path == Path(PAGE_NUMBER) and self.page:
             return Later((Placeholder(self.page),))
+        if path.root == NEXT_PAGE and self.is_first is not None:
+            return self._token(path.names)
         if path.root not in SLICES:
             raise UndecidedError
         if not path.names and (self.interval or self.partitions):
@@ -63,12 +72,23 @@ class Scope:
                 return Later((placeholder(name, *path.names[length:]),))
         return self._bound(path.names)
 
+    def _token(self, names: tuple[str, ...]) -> Value:
+        """Return the token of a page by cursor: only whether there is one can be told."""
+        if self.is_first:
+            return Unset() if names else None
+        if names not in {(), (NEXT_PAGE,)}:
+            raise UndecidedError
+        return Later((), is_set=True)
+
     def _bound(self, names: tuple[str, ...]) -> Value:
         if names[:1] == ("cursor_slice",):
             names = names[1:]
         if len(names) == 1 and names[0] in self.interval:
             name = START if names[0] == self.interval[0] else END
             return Later((Placeholder(name),), is_set=True)
+        if not self.has_range and len(names) == 1 and names[0] in _RANGE:
+            # Only that it isn't there can be told: its name was meant to give something.
+            return Later((), is_set=False)
         if len(names) == 1 and _MEMBER.fullmatch(names[0]) and names[0] not in _OF_SLICES:
             # As in Jinja, nothing.
             return Unset()

@@ -11,12 +11,13 @@ from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.unread import Unread, with_variables
 from tap_analytics.config.declarations.incremental import INCREMENTAL
-from tap_analytics.records.path import parse_path
+from tap_analytics.records.path import Match, parse_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_analytics.commands.importing.notes import Notes
+    from tap_analytics.records.path import Segment
 
 Object = dict[str, t.Any]
 
@@ -63,7 +64,7 @@ def leaves_out(endpoint: Object) -> bool:
     return any(each.get(word) in _FILTERING for each in given for word in _KNOWN)
 
 
-def _filters(made: Object, path: Sequence[str | int]) -> list[str]:
+def _filters(made: Object, path: Sequence[Segment]) -> list[str]:
     """Return the filters that say which rows the range leaves out, for the words taken out."""
     is_strict = made.pop("on_cursor_value_missing", None) == "exclude"
     is_open = made.pop("range_start", None) == "open"
@@ -87,7 +88,7 @@ def _is_literal(value: object) -> bool:
 def _cursor(made: Object) -> str:
     path = made.get("cursor_path")
     members = parse_path(path.strip()) if isinstance(path, str) else None
-    if not isinstance(path, str) or members is None:
+    if not isinstance(path, str) or members is None or Match in map(type, members):
         what = "has no cursor_path" if path is None else "isn't by a column of the rows"
         raise UnsupportedError(f"its `incremental` {what}")
     is_plain = all(isinstance(each, str) and not set(".@") & set(each) for each in members)

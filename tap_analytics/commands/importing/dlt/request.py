@@ -241,7 +241,7 @@ def _linked(text: str, context: Context) -> str:
 def _field(path: str) -> str:
     """Return the path of a parent's field. Raises `UnsupportedError` for a search."""
     members = parse_path(path.strip())
-    if members is None or set("!:") & set(path):
+    if members is None or set("!:?") & set(path):
         raise UnsupportedError(f"the field `{shown(path)}` of its parent isn't a plain path")
     is_plain = all(isinstance(each, str) and "." not in each for each in members)
     return ".".join(map(str, members)) if is_plain else path.strip()

@@ -140,6 +140,7 @@ def test_value_of_the_default_configuration_is_sent(text, sent, imported):
         "{{ day_delta(-1) }}",
         "{{ stream_partition.parent_slice }}",
         "{{ stream_interval.start_time }}",
+        "{{ stream_slice }}",
         "{% for a in b %}{% endfor %}",
         "{{ 'a' ~ 2 * 3 }}",
         "{{ ",
@@ -454,6 +455,70 @@ def test_parent_that_can_not_be_said_leaves_its_children_out(imported):
     assert [*made] == ["shops"]
     assert any("the parent 'shops' is left out: its method is PUT." in each for each in notes)
     assert "the stream 'items' is left out: its parent is left out." in notes
+
+
+# --- conditions ----------------------------------------------------------------------------------
+
+ON_FIRST = "{{ 'a' if not next_page_token.next_page_token }}"
+
+
+def test_range_that_nothing_gives_fails_a_condition(imported):
+    text = "{{ 'a' if stream_interval.start_time and not next_page_token }}"
+    other = "{{ next_page_token if next_page_token else 'b' }}"
+    made, _ = imported(stream(request_parameters={"p": text, "q": ON_FIRST, "r": other}))
+
+    assert made["items"]["endpoint"]["params"] == {"q": "a", "r": "b"}
+
+
+BY_LINK = {
+    "type": "DefaultPaginator",
+    "page_token_option": {"type": "RequestPath"},
+    "pagination_strategy": {"type": "CursorPagination", "cursor_value": "{{ response.next }}"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "first"),
+    [
+        (ON_FIRST, {"p": "a"}, ["p"]),
+        ("{{ 'a' if next_page_token is none }}", {"p": "a"}, ["p"]),
+        ("{{ 'a' if not next_page_token or config.x is undefined }}", {"p": "a"}, None),
+    ],
+)
+def test_parameter_of_the_first_page_is_named(text, params, first, imported):
+    described = stream("a", request_parameters={"p": text})
+    described["retriever"]["paginator"] = BY_LINK
+    made, notes = imported(described)
+
+    endpoint = made["a"]["endpoint"]
+    assert endpoint["params"] == params, notes
+    assert endpoint["paginator"].get("first_page_params") == first
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a' if next_page_token else 'b' }}",
+        "{{ 'a' if next_page_token.next_page_token == 'x' }}",
+        "{{ next_page_token.next_page_token if next_page_token else 'b' }}",
+        "{{ 'a' if next_page_token.other else 'b' }}",
+    ],
+)
+def test_parameter_that_is_another_on_later_pages_leaves_the_stream_out(text, imported):
+    described = stream(request_parameters={"p": text})
+    described["retriever"]["paginator"] = BY_LINK
+    made, notes = imported(stream("a"), described)
+
+    assert [*made] == ["a"]
+    assert any("the stream 'items' is left out: the parameter `p` is" in each for each in notes)
+
+
+def test_list_of_values_that_no_request_has_is_left_out(imported):
+    router = {"type": "ListPartitionRouter", "cursor_field": "trick", "values": ["1"]}
+    made, notes = imported(stream(router=router))
+
+    assert "partitions" not in made["items"]
+    assert any("partition_router: changes no request" in each for each in notes)
 
 
 # --- streams of first syncs -----------------------------------------------------------------
