@@ -43,14 +43,17 @@ def import_file(
     *,
     name: str | None = None,
     base_url: str | None = None,
+    plugin: str | None = None,
     reserved: Collection[str] = (),
 ) -> tuple[Imported, Secrets]:
     """Read the description in a file; also return the secrets found in it.
 
+    What needs code is left out, or becomes a class of the module `plugin`.
+
     Raises `InputError` for a file that can't be read, or that describes no API.
     """
     text = read_text(path)
-    notes = Notes(api=name or name_for(path, reserved))
+    notes = Notes(api=name or name_for(path, reserved), plugin=plugin)
     try:
         entry, secrets = normalize(_described(text, path, notes), notes, base_url=base_url)
     except RecursionError:

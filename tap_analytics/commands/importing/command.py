@@ -35,6 +35,11 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("file", metavar="FILE", help="the description; - reads standard input")
     made.add_argument("--name", help="name of the API, instead of the file's")
     made.add_argument("--base-url", metavar="URL", help="address of the API, instead of the file's")
+    made.add_argument(
+        "--plugin",
+        metavar="MODULE",
+        help="take streams of a manifest that need code in Python, by classes of this module",
+    )
     made.add_argument("--yaml", action="store_true", help="print YAML, for meltano.yml")
     made.add_argument(
         "--partial",
@@ -46,7 +51,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     imported, secrets = import_file(
-        options.file, name=options.name, base_url=options.base_url, reserved=RESERVED
+        options.file,
+        name=options.name,
+        base_url=options.base_url,
+        plugin=options.plugin,
+        reserved=RESERVED,
     )
     redaction.install(secrets)
     config = {"apis": [imported.entry]}

@@ -22,6 +22,8 @@ class Notes:
 
     #: Name of the API, the prefix of the variables.
     api: str
+    #: The module that has, or will have, a class for what needs code; None leaves that out.
+    plugin: str | None = None
     lines: list[str] = field(default_factory=list)
     #: The variables in use.
     variables: set[str] = field(default_factory=set)

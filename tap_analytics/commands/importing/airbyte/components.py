@@ -281,6 +281,21 @@ class Component:
             self.manifest.notes.unknown(path, words, "supported")
 
 
+def class_for(part: Component, method: str, reason: str) -> str:
+    """Return the name of the class in the plugin whose `method` does what a component does.
+
+    Raises `UnsupportedError` without a plugin; its text begins with `reason`.
+    """
+    plugin = part.manifest.notes.plugin
+    if plugin is None:
+        way = f"`--plugin MODULE` takes it, with `{method}` of a class"
+        raise UnsupportedError(f"{reason} {shown(part.kind)} ({way})")
+    name = str(part.get("class_name") or part.kind).rpartition(".")[2]
+    part.note("", f"needs code: `{method}` of a class in `{plugin}` does what {shown(name)} does.")
+    part.ignore(*part.value)
+    return re.sub(r"\W+", "", name, flags=re.ASCII).lstrip("0123456789_")
+
+
 def name_of(stream: Component) -> str:
     """Return the name of a stream, with characters not allowed in resource names replaced."""
     name = stream.text("name") or ""

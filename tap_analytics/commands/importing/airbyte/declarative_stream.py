@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tap_analytics.commands.importing.airbyte.authenticators import auth_of
 from tap_analytics.commands.importing.airbyte.components import (
     UnsupportedError,
+    class_for,
     first_sync,
     name_of,
 )
@@ -50,29 +51,32 @@ class ImportedStream:
         return str(self.resource["name"])
 
 
-def _parts(stream: Component) -> tuple[Component, Component]:
-    """Return the retriever and its requester; raises `UnsupportedError` for custom ones."""
+def _parts(stream: Component, classes: list[str]) -> tuple[Component, Component]:
+    """Return the retriever and its requester; the class of a custom one is added to `classes`."""
     retriever = stream.child("retriever")
     if stream.kind not in {"", "DeclarativeStream"} or retriever is None:
         raise UnsupportedError(f"it is a {shown(stream.kind) or 'stream without a retriever'}")
     retriever.expect("SimpleRetriever", "its retriever is a")
     requester = retriever.child("requester")
-    if requester is None or requester.kind not in {"", "HttpRequester"}:
+    if requester is None:
         raise UnsupportedError("it has no HttpRequester")
+    if requester.kind not in {"", "HttpRequester"}:
+        classes.append(class_for(requester, "get_url_params", "its requests are sent by"))
     return retriever, requester
 
 
 def read_stream(stream: Component) -> ImportedStream:
     """Read a stream; raises `UnsupportedError` where the tap would read other rows."""
     name, given, stream = name_of(stream), stream, first_sync(stream)
-    retriever, requester = _parts(stream)
+    classes: list[str] = []
+    retriever, requester = _parts(stream, classes)
     has_range = stream is not given or given.get("incremental_sync") is not None
     partitioning = partitioning_of(stream, retriever, has_range=has_range)
     changes = transformations_of(stream, partitioning.scope)
     key = key_of(stream, changes)
     page = PageTemplates.of(retriever.child("paginator"))
     parts = RequestParts(requester, partitioning, page)
-    endpoint, base_url = _endpoint(retriever, parts)
+    endpoint, base_url = _endpoint(retriever, parts, classes)
     incremental = incremental_of(stream, parts, endpoint, changes)
     cursor = None if incremental is None else incremental["cursor_path"]
     if incremental is not None:
@@ -93,6 +97,8 @@ def read_stream(stream: Component) -> ImportedStream:
     schema = schema_of(stream, changes, key=key, cursor=cursor)
     if schema is not None:
         resource["schema"] = schema
+    if classes := [*dict.fromkeys([*classes, *changes.classes])]:
+        resource["plugin"] = f"{stream.manifest.notes.plugin}:{''.join(classes)}"
     for part in (stream, retriever, requester):
         part.note_unread()
     return ImportedStream(resource, base_url, auth, partitioning.parents)
@@ -117,9 +123,9 @@ def _ordered(endpoint: Object) -> Object:
     return known | {word: endpoint[word] for word in endpoint if word not in words}
 
 
-def _endpoint(retriever: Component, parts: RequestParts) -> tuple[Object, str]:
+def _endpoint(retriever: Component, parts: RequestParts, classes: list[str]) -> tuple[Object, str]:
     """Return the endpoint of a stream without its `incremental`, and the base URL."""
-    selector = selector_of(retriever.child("record_selector"))
+    selector = selector_of(retriever.child("record_selector"), classes)
     base_url, path = parts.address()
     path, _, query = path.partition("?")
     endpoint: Object = {

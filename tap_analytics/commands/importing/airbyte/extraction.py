@@ -7,7 +7,7 @@ import typing as t
 
 from jsonschema import Draft202012Validator
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError, class_for
 from tap_analytics.commands.importing.airbyte.conditions import row_filter
 from tap_analytics.commands.importing.airbyte.jinja_values import UndecidedError
 from tap_analytics.commands.importing.airbyte.transformations import column_of
@@ -49,14 +49,19 @@ def decoder_of(part: Component | None) -> Object | str | None:
     return {"type": "csv", **made} if made else "csv"
 
 
-def selector_of(part: Component | None) -> str | None:
-    """Return the selector of the rows; None if the response is the list."""
+def selector_of(part: Component | None, classes: list[str]) -> str | None:
+    """Return the selector of the rows; None if the response is the list.
+
+    A class that selects them is added to `classes`.
+    """
     extractor = None if part is None else part.child("extractor")
     if part is not None:
         part.expect("RecordSelector", "its rows are selected by a")
     if part is None or extractor is None:
         return None
-    extractor.expect("DpathExtractor", "its rows are extracted by")
+    if extractor.kind not in {"", "DpathExtractor"}:
+        classes.append(class_for(extractor, "select", "its rows are extracted by"))
+        return None
     if extractor.get("record_expander") is not None:
         raise UnsupportedError("its rows are expanded by a record_expander")
     members = []
@@ -98,6 +103,8 @@ def steps_of(
     if is_last is None:
         incremental = stream.child("incremental_sync")
         is_last = bool(incremental and incremental.get("is_client_side_incremental"))
+    if kept and is_last and changes.classes:
+        raise UnsupportedError("its rows are filtered after a class has changed them")
     if kept and is_last and (lacking := [n for n in changes.computed if n in kept]):
         raise UnsupportedError(f"its rows are filtered by {listed(lacking)}, which is computed")
     selector.ignore("extractor")

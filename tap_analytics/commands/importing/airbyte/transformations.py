@@ -7,7 +7,10 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.components import (
+    UnsupportedError,
+    class_for,
+)
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -56,6 +59,9 @@ class Transformations:
     #: Added fields whose type is said, where the tap keeps that of the value.
     typed: set[str] = field(default_factory=set)
 
+    #: Classes that change the rows after the steps.
+    classes: list[str] = field(default_factory=list)
+
     def sources(self, name: str) -> set[str] | None:
         """Return what a field is computed from; None for one that isn't computed."""
         return next(
@@ -85,12 +91,15 @@ def transformations_of(stream: Component, scope: Scope) -> Transformations:
     """Return the steps of a stream; raises `UnsupportedError` where fields get unknown names."""
     made = Transformations()
     for each in stream.children("transformations"):
+        if made.classes and each.kind in {"AddFields", "RemoveFields"}:
+            # The steps of a resource precede its class.
+            raise UnsupportedError(f"its rows are changed by {shown(each.kind)} after a class")
         if each.kind == "AddFields":
             _add_fields(each, _RowScope(partitions=scope.partitions, interval=scope.interval), made)
         elif each.kind == "RemoveFields":
             _remove_fields(each, made)
         else:
-            raise UnsupportedError(f"its rows are changed by {shown(each.kind)}")
+            made.classes.append(class_for(each, "post_process", "its rows are changed by"))
         each.note_unread()
     return made
 

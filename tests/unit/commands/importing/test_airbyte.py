@@ -656,7 +656,13 @@ def test_body_of_a_post_is_taken(command):
         ),
         ({"path": "{{ now_utc() }}"}, "its path is computed"),
         ({"path": "/{{ now_utc().strftime('%Y %m') }}"}, "its path is computed"),
-        ({"type": "CustomRequester"}, "it has no HttpRequester"),
+        (
+            {"type": "CustomRequester"},
+            (
+                "its requests are sent by CustomRequester "
+                "(`--plugin MODULE` takes it, with `get_url_params` of a class)"
+            ),
+        ),
     ],
 )
 def test_request_that_would_be_another_is_not_made(requester, reason, command):

@@ -184,11 +184,11 @@ def test_yaml_says_the_same(command):
 
 
 def test_entry_that_is_not_valid_is_printed_with_what_is_wrong(command):
-    code, out, err = command(config(item(paginator={"type": "ofset"})))
+    code, out, err = command(config(item(paginator={"type": "offset", "limit": "x"})))
 
     assert code == 1
     assert json.loads(out)["apis"][0]["resources"]
-    assert "\nerror: apis[0] 'shop', resource 'items': `paginator.type` 'ofset' is" in err
+    assert "\nerror: apis[0] 'shop', resource 'items': `paginator.limit` must be a" in err
     assert json.loads(command(config(), "--json")[1])["problems"]
 
 
@@ -587,6 +587,41 @@ def test_values_of_a_run_inside_lists_and_objects_are_written(command):
     assert [note for note in said["notes"] if "`origin` would have to be computed" in note]
 
 
+def in_code(*changes):
+    """Return a manifest with a stream that extracts and changes rows by classes."""
+    extractor = {"type": "CustomRecordExtractor", "class_name": "x.components.Places"}
+    given = manifest(("items", {}), ("reports", {"record_selector": {"extractor": extractor}}))
+    upper = {"type": "CustomTransformation", "class_name": "x.components.Upper"}
+    given["streams"][1]["transformations"] = [upper, *changes]
+    return given
+
+
+def test_what_needs_code_names_the_class_of_a_plugin(command):
+    assert "`--plugin MODULE` takes it" in command(in_code())[2]
+    code, plain, _ = command(in_code(), "--plugin", "no_such.shop_plugins", "--json")
+    said = json.loads(plain)
+
+    assert code == 1
+    [items, reports] = said["apis"][0]["resources"]
+    assert "plugin" not in items
+    assert reports["plugin"] == "no_such.shop_plugins:PlacesUpper"
+    [problem] = said["problems"]
+    assert "'no_such.shop_plugins' can't be imported" in problem
+    assert {note.rpartition("needs code: ")[2] for note in said["notes"] if "code" in note} == {
+        "`select` of a class in `no_such.shop_plugins` does what Places does.",
+        "`post_process` of a class in `no_such.shop_plugins` does what Upper does.",
+    }
+
+
+def test_steps_behind_a_class_leave_the_stream_out(command):
+    """A resource has its steps before its class."""
+    given = in_code({"type": "AddFields", "fields": [{"path": ["a"], "value": "1"}]})
+
+    _, _, err = command(given, "--plugin", "shop_plugins")
+
+    assert "'reports' is left out: its rows are changed by AddFields after a class." in err
+
+
 @pytest.mark.parametrize(
     ("member", "reason"),
     [
@@ -609,4 +644,4 @@ def test_a_component_that_names_a_class_and_no_type_needs_code(member, reason, c
     _, _, err = command(manifest(("items", {}), ("reports", member)))
 
     assert err.startswith("note: 1 of 2 streams\n")
-    assert re.search(rf"'reports' is left out: .*{reason} Rows\.", err)
+    assert re.search(rf"'reports' is left out: .*{reason} Rows[. ]", err)

@@ -24,10 +24,10 @@ ODD = [
 def synced(tmp_path):
     """Import streams and run them at two widths, which bring the same; returns the last run."""
 
-    def read(*streams, config=None, state=None, **parts):
+    def read(*streams, config=None, state=None, plugin=None, **parts):
         path = tmp_path / "shop.json"
         path.write_text(json.dumps({"type": "DeclarativeSource", "streams": streams, **parts}))
-        imported, _ = import_file(str(path))
+        imported, _ = import_file(str(path), plugin=plugin)
         assert imported.headline == f"{len(streams)} of {len(streams)} streams", imported.notes
         given = {"apis": [imported.entry], **(config or {})}
         runs = [run({**given, "concurrency": width}, state=state) for width in (1, 8)]
@@ -59,6 +59,43 @@ def served(rows):
 def added(**fields):
     values = [{"path": [name], "value": value} for name, value in fields.items()]
     return {"type": "AddFields", "fields": values}
+
+
+#: The classes of a connector, as those of a plugin.
+PLUGIN = """
+from tap_analytics.streams.declared import DeclaredStream
+
+class AsParametersNestedUpper(DeclaredStream):
+    def get_url_params(self, context, next_page_token):
+        return {**super().get_url_params(context, next_page_token), "shape": "nested"}
+
+    def select(self, payload):
+        return [row for group in payload["groups"] for row in group["rows"]]
+
+    def post_process(self, row, context=None):
+        row["kind"] = row["kind"].upper()
+        return row
+"""
+
+
+def test_class_of_a_plugin_does_what_the_classes_of_the_manifest_do(tmp_path, monkeypatch, synced):
+    (tmp_path / "places_plugins.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    groups = [{"rows": [{"id": 1, "kind": "a"}]}, {"rows": [{"id": 2, "kind": "b"}]}]
+    with PathApi(
+        lambda _, query: {"groups": groups if ("shape", "nested") in query else []}
+    ) as api:
+        made = stream(
+            api,
+            selector={"extractor": {"class_name": "source.Nested"}},
+            requester={"type": "CustomRequester", "class_name": "source.AsParameters"},
+            transformations=[added(n="1"), {"class_name": "source.Upper"}],
+        )
+        done = synced(made, plugin="places_plugins")
+    assert [(row["id"], row["kind"], row["n"]) for row in rows_of(done)] == [
+        (1, "A", 1),
+        (2, "B", 1),
+    ]
 
 
 #: What the Airbyte CDK keeps of `ODD`: a field of null or of nothing can fail, and so can values
