@@ -19,16 +19,15 @@ from tap_analytics.config.declarations.templates import (
     BOOKMARK_VALUES,
     END,
     LAST,
-    MOMENT,
     PARTITIONS,
     RUN_VALUES,
     START,
+    moment_text,
 )
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.placement import PLACEHOLDERS, placed, split_body
 from tap_analytics.records.notation import in_unit
 from tap_analytics.records.payload import check_path_value, dig_field
-from tap_analytics.records.time_format import TimeFormat
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.streams.range_filter import RangeFilter
@@ -146,9 +145,8 @@ class ResourceStream(AnalyticsStream):
     @functools.cached_property
     def _moments(self) -> Mapping[str, Value]:
         """The moment the run began, by the placeholders that have a format of it."""
-        scope = f"{MOMENT}."
-        names = [name for name in self.resource.request.names if name.startswith(scope)]
-        return {name: TimeFormat(name.removeprefix(scope)).write(self._began) for name in names}
+        found = {name: moment_text(name, self._began) for name in self.resource.request.names}
+        return {name: text for name, text in found.items() if text is not None}
 
     @property
     @override

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import quote
 
 from tap_analytics.config.declarations.object_reader import scalar
 from tap_analytics.pagination.placement import PLACEHOLDERS
+from tap_analytics.records.duration import Duration
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
@@ -31,11 +33,11 @@ RESOURCES = "resources"
 RECORD = "record"
 #: That of the placeholders that the values of a list give.
 PARTITIONS = "partitions"
-#: That of the moment a run begins; a format of times follows.
+#: That of the moment a run begins; a format of times follows, `-P1D` before it is a day earlier.
 MOMENT = "now"
 
 _TOKEN = re.compile(
-    r"\{\{|\}\}|\{(now\.%[^\n{}']+|\+?[A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]",
+    r"\{\{|\}\}|\{(now(?:[-+]P\w+)?\.(?:%[^\n{}']+|\w+)|\+?[A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]",
     re.ASCII,
 )
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
@@ -43,6 +45,11 @@ _FOREIGN = re.compile(
     r"(?<!\{)\{(?:\{(?!\{)\s*|\s+)((?:incremental|record|resources)\.[\w.]+)[^{}]*\}\}?"
 )
 
+
+_MOMENT = re.compile(rf"{MOMENT}(?:([-+])(P\w+))?\.(.+)", re.ASCII | re.DOTALL)
+
+#: A run begins between these.
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 
 #: Segments of a path that lead elsewhere.
 _STEPS = {".", ".."}
@@ -140,14 +147,32 @@ def _known(name: str, *, of_row: bool) -> str:
         return name
     if scope == PARTITIONS and "." not in rest:
         return name
-    if scope == MOMENT and rest and not of_row:
+    if not of_row and (moment := _MOMENT.fullmatch(name)):
+        if moment[1] and not all(map(_moved(moment), (_FIRST, _LAST))):
+            raise TemplateError(f"has {{{name}}}, but {moment[2]} isn't a duration such as P1D.")
         try:
-            return f"{MOMENT}.{TimeFormat(rest).text}"
+            TimeFormat(moment[3])
         except TimeFormatError as error:
             raise TemplateError(f"has {{{name}}}, whose format {error}") from None
+        return name
     others = (f"{RECORD}.…",) if of_row else (*RUN_VALUES, f"{MOMENT}.date")
     known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", f"{PARTITIONS}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
+
+
+def moment_text(name: str, began: datetime) -> str | int | None:
+    """Return the value of a placeholder of the moment a run began; None for other placeholders."""
+    found = _MOMENT.fullmatch(name)
+    moment = _moved(found)(began) if found else None
+    return TimeFormat(found[3]).write(moment) if found and moment else None
+
+
+def _moved(found: re.Match[str]) -> Callable[[datetime], datetime | None]:
+    """Return what moves a moment by the duration in a placeholder."""
+    span = Duration.parse(found[2] or "")
+    if span is None:
+        return lambda moment: None if found[2] else moment
+    return lambda moment: span.after(moment, 1 if found[1] == "+" else -1)
 
 
 def parse_json(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value

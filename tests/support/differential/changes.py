@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from support.differential.construct import Construct, Description
 from support.differential.writing import (
     below,
@@ -49,6 +51,15 @@ def between(rows, later=(), longest=None):
         return {"data": [row for row in known if start <= row["at"] <= end]}
 
     return answer
+
+
+def asked_by_query(asked):
+    """Take the ends of a window in a query."""
+    found = re.fullmatch(r"at >= '(\S{19})\+00:00' and at <= '(\S{19})\+00:00'", asked.query["q"])
+    if found is None:
+        return 400, {}
+    start, end = f"{found[1]}Z", f"{found[2]}Z"
+    return {"data": [row for row in known_of(asked) if start <= row["at"] <= end]}
 
 
 def on_day(asked):
@@ -183,6 +194,12 @@ def over_time(**words):
 
 #: Where reading ends by a setting of the manifest, or else now.
 END = "{{ config.get('end_date', now_utc().strftime('%Y-%m-%dT%H:%M:%SZ')) }}"
+ZONED_END = {"datetime": END, "datetime_format": "%Y-%m-%dT%H:%M:%SZ"}
+#: Times in a notation that is put together.
+PIECES = (
+    "at >= '{{ stream_slice.start_time[:-2] + ':' + stream_slice.start_time[-2:] }}' and "
+    "at <= '{{ stream_slice['end_time'].split('+')[0] + '+00:00' }}'"
+)
 LAST_DAY = "{{ config.get('end_date', now_utc().strftime('%Y-%m-%d')) }}"
 
 
@@ -257,6 +274,30 @@ CONSTRUCTS = [
                         step="P2D",
                         cursor_granularity="PT1S",
                     )
+                )
+            )
+        ),
+        dlt="no windows",
+    ),
+    Construct(
+        name="windows-in-pieces",
+        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        server=asked_by_query,
+        rows={"items": TIMES},
+        changed={"items": LATER},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"request_parameters": {"q": PIECES}},
+                    stream=over_time(
+                        end_datetime=ZONED_END,
+                        start_datetime="2024-01-01T00:00:00+0000",
+                        datetime_format="%Y-%m-%dT%H:%M:%S%z",
+                        cursor_datetime_formats=["%Y-%m-%dT%H:%M:%SZ"],
+                        start_time_option=None,
+                        step="P2D",
+                        cursor_granularity="PT1S",
+                    ),
                 )
             )
         ),

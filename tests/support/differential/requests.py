@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from support.differential.construct import Construct, Description
@@ -80,6 +81,13 @@ BODY = {"filter": {"state": ["open", "ü"], "limit": 5, "deep": True}, "text": "
 
 def json_body(asked):
     return {"data": ROWS} if asked.json == BODY else (400, {})
+
+
+def asked_for_yesterday(asked):
+    days = {str((datetime.now(UTC) - timedelta(days=1, seconds=late)).date()) for late in (0, 60)}
+    given = [asked.headers.get(f"x-{name}") for name in ("from", "to", "day")]
+    is_asked = days.issuperset(given) and asked.headers["x-at"] == "00:00:00"
+    return {"data": ROWS} if is_asked else (400, {})
 
 
 def form(asked):
@@ -1010,5 +1018,25 @@ CONSTRUCTS = [
             )
         ),
         dlt="no rates",
+    ),
+    Construct(
+        name="moments",
+        server=asked_for_yesterday,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "request_headers": {
+                            "X-From": "{{ day_delta(-1, format='%Y-%m-%d') }}",
+                            "X-To": "{{ (now_utc() - duration('PT24H')).strftime('%Y-%m-%d') }}",
+                            "X-Day": "{{ today_utc() - duration('P1D') }}",
+                            "X-At": "{{ format_datetime(today_utc(), '%H:%M:%S') }}",
+                        }
+                    }
+                )
+            )
+        ),
+        dlt="no moments",
     ),
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tap_analytics.config.declarations.templates import (
     RequestParts,
     Template,
     TemplateError,
+    moment_text,
     parse_json,
     parse_template,
 )
@@ -58,6 +61,30 @@ def test_moment_of_a_run_has_a_format(form):
 
     assert isinstance(parsed, Template)
     assert parsed.sole == f"now.{form}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("now-P1D.date", "2024-03-30"),
+        ("now-P1M.%Y-%m-%d", "2024-02-29"),
+        ("now+PT2H.%Y-%m-%d %H:%M", "2024-04-01 00:30"),
+        ("now.epoch_s", 1711924200),
+        ("incremental.start_value", None),
+    ],
+)
+def test_moment_of_a_run_is_moved_by_a_duration(name, value):
+    parsed = parse_template(f"{{{name}}}")
+
+    assert isinstance(parsed, Template)
+    assert parsed.sole == name
+    assert moment_text(name, datetime(2024, 3, 31, 22, 30, tzinfo=UTC)) == value
+
+
+@pytest.mark.parametrize("by", ["-PD", "+P0D", "-P3000Y", "+P9000Y"])
+def test_moment_is_moved_by_durations_only(by):
+    with pytest.raises(TemplateError, match="isn't a duration such as P1D"):
+        parse_template(f"{{now{by}.date}}")
 
 
 @pytest.mark.parametrize(("form", "problem"), [("day", "'day' is unknown"), ("%Q", "directive %Q")])

@@ -15,6 +15,7 @@ from tap_analytics.commands.importing.airbyte.jinja_operators import (
     is_given,
     tested,
 )
+from tap_analytics.commands.importing.airbyte.jinja_times import changed, is_time
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     Path,
@@ -118,8 +119,10 @@ class Expressions:
 
     def _slice(self, base: Value, span: ast.Slice) -> Value:
         ends = [None if end is None else self._plain(end) for end in (span.lower, span.upper)]
-        if span.step is not None or not isinstance(base, list | str):
+        if span.step is not None or not (isinstance(base, list | str) or is_time(base)):
             raise UndecidedError
+        if isinstance(base, Later):
+            return changed(base, lambda text: text[slice(*ends)])
         return base[slice(*ends)]
 
     def _meets(self, test: ast.expr) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from tap_analytics.commands.importing.airbyte.jinja_macros import formatted, quoted
+from tap_analytics.commands.importing.airbyte.jinja_times import as_integer, changed, is_time
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     LONGEST,
     Later,
@@ -24,6 +26,8 @@ _OF_ITEMS = {"join", "length", "list", "first", "last"}
 _UNCHANGED = {"string", "int"}
 #: Methods and filters that only tidy up what a user has written: variables are taken as they are.
 _TIDY = {"strip", "rstrip", "lstrip", "trim", "lower"}
+#: Methods and filters that times have without their digits being known.
+_OF_TIMES = {"split", "replace"}
 _METHODS: dict[str, t.Callable[..., object]] = {
     "strip": str.strip,
     "lstrip": str.lstrip,
@@ -93,7 +97,11 @@ def _applied(
     if isinstance(value, Unset):
         value = value.later
     if isinstance(value, Later):
+        if is_time(value) and name in _OF_TIMES:
+            return _of_time(known[name], value, arguments)
         is_setting = not value.placeholders
+        if name == "int" and not is_setting:
+            return as_integer(value)
         if (name in _UNCHANGED) or (is_setting and name in _TIDY):
             return value
         raise UndecidedError
@@ -106,6 +114,14 @@ def _applied(
     if len(str(found)) > LONGEST:
         raise UndecidedError
     return found
+
+
+def _of_time(change: t.Callable[..., object], value: Later, arguments: Arguments) -> Value:
+    if not all(
+        isinstance(each, str) and re.fullmatch(r"[^\d\ue000-\uf8ff]*", each) for each in arguments
+    ):
+        raise UndecidedError
+    return changed(value, lambda text: change(text, *arguments))
 
 
 def _holds_later(value: Value) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from urllib.parse import quote_plus
 
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
+    Part,
     Placeholder,
     Setting,
     UndecidedError,
@@ -16,11 +20,22 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     with_notation,
 )
 from tap_analytics.config.declarations.templates import MOMENT, TemplateError, parse_template
+from tap_analytics.records.duration import Duration
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 #: Unix time, by the format of the tap that it has, as is said to users.
 EPOCHS = {"epoch_s": "Unix time in seconds", "epoch_ms": "Unix time in milliseconds"}
+#: The moment of a run, or its date, moved by a duration.
+_NOW = re.compile(rf"{MOMENT}(?P<by>[-+]P\w+)?(?P<date>\.date)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A duration, and as it is written."""
+
+    text: str
+    duration: Duration
 
 
 def called(name: str, arguments: t.Sequence[Value]) -> Value:
@@ -34,7 +49,7 @@ def _format_datetime(value: Value, form: Value) -> Value:
     if not isinstance(form, str):
         raise UndecidedError
     if is_now(value):
-        return _now_as(form)
+        return _now_as(value, form)
     if isinstance(value, Later | Unset):
         return with_notation(value, f"a time as `{form}`", form=form)
     try:
@@ -78,56 +93,95 @@ def quoted(value: Value) -> Value:
     return quote_plus(str(value))
 
 
-def is_now(value: Value) -> bool:
+def is_now(value: Value) -> t.TypeGuard[Later]:
     """Whether a value is the moment of a run."""
     part = value.sole if isinstance(value, Later) else None
-    return isinstance(part, Placeholder) and part.name in {MOMENT, _TODAY}
+    return isinstance(part, Placeholder) and bool(_NOW.fullmatch(part.name))
 
 
 def moment_as_text(value: Value) -> Value:
     """Return a value in which the moment of a run is as Python writes it."""
-    if not isinstance(value, Later) or Placeholder(MOMENT) not in value.parts:
+    if not isinstance(value, Later):
         return value
-    written = Placeholder(f"{MOMENT}.%Y-%m-%d %H:%M:%S.%f+00:00")
-    parts = (written if part == Placeholder(MOMENT) else part for part in value.parts)
-    return replace(value, parts=tuple(parts))
+    return replace(value, parts=tuple(map(_moment_text, value.parts)))
 
 
-def _now_as(form: Value) -> Value:
+def _moment_text(part: Part) -> Part:
+    if not isinstance(part, Placeholder) or "." in part.name or not _NOW.fullmatch(part.name):
+        return part
+    return Placeholder(f"{part.name}.%Y-%m-%d %H:%M:%S.%f+00:00")
+
+
+def moved(value: Later, kind: ast.operator, span: Value) -> Value:
+    """Return the moment of a run, later or earlier by a duration; raises `UndecidedError`."""
+    found = _NOW.fullmatch(value.placeholders[0].name)
+    if not found or found["by"] or not isinstance(span, Span):
+        raise UndecidedError
+    if found["date"] and (span.duration.rest % timedelta(days=1)):
+        raise UndecidedError
+    signs = {ast.Add: "+", ast.Sub: "-"}
+    if type(kind) not in signs:
+        raise UndecidedError
+    return _moment(f"{MOMENT}{signs[type(kind)]}{span.text}{found['date'] or ''}")
+
+
+def _now_as(value: Later, form: Value) -> Value:
     """Return the moment of a run in a format."""
-    template = f"{{{MOMENT}.{form}}}"
+    if not isinstance(form, str) or "%" not in form:
+        raise UndecidedError
+    scope, _, is_date = value.placeholders[0].name.partition(".")
+    form = _at_midnight(form) if is_date else form
+    if "%" not in form:
+        return form
+    template = f"{{{scope}.{form}}}"
     try:
         parsed = parse_template(template)
     except TemplateError:
         raise UndecidedError from None
     if parsed == template:
         raise UndecidedError
-    return Later((Placeholder(f"{MOMENT}.{form}"),), is_set=True)
+    return _moment(template[1:-1])
+
+
+def _at_midnight(form: str) -> str:
+    """Return a format as a date has it."""
+    if re.search(r"%[zZIpsT]|%ms", form):
+        raise UndecidedError
+    zeros = {"%H": "00", "%M": "00", "%S": "00", "%f": "000000", "%_ms": "000"}
+    return re.sub("|".join(zeros), lambda found: zeros[found[0]], form)
 
 
 def formatted(value: Value, form: Value) -> Value:
     """Return what `strftime` of the moment of a run gives; raises `UndecidedError`."""
     if not is_now(value):
         raise UndecidedError
-    return _now_as(form)
+    return _now_as(value, form)
 
 
 def _day_delta(days: Value, form: Value = "%Y-%m-%dT%H:%M:%S.%f%z") -> Value:
-    if days != 0:
+    if type(days) is not int:
         raise UndecidedError
-    return _now_as(form)
+    by = f"{'+' if days > 0 else '-'}P{abs(days)}D" if days else ""
+    return _now_as(_moment(f"{MOMENT}{by}"), form)
 
 
 def _moment(name: str) -> Value:
     return Later((Placeholder(name),), is_set=True)
 
 
-_TODAY = f"{MOMENT}.date"
+def _duration(text: Value) -> Span:
+    found = Duration.parse(text) if isinstance(text, str) else None
+    if found is None:
+        raise UndecidedError
+    return Span(t.cast("str", text), found)
+
+
 _MACROS: dict[str, t.Callable[..., Value]] = {
     "format_datetime": _format_datetime,
     "timestamp": _timestamp,
     "sanitize_url": quoted,
     "now_utc": lambda: _moment(MOMENT),
-    "today_utc": lambda: _moment(_TODAY),
+    "today_utc": lambda: _moment(f"{MOMENT}.date"),
+    "duration": _duration,
     "day_delta": _day_delta,
 }

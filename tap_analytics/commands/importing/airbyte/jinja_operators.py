@@ -6,7 +6,7 @@ import ast
 import operator
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.jinja_macros import in_milliseconds
+from tap_analytics.commands.importing.airbyte.jinja_macros import in_milliseconds, is_now, moved
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     UndecidedError,
@@ -83,6 +83,8 @@ def computed(first: Value, kind: ast.operator, second: Value) -> Value:
     if isinstance(kind, ast.MatMult):
         return concatenated([first, second])
     is_sum = isinstance(kind, ast.Add)
+    if is_now(first):
+        return moved(first, kind, second)
     if isinstance(kind, ast.Mult) and second == _MILLI and isinstance(first, Later):
         return in_milliseconds(first)
     if isinstance(kind, ast.Mod) and isinstance(first, str) and isinstance(second, str):

@@ -38,6 +38,8 @@ class Placeholder:
     name: str
     #: The format of a moment; None for that of the cursor.
     form: str | None = None
+    #: The format of the cursor.
+    written: str | None = None
     #: Whether it is to be quoted, which is so in a path.
     is_quoted: bool = False
 

@@ -66,7 +66,9 @@ def partitioning_of(
     if cursor is None or cursor.kind != "DatetimeBasedCursor":
         return made
     names = tuple(cursor.text(word) or default for word, default in _ENDS)
-    return replace(made, scope=replace(made.scope, interval=names))
+    form = cursor.get("datetime_format")
+    scope = replace(made.scope, interval=names, form=form and str(form))
+    return replace(made, scope=scope)
 
 
 def _routers_of(retriever: Component, depth: int) -> Partitioning:

@@ -45,6 +45,8 @@ class Scope:
     partitions: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     #: The names of start and end of an interval; empty without a cursor.
     interval: tuple[str, ...] = ()
+    #: The format of these.
+    form: str | None = None
     #: Whether there may be an interval.
     has_range: bool = True
     #: Whether values of rows are known, as `record`.
@@ -85,7 +87,7 @@ class Scope:
             names = names[1:]
         if len(names) == 1 and names[0] in self.interval:
             name = START if names[0] == self.interval[0] else END
-            return Later((Placeholder(name),), is_set=True)
+            return Later((Placeholder(name, written=self.form),), is_set=True)
         if not self.has_range and len(names) == 1 and names[0] in _RANGE:
             # Only that it isn't there can be told: its name was meant to give something.
             return Later((), is_set=False)

@@ -1427,7 +1427,10 @@ def test_rate_of_some_requests_counts_for_all(command):
 
 
 def test_unread_words_are_noted(command):
-    requester = {"request_headers": {"A": "b", "User-Agent": "{{ day_delta(-1) }}"}, "surprise": 1}
+    requester = {
+        "request_headers": {"A": "b", "User-Agent": "{{ generate_uuid() }}"},
+        "surprise": 1,
+    }
 
     code, entry, notes = command(
         manifest(stream(requester=requester, more=True), dynamic_streams=[{"type": "X"}])
