@@ -1031,7 +1031,7 @@ CONSTRUCTS = [
                             "X-From": "{{ day_delta(-1, format='%Y-%m-%d') }}",
                             "X-To": "{{ (now_utc() - duration('PT24H')).strftime('%Y-%m-%d') }}",
                             "X-Day": "{{ today_utc() - duration('P1D') }}",
-                            "X-At": "{{ format_datetime(today_utc(), '%H:%M:%S') }}",
+                            "X-At": "{{ today_utc().strftime('%H:%M:%S') }}",
                         }
                     }
                 )

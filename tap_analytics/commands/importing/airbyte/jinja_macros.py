@@ -49,6 +49,9 @@ def _format_datetime(value: Value, form: Value) -> Value:
     if not isinstance(form, str):
         raise UndecidedError
     if is_now(value):
+        if value.placeholders[0].name.endswith(".date"):
+            # It fails there.
+            raise UndecidedError
         return _now_as(value, form)
     if isinstance(value, Later | Unset):
         return with_notation(value, f"a time as `{form}`", form=form)

@@ -153,6 +153,7 @@ def test_value_of_the_default_configuration_is_sent(text, sent, imported):
         "{{ generate_uuid() }}",
         "{{ day_delta('1') }}",
         "{{ now_utc() * 2 }}",
+        "{{ format_datetime(today_utc(), '%Y') }}",
         "{{ now_utc() - 1 }}",
         "{{ now_utc() - duration('a day') }}",
         "{{ now_utc() - duration('P1D') - duration('P1D') }}",
