@@ -187,8 +187,8 @@ class AnalyticsStream(CatalogStream):
         """Return the parameters that filter rows from `start`, inclusive, to `end`, exclusive."""
         return {}
 
-    def endpoint(self, context: Context | None) -> Endpoint:
-        """Return the endpoint of the stream, for a parent's context if it has one."""
+    def endpoint(self, context: Context | None, window: PageToken | None = None) -> Endpoint:  # noqa: ARG002 - for rows with columns of their window
+        """Return the endpoint of the stream, for a parent's context and a window if it has them."""
         own = type(self).post_process is not Stream.post_process
         return Endpoint(
             name=self.name,

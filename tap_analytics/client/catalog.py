@@ -19,6 +19,7 @@ from tap_analytics.pagination import PageToken
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context
@@ -62,6 +63,8 @@ class CatalogStream(RESTStream[PageToken]):
     #: The field of rows, a path if nested, by which the windows of a range meet; None where it is
     #: read at once.
     meets_at: t.ClassVar[str | None] = None
+    #: Whether the replication key is a column of the window in which a row was read.
+    has_window_key: t.ClassVar[bool] = False
     #: Parameters of that range, which are sent where it has a start and an end.
     bounds: t.ClassVar[Sequence[str]] = ()
     #: Columns that hold keys of other streams: column, dotted where nested, to `stream.column`.
@@ -102,9 +105,32 @@ class CatalogStream(RESTStream[PageToken]):
         """
         return ()
 
-    def windows(self, start: t.Any, end: t.Any) -> Iterable[PageToken]:  # noqa: ANN401, ARG002 - values of the key; for streams with windows
-        """Yield the filters of the windows in which a range is read, without gap or overlap."""
+    def windows(
+        self,
+        start: t.Any,  # noqa: ANN401, ARG002 - a value of the key; for streams with windows
+        end: t.Any,  # noqa: ANN401, ARG002 - the same
+        *,
+        began: datetime | None = None,  # noqa: ARG002 - the same
+    ) -> Iterable[PageToken]:
+        """Yield the filters of the windows in which a range is read, without gap or overlap.
+
+        `began` is when the reading of the stream began, if it did so earlier than the run.
+        """
         return ()
+
+    def reached(self, start: t.Any, end: t.Any, *, began: datetime) -> t.Any:  # noqa: ANN401, ARG002 - values of the key; for keys that are windows
+        """Return the bookmark of a range that was read in windows: where the next run begins."""
+        return None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether each window is read once, when it is over, for its rows would come twice."""
+        return False
+
+    @property
+    def takes_lag(self) -> bool:
+        """Whether a run may read again what lies before its bookmark."""
+        return True
 
     @property
     def is_divided(self) -> bool:

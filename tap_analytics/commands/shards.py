@@ -208,7 +208,8 @@ def _parts(root: Estimate, number: int) -> Sequence[AnyPart]:
     if lists := len(stream.contexts):
         groups = min(number, lists)
         return [ValueGroup(group=each, of=groups) for each in range(groups)]
-    if not stream.primary_keys:
+    # Windows that begin elsewhere would be others.
+    if not stream.primary_keys or stream.has_window_key:
         return [WHOLE]
     if read_children(stream):
         return [KeyGroup(group=each, of=number) for each in range(number)]

@@ -32,6 +32,7 @@ _FINEST = {
 }
 _OTHERS = ("%%", "%Y", "%y", "%m", "%b", "%B", "%a", "%A", "%p", "%z", "%Z")
 _KNOWN = {*_OTHERS, *(each for found in _FINEST.values() for each in found)}
+_ZONED = re.compile(r"^(?:iso|epoch_m?s)$|%(?:z|Z|m?s)|Z$")
 _DIRECTIVE = re.compile(r"%(?:_ms|ms|.|$)", re.DOTALL)
 
 
@@ -66,6 +67,11 @@ class TimeFormat:
             return timedelta(seconds=1)
         found = {each[0] for each in _DIRECTIVE.finditer(NAMED.get(self.text) or self.text)}
         return next(part for part, finest in _FINEST.items() if found.intersection(finest))
+
+    @property
+    def names_zone(self) -> bool:
+        """Whether a time is the same moment everywhere, as it has an offset or counts seconds."""
+        return _ZONED.search(self.text) is not None
 
     def write(self, moment: datetime, *, up: bool = False) -> str | int:
         """Return a moment as it is sent, cut to the precision: down, or `up` for an end."""

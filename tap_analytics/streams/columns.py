@@ -7,6 +7,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tap_analytics.config.declarations.model import DeclaredResource
     from tap_analytics.streams.resource import ResourceStream
 
 
@@ -39,3 +40,15 @@ def _parent_columns(
             yield link.placeholder, schema
     for name in stream.resource.partitions:
         yield name, {"type": ["integer", "string", "null"]}
+
+
+def references(
+    resource: DeclaredResource, classes: Mapping[str, type[ResourceStream]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the columns from parents with the stream and column that they are from."""
+    for link in resource.parents:
+        source, field = link.resource, link.field
+        if link.is_inherited:
+            _, source, field = field.split(".", 2)
+        if link.is_column:
+            yield link.placeholder, f"{vars(classes[source])['name']}.{field}"

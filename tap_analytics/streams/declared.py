@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import typing as t
+from collections import deque
 from dataclasses import replace
 
 from typing_extensions import override
@@ -16,6 +17,11 @@ from typing_extensions import override
 from tap_analytics.config.declarations import parse
 from tap_analytics.config.declarations.model import DETECTED
 from tap_analytics.config.declarations.processing import RowError, sources_of
+from tap_analytics.config.declarations.window_columns import (
+    has_window_columns,
+    has_window_key,
+    is_in_windows,
+)
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.unit import sample
@@ -23,14 +29,15 @@ from tap_analytics.records.decoders import Csv, decoder_of
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import detect_rows, select_jsonpath, select_map
 from tap_analytics.streams.api import Api
-from tap_analytics.streams.columns import completed
+from tap_analytics.streams.columns import completed, references
 from tap_analytics.streams.plugins import PluginError, load_plugin, plugin_digest
 from tap_analytics.streams.resource import ResourceStream
 from tap_analytics.streams.scope import open_bookmark, window_of, windows_of
+from tap_analytics.streams.window_columns import WindowColumnsStream
 from tap_analytics.transport.errors import NotFound
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
@@ -169,9 +176,11 @@ class DeclaredStream(ResourceStream):
     def _last_window(self, context: Context | None) -> list[Row]:
         """Return the processed rows of the first page of the last window, which is read again."""
         bookmark = None if self.has_children else open_bookmark(self)
-        *_, last = windows_of(self, bookmark)
-        endpoint = replace(self.endpoint(context), samples={})
-        return PageFetcher(endpoint=endpoint, window=last, needs_window=True).sample()
+        rows: list[Row] = []
+        for last in deque(windows_of(self, bookmark), maxlen=1):
+            endpoint = replace(self.endpoint(context, last), samples={})
+            rows = PageFetcher(endpoint=endpoint, window=last, needs_window=True).sample()
+        return rows
 
     def sample_contexts(self) -> Iterable[Context | None]:
         """Yield the context of the first parent row; None for a stream without parents."""
@@ -235,9 +244,13 @@ class MapStream(DeclaredStream):
 
 
 def _first_page(stream: DeclaredStream, context: Context | None) -> list[Row]:
+    window = stream.sample_window()
+    if stream.meets_at is not None and not window:
+        # All windows were read.
+        return []
     fetcher = PageFetcher(
-        endpoint=stream.endpoint(context),
-        window=stream.sample_window(),
+        endpoint=stream.endpoint(context, window),
+        window=window,
         needs_window=stream.meets_at is not None,
     )
     return sample(fetcher, beside=bool(stream.contexts))
@@ -291,7 +304,8 @@ def _stream_class(
         "paging": resource.paging,
         "retry": resource.retry,
         "initial_value": resource.incremental.initial_value if resource.incremental else None,
-        "meets_at": incremental.cursor_path if incremental and incremental.step else None,
+        "has_window_key": has_window_key(resource),
+        "meets_at": incremental.cursor_path if incremental and is_in_windows(resource) else None,
         "incremental_dependency": resource.incremental_dependency,
         "bounds": incremental.bounds if incremental else (),
         "lag": resource.incremental.lag if resource.incremental else 0,
@@ -305,11 +319,12 @@ def _stream_class(
         "replication_key": incremental.column if incremental else None,
         "replication_unit": incremental.cursor_format if incremental else None,
         "parent_stream_type": parent,
-        "references": dict(_references(resource, classes)),
+        "references": dict(references(resource, classes)),
         "resource": resource,
     }
     bases = ((ProcessedStream,) if resource.steps else ()) + ((plugin,) if plugin else ())
-    return type(resource.stream, (*bases, _selecting(resource)), body)
+    windowed = (WindowColumnsStream,) if has_window_columns(resource) else ()
+    return type(resource.stream, (*windowed, *bases, _selecting(resource)), body)
 
 
 def _records_path(resource: DeclaredResource) -> tuple[str, ...]:
@@ -331,15 +346,3 @@ def _selecting(resource: DeclaredResource) -> type[DeclaredStream]:
     if not selector or re.sub(r"[._-]", "", selector).isalnum():
         return DeclaredStream
     return MapStream if resource.map_key else JsonPathStream
-
-
-def _references(
-    resource: DeclaredResource, classes: Mapping[str, type[DeclaredStream]]
-) -> Iterator[tuple[str, str]]:
-    """Yield the columns from parents with the stream and column that they are from."""
-    for link in resource.parents:
-        source, field = link.resource, link.field
-        if link.is_inherited:
-            _, source, field = field.split(".", 2)
-        if link.is_column:
-            yield link.placeholder, f"{vars(classes[source])['name']}.{field}"

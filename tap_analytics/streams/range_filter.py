@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.notation import Value
     from tap_analytics.records.window import Window
 
-_SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,23 +84,33 @@ class RangeFilter:
         Without `granularity` an end is the start of the next window. With it, ends are inclusive:
         they lie that much before the next start.
         """
-        step, granularity = self.incremental.step, self.incremental.granularity
+        granularity = self.incremental.granularity
+        form, spans = self.spans(start, end)
+        for begin, following in spans:
+            until = following if granularity is None else following - granularity.rest
+            yield self._token(self._written(begin, form), self._written(until, form))
+
+    def spans(
+        self, start: Value | None, end: Value | None
+    ) -> tuple[TimeFormat | None, Iterator[tuple[datetime, datetime]]]:
+        """Return windows as moments, the end excluded, and the format they are sent in."""
         start = start if start is not None else self.whole.start
         start = start if start is not None else self.whole.start_date
-        if step is None or start is None:
+        if start is None:
             raise TapError(
                 f"{self.label}: `step` needs a moment to begin with. Set `initial_value` of "
                 "`incremental`, or `start_date`."
             )
-        form = self._form(start)
+        form, granularity = self._form(start), self.incremental.granularity
         first = self._moment(start, "`step` can't begin at")
-        last = self._end(end)
-        precision = _SECOND if form is None else form.precision
-        precision = max(precision, _SECOND if granularity is None else granularity.rest)
-        first, last = rounded(first, precision), rounded(last, precision, up=True)
-        for begin, following in step.windows(first, last):
-            until = following if granularity is None else following - granularity.rest
-            yield self._token(self._written(begin, form), self._written(until, form))
+        precision = SECOND if form is None else form.precision
+        precision = max(precision, SECOND if granularity is None else granularity.rest)
+        last = self._last(self._end(end), form, precision)
+        return form, self._split(rounded(first, precision), last)
+
+    def _split(self, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
+        step = self.incremental.step
+        return iter([(first, last)]) if step is None else step.windows(first, last)
 
     def _form(self, start: Value) -> TimeFormat | None:
         """Return the format of the ends: dates where the key holds dates and steps are days."""
@@ -111,17 +121,29 @@ class RangeFilter:
             or parse_iso(str(start)) is None
         ):
             return convert
-        is_days = step is not None and not step.rest % _DAY
+        is_days = step is not None and not step.rest % DAY
         return TimeFormat("date") if is_days and self.whole.unit in {None, "iso"} else None
 
-    def _end(self, end: Value | None) -> datetime:
+    def _end(self, end: Value | None) -> datetime | None:
+        """Return the end that is set, if one is."""
         end = self.whole.end if end is None else end
         end = self.whole.end_date if end is None else end
-        if end is not None:
-            return self._moment(end, "`step` can't end at")
-        granularity = self.incremental.granularity
-        # What happens in this moment belongs to it where ends are inclusive.
-        return self.began if granularity is None else self.began + timedelta(microseconds=1)
+        return None if end is None else self._moment(end, "`step` can't end at")
+
+    def _last(
+        self,
+        end: datetime | None,
+        form: TimeFormat | None,  # noqa: ARG002 - for windows that have to be over
+        precision: timedelta,
+    ) -> datetime:
+        """Return where the last window ends: at the moment of the run if no end is set."""
+        return rounded(self._now if end is None else end, precision, up=True)
+
+    @property
+    def _now(self) -> datetime:
+        """The moment of the run, which belongs to it where ends are inclusive."""
+        is_exclusive = self.incremental.granularity is None
+        return self.began if is_exclusive else self.began + timedelta(microseconds=1)
 
     def _written(self, moment: datetime, form: TimeFormat | None) -> Value | None:
         if form is None:

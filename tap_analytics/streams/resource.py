@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.declarations.model import NOW
+from tap_analytics.config.declarations.processing import names_added
 from tap_analytics.config.declarations.templates import (
     BOOKMARK_VALUES,
     END,
@@ -68,8 +69,8 @@ class ResourceStream(AnalyticsStream):
     def build_request(self, context: Context | None, token: PageToken) -> Request:
         parts = self.resource.request
         query, in_body = split_body(self.get_url_params(context, token))
+        values = {name: query.pop(name) for name in RUN_VALUES if name in query}
         if parts.names:
-            values = {name: query.pop(name) for name in RUN_VALUES if name in query}
             beginning = self._range.beginning if self._range else {}
             given = {**beginning, **self._moments, **(context or {}), **values}
             self._check_values(given, is_whole=context is not None)
@@ -133,7 +134,7 @@ class ResourceStream(AnalyticsStream):
         return RangeFilter(
             label=self.label,
             incremental=incremental,
-            names=self.resource.request.names,
+            names=self.resource.request.names.union(names_added(self.resource.steps)),
             whole=whole,
             began=self._began,
         )
@@ -162,7 +163,9 @@ class ResourceStream(AnalyticsStream):
         return {} if self._range is None else self._range.parameters(start, end)
 
     @override
-    def windows(self, start: t.Any, end: t.Any) -> Iterable[PageToken]:
+    def windows(
+        self, start: t.Any, end: t.Any, *, began: datetime | None = None
+    ) -> Iterable[PageToken]:
         return () if self._range is None else self._range.windows(start, end)
 
     # --- parents ----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tap_analytics.records.window import Window
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from singer_sdk.helpers.types import Context
 
@@ -99,8 +100,8 @@ def open_bookmark(
         includes_final=stream.includes_final,
         start_date=part.start or stream.config.get("start_date"),
         end_date=part.end or stream.config.get("end_date"),
-        lookback=stream.config.get("lookback_seconds", 0),
-        lag=stream.lag,
+        lookback=stream.config.get("lookback_seconds", 0) if stream.takes_lag else 0,
+        lag=stream.lag if stream.takes_lag else 0,
     )
     covers_parents = stream.is_divided and not stream.incremental_dependency
     parents = CoveredParents(known.get("parents")) if covers_parents else None
@@ -112,14 +113,24 @@ def window_of(stream: AnalyticsStream, bookmark: Bookmark | None) -> PageToken:
     return next(iter(windows_of(stream, bookmark)), {})
 
 
-def windows_of(stream: AnalyticsStream, bookmark: Bookmark | None) -> Iterable[PageToken]:
-    """Yield the parameters of each window of a bookmark; of the whole range without `step`."""
+def windows_of(
+    stream: AnalyticsStream, bookmark: Bookmark | None, *, began: datetime | None = None
+) -> Iterable[PageToken]:
+    """Yield the parameters of each window of a bookmark; of the whole range without windows.
+
+    `began` is when the reading of the stream began, if it did so earlier than the run.
+    """
     window = None if bookmark is None or not keeps_replication_key(stream) else bookmark.window
     start, end = (None, None) if window is None else (window.start, window.end)
     if stream.meets_at is not None:
-        yield from stream.windows(start, end)
+        yield from stream.windows(start, end, began=began)
     elif window is not None:
         yield stream.window(start, end)
+
+
+def is_keyed_by_window(stream: AnalyticsStream) -> bool:
+    """Whether the bookmark is where windows end, not a value of rows."""
+    return stream.has_window_key and keeps_replication_key(stream)
 
 
 def ordering(stream: AnalyticsStream, *, newest: bool) -> PageToken:
@@ -150,9 +161,10 @@ def open_fetcher(
     `bookmark` is None if all rows are needed, by the run or by its children. `window` is one of
     `windows_of`, the first one by default.
     """
+    window = window_of(stream, bookmark) if window is None else window
     return PageFetcher(
-        endpoint=stream.endpoint(context),
-        window=window_of(stream, bookmark) if window is None else window,
+        endpoint=stream.endpoint(context, window),
+        window=window,
         needs_window=stream.meets_at is not None,
         sorting=_newest_first(stream, bookmark) or ordering(stream, newest=False),
         decoder=decoder,

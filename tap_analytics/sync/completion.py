@@ -13,7 +13,8 @@ from tap_analytics.config.shard import PartResult
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.completeness import Finding, Verdict
 from tap_analytics.records.bookmark import SOURCE
-from tap_analytics.streams.scope import is_incremental
+from tap_analytics.records.notation import later
+from tap_analytics.streams.scope import is_incremental, is_keyed_by_window
 from tap_analytics.sync.checkpoint import forget
 from tap_analytics.transport.errors import NotFound
 
@@ -106,7 +107,12 @@ def move_bookmark(
     if bookmark is None:
         forget(state, stream.name)
         return
-    reached = bookmark.close(began=began)
+    if is_keyed_by_window(stream):
+        window = bookmark.window
+        reached = stream.reached(window.start, window.end, began=began)
+        reached = later(window.stored, reached, window.unit or "iso")
+    else:
+        reached = bookmark.close(began=began)
     if reached is None:
         bookmarks.pop(stream.name, None)
     else:

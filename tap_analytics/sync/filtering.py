@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from itertools import islice
 
 from tap_analytics.streams.scope import keeps_replication_key, open_fetcher, windows_of
 
@@ -20,7 +21,16 @@ def windows(sync: StreamSync, context: Context | None) -> Iterable[PageToken | N
     """Yield the windows to read an endpoint in; None for one that is read at once."""
     if sync.stream.meets_at is None or sync.stream.failure is not None:
         return (None,)
-    return windows_of(sync.stream, filter_of(sync, context))
+    if sync.stream.is_final and not sync.knows_clock:
+        _learn_clock(sync, context)
+    return windows_of(sync.stream, filter_of(sync, context), began=sync.began)
+
+
+def _learn_clock(sync: StreamSync, context: Context | None) -> None:
+    """Take the first page for the server's clock, which decides what window is the last."""
+    sync.knows_clock = True
+    for window in islice(windows(sync, context), 1):
+        open_fetcher(sync.stream, context, window=window).sample()
 
 
 def filter_of(sync: StreamSync, context: Context | None) -> Bookmark | None:

@@ -42,18 +42,19 @@ L = t.TypeVar("L", bound=OneList)
 def is_resumable(sync: StreamSync) -> bool:
     """Whether the next run can begin with a later list of a stream.
 
-    Not where a row may come in two lists without being known by its key.
+    Not where a row may come in two lists without being known by its key. Without one, rows of
+    windows that are read once are other rows.
     """
     stream = sync.stream
     columns = stream.parent_columns(next(iter(stream.contexts), None))
+    is_known = bool(stream.primary_keys) and columns.keys() <= {*stream.primary_keys}
     return (
         (stream.is_divided or stream.meets_at is not None)
         and not sync.children
         and sync.run.shard is None
         and sync.output.is_unbuffered
         and sync.limit.remaining is None
-        and bool(stream.primary_keys)
-        and columns.keys() <= {*stream.primary_keys}
+        and (is_known or (stream.is_final and not stream.primary_keys))
     )
 
 
@@ -74,6 +75,9 @@ class ListCheckpointer:
         position = Checkpoint.from_state(bookmark, fingerprint=self.sync.fingerprint, hours=hours)
         if position is None or not position.lists:
             return every
+        if sync.stream.has_window_key:
+            # The last window ended then.
+            sync.rewind(position)
         read = [*islice(every, position.lists)]
         if len(read) < position.lists or _name(read[-1]) != position.last_key_digest:
             sync.stream.logger.warning(

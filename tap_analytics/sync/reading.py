@@ -133,7 +133,7 @@ class EndpointSync:
         sync.result.lists += 1
         repeats_before = sync.duplicates.count
         if self.seam is not None:
-            self.seam.enter(self.context)
+            self.seam.enter((self.context, reader.key_scope))
         for rows in reader:
             sync.run.stop.check()
             sync.result.pages += 1

@@ -56,6 +56,8 @@ class StreamSync:
         self.border_keys: tuple[str | None, str | None] = None, None
         #: Whether the SDK's dry run has ended this stream.
         self.aborted = False
+        #: Whether the server's clock is known, if it sends one: a child is read after its parent.
+        self.knows_clock = stream.parent_stream_type is not None
         self._metrics = ExitStack()
         self._timer: Timer | None = None
 
@@ -81,9 +83,13 @@ class StreamSync:
             child.attempt(child.output.write_schema, child.open)
             child.result.failure = child.result.failure or child.stream.failure
 
+    def rewind(self, saved: Checkpoint) -> None:
+        """Let the run count as begun when an interrupted one began."""
+        self._began, self.knows_clock = parse_iso(saved.began) or self._began, True
+
     def resume(self, saved: Checkpoint) -> None:
         """Continue an interrupted run: with its version, from its position."""
-        self._began = parse_iso(saved.began) or self._began
+        self.rewind(saved)
         self.output.resume(saved.version)
         if self.bookmark is not None:
             self.bookmark.resume(saved.highest)

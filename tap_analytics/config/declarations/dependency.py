@@ -6,6 +6,7 @@ import typing as t
 from dataclasses import replace
 
 from tap_analytics.config.declarations.model import DeclaredIncremental, ParentLink
+from tap_analytics.config.declarations.window_columns import has_window_key
 
 if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.model import DeclaredResource
@@ -23,6 +24,12 @@ def dependent(
         place.report(
             f"its parent '{parent.name}' has `incremental_dependency`, so what is below its "
             "unchanged rows would be missed. Remove it there."
+        )
+    if parent is not None and has_window_key(parent):
+        place.report(
+            f"its parent '{parent.name}' has a replication key from `add_fields` that is its "
+            "window. What has children is read in full, so its rows would come twice. Take "
+            "another key there, or none."
         )
     if not resource.incremental_dependency:
         return resource

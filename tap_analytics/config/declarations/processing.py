@@ -112,7 +112,7 @@ class RenameFields:
 
 @dataclass(frozen=True)
 class AddFields:
-    """`add_fields`: constants, and texts with values of the row, its parent and its partition."""
+    """`add_fields`: constants, and texts with values of the row and of what it was read for."""
 
     values: Mapping[str, t.Any]
 
@@ -267,8 +267,8 @@ STEPS: Fields = {
     ),
     "add_fields": Field(
         Kind("object", _add),
-        "Sets fields to constants, or to values of the row, its parent or a list of values: "
-        "`{record.owner.id}`.",
+        "Sets fields to constants, or to values of the row, its parent, a list of values or its "
+        "window: `{record.owner.id}`, `{incremental.end_value}`.",
         in_dlt=False,
     ),
     "rename_fields": Field(

@@ -33,6 +33,7 @@ from tap_analytics.config.declarations.processing import (
     split_filter,
 )
 from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, START
+from tap_analytics.config.declarations.window_columns import check_window_columns
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -192,6 +193,7 @@ def read_resource(value: object, place: ConfigPath, defaults: ApiDefaults) -> Un
     check_partitions(resource, reader)
     _check_disposition(reader, keys, resource)
     _check_incremental(reader, resource)
+    check_window_columns(resource, reader)
     _check_steps(reader, resource)
     included = values["include_from_parent"]
     return UnlinkedResource(declared=resource, resolves=resolves, included=included, place=place)

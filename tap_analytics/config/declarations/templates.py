@@ -26,6 +26,8 @@ END = "incremental.end_value"
 INITIAL = "incremental.initial_value"
 LAST = "incremental.last_value"
 BOOKMARK_VALUES = (START, END, INITIAL, LAST)
+#: Those that a row has from the window it was read in.
+WINDOW_VALUES = (START, END)
 #: Those that change from request to request, but for the values of parents.
 RUN_VALUES = (*BOOKMARK_VALUES, *PLACEHOLDERS)
 #: First part of the placeholders that a parent gives, and of those that a row gives itself.
@@ -143,7 +145,8 @@ def _known(name: str, *, of_row: bool) -> str:
     """Return the name of a placeholder, or raise `TemplateError` for one without a meaning."""
     scope, _, rest = name.partition(".")
     is_parents = not rest or (scope == RESOURCES and "." in rest)
-    if is_parents or (scope == RECORD if of_row else name in RUN_VALUES):
+    of_run = WINDOW_VALUES if of_row else RUN_VALUES
+    if is_parents or name in of_run or (scope == RECORD and of_row):
         return name
     if scope == PARTITIONS and "." not in rest:
         return name
@@ -155,7 +158,7 @@ def _known(name: str, *, of_row: bool) -> str:
         except TimeFormatError as error:
             raise TemplateError(f"has {{{name}}}, whose format {error}") from None
         return name
-    others = (f"{RECORD}.…",) if of_row else (*RUN_VALUES, f"{MOMENT}.date")
+    others = (*of_run, f"{RECORD}.…" if of_row else f"{MOMENT}.date")
     known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", f"{PARTITIONS}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
 

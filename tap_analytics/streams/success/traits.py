@@ -116,8 +116,8 @@ class TraitStream(ChangingStream):
         }
 
     @override
-    def endpoint(self, context: Context | None) -> Endpoint:
-        found = super().endpoint(context)
+    def endpoint(self, context: Context | None, window: PageToken | None = None) -> Endpoint:
+        found = super().endpoint(context, window)
         if not self._columns:
             return found
         add = functools.partial(_with_columns, self._columns)

@@ -120,7 +120,11 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
         ([{"rename_fields": {"a": "c", "b": "c"}}], "gives the name 'c' to several fields"),
         ([{"add_fields": {"a": "{other.x}"}}], "unknown placeholder {other.x}. Known: {resources."),
         ([{"add_fields": {"a": "{{ record.x }}"}}], "has `{{ record.x }}`. Write {record.x}."),
-        ([{"add_fields": {"a": "{incremental.start_value}"}}], "unknown placeholder {incremental"),
+        ([{"add_fields": {"a": "{incremental.last_value}"}}], "unknown placeholder {incremental"),
+        (
+            [{"add_fields": {"a": "{incremental.end_value}"}}],
+            "`incremental` is missing: {incremental.end_value} of `add_fields` is its value.",
+        ),
         ([{"add_fields": {"a": "{resources.shops.id}"}}], "values of a parent, which the resource"),
         ([{"remove_fields": [""]}], "none of them empty"),
         ([{"remove_fields": "id"}], "`processing_steps` remove 'id', which is a key. Keep it."),
@@ -130,6 +134,44 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
 def test_what_a_step_refuses(steps, words):
     given = {"name": "items", "endpoint": "items", "primary_key": "id", "processing_steps": steps}
     assert words in problem_of(given)
+
+
+@pytest.mark.parametrize(
+    ("key", "keys", "words"),
+    [
+        ({"lag": 3}, None, "`incremental.lag` reads windows again whose rows would come twice"),
+        ({"lag": 3}, ["until"], "`incremental.lag` reads windows again"),
+        ({"lag": 3, "step": "P7D"}, ["at"], "`incremental.lag` reads windows again"),
+        ({"lag": 3}, ["at"], None),
+        ({"lag": 3, "step": "P7D"}, ["id"], None),
+        (
+            {"start_param": None, "step": None},
+            None,
+            "`incremental` needs `start_param`, or {incremental.start",
+        ),
+        ({"cursor_format": "number", "step": None}, None, "but `cursor_format` is 'number'."),
+    ],
+)
+def test_what_windows_as_columns_need(key, keys, words):
+    incremental = {"cursor_path": "at", "start_param": "since", "step": "P1D", **key}
+    incremental = {name: value for name, value in incremental.items() if value is not None}
+    incremental |= {"granularity": "P1D"} if "step" in incremental else {}
+    columns = {"at": "{incremental.start_value}", "until": "{incremental.end_value}"}
+    given = resource({"add_fields": columns})
+    given |= {"endpoint": {"path": "items", "incremental": incremental}}
+    given["primary_key"] = keys or []
+    if words is None:
+        assert read({"add_fields": columns}, endpoint=given["endpoint"], primary_key=keys)
+    else:
+        assert words in problem_of(given)
+
+
+def test_what_has_a_window_as_its_replication_key_has_no_children():
+    incremental = {"cursor_path": "at", "start_param": "since", "step": "P1D"}
+    parent = resource({"add_fields": {"at": "{incremental.start_value}"}})
+    parent |= {"endpoint": {"path": "items", "incremental": incremental}}
+    child = {"name": "parts", "endpoint": "items/{resources.items.id}/parts"}
+    assert "its parent 'items' has a replication key from `add_fields`" in problem_of(parent, child)
 
 
 def test_a_replication_key_is_not_removed():
