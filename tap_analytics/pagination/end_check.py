@@ -75,7 +75,8 @@ class EndCheck:
         if paginator.end is not StopReason.SINGLE or paginator.seen.pages > 1:
             return None
         self.missing, self.awaits_next = self._missing(page), True
-        if paginator.facts.next_probed or not page.received or self._names_next(page):
+        is_probed = paginator.facts.next_probed
+        if not page.received or (not is_probed and self._names_next(page)):
             return None
         self._keys = fetched.keys
         self._probes = paginator.paging.probes(page, paginator.seen)
@@ -87,7 +88,7 @@ class EndCheck:
         One with new rows is kept for the next `fetch`.
         """
         paginator, confirm = self._paginator, t.cast("Confirm", self._paginator.confirming)
-        is_plain = confirm.check is None and not confirm.is_short
+        is_plain = confirm.check is None and confirm.is_number
         try:
             is_known = is_plain and paginator.facts.ignores_number
             fetched = None if is_known else self.fetcher.fetch(token)

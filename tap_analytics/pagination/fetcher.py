@@ -16,7 +16,7 @@ from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyErr
 from tap_analytics.transport.errors import Cancelled, Ignored, Rejected
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tap_analytics.pagination.endpoint import Endpoint
     from tap_analytics.pagination.page import PageToken
@@ -161,8 +161,13 @@ class PageFetcher:
         if sampled is None:
             return t.cast("FetchedPage", self._prefetcher.fetch(key, request, decode))
         if self.decoder is not None and token == self.first:
-            self.decoder.learn(t.cast("DictRows", sampled.rows).dicts)
+            self._learn(t.cast("DictRows", sampled.rows).dicts, sampled.page.payload)
         return sampled
+
+    def _learn(self, rows: Sequence[Row], payload: object) -> None:
+        if self.decoder is not None:
+            fields = self.endpoint.paging.unusual_fields(payload)
+            self.decoder.learn(rows, members=fields)
 
     def _identified(self, fetched: FetchedPage) -> FetchedPage:
         """Set what identifies the rows, before `post_process` changes them."""
@@ -211,7 +216,7 @@ class PageFetcher:
             raise_error(envelope, has_rows=len(structs) > 0, label=endpoint.label)
             return envelope, structs
         payload, rows = endpoint.parse(response)
-        if decoder is not None and is_first:
-            decoder.learn(rows)
+        if is_first:
+            self._learn(rows, payload)
         # If the body itself is the row, its members aren't paging metadata.
         return None if rows and rows[0] is payload else payload, DictRows(rows)

@@ -210,15 +210,20 @@ class RowDecoder:
 
     def __post_init__(self, members: Collection[str]) -> None:
         """Collect the members of the response that paging and error checks need."""
-        names = sorted({*members, *ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA}.difference(self.path))
-        self._members = {f"m{number}": name for number, name in enumerate(names)}
+        self._members: dict[str, str] = {}
+        self._take({*members, *ALWAYS_ERRORS, *ERRORS_WITHOUT_DATA})
         self._decode: Callable[[bytes], t.Any] | None = None
         self._check: Callable[[bytes], t.Any] | None = None
         self._fields: dict[str, str] = {}
         self._dropped: tuple[str, ...] = ()
 
-    def learn(self, rows: Sequence[Row]) -> None:
-        """Compile the decoder for rows like these."""
+    def _take(self, members: Collection[str]) -> None:
+        names = sorted({*self._members.values(), *members}.difference(self.path))
+        self._members = {f"m{number}": name for number, name in enumerate(names)}
+
+    def learn(self, rows: Sequence[Row], *, members: Collection[str] = ()) -> None:
+        """Compile the decoder for rows like these; `members` are needed of the response too."""
+        self._take(members)
         seen = dict.fromkeys(name for row in rows for name in row)
         names = [*dict.fromkeys((*seen, *sorted({*self.known, *self.refused, *self.typed})))]
         try:

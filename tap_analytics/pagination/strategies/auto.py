@@ -11,8 +11,10 @@ from typing_extensions import override
 from tap_analytics.pagination.strategies.linked import cursor_text
 from tap_analytics.pagination.strategies.metadata import (
     CURSORS,
+    PAGE_NUMBERS,
     dig,
     followed_link,
+    guessed_next,
     has,
     links_elsewhere,
     next_link,
@@ -21,9 +23,10 @@ from tap_analytics.pagination.strategies.metadata import (
 )
 from tap_analytics.pagination.strategies.numbered import Offset, PageNumber
 from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy, StopReason
+from tap_analytics.transport.errors import TransportError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from tap_analytics.pagination.page import Page, PageToken
     from tap_analytics.pagination.strategies.numbered import NumberedStrategy
@@ -57,8 +60,10 @@ class Auto(PagingStrategy):
             return numbered.next_token(page, seen)
         if next_link(page)[0] or links_elsewhere(page):
             return StopReason.LINK
+        if (guess := self._guess(page)) and self._follows_guesses(seen):
+            return guess
         is_null = any(has(page.payload, p) and not dig(page.payload, p) for p in CURSORS)
-        if is_null or seen.facts.names_next:
+        if is_null or seen.facts.names_next or self._follows_guesses(seen):
             return StopReason.CURSOR
         return StopReason.CURSOR if says_end(page) else StopReason.SINGLE
 
@@ -74,15 +79,44 @@ class Auto(PagingStrategy):
 
     @override
     def probes(self, page: Page, seen: PagingState) -> Iterator[Confirm]:
+        if guess := self._guess(page):
+            yield Confirm(guess, StopReason.SINGLE, is_number=False)
+        if seen.facts.next_probed:
+            return
         last = page.received - 1
         offset: PageToken = {"offset": str(page.received)}
         yield Confirm(offset, StopReason.SINGLE, check=({"offset": str(last)}, last))
         yield Confirm({"page": "2"}, StopReason.SINGLE, check=({"page": "1"}, 0))
+        if any((whole_number(dig(page.payload, path)) or 0) > 1 for path in PAGE_NUMBERS):
+            yield Confirm({"page": "1"}, StopReason.SINGLE, check=({"page": "0"}, 0))
 
     @property
     @override
     def envelope_fields(self) -> frozenset[str]:
         return super().envelope_fields | {*NUMBERS}
+
+    @override
+    def unusual_fields(self, payload: object) -> Collection[str]:
+        members = payload.items() if isinstance(payload, dict) else ()
+        return [name for name, value in members if guessed_next({name: value}) is not None]
+
+    def _guess(self, page: Page) -> PageToken | None:
+        """Return the token of a next page by a member of an unusual name; a server may ignore it.
+
+        dlt takes such a member for a link, or for the value of the parameter `cursor`.
+        """
+        value = guessed_next(page.payload)
+        if value is None or not value.startswith(("http:", "https:", "/")):
+            return None if value is None else {"cursor": value}
+        try:
+            return page.follow(value)
+        except TransportError:
+            # It leads to something else.
+            return None
+
+    def _follows_guesses(self, seen: PagingState) -> bool:
+        """Whether a guess led to the current page, for nothing else names a page behind one."""
+        return seen.pages > 1 and not seen.facts.names_next
 
     def _numbered(self, page: Page) -> NumberedStrategy | None:
         place = functools.partial(dig, page.payload)

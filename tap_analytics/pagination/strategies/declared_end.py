@@ -73,7 +73,7 @@ def _after_short(
         following = {paging.number_param: str(paging.beyond(page, seen))}
     is_sure = seen.max_rows >= (seen.page_size or 0)
     end = StopReason.EMPTY if is_sure else StopReason.SINGLE
-    return end if following == page.query else Confirm(following, end, is_short=True)
+    return end if following == page.query else Confirm(following, end, is_number=False)
 
 
 def _at_flag(

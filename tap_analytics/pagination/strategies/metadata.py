@@ -160,6 +160,8 @@ FLAGS = _paths(
 PAGE_COUNTS = _paths(
     *("total_pages", "totalPages", "page_count", "pageCount", "last_page", "lastPage")
 )
+#: Those, and others that may count something else.
+PAGE_NUMBERS = (*PAGE_COUNTS, *_paths("pages", "totalpages"))
 TOTALS = _paths("total", "total_count", "totalCount", "total_results", "totalResults")
 #: Members of a response that may be paging metadata.
 SIGNS = LINK_MEMBERS | roots(*CURSORS, *FLAGS, *PAGE_COUNTS, *TOTALS)
@@ -222,6 +224,20 @@ def hint_of_more(page: Page) -> str | None:
         return f"`{counted[0]}: {counted[1]}`"
     path = next(_hints(page.payload), None)
     return f"a value at `{path}`" if path else None
+
+
+def guessed_next(payload: object) -> str | None:
+    """Return the text or number of the first member whose name begins with `next`, as dlt does."""
+    for name, value in payload.items() if isinstance(payload, dict) else ():
+        is_next = name.lower().startswith("next")
+        inner = value.items() if isinstance(value, dict) and is_next else ()
+        links = (each for part, each in inner if part.lower().startswith(("href", "url")))
+        for each in (*links, value if is_next else None):
+            if each and isinstance(each, (str, int)) and each is not True:
+                return str(each)
+        if (found := guessed_next(value)) is not None:
+            return found
+    return None
 
 
 def _hints(payload: object, prefix: str = "") -> Iterator[str]:

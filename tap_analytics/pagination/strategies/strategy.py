@@ -24,7 +24,7 @@ from tap_analytics.pagination.strategies.metadata import (
 from tap_analytics.records.path import members_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from tap_analytics.pagination.page import Page, PageToken
 
@@ -56,8 +56,8 @@ class Confirm:
     #: Another page, which has to begin with the row at this place of the page before: otherwise
     #: the server ignores the number, and an empty page shows nothing.
     check: tuple[PageToken, int] | None = None
-    #: Whether the page before is declared to be the last one, because it is short.
-    is_short: bool = False
+    #: Whether a server that ignores it may ignore all numbers, which then show no end.
+    is_number: bool = True
 
 
 @dataclass(slots=True)
@@ -214,6 +214,10 @@ class PagingStrategy(ABC):
     def envelope_fields(self) -> frozenset[str]:
         """Members of a response that `next` and `total` look at."""
         return SIGNS | roots(self.total_path, self.has_more_path, self.at_end_path)
+
+    def unusual_fields(self, payload: object) -> Collection[str]:  # noqa: ARG002 - for paging that is detected
+        """Return further such members of a list whose first response is given."""
+        return ()
 
     def total(self, page: Page) -> int | None:
         """Return the total number of rows, if the API reports it."""

@@ -110,6 +110,19 @@ def body_offset(asked):
     return {"data": ROWS[skip : skip + limit]}
 
 
+def linked_elsewhere(asked):
+    data, after = cut(ROWS, asked.number("from"))
+    return {
+        "data": data,
+        "info": {"next_url": f"{asked.origin}/items?from={after}"} if after else {},
+    }
+
+
+def page_from_zero(asked):
+    page = asked.number("page")
+    return {"data": ROWS[page * 3 : page * 3 + 3]}
+
+
 def body_page(asked):
     page = asked.json.get("page", 1) - 1
     return {"data": ROWS[page * 3 : page * 3 + 3]}
@@ -800,6 +813,33 @@ CONSTRUCTS = [
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
         dlt=Description(source=dlt(resource(paginator="auto"))),
+    ),
+    Construct(
+        name="auto-cursor",
+        server=with_cursor(),
+        rows={"items": ROWS},
+        airbyte="a manifest names its paginator",
+        dlt=Description(source=dlt(resource(paginator="auto"))),
+    ),
+    Construct(
+        name="auto-link-of-another-name",
+        server=linked_elsewhere,
+        rows={"items": ROWS},
+        airbyte="a manifest names its paginator",
+        dlt=Description(source=dlt(resource())),
+    ),
+    Construct(
+        name="auto-pages",
+        server=lambda asked: {**page_from_zero(asked), "total_pages": 3},
+        rows={"items": ROWS},
+        airbyte="a manifest names its paginator",
+        dlt=Description(
+            source=dlt(resource(paginator="auto")),
+            more={
+                "confirmation": r"GET /items(\?page=[013])?",
+                "other numbers": r"GET /items\?offset=2",
+            },
+        ),
     ),
     Construct(
         name="offset-capped",

@@ -356,6 +356,54 @@ def test_auto_reads_on_where_counting_finds_more(heeds):
     assert done.verdict() == "consistent"
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        nexts("next", lambda end: f"c{end}"),
+        nexts("meta", lambda end: {"nextToken": end}),
+        nexts("next_page_url", lambda end: f"/items?from={end}"),
+        nexts("info", lambda end: {"next": {"href_of_page": f"/items?from={end}"}}),
+    ],
+    ids=["cursor", "number", "link", "object"],
+)
+@pytest.mark.parametrize("limit", [None, 20])
+def test_auto_follows_unusual_names_of_a_next_page(named, limit):
+    def answer(query):
+        start = str(query.get("cursor", "0")).lstrip("c")
+        return page_of({"from": start, **query}, 65, named, cap=20)
+
+    with JsonApi(answer) as api:
+        done = read(api, {"type": "auto"} | ({"limit": limit} if limit else {}))
+    assert done.ids() == list(range(65))
+    assert done.verdict() == "consistent"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"next_update": "2030-01-01"},
+        {"nextSteps": "https://docs.example.com"},
+        {"next_in": {"url": "/elsewhere"}, "pages": 3},
+    ],
+)
+def test_auto_is_not_misled_by_members_that_name_no_page(said):
+    with listed(20, always(**said)) as api:
+        done = read(api, "auto")
+    assert (done.ids(), done.error) == (list(range(20)), None)
+    assert done.verdict() == "unverified"
+
+
+def test_auto_counts_pages_from_0_where_a_response_counts_them():
+    def answer(query):
+        start = 20 * int(query.get("page", 0))
+        return page_of({"from": start}, 65, always(pages=4), cap=20)
+
+    with JsonApi(answer) as api:
+        done = read(api, "auto")
+    assert done.ids() == list(range(65))
+    assert done.verdict() == "consistent"
+
+
 def test_auto_is_not_misled_by_a_server_that_filters_by_unknown_parameters():
     with JsonApi(lambda query: {"data": [] if query else rows(7)}) as api:
         done = read(api, "auto")

@@ -174,10 +174,12 @@ def _bound(name: str, value: object, endpoint: Object, context: Context) -> bool
 
 
 def _sent(value: t.Any, context: Context) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a value as dlt sends it: booleans as in Python."""
+    """Return a value as dlt sends it: booleans as in Python, no null of a list."""
     if isinstance(value, bool) and context.is_foreign:
         return str(value)
-    return [_sent(each, context) for each in value] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    return [_sent(each, context) for each in value if each is not None]
 
 
 def settle_params(endpoint: Object, context: Context, where: str) -> None:
