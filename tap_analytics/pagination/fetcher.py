@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from tap_analytics.pagination.page import FetchedPage, Page, describe
+from tap_analytics.pagination.strategies.metadata import guessed_roots
 from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyError
 from tap_analytics.transport.errors import Cancelled, Ignored, Rejected
@@ -166,8 +167,7 @@ class PageFetcher:
 
     def _learn(self, rows: Sequence[Row], payload: object) -> None:
         if self.decoder is not None:
-            fields = self.endpoint.paging.unusual_fields(payload)
-            self.decoder.learn(rows, members=fields)
+            self.decoder.learn(rows, members=guessed_roots(payload))
 
     def _identified(self, fetched: FetchedPage) -> FetchedPage:
         """Set what identifies the rows, before `post_process` changes them."""

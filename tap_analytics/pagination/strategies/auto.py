@@ -26,7 +26,7 @@ from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy
 from tap_analytics.transport.errors import TransportError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from tap_analytics.pagination.page import Page, PageToken
     from tap_analytics.pagination.strategies.numbered import NumberedStrategy
@@ -94,11 +94,6 @@ class Auto(PagingStrategy):
     @override
     def envelope_fields(self) -> frozenset[str]:
         return super().envelope_fields | {*NUMBERS}
-
-    @override
-    def unusual_fields(self, payload: object) -> Collection[str]:
-        members = payload.items() if isinstance(payload, dict) else ()
-        return [name for name, value in members if guessed_next({name: value}) is not None]
 
     def _guess(self, page: Page) -> PageToken | None:
         """Return the token of a next page by a member of an unusual name; a server may ignore it.

@@ -240,6 +240,12 @@ def guessed_next(payload: object) -> str | None:
     return None
 
 
+def guessed_roots(payload: object) -> list[str]:
+    """Return the members at the top of a response that have such a text or number."""
+    members = payload.items() if isinstance(payload, dict) else ()
+    return [name for name, value in members if guessed_next({name: value}) is not None]
+
+
 def _hints(payload: object, prefix: str = "") -> Iterator[str]:
     for name, value in payload.items() if isinstance(payload, dict) else ():
         if isinstance(value, dict) and not prefix:

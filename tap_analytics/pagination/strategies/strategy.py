@@ -24,7 +24,7 @@ from tap_analytics.pagination.strategies.metadata import (
 from tap_analytics.records.path import members_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from tap_analytics.pagination.page import Page, PageToken
 
@@ -214,10 +214,6 @@ class PagingStrategy(ABC):
     def envelope_fields(self) -> frozenset[str]:
         """Members of a response that `next` and `total` look at."""
         return SIGNS | roots(self.total_path, self.has_more_path, self.at_end_path)
-
-    def unusual_fields(self, payload: object) -> Collection[str]:  # noqa: ARG002 - for paging that is detected
-        """Return further such members of a list whose first response is given."""
-        return ()
 
     def total(self, page: Page) -> int | None:
         """Return the total number of rows, if the API reports it."""
