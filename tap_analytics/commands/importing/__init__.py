@@ -28,9 +28,11 @@ _REASON = (
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """An entry of `apis`, with notes on what was changed or left out."""
+    """Entries of `apis`, with notes on what was changed or left out."""
 
     entry: dict[str, t.Any]
+    #: Entries of further hosts, signed by what the description signs there.
+    others: tuple[dict[str, t.Any], ...] = ()
     notes: tuple[str, ...]
     #: What was taken: `5 of 6 streams`.
     headline: str
@@ -55,13 +57,14 @@ def import_file(
     text = read_text(path)
     notes = Notes(api=name or name_for(path, reserved), plugin=plugin)
     try:
-        entry, secrets = normalize(_described(text, path, notes), notes, base_url=base_url)
+        entries, secrets = normalize(_described(text, path, notes), notes, base_url=base_url)
     except RecursionError:
         raise InputError(f"{path}: {TOO_DEEP}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     imported = Imported(
-        entry=entry,
+        entry=entries[0],
+        others=tuple(entries[1:]),
         notes=tuple(map(secrets.redact, notes.all())),
         headline=f"{notes.taken} of {notes.described} streams",
         missing=tuple(_missing(notes)),
@@ -81,7 +84,7 @@ def _missing(notes: Notes) -> Iterator[str]:
         yield "Nothing signs the requests. Set `auth`; --partial accepts that it is missing."
 
 
-def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
+def _described(text: str, path: str, notes: Notes) -> list[dict[str, t.Any]]:
     value, config = None, _in_document(text, notes)
     if config is None and (value := load_json(text)) is None:
         config = _in_python(text, path, notes)
@@ -90,7 +93,7 @@ def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
     if isinstance(value, dict) and isinstance(value.get("cells"), list):
         config = _in_python(python_dict.notebook_code(value), path, notes)
     if config is not None:
-        return dlt.entry_of(config, notes)
+        return [dlt.entry_of(config, notes)]
     if isinstance(value, dict) and isinstance(apis := value.get("apis"), list):
         if len(apis) != 1:
             raise InputError(
@@ -98,9 +101,9 @@ def _described(text: str, path: str, notes: Notes) -> dict[str, t.Any]:
             )
         value = apis[0]
     if isinstance(value, dict) and airbyte.is_manifest(value):
-        return airbyte.entry_of(value, notes)
+        return airbyte.entries_of(value, notes)
     if isinstance(value, dict) and {"client", "resources"} <= set(value):
-        return dlt.entry_of(value, notes)
+        return [dlt.entry_of(value, notes)]
     raise InputError(_REASON)
 
 

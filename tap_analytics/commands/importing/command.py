@@ -58,7 +58,7 @@ def _import(options: argparse.Namespace) -> int:
         reserved=RESERVED,
     )
     redaction.install(secrets)
-    config = {"apis": [imported.entry]}
+    config = {"apis": [imported.entry, *imported.others]}
     problems = ["No stream can be imported."]
     if imported.entry.get("resources"):
         problems = [*_problems(config), *(() if options.partial else imported.missing)]

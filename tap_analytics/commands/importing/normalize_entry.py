@@ -8,6 +8,7 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from tap_analytics.commands.importing.loading import as_list
+from tap_analytics.commands.importing.notes import listed
 from tap_analytics.config import settings
 from tap_analytics.transport import jwt_bearer
 from tap_analytics.transport.redaction import Secrets
@@ -68,20 +69,36 @@ def name_for(path: str, reserved: Collection[str]) -> str:
     return name
 
 
-def normalize(entry: Object, notes: Notes, *, base_url: str | None) -> tuple[Object, Secrets]:
-    """Return the entry to print, and the secrets found in it."""
-    client = entry["client"]
-    _address(client, notes, base_url)
+def normalize(
+    entries: list[Object], notes: Notes, *, base_url: str | None
+) -> tuple[list[Object], Secrets]:
+    """Return the entries to print, and the secrets found in them; `base_url` is for the first."""
+    secrets = Secrets()
+    made = []
+    for number, entry in enumerate(entries, 1):
+        name = notes.api if number == 1 else f"{notes.api}_{number}"
+        if number > 1:
+            host = entry["client"].get("base_url", "").partition("://")[2].partition("/")[0]
+            names = listed(each["name"] for each in entry["resources"])
+            notes.add("", f"the entry '{name}' has what is at {host or 'another host'}: {names}.")
+        made.append(_normalized(entry, name, notes, secrets, base_url if number == 1 else None))
+    return made, secrets
+
+
+def _normalized(
+    entry: Object, name: str, notes: Notes, secrets: Secrets, base_url: str | None
+) -> Object:
+    """Return an entry to print, and register its secrets."""
+    _address(entry["client"], notes, base_url)
     found = settings.secrets_of({"apis": [entry]}, blocks={})
     literal = [value for value in found.values if _is_literal(value, notes)]
     entry = _without(entry, literal, notes)
-    secrets = Secrets()
     for value in literal:
         if len(value) >= _DISTINCT:
             secrets.add(value)
     _share(entry)
-    entry["name"] = notes.api
-    return {word: entry[word] for word in _ORDER if word in entry}, secrets
+    entry["name"] = name
+    return {word: entry[word] for word in _ORDER if word in entry}
 
 
 def _address(client: Object, notes: Notes, base_url: str | None) -> None:

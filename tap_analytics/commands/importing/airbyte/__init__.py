@@ -1,4 +1,4 @@
-"""Convert a low-code manifest of Airbyte to an entry of `apis`.
+"""Convert a low-code manifest of Airbyte to entries of `apis`, one for each host.
 
 Unsupported parts are noted with their path in the manifest; a stream is left out if the tap would
 read other rows without them.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import typing as t
-from collections import Counter
 
 from tap_analytics.commands.importing.airbyte.api_budget import rate_of
 from tap_analytics.commands.importing.airbyte.components import Manifest, name_of
@@ -32,28 +31,33 @@ def is_manifest(value: Object) -> bool:
     )
 
 
-def entry_of(value: Object, notes: Notes) -> Object:
-    """Return an `apis` entry for a manifest."""
+def entries_of(value: Object, notes: Notes) -> list[Object]:
+    """Return the `apis` entries for a manifest, that of most streams first."""
     root = Manifest(value, notes).root()
     graph = StreamGraph(notes)
     graph.add_all(root.children("streams"))
-    found = _at_one_host(graph.found, notes)
-    with_children = {name for each in found for name in each.ancestors.values()}
-    for name in with_children:
-        keep_range(graph.found[name].resource["endpoint"])
+    hosts = _by_host(graph.found, notes)
+    for each in itertools.chain(*hosts):
+        for name in each.ancestors.values():
+            keep_range(graph.found[name].resource["endpoint"])
+    entries = [_entry(found) for found in hosts]
+    if (rate := rate_of(root)) is not None:
+        # A budget is one for all hosts.
+        entries = [entry | {"requests_per_second": rate / len(entries)} for entry in entries]
+    _count(root, [each for entry in entries for each in entry["resources"]], notes)
+    if root.get("concurrency_level") is not None:
+        root.note("concurrency_level", "isn't supported: set `concurrency`.")
+    root.note_unread(silent=_SILENT)
+    return entries
+
+
+def _entry(found: list[ImportedStream]) -> Object:
+    """Return the entry of the streams of one host, signed as they are."""
     base_url = _common([each.base_url for each in found])
     client: Object = {"base_url": base_url} if base_url else {}
     if (auth := _sign(found)) is not None:
         client["auth"] = auth
-    entry: Object = {"client": client}
-    if (rate := rate_of(root)) is not None:
-        entry["requests_per_second"] = rate
-    entry["resources"] = [_below(each, base_url) for each in found]
-    _count(root, entry["resources"], notes)
-    if root.get("concurrency_level") is not None:
-        root.note("concurrency_level", "isn't supported: set `concurrency`.")
-    root.note_unread(silent=_SILENT)
-    return entry
+    return {"client": client, "resources": [_below(each, base_url) for each in found]}
 
 
 def _count(root: Component, resources: list[Object], notes: Notes) -> None:
@@ -66,19 +70,17 @@ def _count(root: Component, resources: list[Object], notes: Notes) -> None:
     notes.described = len(as_list(root.get("streams"))) + others
 
 
-def _at_one_host(streams: dict[str, ImportedStream], notes: Notes) -> list[ImportedStream]:
-    """Return the streams of the host that has most of them, without children of others."""
-    hosts = Counter(_host(each.base_url) for each in streams.values())
-    main = max(hosts, key=hosts.__getitem__, default="")
-    found = []
+def _by_host(streams: dict[str, ImportedStream], notes: Notes) -> list[list[ImportedStream]]:
+    """Return the streams of each host, without those that are read below streams of others."""
+    hosts: dict[str, list[ImportedStream]] = {}
     for name, each in streams.items():
+        host = _host(each.base_url)
         above = [streams[parent] for parent in each.ancestors.values()]
-        if any(_host(one.base_url) != main for one in (each, *above)):
-            what = "is left out: it has another host than the others"
-            notes.add("", f"the stream '{shown(name)}' {what}.")
+        if any(_host(one.base_url) != host for one in above):
+            notes.add("", f"the stream '{shown(name)}' is left out: its parent has another host.")
         else:
-            found.append(each)
-    return found
+            hosts.setdefault(host, []).append(each)
+    return sorted(hosts.values(), key=len, reverse=True) or [[]]
 
 
 def _sign(streams: list[ImportedStream]) -> Object | None:

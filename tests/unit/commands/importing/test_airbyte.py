@@ -682,13 +682,13 @@ def test_path_that_is_a_full_url_replaces_the_base_url(command):
     assert entry["resources"][1]["endpoint"] == endpoint
 
 
-def test_path_at_another_host_is_left_out(command):
+def test_path_at_another_host_is_an_entry_of_its_own(command):
     paths = {"path": "https://other.shop.com/odd"}
 
     code, entry, notes = command(manifest(stream(), stream("odd", requester=paths)))
 
-    assert (code, len(entry["resources"])) == (1, 1)
-    assert "the stream 'odd' is left out: it has another host than the others." in notes
+    assert (code, len(entry["resources"])) == (0, 1)
+    assert "the entry 'shop_2' has what is at other.shop.com: `odd`." in notes
 
 
 # --- signing --------------------------------------------------------------------------------
@@ -937,7 +937,7 @@ def test_addresses_of_one_host_become_one_address_and_longer_paths(command):
     paths = [resource["endpoint"] for resource in entry["resources"]]
     assert entry["client"]["base_url"] == "https://api.shop.com"
     assert paths == ["/v1/items", "/v2/eu/orders"]
-    assert notes[0] == "the stream 'files' is left out: it has another host than the others."
+    assert "the entry 'shop_2' has what is at files.shop.com: `files`." in notes
 
 
 def test_address_with_a_path_in_it_is_taken_apart(command):

@@ -675,13 +675,16 @@ def test_two_addresses_that_are_computed_are_not_one(imported):
     assert any("its url_base is computed, unlike those of others" in note for note in notes)
 
 
-def test_streams_of_the_host_of_most_are_taken(imported):
+def test_streams_of_the_host_of_most_are_the_first_entry(imported):
     other = "https://files.shop.com"
+    parent = stream("a", url_base=other)
+    child = stream("d", "b/{{ stream_partition.item }}", below(parent))
 
-    made, notes = imported(stream("a", url_base=other), stream("b"), stream("c"))
+    made, notes = imported(parent, stream("b"), stream("c"), child)
 
     assert [*made] == ["b", "c"]
-    assert "the stream 'a' is left out: it has another host than the others." in notes
+    assert "the entry 'shop_2' has what is at files.shop.com: `a`." in notes
+    assert "the stream 'd' is left out: its parent has another host." in notes
 
 
 @pytest.mark.parametrize(

@@ -63,14 +63,10 @@ def read(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
 
     def runs(api, authenticator, *, spec=None, **requester):
-        sender = {"type": "HttpRequester", "url_base": api.origin, "path": "/items"}
-        sender |= {"authenticator": authenticator} if authenticator else {}
-        rows = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
-        retriever = {"type": "SimpleRetriever", "record_selector": rows}
+        stream = described("items", api.origin, authenticator)
+        retriever = stream["retriever"]
         retriever |= {"paginator": requester.pop("paginator")} if "paginator" in requester else {}
-        retriever["requester"] = sender | requester
-        stream = {"name": "items", "primary_key": "id", "retriever": retriever}
-        stream["type"] = "DeclarativeStream"
+        retriever["requester"] |= requester
         manifest = {"type": "DeclarativeSource", "streams": [stream], "spec": spec or {}}
         path = tmp_path / "shop.json"
         path.write_text(json.dumps(manifest).replace("ORIGIN", api.origin))
@@ -80,6 +76,35 @@ def read(tmp_path, monkeypatch):
         return run({"apis": [imported.entry]})
 
     return runs
+
+
+def test_each_host_gets_the_credential_that_a_manifest_sends_it(tmp_path, monkeypatch):
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    own = SignedApi(lambda each: each.headers.get("x-key") == "k9")
+    unsigned = SignedApi(lambda each: not {"x-key", "authorization"} & set(each.headers))
+    with own, unsigned:
+        streams = [
+            described("items", own.origin, key(api_token="{{ config.key }}")),
+            described("orders", own.origin, key(api_token="{{ config.key }}")),
+            described("rates", unsigned.origin, None),
+        ]
+        path = tmp_path / "shop.json"
+        path.write_text(json.dumps({"type": "DeclarativeSource", "streams": streams}))
+        imported, _ = import_file(str(path))
+        done = run({"apis": [imported.entry, *imported.others]})
+
+    assert imported.headline == "3 of 3 streams"
+    for name in ("shop_items", "shop_orders", "shop_2_rates"):
+        assert [row["id"] for row in done.records(name)] == [1, 2, 3]
+
+
+def described(name, origin, authenticator):
+    sender = {"type": "HttpRequester", "url_base": origin, "path": name}
+    sender |= {"authenticator": authenticator} if authenticator else {}
+    rows = {"extractor": {"type": "DpathExtractor", "field_path": ["data"]}}
+    retriever = {"type": "SimpleRetriever", "record_selector": rows, "requester": sender}
+    return {"type": "DeclarativeStream", "name": name, "primary_key": "id", "retriever": retriever}
 
 
 def has(name, value):
