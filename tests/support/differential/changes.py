@@ -203,6 +203,49 @@ PIECES = (
 LAST_DAY = "{{ config.get('end_date', now_utc().strftime('%Y-%m-%d')) }}"
 
 
+def sums(asked):
+    """Answer what there was in a window, by project."""
+    start, end = asked.query["since"], asked.query["until"]
+    return {"data": [{"id": n, "first": start, "sum": end} for n in (1, 2)]}
+
+
+def summed(*windows, number=str):
+    """Return the rows of windows."""
+    return [
+        {"id": n, "first": str(start), "sum": str(end), "from": number(start), "to": number(end)}
+        for start, end in windows
+        for n in (1, 2)
+    ]
+
+
+def with_window(text="{{ stream_interval.%s }}", **words):
+    """Return a stream whose rows have the ends of their window."""
+    ends = {"from": "start_time", "to": "end_time"}
+    words = {"cursor_field": "from", "end_time_option": into("until"), **words}
+    return over_time(**words) | adding({name: text % end for name, end in ends.items()})
+
+
+def adding(values):
+    """Return transformations that add fields."""
+    fields = [{"path": [name], "value": value} for name, value in values.items()]
+    return {"transformations": [{"type": "AddFields", "fields": fields}]}
+
+
+def finer(rows):
+    """Return rows with a nested time that names no offset."""
+    return [{"id": row["id"], "meta": {"at": f"{row['at'][:-1]}.500000"}} for row in rows]
+
+
+TWO_DAYS = {
+    "datetime_format": "%Y-%m-%d",
+    "start_datetime": "2024-01-01",
+    "end_datetime": LAST_DAY,
+    "step": "P2D",
+    "cursor_granularity": "P1D",
+}
+PAIRS_OF_DAYS = [(f"2024-01-0{n}", f"2024-01-{n + 1:02}") for n in (1, 3, 5, 7, 9)]
+
+
 def ends(last, following):
     """Return the last moment or day of the tool, and the first that the tap leaves out."""
     return {"config": {"end_date": last}, "settings": {"end_date": following}}
@@ -319,6 +362,78 @@ CONSTRUCTS = [
                         step="P2D",
                         cursor_granularity="P1D",
                     )
+                )
+            )
+        ),
+        dlt="no windows",
+    ),
+    Construct(
+        name="windows-as-columns",
+        **ends("2024-01-10", "2024-01-11"),
+        server=sums,
+        rows={"items": summed(*PAIRS_OF_DAYS)},
+        changed={"items": []},
+        airbyte=Description(
+            source=manifest(
+                stream(stream=with_window(**TWO_DAYS) | {"primary_key": ["from", "id"]})
+            ),
+            fewer={"a window that is over": r"again GET /items\?since=2024-01-09&until=2024-01-10"},
+        ),
+        dlt="no windows",
+    ),
+    Construct(
+        name="windows-as-columns-without-a-key",
+        **ends("2024-01-10", "2024-01-11"),
+        server=sums,
+        rows={"items": summed(*PAIRS_OF_DAYS)},
+        changed={"items": []},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=with_window("'{{ stream_slice['%s'] }}'", **TWO_DAYS, cursor_field="to")
+                    | {"primary_key": []}
+                )
+            ),
+            fewer={"a day that was read": r"again GET /items\?since=2024-01-10&until=2024-01-10"},
+            loses="appends the last day once more, as another window",
+        ),
+        dlt="no windows",
+    ),
+    Construct(
+        name="cursor-written-anew",
+        server=lambda asked: {"data": finer(since(TIMES, LATER)(asked)["data"])},
+        rows={"items": finer(TIMES)},
+        changed={"items": finer(LATER)},
+        columns=("at", "meta_at"),
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(cursor_datetime_formats=["%Y-%m-%dT%H:%M:%S"])
+                    | adding({"at": "{{ record['meta']['at'].split('.')[0] }}"})
+                )
+            )
+        ),
+        dlt="no computed cursors",
+    ),
+    Construct(
+        name="one-window-as-columns",
+        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:00Z"),
+        server=sums,
+        rows={"items": summed((1704067200, 1704844800), number=int)},
+        changed={"items": []},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=with_window(
+                        datetime_format="%s",
+                        start_datetime={
+                            "datetime": "2024-01-01T00:00:00Z",
+                            "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
+                        },
+                        end_datetime=ZONED_END,
+                        cursor_field="to",
+                    )
+                    | {"primary_key": []}
                 )
             )
         ),

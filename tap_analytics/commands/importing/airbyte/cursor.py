@@ -12,6 +12,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Placeholder,
 )
 from tap_analytics.commands.importing.airbyte.range_start import (
+    EPOCHS,
     NONE,
     first_number,
     initial_of,
@@ -32,6 +33,8 @@ from tap_analytics.records.duration import Duration
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tap_analytics.commands.importing.airbyte.components import Component, Object
     from tap_analytics.commands.importing.airbyte.request_parts import RequestParts
     from tap_analytics.commands.importing.airbyte.transformations import Transformations
@@ -46,9 +49,16 @@ _WORDS = (
 
 
 def incremental_of(
-    stream: Component, parts: RequestParts, endpoint: Object, changes: Transformations
+    stream: Component,
+    parts: RequestParts,
+    endpoint: Object,
+    changes: Transformations,
+    *,
+    key: Sequence[str],
 ) -> Object | None:
     """Return the `incremental` of a stream; its requests get the ends of the range.
+
+    `key` is the primary key.
 
     Raises `UnsupportedError` for a cursor whose requests or rows can't be told.
     """
@@ -63,6 +73,8 @@ def incremental_of(
     named = names_in([path, *(parse_json(endpoint.get(each)) for each in _REQUEST)])
     has_start, has_end = START in {*named, *params}, END in {*named, *params}
     filters_rows = _filters_rows(stream, cursor)
+    if changes.windows and not has_start:
+        raise UnsupportedError("its rows have columns of windows whose start isn't sent")
     if not (has_start or has_end or filters_rows):
         # A row that is changed without a later value would be missed.
         cursor.note("cursor_field", "filters neither requests nor rows: every run reads all rows.")
@@ -75,6 +87,8 @@ def incremental_of(
     _set_range(made, cursor, has_start=has_start, has_end=has_end)
     options = {None for word in (_START_OPTION, "end_time_option") if cursor.get(word)}
     _set_format(made, {bound.form for bound in parts.bounds} | options)
+    if changes.windows:
+        _set_windows(made, cursor, changes, key)
     made["end_param"] = params.get(END)
     if made["initial_value"] is not None and ("step" not in made or has_end):
         made["start_param"] = params.get(START)
@@ -141,19 +155,27 @@ def _check_column(part: Component, changes: Transformations) -> None:
     if not column or not DOTTED.fullmatch(column):
         raise UnsupportedError("its cursor_field is computed, or can't be a path")
     sources = changes.sources(column)
-    if sources is not None and column not in sources:
+    if sources is not None and column == _path(part, changes) and column not in sources:
         raise UnsupportedError(f"its cursor `{shown(column)}` is computed by a transformation")
     if sources is not None and part.get("lookback_window") is not None:
         raise UnsupportedError("its lookback_window is for times that a transformation writes")
 
 
+def _path(part: Component, changes: Transformations) -> str:
+    """Return the path of a cursor: of the field with the same time, where that is written anew."""
+    column = part.text("cursor_field") or ""
+    path = changes.times.get(column, "")
+    is_sent = changes.sources(path) is None and path.partition(".")[0] not in changes.added
+    return path if DOTTED.fullmatch(path) and is_sent else column
+
+
 def _cursor(part: Component, changes: Transformations) -> Object:
     """Return the replication key of a cursor, and where a run begins."""
-    made: Object = {"cursor_path": part.text("cursor_field")}
+    made: Object = {"cursor_path": _path(part, changes)}
     if part.kind == "IncrementingCountCursor":
         return made | {"cursor_format": "number", "initial_value": first_number(part)}
     # What transformations write otherwise has another notation in the rows.
-    is_same = changes.sources(made["cursor_path"]) is None
+    is_same = changes.sources(part.text("cursor_field") or "") is None
     made["cursor_format"] = unit_of(part) if is_same else None
     initial = initial_of(part, is_epoch=made["cursor_format"] is not None)
     return made | {"initial_value": initial, "lag": lag_of(part)}
@@ -184,6 +206,34 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
     if made["initial_value"] is None and made["cursor_format"] is None:
         # Only with a notation, a `start_date` can be sent.
         made["cursor_format"] = "iso"
+
+
+def _set_windows(
+    made: Object, part: Component, changes: Transformations, key: Sequence[str]
+) -> None:
+    """Let windows be as columns of rows have them; raises `UnsupportedError` where they are not."""
+    form, keys = str(part.get("datetime_format")), {changes.windows.get(name) for name in key}
+    if part.kind == "IncrementingCountCursor":
+        raise UnsupportedError("its rows have columns of windows that aren't times")
+    if made["convert"] != _format(form, "its datetime_format"):
+        raise UnsupportedError("its rows have times in another format than its requests")
+    made["convert"] = EPOCHS.get(form, made["convert"])
+    # It is the moment of the run anyhow.
+    made.pop("end_value", None)
+    if "step" in made and not NONE.fullmatch(str(part.get("cursor_granularity"))):
+        made["granularity"] = _duration(part, "cursor_granularity")
+    is_grid = made.get("step") == made.get("granularity") or START not in keys
+    rereads = bool(key) and END not in keys and "step" in made and is_grid
+    if made["lag"] and made["cursor_path"] in changes.windows and not rereads:
+        raise UnsupportedError("its lookback_window reads windows again whose rows come twice")
+
+
+def has_window_key(resource: Object) -> bool:
+    """Whether the replication key of a resource is an end of its windows."""
+    cursor = resource["endpoint"].get("incremental", {}).get("cursor_path")
+    steps = resource.get("processing_steps", ())
+    bounds = {f"{{{START}}}", f"{{{END}}}"}
+    return any(step.get("add_fields", {}).get(cursor) in bounds for step in steps)
 
 
 def _check_end(part: Component) -> None:

@@ -77,7 +77,7 @@ def read_stream(stream: Component) -> ImportedStream:
     page = PageTemplates.of(retriever.child("paginator"))
     parts = RequestParts(requester, partitioning, page)
     endpoint, base_url = _endpoint(retriever, parts, classes)
-    incremental = incremental_of(stream, parts, endpoint, changes)
+    incremental = incremental_of(stream, parts, endpoint, changes, key=key)
     cursor = None if incremental is None else incremental["cursor_path"]
     if incremental is not None:
         endpoint["incremental"] = incremental

@@ -16,8 +16,9 @@ from tap_analytics.records.notation import parse_iso
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component
 
-#: Directives for numbers, and their names in `cursor_format`.
-_UNITS = {"%s": "epoch_s", "%s_as_float": "epoch_s", "%ms": "epoch_ms"}
+#: Formats that are numbers, and their names in `cursor_format`.
+EPOCHS = {"%s": "epoch_s", "%ms": "epoch_ms"}
+_UNITS = {**EPOCHS, "%s_as_float": "epoch_s"}
 _DATE = "%Y-%m-%d"
 #: A format of times without a setting is that of the times in it.
 _DEFAULT_FORM = "%Y-%m-%dT%H:%M:%S.%f%z"

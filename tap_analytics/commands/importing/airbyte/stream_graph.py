@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError, name_of
+from tap_analytics.commands.importing.airbyte.cursor import has_window_key
 from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
 from tap_analytics.commands.importing.airbyte.partition_router import PAIRS
 from tap_analytics.commands.importing.notes import shown
@@ -142,6 +143,8 @@ class StreamGraph:
         """Return the resources above a stream; raises `UnsupportedError`."""
         ancestors: dict[str, str] = {}
         for parent, name in zip(imported.parents, given, strict=True):
+            if has_window_key(self.found[name].resource):
+                raise UnsupportedError("its parent has rows of windows, which it would read again")
             own = self._readable(parent).name
             for old, new in [(own, name), *self.found[name].ancestors.items()]:
                 if ancestors.setdefault(old, new) != new:

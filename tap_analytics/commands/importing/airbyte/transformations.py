@@ -6,6 +6,7 @@ import json
 import re
 import typing as t
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tap_analytics.commands.importing.airbyte.components import (
     UnsupportedError,
@@ -20,10 +21,12 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Value,
     literal,
 )
+from tap_analytics.commands.importing.airbyte.range_start import EPOCHS
 from tap_analytics.commands.importing.airbyte.request_scope import Scope
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import listed, shown
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
+from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
@@ -35,7 +38,16 @@ _OR_EMPTY = re.compile(r"\(\s*(record[\w.]*(?:\.get\([^()]*\)|\[[^\[\]]*\])*)\s+
 _FIELD = re.compile(r"\brecord(?:\.get\(\s*['\"]([^'\"]+)|\[\s*['\"]([^'\"]+)|\.(?!get\()(\w+))")
 #: The first member of a placeholder for a field of the row.
 _FIRST = re.compile(rf"{RECORD}\.(?:([^.\[]+)|\['([^']+)'\])")
+_PATH = r"record((?:\.\w+|\[\s*(?:'[^']+'|\"[^\"]+\")\s*\])+)"
+_STEP = re.compile(r"\.(\w+)|'([^']+)'|\"([^\"]+)\"")
+#: A time of the row in another format, or without what follows a character.
+_TIMES = (
+    re.compile(rf"\{{\{{\s*format_datetime\(\s*{_PATH}\s*,\s*['\"][^'\",]*['\"]\s*\)\s*\}}\}}"),
+    re.compile(rf"\{{\{{\s*{_PATH}\.split\(\s*['\"].['\"]\s*\)\[0\]\s*\}}\}}"),
+)
 _MOMENT = re.compile(r"\b(?:now_utc|today_utc|generate_uuid)\(")
+#: Days whose texts may be numbers, and may not.
+_MOMENTS = (datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 10, 11, 12, 13, 14, tzinfo=UTC))
 _QUOTED = re.compile(r"(['\"])(\{\{[^{}]*\}\})\1")
 #: A name that can be a part of a dotted path.
 _QUOTABLE = re.compile(r"[^{}'\"\\]+")
@@ -53,6 +65,9 @@ class Transformations:
     #: of the row that they are computed from.
     computed: dict[str, set[str]] = field(default_factory=dict)
 
+    #: The dotted path of the field that is the same time as one of them, and not less precise.
+    times: dict[str, str] = field(default_factory=dict)
+
     #: Those of them that are made of nothing but the moment of a run, or of chance.
     momentary: set[str] = field(default_factory=set)
 
@@ -61,6 +76,12 @@ class Transformations:
 
     #: Classes that change the rows after the steps.
     classes: list[str] = field(default_factory=list)
+
+    @property
+    def windows(self) -> dict[str, str]:
+        """The added fields that are an end of the window of a row, with its placeholder."""
+        bounds = {name: each.bound for name, each in self.added.items() if isinstance(each, Later)}
+        return {name: bound.name for name, bound in bounds.items() if bound}
 
     def sources(self, name: str) -> set[str] | None:
         """Return what a field is computed from; None for one that isn't computed."""
@@ -90,12 +111,15 @@ class Transformations:
 def transformations_of(stream: Component, scope: Scope) -> Transformations:
     """Return the steps of a stream; raises `UnsupportedError` where fields get unknown names."""
     made = Transformations()
+    cursor = stream.child("incremental_sync")
+    form = str(cursor.get("datetime_format")) if cursor else ""
+    row_scope = _RowScope(partitions=scope.partitions, interval=scope.interval, form=form)
     for each in stream.children("transformations"):
         if made.classes and each.kind in {"AddFields", "RemoveFields"}:
             # The steps of a resource precede its class.
             raise UnsupportedError(f"its rows are changed by {shown(each.kind)} after a class")
         if each.kind == "AddFields":
-            _add_fields(each, _RowScope(partitions=scope.partitions, interval=scope.interval), made)
+            _add_fields(each, row_scope, made)
         elif each.kind == "RemoveFields":
             _remove_fields(each, made)
         else:
@@ -104,8 +128,12 @@ def transformations_of(stream: Component, scope: Scope) -> Transformations:
     return made
 
 
+@dataclass(frozen=True, kw_only=True)
 class _RowScope(Scope):
     """The values of a row, besides those of its slice."""
+
+    #: The format of the ends of its interval.
+    form: str
 
     def look_up(self, path: Path) -> Value:
         """Return the value at a path; raises `UndecidedError`."""
@@ -127,7 +155,7 @@ def _in_brackets(name: str) -> str:
 # --- added fields ---------------------------------------------------------------------------
 
 
-def _add_fields(part: Component, scope: Scope, made: Transformations) -> None:
+def _add_fields(part: Component, scope: _RowScope, made: Transformations) -> None:
     computed = []
     for each in part.children("fields"):
         path = each.get("path")
@@ -142,6 +170,8 @@ def _add_fields(part: Component, scope: Scope, made: Transformations) -> None:
             computed.append(".".join(path))
             sources = _sources(str(each.get("value")))
             made.computed[".".join(path)] = sources
+            if (source := _time_source(str(each.get("value")).strip())) is not None:
+                made.times[".".join(path)] = source
             if not sources and _MOMENT.search(str(each.get("value"))):
                 made.momentary.add(".".join(path))
             made.added.pop(path[0], None)
@@ -159,6 +189,13 @@ def _sources(text: str) -> set[str]:
     return {next(filter(None, found)) for found in _FIELD.findall(text)}
 
 
+def _time_source(text: str) -> str | None:
+    """Return the path of the field that an expression writes as a time of another format."""
+    found = next(filter(None, (each.fullmatch(text) for each in _TIMES)), None)
+    steps = _STEP.findall(found[1]) if found else ()
+    return ".".join(next(filter(None, step)) for step in steps) or None
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -171,7 +208,7 @@ def _holds_later(value: Value) -> bool:
     return is_list and any(isinstance(each, Later) or _holds_later(each) for each in value)
 
 
-def _value(part: Component, scope: Scope) -> Value:
+def _value(part: Component, scope: _RowScope) -> Value:
     """Return the value of an added field; raises `UndecidedError`."""
     text = part.get("value")
     is_text = part.get("value_type") == "string"
@@ -190,9 +227,22 @@ def _value(part: Component, scope: Scope) -> Value:
         if quoted:
             return str(value)
         return value if is_text or not isinstance(value, str) else _literal(value)
-    if any(each.form or not _is_known(each) for each in value.placeholders):
+    if value.bound and not value.bound.form:
+        _check_bound(scope.form, is_text=is_text or bool(quoted))
+    elif any(each.form or not _is_known(each) for each in value.placeholders):
         raise UndecidedError
     return value
+
+
+def _check_bound(form: str, *, is_text: bool) -> None:
+    """Raise `UndecidedError` where an end of an interval has another type than its format gives."""
+    try:
+        texts = [str(TimeFormat(form).write(each)) for each in _MOMENTS]
+    except TimeFormatError:
+        raise UndecidedError from None
+    kinds = {str if is_text else type(literal(text)) for text in texts}
+    if kinds != {int if form in EPOCHS else str} or (form not in EPOCHS and "%s" in form):
+        raise UndecidedError
 
 
 def _literal(text: str) -> Value:

@@ -183,6 +183,133 @@ def test_cursor_that_would_ask_for_other_rows_leaves_the_stream_out(words, reaso
     assert any(reason in note for note in notes)
 
 
+# --- windows as columns -------------------------------------------------------------------------
+
+DAYS = RANGE | {"step": "P1D", "cursor_granularity": "P1D"}
+WEEKS = DAYS | {"step": "P7D"}
+SECONDS = RANGE | {"datetime_format": "%s", "start_datetime": "1704067200"}
+START, END = "{{ stream_slice.start_time }}", "{{ stream_interval['end_time'] }}"
+
+
+@pytest.mark.parametrize(
+    ("cursor", "fields", "columns", "form"),
+    [
+        (DAYS, {"at": START}, {"at": "{incremental.start_value}"}, "%Y-%m-%d"),
+        (WEEKS, {"at": END}, {"at": "{incremental.end_value}"}, "%Y-%m-%d"),
+        (DAYS, {"at": f"'{START}'"}, {"at": "{incremental.start_value}"}, "%Y-%m-%d"),
+        (
+            RANGE | {"datetime_format": "%s"},
+            {"at": END},
+            {"at": "{incremental.end_value}"},
+            "epoch_s",
+        ),
+        (
+            DAYS | {"datetime_format": "%Y%m%d", "start_datetime": "20240101"},
+            {"at": f"'{START}'"},
+            {"at": "{incremental.start_value}"},
+            "%Y%m%d",
+        ),
+    ],
+)
+def test_end_of_a_window_is_a_column_and_the_replication_key(
+    cursor, fields, columns, form, imported
+):
+    resource, notes = imported(
+        stream(incremental_sync=cursor, transformations=[added(**fields)], primary_key=["at", "id"])
+    )
+
+    assert resource["processing_steps"] == [{"add_fields": columns}]
+    made = resource["endpoint"]["incremental"]
+    assert (made["cursor_path"], made["convert"]) == ("at", form)
+    assert made.get("granularity") == cursor.get("cursor_granularity")
+    assert "end_value" not in made
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cursor", "text", "key", "reason"),
+    [
+        # The type of the original would be another one.
+        (DAYS | {"datetime_format": "%Y%m%d"}, START, "id", "its cursor `at` is computed"),
+        (DAYS | {"datetime_format": "%s_as_float"}, START, "id", "its cursor `at` is computed"),
+        (DAYS | {"datetime_format": "%s"}, f"'{START}'", "id", "its cursor `at` is computed"),
+        (DAYS, f"from {START}", "id", "its cursor `at` is computed"),
+        (DAYS | {"lookback_window": "P1D"}, START, [], "reads windows again whose rows come twice"),
+        (DAYS | {"lookback_window": "P1D"}, END, "at", "reads windows again whose rows come twice"),
+        (WEEKS | {"lookback_window": "P1D"}, START, "at", "reads windows again whose rows"),
+        (DAYS | {"start_time_option": None}, START, "id", "windows whose start isn't sent"),
+    ],
+)
+def test_window_that_cannot_be_a_column_leaves_the_stream_out(cursor, text, key, reason, command):
+    cursor = {word: value for word, value in cursor.items() if value is not None}
+    odd = stream("odd", incremental_sync=cursor, transformations=[added(at=text)], primary_key=key)
+
+    code, entry, notes = command(manifest(stream(), odd))
+
+    assert code == 1
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any(reason in note for note in notes)
+
+
+@pytest.mark.parametrize("key", ["at", "id"])
+def test_lookback_is_taken_where_rows_of_windows_are_replaced(key, imported):
+    cursor = DAYS | {"lookback_window": "P3D"}
+    resource, _ = imported(
+        stream(incremental_sync=cursor, transformations=[added(at=START)], primary_key=key)
+    )
+
+    assert resource["endpoint"]["incremental"]["lag"] == 3
+
+
+def test_stream_below_rows_of_windows_is_left_out(command):
+    parent = stream(incremental_sync=DAYS, transformations=[added(at=START)])
+    router = {
+        "type": "SubstreamPartitionRouter",
+        "parent_stream_configs": [
+            {"stream": parent, "parent_key": "id", "partition_field": "item_id"}
+        ],
+    }
+    requester = {"path": "items/{{ stream_partition.item_id }}/parts"}
+    child = stream("parts", requester=requester, retriever={"partition_router": router})
+
+    _, entry, notes = command(manifest(parent, child))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any("its parent has rows of windows" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("{{ record['meta']['at'].split('.')[0] }}", "meta.at"),
+        ('{{ record.meta["at"].split("+")[0] }}', "meta.at"),
+        ("{{ format_datetime(record['changed'], '%Y-%m-%d') }}", "changed"),
+    ],
+)
+def test_cursor_that_is_written_anew_is_that_of_the_field(text, path, imported):
+    resource, _ = imported(stream(incremental_sync=RANGE, transformations=[added(at=text)]))
+
+    assert resource["endpoint"]["incremental"]["cursor_path"] == path
+    assert "processing_steps" not in resource
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ record['meta']['at'].split('.')[1] }}",
+        "{{ format_datetime(record['changed'], '%Y', '%d.%m.%Y') }}",
+        "{{ record['meta']['at'] | hash }}",
+    ],
+)
+def test_cursor_that_is_another_time_leaves_the_stream_out(text, command):
+    odd = stream("odd", incremental_sync=RANGE, transformations=[added(at=text)])
+
+    _, entry, notes = command(manifest(stream(), odd))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any("its cursor `at` is computed" in note for note in notes)
+
+
 # --- filters and transformations ----------------------------------------------------------------
 
 
