@@ -59,7 +59,8 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
         others = ", ".join(str(node.lineno) for node in outer[1:])
         text = f"this description is imported; there are others at line {others}."
         notes.add(f"line {outer[0].lineno}", text)
-    value = Reader(tree, notes, outer[0]).value(outer[0], "")
+    reader = Reader(tree, notes, outer[0])
+    value = reader.value(reader.meaning(outer[0]), "")
     if not isinstance(value, dict):
         return None
     add_steps(value, tree, notes)

@@ -7,13 +7,15 @@ import typing as t
 
 from tap_analytics.commands.importing.loading import plain
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.python_changes import Changed, changed, copied, marked
 from tap_analytics.commands.importing.python_texts import (
     OMITTED,
     bounded,
     combined,
+    holds,
     is_scalar,
 )
-from tap_analytics.commands.importing.unread import UNPACKED, Unread
+from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
@@ -115,6 +117,8 @@ class Literals:
     def __init__(self, notes: Notes) -> None:
         self._variables = Variables(notes)
         self._parts = 0
+        #: Values of arguments, of the variables of loops, and of names that are being changed.
+        self._bound: dict[str, t.Any] = {}
 
     def value(self, node: ast.expr, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         """Return the value of an expression, or `Unread`."""
@@ -206,7 +210,58 @@ class Literals:
             text = bounded(text + written)
         return text
 
+    def _changed(self, node: Changed, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+        """Return what a name has after the statements that change it."""
+        changes: list[Changed] = []
+        base: ast.expr = node
+        while isinstance(base, Changed):
+            changes.insert(0, base)
+            base = base.base
+        value = copied(self.value(base, where))
+        for each in changes:
+            value = self._after(each, value, where)
+        return value
+
+    def _after(self, change: Changed, base: t.Any, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+        tests = [self._decided(each, where) for each in change.tests]
+        if False in tests or isinstance(base, Unread):
+            return base
+        keys = [self.value(key, where) for key in change.keys]
+        named = [shown(key) for key in keys if isinstance(key, str)]
+        place = ".".join([where, *named]).removeprefix(".")
+        bound = self._bound
+        if change.is_own:
+            self._bound = {**bound, change.name: copied(base)}
+        value = self.value(change.value, place)
+        self._bound = bound
+        is_plain = is_scalar(base) and not keys and change.method == "extend"
+        if None not in tests and is_plain:
+            return combined(ast.Add(), base, self._in_text(value))
+        if None in tests or not change.method or not changed(base, keys, change.method, value):
+            return marked(base, keys, Unread(change, place, "is changed", ""))
+        return base
+
+    def _decided(self, test: ast.expr, where: str) -> bool | None:
+        """Return whether a condition holds; None where only running the code would tell."""
+        if isinstance(test, ast.BoolOp):
+            parts = [self._decided(each, where) for each in test.values]
+            is_and = isinstance(test.op, ast.And)
+            sure = not is_and
+            return sure if sure in parts else None if None in parts else is_and
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            inner = self._decided(test.operand, where)
+            return None if inner is None else not inner
+        if any(isinstance(part, (ast.Call, ast.Attribute)) for part in ast.walk(test)):
+            return None
+        sides = [test.left, *test.comparators] if isinstance(test, ast.Compare) else [test]
+        values = [self.value(each, where) for each in sides]
+        if any(isinstance(text, str) and "$" in text for text in values) or [*unread_in(values)]:
+            return None
+        return holds(test.ops if isinstance(test, ast.Compare) else [], values)
+
     def _ifexp(self, node: ast.IfExp, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+        if (decided := self._decided(node.test, where)) is not None:
+            return self.value(node.body if decided else node.orelse, where)
         if where.rpartition(".")[2] != "auth":
             return OMITTED
         branches = [self.value(each, where) for each in (node.body, node.orelse)]

@@ -9,12 +9,23 @@ from __future__ import annotations
 import ast
 import typing as t
 
+from tap_analytics.commands.importing.python_changes import Changed, place_of
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from tap_analytics.commands.importing.python_changes import Place
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 #: By name; None for a name that can't be read.
 Names = dict[str, ast.expr | None]
+#: What is always true where a file is run.
+OF_SCRIPTS = ("__name__ == '__main__'",)
+#: Methods that change a list or a dict.
+_CHANGING = {
+    *("append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse"),
+    *("setdefault", "sort", "update"),
+}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -81,8 +92,10 @@ class _Statements:
         self._names = names
         self._loops: list[ast.comprehension] = []
         self._tests: list[ast.expr] = []
-        self._assigned: set[str] = set()
-        self._lists: dict[str, ast.List] = {}
+        #: Those around each loop.
+        self._around: list[list[ast.expr]] = []
+        #: The number of loops around the assignment of a name.
+        self._assigned: dict[str, int] = {}
 
     def read(self, body: Sequence[ast.stmt]) -> None:
         """Read statements, and those inside them."""
@@ -100,92 +113,98 @@ class _Statements:
             self._set(node.target, node.value)
 
     def _set(self, target: ast.expr, value: ast.expr) -> None:
+        place = place_of(target)
         if isinstance(target, ast.Name):
             known = self._names.get(target.id) if target.id in self._assigned else None
             is_new = target.id not in self._names or (known and _same(known, value))
             self._names[target.id] = value if is_new else None
-            self._assigned.add(target.id)
-        elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-            self._put(target.value.id, target.slice, value)
+            self._assigned[target.id] = len(self._loops)
+        elif place is not None:
+            self._change(place, "set", value)
         else:
             for each in ast.walk(target):
                 if isinstance(each, ast.Name):
                     self._names[each.id] = None
 
-    def _put(self, name: str, key: ast.expr, value: ast.expr) -> None:
-        """Add a member to a dict."""
-        if (base := self._names.get(name)) is not None:
-            made = ast.Dict(keys=[None, key], values=[base, self._maybe(value)])
-            # In a loop, the last value counts.
-            self._names[name] = None if self._loops else ast.copy_location(made, base)
-
     def _augassign(self, node: ast.AugAssign) -> None:
-        if isinstance(node.target, ast.Name):
-            self._append(node.target.id, node.value, is_list=True)
+        place = place_of(node.target)
+        if place is not None and isinstance(node.op, ast.Add):
+            self._add(place, "extend", node.value)
+        elif place is not None:
+            self._change(place, "update" if isinstance(node.op, ast.BitOr) else "", node.value)
 
     def _expr(self, node: ast.Expr) -> None:
         call = node.value
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             return
-        called, name = call.func.attr, call.func.value
-        if not isinstance(name, ast.Name) or name.id not in self._names:
+        called, place = call.func.attr, place_of(call.func.value)
+        if place is None or place[0] not in self._names or called not in _CHANGING:
             return
-        if called in {"append", "extend"} and len(call.args) == 1:
-            self._append(name.id, call.args[0], is_list=called == "extend")
-        elif called in {"clear", "insert", "pop", "remove", "setdefault", "sort", "update"}:
-            self._names[name.id] = None
+        argument = call.args[0] if len(call.args) == 1 and not call.keywords else call
+        if called in {"append", "extend"} and argument is not call:
+            self._add(place, called, argument)
+        else:
+            self._change(place, called, argument)
 
-    def _append(self, name: str, value: ast.expr, *, is_list: bool) -> None:
+    def _add(self, place: Place, method: str, value: ast.expr) -> None:
         """Add an item, or those of a list, to a list."""
+        if self._is_own(place[0]):
+            self._change(place, method, value)
+            return
+        if len(self._loops) + (method == "extend") > 1:
+            # Lists in a list can't be unpacked at once.
+            self._change(place, "", value)
+            return
+        tests = self._tests
+        for loop in self._loops:
+            part = ast.comprehension(target=loop.target, iter=loop.iter, ifs=[*tests], is_async=0)
+            value = ast.copy_location(ast.ListComp(elt=value, generators=[part]), value)
+            method, self._tests = "extend", [test for each in self._around for test in each]
+        self._change(place, method, value, is_whole=True)
+        self._tests = tests
+
+    def _is_own(self, name: str) -> bool:
+        """Whether each turn of the innermost loop has a value of its own for a name."""
+        return self._loops != [] and self._assigned.get(name) == len(self._loops)
+
+    def _change(
+        self, place: Place, method: str, value: ast.expr, *, is_whole: bool = False
+    ) -> None:
+        """Change a list or dict; in a loop, what the last turn leaves isn't read."""
+        name, _ = place
         if (base := self._names.get(name)) is None:
             return
-        if len(self._loops) + is_list > 1:
-            # Lists in a list can't be unpacked at once.
-            self._names[name] = None
-            return
-        item = self._maybe(value)
-        if self._loops:
-            inner = ast.ListComp(elt=item, generators=[*self._loops])
-            item, is_list = ast.copy_location(inner, value), True
-        if is_list:
-            item = _starred(item)
-        if name not in self._lists:
-            # A copy, for the list itself may be read again.
-            kept = base.elts if isinstance(base, ast.List) else [_starred(base)]
-            self._lists[name] = made = ast.List(elts=[*kept], ctx=ast.Load())
-            self._names[name] = ast.copy_location(made, base)
-        self._lists[name].elts.append(item)
-
-    def _maybe(self, value: ast.expr) -> ast.expr:
-        """Return a value that is given only under a condition as such a choice."""
-        for test in reversed(self._tests):
-            none = ast.copy_location(ast.Constant(value=None), value)
-            value = ast.copy_location(ast.IfExp(test=test, body=value, orelse=none), value)
-        return value
+        is_read = is_whole or not self._loops or self._is_own(name)
+        how = method if is_read else ""
+        tests = [*self._tests]
+        self._names[name] = Changed(base, value, place=place, method=how, tests=tests)
 
     def _for(self, node: ast.For) -> None:
         loop = ast.comprehension(target=node.target, iter=node.iter, ifs=[], is_async=0)
         for each in ast.walk(node.target):
             if isinstance(each, ast.Name):
                 self._names.setdefault(each.id, None)
+        self._around.append(self._tests)
         self._loops.append(loop)
+        self._tests = []
         self.read(node.body)
         self._loops.pop()
+        self._tests = self._around.pop()
 
     def _if(self, node: ast.If) -> None:
-        self._tests.append(node.test)
-        self.read(node.body)
-        self.read(node.orelse)
-        self._tests.pop()
+        if ast.unparse(node.test) in OF_SCRIPTS:
+            self.read(node.body)
+            return
+        negated = ast.copy_location(ast.UnaryOp(op=ast.Not(), operand=node.test), node.test)
+        for test, body in ((node.test, node.body), (negated, node.orelse)):
+            self._tests.append(test)
+            self.read(body)
+            self._tests.pop()
 
     def _with(self, node: ast.With | ast.Try | ast.While) -> None:
         self.read(node.body)
 
     _asyncwith = _try = _while = _with
-
-
-def _starred(value: ast.expr) -> ast.expr:
-    return ast.copy_location(ast.Starred(value=value, ctx=ast.Load()), value)
 
 
 def _same(one: ast.expr, other: ast.expr) -> bool:

@@ -11,7 +11,7 @@ import typing as t
 
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.python_names import functions_in
+from tap_analytics.commands.importing.python_names import OF_SCRIPTS, functions_in
 from tap_analytics.commands.importing.python_values import Reader, of_function
 from tap_analytics.commands.importing.unread import Unread
 
@@ -25,8 +25,6 @@ if t.TYPE_CHECKING:
 _STEPS = {"add_filter", "add_map", "add_step", "add_yield_map"}
 #: Parts of an `incremental` that belong to the endpoint.
 _NO_HINTS = ("start_param", "end_param", "convert", "transform")
-#: What is always true where a file is run.
-_OF_SCRIPTS = ("__name__ == '__main__'",)
 #: Maximum number of names and calls between a method and its resource.
 _MOST_CALLS = 20
 
@@ -58,7 +56,7 @@ def add_steps(config: dict[str, t.Any], tree: ast.Module, notes: Notes) -> None:
 
 def _optional(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what is run under a condition only."""
-    if isinstance(node, ast.If) and ast.unparse(node.test) not in _OF_SCRIPTS:
+    if isinstance(node, ast.If) and ast.unparse(node.test) not in OF_SCRIPTS:
         for statement in (*node.body, *node.orelse):
             yield from ast.walk(statement)
 

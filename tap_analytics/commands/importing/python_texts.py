@@ -21,6 +21,14 @@ _NUMBERS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
 }
+_COMPARED: dict[type[ast.cmpop], Callable[[t.Any, t.Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.In: lambda value, among: value in among,
+    ast.NotIn: lambda value, among: value not in among,
+    ast.Is: lambda one, other: one is other,
+    ast.IsNot: lambda one, other: one is not other,
+}
 #: Methods of texts, by the number of their arguments.
 _OF_TEXT: dict[str, Callable[..., str]] = {
     "lower/0": str.lower,
@@ -67,6 +75,18 @@ def combined(sign: ast.operator, left: t.Any, right: t.Any) -> object:  # noqa: 
         number = _NUMBERS[type(sign)](left, right)
         return number if number.bit_length() <= _MOST_BITS else OMITTED
     return OMITTED
+
+
+def holds(signs: Sequence[ast.cmpop], values: Sequence[t.Any]) -> bool | None:
+    """Return whether a value counts as true, or a comparison; None for one that isn't known."""
+    if not signs:
+        return bool(values[0])
+    if len(signs) > 1 or type(signs[0]) not in _COMPARED:
+        return None
+    try:
+        return bool(_COMPARED[type(signs[0])](*values))
+    except TypeError:
+        return None
 
 
 def is_scalar(value: object) -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import typing as t
 
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.python_changes import innermost
 from tap_analytics.commands.importing.python_classes import (
     CLASSES,
     IDENTITIES,
@@ -43,9 +44,12 @@ class Reader(Literals):
         self._tree = tree
         self._functions = functions_in(tree)
         self._scopes = scopes_of(tree, node)
-        #: Values of arguments and of the variables of loops.
-        self._bound: dict[str, t.Any] = {}
         self._open: list[str] = []
+
+    def meaning(self, node: ast.expr) -> ast.expr:
+        """Return what the name of a dict means behind the statements that change it."""
+        named = [each for names in self._scopes for each in names.values()]
+        return next((each for each in named if each and innermost(each) is node), node)
 
     def _name(self, node: ast.Name, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         name = node.id
@@ -96,15 +100,20 @@ class Reader(Literals):
     def _listcomp(self, node: ast.ListComp, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
         [loop, *others] = node.generators
         items = self.value(loop.iter, where)
-        if others or loop.ifs or not isinstance(items, list):
+        items = [*items] if isinstance(items, dict) else items
+        if others or not isinstance(items, list):
             return OMITTED
         made: list[t.Any] = []
-        bound = self._bound
+        bound, tests = self._bound, []
         for item in items:
             self._bound = {**bound, **_unpacked(loop.target, item)}
-            made.append(self.value(node.elt, f"{where}[{len(made)}]"))
+            tests = [self._decided(test, where) for test in loop.ifs]
+            if None in tests:
+                break
+            if False not in tests:
+                made.append(self.value(node.elt, f"{where}[{len(made)}]"))
         self._bound = bound
-        return made
+        return OMITTED if None in tests else made
 
     _generatorexp = _listcomp
 

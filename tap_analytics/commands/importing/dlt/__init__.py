@@ -37,7 +37,7 @@ Object = dict[str, t.Any]
 _READ = ("client", "resource_defaults", "resources")
 #: Parts of an endpoint that dlt merges otherwise than the tap.
 _MERGED_OTHERWISE = ("headers", "json")
-_PARENT = re.compile(r"(?<!\{)\{resources\.([^.{}]+)\.")
+_PARENT = re.compile(r"(?<!\{)\{\+?resources\.([^.{}]+)\.")
 
 
 def entry_of(config: Object, notes: Notes) -> Object:

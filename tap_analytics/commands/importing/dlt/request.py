@@ -84,6 +84,8 @@ def read_request(endpoint: Object, context: Context, where: str) -> None:
             endpoint[word] = _mapped(endpoint[word], lambda text: _linked(text, context))
     if isinstance(endpoint.get("path"), str):
         _query_in_path(endpoint, where, context.notes)
+        if context.is_foreign:
+            _keep_slashes(endpoint)
         endpoint["path"] = re.sub(r"\s", "%20", endpoint["path"])
         _check_placeholders(endpoint, context)
 
@@ -249,6 +251,24 @@ def _field(path: str) -> str:
     return ".".join(map(str, members)) if is_plain else path.strip()
 
 
+def _keep_slashes(endpoint: Object) -> None:
+    """Let values of parents keep their slashes in a path, as dlt doesn't encode them.
+
+    Raises `UnsupportedError` for a path that is nothing but such a value, which may be a URL.
+    """
+    resolved = [
+        name
+        for name, value in as_object(endpoint.get("params")).items()
+        if isinstance(value, dict) and value.get("type") == "resolve"
+    ]
+    path = endpoint["path"]
+    names = {name for name in _PLACEHOLDER.findall(path) if name.startswith("resources.")}
+    for name in sorted({*names, *resolved}):
+        if path.strip("/") == f"{{{name}}}":
+            raise UnsupportedError("its path is a value of its parent, which may be a URL")
+        endpoint["path"] = endpoint["path"].replace(f"{{{name}}}", f"{{+{name}}}")
+
+
 def _query_in_path(endpoint: Object, where: str, notes: Notes) -> None:
     """Move the query of a path to the parameters."""
     path, has_query, query = endpoint["path"].partition("?")
@@ -263,7 +283,7 @@ def _query_in_path(endpoint: Object, where: str, notes: Notes) -> None:
 
 def _check_placeholders(endpoint: Object, context: Context) -> None:
     params = {**as_object(context.defaults.get("params")), **as_object(endpoint.get("params"))}
-    for name in _PLACEHOLDER.findall(endpoint["path"].replace("${", "")):
+    for name in _PLACEHOLDER.findall(endpoint["path"].replace("${", "").replace("{+", "{")):
         is_known = "." in name or name in params
         if not is_known and guess(name, [*context.names.values()]) is None:
             raise UnsupportedError(f"`{{{shown(name)}}}` in its path has no value")

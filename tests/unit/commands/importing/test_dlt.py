@@ -108,8 +108,31 @@ def test_values_are_read_or_become_variables(code, value, made, resource):
             'A = dict(name="a", endpoint="v1/a")\n'
             'RESOURCES = [A, {**A, "name": "b"} | {"endpoint": "v1/b"}]'
         ),
+        (
+            'RESOURCES = [{"name": n, "endpoint": "v1/a" if n == "a" else f"v1/{n}"} '
+            'for n in ("a", "b")]'
+        ),
+        (
+            'KNOWN = {"a", "b"}\nRESOURCES = []\nif KNOWN:\n    for n in ("a", "x", "b"):\n'
+            "        if n in KNOWN:\n"
+            '            RESOURCES.append({"name": n, "endpoint": f"v1/{n}"})\n'
+            '        elif not n or n == "y" and KNOWN:\n'
+            '            RESOURCES.append({"name": n})'
+        ),
+        (
+            'RESOURCES = []\nfor n in ("a", "b"):\n    made = {"name": n, "endpoint": {}}\n'
+            '    if n != "b":\n        made["endpoint"] = "v1/a"\n    else:\n'
+            '        made["endpoint"] = f"v1/{n}"\n    RESOURCES.append(made)'
+        ),
+        (
+            'RESOURCES = [{"name": "a"}]\nRESOURCES[0]["endpoint"] = "v1/a"\n'
+            'RESOURCES.extend([{"name": "b", "endpoint": "v1/b"}])'
+        ),
     ],
-    ids=["comprehension", "loop", "items", "function", "sum", "unpacked"],
+    ids=[
+        *("comprehension", "loop", "items", "function", "sum", "unpacked", "chosen", "filtered"),
+        *("changed in a loop", "changed at once"),
+    ],
 )
 def test_resources_that_code_puts_together_are_read(code, imported):
     found = imported(
@@ -122,6 +145,56 @@ def test_resources_that_code_puts_together_are_read(code, imported):
         {"name": "a", "endpoint": "v1/a"},
         {"name": "b", "endpoint": "v1/b"},
     ]
+
+
+def test_statements_behind_the_dict_change_it(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": ["a"]}}\n'
+        'x["client"]["headers"] = {"A": "1"}\nx["client"]["headers"].update({"B": "2"})\n'
+        'x["resources"].append({"name": "b"})\nx["resources"] += ["c"]\n'
+        'for n in ["d", "e"]:\n    x["resources"].append({"name": n})\n'
+        'x["resources"][0] = {"name": x["resources"][0], "endpoint": "v1/a"}\n'
+        'x |= {"resource_defaults": {"primary_key": "id"}}\nif False:\n    x["resources"] = []'
+    )
+
+    assert found.missing == ()
+    assert found.entry["client"]["headers"] == {"A": "1", "B": "2"}
+    assert found.entry["resource_defaults"]["primary_key"] == "id"
+    assert found.entry["resources"] == [
+        {"name": "a", "endpoint": "v1/a"},
+        {"name": "b"},
+        "c",
+        {"name": "d"},
+        {"name": "e"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ('if today():\n    x["resources"].append("items")', "resources is changed"),
+        ('x["resources"].insert(0, "items")', "resources is changed"),
+        ('x["resources"].append("items")\nx["resources"][1] += "/all"', "resources is changed"),
+        ('x["resources"].extend(more())', "resources is changed"),
+    ],
+)
+def test_changes_that_only_running_the_code_would_tell_are_named(code, reason, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": ["shops"]}}'
+        f"\n{code}"
+    )
+
+    left_out(found, reason)
+
+
+def test_change_of_the_client_that_cannot_be_read_leaves_the_requests_unsigned(imported):
+    found = imported(
+        'x = {"client": {"base_url": "https://api.shop.com"}, "resources": ["shops"]}\n'
+        'if flag:\n    x["client"]["auth"] = {"token": "t"}'
+    )
+
+    [missing] = found.missing
+    assert missing.startswith("Nothing signs the requests.")
 
 
 def test_names_are_those_of_the_function_around_the_dict(imported):
@@ -256,7 +329,7 @@ def test_names_get_letters_digits_and_underscores_everywhere(imported):
         {"name": "big_shops", "endpoint": "big-shops"},
         {"name": "big_shops_2", "endpoint": "b"},
     ]
-    assert found.entry["resources"][2]["endpoint"]["path"] == "items/{resources.big_shops.id}"
+    assert found.entry["resources"][2]["endpoint"]["path"] == "items/{+resources.big_shops.id}"
 
 
 # --- authentication ---------------------------------------------------------------------------
@@ -338,11 +411,11 @@ def test_authentication_that_needs_code_is_missing(auth, imported):
                 '"path": "x/{the-id}/y", "params": {"the-id": {"type": "resolve", '
                 '"resource": "shops", "field": "owner[\'id\']"}}'
             ),
-            {"path": "x/{resources.shops.owner.id}/y"},
+            {"path": "x/{+resources.shops.owner.id}/y"},
         ),
         (
             '"path": "x/{resources.shops.id}"',
-            {"path": "x/{resources.shops.id}", "data_selector": "$", "paginator": "single_page"},
+            {"path": "x/{+resources.shops.id}", "data_selector": "$", "paginator": "single_page"},
         ),
         ('"params": {"id": "FILL_ME_IN"}', {"params": {"id": "$SHOP_ID"}}),
         ('"data_selector": "", "headers": {}, "auth": None', {}),
@@ -380,6 +453,14 @@ def test_requests_are_those_that_dlt_sends(given, made, resource):
         ('"paginator": {"type": "offset", "limit": -1}', "`limit` of its paginator is -1"),
         ('"data": "raw"', "its `data` isn't an object of fields"),
         ('"path": "x/{resources.shops.tags[*].id}"', "isn't a plain path"),
+        ('"path": "/{resources.shops.url}"', "which may be a URL"),
+        (
+            (
+                '"path": "{a}", "params": {"a": {"type": "resolve", "resource": "shops", '
+                '"field": "url"}}'
+            ),
+            "which may be a URL",
+        ),
         ('"params": {"a": {"type": "resolve", "resource": "shops", "field": "id"}}', "in the path"),
         ('"paginator": {"type": "own", "size": 5}', "the type 'own' of its paginator isn't known"),
         ('"paginator": {"type": "json_link", "next_url_path": "a[?(@.b)]"}', "with a search"),
