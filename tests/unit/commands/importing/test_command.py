@@ -473,7 +473,6 @@ def test_dlt_says_it_otherwise(given, made, imported):
         {"incremental": {"cursor_path": "meta.a"}},
         {"params": {"shop": "{resources.shops.id}", "near": "{resources.shops.at.lat},1"}},
         {"params": {"since": "{incremental.start_value}"}, "incremental": {"cursor_path": "a"}},
-        {"path": "/shops/{resources.shops.id}/items"},
         {"response_actions": [{"status_code": 404, "action": "ignore"}]},
         {"paginator": {"type": "page_number", "total_path": ""}},
         {"response_actions": [{"status_code": 404, "content": "none", "action": "ignore"}]},
