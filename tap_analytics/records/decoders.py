@@ -19,6 +19,8 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.records.payload import Row
 
+#: Decoders to declare, by the format that they decode.
+FORMATS = {"newline-delimited JSON": "jsonl", "CSV": "csv", "XML": "xml"}
 _BOM = "\ufeff"
 #: First characters of JSON and of web pages, which no table has.
 _OTHER = ("{", "[", "<")

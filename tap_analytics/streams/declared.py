@@ -25,9 +25,10 @@ from tap_analytics.config.declarations.window_columns import (
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.fetcher import PageFetcher
 from tap_analytics.pagination.unit import sample
-from tap_analytics.records.decoders import Csv, decoder_of
+from tap_analytics.records.decoders import FORMATS, Csv, decoder_of
 from tap_analytics.records.inference import infer_schema
 from tap_analytics.records.payload import detect_rows, select_jsonpath, select_map
+from tap_analytics.records.xml import Xml
 from tap_analytics.streams.api import Api
 from tap_analytics.streams.columns import completed, references
 from tap_analytics.streams.plugins import PluginError, load_plugin, plugin_digest
@@ -48,8 +49,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.records.decoders import Decoder
     from tap_analytics.records.payload import Row
 
-#: Decoders to declare, by the format that they decode.
-_DECODERS = {"newline-delimited JSON": "jsonl", "CSV": "csv"}
 #: Words of a resource that decide about its rows: a state that was made with others isn't used.
 _DECIDING = (
     "write_disposition",
@@ -98,12 +97,14 @@ class DeclaredStream(ResourceStream):
             # Of a parent without children, some APIs answer `{}`.
             takes_empty=self.parent_stream_type is not None,
             decoder=self._decoder,
-            decoders=_DECODERS,
+            decoders=FORMATS,
         )
 
     def _decoder(self, content_type: str) -> Decoder:
         """Return the decoder of a media type, for the schema and the key of the resource."""
         decoder, resource = self.resource.decoder or decoder_of(content_type), self.resource
+        if isinstance(decoder, Xml):
+            return replace(decoder, path=self.records_path)
         if not isinstance(decoder, Csv):
             return decoder
         given = {link.placeholder for link in resource.parents}.union(resource.partitions)

@@ -7,6 +7,7 @@ import typing as t
 
 from tap_analytics.config.declarations.fields import Field, Kind, Variant, read_variant
 from tap_analytics.records.decoders import Csv, Json, JsonLines
+from tap_analytics.records.xml import Xml
 
 if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.object_reader import ConfigPath, ObjectReader
@@ -43,6 +44,12 @@ DECODERS: dict[str, Variant[Decoder]] = {
             ),
             "encoding": Field(Kind("text", _encoding), "How text is encoded.", in_dlt=False),
         },
+        in_dlt=False,
+    ),
+    "xml": Variant(
+        makes=Xml,
+        meaning="Elements as members and lists, attributes as `@name`, text beside them as "
+        "`#text`; values are text.",
         in_dlt=False,
     ),
 }

@@ -50,6 +50,36 @@ def added(name, value, **words):
 MIXED = [{"id": 1, "n": "5"}, {"id": 2, "n": 5}, {"id": 3}, {"id": 4, "n": None}, {"id": 5, "n": 6}]
 
 CSV = 'id,name\n1,Ada\n2,"Bo, C"\n3,\n'
+
+#: Pages of XML: several rows, a single one, none.
+XML = [
+    """<?xml version="1.0" encoding="ISO-8859-1"?>
+    <Response api="1"><Status>OK</Status><Items>
+      <Item kind="a&amp;b"><ID>1</ID><Name> Zo\u00eb </Name>
+        <Tags><Tag>x</Tag><Tag>y</Tag></Tags></Item>
+      <Item><ID>2</ID><Name/><Tags><Tag>z</Tag></Tags>
+        <n:Note lang="en">so<!-- --> <![CDATA[<b>]]></n:Note></Item>
+    </Items></Response>""",
+    "<Response><Items><Item><ID>3</ID></Item></Items></Response>",
+    "<Response><Status>OK</Status><Items/></Response>",
+]
+XML_ROWS = [
+    {"ID": "1", "@kind": "a&b", "Name": "Zo\u00eb", "Tags": {"Tag": ["x", "y"]}},
+    {
+        "ID": "2",
+        "Name": None,
+        "Tags": {"Tag": "z"},
+        "n:Note": {"@lang": "en", "#text": "so <b>"},
+    },
+    {"ID": "3"},
+]
+
+
+def in_xml(asked):
+    text = XML[min(asked.number("page", 1), 3) - 1]
+    return reply(200, text.encode("latin-1"), Content_Type="text/xml; charset=iso-8859-1")
+
+
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
 
 NUMBERS = (
@@ -198,6 +228,26 @@ CONSTRUCTS = [
             ]
         },
         airbyte=Description(source=manifest(stream(field_path=[], decoder={"type": "CsvDecoder"}))),
+        dlt="JSON only",
+    ),
+    Construct(
+        name="xml",
+        server=in_xml,
+        rows={"items": XML_ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    field_path=["Response", "Items", "Item"],
+                    decoder={"type": "XmlDecoder"},
+                    stream={"primary_key": "ID"},
+                    **paginator(
+                        {"type": "PageIncrement", "page_size": 1, "start_from_page": 1}, "page"
+                    ),
+                )
+            ),
+            more={"first page": r"GET /items\?page=1"},
+            fewer={"first page": "GET /items"},
+        ),
         dlt="JSON only",
     ),
     Construct(

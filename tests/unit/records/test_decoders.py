@@ -1,4 +1,4 @@
-"""Lines of JSON and tables of CSV are decoded whole, or not at all."""
+"""Lines of JSON, tables of CSV and XML are decoded whole, or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tap_analytics.records.codec import BodyError
 from tap_analytics.records.decoders import Csv, Json, JsonLines, decoder_of, marks_end
+from tap_analytics.records.xml import Xml
 
 TYPED = {
     "n": {"type": ["integer", "null"]},
@@ -32,6 +33,41 @@ TYPED = {
 )
 def test_lines_of_json(body, values):
     assert JsonLines().decode(body) == values
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "value"),
+    [
+        (b"<a><b/></a>", (), {"a": {"b": None}}),
+        (b"<a> \n </a>", ("a", "b", "c"), {"a": {"b": {"c": []}}}),
+        (b"<a><b/></a>", ("a", "b"), {"a": {"b": []}}),
+        (b"<a><b>1</b></a>", ("a", "c"), {"a": {"b": "1"}}),
+        (b"<a>x<b>1</b>y</a>", (), {"a": {"b": "1", "#text": "xy"}}),
+        (b'<a n="1"><n>2</n><n/></a>', (), {"a": {"@n": "1", "n": ["2", None]}}),
+        ('<?xml version="1.0" encoding="utf-16"?><a>ä</a>'.encode("utf-16"), (), {"a": "ä"}),
+    ],
+)
+def test_elements_of_xml(body, path, value):
+    assert Xml(path=path).decode(body) == value
+
+
+ENTITIES = b'<!DOCTYPE a [<!ENTITY e "ha"><!ENTITY f "&e;&e;">]><a>&f;</a>'
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<a><b></a>", "mismatched tag"),
+        (b"<a>", "no element found"),
+        (b"", "no element found"),
+        (b'{"a": 1}', "not well-formed"),
+        (ENTITIES, "declares entities"),
+        (b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/hosts">]><a>&e;</a>', "declares entities"),
+    ],
+)
+def test_xml_that_is_refused(body, words):
+    with pytest.raises(BodyError, match=words):
+        Xml().decode(body)
 
 
 @pytest.mark.parametrize(

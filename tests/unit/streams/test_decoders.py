@@ -192,10 +192,10 @@ def test_the_format_is_asked_for(decoder, headers, accept, place):
 def test_another_decoder_is_another_definition():
     """What was read with one isn't resumed with the other."""
     found = set()
-    for kind in (None, "json", "jsonl", "csv"):
+    for kind in (None, "json", "jsonl", "csv", "xml"):
         stream = TapAnalytics(config=config("http://127.0.0.1:9", decoder=kind)).streams[STREAM]
         found.add(stream.declaration["decoder"])
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 @pytest.mark.parametrize("width", [1, 8])

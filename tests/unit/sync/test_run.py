@@ -101,7 +101,7 @@ def test_a_shared_cause_is_reported_once_with_the_streams_it_affects(caplog):
         ),
         (
             reply(200, b"<a/>", Content_Type="text/xml"),
-            "XML (text/xml), which isn't supported yet. Ask the API for JSON",
+            "XML (text/xml), not JSON. Set `decoder` of the endpoint to `xml`.",
         ),
     ],
     ids=["ndjson", "csv", "xml"],

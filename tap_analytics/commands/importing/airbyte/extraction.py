@@ -36,8 +36,8 @@ def decoder_of(part: Component | None) -> Object | str | None:
         inner = decoder_of(part.child("decoder"))
         part.note_unread()
         return inner or "json"
-    if part.kind == "JsonlDecoder":
-        return "jsonl"
+    if part.kind in {"JsonlDecoder", "XmlDecoder"}:
+        return part.kind.removesuffix("Decoder").lower()
     if part.kind != "CsvDecoder":
         raise UnsupportedError(f"its responses are decoded by {shown(part.kind)}")
     if part.get("set_values_to_none"):
