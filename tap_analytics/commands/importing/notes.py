@@ -68,9 +68,11 @@ class Notes:
     def provisional(self) -> Iterator[Callable[[], None]]:
         """Drop the notes that are added meanwhile, unless what is yielded is called."""
         before, kept = [*self.lines], []
-        yield lambda: kept.append(True)
-        if not kept:
-            self.lines = before
+        try:
+            yield lambda: kept.append(True)
+        finally:
+            if not kept:
+                self.lines = before
 
     def unknown(self, where: str, words: Collection[str], what: str) -> None:
         """Add a note on keys that aren't known or supported."""

@@ -1,7 +1,8 @@
 """Variables in `apis`: `$NAME` and `${NAME}` stand for a value of the environment.
 
 Names have capital letters, digits and `_` only, so that `$.data` and GraphQL's `$first` are no
-variables; `$$NAME` is the text `$NAME`.
+variables; `$$NAME` is the text `$NAME`. `${NAME:-}` is empty where the variable isn't set, and what
+is nothing but that is left out of its object or list.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tap_analytics.config.settings.checks import shown_name
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-_VARIABLE = re.compile(r"\$(\$?)(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z_][A-Z0-9_]*)(?!\w))", re.ASCII)
+_VARIABLE = re.compile(r"\$(\$?)(?:\{([A-Z_][A-Z0-9_]*)(:-)?\}|([A-Z_][A-Z0-9_]*)(?!\w))", re.ASCII)
 
 
 @dataclass(kw_only=True)
@@ -40,9 +41,14 @@ class Expansion:
             return {
                 name: self.expand(inner, f"{path}.{shown_name(str(name))}")
                 for name, inner in value.items()
+                if self._is_kept(inner)
             }
         if isinstance(value, list):
-            return [self.expand(inner, f"{path}[{at}]") for at, inner in enumerate(value)]
+            return [
+                self.expand(inner, f"{path}[{at}]")
+                for at, inner in enumerate(value)
+                if self._is_kept(inner)
+            ]
         return self._expanded(value, path) if isinstance(value, str) and "$" in value else value
 
     def secrets(self, known: Collection[str]) -> Iterator[str]:
@@ -51,17 +57,27 @@ class Expansion:
             if text in known:
                 yield from values
 
+    def _is_kept(self, value: object) -> bool:
+        found = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        if found is None or found[1] or not found[3]:
+            return True
+        return found[2] in self._variables
+
     def _expanded(self, text: str, path: str) -> str:
-        if self.whole_only and not _VARIABLE.fullmatch(text):
-            return text
+        is_part = self.whole_only and not _VARIABLE.fullmatch(text)
         values: list[str] = []
 
         def value_of(found: re.Match[str]) -> str:
-            escape, braced, bare = found.groups()
+            escape, braced, optional, bare = found.groups()
             name = braced or bare
+            # Meltano knows no optional ones.
+            if is_part and not optional:
+                return found[0]
             if escape:
                 return found[0][1:]
             if name not in self._variables:
+                if optional:
+                    return ""
                 hint = f"Set it, or write $${name} for a text with a dollar sign."
                 self.problems.append(f"`{path}` names the variable {name}, which isn't set. {hint}")
                 return ""

@@ -83,6 +83,10 @@ def json_body(asked):
     return {"data": ROWS} if asked.json == BODY else (400, {})
 
 
+def asked_by_settings(asked):
+    return {"data": ROWS} if asked.query == {"lat": "5.5"} else (400, {})
+
+
 def asked_for_yesterday(asked):
     days = {str((datetime.now(UTC) - timedelta(days=1, seconds=late)).date()) for late in (0, 60)}
     given = [asked.headers.get(f"x-{name}") for name in ("from", "to", "day")]
@@ -1038,5 +1042,35 @@ CONSTRUCTS = [
             )
         ),
         dlt="no moments",
+    ),
+    Construct(
+        name="settings",
+        server=asked_by_settings,
+        rows={"items": ROWS},
+        config={"lat": "5.5"},
+        environment={"API_PARAM_LAT": "5.5"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "request_parameters": {
+                            "lat": "{% if -90 <= config.lat | float <= 90 %}{{ config.lat }}"
+                            "{% else %}wrong{% endif %}",
+                            "lang": "{{ config.get('lang') }}",
+                            "units": "{{ config['units'] or '' }}",
+                        },
+                    }
+                ),
+                spec={
+                    "type": "Spec",
+                    "connection_specification": {
+                        "type": "object",
+                        "required": ["lat"],
+                        "properties": {"lat": {}, "lang": {}, "units": {}},
+                    },
+                },
+            )
+        ),
+        dlt="no settings",
     ),
 ]

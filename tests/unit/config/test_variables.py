@@ -56,6 +56,15 @@ def test_only_whole_variables_are_expanded_where_meltano_has_expanded_the_others
     assert "NONE" in problem
 
 
+@pytest.mark.parametrize("whole_only", [False, True])
+def test_optional_variable_that_is_not_set_leaves_out_its_entry(whole_only):
+    given = {"a": "${KEY:-}", "b": "${NONE:-}", "c": ["${NONE:-}", "x${NONE:-}", "$${NONE:-}"]}
+    assert expanded(given, whole_only=whole_only) == (
+        {"a": "s3cret", "c": ["x", "${NONE:-}"]},
+        [],
+    )
+
+
 def config(origin):
     given = declared(origin, endpoint={"paginator": "single_page", "params": {"of": "$SHOP_USER"}})
     client = given["apis"][0]["client"]

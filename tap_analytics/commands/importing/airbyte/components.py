@@ -250,6 +250,27 @@ class Component:
         self.manifest.settings.note_use(value, unset, where)
         return value
 
+    def sent(self, text: str, word: str, scope: Scope) -> Value:
+        """Return the value of a text of a request; a variable for one that needs only settings.
+
+        Raises `UndecidedError`.
+        """
+        where = f"{self.path}.{word}".strip(".")
+        try:
+            with self.manifest.notes.provisional() as keep:
+                value = self.evaluated(text, word, scope)
+                optional = value.optional if isinstance(value, Unset) and word != "path" else None
+                if optional is None:
+                    keep()
+                    self.manifest.settings.note_lists(value, where)
+                    return value
+        except UndecidedError:
+            return self.manifest.settings.computed(text, word, where)
+        (setting,) = optional.settings
+        self.manifest.notes.add(where, f"is sent where {setting.variable} is set.")
+        self.manifest.settings.note_lists(optional, where)
+        return optional
+
     def _parameter(self, names: tuple[str, ...]) -> Value:
         """Return a parameter; one that has expressions itself isn't known."""
         value: Value = self.parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from tap_analytics.commands.importing.airbyte.jinja_texts import needs_only
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     Setting,
@@ -21,6 +22,8 @@ if t.TYPE_CHECKING:
 
 Object = dict[str, t.Any]
 
+#: Parts of a request that a variable can stand for, as it names them.
+_COMPUTED = {"path": "path", "request_parameters": "param"}
 #: Objects that group settings; their names say nothing about a value.
 _GROUPS = {"credentials", "authentication", "auth", "auth_type", "authorization"}
 
@@ -31,6 +34,8 @@ class Settings:
     def __init__(self, specification: Object, notes: Notes) -> None:
         self.specification = specification
         self.notes = notes
+        #: Variables of texts that are computed from settings.
+        self._computed: dict[tuple[str, str], str] = {}
 
     def value(self, path: tuple[str, ...], where: str, *, is_secret: bool) -> Value:
         """Return what a setting is if a user fills in what is required.
@@ -48,33 +53,57 @@ class Settings:
             return defaults[0]
         variable = self._variable(path)
         requirements = {is_required for _, is_required in found}
+        is_list = any(each.get("type") == "array" for each, _ in found)
         # A secret is filled in by whoever imports the manifest.
         if requirements == {True} or is_secret:
-            return self._noted(name, variable, is_set=True)
+            return self._noted(name, Setting(variable, is_list=is_list), is_set=True)
         if len(found) > 1:
-            return self._noted(name, variable, is_set=None)
-        return Unset(name, variable)
+            return self._noted(name, Setting(variable, is_list=is_list), is_set=None)
+        return Unset(name, variable, is_known=bool(found), is_list=is_list)
+
+    def computed(self, text: str, word: str, where: str) -> Later:
+        """Return the variable for a text of a request that is computed from nothing but settings.
+
+        Raises `UndecidedError` for other texts.
+        """
+        kind, _, name = word.partition(".")
+        if kind not in _COMPUTED or not needs_only(text, {"config", "parameters", "options"}):
+            raise UndecidedError
+        source = (word, "".join(text.split()))
+        if source not in self._computed:
+            name = f"{_COMPUTED[kind]}_{name}" if name else kind
+            self._computed[source] = self.notes.new_variable(name)
+        variable = self._computed[source]
+        self.notes.add(where, f"is computed: {variable} must be what it gives.")
+        return Later((Setting(variable),))
 
     def note_use(self, value: Value, unset: Sequence[Unset], where: str) -> None:
         """Note which settings that aren't required are variables of a value, and which are not."""
         used = {each.variable: each for each in _settings_in(value)}
         for each in unset:
             if each.variable and each.variable in used:
-                self._noted(each.name, each.variable, is_set=None)
+                self._noted(each.name, Setting(each.variable), is_set=None)
             else:
                 self.notes.add(where, f"`config.{shown(each.name)}` isn't set there.")
         for setting in used.values():
             if setting.notation:
                 self.notes.add(where, f"{setting.variable} must be {setting.notation}.")
 
+    def note_lists(self, value: Value, where: str) -> None:
+        """Note the settings of a request that may have several values."""
+        for each in _settings_in(value):
+            if each.is_list and not each.notation:
+                text = f"{each.variable} is one value: for several, write a list in its place."
+                self.notes.add(where, text)
+
     def _variable(self, path: tuple[str, ...]) -> str:
         *groups, last = path
         names = [group for group in groups if group not in _GROUPS]
         return self.notes.variable("_".join((*names, last)))
 
-    def _noted(self, name: str, variable: str, *, is_set: bool | None) -> Later:
-        self.notes.add("", f"`config.{shown(name)}` becomes {variable}.")
-        return Later((Setting(variable),), is_set=is_set)
+    def _noted(self, name: str, setting: Setting, *, is_set: bool | None) -> Later:
+        self.notes.add("", f"`config.{shown(name)}` becomes {setting.variable}.")
+        return Later((setting,), is_set=is_set)
 
 
 def _described(part: Object, path: tuple[str, ...]) -> Iterator[tuple[Object, bool]]:

@@ -23,6 +23,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
     is_true,
+    or_empty,
 )
 from tap_analytics.commands.importing.python_dict import parse
 
@@ -96,8 +97,11 @@ class Expressions:
                 found = -value
             case ast.BoolOp(op=choice, values=values):
                 found = self._chosen(values, is_or=isinstance(choice, ast.Or))
+            case ast.IfExp(test=test, body=body, orelse=other) if self._meets(test):
+                found = self._plain(body)
             case ast.IfExp(test=test, body=body, orelse=other):
-                found = self._plain(body if self._meets(test) else other)
+                given = self._plain(test) if ast.dump(test) == ast.dump(body) else None
+                found = or_empty(given, self._plain(other))
             case ast.Compare(left=left, ops=[kind], comparators=[right]):
                 found = self._compared(left, kind, right)
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
@@ -142,7 +146,8 @@ class Expressions:
                 return value
             if is_true(value) == is_or:
                 return value
-        return self._plain(last)
+        found = self._plain(last)
+        return or_empty(self._plain(first[-1]), found) if is_or else found
 
     def _compared(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> bool:
         if isinstance(kind, ast.Is | ast.IsNot):
@@ -191,4 +196,4 @@ class Expressions:
         if default in ({}, None):
             return member
         value = self._resolved(member)
-        return default if isinstance(value, Unset) else value
+        return or_empty(value, default) if isinstance(value, Unset) else value

@@ -15,6 +15,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
     concatenated,
+    or_empty,
     with_notation,
 )
 
@@ -83,7 +84,7 @@ def method(name: str, value: Value, arguments: Arguments) -> Value:
 
 def _default(value: Value, default: Value = "", is_falsy: Value = False) -> Value:  # noqa: FBT002 - as in Jinja
     if isinstance(value, Unset) or (is_falsy is True and value in {None, "", 0}):
-        return default
+        return or_empty(value, default)
     if isinstance(value, Later) and value.is_set is None:
         raise UndecidedError
     return value

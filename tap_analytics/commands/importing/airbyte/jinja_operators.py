@@ -90,7 +90,7 @@ def computed(first: Value, kind: ast.operator, second: Value) -> Value:
     if isinstance(kind, ast.Mod) and isinstance(first, str) and isinstance(second, str):
         return _inserted(first, second)
     if any(isinstance(each, Later | Unset) for each in (first, second)):
-        if is_sum and all(isinstance(each, str | Later | Unset) for each in (first, second)):
+        if is_sum and all(map(_is_text, (first, second))):
             return concatenated([first, second])
         raise UndecidedError
     numbers = all(type(each) in {int, float} for each in (first, second))
@@ -98,6 +98,13 @@ def computed(first: Value, kind: ast.operator, second: Value) -> Value:
     if type(kind) not in _COMPUTED or not (numbers or (is_sum and alike)):
         raise UndecidedError
     return _COMPUTED[type(kind)](first, second)
+
+
+def _is_text(value: Value) -> bool:
+    if isinstance(value, Unset):
+        value = value.later
+    is_list = isinstance(value, Later) and any(each.is_list for each in value.settings)
+    return isinstance(value, str | Later) and not is_list
 
 
 def _inserted(text: str, value: str) -> str:

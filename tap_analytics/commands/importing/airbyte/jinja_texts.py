@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections import Counter
 from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.jinja_expressions import Expressions
@@ -27,9 +28,30 @@ _TOKEN = re.compile(
 )
 
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+#: A name that is neither a member, nor a filter, nor that of an argument.
+_NAME = re.compile(r"(?<![\w.|])(?<!\| )[A-Za-z_]\w*(?!\w|\s*=[^=])")
+#: Names that aren't those of variables: what a value is computed from is the same in each run.
+_WORDS = {*("if", "else", "and", "or", "not", "in", "is", "defined", "undefined", "string")}
+_WORDS |= {*("none", "None", "true", "True", "false", "False", "number", "mapping", "iterable")}
+_WORDS |= {*("format_datetime", "timestamp", "max", "min", "sanitize_url", "str_to_datetime")}
+
+
 def has_expressions(text: str) -> bool:
     """Whether a text has expressions or blocks."""
     return "{{" in text or "{%" in text
+
+
+def needs_only(text: str, roots: t.Collection[str]) -> bool:
+    """Whether the expressions of a text name nothing but variables of these names, and any."""
+    words = Counter(found["word"] for found in _TOKEN.finditer(text))
+    if words["if"] != words["endif"]:
+        return False
+    sources = [found["value"] or found["test"] or "" for found in _TOKEN.finditer(text)]
+    if any(mark in _TOKEN.sub("", text) for mark in ("{{", "{%", "{#")):
+        return False
+    names = set(_NAME.findall(_QUOTED.sub("''", " ".join(sources)))) - _WORDS
+    return bool(names) and names <= {*roots}
 
 
 def evaluate(text: str, look_up: Lookup, *, is_lenient: bool = False) -> Value:

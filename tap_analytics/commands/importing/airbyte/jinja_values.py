@@ -51,6 +51,10 @@ class Setting:
     variable: str
     #: How its value must be written; None for as it is.
     notation: str | None = None
+    #: Whether what it is alone in isn't sent where it isn't set.
+    is_optional: bool = False
+    #: Whether it may have several values.
+    is_list: bool = False
 
 
 Part = str | Setting | Placeholder
@@ -112,6 +116,8 @@ def _part_text(part: Part, after: Part, *, is_escaped: bool, is_path: bool) -> s
         keeps_slashes = is_path and is_free and not part.is_quoted
         return f"{{+{part.name}}}" if keeps_slashes else f"{{{part.name}}}"
     if isinstance(part, Setting):
+        if part.is_optional:
+            return f"${{{part.variable[1:]}:-}}"
         is_joined = isinstance(after, str) and re.match(r"\w", after)
         return f"${{{part.variable[1:]}}}" if is_joined else part.variable
     return literal_text(part, is_escaped=is_escaped)
@@ -123,11 +129,25 @@ class Unset:
 
     name: str = ""
     variable: str | None = None
+    #: Whether the connector describes it.
+    is_known: bool = False
+    is_list: bool = False
+    #: Whether an expression says that it is empty then.
+    is_empty: bool = False
 
     @property
     def later(self) -> Later:
         """The value where a user fills it in."""
-        return Later((Setting(self.variable),) if self.variable else ("",))
+        if not self.variable or self.is_empty:
+            return Later(("",))
+        return Later((Setting(self.variable, is_list=self.is_list),))
+
+    @property
+    def optional(self) -> Later | None:
+        """The value that isn't sent where a user doesn't fill it in; None for an unknown one."""
+        if not self.variable or not self.is_known:
+            return None
+        return Later((Setting(self.variable, is_optional=True, is_list=self.is_list),))
 
 
 @dataclass(frozen=True)
@@ -163,6 +183,13 @@ def literal_text(text: str, *, is_escaped: bool) -> str:
     """Return a text that is sent as it is: without variables, and without templates if escaped."""
     text = _VARIABLE.sub("$$", text)
     return text.replace("{", "{{").replace("}", "}}") if is_escaped else text
+
+
+def or_empty(value: Value, other: Value) -> Value:
+    """Return the second value, which is in the place of one that isn't set."""
+    if isinstance(value, Unset) and value.variable and other in ("", None):
+        return replace(value, is_empty=True)
+    return other
 
 
 def is_true(value: Value) -> bool:

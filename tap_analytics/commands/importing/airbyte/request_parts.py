@@ -76,7 +76,7 @@ class RequestParts:
         try:
             scope = replace(self.partitioning.scope, page=self.page.name, is_first=is_first)
             text = self.page.read(text) if is_first is None else text
-            value = self.requester.evaluated(text, word, scope)
+            value = self.requester.sent(text, word, scope)
             value = value if is_path else moment_as_text(value)
             laters = [*laters_in(value)]
             for each in laters:
@@ -84,7 +84,7 @@ class RequestParts:
         except UndecidedError:
             raise UnsupportedError(f"{what} is computed") from None
         if isinstance(value, Unset):
-            value = value.later if value.variable else None
+            value = value.later if value.variable and not value.is_empty else None
         named = {each for later in laters for each in later.placeholders}
         self.bounds |= {each for each in named if each.name in {START, END}}
         return value

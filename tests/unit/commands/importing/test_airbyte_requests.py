@@ -63,6 +63,7 @@ SETTINGS = spec(
     flag={"default": True},
     since={"default": "2024-02-03T00:00:00Z"},
     mark={},
+    sites={"type": "array"},
     key={"airbyte_secret": True, "default": "k"},
     login={
         "required": ["name"],
@@ -80,7 +81,14 @@ SETTINGS = spec(
         ("{{ config['site'] }}", "$SHOP_SITE"),
         ("{{ config['site'] }}s", "${SHOP_SITE}s"),
         ("{{ config['key'] }}", "$SHOP_KEY"),
-        ("{{ config['mark'] }}", "$SHOP_MARK"),
+        ("{{ config['mark'] }}", "${SHOP_MARK:-}"),
+        ("{{ config['mark'] or '' }}", "${SHOP_MARK:-}"),
+        ("{{ config['mark'] if config['mark'] else '' }}", "${SHOP_MARK:-}"),
+        ("{{ config.get('mark', '') }}", "${SHOP_MARK:-}"),
+        ("{{ config['mark'] | default('') }}", "${SHOP_MARK:-}"),
+        ("{{ config['mark'] or '' }}y", "y"),
+        ("{{ config['mark'] }}y", "${SHOP_MARK}y"),
+        ("{{ config['nowhere'] }}", "$SHOP_NOWHERE"),
         ("{{ config['mark'] or 'none' }}", "none"),
         ("{{ config['site'] or 'none' }}", "$SHOP_SITE"),
         ("{{ config.get('mark', 5) }}", "5"),
@@ -143,12 +151,6 @@ def test_value_of_the_default_configuration_is_sent(text, sent, imported):
 @pytest.mark.parametrize(
     "text",
     [
-        "{{ config['site'] == 'a' }}",
-        "{{ 'a' if config['site'] == 'b' else 'c' }}",
-        "{% if config['site'] == 'b' %}a{% endif %}",
-        "{{ config['site'] | upper }}",
-        "{{ config['site'] | base64encode }}",
-        "{{ config['state'] + 'x' | upper }}",
         "{{ next_page_token }}",
         "{{ generate_uuid() }}",
         "{{ day_delta('1') }}",
@@ -181,6 +183,53 @@ def test_value_that_is_not_known_leaves_the_stream_out(text, imported):
     assert "streams[1]: the stream 'items' is left out: the parameter `p` is computed." in notes
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ config['site'] == 'a' }}",
+        "{{ 'a' if config['site'] == 'b' else 'c' }}",
+        "{% if config['site'] == 'b' %}a{% endif %}",
+        "{{ config['site'] | upper }}",
+        "{{ config['site'] | base64encode }}",
+        "{{ config['state'] + 'x' | upper }}",
+        "{% if -90 <= config.site | float <= 90 %}{{ config.site }}{% else %}none{% endif %}",
+        "{{ ';'.join(config['sites']) if config.site in ['a', 'b'] else 'c' }}",
+        "{{ config['sites'] + config['sites'] }}",
+        "{{ format_datetime(config.site, format='%Y') ~ config.site[:4] }}",
+    ],
+)
+def test_text_that_is_computed_from_settings_is_a_variable(text, imported):
+    made, notes = imported(
+        stream("a", request_parameters={"p": text}),
+        stream("b", request_parameters={"p": text}),
+        stream("c", request_parameters={"p": f"{text}2"}),
+        stream("d", path=text, request_parameters={"q": "{{ config.site }}"}),
+        **SETTINGS,
+    )
+
+    sent = [made[name]["endpoint"]["params"] for name in "abcd"]
+    both = {"p": "$SHOP_PARAM_P"}
+    assert sent == [both, both, {"p": "$SHOP_PARAM_P_2"}, {"q": "$SHOP_SITE"}]
+    assert made["d"]["endpoint"]["path"] == "/$SHOP_PATH"
+    place = "streams[0].retriever.requester.request_parameters.p"
+    assert f"{place}: is computed: $SHOP_PARAM_P must be what it gives." in notes
+    assert not any("streams[0]" in note and "default" in note for note in notes)
+
+
+def test_setting_with_several_values_is_noted(imported):
+    params = {"p": "{{ config['sites'] }}", "q": "{{ config['sites'] | join(',') }}"}
+
+    made, notes = imported(stream(request_parameters=params), **SETTINGS)
+
+    assert made["items"]["endpoint"]["params"] == {"p": "${SHOP_SITES:-}", "q": "$SHOP_SITES"}
+    place = "streams[0].retriever.requester.request_parameters"
+    assert {note for note in notes if "SHOP_SITES" in note and place in note} == {
+        f"{place}.p: is sent where $SHOP_SITES is set.",
+        f"{place}.p: $SHOP_SITES is one value: for several, write a list in its place.",
+        f"{place}.q: $SHOP_SITES must be with `,` between its values.",
+    }
+
+
 def test_member_that_no_slice_has_is_nothing(imported):
     params = {"p": "{{ stream_interval['since'] }}", "q": "{{ stream_partition.other }}"}
 
@@ -210,7 +259,13 @@ def test_notation_that_a_setting_needs_is_noted(imported):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{{ config['mark'] or '' }}", "{{ none }}", "{{ stream_state.x }}", "{{ parameters.x }}"],
+    [
+        "",
+        "{{ config['nowhere'] or '' }}",
+        "{{ none }}",
+        "{{ stream_state.x }}",
+        "{{ parameters.x }}",
+    ],
 )
 def test_parameter_without_a_value_is_not_sent(text, imported):
     made, notes = imported(stream(request_parameters={"p": text}), **SETTINGS)
