@@ -1056,7 +1056,7 @@ CONSTRUCTS = [
                         "request_parameters": {
                             "lat": "{% if -90 <= config.lat | float <= 90 %}{{ config.lat }}"
                             "{% else %}wrong{% endif %}",
-                            "lang": "{{ config.get('lang') }}",
+                            "lang": "{{ config['lang'] }}",
                             "units": "{{ config['units'] or '' }}",
                         },
                     }

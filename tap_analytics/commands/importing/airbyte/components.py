@@ -250,27 +250,6 @@ class Component:
         self.manifest.settings.note_use(value, unset, where)
         return value
 
-    def sent(self, text: str, word: str, scope: Scope) -> Value:
-        """Return the value of a text of a request; a variable for one that needs only settings.
-
-        Raises `UndecidedError`.
-        """
-        where = f"{self.path}.{word}".strip(".")
-        try:
-            with self.manifest.notes.provisional() as keep:
-                value = self.evaluated(text, word, scope)
-                optional = value.optional if isinstance(value, Unset) and word != "path" else None
-                if optional is None:
-                    keep()
-                    self.manifest.settings.note_lists(value, where)
-                    return value
-        except UndecidedError:
-            return self.manifest.settings.computed(text, word, where)
-        (setting,) = optional.settings
-        self.manifest.notes.add(where, f"is sent where {setting.variable} is set.")
-        self.manifest.settings.note_lists(optional, where)
-        return optional
-
     def _parameter(self, names: tuple[str, ...]) -> Value:
         """Return a parameter; one that has expressions itself isn't known."""
         value: Value = self.parameters
@@ -315,6 +294,28 @@ def class_for(part: Component, method: str, reason: str) -> str:
     part.note("", f"needs code: `{method}` of a class in `{plugin}` does what {shown(name)} does.")
     part.ignore(*part.value)
     return re.sub(r"\W+", "", name, flags=re.ASCII).lstrip("0123456789_")
+
+
+def sent_value(part: Component, text: str, word: str, scope: Scope) -> Value:
+    """Return the value of a text of a request; a variable for one that needs only settings.
+
+    Raises `UndecidedError`.
+    """
+    where = f"{part.path}.{word}".strip(".")
+    try:
+        with part.manifest.notes.provisional() as keep:
+            value = part.evaluated(text, word, scope)
+            optional = value.optional if isinstance(value, Unset) and word != "path" else None
+            if optional is None:
+                keep()
+                part.manifest.settings.note_lists(value, where)
+                return value
+    except UndecidedError:
+        return part.manifest.settings.computed(text, word, where)
+    (setting,) = optional.settings
+    part.manifest.notes.add(where, f"is sent where {setting.variable} is set.")
+    part.manifest.settings.note_lists(optional, where)
+    return optional
 
 
 def name_of(stream: Component) -> str:

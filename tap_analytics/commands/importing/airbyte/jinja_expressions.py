@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tap_analytics.commands.importing.airbyte.jinja_filters import filtered, method
 from tap_analytics.commands.importing.airbyte.jinja_macros import called
@@ -58,7 +58,10 @@ class Expressions:
             raise UndecidedError from None
 
     def _resolved(self, value: Value) -> Value:
-        return self.look_up(value) if isinstance(value, Path) else value
+        found = self.look_up(value) if isinstance(value, Path) else value
+        if isinstance(value, Path) and value.is_none and isinstance(found, Unset):
+            return replace(found, is_known=False)
+        return found
 
     def _plain(self, node: ast.expr) -> Value:
         return self._resolved(self._node(node))
@@ -194,6 +197,6 @@ class Expressions:
             return base.get(key, default)
         member = self._member(base, key)
         if default in ({}, None):
-            return member
+            return replace(member, is_none=True) if isinstance(member, Path) else member
         value = self._resolved(member)
         return or_empty(value, default) if isinstance(value, Unset) else value

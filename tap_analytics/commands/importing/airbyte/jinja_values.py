@@ -156,6 +156,8 @@ class Path:
 
     root: str
     names: tuple[str, ...] = ()
+    #: Whether the text is `None` where it gives nothing.
+    is_none: bool = False
 
 
 class Lookup(t.Protocol):
@@ -187,7 +189,7 @@ def literal_text(text: str, *, is_escaped: bool) -> str:
 
 def or_empty(value: Value, other: Value) -> Value:
     """Return the second value, which is in the place of one that isn't set."""
-    if isinstance(value, Unset) and value.variable and other in ("", None):
+    if isinstance(value, Unset) and value.variable and other == "":
         return replace(value, is_empty=True)
     return other
 

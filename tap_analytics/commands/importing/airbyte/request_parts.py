@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError, sent_value
 from tap_analytics.commands.importing.airbyte.jinja_macros import moment_as_text
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
@@ -76,7 +76,7 @@ class RequestParts:
         try:
             scope = replace(self.partitioning.scope, page=self.page.name, is_first=is_first)
             text = self.page.read(text) if is_first is None else text
-            value = self.requester.sent(text, word, scope)
+            value = sent_value(self.requester, text, word, scope)
             value = value if is_path else moment_as_text(value)
             laters = [*laters_in(value)]
             for each in laters:

@@ -89,6 +89,8 @@ SETTINGS = spec(
         ("{{ config['mark'] or '' }}y", "y"),
         ("{{ config['mark'] }}y", "${SHOP_MARK}y"),
         ("{{ config['nowhere'] }}", "$SHOP_NOWHERE"),
+        # It sends `None` without one.
+        ("{{ config.get('mark') }}", "$SHOP_MARK"),
         ("{{ config['mark'] or 'none' }}", "none"),
         ("{{ config['site'] or 'none' }}", "$SHOP_SITE"),
         ("{{ config.get('mark', 5) }}", "5"),
