@@ -64,9 +64,12 @@ def innermost(node: ast.expr | None) -> ast.expr | None:
 
 
 def changed(base: _Value, keys: Sequence[_Value], method: str, value: _Value) -> bool:
-    """Change a value in place; whether it could be read."""
+    """Change a value in place, at each item of a list for the key `...`; whether it was read."""
     outer, last = (keys[:-1], keys[-1]) if method == "set" else (keys, None)
-    for key in outer:
+    for place, key in enumerate(outer, 1):
+        if key is ...:
+            items = base if isinstance(base, list) else [None]
+            return all(changed(each, keys[place:], method, copied(value)) for each in items)
         if not _has(base, key):
             return False
         base = base[key]

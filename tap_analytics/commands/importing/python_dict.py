@@ -11,11 +11,16 @@ from tap_analytics.commands.importing.python_classes import is_dict
 from tap_analytics.commands.importing.python_literals import dotted
 from tap_analytics.commands.importing.python_steps import add_steps
 from tap_analytics.commands.importing.python_values import Reader
+from tap_analytics.commands.importing.unread import UNPACKED, Unread
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_analytics.commands.importing.notes import Notes
+
+
+#: Functions of dlt that take such a dict.
+_SOURCES = {"rest_api_source", "rest_api_resources"}
 
 
 def code_blocks(text: str) -> Iterator[tuple[int, str]]:
@@ -52,7 +57,7 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     inner = {id(part) for node in found for part in ast.walk(node) if part is not node}
     outer = sorted((node for node in found if id(node) not in inner), key=lambda node: node.lineno)
     if not outer:
-        return None
+        return _passed(tree, notes)
     # The others may be examples with parts left out.
     outer = [node for node in outer if not _is_sketch(node)] or outer
     if len(outer) > 1:
@@ -63,8 +68,22 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     value = reader.value(reader.meaning(outer[0]), "")
     if not isinstance(value, dict):
         return None
+    for call in reader.changing(outer[0]):
+        value[UNPACKED] = Unread(call, "", f"is changed by `{dotted(call.func)}`", "")
     add_steps(value, tree, notes)
     return value
+
+
+def _passed(tree: ast.Module, notes: Notes) -> dict[str, t.Any] | None:
+    """Return a dict that is put together and passed to dlt."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in _SOURCES:
+            for argument in node.args[:1]:
+                value = Reader(tree, notes, node).value(argument, "")
+                if isinstance(value, dict) and {"client", "resources"} <= value.keys():
+                    add_steps(value, tree, notes)
+                    return value
+    return None
 
 
 def parse(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depends on the mode

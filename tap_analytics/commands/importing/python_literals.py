@@ -226,7 +226,10 @@ class Literals:
         tests = [self._decided(each, where) for each in change.tests]
         if False in tests or isinstance(base, Unread):
             return base
-        keys = [self.value(key, where) for key in change.keys]
+        keys = [
+            ... if isinstance(key, ast.Constant) and key.value is ... else self.value(key, where)
+            for key in change.keys
+        ]
         named = [shown(key) for key in keys if isinstance(key, str)]
         place = ".".join([where, *named]).removeprefix(".")
         bound = self._bound

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import typing as t
 
-from tap_analytics.commands.importing.python_changes import Changed, place_of
+from tap_analytics.commands.importing.python_changes import Changed, innermost, place_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,6 +96,12 @@ class _Statements:
         self._around: list[list[ast.expr]] = []
         #: The number of loops around the assignment of a name.
         self._assigned: dict[str, int] = {}
+        #: Where the items are that the variable of a loop stands for.
+        self._items: dict[str, Place] = {}
+        #: Names of the function whose statements are read for what they change around it.
+        self._hidden: frozenset[str] | None = None
+        #: Where those of them lead that stand for something around it.
+        self._aliases: dict[str, Place] = {}
 
     def read(self, body: Sequence[ast.stmt]) -> None:
         """Read statements, and those inside them."""
@@ -114,6 +120,10 @@ class _Statements:
 
     def _set(self, target: ast.expr, value: ast.expr) -> None:
         place = place_of(target)
+        if self._hidden is not None and not isinstance(target, ast.Subscript):
+            if isinstance(target, ast.Name) and (meant := place_of(value)) is not None:
+                self._aliases[target.id] = meant
+            return
         if isinstance(target, ast.Name):
             known = self._names.get(target.id) if target.id in self._assigned else None
             is_new = target.id not in self._names or (known and _same(known, value))
@@ -138,7 +148,7 @@ class _Statements:
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             return
         called, place = call.func.attr, place_of(call.func.value)
-        if place is None or place[0] not in self._names or called not in _CHANGING:
+        if place is None or called not in _CHANGING:
             return
         argument = call.args[0] if len(call.args) == 1 and not call.keywords else call
         if called in {"append", "extend"} and argument is not call:
@@ -171,19 +181,54 @@ class _Statements:
         self, place: Place, method: str, value: ast.expr, *, is_whole: bool = False
     ) -> None:
         """Change a list or dict; in a loop, what the last turn leaves isn't read."""
-        name, _ = place
+        name, keys = place
+        if self._hidden is not None and name in self._hidden:
+            name, outer = self._aliases.get(name, ("", []))
+            place = name, [*outer, *keys]
+        name, keys = place
+        if name in self._items:
+            self._change_items(place, method, value)
         if (base := self._names.get(name)) is None:
             return
+        meant = innermost(base)
+        other = place_of(meant) if isinstance(meant, (ast.Name, ast.Subscript)) else None
+        if other is not None and other[0] != name:
+            # The name is another one for a part of something.
+            self._change((other[0], [*other[1], *keys]), method, value, is_whole=is_whole)
         is_read = is_whole or not self._loops or self._is_own(name)
         how = method if is_read else ""
         tests = [*self._tests]
         self._names[name] = Changed(base, value, place=place, method=how, tests=tests)
+
+    def _change_items(self, place: Place, method: str, value: ast.expr) -> None:
+        """Change each item of a list; not by values that differ between them."""
+        name, keys = place
+        root, outer = self._items[name]
+        parts = [part for each in (value, *self._tests) for part in ast.walk(each)]
+        differs = any(isinstance(part, ast.Name) and part.id in self._items for part in parts)
+        each_item = ast.copy_location(ast.Constant(value=...), value)
+        how = "" if differs else method
+        self._change((root, [*outer, each_item, *keys]), how, value, is_whole=True)
+
+    def _functiondef(self, node: Function) -> None:
+        """Read what a function changes of the names around it."""
+        parts = [*ast.walk(node)]
+        stored = {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+        given = {part.arg for part in parts if isinstance(part, ast.arg)}
+        hidden, self._hidden = self._hidden, (self._hidden or frozenset()) | stored | given
+        self.read(node.body)
+        self._hidden = hidden
+
+    _asyncfunctiondef = _functiondef
 
     def _for(self, node: ast.For) -> None:
         loop = ast.comprehension(target=node.target, iter=node.iter, ifs=[], is_async=0)
         for each in ast.walk(node.target):
             if isinstance(each, ast.Name):
                 self._names.setdefault(each.id, None)
+        place = place_of(node.iter)
+        if place is not None and isinstance(node.target, ast.Name):
+            self._items[node.target.id] = place
         self._around.append(self._tests)
         self._loops.append(loop)
         self._tests = []

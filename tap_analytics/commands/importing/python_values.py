@@ -11,7 +11,7 @@ import contextlib
 import typing as t
 
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.python_changes import innermost
+from tap_analytics.commands.importing.python_changes import Changed, innermost
 from tap_analytics.commands.importing.python_classes import (
     CLASSES,
     IDENTITIES,
@@ -50,6 +50,26 @@ class Reader(Literals):
         """Return what the name of a dict means behind the statements that change it."""
         named = [each for names in self._scopes for each in names.values()]
         return next((each for each in named if each and innermost(each) is node), node)
+
+    def changing(self, node: ast.expr) -> Iterator[ast.Call]:
+        """Yield the calls of functions of the file that change a dict that they are given."""
+        names = {
+            name
+            for scope in self._scopes
+            for name, each in scope.items()
+            if innermost(each) is node
+        }
+        for call in [each for each in ast.walk(self._tree) if isinstance(each, ast.Call)]:
+            if (function := self._functions.get(dotted(call.func))) is None:
+                continue
+            parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+            given = [*zip(parameters, call.args, strict=False)]
+            given += [(word.arg or "", word.value) for word in call.keywords]
+            meant = names_of(function, self._tree)
+            for name, value in given:
+                is_given = isinstance(value, ast.Name) and value.id in names
+                if is_given and isinstance(meant.get(name), Changed):
+                    yield call
 
     def _name(self, node: ast.Name, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         name = node.id

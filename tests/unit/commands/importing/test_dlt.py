@@ -170,6 +170,63 @@ def test_statements_behind_the_dict_change_it(imported):
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        'y = x["resources"]\ny.append({"name": "items", "primary_key": "id"})',
+        (
+            'x["resources"].append({"name": "items"})\n'
+            'last = x["resources"][1]\nlast["primary_key"] = "id"'
+        ),
+        (
+            'def load():\n    own = x["resources"]\n    item = {"name": "items"}\n'
+            '    item["primary_key"] = "key"\n    own.append({"name": "items", "primary_key": "id"})'
+        ),
+        (
+            'def load(own):\n    own["resources"] = []\n'
+            'x["resources"].append({"name": "items"})\nfor each in x["resources"]:\n'
+            '    each["primary_key"] = "id"'
+        ),
+    ],
+    ids=["other name", "item", "function", "each"],
+)
+def test_changes_by_other_names_are_read(code, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        f'"resources": [{{"name": "shops"}}]}}\n{code}'
+    )
+
+    assert found.missing == ()
+    assert found.entry["resources"][1] == {"name": "items", "primary_key": "id"}
+
+
+def test_dict_that_is_put_together_and_passed_to_dlt_is_read(imported):
+    found = imported(
+        f'BASE = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}}}\n'
+        'def made(*more):\n    names = ["a"]\n    for n in ("b", "c"):\n        names.append(n)\n'
+        '    return {**BASE, "resources": names}\nload("x")\nsource = rest_api_source(made())'
+    )
+
+    assert found.headline == "3 of 3 streams"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ('def more(y):\n    y["resources"] = []\nmore(x)', "the dict is changed by `more`"),
+        ('for each in x["resources"]:\n    each["name"] += "s"', "resources.name is changed"),
+    ],
+)
+def test_changes_of_the_whole_dict_that_cannot_be_read_leave_all_out(code, reason, imported):
+    found = imported(
+        'x = {"client": {"base_url": "https://api.shop.com"}, "resources": [{"name": "a"}]}'
+        f"\n{code}"
+    )
+
+    assert found.headline == "0 of 1 streams"
+    assert any(reason in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
     ("code", "reason"),
     [
         ('if today():\n    x["resources"].append("items")', "resources is changed"),
