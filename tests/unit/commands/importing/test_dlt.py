@@ -179,7 +179,7 @@ def test_statements_behind_the_dict_change_it(imported):
         ),
         (
             'def load():\n    own = x["resources"]\n    item = {"name": "items"}\n'
-            '    item["primary_key"] = "key"\n    own.append({"name": "items", "primary_key": "id"})'
+            '    item["primary_key"] = "k"\n    own.append({"name": "items", "primary_key": "id"})'
         ),
         (
             'def load(own):\n    own["resources"] = []\n'
