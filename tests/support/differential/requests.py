@@ -79,6 +79,11 @@ def typed(asked):
 BODY = {"filter": {"state": ["open", "ü"], "limit": 5, "deep": True}, "text": "a{b}"}
 
 
+def slashes_and_quotes(asked):
+    wanted = {"/lists/items": {"q": "a b", "mine": "ada"}, "/roots": {}}
+    return {"data": ROWS} if asked.query == wanted.get(asked.path) else (400, {})
+
+
 def json_body(asked):
     return {"data": ROWS} if asked.json == BODY else (400, {})
 
@@ -490,6 +495,26 @@ CONSTRUCTS = [
         rows={"items": ROWS},
         airbyte=Description(source=manifest(stream(path="/items?id=1&id=2"))),
         dlt=Description(source=dlt(resource(path="items?id=1&id=2", paginator="single_page"))),
+    ),
+    Construct(
+        name="slashes-and-quotes",
+        server=slashes_and_quotes,
+        rows={"items": ROWS, "roots": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/lists//{{ parameters['none'] }}/items",
+                    requester={
+                        "request_parameters": {"q": "'a b'", "mine": "\"{{ config['name'] }}\""}
+                    },
+                ),
+                stream("roots", path="/", requester={"url_base": "ORIGIN/roots"}),
+                spec=spec("name"),
+            )
+        ),
+        dlt="its paths and parameters are sent as they are written",
+        config={"name": "ada"},
+        environment={"API_NAME": "ada"},
     ),
     Construct(
         name="body-json",

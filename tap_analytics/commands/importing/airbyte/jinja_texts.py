@@ -17,6 +17,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     UndecidedError,
     concatenated,
     is_true,
+    unquoted,
 )
 
 if t.TYPE_CHECKING:
@@ -60,11 +61,11 @@ def evaluate(text: str, look_up: Lookup, *, is_lenient: bool = False) -> Value:
     With `is_lenient`, a condition that can't be told is taken to be true. Raises `UndecidedError`.
     """
     if not has_expressions(text):
-        return text
+        return unquoted(text)
     if len(text) > LONGEST:
         raise UndecidedError
     try:
-        return _Text(Expressions(look_up, is_lenient=is_lenient)).read(text)
+        return unquoted(_Text(Expressions(look_up, is_lenient=is_lenient)).read(text))
     except RecursionError:
         raise UndecidedError from None
 

@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
 
 #: Maximum length in characters of a text that is evaluated, and of a value.
 LONGEST = 20_000
+#: What begins a text of Python.
+_QUOTES = ("'", '"')
 
 #: The beginning of what the tap takes for a variable.
 _VARIABLE = re.compile(r"\$(?=\{?[A-Z_])", re.ASCII)
@@ -290,3 +292,17 @@ def laters_in(value: Value) -> Iterator[Later]:
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             yield from laters_in(each)
+
+
+def unquoted(value: Value) -> Value:
+    """Return a quoted text without its quotes, as the CDK reads literals of Python."""
+    if not isinstance(value, str | Later):
+        return value
+    parts = [value] if isinstance(value, str) else list(value.parts)
+    text = "".join(part if isinstance(part, str) else "_" for part in parts)
+    if text[:1] not in _QUOTES or literal(text) != text[1:-1]:
+        return value
+    if isinstance(value, str):
+        return text[1:-1]
+    first, *between, last = parts
+    return replace(value, parts=_merged([str(first)[1:], *between, str(last)[:-1]]))

@@ -84,7 +84,7 @@ class RequestParts:
         except UndecidedError:
             raise UnsupportedError(f"{what} is computed") from None
         if isinstance(value, Unset):
-            value = value.later if value.variable and not value.is_empty else None
+            value = value.later if value.variable and not value.is_empty else ""
         named = {each for later in laters for each in later.placeholders}
         self.bounds |= {each for each in named if each.name in {START, END}}
         return value
@@ -102,15 +102,17 @@ class RequestParts:
     def address(self) -> tuple[str, str]:
         """Return base URL and path of a stream, which may have a query."""
         base, rest = self._base()
-        if self.requester.get("path") in (None, ""):
+        path = self.text(str(self.requester.get("path") or ""), "path", "its path", is_path=True)
+        if not path.strip().lstrip("/"):
             return base, rest
-        path = self.text(str(self.requester.get("path")), "path", "its path", is_path=True)
         if "://" in path:
             return _full(path.strip())
         if "?" in rest:
             raise UnsupportedError("its url_base has a query")
-        # As they are sent, for the tap quotes only values.
+        # As they are sent, for the tap quotes only values; empty segments aren't sent.
         path = re.sub(r"\s", lambda blank: quote(blank[0]), path.strip())
+        path, mark, query = path.partition("?")
+        path = re.sub(r"/{2,}", "/", path) + mark + query
         if not _OPENED.search(rest):
             return f"{base}{rest}", path
         return base, f"{rest.rstrip('/')}/{path.lstrip('/')}"

@@ -142,6 +142,11 @@ SETTINGS = spec(
         ("{{ 'x' if config['mark'] }}y", "y"),
         ("{{ config.state }} {}", "open {}"),
         ("{resources.a.b}", "{{resources.a.b}}"),
+        ("'a b'", "a b"),
+        ("'{{ config['site'] }}'", "$SHOP_SITE"),
+        ('"{{ config.site }}-{{ config.state }}"', "$SHOP_SITE-open"),
+        ("'{{ config.site }}' or '{{ config.state }}'", "'$SHOP_SITE' or 'open'"),
+        ("'{{ config.site }}", "'$SHOP_SITE"),
     ],
 )
 def test_value_of_the_default_configuration_is_sent(text, sent, imported):
