@@ -87,6 +87,9 @@ NUMBERS = (
 )
 LONG = b'{"data": [{"id": 12345678901234567890123}]}'
 
+#: An object that is the response, with lists.
+WHOLE = {"id": 1, "tags": [{"name": "a"}, {"name": "b"}], "parts": {"of": []}}
+
 CONSTRUCTS = [
     Construct(
         name="rows-deep",
@@ -101,6 +104,13 @@ CONSTRUCTS = [
         name="rows-top",
         server=always(ROWS),
         rows={"items": ROWS},
+        airbyte=Description(source=manifest(stream(field_path=[]))),
+        dlt=Description(source=dlt(resource(data_selector="$", paginator="single_page"))),
+    ),
+    Construct(
+        name="rows-whole",
+        server=always(WHOLE),
+        rows={"items": [WHOLE]},
         airbyte=Description(source=manifest(stream(field_path=[]))),
         dlt=Description(source=dlt(resource(data_selector="$", paginator="single_page"))),
     ),

@@ -50,9 +50,10 @@ def decoder_of(part: Component | None) -> Object | str | None:
 
 
 def selector_of(part: Component | None, classes: list[str]) -> str | None:
-    """Return the selector of the rows; None if the response is the list.
+    """Return the selector of the rows; None where nothing selects them.
 
-    A class that selects them is added to `classes`.
+    `$` is the list, or the object, that the response is. A class that selects them is added to
+    `classes`.
     """
     extractor = None if part is None else part.child("extractor")
     if part is not None:
@@ -73,8 +74,8 @@ def selector_of(part: Component | None, classes: list[str]) -> str | None:
     extractor.note_unread()
     if "**" in members:
         raise UnsupportedError("its rows are searched for at any depth")
-    if all(_PLAIN.fullmatch(member) for member in members):
-        return ".".join(members) or None
+    if members and all(_PLAIN.fullmatch(member) for member in members):
+        return ".".join(members)
     return "$" + "".join(map(_step, members))
 
 

@@ -297,7 +297,7 @@ def test_pagination_is_taken(retriever, paginator, command):
             "its rows are searched for at any depth",
         ),
         ({"type": "AsyncRetriever"}, "its retriever is an AsyncRetriever"),
-        ({"decoder": {"type": "XmlDecoder"}}, "its responses are decoded by XmlDecoder"),
+        ({"decoder": {"type": "ZipfileDecoder"}}, "its responses are decoded by ZipfileDecoder"),
         (
             {"partition_router": {"type": "CustomPartitionRouter", "values": ["a"]}},
             "it is partitioned by CustomPartitionRouter",
@@ -989,7 +989,7 @@ def test_child_of_what_is_left_out_is_left_out(command):
 @pytest.mark.parametrize(
     ("path", "selector"),
     [
-        ([], None),
+        ([], "$"),
         (["data"], "data"),
         (["data", "rows"], "data.rows"),
         (["data", "*", "rows"], "$['data'][*]['rows']"),
