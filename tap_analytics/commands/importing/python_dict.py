@@ -9,7 +9,7 @@ import warnings
 
 from tap_analytics.commands.importing.python_classes import is_dict
 from tap_analytics.commands.importing.python_literals import dotted
-from tap_analytics.commands.importing.python_steps import add_steps
+from tap_analytics.commands.importing.python_steps import SOURCES, add_steps
 from tap_analytics.commands.importing.python_values import Reader
 from tap_analytics.commands.importing.unread import UNPACKED, Unread
 
@@ -17,10 +17,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_analytics.commands.importing.notes import Notes
-
-
-#: Functions of dlt that take such a dict.
-_SOURCES = {"rest_api_source", "rest_api_resources"}
 
 
 def code_blocks(text: str) -> Iterator[tuple[int, str]]:
@@ -77,7 +73,7 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
 def _passed(tree: ast.Module, notes: Notes) -> dict[str, t.Any] | None:
     """Return a dict that is put together and passed to dlt."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in _SOURCES:
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in SOURCES:
             for argument in node.args[:1]:
                 value = Reader(tree, notes, node).value(argument, "")
                 if isinstance(value, dict) and {"client", "resources"} <= value.keys():

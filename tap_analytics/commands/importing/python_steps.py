@@ -11,6 +11,7 @@ import typing as t
 
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.python_literals import dotted
 from tap_analytics.commands.importing.python_names import OF_SCRIPTS, functions_in
 from tap_analytics.commands.importing.python_values import Reader, of_function
 from tap_analytics.commands.importing.unread import Unread
@@ -21,6 +22,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.notes import Notes
     from tap_analytics.commands.importing.python_names import Function
 
+#: Functions of dlt that make resources of a dict.
+SOURCES = {"rest_api_source", "rest_api_resources"}
 #: Methods of dlt's resources that change rows.
 _STEPS = {"add_filter", "add_map", "add_step", "add_yield_map"}
 #: Parts of an `incremental` that belong to the endpoint.
@@ -41,9 +44,10 @@ def add_steps(config: dict[str, t.Any], tree: ast.Module, notes: Notes) -> None:
         for index, each in enumerate(resources):
             if (name is not None and name != names[index]) or not isinstance(each, (dict, str)):
                 continue
+            is_sure = id(call) not in optional
             if (hint := _hint(call)) is None:
-                resources[index] = _with_step(each, call, functions)
-            elif id(call) in optional:
+                resources[index] = _with_step(each, call, functions if is_sure else None)
+            elif not is_sure:
                 text = f"`apply_hints` to '{shown(name)}' under a condition is left out."
                 notes.add(f"line {call.lineno}", text)
             else:
@@ -83,13 +87,14 @@ def _with_hint(resource: t.Any, made: t.Any) -> dict[str, t.Any] | None:  # noqa
 def _with_step(
     resource: t.Any,  # noqa: ANN401 - dict or name
     call: ast.Call,
-    functions: Mapping[str, Function | None],
+    functions: Mapping[str, Function | None] | None,
 ) -> dict[str, t.Any]:
+    """Return a resource with a step; without `functions`, one that may not be run."""
     given = {"name": resource} if isinstance(resource, str) else resource
     method = t.cast("ast.Attribute", call.func).attr
-    argument = call.args[0] if call.args else call
+    argument = call.args[0] if call.args and functions is not None else call
     word = "filter" if method == "add_filter" else method
-    found = functions.get(argument.id) if isinstance(argument, ast.Name) else None
+    found = functions.get(argument.id) if functions and isinstance(argument, ast.Name) else None
     unread = Unread(argument, "processing_steps", "is a function", "")
     step = {word: of_function(found, "processing_steps") if found else unread}
     before = given.get("processing_steps")
@@ -116,7 +121,7 @@ def _meanings(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             yield node.targets[0].id, node.value
-        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+        elif isinstance(node, (ast.For, ast.comprehension)) and isinstance(node.target, ast.Name):
             yield node.target.id, node.iter
 
 
@@ -125,8 +130,12 @@ def _receiver(node: ast.expr, names: list[str], given: dict[str, ast.expr]) -> s
     for _ in range(_MOST_CALLS):
         if isinstance(node, ast.Name) and node.id in given:
             node = given[node.id]
+        elif isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in SOURCES:
+            return ""
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node = node.func.value
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            node = node.value
     if isinstance(node, ast.Attribute) and node.attr in names:
         return node.attr
     is_member = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute)

@@ -121,21 +121,33 @@ class Reader(Literals):
         [loop, *others] = node.generators
         items = self.value(loop.iter, where)
         items = [*items] if isinstance(items, dict) else items
-        if others or not isinstance(items, list):
+        if not isinstance(items, list):
             return OMITTED
         made: list[t.Any] = []
-        bound, tests = self._bound, []
+        bound = self._bound
         for item in items:
             self._bound = {**bound, **_unpacked(loop.target, item)}
             tests = [self._decided(test, where) for test in loop.ifs]
-            if None in tests:
-                break
-            if False not in tests:
-                made.append(self.value(node.elt, f"{where}[{len(made)}]"))
+            inner: t.Any = []
+            if others and not {None, False}.intersection(tests):
+                inner = self._listcomp(_inner(node), where)
+            elif False not in tests:
+                inner = [self.value(node.elt, f"{where}[{len(made)}]")]
+            if None in tests or inner is OMITTED:
+                self._bound = bound
+                return OMITTED
+            made += inner
         self._bound = bound
-        return OMITTED if None in tests else made
+        return made
 
     _generatorexp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
+        pair = ast.Tuple(elts=[node.key, node.value], ctx=ast.Load())
+        pairs = self._listcomp(ast.ListComp(elt=pair, generators=node.generators), where)
+        if pairs is OMITTED or not all(isinstance(key, str) for key, _ in pairs):
+            return OMITTED
+        return dict(pairs)
 
     def _call(self, node: ast.Call, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
         func = node.func.value if isinstance(node.func, ast.Subscript) else node.func
@@ -219,6 +231,11 @@ class Reader(Literals):
                 return self.value(value, where)
         finally:
             self._scopes, self._bound = scopes, bound
+
+
+def _inner(node: ast.ListComp) -> ast.ListComp:
+    """Return what is made for an item of the outer loop."""
+    return ast.copy_location(ast.ListComp(elt=node.elt, generators=node.generators[1:]), node)
 
 
 def _unpacked(target: ast.expr, item: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - any JSON value

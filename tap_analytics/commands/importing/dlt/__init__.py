@@ -125,7 +125,7 @@ def _client_words(given: Object, notes: Notes) -> Object:
 def _client_paginator(made: Object, context: Context) -> None:
     """Set the paginator of resources that have none; one that can't be read leaves them out."""
     try:
-        made["paginator"] = context.paginator = read_paginator(
+        made["paginator"] = context.paginator = context.client_paginator = read_paginator(
             made["paginator"], "client.paginator", context.notes, is_foreign=context.is_foreign
         )
     except UnsupportedError as error:

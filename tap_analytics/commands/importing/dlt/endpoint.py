@@ -17,6 +17,7 @@ from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import listed, shown
 from tap_analytics.commands.importing.unread import Unread, with_variables
 from tap_analytics.config.declarations.endpoint import ENDPOINT
+from tap_analytics.config.declarations.model import DETECTED
 from tap_analytics.config.declarations.retries import NEVER_RETRIED, RETRY
 
 if t.TYPE_CHECKING:
@@ -47,6 +48,7 @@ def read_endpoint(given: Object, context: Context, where: str) -> Object:
         made["paginator"] = read_paginator(
             made["paginator"], "its paginator", context.notes, is_foreign=context.is_foreign
         )
+    _settle_detected(made, given, context)
     _check_body(made, context)
     if isinstance(made.get("headers"), dict):
         made["headers"] = stripped(made["headers"], context)
@@ -62,6 +64,20 @@ def read_endpoint(given: Object, context: Context, where: str) -> Object:
     check_read(made)
     # An empty JSON body is sent.
     return {word: value for word, value in made.items() if value or word not in _MAY_BE_EMPTY}
+
+
+def _settle_detected(made: Object, given: Object, context: Context) -> None:
+    """Say what `auto` is, and null over a default: for dlt, the paginator of the client."""
+    if not context.is_foreign:
+        return
+    is_null = "paginator" in given and given["paginator"] is None
+    kind = made.get("paginator")
+    if (is_null and "paginator" in context.defaults) or kind in ("auto", {"type": "auto"}):
+        if context.fault:
+            raise UnsupportedError(context.fault)
+        made["paginator"] = context.client_paginator or "auto"
+    if "data_selector" in context.defaults and not given.get("data_selector", "$"):
+        made["data_selector"] = DETECTED
 
 
 def _fill(made: Object, word: str, notes: Notes) -> None:

@@ -56,6 +56,8 @@ class Context:
     steps: object = None
     #: The paginator of endpoints that have none.
     paginator: object = None
+    #: That of the client.
+    client_paginator: object = None
     #: Parameters that sign requests.
     signed: tuple[str, ...] = ()
     #: The new names of resources by those of dlt.

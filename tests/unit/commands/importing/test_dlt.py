@@ -983,3 +983,67 @@ def test_body_without_a_method_is_sent_by_get_or_the_method_of_the_defaults(defa
     _, items = found.entry["resources"]
     made = {} if defaults else {"method": "GET"}
     assert items["endpoint"] == {"path": "items", "json": {"a": 1}, **made}
+
+
+@pytest.mark.parametrize(
+    ("client", "given", "made"),
+    [
+        ("", '"paginator": "auto"', {"paginator": "auto"}),
+        ("", '"paginator": None', {"paginator": "auto"}),
+        ('"paginator": "header_link"', '"paginator": {}', {"paginator": "header_link"}),
+        ('"paginator": "header_link"', '"paginator": None', {"paginator": "header_link"}),
+        ("", '"data_selector": None', {"data_selector": "auto"}),
+        ("", "", {}),
+    ],
+)
+def test_null_and_auto_over_defaults_are_what_dlt_makes_of_them(client, given, made, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}, {client}}}, '
+        '"resource_defaults": {"endpoint": {"paginator": "single_page", "data_selector": "data"}}, '
+        f'"resources": ["shops", {{"name": "items", "endpoint": {{"path": "items", {given}}}}}]}}'
+    )
+
+    assert found.entry["resources"][1]["endpoint"] == {"path": "items", **made}
+
+
+def test_auto_is_left_out_where_it_is_a_paginator_that_cannot_be_read(imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}, "paginator": Own()}}, '
+        '"resources": [{"name": "items", "endpoint": {"paginator": "auto"}}, '
+        '{"name": "shops", "endpoint": {"paginator": "single_page"}}]}'
+    )
+
+    assert [each["name"] for each in found.entry["resources"]] == ["shops"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "for each in rest_api_resources(x):\n    each.add_map(clean)",
+        "found = rest_api_resources(x)\nfound[1].add_map(clean)",
+        "done = [each.add_map(clean) for each in rest_api_resources(x)]",
+        "if today():\n    rest_api_source(x).items.add_filter(lambda row: row['a'] == 1)",
+        "rest_api_source(x).with_resources('items').items.add_map(clean)",
+    ],
+)
+def test_steps_of_resources_that_code_finds_otherwise_leave_them_out(code, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        f'"resources": ["items"]}}\n{code}'
+    )
+
+    assert found.headline == "0 of 1 streams"
+    assert any("needs code" in note for note in found.notes)
+
+
+def test_comprehensions_of_several_loops_and_of_dicts_are_read(imported):
+    found = imported(
+        'PATHS = {f"{a}_{b}": f"{a}/{b}" for a in ("x", "y") if a != "y" for b in ("1", "2")}\n'
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": '
+        '[{"name": name, "endpoint": path} for name, path in PATHS.items()]}'
+    )
+
+    assert found.entry["resources"] == [
+        {"name": "x_1", "endpoint": "x/1"},
+        {"name": "x_2", "endpoint": "x/2"},
+    ]
