@@ -53,6 +53,11 @@ def between(rows, later=(), longest=None):
     return answer
 
 
+def since_in_body(asked):
+    """Insist on a body in which a field is missing."""
+    return since(TIMES, LATER)(asked) if asked.json == {"at": {}, "kind": "a"} else (400, {})
+
+
 def asked_by_query(asked):
     """Take the ends of a window in a query."""
     found = re.fullmatch(r"at >= '(\S{19})\+00:00' and at <= '(\S{19})\+00:00'", asked.query["q"])
@@ -345,6 +350,32 @@ CONSTRUCTS = [
             )
         ),
         dlt="no windows",
+    ),
+    Construct(
+        name="expression-that-fails",
+        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        server=since_in_body,
+        rows={"items": TIMES},
+        changed={"items": LATER},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={
+                        "http_method": "POST",
+                        # What they are sent as comes from the options.
+                        "request_parameters": {
+                            "since": "{{ stream_interval.start_time.strftime('%Y-%m-%d') }}"
+                        },
+                        "request_body_json": {
+                            "at": {"from": "{{ stream_interval.start_time.strftime('%Y')[:2] }}"},
+                            "kind": "a",
+                        },
+                    },
+                    stream=over_time(end_datetime=END),
+                )
+            )
+        ),
+        dlt="no expressions",
     ),
     Construct(
         name="windows-of-days",

@@ -296,28 +296,6 @@ def class_for(part: Component, method: str, reason: str) -> str:
     return re.sub(r"\W+", "", name, flags=re.ASCII).lstrip("0123456789_")
 
 
-def sent_value(part: Component, text: str, word: str, scope: Scope) -> Value:
-    """Return the value of a text of a request; a variable for one that needs only settings.
-
-    Raises `UndecidedError`.
-    """
-    where = f"{part.path}.{word}".strip(".")
-    try:
-        with part.manifest.notes.provisional() as keep:
-            value = part.evaluated(text, word, scope)
-            optional = value.optional if isinstance(value, Unset) and word != "path" else None
-            if optional is None:
-                keep()
-                part.manifest.settings.note_lists(value, where)
-                return value
-    except UndecidedError:
-        return part.manifest.settings.computed(text, word, where)
-    (setting,) = optional.settings
-    part.manifest.notes.add(where, f"is sent where {setting.variable} is set.")
-    part.manifest.settings.note_lists(optional, where)
-    return optional
-
-
 def name_of(stream: Component) -> str:
     """Return the name of a stream, with characters not allowed in resource names replaced."""
     name = stream.text("name") or ""

@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
+    NothingError,
     Part,
     Placeholder,
     Setting,
@@ -156,6 +157,9 @@ def _at_midnight(form: str) -> str:
 
 def formatted(value: Value, form: Value) -> Value:
     """Return what `strftime` of the moment of a run gives; raises `UndecidedError`."""
+    if isinstance(value, Later) and value.bound:
+        # The ends of an interval are texts.
+        raise NothingError
     if not is_now(value):
         raise UndecidedError
     return _now_as(value, form)

@@ -33,6 +33,10 @@ class UndecidedError(Exception):
     """An expression whose value can't be told before a run, or not in the words of the tap."""
 
 
+class NothingError(UndecidedError):
+    """An expression that fails in Jinja, so that its whole text gives nothing."""
+
+
 @dataclass(frozen=True)
 class Placeholder:
     """A value of a run, by the name it has in templates."""

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError, sent_value
+from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.jinja_macros import moment_as_text
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
@@ -28,6 +28,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 )
 from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
 from tap_analytics.commands.importing.airbyte.request_scope import RUN_ROOTS
+from tap_analytics.commands.importing.airbyte.request_values import sent_value
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import END, START

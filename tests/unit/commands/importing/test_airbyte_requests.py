@@ -223,6 +223,26 @@ def test_text_that_is_computed_from_settings_is_a_variable(text, imported):
     assert not any("streams[0]" in note and "default" in note for note in notes)
 
 
+def test_expression_that_fails_sends_nothing(imported):
+    cursor = {
+        "type": "DatetimeBasedCursor",
+        "cursor_field": "at",
+        "datetime_format": "%Y-%m-%d",
+        "start_datetime": "2024-01-01",
+    }
+    failing = "{{ stream_interval.start_time.strftime('%Y') }}"
+
+    made, notes = imported(
+        stream("a", cursor=cursor, request_parameters={"p": failing, "q": 1}),
+        stream("b", path=f"b/{failing}", cursor=cursor),
+    )
+
+    assert made["a"]["endpoint"]["params"] == {"q": 1}
+    place = "streams[0].retriever.requester.request_parameters.p"
+    assert f"{place}: fails there, so it isn't sent." in notes
+    assert "streams[1]: the stream 'b' is left out: its path is computed." in notes
+
+
 def test_setting_with_several_values_is_noted(imported):
     params = {"p": "{{ config['sites'] }}", "q": "{{ config['sites'] | join(',') }}"}
 
