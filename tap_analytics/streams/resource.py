@@ -73,6 +73,10 @@ class ResourceStream(AnalyticsStream):
         if parts.names:
             beginning = self._range.beginning if self._range else {}
             given = {**beginning, **self._moments, **(context or {}), **values}
+            incremental = self.resource.incremental
+            if incremental and incremental.step and END in parts.fixed_names:
+                # Each window has its end; without one, only the kind of the request is asked for.
+                given.setdefault(END, given.get(START))
             self._check_values(given, is_whole=context is not None)
             parts = parts.render(given)
         path = t.cast("str", parts.path)

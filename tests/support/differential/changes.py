@@ -670,6 +670,28 @@ CONSTRUCTS = [
         dlt=Description(source=dlt(resource(**start(initial_value="2024-01-03T00:00:00Z")))),
     ),
     Construct(
+        name="windows-of-moments-by-day",
+        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        server=between(BORDERS, longest=2),
+        rows={"items": BORDERS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream=over_time(
+                        end_datetime=END,
+                        end_time_option=into("until"),
+                        step="P2D",
+                        cursor_granularity="P1D",
+                    )
+                )
+            ),
+            more={"precision": r"GET /items\?since=\S+&until=\S+T23%3A59%3A59Z"},
+            fewer={"precision": r"GET /items\?since=\S+&until=\S+T00%3A00%3A00Z"},
+            loses="what is in the last day of a window, which it doesn't ask for",
+        ),
+        dlt="no windows",
+    ),
+    Construct(
         name="windows-borders",
         **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
         server=between(BORDERS, longest=2),

@@ -34,6 +34,19 @@ def rows(*values, key="at"):
 # --- the range that is asked for --------------------------------------------------------------
 
 
+def test_windows_are_asked_for_in_a_body_without_an_end_date():
+    key = incremental(step="P1Y", initial_value="2024-01-01")
+    ends = {"from": "{incremental.start_value}", "to": "{incremental.end_value}"}
+
+    with JsonApi(lambda _: rows(AT)) as api:
+        done = run(shop(api.origin, key, endpoint={"method": "POST", "json": ends}))
+
+    assert (done.failure(), done.ids()) == ("", [0])
+    first, second = (json.loads(request.body) for request in api.requests[:2])
+    assert first == {"from": "2024-01-01", "to": "2025-01-01"}
+    assert second["from"] == first["to"]
+
+
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(
     ("words", "settings", "sent"),

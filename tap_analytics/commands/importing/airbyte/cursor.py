@@ -200,7 +200,7 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
     if step is not None and has_start:
         made["step"] = _duration(part, "step")
         if has_end and not NONE.fullmatch(str(part.get("cursor_granularity"))):
-            made["granularity"] = _duration(part, "cursor_granularity")
+            made["granularity"] = _granularity(part, str(form))
     if form is not None:
         made["convert"] = _format(str(form), "its datetime_format")
     if made["initial_value"] is None and made["cursor_format"] is None:
@@ -221,7 +221,7 @@ def _set_windows(
     # It is the moment of the run anyhow.
     made.pop("end_value", None)
     if "step" in made and not NONE.fullmatch(str(part.get("cursor_granularity"))):
-        made["granularity"] = _duration(part, "cursor_granularity")
+        made["granularity"] = _granularity(part, form)
     is_grid = made.get("step") == made.get("granularity") or START not in keys
     rereads = bool(key) and END not in keys and "step" in made and is_grid
     if made["lag"] and made["cursor_path"] in changes.windows and not rereads:
@@ -262,6 +262,16 @@ def _duration(part: Component, word: str) -> str:
     if value is not None and Duration.parse(value):
         return value
     raise UnsupportedError(f"its {word} isn't a duration")
+
+
+def _granularity(part: Component, form: str) -> str:
+    """Return how far apart times are, no more than what is sent: else some are in no window."""
+    given = _duration(part, "cursor_granularity")
+    finest = TimeFormat(_format(form, "its datetime_format")).precision
+    if t.cast("Duration", Duration.parse(given)).rest <= finest:
+        return given
+    part.note("cursor_granularity", "is longer than the precision of the times that are sent.")
+    return f"PT{finest.total_seconds():f}".rstrip("0").rstrip(".") + "S"
 
 
 def _set_format(incremental: Object, forms: set[str | None]) -> None:

@@ -201,16 +201,14 @@ class RequestParts:
             if value.bound and word == "request_parameters":
                 self.bound_params.setdefault(value.bound.name, name)
             return value.template()
-        if word != "request_headers" and isinstance(literal(value), list):
-            value = literal(value)
-        if isinstance(value, list) and word != "request_headers":
-            return [as_template(concatenated([each])) for each in value if each is not None]
+        values = literal(value)
+        if isinstance(values, list) and word != "request_headers":
+            return [as_template(concatenated([each])) for each in values if each is not None]
         if isinstance(value, dict | list):
             raise UnsupportedError(f"{called} is an object")
         if value in (None, ""):
             return None
-        is_number = type(given) in {int, float}
-        return given if is_number else as_template(str(value))
+        return given if type(given) in {int, float} else as_template(str(value))
 
     # --- the body ---------------------------------------------------------------------------
 
@@ -347,4 +345,6 @@ def _unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 
 def _query(text: str) -> Object:
     """Return the parameters of a query, as lists where they are repeated."""
     found: dict[str, list[str]] = parse_qs(text, keep_blank_values=True)
+    if any("/" in name or "{" in name for name in found):
+        raise UnsupportedError("its query has no names")
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}

@@ -1118,6 +1118,34 @@ def test_cursor_over_time_is_taken(command):
     assert notes == []
 
 
+@pytest.mark.parametrize(
+    ("given", "form", "made"),
+    [
+        ("P1D", "%s", "PT1S"),
+        ("P1D", "%Y-%m-%dT%H:%M:%S.%fZ", "PT0.000001S"),
+        ("P1D", "%Y-%m-%d %H:%M", "PT60S"),
+        ("P1D", "%Y-%m-%d", "P1D"),
+        ("PT0.000001S", "%Y-%m-%d", "PT0.000001S"),
+    ],
+)
+def test_granularity_is_no_longer_than_what_is_sent(given, form, made, command):
+    time = {
+        "type": "DatetimeBasedCursor",
+        "cursor_field": "at",
+        "datetime_format": form,
+        "start_datetime": {"type": "MinMaxDatetime", "datetime": "2024-01-01T00:00:00Z"},
+        "start_time_option": {"field_name": "since", "inject_into": "request_parameter"},
+        "end_time_option": {"field_name": "until", "inject_into": "request_parameter"},
+        "step": "P1M",
+        "cursor_granularity": given,
+    }
+
+    _, entry, notes = command(manifest(stream(incremental_sync=time)))
+
+    assert entry["resources"][0]["endpoint"]["incremental"]["granularity"] == made
+    assert any("cursor_granularity" in note for note in notes) == (made != given)
+
+
 def test_ends_of_an_interval_among_the_parameters_are_those_of_requests(command):
     time = {"type": "DatetimeBasedCursor", "cursor_field": "at", "start_datetime": "2024-01-01"}
     requester = {

@@ -779,6 +779,7 @@ def test_streams_of_the_host_of_most_are_the_first_entry(imported):
         ),
         ({"request_parameters": {"a": {"b": 1}}}, "the parameter `a` is an object"),
         ({"request_parameters": {"{{ 'a' }}": 1}}, "the name of the parameter `{{ 'a' }}` is comp"),
+        ({"path": "a?/lists/1"}, "its query has no names"),
         (
             {"path": "a?b=1", "request_parameters": {"b": 2}},
             "the parameter `b` is in its path too",
