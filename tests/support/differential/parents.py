@@ -517,6 +517,22 @@ CONSTRUCTS = [
         dlt="no lists of values",
     ),
     Construct(
+        name="list-of-one-compared",
+        columns=COLUMNS,
+        server=region,
+        rows={"items": [{"id": f"/me/items {n}"} for n in (1, 2)]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="{{ 'me/items' if stream_slice['region'] == 'me' else "
+                    "'shops/' ~ stream_slice['region'] ~ '/items' }}",
+                    partition_router=each_of("region", "me"),
+                )
+            )
+        ),
+        dlt="no lists of values",
+    ),
+    Construct(
         name="lists",
         columns=COLUMNS,
         server=kinds,

@@ -96,7 +96,9 @@ def _crossed(first: Partitioning, second: Partitioning) -> Partitioning:
     if first.parents:
         given = {path: name for path, name in given.items() if path[0] != "parent_slice"}
     return Partitioning(
-        scope=Scope(partitions={**given, **known}),
+        scope=Scope(
+            partitions={**given, **known}, fixed={**first.scope.fixed, **second.scope.fixed}
+        ),
         parents=first.parents + second.parents,
         lists=first.lists | second.lists,
         options=first.options + second.options,
@@ -193,7 +195,10 @@ def _list(router: Component) -> Partitioning:
     value = placeholder(f"{PARTITIONS}.{column}")
     option = router.child("request_option")
     return Partitioning(
-        scope=Scope(partitions={(field_name,): value.name}),
+        scope=Scope(
+            partitions={(field_name,): value.name},
+            fixed={value.name: values[0]} if isinstance(values, list) and len(values) == 1 else {},
+        ),
         lists={column: values},
         options=((option, Later((value,))),) if option else (),
     )

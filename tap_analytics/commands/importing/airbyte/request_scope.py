@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -43,6 +43,9 @@ class Scope:
 
     #: By path below the slice: `("customer_id",)` is `resources.customers.id`.
     partitions: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    #: The values of those that have only one, by placeholder, and those that are said at once.
+    fixed: Mapping[str, str | int] = field(default_factory=dict)
+    said: Mapping[str, str | int] = field(default_factory=dict)
     #: The names of start and end of an interval; empty without a cursor.
     interval: tuple[str, ...] = ()
     #: The format of these.
@@ -55,6 +58,10 @@ class Scope:
     page: str = ""
     #: Whether the request is that of the first page, by cursor; None if that isn't told apart.
     is_first: bool | None = None
+
+    def settled(self) -> Scope:
+        """Return the scope with values in the place of placeholders that have only one."""
+        return replace(self, fixed={}, said=self.fixed)
 
     def look_up(self, path: Path) -> Value:
         """Return the value at a path; raises `UndecidedError`."""
@@ -71,7 +78,8 @@ class Scope:
             return Later((), is_set=True)
         for length in range(len(path.names), 0, -1):
             if name := self.partitions.get(path.names[:length]):
-                return Later((placeholder(name, *path.names[length:]),))
+                later = Later((placeholder(name, *path.names[length:]),))
+                return self.said.get(name, later)
         return self._bound(path.names)
 
     def _token(self, names: tuple[str, ...]) -> Value:

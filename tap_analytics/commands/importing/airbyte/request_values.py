@@ -37,6 +37,8 @@ def sent_value(part: Component, text: str, word: str, scope: Scope) -> Value:
         part.manifest.notes.add(where, "fails there, so it isn't sent.")
         return None
     except UndecidedError:
+        if scope.fixed:
+            return sent_value(part, text, word, scope.settled())
         return part.manifest.settings.computed(text, word, where)
     (setting,) = optional.settings
     part.manifest.notes.add(where, f"is sent where {setting.variable} is set.")

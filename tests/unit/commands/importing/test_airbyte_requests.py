@@ -843,3 +843,24 @@ def test_list_of_values_is_crossed_with_parents(imported):
     assert made["items"]["partitions"] == {"size": [1, 2]}
     assert made["items"]["endpoint"]["path"] == "/{+resources.shops.id}"
     assert made["items"]["endpoint"]["params"] == {"s": "{partitions.size}"}
+
+
+CHOICE = "{{ 'me' if stream_slice.region == 'me' else 'shops/' ~ stream_slice['region'] }}"
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [(["me"], "/me"), (["eu"], "/shops/eu"), ("{{ config.get('regions') or ['me'] }}", "/me")],
+)
+def test_path_may_depend_on_the_only_value_of_a_list(values, path, imported):
+    made, _ = imported(stream(path=CHOICE, router=listed(values)))
+
+    assert made["items"]["endpoint"]["path"] == path
+    assert "partitions" not in made["items"]
+
+
+def test_path_that_depends_on_the_value_of_a_list_leaves_the_stream_out(imported):
+    made, notes = imported(stream("a"), stream(path=CHOICE, router=listed(["me", "eu"])))
+
+    assert "items" not in made
+    assert "streams[1]: the stream 'items' is left out: its path is computed." in notes
