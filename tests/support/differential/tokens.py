@@ -98,7 +98,30 @@ UNASKED = {name: each for name, each in BY_DAY.items() if name != "start_time_op
 ON_FIRST = "{{ %s if not next_page_token.next_page_token }}"
 SELECTED = "response.get('links', []) | selectattr('rel', 'equalto', 'next')"
 
+
+def counting_its_rows(asked):
+    """Name a next page on each; the last has a row of the one before again."""
+    at = asked.number("after")
+    data = ROWS[at : at + 4] or ROWS[-1:]
+    following = f"{asked.origin}/items?after={min(at + len(data), len(ROWS))}"
+    return {"data": data, "next": following, "count": len(data)}
+
+
 CONSTRUCTS = [
+    Construct(
+        name="link-until-a-count-of-one",
+        server=counting_its_rows,
+        rows={"items": [*ROWS, ROWS[-1]]},
+        airbyte=described(
+            paginator(
+                by_cursor("{{ response.next }}", "{{ response.get('count', {}) <= 1 }}"),
+                {"type": "RequestPath"},
+            )
+        ),
+        dlt=NOT_IN_DLT,
+        # A key that comes twice.
+        verdicts={"items": "unverified"},
+    ),
     Construct(
         name="link-in-a-list-of-links",
         server=listed_links,

@@ -193,7 +193,7 @@ class CursorPagination:
         """Say that a page with fewer rows than the limit is the last, if the condition does."""
         if self._short is None:
             return
-        size = self._strategy.integer("page_size") or 0
+        size = self._strategy.integer("page_size") or self._short
         if self._short in {0, size} and size > 0:
             made["stop_after_short_page"] = True
             if "limit" not in made:

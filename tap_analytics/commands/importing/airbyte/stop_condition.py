@@ -185,6 +185,9 @@ class StopCondition:
         found = self._known(left)
         if (op, value) in {(ast.Lt, 1), (ast.LtE, 0)}:
             return self._equal(found, 0)
+        if (op, value) in {(ast.Lt, 2), (ast.LtE, 1)} and self._equal(found, 0) == _EMPTY:
+            # Of a page, or of a list that is no longer than that.
+            return replace(_EMPTY, short=2)
         flag = None if found == self.cursor else _boolean(value)
         if op in {ast.NotEq, ast.IsNot} and flag is not None:
             return self._equal(found, not flag)

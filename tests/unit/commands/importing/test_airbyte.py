@@ -324,6 +324,7 @@ def test_nothing_that_can_be_taken_is_an_error(command):
 MORE = {"has_more_path": "more"}
 LAST = {"at_end_path": "last"}
 EMPTY = {"stop_after_empty_page": True}
+SHORT = {"stop_after_short_page": True, "limit_param": None}
 
 
 @pytest.mark.parametrize(
@@ -352,8 +353,10 @@ EMPTY = {"stop_after_empty_page": True}
         ("{{ response.data | length == 0 }}", EMPTY, False),
         ("{{ not response['data'] }}", EMPTY, False),
         ("{{ response.meta.count < 1 }}", EMPTY, False),
-        ("{{ last_page_size < 100 }}", EMPTY, True),
-        ("{{ 100 > last_page_size }}", EMPTY, True),
+        ("{{ last_page_size < 100 }}", EMPTY | SHORT | {"limit": 100}, False),
+        ("{{ 100 > last_page_size }}", EMPTY | SHORT | {"limit": 100}, False),
+        ("{{ response.count <= 1 }}", EMPTY | SHORT | {"limit": 2}, False),
+        ("{{ response.meta.total < 2 }}", EMPTY | SHORT | {"limit": 2}, False),
         ("{{ response.page >= response.pages }}", {}, True),
         ("{{ response.offset + response.limit >= response.total }}", {}, True),
         ("{{ response.paging.after is none }}", {}, True),
@@ -384,7 +387,8 @@ def test_condition_to_stop_is_declared_or_ends_later(condition, ending, is_later
         "{{ response.page and response.page > 10 }}",
         "{{ last_record['at'] < config['start_date'] }}",
         "{{ last_page_size > 100 }}",
-        "{{ response.count <= 1 }}",
+        "{{ response.count <= 2 }}",
+        "{{ response.pages <= 1 }}",
         "{{ response.next }}",
         "{{ response.next != 'false' }}",
         "{{ response.data }}",
