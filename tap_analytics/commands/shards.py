@@ -205,17 +205,24 @@ def _pieces(tree: Sequence[Estimate], share: int, *, most: int) -> Iterator[_Pie
 
 def _parts(root: Estimate, number: int) -> Sequence[AnyPart]:
     stream = root.stream
+    if _has_window_key(stream):
+        # Shards that begin at other moments would read other windows.
+        return [WHOLE]
     if lists := len(stream.contexts):
         groups = min(number, lists)
         return [ValueGroup(group=each, of=groups) for each in range(groups)]
-    # Windows that begin elsewhere would be others.
-    if not stream.primary_keys or stream.has_window_key:
+    if not stream.primary_keys:
         return [WHOLE]
     if read_children(stream):
         return [KeyGroup(group=each, of=number) for each in range(number)]
     # Row numbers count within one window only.
     ranges = _ranges(root, number) if stream.meets_at is None else []
     return _windows(stream, number) or ranges or [WHOLE]
+
+
+def _has_window_key(stream: AnalyticsStream) -> bool:
+    """Whether the bookmark of a stream, or of one below it, is where windows end."""
+    return stream.has_window_key or any(map(_has_window_key, read_children(stream)))
 
 
 def _windows(stream: AnalyticsStream, number: int) -> list[AnyPart]:

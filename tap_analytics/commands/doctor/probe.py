@@ -17,7 +17,7 @@ from tap_analytics.config.declarations.paginators import PAGINATORS, declared_at
 from tap_analytics.errors import PaginationError
 from tap_analytics.pagination.completeness import Verdict
 from tap_analytics.pagination.fetcher import PageFetcher
-from tap_analytics.records.rows import MissingKeyError
+from tap_analytics.records.rows import DictRows, MissingKeyError
 from tap_analytics.streams.declared import DeclaredStream
 from tap_analytics.streams.scope import open_bookmark, open_reader
 from tap_analytics.transport.errors import BudgetSpent, Cancelled, Retriable, TransportError
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination import PageToken, PagingStrategy, StopReason
     from tap_analytics.pagination.page import FetchedPage
     from tap_analytics.pagination.reader import PageReader
-    from tap_analytics.records.rows import DictRows, Row
+    from tap_analytics.records.rows import Row
     from tap_analytics.transport.request import Request, Response
     from tap_analytics.transport.session import Transport
 
@@ -257,9 +257,7 @@ class Probe:
 
     def processed(self, rows: list[Row]) -> list[Row]:
         """Return rows as a run would write them."""
-        done = (self.stream.post_process(dict(row), self.context) for row in rows)
-        columns = self.stream.parent_columns(self.context)
-        return [{**columns, **row} for row in done if row is not None]
+        return self.stream.endpoint(self.context, self.extras).process_copy(DictRows(rows))
 
     # --- other settings -------------------------------------------------------------------------
 

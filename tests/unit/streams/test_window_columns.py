@@ -361,3 +361,18 @@ def test_plan_and_shards_know_the_windows(begin):
         made = divide(tap, plan.estimates, count=4)
     assert estimate.figures.requests in ({3} if begin else {0, 1})
     assert [each.streams for each in made.shards] == [{"shop_items": WHOLE}]
+
+
+def test_lists_with_windows_of_their_own_are_read_by_one_shard():
+    with JsonApi(same_rows) as api:
+        given = shop(api.origin, endpoint=BY_REGION, partitions={"region": ["eu", "us"]})
+        plan = SyncPlan(tap := TapAnalytics(config=given, setup_mapper=False))
+        made = divide(tap, plan.estimates, count=2)
+    assert [each.streams for each in made.shards] == [{"shop_items": WHOLE}]
+
+
+def test_the_doctor_finds_nothing_wrong(doctor):
+    with JsonApi(same_rows) as api:
+        key = {"end_value": "2024-01-20", "convert": "%d/%m/%Y"}
+        report = doctor(shop(api.origin, key))
+    assert report.findings == []
