@@ -14,7 +14,7 @@ from tap_analytics.commands.importing.python_values import Reader
 from tap_analytics.commands.importing.unread import UNPACKED, Unread
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tap_analytics.commands.importing.notes import Notes
 
@@ -52,8 +52,10 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     found = [n for n in ast.walk(tree) if isinstance(n, ast.expr) and _describes(n)]
     inner = {id(part) for node in found for part in ast.walk(node) if part is not node}
     outer = sorted((node for node in found if id(node) not in inner), key=lambda node: node.lineno)
+    if (value := _passed(tree, notes, found)) is not None:
+        return value
     if not outer:
-        return _passed(tree, notes)
+        return None
     # The others may be examples with parts left out.
     outer = [node for node in outer if not _is_sketch(node)] or outer
     if len(outer) > 1:
@@ -70,15 +72,24 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     return value
 
 
-def _passed(tree: ast.Module, notes: Notes) -> dict[str, t.Any] | None:
-    """Return a dict that is put together and passed to dlt."""
+def _passed(
+    tree: ast.Module, notes: Notes, described: Sequence[ast.expr]
+) -> dict[str, t.Any] | None:
+    """Return a dict that is put together of others and passed to dlt."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in SOURCES:
-            for argument in node.args[:1]:
-                value = Reader(tree, notes, node).value(argument, "")
-                if isinstance(value, dict) and {"client", "resources"} <= value.keys():
-                    add_steps(value, tree, notes)
-                    return value
+        if not isinstance(node, ast.Call) or dotted(node.func).rpartition(".")[2] not in SOURCES:
+            continue
+        reader = Reader(tree, notes, node)
+        for argument in node.args[:1]:
+            meant = reader.named(argument)
+            is_called = isinstance(meant, ast.Call) and reader.is_called_once(meant)
+            is_other = isinstance(meant, (ast.Dict, ast.BinOp)) and meant not in described
+            if described and not is_called and not is_other:
+                continue
+            value = reader.value(argument, "")
+            if isinstance(value, dict) and {"client", "resources"} <= value.keys():
+                add_steps(value, tree, notes)
+                return value
     return None
 
 

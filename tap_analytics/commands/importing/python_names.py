@@ -66,7 +66,7 @@ def _parameters(function: Function, tree: ast.Module) -> Names:
     keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     names |= {each.arg: value for each, value in keywords if value is not None}
     passed: dict[str, list[ast.expr]] = {}
-    for call in _calls(function.name, tree):
+    for call in calls(function.name, tree):
         given = zip(positional, call.args, strict=False)
         for name, value in [(each.arg, value) for each, value in given]:
             passed.setdefault(name, []).append(value)
@@ -79,7 +79,8 @@ def _parameters(function: Function, tree: ast.Module) -> Names:
     return names
 
 
-def _calls(name: str, tree: ast.Module) -> Iterator[ast.Call]:
+def calls(name: str, tree: ast.Module) -> Iterator[ast.Call]:
+    """Yield the calls of a function by its name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
             yield node

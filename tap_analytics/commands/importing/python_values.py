@@ -20,7 +20,7 @@ from tap_analytics.commands.importing.python_classes import (
     of_class,
 )
 from tap_analytics.commands.importing.python_literals import GETENV, Literals, dotted
-from tap_analytics.commands.importing.python_names import functions_in, names_of, scopes_of
+from tap_analytics.commands.importing.python_names import calls, functions_in, names_of, scopes_of
 from tap_analytics.commands.importing.python_texts import OMITTED, is_scalar, of_method
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 
@@ -50,6 +50,15 @@ class Reader(Literals):
         """Return what the name of a dict means behind the statements that change it."""
         named = [each for names in self._scopes for each in names.values()]
         return next((each for each in named if each and innermost(each) is node), node)
+
+    def named(self, node: ast.expr) -> ast.expr | None:
+        """Return what a name was given at first; other expressions as they are."""
+        return innermost(self._named(node.id)) if isinstance(node, ast.Name) else node
+
+    def is_called_once(self, node: ast.Call) -> bool:
+        """Whether a call is the only one of a function of the file."""
+        name = dotted(node.func)
+        return self._functions.get(name) is not None and len([*calls(name, self._tree)]) == 1
 
     def changing(self, node: ast.expr) -> Iterator[ast.Call]:
         """Yield the calls of functions of the file that change a dict that they are given."""

@@ -1047,3 +1047,17 @@ def test_comprehensions_of_several_loops_and_of_dicts_are_read(imported):
         {"name": "x_1", "endpoint": "x/1"},
         {"name": "x_2", "endpoint": "x/2"},
     ]
+
+
+@pytest.mark.parametrize(
+    "config", ['{**BASE, "resources": ["a", "b"]}', 'BASE | {"resources": ["a", "b"]}', "made()"]
+)
+def test_dict_that_is_passed_to_dlt_counts_before_those_it_is_made_of(config, imported):
+    found = imported(
+        f'BASE = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, "resources": ["a"]}}\n'
+        'BASE["resources"] += [] if BASE else []\n'
+        'def made():\n    return {**BASE, "client": BASE["client"], "resources": ["a", "b"]}\n'
+        f'config = {config}\nconfig["resources"].append("c")\nsource = rest_api_source(config)'
+    )
+
+    assert found.entry["resources"] == ["a", "b", "c"]
