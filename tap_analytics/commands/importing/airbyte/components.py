@@ -14,6 +14,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
     concatenated,
+    known_text,
 )
 from tap_analytics.commands.importing.airbyte.request_scope import NOTHING
 from tap_analytics.commands.importing.loading import MOST_VALUES, TOO_LARGE, as_list, as_object
@@ -229,9 +230,18 @@ class Component:
             return None
 
     def evaluated(
-        self, text: str, word: str, scope: Scope = NOTHING, *, is_secret: bool = False
+        self,
+        text: str,
+        word: str,
+        scope: Scope = NOTHING,
+        *,
+        is_secret: bool = False,
+        is_sent: bool = False,
     ) -> Value:
-        """Return the value of a text; raises `UndecidedError` if it can't be told."""
+        """Return the value of a text; raises `UndecidedError` if it can't be told.
+
+        With `is_sent`, a setting that is empty unless a user fills it in is `Unset`.
+        """
         where, unset = f"{self.path}.{word}".strip("."), []
 
         def look_up(path: Path) -> Value:
@@ -248,7 +258,7 @@ class Component:
 
         value = evaluate(text, look_up, is_lenient=is_secret)
         self.manifest.settings.note_use(value, unset, where)
-        return value
+        return value if is_sent else known_text(value)
 
     def _parameter(self, names: tuple[str, ...]) -> Value:
         """Return a parameter; one that has expressions itself isn't known."""

@@ -23,6 +23,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
     is_true,
+    known_text,
     or_empty,
 )
 from tap_analytics.commands.importing.python_dict import parse
@@ -64,7 +65,8 @@ class Expressions:
         return found
 
     def _plain(self, node: ast.expr) -> Value:
-        return self._resolved(self._node(node))
+        """Return the value of a part of an expression."""
+        return known_text(self._resolved(self._node(node)))
 
     def _node(self, node: ast.expr) -> Value:
         """Return the value of a node; paths aren't looked up yet."""
@@ -161,7 +163,7 @@ class Expressions:
         if isinstance(items, Path) and isinstance(kind, ast.In | ast.NotIn):
             member = self._resolved(self._member(items, self._plain(left)))
             return is_given(member) == isinstance(kind, ast.In)
-        return compared(self._plain(left), kind, self._resolved(items))
+        return compared(self._plain(left), kind, known_text(self._resolved(items)))
 
     def _filtered(self, node: ast.expr, left: ast.expr, right: ast.expr) -> Value:
         is_first = (left.lineno, left.col_offset) == (node.lineno, node.col_offset)
@@ -190,7 +192,7 @@ class Expressions:
         name, base = node.func.attr, self._node(node.func.value)
         if name == "get" and arguments:
             return self._got(base, arguments[0], *arguments[1:])
-        return method(name, self._resolved(base), arguments)
+        return method(name, known_text(self._resolved(base)), arguments)
 
     def _got(self, base: Value, key: Value, default: Value = None) -> Value:
         if isinstance(base, dict):

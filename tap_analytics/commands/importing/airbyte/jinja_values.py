@@ -200,6 +200,11 @@ def or_empty(value: Value, other: Value) -> Value:
     return other
 
 
+def known_text(value: Value) -> Value:
+    """Return an empty text for a setting whose expression says that it is one without it."""
+    return "" if isinstance(value, Unset) and value.is_empty else value
+
+
 def is_true(value: Value) -> bool:
     """Whether a value counts as true; raises `UndecidedError` if that is unknown."""
     if isinstance(value, Unset):

@@ -25,7 +25,7 @@ def sent_value(part: Component, text: str, word: str, scope: Scope) -> Value:
     where = f"{part.path}.{word}".strip(".")
     try:
         with part.manifest.notes.provisional() as keep:
-            value = part.evaluated(text, word, scope)
+            value = part.evaluated(text, word, scope, is_sent=True)
             optional = value.optional if isinstance(value, Unset) and word != "path" else None
             if optional is None:
                 keep()

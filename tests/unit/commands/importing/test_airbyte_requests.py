@@ -87,6 +87,9 @@ SETTINGS = spec(
         ("{{ config.get('mark', '') }}", "${SHOP_MARK:-}"),
         ("{{ config['mark'] | default('') }}", "${SHOP_MARK:-}"),
         ("{{ config['mark'] or '' }}y", "y"),
+        ("{{ 'a' if config.get('mark', '') == '' else 'b' }}", "a"),
+        ("{{ 'a' if 'x' in config.get('mark', '') else 'b' }}", "b"),
+        ("{{ (config['mark'] or '').split(',') | length }}", "1"),
         ("{{ config['mark'] }}y", "${SHOP_MARK}y"),
         ("{{ config['nowhere'] }}", "$SHOP_NOWHERE"),
         # It sends `None` without one.
