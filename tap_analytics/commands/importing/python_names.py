@@ -103,6 +103,8 @@ class _Statements:
         self._hidden: frozenset[str] | None = None
         #: Where those of them lead that stand for something around it.
         self._aliases: dict[str, Place] = {}
+        #: The names of one place by which it is being changed.
+        self._followed: list[str] = []
 
     def read(self, body: Sequence[ast.stmt]) -> None:
         """Read statements, and those inside them."""
@@ -187,15 +189,18 @@ class _Statements:
             name, outer = self._aliases.get(name, ("", []))
             place = name, [*outer, *keys]
         name, keys = place
-        if name in self._items:
-            self._change_items(place, method, value)
-        if (base := self._names.get(name)) is None:
-            return
-        meant = innermost(base)
+        base, meant = self._names.get(name), innermost(self._names.get(name))
         other = place_of(meant) if isinstance(meant, (ast.Name, ast.Subscript)) else None
-        if other is not None and other[0] != name:
-            # The name is another one for a part of something.
-            self._change((other[0], [*other[1], *keys]), method, value, is_whole=is_whole)
+        if name not in self._followed:
+            self._followed.append(name)
+            if name in self._items:
+                self._change_items(place, method, value)
+            if other is not None:
+                # The name is another one for a part of something.
+                self._change((other[0], [*other[1], *keys]), method, value, is_whole=is_whole)
+            self._followed.pop()
+        if base is None:
+            return
         is_read = is_whole or not self._loops or self._is_own(name)
         how = method if is_read else ""
         tests = [*self._tests]

@@ -829,6 +829,20 @@ CONSTRUCTS = [
         dlt=Description(source=dlt(resource())),
     ),
     Construct(
+        name="auto-of-the-client",
+        server=by_page(ROWS),
+        rows={"items": ROWS},
+        airbyte="a manifest names its paginator",
+        dlt=Description(
+            source=dlt(
+                resource(params={"limit": 3}, paginator="auto"),
+                client={"paginator": {"type": "page_number", "base_page": 1, "total_path": None}},
+                resource_defaults={"endpoint": {"paginator": "single_page"}, "primary_key": "id"},
+            ),
+            more=AGAIN,
+        ),
+    ),
+    Construct(
         name="auto-pages",
         server=lambda asked: {**page_from_zero(asked), "total_pages": 3},
         rows={"items": ROWS},

@@ -199,6 +199,23 @@ def test_changes_by_other_names_are_read(code, imported):
     assert found.entry["resources"][1] == {"name": "items", "primary_key": "id"}
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        'a = b\nb = a\na["x"] = 1\na.append(2)',
+        'for x in x:\n    x["resources"].append("items")',
+        'for a in b["c"]:\n    for b in a["d"]:\n        b["e"] = a',
+    ],
+)
+def test_names_that_lead_in_a_circle_are_read_to_an_end(code, imported):
+    found = imported(
+        f'x = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}, '
+        f'"resources": ["shops"]}}\n{code}'
+    )
+
+    assert found.notes
+
+
 def test_dict_that_is_put_together_and_passed_to_dlt_is_read(imported):
     found = imported(
         f'BASE = {{"client": {{"base_url": "https://api.shop.com", {AUTH}}}}}\n'
