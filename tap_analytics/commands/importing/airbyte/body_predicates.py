@@ -7,11 +7,11 @@ They look at `response`, the JSON body. What a text of JSONPath can't say exactl
 from __future__ import annotations
 
 import ast
-import json
 import re
 from dataclasses import dataclass, replace
 
 from tap_analytics.commands.importing.airbyte.jinja_values import UndecidedError
+from tap_analytics.commands.importing.airbyte.predicates import as_literal
 from tap_analytics.commands.importing.airbyte.response_filters import Condition
 from tap_analytics.commands.importing.python_dict import parse
 
@@ -37,7 +37,7 @@ class _Member:
         return "@" + "".join(
             f".{name}"
             if isinstance(name, str) and _PLAIN.fullmatch(name)
-            else f"[{name if isinstance(name, int) else _literal(name)}]"
+            else f"[{as_literal(name)}]"
             for name in self.names
         )
 
@@ -107,7 +107,7 @@ class _Reader:
         same = (
             [value] if isinstance(value, str) or value not in (0, 1) else [int(value), bool(value)]
         )
-        tests = [f"{member.path} == {_literal(each)}" for each in same]
+        tests = [f"{member.path} == {as_literal(each)}" for each in same]
         return Condition(filter=tests[0] if len(tests) == 1 else f"({' || '.join(tests)})")
 
     def _other(self, node: ast.expr, equal: Condition) -> Condition:
@@ -162,13 +162,6 @@ def _constant(node: ast.expr) -> object:
         case ast.Dict(keys=[]):
             return {}
     raise UndecidedError
-
-
-def _literal(value: str | float) -> str:
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'"
-    return json.dumps(value)
 
 
 def _all(parts: list[Condition]) -> Condition:

@@ -19,14 +19,14 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
     members_in,
     wrapped_in,
 )
-from tap_analytics.commands.importing.airbyte.page_options import is_member, option_of
+from tap_analytics.commands.importing.airbyte.page_placement import is_member, option_of
 from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
-    from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
+    from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
 
 #: Names that show what a number counts.
 _PAGES = re.compile(r"page|current", re.IGNORECASE)

@@ -22,7 +22,7 @@ from tap_analytics.commands.importing.airbyte.extraction import (
     selector_of,
     steps_of,
 )
-from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
+from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
 from tap_analytics.commands.importing.airbyte.pagination_strategy import check_page, set_paging
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
@@ -51,8 +51,8 @@ class ImportedStream:
         return str(self.resource["name"])
 
 
-def _parts(stream: Component, classes: list[str]) -> tuple[Component, Component]:
-    """Return the retriever and its requester; the class of a custom one is added to `classes`."""
+def _parts(stream: Component) -> tuple[Component, Component, list[str]]:
+    """Return the retriever, its requester, and the class of one that is custom."""
     retriever = stream.child("retriever")
     if stream.kind not in {"", "DeclarativeStream"} or retriever is None:
         raise UnsupportedError(f"it is a {shown(stream.kind) or 'stream without a retriever'}")
@@ -60,45 +60,39 @@ def _parts(stream: Component, classes: list[str]) -> tuple[Component, Component]
     requester = retriever.child("requester")
     if requester is None:
         raise UnsupportedError("it has no HttpRequester")
-    if requester.kind not in {"", "HttpRequester"}:
-        classes.append(class_for(requester, "get_url_params", "its requests are sent by"))
-    return retriever, requester
+    if requester.kind in {"", "HttpRequester"}:
+        return retriever, requester, []
+    name = class_for(requester, "get_url_params", "its requests are sent by")
+    return retriever, requester, [name]
 
 
 def read_stream(stream: Component) -> ImportedStream:
     """Read a stream; raises `UnsupportedError` where the tap would read other rows."""
     name, given, stream = name_of(stream), stream, first_sync(stream)
-    classes: list[str] = []
-    retriever, requester = _parts(stream, classes)
+    retriever, requester, classes = _parts(stream)
     has_range = stream is not given or given.get("incremental_sync") is not None
     partitioning = partitioning_of(stream, retriever, has_range=has_range)
     changes = transformations_of(stream, partitioning.scope)
     key = key_of(stream, changes)
-    page = PageTemplates.of(retriever.child("paginator"))
-    parts = RequestParts(requester, partitioning, page)
+    parts = RequestParts(requester, partitioning, PageTemplates.of(retriever.child("paginator")))
     endpoint, base_url = _endpoint(retriever, parts, classes)
     incremental = incremental_of(stream, parts, endpoint, changes, key=key)
-    cursor = None if incremental is None else incremental["cursor_path"]
     if incremental is not None:
         endpoint["incremental"] = incremental
+    cursor = (incremental or {}).get("cursor_path")
     check_page(endpoint, {*changes.added, *changes.computed})
-    handler, actions = handler_of(requester.child("error_handler"))
-    endpoint |= {"error_handler": handler} if handler else {}
-    endpoint |= {"response_actions": actions} if actions else {}
+    _handle_errors(requester, endpoint)
     auth = auth_of(requester, endpoint)
-    resource: Object = {"name": name, "endpoint": _ordered(endpoint)}
     steps = steps_of(stream, retriever.child("record_selector"), changes, cursor=cursor)
-    if lists := _lists(stream, partitioning.lists, [endpoint, steps], has_key=bool(key)):
-        resource["partitions"] = lists
-    if key:
-        resource["primary_key"] = key[0] if len(key) == 1 else key
-    if steps:
-        resource["processing_steps"] = steps
-    schema = schema_of(stream, changes, key=key, cursor=cursor)
-    if schema is not None:
-        resource["schema"] = schema
-    if classes := [*dict.fromkeys([*classes, *changes.classes])]:
-        resource["plugin"] = f"{stream.manifest.notes.plugin}:{''.join(classes)}"
+    optional: Object = {
+        "partitions": _lists(stream, partitioning.lists, [endpoint, steps], has_key=bool(key)),
+        "primary_key": key[0] if len(key) == 1 else key,
+        "processing_steps": steps,
+        "schema": schema_of(stream, changes, key=key, cursor=cursor),
+        "plugin": _plugin(stream, [*classes, *changes.classes]),
+    }
+    resource: Object = {"name": name, "endpoint": _ordered(endpoint)}
+    resource |= {word: value for word, value in optional.items() if value}
     for part in (stream, retriever, requester):
         part.note_unread()
     return ImportedStream(resource, base_url, auth, partitioning.parents)
@@ -115,6 +109,18 @@ def _lists(stream: Component, lists: Object, used: list[t.Any], *, has_key: bool
         else:
             kept[name] = values
     return kept
+
+
+def _handle_errors(requester: Component, endpoint: Object) -> None:
+    handler, actions = handler_of(requester.child("error_handler"))
+    handling = {"error_handler": handler, "response_actions": actions}
+    endpoint |= {word: value for word, value in handling.items() if value}
+
+
+def _plugin(stream: Component, classes: list[str]) -> str | None:
+    """Return the class of a plugin that does what several classes do."""
+    name = "".join(dict.fromkeys(classes))
+    return f"{stream.manifest.notes.plugin}:{name}" if classes else None
 
 
 def _ordered(endpoint: Object) -> Object:

@@ -87,13 +87,12 @@ def _grant(part: Component) -> Object:
             form["refresh_token"] = credential(part, "refresh_token") if token else ""
         if grant != "client_credentials":
             form["grant_type"] = grant
-    is_in_header = _headers(part, (made["client_id"], made["client_secret"]))
-    if is_in_header:
+    if is_in_header := _headers(part, (made["client_id"], made["client_secret"])):
         made["client_authentication"] = "header"
     kept = _OWN if is_in_header else _OWN | _CLIENT
-    if scopes := part.values("scopes"):
+    if scopes := [str(scope) for scope in part.values("scopes")]:
         # The CDK names it so, with a field for each.
-        form["scopes"] = [str(scope) for scope in scopes] if scopes[1:] else str(scopes[0])
+        form["scopes"] = scopes if scopes[1:] else scopes[0]
     extra = credentials_in(part, "refresh_request_body")
     form |= {name: value for name, value in extra.items() if name not in kept}
     return made | ({"access_token_request_data": form} if form else {})

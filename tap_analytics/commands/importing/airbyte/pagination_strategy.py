@@ -6,14 +6,14 @@ import typing as t
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.cursor_pagination import CursorPagination
-from tap_analytics.commands.importing.airbyte.page_options import option_of
+from tap_analytics.commands.importing.airbyte.page_placement import option_of
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from tap_analytics.commands.importing.airbyte.components import Component, Object
-    from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
+    from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
 
 #: What says which page is asked for.
 _NUMBERS = ("offset", "page", "cursor")
@@ -28,10 +28,8 @@ def set_paging(
 ) -> None:
     """Set the `paginator` of an endpoint, and the places of its values in the request.
 
-    `page` has read the parts of the request.
-
-    Raises `UnsupportedError` if there is none: reading only the first page would lose rows without
-    an error.
+    `page` has read the parts of the request. Raises `UnsupportedError` if there is none: reading
+    only the first page would lose rows without an error.
     """
     if part is None or part.kind == "NoPagination":
         endpoint["paginator"] = _with_own_limit("single_page", endpoint)
@@ -40,30 +38,29 @@ def set_paging(
     if strategy is None:
         raise UnsupportedError(f"its paginator {shown(part.kind)} has no pagination_strategy")
     token = part.child("page_token_option")
+    cursor = None
     if strategy.kind == "CursorPagination":
         cursor = CursorPagination(strategy, token, selector, page)
         made = cursor.paginator(endpoint)
-    elif strategy.kind in _COUNTED and _is_single(part, strategy, page, endpoint):
-        made = {**_SINGLE}
-        strategy.note("", "sends its page nowhere, so there is one page.")
-    elif strategy.kind in _COUNTED:
-        made = _counted(strategy, token, endpoint, page)
     else:
-        raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
-    if page.is_used:
-        page.place(made, endpoint)
-    _set_first_page(made, page)
+        made = _counted(part, strategy, token, endpoint, page)
+    _place(page, made, endpoint)
     if made != _SINGLE or part.get("page_size_option") is not None:
         _set_limit(made, part.child("page_size_option"), strategy, endpoint)
-    if strategy.kind == "CursorPagination":
+    if cursor is not None:
         cursor.set_short(made)
     endpoint["paginator"] = _with_own_limit("single_page" if made == _SINGLE else made, endpoint)
     for each in (part, strategy, *((token,) if token else ())):
         each.note_unread()
 
 
-def _set_first_page(made: Object, page: PageTemplates) -> None:
-    """Declare the parameters of the first page; raises `UnsupportedError` if none can be."""
+def _place(page: PageTemplates, made: Object, endpoint: Object) -> None:
+    """Declare the page that the request names, and the parameters of the first one.
+
+    Raises `UnsupportedError` if there can be none of these.
+    """
+    if page.is_used:
+        page.place(made, endpoint)
     if page.first_params and made["type"] not in _LINKED:
         raise UnsupportedError("its later pages have other parameters")
     if page.first_params:
@@ -143,8 +140,18 @@ def _with_own_limit(made: Object | str, endpoint: Object) -> Object | str:
 
 
 def _counted(
-    strategy: Component, token: Component | None, endpoint: Object, page: PageTemplates
+    part: Component,
+    strategy: Component,
+    token: Component | None,
+    endpoint: Object,
+    page: PageTemplates,
 ) -> Object:
+    """Return the paginator of counted rows or pages; raises `UnsupportedError` for other kinds."""
+    if strategy.kind not in _COUNTED:
+        raise UnsupportedError(f"its pagination is {shown(strategy.kind)}")
+    if _is_single(part, strategy, page, endpoint):
+        strategy.note("", "sends its page nowhere, so there is one page.")
+        return {**_SINGLE}
     if strategy.kind == "OffsetIncrement":
         return page.placed("offset", {"type": "offset"}, token, endpoint)
     made = page.placed("page", {"type": "page_number"}, token, endpoint)

@@ -145,11 +145,11 @@ class Field:
         """Return the outcome of `x == value`, or of `x in values`."""
         parts: list[Formula] = []
         for value in values:
-            parts.append(f"{self.text} == {_literal(value)}")
+            parts.append(f"{self.text} == {as_literal(value)}")
             if value in {0, 1} and isinstance(value, bool | int | float):
                 # As in Python, 1 and true are equal.
                 twin = int(value) if isinstance(value, bool) else bool(value)
-                parts.append(f"{self.text} == {_literal(twin)}")
+                parts.append(f"{self.text} == {as_literal(twin)}")
             if self._stands_for(value):
                 parts.append(negated(self.exists))
         holds = any_of(*parts)
@@ -167,7 +167,7 @@ class Field:
 
     def ordered(self, sign: str, value: float | str) -> Outcome:
         """Return the outcome of `x < value` and the like."""
-        literal = _literal(value)
+        literal = as_literal(value)
         holds, fails = f"{self.text} {sign} {literal}", f"{self.text} {_INVERSE[sign]} {literal}"
         found = Outcome(holds, fails, all_of(self.exists, negated(any_of(holds, fails))))
         if self.default is not ...:
@@ -192,7 +192,7 @@ class Field:
 
     def shown(self) -> Outcome:
         """Return the outcome of `x` as the value of a condition, which is read as text."""
-        texts = [f"{self.text} != {_literal(text)}" for text in _FALSE_TEXTS[1:]]
+        texts = [f"{self.text} != {as_literal(text)}" for text in _FALSE_TEXTS[1:]]
         found = self.truth()
         return replace(found, holds=all_of(found.holds, *texts))
 
@@ -212,10 +212,10 @@ def _compared(first: t.Any, sign: str, second: t.Any) -> bool | None:  # noqa: A
 def _segment(part: str) -> str:
     if part and _PLAIN_NAME.issuperset(part):
         return f".{part}"
-    return f"[{_literal(part)}]"
+    return f"[{as_literal(part)}]"
 
 
-def _literal(value: object) -> str:
+def as_literal(value: object) -> str:
     """Return a value as it stands in a filter expression."""
     if isinstance(value, str):
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

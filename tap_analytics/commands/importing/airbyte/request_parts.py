@@ -26,7 +26,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     literal,
     with_templates,
 )
-from tap_analytics.commands.importing.airbyte.page_templates import PageTemplates
+from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
 from tap_analytics.commands.importing.airbyte.request_scope import RUN_ROOTS
 from tap_analytics.commands.importing.airbyte.request_values import sent_value
 from tap_analytics.commands.importing.loading import as_object

@@ -7,7 +7,12 @@ import json
 import pytest
 
 from tap_analytics.commands.importing import import_file
-from tap_analytics.commands.importing.airbyte.expressions import Reference, reference
+from tap_analytics.commands.importing.airbyte.page_expressions import (
+    Member,
+    cut_from,
+    expression,
+    member,
+)
 from tap_analytics.commands.importing.command import main
 
 
@@ -75,6 +80,11 @@ def cursor(value, **words):
 # --- expressions ----------------------------------------------------------------------------
 
 
+def member_of(text):
+    node = expression(text)
+    return node and member(node)
+
+
 @pytest.mark.parametrize(
     ("text", "root", "path"),
     [
@@ -84,30 +94,26 @@ def cursor(value, **words):
         ('{{ response.get("a", {})["b"] }}', "response", ("a", "b")),
         ("{{ response.next or '' }}", "response", ("next",)),
         ("{{ response.next | default('') }}", "response", ("next",)),
-        ("{{ response.next if response.more else None }}", "response", ("next",)),
         ("{{ headers['link']['next']['url'] }}", "headers", ("link", "next", "url")),
-        ("{{ last_records[-1]['id'] }}", "last_records", ("-1", "id")),
+        ("{{ last_records[-1]['id'] }}", "last_records", (-1, "id")),
     ],
 )
 def test_expression_that_names_a_member_is_a_path(text, root, path):
-    found = reference(text)
-
-    assert found is not None
-    assert (found.root, found.path) == (root, path)
+    assert member_of(text) == Member(root, path)
 
 
-def test_default_and_cut_are_known():
-    assert reference("{{ config.get('n', 10) }}") == Reference(
-        root="config", path=("n",), default=10
-    )
-    cut = reference("{{ response['_links'].get('next', '').split('cursor=')[-1] }}")
-    assert cut == Reference(root="response", path=("_links", "next"), default="", is_cut=True)
-    for text in (
-        "{{ response._links.next.split('cursor=')[-1].split('&')[0] }}",
-        "{{ response._links.next | regex_search('cursor=([^&]+)') }}",
-    ):
-        cut = reference(text)
-        assert cut == Reference(root="response", path=("_links", "next"), is_cut=True)
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("{{ response['_links'].get('next', '').split('cursor=')[-1] }}", "cursor="),
+        ("{{ response._links.next.split('cursor=')[-1].split('&')[0] }}", "cursor="),
+        ("{{ response._links.next | regex_search('cursor=([^&]+)') }}", "cursor=([^&]+)"),
+    ],
+)
+def test_expression_that_cuts_a_link_has_what_precedes_the_part(text, before):
+    link, found = cut_from(expression(text))
+
+    assert (member(link), found) == (Member("response", ("_links", "next")), before)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,7 @@ def test_default_and_cut_are_known():
     ],
 )
 def test_expression_that_computes_is_none(text):
-    assert reference(text) is None
+    assert member_of(text) is None
 
 
 # --- pages ----------------------------------------------------------------------------------
@@ -259,6 +265,11 @@ def test_pagination_is_taken(retriever, paginator, command):
 
     assert code == 0
     assert entry["resources"][0]["endpoint"]["paginator"] == paginator
+
+
+@pytest.mark.parametrize("kind", ["OffsetIncrement", "PageIncrement"])
+def test_counted_pages_have_no_notes(kind, command):
+    assert command(manifest(stream(retriever=paged({"type": kind, "page_size": 5}))))[2] == []
 
 
 @pytest.mark.parametrize(
