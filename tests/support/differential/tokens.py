@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from support.differential.construct import Construct, Description
 from support.differential.pages import OFFSET, PAGE, ROWS, UNNUMBERED, cut
-from support.differential.writing import by_cursor, dlt, into, manifest, paginator, resource, stream
+from support.differential.writing import (
+    by_cursor,
+    dlt,
+    each_of,
+    into,
+    manifest,
+    paginator,
+    resource,
+    stream,
+)
 
 NOT_IN_DLT = "not a word of dlt"
 DAYS = [{"id": n, "at": f"2024-01-{n:02}"} for n in range(1, 9)]
@@ -107,7 +116,32 @@ def counting_its_rows(asked):
     return {"data": data, "next": following, "count": len(data)}
 
 
+def taking_a_cursor_alone(asked):
+    """Refuse, beside a cursor, the range and the list that it stands for."""
+    at, names = asked.number("cursor"), asked.query.keys()
+    if at and names & {"since", "kind"}:
+        return 400, {"error": sorted(names)}
+    return {"data": DAYS[at : at + 3], "next": at + 3 if at + 3 < len(DAYS) else None}
+
+
 CONSTRUCTS = [
+    Construct(
+        name="range-of-the-first-page",
+        server=taking_a_cursor_alone,
+        rows={"items": DAYS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    ignore_stream_slicer_parameters_on_paginated_requests=True,
+                    stream={"incremental_sync": BY_DAY},
+                    partition_router=each_of("kind", "day", option=into("kind")),
+                    **paginator(by_cursor("{{ response.next }}"), "cursor"),
+                )
+            )
+        ),
+        columns=["kind"],
+        dlt=NOT_IN_DLT,
+    ),
     Construct(
         name="link-until-a-count-of-one",
         server=counting_its_rows,

@@ -23,7 +23,11 @@ from tap_analytics.commands.importing.airbyte.extraction import (
     steps_of,
 )
 from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
-from tap_analytics.commands.importing.airbyte.pagination_strategy import check_page, set_paging
+from tap_analytics.commands.importing.airbyte.pagination_strategy import (
+    check_page,
+    drop_later,
+    set_paging,
+)
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
 from tap_analytics.commands.importing.airbyte.transformations import transformations_of
@@ -32,6 +36,7 @@ from tap_analytics.config.declarations.templates import PARTITIONS
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
 
 
 @dataclass
@@ -81,6 +86,7 @@ def read_stream(stream: Component) -> ImportedStream:
         endpoint["incremental"] = incremental
     cursor = (incremental or {}).get("cursor_path")
     check_page(endpoint, {*changes.added, *changes.computed})
+    drop_later(endpoint, _slicer_params(stream, retriever, partitioning))
     _handle_errors(requester, endpoint)
     auth = auth_of(requester, endpoint)
     steps = steps_of(stream, retriever.child("record_selector"), changes, cursor=cursor)
@@ -96,6 +102,20 @@ def read_stream(stream: Component) -> ImportedStream:
     for part in (stream, retriever, requester):
         part.note_unread()
     return ImportedStream(resource, base_url, auth, partitioning.parents)
+
+
+def _slicer_params(
+    stream: Component, retriever: Component, partitioning: Partitioning
+) -> list[str]:
+    """Return the parameters of partitions and of the range that only the first page has."""
+    if retriever.get("ignore_stream_slicer_parameters_on_paginated_requests") is not True:
+        return []
+    cursor = stream.child("incremental_sync")
+    words = ("start_time_option", "end_time_option")
+    options = [cursor.child(word) for word in words] if cursor else []
+    options += [option for option, _ in partitioning.options]
+    named = [each for each in options if each and each.get("inject_into") == "request_parameter"]
+    return [name for each in named if (name := each.text("field_name"))]
 
 
 def _lists(stream: Component, lists: Object, used: list[t.Any], *, has_key: bool) -> Object:

@@ -67,6 +67,16 @@ def _place(page: PageTemplates, made: Object, endpoint: Object) -> None:
         made["first_page_params"] = page.first_params
 
 
+def drop_later(endpoint: Object, params: Collection[str]) -> None:
+    """Declare that parameters are sent on the first page only, where pages are named so."""
+    paginator = endpoint["paginator"]
+    if isinstance(paginator, dict) and paginator["type"] in _LINKED:
+        # A cursor may take the place of a parameter, which is sent then.
+        names = [name for name in params if name != paginator.get("cursor_param")]
+        if found := [*dict.fromkeys([*paginator.get("first_page_params", ()), *names])]:
+            paginator["first_page_params"] = found
+
+
 def _is_single(part: Component, strategy: Component, page: PageTemplates, endpoint: Object) -> bool:
     """Whether all requests are the same: CDK ends behind the first page that isn't full.
 
