@@ -47,6 +47,8 @@ class ImportedStream:
     base_url: str
     auth: Object | None
     parents: tuple[Component, ...]
+    #: The fields of rows that the manifest computes, which rows of the tap lack.
+    computed: frozenset[str] = frozenset()
     #: The resources of its parents and their parents, by the names that these have there.
     ancestors: dict[str, str] = field(default_factory=dict)
 
@@ -101,7 +103,9 @@ def read_stream(stream: Component) -> ImportedStream:
     resource |= {word: value for word, value in optional.items() if value}
     for part in (stream, retriever, requester):
         part.note_unread()
-    return ImportedStream(resource, base_url, auth, partitioning.parents)
+    return ImportedStream(
+        resource, base_url, auth, partitioning.parents, frozenset(changes.computed)
+    )
 
 
 def _slicer_params(

@@ -145,7 +145,9 @@ class StreamGraph:
         for parent, name in zip(imported.parents, given, strict=True):
             if has_window_key(self.found[name].resource):
                 raise UnsupportedError("its parent has rows of windows, which it would read again")
-            own = self._readable(parent).name
+            above = self._readable(parent)
+            own = above.name
+            _check_fields(imported, above)
             for old, new in [(own, name), *self.found[name].ancestors.items()]:
                 if ancestors.setdefault(old, new) != new:
                     raise UnsupportedError(f"two of its parents have the name '{shown(old)}'")
@@ -184,6 +186,14 @@ class StreamGraph:
                 number += 1
             self._names[identity] = name
         return self._names[identity]
+
+
+def _check_fields(imported: ImportedStream, parent: ImportedStream) -> None:
+    """Raise `UnsupportedError` for a request with a field that the parent's rows lack."""
+    text = json.dumps(imported.resource, default=str)
+    for name in parent.computed:
+        if re.search(rf"resources\.{parent.name}\.{re.escape(name)}[.\[}}]", text):
+            raise UnsupportedError(f"`{shown(name)}` of its parent is computed")
 
 
 def _key(stream: Component) -> str:

@@ -773,6 +773,22 @@ def test_streams_of_the_host_of_most_are_the_first_entry(imported):
 
 
 @pytest.mark.parametrize(
+    ("field", "is_taken"), [("key", False), ("key/part", False), ("keys", True), ("id", True)]
+)
+def test_stream_below_a_field_that_its_parent_computes_is_left_out(field, is_taken, imported):
+    parent = stream("shops")
+    added = {"path": ["key"], "value": "{{ record['id'] * 2 }}"}
+    parent["transformations"] = [{"type": "AddFields", "fields": [added]}]
+    child = stream("items", "{{ stream_slice.item }}", below(parent, key=field))
+
+    made, notes = imported(parent, child)
+
+    assert ("items" in made) == is_taken
+    reason = "the stream 'items' is left out: `key` of its parent is computed."
+    assert any(reason in note for note in notes) != is_taken
+
+
+@pytest.mark.parametrize(
     ("requester", "reason"),
     [
         ({"request_headers": {"X-A": "{{ ['a'] }}"}}, "the header `X-A` is an object"),
