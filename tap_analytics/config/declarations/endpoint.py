@@ -127,7 +127,9 @@ def _path(reader: ObjectReader, name: str) -> str:
         return ""
     if "://" in path or path.startswith("//"):
         reader.error(name, "must be relative to `client.base_url`, without a host.")
-    if set("?#") & set(path):
+    # Some servers take a path in the query, as in index.php?/api/v2/users.
+    query = path.partition("?")[2]
+    if "#" in path or "=" in query.partition("&")[0] or path.endswith("?"):
         reader.error(name, "must not have a query or a fragment. Put queries into `params`.")
     if any(character.isspace() or not character.isprintable() for character in path):
         reader.error(name, "contains white space or control characters. Remove them.")

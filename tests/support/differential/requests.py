@@ -67,6 +67,11 @@ def odd_parameters(asked):
     return {"data": ROWS} if asked.query == ODD else (400, {})
 
 
+def path_in_query(asked):
+    wanted = [("/v2/items", ""), ("all", ""), ("limit", "5")]
+    return {"data": ROWS} if asked.received.pairs == wanted else (400, {})
+
+
 def repeated(asked):
     return {"data": ROWS} if asked.received.pairs == [("id", "1"), ("id", "2")] else (400, {})
 
@@ -495,6 +500,20 @@ CONSTRUCTS = [
         rows={"items": ROWS},
         airbyte=Description(source=manifest(stream(path="/items?id=1&id=2"))),
         dlt=Description(source=dlt(resource(path="items?id=1&id=2", paginator="single_page"))),
+    ),
+    Construct(
+        name="path-in-query",
+        server=path_in_query,
+        rows={"items": ROWS},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="/index.php?/v2/items&all",
+                    requester={"request_parameters": {"limit": "5"}},
+                )
+            )
+        ),
+        dlt="a query in a path becomes parameters, which have names",
     ),
     Construct(
         name="slashes-and-quotes",

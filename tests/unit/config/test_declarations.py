@@ -1050,6 +1050,7 @@ def test_two_lines_of_parents_are_refused():
             "`path` must be relative to `client.base_u",
         ),
         (endpoint(path="/x?y=1"), "`path` must not have a query or a fragment."),
+        (endpoint(path="/x?/y#z"), "`path` must not have a query or a fragment."),
         (endpoint(path="/x y"), "`path` contains white space"),
         (endpoint(path="/{x"), "`path` '/{x' has braces that aren't a placeholder. Write them"),
         (

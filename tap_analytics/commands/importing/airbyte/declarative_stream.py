@@ -157,7 +157,10 @@ def _endpoint(retriever: Component, parts: RequestParts, classes: list[str]) -> 
     """Return the endpoint of a stream without its `incremental`, and the base URL."""
     selector = selector_of(retriever.child("record_selector"), classes)
     base_url, path = parts.address()
-    path, _, query = path.partition("?")
+    path, mark, query = path.partition("?")
+    if any("=" not in each for each in query.split("&")):
+        # A path in the query, or a flag, has to be sent as it is.
+        path, query = f"{path}{mark}{query}", ""
     endpoint: Object = {
         "path": f"/{path.lstrip('/')}",
         "params": parts.params(query),
