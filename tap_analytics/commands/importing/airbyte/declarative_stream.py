@@ -158,8 +158,8 @@ def _endpoint(retriever: Component, parts: RequestParts, classes: list[str]) -> 
     selector = selector_of(retriever.child("record_selector"), classes)
     base_url, path = parts.address()
     path, mark, query = path.partition("?")
-    if any("=" not in each for each in query.split("&")):
-        # A path in the query, or a flag, has to be sent as it is.
+    if query and "=" not in query.partition("&")[0]:
+        # A path in the query is sent as it is.
         path, query = f"{path}{mark}{query}", ""
     endpoint: Object = {
         "path": f"/{path.lstrip('/')}",

@@ -680,6 +680,16 @@ def test_blanks_in_a_path_are_quoted(imported):
     assert made["items"]["endpoint"]["path"] == "/a%20b/c%20d"
 
 
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("a?", "/a"), ("a?/b/c", "/a?/b/c"), ("a?/b&c=1", "/a?/b&c=1"), ("a?c=1&", "/a")],
+)
+def test_only_a_path_stays_in_the_query(path, kept, imported):
+    made, _ = imported(stream(path=path))
+
+    assert made["items"]["endpoint"]["path"] == kept
+
+
 # --- addresses and signing ------------------------------------------------------------------
 
 
