@@ -13,7 +13,12 @@ from urllib.parse import parse_qs, quote
 
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.jinja_macros import moment_as_text
-from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
+from tap_analytics.commands.importing.airbyte.jinja_texts import (
+    has_expressions,
+    list_of,
+    marked,
+    unmarked,
+)
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     Placeholder,
@@ -42,9 +47,6 @@ _HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)
 _OPENED = re.compile(r"(?<!\$)\{")
 #: Headers that don't change what an API returns.
 _IRRELEVANT = {"user-agent", "x-request-id", "referer", "accept-encoding", "connection"}
-#: Stands for a placeholder while a body is read as JSON.
-_MARK = "\ue000{}\ue001"
-_MARKED = re.compile("\ue000(\\d+)\ue001")
 
 
 @dataclass
@@ -273,7 +275,7 @@ class RequestParts:
             return value
         found = self.value(value, "request_body", "its body")
         if isinstance(found, Later):
-            return found.template()
+            return list_of(found) or found.template()
         return with_templates(literal(found) if found != "" else None)
 
     def _key(self, name: str) -> str:
@@ -283,21 +285,14 @@ class RequestParts:
 
     def _json_text(self, text: str) -> t.Any:  # noqa: ANN401 - any JSON value
         """Return a JSON body that is written as a text."""
-        value = self.value(text, "request_body", "its body")
-        marked, names = value, []
-        if isinstance(value, Later):
-            names = [part for part in value.parts if isinstance(part, Placeholder)]
-            marks = iter(range(len(names)))
-            marked = "".join(
-                part if isinstance(part, str) else _MARK.format(next(marks)) for part in value.parts
-            )
+        text, names = marked(self.value(text, "request_body", "its body"))
         try:
-            found = json.loads(marked)
+            found = json.loads(text)
         except (ValueError, TypeError):
-            found = literal(marked)
+            found = literal(text)
         if not isinstance(found, dict):
             raise UnsupportedError("its body isn't a JSON object")
-        return _unmarked(found, names)
+        return unmarked(found, names)
 
 
 def inject(endpoint: Object, option: Component, value: Later) -> None:
@@ -327,19 +322,6 @@ def _full(url: str) -> tuple[str, str]:
     if host is None or _OPENED.search(host[0]):
         raise UnsupportedError("the host of its path is computed")
     return host[0], url[host.end() :]
-
-
-def _unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value in which marks are placeholders again."""
-    if isinstance(value, dict):
-        return {str(name): _unmarked(inner, names) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_unmarked(each, names) for each in value]
-    if not isinstance(value, str) or not _MARKED.search(value):
-        return with_templates(value)
-    pieces = _MARKED.split(value)
-    parts = [names[int(each)] if index % 2 else each for index, each in enumerate(pieces)]
-    return Later(tuple(part for part in parts if part != "")).template()
 
 
 def _query(text: str) -> Object:

@@ -175,7 +175,7 @@ def _add_fields(part: Component, scope: _RowScope, made: Transformations) -> Non
             if not sources and _MOMENT.search(str(each.get("value"))):
                 made.momentary.add(".".join(path))
             made.added.pop(path[0], None)
-        elif not _is_own_column(path[0], value):
+        else:
             made.add(path[0], value)
             if each.get("value_type"):
                 made.typed.add(path[0])
@@ -256,11 +256,6 @@ def _literal(text: str) -> Value:
 
 def _is_known(each: Placeholder) -> bool:
     return each.name.partition(".")[0] in {RECORD, RESOURCES, PARTITIONS}
-
-
-def _is_own_column(name: str, value: Value) -> bool:
-    """Whether a field is the column that a list of values has anyhow."""
-    return _placeholders(value) == [f"{PARTITIONS}.{name}"] and len(value.parts) == 1
 
 
 def _placeholders(value: Value) -> list[str]:

@@ -690,6 +690,23 @@ def test_only_a_path_stays_in_the_query(path, kept, imported):
     assert made["items"]["endpoint"]["path"] == kept
 
 
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("[{{ stream_partition.item }}]", ["{resources.items.id}"]),
+        ("[{{ stream_partition.item }}, 1]", ["{resources.items.id}", 1]),
+        ("['a-{{ stream_partition.item }}']", ["a-{resources.items.id}"]),
+        ("[{{ stream_partition.item }}", "[{resources.items.id}"),
+        ("a [{{ stream_partition.item }}]", "a [{resources.items.id}]"),
+    ],
+)
+def test_member_of_a_body_that_is_a_list_as_text_is_a_list(text, sent, imported):
+    requester = {"http_method": "POST", "request_body_json": {"ids": text}}
+    made, _ = imported(stream(), stream("parts", router=below(stream()), **requester))
+
+    assert made["parts"]["endpoint"]["json"] == {"ids": sent}
+
+
 # --- addresses and signing ------------------------------------------------------------------
 
 

@@ -161,6 +161,18 @@ def test_value_of_a_list_is_a_field_under_any_name(synced):
     ]
 
 
+def test_value_of_a_list_replaces_the_rows_own(synced):
+    option = {"inject_into": "request_parameter", "field_name": "region"}
+    router = {"type": "ListPartitionRouter", "cursor_field": "region", "values": ["eu", "us"]}
+    with PathApi(lambda *_: {"data": [{"id": 1, "region": "all"}]}) as api:
+        made = stream(api, retriever={"partition_router": router | {"request_option": option}})
+        made |= {"primary_key": ["id", "region"]}
+        made["transformations"] = [added(region="{{ stream_partition.region }}")]
+        rows = rows_of(synced(made))
+
+    assert [row["region"] for row in rows] == ["eu", "us"]
+
+
 def test_fields_are_added_and_removed_in_order(synced):
     transformations = [
         added(full="{{ record['a b']['c.d'] }}"),
