@@ -45,6 +45,8 @@ class TimeFormat:
     """A format of the times that a server is sent, in UTC."""
 
     text: str
+    #: Whether it must tell days apart, as the ends of ranges do.
+    tells_days: bool = True
 
     def __post_init__(self) -> None:
         """Raise `TimeFormatError` for a text that isn't a format."""
@@ -55,7 +57,8 @@ class TimeFormat:
             raise TimeFormatError(f"'{self.text}' is unknown. Known: {', '.join(NAMED)}, %Y-%m-%d.")
         if unknown := [each for each in found if each not in _KNOWN]:
             raise TimeFormatError(f"has the unknown directive {unknown[0]}.")
-        if not any(each in found for finest in _FINEST.values() for each in finest):
+        finest = {each for directives in _FINEST.values() for each in directives}
+        if self.tells_days and finest.isdisjoint(found):
             raise TimeFormatError("must name a day, or a part of one.")
 
     @property
@@ -66,7 +69,8 @@ class TimeFormat:
         if self.text == "epoch_s":
             return timedelta(seconds=1)
         found = {each[0] for each in _DIRECTIVE.finditer(NAMED.get(self.text) or self.text)}
-        return next(part for part, finest in _FINEST.items() if found.intersection(finest))
+        parts = (part for part, finest in _FINEST.items() if found.intersection(finest))
+        return next(parts, _DAY)
 
     @property
     def names_zone(self) -> bool:

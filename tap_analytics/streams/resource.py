@@ -23,7 +23,9 @@ from tap_analytics.config.declarations.templates import (
     PARTITIONS,
     RUN_VALUES,
     START,
+    divided,
     moment_text,
+    time_text,
 )
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.placement import PLACEHOLDERS, placed, split_body
@@ -33,6 +35,7 @@ from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.streams.range_filter import RangeFilter
 from tap_analytics.streams.scope import open_bookmark
+from tap_analytics.transport.errors import shorten
 from tap_analytics.transport.request import FORM_TYPE, Request
 
 if t.TYPE_CHECKING:
@@ -189,12 +192,25 @@ class ResourceStream(AnalyticsStream):
             name = link.placeholder
             inherited = context if link.is_inherited else None
             value = inherited[link.field] if inherited else dig_field(record, link.field)
-            if name in request.text_names or (name in request.names and value is None):
+            form = "" if link.is_inherited else divided(name)[1]
+            if form or name in request.text_names or (name in request.names and value is None):
                 needed = _needed(link)
                 check_path_value(value, needed, child=self.label, parent=parent, row=record)
-            values[name] = value
+            values[name] = self._in_format(form, value, link) if form else value
         for each in self._partitions or ({},):
             yield {**values, **each}
+
+    def _in_format(self, form: str, value: object, link: ParentLink) -> Value:
+        """Return a time of a parent's row in a format; raises `TapError` for what is none."""
+        text = time_text(form, value)
+        if text is None:
+            where = f"`{link.field}` of a row of {link.resource}"
+            shown = shorten(repr(value), 80)
+            raise TapError(
+                f"{self.label}: {where} is {shown}, which {{{link.placeholder}}} can't write. "
+                "Name a field with times in ISO 8601, or in epoch seconds."
+            )
+        return text
 
     def _is_changed(self, record: Record) -> bool:
         """Whether a parent has changed since the bookmark."""

@@ -10,7 +10,7 @@ from tap_analytics.config.declarations.dependency import dependent
 from tap_analytics.config.declarations.model import ParentLink, Source
 from tap_analytics.config.declarations.object_reader import listed, suggestion
 from tap_analytics.config.declarations.processing import parents_values
-from tap_analytics.config.declarations.templates import RESOURCES
+from tap_analytics.config.declarations.templates import RESOURCES, divided
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -202,6 +202,8 @@ def _own_links(name: str, links: Links, parents: Mapping[str, str]) -> Iterator[
     """
     for placeholder, source in links[name].items():
         parent, field, is_inherited = parents[name], source.field, False
+        if "." in placeholder:
+            field, _ = divided(field)
         if source.resource != parent:
             field = next(key for key, each in links[parent].items() if each == source)
             is_inherited = "." in field

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from tap_analytics.config.declarations.object_reader import scalar
 from tap_analytics.pagination.placement import PLACEHOLDERS
 from tap_analytics.records.duration import Duration
+from tap_analytics.records.notation import moment_of
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
@@ -39,7 +40,8 @@ PARTITIONS = "partitions"
 MOMENT = "now"
 
 _TOKEN = re.compile(
-    r"\{\{|\}\}|\{(now(?:[-+]P\w+)?\.(?:%[^\n{}']+|\w+)|\+?[A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*)\}|[{}]",
+    r"\{\{|\}\}|\{(now(?:[-+]P\w+)?\.(?:%[^\n{}']+|\w+)|\+?[A-Za-z_]\w*(?:\.?\['[^'{}]+'\]|\.[^\s{}.']+)*"
+    r"(?:\.%[^\n{}']+)?)\}|[{}]",
     re.ASCII,
 )
 #: A placeholder in doubled braces or with blanks, as templates of other tools have it.
@@ -146,21 +148,45 @@ def _known(name: str, *, of_row: bool) -> str:
     scope, _, rest = name.partition(".")
     is_parents = not rest or (scope == RESOURCES and "." in rest)
     of_run = WINDOW_VALUES if of_row else RUN_VALUES
-    if is_parents or name in of_run or (scope == RECORD and of_row):
+    if is_parents:
+        return _checked(name, divided(rest)[1], tells_days=False)
+    if name in of_run or (scope == RECORD and of_row):
         return name
     if scope == PARTITIONS and "." not in rest:
         return name
     if not of_row and (moment := _MOMENT.fullmatch(name)):
         if moment[1] and not all(map(_moved(moment), (_FIRST, _LAST))):
             raise TemplateError(f"has {{{name}}}, but {moment[2]} isn't a duration such as P1D.")
-        try:
-            TimeFormat(moment[3])
-        except TimeFormatError as error:
-            raise TemplateError(f"has {{{name}}}, whose format {error}") from None
-        return name
+        return _checked(name, moment[3])
     others = (*of_run, f"{RECORD}.…" if of_row else f"{MOMENT}.date")
     known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", f"{PARTITIONS}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
+
+
+def _checked(name: str, form: str, *, tells_days: bool = True) -> str:
+    """Return the name of a placeholder with a format, or raise `TemplateError` for a wrong one."""
+    try:
+        if form:
+            TimeFormat(form, tells_days=tells_days)
+    except TimeFormatError as error:
+        raise TemplateError(f"has {{{name}}}, whose format {error}") from None
+    return name
+
+
+def divided(name: str) -> tuple[str, str]:
+    """Return a name in the rows of a parent, and the pattern of times behind it, which may lack."""
+    field, mark, form = name.partition(".%")
+    return field, f"{mark[1:]}{form}"
+
+
+def time_text(form: str, value: object) -> str | int | None:
+    """Return a time of a row in a pattern; None for what is neither ISO 8601 nor epoch seconds."""
+    moment = moment_of(value, "epoch_s" if type(value) is int else "iso")
+    try:
+        return None if moment is None else TimeFormat(form, tells_days=False).write(moment)
+    except OverflowError:
+        # An offset leads out of the calendar.
+        return None
 
 
 def moment_text(name: str, began: datetime) -> str | int | None:

@@ -91,6 +91,14 @@ def twice(asked):
     return shop(asked)
 
 
+def by_month(asked):
+    ends = ["2023-03-31", "2024-03-31T22:00:00-04:00", 1735689600, "20250630"]
+    if asked.path == "/periods":
+        return {"data": [{"id": n, "ends_on": end} for n, end in enumerate(ends)]}
+    months = ["/2023/03", "/2024/04", "/2025/01", "/2025/06"]
+    return {"data": [{"id": months.index(asked.path)}]} if asked.path in months else (404, {})
+
+
 def nobody(asked):
     return {"data": []} if asked.path == "/customers" else (404, {})
 
@@ -451,6 +459,23 @@ CONSTRUCTS = [
             )
         ),
         dlt="only values of the parent",
+    ),
+    Construct(
+        name="parent-time",
+        columns=COLUMNS,
+        server=by_month,
+        rows={"pay": [{"id": n} for n in range(4)]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    "pay",
+                    "/{{ format_datetime(stream_partition.ends, '%Y') }}"
+                    "/{{ format_datetime(stream_slice['ends'], '%m') }}",
+                    **below(stream("periods"), key="ends_on", field="ends"),
+                )
+            )
+        ),
+        dlt="values of parents as they are",
     ),
     Construct(
         name="parent-fields",

@@ -13,6 +13,7 @@ from tap_analytics.config.declarations.templates import (
     moment_text,
     parse_json,
     parse_template,
+    time_text,
 )
 
 ID, OWNER, START = "resources.items.id", "resources.items.owner.id", "incremental.start_value"
@@ -91,6 +92,33 @@ def test_moment_is_moved_by_durations_only(by):
 def test_format_of_a_moment_that_is_none_is_refused(form, problem):
     with pytest.raises(TemplateError, match=problem):
         parse_template(f"{{now.{form}}}")
+
+
+@pytest.mark.parametrize("form", ["%Y", "%d.%m.%Y", "%Y-%m-%d %H:%M", "%Y/%m"])
+def test_value_of_a_parent_may_have_a_pattern_of_times(form):
+    parsed = parse_template(f"x{{resources.items.at.{form}}}y")
+
+    assert isinstance(parsed, Template)
+    assert parsed.ordered == (f"resources.items.at.{form}",)
+
+
+def test_wrong_pattern_behind_a_value_of_a_parent_is_refused():
+    with pytest.raises(TemplateError, match=r"{resources.items.at.%Q}, whose format .* %Q"):
+        parse_template("{resources.items.at.%Q}")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("2024-03-31", "2024-03"),
+        ("2024-03-31T22:00:00-04:00", "2024-04"),
+        (1735689600, "2025-01"),
+        *((odd, None) for odd in ("March", "", "1735689600", 10**13, 1.5, True, None, ["2024"])),
+        ("0001-01-01T00:00:00+01:00", None),
+    ],
+)
+def test_time_of_a_row_is_written_in_a_pattern(value, text):
+    assert time_text("%Y-%m", value) == text
 
 
 @pytest.mark.parametrize(

@@ -645,6 +645,31 @@ def test_a_value_that_the_request_needs_and_the_parent_lacks_fails_the_child(whe
     assert done.ids() == [1]
 
 
+def test_time_of_a_parent_is_sent_in_a_pattern_also_below_its_child():
+    parts = child("parts", "/in/{resources.items.at.%Y}")
+    screws = child("screws", "/in/{resources.items.at.%Y}/{resources.parts.id}")
+    served = {"/items": [{"id": 1, "at": "2024-03-31"}], "/in/2024": [{"id": 7}]}
+    with routes({**served, "/in/2024/7": [{"id": 9}]}) as api:
+        done = run(family(api.origin, parts, screws))
+    assert done.error is None
+    assert done.records("shop_parts") == [{"id": 7}]
+    assert done.records("shop_screws") == [{"id": 9}]
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("soon", "`at` of a row of items is 'soon', which {resources.items.at.%Y} can't write"),
+        (None, "has no `at`, which the request needs"),
+    ],
+)
+def test_value_of_a_parent_that_is_no_time_fails_the_child(value, fault):
+    with routes({"/items": [{"id": 1, "at": value}]}) as api:
+        done = run(family(api.origin, child("parts", "/in/{resources.items.at.%Y}")))
+    assert fault in done.failure("shop_parts")
+    assert done.ids() == [1]
+
+
 def test_a_json_value_may_be_an_object():
     body = {"x": "{resources.items.deep}", "y": ["{resources.items.id}"]}
     where = {"method": "POST", "json": body}

@@ -20,7 +20,12 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Value,
     with_notation,
 )
-from tap_analytics.config.declarations.templates import MOMENT, TemplateError, parse_template
+from tap_analytics.config.declarations.templates import (
+    MOMENT,
+    Template,
+    TemplateError,
+    parse_template,
+)
 from tap_analytics.records.duration import Duration
 from tap_analytics.records.notation import parse_iso
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
@@ -29,6 +34,8 @@ from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 EPOCHS = {"epoch_s": "Unix time in seconds", "epoch_ms": "Unix time in milliseconds"}
 #: The moment of a run, or its date, moved by a duration.
 _NOW = re.compile(rf"{MOMENT}(?P<by>[-+]P\w+)?(?P<date>\.date)?", re.ASCII)
+#: A format of which all digits may be zeros.
+_ZEROS = re.compile(r"(?:%[HMSfy]|%_ms)+")
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,9 @@ def _format_datetime(value: Value, form: Value) -> Value:
             # It fails there.
             raise UndecidedError
         return _now_as(value, form)
+    part = value.sole if isinstance(value, Later) else None
+    if isinstance(part, Placeholder) and part.is_parents:
+        return _parents_time(part, form)
     if isinstance(value, Later | Unset):
         return with_notation(value, f"a time as `{form}`", form=form)
     try:
@@ -64,6 +74,21 @@ def _format_datetime(value: Value, form: Value) -> Value:
     if written is None:
         raise UndecidedError
     return str(written)
+
+
+def _parents_time(part: Placeholder, form: str) -> Value:
+    """Return a time of a parent's row in a format; raises `UndecidedError`."""
+    written = replace(part, form=form)
+    # Zeros alone would be the number 0 there.
+    if part.form or part.is_quoted or not form.startswith("%") or _ZEROS.fullmatch(form):
+        raise UndecidedError
+    try:
+        parsed = parse_template(f"{{{written.full_name}}}")
+    except TemplateError:
+        raise UndecidedError from None
+    if not isinstance(parsed, Template) or parsed.sole != written.full_name:
+        raise UndecidedError
+    return Later((written,), is_set=True)
 
 
 def _timestamp(value: Value) -> Value:

@@ -49,6 +49,16 @@ class Placeholder:
     #: Whether it is to be quoted, which is so in a path.
     is_quoted: bool = False
 
+    @property
+    def is_parents(self) -> bool:
+        """Whether the row of a parent gives it."""
+        return self.name.startswith(f"{RESOURCES}.")
+
+    @property
+    def full_name(self) -> str:
+        """The name, with the format of a time of a parent; that of a range is `convert`."""
+        return f"{self.name}.{self.form}" if self.form and self.is_parents else self.name
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -118,9 +128,9 @@ class Later:
 def _part_text(part: Part, after: Part, *, is_escaped: bool, is_path: bool) -> str:
     if isinstance(part, Placeholder):
         # Slashes of a value stay in a path, unless an expression quotes them.
-        is_free = part.name.startswith((f"{RESOURCES}.", f"{PARTITIONS}."))
+        is_free = part.is_parents or part.name.startswith(f"{PARTITIONS}.")
         keeps_slashes = is_path and is_free and not part.is_quoted
-        return f"{{+{part.name}}}" if keeps_slashes else f"{{{part.name}}}"
+        return f"{{+{part.full_name}}}" if keeps_slashes else f"{{{part.full_name}}}"
     if isinstance(part, Setting):
         if part.is_optional:
             return f"${{{part.variable[1:]}:-}}"

@@ -96,7 +96,7 @@ class RequestParts:
         """Return a text as a template; raises `UnsupportedError`."""
         value = concatenated([self.value(text, word, what, is_path=is_path)])
         named = value.placeholders if isinstance(value, Later) else ()
-        if is_path and any(" " in each.name for each in named):
+        if is_path and any(map(_divides_path, named)):
             raise UnsupportedError(f"{what} is computed")
         return as_template(value, is_path=is_path)
 
@@ -275,6 +275,9 @@ class RequestParts:
             return value
         found = self.value(value, "request_body", "its body")
         if isinstance(found, Later):
+            if any(each.is_parents and each.form for each in found.placeholders):
+                # A time of digits only would be a number there.
+                raise UnsupportedError("its body is computed")
             return list_of(found) or found.template()
         return with_templates(literal(found) if found != "" else None)
 
@@ -314,6 +317,12 @@ def inject(endpoint: Object, option: Component, value: Later) -> None:
         raise UnsupportedError(f"`{shown(last)}` is sent twice")
     target[last] = value.template()
     option.note_unread()
+
+
+def _divides_path(part: Placeholder) -> bool:
+    """Whether the name of a placeholder would be read as a part of a URL."""
+    form = (part.is_parents and part.form) or ""
+    return " " in part.full_name or bool(re.search(r"[?#&=+;\\]|//|%[\da-fA-F]{2}", form))
 
 
 def _full(url: str) -> tuple[str, str]:

@@ -323,6 +323,16 @@ def test_parameter_without_a_value_is_not_sent(text, imported):
             {"path": "/a/{+resources.shops.id}/b"},
         ),
         (
+            {"path": "a/{{ format_datetime(stream_slice.item, '%Y') }}"},
+            {"key": "ends_on"},
+            {"path": "/a/{+resources.shops.ends_on.%Y}"},
+        ),
+        (
+            {"request_parameters": {"q": "{{ format_datetime(stream_slice.item, '%d.%m.%y') }}"}},
+            {"key": "ends_on"},
+            {"params": {"q": "{resources.shops.ends_on.%d.%m.%y}"}},
+        ),
+        (
             {"path": "a?of={{ stream_partition.item }}&b=1"},
             {},
             {"path": "/a", "params": {"of": "{resources.shops.id}", "b": "1"}},
@@ -466,6 +476,49 @@ def test_partition_that_can_not_be_said_leaves_the_stream_out(router, reason, im
 
     assert "items" not in made
     assert f"streams[2]: the stream 'items' is left out: {reason}." in notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ format_datetime(stream_slice.item, 'FY%Y') }}",
+        "{{ format_datetime(stream_slice.item, '%Q') }}",
+        "{{ format_datetime(stream_slice.item, 'date') }}",
+        "{{ format_datetime(stream_slice.item, '%H') }}",
+        "{{ format_datetime(stream_slice.item, '%Y{') }}",
+        "{{ format_datetime(stream_slice.item, '%m') | int }}",
+        "{{ format_datetime(sanitize_url(stream_slice.item), '%Y') }}",
+        "{{ format_datetime(format_datetime(stream_slice.item, '%F'), '%Y') }}",
+        "{{ timestamp(stream_slice.item) }}",
+    ],
+)
+def test_time_of_a_parent_that_a_pattern_can_not_say_leaves_the_stream_out(text, imported):
+    items = stream(router=below(stream("shops")), request_parameters={"p": text})
+
+    made, notes = imported(stream("shops"), items)
+
+    assert "items" not in made
+    assert any("the parameter `p` is computed" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ({"path": "a?x={{ format_datetime(stream_slice.item, '%m&%d') }}"}, "its path"),
+        ({"path": "a/{{ format_datetime(stream_slice.item, '%d%d0') }}"}, "its path"),
+        (
+            {"request_body_json": {"y": "{{ format_datetime(stream_slice.item, '%Y') }}"}},
+            "its body",
+        ),
+    ],
+)
+def test_time_of_a_parent_that_would_be_read_otherwise_leaves_the_stream_out(words, what, imported):
+    items = stream(router=below(stream("shops")), **{"http_method": "POST", **words})
+
+    made, notes = imported(stream("shops"), items)
+
+    assert "items" not in made
+    assert any(f"{what} is computed" in note for note in notes)
 
 
 ONCE = "with the values that belong to it, where Airbyte asks for every pair of rows."
