@@ -219,7 +219,7 @@ def test_a_decoder(decoder, expected):
 @pytest.mark.parametrize(
     ("decoder", "words"),
     [
-        ("xml", "`decoder.type` 'xml' is unknown. Known: csv, json, jsonl."),
+        ("yaml", "`decoder.type` 'yaml' is unknown. Known: csv, json, jsonl, xml."),
         ({"type": "jsonl", "delimiter": ","}, "`decoder.delimiter` is unknown"),
         ({"type": "csv", "delimiter": "ab"}, "`decoder.delimiter` must be one character"),
         ({"type": "csv", "delimiter": "\n"}, "`decoder.delimiter` must be one character"),
