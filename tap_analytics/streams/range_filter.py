@@ -6,10 +6,11 @@ import typing as t
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tap_analytics.config.declarations.templates import END, INITIAL, LAST, START
+from tap_analytics.config.declarations.templates import END, INITIAL, LAST, START, start_parts
 from tap_analytics.errors import TapError
 from tap_analytics.records.notation import in_unit, moment_of, parse_iso
 from tap_analytics.records.time_format import TimeFormat, rounded
+from tap_analytics.records.time_part import beginning_of, shortest_unit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.config.declarations.model import DeclaredIncremental
     from tap_analytics.pagination import PageToken
     from tap_analytics.records.notation import Value
+    from tap_analytics.records.time_part import TimePart
     from tap_analytics.records.window import Window
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -43,11 +45,13 @@ class RangeFilter:
         values = self._placeholders(
             self._sent(self.whole.start), self._sent(self.whole.end, up=True)
         )
+        values |= self._start_parts(self.whole.start)
         return values if first is None else {**values, INITIAL: self._sent(first)}
 
     def parameters(self, start: Value | None, end: Value | None) -> PageToken:
         """Return what filters from `start`, inclusive, to `end`, exclusive."""
-        return self._token(self._sent(start), self._sent(end, up=True))
+        token = self._token(self._sent(start), self._sent(end, up=True))
+        return token | self._start_parts(start)
 
     def _token(self, first: Value | None, last: Value | None) -> PageToken:
         bounds = {self.incremental.start_param: first, self.incremental.end_param: last}
@@ -58,6 +62,18 @@ class RangeFilter:
         found = {START: first, LAST: first, END: last}
         used = self.names
         return {name: each for name, each in found.items() if each is not None and name in used}
+
+    @property
+    def _parts(self) -> Mapping[str, TimePart]:
+        return start_parts(self.names)
+
+    def _start_parts(self, start: Value | None) -> dict[str, str]:
+        """Return the parts of a start that requests have."""
+        parts = self._parts
+        if start is None or not parts:
+            return {}
+        moment = self._moment(start, "the request can't have parts of")
+        return {name: part.write(moment) for name, part in parts.items()}
 
     def _sent(self, value: Value | None, *, up: bool = False) -> Value | None:
         """Return a value as it is sent; `up` for an end, which is never too early."""
@@ -86,9 +102,11 @@ class RangeFilter:
         """
         granularity = self.incremental.granularity
         form, spans = self.spans(start, end)
+        parts = self._parts
         for begin, following in spans:
             until = following if granularity is None else following - granularity.rest
-            yield self._token(self._written(begin, form), self._written(until, form))
+            token = self._token(self._written(begin, form), self._written(until, form))
+            yield token | {name: part.write(begin) for name, part in parts.items()}
 
     def spans(
         self, start: Value | None, end: Value | None
@@ -106,7 +124,14 @@ class RangeFilter:
         precision = SECOND if form is None else form.precision
         precision = max(precision, SECOND if granularity is None else granularity.rest)
         last = self._last(self._end(end), form, precision)
-        return form, self._split(rounded(first, precision), last)
+        return form, self._split(self._beginning(rounded(first, precision)), last)
+
+    def _beginning(self, first: datetime) -> datetime:
+        """Return where the first window begins: with a month if requests have no more of it."""
+        is_sent = self.incremental.start_param or not self.names.isdisjoint({START, LAST})
+        if is_sent or not self._parts:
+            return first
+        return beginning_of(first, shortest_unit(self._parts.values()))
 
     def _split(self, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
         step = self.incremental.step

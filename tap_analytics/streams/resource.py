@@ -17,13 +17,13 @@ from tap_analytics.client import AnalyticsStream
 from tap_analytics.config.declarations.model import NOW
 from tap_analytics.config.declarations.processing import names_added
 from tap_analytics.config.declarations.templates import (
-    BOOKMARK_VALUES,
     END,
     LAST,
     PARTITIONS,
-    RUN_VALUES,
     START,
+    bookmark_names,
     divided,
+    is_run_value,
     moment_text,
     time_text,
 )
@@ -72,7 +72,7 @@ class ResourceStream(AnalyticsStream):
     def build_request(self, context: Context | None, token: PageToken) -> Request:
         parts = self.resource.request
         query, in_body = split_body(self.get_url_params(context, token))
-        values = {name: query.pop(name) for name in RUN_VALUES if name in query}
+        values = {name: query.pop(name) for name in filter(is_run_value, [*query])}
         if parts.names:
             beginning = self._range.beginning if self._range else {}
             given = {**beginning, **self._moments, **(context or {}), **values}
@@ -113,7 +113,10 @@ class ResourceStream(AnalyticsStream):
         if END not in request.fixed_names:
             # What has no end is asked for without one.
             lacking -= {END}
-        for name in sorted(lacking if is_whole else lacking.intersection(BOOKMARK_VALUES)):
+        kept = bookmark_names(lacking)
+        for name in sorted(
+            kept | {each for each in lacking if is_whole and not is_run_value(each)}
+        ):
             setting = "`initial_value` of `incremental`"
             if name in {START, LAST}:
                 setting += ", or its `cursor_format` and `start_date`"

@@ -32,15 +32,21 @@ from tap_analytics.config.declarations.processing import (
     read_steps,
     split_filter,
 )
-from tap_analytics.config.declarations.templates import BOOKMARK_VALUES, START
+from tap_analytics.config.declarations.templates import START, bookmark_names, start_parts
 from tap_analytics.config.declarations.window_columns import check_window_columns
+from tap_analytics.records.time_part import is_whole, shortest_unit
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_analytics.config.declarations.defaults import ApiDefaults
     from tap_analytics.config.declarations.fields import Fields
-    from tap_analytics.config.declarations.model import DeclaredResource, Source
+    from tap_analytics.config.declarations.model import (
+        DeclaredIncremental,
+        DeclaredResource,
+        Source,
+    )
+    from tap_analytics.records.time_part import TimePart
 
 DISPOSITIONS = t.get_args(WriteDisposition)
 #: Parts of an endpoint that are merged with the defaults field by field.
@@ -258,11 +264,29 @@ def _check_steps(reader: ObjectReader, resource: DeclaredResource) -> None:
 
 def _check_incremental(reader: ObjectReader, resource: DeclaredResource) -> None:
     """Report placeholders of the bookmark where nothing says what it is made from."""
-    used = resource.request.names.intersection(BOOKMARK_VALUES)
+    used = bookmark_names(resource.request.names)
     if used and resource.incremental is None:
         reader.error("incremental", f"is missing: {{{min(used)}}} is its value. Add it.")
     if (key := resource.incremental) and key.step and not (used or key.start_param):
         reader.error("incremental.step", f"needs `start_param`, or {{{START}}} in the request.")
+    if resource.incremental and (parts := start_parts(resource.request.names)):
+        _check_parts(reader, resource, parts)
+
+
+def _check_parts(
+    reader: ObjectReader, resource: DeclaredResource, parts: Mapping[str, TimePart]
+) -> None:
+    """Report parts of a start that are none, or that are the same in several windows."""
+    key, name = t.cast("DeclaredIncremental", resource.incremental), min(parts)
+    if key.cursor_format == "number":
+        reader.error(
+            "incremental.cursor_format", f"is 'number', but {{{name}}} is a part of a time."
+        )
+    is_sole = key.start_param is None and START not in resource.request.names
+    if is_sole and key.step and not is_whole(key.step, shortest_unit(parts.values())):
+        reader.error(
+            "incremental.step", f"must be whole days, months or years, as {{{name}}} has them."
+        )
 
 
 def check_schema(resource: DeclaredResource, place: ConfigPath) -> None:

@@ -10,7 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from urllib.parse import quote
 
 from tap_analytics.config.declarations.object_reader import scalar
@@ -18,9 +18,10 @@ from tap_analytics.pagination.placement import PLACEHOLDERS
 from tap_analytics.records.duration import Duration
 from tap_analytics.records.notation import moment_of
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
+from tap_analytics.records.time_part import TimePart
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 START = "incremental.start_value"
 END = "incremental.end_value"
@@ -31,6 +32,8 @@ BOOKMARK_VALUES = (START, END, INITIAL, LAST)
 WINDOW_VALUES = (START, END)
 #: Those that change from request to request, but for the values of parents.
 RUN_VALUES = (*BOOKMARK_VALUES, *PLACEHOLDERS)
+#: What begins the placeholders of parts of a start; a pattern follows.
+_PART = f"{START}.%"
 #: First part of the placeholders that a parent gives, and of those that a row gives itself.
 RESOURCES = "resources"
 RECORD = "record"
@@ -149,7 +152,7 @@ def _known(name: str, *, of_row: bool) -> str:
     is_parents = not rest or (scope == RESOURCES and "." in rest)
     of_run = WINDOW_VALUES if of_row else RUN_VALUES
     if is_parents:
-        return _checked(name, divided(rest)[1], tells_days=False)
+        return _checked(name, divided(rest)[1], partial(TimeFormat, tells_days=False))
     if name in of_run or (scope == RECORD and of_row):
         return name
     if scope == PARTITIONS and "." not in rest:
@@ -158,16 +161,18 @@ def _known(name: str, *, of_row: bool) -> str:
         if moment[1] and not all(map(_moved(moment), (_FIRST, _LAST))):
             raise TemplateError(f"has {{{name}}}, but {moment[2]} isn't a duration such as P1D.")
         return _checked(name, moment[3])
+    if not of_row and name.startswith(_PART):
+        return _checked(name, name.removeprefix(f"{START}."), TimePart)
     others = (*of_run, f"{RECORD}.…" if of_row else f"{MOMENT}.date")
     known = ", ".join(f"{{{each}}}" for each in (f"{RESOURCES}.…", f"{PARTITIONS}.…", *others))
     raise TemplateError(f"has the unknown placeholder {{{name}}}. Known: {known}.")
 
 
-def _checked(name: str, form: str, *, tells_days: bool = True) -> str:
+def _checked(name: str, form: str, read: Callable[[str], object] = TimeFormat) -> str:
     """Return the name of a placeholder with a format, or raise `TemplateError` for a wrong one."""
     try:
         if form:
-            TimeFormat(form, tells_days=tells_days)
+            read(form)
     except TimeFormatError as error:
         raise TemplateError(f"has {{{name}}}, whose format {error}") from None
     return name
@@ -187,6 +192,24 @@ def time_text(form: str, value: object) -> str | int | None:
     except OverflowError:
         # An offset leads out of the calendar.
         return None
+
+
+def start_parts(names: Iterable[str]) -> dict[str, TimePart]:
+    """Return the placeholders that are parts of where a run or a window begins."""
+    return {
+        name: TimePart(name.removeprefix(f"{START}.")) for name in names if name.startswith(_PART)
+    }
+
+
+def is_run_value(name: str) -> bool:
+    """Whether a placeholder changes from request to request, but for those of parents."""
+    return name in RUN_VALUES or name.startswith(_PART)
+
+
+def bookmark_names(names: Iterable[str]) -> set[str]:
+    """Return the values of the bookmark that placeholders are, or are parts of."""
+    found = {START if name.startswith(_PART) else name for name in names}
+    return found.intersection(BOOKMARK_VALUES)
 
 
 def moment_text(name: str, began: datetime) -> str | int | None:

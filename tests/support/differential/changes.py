@@ -205,6 +205,19 @@ PIECES = (
     "at >= '{{ stream_slice.start_time[:-2] + ':' + stream_slice.start_time[-2:] }}' and "
     "at <= '{{ stream_slice['end_time'].split('+')[0] + '+00:00' }}'"
 )
+#: A path with the month in which a window begins.
+MONTH = (
+    "/items/{{ stream_slice['start_time'].split('-')[0] | int }}/"
+    "{{ stream_slice['start_time'].split('-')[1] | int }}.json"
+)
+MONTHS = [{"id": n, "at": f"2024-0{n}-05T00:00:00Z"} for n in range(1, 5)]
+
+
+def of_month(asked):
+    """Answer the rows of a month in the path."""
+    return {"data": [row for row in MONTHS if f"2024/{row['id']}.json" in asked.path]}
+
+
 LAST_DAY = "{{ config.get('end_date', now_utc().strftime('%Y-%m-%d')) }}"
 
 
@@ -344,6 +357,28 @@ CONSTRUCTS = [
                         cursor_datetime_formats=["%Y-%m-%dT%H:%M:%SZ"],
                         start_time_option=None,
                         step="P2D",
+                        cursor_granularity="PT1S",
+                    ),
+                )
+            )
+        ),
+        dlt="no windows",
+    ),
+    Construct(
+        name="windows-by-month",
+        **ends("2024-03-31T00:00:00Z", "2024-04-01T00:00:00Z"),
+        server=of_month,
+        rows={"items": MONTHS[:3]},
+        changed={"items": MONTHS[2:3]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    requester={"path": MONTH},
+                    stream=over_time(
+                        end_datetime=ZONED_END,
+                        start_datetime="2024-01-01T00:00:00Z",
+                        start_time_option=None,
+                        step="P1M",
                         cursor_granularity="PT1S",
                     ),
                 )

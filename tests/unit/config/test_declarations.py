@@ -1191,6 +1191,33 @@ def test_two_lines_of_parents_are_refused():
             "`incremental.step` needs `start_param`, or {incremental.start_value} in the request.",
         ),
         (
+            endpoint(
+                path="/{incremental.start_value.%Y}/{incremental.start_value.%m}",
+                incremental={"cursor_path": "at", "step": "P1D"},
+            ),
+            "`incremental.step` must be whole days, months or years",
+        ),
+        (
+            endpoint(
+                path="/{incremental.start_value.%d}",
+                incremental={"cursor_path": "at", "cursor_format": "number"},
+            ),
+            "`incremental.cursor_format` is 'number', but {incremental.start_value.%d} is a part",
+        ),
+        (
+            endpoint(path="/{incremental.start_value.%Y}"),
+            "`incremental` is missing: {incremental.start_value} is its value. Add it.",
+        ),
+        (
+            endpoint(path="/{incremental.start_value.%H}", incremental={"cursor_path": "at"}),
+            "has {incremental.start_value.%H}, whose format has the unknown directive %H.",
+        ),
+        (
+            endpoint(path="/{incremental.start_value.%Y}", incremental={"cursor_path": "at"})
+            | {"processing_steps": [{"add_fields": {"from": "{incremental.start_value}"}}]},
+            "`incremental` needs `start_param`, or {incremental.start_value} in the request.",
+        ),
+        (
             endpoint(incremental={"cursor_path": "at", "granularity": "PT1S"}),
             "`incremental.granularity` has no use without `step`.",
         ),

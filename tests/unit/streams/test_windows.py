@@ -193,6 +193,24 @@ def test_epoch_values_and_placeholders_are_windows_too():
     ]
 
 
+@pytest.mark.parametrize(
+    ("initial", "end", "months"),
+    [
+        ("2023-11-01", "2024-02-01", ["2023/11", "2023/12", "2024/1"]),
+        # Windows that begin within a month would leave out the last one.
+        ("2023-11-15", "2024-02-10", ["2023/11", "2023/12", "2024/1", "2024/2"]),
+        ("2024-01-31", "2024-01-31T00:00:01Z", ["2024/1"]),
+    ],
+)
+def test_windows_begin_with_a_month_where_requests_have_only_months(initial, end, months):
+    key = {"start_param": None, "end_param": None, "initial_value": initial, "end_value": end}
+    path = "/items/{incremental.start_value.%Y}/{incremental.start_value.%-m}"
+    with PathApi(lambda *_: {"data": []}) as api:
+        endpoint = {"path": path, "paginator": "single_page"}
+        assert run(shop(api.origin, key, endpoint=endpoint, schema=SCHEMA)).error is None
+        assert [each.target for each in api.requests] == [f"/items/{each}" for each in months]
+
+
 # --- parents, values and children -------------------------------------------------------------
 
 

@@ -25,19 +25,23 @@ from tap_analytics.config.declarations.object_reader import DOTTED
 from tap_analytics.config.declarations.templates import (
     END,
     START,
+    bookmark_names,
     names_in,
     parse_json,
     parse_template,
+    start_parts,
 )
 from tap_analytics.records.duration import Duration
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
+from tap_analytics.records.time_part import is_whole, shortest_unit
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tap_analytics.commands.importing.airbyte.components import Component, Object
     from tap_analytics.commands.importing.airbyte.request_parts import RequestParts
     from tap_analytics.commands.importing.airbyte.transformations import Transformations
+    from tap_analytics.records.time_part import TimePart
 
 _START_OPTION = "start_time_option"
 #: The parts of an endpoint that are sent.
@@ -71,7 +75,8 @@ def incremental_of(
     params = _params(cursor, parts, endpoint)
     path = parse_template(endpoint["path"], short=True)
     named = names_in([path, *(parse_json(endpoint.get(each)) for each in _REQUEST)])
-    has_start, has_end = START in {*named, *params}, END in {*named, *params}
+    used = {*bookmark_names(named), *params}
+    has_start, has_end = START in used, END in used
     filters_rows = _filters_rows(stream, cursor)
     if changes.windows and not has_start:
         raise UnsupportedError("its rows have columns of windows whose start isn't sent")
@@ -86,7 +91,10 @@ def incremental_of(
         made["initial_value"] = None
     _set_range(made, cursor, has_start=has_start, has_end=has_end)
     options = {None for word in (_START_OPTION, "end_time_option") if cursor.get(word)}
-    _set_format(made, {bound.form for bound in parts.bounds} | options)
+    _set_format(made, {bound.form for bound in parts.bounds if not bound.is_part} | options)
+    if found := start_parts(named):
+        is_sole = START not in {*named, *params}
+        _check_parts(made, found.values(), is_sole=is_sole, has_columns=bool(changes.windows))
     if changes.windows:
         _set_windows(made, cursor, changes, key)
     made["end_param"] = params.get(END)
@@ -208,6 +216,15 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
         made["cursor_format"] = "iso"
 
 
+def _check_parts(
+    made: Object, parts: Iterable[TimePart], *, is_sole: bool, has_columns: bool
+) -> None:
+    """Raise `UnsupportedError` where parts of a start don't tell windows apart."""
+    step = Duration.parse(made.get("step", ""))
+    if has_columns or (is_sole and step and not is_whole(step, shortest_unit(parts))):
+        raise UnsupportedError("its requests have a part of where a window begins")
+
+
 def _set_windows(
     made: Object, part: Component, changes: Transformations, key: Sequence[str]
 ) -> None:
@@ -251,7 +268,7 @@ def _check_end(part: Component) -> None:
         raise UnsupportedError(f"its times end at `{shown(text)}`")
     if re.search(r"day_delta\(\s*\d|\+\s*duration\(", text):
         raise UnsupportedError("its times end after a run begins")
-    if re.search(r"-\s*duration\(|day_delta\(\s*-", text):
+    if re.search(r"-\s*duration\(|day_delta\(\s*-|strftime\(\s*['\"]%Y-%m['\"]", text):
         part.note("end_datetime", "is before a run begins: the tap reads up to its begin.")
     elif "now_utc" not in text and "today" not in text:
         part.note("end_datetime", "is the tap's setting `end_date`.")

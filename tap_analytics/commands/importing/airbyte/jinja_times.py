@@ -13,7 +13,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Value,
     concatenated,
 )
-from tap_analytics.config.declarations.templates import MOMENT
+from tap_analytics.config.declarations.templates import MOMENT, START
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
@@ -34,6 +34,8 @@ _NAMES = list(_WIDTHS)
 #: A digit of a directive, in a text that stands for what is written.
 _FIRST, _SPAN = 0xE000, 8
 _DIGIT = re.compile("[\ue000-\ue0ff]")
+#: Patterns of parts of times that stay what they are in any part of a request.
+_PLAIN = re.compile(r"%[Yymd](?:[-._]?%[Yymd])*")
 _DIRECTIVE = re.compile(r"%(?:_ms|.)", re.DOTALL)
 
 
@@ -64,6 +66,8 @@ def as_integer(value: Value) -> Value:
     form = _form_of(part) if isinstance(part, Placeholder) else None
     if form is None or re.fullmatch(r"%s|%ms|epoch_m?s|%Y(%\w)*", form):
         return value
+    if isinstance(part, Placeholder) and part.name == START and form in {"%m", "%d"}:
+        return replace(value, parts=(replace(part, form=f"%-{form[1]}", is_part=True),))
     raise UndecidedError
 
 
@@ -117,7 +121,9 @@ def _written(part: Placeholder, form: str) -> Placeholder:
     try:
         TimeFormat(form)
     except TimeFormatError:
-        raise UndecidedError from None
+        if part.name != START or not _PLAIN.fullmatch(form):
+            raise UndecidedError from None
+        return replace(part, form=form, is_part=True)
     if part.name.startswith(MOMENT):
         return replace(part, name=f"{part.name.partition('.')[0]}.{form}")
     return replace(part, form=form)

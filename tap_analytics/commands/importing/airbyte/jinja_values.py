@@ -48,6 +48,8 @@ class Placeholder:
     written: str | None = None
     #: Whether it is to be quoted, which is so in a path.
     is_quoted: bool = False
+    #: Whether the format is that of a part of a moment, which is no moment itself.
+    is_part: bool = False
 
     @property
     def is_parents(self) -> bool:
@@ -103,7 +105,9 @@ class Later:
     def bound(self) -> Placeholder | None:
         """The end of an interval, if it is nothing else."""
         sole = self.sole
-        return sole if isinstance(sole, Placeholder) and sole.name in {START, END} else None
+        if not isinstance(sole, Placeholder) or sole.is_part:
+            return None
+        return sole if sole.name in {START, END} else None
 
     def template(self, *, is_path: bool = False) -> str:
         """Return the text as a template.
@@ -127,6 +131,8 @@ class Later:
 
 def _part_text(part: Part, after: Part, *, is_escaped: bool, is_path: bool) -> str:
     if isinstance(part, Placeholder):
+        if part.is_part:
+            return f"{{{part.name}.{part.form}}}"
         # Slashes of a value stay in a path, unless an expression quotes them.
         is_free = part.is_parents or part.name.startswith(f"{PARTITIONS}.")
         keeps_slashes = is_path and is_free and not part.is_quoted

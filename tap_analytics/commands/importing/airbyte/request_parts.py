@@ -89,6 +89,9 @@ class RequestParts:
         if isinstance(value, Unset):
             value = value.later if value.variable and not value.is_empty else ""
         named = {each for later in laters for each in later.placeholders}
+        if word == "request_body" and any(each.is_part for each in named):
+            # There a part would be a number.
+            raise UnsupportedError(f"{what} is computed")
         self.bounds |= {each for each in named if each.name in {START, END}}
         return value
 

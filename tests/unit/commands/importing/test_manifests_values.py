@@ -282,3 +282,47 @@ def test_ends_of_each_window_are_sent(requester, targets, bodies, sent):
 
     assert sorted({target for target, _, _ in asked}) == targets
     assert sorted({body for _, body, _ in asked}) == bodies
+
+
+START_OF = "{{ stream_slice.start_time%s }}"
+END_OF = "{{ stream_slice.end_time%s }}"
+
+
+@pytest.mark.parametrize(
+    ("path", "targets"),
+    [
+        (f"/{START_OF % '[:4]'}/{START_OF % '[5:7] | int'}", ["/2024/1", "/2024/2"]),
+        ("/" + START_OF % "[:7]", ["/2024-01", "/2024-02"]),
+        ("/" + START_OF % ".split('T')[0].split('-')[1]", ["/01", "/02"]),
+    ],
+)
+def test_parts_of_the_start_of_a_window_are_sent(path, targets, sent):
+    with PathApi(answer) as api:
+        made = stream(api, "parts", f"/parts{path}", cursor=TIME | {"step": "P1M"})
+        asked, _ = sent(api, made, config={"end_date": "2024-03-01T00:00:00Z"})
+
+    assert sorted({target for target, _, _ in asked}) == [f"/parts{each}" for each in targets]
+
+
+@pytest.mark.parametrize(
+    ("step", "requester"),
+    [
+        # Several windows would be asked for by the same request.
+        ("P1D", {"path": "/parts/" + START_OF % "[:7]"}),
+        ("P1M", {"path": "/parts/" + END_OF % "[:4]"}),
+        ("P1M", {"path": "/parts/" + START_OF % "[:7].replace('-', '/')"}),
+        # There it is a number.
+        ("P1M", {"http_method": "POST", "request_body_json": {"year": START_OF % "[:4]"}}),
+    ],
+)
+def test_other_parts_of_a_window_leave_the_stream_out(step, requester, tmp_path):
+    with PathApi(answer) as api:
+        streams = [
+            stream(api, "shops"),
+            stream(api, "parts", cursor=TIME | {"step": step}, **requester),
+        ]
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps({"type": "DeclarativeSource", "streams": streams}))
+    imported, _ = import_file(str(path))
+
+    assert imported.headline == "1 of 2 streams"
