@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tap_analytics.pagination.page import FetchedPage, Page, describe
 from tap_analytics.pagination.strategies.metadata import guessed_roots
+from tap_analytics.pagination.strategies.numbered import metadata_of_row
 from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyError
 from tap_analytics.transport.errors import Cancelled, Ignored, Rejected
@@ -218,5 +219,6 @@ class PageFetcher:
         payload, rows = endpoint.parse(response)
         if is_first:
             self._learn(rows, payload)
-        # If the body itself is the row, its members aren't paging metadata.
-        return None if rows and rows[0] is payload else payload, DictRows(rows)
+        # If the body itself is the row, its members aren't paging metadata unless it is declared.
+        is_row = bool(rows) and rows[0] is payload
+        return metadata_of_row(endpoint.paging, payload) if is_row else payload, DictRows(rows)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from tap_analytics.errors import PaginationError
 from tap_analytics.pagination.completeness import decide
 from tap_analytics.pagination.page import describe
+from tap_analytics.pagination.strategies.numbered import PageNumber
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.decoders import Lines, marks_end
 from tap_analytics.records.digests import Digests
@@ -88,6 +89,7 @@ class PaginationGuard:
     def check_page(self, page: Page, fingerprint: bytes) -> bool:
         """Check a received page; return False for a repeated page to drop."""
         self._check_whole(page)
+        self._check_number(page)
         self._empty = 0 if page.size else self._empty + 1
         if self._empty >= EMPTY_LIMIT:
             raise PaginationError(
@@ -141,6 +143,18 @@ class PaginationGuard:
                 f"the API answered {describe(page.query)} with null or {{}} where rows are "
                 "expected, which may hide rows; an empty list, or a total (`total_path`), would "
                 "show the end"
+            )
+
+    def _check_number(self, page: Page) -> None:
+        """Raise `PaginationError` for a response that has another number than it was asked for."""
+        paging = self.paginator.paging
+        if not isinstance(paging, PageNumber) or paging.is_open:
+            return
+        asked, number = page.query.get(paging.page_param), paging.number_in(page)
+        if number is not None and asked is not None and str(number) != asked:
+            raise PaginationError(
+                f"{self.label}: page {asked} has the number {number} in `{paging.page_path}`, so "
+                "pages may be skipped or repeated. Check `page_path`, and how the API counts."
             )
 
     def forget_tokens(self) -> None:

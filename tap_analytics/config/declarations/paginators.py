@@ -273,6 +273,12 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         fields={
             "page_param": Field(TEXT, "Parameter that carries it."),
             "page_body_path": _IN_BODY,
+            "page_path": Field(
+                MEMBER,
+                "Where each response has its number: another one than asked for is an error, and "
+                "none is the end.",
+                in_dlt=False,
+            ),
             "page": Field(integer(0), "Number of the page to begin with, if it isn't the first."),
             "maximum_page": Field(
                 integer(0), "Page from which on nothing is read, which leaves it `unverified`."

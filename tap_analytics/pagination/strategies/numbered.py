@@ -18,12 +18,13 @@ from tap_analytics.pagination.strategies.metadata import (
     dig,
     followed_link,
     next_link,
+    roots,
     whole_number,
 )
 from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy, StopReason
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tap_analytics.pagination.page import Page, PageToken
     from tap_analytics.pagination.strategies.strategy import PagingState
@@ -238,6 +239,8 @@ class PageNumber(NumberedStrategy):
 
     number_setting: t.ClassVar[str] = "page_param"
     page_param: str = "page"
+    #: Where each response has its number.
+    page_path: str | None = None
     base_page: int | None = None
     #: Number of the page to begin with, if it isn't the first.
     page: int | None = None
@@ -272,6 +275,15 @@ class PageNumber(NumberedStrategy):
         last = self._declared_pages(page)
         return super().count_of_pages(page) if last is None else (self.total_path or "", last)
 
+    def number_in(self, page: Page) -> int | None:
+        """Return the number that a response has where it is declared."""
+        return whole_number(dig(page.payload, self.page_path)) if self.page_path else None
+
+    @property
+    @override
+    def envelope_fields(self) -> frozenset[str]:
+        return super().envelope_fields | roots(self.page_path)
+
     @property
     def is_open(self) -> bool:
         """Whether the number of the first page is unknown."""
@@ -283,6 +295,8 @@ class PageNumber(NumberedStrategy):
 
     @override
     def next_token(self, page: Page, seen: PagingState) -> PageToken | Confirm | StopReason:
+        if self.page_path and self.number_in(page) is None:
+            return StopReason.SINGLE
         following = super().next_token(page, seen)
         number = self.next_number(page, seen)
         by_number: PageToken = {self.page_param: str(number)}
@@ -314,3 +328,10 @@ class PageNumber(NumberedStrategy):
     @override
     def allows_repeat(self, page: Page) -> bool:
         return self.is_open and page.query.get(self.page_param) == "1"
+
+
+def metadata_of_row(paging: PagingStrategy, row: Mapping[str, t.Any]) -> object:
+    """Return what is declared to be paging metadata of a response that is itself a row."""
+    if not isinstance(paging, PageNumber) or not paging.page_path:
+        return None
+    return {name: row[name] for name in roots(paging.page_path) if name in row}

@@ -73,7 +73,56 @@ def after_row(asked):
     return {"data": ROWS[at : at + 3]}
 
 
+def one_by_one(asked):
+    """Give the row whose number is in the path."""
+    number = int(asked.path.split("/")[2])
+    return ROWS[number - 1] if number <= len(ROWS) else (404, {"error": "no such item"})
+
+
 CONSTRUCTS = [
+    Construct(
+        name="page-path",
+        server=one_by_one,
+        rows={"items": ROWS[1:]},
+        config={"first": "2"},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    path="items/{{ config['first'] or 1 }}/info.json",
+                    field_path=[],
+                    requester={
+                        "error_handler": {
+                            "type": "DefaultErrorHandler",
+                            "response_filters": [
+                                {
+                                    "type": "HttpResponseFilter",
+                                    "action": "IGNORE",
+                                    "http_codes": [404],
+                                }
+                            ],
+                        }
+                    },
+                    **paginator(
+                        by_cursor(
+                            "items/{{ response['id'] + 1 or 0 }}/info.json",
+                            "{{ not response.get('id', {}) }}",
+                        ),
+                        {"type": "RequestPath"},
+                    ),
+                ),
+                spec={
+                    "type": "Spec",
+                    "connection_specification": {
+                        "type": "object",
+                        "properties": {"first": {"type": "string", "default": "2"}},
+                    },
+                },
+            ),
+            more={"confirmation": r"GET /items/[2-7]/info\.json"},
+        ),
+        dlt="no numbers in paths",
+        verdicts={"items": "unverified"},
+    ),
     Construct(
         name="flag",
         server=by_flag,

@@ -407,6 +407,10 @@ def test_a_schema_and_a_description_are_kept():
             PageNumber(page=2, maximum_page=9, stop_after_empty_page=False),
         ),
         (
+            {"type": "page_number", "base_page": 1, "page_path": "$.meta.page"},
+            PageNumber(base_page=1, page_path="meta.page"),
+        ),
+        (
             {
                 "type": "cursor",
                 "has_more_path": "$.meta.more",

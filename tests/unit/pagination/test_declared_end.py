@@ -357,3 +357,29 @@ def test_a_declared_status_of_the_first_page_is_an_error():
     with JsonApi(lambda _: reply(404, json.dumps({"detail": "Not found."}).encode())) as api:
         done = read(api, type="page_number", base_page=1, end_status_codes=[404])
     assert done.error is not None
+
+
+# --- the number of a page in its response -----------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_response_without_its_number_ends_reading_and_proves_nothing(concurrency):
+    def answer(query):
+        page = int(query["page"])
+        return {"data": numbered(query), **({"page": page} if page < 2 else {})}
+
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type="page_number", base_page=1, page_path="page")
+    assert outcome(done) == (None, list(range(20)), "unverified")
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_response_with_another_number_is_an_error(concurrency, caplog):
+    def answer(query):
+        page = int(query["page"])
+        return {"data": numbered(query), "meta": {"page": page if page < 2 else page + 1}}
+
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type="page_number", base_page=1, page_path="meta.page")
+    assert "page 2 has the number 3 in `meta.page`" in caplog.text
+    assert done.ids() == list(range(10))

@@ -19,6 +19,7 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
     members_in,
     wrapped_in,
 )
+from tap_analytics.commands.importing.airbyte.page_paths import numbered_path
 from tap_analytics.commands.importing.airbyte.page_placement import is_member, option_of
 from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
 from tap_analytics.commands.importing.notes import shown
@@ -55,6 +56,8 @@ class CursorPagination:
 
     def paginator(self, endpoint: Object) -> Object:
         """Return the paginator; raises `UnsupportedError` if there is none."""
+        if made := self._numbered(endpoint):
+            return made
         node, tests = _unconditional(expression(self._text))
         if node is None:
             raise self._refused()
@@ -72,6 +75,24 @@ class CursorPagination:
         ending = self._ending(found, tests)
         made = self._linked(found, cut[1] if cut else None, endpoint)
         return made | self._end(made["type"], ending, found)
+
+    def _numbered(self, endpoint: Object) -> Object | None:
+        """Return the paginator of a page number in the path, which each response has itself.
+
+        A response has to be one row: no page is empty then.
+        """
+        is_path = self._token is not None and self._token.kind == "RequestPath"
+        is_path &= self._page.is_below_base and not self._page.is_used
+        found = numbered_path(self._text, endpoint["path"]) if is_path else None
+        # The path of later pages has no query.
+        if found is None or endpoint.get("params") or self._rows != Member("response"):
+            return None
+        ending = self._ending(found.number, [])
+        if ending.texts or ending.short is not None:
+            raise self._refused()
+        endpoint["path"] = found.path
+        made = {"type": "page_number", "base_page": found.first, "page_path": found.number.text}
+        return made | self._flags(ending)
 
     def _is_next_link(self, node: ast.expr) -> bool:
         """Whether the URL of the next page is cut from the text of the `Link` header."""

@@ -104,6 +104,8 @@ class PageTemplates:
     #: What the first page is called; empty for a cursor.
     first: str = ""
     is_used: bool = False
+    #: Whether the path is joined to the base URL.
+    is_below_base: bool = True
     #: Parameters that are sent on the first page only.
     first_params: list[str] = field(default_factory=list)
     #: What is added to the page where it is sent.

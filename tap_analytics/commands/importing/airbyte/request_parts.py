@@ -112,6 +112,7 @@ class RequestParts:
         if not path.strip().lstrip("/"):
             return base, rest
         if "://" in path:
+            self.page.is_below_base = False
             return _full(path.strip())
         if "?" in rest:
             raise UnsupportedError("its url_base has a query")

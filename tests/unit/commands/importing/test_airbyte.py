@@ -267,6 +267,47 @@ def test_pagination_is_taken(retriever, paginator, command):
     assert entry["resources"][0]["endpoint"]["paginator"] == paginator
 
 
+def by_path(value, first="items/7/info", field_path=(), **words):
+    parts = paged(cursor(value, **words), None, None)
+    parts["paginator"]["page_token_option"] = {"type": "RequestPath"}
+    selector = {"extractor": {"type": "DpathExtractor", "field_path": [*field_path]}}
+    requester = {"type": "HttpRequester", "url_base": "https://api.example.com", "path": first}
+    return {**parts, "record_selector": selector, "requester": requester}
+
+
+def test_a_path_that_counts_on_from_its_number_is_a_page_number(command):
+    code, entry, _ = command(manifest(stream(retriever=by_path("items/{{ response.n + 1 }}/info"))))
+
+    assert code == 0
+    endpoint = entry["resources"][0]["endpoint"]
+    assert endpoint["path"] == "/items/{paginator.page}/info"
+    assert endpoint["paginator"] == {"type": "page_number", "base_page": 7, "page_path": "n"}
+
+
+@pytest.mark.parametrize(
+    "retriever",
+    [
+        by_path("/items/{{ response.n + 1 }}/info"),
+        by_path("items/{{ response.n + 2 }}/info"),
+        by_path("items/{{ response.n + 1 or 9 }}/info"),
+        by_path("items/{{ last_record.n + 1 }}/info"),
+        by_path("items/{{ response.n + 1 }}"),
+        by_path("{{ response.n + 1 }}/info"),
+        by_path("items/{{ response.n + 1 }}/info", "items/latest/info"),
+        by_path("items/{{ response.n + 1 }}/info", "items/7/info?a=1"),
+        by_path("items/{{ response.n + 1 }}/info", "https://other.example.com/items/7/info"),
+        by_path("items/{{ response.n + 1 }}/info", field_path=["rows"]),
+        by_path("items/{{ response.n + 1 }}/info", stop_condition="{{ last_page_size < 2 }}"),
+        by_path("items/{{ response.n + 1 }}/info", stop_condition="{{ response.n == 9 }}"),
+    ],
+)
+def test_a_path_that_is_counted_otherwise_is_left_out(retriever, command):
+    code, _, notes = command(manifest(stream(retriever=retriever)))
+
+    assert code == 1
+    assert any("its cursor_value is" in note for note in notes)
+
+
 @pytest.mark.parametrize("kind", ["OffsetIncrement", "PageIncrement"])
 def test_counted_pages_have_no_notes(kind, command):
     assert command(manifest(stream(retriever=paged({"type": kind, "page_size": 5}))))[2] == []
