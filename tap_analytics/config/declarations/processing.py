@@ -22,6 +22,7 @@ from tap_analytics.config.declarations.templates import (
 from tap_analytics.errors import TapError
 from tap_analytics.records.filters import FilterError, RowFilter
 from tap_analytics.records.payload import dig_field, without
+from tap_analytics.records.python_text import copied, md5
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -126,8 +127,29 @@ class AddFields:
         if field not in self.values:
             return None
         value = self.values[field]
-        names = value.ordered if isinstance(value, Template) else ()
-        return tuple(_inside(name) for name in names if name.startswith(f"{RECORD}."))
+        return _inner(value) if isinstance(value, Template) else ()
+
+
+@dataclass(frozen=True)
+class AddHashes:
+    """`add_hashes`: by the name of a field, the row or the field of it whose MD5 it is."""
+
+    values: Mapping[str, Template]
+
+    def apply(self, row: Row, _: Mapping[str, t.Any], /) -> Row:
+        """Set the fields; what the row lacks is an empty text. Raises `RowError`."""
+        try:
+            row |= {name: md5(self._hashed(each, row)) for name, each in self.values.items()}
+        except ValueError as error:
+            raise RowError(f"a row can't be hashed: {error}") from None
+        return row
+
+    def sources(self, field: str, /) -> tuple[str, ...] | None:
+        """Return the field that is hashed; none for the whole row."""
+        return None if field not in self.values else _inner(self.values[field])
+
+    def _hashed(self, value: Template, row: Row) -> t.Any:  # noqa: ANN401 - any JSON value
+        return next((dig_field(row, path, "") for path in _inner(value)), row)
 
 
 @dataclass(frozen=True)
@@ -150,6 +172,8 @@ class RemoveFields:
 def _value(value: t.Any, row: Row, given: Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - any JSON value
     if not isinstance(value, Template):
         return value
+    if value.sole == RECORD:
+        return copied(row)
     found = {
         name: dig_field(row, _inside(name)) if name.startswith(f"{RECORD}.") else given.get(name)
         for name in value.ordered
@@ -157,6 +181,11 @@ def _value(value: t.Any, row: Row, given: Mapping[str, t.Any]) -> t.Any:  # noqa
     if value.sole is not None:
         return found[value.sole]
     return None if None in found.values() else value.fill(found, lambda each: scalar(each) or "")
+
+
+def _inner(value: Template) -> tuple[str, ...]:
+    """Return the paths of the fields of the row in a template."""
+    return tuple(_inside(name) for name in value.ordered if name.startswith(f"{RECORD}."))
 
 
 def _inside(name: str) -> str:
@@ -261,6 +290,17 @@ def _add(reader: ObjectReader, name: str) -> AddFields:
     return AddFields(found)
 
 
+def _add_hashes(reader: ObjectReader, name: str) -> AddHashes:
+    found = {}
+    for each, value in _add(reader, name).values.items():
+        sole = value.sole if isinstance(value, Template) else None
+        if sole is None or sole.partition(".")[0] != RECORD:
+            step = reader.at(name).name(each)
+            reader.place.report(f"`{step}` must be {{record}} or a field of it: {{record.email}}.")
+        found[each] = value
+    return AddHashes(found)
+
+
 STEPS: Fields = {
     "filter": Field(
         Kind("JSONPath filter", _filter), "Keeps the rows that fit, such as `@.status == 'open'`."
@@ -268,7 +308,12 @@ STEPS: Fields = {
     "add_fields": Field(
         Kind("object", _add),
         "Sets fields to constants, or to values of the row, its parent, a list of values or its "
-        "window: `{record.owner.id}`, `{incremental.end_value}`.",
+        "window: `{record.owner.id}`, `{record}`, `{incremental.end_value}`.",
+        in_dlt=False,
+    ),
+    "add_hashes": Field(
+        Kind("object of texts", _add_hashes),
+        "Sets fields to the MD5 of the row, `{record}`, or of a field of it, `{record.email}`.",
         in_dlt=False,
     ),
     "rename_fields": Field(

@@ -127,7 +127,7 @@ def parse_template(text: str, *, short: bool = False, of_row: bool = False) -> T
     for found in _TOKEN.finditer(text):
         literal, end = literal + text[end : found.start()], found.end()
         name = found[1]
-        if name is not None and (short or "." in name):
+        if name is not None and (short or "." in name or (of_row and name == RECORD)):
             mark, name = name[: name.startswith("+")], name.removeprefix("+")
             if mark and not short:
                 raise TemplateError(
@@ -143,6 +143,8 @@ def parse_template(text: str, *, short: bool = False, of_row: bool = False) -> T
         raise TemplateError("has braces that aren't a placeholder. Write them as {{ and }}.")
     if not parts:
         return text if is_odd else literal
+    if of_row and (RECORD in {name for _, name in parts}) and (literal or parts[0][0] or parts[1:]):
+        raise TemplateError(f"has {{{RECORD}}}, the row, in a text. Write it alone.")
     return Template((*parts, (literal, None)) if literal else tuple(parts))
 
 

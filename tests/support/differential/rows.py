@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 from support.differential.construct import Construct, Description
@@ -14,6 +15,29 @@ ROWS = [
     {"id": 3, "state": "open", "owner": None, "size": None},
     {"id": 4, "state": "öpen 'x'", "owner": {"id": "d", "name": "漢字 \u2028 😀"}, "size": -3},
 ]
+
+
+#: Values whose texts in Python differ from those in JSON.
+HASHED = [
+    *ROWS,
+    {"id": 5, "state": None, "price": 3.25, "flags": [True, None, "it's", {"é": 1e22}]},
+    {"state": "", "id": 2**64 - 1, "price": 1e-7, "flags": []},
+]
+
+
+def hashed(row):
+    """Return a row with a copy and hashes, made of its text in Python."""
+    kept = {name: value for name, value in row.items() if name != "size"}
+    whole = {**kept, "copy": kept}
+    parts = {name: str(kept.get(name, "")) for name in ("state", "price")}
+    return whole | {
+        "uid": md5(str(whole)),
+        **{f"{name}_hash": md5(text) for name, text in parts.items()},
+    }
+
+
+def md5(text):
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def always(value):
@@ -194,6 +218,30 @@ CONSTRUCTS = [
         airbyte=Description(
             source=manifest(
                 stream(stream=changed(added("owner_id", "{{ record['owner']['id'] }}")))
+            )
+        ),
+        dlt="code only",
+    ),
+    Construct(
+        name="fields-hashed",
+        server=lambda _: reply(
+            200, json.dumps({"data": HASHED}).encode().replace(b"3.25", b"3.250")
+        ),
+        rows={"items": [hashed(row) for row in HASHED]},
+        airbyte=Description(
+            source=manifest(
+                stream(
+                    stream={
+                        "primary_key": "uid",
+                        **changed(
+                            {"type": "RemoveFields", "field_pointers": [["size"]]},
+                            added("copy", "{{ record }}"),
+                            added("uid", "{{ record|hash('md5') }}"),
+                            added("state_hash", '{{ record["state"] | hash }}'),
+                            added("price_hash", "{{ record.price | hash('md5') }}"),
+                        ),
+                    }
+                )
             )
         ),
         dlt="code only",

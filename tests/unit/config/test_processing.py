@@ -63,6 +63,18 @@ def problem_of(*resources):
             [{"remove_fields": "meta"}, {"add_fields": {"m": "a {record.meta.id}", "b": "{{b}}"}}],
             {"id": 1, "a.b": 2, "m": None, "b": "{b}"},
         ),
+        (
+            [{"remove_fields": "meta"}, {"add_fields": {"row": "{record}"}}],
+            {"id": 1, "a.b": 2, "row": {"id": 1, "a.b": 2}},
+        ),
+        (
+            [{"add_hashes": {"id": "{record.id}", "meta": "{record.meta.none}"}}],
+            {
+                "id": "c4ca4238a0b923820dcc509a6f75849b",
+                "meta": "d41d8cd98f00b204e9800998ecf8427e",
+                "a.b": 2,
+            },
+        ),
         # A step sees what the steps before it made.
         ([{"rename_fields": {"id": "uid"}}, {"filter": "@.id"}], None),
     ],
@@ -86,6 +98,8 @@ def test_steps_are_applied_in_their_order(steps, expected):
         ([{"rename_fields": {"a": "b"}}, {"rename_fields": {"b": "c"}}], "c", ("a",)),
         ([{"add_fields": {"key": "{record.a}-{record.b.c}"}}], "key", ("a", "b.c")),
         ([{"add_fields": {"key": "eu"}}], ["key", "id"], ("id",)),
+        ([{"add_hashes": {"key": "{record.a.b}"}}], "key", ("a.b",)),
+        ([{"add_hashes": {"key": "{record}"}}], "key", ()),
         ([{"remove_fields": "id"}, {"add_fields": {"id": "{record.uid}"}}], "id", ("uid",)),
     ],
 )
@@ -111,7 +125,7 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
         ([{"fliter": "@.a"}], "Did you mean `filter`?"),
         (
             [{"map": "code"}],
-            "`processing_steps[0].map` isn't supported. Known: add_fields, filter, remove_fields, ",
+            "`processing_steps[0].map` isn't supported. Known: add_fields, add_hashes, filter, ",
         ),
         ([{"filter": "a = 1"}], "`processing_steps[0].filter` 'a = 1' can't be read from"),
         ([{"filter": 5}], "`processing_steps[0].filter` must be a string"),
@@ -120,6 +134,15 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
         ([{"rename_fields": {"a": "c", "b": "c"}}], "gives the name 'c' to several fields"),
         ([{"add_fields": {"a": "{other.x}"}}], "unknown placeholder {other.x}. Known: {resources."),
         ([{"add_fields": {"a": "{{ record.x }}"}}], "has `{{ record.x }}`. Write {record.x}."),
+        (
+            [{"add_fields": {"a": "x {record}"}}],
+            "has {record}, the row, in a text. Write it alone.",
+        ),
+        (
+            [{"add_hashes": {"a": "{record.x}-{record.y}"}}],
+            "`processing_steps[0].add_hashes.a` must be {record} or a field of it: {record.email}.",
+        ),
+        ([{"add_hashes": {"a": 5}}], "must be {record} or a field of it"),
         ([{"add_fields": {"a": "{incremental.last_value}"}}], "unknown placeholder {incremental"),
         (
             [{"add_fields": {"a": "{incremental.end_value}"}}],

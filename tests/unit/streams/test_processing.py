@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 
@@ -111,6 +112,13 @@ def test_fields_are_renamed_added_and_removed():
     assert done.records()[1] == {"uid": 2, "number": 20, "region": "eu", "text": "2/20"}
     assert set(done.properties()) == {"uid", "number", "region", "text"}
     assert done.of("SCHEMA")[0]["key_properties"] == ["region", "uid"]
+    assert done.verdict() == "verified"
+
+
+def test_key_that_is_a_hash_of_the_row_is_proven_by_the_content():
+    done = both(processing_steps=[{"add_hashes": {"uid": "{record}"}}], primary_key="uid")
+    text = str(ROWS[0]).encode()
+    assert done.records()[0]["uid"] == hashlib.md5(text, usedforsecurity=False).hexdigest()
     assert done.verdict() == "verified"
 
 

@@ -7,10 +7,10 @@ import typing as t
 
 from jsonschema import Draft202012Validator
 
+from tap_analytics.commands.importing.airbyte.column_schemas import column_of
 from tap_analytics.commands.importing.airbyte.components import UnsupportedError, class_for
 from tap_analytics.commands.importing.airbyte.conditions import row_filter
 from tap_analytics.commands.importing.airbyte.jinja_values import UndecidedError
-from tap_analytics.commands.importing.airbyte.transformations import column_of
 from tap_analytics.commands.importing.loading import as_object
 from tap_analytics.commands.importing.notes import listed, shown
 

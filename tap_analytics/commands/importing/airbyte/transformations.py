@@ -23,6 +23,13 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 )
 from tap_analytics.commands.importing.airbyte.range_start import EPOCHS
 from tap_analytics.commands.importing.airbyte.request_scope import Scope
+from tap_analytics.commands.importing.airbyte.whole_rows import (
+    WHOLE,
+    hashed,
+    is_copy,
+    is_json,
+    keeps_columns,
+)
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.commands.importing.notes import listed, shown
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
@@ -54,6 +61,10 @@ _QUOTABLE = re.compile(r"[^{}'\"\\]+")
 _MEMBER = re.compile(r"[^.\s*\[\]{}'\"]+")
 
 
+#: What a field holds that is the row.
+_ROW = Later((Placeholder(RECORD),))
+
+
 @dataclass
 class Transformations:
     """What transformations make of rows."""
@@ -76,6 +87,9 @@ class Transformations:
 
     #: Classes that change the rows after the steps.
     classes: list[str] = field(default_factory=list)
+
+    #: Whether rows have fields that the manifest removes.
+    keeps_fields: bool = False
 
     @property
     def windows(self) -> dict[str, str]:
@@ -100,6 +114,26 @@ class Transformations:
         self.added[name] = value
         self.computed.pop(name, None)
 
+    def add_row(self, name: str) -> None:
+        """Add the row, as an object."""
+        self.steps.append({"add_fields": {name: WHOLE}})
+        self.added[name] = _ROW
+        self.computed.pop(name, None)
+
+    def add_hash(self, name: str, source: str) -> None:
+        """Add the hash of the row or of one of its fields."""
+        self.steps.append({"add_hashes": {name: source}})
+        self.added[name] = Later((Placeholder(source[1:-1]),))
+        self.computed.pop(name, None)
+
+    def is_sent(self, source: str) -> bool:
+        """Whether the row, or a field of it, is what the CDK has at this step."""
+        if source == WHOLE:
+            is_same = all(value is _ROW for value in self.added.values())
+            return is_same and not self.computed and not self.keeps_fields
+        changed = {path.partition(".")[0] for path in (*self.added, *self.computed)}
+        return _source(source[1:-1]) not in changed and not self.keeps_fields
+
     def remove(self, names: list[str]) -> None:
         """Remove fields."""
         if names:
@@ -119,7 +153,7 @@ def transformations_of(stream: Component, scope: Scope) -> Transformations:
             # The steps of a resource precede its class.
             raise UnsupportedError(f"its rows are changed by {shown(each.kind)} after a class")
         if each.kind == "AddFields":
-            _add_fields(each, row_scope, made)
+            _add_fields(each, row_scope, made, stream)
         elif each.kind == "RemoveFields":
             _remove_fields(each, made)
         else:
@@ -155,13 +189,18 @@ def _in_brackets(name: str) -> str:
 # --- added fields ---------------------------------------------------------------------------
 
 
-def _add_fields(part: Component, scope: _RowScope, made: Transformations) -> None:
+def _add_fields(
+    part: Component, scope: _RowScope, made: Transformations, stream: Component
+) -> None:
     computed = []
     for each in part.children("fields"):
         path = each.get("path")
         if not isinstance(path, list) or not path or not all(map(_is_text, path)):
             raise UnsupportedError("the path of an added field is computed")
         is_plain = len(path) == 1 and not part.get("condition")
+        if is_plain and _add_exactly(path[0], each, made, stream):
+            each.note_unread()
+            continue
         try:
             value = _value(each, scope) if is_plain else ...
         except UndecidedError:
@@ -182,6 +221,23 @@ def _add_fields(part: Component, scope: _RowScope, made: Transformations) -> Non
         each.note_unread()
     if computed:
         part.note("fields", f"{listed(computed)} would have to be computed: left as rows have it.")
+
+
+def _add_exactly(name: str, field: Component, made: Transformations, stream: Component) -> bool:
+    """Add a field that needs the very row that the CDK has; False for another."""
+    source = WHOLE if is_copy(field) else hashed(field)
+    if source is None or not made.is_sent(source) or not is_json(stream):
+        return False
+    cursor = stream.child("incremental_sync")
+    if cursor is not None and cursor.get("cursor_field") == name:
+        return False
+    if source == WHOLE and not keeps_columns(stream):
+        return False
+    if is_copy(field):
+        made.add_row(name)
+    else:
+        made.add_hash(name, source)
+    return True
 
 
 def _sources(text: str) -> set[str]:
@@ -279,6 +335,7 @@ def _remove_fields(part: Component, made: Transformations) -> None:
         is_said = not part.get("condition") and _is_plain(path)
         (names if is_said else kept).append(text)
     made.remove(names)
+    made.keeps_fields |= bool(kept)
     if kept:
         part.note("field_pointers", f"{listed(kept)} can't be said: rows keep these fields.")
 
@@ -289,32 +346,3 @@ def _is_plain(path: object) -> bool:
         return False
     is_column = len(path) == 1 and "*" not in path[0]
     return is_column or all(map(_MEMBER.fullmatch, path))
-
-
-# --- schemas --------------------------------------------------------------------------------
-
-
-def column_of(name: str, column: Object, made: Transformations, columns: Object) -> Object:
-    """Return the schema of a column; one whose type is said has that of the field it is made of.
-
-    `columns` are the schemas of all.
-    """
-    value = made.added.get(name)
-    names = _placeholders(value)
-    if name not in made.typed or not isinstance(value, Later) or len(value.parts) > 1 or not names:
-        return column
-    source = columns.get(names[0].removeprefix(f"{RECORD}."))
-    if isinstance(source, dict) and "type" in source and names[0] != f"{RECORD}.{name}":
-        kinds = [kind for kind in _kinds(source) if kind != "null"]
-        null = ["null"] if "null" in _kinds(column) else []
-        return {**column, "type": [*kinds, *null]}
-    given = _kinds(column)
-    if not {"string", "integer", "number"}.intersection(given):
-        return column
-    rest = {word: inner for word, inner in column.items() if word not in {"type", "format"}}
-    return {**rest, "type": [*dict.fromkeys([*given, "string", "integer"])]}
-
-
-def _kinds(column: Object) -> list[str]:
-    kinds = column.get("type")
-    return [str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]

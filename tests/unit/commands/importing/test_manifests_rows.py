@@ -384,12 +384,72 @@ def test_transformation_is_a_step(transformations, steps, imported):
     assert resource["processing_steps"] == steps
 
 
+def test_key_that_is_a_hash_of_the_row_is_taken(imported):
+    fields = {"copy": "{{ record }}", "uid": "{{record|hash('md5')}}", "from": "shop"}
+    resource, _ = imported(stream(primary_key="uid", transformations=[added(**fields)]))
+
+    assert resource["primary_key"] == "uid"
+    assert resource["processing_steps"] == [
+        {"add_fields": {"copy": "{record}"}},
+        {"add_hashes": {"uid": "{record}"}},
+        {"add_fields": {"from": "shop"}},
+    ]
+
+
+def test_hashes_of_fields_are_steps(imported):
+    fields = {"a": "{{ record['a-b'] | hash }}", "mail": '{{ record.mail | hash("md5") }}'}
+    resource, _ = imported(stream(transformations=[added(**fields)]))
+
+    assert resource["processing_steps"] == [
+        {"add_hashes": {"a": "{record.['a-b']}"}},
+        {"add_hashes": {"mail": "{record.mail}"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        # The row, or the field, has another text in the CDK.
+        {"transformations": [added(a="{{ record.b }}", uid="{{ record | hash }}")]},
+        {"transformations": [added(a="{{ now_utc() }}", uid="{{ record | hash }}")]},
+        {"transformations": [added(a="{{ record.b }}", uid="{{ record.a | hash }}")]},
+        {"transformations": [added(a="{{ now_utc() }}", uid="{{ record.a | hash }}")]},
+        {
+            "transformations": [
+                {"type": "RemoveFields", "field_pointers": [["a", "*"]]},
+                added(uid="{{ record | hash }}"),
+            ]
+        },
+        {
+            "transformations": [added(uid="{{ record | hash }}")],
+            "retriever": {"decoder": {"type": "CsvDecoder"}},
+        },
+        # The column of a nested key precedes the steps.
+        {
+            "transformations": [added(uid="{{ record | hash }}")],
+            "primary_key": [["meta", "id"], ["uid"]],
+        },
+        {"transformations": [added(uid="{{ record | hash }}")], "incremental_sync": RANGE},
+        {"transformations": [added(uid="{{ record.items | hash }}")]},
+        {"transformations": [added(uid="{{ record.a.b | hash }}")]},
+        {"transformations": [added(uid="{{ record.a | hash('md5', 'salt') }}")]},
+    ],
+)
+def test_hash_of_what_the_tap_has_otherwise_is_no_key(words, command):
+    given = {"primary_key": "uid"} | words
+
+    _, entry, notes = command(manifest(stream(), stream("odd", **given)))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any("its key `uid` is computed" in note for note in notes)
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         ({"transformations": [{"type": "KeysToLower"}]}, "its rows are changed by KeysToLower"),
         (
-            {"transformations": [added(id="{{ record.a | hash }}")]},
+            {"transformations": [added(id="{{ record.a | hash('sha1') }}")]},
             "its key `id` is computed by a transformation",
         ),
         (
@@ -414,7 +474,7 @@ def test_schema_of_transformed_rows_is_taken(imported):
         "copy": {"type": "string"},
         "hash": {"type": "string"},
     }
-    transformations = [added(copy="{{ record.owner.id }}", hash="{{ record.id | hash }}")]
+    transformations = [added(copy="{{ record.owner.id }}", hash="{{ record.id | hash('sha1') }}")]
     transformations[0]["fields"][0]["value_type"] = "string"
 
     resource, _ = imported(stream(transformations=transformations, schema_loader=inline(columns)))
