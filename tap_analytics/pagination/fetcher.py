@@ -11,8 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from tap_analytics.pagination.page import FetchedPage, Page, describe
-from tap_analytics.pagination.strategies.metadata import guessed_roots
-from tap_analytics.pagination.strategies.numbered import metadata_of_row
+from tap_analytics.pagination.strategies.metadata import guessed_roots, metadata_of_row
 from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyError
 from tap_analytics.transport.errors import Cancelled, Ignored, Rejected

@@ -16,7 +16,7 @@ from tap_analytics.records.path import members_of
 from tap_analytics.records.payload import at_path
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tap_analytics.pagination.page import Page, PageToken
 
@@ -26,6 +26,8 @@ _TRUTHS = {
 }
 #: Digits of the longest number that counts rows.
 _DIGITS = 18
+#: Settings of paging that name members of a response, which may be its only row.
+_PATHS_IN_ROWS = ("cursor_path", "next_url_path", "page_path", "has_more_path", "at_end_path")
 
 
 def dig(payload: object, path: str) -> t.Any:  # noqa: ANN401 - any JSON value
@@ -41,6 +43,15 @@ def has(payload: object, path: str) -> bool:
 def roots(*paths: str | None) -> frozenset[str]:
     """Return the first members of dotted paths."""
     return frozenset(str(members_of(path)[0]) for path in paths if path)
+
+
+def metadata_of_row(paging: object, row: Mapping[str, t.Any]) -> object:
+    """Return what is declared to be paging metadata of a response that is itself a row.
+
+    A count is none: its path has a default, which may be a column.
+    """
+    names = roots(*(getattr(paging, path, None) for path in _PATHS_IN_ROWS))
+    return {name: row[name] for name in names if name in row} or None
 
 
 def whole_number(value: object) -> int | None:

@@ -24,7 +24,7 @@ from tap_analytics.pagination.strategies.metadata import (
 from tap_analytics.pagination.strategies.strategy import Confirm, PagingStrategy, StopReason
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from tap_analytics.pagination.page import Page, PageToken
     from tap_analytics.pagination.strategies.strategy import PagingState
@@ -328,10 +328,3 @@ class PageNumber(NumberedStrategy):
     @override
     def allows_repeat(self, page: Page) -> bool:
         return self.is_open and page.query.get(self.page_param) == "1"
-
-
-def metadata_of_row(paging: PagingStrategy, row: Mapping[str, t.Any]) -> object:
-    """Return what is declared to be paging metadata of a response that is itself a row."""
-    if not isinstance(paging, PageNumber) or not paging.page_path:
-        return None
-    return {name: row[name] for name in roots(paging.page_path) if name in row}

@@ -383,3 +383,37 @@ def test_a_response_with_another_number_is_an_error(concurrency, caplog):
         done = read(api, concurrency, type="page_number", base_page=1, page_path="meta.page")
     assert "page 2 has the number 3 in `meta.page`" in caplog.text
     assert done.ids() == list(range(10))
+
+
+# --- a response that is itself the row --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("paginator", "members"),
+    [
+        ({"type": "cursor", "cursor_path": "next", "cursor_param": "id"}, {"next": ...}),
+        (
+            {
+                "type": "cursor",
+                "cursor_path": "next",
+                "cursor_param": "id",
+                "has_more_path": "more",
+            },
+            {"next": ..., "more": True},
+        ),
+        ({"type": "json_link", "next_url_path": "next"}, {"next": "/items?id={}"}),
+    ],
+)
+def test_a_row_that_is_the_response_says_what_is_next(paginator, members):
+    def answer(query):
+        number = int(query.get("id", 1))
+        following = {"next": None, "more": False} if number == 4 else members
+        link = str(following["next"] or "").format(number + 1)
+        value = number + 1 if following["next"] is ... else link or None
+        return {"id": number, **following, "next": value}
+
+    endpoint = {"paginator": paginator, "data_selector": "$"}
+    with JsonApi(answer) as api:
+        done = run(declared(api.origin, endpoint=endpoint))
+
+    assert outcome(done) == (None, [1, 2, 3, 4], "consistent")
