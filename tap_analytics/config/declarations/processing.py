@@ -17,7 +17,8 @@ from tap_analytics.config.declarations.templates import (
     RESOURCES,
     Template,
     TemplateError,
-    parse_template,
+    parse_json,
+    templates_in,
 )
 from tap_analytics.errors import TapError
 from tap_analytics.records.filters import FilterError, RowFilter
@@ -113,7 +114,7 @@ class RenameFields:
 
 @dataclass(frozen=True)
 class AddFields:
-    """`add_fields`: constants, and texts with values of the row and of what it was read for."""
+    """`add_fields`: constants, and values of the row and of what it was read for, also nested."""
 
     values: Mapping[str, t.Any]
 
@@ -124,10 +125,10 @@ class AddFields:
 
     def sources(self, field: str, /) -> tuple[str, ...] | None:
         """Return the fields of the row that a new field is made of."""
-        if field not in self.values:
+        value = dig_field(self.values, field, ...)
+        if value is ...:
             return None
-        value = self.values[field]
-        return _inner(value) if isinstance(value, Template) else ()
+        return tuple(path for each in templates_in(value) for path in _inner(each))
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,10 @@ class RemoveFields:
 
 
 def _value(value: t.Any, row: Row, given: Mapping[str, t.Any]) -> t.Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {name: _value(each, row, given) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_value(each, row, given) for each in value]
     if not isinstance(value, Template):
         return value
     if value.sole == RECORD:
@@ -238,15 +243,15 @@ def is_removed(field: str, steps: Sequence[Step]) -> bool:
 def names_added(steps: Sequence[Step]) -> Iterator[str]:
     """Yield the placeholders of added fields."""
     for step in steps:
-        for value in step.values.values() if isinstance(step, AddFields) else ():
-            yield from value.ordered if isinstance(value, Template) else ()
+        for value in templates_in(step.values) if isinstance(step, AddFields) else ():
+            yield from value.ordered
 
 
 def parents_values(steps: Sequence[Step]) -> Iterator[Template]:
     """Yield the templates with values of a parent."""
     for step in steps:
-        for value in step.values.values() if isinstance(step, AddFields) else ():
-            if isinstance(value, Template) and any(n.startswith(RESOURCES) for n in value.ordered):
+        for value in templates_in(step.values) if isinstance(step, AddFields) else ():
+            if any(n.startswith(RESOURCES) for n in value.ordered):
                 yield value
 
 
@@ -283,8 +288,7 @@ def _add(reader: ObjectReader, name: str) -> AddFields:
     found = {}
     for each, value in reader.object(name).items():
         try:
-            is_text = isinstance(value, str)
-            found[each] = parse_template(value, of_row=True) if is_text else value
+            found[each] = parse_json(value, of_row=True)
         except TemplateError as error:
             reader.place.report(f"`{reader.at(name).name(each)}` {error}")
     return AddFields(found)
@@ -308,7 +312,8 @@ STEPS: Fields = {
     "add_fields": Field(
         Kind("object", _add),
         "Sets fields to constants, or to values of the row, its parent, a list of values or its "
-        "window: `{record.owner.id}`, `{record}`, `{incremental.end_value}`.",
+        "window: `{record.owner.id}`, `{record}`, `{incremental.end_value}`, also in objects and "
+        "lists.",
         in_dlt=False,
     ),
     "add_hashes": Field(

@@ -229,14 +229,14 @@ def _moved(found: re.Match[str]) -> Callable[[datetime], datetime | None]:
     return lambda moment: span.after(moment, 1 if found[1] == "+" else -1)
 
 
-def parse_json(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+def parse_json(value: t.Any, *, of_row: bool = False) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return a JSON value with its texts as templates. Raises `TemplateError`."""
     if isinstance(value, str):
-        return parse_template(value)
+        return parse_template(value, of_row=of_row)
     if isinstance(value, list):
-        return [parse_json(each) for each in value]
+        return [parse_json(each, of_row=of_row) for each in value]
     if isinstance(value, dict):
-        return {name: parse_json(each) for name, each in value.items()}
+        return {name: parse_json(each, of_row=of_row) for name, each in value.items()}
     return value
 
 
@@ -258,7 +258,7 @@ class RequestParts:
     @cached_property
     def templates(self) -> tuple[Template, ...]:
         """All templates, those of the path first."""
-        found = [*_templates([self.path, self.params, self.headers, self.data, self.json])]
+        found = [*templates_in([self.path, self.params, self.headers, self.data, self.json])]
         return tuple(found)
 
     @cached_property
@@ -270,13 +270,13 @@ class RequestParts:
     def text_names(self) -> frozenset[str]:
         """Those that become text, unlike JSON values that are one placeholder."""
         others = [self.path, self.params, self.headers, self.data]
-        texts = [each for each in _templates(self.json) if each.sole is None]
-        return frozenset().union(*(each.names for each in (*_templates(others), *texts)))
+        texts = [each for each in templates_in(self.json) if each.sole is None]
+        return frozenset().union(*(each.names for each in (*templates_in(others), *texts)))
 
     @cached_property
     def fixed_names(self) -> frozenset[str]:
         """Those of path and JSON body, where nothing can be left out."""
-        return frozenset().union(*(each.names for each in _templates([self.path, self.json])))
+        return frozenset().union(*(each.names for each in templates_in([self.path, self.json])))
 
     def render(self, values: Mapping[str, t.Any]) -> RequestParts:
         """Return the request with values; a parameter, header or field that lacks its value goes.
@@ -297,17 +297,18 @@ class RequestParts:
 
 def names_in(values: object) -> frozenset[str]:
     """Return the names of the values that parts of a request need."""
-    return frozenset().union(*(template.names for template in _templates(values)))
+    return frozenset().union(*(template.names for template in templates_in(values)))
 
 
-def _templates(value: object) -> Iterator[Template]:
+def templates_in(value: object) -> Iterator[Template]:
+    """Yield the templates in a JSON value, in their order."""
     if isinstance(value, Template):
         yield value
     elif isinstance(value, (list, tuple)):
         for each in value:
-            yield from _templates(each)
+            yield from templates_in(each)
     elif isinstance(value, dict):
-        yield from _templates([*value.values()])
+        yield from templates_in([*value.values()])
 
 
 def _text(
@@ -322,7 +323,7 @@ def _entries(entries: Mapping[str, Param], values: Mapping[str, t.Any]) -> dict[
         if isinstance(entry, tuple)
         else _text(entry, values)
         for name, entry in entries.items()
-        if all(each.names <= values.keys() for each in _templates(entry))
+        if all(each.names <= values.keys() for each in templates_in(entry))
     }
 
 

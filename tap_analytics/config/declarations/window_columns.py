@@ -14,8 +14,9 @@ from tap_analytics.config.declarations.templates import (
     END,
     START,
     WINDOW_VALUES,
-    Template,
+    names_in,
 )
+from tap_analytics.records.payload import dig_field
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,7 @@ def window_values(fields: Sequence[str], steps: Sequence[Step]) -> set[str]:
     for number, step in enumerate(steps, start=1):
         values = step.values if isinstance(step, AddFields) else {}
         for field in sources_of(fields, steps[number:]):
-            value = values.get(field)
-            found |= value.names if isinstance(value, Template) else set()
+            found |= names_in(dig_field(values, field))
     return found.intersection(WINDOW_VALUES)
 
 

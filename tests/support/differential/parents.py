@@ -149,6 +149,20 @@ def firms(asked):
 
 FIRMS = stream("firms")
 PEOPLE = stream("people", "/firms/{{ stream_partition.firm }}/people", **below(FIRMS, field="firm"))
+#: People with an object of what their orders are read for.
+OF_FIRMS = PEOPLE | {
+    "transformations": [
+        {
+            "type": "AddFields",
+            "fields": [
+                {
+                    "path": ["of"],
+                    "value": "{{ {'firm': stream_slice.firm, 'person': record['id']} }}",
+                }
+            ],
+        }
+    ]
+}
 
 CONSTRUCTS = [
     Construct(
@@ -476,6 +490,32 @@ CONSTRUCTS = [
             )
         ),
         dlt="values of parents as they are",
+    ),
+    Construct(
+        name="parent-object",
+        columns=COLUMNS,
+        server=firms,
+        rows={
+            "people": [
+                {"id": f"{firm}{n}", "of": {"firm": firm, "person": f"{firm}{n}"}}
+                for firm in "ab"
+                for n in (1, 2)
+            ],
+            "orders": [{"id": f"order of {each}"} for each in ("a1", "a2", "b1", "b2")],
+        },
+        airbyte=Description(
+            source=manifest(
+                OF_FIRMS,
+                stream(
+                    "orders",
+                    "/firms/{{ stream_partition.parent.firm }}"
+                    "/people/{{ stream_partition.parent.person }}",
+                    **below(OF_FIRMS, "of", field="parent"),
+                ),
+            ),
+            fewer={"firms for each stream": r"GET /firms"},
+        ),
+        dlt="only values of rows as they were sent",
     ),
     Construct(
         name="parent-fields",

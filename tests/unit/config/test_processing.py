@@ -75,6 +75,14 @@ def problem_of(*resources):
                 "a.b": 2,
             },
         ),
+        # Objects and lists have values too.
+        (
+            [
+                {"remove_fields": ["meta", "a.b"]},
+                {"add_fields": {"o": {"id": "{record.id}", "l": ["a {record.id}", "{record.x}"]}}},
+            ],
+            {"id": 1, "o": {"id": 1, "l": ["a 1", None]}},
+        ),
         # A step sees what the steps before it made.
         ([{"rename_fields": {"id": "uid"}}, {"filter": "@.id"}], None),
     ],
@@ -100,6 +108,12 @@ def test_steps_are_applied_in_their_order(steps, expected):
         ([{"add_fields": {"key": "eu"}}], ["key", "id"], ("id",)),
         ([{"add_hashes": {"key": "{record.a.b}"}}], "key", ("a.b",)),
         ([{"add_hashes": {"key": "{record}"}}], "key", ()),
+        ([{"add_fields": {"of": {"id": "{record.a}", "b": ["{record.b}"]}}}], "of", ("a", "b")),
+        (
+            [{"add_fields": {"of": {"id": "{record.a}"}}}, {"add_fields": {"k": "{record.of.id}"}}],
+            "k",
+            ("a",),
+        ),
         ([{"remove_fields": "id"}, {"add_fields": {"id": "{record.uid}"}}], "id", ("uid",)),
     ],
 )
@@ -133,6 +147,7 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
         ([{"rename_fields": {"a": 1}}], "`processing_steps[0].rename_fields.a` must be the new"),
         ([{"rename_fields": {"a": "c", "b": "c"}}], "gives the name 'c' to several fields"),
         ([{"add_fields": {"a": "{other.x}"}}], "unknown placeholder {other.x}. Known: {resources."),
+        ([{"add_fields": {"a": {"b": "{other.x}"}}}], "unknown placeholder {other.x}. Known: {res"),
         ([{"add_fields": {"a": "{{ record.x }}"}}], "has `{{ record.x }}`. Write {record.x}."),
         (
             [{"add_fields": {"a": "x {record}"}}],

@@ -253,6 +253,8 @@ def as_later(value: Value) -> Later:
         if not value.parts:
             raise UndecidedError
         return value
+    if any(laters_in(value)):
+        raise UndecidedError
     return Later((str(value),), is_set=str(value) != "")
 
 

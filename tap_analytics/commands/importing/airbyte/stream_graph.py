@@ -24,6 +24,8 @@ from tap_analytics.commands.importing.notes import shown
 from tap_analytics.config.declarations.templates import RESOURCES
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.notes import Notes
 
@@ -194,6 +196,24 @@ def _check_fields(imported: ImportedStream, parent: ImportedStream) -> None:
     for name in parent.computed:
         if re.search(rf"resources\.{parent.name}\.{re.escape(name)}[.\[}}]", text):
             raise UnsupportedError(f"`{shown(name)}` of its parent is computed")
+    for name, value in _added_objects(parent):
+        place = rf"resources\.{parent.name}\.{re.escape(name)}((?:[.\[][^}}]*)?)}}"
+        for rest in re.findall(place, text):
+            if not isinstance(_member(value, rest.split(".")[1:]), str):
+                raise UnsupportedError(f"`{shown(name)}` of its parent is an object")
+
+
+def _added_objects(parent: ImportedStream) -> Iterator[tuple[str, t.Any]]:
+    for step in parent.resource.get("processing_steps", ()):
+        for name, value in step.get("add_fields", {}).items():
+            if isinstance(value, dict | list):
+                yield name, value
+
+
+def _member(value: t.Any, names: list[str]) -> t.Any:  # noqa: ANN401 - any JSON value
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _key(stream: Component) -> str:

@@ -19,7 +19,9 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     UndecidedError,
     Unset,
     Value,
+    laters_in,
     literal,
+    with_templates,
 )
 from tap_analytics.commands.importing.airbyte.range_start import EPOCHS
 from tap_analytics.commands.importing.airbyte.request_scope import Scope
@@ -110,7 +112,7 @@ class Transformations:
         if last is None or any(_source(each) in last for each in _placeholders(value)):
             last = {}
             self.steps.append({"add_fields": last})
-        last[name] = value.template() if isinstance(value, Later) else value
+        last[name] = with_templates(value)
         self.added[name] = value
         self.computed.pop(name, None)
 
@@ -256,12 +258,13 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _holds_later(value: Value) -> bool:
-    """Whether a list or an object has values that are filled in, which `add_fields` doesn't."""
-    if isinstance(value, dict):
-        return _holds_later([*value.values()])
-    is_list = isinstance(value, list | tuple)
-    return is_list and any(isinstance(each, Later) or _holds_later(each) for each in value)
+def _check_within(value: Value, *, is_text: bool) -> None:
+    """Raise `UndecidedError` for an object or a list with others than values of its row."""
+    within = [] if isinstance(value, Later) else [*laters_in(value)]
+    for each in within:
+        each.template()
+        if is_text or each.settings or any(n.form or not _is_known(n) for n in each.placeholders):
+            raise UndecidedError
 
 
 def _value(part: Component, scope: _RowScope) -> Value:
@@ -277,8 +280,7 @@ def _value(part: Component, scope: _RowScope) -> Value:
     value = part.evaluated(text, "value", scope)
     if isinstance(value, Unset):
         return value.later
-    if _holds_later(value):
-        raise UndecidedError
+    _check_within(value, is_text=bool(quoted or part.get("value_type")))
     if not isinstance(value, Later):
         if quoted:
             return str(value)
@@ -315,7 +317,7 @@ def _is_known(each: Placeholder) -> bool:
 
 
 def _placeholders(value: Value) -> list[str]:
-    return [each.name for each in value.placeholders] if isinstance(value, Later) else []
+    return [each.name for later in laters_in(value) for each in later.placeholders]
 
 
 def _source(name: str) -> str:

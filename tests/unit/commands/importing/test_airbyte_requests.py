@@ -869,6 +869,35 @@ def test_stream_below_a_field_that_its_parent_computes_is_left_out(field, is_tak
 
 
 @pytest.mark.parametrize(
+    ("value", "member", "reason"),
+    [
+        ("{{ {'id': record.id} }}", ".id", None),
+        ("{{ {'id': record.id} }}", "", "`key` of its parent is an object."),
+        ("{{ {'id': record.id} }}", ".name", "`key` of its parent is an object."),
+        ("{{ {'id': [record.id]} }}", ".id", "`key` of its parent is an object."),
+        ("{{ {'id': now_utc()} }}", ".id", "`key` of its parent is computed."),
+        ("{{ {'id': record.id * 2} }}", ".id", "`key` of its parent is computed."),
+        ("'{{ {'id': record.id} }}'", ".id", "`key` of its parent is computed."),
+        ("{{ {'id': config.size ~ '', 'a': record.id} }}", ".id", "`key` of its parent is comp"),
+    ],
+)
+def test_stream_below_an_object_of_its_parent_names_a_member(value, member, reason, imported):
+    parent = stream("shops")
+    parent["transformations"] = [
+        {"type": "AddFields", "fields": [{"path": ["key"], "value": value}]}
+    ]
+    child = stream("items", f"{{{{ stream_slice.item{member} }}}}", below(parent, key="key"))
+
+    made, notes = imported(parent, child)
+
+    if reason is None:
+        assert made["items"]["endpoint"] == "/{+resources.shops.key.id}"
+    else:
+        assert "items" not in made
+        assert any(f"the stream 'items' is left out: {reason}" in note for note in notes)
+
+
+@pytest.mark.parametrize(
     ("requester", "reason"),
     [
         ({"request_headers": {"X-A": "{{ ['a'] }}"}}, "the header `X-A` is an object"),

@@ -565,7 +565,7 @@ def test_a_stream_that_is_left_out_is_noted_with_nothing_but_its_reason(command)
 
 
 def test_values_of_a_run_inside_lists_and_objects_are_written(command):
-    """A value of a parent in a list of a body is a placeholder; an added field is computed."""
+    """A value of a parent in a list of a body is a placeholder, as that of a row in an object."""
     requester = {"url_base": "https://api.shop.com", "path": "/items"}
     parent = {"name": "places", "retriever": {"requester": requester}}
     config = {"stream": parent, "parent_key": "id", "partition_field": "place"}
@@ -582,8 +582,8 @@ def test_values_of_a_run_inside_lists_and_objects_are_written(command):
 
     [_, items] = said["apis"][0]["resources"]
     assert items["endpoint"]["json"] == {"ids": ["{resources.places.id}"]}
-    assert "processing_steps" not in items
-    assert [note for note in said["notes"] if "`origin` would have to be computed" in note]
+    assert items["processing_steps"] == [{"add_fields": {"origin": {"id": "{record.id}"}}}]
+    assert not [note for note in said["notes"] if "`origin`" in note]
 
 
 def in_code(*changes):

@@ -373,6 +373,16 @@ def test_order_of_filter_and_transformations_is_kept(is_last, imported):
             [{"add_fields": {"a": "{record.['a b']}", "b": "{record.x['c.d'].e}"}}],
         ),
         (
+            [
+                added(x="{{ record.z }}"),
+                added(a="{{ {'i': record.x, 'l': [record['y'], '5']} }}"),
+            ],
+            [
+                {"add_fields": {"x": "{record.z}"}},
+                {"add_fields": {"a": {"i": "{record.x}", "l": ["{record.y}", "5"]}}},
+            ],
+        ),
+        (
             [{"type": "RemoveFields", "field_pointers": [["a"], ["b", "c"], ["d.e"]]}],
             [{"remove_fields": ["a", "b.c", "d.e"]}],
         ),
