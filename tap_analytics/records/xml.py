@@ -35,7 +35,7 @@ class Xml:
         parser.buffer_text = True
         parser.StartElementHandler = reader.start
         parser.EndElementHandler = reader.end
-        parser.CharacterDataHandler = reader.texts.append
+        parser.CharacterDataHandler = reader.text
         parser.EntityDeclHandler = _refuse
         try:
             parser.Parse(body, True)  # noqa: FBT003 - its parameters have no names
@@ -59,15 +59,18 @@ class _Reader:
     outer: list[tuple[Row, list[str]]] = field(default_factory=list)
 
     def start(self, _: str, attributes: dict[str, str]) -> None:
-        self.outer.append((self.members, [*self.texts]))
+        self.outer.append((self.members, self.texts))
         self.members = {f"@{name}": value for name, value in attributes.items()}
-        self.texts.clear()
+        self.texts = []
+
+    def text(self, text: str) -> None:
+        self.texts.append(text)
 
     def end(self, name: str) -> None:
         text, members = "".join(self.texts).strip() or None, self.members
         if members and text:
             _add(members, "#text", text)
-        self.members, self.texts[:] = self.outer.pop()
+        self.members, self.texts = self.outer.pop()
         _add(self.members, name, members or text)
 
 
