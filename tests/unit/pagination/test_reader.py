@@ -386,9 +386,38 @@ def test_one_request_at_a_time_is_one_at_a_time():
     with DemoApi(scale=0.1, latency=0.001) as demo:
         run({**demo.config, "concurrency": 1})
         assert demo.in_flight_max == 1
-    with DemoApi(scale=0.1, latency=0.001) as demo:
-        run({"success": demo.config["success"], "concurrency": 3})
-        assert 1 < demo.in_flight_max <= 3
+
+
+def test_as_many_requests_are_in_flight_as_the_concurrency_and_never_more():
+    flying, counts, lock = 0, [], threading.Lock()
+    three = threading.Barrier(3)
+
+    def count(by):
+        nonlocal flying
+        with lock:
+            flying += by
+            counts.append(flying)
+
+    def script(received):
+        number, start = len(server.requests), int(received.query["offset"])
+        rows = [{"id": start + n} for n in range(min(10, 100 - start))]
+
+        def step(connection):
+            count(+1)
+            if 1 < number <= 4:
+                # Nobody is answered before three wait: fewer in flight would break the barrier.
+                three.wait(timeout=20)
+            count(-1)
+            connection.sendall(reply(body=json.dumps({"data": rows, "total": 100}).encode()))
+            return True
+
+        return step
+
+    with ScriptedServer(script) as server:
+        done = run(config(server.origin, limit=10, concurrency=3))
+    assert done.error is None
+    assert done.ids() == list(range(100))
+    assert max(counts) == 3
 
 
 def test_what_was_read_ahead_never_decides():

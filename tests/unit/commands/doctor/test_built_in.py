@@ -47,7 +47,7 @@ def test_serial_means_one_request_after_the_other(doctor):
 
 
 def test_streams_are_checked_concurrently_within_the_concurrency(doctor):
-    with DemoApi(latency=0.02) as demo:
+    with DemoApi(latency=0.2) as demo:
         only = {name: demo.config[name] for name in ("success",)}
         assert doctor(only | {"concurrency": 2}).code == 0
         assert demo.in_flight_max == 2
