@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 
-from support.differential.construct import Construct, Description
+from support.differential.construct import Construct
 from support.differential.writing import (
+    added,
     below,
+    by_number,
     dlt,
+    dlt_page,
     each_of,
     into,
     manifest,
+    over_time,
     paginator,
     resource,
     stream,
+    transformed,
 )
 
 DAYS = [{"id": n, "at": f"2024-01-0{n}"} for n in range(1, 8)]
@@ -76,10 +81,13 @@ def ignoring(rows, later):
     return lambda asked: {"data": [*rows, *later] if asked.run == 2 else rows}
 
 
+def nested(rows):
+    return [{"id": row["id"], "meta": {"at": row["at"]}} for row in rows]
+
+
 def nested_since(asked):
-    rows = [{"id": row["id"], "meta": {"at": row["at"]}} for row in known_of(asked)]
     start = asked.query.get("since", "")
-    return {"data": [row for row in rows if row["meta"]["at"] >= start]}
+    return {"data": [row for row in nested(known_of(asked)) if row["meta"]["at"] >= start]}
 
 
 def with_changes(row):
@@ -184,22 +192,26 @@ def in_kinds(rows):
     return [{**row, "id": f"{kind}{row['id']}"} for row in rows for kind in "ab"]
 
 
-def over_time(**words):
-    cursor = {
-        "type": "DatetimeBasedCursor",
-        "cursor_field": "at",
-        "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
-        "start_datetime": "2024-01-01T00:00:00Z",
-        "end_datetime": "2024-01-10T00:00:00Z",
-        "start_time_option": into("since"),
-    }
-    kept = {word: value for word, value in {**cursor, **words}.items() if value is not None}
-    return {"incremental_sync": kept}
+def untyped(text):
+    """Return a time in a notation of its own."""
+    return {"datetime": text, "datetime_format": "%Y-%m-%dT%H:%M:%SZ"}
+
+
+def moment(text):
+    return {"type": "MinMaxDatetime", **untyped(text)}
+
+
+def in_windows(**words):
+    """Return the cursor of windows of two days."""
+    return over_time(
+        **{"end_datetime": END, "end_time_option": into("until"), "step": "P2D"}
+        | {"cursor_granularity": "PT1S"}
+        | words
+    )
 
 
 #: Where reading ends by a setting of the manifest, or else now.
 END = "{{ config.get('end_date', now_utc().strftime('%Y-%m-%dT%H:%M:%SZ')) }}"
-ZONED_END = {"datetime": END, "datetime_format": "%Y-%m-%dT%H:%M:%SZ"}
 #: Times in a notation that is put together.
 PIECES = (
     "at >= '{{ stream_slice.start_time[:-2] + ':' + stream_slice.start_time[-2:] }}' and "
@@ -240,13 +252,9 @@ def with_window(text="{{ stream_interval.%s }}", **words):
     """Return a stream whose rows have the ends of their window."""
     ends = {"from": "start_time", "to": "end_time"}
     words = {"cursor_field": "from", "end_time_option": into("until"), **words}
-    return over_time(**words) | adding({name: text % end for name, end in ends.items()})
-
-
-def adding(values):
-    """Return transformations that add fields."""
-    fields = [{"path": [name], "value": value} for name, value in values.items()]
-    return {"transformations": [{"type": "AddFields", "fields": fields}]}
+    return over_time(**words) | transformed(
+        added(**{name: text % end for name, end in ends.items()})
+    )
 
 
 def finer(rows):
@@ -270,12 +278,14 @@ def ends(last, following):
 
 
 def start(**words):
-    return {
-        "paginator": "single_page",
-        "params": {"since": "{incremental.start_value}"},
-        "incremental": {"cursor_path": "at", "initial_value": "2024-01-01T00:00:00Z", **words},
-    }
+    """Return a resource of dlt from a start on, up to `end_value` if there is one."""
+    params = {"since": "{incremental.start_value}"}
+    params |= {"until": "{incremental.end_value}"} if "end_value" in words else {}
+    incremental = {"cursor_path": "at", "initial_value": "2024-01-01T00:00:00Z", **words}
+    return {"paginator": "single_page", "params": params, "incremental": incremental}
 
+
+TO_THE_TENTH = ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z")
 
 CONSTRUCTS = [
     Construct(
@@ -283,83 +293,60 @@ CONSTRUCTS = [
         server=since(TIMES, LATER),
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(source=manifest(stream(stream=over_time()))),
-        dlt=Description(source=dlt(resource(**start()))),
+        airbyte=manifest(stream(**over_time())),
+        dlt=dlt(resource(**start())),
     ),
     Construct(
         name="since-seconds",
         server=since(SECONDS, LATER_SECONDS, int),
         rows={"items": SECONDS},
         changed={"items": LATER_SECONDS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        datetime_format="%s",
-                        start_datetime={
-                            "type": "MinMaxDatetime",
-                            "datetime": "2024-01-01T00:00:00Z",
-                            "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
-                        },
-                        end_datetime={
-                            "type": "MinMaxDatetime",
-                            "datetime": "2024-01-10T00:00:00Z",
-                            "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
-                        },
-                    )
+        airbyte=manifest(
+            stream(
+                **over_time(
+                    datetime_format="%s",
+                    start_datetime=moment("2024-01-01T00:00:00Z"),
+                    end_datetime=moment("2024-01-10T00:00:00Z"),
                 )
             )
         ),
-        dlt=Description(source=dlt(resource(**start(initial_value=1704067200)))),
+        dlt=dlt(resource(**start(initial_value=1704067200))),
     ),
     Construct(
         name="since-lag",
         server=since(TIMES, LATER),
         rows={"items": TIMES},
         changed={"items": [*TIMES[5:], *LATER]},
-        airbyte=Description(source=manifest(stream(stream=over_time(lookback_window="P2D")))),
-        dlt=Description(source=dlt(resource(**start(lag=172800)))),
+        airbyte=manifest(stream(**over_time(lookback_window="P2D"))),
+        dlt=dlt(resource(**start(lag=172800))),
     ),
     Construct(
         name="windows",
-        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        **TO_THE_TENTH,
         server=between(TIMES, LATER, longest=2),
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        end_datetime=END,
-                        end_time_option=into("until"),
-                        step="P2D",
-                        cursor_granularity="PT1S",
-                    )
-                )
-            )
-        ),
+        airbyte=manifest(stream(**in_windows())),
         dlt="no windows",
     ),
     Construct(
         name="windows-in-pieces",
-        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        **TO_THE_TENTH,
         server=asked_by_query,
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"request_parameters": {"q": PIECES}},
-                    stream=over_time(
-                        end_datetime=ZONED_END,
-                        start_datetime="2024-01-01T00:00:00+0000",
-                        datetime_format="%Y-%m-%dT%H:%M:%S%z",
-                        cursor_datetime_formats=["%Y-%m-%dT%H:%M:%SZ"],
-                        start_time_option=None,
-                        step="P2D",
-                        cursor_granularity="PT1S",
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                request_parameters={"q": PIECES},
+                **over_time(
+                    end_datetime=untyped(END),
+                    start_datetime="2024-01-01T00:00:00+0000",
+                    datetime_format="%Y-%m-%dT%H:%M:%S%z",
+                    cursor_datetime_formats=["%Y-%m-%dT%H:%M:%SZ"],
+                    start_time_option=None,
+                    step="P2D",
+                    cursor_granularity="PT1S",
+                ),
             )
         ),
         dlt="no windows",
@@ -370,44 +357,38 @@ CONSTRUCTS = [
         server=of_month,
         rows={"items": MONTHS[:3]},
         changed={"items": MONTHS[2:3]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"path": MONTH},
-                    stream=over_time(
-                        end_datetime=ZONED_END,
-                        start_datetime="2024-01-01T00:00:00Z",
-                        start_time_option=None,
-                        step="P1M",
-                        cursor_granularity="PT1S",
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                path=MONTH,
+                **over_time(
+                    end_datetime=untyped(END),
+                    start_datetime="2024-01-01T00:00:00Z",
+                    start_time_option=None,
+                    step="P1M",
+                    cursor_granularity="PT1S",
+                ),
             )
         ),
         dlt="no windows",
     ),
     Construct(
         name="expression-that-fails",
-        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        **TO_THE_TENTH,
         server=since_in_body,
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={
-                        "http_method": "POST",
-                        # What they are sent as comes from the options.
-                        "request_parameters": {
-                            "since": "{{ stream_interval.start_time.strftime('%Y-%m-%d') }}"
-                        },
-                        "request_body_json": {
-                            "at": {"from": "{{ stream_interval.start_time.strftime('%Y')[:2] }}"},
-                            "kind": "a",
-                        },
-                    },
-                    stream=over_time(end_datetime=END),
-                )
+        airbyte=manifest(
+            stream(
+                http_method="POST",
+                # What they are sent as comes from the options.
+                request_parameters={
+                    "since": "{{ stream_interval.start_time.strftime('%Y-%m-%d') }}"
+                },
+                request_body_json={
+                    "at": {"from": "{{ stream_interval.start_time.strftime('%Y')[:2] }}"},
+                    "kind": "a",
+                },
+                **over_time(end_datetime=END),
             )
         ),
         dlt="no expressions",
@@ -417,20 +398,7 @@ CONSTRUCTS = [
         **ends("2024-01-10", "2024-01-11"),
         server=between(DAYS, longest=2),
         rows={"items": DAYS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        datetime_format="%Y-%m-%d",
-                        start_datetime="2024-01-01",
-                        end_datetime=LAST_DAY,
-                        end_time_option=into("until"),
-                        step="P2D",
-                        cursor_granularity="P1D",
-                    )
-                )
-            )
-        ),
+        airbyte=manifest(stream(**over_time(**TWO_DAYS, end_time_option=into("until")))),
         dlt="no windows",
     ),
     Construct(
@@ -439,10 +407,8 @@ CONSTRUCTS = [
         server=sums,
         rows={"items": summed(*PAIRS_OF_DAYS)},
         changed={"items": []},
-        airbyte=Description(
-            source=manifest(
-                stream(stream=with_window(**TWO_DAYS) | {"primary_key": ["from", "id"]})
-            ),
+        airbyte=manifest(
+            stream(**with_window(**TWO_DAYS), primary_key=["from", "id"]),
             fewer={"a window that is over": r"again GET /items\?since=2024-01-09&until=2024-01-10"},
         ),
         dlt="no windows",
@@ -453,12 +419,10 @@ CONSTRUCTS = [
         server=sums,
         rows={"items": summed(*PAIRS_OF_DAYS)},
         changed={"items": []},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=with_window("'{{ stream_slice['%s'] }}'", **TWO_DAYS, cursor_field="to")
-                    | {"primary_key": []}
-                )
+        airbyte=manifest(
+            stream(
+                **with_window("'{{ stream_slice['%s'] }}'", **TWO_DAYS, cursor_field="to"),
+                primary_key=[],
             ),
             fewer={"a day that was read": r"again GET /items\?since=2024-01-10&until=2024-01-10"},
             loses="appends the last day once more, as another window",
@@ -471,12 +435,10 @@ CONSTRUCTS = [
         rows={"items": finer(TIMES)},
         changed={"items": finer(LATER)},
         columns=("at", "meta_at"),
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(cursor_datetime_formats=["%Y-%m-%dT%H:%M:%S"])
-                    | adding({"at": "{{ record['meta']['at'].split('.')[0] }}"})
-                )
+        airbyte=manifest(
+            stream(
+                **over_time(cursor_datetime_formats=["%Y-%m-%dT%H:%M:%S"]),
+                **transformed(added(at="{{ record['meta']['at'].split('.')[0] }}")),
             )
         ),
         dlt="no computed cursors",
@@ -487,20 +449,15 @@ CONSTRUCTS = [
         server=sums,
         rows={"items": summed((1704067200, 1704844800), number=int)},
         changed={"items": []},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=with_window(
-                        datetime_format="%s",
-                        start_datetime={
-                            "datetime": "2024-01-01T00:00:00Z",
-                            "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
-                        },
-                        end_datetime=ZONED_END,
-                        cursor_field="to",
-                    )
-                    | {"primary_key": []}
-                )
+        airbyte=manifest(
+            stream(
+                **with_window(
+                    datetime_format="%s",
+                    start_datetime=untyped("2024-01-01T00:00:00Z"),
+                    end_datetime=untyped(END),
+                    cursor_field="to",
+                ),
+                primary_key=[],
             )
         ),
         dlt="no windows",
@@ -510,19 +467,8 @@ CONSTRUCTS = [
         **ends("2024-01-09", "2024-01-10"),
         server=on_day,
         rows={"items": DAYS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        datetime_format="%Y-%m-%d",
-                        start_datetime="2024-01-01",
-                        end_datetime=LAST_DAY,
-                        start_time_option=into("date"),
-                        step="P1D",
-                        cursor_granularity="P1D",
-                    )
-                )
-            ),
+        airbyte=manifest(
+            stream(**over_time(**TWO_DAYS | {"step": "P1D", "start_time_option": into("date")})),
             more={"today": r"GET /items\?date=2024-01-09"},
         ),
         dlt="no windows",
@@ -532,40 +478,15 @@ CONSTRUCTS = [
         **ends("2024-01-06T00:00:00Z", "2024-01-06T00:00:00Z"),
         server=between(TIMES),
         rows={"items": TIMES[:5]},
-        airbyte=Description(
-            source=manifest(
-                stream(stream=over_time(end_datetime=END, end_time_option=into("until")))
-            )
-        ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator="single_page",
-                    params={
-                        "since": "{incremental.start_value}",
-                        "until": "{incremental.end_value}",
-                    },
-                    incremental={
-                        "cursor_path": "at",
-                        "initial_value": "2024-01-01T00:00:00Z",
-                        "end_value": "2024-01-06T00:00:00Z",
-                    },
-                )
-            )
-        ),
+        airbyte=manifest(stream(**over_time(end_datetime=END, end_time_option=into("until")))),
+        dlt=dlt(resource(**start(end_value="2024-01-06T00:00:00Z"))),
     ),
     Construct(
         name="until-constant",
         server=between(TIMES),
         rows={"items": TIMES[:5]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        end_datetime="2024-01-06T00:00:00Z", end_time_option=into("until")
-                    )
-                )
-            ),
+        airbyte=manifest(
+            stream(**over_time(end_datetime="2024-01-06T00:00:00Z", end_time_option=into("until"))),
             left_out="its times end at `2024-01-06T00:00:00Z`",
         ),
         dlt="the same as until",
@@ -575,56 +496,38 @@ CONSTRUCTS = [
         server=paged_since,
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(),
-                    **paginator(
-                        {"type": "PageIncrement", "page_size": 3, "start_from_page": 1}, "page"
-                    ),
-                )
-            ),
+        airbyte=manifest(
+            stream(**over_time(), **paginator(by_number(), "page")),
             more={"confirmation": r"(again )?GET /items\?page=[1-4]&since=.*"},
             fewer={"first page": r"(again )?GET /items\?since=.*"},
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    **start()
-                    | {
-                        "paginator": {
-                            "type": "page_number",
-                            "base_page": 1,
-                            "total_path": None,
-                        }
-                    }
-                )
-            ),
+        dlt=dlt(
+            resource(**start() | {"paginator": dlt_page()}),
             more={"confirmation": r"(again )?GET /items\?page=[12]&since=.*"},
         ),
     ),
     Construct(
         name="since-nested",
         server=nested_since,
-        rows={"items": [{"id": row["id"], "meta": {"at": row["at"]}} for row in TIMES]},
-        changed={"items": [{"id": row["id"], "meta": {"at": row["at"]}} for row in LATER]},
+        rows={"items": nested(TIMES)},
+        changed={"items": nested(LATER)},
         columns=("meta_at",),
         airbyte="cursors are columns",
-        dlt=Description(source=dlt(resource(**start(cursor_path="meta.at")))),
+        dlt=dlt(resource(**start(cursor_path="meta.at"))),
     ),
     Construct(
         name="since-nulls",
         server=with_nulls,
         rows={"items": NULLS},
-        airbyte=Description(source=manifest(stream(stream=over_time()))),
-        dlt=Description(source=dlt(resource(**start(on_cursor_value_missing="include")))),
+        airbyte=manifest(stream(**over_time())),
+        dlt=dlt(resource(**start(on_cursor_value_missing="include"))),
     ),
     Construct(
         name="since-nulls-left-out",
         server=with_nulls,
         rows={"items": [row for row in NULLS if row.get("at")]},
         airbyte=NOT_IN_AIRBYTE,
-        dlt=Description(source=dlt(resource(**start(on_cursor_value_missing="exclude")))),
+        dlt=dlt(resource(**start(on_cursor_value_missing="exclude"))),
     ),
     Construct(
         name="since-exclusive",
@@ -632,8 +535,8 @@ CONSTRUCTS = [
         rows={"items": TIMES[1:]},
         changed={"items": LATER},
         airbyte=NOT_IN_AIRBYTE,
-        dlt=Description(
-            source=dlt(resource(**start(initial_value=TIMES[0]["at"], range_start="open"))),
+        dlt=dlt(
+            resource(**start(initial_value=TIMES[0]["at"], range_start="open")),
             loses="in the next run, a new row with the time of the last one",
         ),
     ),
@@ -642,23 +545,7 @@ CONSTRUCTS = [
         server=between(TIMES),
         rows={"items": TIMES[:6]},
         airbyte=NOT_IN_AIRBYTE,
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator="single_page",
-                    params={
-                        "since": "{incremental.start_value}",
-                        "until": "{incremental.end_value}",
-                    },
-                    incremental={
-                        "cursor_path": "at",
-                        "initial_value": "2024-01-01T00:00:00Z",
-                        "end_value": TIMES[5]["at"],
-                        "range_end": "closed",
-                    },
-                )
-            )
-        ),
+        dlt=dlt(resource(**start(end_value=TIMES[5]["at"], range_end="closed"))),
     ),
     Construct(
         name="since-last-item",
@@ -667,11 +554,9 @@ CONSTRUCTS = [
         changed={"items": [with_changes(row) for row in LATER]},
         columns=("changes_last_at",),
         airbyte=NOT_IN_AIRBYTE,
-        dlt=Description(
-            source=dlt(
-                resource(
-                    **start(cursor_path="changes[-1].at"), resource={"write_disposition": "append"}
-                )
+        dlt=dlt(
+            resource(
+                **start(cursor_path="changes[-1].at"), resource={"write_disposition": "append"}
             )
         ),
     ),
@@ -681,8 +566,8 @@ CONSTRUCTS = [
         rows={"items": TEXTS},
         changed={"items": [{"id": 9, "at": "120"}]},
         airbyte="times only",
-        dlt=Description(
-            source=dlt(resource(**start(initial_value="0"))),
+        dlt=dlt(
+            resource(**start(initial_value="0")),
             more={"numbers, not texts": r"again GET /items\?since=102"},
             fewer={"texts, not numbers": r"again GET /items\?since=99"},
             loses="it compares digits as text",
@@ -693,33 +578,20 @@ CONSTRUCTS = [
         server=ignoring(TIMES, LATER),
         rows={"items": TIMES[2:]},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        start_datetime="2024-01-03T00:00:00Z", is_client_side_incremental=True
-                    )
-                )
+        airbyte=manifest(
+            stream(
+                **over_time(start_datetime="2024-01-03T00:00:00Z", is_client_side_incremental=True)
             )
         ),
-        dlt=Description(source=dlt(resource(**start(initial_value="2024-01-03T00:00:00Z")))),
+        dlt=dlt(resource(**start(initial_value="2024-01-03T00:00:00Z"))),
     ),
     Construct(
         name="windows-of-moments-by-day",
-        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        **TO_THE_TENTH,
         server=between(BORDERS, longest=2),
         rows={"items": BORDERS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        end_datetime=END,
-                        end_time_option=into("until"),
-                        step="P2D",
-                        cursor_granularity="P1D",
-                    )
-                )
-            ),
+        airbyte=manifest(
+            stream(**in_windows(cursor_granularity="P1D")),
             more={"precision": r"GET /items\?since=\S+&until=\S+T23%3A59%3A59Z"},
             fewer={"precision": r"GET /items\?since=\S+&until=\S+T00%3A00%3A00Z"},
             loses="what is in the last day of a window, which it doesn't ask for",
@@ -728,21 +600,10 @@ CONSTRUCTS = [
     ),
     Construct(
         name="windows-borders",
-        **ends("2024-01-10T00:00:00Z", "2024-01-10T00:00:01Z"),
+        **TO_THE_TENTH,
         server=between(BORDERS, longest=2),
         rows={"items": BORDERS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        end_datetime=END,
-                        end_time_option=into("until"),
-                        step="P2D",
-                        cursor_granularity="PT1S",
-                    )
-                )
-            )
-        ),
+        airbyte=manifest(stream(**in_windows())),
         dlt="no windows",
     ),
     Construct(
@@ -752,24 +613,13 @@ CONSTRUCTS = [
         },
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"http_method": "POST"},
-                    stream=over_time(start_time_option=into("after", "body_json")),
-                )
-            )
+        airbyte=manifest(
+            stream(http_method="POST", **over_time(start_time_option=into("after", "body_json")))
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    method="POST",
-                    **{
-                        **start(),
-                        "params": {},
-                        "json": {"after": "{incremental.start_value}"},
-                    },
-                )
+        dlt=dlt(
+            resource(
+                method="POST",
+                **{**start(), "params": {}, "json": {"after": "{incremental.start_value}"}},
             )
         ),
     ),
@@ -778,14 +628,10 @@ CONSTRUCTS = [
         server=since(TIMES, LATER),
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={
-                        "request_parameters": {"since": "{{ stream_interval['start_time'] }}"}
-                    },
-                    stream=over_time(start_time_option=None),
-                )
+        airbyte=manifest(
+            stream(
+                request_parameters={"since": "{{ stream_interval['start_time'] }}"},
+                **over_time(start_time_option=None),
             )
         ),
         dlt="the same as since",
@@ -796,20 +642,16 @@ CONSTRUCTS = [
         rows={"items": in_shops(TIMES)},
         changed={"items": in_shops(LATER)},
         columns=("parent_id", "shops_id"),
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/shops/{{ stream_partition.parent_id }}/items",
-                    stream=over_time(),
-                    **below(stream("shops")),
-                )
+        airbyte=manifest(
+            stream(
+                path="/shops/{{ stream_partition.parent_id }}/items",
+                **over_time(),
+                **below(stream("shops")),
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource("shops", paginator="single_page"),
-                resource("items", "shops/{resources.shops.id}/items", **start()),
-            )
+        dlt=dlt(
+            resource("shops", paginator="single_page"),
+            resource("items", "shops/{resources.shops.id}/items", **start()),
         ),
     ),
     Construct(
@@ -817,15 +659,13 @@ CONSTRUCTS = [
         server=by_date,
         rows={"items": TIMES},
         changed={"items": LATER},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        datetime_format="%Y-%m-%d",
-                        cursor_datetime_formats=["%Y-%m-%dT%H:%M:%SZ"],
-                        start_datetime="2024-01-01",
-                        end_datetime="2024-01-10",
-                    )
+        airbyte=manifest(
+            stream(
+                **over_time(
+                    datetime_format="%Y-%m-%d",
+                    cursor_datetime_formats=["%Y-%m-%dT%H:%M:%SZ"],
+                    start_datetime="2024-01-01",
+                    end_datetime="2024-01-10",
                 )
             )
         ),
@@ -836,40 +676,32 @@ CONSTRUCTS = [
         server=since(MILLISECONDS, LATER_MILLISECONDS, int),
         rows={"items": MILLISECONDS},
         changed={"items": LATER_MILLISECONDS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(
-                        datetime_format="%ms",
-                        start_datetime={
-                            "type": "MinMaxDatetime",
-                            "datetime": "2024-01-01T00:00:00Z",
-                            "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
-                        },
-                        end_datetime=None,
-                    )
+        airbyte=manifest(
+            stream(
+                **over_time(
+                    datetime_format="%ms",
+                    start_datetime=moment("2024-01-01T00:00:00Z"),
+                    end_datetime=None,
                 )
             )
         ),
-        dlt=Description(source=dlt(resource(**start(initial_value=1704067200000)))),
+        dlt=dlt(resource(**start(initial_value=1704067200000))),
     ),
     Construct(
         name="since-start-param",
         server=between(TIMES),
         rows={"items": TIMES[:5]},
         airbyte="the same as until",
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator="single_page",
-                    incremental={
-                        "cursor_path": "at",
-                        "start_param": "since",
-                        "end_param": "until",
-                        "initial_value": "2024-01-01T00:00:00Z",
-                        "end_value": "2024-01-06T00:00:00Z",
-                    },
-                )
+        dlt=dlt(
+            resource(
+                paginator="single_page",
+                incremental={
+                    "cursor_path": "at",
+                    "start_param": "since",
+                    "end_param": "until",
+                    "initial_value": "2024-01-01T00:00:00Z",
+                    "end_value": "2024-01-06T00:00:00Z",
+                },
             )
         ),
     ),
@@ -879,13 +711,8 @@ CONSTRUCTS = [
         rows={"items": in_kinds(TIMES)},
         changed={"items": in_kinds(LATER)},
         columns=("kind",),
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=over_time(),
-                    partition_router=each_of("kind", "a", "b", option=into("kind")),
-                )
-            )
+        airbyte=manifest(
+            stream(**over_time(), partition_router=each_of("kind", "a", "b", option=into("kind")))
         ),
         dlt="no lists of values",
     ),
@@ -895,13 +722,11 @@ CONSTRUCTS = [
         rows={"items": in_shops(TIMES)},
         changed={"items": [row for row in in_shops(LATER) if row["id"].startswith("y")]},
         columns=("parent_id", "shops_id"),
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/shops/{{ stream_partition.parent_id }}/items",
-                    stream=over_time(),
-                    **below(stream("shops", stream=over_time()), incremental_dependency=True),
-                )
+        airbyte=manifest(
+            stream(
+                path="/shops/{{ stream_partition.parent_id }}/items",
+                **over_time(),
+                **below(stream("shops", **over_time()), incremental_dependency=True),
             ),
             more={"all parents": r"again GET /shops(\?since=2024-01-01.*|/x/items\?.*)"},
             fewer={"changed parents": r"again GET /shops\?since=2024-01-03.*"},
@@ -913,22 +738,16 @@ CONSTRUCTS = [
         server=since_of_parents,
         rows={"items": in_shops(TIMES)[1::2]},
         columns=("parent_id", "shops_id"),
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/shops/{{ stream_partition.parent_id }}/items",
-                    stream=over_time(),
-                    **below(
-                        stream("shops", stream=over_time(start_datetime="2024-01-03T00:00:00Z"))
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                path="/shops/{{ stream_partition.parent_id }}/items",
+                **over_time(),
+                **below(stream("shops", **over_time(start_datetime="2024-01-03T00:00:00Z"))),
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource("shops", **start(initial_value="2024-01-03T00:00:00Z")),
-                resource("items", "shops/{resources.shops.id}/items", **start()),
-            )
+        dlt=dlt(
+            resource("shops", **start(initial_value="2024-01-03T00:00:00Z")),
+            resource("items", "shops/{resources.shops.id}/items", **start()),
         ),
     ),
 ]

@@ -8,21 +8,25 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import unquote, urlencode
 
-from support.differential.construct import Construct, Description
+from support.differential.construct import Construct
 from support.differential.server import with_headers
 from support.differential.writing import (
     below,
     by_cursor,
+    by_number,
     dlt,
     each_of,
     into,
     manifest,
+    over_time,
     paginator,
     resource,
+    selected,
     stream,
 )
 
 if t.TYPE_CHECKING:
+    from support.differential.construct import Description
     from support.differential.server import Asked
 
 SHOPS = ("x", "y z")
@@ -141,7 +145,7 @@ def _page(shape: Shape, asked: Asked, rows: list[dict[str, t.Any]]) -> t.Any:
 # --- the descriptions ------------------------------------------------------------------------
 
 
-def manifest_of(shape: Shape) -> dict[str, t.Any]:
+def manifest_of(shape: Shape) -> Description:
     path, parts = "/items", _strategy(shape)
     if shape.parent == "path":
         path, parts = "/shops/{{ stream_partition.shop }}/items", {**parts, **_shops()}
@@ -151,10 +155,10 @@ def manifest_of(shape: Shape) -> dict[str, t.Any]:
         name = "X-Shop" if shape.parent == HEADER else "shop"
         parts |= _shops(request_option=into(name, shape.parent))
     if shape.is_filtered:
-        parts["selector"] = {"record_filter": {"type": "RecordFilter", "condition": OPEN}}
-    parts["requester"] = {"http_method": "POST"} if shape.is_post else {}
-    words = {"incremental_sync": _cursor(shape)} if shape.start else {}
-    return manifest(stream("items", path, stream=words, **parts))
+        parts |= selected(OPEN)
+    parts |= {"http_method": "POST"} if shape.is_post else {}
+    parts |= _cursor(shape) if shape.start else {}
+    return manifest(stream("items", path, **parts))
 
 
 def _shops(**words: t.Any) -> dict[str, t.Any]:
@@ -163,11 +167,10 @@ def _shops(**words: t.Any) -> dict[str, t.Any]:
 
 def _strategy(shape: Shape) -> dict[str, t.Any]:
     option = into("X-After" if shape.place == HEADER else "after", shape.place)
-    size = {"page_size": shape.size}
     next_link = "headers['link']['next']['url']"
     strategies: dict[str, tuple[dict[str, t.Any], t.Any]] = {
-        "page": ({"type": "PageIncrement", "start_from_page": 1, **size}, option),
-        "offset": ({"type": "OffsetIncrement", **size}, option),
+        "page": (by_number(shape.size), option),
+        "offset": ({"type": "OffsetIncrement", "page_size": shape.size}, option),
         "cursor": (by_cursor("{{ response.next }}", "{{ not response.next }}"), option),
         "last": (
             by_cursor("{{ last_record.id }}", f"{{{{ last_page_size < {shape.size} }}}}"),
@@ -186,20 +189,16 @@ def _strategy(shape: Shape) -> dict[str, t.Any]:
 
 
 def _cursor(shape: Shape) -> dict[str, t.Any]:
-    cursor = {
-        "type": "DatetimeBasedCursor",
-        "cursor_field": "at",
-        "datetime_format": "%Y-%m-%dT%H:%M:%SZ",
-        "start_datetime": START,
-        "end_datetime": "{{ config.get('end_date', now_utc()) }}",
-        "start_time_option": into("since", BODY if shape.start == BODY else QUERY),
-    }
-    if shape.start == "windows":
-        cursor |= {"step": "P3D", "cursor_granularity": "PT1S", "end_time_option": into("until")}
-    return cursor
+    ends = {"step": "P3D", "cursor_granularity": "PT1S", "end_time_option": into("until")}
+    return over_time(
+        start_datetime=START,
+        end_datetime="{{ config.get('end_date', now_utc()) }}",
+        start_time_option=into("since", BODY if shape.start == BODY else QUERY),
+        **(ends if shape.start == "windows" else {}),
+    )
 
 
-def dlt_of(shape: Shape) -> dict[str, t.Any]:
+def dlt_of(shape: Shape) -> Description:
     in_body = shape.place == BODY
     name = {"body_path" if in_body else "param": "after"}
     paging = {
@@ -252,6 +251,6 @@ def combined(shape: Shape, name: str) -> Construct:
         columns=("shop", "shops_id"),
         config={"end_date": END},
         settings={"end_date": END} if shape.start else {},
-        airbyte=Description(source=manifest_of(shape)),
-        dlt=Description(source=dlt_of(shape)) if shape.in_dlt else "it has no words for it",
+        airbyte=manifest_of(shape),
+        dlt=dlt_of(shape) if shape.in_dlt else "it has no words for it",
     )

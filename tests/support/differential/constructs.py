@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.differential import changes, ends, pages, parents, requests, rows, tokens
+from support.differential import changes, ends, pages, parents, requests, rows, signing, tokens
 
 CONSTRUCTS = [
     *pages.CONSTRUCTS,
@@ -10,6 +10,7 @@ CONSTRUCTS = [
     *tokens.CONSTRUCTS,
     *parents.CONSTRUCTS,
     *changes.CONSTRUCTS,
+    *signing.CONSTRUCTS,
     *requests.CONSTRUCTS,
     *rows.CONSTRUCTS,
 ]

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from support.differential.construct import Construct, Description
+from support.differential.construct import Construct
 from support.differential.pages import OFFSET, PAGE, ROWS, by_page, cut
 from support.differential.server import with_headers
-from support.differential.writing import by_cursor, dlt, into, manifest, paginator, resource, stream
+from support.differential.writing import (
+    by_cursor,
+    by_number,
+    dlt,
+    dlt_cursor,
+    dlt_offset,
+    dlt_page,
+    error_handler,
+    into,
+    manifest,
+    next_link,
+    paginator,
+    resource,
+    response_filter,
+    selected,
+    spec,
+    stream,
+)
 
-BY_PAGE = {"type": "page_number", "base_page": 1, "total_path": None}
-BY_OFFSET = {"type": "offset", "limit": 3, "total_path": None}
-BY_CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
 AGAIN = {"confirmation": r"GET /items\?page=[1-4]"}
 UNNUMBERED = {"first page": "GET /items"}
 
@@ -85,39 +99,17 @@ CONSTRUCTS = [
         server=one_by_one,
         rows={"items": ROWS[1:]},
         config={"first": "2"},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="items/{{ config['first'] or 1 }}/info.json",
-                    field_path=[],
-                    requester={
-                        "error_handler": {
-                            "type": "DefaultErrorHandler",
-                            "response_filters": [
-                                {
-                                    "type": "HttpResponseFilter",
-                                    "action": "IGNORE",
-                                    "http_codes": [404],
-                                }
-                            ],
-                        }
-                    },
-                    **paginator(
-                        by_cursor(
-                            "items/{{ response['id'] + 1 or 0 }}/info.json",
-                            "{{ not response.get('id', {}) }}",
-                        ),
-                        {"type": "RequestPath"},
-                    ),
+        airbyte=manifest(
+            stream(
+                path="items/{{ config['first'] or 1 }}/info.json",
+                field_path=[],
+                **error_handler(response_filter("IGNORE", 404)),
+                **next_link(
+                    "items/{{ response['id'] + 1 or 0 }}/info.json",
+                    "{{ not response.get('id', {}) }}",
                 ),
-                spec={
-                    "type": "Spec",
-                    "connection_specification": {
-                        "type": "object",
-                        "properties": {"first": {"type": "string", "default": "2"}},
-                    },
-                },
             ),
+            spec=spec(first={"type": "string", "default": "2"}),
             more={"confirmation": r"GET /items/[2-7]/info\.json"},
         ),
         dlt="no numbers in paths",
@@ -127,27 +119,21 @@ CONSTRUCTS = [
         name="flag",
         server=by_flag,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor("{{ response['next'] }}", "{{ not response['more'] }}"), "cursor"
-                    )
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor("{{ response['next'] }}", "{{ not response['more'] }}"), "cursor"
                 )
             )
         ),
-        dlt=Description(source=dlt(resource(paginator={**BY_CURSOR, "has_more_path": "more"}))),
+        dlt=dlt(resource(paginator=dlt_cursor("next", has_more_path="more"))),
     ),
     Construct(
         name="flag-end",
         server=by_flag,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(by_cursor("{{ response.next }}", "{{ response.end }}"), "cursor")
-                )
-            )
+        airbyte=manifest(
+            stream(**paginator(by_cursor("{{ response.next }}", "{{ response.end }}"), "cursor"))
         ),
         dlt="only flags of more",
     ),
@@ -155,43 +141,30 @@ CONSTRUCTS = [
         name="pages-counted",
         server=counted,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor(
-                            "{{ response.page + 1 }}", "{{ response.page == response.pages }}"
-                        ),
-                        "page",
-                    )
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor("{{ response.page + 1 }}", "{{ response.page == response.pages }}"),
+                    "page",
                 )
             ),
             more={"what is the first page": r"GET /items\?page=0", **AGAIN},
             fewer=UNNUMBERED,
         ),
-        dlt=Description(
-            source=dlt(
-                resource(paginator={**BY_PAGE, "total_path": None, "has_more_path": "more"})
-            ),
-            more=AGAIN,
-        ),
+        dlt=dlt(resource(paginator=dlt_page(has_more_path="more")), more=AGAIN),
     ),
     Construct(
         name="last-page-size",
         server=empty_last,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor("{{ response.next }}", "{{ last_page_size == 0 }}"), "cursor"
-                    )
-                )
+        airbyte=manifest(
+            stream(
+                **paginator(by_cursor("{{ response.next }}", "{{ last_page_size == 0 }}"), "cursor")
             ),
             more={"confirmation": r"GET /items\?cursor=12"},
         ),
-        dlt=Description(
-            source=dlt(resource(paginator={**BY_CURSOR, "stop_after_empty_page": True})),
+        dlt=dlt(
+            resource(paginator=dlt_cursor("next", stop_after_empty_page=True)),
             more={"confirmation": r"GET /items\?cursor=12"},
         ),
     ),
@@ -199,28 +172,21 @@ CONSTRUCTS = [
         name="cursor-body",
         server=token_in_body,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"http_method": "POST", "request_body_json": {"state": "open"}},
-                    **paginator(
-                        by_cursor("{{ response.next }}", "{{ not response.next }}"),
-                        into("cursor", "body_json"),
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                http_method="POST",
+                request_body_json={"state": "open"},
+                **paginator(
+                    by_cursor("{{ response.next }}", "{{ not response.next }}"),
+                    into("cursor", "body_json"),
+                ),
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    method="POST",
-                    json={"state": "open"},
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "next",
-                        "cursor_body_path": "cursor",
-                    },
-                )
+        dlt=dlt(
+            resource(
+                method="POST",
+                json={"state": "open"},
+                paginator={"type": "cursor", "cursor_path": "next", "cursor_body_path": "cursor"},
             )
         ),
     ),
@@ -229,8 +195,8 @@ CONSTRUCTS = [
         server=in_header,
         headers=("X-Page",),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator(PAGE, into("X-Page", "header")))),
+        airbyte=manifest(
+            stream(**paginator(PAGE, into("X-Page", "header"))),
             more={"confirmation": r"GET /items X-Page: [124]"},
             fewer=UNNUMBERED,
         ),
@@ -240,12 +206,11 @@ CONSTRUCTS = [
         name="page-form",
         server=in_form,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"http_method": "POST", "request_body_data": {"state": "open"}},
-                    **paginator(PAGE, into("page", "body_data")),
-                )
+        airbyte=manifest(
+            stream(
+                http_method="POST",
+                request_body_data={"state": "open"},
+                **paginator(PAGE, into("page", "body_data")),
             ),
             more={"confirmation": r"POST /items page=[124]&state=open"},
             fewer={"first page": "POST /items state=open"},
@@ -256,9 +221,8 @@ CONSTRUCTS = [
         name="page-first-sent",
         server=by_page(ROWS),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator({**PAGE, "inject_on_first_request": True}, "page"))),
-            more=AGAIN,
+        airbyte=manifest(
+            stream(**paginator(PAGE | {"inject_on_first_request": True}, "page")), more=AGAIN
         ),
         dlt="the same as page",
     ),
@@ -266,10 +230,8 @@ CONSTRUCTS = [
         name="page-without-size",
         server=by_page(ROWS),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(**paginator({"type": "PageIncrement", "start_from_page": 1}, "page"))
-            ),
+        airbyte=manifest(
+            stream(**paginator({"type": "PageIncrement", "start_from_page": 1}, "page")),
             more=AGAIN,
             fewer=UNNUMBERED,
         ),
@@ -279,31 +241,23 @@ CONSTRUCTS = [
         name="page-later",
         server=by_page(ROWS),
         rows={"items": ROWS[3:]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        {**PAGE, "start_from_page": 2, "inject_on_first_request": True}, "page"
-                    )
-                )
-            ),
+        airbyte=manifest(
+            stream(**paginator(by_number(first=2) | {"inject_on_first_request": True}, "page")),
             more=AGAIN,
         ),
-        dlt=Description(source=dlt(resource(paginator={**BY_PAGE, "page": 2})), more=AGAIN),
+        dlt=dlt(resource(paginator=dlt_page(page=2)), more=AGAIN),
     ),
     Construct(
         name="offset-names",
         server=skipping,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator(OFFSET, "skip", "top"))),
+        airbyte=manifest(
+            stream(**paginator(OFFSET, "skip", "top")),
             more={"overlap": r"GET /items\?skip=[0248]&top=3"},
             fewer={"overlap": r"GET /items\?(skip=3&)?top=3"},
         ),
-        dlt=Description(
-            source=dlt(
-                resource(paginator={**BY_OFFSET, "offset_param": "skip", "limit_param": "top"})
-            ),
+        dlt=dlt(
+            resource(paginator=dlt_offset(offset_param="skip", limit_param="top")),
             more={"overlap": r"GET /items\?skip=[248]&top=3"},
             fewer={"overlap": r"GET /items\?skip=[39]&top=3"},
         ),
@@ -314,16 +268,9 @@ CONSTRUCTS = [
         rows={"items": ROWS[:6]},
         verdicts={"items": "unverified"},
         airbyte="no maximum",
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        **BY_OFFSET,
-                        "offset_param": "skip",
-                        "limit_param": "top",
-                        "maximum_offset": 6,
-                    }
-                )
+        dlt=dlt(
+            resource(
+                paginator=dlt_offset(offset_param="skip", limit_param="top", maximum_offset=6)
             ),
             more={"confirmation": r"GET /items\?skip=0&top=3"},
         ),
@@ -332,72 +279,45 @@ CONSTRUCTS = [
         name="link-relation",
         server=older,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor(
-                            "{{ headers['link']['older']['url'] }}",
-                            "{{ 'older' not in headers['link'] }}",
-                        ),
-                        {"type": "RequestPath"},
-                    )
+        airbyte=manifest(
+            stream(
+                **next_link(
+                    "{{ headers['link']['older']['url'] }}", "{{ 'older' not in headers['link'] }}"
                 )
             )
         ),
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "header_link", "links_next_key": "older"}))
-        ),
+        dlt=dlt(resource(paginator={"type": "header_link", "links_next_key": "older"})),
     ),
     Construct(
         name="total-of-pages",
         server=total_of_pages,
         rows={"items": ROWS},
         airbyte="reads no totals",
-        dlt=Description(
-            source=dlt(resource(paginator={**BY_PAGE, "total_path": "count"})), more=AGAIN
-        ),
+        dlt=dlt(resource(paginator=dlt_page(total_path="count")), more=AGAIN),
     ),
     Construct(
         name="total-of-rows",
         server=by_page(ROWS, total=len(ROWS)),
         rows={"items": ROWS},
         airbyte="reads no totals",
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "page_number", "base_page": 1})), more=AGAIN
-        ),
+        dlt=dlt(resource(paginator={"type": "page_number", "base_page": 1}), more=AGAIN),
     ),
     Construct(
         name="last-page-size-filtered",
         server=after_row,
         rows={"items": [row for row in ROWS if row["id"] not in (2, 4)]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    selector={
-                        "record_filter": {
-                            "type": "RecordFilter",
-                            "condition": "{{ record.id not in [2, 4] }}",
-                        }
-                    },
-                    **paginator(
-                        by_cursor("{{ last_record.id }}", "{{ last_page_size < 3 }}"), "after"
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                **selected("{{ record.id not in [2, 4] }}"),
+                **paginator(by_cursor("{{ last_record.id }}", "{{ last_page_size < 3 }}"), "after"),
             ),
             more={"pages after one that lost rows": r"GET /items\?after=[368]"},
             loses="it takes a page for the last from which a filter took rows",
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    data_selector="data[?(@.id != 2 & @.id != 4)]",
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "data[-1].id",
-                        "cursor_param": "after",
-                    },
-                )
+        dlt=dlt(
+            resource(
+                data_selector="data[?(@.id != 2 & @.id != 4)]",
+                paginator=dlt_cursor("data[-1].id", "after"),
             )
         ),
     ),

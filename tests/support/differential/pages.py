@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from support.differential.construct import Construct, Description
+from support.differential.construct import Construct
 from support.differential.server import with_headers
-from support.differential.writing import by_cursor, dlt, into, manifest, paginator, resource, stream
+from support.differential.writing import (
+    by_cursor,
+    by_number,
+    dlt,
+    dlt_cursor,
+    dlt_offset,
+    dlt_page,
+    error_handler,
+    into,
+    manifest,
+    next_link,
+    paginator,
+    resource,
+    response_filter,
+    stream,
+)
 
 ROWS = [{"id": n, "name": f"row {n}"} for n in range(1, 9)]
 #: As many as fill three pages.
@@ -51,7 +66,7 @@ def nested(*path):
 
 
 OFFSET = {"type": "OffsetIncrement", "page_size": 3}
-PAGE = {"type": "PageIncrement", "page_size": 3, "start_from_page": 1}
+PAGE = by_number()
 NEXT = by_cursor("{{ response.meta.next }}", "{{ not response.meta.next }}")
 #: Requests of an offset, a row early, and what the tool asks for instead.
 OVERLAP = {"overlap": r"GET /items\?limit=3&offset=[248]"}
@@ -118,11 +133,6 @@ def linked_elsewhere(asked):
     }
 
 
-def page_from_zero(asked):
-    page = asked.number("page")
-    return {"data": ROWS[page * 3 : page * 3 + 3]}
-
-
 def body_page(asked):
     page = asked.json.get("page", 1) - 1
     return {"data": ROWS[page * 3 : page * 3 + 3]}
@@ -139,11 +149,6 @@ def ends_in_404(asked):
     page = asked.number("page", 1) - 1
     data = FULL[page * 3 : page * 3 + 3]
     return {"data": data} if data else (404, {"detail": "Invalid page."})
-
-
-def lying_total(asked):
-    """Count too few rows."""
-    return by_offset(ROWS, total=6)(asked)
 
 
 def capped_offset(asked):
@@ -182,39 +187,31 @@ CONSTRUCTS = [
         name="offset",
         server=by_offset(ROWS),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator(OFFSET, "offset", "limit"))),
+        airbyte=manifest(
+            stream(**paginator(OFFSET, "offset", "limit")),
             more=OVERLAP | FIRST,
             fewer=OVERLAP_OF_TOOL | UNNUMBERED,
         ),
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "offset", "limit": 3, "total_path": None})),
-            more=OVERLAP,
-            fewer=OVERLAP_OF_TOOL | BEHIND,
-        ),
+        dlt=dlt(resource(paginator=dlt_offset()), more=OVERLAP, fewer=OVERLAP_OF_TOOL | BEHIND),
     ),
     Construct(
         name="offset-full",
         server=by_offset(FULL),
         rows={"items": FULL},
-        airbyte=Description(
-            source=manifest(stream(**paginator(OFFSET, "offset", "limit"))),
+        airbyte=manifest(
+            stream(**paginator(OFFSET, "offset", "limit")),
             more=OVERLAP | FIRST,
             fewer=OVERLAP_OF_TOOL | UNNUMBERED,
         ),
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "offset", "limit": 3, "total_path": None})),
-            more=OVERLAP,
-            fewer=OVERLAP_OF_TOOL,
-        ),
+        dlt=dlt(resource(paginator=dlt_offset()), more=OVERLAP, fewer=OVERLAP_OF_TOOL),
     ),
     Construct(
         name="offset-total",
         server=by_offset(FULL, total=9),
         rows={"items": FULL},
         airbyte="reads no totals",
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+        dlt=dlt(
+            resource(paginator={"type": "offset", "limit": 3}),
             more=OVERLAP_TO_TOTAL,
             fewer=OVERLAP_OF_TOOL,
         ),
@@ -224,19 +221,19 @@ CONSTRUCTS = [
         server=by_offset(FULL, total="9"),
         rows={"items": FULL},
         airbyte="reads no totals",
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+        dlt=dlt(
+            resource(paginator={"type": "offset", "limit": 3}),
             more=OVERLAP_TO_TOTAL,
             fewer=OVERLAP_OF_TOOL,
         ),
     ),
     Construct(
         name="offset-total-too-small",
-        server=lying_total,
+        server=by_offset(ROWS, total=6),
         rows={"items": ROWS},
         airbyte="reads no totals",
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+        dlt=dlt(
+            resource(paginator={"type": "offset", "limit": 3}),
             more={"overlap": r"GET /items\?limit=3&offset=[2468]"},
             fewer=OVERLAP_OF_TOOL,
             loses="it ends at the total",
@@ -247,8 +244,8 @@ CONSTRUCTS = [
         server=by_offset(ROWS, total=12),
         rows={"items": ROWS},
         airbyte="reads no totals",
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "offset", "limit": 3})),
+        dlt=dlt(
+            resource(paginator={"type": "offset", "limit": 3}),
             more={"overlap": r"GET /items\?limit=3&offset=[247]"},
             fewer=OVERLAP_OF_TOOL | BEHIND,
         ),
@@ -258,23 +255,14 @@ CONSTRUCTS = [
         name="offset-called-page",
         server=by_page(ROWS, 0),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator(OFFSET, "page", None))),
+        airbyte=manifest(
+            stream(**paginator(OFFSET, "page", None)),
             more={"what the number counts": r"GET /items\?page=[012]"},
             fewer={"first page": "GET /items"},
             loses="it takes a short page for the last and counts rows, not pages",
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "offset",
-                        "limit": 3,
-                        "offset_param": "page",
-                        "total_path": None,
-                    }
-                )
-            ),
+        dlt=dlt(
+            resource(paginator=dlt_offset(offset_param="page")),
             more={"what the number counts": r"GET /items\?limit=3&page=[012]"},
             loses="it counts rows, not pages",
         ),
@@ -283,51 +271,29 @@ CONSTRUCTS = [
         name="page",
         server=by_page(ROWS),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator(PAGE, "page", "limit"))),
-            more=AGAIN | BEHIND_PAGES,
-            fewer=UNNUMBERED,
+        airbyte=manifest(
+            stream(**paginator(PAGE, "page", "limit")), more=AGAIN | BEHIND_PAGES, fewer=UNNUMBERED
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    params={"limit": 3},
-                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
-                )
-            ),
-            more=AGAIN,
-        ),
+        dlt=dlt(resource(params={"limit": 3}, paginator=dlt_page()), more=AGAIN),
     ),
     Construct(
         name="page-full",
         server=by_page(FULL),
         rows={"items": FULL},
-        airbyte=Description(
-            source=manifest(stream(**paginator(PAGE, "page", "limit"))),
-            more=AGAIN,
-            fewer=UNNUMBERED,
-        ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    params={"limit": 3},
-                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
-                )
-            ),
-            more=AGAIN,
-        ),
+        airbyte=manifest(stream(**paginator(PAGE, "page", "limit")), more=AGAIN, fewer=UNNUMBERED),
+        dlt=dlt(resource(params={"limit": 3}, paginator=dlt_page()), more=AGAIN),
     ),
     Construct(
         name="page-from-zero",
         server=by_page(ROWS, 0),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator({**PAGE, "start_from_page": 0}, "page"))),
+        airbyte=manifest(
+            stream(**paginator(by_number(first=0), "page")),
             more={"confirmation": r"GET /items\?page=[0-3]"},
             fewer={"first page": "GET /items"},
         ),
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "page_number", "total_path": None})),
+        dlt=dlt(
+            resource(paginator={"type": "page_number", "total_path": None}),
             more={"confirmation": r"GET /items\?page=[0-3]"},
         ),
     ),
@@ -336,10 +302,8 @@ CONSTRUCTS = [
         server=by_page(FULL, pages=3),
         rows={"items": FULL},
         airbyte="reads no totals",
-        dlt=Description(
-            source=dlt(
-                resource(paginator={"type": "page_number", "base_page": 1, "total_path": "pages"})
-            ),
+        dlt=dlt(
+            resource(paginator={"type": "page_number", "base_page": 1, "total_path": "pages"}),
             more={"confirmation": r"GET /items\?page=[1-4]"},
         ),
     ),
@@ -348,17 +312,8 @@ CONSTRUCTS = [
         server=by_page(FULL),
         rows={"items": FULL[:6]},
         airbyte="no maximum",
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "page_number",
-                        "base_page": 1,
-                        "maximum_page": 3,
-                        "total_path": None,
-                    }
-                )
-            ),
+        dlt=dlt(
+            resource(paginator=dlt_page(maximum_page=3)),
             more={"confirmation": r"GET /items\?page=1"},
         ),
         verdicts={"items": "unverified"},
@@ -367,33 +322,14 @@ CONSTRUCTS = [
         name="page-404",
         server=ends_in_404,
         rows={"items": FULL},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={
-                        "error_handler": {
-                            "type": "DefaultErrorHandler",
-                            "response_filters": [
-                                {
-                                    "type": "HttpResponseFilter",
-                                    "action": "IGNORE",
-                                    "http_codes": [404],
-                                }
-                            ],
-                        }
-                    },
-                    **paginator(PAGE, "page"),
-                )
-            ),
+        airbyte=manifest(
+            stream(**error_handler(response_filter("IGNORE", 404)), **paginator(PAGE, "page")),
             more={"confirmation": r"GET /items\?page=[12]"},
             fewer={"first page": "GET /items"},
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
-                    response_actions=[{"status_code": 404, "action": "ignore"}],
-                )
+        dlt=dlt(
+            resource(
+                paginator=dlt_page(), response_actions=[{"status_code": 404, "action": "ignore"}]
             ),
             more={"confirmation": r"GET /items\?page=[12]"},
         ),
@@ -403,82 +339,39 @@ CONSTRUCTS = [
         name="cursor",
         server=with_cursor(),
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "meta.next",
-                        "cursor_param": "cursor",
-                    }
-                )
-            )
-        ),
+        airbyte=manifest(stream(**paginator(NEXT, "cursor"))),
+        dlt=dlt(resource(paginator=dlt_cursor("meta.next"))),
     ),
     Construct(
         name="cursor-characters",
         server=with_cursor(lambda at: f"ä+b/c={at}&d%20 e"),
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "meta.next",
-                        "cursor_param": "cursor",
-                    }
-                )
-            )
-        ),
+        airbyte=manifest(stream(**paginator(NEXT, "cursor"))),
+        dlt=dlt(resource(paginator=dlt_cursor("meta.next"))),
     ),
     Construct(
         name="cursor-of-the-first-page",
         server=with_cursor(first="*"),
         rows={"items": ROWS},
         airbyte="cursor-in-the-place-of-the-start is like it",
-        dlt=Description(
-            source=dlt(
-                resource(
-                    params={"cursor": "*"},
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "meta.next",
-                        "cursor_param": "cursor",
-                    },
-                )
-            )
-        ),
+        dlt=dlt(resource(params={"cursor": "*"}, paginator=dlt_cursor("meta.next"))),
     ),
     Construct(
         name="cursor-digits",
         server=with_cursor(lambda at: f"00{at}"),
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "meta.next",
-                        "cursor_param": "cursor",
-                    }
-                )
-            )
-        ),
+        airbyte=manifest(stream(**paginator(NEXT, "cursor"))),
+        dlt=dlt(resource(paginator=dlt_cursor("meta.next"))),
     ),
     Construct(
         name="cursor-stop-word",
         server=with_cursor(last="done"),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor("{{ response.meta.next }}", "{{ response.meta.next == 'done' }}"),
-                        "cursor",
-                    )
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor("{{ response.meta.next }}", "{{ response.meta.next == 'done' }}"),
+                    "cursor",
                 )
             )
         ),
@@ -488,90 +381,50 @@ CONSTRUCTS = [
         name="cursor-empty-page",
         server=empty_in_between,
         rows={"items": ROWS[:3]},
-        airbyte=Description(source=manifest(stream(**paginator(NEXT, "cursor")))),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "meta.next",
-                        "cursor_param": "cursor",
-                    }
-                )
-            )
-        ),
+        airbyte=manifest(stream(**paginator(NEXT, "cursor"))),
+        dlt=dlt(resource(paginator=dlt_cursor("meta.next"))),
     ),
     Construct(
         name="cursor-last-row",
         server=last_row,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor("{{ last_record['id'] }}", "{{ not response.has_more }}"), "after"
-                    )
-                )
-            ),
-        ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "data[-1].id",
-                        "cursor_param": "after",
-                        "has_more_path": "has_more",
-                    }
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor("{{ last_record['id'] }}", "{{ not response.has_more }}"), "after"
                 )
             )
         ),
+        dlt=dlt(resource(paginator=dlt_cursor("data[-1].id", "after", has_more_path="has_more"))),
     ),
     Construct(
         name="cursor-last-row-of-response",
         server=last_row,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(**paginator(by_cursor("{{ response['data'][-1]['id'] }}"), "after"))
-            ),
+        airbyte=manifest(
+            stream(**paginator(by_cursor("{{ response['data'][-1]['id'] }}"), "after")),
             loses="the last page has no last row, so it fails",
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "data[-1].id",
-                        "cursor_param": "after",
-                    }
-                )
-            )
-        ),
+        dlt=dlt(resource(paginator=dlt_cursor("data[-1].id", "after"))),
     ),
     Construct(
         name="cursor-header",
         server=header_cursor,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor("{{ headers['X-Next'] }}", "{{ not headers['X-Next'] }}"),
-                        "cursor",
-                    )
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor("{{ headers['X-Next'] }}", "{{ not headers['X-Next'] }}"), "cursor"
                 )
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "header_cursor",
-                        "cursor_key": "X-Next",
-                        "cursor_param": "cursor",
-                    }
-                )
+        dlt=dlt(
+            resource(
+                paginator={
+                    "type": "header_cursor",
+                    "cursor_key": "X-Next",
+                    "cursor_param": "cursor",
+                }
             )
         ),
     ),
@@ -579,72 +432,38 @@ CONSTRUCTS = [
         name="link",
         server=linked,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor("{{ response.next }}", "{{ not response.next }}"),
-                        {"type": "RequestPath"},
-                    )
-                )
-            )
-        ),
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "json_link", "next_url_path": "next"}))
-        ),
+        airbyte=manifest(stream(**next_link("{{ response.next }}", "{{ not response.next }}"))),
+        dlt=dlt(resource(paginator={"type": "json_link", "next_url_path": "next"})),
     ),
     Construct(
         name="link-odata",
         server=linked,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor("{{ response['@odata.nextLink'] }}"), {"type": "RequestPath"}
-                    )
-                )
-            )
-        ),
-        dlt=Description(
-            source=dlt(
-                resource(paginator={"type": "json_link", "next_url_path": "['@odata.nextLink']"})
-            )
-        ),
+        airbyte=manifest(stream(**next_link("{{ response['@odata.nextLink'] }}"))),
+        dlt=dlt(resource(paginator={"type": "json_link", "next_url_path": "['@odata.nextLink']"})),
     ),
     Construct(
         name="link-header",
         server=in_header,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor(
-                            "{{ headers['link']['next']['url'] }}",
-                            "{{ 'next' not in headers['link'] }}",
-                        ),
-                        {"type": "RequestPath"},
-                    )
+        airbyte=manifest(
+            stream(
+                **next_link(
+                    "{{ headers['link']['next']['url'] }}", "{{ 'next' not in headers['link'] }}"
                 )
             )
         ),
-        dlt=Description(source=dlt(resource(paginator={"type": "header_link"}))),
+        dlt=dlt(resource(paginator={"type": "header_link"})),
     ),
     Construct(
         name="link-header-results",
         server=always_linked,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        by_cursor(
-                            "{{ headers['link']['next']['url'] }}",
-                            "{{ headers['link']['next']['results'] == 'false' }}",
-                        ),
-                        {"type": "RequestPath"},
-                    )
+        airbyte=manifest(
+            stream(
+                **next_link(
+                    "{{ headers['link']['next']['url'] }}",
+                    "{{ headers['link']['next']['results'] == 'false' }}",
                 )
             )
         ),
@@ -654,12 +473,11 @@ CONSTRUCTS = [
         name="body-of-get",
         server=body_offset,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"http_method": "GET", "request_body_json": {"state": "open"}},
-                    **paginator(OFFSET, nested("page", "offset"), nested("page", "limit")),
-                )
+        airbyte=manifest(
+            stream(
+                http_method="GET",
+                request_body_json={"state": "open"},
+                **paginator(OFFSET, nested("page", "offset"), nested("page", "limit")),
             ),
             more={"overlap": BODY.replace("POST", "GET") % "[0248]"},
             fewer={
@@ -667,18 +485,10 @@ CONSTRUCTS = [
                 "first page": r'GET /items \{"page": \{"limit": 3\}, "state": "open"\}',
             },
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    json={"state": "open"},
-                    paginator={
-                        "type": "offset",
-                        "limit": 3,
-                        "offset_body_path": "page.offset",
-                        "limit_body_path": "page.limit",
-                        "total_path": None,
-                    },
-                )
+        dlt=dlt(
+            resource(
+                json={"state": "open"},
+                paginator=dlt_offset(offset_body_path="page.offset", limit_body_path="page.limit"),
             ),
             more={"overlap": BODY.replace("POST", "GET") % "[248]"},
             fewer={
@@ -691,16 +501,11 @@ CONSTRUCTS = [
         name="body-offset",
         server=body_offset,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"http_method": "POST", "request_body_json": {"state": "open"}},
-                    **paginator(
-                        OFFSET,
-                        nested("page", "offset"),
-                        nested("page", "limit"),
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                http_method="POST",
+                request_body_json={"state": "open"},
+                **paginator(OFFSET, nested("page", "offset"), nested("page", "limit")),
             ),
             more={"overlap": BODY % "[0248]"},
             fewer={
@@ -708,19 +513,11 @@ CONSTRUCTS = [
                 "first page": r'POST /items \{"page": \{"limit": 3\}, "state": "open"\}',
             },
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    method="POST",
-                    json={"state": "open"},
-                    paginator={
-                        "type": "offset",
-                        "limit": 3,
-                        "total_path": None,
-                        "offset_body_path": "page.offset",
-                        "limit_body_path": "page.limit",
-                    },
-                )
+        dlt=dlt(
+            resource(
+                method="POST",
+                json={"state": "open"},
+                paginator=dlt_offset(offset_body_path="page.offset", limit_body_path="page.limit"),
             ),
             more={"overlap": BODY % "[248]"},
             fewer={"overlap": BODY % "3", "behind the end": BODY % "9"},
@@ -730,28 +527,20 @@ CONSTRUCTS = [
         name="body-page",
         server=body_page,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"http_method": "POST", "request_body_json": {"state": "open"}},
-                    **paginator(PAGE, into("page", "body_json"), into("limit", "body_json")),
-                )
+        airbyte=manifest(
+            stream(
+                http_method="POST",
+                request_body_json={"state": "open"},
+                **paginator(PAGE, into("page", "body_json"), into("limit", "body_json")),
             ),
             more={"confirmation": r'POST /items \{"limit": 3, "page": [124], "state": "open"\}'},
             fewer={"first page": r'POST /items \{"limit": 3, "state": "open"\}'},
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    method="POST",
-                    json={"state": "open", "limit": 3},
-                    paginator={
-                        "type": "page_number",
-                        "base_page": 1,
-                        "total_path": None,
-                        "page_body_path": "page",
-                    },
-                )
+        dlt=dlt(
+            resource(
+                method="POST",
+                json={"state": "open", "limit": 3},
+                paginator=dlt_page(page_body_path="page"),
             ),
             more={"confirmation": r'POST /items \{"limit": 3, "page": [12], "state": "open"\}'},
         ),
@@ -760,43 +549,37 @@ CONSTRUCTS = [
         name="graphql",
         server=graphql,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/graphql",
-                    field_path=["data", "items", "nodes"],
-                    requester={
-                        "http_method": "POST",
-                        "request_body_json": {
-                            "query": "query($n: Int) { items { id } }",
-                            "variables": {"n": 3},
-                        },
-                    },
-                    **paginator(
-                        by_cursor(
-                            "{{ response.data['items'].pageInfo.endCursor }}",
-                            "{{ not response.data['items'].pageInfo.hasNextPage }}",
-                        ),
-                        nested("variables", "after"),
+        airbyte=manifest(
+            stream(
+                path="/graphql",
+                field_path=["data", "items", "nodes"],
+                http_method="POST",
+                request_body_json={
+                    "query": "query($n: Int) { items { id } }",
+                    "variables": {"n": 3},
+                },
+                **paginator(
+                    by_cursor(
+                        "{{ response.data['items'].pageInfo.endCursor }}",
+                        "{{ not response.data['items'].pageInfo.hasNextPage }}",
                     ),
-                )
+                    nested("variables", "after"),
+                ),
             ),
             more={"a text stays one": r'POST /graphql .*"after": "[36]", .*'},
             fewer={"a number of a text": r'POST /graphql .*"after": [36], .*'},
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    path="graphql",
-                    data_selector="data.items.nodes",
-                    method="POST",
-                    json={"query": "query($n: Int) {{ items {{ id }} }}", "variables": {"n": 3}},
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "data.items.pageInfo.endCursor",
-                        "cursor_body_path": "variables.after",
-                    },
-                )
+        dlt=dlt(
+            resource(
+                path="graphql",
+                data_selector="data.items.nodes",
+                method="POST",
+                json={"query": "query($n: Int) {{ items {{ id }} }}", "variables": {"n": 3}},
+                paginator={
+                    "type": "cursor",
+                    "cursor_path": "data.items.pageInfo.endCursor",
+                    "cursor_body_path": "variables.after",
+                },
             )
         ),
     ),
@@ -804,51 +587,49 @@ CONSTRUCTS = [
         name="single-page",
         server=lambda _: {"data": ROWS},
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream())),
-        dlt=Description(source=dlt(resource(paginator="single_page"))),
+        airbyte=manifest(stream()),
+        dlt=dlt(resource(paginator="single_page")),
     ),
     Construct(
         name="auto",
         server=linked,
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
-        dlt=Description(source=dlt(resource(paginator="auto"))),
+        dlt=dlt(resource(paginator="auto")),
     ),
     Construct(
         name="auto-cursor",
         server=with_cursor(),
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
-        dlt=Description(source=dlt(resource(paginator="auto"))),
+        dlt=dlt(resource(paginator="auto")),
     ),
     Construct(
         name="auto-link-of-another-name",
         server=linked_elsewhere,
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
-        dlt=Description(source=dlt(resource())),
+        dlt=dlt(resource()),
     ),
     Construct(
         name="auto-of-the-client",
         server=by_page(ROWS),
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
-        dlt=Description(
-            source=dlt(
-                resource(params={"limit": 3}, paginator="auto"),
-                client={"paginator": {"type": "page_number", "base_page": 1, "total_path": None}},
-                resource_defaults={"endpoint": {"paginator": "single_page"}, "primary_key": "id"},
-            ),
+        dlt=dlt(
+            resource(params={"limit": 3}, paginator="auto"),
+            client={"paginator": dlt_page()},
+            resource_defaults={"endpoint": {"paginator": "single_page"}, "primary_key": "id"},
             more=AGAIN,
         ),
     ),
     Construct(
         name="auto-pages",
-        server=lambda asked: {**page_from_zero(asked), "total_pages": 3},
+        server=by_page(ROWS, 0, total_pages=3),
         rows={"items": ROWS},
         airbyte="a manifest names its paginator",
-        dlt=Description(
-            source=dlt(resource(paginator="auto")),
+        dlt=dlt(
+            resource(paginator="auto"),
             more={
                 "confirmation": r"GET /items(\?page=[013])?",
                 "other numbers": r"GET /items\?offset=2",
@@ -859,16 +640,14 @@ CONSTRUCTS = [
         name="offset-capped",
         server=capped_offset,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(**paginator({"type": "OffsetIncrement", "page_size": 5}, "offset", "limit"))
-            ),
+        airbyte=manifest(
+            stream(**paginator({"type": "OffsetIncrement", "page_size": 5}, "offset", "limit")),
             more={"the cap": r"GET /items\?limit=5&offset=[023468]"},
             fewer={"first page": r"GET /items\?limit=5"},
             loses="it takes a page with fewer rows than asked for as the last",
         ),
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "offset", "limit": 5, "total_path": None})),
+        dlt=dlt(
+            resource(paginator=dlt_offset(5)),
             more={"the cap": r"GET /items\?limit=5&offset=[2468]"},
             fewer={"the cap": r"GET /items\?limit=5&offset=(5|10)"},
             loses="it advances by what it asked for",
@@ -878,27 +657,14 @@ CONSTRUCTS = [
         name="page-capped",
         server=by_page(ROWS),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    **paginator(
-                        {"type": "PageIncrement", "page_size": 5, "start_from_page": 1},
-                        "page",
-                        "limit",
-                    )
-                )
-            ),
+        airbyte=manifest(
+            stream(**paginator(by_number(5), "page", "limit")),
             more={"the cap": r"GET /items\?limit=5&page=[1-4]"},
             fewer={"first page": r"GET /items\?limit=5"},
             loses="it takes a page with fewer rows than asked for as the last",
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    params={"limit": 5},
-                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
-                )
-            ),
+        dlt=dlt(
+            resource(params={"limit": 5}, paginator=dlt_page()),
             more={"confirmation": r"GET /items\?limit=5&page=[12]"},
         ),
     ),
@@ -906,10 +672,8 @@ CONSTRUCTS = [
         name="page-repeats-last",
         server=repeating_last,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(**paginator(PAGE, "page", "limit"))),
-            more=AGAIN | BEHIND_PAGES,
-            fewer=UNNUMBERED,
+        airbyte=manifest(
+            stream(**paginator(PAGE, "page", "limit")), more=AGAIN | BEHIND_PAGES, fewer=UNNUMBERED
         ),
         dlt="it would read the last page for ever",
     ),
@@ -918,31 +682,21 @@ CONSTRUCTS = [
         server=relative_link,
         rows={"items": ROWS},
         airbyte="links are absolute",
-        dlt=Description(
-            source=dlt(resource(paginator={"type": "json_link", "next_url_path": "next"}))
-        ),
+        dlt=dlt(resource(paginator={"type": "json_link", "next_url_path": "next"})),
     ),
     Construct(
         name="link-parameters",
         server=link_without_parameters,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"request_parameters": {"state": "open"}},
-                    **paginator(
-                        by_cursor("{{ response.next }}", "{{ not response.next }}"),
-                        {"type": "RequestPath"},
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                request_parameters={"state": "open"},
+                **next_link("{{ response.next }}", "{{ not response.next }}"),
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    params={"state": "open"},
-                    paginator={"type": "json_link", "next_url_path": "next"},
-                )
+        dlt=dlt(
+            resource(
+                params={"state": "open"}, paginator={"type": "json_link", "next_url_path": "next"}
             )
         ),
     ),
@@ -950,25 +704,7 @@ CONSTRUCTS = [
         name="cursor-parameters",
         server=needing_parameters,
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={"request_parameters": {"state": "open"}},
-                    **paginator(NEXT, "cursor"),
-                )
-            )
-        ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    params={"state": "open"},
-                    paginator={
-                        "type": "cursor",
-                        "cursor_path": "meta.next",
-                        "cursor_param": "cursor",
-                    },
-                )
-            )
-        ),
+        airbyte=manifest(stream(request_parameters={"state": "open"}, **paginator(NEXT, "cursor"))),
+        dlt=dlt(resource(params={"state": "open"}, paginator=dlt_cursor("meta.next"))),
     ),
 ]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from support.differential.construct import Construct, Description
+from support.differential.construct import Construct
 from support.differential.writing import (
+    added,
     below,
+    by_number,
     dlt,
+    dlt_page,
     each_of,
     into,
     manifest,
     paginator,
     resource,
+    spec,
     stream,
+    transformed,
 )
 
 CUSTOMERS = [{"id": n, "key": f"k{n}", "owner": {"id": f"o{n}"}} for n in range(1, 5)]
@@ -26,42 +31,24 @@ ORDERS = {
 }
 ALL = [order for each in ORDERS.values() for order in each]
 ODD = ["a/b", "c d", "e?f=g&h", "ü", "100%25", "i+j", "#k", "l;m,n"]
-PAGES = {"type": "PageIncrement", "page_size": 2, "start_from_page": 1}
+PAGES = paginator(by_number(2), "page")
 CUSTOMER = stream("customers")
 #: What the tap calls the value of a parent, where a row lacks it.
 COLUMNS = ("parent_id", "customers_id", "customer", "things_id", "region", "shop", "state", "kind")
 
 
-def shop(asked, key=int):
-    """Answer lists of orders, by what follows the first part of a path."""
-    parts = asked.path.strip("/").split("/")
-    if parts == ["customers"]:
-        return {"data": CUSTOMERS}
-    return {"data": ORDERS[int(parts[1])]}
+def orders_by(customer):
+    """Answer all customers, and the orders of the one that a request names."""
+
+    def answer(asked):
+        if asked.path == "/customers":
+            return {"data": CUSTOMERS}
+        return {"data": ORDERS[int(customer(asked))]}
+
+    return answer
 
 
-def by_param(asked):
-    if asked.path == "/customers":
-        return {"data": CUSTOMERS}
-    return {"data": ORDERS[int(asked.query["customer"])]}
-
-
-def by_owner(asked):
-    if asked.path == "/customers":
-        return {"data": CUSTOMERS}
-    return {"data": ORDERS[int(asked.query["owner"].removeprefix("o"))]}
-
-
-def by_header(asked):
-    if asked.path == "/customers":
-        return {"data": CUSTOMERS}
-    return {"data": ORDERS[int(asked.headers["x-customer"])]}
-
-
-def by_body(asked):
-    if asked.path == "/customers":
-        return {"data": CUSTOMERS}
-    return {"data": ORDERS[int(asked.json["filter"]["customer"])]}
+shop = orders_by(lambda asked: asked.path.split("/")[2])
 
 
 def paged(asked):
@@ -150,19 +137,21 @@ def firms(asked):
 FIRMS = stream("firms")
 PEOPLE = stream("people", "/firms/{{ stream_partition.firm }}/people", **below(FIRMS, field="firm"))
 #: People with an object of what their orders are read for.
-OF_FIRMS = PEOPLE | {
-    "transformations": [
-        {
-            "type": "AddFields",
-            "fields": [
-                {
-                    "path": ["of"],
-                    "value": "{{ {'firm': stream_slice.firm, 'person': record['id']} }}",
-                }
-            ],
-        }
-    ]
-}
+OF_FIRMS = PEOPLE | transformed(
+    added(of="{{ {'firm': stream_slice.firm, 'person': record['id']} }}")
+)
+#: Where a customer's orders are, in a manifest and for dlt.
+PATH = "/customers/{{ stream_partition.parent_id }}/orders"
+DLT_PATH = "customers/{resources.customers.id}/orders"
+#: Orders of each firm's people.
+OF_PEOPLE = [{"id": f"order of {each}"} for each in ("a1", "a2", "b1", "b2")]
+
+
+def below_customers(path="orders", **endpoint):
+    """Return a configuration of dlt."""
+    orders = resource("orders", path, paginator="single_page", **endpoint)
+    return dlt(resource("customers", paginator="single_page"), orders)
+
 
 CONSTRUCTS = [
     Construct(
@@ -170,21 +159,10 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=shop,
         rows={"orders": ALL},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders", "/customers/{{ stream_slice.parent_id }}/orders", **below(CUSTOMER)
-                ),
-            )
+        airbyte=manifest(
+            stream("orders", "/customers/{{ stream_slice.parent_id }}/orders", **below(CUSTOMER))
         ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders", "customers/{resources.customers.id}/orders", paginator="single_page"
-                ),
-            )
-        ),
+        dlt=below_customers(DLT_PATH),
     ),
     Construct(
         name="parent-resolve",
@@ -192,55 +170,29 @@ CONSTRUCTS = [
         server=shop,
         rows={"orders": ALL},
         airbyte="the same as parent-path",
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders",
-                    "customers/{customer}/orders",
-                    params={
-                        "customer": {"type": "resolve", "resource": "customers", "field": "id"}
-                    },
-                    paginator="single_page",
-                ),
-            )
+        dlt=below_customers(
+            "customers/{customer}/orders",
+            params={"customer": {"type": "resolve", "resource": "customers", "field": "id"}},
         ),
     ),
     Construct(
         name="parent-parameter",
         columns=COLUMNS,
-        server=by_param,
+        server=orders_by(lambda asked: asked.query["customer"]),
         rows={"orders": ALL},
-        airbyte=Description(
-            source=manifest(
-                stream("orders", **below(CUSTOMER, request_option=into("customer"))),
-            )
-        ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders",
-                    params={"customer": "{resources.customers.id}"},
-                    paginator="single_page",
-                ),
-            )
-        ),
+        airbyte=manifest(stream("orders", **below(CUSTOMER, request_option=into("customer")))),
+        dlt=below_customers(params={"customer": "{resources.customers.id}"}),
     ),
     Construct(
         name="parent-parameter-expression",
         columns=COLUMNS,
-        server=by_param,
+        server=orders_by(lambda asked: asked.query["customer"]),
         rows={"orders": ALL},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    requester={
-                        "request_parameters": {"customer": "{{ stream_partition['parent_id'] }}"}
-                    },
-                    **below(CUSTOMER),
-                ),
+        airbyte=manifest(
+            stream(
+                "orders",
+                request_parameters={"customer": "{{ stream_partition['parent_id'] }}"},
+                **below(CUSTOMER),
             )
         ),
         dlt="the same as parent-parameter",
@@ -248,81 +200,43 @@ CONSTRUCTS = [
     Construct(
         name="parent-nested",
         columns=COLUMNS,
-        server=by_owner,
+        server=orders_by(lambda asked: asked.query["owner"].removeprefix("o")),
         rows={"orders": ALL},
-        airbyte=Description(
-            source=manifest(
-                stream("orders", **below(CUSTOMER, "owner/id", request_option=into("owner"))),
-            )
+        airbyte=manifest(
+            stream("orders", **below(CUSTOMER, "owner/id", request_option=into("owner")))
         ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders",
-                    params={"owner": "{resources.customers.owner.id}"},
-                    paginator="single_page",
-                ),
-            )
-        ),
+        dlt=below_customers(params={"owner": "{resources.customers.owner.id}"}),
     ),
     Construct(
         name="parent-header",
         columns=COLUMNS,
-        server=by_header,
+        server=orders_by(lambda asked: asked.headers["x-customer"]),
         headers=("X-Customer",),
         rows={"orders": ALL},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    requester={
-                        "request_headers": {"X-Customer": "{{ stream_partition.parent_id }}"}
-                    },
-                    **below(CUSTOMER),
-                ),
+        airbyte=manifest(
+            stream(
+                "orders",
+                request_headers={"X-Customer": "{{ stream_partition.parent_id }}"},
+                **below(CUSTOMER),
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders",
-                    headers={"X-Customer": "{resources.customers.id}"},
-                    paginator="single_page",
-                ),
-            )
-        ),
+        dlt=below_customers(headers={"X-Customer": "{resources.customers.id}"}),
     ),
     Construct(
         name="parent-body",
         columns=COLUMNS,
-        server=by_body,
+        server=orders_by(lambda asked: asked.json["filter"]["customer"]),
         rows={"orders": ALL},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    requester={
-                        "http_method": "POST",
-                        "request_body_json": {
-                            "filter": {"customer": "{{ stream_partition.parent_id }}"}
-                        },
-                    },
-                    **below(CUSTOMER),
-                ),
+        airbyte=manifest(
+            stream(
+                "orders",
+                http_method="POST",
+                request_body_json={"filter": {"customer": "{{ stream_partition.parent_id }}"}},
+                **below(CUSTOMER),
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders",
-                    method="POST",
-                    json={"filter": {"customer": "{resources.customers.id}"}},
-                    paginator="single_page",
-                ),
-            )
+        dlt=below_customers(
+            method="POST", json={"filter": {"customer": "{resources.customers.id}"}}
         ),
     ),
     Construct(
@@ -330,30 +244,14 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=paged,
         rows={"orders": ALL},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    "/customers/{{ stream_partition.parent_id }}/orders",
-                    **below(stream("customers", **paginator(PAGES, "page"))),
-                    **paginator(PAGES, "page"),
-                ),
-            ),
+        airbyte=manifest(
+            stream("orders", PATH, **below(stream("customers", **PAGES)), **PAGES),
             more={"confirmation": r"GET /customers(/\d/orders)?\?page=[124]"},
             fewer={"first page": r"GET /customers(/\d/orders)?"},
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    "customers",
-                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
-                ),
-                resource(
-                    "orders",
-                    "customers/{resources.customers.id}/orders",
-                    paginator={"type": "page_number", "base_page": 1, "total_path": None},
-                ),
-            ),
+        dlt=dlt(
+            resource("customers", paginator=dlt_page()),
+            resource("orders", DLT_PATH, paginator=dlt_page()),
             more={"confirmation": r"GET /customers(/\d/orders)?\?page=[12]"},
         ),
     ),
@@ -362,23 +260,17 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=odd,
         rows={"parts": [{"id": f"part of {name}"} for name in ODD]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "parts",
-                    "/things/{{ stream_partition.parent_id }}/parts",
-                    **below(stream("things")),
-                )
+        airbyte=manifest(
+            stream(
+                "parts", "/things/{{ stream_partition.parent_id }}/parts", **below(stream("things"))
             ),
             more={"encoded": r"GET /things/(%23k|100%2525|a%2Fb|e%3Ff%3Dg%26h)/parts"},
             fewer={"not encoded": r"GET /things/(|100%25/parts|a/b/parts|e\?f=g&h%2Fparts=)"},
             loses="values aren't encoded in a path",
         ),
-        dlt=Description(
-            source=dlt(
-                resource("things", paginator="single_page"),
-                resource("parts", "things/{resources.things.id}/parts", paginator="single_page"),
-            ),
+        dlt=dlt(
+            resource("things", paginator="single_page"),
+            resource("parts", "things/{resources.things.id}/parts", paginator="single_page"),
             more={"encoded": r"GET /things/[^/]+/parts"},
             fewer={"not encoded": r"GET /things/(a/b/parts|e\?f=g&h%2Fparts=)"},
             loses="values aren't encoded in a path, so it fails",
@@ -389,18 +281,10 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=odd_param,
         rows={"parts": [{"id": f"part of {name}"} for name in ODD]},
-        airbyte=Description(
-            source=manifest(
-                stream("parts", **below(stream("things"), request_option=into("thing")))
-            )
-        ),
-        dlt=Description(
-            source=dlt(
-                resource("things", paginator="single_page"),
-                resource(
-                    "parts", params={"thing": "{resources.things.id}"}, paginator="single_page"
-                ),
-            )
+        airbyte=manifest(stream("parts", **below(stream("things"), request_option=into("thing")))),
+        dlt=dlt(
+            resource("things", paginator="single_page"),
+            resource("parts", params={"thing": "{resources.things.id}"}, paginator="single_page"),
         ),
     ),
     Construct(
@@ -409,67 +293,35 @@ CONSTRUCTS = [
         server=twice,
         rows={"orders": [*ALL, *ORDERS[1]]},
         verdicts={"orders": "unverified"},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    "/customers/{{ stream_partition.parent_id }}/orders",
-                    **below(CUSTOMER),
-                ),
-            )
-        ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders", "customers/{resources.customers.id}/orders", paginator="single_page"
-                ),
-            )
-        ),
+        airbyte=manifest(stream("orders", PATH, **below(CUSTOMER))),
+        dlt=below_customers(DLT_PATH),
     ),
     Construct(
         name="parent-none",
         columns=COLUMNS,
         server=nobody,
         rows={"orders": []},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    "/customers/{{ stream_partition.parent_id }}/orders",
-                    **below(CUSTOMER),
-                ),
-            )
-        ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders", "customers/{resources.customers.id}/orders", paginator="single_page"
-                ),
-            )
-        ),
+        airbyte=manifest(stream("orders", PATH, **below(CUSTOMER))),
+        dlt=below_customers(DLT_PATH),
     ),
     Construct(
         name="grandparent",
         columns=COLUMNS,
         server=deep,
         rows={"sales": SALES},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "sales",
-                    "/regions/{{ stream_partition.parent_slice.region }}"
-                    "/shops/{{ stream_partition.shop }}/sales",
-                    **below(
-                        stream(
-                            "shops",
-                            "/regions/{{ stream_partition.region }}/shops",
-                            **below(stream("regions"), field="region"),
-                        ),
-                        field="shop",
+        airbyte=manifest(
+            stream(
+                "sales",
+                "/regions/{{ stream_partition.parent_slice.region }}"
+                "/shops/{{ stream_partition.shop }}/sales",
+                **below(
+                    stream(
+                        "shops",
+                        "/regions/{{ stream_partition.region }}/shops",
+                        **below(stream("regions"), field="region"),
                     ),
-                )
+                    field="shop",
+                ),
             )
         ),
         dlt="only values of the parent",
@@ -479,14 +331,12 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=by_month,
         rows={"pay": [{"id": n} for n in range(4)]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "pay",
-                    "/{{ format_datetime(stream_partition.ends, '%Y') }}"
-                    "/{{ format_datetime(stream_slice['ends'], '%m') }}",
-                    **below(stream("periods"), key="ends_on", field="ends"),
-                )
+        airbyte=manifest(
+            stream(
+                "pay",
+                "/{{ format_datetime(stream_partition.ends, '%Y') }}"
+                "/{{ format_datetime(stream_slice['ends'], '%m') }}",
+                **below(stream("periods"), key="ends_on", field="ends"),
             )
         ),
         dlt="values of parents as they are",
@@ -501,17 +351,15 @@ CONSTRUCTS = [
                 for firm in "ab"
                 for n in (1, 2)
             ],
-            "orders": [{"id": f"order of {each}"} for each in ("a1", "a2", "b1", "b2")],
+            "orders": OF_PEOPLE,
         },
-        airbyte=Description(
-            source=manifest(
-                OF_FIRMS,
-                stream(
-                    "orders",
-                    "/firms/{{ stream_partition.parent.firm }}"
-                    "/people/{{ stream_partition.parent.person }}",
-                    **below(OF_FIRMS, "of", field="parent"),
-                ),
+        airbyte=manifest(
+            OF_FIRMS,
+            stream(
+                "orders",
+                "/firms/{{ stream_partition.parent.firm }}"
+                "/people/{{ stream_partition.parent.person }}",
+                **below(OF_FIRMS, "of", field="parent"),
             ),
             fewer={"firms for each stream": r"GET /firms"},
         ),
@@ -528,55 +376,30 @@ CONSTRUCTS = [
                 for order in orders
             ]
         },
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    "/customers/{{ stream_partition.parent_id }}/orders",
-                    stream={
-                        "transformations": [
-                            {
-                                "type": "AddFields",
-                                "fields": [
-                                    {
-                                        "path": ["_customers_id"],
-                                        "value": "{{ stream_partition.parent_id }}",
-                                    },
-                                    {
-                                        "path": ["_customers_key"],
-                                        "value": "{{ stream_slice.extra_fields['key'] }}",
-                                    },
-                                ],
-                            }
-                        ]
-                    },
-                    **below(CUSTOMER, extra_fields=[["key"]]),
+        airbyte=manifest(
+            stream(
+                "orders",
+                PATH,
+                **transformed(
+                    added(
+                        _customers_id="{{ stream_partition.parent_id }}",
+                        _customers_key="{{ stream_slice.extra_fields['key'] }}",
+                    )
                 ),
+                **below(CUSTOMER, extra_fields=[["key"]]),
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource("customers", paginator="single_page"),
-                resource(
-                    "orders",
-                    "customers/{resources.customers.id}/orders",
-                    paginator="single_page",
-                    resource={"include_from_parent": ["id", "key"]},
-                ),
-            )
-        ),
+        dlt=below_customers(DLT_PATH, resource={"include_from_parent": ["id", "key"]}),
     ),
     Construct(
         name="list-path",
         columns=COLUMNS,
         server=region,
         rows={"items": [{"id": f"/{name}/items {n}"} for name in ("eu", "us") for n in (1, 2)]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/{{ stream_partition.region }}/items",
-                    partition_router=each_of("region", "eu", "us"),
-                )
+        airbyte=manifest(
+            stream(
+                path="/{{ stream_partition.region }}/items",
+                partition_router=each_of("region", "eu", "us"),
             )
         ),
         dlt="no lists of values",
@@ -586,13 +409,11 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=region,
         rows={"items": [{"id": f"/me/items {n}"} for n in (1, 2)]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="{{ 'me/items' if stream_slice['region'] == 'me' else "
-                    "'shops/' ~ stream_slice['region'] ~ '/items' }}",
-                    partition_router=each_of("region", "me"),
-                )
+        airbyte=manifest(
+            stream(
+                path="{{ 'me/items' if stream_slice['region'] == 'me' else "
+                "'shops/' ~ stream_slice['region'] ~ '/items' }}",
+                partition_router=each_of("region", "me"),
             )
         ),
         dlt="no lists of values",
@@ -602,14 +423,12 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=kinds,
         rows={"items": [{"id": f"{state} {kind}"} for state in ("open", "so ü&") for kind in "ab"]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    partition_router=[
-                        each_of("state", "open", "so ü&", option=into("state")),
-                        each_of("kind", "a", "b", option=into("kind")),
-                    ]
-                )
+        airbyte=manifest(
+            stream(
+                partition_router=[
+                    each_of("state", "open", "so ü&", option=into("state")),
+                    each_of("kind", "a", "b", option=into("kind")),
+                ]
             )
         ),
         dlt="no lists of values",
@@ -619,15 +438,13 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=customer_and_state,
         rows={"items": [{"id": f"c/{n} {state}"} for n in (1, 2) for state in ("open", "shut")]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/c/{{ stream_partition.parent_id }}",
-                    partition_router=[
-                        below(CUSTOMER)["partition_router"],
-                        each_of("state", "open", "shut", option=into("state")),
-                    ],
-                )
+        airbyte=manifest(
+            stream(
+                path="/c/{{ stream_partition.parent_id }}",
+                partition_router=[
+                    below(CUSTOMER)["partition_router"],
+                    each_of("state", "open", "shut", option=into("state")),
+                ],
             )
         ),
         dlt="no lists of values",
@@ -637,19 +454,17 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=two,
         rows={"orders": [{"id": f"order of {each}"} for each in ("c1", "c2", "f1", "f2")]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    "/owners/{{ stream_partition.parent_id }}",
-                    partition_router={
-                        "type": "SubstreamPartitionRouter",
-                        "parent_stream_configs": [
-                            below(stream(name))["partition_router"]["parent_stream_configs"][0]
-                            for name in ("customers", "firms")
-                        ],
-                    },
-                )
+        airbyte=manifest(
+            stream(
+                "orders",
+                "/owners/{{ stream_partition.parent_id }}",
+                partition_router={
+                    "type": "SubstreamPartitionRouter",
+                    "parent_stream_configs": [
+                        below(stream(name))["partition_router"]["parent_stream_configs"][0]
+                        for name in ("customers", "firms")
+                    ],
+                },
             ),
             left_out="it is read below the rows of 2 parents",
         ),
@@ -659,17 +474,15 @@ CONSTRUCTS = [
         name="parents-crossed",
         columns=("firms_id", "people_id", "firm", "person", "parent_id"),
         server=firms,
-        rows={"orders": [{"id": f"order of {each}"} for each in ("a1", "a2", "b1", "b2")]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    "orders",
-                    "/firms/{{ stream_partition.firm }}/people/{{ stream_partition.person }}",
-                    partition_router=[
-                        below(each, field=field)["partition_router"]
-                        for each, field in ((FIRMS, "firm"), (PEOPLE, "person"))
-                    ],
-                )
+        rows={"orders": OF_PEOPLE},
+        airbyte=manifest(
+            stream(
+                "orders",
+                "/firms/{{ stream_partition.firm }}/people/{{ stream_partition.person }}",
+                partition_router=[
+                    below(each, field=field)["partition_router"]
+                    for each, field in ((FIRMS, "firm"), (PEOPLE, "person"))
+                ],
             ),
             fewer={
                 "people of other firms": r"GET /firms/(a/people/b|b/people/a)[12]",
@@ -683,12 +496,10 @@ CONSTRUCTS = [
         columns=COLUMNS,
         server=lambda asked: {"data": [{"id": asked.path}]},
         rows={"items": [{"id": "/a%20b/items"}, {"id": "/%C3%BC/items"}]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/{{ stream_partition.region }}/items",
-                    partition_router=each_of("region", "a b", "ü"),
-                )
+        airbyte=manifest(
+            stream(
+                path="/{{ stream_partition.region }}/items",
+                partition_router=each_of("region", "a b", "ü"),
             )
         ),
         dlt="no lists of values",
@@ -699,30 +510,18 @@ CONSTRUCTS = [
         server=region,
         config={"regions": ["eu", "us"]},
         rows={"items": [{"id": f"/{name}/items {n}"} for name in ("eu", "us") for n in (1, 2)]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    path="/{{ stream_partition.region }}/items",
-                    partition_router={
-                        "type": "ListPartitionRouter",
-                        "cursor_field": "region",
-                        "values": "{{ config['regions'] }}",
-                    },
-                ),
-                spec={
-                    "type": "Spec",
-                    "connection_specification": {
-                        "type": "object",
-                        "properties": {
-                            "regions": {
-                                "type": "array",
-                                "items": {"type": "string"},
-                                "default": ["eu", "us"],
-                            }
-                        },
-                    },
+        airbyte=manifest(
+            stream(
+                path="/{{ stream_partition.region }}/items",
+                partition_router={
+                    "type": "ListPartitionRouter",
+                    "cursor_field": "region",
+                    "values": "{{ config['regions'] }}",
                 },
-            )
+            ),
+            spec=spec(
+                regions={"type": "array", "items": {"type": "string"}, "default": ["eu", "us"]}
+            ),
         ),
         dlt="no lists of values",
     ),

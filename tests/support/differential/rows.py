@@ -5,8 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 
-from support.differential.construct import Construct, Description
-from support.differential.writing import by_cursor, dlt, manifest, paginator, resource, stream
+from support.differential.construct import Construct
+from support.differential.writing import (
+    added,
+    by_cursor,
+    by_number,
+    dlt,
+    dlt_cursor,
+    manifest,
+    paginator,
+    resource,
+    selected,
+    stream,
+    transformed,
+)
 from support.servers import reply
 
 ROWS = [
@@ -55,19 +67,7 @@ def in_pages(pages):
 
 
 NEXT = paginator(by_cursor("{{ response.next }}", "{{ not response.next }}"), "cursor")
-NEXT_OF_DLT = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
-
-
-def selected(condition):
-    return {"record_filter": {"type": "RecordFilter", "condition": condition}}
-
-
-def changed(*transformations):
-    return {"transformations": list(transformations)}
-
-
-def added(name, value, **words):
-    return {"type": "AddFields", "fields": [{"path": [name], "value": value, **words}]}
+NEXT_OF_DLT = dlt_cursor("next")
 
 
 #: Values of other types than a filter has, none, and null.
@@ -89,12 +89,7 @@ XML = [
 ]
 XML_ROWS = [
     {"ID": "1", "@kind": "a&b", "Name": "Zo\u00eb", "Tags": {"Tag": ["x", "y"]}},
-    {
-        "ID": "2",
-        "Name": None,
-        "Tags": {"Tag": "z"},
-        "n:Note": {"@lang": "en", "#text": "so <b>"},
-    },
+    {"ID": "2", "Name": None, "Tags": {"Tag": "z"}, "n:Note": {"@lang": "en", "#text": "so <b>"}},
     {"ID": "3"},
 ]
 
@@ -119,31 +114,29 @@ CONSTRUCTS = [
         name="rows-deep",
         server=always({"result": {"items": ROWS}}),
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream(field_path=["result", "items"]))),
-        dlt=Description(
-            source=dlt(resource(data_selector="result.items", paginator="single_page"))
-        ),
+        airbyte=manifest(stream(field_path=["result", "items"])),
+        dlt=dlt(resource(data_selector="result.items", paginator="single_page")),
     ),
     Construct(
         name="rows-top",
         server=always(ROWS),
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream(field_path=[]))),
-        dlt=Description(source=dlt(resource(data_selector="$", paginator="single_page"))),
+        airbyte=manifest(stream(field_path=[])),
+        dlt=dlt(resource(data_selector="$", paginator="single_page")),
     ),
     Construct(
         name="rows-whole",
         server=always(WHOLE),
         rows={"items": [WHOLE]},
-        airbyte=Description(source=manifest(stream(field_path=[]))),
-        dlt=Description(source=dlt(resource(data_selector="$", paginator="single_page"))),
+        airbyte=manifest(stream(field_path=[])),
+        dlt=dlt(resource(data_selector="$", paginator="single_page")),
     ),
     Construct(
         name="rows-one",
         server=always({"data": ROWS[0]}),
         rows={"items": ROWS[:1]},
-        airbyte=Description(source=manifest(stream())),
-        dlt=Description(source=dlt(resource(paginator="single_page"))),
+        airbyte=manifest(stream()),
+        dlt=dlt(resource(paginator="single_page")),
     ),
     Construct(
         name="rows-nested",
@@ -155,59 +148,43 @@ CONSTRUCTS = [
             ]
         ),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(field_path=["data", "*", "parts", "*"], **NEXT))
-        ),
-        dlt=Description(
-            source=dlt(resource(data_selector="data[*].parts[*]", paginator=NEXT_OF_DLT))
-        ),
+        airbyte=manifest(stream(field_path=["data", "*", "parts", "*"], **NEXT)),
+        dlt=dlt(resource(data_selector="data[*].parts[*]", paginator=NEXT_OF_DLT)),
     ),
     Construct(
         name="rows-map",
         server=always({"data": {f"k{row['id']}": row for row in ROWS}}),
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream(field_path=["data", "*"]))),
-        dlt=Description(source=dlt(resource(data_selector="data.*", paginator="single_page"))),
+        airbyte=manifest(stream(field_path=["data", "*"])),
+        dlt=dlt(resource(data_selector="data.*", paginator="single_page")),
     ),
     Construct(
         name="rows-filtered",
         server=always({"data": ROWS}),
         rows={"items": [ROWS[0], ROWS[2]]},
-        airbyte=Description(
-            source=manifest(stream(selector=selected("{{ record.state == 'open' }}")))
-        ),
-        dlt=Description(
-            source=dlt(resource(data_selector="data[?(@.state=='open')]", paginator="single_page"))
-        ),
+        airbyte=manifest(stream(**selected("{{ record.state == 'open' }}"))),
+        dlt=dlt(resource(data_selector="data[?(@.state=='open')]", paginator="single_page")),
     ),
     Construct(
         name="rows-filtered-number",
         server=always({"data": ROWS}),
         rows={"items": ROWS[2:]},
-        airbyte=Description(source=manifest(stream(selector=selected("{{ record['id'] > 2 }}")))),
-        dlt=Description(
-            source=dlt(resource(data_selector="data[?(@.id > 2)]", paginator="single_page"))
-        ),
+        airbyte=manifest(stream(**selected("{{ record['id'] > 2 }}"))),
+        dlt=dlt(resource(data_selector="data[?(@.id > 2)]", paginator="single_page")),
     ),
     Construct(
         name="rows-filtered-page",
         server=in_pages([{"data": ROWS[1:2]}, {"data": ROWS[:1]}, {"data": ROWS[3:]}]),
         rows={"items": ROWS[:1]},
-        airbyte=Description(
-            source=manifest(stream(selector=selected("{{ record.state == 'open' }}"), **NEXT))
-        ),
-        dlt=Description(
-            source=dlt(resource(data_selector="data[?(@.state=='open')]", paginator=NEXT_OF_DLT))
-        ),
+        airbyte=manifest(stream(**selected("{{ record.state == 'open' }}"), **NEXT)),
+        dlt=dlt(resource(data_selector="data[?(@.state=='open')]", paginator=NEXT_OF_DLT)),
     ),
     Construct(
         name="fields-added",
         server=always({"data": ROWS}),
         rows={"items": [{**row, "source": "shop", "copy": row["id"]} for row in ROWS]},
-        airbyte=Description(
-            source=manifest(
-                stream(stream=changed(added("source", "shop"), added("copy", "{{ record.id }}")))
-            )
+        airbyte=manifest(
+            stream(**transformed(added(source="shop"), added(copy="{{ record.id }}")))
         ),
         dlt="code only",
     ),
@@ -215,11 +192,7 @@ CONSTRUCTS = [
         name="fields-added-nested",
         server=always({"data": ROWS[:2]}),
         rows={"items": [{**row, "owner_id": row["owner"]["id"]} for row in ROWS[:2]]},
-        airbyte=Description(
-            source=manifest(
-                stream(stream=changed(added("owner_id", "{{ record['owner']['id'] }}")))
-            )
-        ),
+        airbyte=manifest(stream(**transformed(added(owner_id="{{ record['owner']['id'] }}")))),
         dlt="code only",
     ),
     Construct(
@@ -228,20 +201,16 @@ CONSTRUCTS = [
             200, json.dumps({"data": HASHED}).encode().replace(b"3.25", b"3.250")
         ),
         rows={"items": [hashed(row) for row in HASHED]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream={
-                        "primary_key": "uid",
-                        **changed(
-                            {"type": "RemoveFields", "field_pointers": [["size"]]},
-                            added("copy", "{{ record }}"),
-                            added("uid", "{{ record|hash('md5') }}"),
-                            added("state_hash", '{{ record["state"] | hash }}'),
-                            added("price_hash", "{{ record.price | hash('md5') }}"),
-                        ),
-                    }
-                )
+        airbyte=manifest(
+            stream(
+                primary_key="uid",
+                **transformed(
+                    {"type": "RemoveFields", "field_pointers": [["size"]]},
+                    added(copy="{{ record }}"),
+                    added(uid="{{ record|hash('md5') }}"),
+                    added(state_hash='{{ record["state"] | hash }}'),
+                    added(price_hash="{{ record.price | hash('md5') }}"),
+                ),
             )
         ),
         dlt="code only",
@@ -255,12 +224,10 @@ CONSTRUCTS = [
                 for row in ROWS[:2]
             ]
         },
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream=changed(
-                        {"type": "RemoveFields", "field_pointers": [["size"], ["owner", "name"]]}
-                    )
+        airbyte=manifest(
+            stream(
+                **transformed(
+                    {"type": "RemoveFields", "field_pointers": [["size"], ["owner", "name"]]}
                 )
             )
         ),
@@ -270,9 +237,7 @@ CONSTRUCTS = [
         name="lines",
         server=lambda _: reply(200, LINES.encode(), Content_Type="application/x-ndjson"),
         rows={"items": ROWS},
-        airbyte=Description(
-            source=manifest(stream(field_path=[], decoder={"type": "JsonlDecoder"}))
-        ),
+        airbyte=manifest(stream(field_path=[], decoder={"type": "JsonlDecoder"})),
         dlt="JSON only",
     ),
     Construct(
@@ -285,23 +250,19 @@ CONSTRUCTS = [
                 {"id": "3", "name": ""},
             ]
         },
-        airbyte=Description(source=manifest(stream(field_path=[], decoder={"type": "CsvDecoder"}))),
+        airbyte=manifest(stream(field_path=[], decoder={"type": "CsvDecoder"})),
         dlt="JSON only",
     ),
     Construct(
         name="xml",
         server=in_xml,
         rows={"items": XML_ROWS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    field_path=["Response", "Items", "Item"],
-                    decoder={"type": "XmlDecoder"},
-                    stream={"primary_key": "ID"},
-                    **paginator(
-                        {"type": "PageIncrement", "page_size": 1, "start_from_page": 1}, "page"
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                field_path=["Response", "Items", "Item"],
+                decoder={"type": "XmlDecoder"},
+                primary_key="ID",
+                **paginator(by_number(1), "page"),
             ),
             more={"first page": r"GET /items\?page=1"},
             fewer={"first page": "GET /items"},
@@ -312,15 +273,15 @@ CONSTRUCTS = [
         name="nothing",
         server=always({"data": []}),
         rows={"items": []},
-        airbyte=Description(source=manifest(stream())),
-        dlt=Description(source=dlt(resource(paginator="single_page"))),
+        airbyte=manifest(stream()),
+        dlt=dlt(resource(paginator="single_page")),
     ),
     Construct(
         name="rows-null",
         server=in_pages([{"data": ROWS[:2]}, {"data": None}, {"data": ROWS[2:]}]),
         rows={"items": ROWS},
-        airbyte=Description(source=manifest(stream(**NEXT))),
-        dlt=Description(source=dlt(resource(paginator=NEXT_OF_DLT))),
+        airbyte=manifest(stream(**NEXT)),
+        dlt=dlt(resource(paginator=NEXT_OF_DLT)),
         verdicts={"items": "unverified"},
     ),
     Construct(
@@ -333,62 +294,54 @@ CONSTRUCTS = [
                 {"id": 3, "n": -0.1},
             ]
         },
-        airbyte=Description(source=manifest(stream())),
-        dlt=Description(source=dlt(resource(paginator="single_page"))),
+        airbyte=manifest(stream()),
+        dlt=dlt(resource(paginator="single_page")),
     ),
     Construct(
         name="rows-number-long",
         server=lambda _: reply(200, LONG, Content_Type="application/json"),
         rows={"items": [{"id": 12345678901234567890123}]},
-        airbyte=Description(source=manifest(stream()), loses="long numbers become floats"),
-        dlt=Description(
-            source=dlt(resource(paginator="single_page")), loses="it fails at long numbers"
-        ),
+        airbyte=manifest(stream(), loses="long numbers become floats"),
+        dlt=dlt(resource(paginator="single_page"), loses="it fails at long numbers"),
     ),
     Construct(
         name="no-content",
         server=lambda _: b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
         rows={"items": []},
-        airbyte=Description(source=manifest(stream())),
-        dlt=Description(source=dlt(resource(paginator="single_page")), loses="it fails"),
+        airbyte=manifest(stream()),
+        dlt=dlt(resource(paginator="single_page"), loses="it fails"),
     ),
     Construct(
         name="rows-same-key",
         server=in_pages([{"data": [{"id": 1, "v": 1}]}, {"data": [{"id": 1, "v": 2}]}]),
         rows={"items": [{"id": 1, "v": 1}, {"id": 1, "v": 2}]},
         verdicts={"items": "unverified"},
-        airbyte=Description(source=manifest(stream(**NEXT))),
-        dlt=Description(source=dlt(resource(paginator=NEXT_OF_DLT))),
+        airbyte=manifest(stream(**NEXT)),
+        dlt=dlt(resource(paginator=NEXT_OF_DLT)),
     ),
     Construct(
         name="key-of-two",
         server=always({"data": [{"a": 1, "b": 1}, {"a": 1, "b": 2}]}),
         rows={"items": [{"a": 1, "b": 1}, {"a": 1, "b": 2}]},
-        airbyte=Description(source=manifest(stream(stream={"primary_key": ["a", "b"]}))),
-        dlt=Description(
-            source=dlt(resource(paginator="single_page", resource={"primary_key": ["a", "b"]}))
-        ),
+        airbyte=manifest(stream(primary_key=["a", "b"])),
+        dlt=dlt(resource(paginator="single_page", resource={"primary_key": ["a", "b"]})),
     ),
     Construct(
         name="rows-of-a-schema",
         server=always({"data": [{"id": 1, "n": "5", "more": {"x": 1}}, {"id": 2, "n": None}]}),
         rows={"items": [{"id": 1, "n": "5", "more": {"x": 1}}, {"id": 2, "n": None}]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    stream={
-                        "schema_loader": {
-                            "type": "InlineSchemaLoader",
-                            "schema": {
-                                "type": "object",
-                                "properties": {
-                                    "id": {"type": "integer"},
-                                    "n": {"type": ["null", "string"]},
-                                },
-                            },
-                        }
-                    }
-                )
+        airbyte=manifest(
+            stream(
+                schema_loader={
+                    "type": "InlineSchemaLoader",
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "id": {"type": "integer"},
+                            "n": {"type": ["null", "string"]},
+                        },
+                    },
+                }
             )
         ),
         dlt="schemas are inferred",
@@ -397,12 +350,10 @@ CONSTRUCTS = [
         name="csv-delimiter",
         server=lambda _: reply(200, "id;name\n1;Zoë\n".encode("latin-1"), Content_Type="text/csv"),
         rows={"items": [{"id": "1", "name": "Zoë"}]},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    field_path=[],
-                    decoder={"type": "CsvDecoder", "delimiter": ";", "encoding": "latin-1"},
-                )
+        airbyte=manifest(
+            stream(
+                field_path=[],
+                decoder={"type": "CsvDecoder", "delimiter": ";", "encoding": "latin-1"},
             )
         ),
         dlt="JSON only",
@@ -411,22 +362,14 @@ CONSTRUCTS = [
         name="rows-filtered-types",
         server=in_pages([{"data": MIXED[:3]}, {"data": []}, {"data": MIXED[3:]}]),
         rows={"items": [MIXED[0], MIXED[2], MIXED[3], MIXED[4]]},
-        airbyte=Description(
-            source=manifest(stream(selector=selected("{{ record.n != 5 }}"), **NEXT))
-        ),
-        dlt=Description(
-            source=dlt(
-                resource(data_selector="data[?(@.n != 5 & @.id > 0)]", paginator=NEXT_OF_DLT)
-            )
-        ),
+        airbyte=manifest(stream(**selected("{{ record.n != 5 }}"), **NEXT)),
+        dlt=dlt(resource(data_selector="data[?(@.n != 5 & @.id > 0)]", paginator=NEXT_OF_DLT)),
     ),
     Construct(
         name="rows-filtered-null",
         server=always({"data": MIXED}),
         rows={"items": [MIXED[0], MIXED[1], MIXED[4]]},
-        airbyte=Description(
-            source=manifest(stream(selector=selected("{{ record.get('n') is not none }}")))
-        ),
+        airbyte=manifest(stream(**selected("{{ record.get('n') is not none }}"))),
         dlt="the same as rows-filtered-types",
     ),
 ]

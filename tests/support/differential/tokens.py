@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.differential.construct import Construct, Description
+from support.differential.construct import Construct
 from support.differential.pages import OFFSET, PAGE, ROWS, UNNUMBERED, cut
 from support.differential.writing import (
     by_cursor,
@@ -10,30 +10,22 @@ from support.differential.writing import (
     each_of,
     into,
     manifest,
+    next_link,
+    over_time,
     paginator,
     resource,
+    spec,
     stream,
 )
 
 NOT_IN_DLT = "not a word of dlt"
 DAYS = [{"id": n, "at": f"2024-01-{n:02}"} for n in range(1, 9)]
-BY_DAY = {
-    "type": "DatetimeBasedCursor",
-    "cursor_field": "at",
-    "datetime_format": "%Y-%m-%d",
-    "start_datetime": "2024-01-01",
-    "start_time_option": into("since"),
-}
+BY_DAY = {"datetime_format": "%Y-%m-%d", "start_datetime": "2024-01-01", "end_datetime": None}
 TOKEN = "{{ next_page_token['next_page_token'] or 0 }}"
 
 
 def part(at, **words):
     return {"data": ROWS[at : at + 3], **words}
-
-
-def described(pages, *, requester=None, **words):
-    made = stream(requester=requester or {}, **pages)
-    return Description(source=manifest(made), **words)
 
 
 def offset_in_text(asked):
@@ -102,8 +94,6 @@ def taking_a_token_alone(asked):
     return {"data": known[at : at + 3], "next": link}
 
 
-#: A cursor whose start is named in the request.
-UNASKED = {name: each for name, each in BY_DAY.items() if name != "start_time_option"}
 ON_FIRST = "{{ %s if not next_page_token.next_page_token }}"
 SELECTED = "response.get('links', []) | selectattr('rel', 'equalto', 'next')"
 
@@ -129,14 +119,12 @@ CONSTRUCTS = [
         name="range-of-the-first-page",
         server=taking_a_cursor_alone,
         rows={"items": DAYS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    ignore_stream_slicer_parameters_on_paginated_requests=True,
-                    stream={"incremental_sync": BY_DAY},
-                    partition_router=each_of("kind", "day", option=into("kind")),
-                    **paginator(by_cursor("{{ response.next }}"), "cursor"),
-                )
+        airbyte=manifest(
+            stream(
+                ignore_stream_slicer_parameters_on_paginated_requests=True,
+                **over_time(**BY_DAY),
+                partition_router=each_of("kind", "day", option=into("kind")),
+                **paginator(by_cursor("{{ response.next }}"), "cursor"),
             )
         ),
         columns=["kind"],
@@ -146,11 +134,8 @@ CONSTRUCTS = [
         name="link-until-a-count-of-one",
         server=counting_its_rows,
         rows={"items": [*ROWS, ROWS[-1]]},
-        airbyte=described(
-            paginator(
-                by_cursor("{{ response.next }}", "{{ response.get('count', {}) <= 1 }}"),
-                {"type": "RequestPath"},
-            )
+        airbyte=manifest(
+            stream(**next_link("{{ response.next }}", "{{ response.get('count', {}) <= 1 }}"))
         ),
         dlt=NOT_IN_DLT,
         # A key that comes twice.
@@ -160,23 +145,17 @@ CONSTRUCTS = [
         name="link-in-a-list-of-links",
         server=listed_links,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(
-                by_cursor(
+        airbyte=manifest(
+            stream(
+                **next_link(
                     f"{{{{ {SELECTED} | map(attribute='href') | first }}}}",
                     f"{{{{ not {SELECTED} | list }}}}",
-                ),
-                {"type": "RequestPath"},
+                )
             )
         ),
-        dlt=Description(
-            source=dlt(
-                resource(
-                    paginator={
-                        "type": "json_link",
-                        "next_url_path": "links[?(@.rel=='next')].href",
-                    }
-                )
+        dlt=dlt(
+            resource(
+                paginator={"type": "json_link", "next_url_path": "links[?(@.rel=='next')].href"}
             )
         ),
     ),
@@ -184,28 +163,18 @@ CONSTRUCTS = [
         name="parameters-of-the-first-page",
         server=taking_a_token_alone,
         rows={"items": DAYS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    requester={
-                        "request_parameters": {
-                            "limit": ON_FIRST % "config.page_size",
-                            "sort": "{{ 'at' if not next_page_token else '' }}",
-                            "fields": "id,at",
-                            "since": ON_FIRST % "stream_interval.start_time",
-                        }
-                    },
-                    stream={"incremental_sync": UNASKED},
-                    **paginator(by_cursor("{{ response.next }}"), {"type": "RequestPath"}),
-                ),
-                spec={
-                    "type": "Spec",
-                    "connection_specification": {
-                        "type": "object",
-                        "properties": {"page_size": {"type": "integer", "default": 3}},
-                    },
+        airbyte=manifest(
+            stream(
+                request_parameters={
+                    "limit": ON_FIRST % "config.page_size",
+                    "sort": "{{ 'at' if not next_page_token else '' }}",
+                    "fields": "id,at",
+                    "since": ON_FIRST % "stream_interval.start_time",
                 },
+                **over_time(**BY_DAY, start_time_option=None),
+                **next_link("{{ response.next }}"),
             ),
+            spec=spec(page_size={"type": "integer", "default": 3}),
         ),
         config={"page_size": 3},
         dlt=NOT_IN_DLT,
@@ -214,9 +183,8 @@ CONSTRUCTS = [
         name="offset-in-a-text",
         server=offset_in_text,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(OFFSET),
-            requester={"request_parameters": {"range": f"{TOKEN}+3"}},
+        airbyte=manifest(
+            stream(request_parameters={"range": f"{TOKEN}+3"}, **paginator(OFFSET)),
             more={"overlap": r"GET /items\?range=[248]%2B3"},
             fewer={"overlap": r"GET /items\?range=3%2B3"},
         ),
@@ -226,19 +194,17 @@ CONSTRUCTS = [
         name="link-on-the-last-page",
         server=always_followed,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(
-                by_cursor("{{ response.next }}", "{{ response.done }}"), {"type": "RequestPath"}
-            )
-        ),
+        airbyte=manifest(stream(**next_link("{{ response.next }}", "{{ response.done }}"))),
         dlt=NOT_IN_DLT,
     ),
     Construct(
         name="cursor-until-a-short-page",
         server=always_a_cursor,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(by_cursor("{{ response.next }}", "{{ last_page_size < 3 }}"), "after"),
+        airbyte=manifest(
+            stream(
+                **paginator(by_cursor("{{ response.next }}", "{{ last_page_size < 3 }}"), "after")
+            ),
             more={"behind a short page": r"GET /items\?after=(9|12)"},
         ),
         dlt=NOT_IN_DLT,
@@ -247,8 +213,8 @@ CONSTRUCTS = [
         name="cursor-until-an-empty-page",
         server=always_a_cursor,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(by_cursor("{{ response.next if response.data else '' }}"), "after"),
+        airbyte=manifest(
+            stream(**paginator(by_cursor("{{ response.next if response.data else '' }}"), "after")),
             more={"confirmation": r"GET /items\?after=12"},
         ),
         dlt=NOT_IN_DLT,
@@ -257,10 +223,12 @@ CONSTRUCTS = [
         name="part-of-a-link",
         server=part_of_link,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(
-                by_cursor("{{ (response.next or '') | regex_search('[?&]after=([0-9]+)') }}"),
-                "after",
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor("{{ (response.next or '') | regex_search('[?&]after=([0-9]+)') }}"),
+                    "after",
+                )
             )
         ),
         dlt=NOT_IN_DLT,
@@ -269,17 +237,15 @@ CONSTRUCTS = [
         name="cursor-in-the-place-of-the-start",
         server=since,
         rows={"items": DAYS},
-        airbyte=Description(
-            source=manifest(
-                stream(
-                    ignore_stream_slicer_parameters_on_paginated_requests=True,
-                    stream={"incremental_sync": BY_DAY},
-                    **paginator(
-                        by_cursor("{{ response.until }}", "{{ last_page_size < 3 }}", page_size=3),
-                        "since",
-                        "limit",
-                    ),
-                )
+        airbyte=manifest(
+            stream(
+                ignore_stream_slicer_parameters_on_paginated_requests=True,
+                **over_time(**BY_DAY),
+                **paginator(
+                    by_cursor("{{ response.until }}", "{{ last_page_size < 3 }}", page_size=3),
+                    "since",
+                    "limit",
+                ),
             ),
             more={"behind a short page": r"GET /items\?limit=3&since=2024-01-09"},
         ),
@@ -289,10 +255,12 @@ CONSTRUCTS = [
         name="page-of-the-response",
         server=counted,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(
-                by_cursor("{{ response.page + 1 }}", "{{ response.page >= response.pages }}"),
-                "page",
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor("{{ response.page + 1 }}", "{{ response.page >= response.pages }}"),
+                    "page",
+                )
             ),
             more={"confirmation": r"GET /items\?page=[012]"},
             fewer={"first page": "GET /items"},
@@ -303,13 +271,15 @@ CONSTRUCTS = [
         name="offset-of-the-response",
         server=from_start,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(
-                by_cursor(
-                    "{{ response.start + response.size }}",
-                    "{{ response.start + response.size >= response.total }}",
-                ),
-                "start",
+        airbyte=manifest(
+            stream(
+                **paginator(
+                    by_cursor(
+                        "{{ response.start + response.size }}",
+                        "{{ response.start + response.size >= response.total }}",
+                    ),
+                    "start",
+                )
             ),
             more={"overlap": r"GET /items\?start=[024]"},
             fewer={"overlap": r"GET /items(\?start=3)?"},
@@ -320,8 +290,8 @@ CONSTRUCTS = [
         name="page-from-an-unknown-number",
         server=refusing_pages,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator({"type": "PageIncrement", "page_size": 3}, "page", "limit"),
+        airbyte=manifest(
+            stream(**paginator({"type": "PageIncrement", "page_size": 3}, "page", "limit")),
             more={"first number, confirmation": r"GET /items\?limit=3&page=[0124]"},
             fewer=UNNUMBERED,
             loses="it counts from 0, so that it brings the first page twice",
@@ -332,8 +302,8 @@ CONSTRUCTS = [
         name="page-behind-a-short-one",
         server=refusing_pages,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(PAGE, "page", "limit"),
+        airbyte=manifest(
+            stream(**paginator(PAGE, "page", "limit")),
             more={"confirmation": r"GET /items\?limit=3&page=[124]"},
             fewer=UNNUMBERED,
         ),
@@ -343,8 +313,8 @@ CONSTRUCTS = [
         name="offset-behind-a-short-page",
         server=refusing_offsets,
         rows={"items": ROWS},
-        airbyte=described(
-            paginator(OFFSET, "offset", "limit"),
+        airbyte=manifest(
+            stream(**paginator(OFFSET, "offset", "limit")),
             more={"overlap": r"GET /items\?limit=3&offset=[0248]"},
             fewer={"overlap": r"GET /items\?limit=3(&offset=3)?"},
         ),
