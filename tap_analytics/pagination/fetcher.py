@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 import typing as t
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from urllib.parse import urljoin
 
-from tap_analytics.pagination.page import FetchedPage, Page, describe
+from tap_analytics.pagination.page import LINK_PATH, FetchedPage, Page, describe
 from tap_analytics.pagination.strategies.metadata import guessed_roots, metadata_of_row
 from tap_analytics.records.payload import raise_error
 from tap_analytics.records.rows import DictRows, MissingKeyError, UnusableKeyError
@@ -64,7 +65,10 @@ class PageFetcher:
 
     def request(self, token: PageToken) -> Request:
         """Return the request of a page."""
-        return self.endpoint.build({**self.sorting, **self.window, **token})
+        values = {**self.sorting, **self.window, **token}
+        path = values.pop(LINK_PATH, None)
+        request = self.endpoint.build(values)
+        return request if path is None else replace(request, url=urljoin(request.url, str(path)))
 
     def prefetch(self, token: PageToken) -> bool:
         """Request a page without waiting for it; False if there is no room."""

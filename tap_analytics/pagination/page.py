@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 from tap_analytics.transport.errors import OriginRefused, Rejected, shorten
 from tap_analytics.transport.origin import origin_of, shown_origin
@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
 
 #: Parameters by name; a tuple is sent as one parameter per value, and so an empty one not at all.
 PageToken = dict[str, str | tuple[str, ...]]
+#: Name of a value that is no parameter, but the path of a link, in place of the request's.
+LINK_PATH = "path of the link"
 #: Maximum length of a page token in a message.
 _SHOWN = 80
 
@@ -44,8 +46,9 @@ class Page:
     is_null: bool = False
 
     def follow(self, link: str) -> PageToken:
-        """Return the query of a next link, the only part of it that is used.
+        """Return the query of a next link, or its path where it has no query.
 
+        A path beside a query isn't used: behind a proxy it is another than that of the request.
         Parameters of the endpoint that the link doesn't have are sent as before, such as the limit.
         Raises `OriginRefused` for a link to another origin, where credentials must not go, and
         `Rejected` for one that is no URL.
@@ -66,6 +69,9 @@ class Page:
                 f"which is not the configured {origin_of(self.url)}",
                 hint="If the API has moved there, set `base_url` to it.",
             )
+        path = urlsplit(urljoin(self.url, link)).path
+        if not parts.query and path != here.path:
+            return {LINK_PATH: path}
         query = parse_qs(parts.query, keep_blank_values=True)
         return {name: tuple(each) if len(each) > 1 else each[0] for name, each in query.items()}
 

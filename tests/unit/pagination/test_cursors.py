@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from support.runs import declared, run
-from support.servers import JsonApi, reply
+from support.servers import JsonApi, PathApi, reply
 
 from tap_analytics.records.path import Match, parse_path
 
@@ -135,6 +135,32 @@ def test_a_link_at_a_member_with_dots_is_followed(concurrency):
         more = {"type": "json_link", "next_url_path": "['@odata.nextLink']"}
         done = run(paged(api.origin, concurrency, selector="value", **more))
     assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("kind", ["json_link", "header_link"])
+@pytest.mark.parametrize("form", ["{origin}/v1/items/{key}", "/v1/items/{key}", "{key}"])
+def test_a_link_without_a_query_is_followed_by_its_path(kind, form, concurrency):
+    def answer(path, pairs):
+        assert ("q" in dict(pairs)) == (path == "/v1/items/all")
+        start = 0 if path == "/v1/items/all" else int(path.removeprefix("/v1/items/after%20"))
+        page = TABLE[start : start + LIMIT]
+        if start + LIMIT >= len(TABLE):
+            return {"data": page, "done": True}
+        link = form.format(origin=api.origin, key=f"after%20{start + LIMIT}")
+        body = json.dumps({"data": page, "next": link if kind == "json_link" else None}).encode()
+        header = {"Link": f'<{link}>; rel="next"'} if kind == "header_link" else {}
+        return reply(200, body, **header)
+
+    with PathApi(answer) as api:
+        config = paged(api.origin, concurrency, type=kind, first_page_params="q")
+        config["apis"][0]["resources"][0]["endpoint"] |= {
+            "path": "/v1/items/all",
+            "params": {"q": 1},
+        }
+        done = run(config)
+    assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
+    assert len(api.requests) == 3
 
 
 @pytest.mark.parametrize("kind", ["header_link", "auto"])
