@@ -9,6 +9,7 @@ from tap_analytics.errors import PaginationError
 from tap_analytics.records.codec import BodyError, other_format
 from tap_analytics.records.decoders import Json, Lines
 from tap_analytics.records.payload import (
+    MissingRowsError,
     SelectorError,
     as_rows,
     holds_null,
@@ -43,6 +44,8 @@ class ResponseParser:
     hint: str
     #: Whether an empty object is a response without rows.
     takes_empty: bool = False
+    #: Whether an object without anything at the selector is one.
+    takes_missing: bool = False
     #: Returns the decoder of a body by its media type.
     decoder: Callable[[str], Decoder] = lambda _: Json()
     #: The decoders that a declaration may name, by the format that they decode.
@@ -82,10 +85,18 @@ class ResponseParser:
     def _rows(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
         """Select the rows; of a body with several values, those of each."""
         if not isinstance(payload, Lines):
-            return self.select(payload)
+            return self._selected(payload)
         if not self.path:
             return as_rows(payload, "the response")
-        return [row for line in payload for row in self.select(line)]
+        return [row for line in payload for row in self._selected(line)]
+
+    def _selected(self, payload: t.Any) -> list[Row]:  # noqa: ANN401 - any JSON value
+        try:
+            return self.select(payload)
+        except MissingRowsError:
+            if self.takes_missing and isinstance(payload, dict):
+                return []
+            raise
 
     def holds_null(self, payload: t.Any, response: Response) -> bool:  # noqa: ANN401 - any JSON value
         """Whether null stands where a response without rows should have a list of them."""
@@ -94,4 +105,4 @@ class ResponseParser:
         return self._is_empty(payload) or holds_null(payload, self.path)
 
     def _is_empty(self, payload: t.Any) -> bool:  # noqa: ANN401 - any JSON value
-        return self.takes_empty and payload == {}
+        return self.takes_empty and not self.takes_missing and payload == {}

@@ -73,10 +73,15 @@ class SelectorError(TapError):
     """A response without rows at the selector; the message names other lists."""
 
 
+class MissingRowsError(SelectorError):
+    """A response that has nothing at the selector."""
+
+
 def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
     """Return the rows at a path of members: a list, one object, or null for none.
 
-    Raises `SelectorError` where the path doesn't exist, or holds no rows.
+    Raises `MissingRowsError` where the path doesn't exist, and `SelectorError` where it holds no
+    rows.
     """
     found = at_path(payload, path, _NOWHERE)
     if found is _NOWHERE:
@@ -291,7 +296,7 @@ def lists_in(payload: object, prefix: str = "") -> Iterator[str]:
             yield from lists_in(value, f"{prefix}{name}.")
 
 
-def _nowhere(payload: object, where: str) -> SelectorError:
+def _nowhere(payload: object, where: str) -> MissingRowsError:
     if isinstance(payload, list):
         hint = "the response itself is a list"
     elif paths := ", ".join(f"`{path}`" for path in lists_in(payload)):
@@ -301,4 +306,4 @@ def _nowhere(payload: object, where: str) -> SelectorError:
         hint = f"the response is an object with {members}"
     else:
         hint = f"the response is {kind_of(payload)}"
-    return SelectorError(f"found no rows at `{where}`; {shorten(hint, _SHOWN)}.")
+    return MissingRowsError(f"found no rows at `{where}`; {shorten(hint, _SHOWN)}.")

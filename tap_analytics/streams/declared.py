@@ -51,22 +51,18 @@ if t.TYPE_CHECKING:
 
 #: Words of a resource that decide about its rows: a state that was made with others isn't used.
 _DECIDING = (
-    "write_disposition",
-    "data_selector",
-    "incremental",
-    "incremental_dependency",
-    "parents",
-    "partitions",
-    "request",
-    "steps",
-    "map_key",
+    *("write_disposition", "data_selector", "incremental", "incremental_dependency", "parents"),
+    *("partitions", "request", "steps", "map_key"),
 )
 
 
 class DeclaredStream(ResourceStream):
     """Base of the streams declared in the configuration."""
 
-    selector_hint = "Set `data_selector` to where the rows are; leave it out for a bare list."
+    selector_hint = (
+        "Set `data_selector` to where the rows are; leave it out for a bare list. "
+        "If the API leaves out empty lists, set `on_missing_rows: empty`."
+    )
     #: Whether the resource is the parent of others.
     has_children: t.ClassVar[bool] = False
     _sampled_schema: dict[str, t.Any] | None = None
@@ -96,6 +92,7 @@ class DeclaredStream(ResourceStream):
             super().parser,
             # Of a parent without children, some APIs answer `{}`.
             takes_empty=self.parent_stream_type is not None,
+            takes_missing=self.resource.on_missing_rows == "empty",
             decoder=self._decoder,
             decoders=FORMATS,
         )

@@ -183,6 +183,13 @@ SHARED_ENDPOINT: Fields = {
         "Where the rows are; without one, the body is the list. `auto` looks for the list in each "
         "response, as dlt does.",
     ),
+    "on_missing_rows": Field(
+        choice("fail", "empty"),
+        "What a response without anything at `data_selector` is: an error, or a page without rows, "
+        "for APIs that leave out a list that is empty.",
+        default="fail",
+        in_dlt=False,
+    ),
     "map_key": Field(
         TEXT,
         "Column for the key of each row in a map, where `data_selector` ends in `.*`.",
@@ -238,6 +245,7 @@ def read_endpoint(
         sends_body=reader.given.get("method") is not None,
         auth=defaults.auth_of(reader),
         data_selector=values.get("data_selector"),
+        on_missing_rows=values["on_missing_rows"],
         map_key=values.get("map_key"),
         decoder=values.get("decoder"),
         paging=fitted(values["paginator"], request, params, reader, page_size=defaults.page_size),
@@ -276,6 +284,8 @@ def check_endpoint(resource: DeclaredResource, reader: ObjectReader, defaults: A
     """Report parts of an endpoint, with its defaults, that don't fit together."""
     _check_body(resource, reader)
     _check_map(resource, reader)
+    if resource.on_missing_rows == "empty" and not resource.data_selector:
+        reader.error("on_missing_rows", "needs a `data_selector`. Name where the rows are.")
     check_writers(resource, (resource.auth or defaults.auth).param_names, reader)
 
 

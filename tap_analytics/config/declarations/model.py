@@ -111,6 +111,8 @@ class DeclaredResource:
     sends_body: bool = False
     #: Dotted path or JSONPath of the rows; None if the body is the list.
     data_selector: str | None = None
+    #: Whether a response without anything there is an error, or a page without rows.
+    on_missing_rows: t.Literal["fail", "empty"] = "fail"
     #: What decodes responses; None by their media type.
     decoder: Decoder | None = None
     #: Column for the keys of a map of rows.

@@ -30,7 +30,10 @@ NOT_COMPARED = {
         *("auth.key_id", "auth.private_key", "auth.private_key_passphrase", "auth.subject"),
     },
     "kept in a file of the tap's own": {"auth.refresh_token_file"},
-    "not taken by an import": {"processing_steps.rename_fields", "paginator.cursor_encoding"},
+    "not taken by an import": {
+        *("endpoint.on_missing_rows", "processing_steps.rename_fields"),
+        "paginator.cursor_encoding",
+    },
     "more is read by an import": {"resources.incremental_dependency"},
 }
 

@@ -235,6 +235,12 @@ def test_the_key_of_a_map_needs_a_map(selector, is_right):
     assert is_right or "`map_key` needs a `data_selector` that ends in `.*`" in problems[0]
 
 
+def test_a_list_that_is_left_out_needs_a_selector():
+    endpoint = {"path": "items", "on_missing_rows": "empty"}
+    _, problems = parse(entry({"name": "items", "endpoint": endpoint}), reserved=())
+    assert "`on_missing_rows` needs a `data_selector`" in problems[0]
+
+
 @pytest.mark.parametrize(
     ("decoder", "expected"),
     [

@@ -147,6 +147,41 @@ def test_a_selector_that_finds_nothing_names_the_place_of_the_rows(body, hint):
     assert hint in done.failure()
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("count", [0, 20, 25])
+@pytest.mark.parametrize("selector", ["data.rows", "data.rows[*]"])
+@pytest.mark.parametrize("outer", [{}, {"data": {}}, {"data": None}, {"kind": "list"}], ids=str)
+def test_a_list_that_is_left_out_is_empty_where_it_is_declared(outer, selector, count, concurrency):
+    def answer(query):
+        start = int(query["offset"])
+        page = [{"id": number} for number in range(count)][start : start + 10]
+        return {"data": {"rows": page}} if page else outer
+
+    with JsonApi(answer) as api:
+        endpoint = {"data_selector": selector, "paginator": OFFSET | {"limit": 10}}
+        strict = run(declared(api.origin, endpoint=endpoint, concurrency=concurrency))
+        endpoint["on_missing_rows"] = "empty"
+        done = run(declared(api.origin, endpoint=endpoint, concurrency=concurrency))
+    assert (done.error, done.ids(), done.verdict()) == (None, [*range(count)], "consistent")
+    assert "`on_missing_rows: empty`" in strict.failure()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"message": "quota"}}, "answered 200 with an error: error: quota"),
+        ([{"id": 1}], "the response itself is a list"),
+        ({"data": {"rows": "none"}}, "is text where a list of rows is expected"),
+        ("none", "the response is text"),
+    ],
+)
+def test_what_is_no_list_that_is_left_out_fails_the_stream(body, words):
+    with JsonApi(lambda _: body) as api:
+        endpoint = {"data_selector": "data.rows", "on_missing_rows": "empty"}
+        done = run(declared(api.origin, endpoint=endpoint | {"paginator": "single_page"}))
+    assert words in done.failure()
+
+
 def test_an_empty_list_is_an_answer():
     with JsonApi(lambda _: {"data": []}) as api:
         done = run(config(api.origin, OFFSET))
