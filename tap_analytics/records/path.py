@@ -65,3 +65,8 @@ def members_of(path: str) -> tuple[Segment, ...]:
 def has_index(path: str) -> bool:
     """Whether a path leads through a list."""
     return any(isinstance(member, int) for member in members_of(path))
+
+
+def counts_from_end(path: str) -> bool:
+    """Whether a path leads through the last items of a list."""
+    return any(isinstance(member, int) and member < 0 for member in members_of(path))

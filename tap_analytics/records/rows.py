@@ -288,7 +288,7 @@ class RowDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
             return None
         if not self.path:
-            return None, StructRows(page, self._fields, self._dropped)
+            return [], StructRows(page, self._fields, self._dropped)
         found = ((name, getattr(page, field)) for field, name in self._members.items())
         envelope = {name: value for name, value in found if value is not msgspec.UNSET}
         return envelope, StructRows(page.rows, self._fields, self._dropped)

@@ -23,7 +23,7 @@ from tap_analytics.pagination.strategies.metadata import (
     says_end,
 )
 from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopReason
-from tap_analytics.records.path import has_index
+from tap_analytics.records.path import counts_from_end, has_index
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.errors import Rejected
 
@@ -125,7 +125,12 @@ class Cursor(LinkedPaging):
         if not self.reads_rows:
             return super().next_token(page, seen)
         # Of a cursor in the last row, no row is the end; a row without it shows nothing.
-        return self.named(page) or (StopReason.SINGLE if page.received else StopReason.EMPTY)
+        if (following := self.named(page)) is not None:
+            return following
+        if not page.received:
+            return StopReason.EMPTY
+        is_empty = not counts_from_end(self.cursor_path) and self.names_none(page)
+        return self.ending if is_empty else StopReason.SINGLE
 
     def _value(self, page: Page) -> object:
         return dig(page.payload, self.cursor_path)

@@ -126,6 +126,22 @@ def test_pages_of_one_row_are_distinguished_by_their_keys(keys):
     assert done.ids() == keys
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("paginator", [OFFSET, PAGE])
+@pytest.mark.parametrize("count", [20, 25])
+def test_a_response_that_is_an_empty_list_ends_lists_without_a_selector(
+    count, paginator, concurrency
+):
+    def answer(query):
+        start = int(query.get("offset", 0)) or (int(query.get("page", 1)) - 1) * 10
+        return rows(count)[start : start + 10]
+
+    with JsonApi(answer) as api:
+        endpoint = {"data_selector": None, "paginator": paginator}
+        done = run(declared(api.origin, endpoint=endpoint, concurrency=concurrency))
+    assert (done.ids(), done.verdict()) == ([*range(count)], "consistent")
+
+
 # --- selectors ----------------------------------------------------------------------------------
 
 

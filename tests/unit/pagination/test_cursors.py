@@ -69,10 +69,25 @@ def test_a_cursor_from_the_last_row_is_followed_to_the_empty_page(selector, path
     assert [query.get("starting_after") for query in api.queries] == [None, "10", "20", "25"]
 
 
-def test_a_last_row_without_the_cursor_proves_no_end():
-    with JsonApi(lambda query: {"data": after(query)}) as api:
+@pytest.mark.parametrize("member", [{}, {"key": None}])
+def test_a_last_row_without_the_cursor_proves_no_end(member):
+    with JsonApi(lambda query: {"data": [row | member for row in after(query)]}) as api:
         done = run(paged(api.origin, cursor_path="data[-1].key", cursor_param="starting_after"))
     assert (len(done.ids()), done.verdict()) == (LIMIT, "unverified")
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("count", [0, 5, 20, 25])
+def test_a_cursor_beside_the_rows_of_the_first_of_several_lists_ends_with_null(count, concurrency):
+    def answer(query):
+        start = int(query.get("cursor", 0))
+        following = start + LIMIT if start + LIMIT < count else None
+        return {"boards": [{"items": TABLE[:count][start : start + LIMIT], "next": following}]}
+
+    with JsonApi(answer) as api:
+        selector, path = "boards[0].items", "boards[0].next"
+        done = run(paged(api.origin, concurrency, selector=selector, cursor_path=path))
+    assert (done.ids(), done.verdict()) == ([*range(1, count + 1)], "consistent")
 
 
 def test_the_last_row_may_have_the_key_zero():
