@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 import sys
 import typing as t
+
+import yaml
+from yaml.representer import SafeRepresenter
 
 from tap_analytics.commands.base import parser, put, run, show
 from tap_analytics.commands.importing import import_file
 from tap_analytics.commands.importing.normalize_entry import filled
-from tap_analytics.commands.importing.notes import one_line
-from tap_analytics.commands.importing.summarize import summarize
-from tap_analytics.commands.importing.yaml_text import yaml_text
+from tap_analytics.commands.importing.notes import one_line, summarize
 from tap_analytics.config import settings
 from tap_analytics.streams import BLOCKS, RESERVED, declared_apis
 from tap_analytics.tap import TapAnalytics
@@ -20,6 +22,9 @@ from tap_analytics.transport import redaction
 if t.TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+#: Maximum length in characters of an object or a list on one line of YAML.
+_MOST_INLINE = 80
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,7 +73,7 @@ def _import(options: argparse.Namespace) -> int:
         show({**config, **said}, as_json=True)
         return 1 if problems else 0
     if options.yaml:
-        put(yaml_text(config))
+        put(_yaml_text(config))
     else:
         show(config, as_json=True)
     is_taken = bool(imported.entry.get("resources"))
@@ -88,3 +93,26 @@ def _problems(config: dict[str, t.Any]) -> list[str]:
     found = settings.problems(given, schema, blocks=BLOCKS)
     found = found or declared_apis(given, reserved=RESERVED)[1]
     return [one_line(problem) for problem in found]
+
+
+def _yaml_text(config: dict[str, t.Any]) -> str:
+    """Return a configuration as YAML to read and to change: what is short stands on one line."""
+    # A copy without shared objects, which YAML would write as anchors and aliases.
+    plain = json.loads(json.dumps(config))
+    node = SafeRepresenter(sort_keys=False).represent_data(plain)
+    _set_style(node)
+    # Unprintable characters are written as escapes.
+    readable = json.dumps(plain, ensure_ascii=False).isprintable()
+    text = yaml.serialize(node, Dumper=yaml.SafeDumper, allow_unicode=readable, width=100)
+    return str(text)
+
+
+def _set_style(node: yaml.Node) -> int:
+    """Write short objects and lists inside a node in flow style; return its characters."""
+    if isinstance(node, yaml.ScalarNode):
+        return len(node.value)
+    is_object = isinstance(node, yaml.MappingNode)
+    parts = [part for pair in node.value for part in pair] if is_object else node.value
+    width = sum(len(", ") + _set_style(part) for part in parts)
+    node.flow_style = width <= _MOST_INLINE
+    return width

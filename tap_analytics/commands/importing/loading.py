@@ -1,17 +1,22 @@
-"""Read JSON and YAML safely: limited in size, plain values only."""
+"""Read JSON, YAML and Python safely: limited in size, plain values only, and no code is run."""
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import sys
 import typing as t
+import warnings
 from pathlib import Path
 
 import yaml
 from typing_extensions import override
 
 from tap_analytics.errors import InputError
+
+#: An object of JSON or YAML.
+Object = dict[str, t.Any]
 
 #: Four times the size of large manifests.
 MOST_BYTES = 5 * 1024 * 1024
@@ -156,6 +161,18 @@ def plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
 def _key(name: object) -> str:
     written = plain(name)
     return written if isinstance(written, str) else json.dumps(written)
+
+
+def parse_python(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depends on the mode
+    """Return the syntax tree of Python code; raises only `SyntaxError` or `RecursionError`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(code, mode=mode)
+        except ValueError as error:
+            raise SyntaxError(str(error)) from None
+        except MemoryError:
+            raise RecursionError from None
 
 
 def as_object(value: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - any JSON value

@@ -7,7 +7,7 @@ import typing as t
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from tap_analytics.commands.importing.loading import as_list
+from tap_analytics.commands.importing.loading import Object, as_list
 from tap_analytics.commands.importing.notes import listed
 from tap_analytics.config import settings
 from tap_analytics.transport import jwt_bearer
@@ -17,8 +17,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 #: An environment variable, as a value or inside one.
 VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?", re.ASCII)
@@ -31,6 +29,7 @@ _EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|te
 _FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
 #: Text allowed around a variable.
 _AROUND = re.compile(r"[A-Za-z =:/_.,\"'-]{0,40}")
+#: Fields that are URLs.
 _URLS = {"base_url", "token_url", "access_token_url", "auth_endpoint", "url"}
 #: File names that don't name the API; the name of the folder is tried next.
 _GENERIC_NAMES = {
@@ -48,8 +47,6 @@ _GENERIC_NAMES = {
 _SHARED = (
     *("data_selector", "paginator", "error_handler", "response_actions", "headers", "method"),
 )
-#: Fields that are URLs.
-_URLS = {"base_url", "token_url", "access_token_url", "auth_endpoint", "url"}
 #: Shorter secrets may be ordinary words, and are replaced only where they were found.
 _DISTINCT = 8
 

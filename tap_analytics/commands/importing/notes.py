@@ -1,10 +1,14 @@
-"""Notes of an import: what was changed or left out, one line each, without duplicates."""
+"""Notes of an import: what was changed or left out, one line each, without duplicates.
+
+`--json` has each note as it was made; others are summarized, so that the same text stands once.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import typing as t
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
@@ -14,6 +18,18 @@ if t.TYPE_CHECKING:
 MOST = 500
 _SHOWN = 60
 _LISTED = 12
+_LEFT_OUT = re.compile(r"(?:.*?: )??the stream ('.+?') is left out: (.+)")
+_VARIABLE = re.compile(
+    r"(?:(`config\.\S+`) becomes|client: has no (base_url): it becomes) (\$\w+)\."
+)
+#: The place of a note, a path in the description, and what it says.
+_PLACED = re.compile(r"([\w. \[\]-]+): (.+)")
+#: The most places that are named of a note.
+_PLACES = 3
+
+
+class UnsupportedError(Exception):
+    """A part of a stream that isn't supported; the message names it."""
 
 
 @dataclass
@@ -130,3 +146,41 @@ def listed(names: Iterable[object]) -> str:
     known = [f"`{shown(name)}`" for name in names]
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     return ", ".join(known[:_LISTED]) + more
+
+
+# --- notes as lines to read -----------------------------------------------------------------------
+
+
+def summarize(notes: Iterable[str]) -> Iterator[str]:
+    """Yield the lines; notes that differ in their place, or in the stream, become one."""
+    left_out: defaultdict[str, list[str]] = defaultdict(list)
+    variables: dict[str, str] = {}
+    #: Places by text; none for a text without a place.
+    others: defaultdict[str, list[str]] = defaultdict(list)
+    for note in notes:
+        if found := _LEFT_OUT.fullmatch(note):
+            left_out[found[2]].append(note)
+        elif found := _VARIABLE.fullmatch(note):
+            variables.setdefault(found[3], found[1] or f"`{found[2]}`")
+        elif found := _PLACED.fullmatch(note):
+            others[found[2]].append(found[1])
+        else:
+            others[note] = []
+    yield from (_left_out(reason, streams) for reason, streams in left_out.items())
+    yield from (_placed(text, places) for text, places in others.items())
+    if variables:
+        pairs = ", ".join(f"{variable} for {value}" for variable, value in variables.items())
+        yield f"variables to set: {pairs}."
+
+
+def _left_out(reason: str, notes: list[str]) -> str:
+    if len(notes) == 1:
+        return notes[0]
+    names = ", ".join(_LEFT_OUT.sub(r"\1", each) for each in notes)
+    return f"left out because {reason.removesuffix('.')}: {names}."
+
+
+def _placed(text: str, places: list[str]) -> str:
+    more = len(places) - _PLACES
+    named = ", ".join(places[:_PLACES]) + (f" and {more} more" if more > 0 else "")
+    return f"{named}: {text}" if places else text

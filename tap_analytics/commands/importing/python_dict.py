@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import textwrap
 import typing as t
-import warnings
 
+from tap_analytics.commands.importing.loading import parse_python
 from tap_analytics.commands.importing.python_classes import is_dict
 from tap_analytics.commands.importing.python_literals import dotted
 from tap_analytics.commands.importing.python_steps import SOURCES, add_steps
@@ -47,7 +47,7 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
 
     Raises `InputError` for a dict with forbidden calls or above the size limits, and `SyntaxError`.
     """
-    tree = parse(code)
+    tree = parse_python(code)
     ast.increment_lineno(tree, first_line - 1)
     found = [n for n in ast.walk(tree) if isinstance(n, ast.expr) and _describes(n)]
     inner = {id(part) for node in found for part in ast.walk(node) if part is not node}
@@ -91,18 +91,6 @@ def _passed(
                 add_steps(value, tree, notes)
                 return value
     return None
-
-
-def parse(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depends on the mode
-    """Return the syntax tree of Python code; raises only `SyntaxError` or `RecursionError`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(code, mode=mode)
-        except ValueError as error:
-            raise SyntaxError(str(error)) from None
-        except MemoryError:
-            raise RecursionError from None
 
 
 def _is_sketch(node: ast.expr) -> bool:

@@ -8,7 +8,7 @@ import typing as t
 from tap_analytics.commands.importing.loading import plain
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.python_changes import Changed, changed, copied, marked
-from tap_analytics.commands.importing.python_texts import (
+from tap_analytics.commands.importing.python_operations import (
     OMITTED,
     bounded,
     combined,

@@ -21,7 +21,7 @@ from tap_analytics.commands.importing.python_classes import (
 )
 from tap_analytics.commands.importing.python_literals import GETENV, Literals, dotted
 from tap_analytics.commands.importing.python_names import calls, functions_in, names_of, scopes_of
-from tap_analytics.commands.importing.python_texts import OMITTED, is_scalar, of_method
+from tap_analytics.commands.importing.python_operations import OMITTED, is_scalar, of_method
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 
 if t.TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 
 if t.TYPE_CHECKING:
     import ast
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from tap_analytics.commands.importing.loading import Object
     from tap_analytics.commands.importing.notes import Notes
 
 #: Key of what is unpacked into a dict.
@@ -66,3 +67,18 @@ def unread_in(value: object) -> Iterator[Unread]:
     elif isinstance(value, (dict, list)):
         for each in value.values() if isinstance(value, dict) else value:
             yield from unread_in(each)
+
+
+def check_read(value: object) -> None:
+    """Raise `UnsupportedError` for a value that has parts that can't be read."""
+    for unread in unread_in(value):
+        raise UnsupportedError(str(unread))
+
+
+def check_words(given: Object, known: Collection[str], where: str) -> None:
+    """Raise `UnsupportedError` for keys that aren't known."""
+    if UNPACKED in given:
+        raise UnsupportedError(str(given[UNPACKED]))
+    if unknown := [word for word in given if word not in known]:
+        verb = "isn't" if len(unknown) == 1 else "aren't"
+        raise UnsupportedError(f"{listed(unknown)} of `{shown(where)}` {verb} supported")

@@ -7,21 +7,27 @@ read other rows without them.
 from __future__ import annotations
 
 import itertools
+import math
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.api_budget import rate_of
-from tap_analytics.commands.importing.airbyte.components import Manifest, name_of
+from tap_analytics.commands.importing.airbyte.components import Component, Manifest, name_of
 from tap_analytics.commands.importing.airbyte.cursor import keep_range
 from tap_analytics.commands.importing.airbyte.stream_graph import StreamGraph
-from tap_analytics.commands.importing.loading import as_list
+from tap_analytics.commands.importing.loading import Object, as_list
 from tap_analytics.commands.importing.notes import shown
+from tap_analytics.records.duration import Duration
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from collections.abc import Iterator
+
     from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream
     from tap_analytics.commands.importing.notes import Notes
 
 _SILENT = ("version", "check", "definitions", "spec", "metadata", "schemas", "streams")
+#: The words of the number of requests and of the time, by kind of policy.
+_FIXED, _MOVING = ("call_limit", "period"), ("limit", "interval")
+#: What the tap finds out by itself, from usual headers and from 429.
+_SILENT_BUDGET = ("status_codes_for_ratelimit_hit",)
 
 
 def is_manifest(value: Object) -> bool:
@@ -41,7 +47,7 @@ def entries_of(value: Object, notes: Notes) -> list[Object]:
         for name in each.ancestors.values():
             keep_range(graph.found[name].resource["endpoint"])
     entries = [_entry(found) for found in hosts]
-    if (rate := rate_of(root)) is not None:
+    if (rate := _rate_of(root)) is not None:
         # A budget is one for all hosts.
         entries = [entry | {"requests_per_second": rate / len(entries)} for entry in entries]
     _count(root, [each for entry in entries for each in entry["resources"]], notes)
@@ -112,3 +118,34 @@ def _below(each: ImportedStream, base_url: str) -> Object:
         endpoint = each.resource["endpoint"]
         endpoint["path"] = f"/{rest}{endpoint['path']}"
     return each.resource
+
+
+# --- the budget -----------------------------------------------------------------------------
+
+
+def _rate_of(root: Component) -> float | None:
+    """Return the requests per second that all policies allow; None without a limit."""
+    budget = root.child("api_budget")
+    if budget is None:
+        return None
+    policies = budget.children("policies")
+    found = [rate for policy in policies for rate in _rates(policy)]
+    if any(policy.get("matchers") for policy in policies) and found:
+        budget.note("policies", "are for some requests each: the lowest rate counts for all.")
+    budget.note_unread(silent=_SILENT_BUDGET)
+    return min(found, default=None)
+
+
+def _rates(policy: Component) -> Iterator[float]:
+    if policy.kind == "UnlimitedCallRatePolicy":
+        return
+    is_fixed = policy.kind == "FixedWindowCallRatePolicy"
+    words = _FIXED if is_fixed else _MOVING
+    for part in [policy] if is_fixed else policy.children("rates"):
+        limit = part.integer(words[0])
+        duration = Duration.parse(part.text(words[1]) or "")
+        if not limit or duration is None or duration.months:
+            part.note("", "isn't a rate: set `requests_per_second`.")
+            continue
+        rate = limit / duration.rest.total_seconds()
+        yield math.floor(rate * 1000) / 1000 if rate >= 1 else round(rate, 6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import Component, UnsupportedError
+from tap_analytics.commands.importing.airbyte.components import Component
 from tap_analytics.commands.importing.airbyte.credentials import (
     basic_pair,
     credential,
@@ -17,12 +17,9 @@ from tap_analytics.commands.importing.airbyte.session_authenticator import (
     legacy_session_of,
     session_of,
 )
-from tap_analytics.commands.importing.loading import as_object
-from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.commands.importing.loading import Object, as_object
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.config.settings.credentials import CREDENTIAL_NAME
-
-if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Object
 
 #: Those for which nobody has to register an application.
 _SIMPLE = {"ApiKeyAuthenticator", "BasicHttpAuthenticator", "BearerAuthenticator"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from tap_analytics.commands.importing.airbyte.jinja_values import UndecidedError
 from tap_analytics.commands.importing.airbyte.predicates import as_literal
 from tap_analytics.commands.importing.airbyte.response_filters import Condition
-from tap_analytics.commands.importing.python_dict import parse
+from tap_analytics.commands.importing.loading import parse_python
 
 _WHOLE = re.compile(r"\{\{((?:[^{}]|\{\})*)\}\}")
 _LONGEST = 2_000
@@ -53,7 +53,7 @@ def body_condition(text: str) -> Condition:
     if whole is None or len(text) > _LONGEST:
         raise UndecidedError
     try:
-        node = parse(" ".join(whole[1].split()), mode="eval").body
+        node = parse_python(" ".join(whole[1].split()), mode="eval").body
         reader = _Reader()
         found = reader.read(node)
     except (SyntaxError, RecursionError):

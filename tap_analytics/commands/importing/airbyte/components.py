@@ -17,15 +17,19 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     known_text,
 )
 from tap_analytics.commands.importing.airbyte.request_scope import NOTHING
-from tap_analytics.commands.importing.loading import MOST_VALUES, TOO_LARGE, as_list, as_object
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.loading import (
+    MOST_VALUES,
+    TOO_LARGE,
+    Object,
+    as_list,
+    as_object,
+)
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.request_scope import Scope
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 #: A value, its path, and the paths of its keys that come from a reference.
 Located = tuple[t.Any, str, dict[str, str]]
@@ -41,10 +45,6 @@ _SILENT = {
     *("incremental_dependency", "lazy_read_pointer", "error_message", "failure_type", "max_time"),
     *("scopes", "access_token_name", "expires_in_name"),
 }
-
-
-class UnsupportedError(Exception):
-    """An unsupported part of a stream; the message names it."""
 
 
 class Manifest:

@@ -19,7 +19,7 @@ from tap_analytics.commands.importing.airbyte.predicates import (
     conjunction,
     disjunction,
 )
-from tap_analytics.commands.importing.python_dict import parse
+from tap_analytics.commands.importing.loading import parse_python
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def row_filter(text: str, value_of: Callable[[str], Value], *, cursor: str | Non
     if whole is None or "{{" in whole[1] or "{%" in text:
         raise UndecidedError
     try:
-        node = parse(whole[1].strip(), mode="eval").body
+        node = parse_python(whole[1].strip(), mode="eval").body
         found = _Condition(value_of, cursor).shown(node)
     except (SyntaxError, RecursionError, TypeError, ValueError):
         raise UndecidedError from None

@@ -12,15 +12,13 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
 )
-from tap_analytics.commands.importing.loading import as_list, as_object
+from tap_analytics.commands.importing.loading import Object, as_list, as_object
 from tap_analytics.commands.importing.notes import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 #: Parts of a request that a variable can stand for, as it names them.
 _COMPUTED = {"path": "path", "request_parameters": "param"}

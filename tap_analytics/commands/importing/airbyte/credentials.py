@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
-from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
+    from tap_analytics.commands.importing.loading import Object
 
 _BASIC = re.compile(r"Basic\s+\{\{(?P<pair>.+)\|\s*base64encode\s*\}\}\s*", re.DOTALL)
 #: Text between quotes or brackets, from the innermost ones on.

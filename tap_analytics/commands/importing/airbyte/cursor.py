@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.conditions import INTERVALS
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -20,7 +19,7 @@ from tap_analytics.commands.importing.airbyte.range_start import (
     unit_of,
 )
 from tap_analytics.commands.importing.airbyte.request_parts import inject
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.object_reader import DOTTED
 from tap_analytics.config.declarations.templates import (
     END,
@@ -38,9 +37,10 @@ from tap_analytics.records.time_part import is_whole, shortest_unit
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.request_parts import RequestParts
     from tap_analytics.commands.importing.airbyte.transformations import Transformations
+    from tap_analytics.commands.importing.loading import Object
     from tap_analytics.records.time_part import TimePart
 
 _START_OPTION = "start_time_option"

@@ -7,7 +7,6 @@ import re
 import typing as t
 from dataclasses import replace
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.page_expressions import (
     Member,
     constant,
@@ -17,17 +16,18 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
     may_be_something,
     member,
     members_in,
+    numbered_path,
     wrapped_in,
 )
-from tap_analytics.commands.importing.airbyte.page_paths import numbered_path
 from tap_analytics.commands.importing.airbyte.page_placement import is_member, option_of
 from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
+    from tap_analytics.commands.importing.loading import Object
 
 #: Names that show what a number counts.
 _PAGES = re.compile(r"page|current", re.IGNORECASE)

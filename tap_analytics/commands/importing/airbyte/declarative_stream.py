@@ -7,12 +7,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.authenticators import auth_of
-from tap_analytics.commands.importing.airbyte.components import (
-    UnsupportedError,
-    class_for,
-    first_sync,
-    name_of,
-)
+from tap_analytics.commands.importing.airbyte.components import class_for, first_sync, name_of
 from tap_analytics.commands.importing.airbyte.cursor import incremental_of
 from tap_analytics.commands.importing.airbyte.error_handling import handler_of
 from tap_analytics.commands.importing.airbyte.extraction import (
@@ -31,12 +26,13 @@ from tap_analytics.commands.importing.airbyte.pagination_strategy import (
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
 from tap_analytics.commands.importing.airbyte.transformations import transformations_of
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import PARTITIONS
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
+    from tap_analytics.commands.importing.loading import Object
 
 
 @dataclass

@@ -8,22 +8,21 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_analytics.commands.importing.airbyte.body_predicates import body_condition
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.jinja_values import UndecidedError
 from tap_analytics.commands.importing.airbyte.response_filters import (
     Condition,
     ResponseFilter,
     responses_of,
 )
-from tap_analytics.commands.importing.loading import as_list
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.settings.catalog import MOST_RETRIES
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
 
 _STATUSES = range(200, 600)
 _ACTIONS = {"SUCCESS", "FAIL", "RETRY", "IGNORE", "RATE_LIMITED"}

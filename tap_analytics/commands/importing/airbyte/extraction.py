@@ -7,17 +7,17 @@ import typing as t
 
 from jsonschema import Draft202012Validator
 
-from tap_analytics.commands.importing.airbyte.column_schemas import column_of
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError, class_for
+from tap_analytics.commands.importing.airbyte.components import class_for
 from tap_analytics.commands.importing.airbyte.conditions import row_filter
-from tap_analytics.commands.importing.airbyte.jinja_values import UndecidedError
-from tap_analytics.commands.importing.loading import as_object
-from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.commands.importing.airbyte.jinja_values import Later, UndecidedError
+from tap_analytics.commands.importing.loading import Object, as_object
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
+from tap_analytics.config.declarations.templates import RECORD
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.transformations import Transformations
 
 _META_SCHEMA = Draft202012Validator(Draft202012Validator.META_SCHEMA)
@@ -168,7 +168,7 @@ def schema_of(
     if loader is None or not columns:
         return None
     properties = {
-        name: column_of(name, _loose(column, is_key=name in key), changes, columns)
+        name: _typed(name, _loose(column, is_key=name in key), changes, columns)
         for name, column in columns.items()
         if isinstance(column, dict) and name not in changes.computed
     }
@@ -222,3 +222,29 @@ def _loose(column: Object, *, is_key: bool = False) -> Object:
     if isinstance(made.get("items"), dict):
         made["items"] = _loose(made["items"])
     return made
+
+
+def _typed(name: str, column: Object, made: Transformations, columns: Object) -> Object:
+    """Return the schema of a column; one whose type is said has that of the field it is made of.
+
+    `columns` are the schemas of all.
+    """
+    value = made.added.get(name)
+    names = [each.name for each in value.placeholders] if isinstance(value, Later) else []
+    if name not in made.typed or not isinstance(value, Later) or len(value.parts) > 1 or not names:
+        return column
+    source = columns.get(names[0].removeprefix(f"{RECORD}."))
+    if isinstance(source, dict) and "type" in source and names[0] != f"{RECORD}.{name}":
+        kinds = [kind for kind in _kinds(source) if kind != "null"]
+        null = ["null"] if "null" in _kinds(column) else []
+        return {**column, "type": [*kinds, *null]}
+    given = _kinds(column)
+    if not {"string", "integer", "number"}.intersection(given):
+        return column
+    rest = {word: inner for word, inner in column.items() if word not in {"type", "format"}}
+    return {**rest, "type": [*dict.fromkeys([*given, "string", "integer"])]}
+
+
+def _kinds(column: Object) -> list[str]:
+    kinds = column.get("type")
+    return [str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]

@@ -7,12 +7,13 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_analytics.commands.importing.airbyte.jinja_filters import filtered, method
 from tap_analytics.commands.importing.airbyte.jinja_macros import called
-from tap_analytics.commands.importing.airbyte.jinja_operators import (
+from tap_analytics.commands.importing.airbyte.jinja_operations import (
     compared,
     computed,
+    filtered,
     is_given,
+    method,
     tested,
 )
 from tap_analytics.commands.importing.airbyte.jinja_times import changed, is_time
@@ -26,7 +27,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     known_text,
     or_empty,
 )
-from tap_analytics.commands.importing.python_dict import parse
+from tap_analytics.commands.importing.loading import parse_python
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.jinja_values import Lookup
@@ -54,7 +55,7 @@ class Expressions:
         if " if " in joined and " else " not in joined:
             joined = f"{joined} else ''"
         try:
-            return self._resolved(self._node(parse(f"({joined})", mode="eval").body))
+            return self._resolved(self._node(parse_python(f"({joined})", mode="eval").body))
         except (SyntaxError, TypeError, ValueError, LookupError, ArithmeticError):
             raise UndecidedError from None
 

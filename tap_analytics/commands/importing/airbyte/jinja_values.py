@@ -7,7 +7,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_analytics.commands.importing.python_dict import parse
+from tap_analytics.commands.importing.loading import parse_python
 from tap_analytics.config.declarations.templates import (
     END,
     MOMENT,
@@ -286,7 +286,7 @@ def literal(value: Value) -> Value:
     if not isinstance(value, str):
         return value
     try:
-        found = ast.literal_eval(parse(value.strip(" \t"), mode="eval"))
+        found = ast.literal_eval(parse_python(value.strip(" \t"), mode="eval"))
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return value
     return value if isinstance(found, complex | bytes | set) else found

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.credentials import (
     basic_pair,
     credential,
     credentials_in,
     refuse,
 )
-from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.transport.request import FORM_TYPE
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
+    from tap_analytics.commands.importing.loading import Object
 
 #: Names of the fields of a form that the tap can't change.
 _FIXED = {

@@ -9,7 +9,8 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from tap_analytics.commands.importing.python_dict import parse
+from tap_analytics.commands.importing.loading import parse_python
+from tap_analytics.pagination.placement import PAGE
 from tap_analytics.records.path import Match
 
 if t.TYPE_CHECKING:
@@ -30,6 +31,10 @@ _EQUAL = {"equalto", "eq", "=="}
 #: Attributes that are methods of a dict, not members.
 _OF_DICTS = set(dir(dict))
 _NOTHING: dict[str, object] = {"none": None, "None": None, "false": False, "true": True}
+_NAME = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
+#: A path with an expression as a segment. One that begins with a slash is joined otherwise.
+_PATH = re.compile(r"((?:[\w-]+/)*)(\{\{[^{}]*\}\})((?:/[\w-][\w.-]*)*)")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,6 @@ class Member:
         if not steps or None in steps:
             return None
         return "".join(t.cast("list[str]", steps)).removeprefix(".")
-
-
-_NAME = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
 
 
 def _step(name: Segment) -> str | None:
@@ -97,7 +99,7 @@ def expression(text: object) -> ast.expr | None:
 
 def _tree(text: str) -> ast.expr | None:
     try:
-        return t.cast("ast.expr", parse(text.strip(), mode="eval").body)
+        return t.cast("ast.expr", parse_python(text.strip(), mode="eval").body)
     except (SyntaxError, RecursionError):
         return None
 
@@ -249,3 +251,44 @@ def members_in(node: ast.expr) -> list[Member]:
     else:
         inner = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
     return [each for part in inner for each in members_in(part)]
+
+
+# --- numbers in paths -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NumberedPath:
+    """A path below the base URL; `number` is where a response has the number of its page."""
+
+    path: str
+    first: int
+    number: Member
+
+
+def numbered_path(text: object, first: object) -> NumberedPath | None:
+    """Return the path of a cursor such as `items/{{ response.id + 1 }}`, whose first is `first`.
+
+    None if the two differ in more than the number.
+    """
+    found = _PATH.fullmatch(text.strip()) if isinstance(text, str) else None
+    number = _counted(expression(found[2])) if found else None
+    if found is None or number is None or number.root != "response" or not number.text:
+        return None
+    before, after = f"/{found[1]}", found[3]
+    given = str(first)
+    middle = given.removeprefix(before).removesuffix(after)
+    if given != f"{before}{middle}{after}" or not _NUMBER.fullmatch(middle):
+        return None
+    return NumberedPath(f"{before}{{{PAGE}}}{after}", int(middle), number)
+
+
+def _counted(node: ast.expr | None) -> Member | None:
+    """Return the member that one is added to."""
+    match node:
+        case ast.BoolOp(op=ast.Or(), values=[value, *others]) if not any(
+            map(may_be_something, others)
+        ):
+            return _counted(value)
+        case ast.BinOp(left=left, op=ast.Add(), right=right) if constant(right) == 1:
+            return member(left)
+    return None

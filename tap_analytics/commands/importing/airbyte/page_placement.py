@@ -9,13 +9,13 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.request_scope import PAGE_NUMBER
-from tap_analytics.commands.importing.loading import as_list
+from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.notes import UnsupportedError
 from tap_analytics.pagination.placement import CURSOR, OFFSET, PAGE
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
 
 #: Places in a request, and the fields of an endpoint that hold what goes there.
 _FIELDS = {"request_parameter": "params", "header": "headers", "body_data": "data"}

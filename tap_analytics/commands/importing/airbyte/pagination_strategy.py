@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.cursor_pagination import CursorPagination
 from tap_analytics.commands.importing.airbyte.page_placement import option_of
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
+    from tap_analytics.commands.importing.loading import Object
 
 #: What says which page is asked for.
 _NUMBERS = ("offset", "page", "cursor")

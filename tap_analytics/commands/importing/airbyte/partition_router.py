@@ -9,11 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.commands.importing.airbyte.components import (
-    UnsupportedError,
-    first_sync,
-    name_of,
-)
+from tap_analytics.commands.importing.airbyte.components import first_sync, name_of
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -22,12 +18,13 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     literal,
 )
 from tap_analytics.commands.importing.airbyte.request_scope import Scope, placeholder
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.object_reader import NAME
 from tap_analytics.config.declarations.templates import PARTITIONS, RESOURCES
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
+    from tap_analytics.commands.importing.loading import Object
 
 #: Why a stream is left out whose parents aren't in one line.
 PAIRS = "it is read for each pair of rows of two parents"

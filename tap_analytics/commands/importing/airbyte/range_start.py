@@ -7,9 +7,8 @@ import re
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.jinja_values import Later, UndecidedError, Unset
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.records.duration import Duration
 from tap_analytics.records.notation import parse_iso
 

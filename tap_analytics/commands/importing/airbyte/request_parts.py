@@ -11,7 +11,6 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.jinja_macros import moment_as_text
 from tap_analytics.commands.importing.airbyte.jinja_texts import (
     has_expressions,
@@ -34,12 +33,12 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
 from tap_analytics.commands.importing.airbyte.request_scope import RUN_ROOTS
 from tap_analytics.commands.importing.airbyte.request_values import sent_value
-from tap_analytics.commands.importing.loading import as_object
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.loading import Object, as_object
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import END, START
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
 
 _HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)

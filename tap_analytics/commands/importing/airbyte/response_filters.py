@@ -11,14 +11,15 @@ import typing as t
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
+from tap_analytics.commands.importing.notes import UnsupportedError
 from tap_analytics.config.declarations.retries import NEVER_RETRIED
 from tap_analytics.transport.retry import RetryPolicy
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_analytics.commands.importing.airbyte.components import Object
+    from tap_analytics.commands.importing.loading import Object
+
 
 #: A status, or a class of all that no filter names.
 Status = int | str

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.credentials import (
     credential,
     credentials_in,
     place_of,
 )
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.records.duration import Duration
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
+    from tap_analytics.commands.importing.loading import Object
 
 #: A token after a word of its own.
 _PREFIXED = re.compile(r"(?:([^\s{}]+) )?\{\{\s*session_token\s*\}\}")

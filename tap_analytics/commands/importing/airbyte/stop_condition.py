@@ -12,7 +12,6 @@ import functools
 import operator
 from dataclasses import dataclass, replace
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError
 from tap_analytics.commands.importing.airbyte.page_expressions import (
     Member,
     constant,
@@ -20,6 +19,7 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
     may_be_something,
     member,
 )
+from tap_analytics.commands.importing.notes import UnsupportedError
 from tap_analytics.pagination.strategies.metadata import truth
 
 #: Names of members that count the rows of a page.

@@ -16,11 +16,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.commands.importing.airbyte.components import UnsupportedError, name_of
+from tap_analytics.commands.importing.airbyte.components import name_of
 from tap_analytics.commands.importing.airbyte.cursor import has_window_key
 from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
 from tap_analytics.commands.importing.airbyte.partition_router import PAIRS
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import RESOURCES
 
 if t.TYPE_CHECKING:

@@ -8,10 +8,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tap_analytics.commands.importing.airbyte.components import (
-    UnsupportedError,
-    class_for,
-)
+from tap_analytics.commands.importing.airbyte.components import class_for
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -32,13 +29,13 @@ from tap_analytics.commands.importing.airbyte.whole_rows import (
     is_json,
     keeps_columns,
 )
-from tap_analytics.commands.importing.loading import as_list
-from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.airbyte.components import Component, Object
+    from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.jinja_values import Path
 
 #: A member that is replaced by an empty object where it is missing, as `(record.x or {})`.

@@ -19,9 +19,8 @@ from tap_analytics.commands.importing.dlt.resource import (
     read_resource,
     settle_keys,
 )
-from tap_analytics.commands.importing.dlt.unsupported import UnsupportedError
-from tap_analytics.commands.importing.loading import as_object
-from tap_analytics.commands.importing.notes import shown
+from tap_analytics.commands.importing.loading import Object, as_object
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in, with_variables
 from tap_analytics.config.declarations import CLIENT, ENTRY
 from tap_analytics.config.declarations.model import DETECTED
@@ -31,8 +30,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 _READ = ("client", "resource_defaults", "resources")
 #: Parts of an endpoint that dlt merges otherwise than the tap.

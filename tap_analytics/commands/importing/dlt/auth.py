@@ -11,8 +11,6 @@ from tap_analytics.config.declarations.auths import AUTHS
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.notes import Notes
 
-Object = dict[str, t.Any]
-
 #: What dlt finds in its settings where only the name of a type is given.
 _SETTINGS = {
     "bearer": ("token",),

@@ -8,14 +8,9 @@ from tap_analytics.commands.importing.dlt.auth import read_auth
 from tap_analytics.commands.importing.dlt.incremental import read_incremental
 from tap_analytics.commands.importing.dlt.paginator import read_paginator
 from tap_analytics.commands.importing.dlt.request import read_request, settle_params, stripped
-from tap_analytics.commands.importing.dlt.unsupported import (
-    UnsupportedError,
-    check_read,
-    check_words,
-)
-from tap_analytics.commands.importing.loading import as_list
-from tap_analytics.commands.importing.notes import listed, shown
-from tap_analytics.commands.importing.unread import Unread, with_variables
+from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
+from tap_analytics.commands.importing.unread import Unread, check_read, check_words, with_variables
 from tap_analytics.config.declarations.endpoint import ENDPOINT
 from tap_analytics.config.declarations.model import DETECTED
 from tap_analytics.config.declarations.retries import NEVER_RETRIED, RETRY
@@ -23,8 +18,6 @@ from tap_analytics.config.declarations.retries import NEVER_RETRIED, RETRY
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.dlt.request import Context
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 #: Parts whose texts may be variables.
 _TEXTS = ("path", "headers", "json", "data")

@@ -1,25 +1,28 @@
-"""`incremental` of dlt, how its values are converted, and which rows it leaves out."""
+"""`incremental` of dlt, how its values are converted, and which rows it leaves out.
+
+A function that converts values is taken where a named format says the same. A date taken from a
+time is exact for times in UTC only, which is what the initial value must be.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import typing as t
 
-from tap_analytics.commands.importing.dlt.conversion import converted
-from tap_analytics.commands.importing.dlt.unsupported import UnsupportedError, check_words
-from tap_analytics.commands.importing.loading import as_object
-from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.unread import Unread, with_variables
+from tap_analytics.commands.importing.loading import Object, as_object
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
+from tap_analytics.commands.importing.unread import Unread, check_words, with_variables
 from tap_analytics.config.declarations.incremental import INCREMENTAL
 from tap_analytics.records.path import Match, parse_path
+from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_analytics.commands.importing.notes import Notes
     from tap_analytics.records.path import Segment
-
-Object = dict[str, t.Any]
 
 #: Fields that change no request and no row.
 _SILENT = {"row_order", "allow_external_schedulers", "primary_key", "type"}
@@ -32,6 +35,33 @@ _KNOWN = {
 _FILTERING = ("exclude", "open")
 #: Key of the filters of rows, which the resource takes.
 FILTERS = "filters"
+#: Functions that change no value; functions are compared as text, with `x` for their argument.
+_IDENTITIES = {
+    *("x", "int(x)", "str(x)", "str(x).replace('+00:00', 'Z')", "x.replace('+00:00', 'Z')"),
+}
+_ISO = (
+    r"(?:pendulum\.parse\((?:str\()?x\)?\)"
+    r"|(?:datetime\.)?datetime\.fromisoformat\(x(?:\.replace\('Z', '\+00:00'\))?\)"
+    r"|ensure_pendulum_datetime(?:_utc)?\(x\))"
+)
+_EPOCH = (
+    r"(?:pendulum\.from_timestamp\((?:int\()?x\)?\)"
+    r"|(?:datetime\.)?datetime\.(?:utcfromtimestamp\((?:int\()?x\)?\)"
+    r"|fromtimestamp\((?:int\()?x\)?, (?:tz=)?(?:datetime\.)?(?:timezone\.utc|UTC)\)))"
+)
+_DATE = r"\.to_date_string\(\)|\.date\(\)\.isoformat\(\)"
+_WRITTEN = rf"(?:{_DATE}|\.(?:strftime|format)\('([^']+)'\)|\.(to_iso8601_string)\(\))"
+_OF_EPOCH = re.compile(rf"{_EPOCH}{_WRITTEN}")
+_OF_ISO = re.compile(rf"{_ISO}{_WRITTEN}")
+_TO_SECONDS = re.compile(rf"(?:int\({_ISO}\.timestamp\(\)\)|{_ISO}\.int_timestamp)")
+_TO_MILLISECONDS = re.compile(
+    rf"(?:int\({_ISO}\.timestamp\(\) \* 1000\)|{_ISO}\.int_timestamp \* 1000)"
+)
+_CUT = {"x[:10]", "x.split('T')[0]", "str(x)[:10]", "str(x).split('T')[0]"}
+_IN_UTC = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|\+00:?00)?)?", re.ASCII)
+#: Letters of pendulum's formats.
+_TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+_TOKEN = re.compile("|".join(_TOKENS))
 
 
 def read_incremental(given: Object, notes: Notes) -> Object:
@@ -98,7 +128,7 @@ def _cursor(made: Object) -> str:
 def _conversion(convert: object, made: Object) -> Object:
     if isinstance(convert, str):
         return {"convert": convert}
-    found = converted(convert.node, made) if isinstance(convert, Unread) else None
+    found = _converted(convert.node, made) if isinstance(convert, Unread) else None
     if found is None:
         raise UnsupportedError(f"its `incremental.convert` is {shown(convert)}")
     return found
@@ -108,3 +138,61 @@ def of_param(name: str, value: Object, endpoint: Object) -> Object:
     """Return the `incremental` that a parameter declares."""
     own = {word: inner for word, inner in value.items() if word != "type"}
     return {**as_object(endpoint.get("incremental")), **own, "start_param": name}
+
+
+# --- functions that convert values ----------------------------------------------------------------
+
+
+def _converted(node: ast.AST, incremental: Object) -> Object | None:
+    """Return the fields that say what a function does to cursor values; None for others."""
+    text = _body(node)
+    if text is None or text in _IDENTITIES:
+        return None if text is None else {}
+    if found := _OF_EPOCH.fullmatch(text):
+        pattern = _pattern(found)
+        return pattern and {"cursor_format": "epoch_s", "convert": pattern}
+    pattern = _of_iso(text, incremental)
+    return {"convert": pattern} if pattern else None
+
+
+def _of_iso(text: str, incremental: Object) -> t.Any:  # noqa: ANN401 - text or None
+    """Return the format into which a function writes times of ISO 8601."""
+    initial = as_object(incremental).get("initial_value")
+    if not isinstance(initial, str) or not _IN_UTC.fullmatch(initial):
+        return None
+    if _TO_SECONDS.fullmatch(text):
+        return "epoch_s"
+    if _TO_MILLISECONDS.fullmatch(text):
+        return "epoch_ms"
+    if text in _CUT:
+        return "date"
+    found = _OF_ISO.fullmatch(text)
+    return _pattern(found) if found else None
+
+
+def _body(node: ast.AST) -> str | None:
+    """Return the body of a function of one argument as text."""
+    if isinstance(node, ast.Name) and node.id in {"int", "str"}:
+        return f"{node.id}(x)"
+    if not isinstance(node, ast.Lambda) or len(node.args.args) != 1:
+        return None
+    name = node.args.args[0].arg
+    if any(isinstance(each, ast.Name) and each.id == "x" for each in ast.walk(node.body)):
+        return ast.unparse(node.body) if name == "x" else None
+    return re.sub(rf"\b{name}\b", "x", ast.unparse(node.body))
+
+
+def _pattern(found: re.Match[str]) -> t.Any:  # noqa: ANN401 - text or None
+    given, iso = found[1], found[2]
+    if iso:
+        return "iso"
+    if given is None:
+        return "date"
+    pattern = given if "%" in given else _TOKEN.sub(lambda token: _TOKENS[token[0]], given)
+    if "%" not in given and re.search(r"[A-SU-Ya-z]", re.sub("%.", "", pattern)):
+        return None
+    try:
+        TimeFormat(pattern)
+    except TimeFormatError:
+        return None
+    return "date" if pattern == "%Y-%m-%d" else pattern

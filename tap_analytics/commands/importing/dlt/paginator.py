@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.commands.importing.dlt.unsupported import (
-    UnsupportedError,
-    check_read,
-    check_words,
-)
-from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.unread import Unread
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
+from tap_analytics.commands.importing.unread import Unread, check_read, check_words
 from tap_analytics.config.declarations.paginators import PAGINATORS
 from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.loading import Object
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 #: Former dlt names of paginators.
 _ALIASES = {"json_response": "json_link", "page": "page_number"}

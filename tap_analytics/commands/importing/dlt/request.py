@@ -13,10 +13,9 @@ from tap_analytics.commands.importing.dlt.paginator import (
     without_limit,
     written_params,
 )
-from tap_analytics.commands.importing.dlt.unsupported import UnsupportedError
-from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.loading import Object, as_object
 from tap_analytics.commands.importing.normalize_entry import is_secret
-from tap_analytics.commands.importing.notes import listed, shown
+from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.commands.importing.unread import UNPACKED, with_variables
 from tap_analytics.config.declarations.object_reader import scalar
 from tap_analytics.config.declarations.parents import guess
@@ -26,8 +25,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 _PARENT = re.compile(r"(?<!\{)\{resources\.([^.{}]+)\.([^{}]+)\}")
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([^{}]*)\}(?!\})")

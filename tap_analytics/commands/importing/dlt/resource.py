@@ -8,14 +8,9 @@ import typing as t
 from tap_analytics.commands.importing.dlt.endpoint import read_endpoint
 from tap_analytics.commands.importing.dlt.incremental import FILTERS
 from tap_analytics.commands.importing.dlt.row_functions import filter_of, steps_of
-from tap_analytics.commands.importing.dlt.unsupported import (
-    UnsupportedError,
-    check_read,
-    check_words,
-)
-from tap_analytics.commands.importing.loading import as_list, as_object
-from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.unread import Unread, with_variables
+from tap_analytics.commands.importing.loading import Object, as_list, as_object
+from tap_analytics.commands.importing.notes import UnsupportedError, shown
+from tap_analytics.commands.importing.unread import Unread, check_read, check_words, with_variables
 from tap_analytics.config.declarations.resources import DISPOSITIONS, RESOURCE
 
 if t.TYPE_CHECKING:
@@ -23,8 +18,6 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.commands.importing.dlt.request import Context
     from tap_analytics.commands.importing.notes import Notes
-
-Object = dict[str, t.Any]
 
 #: Words of dlt that change no request and no row, only how rows are loaded.
 _LOADING = frozenset(

@@ -11,7 +11,8 @@ import json
 import re
 import typing as t
 
-Object = dict[str, t.Any]
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.loading import Object
 
 _SIGNS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",

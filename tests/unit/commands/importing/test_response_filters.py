@@ -7,9 +7,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_analytics.commands.importing.airbyte.components import Manifest, UnsupportedError
+from tap_analytics.commands.importing.airbyte.components import Manifest
 from tap_analytics.commands.importing.airbyte.error_handling import handler_of
-from tap_analytics.commands.importing.notes import Notes
+from tap_analytics.commands.importing.notes import Notes, UnsupportedError
 from tap_analytics.records.filters import BodyFilter, RowFilter
 from tap_analytics.transport.retry import ResponseAction, RetryPolicy
 
