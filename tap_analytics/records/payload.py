@@ -77,6 +77,17 @@ class MissingRowsError(SelectorError):
     """A response that has nothing at the selector."""
 
 
+class MissingValueError(SelectorError):
+    """A row of a parent without the values that name its children in a request.
+
+    `is_absent`: it lacks a field, rather than that it is null.
+    """
+
+    def __init__(self, text: str = "", *, is_absent: bool = False) -> None:
+        super().__init__(text)
+        self.is_absent = is_absent
+
+
 def select_rows(payload: object, path: Sequence[str]) -> list[Row]:
     """Return the rows at a path of members: a list, one object, or null for none.
 
@@ -168,6 +179,11 @@ def dig_field(row: t.Mapping[str, t.Any], path: str, default: t.Any = None) -> t
     return row[path] if path in row else at_path(row, members_of(path), default)
 
 
+def has_field(row: t.Mapping[str, t.Any], path: str) -> bool:
+    """Whether a row has a field, found as by `dig_field`."""
+    return dig_field(row, path, _NOWHERE) is not _NOWHERE
+
+
 def without(row: Row, path: str) -> None:
     """Remove a field of a row, found as by `dig_field`; objects that it is nested in are copied."""
     if path in row:
@@ -199,9 +215,13 @@ def check_path_value(value: object, needed: str, *, child: str, parent: Parent, 
         fault = f"has '{value}' as"
     else:
         return
+    raise SelectorError(f"{child}: {row_of(parent, row)} {fault} {needed}")
+
+
+def row_of(parent: Parent, row: Row) -> str:
+    """Return how messages name a row of a parent."""
     keys = ", ".join(f"{key}={row.get(key)}" for key in parent.primary_keys)
-    shown = shorten(f"a row of {parent.name}{' with ' if keys else ''}{keys}", _SHOWN)
-    raise SelectorError(f"{child}: {shown} {fault} {needed}")
+    return shorten(f"a row of {parent.name}{' with ' if keys else ''}{keys}", _SHOWN)
 
 
 def as_rows(found: object, where: str) -> list[Row]:

@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from tap_analytics.config.shard import PartResult
+    from tap_analytics.records.payload import MissingValueError
 
 #: Causes that affect all streams of an API: reported once, with the names of the streams.
 SHARED_CAUSES = frozenset({"credentials", "unreachable", "in_band", "origin"})
@@ -49,6 +50,10 @@ class StreamResult:
     lists: int = 0
     #: Parents whose child endpoint responded with 404: deleted after the parent was read.
     parents_missing: int = 0
+    #: Parents without the values that name their children in a request.
+    parents_skipped: int = 0
+    #: The error of the first of them, if all of them lack the field.
+    parents_fault: MissingValueError | None = None
     #: Whether a stream map filtered out parents, whose children were not read.
     parents_filtered: bool = False
     #: Rows read and total rows, where the API reports a total; None for a child stream, which has
@@ -123,6 +128,12 @@ class StreamResult:
             return "cut" if self.truncated else "complete"
         return "failed" if self.failure else "unfinished"
 
+    def skip_parent(self, error: MissingValueError) -> None:
+        """Count a parent that no request for its children can be made from."""
+        if not self.parents_skipped or self.parents_fault is not None:
+            self.parents_fault = (self.parents_fault or error) if error.is_absent else None
+        self.parents_skipped += 1
+
     @property
     def mismatches(self) -> int:
         """Values that contradicted the schema, as far as the settings have values checked."""
@@ -138,6 +149,8 @@ class StreamResult:
             notes.append("may lack rows")
         if self.parents_missing:
             notes.append(f"{plural(self.parents_missing, 'parent')} gone")
+        if self.parents_skipped:
+            notes.append(f"{plural(self.parents_skipped, 'parent')} skipped")
         if self.repeated_keys:
             least = "" if self.repeated_keys_exact else "at least "
             notes.append(f"{least}{plural(self.repeated_keys, 'repeated key')}")

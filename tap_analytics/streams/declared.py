@@ -33,7 +33,7 @@ from tap_analytics.streams.api import Api
 from tap_analytics.streams.columns import completed, references
 from tap_analytics.streams.plugins import PluginError, load_plugin, plugin_digest
 from tap_analytics.streams.resource import ResourceStream
-from tap_analytics.streams.scope import open_bookmark, window_of, windows_of
+from tap_analytics.streams.scope import contexts_of, open_bookmark, window_of, windows_of
 from tap_analytics.streams.window_columns import WindowColumnsStream
 from tap_analytics.transport.errors import NotFound
 
@@ -181,7 +181,7 @@ class DeclaredStream(ResourceStream):
         return rows
 
     def sample_contexts(self) -> Iterable[Context | None]:
-        """Yield the context of the first parent row; None for a stream without parents."""
+        """Yield the contexts of the first parent row that has any; None without parents."""
         if self.parent_stream_type is None:
             yield from self.contexts or (None,)
             return
@@ -190,8 +190,9 @@ class DeclaredStream(ResourceStream):
         if parent.failure is not None:
             raise parent.failure
         for context in parent.sample_contexts():
-            for row in _first_page(parent, context)[:1]:
-                yield from self.contexts_below(parent, row, context)
+            rows = _first_page(parent, context)
+            found = ([*contexts_of(self, parent, row, context)] for row in rows)
+            yield from next(filter(None, found), ())
 
     def sample_window(self) -> PageToken:
         """Return the filter of the first page, so that the sync can reuse the page."""

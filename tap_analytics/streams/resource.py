@@ -25,12 +25,20 @@ from tap_analytics.config.declarations.templates import (
     divided,
     is_run_value,
     moment_text,
+    names_in,
     time_text,
 )
 from tap_analytics.errors import TapError
 from tap_analytics.pagination.placement import PLACEHOLDERS, placed, split_body
 from tap_analytics.records.notation import in_unit
-from tap_analytics.records.payload import check_path_value, dig_field
+from tap_analytics.records.payload import (
+    MissingValueError,
+    SelectorError,
+    check_path_value,
+    dig_field,
+    has_field,
+    row_of,
+)
 from tap_analytics.records.window import Window
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.streams.range_filter import RangeFilter
@@ -186,22 +194,45 @@ class ResourceStream(AnalyticsStream):
     ) -> Iterable[Context]:
         """Yield the values that requests and rows get from a row of the parent.
 
-        None below a parent that is unchanged, where `incremental_dependency` is declared.
+        None below a parent that is unchanged, where `incremental_dependency` is declared. Raises
+        `MissingValueError` for a row that no request can be made from.
         """
         if self.incremental_dependency and not self._is_changed(record):
             return
         values, request = {}, self.resource.request
+        lacking: list[ParentLink] = []
         for link in self.resource.parents:
             name = link.placeholder
             inherited = context if link.is_inherited else None
             value = inherited[link.field] if inherited else dig_field(record, link.field)
             form = "" if link.is_inherited else divided(name)[1]
-            if form or name in request.text_names or (name in request.names and value is None):
+            if value is None and name in request.names:
+                lacking.append(link)
+                continue
+            if form or name in request.text_names:
                 needed = _needed(link)
                 check_path_value(value, needed, child=self.label, parent=parent, row=record)
             values[name] = self._in_format(form, value, link) if form else value
+        if lacking:
+            raise self._lacking(lacking, parent, record)
         for each in self._partitions or ({},):
             yield {**values, **each}
+
+    def _lacking(
+        self, links: Sequence[ParentLink], parent: AnalyticsStream, record: Record
+    ) -> SelectorError:
+        """Return the error for values that a row lacks.
+
+        Without one of the path, or without all, no request is one for the children of the row.
+        """
+        request = self.resource.request
+        names = {link.placeholder for link in links}
+        fault = f"{self.label}: {row_of(parent, record)} has no {_needed(links[0])}"
+        sent = {link.placeholder for link in self.resource.parents} & request.names
+        if names < sent and names.isdisjoint(names_in(request.path)):
+            return SelectorError(fault)
+        is_null = any(link.is_inherited or has_field(record, link.field) for link in links)
+        return MissingValueError(fault, is_absent=not is_null)
 
     def _in_format(self, form: str, value: object, link: ParentLink) -> Value:
         """Return a time of a parent's row in a format; raises `TapError` for what is none."""

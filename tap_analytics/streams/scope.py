@@ -15,10 +15,11 @@ from tap_analytics.pagination.reader import PageReader
 from tap_analytics.pagination.row_range import ReadRange
 from tap_analytics.records.bookmark import Bookmark, stored_bookmark
 from tap_analytics.records.parents import CoveredParents
+from tap_analytics.records.payload import MissingValueError
 from tap_analytics.records.window import Window
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from singer_sdk.helpers.types import Context
@@ -26,6 +27,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.client import AnalyticsStream
     from tap_analytics.pagination import PageToken
     from tap_analytics.records.rows import Row, RowDecoder
+
+    Skip = Callable[[MissingValueError], object]
 
 #: Failures that `optional_streams` accepts.
 OPTIONAL_CAUSES = frozenset({"forbidden", "missing"})
@@ -61,6 +64,21 @@ def is_optional(stream: AnalyticsStream, failure: Exception | None) -> bool:
 def keeps_parent(stream: AnalyticsStream, row: Row) -> bool:
     """Whether the children of a row are read: not if a stream map filters out the row."""
     return bool(stream.stream_maps[0].get_filter_result(row) if stream.selected else row)
+
+
+def contexts_of(
+    child: AnalyticsStream,
+    parent: AnalyticsStream,
+    row: Row,
+    context: Context | None,
+    skip: Skip | None = None,
+) -> Iterator[Context]:
+    """Yield the contexts of a child below a row of its parent; `skip` gets why there is none."""
+    try:
+        yield from child.contexts_below(parent, row, context)
+    except MissingValueError as error:
+        if skip is not None:
+            skip(error)
 
 
 # --- rows -------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from tap_analytics.errors import TapError
 from tap_analytics.pagination.completeness import Finding, Verdict
 from tap_analytics.records.bookmark import SOURCE
 from tap_analytics.records.notation import later
+from tap_analytics.reporting.numbers import plural
 from tap_analytics.streams.scope import is_incremental, is_keyed_by_window
 from tap_analytics.sync.checkpoint import forget
 from tap_analytics.transport.errors import NotFound
@@ -127,6 +128,11 @@ def check_complete(
 
     `above` is the result of its parents: a stream is no more complete than they are.
     """
+    if result.parents_skipped:
+        skipped = plural(result.parents_skipped, "parent")
+        stream.logger.info("%s: %s skipped, whose rows name no children", stream.label, skipped)
+        if result.parents_fault is not None and not result.lists:
+            return result.parents_fault
     if result.parents_missing and result.parents_missing == result.lists:
         return NotFound(
             f"{stream.label}: the endpoint answered 404 for every one of "

@@ -1,7 +1,6 @@
 """Reads one endpoint to its end: writes its pages as records, and reads the children of its rows.
 
-Child requests are queued in order across pages, so that the concurrency is used at the end of a
-page and between child streams too.
+Child requests are queued in order across pages and streams, so that all the concurrency is used.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from tap_analytics.config.shard import KeyGroup, RowRange
 from tap_analytics.errors import TapError
 from tap_analytics.records.writer import OutputClosedError
 from tap_analytics.streams.scope import (
+    contexts_of,
     keeps_parent,
     open_fetcher,
     open_reader,
@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.pagination import PageToken
     from tap_analytics.pagination.reader import PageReader
     from tap_analytics.records.rows import DictRows, Row, RowDecoder, Rows
+    from tap_analytics.streams.scope import Skip
     from tap_analytics.sync.stream import StreamSync
 
 
@@ -306,7 +307,7 @@ class ChildQueue:
         for child in self._parent.children:
             child.result.parents_filtered |= is_filtered
             try:
-                reads += self._below(child, kept)
+                reads += self._below(child, kept, child.result.skip_parent)
             except TapError as error:
                 child.result.failure = child.result.failure or error
         return reads
@@ -329,19 +330,18 @@ class ChildQueue:
     def _upcoming(self) -> list[ChildRead]:
         """Return the reads below the parents of the next page; its errors are raised with it."""
         try:
-            kept = self._kept(self._reader.peek())
-            return [each for child in self._parent.children for each in self._below(child, kept)]
+            rows, children = self._kept(self._reader.peek()), self._parent.children
+            return [each for child in children for each in self._below(child, rows, None)]
         except Cancelled:
             raise
         except Exception:  # noqa: BLE001 - raised when the page is read
             return []
 
-    def _below(self, child: StreamSync, parents: Sequence[Row]) -> Iterator[ChildRead]:
-        if not child.is_over:
-            for row in parents:
-                for context in child.stream.contexts_below(self._parent.stream, row, self._context):
-                    for window in windows(child, context):
-                        yield ChildRead(child, context, window)
+    def _below(self, child: StreamSync, rows: list[Row], skip: Skip | None) -> Iterator[ChildRead]:
+        for row in () if child.is_over else rows:
+            for context in contexts_of(child.stream, self._parent.stream, row, self._context, skip):
+                for window in windows(child, context):
+                    yield ChildRead(child, context, window)
 
     def _kept(self, parents: Sequence[Row]) -> list[Row]:
         """Return the parents that no stream map leaves out."""

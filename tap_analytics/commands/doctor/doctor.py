@@ -41,6 +41,7 @@ from tap_analytics.errors import TapError, explain
 from tap_analytics.pagination import PageNumber, StopReason
 from tap_analytics.reporting.numbers import plural
 from tap_analytics.streams.declared import DeclaredStream
+from tap_analytics.streams.scope import contexts_of
 from tap_analytics.transport.auth import NoAuth
 from tap_analytics.transport.errors import BudgetSpent, Cancelled
 
@@ -161,17 +162,20 @@ class Doctor:
     def _contexts(self, check: StreamCheck, parent: StreamCheck) -> Sequence[Context]:
         """Return child contexts of the first rows of a parent; report why there are none."""
         report = check.report
+        skipped: list[TapError] = []
         try:
             found = [
                 context
                 for row in parent.rows[:_PARENTS]
-                for context in check.stream.contexts_below(parent.stream, row, parent.context)
+                for context in contexts_of(
+                    check.stream, parent.stream, row, parent.context, skipped.append
+                )
             ]
         except TapError as error:
-            found = []
-            report.findings.append(wrong("parent_field", str(error)))
+            found, skipped = [], [error]
         if found:
             return found
+        report.findings += [wrong("parent_field", str(error)) for error in skipped[:1]]
         has_failed = (parent.report.is_wrong or parent.report.unchecked) and not parent.rows
         why = "failed" if has_failed else "has no row with a child context"
         report.unchecked = f"its parent {parent.stream.name} {why}"

@@ -21,7 +21,13 @@ from tap_analytics.commands.plan.sample import (
 )
 from tap_analytics.config.meltano import meltano_names
 from tap_analytics.errors import TapError
-from tap_analytics.streams.scope import keeps_parent, open_bookmark, read_children, windows_of
+from tap_analytics.streams.scope import (
+    contexts_of,
+    keeps_parent,
+    open_bookmark,
+    read_children,
+    windows_of,
+)
 from tap_analytics.transport.errors import BudgetSpent, NotFound
 
 if t.TYPE_CHECKING:
@@ -187,7 +193,7 @@ def _sample_below(
         context
         for row, above in parents.rows
         if keeps_parent(parent, row)
-        for context in stream.contexts_below(parent, row, above)
+        for context in contexts_of(stream, parent, row, above)
     ]
     read = len(parents.rows)
     number = round(parents.read * len(contexts) / read) if read else 0

@@ -101,6 +101,7 @@ def _stream(run: Run, result: StreamResult, ending: RunResult) -> StreamSummary:
         requests=stats.requests,
         retries=stats.retries,
         parents_gone=result.parents_missing,
+        parents_skipped=result.parents_skipped,
         repeated_keys=result.repeated_keys,
         repeated_keys_exact=result.repeated_keys_exact,
         type_mismatches=result.mismatches,

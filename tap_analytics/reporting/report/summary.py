@@ -45,6 +45,7 @@ class StreamSummary(msgspec.Struct, kw_only=True, omit_defaults=True):
     requests: int
     retries: int
     parents_gone: int
+    parents_skipped: int
     repeated_keys: int
     repeated_keys_exact: bool
     type_mismatches: int

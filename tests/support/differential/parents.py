@@ -30,6 +30,9 @@ ORDERS = {
     4: [{"id": 41}, {"id": 42}],
 }
 ALL = [order for each in ORDERS.values() for order in each]
+#: Customers of whom only the first and the last have an owner.
+PARTLY = [{"id": 1, "owner": {"id": "o1"}}, {"id": 2, "owner": None}, {"id": 3}]
+PARTLY += [{"id": 5, "owner": {"id": None}}, {"id": 4, "owner": {"id": "o4"}}]
 ODD = ["a/b", "c d", "e?f=g&h", "ü", "100%25", "i+j", "#k", "l;m,n"]
 PAGES = paginator(by_number(2), "page")
 CUSTOMER = stream("customers")
@@ -49,6 +52,12 @@ def orders_by(customer):
 
 
 shop = orders_by(lambda asked: asked.path.split("/")[2])
+
+
+def owned(asked):
+    if asked.path == "/customers":
+        return {"data": PARTLY}
+    return {"data": ORDERS[int(asked.path.split("/")[2].removeprefix("o"))]}
 
 
 def paged(asked):
@@ -206,6 +215,29 @@ CONSTRUCTS = [
             stream("orders", **below(CUSTOMER, "owner/id", request_option=into("owner")))
         ),
         dlt=below_customers(params={"owner": "{resources.customers.owner.id}"}),
+    ),
+    Construct(
+        name="parent-null",
+        columns=COLUMNS,
+        server=owned,
+        rows={"orders": [*ORDERS[1], *ORDERS[4]]},
+        airbyte=manifest(
+            stream(
+                "orders",
+                "/owners/{{ stream_slice.parent_id }}/orders",
+                **below(CUSTOMER, "owner/id"),
+            )
+        ),
+        dlt=dlt(
+            resource("customers", paginator="single_page"),
+            resource(
+                "orders",
+                "owners/{resources.customers.owner.id}/orders",
+                paginator="single_page",
+            ),
+            more={"the parent behind that row": "GET /owners/o4/orders"},
+            loses="it fails for a row without the field",
+        ),
     ),
     Construct(
         name="parent-header",

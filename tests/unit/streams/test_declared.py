@@ -47,7 +47,6 @@ def family(origin, *children, **more):
         ([1], "has a list as `code`"),
         ({"a": 1}, "has an object as `code`"),
         (True, "has a boolean as `code`"),
-        (None, "has no `code`"),
         ("", "has '' as `code`"),
         ("..", "has '..' as `code`"),
     ],
@@ -89,6 +88,37 @@ def test_a_value_that_no_path_can_hold_fails_the_child_alone_at_every_width(code
     assert "`params.x`" in found[0][1]
     # The second page begins with the last row of the first.
     assert len(found[0][2]) == (0, 10, 19)[page]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("lacking", [{"owner": None}, {}, {"owner": {}}, {"owner": {"id": None}}])
+def test_parents_without_a_value_of_the_path_are_skipped_and_counted(lacking, concurrency, caplog):
+    rows = [{"id": n, "owner": {"id": f"o{n}"}} for n in range(30)]
+    for n in (0, 10, 14, 29):
+        rows[n] = {"id": n, **lacking}
+
+    def serve(received):
+        path, _, query = received.target.partition("?")
+        if path != "/items":
+            return reply(200, json.dumps([{"id": path}]).encode())
+        start = int(query.partition("offset=")[2].partition("&")[0])
+        return reply(200, json.dumps({"data": rows[start : start + 10]}).encode())
+
+    caplog.set_level(logging.INFO)
+    with ScriptedServer(serve) as api:
+        given = declared(
+            api.origin,
+            endpoint={"paginator": {"type": "offset", "limit": 10}},
+            children=[child("parts", "/owners/{resources.items.owner.id}/parts")],
+            concurrency=concurrency,
+        )
+        done = run(given)
+    assert done.error is None
+    assert done.ids() == list(range(30))
+    left = [f"/owners/o{n}/parts" for n in range(30) if n not in {0, 10, 14, 29}]
+    assert done.ids("shop_parts") == left
+    assert done.tap.run.results["shop_parts"].parents_skipped == 4
+    assert "4 parents skipped" in caplog.text
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -628,12 +658,15 @@ def test_what_children_need_of_a_parent_may_be_deselected():
     assert done.records("shop_parts") == [{"id": 10, "_items_deep": {"ref": "r1"}}]
 
 
+BOTH = {"x": "{resources.items.x}", "y": "{resources.items.id}"}
+
+
 @pytest.mark.parametrize(
     ("where", "value", "fault"),
     [
-        ({"params": {"x": "{resources.items.x}"}}, None, "has no `x`, which the request needs"),
-        ({"params": {"x": "{resources.items.x}"}}, [1], "has a list as `x`"),
-        ({"method": "POST", "json": {"x": "{resources.items.x}"}}, None, "has no `x`"),
+        ({"params": BOTH}, None, "has no `x`, which the request needs"),
+        ({"params": BOTH}, [1], "has a list as `x`"),
+        ({"method": "POST", "json": BOTH}, None, "has no `x`"),
     ],
     ids=["param", "list", "json"],
 )
@@ -643,6 +676,31 @@ def test_a_value_that_the_request_needs_and_the_parent_lacks_fails_the_child(whe
         assert [each.path for each in api.requests] == ["/items"]
     assert f"a row of shop_items with id=1 {fault}" in done.failure("shop_parts")
     assert done.ids() == [1]
+
+
+@pytest.mark.parametrize(
+    ("where", "rows", "read"),
+    [
+        ({"params": {"x": "{resources.items.x}"}}, [{"id": 1, "x": None}, {"id": 2, "x": 5}], 1),
+        ({"params": {"x": "{resources.items.x}"}}, [{"id": 1, "x": None}, {"id": 2}], 0),
+        ({"method": "POST", "json": {"x": "{resources.items.x}"}}, [{"id": 1, "x": None}], 0),
+    ],
+    ids=["some", "none", "json"],
+)
+def test_a_parent_that_lacks_all_that_the_request_needs_is_skipped(where, rows, read):
+    with routes({"/items": rows, "/parts": [{"id": 10}]}) as api:
+        done = run(family(api.origin, child("parts", "/parts", endpoint=where)))
+        assert [each.path for each in api.requests] == ["/items", *["/parts"] * read]
+    assert done.error is None
+    assert done.ids("shop_parts") == [10] * read
+    assert done.tap.run.results["shop_parts"].parents_skipped == len(rows) - read
+
+
+def test_a_field_that_no_parent_has_fails_the_child():
+    with routes({"/items": ITEMS}) as api:
+        done = run(family(api.origin, child("parts", "/of/{resources.items.owner.id}")))
+    assert "a row of shop_items with id=1 has no `owner.id`" in done.failure("shop_parts")
+    assert done.ids() == [1, 2, 3]
 
 
 def test_time_of_a_parent_is_sent_in_a_pattern_also_below_its_child():
@@ -656,16 +714,10 @@ def test_time_of_a_parent_is_sent_in_a_pattern_also_below_its_child():
     assert done.records("shop_screws") == [{"id": 9}]
 
 
-@pytest.mark.parametrize(
-    ("value", "fault"),
-    [
-        ("soon", "`at` of a row of items is 'soon', which {resources.items.at.%Y} can't write"),
-        (None, "has no `at`, which the request needs"),
-    ],
-)
-def test_value_of_a_parent_that_is_no_time_fails_the_child(value, fault):
-    with routes({"/items": [{"id": 1, "at": value}]}) as api:
+def test_value_of_a_parent_that_is_no_time_fails_the_child():
+    with routes({"/items": [{"id": 1, "at": "soon"}]}) as api:
         done = run(family(api.origin, child("parts", "/in/{resources.items.at.%Y}")))
+    fault = "`at` of a row of items is 'soon', which {resources.items.at.%Y} can't write"
     assert fault in done.failure("shop_parts")
     assert done.ids() == [1]
 
