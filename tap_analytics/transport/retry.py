@@ -19,7 +19,7 @@ from requests.structures import CaseInsensitiveDict
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Action = t.Literal["ignore", "fail", "retry"]
+Action = t.Literal["ignore", "empty", "fail", "retry"]
 
 #: Numbers above are instants (2001 and later), never seconds to wait.
 _EPOCH = 1e9

@@ -104,7 +104,9 @@ class Transport:
             raise
         policy = self.policy(request)
         action = policy.action_for(response.status, response.body)
-        if action or not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        if action == "empty":
+            response = replace(response, status=HTTPStatus.NO_CONTENT, body=b"")
+        elif action or not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             refusal = errors.refusal(response, policy, action)
             if refusal.cause not in OVERLOAD:
                 self._record_success()

@@ -9,7 +9,7 @@ from tap_analytics.config.declarations.fields import MEMBER, TEXT, Field, Kind, 
 from tap_analytics.config.declarations.model import NOW, DeclaredIncremental
 from tap_analytics.config.declarations.object_reader import ObjectReader
 from tap_analytics.records.duration import Duration
-from tap_analytics.records.notation import UNITS, moment_of
+from tap_analytics.records.notation import UNITS, moment_of, written
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
@@ -111,7 +111,9 @@ def read_incremental(reader: ObjectReader, name: str) -> DeclaredIncremental:
         value = getattr(read, field)
         if read.convert is None or value in {None, NOW}:
             continue
-        if moment_of(value, read.cursor_format) is None:
+        unit = read.cursor_format
+        in_unit = written(value, unit) if unit and isinstance(value, str) else value
+        if moment_of(in_unit, unit) is None:
             inner.error(
                 field,
                 f"{value!r} isn't a time that `convert` can write. Write it in ISO 8601, or "

@@ -97,8 +97,9 @@ RESPONSE_ACTION: Fields = {
     ),
     "action": Field(
         choice(*t.get_args(Action)),
-        "`ignore` ends the list there, which is no proof that it is complete; `fail` fails the "
-        "stream; `retry` tries the request again. dlt has `ignore` only.",
+        "`ignore` ends the list there, which is no proof that it is complete; `empty` takes the "
+        "response for a page without rows; `fail` fails the stream; `retry` tries the request "
+        "again. dlt has `ignore` only.",
         required=True,
         default="fail",
     ),

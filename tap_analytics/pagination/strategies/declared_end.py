@@ -23,7 +23,7 @@ def with_declared_end(
     if not page.received:
         following = _after_nothing(paging, following, page, seen, confirming=confirming)
     following = _after_short(paging, following, page, seen)
-    following = _at_flag(paging, following, page, seen)
+    following = _at_flag(paging, following, page, seen, confirming=confirming)
     is_beyond = isinstance(paging, NumberedStrategy) and paging.is_beyond(_token_of(following))
     return StopReason.MAXIMUM if is_beyond else following
 
@@ -77,15 +77,23 @@ def _after_short(
 
 
 def _at_flag(
-    paging: PagingStrategy, following: Following, page: Page, seen: PagingState
+    paging: PagingStrategy,
+    following: Following,
+    page: Page,
+    seen: PagingState,
+    *,
+    confirming: Confirm | None,
 ) -> Following:
     """Return what follows a page whose flag is false.
 
-    A flag that never was true may be the wrong one: it ends reading once the next page confirms it.
+    A flag that never was true may be the wrong one: it ends reading once the next page confirms it,
+    by having no rows either, or because there is no other.
     """
     if paging.has_more(page) is not False:
         return following
     if isinstance(following, StopReason):
         return StopReason.FLAG if following is StopReason.SINGLE else following
-    is_proven = seen.facts.flag_seen or paging.has_known_flag
-    return StopReason.FLAG if is_proven else Confirm(_token_of(following), StopReason.FLAG)
+    token = _token_of(following)
+    is_confirmed = token == page.query or (confirming is not None and not page.received)
+    is_proven = is_confirmed or seen.facts.flag_seen or paging.has_known_flag
+    return StopReason.FLAG if is_proven else Confirm(token, StopReason.FLAG)

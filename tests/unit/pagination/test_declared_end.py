@@ -116,6 +116,23 @@ def test_a_flag_that_is_always_false_loses_no_row(paginator, answer, concurrency
     assert done.ids() == list(range(25))
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("advances", [True, False])
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_flag_that_never_was_true_ends_a_cursor_behind_a_page_without_rows(
+    count, advances, concurrency
+):
+    def answer(query):
+        start = int(query.get("cursor", 0))
+        found = ROWS[:count][start : start + LIMIT]
+        return {"data": found, "rest": False, "next": start + (LIMIT if advances else len(found))}
+
+    with JsonApi(answer) as api:
+        done = read(api, concurrency, type="cursor", has_more_path="rest", cursor_path="next")
+    assert (done.error, done.ids(), done.verdict()) == (None, [*range(count)], "consistent")
+    assert len(api.requests) <= 3
+
+
 def test_a_flag_that_stays_true_contradicts_the_end():
     with JsonApi(lambda query: {"data": numbered(query), "rest": "yes"}) as api:
         done = read(api, type="page_number", base_page=1, has_more_path="rest")

@@ -237,6 +237,40 @@ def test_a_404_below_a_parent_can_be_made_an_error():
     assert "answered 404 Not Found" in done.failure("shop_parts")
 
 
+# --- empty ------------------------------------------------------------------------------------
+
+EMPTY = {"status_code": 410, "action": "empty"}
+
+
+def test_a_response_that_is_declared_empty_is_a_page_without_rows():
+    with Pages(lambda row, _: GONE if row >= len(ROWS) else None, total=False) as server:
+        done = both(server, actions=[EMPTY])
+    assert (done.error, done.ids(), verdict(done)) == (None, IDS, ("consistent", ""))
+
+
+def test_a_response_that_is_declared_empty_does_not_excuse_rows_that_the_total_counts():
+    with Pages(lambda row, _: GONE if row >= 19 else None) as server:
+        done = both(server, actions=[EMPTY])
+    assert (done.code, done.ids()) == (1, IDS[:19])
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_window_that_is_declared_empty_moves_the_bookmark(concurrency):
+    def answer(received):
+        day = received.query["day"]
+        if day == "2024-01-02":
+            return GONE
+        return reply(200, json.dumps({"data": [{"id": day, "at": day}]}).encode())
+
+    days = {"initial_value": "2024-01-01", "end_value": "2024-01-04", "step": "P1D"}
+    key = {"cursor_path": "at", "start_param": "day", "convert": "date"} | days
+    endpoint = {"paginator": "single_page", "incremental": key, "response_actions": [EMPTY]}
+    with ScriptedServer(answer) as server:
+        done = run(declared(server.origin, endpoint=endpoint, concurrency=concurrency))
+    assert (done.ids(), verdict(done)[0]) == (["2024-01-01", "2024-01-03"], "consistent")
+    assert done.bookmark() == "2024-01-03"
+
+
 # --- waiting ----------------------------------------------------------------------------------
 
 

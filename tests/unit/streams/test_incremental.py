@@ -131,6 +131,15 @@ def test_epoch_values_are_converted(unit, key, sent):
     assert done.bookmark() == key
 
 
+@pytest.mark.parametrize("unit", ["epoch_s", "epoch_ms"])
+def test_a_range_of_epoch_values_may_be_given_by_dates(unit):
+    days = {"initial_value": "2024-01-10", "end_value": "2024-01-12", "convert": "date"}
+    key = incremental(start_param="since", end_param="until", cursor_format=unit, **days)
+    with JsonApi(lambda _: rows()) as api:
+        assert run(shop(api.origin, key)).error is None
+        assert api.queries == [{"since": "2024-01-10", "until": "2024-01-12"}]
+
+
 def test_placeholders_have_converted_values_and_json_has_numbers():
     key = incremental(initial_value=AT, convert="epoch_ms", end_value="2024-02-01")
     body = {"from": "{incremental.start_value}", "span": "<{incremental.end_value}"}
