@@ -57,8 +57,14 @@ def split_body(token: PageToken) -> tuple[PageToken, dict[str, t.Any]]:
 
 
 def placed(body: t.Any, path: Sequence[str], value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Return a copy of a JSON body with a value at a path; missing objects are made."""
+    """Return a copy of a JSON body with a value at a path; missing objects are made.
+
+    A number on the way leads to an item of a list that has it.
+    """
     if not path:
         return value
+    if isinstance(body, list):
+        at = int(path[0])
+        return [*body[:at], placed(body[at], path[1:], value), *body[at + 1 :]]
     outer = body if isinstance(body, dict) else {}
     return {**outer, path[0]: placed(outer.get(path[0]), path[1:], value)}

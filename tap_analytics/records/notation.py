@@ -26,6 +26,8 @@ EPOCHS: dict[Unit, tuple[int, int]] = {
     "epoch_ms": (10**11, 10**14),
 }
 _NUMBER = re.compile(r"\s*[+-]?\d{1,40}(?:\.\d{1,40})?\s*", re.ASCII)
+#: A time as .NET writes it, in milliseconds; an offset only says where it was written.
+_DOTNET = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,6 +54,8 @@ def comparable(value: object, unit: Unit | None = None) -> Comparable | None:
     UTC offset is compared with epoch values too.
     """
     if isinstance(value, str):
+        if unit == "epoch_ms" and (found := _DOTNET.fullmatch(value)):
+            value = found[1]
         digits = None if unit == "iso" or "-" in value[1:] else _NUMBER.fullmatch(value)
         if digits is None:
             moment = None if unit in {"number", "undeclared"} else parse_iso(value)

@@ -64,7 +64,9 @@ INCREMENTAL: Fields = {
         default="",
     ),
     "cursor_format": Field(
-        choice(*UNITS), "What it holds; found out if it isn't given.", in_dlt=False
+        choice(*UNITS),
+        "What it holds; found out if it isn't given. `epoch_ms` is `/Date(1704067200000)/` too.",
+        in_dlt=False,
     ),
     "start_param": Field(TEXT, "Parameter that carries where a run begins."),
     "end_param": Field(TEXT, "Parameter that carries where it ends, if it has an end."),

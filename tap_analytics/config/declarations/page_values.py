@@ -138,6 +138,9 @@ def _check_path(path: str, writer: str, resource: DeclaredResource, reader: Obje
     else:
         body = resource.request.json
         for member in path.split("."):
+            if isinstance(body, list) and member.isdecimal() and int(member) < len(body):
+                body = body[int(member)]
+                continue
             if body is not None and not isinstance(body, dict):
                 reader.error(field, f"puts `{path}` into `json`, where {kind_of(body)} is.")
                 return

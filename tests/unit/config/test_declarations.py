@@ -511,7 +511,7 @@ def test_response_actions_and_the_header_to_wait_by_are_part_of_the_retry_policy
         ([{"status_code": 404}], "`response_actions[0].action` is missing."),
         (
             [{"status_code": 404, "action": "skip"}],
-            "`response_actions[0].action` 'skip' is unknown. Known: fail, ignore, retry.",
+            "`response_actions[0].action` 'skip' is unknown. Known: empty, fail, ignore, retry.",
         ),
         ([{"action": "ignore"}], "`response_actions[0].content` is missing: without it every page"),
         ([{"status_code": 200, "action": "fail"}], "`response_actions[0].content` is missing: wi"),
@@ -967,6 +967,14 @@ def test_two_lines_of_parents_are_refused():
                 paginator={"type": "cursor", "cursor_body_path": "a.b"},
             ),
             "`paginator` puts `a.b` into `json`, where a list is.",
+        ),
+        (
+            endpoint(
+                method="POST",
+                json={"a": [{}]},
+                paginator={"type": "cursor", "cursor_body_path": "a.1"},
+            ),
+            "`paginator` puts `a.1` into `json`, where a list is.",
         ),
         (
             endpoint(

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from support.runs import declared, run
-from support.servers import JsonApi, PathApi, reply
+from support.servers import JsonApi, PathApi, ScriptedServer, reply
 
 from tap_analytics.records.path import Match, parse_path
 
@@ -103,6 +103,23 @@ def test_an_empty_list_with_a_cursor_from_the_last_row_is_whole():
     with JsonApi(lambda _: {"data": []}) as api:
         done = run(paged(api.origin, cursor_path="data[-1].id"))
     assert (done.ids(), done.verdict()) == ([], "consistent")
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_cursor_may_be_put_into_an_item_of_a_list(concurrency):
+    def answer(received):
+        kept, beyond = json.loads(received.body)["filters"]
+        assert kept == {"name": "open"}
+        page = [row for row in TABLE if row["id"] > int(beyond["value"])][:LIMIT]
+        return reply(200, json.dumps({"data": page}).encode())
+
+    with ScriptedServer(answer) as api:
+        paths = {"cursor_path": "data[-1].id", "cursor_body_path": "filters.1.value"}
+        config = paged(api.origin, concurrency, **paths)
+        body = {"filters": [{"name": "open"}, {"name": "id", "value": 0}]}
+        config["apis"][0]["resources"][0]["endpoint"] |= {"method": "POST", "json": body}
+        done = run(config)
+    assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
 
 
 # --- what a cursor may be ---------------------------------------------------------------------

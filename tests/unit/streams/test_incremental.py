@@ -140,6 +140,17 @@ def test_a_range_of_epoch_values_may_be_given_by_dates(unit):
         assert api.queries == [{"since": "2024-01-10", "until": "2024-01-12"}]
 
 
+def test_milliseconds_may_be_written_as_in_dotnet():
+    times = [f"/Date({1704888000000 + day * 86_400_000}+0100)/" for day in (2, 0, 10, 1)]
+    names = {"start_param": "since", "cursor_format": "epoch_ms", "convert": "iso"}
+    with JsonApi(lambda _: rows(*times)) as api:
+        first = run(shop(api.origin, incremental(**names)))
+        second = run(shop(api.origin, incremental(**names)), state=first.state)
+        asked = [query.get("since") for query in api.queries]
+    assert (first.ids(), first.bookmark()) == ([0, 1, 2, 3], times[2])
+    assert (second.ids(), asked) == ([2], [None, "2024-01-20T12:00:00Z"])
+
+
 def test_placeholders_have_converted_values_and_json_has_numbers():
     key = incremental(initial_value=AT, convert="epoch_ms", end_value="2024-02-01")
     body = {"from": "{incremental.start_value}", "span": "<{incremental.end_value}"}
