@@ -10,12 +10,12 @@ import ast
 import re
 from dataclasses import dataclass, replace
 
+from tap_analytics.commands.importing.airbyte.jinja_texts import sole_expression
 from tap_analytics.commands.importing.airbyte.jinja_values import UndecidedError
 from tap_analytics.commands.importing.airbyte.predicates import as_literal
 from tap_analytics.commands.importing.airbyte.response_filters import Condition
 from tap_analytics.commands.importing.loading import parse_python
 
-_WHOLE = re.compile(r"\{\{((?:[^{}]|\{\})*)\}\}")
 _LONGEST = 2_000
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 #: A phrase that JSON writes in one way only, and that is no key.
@@ -49,11 +49,11 @@ class _Member:
 
 def body_condition(text: str) -> Condition:
     """Return the condition for a predicate; raises `UndecidedError`."""
-    whole = _WHOLE.fullmatch(text.strip())
-    if whole is None or len(text) > _LONGEST:
+    source = sole_expression(text)
+    if source is None or len(text) > _LONGEST:
         raise UndecidedError
     try:
-        node = parse_python(" ".join(whole[1].split()), mode="eval").body
+        node = parse_python(" ".join(source.split()), mode="eval").body
         reader = _Reader()
         found = reader.read(node)
     except (SyntaxError, RecursionError):

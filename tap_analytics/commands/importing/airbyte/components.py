@@ -174,15 +174,16 @@ class Component:
         """Return the parameters of what is at a key: all but that of its name."""
         return {name: each for name, each in self.parameters.items() if name != word}
 
-    def child(self, word: str) -> Component | None:
-        """Return the component at a key."""
+    def child(self, word: str, *further: str) -> Component | None:
+        """Return the component at a key, or at a path of keys."""
         if not isinstance(self.get(word), dict):
             return None
         located = self.manifest.located(self.value.get(word), self.place(word))
         inherited = self._inherited(word)
         if not located[0] and inherited[0] is not None:
             located = inherited
-        return Component(self.manifest, located, self._below(word))
+        found = Component(self.manifest, located, self._below(word))
+        return found.child(*further) if further else found
 
     def values(self, word: str) -> list[t.Any]:
         """Return the value of a key as a list; a single value becomes its only item."""

@@ -6,6 +6,7 @@ import ast
 import re
 import typing as t
 
+from tap_analytics.commands.importing.airbyte.jinja_texts import sole_expression
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     UndecidedError,
@@ -26,7 +27,6 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.commands.importing.airbyte.predicates import Formula
 
-_WHOLE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _ORDERED: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 #: Where a run begins, in an expression.
 _START = re.compile(
@@ -44,11 +44,11 @@ def row_filter(text: str, value_of: Callable[[str], Value], *, cursor: str | Non
     that it isn't before the start of a run needs no filter. Raises `UndecidedError` for what can't
     be said exactly.
     """
-    whole = _WHOLE.fullmatch(text.strip())
-    if whole is None or "{{" in whole[1] or "{%" in text:
+    source = sole_expression(text)
+    if source is None:
         raise UndecidedError
     try:
-        node = parse_python(whole[1].strip(), mode="eval").body
+        node = parse_python(source.strip(), mode="eval").body
         found = _Condition(value_of, cursor).shown(node)
     except (SyntaxError, RecursionError, TypeError, ValueError):
         raise UndecidedError from None

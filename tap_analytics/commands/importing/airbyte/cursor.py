@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import dataclass
 
 from tap_analytics.commands.importing.airbyte.conditions import INTERVALS
 from tap_analytics.commands.importing.airbyte.jinja_values import (
@@ -13,6 +14,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 from tap_analytics.commands.importing.airbyte.range_start import (
     EPOCHS,
     NONE,
+    datetime_of,
     first_number,
     initial_of,
     lag_of,
@@ -35,15 +37,14 @@ from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 from tap_analytics.records.time_part import is_whole, shortest_unit
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.airbyte.request_parts import RequestParts
     from tap_analytics.commands.importing.airbyte.transformations import Transformations
     from tap_analytics.commands.importing.loading import Object
-    from tap_analytics.records.time_part import TimePart
 
-_START_OPTION = "start_time_option"
+_START_OPTION, _END_OPTION = "start_time_option", "end_time_option"
 #: The parts of an endpoint that are sent.
 _REQUEST = ("params", "headers", "json", "data")
 _WORDS = (
@@ -60,9 +61,7 @@ def incremental_of(
     *,
     key: Sequence[str],
 ) -> Object | None:
-    """Return the `incremental` of a stream; its requests get the ends of the range.
-
-    `key` is the primary key.
+    """Return the `incremental` of a stream with a primary key; requests get the ends of the range.
 
     Raises `UnsupportedError` for a cursor whose requests or rows can't be told.
     """
@@ -72,37 +71,24 @@ def incremental_of(
             raise UnsupportedError("its request has the end of an interval")
         return None
     _check_kind(cursor)
-    params = _params(cursor, parts, endpoint)
-    path = parse_template(endpoint["path"], short=True)
-    named = names_in([path, *(parse_json(endpoint.get(each)) for each in _REQUEST)])
-    used = {*bookmark_names(named), *params}
-    has_start, has_end = START in used, END in used
+    sent = _sent_range(cursor, parts, endpoint)
     filters_rows = _filters_rows(stream, cursor)
-    if changes.windows and not has_start:
+    if changes.windows and not sent.has_start:
         raise UnsupportedError("its rows have columns of windows whose start isn't sent")
-    if not (has_start or has_end or filters_rows):
+    if not (sent.has_start or sent.has_end or filters_rows):
         # A row that is changed without a later value would be missed.
         cursor.note("cursor_field", "filters neither requests nor rows: every run reads all rows.")
         return None
     _check_column(cursor, changes)
     made = _cursor(cursor, changes)
-    if not (has_start or filters_rows):
+    if not (sent.has_start or filters_rows):
         # The original keeps rows from before its start.
         made["initial_value"] = None
-    _set_range(made, cursor, has_start=has_start, has_end=has_end)
-    options = {None for word in (_START_OPTION, "end_time_option") if cursor.get(word)}
-    _set_format(made, {bound.form for bound in parts.bounds if not bound.is_part} | options)
-    if found := start_parts(named):
-        is_sole = START not in {*named, *params}
-        _check_parts(made, found.values(), is_sole=is_sole, has_columns=bool(changes.windows))
+    _set_range(made, cursor, sent)
+    _check_parts(made, sent, has_columns=bool(changes.windows))
     if changes.windows:
-        _set_windows(made, cursor, changes, key)
-    made["end_param"] = params.get(END)
-    if made["initial_value"] is not None and ("step" not in made or has_end):
-        made["start_param"] = params.get(START)
-    elif START in params:
-        # A placeholder, because without a start the API would choose one.
-        endpoint["params"][params[START]] = f"{{{START}}}"
+        _set_columns(made, cursor, changes, key)
+    _set_params(made, sent, endpoint)
     return {word: made[word] for word in _WORDS if made.get(word) is not None}
 
 
@@ -126,13 +112,45 @@ def _check_kind(cursor: Component) -> None:
 
 def _filters_rows(stream: Component, cursor: Component) -> bool:
     """Whether rows from before the start of a run are left out there, too."""
-    retriever = stream.child("retriever")
-    selector = retriever and retriever.child("record_selector")
-    rule = selector and selector.child("record_filter")
+    rule = stream.child("retriever", "record_selector", "record_filter")
     condition = str(rule.get("condition")) if rule else ""
     is_asked = any(name in condition for name in INTERVALS)
     words = ("is_client_side_incremental", "is_data_feed")
     return is_asked or any(cursor.get(word) for word in words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SentRange:
+    """What a request says of a range of times."""
+
+    #: The parameters that are nothing but an end of the range, by `START` or `END`.
+    params: dict[str, str]
+    #: The placeholders in the rest of the request.
+    names: frozenset[str]
+    #: The formats of its times; None for that of the cursor.
+    forms: frozenset[str | None]
+
+    @property
+    def has_start(self) -> bool:
+        """Whether it has the start of the range, or a part of it."""
+        return START in {*bookmark_names(self.names), *self.params}
+
+    @property
+    def has_end(self) -> bool:
+        """Whether it has the end of the range."""
+        return END in {*bookmark_names(self.names), *self.params}
+
+
+def _sent_range(cursor: Component, parts: RequestParts, endpoint: Object) -> _SentRange:
+    """Return what a request says of a range, with the ends that options add to it."""
+    params = _params(cursor, parts, endpoint)
+    path = parse_template(endpoint["path"], short=True)
+    options = {None for word in (_START_OPTION, _END_OPTION) if cursor.get(word)}
+    return _SentRange(
+        params=params,
+        names=names_in([path, *(parse_json(endpoint.get(each)) for each in _REQUEST)]),
+        forms=frozenset({bound.form for bound in parts.bounds if not bound.is_part} | options),
+    )
 
 
 def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[str, str]:
@@ -142,7 +160,7 @@ def _params(cursor: Component, parts: RequestParts, endpoint: Object) -> dict[st
         found[bound] = param
         del endpoint["params"][param]
     starts = "start_value_option" if cursor.kind == "IncrementingCountCursor" else _START_OPTION
-    for word, bound in ((starts, START), ("end_time_option", END)):
+    for word, bound in ((starts, START), (_END_OPTION, END)):
         option = cursor.child(word)
         if option is None:
             continue
@@ -192,22 +210,27 @@ def _cursor(part: Component, changes: Transformations) -> Object:
 # --- the range that is asked for -------------------------------------------------------------
 
 
-def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool) -> None:
-    """Add how requests that name the start or the end of a range ask for it.
+def _set_range(made: Object, part: Component, sent: _SentRange) -> None:
+    """Add how requests ask for a range.
 
     Raises `UnsupportedError` where the API would be asked for another range.
     """
-    step, form = part.get("step"), part.get("datetime_format")
     part.ignore("step", "datetime_format", "end_datetime", "cursor_granularity")
-    if part.kind == "IncrementingCountCursor" or not (has_start or has_end):
-        return
-    if has_end and step is None:
+    if part.kind != "IncrementingCountCursor" and (sent.has_start or sent.has_end):
+        _set_windows(made, part, sent)
+    _set_format(made, sent.forms)
+
+
+def _set_windows(made: Object, part: Component, sent: _SentRange) -> None:
+    """Add how times are sent, and how the range is divided into windows."""
+    step, form = part.get("step"), part.get("datetime_format")
+    if sent.has_end and step is None:
         made["end_value"] = "now"
-    if has_end or step is not None:
+    if sent.has_end or step is not None:
         _check_end(part)
-    if step is not None and has_start:
+    if step is not None and sent.has_start:
         made["step"] = _duration(part, "step")
-        if has_end and not NONE.fullmatch(str(part.get("cursor_granularity"))):
+        if sent.has_end and not NONE.fullmatch(str(part.get("cursor_granularity"))):
             made["granularity"] = _granularity(part, str(form))
     if form is not None:
         made["convert"] = _format(str(form), "its datetime_format")
@@ -216,16 +239,17 @@ def _set_range(made: Object, part: Component, *, has_start: bool, has_end: bool)
         made["cursor_format"] = "iso"
 
 
-def _check_parts(
-    made: Object, parts: Iterable[TimePart], *, is_sole: bool, has_columns: bool
-) -> None:
+def _check_parts(made: Object, sent: _SentRange, *, has_columns: bool) -> None:
     """Raise `UnsupportedError` where parts of a start don't tell windows apart."""
+    if not (parts := start_parts(sent.names)):
+        return
+    is_sole = START not in {*sent.names, *sent.params}
     step = Duration.parse(made.get("step", ""))
-    if has_columns or (is_sole and step and not is_whole(step, shortest_unit(parts))):
+    if has_columns or (is_sole and step and not is_whole(step, shortest_unit(parts.values()))):
         raise UnsupportedError("its requests have a part of where a window begins")
 
 
-def _set_windows(
+def _set_columns(
     made: Object, part: Component, changes: Transformations, key: Sequence[str]
 ) -> None:
     """Let windows be as columns of rows have them; raises `UnsupportedError` where they are not."""
@@ -245,6 +269,17 @@ def _set_windows(
         raise UnsupportedError("its lookback_window reads windows again whose rows come twice")
 
 
+def _set_params(made: Object, sent: _SentRange, endpoint: Object) -> None:
+    """Declare the parameters that carry start and end."""
+    made["end_param"] = sent.params.get(END)
+    start = sent.params.get(START)
+    if made["initial_value"] is not None and ("step" not in made or sent.has_end):
+        made["start_param"] = start
+    elif start is not None:
+        # A placeholder, because without a start the API would choose one.
+        endpoint["params"][start] = f"{{{START}}}"
+
+
 def has_window_key(resource: Object) -> bool:
     """Whether the replication key of a resource is an end of its windows."""
     cursor = resource["endpoint"].get("incremental", {}).get("cursor_path")
@@ -255,11 +290,7 @@ def has_window_key(resource: Object) -> bool:
 
 def _check_end(part: Component) -> None:
     """Raise `UnsupportedError` where the range may end otherwise than now."""
-    end = part.child("end_datetime")
-    value = part.get("end_datetime") if end is None else end.get("datetime")
-    if end is not None:
-        end.ignore("datetime_format")
-        end.note_unread()
+    value, _ = datetime_of(part, "end_datetime")
     if value is None:
         return
     text = str(value)
@@ -291,7 +322,7 @@ def _granularity(part: Component, form: str) -> str:
     return f"PT{finest.total_seconds():f}".rstrip("0").rstrip(".") + "S"
 
 
-def _set_format(incremental: Object, forms: set[str | None]) -> None:
+def _set_format(incremental: Object, forms: frozenset[str | None]) -> None:
     """Set the one format in which requests have times."""
     if forms <= {None}:
         return

@@ -24,6 +24,7 @@ from tap_analytics.commands.importing.airbyte.pagination_strategy import (
     set_paging,
 )
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
+from tap_analytics.commands.importing.airbyte.request_body import method_and_body
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
 from tap_analytics.commands.importing.airbyte.transformations import transformations_of
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
@@ -161,7 +162,7 @@ def _endpoint(retriever: Component, parts: RequestParts, classes: list[str]) -> 
         "path": f"/{path.lstrip('/')}",
         "params": parts.params(query),
         "headers": parts.headers(),
-        **parts.method_and_body(),
+        **method_and_body(parts),
     }
     if (decoder := decoder_of(retriever.child("decoder"))) is not None:
         endpoint["decoder"] = decoder

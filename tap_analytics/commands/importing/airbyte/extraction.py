@@ -198,9 +198,8 @@ def _loader(stream: Component) -> Component | None:
 
 def _is_normalized(stream: Component) -> bool:
     """Whether values are changed to the types of the schema, or by code."""
-    retriever = stream.child("retriever")
-    selector = retriever and retriever.child("record_selector")
-    decoder = retriever and retriever.child("decoder")
+    selector = stream.child("retriever", "record_selector")
+    decoder = stream.child("retriever", "decoder")
     is_csv = decoder is not None and decoder.kind == "CsvDecoder"
     way = selector and selector.get("schema_normalization")
     return way not in (None, "None") and not is_csv

@@ -34,9 +34,9 @@ if t.TYPE_CHECKING:
 
 #: A text in quotes, or the operator that joins texts.
 _JOINED = re.compile(r"'[^']*'|\"[^\"]*\"|~")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_CONSTANTS = {"none": None, "None": None, "true": True, "True": True, "false": False}
-_CONSTANTS |= {"False": False}
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+#: Constants of Jinja that are names in Python.
+CONSTANTS = {"none": None, "true": True, "false": False}
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Expressions:
     def value(self, source: str) -> Value:
         """Return the value of an expression."""
         joined = _JOINED.sub(lambda found: "@" if found[0] == "~" else found[0], source.strip())
-        if joined != source.strip() and re.search(r"[*/%]", _QUOTED.sub("", joined)):
+        if joined != source.strip() and re.search(r"[*/%]", QUOTED.sub("", joined)):
             # Their order of precedence is another in Jinja.
             raise UndecidedError
         if " if " in joined and " else " not in joined:
@@ -76,7 +76,7 @@ class Expressions:
             case ast.Constant(value=value):
                 found = value
             case ast.Name(id=name):
-                found = _CONSTANTS[name] if name in _CONSTANTS else Path(name)
+                found = CONSTANTS[name] if name in CONSTANTS else Path(name)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 found = [self._plain(each) for each in items]
             case ast.Dict(keys=keys, values=values) if all(keys):

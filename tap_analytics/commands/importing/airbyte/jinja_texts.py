@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tap_analytics.commands.importing.airbyte.jinja_expressions import Expressions
+from tap_analytics.commands.importing.airbyte.jinja_expressions import QUOTED, Expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     LONGEST,
     Later,
@@ -32,9 +32,8 @@ _TOKEN = re.compile(
     r"\{\{(?P<value>(?:'[^']*'|\"[^\"]*\"|[^{}'\"]|\{[^{}]*\})*)\}\}"
     r"|\{%(?P<left>-?)\s*(?P<word>if|elif|else|endif)\b(?P<test>(?:[^{}%]|\{\})*?)(?P<right>-?)%\}"
 )
-
-
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+#: A text that is one expression.
+_SOLE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 #: Stands for a placeholder while a text is read as JSON or as a literal of Python.
 _MARK = "\ue000{}\ue001"
 _MARKED = re.compile("\ue000(\\d+)\ue001")
@@ -51,6 +50,12 @@ def has_expressions(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
+def sole_expression(text: str) -> str | None:
+    """Return the source of the expression that a text is; None where it is more, or none."""
+    found = _SOLE.fullmatch(text.strip())
+    return found[1] if found and not has_expressions(found[1]) else None
+
+
 def needs_only(text: str, roots: t.Collection[str]) -> bool:
     """Whether the expressions of a text name nothing but variables of these names, and any."""
     words = Counter(found["word"] for found in _TOKEN.finditer(text))
@@ -59,7 +64,7 @@ def needs_only(text: str, roots: t.Collection[str]) -> bool:
     sources = [found["value"] or found["test"] or "" for found in _TOKEN.finditer(text)]
     if any(mark in _TOKEN.sub("", text) for mark in ("{{", "{%", "{#")):
         return False
-    names = set(_NAME.findall(_QUOTED.sub("''", " ".join(sources)))) - _WORDS
+    names = set(_NAME.findall(QUOTED.sub("''", " ".join(sources)))) - _WORDS
     return bool(names) and names <= {*roots}
 
 

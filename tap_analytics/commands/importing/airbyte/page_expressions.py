@@ -9,6 +9,8 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from tap_analytics.commands.importing.airbyte.jinja_expressions import CONSTANTS
+from tap_analytics.commands.importing.airbyte.jinja_texts import sole_expression
 from tap_analytics.commands.importing.loading import parse_python
 from tap_analytics.pagination.placement import PAGE
 from tap_analytics.records.path import Match
@@ -16,7 +18,6 @@ from tap_analytics.records.path import Match
 if t.TYPE_CHECKING:
     from tap_analytics.records.path import Segment
 
-_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 #: `{% if … %}{{ … }}{% endif %}`.
 _BLOCK = re.compile(r"\{%-?\s*if(.*?)-?%\}\s*\{\{(.*?)\}\}\s*\{%-?\s*endif\s*-?%\}", re.DOTALL)
 #: Maximum length in characters of texts that are parsed.
@@ -30,7 +31,6 @@ _OF_LISTS = {"selectattr", "map", "first", "list"}
 _EQUAL = {"equalto", "eq", "=="}
 #: Attributes that are methods of a dict, not members.
 _OF_DICTS = set(dir(dict))
-_NOTHING: dict[str, object] = {"none": None, "None": None, "false": False, "true": True}
 _NAME = re.compile(r"[^\s.$*?@()\[\]{}'\"]+")
 #: A path with an expression as a segment. One that begins with a slash is joined otherwise.
 _PATH = re.compile(r"((?:[\w-]+/)*)(\{\{[^{}]*\}\})((?:/[\w-][\w.-]*)*)")
@@ -86,12 +86,8 @@ def expression(text: object) -> ast.expr | None:
     if not isinstance(text, str) or len(text) > _LONGEST:
         return None
     block = _BLOCK.fullmatch(text.strip())
-    whole = _EXPRESSION.fullmatch(text.strip())
-    if block:
-        inner = f"({block[2]}) if ({block[1]}) else None"
-    elif whole and "{{" not in whole[1] and "}}" not in whole[1]:
-        inner = whole[1]
-    else:
+    inner = f"({block[2]}) if ({block[1]}) else None" if block else sole_expression(text)
+    if inner is None:
         return None
     # Jinja knows a condition without the other case, Python doesn't.
     return _tree(inner) or _tree(f"{inner} else None")
@@ -175,8 +171,8 @@ def constant(node: ast.expr) -> object:
             return -value
         case ast.Constant(value=value):
             return value
-        case ast.Name(id=name) if name in _NOTHING:
-            return _NOTHING[name]
+        case ast.Name(id=name) if name in CONSTANTS:
+            return CONSTANTS[name]
         case ast.Dict(keys=[]) | ast.List(elts=[]) | ast.Tuple(elts=[]):
             return ""
     return ...

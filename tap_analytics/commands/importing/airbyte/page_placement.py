@@ -18,7 +18,12 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component
 
 #: Places in a request, and the fields of an endpoint that hold what goes there.
-_FIELDS = {"request_parameter": "params", "header": "headers", "body_data": "data"}
+FIELDS = {
+    "request_parameter": "params",
+    "header": "headers",
+    "body_data": "data",
+    "body_json": "json",
+}
 _JSON = "body_json"
 #: A name in a path of the JSON body.
 _NAME = re.compile(r"[^\s.$*?()\[\]{}'\"]+")
@@ -49,7 +54,7 @@ class Option:
         if other and endpoint.get(other) is not None:
             return f"in a body of another kind than `{other}`"
         if self.place != _JSON:
-            given = endpoint.get(_FIELDS[self.place]) or {}
+            given = endpoint.get(FIELDS[self.place]) or {}
             known = {name.lower() if self.place == "header" else name for name in given}
             name = self.name.lower() if self.place == "header" else self.name
             return f"{self.name}, which the request has already" if name in known else None
@@ -64,7 +69,7 @@ class Option:
         elif self.place == _JSON:
             paginator[f"{what}_body_path"] = self.name
         else:
-            field = _FIELDS[self.place]
+            field = FIELDS[self.place]
             endpoint[field] = {**(endpoint.get(field) or {}), self.name: f"{{paginator.{what}}}"}
 
 
@@ -79,7 +84,7 @@ def option_of(part: Component | None) -> Option | None:
         return None
     place, path = part.get("inject_into"), as_list(part.value.get("field_path"))
     part.ignore("field_path")
-    if place not in {*_FIELDS, _JSON}:
+    if place not in FIELDS:
         return None
     if path:
         names = [part.interpolated(str(each), "field_path") for each in path]

@@ -74,14 +74,20 @@ def initial_of(part: Component, *, is_epoch: bool) -> str | int | None:
     return _written(moment) if moment else text
 
 
+def datetime_of(part: Component, word: str) -> tuple[t.Any, t.Any]:
+    """Return the moment at a key, and the format that it has itself, or None."""
+    moment = part.child(word)
+    if moment is None:
+        return part.get(word), None
+    found = moment.get("datetime"), moment.get("datetime_format")
+    moment.note_unread()
+    return found
+
+
 def _start(part: Component) -> tuple[str | int | None, str | None]:
     """Return the `start_datetime` of a cursor, and its format; None for ISO 8601."""
-    start = part.child("start_datetime")
-    value = part.get("start_datetime") if start is None else start.get("datetime")
-    form = (start and start.get("datetime_format")) or part.get("datetime_format")
-    if start is not None:
-        start.ignore("datetime_format")
-        start.note_unread()
+    value, form = datetime_of(part, "start_datetime")
+    form = form or part.get("datetime_format")
     if type(value) is int:
         return value, None
     formatted = _FORMATTED.fullmatch(value.strip()) if isinstance(value, str) else None

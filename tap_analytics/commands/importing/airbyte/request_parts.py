@@ -1,11 +1,10 @@
-"""Convert the requests of a stream: path, parameters, headers and body.
+"""Convert the requests of a stream: path, parameters and headers.
 
 What can't be said leaves the stream out, unless it is known to change no row.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -14,12 +13,10 @@ from urllib.parse import parse_qs, quote
 from tap_analytics.commands.importing.airbyte.jinja_macros import moment_as_text
 from tap_analytics.commands.importing.airbyte.jinja_texts import (
     has_expressions,
-    list_of,
-    marked,
-    unmarked,
 )
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
+    NothingError,
     Placeholder,
     UndecidedError,
     Unset,
@@ -28,11 +25,9 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     concatenated,
     laters_in,
     literal,
-    with_templates,
 )
-from tap_analytics.commands.importing.airbyte.page_placement import PageTemplates
-from tap_analytics.commands.importing.airbyte.request_scope import RUN_ROOTS
-from tap_analytics.commands.importing.airbyte.request_values import sent_value
+from tap_analytics.commands.importing.airbyte.page_placement import FIELDS, PageTemplates
+from tap_analytics.commands.importing.airbyte.request_scope import RUN_ROOTS, Scope
 from tap_analytics.commands.importing.loading import Object, as_object
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import END, START
@@ -78,7 +73,7 @@ class RequestParts:
         try:
             scope = replace(self.partitioning.scope, page=self.page.name, is_first=is_first)
             text = self.page.read(text) if is_first is None else text
-            value = sent_value(self.requester, text, word, scope)
+            value = _sent_value(self.requester, text, word, scope)
             value = value if is_path else moment_as_text(value)
             laters = [*laters_in(value)]
             for each in laters:
@@ -88,9 +83,6 @@ class RequestParts:
         if isinstance(value, Unset):
             value = value.later if value.variable and not value.is_empty else ""
         named = {each for later in laters for each in later.placeholders}
-        if word == "request_body" and any(each.is_part for each in named):
-            # There a part would be a number.
-            raise UnsupportedError(f"{what} is computed")
         self.bounds |= {each for each in named if each.name in {START, END}}
         return value
 
@@ -147,7 +139,7 @@ class RequestParts:
     def params(self, query: str) -> Object:
         """Return the parameters, those in the query of the path first."""
         # Nothing but a path has slashes to keep.
-        in_path = _query(re.sub(r"(?<!\{)\{\+", "{", query))
+        in_path = query_params(re.sub(r"(?<!\{)\{\+", "{", query))
         found = self._entries("request_parameters", "the parameter")
         for name in in_path.keys() & found.keys():
             if str(in_path[name]) != str(found[name]):
@@ -183,11 +175,11 @@ class RequestParts:
     def _on_pages(self, name: str, given: Value, word: str, called: str) -> Value:
         """Return a parameter or header as it is sent on the first page."""
         if not self.page.is_tested(given):
-            return self._entry(name, given, word, called)
-        first = self._entry(name, given, word, called, is_first=True)
+            return self.entry(name, given, word, called)
+        first = self.entry(name, given, word, called, is_first=True)
         if not self.page.name:
             return first
-        later = self._entry(name, given, word, called, is_first=False)
+        later = self.entry(name, given, word, called, is_first=False)
         if later == first:
             return first
         if later is not None or word != "request_parameters":
@@ -195,7 +187,7 @@ class RequestParts:
         self.page.first_params.append(name)
         return first
 
-    def _entry(
+    def entry(
         self, name: str, given: Value, word: str, called: str, *, is_first: bool | None = None
     ) -> Value:
         """Return a parameter, header or field as it is sent, or None to send none."""
@@ -215,104 +207,17 @@ class RequestParts:
             return None
         return given if type(given) in {int, float} else as_template(str(value))
 
-    # --- the body ---------------------------------------------------------------------------
-
-    def method_and_body(self) -> Object:
-        """Return the `method` of an endpoint and its body, as `json` or `data`."""
-        method = (self.requester.text("http_method") or "GET").upper()
-        if method not in {"GET", "POST"}:
-            raise UnsupportedError(f"its method is {shown(method)}")
-        kind, body = self._given_body()
-        if method == "GET" and not body:
-            return {}
-        made: Object = {"method": method}
-        if kind == "form" and isinstance(body, str):
-            kind, body = self._text_body(body)
-        if kind == "form":
-            fields = {
-                n: self._entry(n, v, "body", f"the field `{shown(n)}`")
-                for n, v in as_object(body).items()
-            }
-            return made | {"data": {n: value for n, value in fields.items() if value is not None}}
-        found = self._json_text(body) if isinstance(body, str) else self._json(body)
-        return made | ({"json": found} if found else {})
-
-    def _given_body(self) -> tuple[str, t.Any]:
-        """Return the kind of the body, and its value."""
-        part = self.requester.child("request_body")
-        form, body = (
-            self.requester.get("request_body_data"),
-            self.requester.get("request_body_json"),
-        )
-        kind = "json" if form is None else "form"
-        if part is None:
-            return kind, self.requester.manifest.unfolded(body if form is None else form)
-        kinds = {
-            "RequestBodyJsonObject": "json",
-            "RequestBodyGraphQL": "json",
-            "RequestBodyUrlEncodedForm": "form",
-            "RequestBodyPlainText": "form",
-        }
-        if part.kind not in kinds:
-            raise UnsupportedError(f"its body is a {shown(part.kind)}")
-        return kinds[part.kind], part.manifest.unfolded(part.get("value"))
-
-    def _text_body(self, text: str) -> tuple[str, t.Any]:
-        """Return what a text is by the media type in its headers."""
-        headers = as_object(self.requester.get("request_headers"))
-        kinds = [str(value) for name, value in headers.items() if name.lower() == "content-type"]
-        if any("json" in each for each in kinds):
-            return "json", text
-        if any("form-urlencoded" in each for each in kinds):
-            return "form", _query(text)
-        raise UnsupportedError("its body is a text")
-
-    def _json(self, value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return a JSON value, in which texts that are literals are their values."""
-        if isinstance(value, list):
-            return [self._json(each) for each in value]
-        if isinstance(value, dict):
-            entries = {self._key(name): self._json(inner) for name, inner in value.items()}
-            return {name: inner for name, inner in entries.items() if inner is not None}
-        if not isinstance(value, str):
-            return value
-        found = self.value(value, "request_body", "its body")
-        if isinstance(found, Later):
-            if any(each.is_parents and each.form for each in found.placeholders):
-                # A time of digits only would be a number there.
-                raise UnsupportedError("its body is computed")
-            return list_of(found) or found.template()
-        return with_templates(literal(found) if found != "" else None)
-
-    def _key(self, name: str) -> str:
-        if has_expressions(name):
-            raise UnsupportedError("its body is computed")
-        return name
-
-    def _json_text(self, text: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        """Return a JSON body that is written as a text."""
-        text, names = marked(self.value(text, "request_body", "its body"))
-        try:
-            found = json.loads(text)
-        except (ValueError, TypeError):
-            found = literal(text)
-        if not isinstance(found, dict):
-            raise UnsupportedError("its body isn't a JSON object")
-        return unmarked(found, names)
-
 
 def inject(endpoint: Object, option: Component, value: Later) -> None:
     """Add a value to a request where a `request_option` says; raises `UnsupportedError`."""
     place, name = option.get("inject_into"), option.text("field_name")
     path = [name] if name else option.values("field_path")
-    places = {"request_parameter": "params", "header": "headers"}
-    places |= {"body_json": "json", "body_data": "data"}
     is_plain = all(isinstance(each, str) and "{{" not in each for each in path)
-    if place not in places or not path or not is_plain:
+    if place not in FIELDS or not path or not is_plain:
         raise UnsupportedError(f"the value of a partition is sent as {shown(place)}")
     if str(place).startswith("body_"):
         endpoint.setdefault("method", "GET")
-    target = endpoint.setdefault(places[place], {})
+    target = endpoint.setdefault(FIELDS[place], {})
     *outer, last = path
     for member in outer:
         target = target.setdefault(member, {}) if isinstance(target, dict) else None
@@ -320,6 +225,36 @@ def inject(endpoint: Object, option: Component, value: Later) -> None:
         raise UnsupportedError(f"`{shown(last)}` is sent twice")
     target[last] = value.template()
     option.note_unread()
+
+
+def _sent_value(part: Component, text: str, word: str, scope: Scope) -> Value:
+    """Return the value of a text; raises `UndecidedError`.
+
+    A setting that isn't required is an optional variable, and a text that is computed from nothing
+    but settings a variable.
+    """
+    where = f"{part.path}.{word}".strip(".")
+    try:
+        with part.manifest.notes.provisional() as keep:
+            value = part.evaluated(text, word, scope, is_sent=True)
+            optional = value.optional if isinstance(value, Unset) and word != "path" else None
+            if optional is None:
+                keep()
+                part.manifest.settings.note_lists(value, where)
+                return value
+    except NothingError:
+        if word == "path":
+            raise
+        part.manifest.notes.add(where, "fails there, so it isn't sent.")
+        return None
+    except UndecidedError:
+        if scope.fixed:
+            return _sent_value(part, text, word, scope.settled())
+        return part.manifest.settings.computed(text, word, where)
+    (setting,) = optional.settings
+    part.manifest.notes.add(where, f"is sent where {setting.variable} is set.")
+    part.manifest.settings.note_lists(optional, where)
+    return optional
 
 
 def _divides_path(part: Placeholder) -> bool:
@@ -336,7 +271,7 @@ def _full(url: str) -> tuple[str, str]:
     return host[0], url[host.end() :]
 
 
-def _query(text: str) -> Object:
+def query_params(text: str) -> Object:
     """Return the parameters of a query, as lists where they are repeated."""
     found: dict[str, list[str]] = parse_qs(text, keep_blank_values=True)
     if any("/" in name or "{" in name for name in found):
