@@ -105,7 +105,7 @@ def value_of(part: Component, scope: RowScope) -> Value:
         return value if is_text or not isinstance(value, str) else _literal(value)
     if value.bound and not value.bound.form:
         _check_bound(scope.form, is_text=is_text or bool(quoted))
-    elif any(each.form or not _is_known(each) for each in value.placeholders):
+    elif any(each.form or each.is_quoted or not _is_known(each) for each in value.placeholders):
         raise UndecidedError
     return value
 

@@ -1108,6 +1108,10 @@ def added(**fields):
             "`x` would have to be computed: left as rows have it",
         ),
         (
+            {"transformations": [added(x="{{ record.y | urlencode }}")]},
+            "`x` would have to be computed: left as rows have it",
+        ),
+        (
             {"transformations": [added(id="{{ generate_uuid() }}")]},
             "primary_key: `id` is another in each run: rows are appended",
         ),
