@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 from decimal import Decimal
 from pathlib import Path
 
+import yaml
 from dotenv import dotenv_values, find_dotenv
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Metadata, Schema
@@ -25,6 +27,15 @@ if t.TYPE_CHECKING:
     from singer_sdk.singerlib import CatalogEntry
 
 JsonObject = dict[str, t.Any]
+
+#: What isn't text in YAML without quotes: as in JSON, so that dates and `no` are text.
+_YAML_VALUES = {
+    "null": r"null|~|",
+    "bool": r"true|false",
+    "int": r"-?(?:0|[1-9][0-9]*)",
+    "float": r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?",
+    "merge": r"<<",
+}
 
 _NEW_CATALOG = "Run `tap-analytics --discover` for a new one."
 _STATE = "Give the last STATE line the tap wrote, or no state to read everything."
@@ -55,14 +66,16 @@ def _read_config_file(path: str) -> JsonObject:
     # Not shown: it may be the configuration itself, by mistake.
     if path.lstrip().startswith(("{", "[")):
         raise InputError(
-            "`--config` takes the path of a JSON file, or ENV, not JSON itself. Write it to a file."
+            "`--config` takes the path of a file, or ENV, not JSON itself. Write it to a file."
         )
     name = f"config file {path}"
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from None
-    content = _object(text, name)
+    is_yaml = Path(path).suffix in {".yaml", ".yml"}
+    hint = "Correct it at that place; the name of a YAML file ends in .yaml or .yml."
+    content = _yaml_object(text, name) if is_yaml else _object(text, name, hint=hint)
     if deep := [setting for setting, value in content.items() if too_deep([value])]:
         raise InputError(f"`{deep[0]}` in the {name} is nested more than {DEEPEST} levels deep.")
     return content
@@ -101,18 +114,47 @@ def _unreadable(name: str, error: OSError | ValueError) -> InputError:
     )
 
 
-def _object(text: str, name: str) -> JsonObject:
+def _object(text: str, name: str, *, hint: str = "Correct it at that place.") -> JsonObject:
     try:
         # A bookmark may be a fraction, and must keep all digits.
         content = json.loads(text, parse_float=Decimal)
     except ValueError as error:
         # The message of the decoder has the position, not the content.
-        raise InputError(f"The {name} is not JSON: {error}. Correct it at that place.") from None
+        raise InputError(f"The {name} is not JSON: {error}. {hint}") from None
     except RecursionError:
         raise InputError(f"The {name} is nested too deeply to be read. Flatten it.") from None
     if not isinstance(content, dict):
         kind = JSON_TYPES[type(content)]
         raise InputError(f"The {name} must hold a JSON object; it holds JSON of type {kind}.")
+    return content
+
+
+class _YamlLoader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
+    """Loads the values that JSON has."""
+
+    yaml_implicit_resolvers: t.ClassVar[dict[str, t.Any]] = {}
+
+
+for _tag, _pattern in _YAML_VALUES.items():
+    _YamlLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), None
+    )
+
+
+def _yaml_object(text: str, name: str) -> JsonObject:
+    try:
+        content = json.loads(json.dumps(_YamlLoader(text).get_single_data()))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        # The message of the loader has content, which may be a secret.
+        where = f"line {mark.line + 1}" if mark else "its characters"
+        raise InputError(f"The {name} is not YAML: check {where}.") from None
+    except (yaml.YAMLError, ValueError, TypeError):
+        raise InputError(f"The {name} has values that JSON doesn't have. Remove them.") from None
+    except RecursionError:
+        raise InputError(f"The {name} is nested too deeply to be read. Flatten it.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"The {name} must hold an object, such as one with `apis`.")
     return content
 
 

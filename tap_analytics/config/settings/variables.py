@@ -78,7 +78,7 @@ class Expansion:
             if name not in self._variables:
                 if optional:
                     return ""
-                hint = f"Set it, or write $${name} for a text with a dollar sign."
+                hint = "Set it; in a text that has a dollar sign itself, write two."
                 self.problems.append(f"`{path}` names the variable {name}, which isn't set. {hint}")
                 return ""
             values.append(self._variables[name])

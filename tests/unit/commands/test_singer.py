@@ -306,6 +306,49 @@ def test_later_configurations_override_earlier_ones(file):
     assert not read_config([first]).parse_env
 
 
+@pytest.mark.parametrize("name", ["billing.yaml", "billing.yml"])
+def test_a_configuration_may_be_yaml_with_the_values_of_json(name, tmp_path):
+    path = tmp_path / name
+    path.write_text(
+        "apis:\n- name: no\n  client: &client {base_url: https://a.example, auth: }\n"
+        "  other: {<<: *client, start: 2024-01-31, at: 12:30, on: yes, code: 010}\n"
+        "  values: [1, -2.5, 1e3, true, null, ~, 'x', 1_000, .5]\n  1: key\n"
+    )
+    client = {"base_url": "https://a.example", "auth": None}
+    other = {"start": "2024-01-31", "at": "12:30", "on": "yes", "code": "010"}
+    values = [1, -2.5, 1000.0, True, None, None, "x", "1_000", ".5"]
+    api = {"name": "no", "client": client, "other": client | other, "values": values, "1": "key"}
+    assert read_config([str(path)]).config == {"apis": [api]}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("apis: s3cret\n bad: [s3cret", r"billing\.yaml is not YAML: check line 2"),
+        ("- s3cret", "must hold an object"),
+        ("", "must hold an object"),
+        ("apis: !!python/name:os.system s3cret", "is not YAML: check line 1"),
+        ("apis: !!binary czNjcmV0", "has values that JSON doesn't have"),
+        ("apis: &a [*a]", "has values that JSON doesn't have"),
+        ("apis: \x00s3cret", "has values that JSON doesn't have"),
+        ("apis: " + "[" * 3000, "nested too deeply|check line 1"),
+    ],
+)
+def test_yaml_that_is_no_configuration_is_reported_without_its_content(text, words, tmp_path):
+    path = tmp_path / "billing.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words) as raised:
+        read_config([str(path)])
+    assert "s3cret" not in str(raised.value)
+
+
+def test_json_that_is_yaml_is_told_how_to_name_the_file(tmp_path):
+    path = tmp_path / "billing.json"
+    path.write_text("apis: []")
+    with pytest.raises(InputError, match=r"the name of a YAML file ends in \.yaml"):
+        read_config([str(path)])
+
+
 def test_configurations_are_merged_deeply(file, monkeypatch):
     first = file({"learning": {"api_key": "k", "page_size": 5, "retry": {"max_retries": 1}}})
     second = file({"learning": {"base_url": "https://a.example", "page_size": 6}}, "b.json")

@@ -44,7 +44,7 @@ def test_capital_names_behind_a_dollar_are_variables(text, becomes):
 def test_a_variable_that_is_not_set_is_named_with_its_place(text):
     _, problems = expanded([{"client": {"auth": {"token": text}}}])
     place = "apis[0].client.auth.token"
-    hint = "Set it, or write $$NONE for a text with a dollar sign."
+    hint = "Set it; in a text that has a dollar sign itself, write two."
     assert problems == [f"`{place}` names the variable NONE, which isn't set. {hint}"]
 
 
