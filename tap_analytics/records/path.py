@@ -17,6 +17,9 @@ _MATCH = re.compile(
     r"""\[\?(\()?\s*@\.([^\s.$*?=()\[\]{}'"]+)\s*==\s*(?:'([^']*)'|"([^"]*)")\s*(?(1)\))\]"""
 )
 
+#: What is between paths of which the first with a value counts, outside of brackets.
+_OR = re.compile(r"\s*\|\s*(?![^\[\]]*\])")
+
 
 @dataclass(frozen=True)
 class Match:
@@ -62,11 +65,17 @@ def members_of(path: str) -> tuple[Segment, ...]:
     return parse_path(path) or tuple(path.split("."))
 
 
-def has_index(path: str) -> bool:
-    """Whether a path leads through a list."""
-    return any(isinstance(member, int) for member in members_of(path))
+def alternatives(text: str) -> tuple[str, ...]:
+    """Return the paths in a text such as `meta.next | links.next`."""
+    return tuple(_OR.split(text))
 
 
-def counts_from_end(path: str) -> bool:
-    """Whether a path leads through the last items of a list."""
-    return any(isinstance(member, int) and member < 0 for member in members_of(path))
+def has_index(text: str) -> bool:
+    """Whether a path, or one of several, leads through a list."""
+    return any(isinstance(each, int) for path in alternatives(text) for each in members_of(path))
+
+
+def counts_from_end(text: str) -> bool:
+    """Whether a path, or one of several, leads through the last items of a list."""
+    members = (each for path in alternatives(text) for each in members_of(path))
+    return any(isinstance(each, int) and each < 0 for each in members)

@@ -33,6 +33,7 @@ from tap_analytics.pagination import (
 )
 from tap_analytics.pagination.placement import body_path, in_body, is_in_query
 from tap_analytics.records.codec import kind_of
+from tap_analytics.records.path import alternatives, parse_path
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,16 @@ def _cursor_value(reader: ObjectReader, name: str) -> str | None:
 
 def _optional_path(reader: ObjectReader, name: str) -> str | None:
     return reader.path(name) if reader.given[name] != "" else None
+
+
+def _paths(reader: ObjectReader, name: str) -> str | None:
+    """Read a path, or several with `|` between them."""
+    paths = alternatives(value) if (value := reader.text(name)) else ()
+    for path in paths:
+        if parse_path(path) is None:
+            reader.error(name, f"'{path}' must be a dotted path such as meta.next.")
+            return None
+    return " | ".join(path.removeprefix("$.") for path in paths) or None
 
 
 def _boolean(reader: ObjectReader, name: str) -> bool | None:
@@ -232,9 +243,10 @@ PAGINATORS: dict[str, Variant[PagingStrategy]] = {
         meaning="By a link in the body.",
         fields={
             "next_url_path": Field(
-                MEMBER,
+                Kind("path", _paths),
                 "Where the response has the link, such as `['@odata.nextLink']`, or "
-                "`links[?@.rel=='next'].href` in a list of links.",
+                "`links[?@.rel=='next'].href` in a list of links; of several, such as "
+                "`meta.next | next`, the first with a value.",
             ),
             "first_page_params": _FIRST_PAGE,
             "stop_after_empty_page": _EMPTY_LINKED_PAGES,

@@ -287,7 +287,8 @@ class RequestParts:
         if not self.names:
             return self
         return RequestParts(
-            path=_text(self.path, values, _path_text),
+            # A value may begin with a slash, as that in front of it.
+            path=re.sub(r"^/+", "/", _text(self.path, values, _path_text)),
             params=_entries(self.params, values),
             headers=t.cast("Mapping[str, Text]", _entries(self.headers, values)),
             json=_filled(self.json, values),

@@ -23,7 +23,7 @@ from tap_analytics.pagination.strategies.metadata import (
     says_end,
 )
 from tap_analytics.pagination.strategies.strategy import PagingStrategy, StopReason
-from tap_analytics.records.path import counts_from_end, has_index
+from tap_analytics.records.path import alternatives, counts_from_end, has_index
 from tap_analytics.records.writer import ENCODER
 from tap_analytics.transport.errors import Rejected
 
@@ -177,6 +177,7 @@ class HeaderCursor(Cursor):
 class JsonLink(LinkedPaging):
     """Pages by a link in the body: `{"next": "https://…?page=2"}`."""
 
+    #: A path, or several: the first with a value counts.
     next_url_path: str = "next"
     #: Texts in the place of a link where there is none.
     stop_values: tuple[str, ...] = ()
@@ -185,7 +186,8 @@ class JsonLink(LinkedPaging):
 
     @override
     def named(self, page: Page) -> PageToken | None:
-        value = dig(page.payload, self.next_url_path)
+        values = (dig(page.payload, path) for path in alternatives(self.next_url_path))
+        value = next(filter(None, values), None)
         if value in self.stop_values:
             return None
         link = link_in(value)
@@ -195,7 +197,7 @@ class JsonLink(LinkedPaging):
 
     @override
     def names_none(self, page: Page) -> bool:
-        return _is_empty(page, self.next_url_path)
+        return any(_is_empty(page, path) for path in alternatives(self.next_url_path))
 
 
 @dataclass(frozen=True, kw_only=True)

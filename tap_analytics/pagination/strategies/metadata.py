@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from requests.utils import parse_header_links
 
-from tap_analytics.records.path import members_of
+from tap_analytics.records.path import alternatives, members_of
 from tap_analytics.records.payload import at_path
 
 if t.TYPE_CHECKING:
@@ -41,8 +41,9 @@ def has(payload: object, path: str) -> bool:
 
 
 def roots(*paths: str | None) -> frozenset[str]:
-    """Return the first members of dotted paths."""
-    return frozenset(str(members_of(path)[0]) for path in paths if path)
+    """Return the first members of dotted paths, each of which may be several."""
+    found = (each for path in paths if path for each in alternatives(path))
+    return frozenset(str(members_of(path)[0]) for path in found)
 
 
 def metadata_of_row(paging: object, row: Mapping[str, t.Any]) -> object:

@@ -95,6 +95,14 @@ def by_month(asked):
     return {"data": [{"id": months.index(asked.path)}]} if asked.path in months else (404, {})
 
 
+def by_link(asked):
+    """Give customers with the paths of their orders, which begin with a slash."""
+    if asked.path == "/customers":
+        at = asked.received.path.removesuffix("customers")
+        return {"data": [{"id": n, "links": {"orders": f"{at}orders/{n}"}} for n in ORDERS]}
+    return {"data": ORDERS[int(asked.path.rpartition("/")[2])]}
+
+
 def nobody(asked):
     return {"data": []} if asked.path == "/customers" else (404, {})
 
@@ -372,6 +380,22 @@ CONSTRUCTS = [
             )
         ),
         dlt="values of parents as they are",
+    ),
+    Construct(
+        name="parent-link",
+        server=by_link,
+        rows={"orders": ALL},
+        columns=COLUMNS,
+        airbyte=manifest(
+            stream(
+                "orders",
+                path="",
+                url_base="{{ 'ORIGIN'.split('/parent-link')[0] }}"
+                "{{ stream_partition.links['orders'] }}",
+                **below(CUSTOMER, "links", "links"),
+            )
+        ),
+        dlt="it joins no path that begins with a slash",
     ),
     Construct(
         name="parent-object",

@@ -149,6 +149,15 @@ CONSTRUCTS = [
         dlt="a query in a path becomes parameters, which have names",
     ),
     Construct(
+        name="url-in-the-query",
+        server=with_query(image="https://cdn.example.com/a//b.jpg"),
+        rows={"items": ROWS},
+        airbyte=manifest(stream(path="/items?image=https://cdn.example.com/a//b.jpg")),
+        dlt=dlt(
+            resource(path="items?image=https://cdn.example.com/a//b.jpg", paginator="single_page")
+        ),
+    ),
+    Construct(
         name="slashes-and-quotes",
         server=where(slashes_and_quotes),
         rows={"items": ROWS, "roots": ROWS},

@@ -7,6 +7,7 @@ from support.differential.pages import OFFSET, PAGE, ROWS, UNNUMBERED, cut
 from support.differential.writing import (
     by_cursor,
     dlt,
+    dlt_cursor,
     each_of,
     into,
     manifest,
@@ -114,7 +115,79 @@ def taking_a_cursor_alone(asked):
     return {"data": DAYS[at : at + 3], "next": at + 3 if at + 3 < len(DAYS) else None}
 
 
+def beginning_at_one(asked):
+    """Refuse a request without its cursor, which is 1 on the first page."""
+    at = int(asked.query["scroll"]) - 1
+    return part(at, scroll=str(at + 4) if at + 3 < len(ROWS) else None)
+
+
+def linked_by_turns(asked):
+    data, after = cut(ROWS, asked.number("after"))
+    link = f"{asked.origin}/items?after={after}" if after else None
+    return {"data": data, **({"meta": {"next": link}} if after == 3 else {"next": link})}
+
+
+def in_variables(asked):
+    paging = asked.json["variables"]["paging"]
+    data, after = cut(ROWS, int(paging.get("after", "c0")[1:]), paging["first"])
+    return {"data": data, "page": {"end": f"c{after}" if after else None, "more": bool(after)}}
+
+
 CONSTRUCTS = [
+    Construct(
+        name="cursor-with-a-first-value",
+        server=beginning_at_one,
+        rows={"items": ROWS},
+        airbyte=manifest(
+            stream(
+                request_parameters={
+                    "scroll": "{{ next_page_token['next_page_token'] if next_page_token else '1' }}"
+                },
+                **paginator(by_cursor("{{ response.scroll }}", "{{ not response.data }}")),
+            )
+        ),
+        dlt=dlt(
+            resource(params={"scroll": "1"}, paginator=dlt_cursor("scroll", param="scroll")),
+        ),
+    ),
+    Construct(
+        name="link-at-one-of-two-members",
+        server=linked_by_turns,
+        rows={"items": ROWS},
+        airbyte=manifest(
+            stream(
+                **next_link(
+                    "{{ response.get('meta', {}).get('next') or response.next }}",
+                    "{{ not response.get('meta', {}).get('next') and not response.next }}",
+                )
+            )
+        ),
+        dlt="its unions of paths don't find the second member",
+    ),
+    Construct(
+        name="cursor-beside-a-number",
+        server=in_variables,
+        rows={"items": ROWS},
+        airbyte=manifest(
+            stream(
+                http_method="POST",
+                request_body_json={"query": "…", "variables": {"paging": {"first": 3}}},
+                **paginator(
+                    by_cursor(
+                        '{{ \'{"paging": {"first": 3, "after": "\' + response.page.end + \'"}}\''
+                        ' if response.page.end else "" }}',
+                        "{{ response.page.more is false }}",
+                    ),
+                    {
+                        "type": "RequestOption",
+                        "inject_into": "body_json",
+                        "field_path": ["variables"],
+                    },
+                ),
+            )
+        ),
+        dlt="it takes the cursor at a path of the body, without what is beside it",
+    ),
     Construct(
         name="range-of-the-first-page",
         server=taking_a_cursor_alone,

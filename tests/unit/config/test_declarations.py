@@ -397,6 +397,10 @@ def test_a_schema_and_a_description_are_kept():
             {"type": "json_link", "next_url_path": "links.next"},
             JsonLink(next_url_path="links.next"),
         ),
+        (
+            {"type": "json_link", "next_url_path": "$.meta.next|['a|b'] | next"},
+            JsonLink(next_url_path="meta.next | ['a|b'] | next"),
+        ),
         ({"type": "header_link", "links_next_key": "more"}, HeaderLink(links_next_key="more")),
         (
             {"type": "offset", "offset": 1, "maximum_offset": 50, "end_status_codes": 404},
@@ -1017,6 +1021,10 @@ def test_two_lines_of_parents_are_refused():
         (
             endpoint(paginator={"type": "json_link", "next_url_path": "@odata.nextLink"}),
             "`paginator.next_url_path` '@odata.nextLink' must be a dotted path",
+        ),
+        (
+            endpoint(paginator={"type": "json_link", "next_url_path": "next | "}),
+            "`paginator.next_url_path` '' must be a dotted path",
         ),
         (
             endpoint(

@@ -175,6 +175,12 @@ def test_slashes_of_a_value_stay_where_it_is_marked(value, path):
         parse_template(f"{{+{ID}}}")
 
 
+@pytest.mark.parametrize("value", ["/a/b", "a/b", "//a/b"])
+def test_path_that_is_a_value_begins_with_one_slash(value):
+    text = parse_template(f"/{{+{ID}}}/x", short=True)
+    assert RequestParts(path=text).render({ID: value}).path == "/a/b/x"
+
+
 def test_what_lacks_its_value_is_left_out_where_it_can_be():
     text = parse_template(f"{{{START}}}")
     parts = RequestParts(

@@ -195,6 +195,22 @@ def test_a_link_without_a_query_is_followed_by_its_path(kind, form, concurrency)
     assert len(api.requests) == 3
 
 
+@pytest.mark.parametrize("ends", [{"next": None}, {"meta": {"next": ""}}])
+def test_of_several_links_the_first_with_a_value_is_followed(ends):
+    def answer(query):
+        start = int(query.get("skip", 0))
+        if start + LIMIT >= len(TABLE):
+            return {"value": TABLE[start:], **ends}
+        link = f"/items?skip={start + LIMIT}"
+        links = {"meta": {"next": None}, "next": link} if start else {"meta": {"next": link}}
+        return {"value": TABLE[start : start + LIMIT], **links}
+
+    with JsonApi(answer) as api:
+        more = {"type": "json_link", "next_url_path": "meta.next | next"}
+        done = run(paged(api.origin, selector="value", **more))
+    assert (done.ids(), done.verdict()) == ([*range(1, 26)], "consistent")
+
+
 @pytest.mark.parametrize("kind", ["header_link", "auto"])
 @pytest.mark.parametrize("count", [3, 25])
 def test_a_link_without_results_is_the_end(kind, count):

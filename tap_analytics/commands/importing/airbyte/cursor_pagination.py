@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tap_analytics.commands.importing.airbyte.page_expressions import (
     Member,
+    Wrapped,
     constant,
     cut_from,
     expression,
@@ -64,7 +65,9 @@ class CursorPagination:
         if self._is_next_link(node):
             return {"type": "header_link"}
         if wrapped := wrapped_in(node):
-            return self._wrapped(*wrapped, tests, endpoint)
+            return self._wrapped(wrapped, tests, endpoint)
+        if links := self._links(node):
+            return self._first_link(links, tests, endpoint)
         node = _sum_of(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             return self._sum(node, tests, endpoint)
@@ -134,21 +137,42 @@ class CursorPagination:
         made = {"type": "cursor", "cursor_path": path}
         return self._page.placed("cursor", made, self._token, endpoint)
 
-    def _wrapped(
-        self, node: ast.expr, path: tuple[str, ...], tests: list[ast.expr], endpoint: Object
-    ) -> Object:
+    def _wrapped(self, wrapped: Wrapped, tests: list[ast.expr], endpoint: Object) -> Object:
         """Return the paginator of a cursor that is sent as a member of an object."""
-        found, option = member(node), option_of(self._token)
+        found, option = member(wrapped.node), option_of(self._token)
         if found is None or found.root != "response" or not found.text or self._page.is_used:
             raise self._refused()
-        if option is None or option.place != "body_json" or not all(map(is_member, path)):
+        if option is None or option.place != "body_json" or not all(map(is_member, wrapped.path)):
             raise self._refused()
+        outer = tuple(option.name.split("."))
+        for path, value in wrapped.others.items():
+            # The others have to be in each request.
+            if repr(_at(endpoint.get("json"), (*outer, *path))) != repr(value):
+                raise self._refused()
         if problem := option.problem(endpoint):
             raise UnsupportedError(f"its page is {problem}")
         ending = self._ending(found, tests)
         made = {"type": "cursor", "cursor_path": found.text}
-        replace(option, name=".".join((option.name, *path))).put("cursor", made, endpoint)
+        name = ".".join((*outer, *wrapped.path))
+        replace(option, name=name).put("cursor", made, endpoint)
         return made | self._end("cursor", ending, found)
+
+    def _links(self, node: ast.expr) -> list[Member]:
+        """Return the links of which the first with a value is followed; none for others."""
+        is_link = self._token is not None and self._token.kind == "RequestPath"
+        if not isinstance(node, ast.BoolOp) or not isinstance(node.op, ast.Or) or not is_link:
+            return []
+        found = [member(each) for each in node.values if may_be_something(each)]
+        links = [each for each in found if each and each.root == "response" and each.text]
+        return links if len(links) == len(found) > 1 and not self._page.is_used else []
+
+    def _first_link(self, links: list[Member], tests: list[ast.expr], endpoint: Object) -> Object:
+        """Return the paginator of the first link of several."""
+        ending = self._ending(links[0], tests)
+        if replace(ending, is_cursor=False, is_later=False) != Ending():
+            raise self._refused()
+        made = self._linked(links[0], None, endpoint)
+        return made | {"next_url_path": " | ".join(str(each.text) for each in links)}
 
     def _in_response(self, found: Member) -> Member:
         """Return a member of the last row as one of the response."""
@@ -233,6 +257,13 @@ class CursorPagination:
         if is_later:
             self._strategy.note("stop_condition", _LATER)
         return made
+
+
+def _at(body: object, path: tuple[str, ...]) -> object:
+    """Return the value at a path of a JSON body; `...` if there is none."""
+    for name in path:
+        body = body.get(name, ...) if isinstance(body, dict) else ...
+    return body
 
 
 def _is_link_header(found: Member) -> bool:

@@ -53,7 +53,8 @@ def has_expressions(text: str) -> bool:
 def sole_expression(text: str) -> str | None:
     """Return the source of the expression that a text is; None where it is more, or none."""
     found = _SOLE.fullmatch(text.strip())
-    return found[1] if found and not has_expressions(found[1]) else None
+    plain = QUOTED.sub("", found[1]) if found else "{{"
+    return found[1] if found and not (has_expressions(plain) or "}}" in plain) else None
 
 
 def needs_only(text: str, roots: t.Collection[str]) -> bool:

@@ -16,6 +16,8 @@ from tap_analytics.pagination.placement import PAGE
 from tap_analytics.records.path import Match
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_analytics.records.path import Segment
 
 #: `{% if … %}{{ … }}{% endif %}`.
@@ -212,10 +214,19 @@ def is_cut_at(text: str, parameter: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(parameter)}=", plain) is not None
 
 
-def wrapped_in(node: ast.expr) -> tuple[ast.expr, tuple[str, ...]] | None:
-    """Return what is put into the text of an object, and its path there; None for others.
+@dataclass(frozen=True)
+class Wrapped:
+    """What is put into the text of an object, its path there, and the other members."""
 
-    Of `'{"after": "' + x + '"}'` it is `x`, and its path `after`.
+    node: ast.expr
+    path: tuple[str, ...]
+    others: dict[tuple[str, ...], object]
+
+
+def wrapped_in(node: ast.expr) -> Wrapped | None:
+    """Return what is put into the text of an object; None for others.
+
+    Of `'{"first": 5, "after": "' + x + '"}'` it is `x`, its path `after`, beside a `first`.
     """
     match node:
         case ast.BinOp(
@@ -224,15 +235,24 @@ def wrapped_in(node: ast.expr) -> tuple[ast.expr, tuple[str, ...]] | None:
             right=ast.Constant(value=str(after)),
         ):
             try:
-                found = json.loads(f"{before}*{after}")
+                found = dict(_leaves(json.loads(f"{before}*{after}"), ()))
             except ValueError:
                 return None
-            path = []
-            while isinstance(found, dict) and len(found) == 1:
-                ((name, found),) = found.items()
-                path.append(name)
-            return (value, tuple(path)) if path and found == "*" else None
+            paths = [path for path, leaf in found.items() if leaf == "*"]
+            if len(paths) != 1 or not paths[0]:
+                return None
+            del found[paths[0]]
+            return Wrapped(value, paths[0], found)
     return None
+
+
+def _leaves(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield the values in an object that are no objects, by their path."""
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for name, inner in value.items():
+        yield from _leaves(inner, (*path, name))
 
 
 def members_in(node: ast.expr) -> list[Member]:

@@ -113,6 +113,8 @@ class PageTemplates:
     is_below_base: bool = True
     #: Parameters that are sent on the first page only.
     first_params: list[str] = field(default_factory=list)
+    #: The parameter that is the cursor on later pages.
+    cursor_param: str = ""
     #: What is added to the page where it is sent.
     _shifts: set[int] = field(default_factory=set)
 
@@ -135,6 +137,8 @@ class PageTemplates:
         """Return a text in which the page has a name that its scope knows."""
         if not self.name or not _ALONE.search(text):
             return text
+        if self.cursor_param:
+            raise UnsupportedError(_SEVERAL)
         self.is_used = True
         text = _SHIFTED.sub(self._replaced, text)
         text = _OR_FIRST.sub(self._replaced, text)
@@ -151,10 +155,25 @@ class PageTemplates:
         self._shifts.add(int(found[2]) if found.re is _SHIFTED else 0)
         return PAGE_NUMBER
 
+    def changes(self, name: str, later: object) -> bool:
+        """Whether a parameter may be that on later pages: none, or the cursor.
+
+        Raises `UnsupportedError` where the request has the cursor already.
+        """
+        if later is None:
+            self.first_params.append(name)
+        elif later != f"{{{CURSOR}}}":
+            return False
+        elif self.is_used:
+            raise UnsupportedError(_SEVERAL)
+        else:
+            self.is_used, self.cursor_param = True, name
+        return True
+
     def placed(self, what: str, made: Object, token: Component | None, endpoint: Object) -> Object:
         """Declare where the page goes, unless the request names it itself."""
         if self.is_used and token is None:
-            return made
+            return made | ({"cursor_param": self.cursor_param} if self.cursor_param else {})
         option = option_of(token)
         if self.is_used:
             raise UnsupportedError(_SEVERAL)

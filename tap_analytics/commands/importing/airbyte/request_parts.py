@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.partition_router import Partitioning
 
 _HOST = re.compile(r"[a-z]+://[^/?]+", re.IGNORECASE)
+#: A URL whose path is a value of a parent.
+_VALUE = re.compile(r"([a-z]+://[^/?{}$]+)(\{\+[^{}]+\})", re.IGNORECASE)
 #: The beginning of a placeholder, not of a variable.
 _OPENED = re.compile(r"(?<!\$)\{")
 #: Headers that don't change what an API returns.
@@ -99,16 +101,17 @@ class RequestParts:
     def address(self) -> tuple[str, str]:
         """Return base URL and path of a stream, which may have a query."""
         base, rest = self._base()
-        path = self.text(str(self.requester.get("path") or ""), "path", "its path", is_path=True)
-        if not path.strip().lstrip("/"):
+        given = str(self.requester.get("path") or "")
+        path = self.text(given, "path", "its path", is_path=True).strip()
+        if not path.strip("/"):
             return base, rest
-        if "://" in path:
+        if "://" in path.partition("?")[0]:
             self.page.is_below_base = False
-            return _full(path.strip())
+            return _full(path)
         if "?" in rest:
             raise UnsupportedError("its url_base has a query")
         # As they are sent, for the tap quotes only values; empty segments aren't sent.
-        path = re.sub(r"\s", lambda blank: quote(blank[0]), path.strip())
+        path = re.sub(r"\s", lambda blank: quote(blank[0]), path)
         path, mark, query = path.partition("?")
         path = re.sub(r"/{2,}", "/", path) + mark + query
         if not _OPENED.search(rest):
@@ -127,8 +130,9 @@ class RequestParts:
             return self.requester.manifest.base_variable(given, self.requester.place(word)), ""
         # Joined parts may have a slash each.
         base = re.sub(r"(?<!:)/{2,}", "/", base)
-        host = _HOST.match(base)
-        opened = _OPENED.search(base)
+        if found := _VALUE.fullmatch(base):
+            return found[1], f"/{found[2]}"
+        host, opened = _HOST.match(base), _OPENED.search(base)
         end = host.end() if host else base.rfind("/", 0, opened.start()) if opened else len(base)
         if end < 0 or _OPENED.search(base[:end]):
             raise UnsupportedError(f"the host of its {word} is computed")
@@ -182,9 +186,8 @@ class RequestParts:
         later = self.entry(name, given, word, called, is_first=False)
         if later == first:
             return first
-        if later is not None or word != "request_parameters":
+        if word != "request_parameters" or not self.page.changes(name, later):
             raise UnsupportedError(f"{called} is another one on later pages")
-        self.page.first_params.append(name)
         return first
 
     def entry(

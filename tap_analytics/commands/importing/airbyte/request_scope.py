@@ -83,12 +83,12 @@ class Scope:
         return self._bound(path.names)
 
     def _token(self, names: tuple[str, ...]) -> Value:
-        """Return the token of a page by cursor: only whether there is one can be told."""
+        """Return the token of a page by cursor, or whether there is one."""
         if self.is_first:
             return Unset() if names else None
         if names not in {(), (NEXT_PAGE,)}:
             raise UndecidedError
-        return Later((), is_set=True)
+        return Later((Placeholder(self.page),) if names and self.page else (), is_set=True)
 
     def _bound(self, names: tuple[str, ...]) -> Value:
         if names[:1] == ("cursor_slice",):

@@ -664,7 +664,7 @@ def test_parameter_of_the_first_page_is_named(text, params, first, imported):
     [
         "{{ 'a' if next_page_token else 'b' }}",
         "{{ 'a' if next_page_token.next_page_token == 'x' }}",
-        "{{ next_page_token.next_page_token if next_page_token else 'b' }}",
+        "{{ 'a' ~ next_page_token.next_page_token if next_page_token else 'b' }}",
         "{{ 'a' if next_page_token.other else 'b' }}",
     ],
 )
@@ -675,6 +675,119 @@ def test_parameter_that_is_another_on_later_pages_leaves_the_stream_out(text, im
 
     assert [*made] == ["a"]
     assert any("the stream 'items' is left out: the parameter `p` is" in each for each in notes)
+
+
+BY_CURSOR = {
+    "type": "DefaultPaginator",
+    "pagination_strategy": {"type": "CursorPagination", "cursor_value": "{{ response.next }}"},
+}
+CURSOR_OR_FIRST = "{{ next_page_token['next_page_token'] if next_page_token else '1' }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        (CURSOR_OR_FIRST, {"p": "1"}),
+        ("{{ next_page_token.next_page_token if next_page_token }}", None),
+    ],
+)
+def test_cursor_may_have_another_value_on_the_first_page(text, params, imported):
+    described = stream("a", request_parameters={"p": text})
+    described["retriever"]["paginator"] = BY_CURSOR
+    made, notes = imported(described)
+
+    endpoint = made["a"]["endpoint"]
+    assert endpoint.get("params") == params, notes
+    assert endpoint["paginator"] == {"type": "cursor", "cursor_path": "next", "cursor_param": "p"}
+
+
+@pytest.mark.parametrize(
+    ("paginator", "requester"),
+    [
+        (BY_LINK, {"request_parameters": {"p": CURSOR_OR_FIRST}}),
+        (BY_CURSOR, {"request_parameters": {"p": CURSOR_OR_FIRST, "q": CURSOR_OR_FIRST}}),
+        (
+            BY_CURSOR,
+            {
+                "request_parameters": {"p": CURSOR_OR_FIRST},
+                "request_body_json": {"q": "{{ next_page_token.next_page_token }}"},
+                "http_method": "POST",
+            },
+        ),
+    ],
+)
+def test_cursor_in_several_places_leaves_the_stream_out(paginator, requester, imported):
+    described = stream(**requester)
+    described["retriever"]["paginator"] = paginator
+    made, notes = imported(stream("a"), described)
+
+    assert [*made] == ["a"]
+    assert any("its page is sent in several ways" in each for each in notes), notes
+
+
+def wrapped(text, body):
+    """Return a stream whose cursor is put into the text of an object."""
+    described = stream(http_method="POST", request_body_json=body)
+    place = {"type": "RequestOption", "inject_into": "body_json", "field_path": ["q"]}
+    cursor = {"type": "CursorPagination", "cursor_value": text}
+    described["retriever"]["paginator"] = {
+        "type": "DefaultPaginator",
+        "page_token_option": place,
+        "pagination_strategy": cursor,
+    }
+    return described
+
+
+def test_cursor_is_put_into_an_object_beside_what_each_request_has(imported):
+    text = """{{ '{"p": {"n": 5, "a": "' + response.next + '"}}' }}"""
+    made, _ = imported(wrapped(text, {"q": {"p": {"n": 5}}}))
+
+    endpoint = made["items"]["endpoint"]
+    assert endpoint["json"] == {"q": {"p": {"n": 5}}}
+    assert endpoint["paginator"]["cursor_body_path"] == "q.p.a"
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("""{{ '{"n": 5, "a": "' + response.next + '"}' }}""", {"q": {"n": 6}}),
+        ("""{{ '{"n": 5, "a": "' + response.next + '"}' }}""", {}),
+        ("""{{ '{"a": "*", "b": "' + response.next + '"}' }}""", {"q": {"a": "*"}}),
+        ("""{{ '{"n": 1, "a": "' + response.next + '"}' }}""", {"q": {"n": True}}),
+    ],
+)
+def test_cursor_beside_what_other_requests_lack_is_left_out(text, body, imported):
+    made, notes = imported(stream("a"), wrapped(text, body))
+
+    assert [*made] == ["a"]
+    assert any("its cursor_value is" in each for each in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("value", "stop", "path"),
+    [
+        ("response.a.next or response.get('next')", "", "a.next | next"),
+        ("response.a or response['b.c'] or none", "", "a | ['b.c']"),
+        ("response.a or response.b", "{{ not response.a and not response.b }}", "a | b"),
+        ("response.a or response.b", "{{ response.last }}", None),
+        ("response.a or headers.b", "", None),
+        ("response.a and response.b", "", None),
+        ("response.a or 'x'", "", None),
+    ],
+)
+def test_first_link_of_several_is_followed(value, stop, path, imported):
+    strategy = {"type": "CursorPagination", "cursor_value": f"{{{{ {value} }}}}"}
+    strategy |= {"stop_condition": stop} if stop else {}
+    described = stream()
+    described["retriever"]["paginator"] = BY_LINK | {"pagination_strategy": strategy}
+    made, notes = imported(stream("a"), described)
+
+    assert ("items" in made) == (path is not None), notes
+    if path is not None:
+        assert made["items"]["endpoint"]["paginator"] == {
+            "type": "json_link",
+            "next_url_path": path,
+        }
 
 
 def test_list_of_values_that_no_request_has_is_left_out(imported):
@@ -802,6 +915,16 @@ def test_stream_that_is_not_signed_is_not_below_one_that_is(imported):
             "/{+resources.shops.id}",
         ),
         (
+            {"url_base": "", "url": "https://shop.com{{ stream_partition.item }}", "path": ""},
+            "https://shop.com",
+            "/{+resources.shops.id}",
+        ),
+        (
+            {"url_base": "https://api.shop.com", "path": "a?u=https://x.com//b"},
+            "https://api.shop.com",
+            "/a",
+        ),
+        (
             {"url_base": "https://api{{ '.eu' if config.get('u') }}.shop.com", "path": "/a"},
             "https://api.shop.com",
             "/a",
@@ -816,7 +939,7 @@ def test_stream_that_is_not_signed_is_not_below_one_that_is(imported):
 def test_address_may_be_computed(requester, base, path, tmp_path):
     # The parent is at the same address.
     url = requester["url_base"] or requester["url"]
-    above = stream("shops", url_base=url.partition("/{{ stream")[0])
+    above = stream("shops", url_base=url.partition("{{ stream")[0].rstrip("/"))
     made = stream(router=below(above), **requester)
     file = tmp_path / "shop.json"
     file.write_text(json.dumps({"streams": [made], "check": {}} | SETTINGS))
@@ -827,6 +950,27 @@ def test_address_may_be_computed(requester, base, path, tmp_path):
     (parts,) = [each for each in found.entry["resources"] if each["name"] == "items"]
     endpoint = parts["endpoint"]
     assert (endpoint if isinstance(endpoint, str) else endpoint["path"]) == path
+
+
+@pytest.mark.parametrize(
+    ("requester", "reason"),
+    [
+        ({"path": "a/https://x.com"}, "the host of its path is computed"),
+        (
+            {"path": "", "url_base": "", "url": "https://{{ stream_partition.item }}"},
+            "the host of its url is computed",
+        ),
+        (
+            {"path": "", "url_base": "", "url": "https://a{{ stream_partition.item }}.com/b"},
+            "the host of its url is computed",
+        ),
+    ],
+)
+def test_host_that_is_computed_leaves_the_stream_out(requester, reason, imported):
+    made, notes = imported(stream("shops"), stream(router=below(stream("shops")), **requester))
+
+    assert [*made] == ["shops"]
+    assert any(reason in each for each in notes), notes
 
 
 def test_two_addresses_that_are_computed_are_not_one(imported):
