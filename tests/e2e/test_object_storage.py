@@ -9,11 +9,11 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 from support.paths import ROOT
-from support.processes import PATIENCE, run
+from support.patience import until
+from support.processes import run
 from support.runs import declared
 from support.servers import JsonApi
 from walkthrough.postgres import free_port
@@ -40,23 +40,16 @@ def s3(tmp_path_factory):
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, env={**os.environ, **env}, stderr=subprocess.DEVNULL) as server:
         try:
-            _wait_for(port)
+            until(lambda: _listens(port))
             _storage(env, "storage.mkdir('lake')")
             yield env
         finally:
             server.kill()
 
 
-def _wait_for(port):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the S3 server did not start")
+def _listens(port):
+    with socket.socket() as peer:
+        return peer.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _storage(env, code):

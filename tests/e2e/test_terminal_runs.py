@@ -155,7 +155,7 @@ def test_a_total_is_a_bar():
         window.sees("47 %")
         line = next(line for line in window.screen.display if "odd_things" in line)
         window.process.send_signal(signal.SIGTERM)
-        done = window.end(within=3)
+        done = window.end()
     assert done.code == 143
     assert len(done.records("odd_things")) == 19
     assert re.fullmatch(r"  odd_things +19  47 % ━+[╸╺]?━+ *", line)
@@ -167,7 +167,7 @@ def test_a_requested_wait_is_shown():
         window.sees("rate limit: ")
         window.sees_another_picture()
         window.process.send_signal(signal.SIGTERM)
-        done = window.end(within=3)
+        done = window.end()
     told = "\n".join(window.pictures[-1])
     [seconds] = re.findall(r"learning_people +\d+ .* rate limit: ([\d.]+) s$", told, re.MULTILINE)
     assert 0 < float(seconds) <= 51
@@ -199,7 +199,7 @@ def test_output_of_a_target_on_the_same_terminal_stays_above_the_display():
             window.type(f"target: {count} files written\n")
         window.sees_another_picture()
         window.process.send_signal(signal.SIGTERM)
-        done = window.end(within=3)
+        done = window.end()
 
     said = [line for line in done.said if "files written" in line]
     assert said == [f"target: {count} files written" for count in range(3)]
@@ -212,7 +212,7 @@ def test_a_signal_leaves_a_clean_terminal(signum, code):
         window = Window(paged(only(demo.config, "learning")))
         window.sees("learning_people ")
         window.process.send_signal(signum)
-        done = window.end(within=3)
+        done = window.end()
 
     assert done.code == code
     assert done.messages[-1]["type"] == "STATE"
@@ -232,7 +232,7 @@ def test_a_stopped_terminal_delays_neither_rows_nor_signals():
         enrollments = demo.rows("learning_course_enrollments")
         window.wrote(b'"RECORD","stream":"learning_course_enrollments"', len(enrollments))
         window.process.send_signal(signal.SIGTERM)
-        done = window.end(within=3)
+        done = window.end()
 
     assert done.code == 143
     assert done.messages[-1]["type"] == "STATE"
@@ -245,7 +245,7 @@ def test_a_closed_pipe_leaves_a_clean_terminal():
         window.process.stdout.readline()
         window.sees(LIVE)
         window.process.stdout.close()
-        done = window.end(within=5)
+        done = window.end()
 
     assert done.code == 1
     assert LIVE not in done.stderr
@@ -281,7 +281,7 @@ def test_a_window_may_change_its_size():
         before = len(window.pictures)
         window.sees_another_picture()
         window.process.send_signal(signal.SIGTERM)
-        done = window.end(within=3)
+        done = window.end()
 
     assert LIVE not in done.stderr
     assert max(len(line) for picture in window.pictures[before:] for line in picture) < 60

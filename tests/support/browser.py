@@ -12,6 +12,8 @@ import tempfile
 
 import requests
 
+from support.patience import PATIENCE
+
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -22,7 +24,6 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--disable-dev-shm-usage",
 )
-PATIENCE = 60
 
 
 class Browser:

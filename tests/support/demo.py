@@ -6,6 +6,7 @@ import socket
 
 import requests
 
+from support.patience import PATIENCE
 from tap_analytics.demo import DEFAULT
 
 HEADERS = {"X-Api-Key": DEFAULT.learning_api_key}
@@ -13,14 +14,14 @@ PEOPLE = "/learning/v2/people"
 
 
 def get(api, path=PEOPLE, **options):
-    options = {"headers": HEADERS, "timeout": 5} | options
+    options = {"headers": HEADERS, "timeout": PATIENCE} | options
     return requests.get(api.url + path, **options)
 
 
 def talk(api, data):
     """Send bytes and return all that comes back until the server closes."""
     host, _, port = api.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as peer:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as peer:
         peer.sendall(data)
         received = b""
         while piece := peer.recv(65_536):

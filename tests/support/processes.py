@@ -14,16 +14,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
+from support.patience import PATIENCE, until
 from support.runs import Run
 
 COMMAND = Path(sys.executable).with_name("tap-analytics")
 #: Whatever this shell is set up with must not reach the runs.
 FOREIGN = ("TAP_ANALYTICS_", "SINGER_SDK_", "LOGLEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_COLOR")
-#: A run that takes longer hangs.
-PATIENCE = 60
 PIPE = subprocess.PIPE
 #: The command, and what it imports when it is run.
 TAP = (
@@ -85,24 +83,25 @@ class Started:
 
     def until(self, happened):
         """Wait until something has happened that the run does elsewhere."""
-        end = time.monotonic() + PATIENCE
-        while not happened():
+
+        def may_happen():
             assert self.process.poll() is None, self._err.decode()
-            assert time.monotonic() < end, self._err.decode()
-            time.sleep(0.01)
+            return happened()
+
+        until(may_happen, self._err.decode)
 
     def signal(self, signum):
         """Send a signal."""
         self.process.send_signal(signum)
 
-    def end(self, *, within=PATIENCE):
-        """Return the finished run; it must end within so many seconds."""
+    def end(self):
+        """Return the finished run."""
         try:
-            code = self.process.wait(within)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-            raise AssertionError(f"still running after {within} s: {self._err.decode()}") from None
+            raise AssertionError(f"still running: {self._err.decode()}") from None
         for reader in self._readers:
             reader.join()
         for pipe in (self.process.stdout, self.process.stderr):

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from urllib.parse import parse_qsl, urlsplit
 
+from support.patience import PATIENCE
+
 if t.TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Step = bytes | Callable[[socket.socket], bool]
     Script = list[Step] | Callable[["Received"], Step]
@@ -89,6 +91,32 @@ def full_listener():
         client.connect_ex(listener.getsockname())
         clients.append(client)
     return listener, clients
+
+
+class InFlight:
+    """Counts requests under way; after some, `together` wait for each other before any goes on.
+
+    Fewer at a time never come to an end of the wait, and fail.
+    """
+
+    def __init__(self, together: int, *, after: int = 0) -> None:
+        self.most = 0
+        self._before, self._now = 0, 0
+        self._waiting = range(after, after + together)
+        self._together = threading.Barrier(together)
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def request(self) -> Iterator[None]:
+        with self._lock:
+            number, self._before = self._before, self._before + 1
+            self._now += 1
+            self.most = max(self.most, self._now)
+        if number in self._waiting:
+            self._together.wait(PATIENCE)
+        yield
+        with self._lock:
+            self._now -= 1
 
 
 class ScriptedServer:

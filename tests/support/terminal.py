@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pyte
 
-from support.processes import FOREIGN, PATIENCE, PIPE, TAP, template
+from support.patience import PATIENCE, until
+from support.processes import FOREIGN, PIPE, TAP, template
 from support.runs import Run
 
 #: What ends each picture: the way back up to the line the cursor rests on.
@@ -88,11 +89,12 @@ class Window:
 
     def wrote(self, text, times):
         """Wait until standard output holds a text so often, without reading the window."""
-        end = time.monotonic() + PATIENCE
-        while self._out.read_bytes().count(text) < times:
+
+        def is_written():
             assert self.process.poll() is None, self.text
-            assert time.monotonic() < end, self.text
-            time.sleep(0.05)
+            return self._out.read_bytes().count(text) >= times
+
+        until(is_written, lambda: self.text)
 
     def sees_another_picture(self):
         """Watch until the display is drawn again."""
@@ -101,11 +103,11 @@ class Window:
             assert self.process.poll() is None, self.text
             self._read(0.1)
 
-    def end(self, *, within=PATIENCE):
+    def end(self):
         """Watch to the end and return the run; what it said is all that the window has shown."""
-        end = time.monotonic() + within
+        end = time.monotonic() + PATIENCE
         while self.process.poll() is None:
-            assert time.monotonic() < end, f"still running after {within} s:\n{self.text}"
+            assert time.monotonic() < end, f"still running:\n{self.text}"
             self._read(0.05)
         while self._read(0):
             pass

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import typing as t
+from collections import Counter
 from dataclasses import replace
 
 from tap_analytics.transport.auth import Authenticator
@@ -39,6 +41,18 @@ class RushingClock:
 
     def __call__(self) -> float:
         self.now += 1.0
+        return self.now
+
+
+class WatchedClock:
+    """A clock that tests set; counts how often each thread has looked at it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looks: Counter[threading.Thread] = Counter()
+
+    def __call__(self) -> float:
+        self.looks[threading.current_thread()] += 1
         return self.now
 
 

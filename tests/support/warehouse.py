@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 
-from support.processes import PATIENCE, inherited, pipe, template
+from support.patience import PATIENCE
+from support.processes import inherited, pipe, template
 
 LOADER = "target-postgres"
 

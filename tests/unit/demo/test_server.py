@@ -13,6 +13,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 from support.demo import HEADERS, PEOPLE, get, head, talk
+from support.patience import PATIENCE, until
 
 from tap_analytics.config.settings import environment, unknown_variables
 from tap_analytics.demo import DEFAULT, DemoApi
@@ -60,7 +61,7 @@ def test_one_connection_serves_many_requests_in_order(api):
 def test_a_request_may_arrive_in_pieces(api):
     host, _, port = api.url.removeprefix("http://").partition(":")
     data = head(more="Connection: close\r\n")
-    with socket.create_connection((host, int(port)), timeout=5) as peer:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as peer:
         for start in range(0, len(data), 7):
             peer.sendall(data[start : start + 7])
         assert peer.recv(15) == b"HTTP/1.1 200 OK"
@@ -101,17 +102,12 @@ def test_requests_are_counted_and_remembered(api):
 
 
 def test_latency_lets_requests_wait_side_by_side():
-    with DemoApi(latency=0.4, scale=0.1) as slow, contextlib.ExitStack() as stack:
+    with DemoApi(latency=2 * PATIENCE, scale=0.1) as slow, contextlib.ExitStack() as stack:
         host, _, port = slow.url.removeprefix("http://").partition(":")
-        peers = [
-            stack.enter_context(socket.create_connection((host, int(port)), timeout=5))
-            for _ in range(6)
-        ]
-        for peer in peers:
+        for _ in range(6):
+            peer = stack.enter_context(socket.create_connection((host, int(port))))
             peer.sendall(head())
-        for peer in peers:
-            assert peer.recv(15) == b"HTTP/1.1 200 OK"
-        assert slow.in_flight_max == 6
+        until(lambda: slow.in_flight_max == 6)
         assert slow.counts == {("GET", PEOPLE): 6}
 
 
@@ -170,7 +166,7 @@ def test_a_stopped_server_is_gone_and_can_start_again():
     assert get(api).status_code == 200
     api.stop()
     with pytest.raises(requests.ConnectionError):
-        requests.get(first, timeout=5)
+        requests.get(first, timeout=PATIENCE)
     with api:
         assert get(api).status_code == 200
 
@@ -201,7 +197,7 @@ def test_the_command_serves_until_a_signal(number, tmp_path):
         assert ready == f"demo API ready at {url.removesuffix('/learning/v2')} (spec dialect)\n"
         statuses = [requests.get(f"{url}/people", headers=HEADERS).status_code for _ in range(2)]
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stdout.read() == ""
     assert statuses == [504, 200]
 

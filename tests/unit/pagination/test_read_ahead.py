@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.examples import costly
+from support.patience import PATIENCE
 from support.runs import declared, run
 from support.servers import JsonApi, ScriptedServer, reply
 
@@ -202,7 +203,7 @@ def test_links_are_requested_before_they_are_received():
         body = reply(200, json.dumps(server.answer(received.query)).encode())
 
         def step(connection):
-            if 4 < number < 26 and not requested[number + 2].wait(5):
+            if 4 < number < 26 and not requested[number + 2].wait(PATIENCE):
                 unpredicted.append(number)
             connection.sendall(body)
             return True

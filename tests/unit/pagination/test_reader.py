@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.examples import costly
 from support.runs import STREAM, declared, run
-from support.servers import JsonApi, ScriptedServer, reply
+from support.servers import InFlight, JsonApi, PathApi, ScriptedServer, reply
 
 from tap_analytics.client import AnalyticsStream
 from tap_analytics.demo import DemoApi
@@ -389,35 +389,19 @@ def test_one_request_at_a_time_is_one_at_a_time():
 
 
 def test_as_many_requests_are_in_flight_as_the_concurrency_and_never_more():
-    flying, counts, lock = 0, [], threading.Lock()
-    three = threading.Barrier(3)
+    in_flight = InFlight(3, after=1)
 
-    def count(by):
-        nonlocal flying
-        with lock:
-            flying += by
-            counts.append(flying)
+    def answer(path, pairs):
+        start = int(dict(pairs)["offset"])
+        with in_flight.request():
+            rows = [{"id": start + n} for n in range(min(10, 100 - start))]
+            return {"data": rows, "total": 100}
 
-    def script(received):
-        number, start = len(server.requests), int(received.query["offset"])
-        rows = [{"id": start + n} for n in range(min(10, 100 - start))]
-
-        def step(connection):
-            count(+1)
-            if 1 < number <= 4:
-                # Nobody is answered before three wait: fewer in flight would break the barrier.
-                three.wait(timeout=20)
-            count(-1)
-            connection.sendall(reply(body=json.dumps({"data": rows, "total": 100}).encode()))
-            return True
-
-        return step
-
-    with ScriptedServer(script) as server:
+    with PathApi(answer) as server:
         done = run(config(server.origin, limit=10, concurrency=3))
     assert done.error is None
     assert done.ids() == list(range(100))
-    assert max(counts) == 3
+    assert in_flight.most == 3
 
 
 def test_what_was_read_ahead_never_decides():

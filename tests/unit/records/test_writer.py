@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import pytest
 from singer_sdk.singerlib import RecordMessage, StateMessage
+from support.patience import PATIENCE, until
 
 from tap_analytics.records.writer import ENCODER, MessageWriter, OutputClosedError, _chunks
 from tap_analytics.transport.errors import Cancelled
@@ -173,12 +174,12 @@ def test_a_line_that_waits_for_a_reader_is_completed_before_the_last():
                 writer.write_lines(lines)
             ended.append(True)
 
-        thread = threading.Thread(target=write)
+        thread = threading.Thread(target=write, daemon=True)
         thread.start()
-        while select.select([], [sys.stdout], [], 0)[1]:
-            thread.join(0.01)
-        assert writer.end(state, seconds=30)
-        thread.join(0.1)
+        until(lambda: not select.select([], [sys.stdout], [], 0)[1])
+        assert writer.end(state, seconds=PATIENCE)
+        thread.join(PATIENCE)
+        assert ended == [True]
         written = read()
         last = writer.serialize_message(state())
         assert written.endswith(last)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from email.utils import formatdate
 
 import pytest
@@ -274,10 +273,12 @@ def test_a_window_that_is_declared_empty_moves_the_bookmark(concurrency):
 # --- waiting ----------------------------------------------------------------------------------
 
 
+#: When a response is sent, by its `Date`.
+SENT = 1_767_225_600
 WAITS = {
-    "seconds": lambda: "0.2",
-    "epoch": lambda: f"{time.time() + 1:.0f}",
-    "date": lambda: formatdate(time.time() + 1, usegmt=True),
+    "seconds": "0.2",
+    "epoch": f"{SENT + 0.2}",
+    "date": formatdate(SENT + 1, usegmt=True),
 }
 
 
@@ -290,8 +291,9 @@ def test_a_header_of_the_apis_own_says_how_long_to_wait(form, place, caplog):
 
     def odd(row, turn):
         if row == 9 and turn == 1:
-            asked.append(WAITS[form]())
-            return reply(503, b"", X_Wait=asked[-1], Retry_After="3000")
+            asked.append(row)
+            sent = formatdate(SENT, usegmt=True)
+            return reply(503, b"", X_Wait=WAITS[form], Retry_After="3000", Date=sent)
         return None
 
     handler = {"wait_time_header": "X-Wait", "max_retry_after": 30}

@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+from support.patience import PATIENCE
 from support.runs import STREAM, declared, discover, run, select
 from support.servers import PathApi
 
@@ -65,7 +66,7 @@ def test_the_next_values_are_requested_side_by_side():
         if len(asked) == 10:
             together.set()
         # The first list shows that it is short; then eight are read at once.
-        assert path in {"/r0/items", "/r1/items"} or together.wait(20)
+        assert path in {"/r0/items", "/r1/items"} or together.wait(PATIENCE)
         return [{"id": path}]
 
     with PathApi(answer) as api:
@@ -102,7 +103,7 @@ def test_lists_with_children_leave_the_room_to_them():
             if len(asked) == 2:
                 together.set()
             # The first child isn't answered before another one has been asked for.
-            assert together.wait(20)
+            assert together.wait(PATIENCE)
             return [{"id": path}]
         return {"data": [{"id": f"{path[1]}{number}"} for number in range(9)]}
 

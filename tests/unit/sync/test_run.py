@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 
 import pytest
+from support.patience import PATIENCE
 from support.runs import STREAM, declared, deselect, discover, run, select
 from support.servers import JsonApi, ScriptedServer, reply
 
@@ -297,7 +298,7 @@ def test_a_signal_ends_a_run_after_a_last_state(monkeypatch, capfd):
         config = declared(api.origin, endpoint={"paginator": paging}, schema=schema)
         one = TapAnalytics(config=config, state=state)
         waiting = threading.Thread(
-            target=lambda: asked.wait(10) and os.kill(os.getpid(), signal.SIGTERM)
+            target=lambda: asked.wait(PATIENCE) and os.kill(os.getpid(), signal.SIGTERM)
         )
         waiting.start()
         with pytest.raises(SystemExit) as ended:

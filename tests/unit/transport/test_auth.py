@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import requests
+from support.patience import PATIENCE
 from support.servers import ScriptedServer, reply
 
 from tap_analytics.transport.auth import (
@@ -121,7 +122,7 @@ class Clock:
 def send(request, read, **_):
     headers = dict(request.headers)
     with requests.request(
-        request.method, request.target, data=request.body, headers=headers, timeout=5
+        request.method, request.target, data=request.body, headers=headers, timeout=PATIENCE
     ) as response:
         return read(SimpleNamespace(body=response.content, headers=response.headers))
 
@@ -201,7 +202,7 @@ def test_a_refused_token_is_renewed_once_for_all_threads(server, oauth):
 
     def refused(_):
         oauth(PLAIN)
-        signed.wait(5)
+        signed.wait(PATIENCE)
         return oauth.renew(), bearer(oauth(PLAIN))
 
     with ThreadPoolExecutor(8) as pool:

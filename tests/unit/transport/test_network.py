@@ -3,8 +3,11 @@ from __future__ import annotations
 import socket
 import threading
 from dataclasses import replace
+from itertools import chain, repeat
+from types import SimpleNamespace
 
 import pytest
+from support.patience import until
 from support.servers import ScriptedServer, full_listener, redirect, reply
 from support.transport import UnhurriedStop, body_of, make_transport, people
 from walkthrough.postgres import free_port
@@ -104,7 +107,7 @@ def names(monkeypatch):
             return real(host, port, *hints)
         looked_up.append(host)
         if host == "slow.test":
-            release.wait(60)
+            release.wait()
         return real(known.get(host, "127.0.0.1"), port, *hints)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -144,6 +147,10 @@ def test_a_name_that_was_not_found_is_looked_up_again(monkeypatch):
 
 
 def test_each_address_gets_its_share_of_the_time(monkeypatch):
+    # Where the first address begins, shortly before the end of its half, and there.
+    ticks = chain([0.0, 29.0], repeat(30.0))
+    clock = SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setattr("tap_analytics.transport.resolver.time", clock)
     real = socket.getaddrinfo
     listener, clients = full_listener()
     with ScriptedServer([reply(200, b"[1]")]) as server:
@@ -155,7 +162,7 @@ def test_each_address_gets_its_share_of_the_time(monkeypatch):
             return [found for each in addresses for found in real(*each, *hints)]
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        transport = make_transport("http://api.test", timeout=1.0)
+        transport = make_transport("http://api.test", timeout=60)
         try:
             got = transport.attempt(Request(url="http://api.test/v2/people"), body_of)
         finally:
@@ -169,8 +176,7 @@ def test_stop_ends_the_wait_for_a_name(names):
     transport = make_transport("http://slow.test", stop=stop, timeout=600)
 
     def end_once_asked():
-        while not names:
-            threading.Event().wait(0.005)
+        until(lambda: names)
         stop.set()
 
     ending = threading.Thread(target=end_once_asked)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from support.patience import PATIENCE, until
 from support.servers import ScriptedServer, reply
 from support.transport import (
     RushingClock,
@@ -49,7 +50,7 @@ class Gate:
             return True
 
         self.arrived.release()
-        self.opened.wait(10)
+        self.opened.wait(PATIENCE)
         return step
 
 
@@ -113,7 +114,7 @@ def test_pages_are_prefetched_concurrently_in_daemon_threads():
         for n in (1, 2, 3):
             ahead.prefetch((("s",), n), page(server, n), body_of)
         for _ in range(3):
-            assert gate.arrived.acquire(timeout=10)
+            assert gate.arrived.acquire(timeout=PATIENCE)
         workers = [each for each in threading.enumerate() if each.name == "prefetch"]
         assert len(workers) >= 3
         assert all(worker.daemon for worker in workers)
@@ -125,8 +126,7 @@ def test_a_failed_page_that_is_not_needed_gets_one_attempt():
     with ScriptedServer(lambda r: reply(503) if r.target.endswith("=2") else echo(r)) as server:
         ahead = make(server)
         ahead.prefetch((("s",), 2), page(server, 2), body_of)
-        while not server.requests:
-            threading.Event().wait(0.005)
+        until(lambda: server.requests)
         ahead.fetch((("s",), 1), page(server, 1), body_of)
         ahead.discard(("s",))
         ahead.fetch((("s",), 1), page(server, 1), body_of)
@@ -186,8 +186,7 @@ def test_a_throttled_page_pauses_all_requests_even_if_it_is_not_needed():
     with ScriptedServer([reply(429, Retry_After="40"), reply()]) as server:
         ahead = make(server, stop=stop, throttle=throttle)
         ahead.prefetch((("s",), 1), page(server, 1), body_of)
-        while not throttle.throttled_count:
-            threading.Event().wait(0.005)
+        until(lambda: throttle.throttled_count)
         ahead.discard(("s",))
         assert throttle.width == 2
         assert throttle.throttled_seconds == 40
@@ -202,7 +201,7 @@ def test_discarding_removes_only_the_pages_of_the_scope():
         ahead.prefetch((("a",), 2), page(server, 2), body_of)
         ahead.prefetch((("b",), 1), page(server, 3), body_of)
         for _ in range(3):
-            assert gate.arrived.acquire(timeout=10)
+            assert gate.arrived.acquire(timeout=PATIENCE)
         ahead.discard(("a",))
         gate.opened.set()
         assert ahead.prefetch((("a",), 1), page(server, 4), body_of)
@@ -225,7 +224,7 @@ def busy():
         ahead = Prefetcher(make_transport(server.origin, concurrency=8), concurrency=2)
         for n in (1, 2):
             ahead.prefetch((("a",), n), page(server, n), body_of)
-            assert gate.arrived.acquire(timeout=10)
+            assert gate.arrived.acquire(timeout=PATIENCE)
         ahead.discard(("a",))
         yield server, ahead, gate
         gate.opened.set()
@@ -245,8 +244,7 @@ def test_a_queued_page_is_discarded_without_a_request(busy):
     ahead.prefetch((("c",), 6), page(server, 6), body_of)
     ahead.discard(("b",))
     gate.opened.set()
-    while ahead._idle < 2:
-        threading.Event().wait(0.005)
+    until(lambda: ahead._idle == 2)
     assert ahead.fetch((("c",), 6), page(server, 6), body_of) == b"/v2/people?page=6"
     assert sorted(numbers(server)) == ["1", "2", "6"]
 
@@ -257,7 +255,7 @@ def test_stop_ends_the_wait_for_a_page():
     with ScriptedServer(gate) as server:
         ahead = make(server, stop=stop)
         ahead.prefetch((("s",), 1), page(server, 1), body_of)
-        assert gate.arrived.acquire(timeout=10)
+        assert gate.arrived.acquire(timeout=PATIENCE)
         stop.set()
         with pytest.raises(Cancelled):
             ahead.fetch((("s",), 1), page(server, 1), body_of)
@@ -272,6 +270,5 @@ def test_an_idle_worker_ends(monkeypatch):
         for n in (1, 2):
             ahead.prefetch((("s",), n), page(server, n), body_of)
             ahead.fetch((("s",), n), page(server, n), body_of)
-            while ahead._workers:
-                threading.Event().wait(0.005)
+            until(lambda: not ahead._workers)
         assert (ahead._workers, ahead._idle) == (0, 0)

@@ -5,14 +5,17 @@ import logging
 import threading
 from collections import Counter
 from dataclasses import replace
-from email.utils import formatdate
+from datetime import UTC, datetime
+from email.utils import format_datetime, formatdate
 from functools import partial
 
 import pytest
+from support.patience import until
 from support.servers import ScriptedServer, reply
 from support.transport import (
     RushingClock,
     UnhurriedStop,
+    WatchedClock,
     body_of,
     http_settings,
     make_throttle,
@@ -106,8 +109,8 @@ def test_retry_after_pauses_all_requests(headers, status, at_least, at_most, mon
 @pytest.mark.parametrize(
     ("headers", "status", "reason"),
     [
-        ({"Retry_After": "3601"}, 429, "3601 s (until 20"),
-        ({"Retry_After": "3601"}, 503, "3601 s (until 20"),
+        ({"Retry_After": "3601"}, 429, "3601 s (until 2026-01-01 01:00:01 UTC)"),
+        ({"Retry_After": "3601"}, 503, "3601 s (until 2026-01-01 01:00:01 UTC)"),
         (
             {"Retry_After": "Thu, 31 Dec 2099 23:59:59 GMT"},
             429,
@@ -117,9 +120,12 @@ def test_retry_after_pauses_all_requests(headers, status, at_least, at_most, mon
         ({"Retry_After": "9" * 400}, 429, "137438953472 s (until "),
     ],
 )
-def test_a_retry_after_beyond_the_maximum_fails_at_once(headers, status, reason):
+def test_a_retry_after_beyond_the_maximum_fails_at_once(headers, status, reason, monkeypatch):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    # How late a response is read would move the end of the wait.
+    monkeypatch.setattr("tap_analytics.transport.throttle.time.time", now.timestamp)
     stop = UnhurriedStop()
-    date = {"Date": formatdate(usegmt=True)}
+    date = {"Date": format_datetime(now, usegmt=True)}
     with ScriptedServer([reply(status, **headers, **date)]) as server:
         transport = make_transport(server.origin, stop=stop)
         with pytest.raises(Fatal) as caught:
@@ -264,18 +270,18 @@ def test_no_retry_waits_for_an_api_that_another_stream_has_given_up():
 
 def test_a_429_keeps_other_requests_from_being_sent():
     stop = StopSignal()
-    now = 0.0
-    throttle = make_throttle(concurrency=4, stop=stop, clock=lambda: now)
+    clock = WatchedClock()
+    throttle = make_throttle(concurrency=4, stop=stop, clock=clock)
     with ScriptedServer([reply(429, Retry_After="600")]) as server:
         transport = make_transport(server.origin, stop=stop, throttle=throttle)
         threads = [
             threading.Thread(target=interrupted, args=(transport, people(server))) for _ in range(2)
         ]
         threads[0].start()
-        while not throttle.throttled_count:
-            threads[0].join(0.01)
+        until(lambda: throttle.throttled_count)
         threads[1].start()
-        threads[1].join(0.2)
+        # It has seen that it has to wait, and looks again.
+        until(lambda: clock.looks[threads[1]] > 1)
         assert len(server.requests) == 1
         stop.set()
         for thread in threads:

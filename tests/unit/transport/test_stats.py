@@ -4,8 +4,16 @@ import random
 import threading
 
 import pytest
+from support.patience import until
 from support.servers import ScriptedServer, reply
-from support.transport import UnhurriedStop, body_of, make_throttle, make_transport, people
+from support.transport import (
+    UnhurriedStop,
+    WatchedClock,
+    body_of,
+    make_throttle,
+    make_transport,
+    people,
+)
 
 from tap_analytics.transport.errors import Cancelled
 from tap_analytics.transport.stats import BUCKETS, STEPS, Latency, Stats, Timeline, Waiting
@@ -121,27 +129,25 @@ def test_time_in_which_several_requests_wait_is_counted_once():
 
 
 def test_time_of_a_pause_is_counted_and_time_in_the_queue_is_not():
-    now = [0.0]
-    stop = StopSignal()
-    throttle = make_throttle(concurrency=1, stop=stop, clock=lambda: now[0])
+    clock = WatchedClock()
+    throttle = make_throttle(concurrency=1, stop=StopSignal(), clock=clock)
     held, queued = Waiting(), Waiting()
     throttle.pause(10.0, reason="a 429")
-    inside = threading.Event()
 
     def wait(waiting):
         with throttle.slot(waiting):
-            inside.set()
+            pass
 
     first = threading.Thread(target=wait, args=(held,))
     first.start()
-    while not held._waiting:
-        pass
-    now[0] = 12.0
+    until(lambda: clock.looks[first] > 1)
+    clock.now = 12.0
     first.join()
     with throttle.slot():
         second = threading.Thread(target=wait, args=(queued,))
         second.start()
-        now[0] = 20.0
+        until(lambda: clock.looks[second] > 1)
+        clock.now = 20.0
     second.join()
 
     assert held.seconds == 12.0
@@ -150,9 +156,8 @@ def test_time_of_a_pause_is_counted_and_time_in_the_queue_is_not():
 
 
 def test_a_wait_that_a_stop_ends_is_counted_as_well():
-    now = [0.0]
-    stop = StopSignal()
-    throttle = make_throttle(concurrency=1, stop=stop, clock=lambda: now[0])
+    clock, stop = WatchedClock(), StopSignal()
+    throttle = make_throttle(concurrency=1, stop=stop, clock=clock)
     held = Waiting()
     throttle.pause(60.0, reason="a 429")
 
@@ -162,9 +167,8 @@ def test_a_wait_that_a_stop_ends_is_counted_as_well():
 
     waiter = threading.Thread(target=wait)
     waiter.start()
-    while not held._waiting:
-        pass
-    now[0] = 3.0
+    until(lambda: clock.looks[waiter] > 1)
+    clock.now = 3.0
     stop.set()
     waiter.join()
 

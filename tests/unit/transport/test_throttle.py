@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from support.transport import RushingClock, make_throttle
+from support.patience import until
+from support.transport import RushingClock, WatchedClock, make_throttle
 
 from tap_analytics.transport.errors import Cancelled
 from tap_analytics.transport.stop import StopSignal
@@ -217,8 +218,9 @@ def test_a_pause_of_no_seconds_has_no_effect():
 
 @pytest.mark.parametrize("closed_by", ["hold", "width", "rate"])
 def test_stop_ends_the_wait_of_a_throttled_request(closed_by):
-    stop = StopSignal()
-    throttle = make(stop, concurrency=1 if closed_by == "width" else 8, requests_per_second=0.001)
+    stop, clock = StopSignal(), WatchedClock()
+    width = 1 if closed_by == "width" else 8
+    throttle = make(stop, concurrency=width, requests_per_second=0.001, clock=clock)
     if closed_by == "hold":
         throttle.pause(600, reason="429")
     else:
@@ -233,6 +235,7 @@ def test_stop_ends_the_wait_of_a_throttled_request(closed_by):
     threads = [threading.Thread(target=send) for _ in range(3)]
     for thread in threads:
         thread.start()
+    until(lambda: all(clock.looks[thread] > 1 for thread in threads))
     stop.set()
     for thread in threads:
         thread.join()

@@ -46,13 +46,6 @@ def test_serial_means_one_request_after_the_other(doctor):
         assert demo.in_flight_max == 1
 
 
-def test_streams_are_checked_concurrently_within_the_concurrency(doctor):
-    with DemoApi(latency=0.2) as demo:
-        only = {name: demo.config[name] for name in ("success",)}
-        assert doctor(only | {"concurrency": 2}).code == 0
-        assert demo.in_flight_max == 2
-
-
 def test_the_rate_limit_holds(doctor):
     with DemoApi(rate_limits={"learning": (4, 1.0)}) as demo:
         block = demo.config["learning"] | {"requests_per_second": 4}

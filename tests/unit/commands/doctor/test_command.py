@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from rich.text import Text
 from support.docs import blocks
 from support.doctor import items
 from support.runs import declared
-from support.servers import JsonApi, ScriptedServer, reply
+from support.servers import InFlight, JsonApi, PathApi, ScriptedServer, reply
 
 from tap_analytics.commands.base import show
 from tap_analytics.commands.doctor import main
@@ -219,3 +220,19 @@ def test_the_example_of_the_documentation_is_the_output_of_the_doctor(doctor):
         said = text.replace(demo.url, address)
     assert code == 1
     assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()
+
+
+def test_streams_are_checked_concurrently_within_the_concurrency(doctor):
+    in_flight = InFlight(2)
+
+    def answer(path, pairs):
+        # The first stream is checked alone: what is refused there is refused for all.
+        with contextlib.nullcontext() if path == "/a" else in_flight.request():
+            return {"data": [{"id": path}]}
+
+    names = ("a", "b", "c", "d")
+    endpoint = {"data_selector": "data", "paginator": "single_page"}
+    with PathApi(answer) as api:
+        config = api.config(*({"name": name, "endpoint": endpoint} for name in names))
+        assert doctor(config | {"concurrency": 2}).code == 0
+    assert in_flight.most == 2
