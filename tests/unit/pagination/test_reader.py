@@ -388,7 +388,9 @@ def test_one_request_at_a_time_is_one_at_a_time():
         assert demo.in_flight_max == 1
 
 
-def test_as_many_requests_are_in_flight_as_the_concurrency_and_never_more():
+def test_as_many_requests_are_in_flight_as_the_concurrency_and_never_more(monkeypatch):
+    # Pages after one that came fast aren't prefetched.
+    monkeypatch.setattr(read_ahead, "HANDOFF", -1)
     in_flight = InFlight(3, after=1)
 
     def answer(path, pairs):
