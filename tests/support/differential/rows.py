@@ -109,6 +109,9 @@ LONG = b'{"data": [{"id": 12345678901234567890123}]}'
 #: An object that is the response, with lists.
 WHOLE = {"id": 1, "tags": [{"name": "a"}, {"name": "b"}], "parts": {"of": []}}
 
+#: Rows whose key is an object.
+SEVERAL = [{"id": {"event": {"1": "red"}}}, {"id": {"event": {"2": "blue"}}}]
+
 CONSTRUCTS = [
     Construct(
         name="rows-deep",
@@ -325,6 +328,20 @@ CONSTRUCTS = [
         rows={"items": [{"a": 1, "b": 1}, {"a": 1, "b": 2}]},
         airbyte=manifest(stream(primary_key=["a", "b"])),
         dlt=dlt(resource(paginator="single_page", resource={"primary_key": ["a", "b"]})),
+    ),
+    Construct(
+        name="key-object",
+        server=lambda asked: {"data": SEVERAL},
+        rows={"items": SEVERAL},
+        airbyte=manifest(
+            stream(
+                schema_loader={
+                    "type": "InlineSchemaLoader",
+                    "schema": {"type": "object", "properties": {"id": {"type": "object"}}},
+                }
+            )
+        ),
+        dlt="schemas are inferred",
     ),
     Construct(
         name="rows-of-a-schema",

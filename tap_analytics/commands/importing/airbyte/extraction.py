@@ -143,6 +143,9 @@ def key_of(stream: Component, changes: Transformations) -> list[str]:
     if made := [name for name in names if name in changes.momentary]:
         stream.note("primary_key", f"{listed(made)} is another in each run: rows are appended.")
         return []
+    if nested := [name for name in names if _holds_several(stream, name)]:
+        stream.note("primary_key", f"{listed(nested)} is an object or a list: rows are appended.")
+        return []
     # What is made of nothing but the column itself is only written otherwise.
     if computed := [name for name in names if changes.sources(name) not in (None, {name})]:
         raise UnsupportedError(f"its key {listed(computed)} is computed by a transformation")
@@ -158,13 +161,27 @@ def _key(stream: Component, given: object) -> str:
     return ".".join(map(str, names))
 
 
+def _holds_several(stream: Component, key: str) -> bool:
+    """Whether the schema describes a column of the key as an object or a list."""
+    column: Object = {"properties": _columns(stream)}
+    for name in key.split("."):
+        column = as_object((as_object(column.get("properties")) or {}).get(name)) or {}
+    kinds = column.get("type")
+    named = set(kinds if isinstance(kinds, list) else [kinds]) - {"null"}
+    return bool(named) and named <= {"object", "array"}
+
+
+def _columns(stream: Component) -> Object:
+    loader = stream.child("schema_loader") or next(iter(stream.children("schema_loader")), None)
+    columns = None if loader is None else as_object(stream.manifest.unfolded(loader.get("schema")))
+    return as_object((columns or {}).get("properties")) or {}
+
+
 def schema_of(
     stream: Component, changes: Transformations, *, key: Collection[str], cursor: str | None
 ) -> Object | None:
     """Return the schema of a stream, if it describes its rows as they are written."""
-    loader = _loader(stream)
-    columns = None if loader is None else as_object(stream.manifest.unfolded(loader.get("schema")))
-    columns = as_object((columns or {}).get("properties"))
+    loader, columns = _loader(stream), _columns(stream)
     if loader is None or not columns:
         return None
     properties = {

@@ -1091,6 +1091,22 @@ def added(**fields):
 
 
 @pytest.mark.parametrize(
+    ("key", "columns"),
+    [
+        ("id", {"id": {"type": ["null", "object"]}}),
+        ("a.id", {"a": {"type": "object", "properties": {"id": {"type": "array"}}}}),
+    ],
+)
+def test_a_key_that_is_an_object_or_a_list_is_left_out(key, columns, command):
+    words = {"primary_key": [key.split(".")], "schema_loader": inline(columns)}
+    code, entry, notes = command(manifest(stream(**words)))
+
+    assert code == 0
+    assert "primary_key" not in entry["resources"][0]
+    assert f"primary_key: `{key}` is an object or a list: rows are appended." in notes
+
+
+@pytest.mark.parametrize(
     ("words", "note"),
     [
         (
