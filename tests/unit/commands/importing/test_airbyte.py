@@ -1103,7 +1103,8 @@ def test_a_key_that_is_an_object_or_a_list_is_left_out(key, columns, command):
 
     assert code == 0
     assert "primary_key" not in entry["resources"][0]
-    assert f"primary_key: `{key}` is an object or a list: rows are appended." in notes
+    note = f"streams[0].primary_key: `{key}` is an object or a list: rows are appended."
+    assert note in notes
 
 
 @pytest.mark.parametrize(
