@@ -26,7 +26,7 @@ _ORDER = (
 )
 _EXAMPLES = re.compile(r"(?:.*\.)?(?:example\.(?:com|org|net)|example|invalid|test)")
 #: A variable, alone or after the name of an auth scheme.
-_FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})")
+_FILLED_IN = re.compile(r"(?:[A-Za-z-]+[ ])?\$(?:[A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*(?::-)?\})")
 #: Text allowed around a variable.
 _AROUND = re.compile(r"[A-Za-z =:/_.,\"'-]{0,40}")
 #: Fields that are URLs.

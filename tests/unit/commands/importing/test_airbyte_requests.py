@@ -158,6 +158,15 @@ def test_value_of_the_default_configuration_is_sent(text, sent, imported):
     assert made["items"]["endpoint"]["params"] == {"p": sent}, notes
 
 
+def test_optional_parameter_that_is_named_like_a_secret_stays_optional(imported):
+    params = {"author_year": "{{ config['mark'] }}", "api_token": "{{ config['mark'] }}"}
+    made, notes = imported(stream(request_parameters=params), **SETTINGS)
+
+    sent = made["items"]["endpoint"]["params"]
+    assert sent == dict.fromkeys(params, "${SHOP_MARK:-}")
+    assert not [note for note in notes if "secret" in note]
+
+
 @pytest.mark.parametrize(
     "text",
     [
