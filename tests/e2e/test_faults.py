@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from urllib.parse import quote
 
 import pytest
 from support.checks import ECHO, assert_errors, assert_no_secret
 from support.processes import discover, hurried, run
 from support.runs import select
-from support.servers import PathApi
+from support.servers import PathApi, ScriptedServer, cut, reply
 
 from tap_analytics.demo import DEFAULT, DemoApi
 
@@ -127,23 +126,9 @@ def test_a_proxy_that_refuses_is_reported_without_its_password():
 
 
 def test_an_answer_that_is_not_http_is_reported_in_a_line():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def shout():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                connection.recv(65536)
-                connection.sendall(b"220 mail.example.com ESMTP\r\n")
-                connection.close()
-
-        threading.Thread(target=shout, daemon=True).start()
-        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        block = {"api_key": DEFAULT.learning_api_key, "base_url": base_url}
+    with ScriptedServer([cut(b"220 mail.example.com ESMTP\r\n")]) as server:
+        block = {"api_key": DEFAULT.learning_api_key, "base_url": server.origin}
         done = run(hurried({"learning": block}, max_retries=1), env={"LOGLEVEL": "DEBUG"})
-        listener.shutdown(socket.SHUT_RDWR)
     assert done.code == 1
     assert_no_secret(done)
     assert 1 <= len(done.errors) <= 2
@@ -151,32 +136,14 @@ def test_an_answer_that_is_not_http_is_reported_in_a_line():
 
 
 def test_a_foreign_next_link_gets_no_credentials():
-    seen = []
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
+    def answer(path, query):
+        return {"data": [{"id": 1}], "next": f"{stranger.origin}/things?page=2"}
 
-        def listen():
-            while True:
-                try:
-                    connection, _ = stranger.accept()
-                except OSError:
-                    return
-                seen.append(connection.recv(65536))
-                connection.close()
-
-        threading.Thread(target=listen, daemon=True).start()
-        foreign = f"http://127.0.0.1:{stranger.getsockname()[1]}"
-
-        def answer(path, query):
-            if "page" in dict(query):
-                return {"data": [{"id": 2}], "next": None}
-            return {"data": [{"id": 1}], "next": f"{foreign}/things?page=2"}
-
-        auth = {"type": "api_key", "name": "key", "api_key": "the-odd-key", "location": "query"}
-        endpoint = {"path": "/things", "data_selector": "data", "paginator": "json_link"}
-        with PathApi(answer) as api:
-            done = run(api.config({"name": "things", "endpoint": endpoint}, auth=auth))
-        stranger.shutdown(socket.SHUT_RDWR)
-    assert seen == []
+    auth = {"type": "api_key", "name": "key", "api_key": "the-odd-key", "location": "query"}
+    endpoint = {"path": "/things", "data_selector": "data", "paginator": "json_link"}
+    with PathApi(answer) as api, ScriptedServer([reply()]) as stranger:
+        done = run(api.config({"name": "things", "endpoint": endpoint}, auth=auth))
+    assert stranger.connections == 0
     assert "the-odd-key" not in done.stderr
     assert (done.code, len(done.errors)) == (1, 1)
 

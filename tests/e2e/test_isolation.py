@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
 
 import pytest
-from support.processes import discover, hurried, only, run, start
+from support.processes import discover, hurried, only, run
 from support.runs import select
-from support.servers import PathApi
+from support.servers import PathApi, ScriptedServer, reply
 
 from tap_analytics.demo import DemoApi
 
@@ -253,39 +251,19 @@ def test_lists_of_values_are_sent_as_repeated_parameters_on_every_page():
     assert [row["id"] for row in done.records("odd_things")] == ["new 1", "old 1", "new 2", "old 2"]
 
 
-def drip(listener):
-    """Answer every connection with a body that comes a byte at a time and has no end."""
-
-    def serve(connection):
-        with connection, contextlib.suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-            while not stopped.wait(0.1):
-                connection.sendall(b" ")
-
-    def accept():
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
-
-    stopped = threading.Event()
-    threading.Thread(target=accept, daemon=True).start()
-    return stopped
-
-
 def test_a_token_that_comes_in_drops_ends_at_the_timeout():
-    with socket.create_server(("127.0.0.1", 0)) as listener, PathApi(lambda *_: []) as api:
-        stopped = drip(listener)
+    with (
+        ScriptedServer(lambda _: tokens.drip(reply(200, b" " * 100_000))) as tokens,
+        PathApi(lambda *_: []) as api,
+    ):
         auth = {
             "type": "oauth2_client_credentials",
-            "access_token_url": f"http://127.0.0.1:{listener.getsockname()[1]}/token",
+            "access_token_url": f"{tokens.origin}/token",
             "client_id": "us",
             "client_secret": "never-told",
         }
         config = api.config(resource(), auth=auth) | {"request_timeout": 0.5}
-        done = start(config, catalog=CATALOG).end()
-        stopped.set()
-        listener.shutdown(socket.SHUT_RDWR)
+        done = run(config, catalog=CATALOG)
     assert done.code == 1
     assert len(done.errors) == 1
     assert "token" in done.errors[0]

@@ -8,18 +8,11 @@ import signal
 from collections import Counter
 
 import pytest
+from support.checks import SECRETS
 from support.processes import hurried, only, run, start
 
 from tap_analytics.demo import DEFAULT, DemoApi
 
-SECRETS = (
-    DEFAULT.learning_api_key,
-    DEFAULT.experimentation_api_key,
-    DEFAULT.wiki_api_token,
-    DEFAULT.success_secret_token,
-    DEFAULT.success_basic_auth_header,
-    DEFAULT.declared_api_key,
-)
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}, "match": {"path": "/people"}}
 FORBIDDEN = {"status": 403, "match": {"path": "/audit"}, "times": None}
 BROKEN = {"status": 503, "match": {"path": "/notes"}, "times": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -11,11 +12,21 @@ from tap_analytics.demo import DEFAULT
 
 HEADERS = {"X-Api-Key": DEFAULT.learning_api_key}
 PEOPLE = "/learning/v2/people"
+#: Names and passwords.
+WIKI = (DEFAULT.wiki_email, DEFAULT.wiki_api_token)
+SUCCESS = (DEFAULT.success_secret_token, "")
+#: Paths of both versions of the wiki.
+V1, V2 = "/wiki/rest/api", "/wiki/api/v2"
 
 
 def get(api, path=PEOPLE, **options):
     options = {"headers": HEADERS, "timeout": PATIENCE} | options
     return requests.get(api.url + path, **options)
+
+
+def query_of(link):
+    """Return the first value of each parameter."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
 
 
 def talk(api, data):

@@ -6,6 +6,7 @@ import logging
 from copy import deepcopy
 
 import pytest
+from support.certificates import server_context
 from support.doctor import Doctor
 
 from tap_analytics.records.writer import MessageWriter
@@ -34,6 +35,18 @@ def writes(monkeypatch):
 
     monkeypatch.setattr(MessageWriter, "write_lines", write_lines)
     return found
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """The file of a CA bundle that has the certificate of `tls`."""
+    return tmp_path / "bundle.pem"
+
+
+@pytest.fixture
+def tls(bundle):
+    """The context of a server whose certificate nobody trusts."""
+    return server_context(bundle)
 
 
 @pytest.fixture

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-
-from tap_analytics.demo import DEFAULT, DemoApi
-
-WIKI = (DEFAULT.wiki_email, DEFAULT.wiki_api_token)
-SUCCESS = (DEFAULT.success_secret_token, "")
-V1, V2 = "/wiki/rest/api", "/wiki/api/v2"
-
-
-@pytest.fixture(scope="module")
-def api():
-    with DemoApi() as running:
-        yield running
+from support.demo import SUCCESS, V1, V2, WIKI, query_of
 
 
 @pytest.fixture
@@ -30,10 +18,6 @@ def wiki(api, session):
 def success(api, session):
     base = api.config["success"]["base_url"]
     return lambda path, **params: session.get(base + path, params=params, auth=SUCCESS)
-
-
-def query_of(link):
-    return {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
 
 
 # Wiki

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from support.demo import SUCCESS, V1, V2, WIKI, query_of
 
 from tap_analytics.demo import DEFAULT, DemoApi
 from tap_analytics.demo.site import Window, natural_limits
-
-WIKI = (DEFAULT.wiki_email, DEFAULT.wiki_api_token)
-SUCCESS = (DEFAULT.success_secret_token, "")
-V1, V2 = "/wiki/rest/api", "/wiki/api/v2"
-
-
-@pytest.fixture(scope="module")
-def api():
-    with DemoApi() as running:
-        yield running
 
 
 @pytest.fixture
@@ -36,10 +26,6 @@ def experimentation(api, session):
     return lambda path, **params: session.get(
         block["base_url"] + path, params=params, headers=headers
     )
-
-
-def query_of(link):
-    return {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
 
 
 # Learning

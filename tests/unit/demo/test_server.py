@@ -206,8 +206,7 @@ def test_the_command_prints_variables_that_are_its_configuration(tmp_path):
     command = [sys.executable, "-m", "tap_analytics.demo", "--print-config", "env", "--quiet"]
     variables = tmp_path / ".env"
     with variables.open("w") as file, subprocess.Popen(command, stdout=file) as process:
-        while not variables.read_text("utf-8").endswith("\n"):
-            assert process.poll() is None
+        until(lambda: variables.read_text("utf-8").endswith("\n"))
         process.terminate()
     schema = TapAnalytics.config_jsonschema
     found = environment(schema, "TAP_ANALYTICS_", dotenv_values(variables))

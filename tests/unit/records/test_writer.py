@@ -11,6 +11,7 @@ import sys
 import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from singer_sdk.singerlib import RecordMessage, StateMessage
@@ -57,14 +58,7 @@ def test_what_json_has_no_word_for_is_written_as_its_text():
 
 def test_an_unbuffered_output_gets_every_byte(monkeypatch):
     raw = Slow()
-
-    class Out:
-        buffer = raw
-
-        def flush(self):
-            pass
-
-    monkeypatch.setattr(sys, "stdout", Out())
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=raw, flush=lambda: None))
     MessageWriter().write_lines(b"x" * 100 + b"\n")
     assert bytes(raw.taken) == b"x" * 100 + b"\n"
 
@@ -88,14 +82,7 @@ def test_a_reader_that_has_gone_is_distinguished(monkeypatch):
 
 def test_threads_never_mix_their_lines(monkeypatch):
     raw = Slow()
-
-    class Out:
-        buffer = raw
-
-        def flush(self):
-            pass
-
-    monkeypatch.setattr(sys, "stdout", Out())
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=raw, flush=lambda: None))
     writer = MessageWriter()
 
     def write(name):

@@ -52,20 +52,24 @@ def single(origin, path, **settings):
     }
 
 
+def reported(path, *, count, limit, **settings):
+    """Read a list, and return the run and the number of its requests."""
+
+    def answer(query):
+        start = int(query.get("offset", 0))
+        return {"data": [{"id": n} for n in range(count)][start : start + limit], "total": count}
+
+    endpoint = {"paginator": {"type": "offset", "limit": limit, "total_path": "total"}}
+    with JsonApi(answer) as api:
+        config = declared(api.origin, endpoint=endpoint, **settings)
+        return run(config | {"report_path": str(path)}), len(api.requests)
+
+
 # --- what it shows --------------------------------------------------------------------------
 
 
 def test_the_figures_are_those_of_the_run(path):
-    rows = [{"id": n} for n in range(250)]
-
-    def answer(query):
-        start = int(query.get("offset", 0))
-        return {"data": rows[start : start + 100], "total": 250}
-
-    endpoint = {"paginator": {"type": "offset", "limit": 100, "total_path": "total"}}
-    with JsonApi(answer) as api:
-        done = run(declared(api.origin, endpoint=endpoint) | {"report_path": str(path)})
-        sent = len(api.requests)
+    done, sent = reported(path, count=250, limit=100)
     figures, shown = figures_of(path), page_of(path)
     stream, of_api = stream_of(path), api_of(path)
 
@@ -82,17 +86,7 @@ def test_the_figures_are_those_of_the_run(path):
 
 
 def test_the_timeline_and_the_latencies_hold_every_request(path):
-    rows = [{"id": n} for n in range(500)]
-
-    def answer(query):
-        start = int(query.get("offset", 0))
-        return {"data": rows[start : start + 10], "total": 500}
-
-    endpoint = {"paginator": {"type": "offset", "limit": 10, "total_path": "total"}}
-    with JsonApi(answer) as api:
-        config = declared(api.origin, endpoint=endpoint, concurrency=4)
-        run(config | {"report_path": str(path)})
-        sent = len(api.requests)
+    _, sent = reported(path, count=500, limit=10, concurrency=4)
     api, charts = api_of(path), figures_of(path)["charts"]["shop"]
     buckets = charts["buckets"]
 

@@ -180,25 +180,9 @@ def test_what_is_ignored_can_be_made_an_error():
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("ignored", [(2,), (1, 2, 3)])
 def test_a_parent_whose_list_is_ignored_is_skipped(ignored, concurrency):
-    def answer(received):
-        if received.path == "/items":
-            return reply(200, b'{"data": [{"id": 1}, {"id": 2}, {"id": 3}]}')
-        parent = int(received.path.split("/")[2])
-        rows = json.dumps([{"id": parent * 10}]).encode()
-        return DENIED if parent in ignored else reply(200, rows)
-
-    parts = {
-        "name": "parts",
-        "primary_key": "id",
-        "endpoint": {
-            "path": "/items/{resources.items.id}/parts",
-            "paginator": "single_page",
-            "response_actions": [{"status_code": 403, "action": "ignore"}],
-        },
-    }
-    with ScriptedServer(answer) as api:
-        single = {"paginator": "single_page"}
-        done = run(declared(api.origin, endpoint=single, children=[parts], concurrency=concurrency))
+    statuses = [403 if parent in ignored else 200 for parent in (1, 2, 3)]
+    actions = [{"status_code": 403, "action": "ignore"}]
+    done = parts_below(actions, statuses=statuses, concurrency=concurrency)
     assert done.error is None
     assert done.ids("shop_parts") == [n * 10 for n in (1, 2, 3) if n not in ignored]
     assert verdict(done)[0] == "consistent"
@@ -206,7 +190,7 @@ def test_a_parent_whose_list_is_ignored_is_skipped(ignored, concurrency):
     assert f"/items/{ignored[0]}/parts answered 403" in verdict(done, "shop_parts")[1]
 
 
-def parts_below(actions, *, statuses):
+def parts_below(actions, *, statuses, concurrency=1):
     """Return the run of three parents, whose lists are answered with these statuses."""
 
     def answer(received):
@@ -225,7 +209,8 @@ def parts_below(actions, *, statuses):
         },
     }
     with ScriptedServer(answer) as api:
-        return run(declared(api.origin, endpoint={"paginator": "single_page"}, children=[parts]))
+        single = {"paginator": "single_page"}
+        return run(declared(api.origin, endpoint=single, children=[parts], concurrency=concurrency))
 
 
 def test_a_404_below_a_parent_can_be_made_an_error():

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 import time
 import tracemalloc
@@ -348,27 +345,6 @@ def test_stop_ends_the_wait_for_a_response():
         one_attempt(server, stop=stop, timeout=600)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    name = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", key, "-out", cert]
-    subprocess.run([openssl, "req", *options, *name, *files], check=True, capture_output=True)
-    return key, cert
-
-
-@pytest.fixture
-def tls(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate[1], certificate[0])
-    return context
-
-
 def test_an_untrusted_certificate_is_final(tls, monkeypatch):
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     with ScriptedServer([reply()], tls=tls) as server:
@@ -381,8 +357,8 @@ def test_an_untrusted_certificate_is_final(tls, monkeypatch):
     assert server.requests == []
 
 
-def test_a_certificate_of_the_environments_bundle_is_trusted(tls, certificate, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+def test_a_certificate_of_the_environments_bundle_is_trusted(tls, bundle, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with ScriptedServer([reply(200, DATA)], tls=tls) as server:
         transport = make_transport(server.origin)
         assert transport.fetch(people(server), body_of) == DATA
@@ -390,10 +366,10 @@ def test_a_certificate_of_the_environments_bundle_is_trusted(tls, certificate, m
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("bundle", ["missing.pem", "no-bundle.pem"])
-def test_a_bundle_that_cannot_be_read_is_named(bundle, tls, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["missing.pem", "no-bundle.pem"])
+def test_a_bundle_that_cannot_be_read_is_named(name, tls, tmp_path, monkeypatch):
     tmp_path.joinpath("no-bundle.pem").write_text("certificates")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / name))
     with ScriptedServer([reply()], tls=tls) as server:
         transport = make_transport(server.origin)
         for _ in range(2):
@@ -402,8 +378,8 @@ def test_a_bundle_that_cannot_be_read_is_named(bundle, tls, tmp_path, monkeypatc
     assert server.connections == 0
 
 
-def test_a_redirect_from_https_to_http_is_refused(tls, certificate, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+def test_a_redirect_from_https_to_http_is_refused(tls, bundle, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
 
     def script(received):
         return redirect(f"http://{received.headers['host']}/v2/people")
@@ -413,8 +389,8 @@ def test_a_redirect_from_https_to_http_is_refused(tls, certificate, monkeypatch)
     assert len(server.requests) == 1
 
 
-def test_the_deadline_holds_for_tls(tls, certificate, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+def test_the_deadline_holds_for_tls(tls, bundle, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with (
         ScriptedServer(lambda _: server.drip(reply(200, DATA)), tls=tls) as server,
         pytest.raises(Retriable, match="no complete response"),
@@ -431,7 +407,7 @@ def test_a_server_without_tls_is_unreachable():
     assert caught.value.cause in {"unreachable", "server", "timeout"}
 
 
-def test_tls_goes_through_the_environments_proxy(tls, certificate, monkeypatch):
+def test_tls_goes_through_the_environments_proxy(tls, bundle, monkeypatch):
     def tunnel(connection):
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with socket.create_connection(server.address) as onward:
@@ -441,7 +417,7 @@ def test_tls_goes_through_the_environments_proxy(tls, certificate, monkeypatch):
             back.join()
         return False
 
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     for name in ("NO_PROXY", "no_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     with ScriptedServer([tunnel]) as proxy, ScriptedServer([reply(200, DATA)], tls=tls) as server:

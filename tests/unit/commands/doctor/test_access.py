@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
-import ssl
-import subprocess
 from urllib.parse import quote
 
 import pytest
@@ -129,20 +126,6 @@ def test_an_untrusted_certificate_is_reported_once(doctor, tls):
         report = doctor(shop(server.origin))
     assert (report.code, report.findings) == (1, [("wrong", "unreachable")])
     assert "not trusted" in report.texts
-
-
-@pytest.fixture
-def tls(tmp_path):
-    """A self-signed certificate."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
-    files = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
-    subprocess.run([*command, *files, "-subj", "/CN=127.0.0.1"], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-    return context
 
 
 def test_an_error_inside_a_successful_response_is_reported(doctor):
