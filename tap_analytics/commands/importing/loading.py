@@ -15,6 +15,9 @@ from typing_extensions import override
 
 from tap_analytics.errors import InputError
 
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 #: An object of JSON or YAML.
 Object = dict[str, t.Any]
 
@@ -173,6 +176,22 @@ def parse_python(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depe
             raise SyntaxError(str(error)) from None
         except MemoryError:
             raise RecursionError from None
+
+
+def leaves(value: t.Any) -> Iterator[t.Any]:  # noqa: ANN401 - any JSON value
+    """Yield the values in a value that are neither objects nor lists."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from leaves(each)
+    else:
+        yield value
+
+
+def mapped(value: t.Any, change: Callable[[t.Any], t.Any]) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a value with others in the place of its leaves."""
+    if isinstance(value, dict):
+        return {name: mapped(inner, change) for name, inner in value.items()}
+    return [mapped(each, change) for each in value] if isinstance(value, list) else change(value)
 
 
 def as_object(value: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - any JSON value

@@ -10,6 +10,7 @@ import ast
 import copy
 import typing as t
 
+from tap_analytics.commands.importing.loading import mapped
 from tap_analytics.commands.importing.unread import UNPACKED, Unread
 
 if t.TYPE_CHECKING:
@@ -110,6 +111,4 @@ def marked(base: _Value, keys: Sequence[_Value], mark: Unread) -> _Value:
 
 def copied(value: _Value) -> _Value:
     """Return a copy of lists and dicts; what can't be read is shared."""
-    if isinstance(value, dict):
-        return {name: copied(inner) for name, inner in value.items()}
-    return [copied(each) for each in value] if isinstance(value, list) else copy.copy(value)
+    return mapped(value, copy.copy)

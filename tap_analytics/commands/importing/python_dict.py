@@ -9,7 +9,7 @@ import typing as t
 from tap_analytics.commands.importing.loading import parse_python
 from tap_analytics.commands.importing.python_classes import is_dict
 from tap_analytics.commands.importing.python_literals import dotted
-from tap_analytics.commands.importing.python_steps import SOURCES, add_steps
+from tap_analytics.commands.importing.python_steps import add_steps, makes_source
 from tap_analytics.commands.importing.python_values import Reader
 from tap_analytics.commands.importing.unread import UNPACKED, Unread
 
@@ -77,7 +77,7 @@ def _passed(
 ) -> dict[str, t.Any] | None:
     """Return a dict that is put together of others and passed to dlt."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or dotted(node.func).rpartition(".")[2] not in SOURCES:
+        if not isinstance(node, ast.Call) or not makes_source(node):
             continue
         reader = Reader(tree, notes, node)
         for argument in node.args[:1]:

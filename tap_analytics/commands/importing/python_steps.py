@@ -23,13 +23,18 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.python_names import Function
 
 #: Functions of dlt that make resources of a dict.
-SOURCES = {"rest_api_source", "rest_api_resources"}
+_SOURCES = {"rest_api_source", "rest_api_resources"}
 #: Methods of dlt's resources that change rows.
 _STEPS = {"add_filter", "add_map", "add_step", "add_yield_map"}
 #: Parts of an `incremental` that belong to the endpoint.
 _NO_HINTS = ("start_param", "end_param", "convert", "transform")
 #: Maximum number of names and calls between a method and its resource.
 _MOST_CALLS = 20
+
+
+def makes_source(call: ast.Call) -> bool:
+    """Whether a call makes resources of a dict."""
+    return dotted(call.func).rpartition(".")[2] in _SOURCES
 
 
 def add_steps(config: dict[str, t.Any], tree: ast.Module, notes: Notes) -> None:
@@ -128,18 +133,22 @@ def _meanings(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 def _receiver(node: ast.expr, names: list[str], given: dict[str, ast.expr]) -> str | None:
     """Return the resource an expression is; "" for any of them, None for something else."""
     for _ in range(_MOST_CALLS):
-        if isinstance(node, ast.Name) and node.id in given:
-            node = given[node.id]
-        elif isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in SOURCES:
+        match node:
+            case ast.Name(id=name) if name in given:
+                node = given[name]
+            case ast.Call() if makes_source(node):
+                return ""
+            case ast.Call(func=ast.Attribute(value=value)):
+                node = value
+            case ast.Subscript(value=ast.Name() as value):
+                node = value
+    match node:
+        case ast.Attribute(attr=name) if name in names:
+            return name
+        case ast.Subscript(
+            value=ast.Attribute(attr="resources"), slice=ast.Constant(value=str(key))
+        ):
+            return key
+        case ast.Attribute(attr="resources") | ast.Subscript(value=ast.Attribute(attr="resources")):
             return ""
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            node = node.func.value
-        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-            node = node.value
-    if isinstance(node, ast.Attribute) and node.attr in names:
-        return node.attr
-    is_member = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute)
-    if is_member and node.value.attr == "resources":  # type: ignore[attr-defined] # checked above
-        key = node.slice.value if isinstance(node.slice, ast.Constant) else None  # type: ignore[attr-defined] # checked above
-        return key if isinstance(key, str) else ""
-    return "" if isinstance(node, ast.Attribute) and node.attr == "resources" else None
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from tap_analytics.commands.importing.loading import leaves
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 
 if t.TYPE_CHECKING:
@@ -61,12 +62,8 @@ def with_variables(value: t.Any, notes: Notes) -> t.Any:  # noqa: ANN401 - any J
 
 
 def unread_in(value: object) -> Iterator[Unread]:
-    """Yield what can't be read in a value."""
-    if isinstance(value, Unread):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from unread_in(each)
+    """Return what can't be read in a value."""
+    return (each for each in leaves(value) if isinstance(each, Unread))
 
 
 def check_read(value: object) -> None:

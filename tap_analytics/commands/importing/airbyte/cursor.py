@@ -53,17 +53,18 @@ _WORDS = (
 )
 
 
-def incremental_of(
+def set_incremental(
     stream: Component,
     parts: RequestParts,
     endpoint: Object,
     changes: Transformations,
     *,
     key: Sequence[str],
-) -> Object | None:
-    """Return the `incremental` of a stream with a primary key; requests get the ends of the range.
+) -> str | None:
+    """Set the `incremental` of an endpoint, and the ends of the range in its request.
 
-    Raises `UnsupportedError` for a cursor whose requests or rows can't be told.
+    `key` is the primary key. Returns the replication key, None for a stream without one. Raises
+    `UnsupportedError` for a cursor whose requests or rows can't be told.
     """
     cursor = stream.child("incremental_sync")
     if cursor is None:
@@ -89,7 +90,8 @@ def incremental_of(
     if changes.windows:
         _set_columns(made, cursor, changes, key)
     _set_params(made, sent, endpoint)
-    return {word: made[word] for word in _WORDS if made.get(word) is not None}
+    endpoint["incremental"] = {w: made[w] for w in _WORDS if made.get(w) is not None}
+    return str(made["cursor_path"])
 
 
 def keep_range(endpoint: Object) -> None:

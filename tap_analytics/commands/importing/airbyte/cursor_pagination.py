@@ -37,27 +37,26 @@ _LATER = "isn't supported: reading ends when a response has no cursor."
 
 
 class CursorPagination:
-    """Reads a cursor, and where it ends; `page` has read the parts of the request."""
+    """Reads a cursor; `page` has read the parts of the request."""
 
     def __init__(
         self,
         strategy: Component,
-        token: Component | None,
         selector: str | None,
         page: PageTemplates,
+        endpoint: Object,
     ) -> None:
         self._strategy = strategy
-        self._token = token
         self._page = page
+        self._endpoint = endpoint
         self._rows = _rows_at(selector)
         self._has_rows_list = selector is None or "*" not in selector
         self._text = strategy.get("cursor_value")
-        #: Rows of which a page with fewer is the last, as in `Ending`.
-        self._short: int | None = None
+        self.last_page = LastPage(strategy, self._rows)
 
-    def paginator(self, endpoint: Object) -> Object:
+    def paginator(self) -> Object:
         """Return the paginator; raises `UnsupportedError` if there is none."""
-        if made := self._numbered(endpoint):
+        if made := self._numbered():
             return made
         node, tests = _unconditional(expression(self._text))
         if node is None:
@@ -65,41 +64,45 @@ class CursorPagination:
         if self._is_next_link(node):
             return {"type": "header_link"}
         if wrapped := wrapped_in(node):
-            return self._wrapped(wrapped, tests, endpoint)
+            return self._wrapped(wrapped, tests)
         if links := self._links(node):
-            return self._first_link(links, tests, endpoint)
+            return self._first_link(links, tests)
         node = _sum_of(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            return self._sum(node, tests, endpoint)
+            return self._sum(node, tests)
         cut = cut_from(node)
         found = member(cut[0] if cut else node)
         if found is None or not found.path:
             raise self._refused()
-        ending = self._ending(found, tests)
-        made = self._linked(found, cut[1] if cut else None, endpoint)
-        return made | self._end(made["type"], ending, found)
+        ending = self.last_page.ending(found, tests)
+        made = self._linked(found, cut[1] if cut else None)
+        return made | self.last_page.fields(made["type"], ending, found)
 
-    def _numbered(self, endpoint: Object) -> Object | None:
+    def _numbered(self) -> Object | None:
         """Return the paginator of a page number in the path, which each response has itself.
 
         A response has to be one row: no page is empty then.
         """
-        is_path = self._token is not None and self._token.kind == "RequestPath"
+        is_path = self._page.token is not None and self._page.token.kind == "RequestPath"
         is_path &= self._page.is_below_base and not self._page.is_used
-        found = numbered_path(self._text, endpoint["path"]) if is_path else None
+        found = numbered_path(self._text, self._endpoint["path"]) if is_path else None
         # The path of later pages has no query.
-        if found is None or endpoint.get("params") or self._rows != Member("response"):
+        if found is None or self._endpoint.get("params") or self._rows != Member("response"):
             return None
-        ending = self._ending(found.number, [])
+        ending = self.last_page.ending(found.number, [])
         if ending.texts or ending.short is not None:
             raise self._refused()
-        endpoint["path"] = found.path
+        self._endpoint["path"] = found.path
         made = {"type": "page_number", "base_page": found.first, "page_path": found.number.text}
-        return made | self._flags(ending)
+        return made | self.last_page.flags(ending)
 
     def _is_next_link(self, node: ast.expr) -> bool:
         """Whether the URL of the next page is cut from the text of the `Link` header."""
-        if self._token is None or self._token.kind != "RequestPath" or member(node) is not None:
+        if (
+            self._page.token is None
+            or self._page.token.kind != "RequestPath"
+            or member(node) is not None
+        ):
             return False
         found = members_in(node)
         condition = expression(self._strategy.get("stop_condition"))
@@ -112,34 +115,34 @@ class CursorPagination:
         what = f"`{shown(self._text)}`" if isinstance(self._text, str) else "nothing"
         return UnsupportedError(f"its cursor_value is {what}, but must be a member or a header")
 
-    def _linked(self, found: Member, cut: str | None, endpoint: Object) -> Object:
-        is_link = self._token is None or self._token.kind == "RequestPath"
+    def _linked(self, found: Member, cut: str | None) -> Object:
+        is_link = self._page.token is None or self._page.token.kind == "RequestPath"
         is_link &= not self._page.is_used
         if cut is not None and not is_link:
-            option = option_of(self._token)
+            option = option_of(self._page.token)
             if option is None or not is_cut_at(cut, option.name):
                 raise self._refused()
             self._strategy.note(
                 "cursor_value", "extracts a part of a link; the tap follows the link itself."
             )
             is_link = True
-        if is_link and self._token is not None:
-            self._token.ignore("field_name", "inject_into")
+        if is_link and self._page.token is not None:
+            self._page.token.ignore("field_name", "inject_into")
         if found.root == "headers":
             made = _header_place(found, is_link=is_link)
             is_placed = made["type"] == "header_link"
-            return made if is_placed else self._page.placed("cursor", made, self._token, endpoint)
+            return made if is_placed else self._page.placed("cursor", made, self._endpoint)
         path = self._in_response(found).text
         if path is None:
             raise self._refused()
         if is_link:
             return {"type": "json_link", "next_url_path": path}
         made = {"type": "cursor", "cursor_path": path}
-        return self._page.placed("cursor", made, self._token, endpoint)
+        return self._page.placed("cursor", made, self._endpoint)
 
-    def _wrapped(self, wrapped: Wrapped, tests: list[ast.expr], endpoint: Object) -> Object:
+    def _wrapped(self, wrapped: Wrapped, tests: list[ast.expr]) -> Object:
         """Return the paginator of a cursor that is sent as a member of an object."""
-        found, option = member(wrapped.node), option_of(self._token)
+        found, option = member(wrapped.node), option_of(self._page.token)
         if found is None or found.root != "response" or not found.text or self._page.is_used:
             raise self._refused()
         if option is None or option.place != "body_json" or not all(map(is_member, wrapped.path)):
@@ -147,31 +150,31 @@ class CursorPagination:
         outer = tuple(option.name.split("."))
         for path, value in wrapped.others.items():
             # The others have to be in each request.
-            if repr(_at(endpoint.get("json"), (*outer, *path))) != repr(value):
+            if repr(_at(self._endpoint.get("json"), (*outer, *path))) != repr(value):
                 raise self._refused()
-        if problem := option.problem(endpoint):
+        if problem := option.problem(self._endpoint):
             raise UnsupportedError(f"its page is {problem}")
-        ending = self._ending(found, tests)
+        ending = self.last_page.ending(found, tests)
         made = {"type": "cursor", "cursor_path": found.text}
         name = ".".join((*outer, *wrapped.path))
-        replace(option, name=name).put("cursor", made, endpoint)
-        return made | self._end("cursor", ending, found)
+        replace(option, name=name).put("cursor", made, self._endpoint)
+        return made | self.last_page.fields("cursor", ending, found)
 
     def _links(self, node: ast.expr) -> list[Member]:
         """Return the links of which the first with a value is followed; none for others."""
-        is_link = self._token is not None and self._token.kind == "RequestPath"
+        is_link = self._page.token is not None and self._page.token.kind == "RequestPath"
         if not isinstance(node, ast.BoolOp) or not isinstance(node.op, ast.Or) or not is_link:
             return []
         found = [member(each) for each in node.values if may_be_something(each)]
         links = [each for each in found if each and each.root == "response" and each.text]
         return links if len(links) == len(found) > 1 and not self._page.is_used else []
 
-    def _first_link(self, links: list[Member], tests: list[ast.expr], endpoint: Object) -> Object:
+    def _first_link(self, links: list[Member], tests: list[ast.expr]) -> Object:
         """Return the paginator of the first link of several."""
-        ending = self._ending(links[0], tests)
+        ending = self.last_page.ending(links[0], tests)
         if replace(ending, is_cursor=False, is_later=False) != Ending():
             raise self._refused()
-        made = self._linked(links[0], None, endpoint)
+        made = self._linked(links[0], None)
         return made | {"next_url_path": " | ".join(str(each.text) for each in links)}
 
     def _in_response(self, found: Member) -> Member:
@@ -184,13 +187,13 @@ class CursorPagination:
             raise self._refused()
         return Member("response", (*self._rows.path, -1, *path))
 
-    def _sum(self, node: ast.BinOp, tests: list[ast.expr], endpoint: Object) -> Object:
+    def _sum(self, node: ast.BinOp, tests: list[ast.expr]) -> Object:
         """Return the paginator of a number that a response has, and the tap counts on."""
-        found, option = member(node.left), option_of(self._token)
+        found, option = member(node.left), option_of(self._page.token)
         if found is None or found.root != "response" or not found.path or option is None:
             raise self._refused()
         names = f"{found.path[-1]} {option.name}"
-        ending = self._ending(found, tests)
+        ending = self.last_page.ending(found, tests)
         total = (ending.total and ending.total.text) or None
         is_rows = bool(_ROWS.search(names))
         if constant(node.right) == 1 and _PAGES.search(names) and not is_rows:
@@ -198,18 +201,26 @@ class CursorPagination:
             # What counts pages shows it by its name.
             if total and "page" in total.rpartition(".")[2].lower():
                 made["total_path"] = total
-            made = self._page.placed("page", made, self._token, endpoint)
+            made = self._page.placed("page", made, self._endpoint)
         elif is_rows and option.name != "page" and total and constant(node.right) != 1:
             # An empty page before the total may have rows that aren't shown.
             made = {"type": "offset", "total_path": total, "stop_after_empty_page": False}
-            made = self._page.placed("offset", made, self._token, endpoint)
+            made = self._page.placed("offset", made, self._endpoint)
         else:
             raise self._refused()
-        return made | self._flags(ending)
+        return made | self.last_page.flags(ending)
 
-    # --- the end ------------------------------------------------------------------------------
 
-    def _ending(self, found: Member, tests: list[ast.expr]) -> Ending:
+class LastPage:
+    """Reads where paging by a cursor ends, besides a page without one."""
+
+    def __init__(self, strategy: Component, rows: Member | None) -> None:
+        self._strategy = strategy
+        self._rows = rows
+        #: Rows of which a page with fewer is the last, as in `Ending`.
+        self._short: int | None = None
+
+    def ending(self, found: Member, tests: list[ast.expr]) -> Ending:
         """Return where reading ends, by the condition and where the cursor has a value."""
         condition = StopCondition(cursor=found, rows=self._rows)
         ending = Ending()
@@ -223,9 +234,9 @@ class CursorPagination:
             raise UnsupportedError(f"its stop_condition is `{shown(text)}`")
         return ending if constant(node) is False else ending | condition.read(node)
 
-    def _end(self, kind: str, ending: Ending, found: Member) -> Object:
+    def fields(self, kind: str, ending: Ending, found: Member) -> Object:
         """Return the fields of a paginator by cursor or link that say where reading ends."""
-        made = self._flags(ending)
+        made = self.flags(ending)
         if ending.at_empty and found.root in {"response", "headers"} and -1 not in found.path:
             made["stop_after_empty_page"] = True
         if ending.texts and kind == "header_link":
@@ -246,7 +257,8 @@ class CursorPagination:
         else:
             self._strategy.note("stop_condition", _LATER)
 
-    def _flags(self, ending: Ending) -> Object:
+    def flags(self, ending: Ending) -> Object:
+        """Return the members of a response that say whether more follows."""
         made: Object = {}
         self._short, is_later = ending.short, ending.is_later
         for field, flags in (("has_more_path", ending.more), ("at_end_path", ending.last)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.authenticators import auth_of
 from tap_analytics.commands.importing.airbyte.components import class_for, first_sync, name_of
-from tap_analytics.commands.importing.airbyte.cursor import incremental_of
+from tap_analytics.commands.importing.airbyte.cursor import set_incremental
 from tap_analytics.commands.importing.airbyte.error_handling import handler_of
 from tap_analytics.commands.importing.airbyte.extraction import (
     decoder_of,
@@ -80,10 +80,7 @@ def read_stream(stream: Component) -> ImportedStream:
     key = key_of(stream, changes)
     parts = RequestParts(requester, partitioning, PageTemplates.of(retriever.child("paginator")))
     endpoint, base_url = _endpoint(retriever, parts, classes)
-    incremental = incremental_of(stream, parts, endpoint, changes, key=key)
-    if incremental is not None:
-        endpoint["incremental"] = incremental
-    cursor = (incremental or {}).get("cursor_path")
+    cursor = set_incremental(stream, parts, endpoint, changes, key=key)
     check_page(endpoint, {*changes.added, *changes.computed})
     drop_later(endpoint, _slicer_params(stream, retriever, partitioning))
     _handle_errors(requester, endpoint)

@@ -16,8 +16,9 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Placeholder,
     Setting,
     UndecidedError,
-    Unset,
     Value,
+    are_known,
+    sole_part,
     with_notation,
 )
 from tap_analytics.config.declarations.templates import (
@@ -61,10 +62,10 @@ def _format_datetime(value: Value, form: Value) -> Value:
             # It fails there.
             raise UndecidedError
         return _now_as(value, form)
-    part = value.sole if isinstance(value, Later) else None
+    part = sole_part(value)
     if isinstance(part, Placeholder) and part.is_parents:
         return _parents_time(part, form)
-    if isinstance(value, Later | Unset):
+    if not are_known(value):
         return with_notation(value, f"a time as `{form}`", form=form)
     try:
         moment = parse_iso(str(value))
@@ -92,7 +93,7 @@ def _parents_time(part: Placeholder, form: str) -> Value:
 
 
 def _timestamp(value: Value) -> Value:
-    if isinstance(value, Later | Unset):
+    if not are_known(value):
         return with_notation(value, EPOCHS["epoch_s"], form="epoch_s")
     if type(value) in {int, float}:
         return int(value)
@@ -104,7 +105,7 @@ def _timestamp(value: Value) -> Value:
 
 def in_milliseconds(value: Value) -> Value:
     """Return Unix time in milliseconds for one in seconds; raises `UndecidedError`."""
-    part = value.sole if isinstance(value, Later) else None
+    part = sole_part(value)
     if isinstance(part, Setting) and part.notation == EPOCHS["epoch_s"]:
         return replace(value, parts=(replace(part, notation=EPOCHS["epoch_ms"]),))
     if isinstance(part, Placeholder) and part.form == "epoch_s":
@@ -114,17 +115,17 @@ def in_milliseconds(value: Value) -> Value:
 
 def quoted(value: Value) -> Value:
     """Return a value as part of a URL; a placeholder is quoted where it stands in a path."""
-    part = value.sole if isinstance(value, Later) else None
+    part = sole_part(value)
     if isinstance(part, Placeholder):
         return replace(value, parts=(replace(part, is_quoted=True),))
-    if isinstance(value, Later | Unset):
+    if not are_known(value):
         return with_notation(value, "quoted for a URL", form="")
     return quote_plus(str(value))
 
 
 def is_now(value: Value) -> t.TypeGuard[Later]:
     """Whether a value is the moment of a run."""
-    part = value.sole if isinstance(value, Later) else None
+    part = sole_part(value)
     return isinstance(part, Placeholder) and bool(_NOW.fullmatch(part.name))
 
 

@@ -22,8 +22,10 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     UndecidedError,
     Unset,
     Value,
+    are_known,
     concatenated,
     is_true,
+    laters_in,
     or_empty,
     with_notation,
 )
@@ -96,7 +98,7 @@ def filtered(name: str, value: Value, arguments: Arguments) -> Value:
     if name == "urlencode":
         found = quoted(value)
         return found.replace("+", "%20").replace("%2F", "/") if isinstance(found, str) else found
-    if name == "join" and isinstance(value, Later | Unset):
+    if name == "join" and not are_known(value):
         between = str(arguments[0]) if arguments else ""
         return with_notation(value, f"with `{between}` between its values", form="")
     return _applied(_FILTERS, name, value, arguments)
@@ -124,7 +126,7 @@ def _default(value: Value, default: Value = "", is_falsy: Value = False) -> Valu
 def _applied(
     known: t.Mapping[str, t.Callable[..., object]], name: str, value: Value, arguments: Arguments
 ) -> Value:
-    if name not in known or any(isinstance(each, Later | Unset) for each in arguments):
+    if name not in known or not are_known(*arguments):
         raise UndecidedError
     if isinstance(value, Unset):
         value = value.later
@@ -137,7 +139,7 @@ def _applied(
         if (name in _UNCHANGED) or (is_setting and name in _TIDY):
             return value
         raise UndecidedError
-    if name not in _OF_ITEMS and _holds_later(value):
+    if name not in _OF_ITEMS and any(laters_in(value)):
         raise UndecidedError
     try:
         found = known[name](value, *arguments)
@@ -154,14 +156,6 @@ def _of_time(change: t.Callable[..., object], value: Later, arguments: Arguments
     ):
         raise UndecidedError
     return changed(value, lambda text: change(text, *arguments))
-
-
-def _holds_later(value: Value) -> bool:
-    if isinstance(value, dict):
-        value = list(value.values())
-    return isinstance(value, Later | Unset) or (
-        isinstance(value, list | tuple) and any(map(_holds_later, value))
-    )
 
 
 def _joined(items: t.Iterable[Value], between: Value) -> Value:
@@ -182,7 +176,7 @@ def _integer(value: object, default: object) -> object:
 
 def compared(first: Value, kind: ast.cmpop, second: Value) -> bool:
     """Compare two values; raises `UndecidedError`."""
-    if not any(isinstance(each, Later | Unset) for each in (first, second)):
+    if are_known(first, second):
         return bool(_COMPARED[type(kind)](first, second))
     is_equal = _is_equal(first, second)
     if isinstance(kind, ast.Eq | ast.NotEq) and is_equal is not None:
@@ -230,7 +224,7 @@ def computed(first: Value, kind: ast.operator, second: Value) -> Value:
         return in_milliseconds(first)
     if isinstance(kind, ast.Mod) and isinstance(first, str) and isinstance(second, str):
         return _inserted(first, second)
-    if any(isinstance(each, Later | Unset) for each in (first, second)):
+    if not are_known(first, second):
         if is_sum and all(map(_is_text, (first, second))):
             return concatenated([first, second])
         raise UndecidedError

@@ -12,6 +12,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     UndecidedError,
     Value,
     concatenated,
+    sole_part,
 )
 from tap_analytics.config.declarations.templates import MOMENT, START
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
@@ -41,8 +42,7 @@ _DIRECTIVE = re.compile(r"%(?:_ms|.)", re.DOTALL)
 
 def is_time(value: Value) -> bool:
     """Whether a value is a text of a time, of which parts can be taken."""
-    part = value.sole if isinstance(value, Later) else None
-    return isinstance(part, Placeholder) and _form_of(part) is not None
+    return _time_in(value) is not None
 
 
 def changed(value: Value, change: Callable[[str], t.Any]) -> Value:
@@ -50,10 +50,10 @@ def changed(value: Value, change: Callable[[str], t.Any]) -> Value:
 
     The function gets a text in which private characters are in the place of digits.
     """
-    part = value.sole if isinstance(value, Later) else None
-    form = _form_of(part) if isinstance(part, Placeholder) else None
-    if not isinstance(part, Placeholder) or form is None or _DIGIT.search(form):
+    time = _time_in(value)
+    if time is None or _DIGIT.search(time[1]):
         raise UndecidedError
+    part, form = time
     found = change(_DIRECTIVE.sub(_digits, _DIRECTIVE.sub(lambda d: _SAME.get(d[0], d[0]), form)))
     if isinstance(found, list):
         return [_read(part, each) for each in found]
@@ -62,20 +62,23 @@ def changed(value: Value, change: Callable[[str], t.Any]) -> Value:
 
 def as_integer(value: Value) -> Value:
     """Return the text of a time as a number; raises `UndecidedError` where it is none."""
-    part = value.sole if isinstance(value, Later) else None
-    form = _form_of(part) if isinstance(part, Placeholder) else None
-    if form is None or re.fullmatch(r"%s|%ms|epoch_m?s|%Y(%\w)*", form):
+    time = _time_in(value)
+    if time is None or re.fullmatch(r"%s|%ms|epoch_m?s|%Y(%\w)*", time[1]):
         return value
-    if isinstance(part, Placeholder) and part.name == START and form in {"%m", "%d"}:
+    part, form = time
+    if part.name == START and form in {"%m", "%d"}:
         return replace(value, parts=(replace(part, form=f"%-{form[1]}", is_part=True),))
     raise UndecidedError
 
 
-def _form_of(part: Placeholder) -> str | None:
-    """Return the format of a time."""
-    if part.name.startswith(MOMENT) and "%" in part.name:
-        return part.name.partition(".")[2]
-    return part.form or part.written
+def _time_in(value: Value) -> tuple[Placeholder, str] | None:
+    """Return a time and its format; None for other values."""
+    part = sole_part(value)
+    if not isinstance(part, Placeholder):
+        return None
+    is_moment = part.name.startswith(MOMENT) and "%" in part.name
+    form = part.name.partition(".")[2] if is_moment else part.form or part.written
+    return None if form is None else (part, form)
 
 
 def _digits(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_analytics.commands.importing.loading import parse_python
+from tap_analytics.commands.importing.loading import leaves, parse_python
 from tap_analytics.config.declarations.templates import (
     END,
     MOMENT,
@@ -193,6 +193,16 @@ class Lookup(t.Protocol):
 Value = t.Any
 
 
+def are_known(*values: Value) -> bool:
+    """Whether all values are plain ones."""
+    return not any(isinstance(each, Later | Unset) for each in values)
+
+
+def sole_part(value: Value) -> Part | None:
+    """Return the only part of a value that is known later; None for others."""
+    return value.sole if isinstance(value, Later) else None
+
+
 def needs_escape(text: str, *, is_path: bool = False) -> bool:
     """Whether a text without placeholders would be read as a template."""
     if "{" not in text and "}" not in text:
@@ -273,7 +283,7 @@ def _merged(parts: list[Part]) -> tuple[Part, ...]:
 def with_notation(value: Value, notation: str, *, form: str) -> Value:
     """Return the end of an interval in another format, or a setting that is written so."""
     value = value.later if isinstance(value, Unset) else value
-    sole = value.sole if isinstance(value, Later) else None
+    sole = sole_part(value)
     if isinstance(sole, Setting) and sole.notation is None:
         return replace(value, parts=(replace(sole, notation=notation),))
     if isinstance(value, Later) and value.bound and value.bound.form is None:
@@ -312,13 +322,9 @@ def with_templates(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
 
 def laters_in(value: Value) -> Iterator[Later]:
     """Yield what is known later in a value."""
-    if isinstance(value, Unset):
-        yield value.later
-    elif isinstance(value, Later):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from laters_in(each)
+    for each in leaves(value):
+        if isinstance(each, Later | Unset):
+            yield each if isinstance(each, Later) else each.later
 
 
 def unquoted(value: Value) -> Value:

@@ -104,6 +104,8 @@ def option_of(part: Component | None) -> Option | None:
 class PageTemplates:
     """Replaces the page in texts of a request by the tap's placeholder."""
 
+    #: Where the page goes by an option of the paginator.
+    token: Component | None = None
     #: The placeholder; empty without a paginator.
     name: str = ""
     #: What the first page is called; empty for a cursor.
@@ -121,13 +123,13 @@ class PageTemplates:
     @classmethod
     def of(cls, paginator: Component | None) -> PageTemplates:
         """Return the templates for a paginator."""
-        strategy = None if paginator is None else paginator.child("pagination_strategy")
-        if strategy is None or strategy.kind not in _KINDS:
+        strategy = paginator and paginator.child("pagination_strategy")
+        if paginator is None or strategy is None or strategy.kind not in _KINDS:
             return cls()
         first = "" if strategy.kind == "CursorPagination" else "0"
         if strategy.kind == "PageIncrement":
             first = str(strategy.integer("start_from_page") or 0)
-        return cls(_KINDS[strategy.kind], first)
+        return cls(paginator.child("page_token_option"), _KINDS[strategy.kind], first)
 
     def is_tested(self, text: object) -> bool:
         """Whether a text may be another on the first page, of pages by cursor."""
@@ -170,11 +172,11 @@ class PageTemplates:
             self.is_used, self.cursor_param = True, name
         return True
 
-    def placed(self, what: str, made: Object, token: Component | None, endpoint: Object) -> Object:
+    def placed(self, what: str, made: Object, endpoint: Object) -> Object:
         """Declare where the page goes, unless the request names it itself."""
-        if self.is_used and token is None:
+        if self.is_used and self.token is None:
             return made | ({"cursor_param": self.cursor_param} if self.cursor_param else {})
-        option = option_of(token)
+        option = option_of(self.token)
         if self.is_used:
             raise UnsupportedError(_SEVERAL)
         if option is None:

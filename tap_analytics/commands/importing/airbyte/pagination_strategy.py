@@ -37,20 +37,21 @@ def set_paging(
     strategy = part.child("pagination_strategy")
     if strategy is None:
         raise UnsupportedError(f"its paginator {shown(part.kind)} has no pagination_strategy")
-    token = part.child("page_token_option")
+    # `page` has it.
+    part.ignore("page_token_option")
     cursor = None
     if strategy.kind == "CursorPagination":
-        cursor = CursorPagination(strategy, token, selector, page)
-        made = cursor.paginator(endpoint)
+        cursor = CursorPagination(strategy, selector, page, endpoint)
+        made = cursor.paginator()
     else:
-        made = _counted(part, strategy, token, endpoint, page)
+        made = _counted(part, strategy, endpoint, page)
     _place(page, made, endpoint)
     if made != _SINGLE or part.get("page_size_option") is not None:
         _set_limit(made, part.child("page_size_option"), strategy, endpoint)
     if cursor is not None:
-        cursor.set_short(made)
+        cursor.last_page.set_short(made)
     endpoint["paginator"] = _with_own_limit("single_page" if made == _SINGLE else made, endpoint)
-    for each in (part, strategy, *((token,) if token else ())):
+    for each in filter(None, (part, strategy, page.token)):
         each.note_unread()
 
 
@@ -152,7 +153,6 @@ def _with_own_limit(made: Object | str, endpoint: Object) -> Object | str:
 def _counted(
     part: Component,
     strategy: Component,
-    token: Component | None,
     endpoint: Object,
     page: PageTemplates,
 ) -> Object:
@@ -163,8 +163,8 @@ def _counted(
         strategy.note("", "sends its page nowhere, so there is one page.")
         return {**_SINGLE}
     if strategy.kind == "OffsetIncrement":
-        return page.placed("offset", {"type": "offset"}, token, endpoint)
-    made = page.placed("page", {"type": "page_number"}, token, endpoint)
+        return page.placed("offset", {"type": "offset"}, endpoint)
+    made = page.placed("page", {"type": "page_number"}, endpoint)
     first = strategy.integer("start_from_page")
     if first is None and strategy.get("inject_on_first_request") is True:
         first = 0

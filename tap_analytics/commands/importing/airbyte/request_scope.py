@@ -14,7 +14,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Unset,
     Value,
 )
-from tap_analytics.config.declarations.templates import END, RECORD, START
+from tap_analytics.config.declarations.templates import END, START
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,8 +52,6 @@ class Scope:
     form: str | None = None
     #: Whether there may be an interval.
     has_range: bool = True
-    #: Whether values of rows are known, as `record`.
-    is_row: bool = False
     #: The placeholder of the page.
     page: str = ""
     #: Whether the request is that of the first page, by cursor; None if that isn't told apart.
@@ -65,8 +63,6 @@ class Scope:
 
     def look_up(self, path: Path) -> Value:
         """Return the value at a path; raises `UndecidedError`."""
-        if path.root == RECORD and self.is_row and path.names:
-            return Later((placeholder(RECORD, *path.names),))
         if path == Path(PAGE_NUMBER) and self.page:
             return Later((Placeholder(self.page),))
         if path.root == NEXT_PAGE and self.is_first is not None:

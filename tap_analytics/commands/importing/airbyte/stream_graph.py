@@ -20,6 +20,7 @@ from tap_analytics.commands.importing.airbyte.components import name_of
 from tap_analytics.commands.importing.airbyte.cursor import has_window_key
 from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
 from tap_analytics.commands.importing.airbyte.partition_router import PAIRS
+from tap_analytics.commands.importing.loading import mapped
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import RESOURCES
 
@@ -224,15 +225,12 @@ def _key(stream: Component) -> str:
 def _renamed(value: t.Any, names: dict[str, str]) -> t.Any:  # noqa: ANN401 - any JSON value
     """Return a resource with other names of parents in its placeholders."""
     changed = {old: new for old, new in names.items() if old != new}
-    if not changed:
-        return value
-    if isinstance(value, dict):
-        return {name: _renamed(inner, changed) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_renamed(inner, changed) for inner in value]
-    if isinstance(value, str):
-        for old, new in changed.items():
-            for mark in ("", "+"):
-                start = f"{{{mark}{RESOURCES}."
-                value = value.replace(f"{start}{old}.", f"{start}{new}.")
-    return value
+
+    def rename(leaf: object) -> object:
+        if isinstance(leaf, str):
+            for old, new in changed.items():
+                for start in (f"{{{RESOURCES}.", f"{{+{RESOURCES}."):
+                    leaf = leaf.replace(f"{start}{old}.", f"{start}{new}.")
+        return leaf
+
+    return mapped(value, rename)

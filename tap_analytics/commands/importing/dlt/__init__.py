@@ -10,16 +10,17 @@ import re
 import typing as t
 
 from tap_analytics.commands.importing.dlt.auth import read_auth
+from tap_analytics.commands.importing.dlt.endpoint import as_endpoint
 from tap_analytics.commands.importing.dlt.incremental import leaves_out
 from tap_analytics.commands.importing.dlt.paginator import read_paginator
-from tap_analytics.commands.importing.dlt.request import Context, stripped, texts_in
+from tap_analytics.commands.importing.dlt.request import Context, stripped
 from tap_analytics.commands.importing.dlt.resource import (
     DEFAULTS,
     new_names,
     read_resource,
     settle_keys,
 )
-from tap_analytics.commands.importing.loading import Object, as_object
+from tap_analytics.commands.importing.loading import Object, as_object, leaves
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in, with_variables
 from tap_analytics.config.declarations import CLIENT, ENTRY
@@ -166,8 +167,7 @@ def _merged(defaults: Object, resource: t.Any) -> t.Any:  # noqa: ANN401 - any J
         resource = {"name": resource}
     if not isinstance(resource, dict):
         return resource
-    first, own = as_object(defaults.get("endpoint")), resource.get("endpoint")
-    own = {"path": own} if isinstance(own, str) else as_object(own)
+    first, own = as_object(defaults.get("endpoint")), as_endpoint(resource.get("endpoint"))
     endpoint = {**first, **own}
     for word in ("json", "params"):
         if isinstance(first.get(word), dict) and isinstance(own.get(word), dict):
@@ -244,11 +244,10 @@ def _drop_orphans(found: dict[str, t.Any], context: Context) -> None:
 
 def _parents(resource: t.Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
     """Yield the resources that a resource takes values from."""
-    endpoint = resource.get("endpoint") if isinstance(resource, dict) else None
-    endpoint = {"path": endpoint} if isinstance(endpoint, str) else as_object(endpoint)
+    endpoint = as_endpoint(as_object(resource).get("endpoint"))
     parts = [endpoint.get(word) for word in ("path", "params", "headers", "json", "data")]
-    for text in texts_in(parts):
-        yield from _PARENT.findall(text)
+    for leaf in leaves(parts):
+        yield from _PARENT.findall(leaf) if isinstance(leaf, str) else ()
     for value in as_object(endpoint.get("params")).values():
         if isinstance(value, dict) and isinstance(value.get("resource"), str):
             yield value["resource"]

@@ -8,7 +8,7 @@ from tap_analytics.commands.importing.dlt.auth import read_auth
 from tap_analytics.commands.importing.dlt.incremental import read_incremental
 from tap_analytics.commands.importing.dlt.paginator import read_paginator
 from tap_analytics.commands.importing.dlt.request import read_request, settle_params, stripped
-from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.loading import Object, as_list, as_object
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.commands.importing.unread import Unread, check_read, check_words, with_variables
 from tap_analytics.config.declarations.endpoint import ENDPOINT
@@ -24,6 +24,11 @@ _TEXTS = ("path", "headers", "json", "data")
 _METHODS = ("GET", "POST")
 #: Parts that say nothing where they are empty.
 _MAY_BE_EMPTY = ("auth", "data", "error_handler", "headers", "params", "response_actions")
+
+
+def as_endpoint(given: object) -> Object:
+    """Return an endpoint as an object, also one that is only a path."""
+    return {"path": given} if isinstance(given, str) else as_object(given)
 
 
 def read_endpoint(given: Object, context: Context, where: str) -> Object:
@@ -45,10 +50,7 @@ def read_endpoint(given: Object, context: Context, where: str) -> Object:
     _check_body(made, context)
     if isinstance(made.get("headers"), dict):
         made["headers"] = stripped(made["headers"], context)
-    if isinstance(made.get("error_handler"), dict):
-        made["error_handler"] = _handler(made["error_handler"], where, context.notes)
-    if "response_actions" in made:
-        made["response_actions"] = _actions(made["response_actions"])
+    _handle_errors(made, where, context.notes)
     if isinstance(made.get("incremental"), dict):
         made["incremental"] = read_incremental(made["incremental"], context.notes)
     if "auth" in made:
@@ -92,6 +94,13 @@ def _check_body(made: Object, context: Context) -> None:
         raise UnsupportedError(f"its method is {shown(method)}")
     if "data" in made and not isinstance(made["data"], dict):
         raise UnsupportedError("its `data` isn't an object of fields")
+
+
+def _handle_errors(made: Object, where: str, notes: Notes) -> None:
+    if isinstance(made.get("error_handler"), dict):
+        made["error_handler"] = _handler(made["error_handler"], where, notes)
+    if "response_actions" in made:
+        made["response_actions"] = _actions(made["response_actions"])
 
 
 def _handler(handler: Object, where: str, notes: Notes) -> Object:

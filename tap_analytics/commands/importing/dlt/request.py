@@ -13,7 +13,7 @@ from tap_analytics.commands.importing.dlt.paginator import (
     without_limit,
     written_params,
 )
-from tap_analytics.commands.importing.loading import Object, as_object
+from tap_analytics.commands.importing.loading import Object, as_object, mapped
 from tap_analytics.commands.importing.normalize_entry import is_secret
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.commands.importing.unread import UNPACKED, with_variables
@@ -22,7 +22,7 @@ from tap_analytics.config.declarations.parents import guess
 from tap_analytics.records.path import parse_path
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from tap_analytics.commands.importing.notes import Notes
 
@@ -80,7 +80,7 @@ def read_request(endpoint: Object, context: Context, where: str) -> None:
         endpoint["data"] = {name: _sent(each, context) for name, each in endpoint["data"].items()}
     for word in _PARTS:
         if word in endpoint:
-            endpoint[word] = _mapped(endpoint[word], lambda text: _linked(text, context))
+            endpoint[word] = _linked(endpoint[word], context)
     if isinstance(endpoint.get("path"), str):
         _query_in_path(endpoint, where, context.notes)
         if context.is_foreign:
@@ -214,31 +214,14 @@ def settle_params(endpoint: Object, context: Context, where: str) -> None:
 # --- texts ------------------------------------------------------------------------------------
 
 
-def _mapped(value: t.Any, change: Callable[[str], str]) -> t.Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {name: _mapped(inner, change) for name, inner in value.items()}
-    return [_mapped(each, change) for each in value] if isinstance(value, list) else value
-
-
-def texts_in(value: object) -> Iterator[str]:
-    """Yield the texts of a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(each)
-
-
-def _linked(text: str, context: Context) -> str:
-    """Return a text with placeholders of parents in the notation of the tap."""
+def _linked(value: t.Any, context: Context) -> t.Any:  # noqa: ANN401 - any JSON value
+    """Return a value with placeholders of parents in the notation of the tap."""
 
     def source(found: re.Match[str]) -> str:
         name = context.names.get(found[1], found[1])
         return f"{{resources.{name}.{_field(found[2])}}}"
 
-    return _PARENT.sub(source, text)
+    return mapped(value, lambda leaf: _PARENT.sub(source, leaf) if isinstance(leaf, str) else leaf)
 
 
 def _field(path: str) -> str:

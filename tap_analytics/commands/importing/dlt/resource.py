@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from tap_analytics.commands.importing.dlt.endpoint import read_endpoint
+from tap_analytics.commands.importing.dlt.endpoint import as_endpoint, read_endpoint
 from tap_analytics.commands.importing.dlt.incremental import FILTERS
 from tap_analytics.commands.importing.dlt.row_functions import filter_of, steps_of
 from tap_analytics.commands.importing.loading import Object, as_list, as_object
@@ -60,7 +60,7 @@ def _endpoint(made: Object, context: Context, where: str) -> None:
     if isinstance(endpoint, Unread):
         raise UnsupportedError(str(endpoint))
     if (incremental := made.pop("incremental", None)) is not None:
-        endpoint = {"incremental": incremental, **_as_endpoint(endpoint)}
+        endpoint = {"incremental": incremental, **as_endpoint(endpoint)}
     if isinstance(endpoint, str):
         read = read_endpoint({"path": endpoint}, context, where)
         made["endpoint"] = endpoint if read == {"path": endpoint} else read
@@ -69,10 +69,6 @@ def _endpoint(made: Object, context: Context, where: str) -> None:
         if filters := as_object(read.get("incremental")).pop(FILTERS, None):
             steps = as_list(made.get("processing_steps", context.steps))
             made["processing_steps"] = [*steps, *({"filter": each} for each in filters)]
-
-
-def _as_endpoint(endpoint: object) -> Object:
-    return {"path": endpoint} if isinstance(endpoint, str) else as_object(endpoint)
 
 
 def _disposition(made: Object, where: str, notes: Notes) -> None:
