@@ -1,4 +1,4 @@
-"""Read JSON, YAML and Python safely: limited in size, plain values only, and no code is run."""
+"""Read JSON, YAML and Python safely, limited in size and without running code, as plain values."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from typing_extensions import override
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-#: An object of JSON or YAML.
-Object = dict[str, t.Any]
+#: Any value of JSON or YAML, and an object.
+JsonValue = t.Any
+Object = dict[str, JsonValue]
 
 #: Four times the size of large manifests.
 MOST_BYTES = 5 * 1024 * 1024
@@ -59,7 +60,7 @@ def read_text(path: str) -> str:
         ) from None
 
 
-def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+def load_json(text: str) -> JsonValue:
     """Return a JSON object; None for anything else."""
     try:
         value = json.loads(text) if text.lstrip().startswith("{") else None
@@ -68,7 +69,7 @@ def load_json(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
     return _checked(value)
 
 
-def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+def load_yaml(text: str) -> JsonValue:
     """Return YAML as plain JSON values.
 
     Raises `InputError` for invalid YAML and if it is too large with aliases expanded.
@@ -87,7 +88,7 @@ def load_yaml(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
         raise InputError(_NO_VALUE) from None
 
 
-def _checked(value: object) -> t.Any:  # noqa: ANN401 - any JSON value
+def _checked(value: object) -> JsonValue:
     try:
         return plain(value)
     except ValueError:
@@ -142,7 +143,7 @@ def _reason(error: yaml.YAMLError) -> str:
     return f"{where}the syntax is invalid"
 
 
-def plain(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+def plain(value: JsonValue) -> JsonValue:
     """Return a value as JSON; raises `ValueError` if it isn't one or an integer is too large."""
     match value:
         case dict():
@@ -178,7 +179,7 @@ def parse_python(code: str, mode: str = "exec") -> t.Any:  # noqa: ANN401 - depe
             raise RecursionError from None
 
 
-def leaves(value: t.Any) -> Iterator[t.Any]:  # noqa: ANN401 - any JSON value
+def leaves(value: JsonValue) -> Iterator[t.Any]:
     """Yield the values in a value that are neither objects nor lists."""
     if isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
@@ -187,18 +188,30 @@ def leaves(value: t.Any) -> Iterator[t.Any]:  # noqa: ANN401 - any JSON value
         yield value
 
 
-def mapped(value: t.Any, change: Callable[[t.Any], t.Any]) -> t.Any:  # noqa: ANN401 - any JSON value
+def mapped(value: JsonValue, change: Callable[[t.Any], t.Any]) -> JsonValue:
     """Return a value with others in the place of its leaves."""
     if isinstance(value, dict):
         return {name: mapped(inner, change) for name, inner in value.items()}
     return [mapped(each, change) for each in value] if isinstance(value, list) else change(value)
 
 
-def as_object(value: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - any JSON value
+def member_at(value: JsonValue, path: Iterable[str]) -> JsonValue:
+    """Return the value at a path of names; `...` if there is none."""
+    for name in path:
+        value = value.get(name, ...) if isinstance(value, dict) else ...
+    return value
+
+
+def without_nulls(value: Object) -> Object:
+    """Return an object without the members that are null."""
+    return {name: inner for name, inner in value.items() if inner is not None}
+
+
+def as_object(value: JsonValue) -> dict[str, t.Any]:
     """Return an object, an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def as_list(value: t.Any) -> list[t.Any]:  # noqa: ANN401 - any JSON value
+def as_list(value: JsonValue) -> list[t.Any]:
     """Return a list, an empty one for anything else."""
     return value if isinstance(value, list) else []

@@ -7,7 +7,7 @@ import typing as t
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.loading import JsonValue, Object, as_list
 from tap_analytics.commands.importing.notes import listed
 from tap_analytics.config import settings
 from tap_analytics.transport import jwt_bearer
@@ -134,7 +134,7 @@ def _is_literal(value: str, notes: Notes) -> bool:
     return rest == value or not _AROUND.fullmatch(rest)
 
 
-def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa: ANN401 - any JSON value
+def _without(entry: Object, literals: list[str], notes: Notes) -> JsonValue:
     """Replace literal secrets by variables."""
     secrets = sorted(set(literals), key=len, reverse=True)
     variables: dict[str, str] = {}
@@ -145,7 +145,7 @@ def _without(entry: Object, literals: list[str], notes: Notes) -> t.Any:  # noqa
         notes.add(where, f"may contain a secret: it becomes {variables[secret]}.")
         return text.replace(secret, variables[secret])
 
-    def clean(value: t.Any, where: str = "", parent: str = "", word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
+    def clean(value: JsonValue, where: str = "", parent: str = "", word: str = "") -> JsonValue:
         if isinstance(value, dict):
             return {
                 name: clean(inner, f"{where}.{name}".removeprefix("."), word, name)
@@ -206,7 +206,7 @@ def _share(entry: Object) -> None:
 # --- checking ---------------------------------------------------------------------------------
 
 
-def filled(value: t.Any, word: str = "") -> t.Any:  # noqa: ANN401 - any JSON value
+def filled(value: JsonValue, word: str = "") -> JsonValue:
     """Return an entry with placeholders for variables, so that it can be validated."""
     if isinstance(value, dict):
         return {name: filled(inner, name) for name, inner in value.items()}

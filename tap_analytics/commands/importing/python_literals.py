@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import typing as t
 
-from tap_analytics.commands.importing.loading import plain
+from tap_analytics.commands.importing.loading import JsonValue, plain
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.python_changes import Changed, changed, copied, marked
+from tap_analytics.commands.importing.python_names import Changed
 from tap_analytics.commands.importing.python_operations import (
     OMITTED,
     bounded,
+    changed,
     combined,
+    copied,
     holds,
     is_scalar,
+    marked,
 )
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 from tap_analytics.errors import InputError
@@ -120,7 +123,7 @@ class Literals:
         #: Values of arguments, of the variables of loops, and of names that are being changed.
         self._bound: dict[str, t.Any] = {}
 
-    def value(self, node: ast.expr, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def value(self, node: ast.expr, where: str) -> JsonValue:
         """Return the value of an expression, or `Unread`."""
         self._parts += 1
         if self._parts > MOST_PARTS:
@@ -137,7 +140,7 @@ class Literals:
             _refuse(part)
         return self._odd(node, where)
 
-    def _constant(self, node: ast.Constant, _: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _constant(self, node: ast.Constant, _: str) -> JsonValue:
         try:
             return plain(node.value) if node.value is not ... else OMITTED
         except ValueError:
@@ -178,12 +181,12 @@ class Literals:
             what = f"{what} of `{shown(called)}`"
         return Unread(node, where, what, "")
 
-    def _unaryop(self, node: ast.UnaryOp, where: str) -> t.Any:  # noqa: ANN401 - any number
+    def _unaryop(self, node: ast.UnaryOp, where: str) -> JsonValue:
         value = self.value(node.operand, where)
         is_negative = isinstance(node.op, ast.USub) and isinstance(value, int | float)
         return -value if is_negative else OMITTED
 
-    def _binop(self, node: ast.BinOp, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _binop(self, node: ast.BinOp, where: str) -> JsonValue:
         left, right = self.value(node.left, where), self.value(node.right, where)
         if isinstance(node.op, ast.Add) and isinstance(left, str) != isinstance(right, str):
             # The other part of a text.
@@ -193,7 +196,7 @@ class Literals:
     def _in_text(self, value: object) -> object:
         return self._variables.inside(value) if isinstance(value, Unread) else value
 
-    def _joinedstr(self, node: ast.JoinedStr, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
+    def _joinedstr(self, node: ast.JoinedStr, where: str) -> JsonValue:
         text = ""
         for part in node.values:
             is_inserted = isinstance(part, ast.FormattedValue)
@@ -210,7 +213,7 @@ class Literals:
             text = bounded(text + written)
         return text
 
-    def _changed(self, node: Changed, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _changed(self, node: Changed, where: str) -> JsonValue:
         """Return what a name has after the statements that change it."""
         changes: list[Changed] = []
         base: ast.expr = node
@@ -222,7 +225,7 @@ class Literals:
             value = self._after(each, value, where)
         return value
 
-    def _after(self, change: Changed, base: t.Any, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _after(self, change: Changed, base: JsonValue, where: str) -> JsonValue:
         tests = [self._decided(each, where) for each in change.tests]
         if False in tests or isinstance(base, Unread):
             return base
@@ -262,7 +265,7 @@ class Literals:
             return None
         return holds(test.ops if isinstance(test, ast.Compare) else [], values)
 
-    def _ifexp(self, node: ast.IfExp, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _ifexp(self, node: ast.IfExp, where: str) -> JsonValue:
         if (decided := self._decided(node.test, where)) is not None:
             return self.value(node.body if decided else node.orelse, where)
         if where.rpartition(".")[2] != "auth":
@@ -273,7 +276,7 @@ class Literals:
             self._variables.note(node, f"{where} is given under a condition, but always used here.")
         return given[0] if len(given) == 1 else OMITTED
 
-    def _boolop(self, node: ast.BoolOp, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _boolop(self, node: ast.BoolOp, where: str) -> JsonValue:
         """Return the first value that isn't empty, as `or` does."""
         value: t.Any = OMITTED
         for each in node.values if isinstance(node.op, ast.Or) else ():

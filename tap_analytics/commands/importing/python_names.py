@@ -1,7 +1,8 @@
 """What names mean in Python code, from the assignments around a dict.
 
 Lists that are appended to and dicts whose members are set are put together from these statements,
-also those in loops. A name with several meanings has none.
+also those in loops: a change is an expression of what it changes, so that what a name means stays
+one expression. A name with several meanings has none.
 """
 
 from __future__ import annotations
@@ -9,12 +10,9 @@ from __future__ import annotations
 import ast
 import typing as t
 
-from tap_analytics.commands.importing.python_changes import Changed, innermost, place_of
-
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_analytics.commands.importing.python_changes import Place
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 #: By name; None for a name that can't be read.
@@ -27,6 +25,51 @@ _CHANGING = {
     *("setdefault", "sort", "update"),
 }
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+#: A name, and the keys behind it.
+Place = tuple[str, list[ast.expr]]
+
+
+class Changed(ast.expr):
+    """A list or dict after a statement: `base` with `value` put to the place of `keys`."""
+
+    _fields = ("base", "keys", "value", "tests")
+
+    def __init__(
+        self,
+        base: ast.expr,
+        value: ast.expr,
+        *,
+        place: Place,
+        method: str,
+        tests: list[ast.expr],
+    ) -> None:
+        """Take what the statement says; `method` is `set`, that of a call, or empty for others."""
+        super().__init__()
+        self.base, self.value, self.method, self.tests = base, value, method, tests
+        self.name, self.keys = place
+        ast.copy_location(self, value)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the value refers to what is changed."""
+        parts = ast.walk(self.value)
+        return any(isinstance(each, ast.Name) and each.id == self.name for each in parts)
+
+
+def place_of(node: ast.expr) -> Place | None:
+    """Return the name and the keys of `name["a"]["b"]`; None for other expressions."""
+    keys: list[ast.expr] = []
+    while isinstance(node, ast.Subscript):
+        keys.insert(0, node.slice)
+        node = node.value
+    return (node.id, keys) if isinstance(node, ast.Name) else None
+
+
+def innermost(node: ast.expr | None) -> ast.expr | None:
+    """Return what was changed."""
+    while isinstance(node, Changed):
+        node = node.base
+    return node
 
 
 def functions_in(tree: ast.Module) -> dict[str, Function | None]:

@@ -1,16 +1,20 @@
-"""Values computed from read ones: operators, and methods of texts and dicts."""
+"""Values computed from read ones: operators, methods of texts and dicts, and changes in place."""
 
 from __future__ import annotations
 
 import ast
+import copy
 import operator
 import string
 import typing as t
 
+from tap_analytics.commands.importing.loading import JsonValue, mapped
+from tap_analytics.commands.importing.unread import UNPACKED, Unread
 from tap_analytics.errors import InputError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
 
 #: Returned for what can't be computed.
 OMITTED: t.Final = object()
@@ -63,7 +67,7 @@ def bounded(text: str) -> str:
     return text
 
 
-def combined(sign: ast.operator, left: t.Any, right: t.Any) -> object:  # noqa: ANN401 - any JSON value
+def combined(sign: ast.operator, left: JsonValue, right: JsonValue) -> object:
     """Return the result of a binary operator."""
     if isinstance(sign, ast.Add) and isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)
@@ -135,3 +139,56 @@ def _formatted(text: str, arguments: Sequence[object], words: Mapping[str, objec
         number += name == ""
         made = bounded(f"{made}{literal}{found}")
     return made
+
+
+# --- statements -------------------------------------------------------------------------------
+
+
+def changed(base: JsonValue, keys: Sequence[JsonValue], method: str, value: JsonValue) -> bool:
+    """Change a value in place, at each item of a list for the key `...`; whether it was read."""
+    outer, last = (keys[:-1], keys[-1]) if method == "set" else (keys, None)
+    for place, key in enumerate(outer, 1):
+        if key is ...:
+            items = base if isinstance(base, list) else [None]
+            return all(changed(each, keys[place:], method, copied(value)) for each in items)
+        if not _has(base, key):
+            return False
+        base = base[key]
+    match method, base, value:
+        case "set", dict(), _ if isinstance(last, str):
+            base[last] = value
+        case "set", list(), _ if isinstance(last, int) and _has(base, last):
+            base[last] = value
+        case "append", list(), _:
+            base.append(value)
+        case "extend", list(), list():
+            base.extend(value)
+        case "update", dict(), dict():
+            base.update(value)
+        case _:
+            return False
+    return True
+
+
+def _has(base: JsonValue, key: JsonValue) -> bool:
+    if isinstance(base, list) and isinstance(key, int):
+        return -len(base) <= key < len(base)
+    return isinstance(base, dict) and isinstance(key, str) and key in base
+
+
+def marked(base: JsonValue, keys: Sequence[JsonValue], mark: Unread) -> JsonValue:
+    """Return a value, changed in place, with a mark for what was changed and can't be read."""
+    if not keys and isinstance(base, list):
+        base.append(mark)
+    elif keys and _has(base, keys[0]):
+        base[keys[0]] = marked(base[keys[0]], keys[1:], mark)
+    elif isinstance(base, dict):
+        base[keys[0] if keys and isinstance(keys[0], str) else UNPACKED] = mark
+    else:
+        return mark
+    return base
+
+
+def copied(value: JsonValue) -> JsonValue:
+    """Return a copy of lists and dicts; what can't be read is shared."""
+    return mapped(value, copy.copy)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import typing as t
 
-from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.loading import JsonValue, as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.python_literals import dotted
 from tap_analytics.commands.importing.python_names import OF_SCRIPTS, functions_in
@@ -75,7 +75,7 @@ def _hint(call: ast.Call) -> ast.expr | None:
     return next((word.value for word in call.keywords if word.arg == "incremental"), None)
 
 
-def _with_hint(resource: t.Any, made: t.Any) -> dict[str, t.Any] | None:  # noqa: ANN401 - any JSON value
+def _with_hint(resource: JsonValue, made: JsonValue) -> dict[str, t.Any] | None:
     """Return a resource with another `incremental`; None where its parameters aren't in the dict.
 
     In dlt, what isn't a hint stays: parameters and conversion.
@@ -90,7 +90,7 @@ def _with_hint(resource: t.Any, made: t.Any) -> dict[str, t.Any] | None:  # noqa
 
 
 def _with_step(
-    resource: t.Any,  # noqa: ANN401 - dict or name
+    resource: JsonValue,
     call: ast.Call,
     functions: Mapping[str, Function | None] | None,
 ) -> dict[str, t.Any]:

@@ -11,7 +11,6 @@ import contextlib
 import typing as t
 
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.python_changes import Changed, innermost
 from tap_analytics.commands.importing.python_classes import (
     CLASSES,
     IDENTITIES,
@@ -20,13 +19,21 @@ from tap_analytics.commands.importing.python_classes import (
     of_class,
 )
 from tap_analytics.commands.importing.python_literals import GETENV, Literals, dotted
-from tap_analytics.commands.importing.python_names import calls, functions_in, names_of, scopes_of
+from tap_analytics.commands.importing.python_names import (
+    Changed,
+    calls,
+    functions_in,
+    innermost,
+    names_of,
+    scopes_of,
+)
 from tap_analytics.commands.importing.python_operations import OMITTED, is_scalar, of_method
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_analytics.commands.importing.loading import JsonValue
     from tap_analytics.commands.importing.notes import Notes
     from tap_analytics.commands.importing.python_names import Function
 
@@ -36,8 +43,8 @@ _SETTING_VALUES = {"dlt.secrets.value", "dlt.config.value"}
 _GET_SETTING = {"dlt.secrets.get", "dlt.config.get"}
 
 
-class Reader(Literals):
-    """Reads expressions with names, settings and calls around a dict."""
+class NamedValues(Literals):
+    """Reads expressions with names, their members, and comprehensions."""
 
     def __init__(self, tree: ast.Module, notes: Notes, node: ast.expr) -> None:
         super().__init__(notes)
@@ -45,6 +52,88 @@ class Reader(Literals):
         self._functions = functions_in(tree)
         self._scopes = scopes_of(tree, node)
         self._open: list[str] = []
+
+    def _name(self, node: ast.Name, where: str) -> JsonValue:
+        name = node.id
+        if name in self._bound:
+            return self._bound[name]
+        given = self._named(name)
+        if given is None and (function := self._functions.get(name)) is not None:
+            return of_function(function, where)
+        if given is None or name in self._open:
+            return Unread(node, where, f"is the name `{shown(name)}`", name)
+        if dotted(given) in _SETTING_VALUES:
+            return self._variables.setting(node, name)
+        with self._opened(name):
+            return self.value(given, where)
+
+    def _named(self, name: str) -> ast.expr | None:
+        return next((names[name] for names in self._scopes if name in names), None)
+
+    @contextlib.contextmanager
+    def _opened(self, name: str) -> Iterator[None]:
+        self._open.append(name)
+        try:
+            yield
+        finally:
+            self._open.pop()
+
+    def _attribute(self, node: ast.Attribute, where: str) -> JsonValue:
+        name = dotted(node)
+        if name in _SETTING_VALUES:
+            return self._variables.setting(node, where.rpartition(".")[2])
+        return Unread(node, where, f"is `{shown(name)}`", node.attr) if name else OMITTED
+
+    def _subscript(self, node: ast.Subscript, where: str) -> JsonValue:
+        base, key = dotted(node.value), _key(node.slice)
+        if key is not None and base in _ENVIRONMENT:
+            return self._variables.environment(node, key)
+        if key is not None and base in _SETTINGS and self._named(base) is None:
+            return self._variables.setting(node, key)
+        parent = self.value(node.value, where)
+        index = self.value(node.slice, where)
+        if isinstance(parent, dict) and isinstance(index, str) and UNPACKED not in parent:
+            return parent.get(index, OMITTED)
+        if isinstance(parent, list) and isinstance(index, int):
+            return parent[index] if -len(parent) <= index < len(parent) else OMITTED
+        what = f"is a member of `{shown(base)}`" if base else "is an expression"
+        return Unread(node, where, what, key or "")
+
+    def _listcomp(self, node: ast.ListComp, where: str) -> JsonValue:
+        [loop, *others] = node.generators
+        items = self.value(loop.iter, where)
+        items = [*items] if isinstance(items, dict) else items
+        if not isinstance(items, list):
+            return OMITTED
+        made: list[t.Any] = []
+        bound = self._bound
+        for item in items:
+            self._bound = {**bound, **_unpacked(loop.target, item)}
+            tests = [self._decided(test, where) for test in loop.ifs]
+            inner: t.Any = []
+            if others and not {None, False}.intersection(tests):
+                inner = self._listcomp(_inner(node), where)
+            elif False not in tests:
+                inner = [self.value(node.elt, f"{where}[{len(made)}]")]
+            if None in tests or inner is OMITTED:
+                self._bound = bound
+                return OMITTED
+            made += inner
+        self._bound = bound
+        return made
+
+    _generatorexp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp, where: str) -> JsonValue:
+        pair = ast.Tuple(elts=[node.key, node.value], ctx=ast.Load())
+        pairs = self._listcomp(ast.ListComp(elt=pair, generators=node.generators), where)
+        if pairs is OMITTED or not all(isinstance(key, str) for key, _ in pairs):
+            return OMITTED
+        return dict(pairs)
+
+
+class Reader(NamedValues):
+    """Reads expressions of any kind: calls, besides names and literals."""
 
     def meaning(self, node: ast.expr) -> ast.expr:
         """Return what the name of a dict means behind the statements that change it."""
@@ -80,85 +169,7 @@ class Reader(Literals):
                 if is_given and isinstance(meant.get(name), Changed):
                     yield call
 
-    def _name(self, node: ast.Name, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        name = node.id
-        if name in self._bound:
-            return self._bound[name]
-        given = self._named(name)
-        if given is None and (function := self._functions.get(name)) is not None:
-            return of_function(function, where)
-        if given is None or name in self._open:
-            return Unread(node, where, f"is the name `{shown(name)}`", name)
-        if dotted(given) in _SETTING_VALUES:
-            return self._variables.setting(node, name)
-        with self._opened(name):
-            return self.value(given, where)
-
-    def _named(self, name: str) -> ast.expr | None:
-        return next((names[name] for names in self._scopes if name in names), None)
-
-    @contextlib.contextmanager
-    def _opened(self, name: str) -> Iterator[None]:
-        self._open.append(name)
-        try:
-            yield
-        finally:
-            self._open.pop()
-
-    def _attribute(self, node: ast.Attribute, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        name = dotted(node)
-        if name in _SETTING_VALUES:
-            return self._variables.setting(node, where.rpartition(".")[2])
-        return Unread(node, where, f"is `{shown(name)}`", node.attr) if name else OMITTED
-
-    def _subscript(self, node: ast.Subscript, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
-        base, key = dotted(node.value), _key(node.slice)
-        if key is not None and base in _ENVIRONMENT:
-            return self._variables.environment(node, key)
-        if key is not None and base in _SETTINGS and self._named(base) is None:
-            return self._variables.setting(node, key)
-        parent = self.value(node.value, where)
-        index = self.value(node.slice, where)
-        if isinstance(parent, dict) and isinstance(index, str) and UNPACKED not in parent:
-            return parent.get(index, OMITTED)
-        if isinstance(parent, list) and isinstance(index, int):
-            return parent[index] if -len(parent) <= index < len(parent) else OMITTED
-        what = f"is a member of `{shown(base)}`" if base else "is an expression"
-        return Unread(node, where, what, key or "")
-
-    def _listcomp(self, node: ast.ListComp, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
-        [loop, *others] = node.generators
-        items = self.value(loop.iter, where)
-        items = [*items] if isinstance(items, dict) else items
-        if not isinstance(items, list):
-            return OMITTED
-        made: list[t.Any] = []
-        bound = self._bound
-        for item in items:
-            self._bound = {**bound, **_unpacked(loop.target, item)}
-            tests = [self._decided(test, where) for test in loop.ifs]
-            inner: t.Any = []
-            if others and not {None, False}.intersection(tests):
-                inner = self._listcomp(_inner(node), where)
-            elif False not in tests:
-                inner = [self.value(node.elt, f"{where}[{len(made)}]")]
-            if None in tests or inner is OMITTED:
-                self._bound = bound
-                return OMITTED
-            made += inner
-        self._bound = bound
-        return made
-
-    _generatorexp = _listcomp
-
-    def _dictcomp(self, node: ast.DictComp, where: str) -> t.Any:  # noqa: ANN401 - OMITTED as well
-        pair = ast.Tuple(elts=[node.key, node.value], ctx=ast.Load())
-        pairs = self._listcomp(ast.ListComp(elt=pair, generators=node.generators), where)
-        if pairs is OMITTED or not all(isinstance(key, str) for key, _ in pairs):
-            return OMITTED
-        return dict(pairs)
-
-    def _call(self, node: ast.Call, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _call(self, node: ast.Call, where: str) -> JsonValue:
         func = node.func.value if isinstance(node.func, ast.Subscript) else node.func
         called = dotted(func)
         if (variable := self._setting(node, called)) is not None:
@@ -191,7 +202,7 @@ class Reader(Literals):
             return value if isinstance(value, Unread) else OMITTED
         return str(value) if called == "str" else value
 
-    def _made(self, node: ast.Call, where: str, kind: str, names: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - OMITTED as well
+    def _made(self, node: ast.Call, where: str, kind: str, names: tuple[str, ...]) -> JsonValue:
         """Return the dict that a class of dlt stands for."""
         if len(node.args) > len(names):
             return OMITTED
@@ -205,7 +216,7 @@ class Reader(Literals):
                 self._put(made, name, argument, where)
         return made
 
-    def _in_header(self, node: ast.Call, where: str, added: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 - OMITTED as well
+    def _in_header(self, node: ast.Call, where: str, added: dict[str, t.Any]) -> JsonValue:
         """Return client credentials in a header, whose form has no fields but those given."""
         made = self._made(node, where, *CLASSES["OAuth2ClientCredentials"])
         form = {} if made is OMITTED else made.get("access_token_request_data")
@@ -221,7 +232,7 @@ class Reader(Literals):
         given = [*arguments, *words.values()]
         return OMITTED if [*unread_in(given)] else of_method(func.attr, value, arguments, words)
 
-    def _returned(self, function: Function, node: ast.Call, where: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def _returned(self, function: Function, node: ast.Call, where: str) -> JsonValue:
         """Return what a function of the file returns, if that is one expression."""
         returns = [each for each in ast.walk(function) if isinstance(each, ast.Return)]
         value = returns[0].value if len(returns) == 1 else None
@@ -247,7 +258,7 @@ def _inner(node: ast.ListComp) -> ast.ListComp:
     return ast.copy_location(ast.ListComp(elt=node.elt, generators=node.generators[1:]), node)
 
 
-def _unpacked(target: ast.expr, item: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - any JSON value
+def _unpacked(target: ast.expr, item: JsonValue) -> dict[str, t.Any]:
     """Return the variables of a loop with their values."""
     if isinstance(target, ast.Name):
         return {target.id: item}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from tap_analytics.commands.importing.loading import leaves
+from tap_analytics.commands.importing.loading import JsonValue, leaves
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 
 if t.TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Unread:
         return variable
 
 
-def with_variables(value: t.Any, notes: Notes) -> t.Any:  # noqa: ANN401 - any JSON value
+def with_variables(value: JsonValue, notes: Notes) -> JsonValue:
     """Return a value with variables for texts that can't be read."""
     if isinstance(value, Unread):
         return value.to_variable(notes)

@@ -2,6 +2,11 @@
 
 Unsupported parts are noted with their path in the manifest; a stream is left out if the tap would
 read other rows without them.
+
+`stream_graph` puts streams below their parents, `declarative_stream` reads one: its requests
+(`request_parts`, `request_body`), pages (`pagination_strategy`), parents and lists of values
+(`partition_router`), range (`cursor`), rows (`extraction`, `transformations`), failures
+(`error_handling`) and credentials (`authenticators`). `jinja_texts` evaluates the texts in these.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from tap_analytics.commands.importing.airbyte.request_scope import NOTHING
 from tap_analytics.commands.importing.loading import (
     MOST_VALUES,
     TOO_LARGE,
+    JsonValue,
     Object,
     as_list,
     as_object,
@@ -62,7 +63,7 @@ class Manifest:
         """Return the manifest as a component."""
         return Component(self, (self.value, "", {}), {})
 
-    def located(self, value: t.Any, path: str, open_refs: tuple[str, ...] = ()) -> Located:  # noqa: ANN401 - any JSON value
+    def located(self, value: JsonValue, path: str, open_refs: tuple[str, ...] = ()) -> Located:
         """Return a value with its reference resolved, its path, and the paths of its keys."""
         self._followed += 1
         if self._followed > MOST_VALUES:
@@ -92,7 +93,7 @@ class Manifest:
             self.notes.add(where, f"is computed: it becomes {variable}.")
         return variable
 
-    def unfolded(self, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    def unfolded(self, value: JsonValue) -> JsonValue:
         """Return a value with all references resolved."""
         value = self.located(value, "")[0]
         if isinstance(value, dict):
@@ -159,7 +160,7 @@ class Component:
         """Mark keys as read that have no effect."""
         self._read.update(words)
 
-    def get(self, word: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    def get(self, word: str) -> JsonValue:
         """Return the value of a key, or of the parameter of that name."""
         self._read.add(word)
         value = self.manifest.located(self.value.get(word), "")[0]

@@ -20,6 +20,7 @@ from tap_analytics.commands.importing.airbyte.predicates import (
     conjunction,
     disjunction,
 )
+from tap_analytics.commands.importing.airbyte.request_scope import SLICES
 from tap_analytics.commands.importing.loading import parse_python
 
 if t.TYPE_CHECKING:
@@ -33,7 +34,7 @@ _START = re.compile(
     r"\b(?:stream_interval|stream_slice|stream_partition)\b.*\bstart_(?:time|date)\b"
 )
 #: What a condition names that depends on where a run begins.
-INTERVALS = {"stream_interval", "stream_slice", "stream_partition", "stream_state"}
+INTERVALS = {*SLICES, "stream_state"}
 _LONGEST = 2_000
 
 

@@ -22,6 +22,7 @@ from tap_analytics.commands.importing.airbyte.page_expressions import (
 )
 from tap_analytics.commands.importing.airbyte.page_placement import is_member, option_of
 from tap_analytics.commands.importing.airbyte.stop_condition import Ending, StopCondition
+from tap_analytics.commands.importing.loading import member_at
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.records.path import parse_path
 
@@ -150,7 +151,7 @@ class CursorPagination:
         outer = tuple(option.name.split("."))
         for path, value in wrapped.others.items():
             # The others have to be in each request.
-            if repr(_at(self._endpoint.get("json"), (*outer, *path))) != repr(value):
+            if repr(member_at(self._endpoint.get("json"), (*outer, *path))) != repr(value):
                 raise self._refused()
         if problem := option.problem(self._endpoint):
             raise UnsupportedError(f"its page is {problem}")
@@ -269,13 +270,6 @@ class LastPage:
         if is_later:
             self._strategy.note("stop_condition", _LATER)
         return made
-
-
-def _at(body: object, path: tuple[str, ...]) -> object:
-    """Return the value at a path of a JSON body; `...` if there is none."""
-    for name in path:
-        body = body.get(name, ...) if isinstance(body, dict) else ...
-    return body
 
 
 def _is_link_header(found: Member) -> bool:

@@ -14,7 +14,7 @@ from tap_analytics.commands.importing.airbyte.response_filters import (
     ResponseFilter,
     responses_of,
 )
-from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.loading import Object, as_list, without_nulls
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.settings.catalog import MOST_RETRIES
 from tap_analytics.transport.retry import RetryPolicy
@@ -61,7 +61,7 @@ def handler_of(part: Component | None) -> tuple[Object, list[Object]]:
         "max_retry_after": waits.longest,
         "wait_time_header": waits.header,
     }
-    return {n: value for n, value in made.items() if value is not None}, responses.actions
+    return without_nulls(made), responses.actions
 
 
 def _handlers(part: Component | None) -> Iterator[Component]:

@@ -165,7 +165,7 @@ def _holds_several(stream: Component, key: str) -> bool:
     """Whether the schema describes a column of the key as an object or a list."""
     column: Object = {"properties": _columns(stream)}
     for name in key.split("."):
-        column = as_object((as_object(column.get("properties")) or {}).get(name)) or {}
+        column = as_object(as_object(column.get("properties")).get(name))
     kinds = column.get("type")
     named = set(kinds if isinstance(kinds, list) else [kinds]) - {"null"}
     return bool(named) and named <= {"object", "array"}
@@ -173,8 +173,8 @@ def _holds_several(stream: Component, key: str) -> bool:
 
 def _columns(stream: Component) -> Object:
     loader = stream.child("schema_loader") or next(iter(stream.children("schema_loader")), None)
-    columns = None if loader is None else as_object(stream.manifest.unfolded(loader.get("schema")))
-    return as_object((columns or {}).get("properties")) or {}
+    schema = None if loader is None else stream.manifest.unfolded(loader.get("schema"))
+    return as_object(as_object(schema).get("properties"))
 
 
 def schema_of(

@@ -27,6 +27,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.jinja_values import Lookup, Value
+    from tap_analytics.commands.importing.loading import JsonValue
 
 _TOKEN = re.compile(
     r"\{\{(?P<value>(?:'[^']*'|\"[^\"]*\"|[^{}'\"]|\{[^{}]*\})*)\}\}"
@@ -156,7 +157,7 @@ def marked(value: Value, mark: str = _MARK) -> tuple[t.Any, list[Placeholder]]:
     return "".join(p if isinstance(p, str) else next(marks) for p in value.parts), names
 
 
-def unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 - any JSON value
+def unmarked(value: JsonValue, names: list[Placeholder]) -> JsonValue:
     """Return a JSON value in which marks are placeholders again."""
     if isinstance(value, dict):
         return {str(name): unmarked(inner, names) for name, inner in value.items()}
@@ -169,7 +170,7 @@ def unmarked(value: t.Any, names: list[Placeholder]) -> t.Any:  # noqa: ANN401 -
     return Later(tuple(part for part in parts if part != "")).template()
 
 
-def list_of(value: Later) -> t.Any:  # noqa: ANN401 - a list of JSON values, or None
+def list_of(value: Later) -> JsonValue:
     """Return a text that is a list of Python, whose values without quotes keep their type."""
     for mark in (_MARK, f'"{_MARK}"'):
         text, names = marked(value, mark)

@@ -7,7 +7,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_analytics.commands.importing.loading import leaves, parse_python
+from tap_analytics.commands.importing.loading import JsonValue, leaves, parse_python
 from tap_analytics.config.declarations.templates import (
     END,
     MOMENT,
@@ -309,7 +309,7 @@ def as_template(value: Value, *, is_path: bool = False) -> str:
     return literal_text(str(value), is_escaped=needs_escape(str(value), is_path=is_path))
 
 
-def with_templates(value: Value) -> t.Any:  # noqa: ANN401 - any JSON value
+def with_templates(value: Value) -> JsonValue:
     """Return a value with its texts as templates."""
     if isinstance(value, dict):
         return {str(name): with_templates(inner) for name, inner in value.items()}

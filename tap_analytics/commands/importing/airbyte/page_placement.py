@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.request_scope import PAGE_NUMBER
-from tap_analytics.commands.importing.loading import Object, as_list
+from tap_analytics.commands.importing.loading import JsonValue, Object, as_list
 from tap_analytics.commands.importing.notes import UnsupportedError
 from tap_analytics.pagination.placement import CURSOR, OFFSET, PAGE
 
@@ -203,7 +203,7 @@ class PageTemplates:
 
 
 def _without(
-    body: t.Any,  # noqa: ANN401 - any JSON value
+    body: JsonValue,
     value: str,
     path: tuple[str, ...],
 ) -> tuple[t.Any, list[tuple[str, ...]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from tap_analytics.commands.importing.airbyte.cursor_pagination import CursorPagination
-from tap_analytics.commands.importing.airbyte.page_placement import option_of
+from tap_analytics.commands.importing.airbyte.page_placement import Option, option_of
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 
 if t.TYPE_CHECKING:
@@ -118,12 +118,7 @@ def _set_limit(made: Object, part: Component | None, strategy: Component, endpoi
             strategy.note("page_size", "isn't a number of rows: no limit is sent.")
         return
     option = option_of(part)
-    problem = "its place isn't known"
-    if option is not None:
-        found = option.problem(endpoint)
-        problem = f"it is {found}" if found else ""
-        if option.name in {made.get(f"{what}_{at}") for what in _NUMBERS for at in _WORDS}:
-            problem = "it is in the place of the page"
+    problem = _limit_problem(option, made, endpoint)
     if part is not None and problem:
         part.note("", f"{problem}: no limit is sent.")
     is_counted = strategy.kind != "CursorPagination"
@@ -138,6 +133,16 @@ def _set_limit(made: Object, part: Component | None, strategy: Component, endpoi
     option.put("limit", made, endpoint)
     if made.get("limit_param") == "limit":
         del made["limit_param"]
+
+
+def _limit_problem(option: Option | None, made: Object, endpoint: Object) -> str | None:
+    """Return why no limit can be sent; None if it can."""
+    if option is None:
+        return "its place isn't known"
+    if option.name in {made.get(f"{what}_{at}") for what in _NUMBERS for at in _WORDS}:
+        return "it is in the place of the page"
+    found = option.problem(endpoint)
+    return found and f"it is {found}"
 
 
 def _with_own_limit(made: Object | str, endpoint: Object) -> Object | str:

@@ -28,8 +28,8 @@ if t.TYPE_CHECKING:
 
 #: Why a stream is left out whose parents aren't in one line.
 PAIRS = "it is read for each pair of rows of two parents"
-#: Most generations of parents whose values are looked up.
-_DEEPEST = 8
+#: Most generations of parents.
+DEEPEST = 8
 #: What the tap does in another way, which brings the same rows.
 _OTHERWISE = {
     "incremental_dependency": "is not needed: every run reads what is below all parents.",
@@ -163,7 +163,7 @@ def _above(parent: Component, own: str, depth: int) -> dict[tuple[str, ...], str
     """Return the values that the parent itself is read for, by their path."""
     try:
         retriever = first_sync(parent).child("retriever")
-        if retriever is None or depth >= _DEEPEST:
+        if retriever is None or depth >= DEEPEST:
             return {}
         partitions = _routers_of(retriever, depth + 1).scope.partitions
     except UnsupportedError:

@@ -11,6 +11,9 @@ import json
 import typing as t
 from dataclasses import dataclass, replace
 
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.loading import JsonValue
+
 #: A filter expression, or what it always gives.
 Formula = str | bool
 Segments = tuple[str, ...]
@@ -200,7 +203,7 @@ class Field:
         return self.default is not ... and self.default == value
 
 
-def _compared(first: t.Any, sign: str, second: t.Any) -> bool | None:  # noqa: ANN401 - any JSON value
+def _compared(first: JsonValue, sign: str, second: JsonValue) -> bool | None:
     """Return a comparison of values; None if they have no order."""
     numbers = all(isinstance(each, int | float) for each in (first, second))
     if not numbers and not all(isinstance(each, str) for each in (first, second)):

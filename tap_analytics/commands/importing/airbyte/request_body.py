@@ -19,7 +19,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     with_templates,
 )
 from tap_analytics.commands.importing.airbyte.request_parts import query_params
-from tap_analytics.commands.importing.loading import as_object
+from tap_analytics.commands.importing.loading import JsonValue, as_object, without_nulls
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 
 if t.TYPE_CHECKING:
@@ -79,22 +79,22 @@ def _text_body(text: str, requester: Component) -> tuple[str, t.Any]:
 
 
 def _form(body: Value, parts: RequestParts) -> Object:
-    fields = {
-        name: parts.entry(name, value, "body", f"the field `{shown(name)}`")
-        for name, value in as_object(body).items()
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+    return without_nulls(
+        {
+            name: parts.entry(name, value, "body", f"the field `{shown(name)}`")
+            for name, value in as_object(body).items()
+        }
+    )
 
 
-def _json(value: Value, parts: RequestParts) -> t.Any:  # noqa: ANN401 - any JSON value
+def _json(value: Value, parts: RequestParts) -> JsonValue:
     """Return a JSON value, in which texts that are literals are their values."""
     if isinstance(value, list):
         return [_json(each, parts) for each in value]
     if isinstance(value, dict):
         if any(map(has_expressions, value)):
             raise UnsupportedError(_COMPUTED)
-        members = {name: _json(inner, parts) for name, inner in value.items()}
-        return {name: inner for name, inner in members.items() if inner is not None}
+        return without_nulls({name: _json(inner, parts) for name, inner in value.items()})
     if not isinstance(value, str):
         return value
     found = _value(value, parts)
@@ -106,7 +106,7 @@ def _json(value: Value, parts: RequestParts) -> t.Any:  # noqa: ANN401 - any JSO
     return with_templates(literal(found) if found != "" else None)
 
 
-def _json_text(text: str, parts: RequestParts) -> t.Any:  # noqa: ANN401 - any JSON value
+def _json_text(text: str, parts: RequestParts) -> JsonValue:
     """Return a JSON body that is written as a text."""
     text, names = marked(_value(text, parts))
     try:

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from tap_analytics.commands.importing.loading import without_nulls
 from tap_analytics.commands.importing.notes import UnsupportedError
 from tap_analytics.config.declarations.retries import NEVER_RETRIED
 from tap_analytics.transport.retry import RetryPolicy
@@ -184,8 +185,7 @@ def _actions(cases: list[_Case], status: Status, *, is_complete: bool = False) -
         if condition.is_message and _is_success(status):
             expression = _HAS_MESSAGE
         made = {"content": condition.content, "filter": _but(expression, read)}
-        known = {word: value for word, value in made.items() if value is not None}
-        found.append({"status_code": status, **known, "action": name})
+        found.append({"status_code": status, **without_nulls(made), "action": name})
     if is_complete and done is not None:
         found.append({"status_code": status, "action": done})
     return found

@@ -15,7 +15,7 @@ from tap_analytics.records.duration import Duration
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component
-    from tap_analytics.commands.importing.loading import Object
+    from tap_analytics.commands.importing.loading import JsonValue, Object
 
 #: A token after a word of its own.
 _PREFIXED = re.compile(r"(?:([^\s{}]+) )?\{\{\s*session_token\s*\}\}")
@@ -126,7 +126,7 @@ def _body(part: Component) -> Object:
     return {}
 
 
-def _fields(part: Component, word: str, value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+def _fields(part: Component, word: str, value: JsonValue) -> JsonValue:
     """Return a body in which settings are variables."""
     if isinstance(value, dict):
         return {name: _fields(part, f"{word}.{name}", inner) for name, inner in value.items()}

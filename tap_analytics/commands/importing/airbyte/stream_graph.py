@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from tap_analytics.commands.importing.airbyte.components import name_of
 from tap_analytics.commands.importing.airbyte.cursor import has_window_key
 from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
-from tap_analytics.commands.importing.airbyte.partition_router import PAIRS
-from tap_analytics.commands.importing.loading import mapped
+from tap_analytics.commands.importing.airbyte.partition_router import DEEPEST, PAIRS
+from tap_analytics.commands.importing.loading import JsonValue, mapped, member_at
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import RESOURCES
 
@@ -30,7 +30,6 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component
     from tap_analytics.commands.importing.notes import Notes
 
-_DEEPEST = 8
 _PARENT = re.compile(rf"\{{\+?{RESOURCES}\.(\w+)\.")
 #: Parts of a resource that don't decide which rows it has.
 _DESCRIPTIVE = ("name", "schema", "description")
@@ -88,7 +87,7 @@ class StreamGraph:
 
     def _identity(self, imported: ImportedStream, depth: int = 0) -> str:
         """Return what decides on the rows of a stream, those of its parents included."""
-        if depth > _DEEPEST:
+        if depth > DEEPEST:
             return ""
         own = {name: each for name, each in imported.resource.items() if name not in _DESCRIPTIVE}
         above = []
@@ -105,7 +104,7 @@ class StreamGraph:
     ) -> None:
         """Add a stream below its parents; raises `UnsupportedError`."""
         imported = self._readable(stream)
-        if depth > _DEEPEST:
+        if depth > DEEPEST:
             raise UnsupportedError("it has too many generations of parents")
         given = [self._add_parent(parent, listed, depth) for parent in imported.parents]
         try:
@@ -200,7 +199,7 @@ def _check_fields(imported: ImportedStream, parent: ImportedStream) -> None:
     for name, value in _added_objects(parent):
         place = rf"resources\.{parent.name}\.{re.escape(name)}((?:[.\[][^}}]*)?)}}"
         for rest in re.findall(place, text):
-            if not isinstance(_member(value, rest.split(".")[1:]), str):
+            if not isinstance(member_at(value, rest.split(".")[1:]), str):
                 raise UnsupportedError(f"`{shown(name)}` of its parent is an object")
 
 
@@ -211,18 +210,12 @@ def _added_objects(parent: ImportedStream) -> Iterator[tuple[str, t.Any]]:
                 yield name, value
 
 
-def _member(value: t.Any, names: list[str]) -> t.Any:  # noqa: ANN401 - any JSON value
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
 def _key(stream: Component) -> str:
     """Return what tells descriptions apart: the place, and the parameters that are handed down."""
     return f"{stream.path} {json.dumps(stream.parameters, sort_keys=True, default=str)}"
 
 
-def _renamed(value: t.Any, names: dict[str, str]) -> t.Any:  # noqa: ANN401 - any JSON value
+def _renamed(value: JsonValue, names: dict[str, str]) -> JsonValue:
     """Return a resource with other names of parents in its placeholders."""
     changed = {old: new for old, new in names.items() if old != new}
 

@@ -20,7 +20,7 @@ from tap_analytics.commands.importing.dlt.resource import (
     read_resource,
     settle_keys,
 )
-from tap_analytics.commands.importing.loading import Object, as_object, leaves
+from tap_analytics.commands.importing.loading import JsonValue, Object, as_object, leaves
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in, with_variables
 from tap_analytics.config.declarations import CLIENT, ENTRY
@@ -68,7 +68,7 @@ def entry_of(config: Object, notes: Notes) -> Object:
     return kept
 
 
-def _is_selected(resource: t.Any, defaults: Object) -> bool:  # noqa: ANN401 - any JSON value
+def _is_selected(resource: JsonValue, defaults: Object) -> bool:
     """Whether a resource says where its rows are."""
     own = as_object(as_object(resource).get("endpoint"))
     return bool({**as_object(defaults.get("endpoint")), **own}.get("data_selector"))
@@ -161,7 +161,7 @@ def _defaults(
     return made, [_merged(others, each) for each in resources]
 
 
-def _merged(defaults: Object, resource: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+def _merged(defaults: Object, resource: JsonValue) -> JsonValue:
     """Return a resource with defaults, as dlt merges them."""
     if isinstance(resource, str):
         resource = {"name": resource}
@@ -201,13 +201,13 @@ def _name(resource: object) -> str | None:
 
 
 def _resource(
-    given: t.Any,  # noqa: ANN401 - any JSON value
+    given: JsonValue,
     defaults: Object,
     context: Context,
     where: str,
     *,
     is_new: bool,
-) -> t.Any:  # noqa: ANN401 - any JSON value
+) -> JsonValue:
     """Return a resource. Raises `UnsupportedError`."""
     if isinstance(given, Unread):
         raise UnsupportedError(str(given))
@@ -242,7 +242,7 @@ def _drop_orphans(found: dict[str, t.Any], context: Context) -> None:
             context.notes.add(where, f"is left out: so is its parent '{shown(lacking)}'.")
 
 
-def _parents(resource: t.Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+def _parents(resource: JsonValue) -> Iterator[str]:
     """Yield the resources that a resource takes values from."""
     endpoint = as_endpoint(as_object(resource).get("endpoint"))
     parts = [endpoint.get(word) for word in ("path", "params", "headers", "json", "data")]

@@ -9,6 +9,7 @@ from tap_analytics.commands.importing.unread import UNPACKED, Unread, with_varia
 from tap_analytics.config.declarations.auths import AUTHS
 
 if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.loading import JsonValue
     from tap_analytics.commands.importing.notes import Notes
 
 #: What dlt finds in its settings where only the name of a type is given.
@@ -22,7 +23,7 @@ _SETTINGS = {
 _SILENT = {"access_token", "session", "token"}
 
 
-def read_auth(auth: object, where: str, notes: Notes) -> t.Any:  # noqa: ANN401 - any JSON value
+def read_auth(auth: object, where: str, notes: Notes) -> JsonValue:
     """Return an `auth`; None for one that is left out, with a note."""
     if isinstance(auth, list):
         return auth

@@ -8,7 +8,7 @@ from tap_analytics.commands.importing.dlt.auth import read_auth
 from tap_analytics.commands.importing.dlt.incremental import read_incremental
 from tap_analytics.commands.importing.dlt.paginator import read_paginator
 from tap_analytics.commands.importing.dlt.request import read_request, settle_params, stripped
-from tap_analytics.commands.importing.loading import Object, as_list, as_object
+from tap_analytics.commands.importing.loading import Object, as_list, as_object, without_nulls
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.commands.importing.unread import Unread, check_read, check_words, with_variables
 from tap_analytics.config.declarations.endpoint import ENDPOINT
@@ -33,7 +33,7 @@ def as_endpoint(given: object) -> Object:
 
 def read_endpoint(given: Object, context: Context, where: str) -> Object:
     """Return the endpoint. Raises `UnsupportedError`."""
-    made = {word: value for word, value in given.items() if value is not None}
+    made = without_nulls(given)
     check_words(made, ENDPOINT, "endpoint")
     for word in _TEXTS:
         _fill(made, word, context.notes)

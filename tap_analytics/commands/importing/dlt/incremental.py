@@ -150,12 +150,12 @@ def _converted(node: ast.AST, incremental: Object) -> Object | None:
         return None if text is None else {}
     if found := _OF_EPOCH.fullmatch(text):
         pattern = _pattern(found)
-        return pattern and {"cursor_format": "epoch_s", "convert": pattern}
+        return {"cursor_format": "epoch_s", "convert": pattern} if pattern else None
     pattern = _of_iso(text, incremental)
     return {"convert": pattern} if pattern else None
 
 
-def _of_iso(text: str, incremental: Object) -> t.Any:  # noqa: ANN401 - text or None
+def _of_iso(text: str, incremental: Object) -> str | None:
     """Return the format into which a function writes times of ISO 8601."""
     initial = as_object(incremental).get("initial_value")
     if not isinstance(initial, str) or not _IN_UTC.fullmatch(initial):
@@ -182,7 +182,7 @@ def _body(node: ast.AST) -> str | None:
     return re.sub(rf"\b{name}\b", "x", ast.unparse(node.body))
 
 
-def _pattern(found: re.Match[str]) -> t.Any:  # noqa: ANN401 - text or None
+def _pattern(found: re.Match[str]) -> str | None:
     given, iso = found[1], found[2]
     if iso:
         return "iso"

@@ -13,7 +13,7 @@ from tap_analytics.commands.importing.dlt.paginator import (
     without_limit,
     written_params,
 )
-from tap_analytics.commands.importing.loading import Object, as_object, mapped
+from tap_analytics.commands.importing.loading import JsonValue, Object, as_object, mapped
 from tap_analytics.commands.importing.normalize_entry import is_secret
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.commands.importing.unread import UNPACKED, with_variables
@@ -136,7 +136,7 @@ def _params(endpoint: Object, context: Context, where: str) -> None:
     endpoint["params"] = kept
 
 
-def _filled_in(name: str, value: object, where: str, notes: Notes) -> t.Any:  # noqa: ANN401 - any JSON value
+def _filled_in(name: str, value: object, where: str, notes: Notes) -> JsonValue:
     """Return a variable for what generated configurations leave to be filled in."""
     if value != _TO_FILL_IN:
         return value
@@ -174,7 +174,7 @@ def _bound(name: str, value: object, endpoint: Object, context: Context) -> bool
     return True
 
 
-def _sent(value: t.Any, context: Context) -> t.Any:  # noqa: ANN401 - any JSON value
+def _sent(value: JsonValue, context: Context) -> JsonValue:
     """Return a value as dlt sends it: booleans as in Python, no null of a list."""
     if isinstance(value, bool) and context.is_foreign:
         return str(value)
@@ -214,7 +214,7 @@ def settle_params(endpoint: Object, context: Context, where: str) -> None:
 # --- texts ------------------------------------------------------------------------------------
 
 
-def _linked(value: t.Any, context: Context) -> t.Any:  # noqa: ANN401 - any JSON value
+def _linked(value: JsonValue, context: Context) -> JsonValue:
     """Return a value with placeholders of parents in the notation of the tap."""
 
     def source(found: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 if t.TYPE_CHECKING:
-    from tap_analytics.commands.importing.loading import Object
+    from tap_analytics.commands.importing.loading import JsonValue, Object
 
 _SIGNS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
@@ -198,7 +198,7 @@ def _text(node: ast.expr | None) -> str:
     return value
 
 
-def _added(node: ast.expr, row: str) -> t.Any:  # noqa: ANN401 - any JSON value
+def _added(node: ast.expr, row: str) -> JsonValue:
     """Return a constant, or the placeholder of a field."""
     if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, float, type(None))):
         if set("{}$") & set(str(node.value)):
