@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from tap_analytics.config.declarations import parse
 from tap_analytics.config.declarations.model import DETECTED
-from tap_analytics.config.declarations.processing import RowError, sources_of
+from tap_analytics.config.declarations.processing import sources_of
+from tap_analytics.config.declarations.row_steps import RowError
 from tap_analytics.config.declarations.window_columns import (
     has_window_columns,
     has_window_key,

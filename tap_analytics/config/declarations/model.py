@@ -11,7 +11,7 @@ from tap_analytics.records.path import members_of
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_analytics.config.declarations.processing import Step
+    from tap_analytics.config.declarations.row_steps import Step
     from tap_analytics.config.declarations.templates import RequestParts
     from tap_analytics.pagination import PagingStrategy
     from tap_analytics.records.decoders import Decoder

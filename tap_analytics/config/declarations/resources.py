@@ -26,12 +26,8 @@ from tap_analytics.config.declarations.fields import (
 from tap_analytics.config.declarations.model import WriteDisposition
 from tap_analytics.config.declarations.object_reader import DOTTED, NAME, ConfigPath, ObjectReader
 from tap_analytics.config.declarations.partitions import check_partitions, read_partitions
-from tap_analytics.config.declarations.processing import (
-    LiftFields,
-    is_removed,
-    read_steps,
-    split_filter,
-)
+from tap_analytics.config.declarations.processing import is_removed, read_steps, split_filter
+from tap_analytics.config.declarations.row_steps import LiftFields
 from tap_analytics.config.declarations.templates import START, bookmark_names, start_parts
 from tap_analytics.config.declarations.window_columns import check_window_columns
 from tap_analytics.records.time_part import is_whole, shortest_unit

@@ -151,11 +151,11 @@ def parse_template(text: str, *, short: bool = False, of_row: bool = False) -> T
 def _known(name: str, *, of_row: bool) -> str:
     """Return the name of a placeholder, or raise `TemplateError` for one without a meaning."""
     scope, _, rest = name.partition(".")
-    is_parents = not rest or (scope == RESOURCES and "." in rest)
+    is_parents = not rest or (scope == RESOURCES and "." in rest) or (scope == RECORD and of_row)
     of_run = WINDOW_VALUES if of_row else RUN_VALUES
     if is_parents:
         return _checked(name, divided(rest)[1], partial(TimeFormat, tells_days=False))
-    if name in of_run or (scope == RECORD and of_row):
+    if name in of_run:
         return name
     if scope == PARTITIONS and "." not in rest:
         return name

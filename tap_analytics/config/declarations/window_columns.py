@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_analytics.config.declarations.processing import AddFields, names_added, sources_of
+from tap_analytics.config.declarations.processing import names_added, sources_of
+from tap_analytics.config.declarations.row_steps import AddFields
 from tap_analytics.config.declarations.templates import (
     BOOKMARK_VALUES,
     END,
@@ -23,7 +24,7 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.config.declarations.model import DeclaredResource
     from tap_analytics.config.declarations.object_reader import ObjectReader
-    from tap_analytics.config.declarations.processing import Step
+    from tap_analytics.config.declarations.row_steps import Step
 
 
 def window_values(fields: Sequence[str], steps: Sequence[Step]) -> set[str]:

@@ -29,6 +29,7 @@ ORDERS = {
     3: [],
     4: [{"id": 41}, {"id": 42}],
 }
+OF_SHOPS = [(1, 11), (1, 12), (2, 21)]
 ALL = [order for each in ORDERS.values() for order in each]
 #: Customers of whom only the first and the last have an owner.
 PARTLY = [{"id": 1, "owner": {"id": "o1"}}, {"id": 2, "owner": None}, {"id": 3}]
@@ -101,6 +102,12 @@ def by_link(asked):
         at = asked.received.path.removesuffix("customers")
         return {"data": [{"id": n, "links": {"orders": f"{at}orders/{n}"}} for n in ORDERS]}
     return {"data": ORDERS[int(asked.path.rpartition("/")[2])]}
+
+
+def of_shops(asked):
+    if asked.path == "/numbers":
+        return {"data": [{"id": n, "shop": shop} for shop, n in OF_SHOPS]}
+    return {"data": [{"id": asked.path.strip("/").replace("/", "-")}]}
 
 
 def nobody(asked):
@@ -377,6 +384,34 @@ CONSTRUCTS = [
                 "/{{ format_datetime(stream_partition.ends, '%Y') }}"
                 "/{{ format_datetime(stream_slice['ends'], '%m') }}",
                 **below(stream("periods"), key="ends_on", field="ends"),
+            )
+        ),
+        dlt="values of parents as they are",
+    ),
+    Construct(
+        name="parent-taken-apart",
+        server=of_shops,
+        rows={"parts": [{"id": f"{shop}-{n}", "shop_id": shop} for shop, n in OF_SHOPS]},
+        columns=COLUMNS,
+        airbyte=manifest(
+            stream(
+                "parts",
+                "/{{ stream_partition.key.split('-')[0] }}"
+                "/{{ stream_partition['key'].split('-')[1] }}",
+                **below(
+                    stream(
+                        "numbers",
+                        **transformed(
+                            added(key="{{ record.shop }}-{{ record['id'] }}"),
+                            added(number="{{ record.id }}"),
+                            {"type": "RemoveFields", "field_pointers": [["id"]]},
+                        ),
+                        primary_key="number",
+                    ),
+                    "key",
+                    "key",
+                ),
+                **transformed(added(shop_id="{{ stream_partition.key.split('-')[0] }}")),
             )
         ),
         dlt="values of parents as they are",

@@ -13,6 +13,7 @@ from support.differential.writing import (
     dlt,
     dlt_cursor,
     manifest,
+    over_time,
     paginator,
     resource,
     selected,
@@ -35,6 +36,32 @@ HASHED = [
     {"id": 5, "state": None, "price": 3.25, "flags": [True, None, "it's", {"é": 1e22}]},
     {"state": "", "id": 2**64 - 1, "price": 1e-7, "flags": []},
 ]
+
+
+HOURS = [
+    {"id": 1, "time": "2024-01-01T10:20:30+02:00"},
+    {"id": 2, "time": "2024-01-01T23:59:59.5-05:00"},
+    {"id": 3, "time": "2024-01-03T07:00:00"},
+]
+LATER_HOURS = [{"id": 4, "time": "2024-01-03T07:59:00Z"}, {"id": 5, "time": "2024-01-04T00:00:00Z"}]
+STARTS = ["2024-01-01T08", "2024-01-02T04", "2024-01-03T07", "2024-01-03T07", "2024-01-04T00"]
+URI = "https://api.example.com/events"
+LINKS = [f"{URI}/ab-1", f"{URI}/CD", "/x-1", f"{URI}/é!"]
+NESTED = [
+    {"id": 1, "about": {"title": "a", "tags": ["x"]}, "n": 1},
+    {"id": 2, "about": {"n": 5, "title": "b"}, "n": 2},
+    {"id": 3, "about": {"id": 7}},
+    {"id": 4, "about": None},
+    {"id": 5, "about": {}},
+    {"id": 6, "title": "own"},
+]
+
+
+def by_hour(asked):
+    """Give rows since a time, which a second run sends as the hour of the last row."""
+    rows = HOURS if asked.run == 1 else LATER_HOURS
+    wanted = "2024-01-01T00:00:00Z" if asked.run == 1 else f"{STARTS[2]}:00:00Z"
+    return {"data": rows} if asked.query == {"since": wanted} else (400, {})
 
 
 def hashed(row):
@@ -196,6 +223,71 @@ CONSTRUCTS = [
         server=always({"data": ROWS[:2]}),
         rows={"items": [{**row, "owner_id": row["owner"]["id"]} for row in ROWS[:2]]},
         airbyte=manifest(stream(**transformed(added(owner_id="{{ record['owner']['id'] }}")))),
+        dlt="code only",
+    ),
+    Construct(
+        name="fields-times",
+        server=by_hour,
+        rows={"items": [{"id": n, "hour": f"{STARTS[n - 1]}:00:00Z"} for n in (1, 2, 3)]},
+        changed={"items": [{"id": n, "hour": f"{STARTS[n - 1]}:00:00Z"} for n in (4, 5)]},
+        airbyte=manifest(
+            stream(
+                primary_key=["hour", "id"],
+                **over_time(cursor_field="hour"),
+                **transformed(
+                    added(
+                        hour="{{ str_to_datetime(record['time']).strftime('%Y-%m-%dT%H:00:00Z') }}"
+                    ),
+                    {"type": "RemoveFields", "field_pointers": [["time"]]},
+                ),
+            )
+        ),
+        dlt="code only",
+    ),
+    Construct(
+        name="fields-parts-of-texts",
+        server=always({"data": [{"uri": link} for link in LINKS]}),
+        rows={
+            "items": [
+                {"uri": link, "key": key, "path": path}
+                for link, key, path in zip(
+                    LINKS, ["ab-1", "CD", "x-1", ""], ["/ab-1", "/CD", "/x-1", "/é!"], strict=True
+                )
+            ]
+        },
+        airbyte=manifest(
+            stream(
+                primary_key="uri",
+                **transformed(
+                    added(key=r"{{ record['uri'] | regex_search('\/([a-zA-Z0-9-]*)$') }}"),
+                    added(path=f"{{{{ record.uri.replace('{URI}', '') }}}}"),
+                ),
+            )
+        ),
+        dlt="code only",
+    ),
+    Construct(
+        name="fields-flattened",
+        server=always({"data": NESTED}),
+        rows={
+            "items": [
+                {"id": 1, "title": "a", "tags": ["x"], "n": 1},
+                *NESTED[1:4],
+                {"id": 5},
+                NESTED[5],
+            ]
+        },
+        airbyte=manifest(
+            stream(
+                **transformed(
+                    {
+                        "type": "DpathFlattenFields",
+                        "field_path": ["about"],
+                        "delete_origin_value": True,
+                    }
+                )
+            )
+        ),
         dlt="code only",
     ),
     Construct(

@@ -83,6 +83,33 @@ def problem_of(*resources):
             ],
             {"id": 1, "o": {"id": 1, "l": ["a 1", None]}},
         ),
+        (
+            [
+                {"remove_fields": ["meta", "a.b"]},
+                {"add_fields": {"t": "a/b-c", "u": "a", "n": "{record.id}"}},
+                {"match_fields": {"t": "([^/]+)$", "u": "/(.)", "n": "(.)", "none": "(.)"}},
+            ],
+            {"id": 1, "t": "b-c", "u": "", "n": None, "none": None},
+        ),
+        ([{"flatten_fields": ["meta.by"]}], {"id": 1, "meta": {"id": 7}, "a.b": 2, "name": "A"}),
+        # One of the names is there already, and what isn't an object has no members.
+        ([{"flatten_fields": ["meta", "id", "none"]}], NESTED),
+        (
+            [
+                {"remove_fields": ["meta", "a.b"]},
+                {"add_fields": {"at": "2024-01-02T03:04:05+02:00", "odd": "x"}},
+                {"add_fields": {"day": "{record.at.%Y-%m-%d}", "h": "at {record.at.%H}"}},
+                {"add_fields": {"odd": "{record.odd.%Y}", "no": "{record.no.%Y}"}},
+            ],
+            {
+                "id": 1,
+                "at": "2024-01-02T03:04:05+02:00",
+                "odd": None,
+                "day": "2024-01-02",
+                "h": "at 01",
+                "no": None,
+            },
+        ),
         # A step sees what the steps before it made.
         ([{"rename_fields": {"id": "uid"}}, {"filter": "@.id"}], None),
     ],
@@ -107,6 +134,9 @@ def test_steps_are_applied_in_their_order(steps, expected):
         ([{"add_fields": {"key": "{record.a}-{record.b.c}"}}], "key", ("a", "b.c")),
         ([{"add_fields": {"key": "eu"}}], ["key", "id"], ("id",)),
         ([{"add_hashes": {"key": "{record.a.b}"}}], "key", ("a.b",)),
+        ([{"add_fields": {"key": "{record.a.b.%Y-%m}"}}], "key", ("a.b",)),
+        ([{"add_fields": {"key": "{record.a}"}}, {"match_fields": {"key": "(.)"}}], "key", ("a",)),
+        ([{"flatten_fields": "a"}], "id", ("id",)),
         ([{"add_hashes": {"key": "{record}"}}], "key", ()),
         ([{"add_fields": {"of": {"id": "{record.a}", "b": ["{record.b}"]}}}], "of", ("a", "b")),
         (
@@ -139,7 +169,7 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
         ([{"fliter": "@.a"}], "Did you mean `filter`?"),
         (
             [{"map": "code"}],
-            "`processing_steps[0].map` isn't supported. Known: add_fields, add_hashes, filter, ",
+            "`processing_steps[0].map` isn't supported. Known: add_fields, add_hashes, filter, fla",
         ),
         ([{"filter": "a = 1"}], "`processing_steps[0].filter` 'a = 1' can't be read from"),
         ([{"filter": 5}], "`processing_steps[0].filter` must be a string"),
@@ -158,6 +188,12 @@ def test_a_nested_key_becomes_a_column_unless_it_is_the_name_of_one():
             "`processing_steps[0].add_hashes.a` must be {record} or a field of it: {record.email}.",
         ),
         ([{"add_hashes": {"a": 5}}], "must be {record} or a field of it"),
+        ([{"match_fields": {"a": "("}}], "`processing_steps[0].match_fields.a` must be a regular"),
+        ([{"match_fields": {"a": "a(b)(c)"}}], "with one group, such as ([^/]+)$."),
+        ([{"match_fields": {"a": "abc"}}], "with one group"),
+        ([{"match_fields": {"a": 5}}], "with one group"),
+        ([{"add_fields": {"a": "{record.at.%Q}"}}], "has {record.at.%Q}, whose format"),
+        ([{"flatten_fields": [5]}], "must be a string or a list of strings"),
         ([{"add_fields": {"a": "{incremental.last_value}"}}], "unknown placeholder {incremental"),
         (
             [{"add_fields": {"a": "{incremental.end_value}"}}],

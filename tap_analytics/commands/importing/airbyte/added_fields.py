@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
@@ -21,11 +21,13 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 )
 from tap_analytics.commands.importing.airbyte.range_start import EPOCHS
 from tap_analytics.commands.importing.airbyte.request_scope import Scope
+from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.components import Component
+    from tap_analytics.commands.importing.airbyte.jinja_values import Part
 
 #: A member that is replaced by an empty object where it is missing, as `(record.x or {})`.
 _OR_EMPTY = re.compile(r"\(\s*(record[\w.]*(?:\.get\([^()]*\)|\[[^\[\]]*\])*)\s+or\s+\{\s*\}\s*\)")
@@ -38,6 +40,12 @@ _TIMES = (
     re.compile(rf"\{{\{{\s*format_datetime\(\s*{_PATH}\s*,\s*['\"][^'\",]*['\"]\s*\)\s*\}}\}}"),
     re.compile(rf"\{{\{{\s*{_PATH}\.split\(\s*['\"].['\"]\s*\)\[0\]\s*\}}\}}"),
 )
+_TEXT = r"(?P<text>'[^']*'|\"[^\"]*\")"
+_MEMBERS = _PATH.replace("record(", "record(?P<path>", 1)
+#: A part of a text of the row.
+_SEARCHED = re.compile(rf"\{{\{{\s*{_MEMBERS}\s*\|\s*regex_search\(\s*{_TEXT}\s*\)\s*\}}\}}")
+_REPLACED = re.compile(rf"\{{\{{\s*{_MEMBERS}\.replace\(\s*{_TEXT}\s*,\s*(?:''|\"\")\s*\)\s*\}}\}}")
+_URL = re.compile(r"https?://\w")
 _MOMENT = re.compile(r"\b(?:now_utc|today_utc|generate_uuid)\(")
 #: Days whose texts may be numbers, and may not.
 _MOMENTS = (datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 10, 11, 12, 13, 14, tzinfo=UTC))
@@ -45,6 +53,7 @@ _QUOTED = re.compile(r"(['\"])(\{\{[^{}]*\}\})\1")
 #: A name that can be a part of a dotted path.
 _QUOTABLE = re.compile(r"[^{}'\"\\]+")
 _MEMBER = re.compile(r"[^.\s*\[\]{}'\"]+")
+_DOTTED = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 
 
 #: The row as an object.
@@ -105,9 +114,16 @@ def value_of(part: Component, scope: RowScope) -> Value:
         return value if is_text or not isinstance(value, str) else _literal(value)
     if value.bound and not value.bound.form:
         _check_bound(scope.form, is_text=is_text or bool(quoted))
-    elif any(each.form or each.is_quoted or not _is_known(each) for each in value.placeholders):
+    elif not all(_is_said(each, is_text=is_text) for each in value.placeholders):
         raise UndecidedError
     return value
+
+
+def _is_said(each: Placeholder, *, is_text: bool) -> bool:
+    """Whether a value can be added, with the type it has there."""
+    if each.is_quoted or each.is_moment or not _is_known(each):
+        return False
+    return not each.form or (each.is_rows and _types_of(each.form, is_text=is_text) == {str})
 
 
 def _check_within(value: Value, *, is_text: bool) -> None:
@@ -121,13 +137,18 @@ def _check_within(value: Value, *, is_text: bool) -> None:
 
 def _check_bound(form: str, *, is_text: bool) -> None:
     """Raise `UndecidedError` where an end of an interval has another type than its format gives."""
+    kinds = _types_of(form, is_text=is_text)
+    if kinds != {int if form in EPOCHS else str} or (form not in EPOCHS and "%s" in form):
+        raise UndecidedError
+
+
+def _types_of(form: str, *, is_text: bool) -> set[type]:
+    """Return the types of times in a format, as the CDK reads them; raises `UndecidedError`."""
     try:
         texts = [str(TimeFormat(form).write(each)) for each in _MOMENTS]
     except TimeFormatError:
         raise UndecidedError from None
-    kinds = {str if is_text else type(literal(text)) for text in texts}
-    if kinds != {int if form in EPOCHS else str} or (form not in EPOCHS and "%s" in form):
-        raise UndecidedError
+    return {str if is_text else type(literal(text)) for text in texts}
 
 
 def _literal(text: str) -> Value:
@@ -156,8 +177,124 @@ def is_momentary(text: str) -> bool:
 def time_source_of(text: str) -> str | None:
     """Return the path of the field that an expression writes as a time of another format."""
     found = next(filter(None, (each.fullmatch(text) for each in _TIMES)), None)
-    steps = _STEP.findall(found[1]) if found else ()
-    return ".".join(next(filter(None, step)) for step in steps) or None
+    return path_in(found[1]) if found else None
+
+
+def path_in(members: str) -> str | None:
+    """Return members of the row, as they are in an expression, as a path."""
+    return ".".join(next(filter(None, step)) for step in _STEP.findall(members)) or None
+
+
+# --- parts of texts -----------------------------------------------------------------------------
+
+
+def part_of_text(text: str) -> tuple[str, str] | None:
+    """Return the path of the field of which an expression gives a part, and what matches that."""
+    found = _SEARCHED.fullmatch(text.strip()) or _REPLACED.fullmatch(text.strip())
+    pattern = literal(found["text"]) if found else None
+    if found is None or not isinstance(pattern, str):
+        return None
+    if found.re is _REPLACED:
+        # A text that has it elsewhere doesn't match.
+        start = re.escape(pattern)
+        pattern = rf"\A(?:{start})?((?:(?!{start})[\s\S])*)\Z" if _URL.match(pattern) else ""
+    try:
+        is_one = re.compile(pattern).groups == 1
+    except re.error:
+        return None
+    path = path_in(found["path"])
+    return (path, pattern) if is_one and path else None
+
+
+def is_text(stream: Component, name: str) -> bool:
+    """Whether a column is described as text, or not at all."""
+    loader = stream.child("schema_loader")
+    given = as_object(stream.manifest.unfolded(loader.get("schema"))) if loader else {}
+    column = as_object(given.get("properties")).get(name)
+    kinds = column.get("type") if isinstance(column, dict) else "string"
+    return kinds == "string" or (isinstance(kinds, list) and set(kinds) <= {"string", "null"})
+
+
+# --- fields that are put together ---------------------------------------------------------------
+
+
+def joined_of(stream: Component, name: str, scope: str) -> tuple[Part, ...]:
+    """Return what an added field is put together from; empty for another field.
+
+    Fields of the row are placeholders below `scope`, by a name that they have in the end.
+    """
+    history = _History()
+    for part in stream.children("transformations"):
+        history.read(part)
+    parts, step = history.texts.get(name, ((), 0))
+    if step != max(history.changes.get(name, [0])) or len(parts) < 2:  # noqa: PLR2004 - a text of its own
+        return ()
+    found = [_below(history, each, step, scope) for each in parts]
+    return tuple(each for each in found if each) if all(found) else ()
+
+
+def _below(history: _History, part: Part, step: int, scope: str) -> Part | None:
+    if isinstance(part, str):
+        return part
+    source = part.name.partition(".")[2] if isinstance(part, Placeholder) else ""
+    name = history.kept(source, step) if _DOTTED.fullmatch(source) else None
+    return Placeholder(f"{scope}.{name}") if name else None
+
+
+@dataclass
+class _History:
+    """What transformations do to fields, by the number of the step."""
+
+    #: The steps that change a field at the top, or what is in it.
+    changes: dict[str, list[int]] = field(default_factory=dict)
+    #: The texts of fields, and the step that wrote them.
+    texts: dict[str, tuple[tuple[Part, ...], int]] = field(default_factory=dict)
+    #: The number of the last step.
+    last: int = 0
+
+    def read(self, part: Component) -> None:
+        """Read a transformation."""
+        if part.kind != "AddFields":
+            paths = as_list(part.get("field_pointers")) if part.kind == "RemoveFields" else [""]
+            names = [str(path[0]) if isinstance(path, list) and path else "" for path in paths]
+            # A pattern may be any field.
+            self._change(*(name if _DOTTED.fullmatch(name) else "" for name in names))
+        for each in part.children("fields") if part.kind == "AddFields" else ():
+            path = each.get("path") or [""]
+            self._change(str(path[0]))
+            value = None if part.get("condition") or len(path) > 1 else _text_of(each)
+            if value is not None:
+                self.texts[path[0]] = value.parts, self.last
+
+    def kept(self, source: str, step: int) -> str | None:
+        """Return a field that in the end is what another one was at a step."""
+        if not self._changed(source, step, self.last):
+            return source
+        for name, (parts, at) in self.texts.items():
+            is_copy = parts == (Placeholder(f"{RECORD}.{source}"),)
+            if is_copy and not self._changed(source, *sorted((step, at))):
+                return name if self.changes[name][-1] == at else None
+        return None
+
+    def _change(self, *names: str) -> None:
+        self.last += 1
+        for name in names:
+            self.changes.setdefault(name, []).append(self.last)
+
+    def _changed(self, source: str, after: int, until: int) -> bool:
+        steps = (*self.changes.get(source.partition(".")[0], ()), *self.changes.get("", ()))
+        return any(after < step <= until for step in steps)
+
+
+def _text_of(part: Component) -> Later | None:
+    """Return the value of an added field; None for one that isn't made of its row and texts."""
+    with part.manifest.notes.provisional():
+        try:
+            value = value_of(part, RowScope(form=""))
+        except UndecidedError:
+            return None
+    is_text = isinstance(value, Later) and not value.settings
+    return value if is_text and all(each.form is None for each in value.placeholders) else None
 
 
 # --- the row as the CDK has it ----------------------------------------------------------------

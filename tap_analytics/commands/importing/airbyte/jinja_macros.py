@@ -64,7 +64,7 @@ def _format_datetime(value: Value, form: Value) -> Value:
         return _now_as(value, form)
     part = sole_part(value)
     if isinstance(part, Placeholder) and part.is_parents:
-        return _parents_time(part, form)
+        return _time_of_row(part, form)
     if not are_known(value):
         return with_notation(value, f"a time as `{form}`", form=form)
     try:
@@ -77,19 +77,26 @@ def _format_datetime(value: Value, form: Value) -> Value:
     return str(written)
 
 
-def _parents_time(part: Placeholder, form: str) -> Value:
-    """Return a time of a parent's row in a format; raises `UndecidedError`."""
-    written = replace(part, form=form)
+def _time_of_row(part: Placeholder, form: str) -> Value:
+    """Return a time of a row in a format; raises `UndecidedError`."""
+    written = replace(part, form=form, is_moment=False)
     # Zeros alone would be the number 0 there.
     if part.form or part.is_quoted or not form.startswith("%") or _ZEROS.fullmatch(form):
         raise UndecidedError
     try:
-        parsed = parse_template(f"{{{written.full_name}}}")
+        parsed = parse_template(f"{{{written.full_name}}}", of_row=part.is_rows)
     except TemplateError:
         raise UndecidedError from None
     if not isinstance(parsed, Template) or parsed.sole != written.full_name:
         raise UndecidedError
     return Later((written,), is_set=True)
+
+
+def _str_to_datetime(value: Value) -> Value:
+    part = value.sole if isinstance(value, Later) else None
+    if not isinstance(part, Placeholder) or not part.is_rows or part.form:
+        raise UndecidedError
+    return Later((replace(part, is_moment=True),), is_set=True)
 
 
 def _timestamp(value: Value) -> Value:
@@ -182,10 +189,13 @@ def _at_midnight(form: str) -> str:
 
 
 def formatted(value: Value, form: Value) -> Value:
-    """Return what `strftime` of the moment of a run gives; raises `UndecidedError`."""
+    """Return what `strftime` of a moment gives; raises `UndecidedError`."""
     if isinstance(value, Later) and value.bound:
         # The ends of an interval are texts.
         raise NothingError
+    part = value.sole if isinstance(value, Later) else None
+    if isinstance(part, Placeholder) and part.is_moment and isinstance(form, str):
+        return _time_of_row(part, form)
     if not is_now(value):
         raise UndecidedError
     return _now_as(value, form)
@@ -211,6 +221,7 @@ def _duration(text: Value) -> Span:
 
 _MACROS: dict[str, t.Callable[..., Value]] = {
     "format_datetime": _format_datetime,
+    "str_to_datetime": _str_to_datetime,
     "timestamp": _timestamp,
     "sanitize_url": quoted,
     "now_utc": lambda: _moment(MOMENT),

@@ -19,6 +19,7 @@ from tap_analytics.commands.importing.airbyte.jinja_times import as_integer, cha
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     LONGEST,
     Later,
+    Placeholder,
     UndecidedError,
     Unset,
     Value,
@@ -131,14 +132,7 @@ def _applied(
     if isinstance(value, Unset):
         value = value.later
     if isinstance(value, Later):
-        if is_time(value) and name in _OF_TIMES:
-            return _of_time(known[name], value, arguments)
-        is_setting = not value.placeholders
-        if name == "int" and not is_setting:
-            return as_integer(value)
-        if (name in _UNCHANGED) or (is_setting and name in _TIDY):
-            return value
-        raise UndecidedError
+        return _of_later(known, name, value, arguments)
     if name not in _OF_ITEMS and any(laters_in(value)):
         raise UndecidedError
     try:
@@ -150,12 +144,48 @@ def _applied(
     return found
 
 
+def _of_later(
+    known: t.Mapping[str, t.Callable[..., object]], name: str, value: Later, arguments: Arguments
+) -> Value:
+    if is_time(value) and name in _OF_TIMES:
+        return _of_time(known[name], value, arguments)
+    if name == "split" and (pieces := _taken_apart(value, arguments)):
+        return pieces
+    is_setting = not value.placeholders
+    if name == "int" and not is_setting:
+        return as_integer(value)
+    if (name in _UNCHANGED and not is_moment(value)) or (is_setting and name in _TIDY):
+        return value
+    raise UndecidedError
+
+
+def is_moment(value: Later) -> bool:
+    """Whether a value is a moment, of which there is no text yet."""
+    return any(each.is_moment for each in value.placeholders)
+
+
 def _of_time(change: t.Callable[..., object], value: Later, arguments: Arguments) -> Value:
     if not all(
         isinstance(each, str) and re.fullmatch(r"[^\d\ue000-\uf8ff]*", each) for each in arguments
     ):
         raise UndecidedError
     return changed(value, lambda text: change(text, *arguments))
+
+
+def _taken_apart(value: Later, arguments: Arguments) -> list[Value]:
+    """Return the parts of a text that is put together with a separator between them."""
+    part, pieces = value.sole, t.cast("list[list[Value]]", [[]])
+    separator = arguments[0] if len(arguments) == 1 else None
+    if not isinstance(part, Placeholder) or not isinstance(separator, str) or not separator:
+        return []
+    for each in part.joined:
+        if not isinstance(each, str):
+            pieces[-1].append(Later((each,)))
+            continue
+        first, *others = each.split(separator)
+        pieces[-1].append(first)
+        pieces += [[other] for other in others]
+    return [concatenated(piece) for piece in pieces] if len(pieces) > 1 else []
 
 
 def _joined(items: t.Iterable[Value], between: Value) -> Value:

@@ -10,7 +10,7 @@ import itertools
 import re
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tap_analytics.commands.importing.airbyte.jinja_expressions import QUOTED, Expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
@@ -21,7 +21,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     concatenated,
     is_true,
     literal,
-    unquoted,
+    merged,
     with_templates,
 )
 
@@ -76,13 +76,27 @@ def evaluate(text: str, look_up: Lookup, *, is_lenient: bool = False) -> Value:
     With `is_lenient`, a condition that can't be told is taken to be true. Raises `UndecidedError`.
     """
     if not has_expressions(text):
-        return unquoted(text)
+        return _unquoted(text)
     if len(text) > LONGEST:
         raise UndecidedError
     try:
-        return unquoted(_Text(Expressions(look_up, is_lenient=is_lenient)).read(text))
+        return _unquoted(_Text(Expressions(look_up, is_lenient=is_lenient)).read(text))
     except RecursionError:
         raise UndecidedError from None
+
+
+def _unquoted(value: Value) -> Value:
+    """Return a quoted text without its quotes, as the CDK reads literals of Python."""
+    if not isinstance(value, str | Later):
+        return value
+    parts = [value] if isinstance(value, str) else list(value.parts)
+    text = "".join(part if isinstance(part, str) else "_" for part in parts)
+    if text[:1] not in ("'", '"') or literal(text) != text[1:-1]:
+        return value
+    if isinstance(value, str):
+        return text[1:-1]
+    first, *between, last = parts
+    return replace(value, parts=merged([str(first)[1:], *between, str(last)[:-1]]))
 
 
 @dataclass

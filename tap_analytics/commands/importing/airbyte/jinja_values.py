@@ -12,6 +12,7 @@ from tap_analytics.config.declarations.templates import (
     END,
     MOMENT,
     PARTITIONS,
+    RECORD,
     RESOURCES,
     START,
     parse_template,
@@ -22,8 +23,6 @@ if t.TYPE_CHECKING:
 
 #: Maximum length in characters of a text that is evaluated, and of a value.
 LONGEST = 20_000
-#: What begins a text of Python.
-_QUOTES = ("'", '"')
 
 #: The beginning of what the tap takes for a variable.
 _VARIABLE = re.compile(r"\$(?=\{?[A-Z_])", re.ASCII)
@@ -50,6 +49,10 @@ class Placeholder:
     is_quoted: bool = False
     #: Whether the format is that of a part of a moment, which is no moment itself.
     is_part: bool = False
+    #: Whether it is a moment, of which only a text in some format can be sent.
+    is_moment: bool = False
+    #: What it is put together from; empty for a value of its own.
+    joined: tuple[Part, ...] = ()
 
     @property
     def is_parents(self) -> bool:
@@ -57,9 +60,15 @@ class Placeholder:
         return self.name.startswith(f"{RESOURCES}.")
 
     @property
+    def is_rows(self) -> bool:
+        """Whether the row itself gives it."""
+        return self.name.startswith(f"{RECORD}.")
+
+    @property
     def full_name(self) -> str:
-        """The name, with the format of a time of a parent; that of a range is `convert`."""
-        return f"{self.name}.{self.form}" if self.form and self.is_parents else self.name
+        """The name, with the format of a time of a row; that of a range is `convert`."""
+        is_of_row = self.is_parents or self.is_rows
+        return f"{self.name}.{self.form}" if self.form and is_of_row else self.name
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ class Later:
         if not self.parts:
             raise UndecidedError
         for part in self.placeholders:
-            if (part.is_quoted and not is_path) or part.name == MOMENT:
+            if (part.is_quoted and not is_path) or part.name == MOMENT or part.is_moment:
                 raise UndecidedError
         literal = "".join(part for part in self.parts if isinstance(part, str))
         is_escaped = bool(self.placeholders) or needs_escape(literal, is_path=is_path)
@@ -252,7 +261,7 @@ def concatenated(values: t.Sequence[Value]) -> Value:
         is_set = is_set or later.is_set
     if all(isinstance(part, str) for part in parts):
         return "".join(t.cast("list[str]", parts))
-    return Later(_merged(parts), is_set=is_set)
+    return Later(merged(parts), is_set=is_set)
 
 
 def as_later(value: Value) -> Later:
@@ -268,7 +277,7 @@ def as_later(value: Value) -> Later:
     return Later((str(value),), is_set=str(value) != "")
 
 
-def _merged(parts: list[Part]) -> tuple[Part, ...]:
+def merged(parts: list[Part]) -> tuple[Part, ...]:
     """Join texts that follow each other."""
     merged: list[Part] = []
     for part in parts:
@@ -325,17 +334,3 @@ def laters_in(value: Value) -> Iterator[Later]:
     for each in leaves(value):
         if isinstance(each, Later | Unset):
             yield each if isinstance(each, Later) else each.later
-
-
-def unquoted(value: Value) -> Value:
-    """Return a quoted text without its quotes, as the CDK reads literals of Python."""
-    if not isinstance(value, str | Later):
-        return value
-    parts = [value] if isinstance(value, str) else list(value.parts)
-    text = "".join(part if isinstance(part, str) else "_" for part in parts)
-    if text[:1] not in _QUOTES or literal(text) != text[1:-1]:
-        return value
-    if isinstance(value, str):
-        return text[1:-1]
-    first, *between, last = parts
-    return replace(value, parts=_merged([str(first)[1:], *between, str(last)[:-1]]))

@@ -9,6 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from tap_analytics.commands.importing.airbyte.added_fields import joined_of
 from tap_analytics.commands.importing.airbyte.components import first_sync, name_of
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
@@ -94,7 +95,9 @@ def _crossed(first: Partitioning, second: Partitioning) -> Partitioning:
         given = {path: name for path, name in given.items() if path[0] != "parent_slice"}
     return Partitioning(
         scope=Scope(
-            partitions={**given, **known}, fixed={**first.scope.fixed, **second.scope.fixed}
+            partitions={**given, **known},
+            fixed={**first.scope.fixed, **second.scope.fixed},
+            joined={**first.scope.joined, **second.scope.joined},
         ),
         parents=first.parents + second.parents,
         lists=first.lists | second.lists,
@@ -140,7 +143,8 @@ def _parent(router: Component, depth: int) -> Partitioning:
         if config.get(word):
             config.note(word, what)
     above = _above(stream, own, depth)
-    scope = Scope(partitions={(name,): value.name, **extra, **above})
+    joined = {value.name: parts} if (parts := joined_of(stream, key, own)) else {}
+    scope = Scope(partitions={(name,): value.name, **extra, **above}, joined=joined)
     options = ((option, Later((value,))),) if (option := config.child("request_option")) else ()
     config.note_unread()
     return Partitioning(scope=scope, parents=(stream,), options=options)

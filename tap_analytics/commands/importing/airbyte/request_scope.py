@@ -19,6 +19,8 @@ from tap_analytics.config.declarations.templates import END, START
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_analytics.commands.importing.airbyte.jinja_values import Part
+
 #: Names of what a request is made for: in Airbyte they are one object.
 SLICES = {"stream_partition", "stream_slice", "stream_interval"}
 #: The name of the page in expressions, once its token has been read.
@@ -46,6 +48,8 @@ class Scope:
     #: The values of those that have only one, by placeholder, and those that are said at once.
     fixed: Mapping[str, str | int] = field(default_factory=dict)
     said: Mapping[str, str | int] = field(default_factory=dict)
+    #: What values are put together from, by placeholder.
+    joined: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     #: The names of start and end of an interval; empty without a cursor.
     interval: tuple[str, ...] = ()
     #: The format of these.
@@ -74,7 +78,8 @@ class Scope:
             return Later((), is_set=True)
         for length in range(len(path.names), 0, -1):
             if name := self.partitions.get(path.names[:length]):
-                later = Later((placeholder(name, *path.names[length:]),))
+                found = placeholder(name, *path.names[length:])
+                later = Later((replace(found, joined=self.joined.get(found.name, ())),))
                 return self.said.get(name, later)
         return self._bound(path.names)
 

@@ -39,8 +39,10 @@ def session_of(part: Component, signed: Object | None) -> Object:
     if lifetime := part.text("expiration_duration"):
         duration = Duration.parse(lifetime)
         if duration is None or duration.months:
-            raise UnsupportedError(f"its expiration_duration is {shown(lifetime)}")
-        made["default_token_expiration"] = int(duration.rest.total_seconds())
+            what = "isn't a duration: a token is renewed when it is refused."
+            part.note("expiration_duration", f"`{shown(lifetime)}` {what}")
+        else:
+            made["default_token_expiration"] = int(duration.rest.total_seconds())
     return made
 
 

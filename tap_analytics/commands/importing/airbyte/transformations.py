@@ -12,6 +12,8 @@ from tap_analytics.commands.importing.airbyte.added_fields import (
     hashed,
     is_copy,
     is_momentary,
+    is_text,
+    part_of_text,
     sources_of,
     time_source_of,
     value_of,
@@ -96,6 +98,11 @@ class Transformations:
         self.added[name] = Later((Placeholder(source[1:-1]),))
         self.computed.pop(name, None)
 
+    def add_part(self, name: str, source: str, pattern: str) -> None:
+        """Add the part of a field that a pattern finds, a text."""
+        self.add(name, Later((Placeholder(f"{RECORD}.{source}"),)))
+        self.steps.append({"match_fields": {name: pattern}})
+
     def leave(self, path: list[str], text: str) -> None:
         """Leave a field as rows have it, which the expression in a text would compute."""
         name = ".".join(path)
@@ -127,7 +134,9 @@ def transformations_of(stream: Component, scope: Scope) -> Transformations:
     made = Transformations()
     cursor = stream.child("incremental_sync")
     form = str(cursor.get("datetime_format")) if cursor else ""
-    row_scope = RowScope(partitions=scope.partitions, interval=scope.interval, form=form)
+    row_scope = RowScope(
+        partitions=scope.partitions, joined=scope.joined, interval=scope.interval, form=form
+    )
     for each in stream.children("transformations"):
         if made.classes and each.kind in {"AddFields", "RemoveFields"}:
             # The steps of a resource precede its class.
@@ -136,7 +145,7 @@ def transformations_of(stream: Component, scope: Scope) -> Transformations:
             _add_fields(each, row_scope, made, stream)
         elif each.kind == "RemoveFields":
             _remove_fields(each, made)
-        else:
+        elif each.kind != "DpathFlattenFields" or not _flatten(each, made, stream):
             made.classes.append(class_for(each, "post_process", "its rows are changed by"))
         each.note_unread()
     return made
@@ -153,7 +162,9 @@ def _add_fields(part: Component, scope: RowScope, made: Transformations, stream:
             raise UnsupportedError("the path of an added field is computed")
         is_plain = len(path) == 1 and not part.get("condition")
         is_added = is_plain and (
-            _add_exactly(path[0], each, made, stream) or _add_value(path[0], each, made, scope)
+            _add_exactly(path[0], each, made, stream)
+            or _add_value(path[0], each, made, scope)
+            or _add_part(path[0], each, made, stream)
         )
         if not is_added:
             computed.append(".".join(path))
@@ -189,6 +200,38 @@ def _add_value(name: str, field: Component, made: Transformations, scope: RowSco
     made.add(name, value)
     if field.get("value_type"):
         made.typed.add(name)
+    return True
+
+
+def _add_part(name: str, field: Component, made: Transformations, stream: Component) -> bool:
+    """Add a field that is a part of a text, and a text itself; False for another."""
+    found = part_of_text(str(field.get("value")))
+    cursor = stream.child("incremental_sync")
+    is_cursor = cursor is not None and cursor.get("cursor_field") == name
+    if (
+        found is None
+        or is_cursor
+        or not is_text(stream, name)
+        or not made.is_sent(f"{{{RECORD}.{found[0]}}}")
+    ):
+        return False
+    made.add_part(name, *found)
+    return True
+
+
+def _flatten(part: Component, made: Transformations, stream: Component) -> bool:
+    """Move the members of an object to the top level; False where that can't be said."""
+    path = as_list(part.get("field_path"))
+    part.ignore("key_transformation", "replace_record")
+    words = {word: part.value.get(word) for word in ("key_transformation", "replace_record")}
+    # Another field of a name of its members would keep it.
+    is_same = not made.computed and not made.keeps_fields and not any(words.values())
+    is_whole = part.get("delete_origin_value") is True and stream.get("incremental_sync") is None
+    is_path = path and all(isinstance(name, str) and _NAME.fullmatch(name) for name in path)
+    if not (is_same and is_whole and is_path):
+        return False
+    made.steps.append({"flatten_fields": [".".join(path)]})
+    made.keeps_fields = True
     return True
 
 

@@ -1021,6 +1021,48 @@ def test_stream_below_a_field_that_its_parent_computes_is_left_out(field, is_tak
     assert any(reason in note for note in notes) != is_taken
 
 
+def adding(**values):
+    fields = [{"path": [name], "value": value} for name, value in values.items()]
+    return {"type": "AddFields", "fields": fields}
+
+
+def removing(*names):
+    return {"type": "RemoveFields", "field_pointers": [[name] for name in names]}
+
+
+KEY = {"key": "{{ record['shop'] }}-{{ record.owner.id }}"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "shop"),
+    [
+        ([adding(**KEY)], "shop"),
+        ([adding(key="{{ '-'.join([record.shop, record.owner.id]) }}")], "shop"),
+        ([adding(shop="{{ record.s }}"), adding(**KEY)], "shop"),
+        ([adding(**KEY), adding(name="{{ record.shop }}"), removing("shop")], "name"),
+        ([adding(name="{{ record.shop }}", **KEY), removing("shop")], "name"),
+        ([adding(**KEY), removing("other")], "shop"),
+        ([adding(**KEY), removing("shop")], None),
+        ([adding(**KEY), removing("s*")], None),
+        ([adding(**KEY), adding(shop="x")], None),
+        ([adding(**KEY), adding(shop="x"), adding(name="{{ record.shop }}")], None),
+        ([adding(name="{{ record.shop }}", **KEY), removing("shop", "name")], None),
+        ([adding(**KEY), adding(key="{{ record.id }}")], None),
+        ([adding(**KEY) | {"condition": "{{ record.a }}"}], None),
+        ([adding(key="{{ record.shop }}-{{ config['key'] }}")], None),
+        ([adding(key="{{ record.shop }}{{ record.owner.id }}")], None),
+    ],
+)
+def test_text_of_a_parent_is_taken_apart(changes, shop, imported):
+    parent = stream("shops") | {"transformations": changes}
+    path = "{{ stream_slice.item.split('-')[0] }}/{{ stream_partition.item.split('-')[1] }}"
+    made, notes = imported(parent, stream("a"), stream(path=path, router=below(parent, key="key")))
+
+    found = made.get("items", {}).get("endpoint")
+    wanted = f"/{{+resources.shops.{shop}}}/{{+resources.shops.owner.id}}" if shop else None
+    assert found == wanted, notes
+
+
 @pytest.mark.parametrize(
     ("value", "member", "reason"),
     [

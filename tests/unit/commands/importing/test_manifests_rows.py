@@ -394,6 +394,74 @@ def test_transformation_is_a_step(transformations, steps, imported):
     assert resource["processing_steps"] == steps
 
 
+FLATTEN = {"type": "DpathFlattenFields", "field_path": ["a", "b"], "delete_origin_value": True}
+HOUR = "{{ str_to_datetime(record.at).strftime('%Y-%m-%d %H') }}"
+NAMED = "{{ record['url'] | regex_search(\"/(\\d+-[a-z]{2})$\") }}"
+SHORT = '{{ record.url.replace("https://a.com/v2", "") }}'
+
+
+@pytest.mark.parametrize(
+    ("transformations", "steps"),
+    [
+        ([added(id=HOUR)], [{"add_fields": {"id": "{record.at.%Y-%m-%d %H}"}}]),
+        (
+            [added(id=NAMED)],
+            [{"add_fields": {"id": "{record.url}"}}, {"match_fields": {"id": r"/(\d+-[a-z]{2})$"}}],
+        ),
+        (
+            [added(id=SHORT)],
+            [
+                {"add_fields": {"id": "{record.url}"}},
+                {
+                    "match_fields": {
+                        "id": r"\A(?:https://a\.com/v2)?((?:(?!https://a\.com/v2)[\s\S])*)\Z"
+                    }
+                },
+            ],
+        ),
+        ([added(x="a"), FLATTEN], [{"add_fields": {"x": "a"}}, {"flatten_fields": ["a.b"]}]),
+    ],
+)
+def test_key_may_be_made_of_texts_and_times(transformations, steps, imported):
+    columns = inline({"id": {"type": ["string", "null"]}, "url": {"type": "string"}})
+    resource, notes = imported(stream(transformations=transformations, schema_loader=columns))
+
+    assert resource["processing_steps"] == steps, notes
+    assert resource["primary_key"] == "id"
+
+
+@pytest.mark.parametrize(
+    ("transformations", "words"),
+    [
+        # Of another type than text there.
+        ([added(id="{{ str_to_datetime(record.at).strftime('%Y') }}")], {}),
+        ([added(id="{{ str_to_datetime(record.at).strftime('at %Y') }}")], {}),
+        ([added(id="{{ str_to_datetime(record.at) }}")], {}),
+        ([added(id="{{ str_to_datetime(record.at) }} UTC")], {}),
+        ([added(id="{{ str_to_datetime(record.at)[:10] }}")], {}),
+        ([added(id="{{ str_to_datetime(record.at) | string }}")], {}),
+        ([added(id=NAMED)], {"schema_loader": inline({"id": {"type": "integer"}})}),
+        ([added(url="x", id=NAMED)], {}),
+        ([added(id="{{ record.url | regex_search('a') }}")], {}),
+        ([added(id="{{ record.url | regex_search('(a)(b)') }}")], {}),
+        ([added(id="{{ record.url | regex_search('(a') }}")], {}),
+        ([added(id="{{ record.url.replace('-', '') }}")], {}),
+        ([FLATTEN | {"delete_origin_value": False}], {}),
+        ([FLATTEN | {"replace_record": True}], {}),
+        ([FLATTEN | {"key_transformation": {"prefix": "a_"}}], {}),
+        ([FLATTEN | {"field_path": ["a", "*"]}], {}),
+        ([FLATTEN | {"field_path": ["{{ config['a'] }}"]}], {}),
+        ([added(x="{{ now_utc() }}"), FLATTEN], {}),
+        ([FLATTEN], {"incremental_sync": RANGE}),
+    ],
+)
+def test_key_that_would_be_another_one_leaves_the_stream_out(transformations, words, command):
+    odd = stream("odd", transformations=transformations, **words)
+    _, entry, notes = command(manifest(stream(), odd))
+
+    assert [resource["name"] for resource in entry["resources"]] == ["items"], notes
+
+
 def test_key_that_is_a_hash_of_the_row_is_taken(imported):
     fields = {"copy": "{{ record }}", "uid": "{{record|hash('md5')}}", "from": "shop"}
     resource, _ = imported(stream(primary_key="uid", transformations=[added(**fields)]))

@@ -427,6 +427,13 @@ def test_token_of_a_login_is_sent(sent, login, accepted, asked, read):
     assert [asked(each) for each in api.logins] == [True]
 
 
+def test_token_of_a_login_whose_lifetime_is_no_duration_is_sent(read):
+    with SignedApi(has("authorization", "Bearer t1"), {"data": {"key": "t1"}}) as api:
+        done = read(api, session(BEARER) | {"expiration_duration": "7200"})
+    assert done.ids() == [1, 2, 3], done.failure()
+    assert len(api.logins) == 1
+
+
 def test_login_of_old_manifests_is_sent_to_the_address_of_the_api(read):
     made = {
         "type": "LegacySessionTokenAuthenticator",
