@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from typing_extensions import override
 
 from tap_analytics.client import AnalyticsStream
-from tap_analytics.config.declarations.model import NOW
+from tap_analytics.config.declarations.incremental import end_moment
 from tap_analytics.config.declarations.processing import names_added
 from tap_analytics.config.declarations.templates import (
     END,
@@ -172,9 +172,10 @@ class ResourceStream(AnalyticsStream):
     def final_value(self) -> Value | None:
         incremental = self.resource.incremental
         end = None if incremental is None else incremental.end_value
-        if end != NOW:
+        moment = end_moment(end, self._began)
+        if moment is None:
             return t.cast("Value | None", end)
-        return in_unit(self._began, self.replication_unit or "iso")
+        return in_unit(moment, self.replication_unit or "iso")
 
     @override
     def window(self, start: t.Any, end: t.Any) -> PageToken:

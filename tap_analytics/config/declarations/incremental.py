@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tap_analytics.config.declarations.fields import MEMBER, TEXT, Field, Kind, choice, read_fields
 from tap_analytics.config.declarations.model import NOW, DeclaredIncremental
@@ -54,6 +55,8 @@ def _lag(reader: ObjectReader, name: str) -> float | None:
 
 
 _DAY = timedelta(days=1)
+#: An `end_value` that the begin of a run decides.
+_RELATIVE = re.compile(rf"{NOW}(?:-(P\w+))?", re.ASCII)
 _VALUE = Kind("text or number", _value)
 INCREMENTAL: Fields = {
     "cursor_path": Field(
@@ -74,7 +77,7 @@ INCREMENTAL: Fields = {
     "end_value": Field(
         _VALUE,
         "Where a run ends, this value excluded, without an `end_date`; `now` is the moment it "
-        "begins.",
+        "begins, `now-P1D` a day before.",
     ),
     "range_end": Field(
         choice("open", "closed"),
@@ -105,13 +108,23 @@ INCREMENTAL: Fields = {
 }
 
 
+def end_moment(value: object, began: datetime) -> datetime | None:
+    """Return the moment of an `end_value` that the begin of a run decides; None for others."""
+    found = _RELATIVE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    span = Duration.parse(found[1] or "")
+    return began if span is None else span.after(began, -1)
+
+
 def read_incremental(reader: ObjectReader, name: str) -> DeclaredIncremental:
     """Read the replication key, and how the API filters by it."""
     inner = ObjectReader(reader.given[name], reader.at(name), INCREMENTAL)
     read = DeclaredIncremental(**read_fields(inner, INCREMENTAL))
+    is_relative = str(read.end_value).startswith(NOW)
     for field in ("initial_value", "end_value"):
         value = getattr(read, field)
-        if read.convert is None or value in {None, NOW}:
+        if read.convert is None or value is None or (field == "end_value" and is_relative):
             continue
         unit = read.cursor_format
         in_unit = written(value, unit) if unit and isinstance(value, str) else value
@@ -121,7 +134,9 @@ def read_incremental(reader: ObjectReader, name: str) -> DeclaredIncremental:
                 f"{value!r} isn't a time that `convert` can write. Write it in ISO 8601, or "
                 "declare `cursor_format`.",
             )
-    if read.end_value == NOW and read.cursor_format == "number":
+    if is_relative and end_moment(read.end_value, datetime.now(UTC)) is None:
+        inner.error("end_value", f"{read.end_value!r} is neither `now` nor such as `now-P1D`.")
+    if is_relative and read.cursor_format == "number":
         inner.error("end_value", "'now' is a time, but `cursor_format` is 'number'. Remove one.")
     _check_windows(inner, read)
     return read

@@ -69,7 +69,7 @@ class DeclaredIncremental:
     start_param: str | None = None
     end_param: str | None = None
     initial_value: str | int | float | None = None
-    #: `NOW` is the moment a run begins.
+    #: `NOW` is the moment a run begins, with a duration after a minus that much before.
     end_value: str | int | float | None = None
     #: Whether rows at `end_value` belong to the range.
     range_end: t.Literal["open", "closed"] = "open"

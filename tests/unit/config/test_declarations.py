@@ -1169,6 +1169,10 @@ def test_two_lines_of_parents_are_refused():
             "`incremental.end_value` 'now' is a time, but `cursor_format` is 'number'.",
         ),
         (
+            endpoint(incremental={"cursor_path": "n", "end_value": "now-2 days"}),
+            "`incremental.end_value` 'now-2 days' is neither `now` nor such as `now-P1D`.",
+        ),
+        (
             endpoint(
                 params={"until": "x"}, incremental={"cursor_path": "at", "end_param": "until"}
             ),

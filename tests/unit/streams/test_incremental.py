@@ -117,6 +117,23 @@ def test_now_is_the_second_in_which_the_run_began():
     assert (done.ids(), done.bookmark()) == ([0], AT)
 
 
+@pytest.mark.parametrize("step", [{}, {"step": "P1000D"}], ids=["whole", "windows"])
+def test_a_run_ends_before_it_began_where_that_is_declared(step):
+    now = datetime.now(UTC).replace(microsecond=0)
+    start, early, late = (
+        (now - span).isoformat()
+        for span in (timedelta(days=9), timedelta(days=3), timedelta(hours=40))
+    )
+    words = {"initial_value": start, "end_value": "now-P2D", "convert": "iso"}
+    key = incremental(start_param="since", end_param="until", **words, **step)
+    with JsonApi(lambda _: rows(early, late)) as api:
+        done = run(shop(api.origin, key))
+        query = api.queries[-1]
+    until = datetime.fromisoformat(query["until"]) + timedelta(days=2)
+    assert now <= until <= datetime.now(UTC)
+    assert (done.ids(), done.bookmark()) == ([0], early)
+
+
 @pytest.mark.parametrize(
     ("unit", "key", "sent"),
     [("epoch_s", 1704888000, "10/01/24"), ("epoch_ms", 1704888000123, "10/01/24")],

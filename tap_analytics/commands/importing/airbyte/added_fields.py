@@ -19,7 +19,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     laters_in,
     literal,
 )
-from tap_analytics.commands.importing.airbyte.range_start import EPOCHS
+from tap_analytics.commands.importing.airbyte.range_bounds import EPOCHS
 from tap_analytics.commands.importing.airbyte.request_scope import Scope
 from tap_analytics.commands.importing.loading import as_list, as_object
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
@@ -11,10 +10,10 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     Placeholder,
 )
-from tap_analytics.commands.importing.airbyte.range_start import (
+from tap_analytics.commands.importing.airbyte.range_bounds import (
     EPOCHS,
     NONE,
-    datetime_of,
+    end_of,
     first_number,
     initial_of,
     lag_of,
@@ -228,8 +227,8 @@ def _set_windows(made: Object, part: Component, sent: _SentRange) -> None:
     step, form = part.get("step"), part.get("datetime_format")
     if sent.has_end and step is None:
         made["end_value"] = "now"
-    if sent.has_end or step is not None:
-        _check_end(part)
+    if (sent.has_end or step is not None) and (end := end_of(part)) is not None:
+        made["end_value"] = end
     if step is not None and sent.has_start:
         made["step"] = _duration(part, "step")
         if sent.has_end and not NONE.fullmatch(str(part.get("cursor_granularity"))):
@@ -262,7 +261,8 @@ def _set_columns(
         raise UnsupportedError("its rows have times in another format than its requests")
     made["convert"] = EPOCHS.get(form, made["convert"])
     # It is the moment of the run anyhow.
-    made.pop("end_value", None)
+    if made.get("end_value") == "now":
+        del made["end_value"]
     if "step" in made and not NONE.fullmatch(str(part.get("cursor_granularity"))):
         made["granularity"] = _granularity(part, form)
     is_grid = made.get("step") == made.get("granularity") or START not in keys
@@ -288,23 +288,6 @@ def has_window_key(resource: Object) -> bool:
     steps = resource.get("processing_steps", ())
     bounds = {f"{{{START}}}", f"{{{END}}}"}
     return any(step.get("add_fields", {}).get(cursor) in bounds for step in steps)
-
-
-def _check_end(part: Component) -> None:
-    """Raise `UnsupportedError` where the range may end otherwise than now."""
-    value, _ = datetime_of(part, "end_datetime")
-    if value is None:
-        return
-    text = str(value)
-    if "{" not in text:
-        # Its own step wouldn't end there, and an `end_value` leaves that moment out.
-        raise UnsupportedError(f"its times end at `{shown(text)}`")
-    if re.search(r"day_delta\(\s*\d|\+\s*duration\(", text):
-        raise UnsupportedError("its times end after a run begins")
-    if re.search(r"-\s*duration\(|day_delta\(\s*-|strftime\(\s*['\"]%Y-%m['\"]", text):
-        part.note("end_datetime", "is before a run begins: the tap reads up to its begin.")
-    elif "now_utc" not in text and "today" not in text:
-        part.note("end_datetime", "is the tap's setting `end_date`.")
 
 
 def _duration(part: Component, word: str) -> str:

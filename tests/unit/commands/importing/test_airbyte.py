@@ -1246,6 +1246,34 @@ def test_ends_of_an_interval_among_the_parameters_are_those_of_requests(command)
     assert notes == []
 
 
+@pytest.mark.parametrize(
+    ("end", "value", "note"),
+    [
+        ("{{ now_utc() }}", "now", ""),
+        ("{{ day_delta(-2, format='%Y-%m-%d') }}", "now-P2D", ""),
+        ("{{ (now_utc() - duration('PT5M')).strftime('%Y-%m-%d') }}", "now-PT5M", ""),
+        ("{{ config.get('end_date', now_utc() - duration('PT5M')) }}", "now-PT5M", ""),
+        ("{{ config.start_date or day_delta(-30) }}", "now", "is before a run begins"),
+        ("{{ day_delta(-2 * 7) }}", "now", "is before a run begins"),
+        ("{{ today_utc().strftime('%Y-%m') }}", "now", "is before a run begins"),
+    ],
+)
+def test_range_that_ends_before_a_run_begins(end, value, note, command):
+    time = {
+        "type": "DatetimeBasedCursor",
+        "cursor_field": "at",
+        "start_datetime": "2024-01-01",
+        "end_datetime": {"type": "MinMaxDatetime", "datetime": end},
+        "end_time_option": {"field_name": "until", "inject_into": "request_parameter"},
+    }
+
+    _, entry, notes = command(manifest(stream(incremental_sync=time)))
+
+    assert entry["resources"][0]["endpoint"]["incremental"]["end_value"] == value
+    assert note in "".join(notes)
+    assert bool(note) == bool(notes)
+
+
 def test_filter_in_another_notation_is_sent_in_it(command):
     time = {
         "type": "DatetimeBasedCursor",

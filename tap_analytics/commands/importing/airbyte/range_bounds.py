@@ -1,4 +1,4 @@
-"""Where runs of a stream of a manifest begin: notation of the cursor, first value, lookback."""
+"""Where runs of a stream of a manifest begin and end: notation, first value, lookback, end."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ _FORMATTED = re.compile(r"\{\{\s*format_datetime\((.*)\)\s*\}\}", re.DOTALL)
 #: A duration of no time.
 NONE = re.compile(r"P(?:0[YMWD]|T0[HMS])")
 _MONTH = timedelta(days=31)
+_EARLIER = re.compile(r"-\s*duration\(|day_delta\(\s*-|strftime\(\s*['\"]%Y-%m['\"]")
+#: How long before a run begins an expression ends, as a duration or in days.
+_BEFORE = re.compile(
+    r"now_utc\(\)\s*-\s*duration\(\s*['\"](P\w+)['\"]\s*\)|day_delta\(\s*-\s*(\d+)\s*[,)]"
+)
+_SETTING = re.compile(r"config(?:\.get\(|\[|\.)\s*['\"]?(\w+)")
 
 
 def unit_of(part: Component) -> str | None:
@@ -144,3 +150,28 @@ def lag_of(part: Component) -> float | None:
     if _forms(part) == [_DATE]:
         return -(-span // timedelta(days=1))
     return int(count) if count == int(count) else count
+
+
+def end_of(part: Component) -> str | None:
+    """Return an `end_value` before the begin of a run.
+
+    Raises `UnsupportedError` where the range may end otherwise.
+    """
+    value, _ = datetime_of(part, "end_datetime")
+    if value is None:
+        return None
+    text = str(value)
+    if "{" not in text:
+        # Its own step wouldn't end there, and an `end_value` leaves that moment out.
+        raise UnsupportedError(f"its times end at `{shown(text)}`")
+    if re.search(r"day_delta\(\s*\d|\+\s*duration\(", text):
+        raise UnsupportedError("its times end after a run begins")
+    if _EARLIER.search(text):
+        found = _BEFORE.findall(text)
+        if len(found) == 1 and all("end" in name for name in _SETTING.findall(text)):
+            duration, days = found[0]
+            return f"now-{duration or f'P{days}D'}"
+        part.note("end_datetime", "is before a run begins: the tap reads up to its begin.")
+    elif "now_utc" not in text and "today" not in text:
+        part.note("end_datetime", "is the tap's setting `end_date`.")
+    return None
