@@ -275,6 +275,7 @@ def test_a_log_without_a_configuration_of_its_own_is_lines_with_a_level(catalog,
     run = complete(tap(config=server.config, catalog=only(catalog, "success_admins")))
 
     level = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR)\b")
+    assert run.stderr
     assert all(level.search(line) for line in run.stderr.splitlines())
 
 

@@ -190,6 +190,7 @@ def test_records_are_what_their_schema_says(stream, extracted):
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, format_checker=FORMATS)
 
+    assert extracted.records(stream)
     for record in extracted.records(stream):
         wrong = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(record)]
         assert wrong == []

@@ -25,6 +25,9 @@ LARGEST = 1 << 20
 def serve(control):
     """Fork for each request until the other end is closed; return in the runs alone."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Programs that tests run in the background, or under nohup, are told to ignore these.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     while True:
         data, descriptors, *_ = socket.recv_fds(control, LARGEST, 4)
         if not data:

@@ -595,7 +595,7 @@ def test_signs_that_an_encoding_lacks_are_replaced(encoding, options, tmp_path, 
 def test_a_small_plan_takes_seconds(tmp_path, capsys):
     with JsonApi(by_cursor(5)) as api:
         command.main(["--config", config_file(tmp_path, shop(api, CURSOR))])
-    assert re.search(r"shop_items +1 +5 +exact +0\.0*[1-9]\d* s", capsys.readouterr().out)
+    assert re.search(r"shop_items +1 +5 +exact +[\d.]*[1-9][\d.]* s", capsys.readouterr().out)
 
 
 def test_a_stream_meltano_does_not_select_is_not_planned(tmp_path, capsys, monkeypatch):

@@ -141,6 +141,7 @@ def test_all_records_hold_what_their_schema_says():
     rows = [{"id": n, "name": "a", **({"extra": n} if n == 5 else {})} for n in range(10)]
     with JsonApi(pages(*([row] for row in rows))) as api:
         done = run(config(api.origin))
+    assert done.ids() == list(range(10))
     fields = set()
     for message in done.messages:
         if message["type"] == "SCHEMA":

@@ -552,6 +552,7 @@ def test_literal_secret_in_a_path_becomes_a_variable(resource):
     got, found = endpoint(text, resource=resource)
 
     assert "k9-very" not in str(got) + str(found.notes)
+    assert got["params"] == {"api_key": "$SHOP_API_KEY"}
 
 
 @pytest.mark.parametrize(
