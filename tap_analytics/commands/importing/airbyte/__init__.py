@@ -46,7 +46,9 @@ def entries_of(value: Object, notes: Notes) -> list[Object]:
     """Return the `apis` entries for a manifest, that of most streams first."""
     root = Manifest(value, notes).root()
     graph = StreamGraph(notes)
-    graph.add_all(root.children("streams"))
+    listed = root.children("streams")
+    streams = [*_with_conditional(listed, notes)]
+    graph.add_all(streams)
     hosts = _by_host(graph.found, notes)
     for each in itertools.chain(*hosts):
         for name in each.ancestors.values():
@@ -55,7 +57,9 @@ def entries_of(value: Object, notes: Notes) -> list[Object]:
     if (rate := _rate_of(root)) is not None:
         # A budget is one for all hosts.
         entries = [entry | {"requests_per_second": rate / len(entries)} for entry in entries]
-    _count(root, [each for entry in entries for each in entry["resources"]], notes)
+    resources = [each for entry in entries for each in entry["resources"]]
+    _count(root, streams, resources, notes)
+    notes.described += len(streams) - len(listed)
     if root.get("concurrency_level") is not None:
         root.note("concurrency_level", "isn't supported: set `concurrency`.")
     root.note_unread(silent=_SILENT)
@@ -71,10 +75,25 @@ def _entry(found: list[ImportedStream]) -> Object:
     return {"client": client, "resources": [_below(each, base_url) for each in found]}
 
 
-def _count(root: Component, resources: list[Object], notes: Notes) -> None:
+def _with_conditional(streams: list[Component], notes: Notes) -> Iterator[Component]:
+    """Yield the streams of a manifest, also those that it has under a condition only."""
+    for each in streams:
+        if each.kind != "ConditionalStreams":
+            yield each
+            continue
+        found = each.children("streams")
+        names = ", ".join(f"'{shown(name_of(stream))}'" for stream in found)
+        condition = shown(each.get("condition"))
+        notes.add(each.path, f"{names} are read in Airbyte only where `{condition}`.")
+        yield from found
+
+
+def _count(
+    root: Component, streams: list[Component], resources: list[Object], notes: Notes
+) -> None:
     """Count the streams of a manifest, and those that became resources."""
     names = {resource["name"] for resource in resources}
-    notes.taken = len(names.intersection(map(name_of, root.children("streams"))))
+    notes.taken = len(names.intersection(map(name_of, streams)))
     others = len(as_list(root.get("dynamic_streams")))
     if others:
         root.note("dynamic_streams", "isn't supported: its streams are left out.")

@@ -56,8 +56,10 @@ class Manifest:
         self.notes = notes
         self._followed = 0
         self._computed_bases: set[str] = set()
-        spec = as_object(as_object(value.get("spec")).get("connection_specification"))
-        self.settings = Settings(spec, notes)
+        spec = as_object(value.get("spec"))
+        described = as_object(spec.get("connection_specification"))
+        rules = as_object(spec.get("config_normalization_rules"))
+        self.settings = Settings(described, notes, changes_given=bool(rules.get("transformations")))
 
     def root(self) -> Component:
         """Return the manifest as a component."""

@@ -29,9 +29,11 @@ _GROUPS = {"credentials", "authentication", "auth", "auth_type", "authorization"
 class Settings:
     """Gives each setting its default, or a variable for what a user must fill in."""
 
-    def __init__(self, specification: Object, notes: Notes) -> None:
+    def __init__(self, specification: Object, notes: Notes, *, changes_given: bool = False) -> None:
         self.specification = specification
         self.notes = notes
+        #: Whether the manifest changes what a user fills in, so that no default is sure.
+        self.changes_given = changes_given
         #: Variables of texts that are computed from settings.
         self._computed: dict[tuple[str, str], str] = {}
 
@@ -46,6 +48,10 @@ class Settings:
         name = ".".join(path)
         is_secret = is_secret or any(each.get("airbyte_secret") for each, _ in found)
         defaults = [each["default"] for each, _ in found if each.get("default") is not None]
+        if self.changes_given and not is_secret:
+            rules = "spec.config_normalization_rules"
+            self.notes.add(rules, "change settings: the variables must be what they give.")
+            return self._noted(name, Setting(self._variable(path)), is_set=None)
         if defaults and not is_secret and defaults.count(defaults[0]) == len(found):
             self.notes.add(where, f"`config.{shown(name)}` is replaced by its default.")
             return defaults[0]

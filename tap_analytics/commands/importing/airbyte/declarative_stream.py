@@ -36,6 +36,10 @@ if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.loading import Object
 
 
+#: Words of a requester that make parts of requests of the fields that another response lists.
+_LISTED_FIELDS = ("query_properties", "fetch_properties_from_endpoint")
+
+
 @dataclass
 class ImportedStream:
     """A resource with its base URL, its `auth` and its parent streams."""
@@ -64,6 +68,9 @@ def _parts(stream: Component) -> tuple[Component, Component, list[str]]:
     requester = retriever.child("requester")
     if requester is None:
         raise UnsupportedError("it has no HttpRequester")
+    for word in _LISTED_FIELDS:
+        if requester.get(word):
+            raise UnsupportedError(f"its requests name the fields of rows by {word}")
     if requester.kind in {"", "HttpRequester"}:
         return retriever, requester, []
     name = class_for(requester, "get_url_params", "its requests are sent by")

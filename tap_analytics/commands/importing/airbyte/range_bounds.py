@@ -22,6 +22,8 @@ _DATE = "%Y-%m-%d"
 #: A format of times without a setting is that of the times in it.
 _DEFAULT_FORM = "%Y-%m-%dT%H:%M:%S.%f%z"
 _FORMATTED = re.compile(r"\{\{\s*format_datetime\((.*)\)\s*\}\}", re.DOTALL)
+#: Where a manifest has the earliest and the latest start.
+_LIMITS = ("min_datetime", "max_datetime")
 #: A duration of no time.
 NONE = re.compile(r"P(?:0[YMWD]|T0[HMS])")
 _MONTH = timedelta(days=31)
@@ -74,8 +76,12 @@ def initial_of(part: Component, *, is_epoch: bool) -> str | int | None:
     if found is ... or isinstance(found, Later | Unset) or not found:
         what = "is computed: the tap's setting is" if found is ... else "is the tap's setting"
         part.note("start_datetime", f"{what} `start_date`.")
+        limited = part.child("start_datetime")
+        for word in _LIMITS:
+            if limited is not None and limited.get(word):
+                part.note(f"start_datetime.{word}", "isn't applied to `start_date`.")
         return None
-    text = _moment(str(found), form)
+    text = _within_limits(part, _moment(str(found), form), form)
     moment = parse_iso(text) if is_epoch else None
     return _written(moment) if moment else text
 
@@ -86,8 +92,28 @@ def datetime_of(part: Component, word: str) -> tuple[t.Any, t.Any]:
     if moment is None:
         return part.get(word), None
     found = moment.get("datetime"), moment.get("datetime_format")
-    moment.note_unread()
+    moment.note_unread(silent=_LIMITS if word == "start_datetime" else ())
     return found
+
+
+def _within_limits(part: Component, start: str, form: str | None) -> str:
+    """Return a start within the earliest and the latest one that a manifest allows.
+
+    Raises `UnsupportedError` for a latest one that is computed: the tap might begin after it.
+    """
+    moment = part.child("start_datetime")
+    for word, choose in zip(_LIMITS, (max, min), strict=True):
+        given = moment.text(word) if moment is not None else None
+        if moment is None or not moment.get(word):
+            continue
+        if given and "{" not in given and "$" not in given:
+            limit = _moment(given, form)
+            start = choose(start, limit, key=lambda text: t.cast("datetime", parse_iso(text)))
+        elif choose is min:
+            raise UnsupportedError("its start_datetime has a computed max_datetime")
+        else:
+            part.note(f"start_datetime.{word}", "is computed: a run may begin earlier.")
+    return start
 
 
 def _start(part: Component) -> tuple[str | int | None, str | None]:

@@ -205,7 +205,8 @@ class RequestParts:
         if isinstance(values, list) and word != "request_headers":
             return [as_template(concatenated([each])) for each in values if each is not None]
         if isinstance(value, dict | list):
-            raise UnsupportedError(f"{called} is an object")
+            kind = shown(value.get("type")) if isinstance(value, dict) else ""
+            raise UnsupportedError(f"{called} is an object{f', {kind}' if kind else ''}")
         if value in (None, ""):
             return None
         return given if type(given) in {int, float} else as_template(str(value))

@@ -52,7 +52,10 @@ class StreamGraph:
         """Add the streams that can be said, and the parents that they have."""
         listed: dict[str, Component] = {}
         for stream in streams:
-            listed.setdefault(name_of(stream), stream)
+            name = name_of(stream)
+            if listed.setdefault(name, stream) is not stream:
+                what = f"the stream '{shown(name)}' is left out: the one before it has its name."
+                self.notes.add(stream.path, what)
         for name, stream in listed.items():
             try:
                 self._names.setdefault(self._identity(self._readable(stream)), name)

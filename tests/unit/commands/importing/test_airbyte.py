@@ -367,6 +367,65 @@ def test_stream_whose_rows_would_be_others_is_left_out(retriever, reason, comman
     assert reason in note
 
 
+@pytest.mark.parametrize(
+    ("requester", "reason"),
+    [
+        ({"query_properties": {"property_list": ["a"]}}, "name the fields of rows by query_prop"),
+        (
+            {"fetch_properties_from_endpoint": {"property_field_path": ["name"]}},
+            "name the fields of rows by fetch_properties_from_endpoint",
+        ),
+        (
+            {"request_parameters": {"fields": {"type": "QueryProperties", "property_list": ["a"]}}},
+            "the parameter `fields` is an object, QueryProperties",
+        ),
+    ],
+)
+def test_stream_whose_requests_name_the_fields_of_rows_is_left_out(requester, reason, command):
+    code, entry, notes = command(manifest(stream(), stream("odd", requester=requester)))
+
+    assert code == 1
+    assert [resource["name"] for resource in entry["resources"]] == ["items"]
+    assert any("'odd' is left out" in note and reason in note for note in notes)
+
+
+def test_streams_of_a_condition_are_taken_with_a_note(command):
+    condition = "{{ config['beta'] }}"
+    some = {"condition": condition, "streams": [stream("a"), stream("b")]}
+
+    code, entry, notes = command(manifest(stream(), {"type": "ConditionalStreams", **some}))
+
+    assert code == 0
+    assert [resource["name"] for resource in entry["resources"]] == ["items", "a", "b"]
+    assert f"streams[1]: 'a', 'b' are read in Airbyte only where `{condition}`." in notes
+
+
+def test_stream_with_the_name_of_another_is_left_out(command):
+    other = stream(requester={"path": "/other"})
+    conditional = {"type": "ConditionalStreams", "condition": "{{ True }}", "streams": [other]}
+
+    for second in (other, conditional):
+        code, entry, notes = command(manifest(stream(), second))
+
+        assert code == 1
+        assert [each["endpoint"]["path"] for each in entry["resources"]] == ["/items"]
+        assert any("the stream 'items' is left out: the one before it" in note for note in notes)
+
+
+def test_setting_that_a_manifest_changes_has_no_default(command):
+    changed = {"type": "ConfigAddFields", "fields": [{"path": ["region"], "value": "us"}]}
+    spec = {
+        "connection_specification": {"properties": {"region": {"default": "eu"}}},
+        "config_normalization_rules": {"transformations": [changed]},
+    }
+    params = {"request_parameters": {"region": "{{ config['region'] }}"}}
+
+    _, entry, notes = command(manifest(stream(requester=params), spec=spec))
+
+    assert entry["resources"][0]["endpoint"]["params"] == {"region": "$SHOP_REGION"}
+    assert any(note.startswith("spec.config_normalization_rules: change") for note in notes)
+
+
 def test_nothing_that_can_be_taken_is_an_error(command):
     odd = stream(retriever={"type": "AsyncRetriever"})
 

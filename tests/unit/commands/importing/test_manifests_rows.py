@@ -142,6 +142,39 @@ def test_range_is_sent_where_the_manifest_says(command):
     assert endpoint["incremental"]["end_value"] == "now"
 
 
+@pytest.mark.parametrize(
+    ("limits", "start"),
+    [
+        ({"min_datetime": "2023-01-01"}, "2024-01-01"),
+        ({"min_datetime": "2024-02-01"}, "2024-02-01"),
+        ({"max_datetime": "2024-02-01"}, "2024-01-01"),
+        ({"max_datetime": "2023-01-01"}, "2023-01-01"),
+        ({"min_datetime": "2024-02-01", "max_datetime": "2023-01-01"}, "2023-01-01"),
+        ({"min_datetime": "{{ day_delta(-30) }}"}, "2024-01-01"),
+    ],
+)
+def test_range_begins_within_the_limits_of_its_start(limits, start, command):
+    moment = {"type": "MinMaxDatetime", "datetime": "2024-01-01"} | limits
+
+    code, entry, notes = command(
+        manifest(stream(incremental_sync=RANGE | {"start_datetime": moment}))
+    )
+
+    assert code == 0
+    assert entry["resources"][0]["endpoint"]["incremental"]["initial_value"] == start
+    is_computed = "{{" in limits.get("min_datetime", "")
+    assert any("a run may begin earlier" in note for note in notes) is is_computed
+
+
+def test_limits_of_a_start_that_is_a_setting_are_noted(command):
+    moment = {"datetime": "{{ config['start'] }}", "max_datetime": "{{ day_delta(-1) }}"}
+
+    code, _, notes = command(manifest(stream(incremental_sync=RANGE | {"start_datetime": moment})))
+
+    assert code == 0
+    assert any("max_datetime: isn't applied to `start_date`" in note for note in notes)
+
+
 def test_counter_begins_with_its_first_number(command):
     count = {"type": "IncrementingCountCursor", "cursor_field": "n", "start_value_option": SINCE}
 
@@ -166,6 +199,10 @@ def test_counter_begins_with_its_first_number(command):
         ({"datetime_format": "%epoch_microseconds"}, "has the unknown directive %e"),
         ({"datetime_format": "%Q"}, "its datetime_format has the unknown directive %Q"),
         ({"start_datetime": {"datetime": "soon"}}, "its start_datetime `soon` is no time"),
+        (
+            {"start_datetime": {"datetime": "2024-01-01", "max_datetime": "{{ day_delta(-1) }}"}},
+            "its start_datetime has a computed max_datetime",
+        ),
         (
             {"end_time_option": SINCE | {"field_name": "to"}, "end_datetime": "{{ day_delta(1) }}"},
             "its times end after a run begins",
