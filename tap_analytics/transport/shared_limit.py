@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from tap_analytics.transport.request import HttpSettings, RateLimitStore
 
 #: The part of a second by which the time from a grant to the arrival of its request may differ, and
-#: the seconds of them that the store may take.
+#: the seconds of them by which an answer of the store may come later than they usually do.
 MARGIN = 0.07
 FRESH = 0.03
 #: Parts of a second over which requests are spread.
@@ -72,6 +72,8 @@ class RateStore(ABC):
     """Spaces the requests of all processes, and holds their pause; raises its client's errors."""
 
     bucket: StateBucket
+    #: Seconds that the store took lately: what it always takes moves all requests alike.
+    _usual = 0.0
 
     @abstractmethod
     def __init__(self, url: str, name: str, rate: Rate) -> None:
@@ -89,8 +91,10 @@ class RateStore(ABC):
         item = RateItem("request", self.now())
         if not self.bucket.put(item):
             return max(SOON, t.cast("int", self.bucket.waiting(item)) / 1000)
+        took, usual = time.monotonic() - began, self._usual
+        self._usual = (usual + took) / 2
         # A request that is sent much later than it is counted meets those that follow.
-        return SOON if time.monotonic() - began > FRESH else 0.0
+        return SOON if took > usual + FRESH else 0.0
 
     @abstractmethod
     def paused_for(self) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,10 +64,42 @@ def store(request):
     return url_of(request.getfixturevalue("postgres").env)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _patience(monkeypatch):
-    """Count requests that were long on their way to the store, too, in this process."""
+    """Have requests pass however late the store says that they may."""
     monkeypatch.setattr("tap_analytics.transport.shared_limit.FRESH", PATIENCE)
+
+
+patient = pytest.mark.usefixtures("_patience")
+
+
+@contextmanager
+def far_from(port):
+    """Give the port of a server on another continent: each answer takes 20 ms more."""
+
+    def pump(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                time.sleep(0.01)
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", port))
+                ends.extend([near, far])
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    ends = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    for end in ends:
+        end.close()
 
 
 class Counted:
@@ -106,6 +141,14 @@ def test_eight_processes_stay_below_one_limit(store):
     assert counted.rate <= 40
 
 
+def test_a_store_that_takes_long_for_each_answer_lets_requests_pass(postgres):
+    counted, env = Counted(pages=3), postgres.env
+    with far_from(env["TARGET_POSTGRES_PORT"]) as port, JsonApi(counted.answer) as api:
+        url = url_of(env | {"TARGET_POSTGRES_PORT": port})
+        done = start(config(api.origin, url, rate=100)).end()
+    assert (done.code, sorted(done.ids())) == (0, [1, 2, 3])
+
+
 def limit(store, *, rate=20, key="one", lost=None):
     stored = RateLimitStore.of(store, [key], processes=8)
     http = HttpSettings(
@@ -120,6 +163,7 @@ def limit(store, *, rate=20, key="one", lost=None):
     return SharedLimit(http, stored, lost=lost or pytest.fail)
 
 
+@patient
 def test_a_pause_of_one_process_holds_for_all_with_the_same_credentials(store):
     told, other, stranger = limit(store), limit(store), limit(store, key="two")
     told.pause(3000)
@@ -128,6 +172,7 @@ def test_a_pause_of_one_process_holds_for_all_with_the_same_credentials(store):
     assert stranger.take() < 1
 
 
+@patient
 def test_without_a_rate_only_the_pause_is_shared(store):
     told, other = limit(store, rate=0, key="none"), limit(store, rate=0, key="none")
     assert [other.take() for _ in range(50)] == [0.0] * 50
@@ -136,6 +181,7 @@ def test_without_a_rate_only_the_pause_is_shared(store):
     assert [other.take() > 3000 - PATIENCE for _ in range(3)] == [True] * 3
 
 
+@patient
 def test_the_state_of_a_limit_can_be_read_and_forgotten(store):
     opened = STORES[store.partition(":")[0]](store, "forgotten", Rate(1, 60_000))
     bucket = opened.bucket
@@ -161,6 +207,7 @@ def test_a_store_that_is_gone_leaves_each_process_its_share(caplog, monkeypatch)
     assert "hunter-4711" not in caplog.text
 
 
+@patient
 def test_a_store_that_goes_in_the_middle_leaves_the_share():
     lost = []
     with Postgres() as server:
