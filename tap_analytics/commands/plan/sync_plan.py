@@ -165,8 +165,7 @@ class SyncPlan:
         """Add estimates with an error for a stream and its children."""
         if isinstance(error, BudgetSpent):
             error = TapError(
-                f"{stream.label}: no page could be read with the few requests of a plan. Run "
-                "`tap-analytics doctor`."
+                "no page could be read with the few requests of a plan. Run `tap-analytics doctor`."
             )
         estimate = Estimate(stream=stream, root=root, figures=Sample(), error=error)
         self.estimates.append(estimate)

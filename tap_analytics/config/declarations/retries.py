@@ -120,6 +120,6 @@ def _action(value: object, place: ConfigPath) -> ResponseAction:
     reader = ObjectReader(value, place, RESPONSE_ACTION)
     found = ResponseAction(**read_fields(reader, RESPONSE_ACTION))
     is_any = found.status_code in {None, HTTPStatus.OK, "2xx"}
-    if reader.is_object and is_any and found.content is None and found.filter is None:
+    if reader.is_object and is_any and "content" not in reader and "filter" not in reader:
         reader.error("content", "is missing: without it every page would be meant. Add it.")
     return found

@@ -532,6 +532,10 @@ def test_response_actions_and_the_header_to_wait_by_are_part_of_the_retry_policy
             [{"status_code": 404, "filter": "@.a = 1", "action": "fail"}],
             "`response_actions[0].filter` '@.a = 1' can't be read from `= 1` on. Write it like",
         ),
+        (
+            [{"filter": "@.errors[?@.code == 1]", "action": "retry"}],
+            "`response_actions[0].filter` '@.errors[?@.code == 1]' can't be read from `[?@",
+        ),
     ],
 )
 def test_response_actions_say_what_they_mean(actions, complaint):
