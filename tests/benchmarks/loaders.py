@@ -84,7 +84,8 @@ def dlt(disposition: str) -> Callable[[Database, str, Path], list[str]]:
     return command
 
 
-def _settings(database: Database, schema: str) -> dict[str, t.Any]:
+def target_settings(database: Database, schema: str) -> dict[str, t.Any]:
+    """Return the settings of target-postgres for a schema."""
     return {
         "host": database.host,
         "port": database.port,
@@ -100,7 +101,7 @@ def singer(
 ) -> Callable[[Database, str, Path], list[str]]:
     def command(database: Database, schema: str, folder: Path) -> list[str]:
         config = folder / f"{program}.json"
-        config.write_text(json.dumps({**_settings(database, schema), **settings}), "utf-8")
+        config.write_text(json.dumps({**target_settings(database, schema), **settings}), "utf-8")
         return [python(environment, program), "--config", str(config)]
 
     return command
@@ -109,7 +110,7 @@ def singer(
 def meltano(url: str) -> Callable[[Database, str, Path], list[str]]:
     def command(database: Database, schema: str, folder: Path) -> list[str]:
         reading = tap_config(Task(url=url, size=1000), concurrency=8)
-        writing = _settings(database, schema)
+        writing = target_settings(database, schema)
         tap = _plugin("tap-analytics", _beside_python("tap-analytics"), reading)
         tap["capabilities"] = ["catalog", "discover", "state"]
         program = python("postgres-copy", "target-postgres-copy")

@@ -15,6 +15,7 @@ from time import monotonic
 
 from contenders import Task, tap, tap_config
 from environments import python
+from loaders import target_settings
 from measure import BenchmarkError, Run, mock_api, progress, timed
 from walkthrough.postgres import Postgres
 
@@ -136,15 +137,7 @@ def pipeline(rows: int = 1_000_000) -> dict[str, Loaded]:
     with mock_api(rows) as url, Postgres() as database:
         for number, (name, (options, files)) in enumerate(WAYS.items()):
             schema = f"way_{number}"
-            given = {
-                **options,
-                "host": database.host,
-                "port": database.port,
-                "user": database.user,
-                "password": database.password or "none",
-                "database": database.name,
-                "default_target_schema": schema,
-            }
+            given = options | target_settings(database, schema)
             with _folder() as folder:
                 loaded[name] = _piped(url, given, folder, rows=rows, files=files)
             arrived = database.execute(f"SELECT count(DISTINCT id) FROM {schema}.bench_offset")

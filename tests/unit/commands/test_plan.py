@@ -8,6 +8,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from support.lists import LIMIT, SCHEMA, by_cursor, by_offset, family, rows_of
 from support.runs import declared, discover, run, select
 from support.servers import JsonApi, PathApi, ScriptedServer, reply
 
@@ -18,36 +19,9 @@ from tap_analytics.config.meltano import SELECT
 from tap_analytics.demo import DemoApi
 from tap_analytics.tap import TapAnalytics
 
-LIMIT = 10
-SCHEMA = {
-    "type": "object",
-    "properties": {"id": {"type": "integer"}, "at": {"type": "string"}},
-}
 OFFSET = {"type": "offset", "limit": LIMIT}
 CURSOR = {"type": "cursor", "limit": LIMIT}
 PAGES = {"type": "page_number", "base_page": 1, "limit": LIMIT, "total_path": "total"}
-
-
-def rows_of(count):
-    return [{"id": number, "at": f"2024-01-{1 + number % 28:02d}"} for number in range(count)]
-
-
-def by_offset(count, *, total=True):
-    def answer(query):
-        start = int(query["offset"])
-        body = {"data": rows_of(count)[start : start + LIMIT]}
-        return body | ({"total": count} if total else {})
-
-    return answer
-
-
-def by_cursor(count):
-    def answer(query):
-        start = int(query.get("cursor", 0))
-        following = str(start + LIMIT) if start + LIMIT < count else None
-        return {"data": rows_of(count)[start : start + LIMIT], "cursors": {"next": following}}
-
-    return answer
 
 
 def by_unnamed(count):
@@ -115,15 +89,15 @@ def shop(api, paginator, **more):
 @pytest.mark.parametrize(
     ("answer", "paginator", "requests", "expected"),
     [
-        (by_offset(200), OFFSET, 1, (23, 200, "total")),
-        (by_offset(4), OFFSET, 1, (2, 4, "exact")),
-        (by_offset(0), OFFSET, 1, (1, 0, "exact")),
+        (by_offset(rows_of(200)), OFFSET, 1, (23, 200, "total")),
+        (by_offset(rows_of(4)), OFFSET, 1, (2, 4, "exact")),
+        (by_offset(rows_of(0)), OFFSET, 1, (1, 0, "exact")),
         (by_page(95), PAGES, 1, (11, 95, "total")),
-        (by_offset(4, total=False), OFFSET, 2, (2, 4, "exact")),
-        (by_offset(200, total=False), OFFSET, 2, (3, 19, "at least")),
-        (by_cursor(4), CURSOR, 1, (1, 4, "exact")),
-        (by_cursor(17), CURSOR, 2, (2, 17, "exact")),
-        (by_cursor(200), CURSOR, 2, (3, 20, "at least")),
+        (by_offset(rows_of(4), total=False), OFFSET, 2, (2, 4, "exact")),
+        (by_offset(rows_of(200), total=False), OFFSET, 2, (3, 19, "at least")),
+        (by_cursor(rows_of(4)), CURSOR, 1, (1, 4, "exact")),
+        (by_cursor(rows_of(17)), CURSOR, 2, (2, 17, "exact")),
+        (by_cursor(rows_of(200)), CURSOR, 2, (3, 20, "at least")),
         (everything(7), "single_page", 1, (1, 7, "exact")),
         (by_row(0, total=True), "auto", 1, (1, 0, "exact")),
         (by_row(4, total=True), "auto", 1, (2, 4, "at least")),
@@ -156,10 +130,10 @@ def test_an_estimate_is_based_on_the_total_the_end_or_the_rows_seen(
 @pytest.mark.parametrize(
     ("answer", "paginator", "below"),
     [
-        (by_offset(4), OFFSET, 1),
-        (by_offset(10), OFFSET, 2),
+        (by_offset(rows_of(4)), OFFSET, 1),
+        (by_offset(rows_of(10)), OFFSET, 2),
         (by_page(4), PAGES, 2),
-        (by_cursor(4), CURSOR, 1),
+        (by_cursor(rows_of(4)), CURSOR, 1),
         (by_unnamed(4), CURSOR, 1),
     ],
     ids=["short", "full", "pages", "by cursor", "no cursor"],
@@ -196,14 +170,14 @@ def test_the_end_of_a_filtered_list_is_shown_by_one_request(count):
 
 
 def test_a_sampled_schema_costs_no_additional_request():
-    with JsonApi(by_cursor(200)) as api:
+    with JsonApi(by_cursor(rows_of(200))) as api:
         plan = planned(shop(api, CURSOR, schema=None))
         assert [each.figures.basis.value for each in plan.estimates] == ["at least"]
         assert len(api.requests) == 2 == plan.budget.used
 
 
 def test_nothing_is_prefetched():
-    with JsonApi(by_cursor(200)) as api:
+    with JsonApi(by_cursor(rows_of(200))) as api:
         one(shop(api, CURSOR, concurrency=8))
         assert len(api.requests) == 2
 
@@ -312,7 +286,7 @@ def test_a_bookmark_is_sent_where_the_server_filters():
 @pytest.mark.parametrize("given", [{}, {"start_param": "ignored"}], ids=["no filter", "ignored"])
 def test_without_a_filter_of_the_server_the_rows_are_an_upper_bound(given):
     endpoint = {"incremental": {"cursor_path": "at"} | given}
-    with JsonApi(by_offset(280)) as api:
+    with JsonApi(by_offset(rows_of(280))) as api:
         config = shop(api, OFFSET, endpoint=endpoint)
         [estimate] = figures(config, state=bookmark("2024-01-20"))
     assert (estimate.wanted, estimate.basis.value, estimate.bounded) == (280, "total", True)
@@ -320,31 +294,13 @@ def test_without_a_filter_of_the_server_the_rows_are_an_upper_bound(given):
 
 def test_rows_read_to_the_end_are_counted_as_a_run_writes_them():
     endpoint = {"incremental": {"cursor_path": "at"}}
-    with JsonApi(by_cursor(17)) as api:
+    with JsonApi(by_cursor(rows_of(17))) as api:
         config = shop(api, CURSOR, endpoint=endpoint)
         [estimate] = figures(config, state=bookmark("2024-01-15"))
     assert (estimate.wanted, estimate.basis.value, estimate.bounded) == (3, "exact", False)
 
 
 # --- children -----------------------------------------------------------------------------------
-
-
-def family(parents, below, *, deleted=()):
-    """Serve pages of parents, and as many children of each as `below` returns."""
-
-    def answer(received):
-        path, _, query = received.target.partition("?")
-        if path == "/items":
-            start = int(query.partition("offset=")[2].partition("&")[0])
-            found = {"data": rows_of(parents)[start : start + LIMIT], "total": parents}
-        else:
-            parent = int(path.split("/")[2])
-            if parent in deleted:
-                return reply(404)
-            found = {"data": [{"id": 1000 * parent + number} for number in range(below(parent))]}
-        return reply(200, json.dumps(found).encode())
-
-    return ScriptedServer(answer)
 
 
 def with_children(api, *, paginator="single_page", **more):
@@ -436,7 +392,7 @@ def test_a_short_page_of_children_takes_a_confirming_request():
 
 
 def test_the_rate_limit_bounds_the_time():
-    with JsonApi(by_offset(200)) as api:
+    with JsonApi(by_offset(rows_of(200))) as api:
         config = shop(api, OFFSET)
         config["apis"][0]["requests_per_second"] = 2
         plan = planned(config)
@@ -446,7 +402,7 @@ def test_the_rate_limit_bounds_the_time():
 
 def test_apis_are_read_concurrently_unless_the_run_is_serial():
     seconds = {}
-    with JsonApi(by_offset(200)) as api:
+    with JsonApi(by_offset(rows_of(200))) as api:
         for more in ({"concurrency": 8}, {"concurrency": 1}, {"max_requests": 9}):
             config = shop(api, OFFSET) | {"concurrency": 8} | more
             [entry] = config["apis"]
@@ -580,7 +536,7 @@ def test_the_table_explains_the_basis_of_its_figures(tmp_path, capsys):
 def test_signs_that_an_encoding_lacks_are_replaced(encoding, options, tmp_path, monkeypatch):
     out = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, encoding=encoding))
-    with JsonApi(by_cursor(30)) as api:
+    with JsonApi(by_cursor(rows_of(30))) as api:
         config = config_file(tmp_path, shop(api, CURSOR))
         assert command.main(["--config", config, *options]) == 0
     said = out.getvalue().decode(encoding)
@@ -593,7 +549,7 @@ def test_signs_that_an_encoding_lacks_are_replaced(encoding, options, tmp_path, 
 
 
 def test_a_small_plan_takes_seconds(tmp_path, capsys):
-    with JsonApi(by_cursor(5)) as api:
+    with JsonApi(by_cursor(rows_of(5))) as api:
         command.main(["--config", config_file(tmp_path, shop(api, CURSOR))])
     assert re.search(r"shop_items +1 +5 +exact +[\d.]*[1-9][\d.]* s", capsys.readouterr().out)
 

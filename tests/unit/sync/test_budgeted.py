@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.examples import costly
+from support.lists import LIMIT, by_cursor, by_offset
 from support.runs import STREAM, declared, discover, run
 from support.servers import JsonApi, ScriptedServer, redirect, reply
 
@@ -16,30 +17,10 @@ from tap_analytics.demo import DemoApi
 from tap_analytics.records.rows import DictRows
 
 WIDTHS = (1, 2, 8)
-LIMIT = 10
 
 
 def rows_of(count):
     return [{"id": number} for number in range(count)]
-
-
-def by_offset(rows, *, total=True):
-    def answer(query):
-        start = int(query["offset"])
-        body = {"data": rows[start : start + LIMIT]}
-        return body | ({"total": len(rows)} if total else {})
-
-    return answer
-
-
-def by_cursor(rows):
-    def answer(query):
-        start = int(query.get("cursor", 0))
-        following = start + LIMIT
-        cursor = str(following) if following < len(rows) else None
-        return {"data": rows[start:following], "cursors": {"next": cursor}}
-
-    return answer
 
 
 def by_page(rows):

@@ -7,31 +7,14 @@ import logging
 import math
 
 import pytest
+from support.lists import LIMIT, SCHEMA, by_offset, family, rows_of
 from support.runs import STREAM, declared, run
-from support.servers import JsonApi, ScriptedServer, reply
+from support.servers import JsonApi
 
 from tap_analytics.tap import TapAnalytics
 
 WIDTHS = (1, 8)
-LIMIT = 10
-SCHEMA = {
-    "type": "object",
-    "properties": {"id": {"type": "integer"}, "at": {"type": "string"}},
-}
 OFFSET = {"type": "offset", "limit": LIMIT}
-
-
-def rows_of(count):
-    return [{"id": number, "at": f"2024-01-{1 + number % 28:02d}"} for number in range(count)]
-
-
-def by_offset(count, *, total):
-    def answer(query):
-        start = int(query["offset"])
-        body = {"data": rows_of(count)[start : start + LIMIT]}
-        return body | ({"total": count} if total else {})
-
-    return answer
 
 
 def preview(origin, most, *, concurrency=1, **resource):
@@ -51,7 +34,7 @@ def preview(origin, most, *, concurrency=1, **resource):
 @pytest.mark.parametrize("total", [True, False], ids=["total", "no total"])
 @pytest.mark.parametrize("most", [1, 9, 10, 11, 35])
 def test_a_stream_is_cut_and_read_no_further(most, total, width):
-    with JsonApi(by_offset(200, total=total)) as api:
+    with JsonApi(by_offset(rows_of(200), total=total)) as api:
         done = run(preview(api.origin, most, concurrency=width))
         asked = len(api.requests)
     assert done.ids() == list(range(most))
@@ -65,7 +48,7 @@ def test_a_stream_is_cut_and_read_no_further(most, total, width):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("most", [30, 31, 1000])
 def test_a_stream_with_no_more_rows_than_that_ends_as_usual(most, width, caplog):
-    with JsonApi(by_offset(30, total=True)) as api:
+    with JsonApi(by_offset(rows_of(30), total=True)) as api:
         done = run(preview(api.origin, most, concurrency=width))
     assert done.ids() == list(range(30))
     assert done.verdict() == "verified"
@@ -75,7 +58,7 @@ def test_a_stream_with_no_more_rows_than_that_ends_as_usual(most, width, caplog)
 
 def test_one_line_says_what_was_cut_and_the_summary_too(caplog, tmp_path):
     path = tmp_path / "summary.json"
-    with JsonApi(by_offset(30, total=True)) as api:
+    with JsonApi(by_offset(rows_of(30), total=True)) as api:
         run(preview(api.origin, 5) | {"summary_path": str(path)})
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert told == [
@@ -95,7 +78,7 @@ def test_one_line_says_what_was_cut_and_the_summary_too(caplog, tmp_path):
 def test_only_rows_that_are_wanted_count(width):
     bookmark = {"replication_key": "at", "replication_key_value": "2024-01-20"}
     state = {"bookmarks": {STREAM: bookmark}}
-    with JsonApi(by_offset(100, total=True)) as api:
+    with JsonApi(by_offset(rows_of(100), total=True)) as api:
         endpoint = {"incremental": {"cursor_path": "at"}}
         config = preview(api.origin, 12, concurrency=width, endpoint=endpoint)
         done = run(config, state=state)
@@ -145,7 +128,7 @@ def test_a_position_is_neither_used_nor_written():
 
 
 def test_a_preview_on_a_spent_budget_says_that_the_next_run_starts_again(caplog):
-    with JsonApi(by_offset(200, total=True)) as api:
+    with JsonApi(by_offset(rows_of(200), total=True)) as api:
         done = run(preview(api.origin, 100) | {"max_requests": 3})
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
     assert len(told) == 1
@@ -155,22 +138,6 @@ def test_a_preview_on_a_spent_budget_says_that_the_next_run_starts_again(caplog)
 
 
 # --- children -----------------------------------------------------------------------------------
-
-
-def family(parents, below):
-    """Answer with pages of parents, and with so many rows below each."""
-
-    def answer(received):
-        path, _, query = received.target.partition("?")
-        if path == "/items":
-            start = int(query.partition("offset=")[2].partition("&")[0])
-            found = {"data": rows_of(parents)[start : start + LIMIT], "total": parents}
-        else:
-            parent = int(path.split("/")[2])
-            found = {"data": [{"id": below * parent + number} for number in range(below)]}
-        return reply(200, json.dumps(found).encode())
-
-    return ScriptedServer(answer)
 
 
 def with_children(origin, most, *, concurrency):
@@ -186,7 +153,7 @@ def asked(api, part):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_children_are_counted_in_total(width):
-    with family(25, 3) as api:
+    with family(25, lambda _: 3) as api:
         done = run(with_children(api.origin, 7, concurrency=width))
         assert (asked(api, "parts"), len(api.requests)) == (3, 4)
     assert (done.ids(), done.ids("shop_parts")) == (list(range(7)), list(range(7)))
@@ -196,7 +163,7 @@ def test_children_are_counted_in_total(width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_children_of_parents_that_are_not_selected_are_enough(width):
-    with family(60, 1) as api:
+    with family(60, lambda _: 1) as api:
         config = with_children(api.origin, 14, concurrency=width)
         done = run(config, only=("shop_parts",))
         assert (asked(api, "parts"), len(api.requests)) == (14, 16)
@@ -205,7 +172,7 @@ def test_children_of_parents_that_are_not_selected_are_enough(width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_parents_that_are_few_end_as_usual_though_their_children_are_cut(width):
-    with family(5, 3) as api:
+    with family(5, lambda _: 3) as api:
         done = run(with_children(api.origin, 7, concurrency=width))
     assert done.ids("shop_parts") == list(range(7))
     assert (len(done.ids()), done.verdict()) == (5, "verified")
@@ -214,7 +181,7 @@ def test_parents_that_are_few_end_as_usual_though_their_children_are_cut(width):
 
 
 def test_the_dry_run_of_the_sdk_continues_as_before():
-    with JsonApi(by_offset(200, total=True)) as api:
+    with JsonApi(by_offset(rows_of(200), total=True)) as api:
         tap = TapAnalytics(config=preview(api.origin, 5))
         assert tap.run_sync_dry_run(dry_run_record_limit=3)
     assert tap.run.results[STREAM].rows == 3
