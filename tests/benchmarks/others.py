@@ -15,9 +15,10 @@ from time import monotonic
 
 from contenders import Task, tap, tap_config
 from environments import python
-from loaders import target_settings
 from measure import BenchmarkError, Run, mock_api, progress, timed
 from walkthrough.postgres import Postgres
+
+from loaders import target_settings
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
