@@ -249,7 +249,7 @@ CONSTRUCTS = [
         server=always({"data": [{"uri": link} for link in LINKS]}),
         rows={
             "items": [
-                {"uri": link, "key": key, "path": path}
+                {"uri": link, "key": key, "path": path, "begins": link[:12]}
                 for link, key, path in zip(
                     LINKS, ["ab-1", "CD", "x-1", ""], ["/ab-1", "/CD", "/x-1", "/é!"], strict=True
                 )
@@ -260,6 +260,7 @@ CONSTRUCTS = [
                 primary_key="uri",
                 **transformed(
                     added(key=r"{{ record['uri'] | regex_search('\/([a-zA-Z0-9-]*)$') }}"),
+                    added(begins="{{ record.uri[:12] }}"),
                     added(path=f"{{{{ record.uri.replace('{URI}', '') }}}}"),
                 ),
             )

@@ -45,6 +45,7 @@ _MEMBERS = _PATH.replace("record(", "record(?P<path>", 1)
 #: A part of a text of the row.
 _SEARCHED = re.compile(rf"\{{\{{\s*{_MEMBERS}\s*\|\s*regex_search\(\s*{_TEXT}\s*\)\s*\}}\}}")
 _REPLACED = re.compile(rf"\{{\{{\s*{_MEMBERS}\.replace\(\s*{_TEXT}\s*,\s*(?:''|\"\")\s*\)\s*\}}\}}")
+_BEGINNING = re.compile(rf"\{{\{{\s*{_MEMBERS}\[\s*:\s*(?P<size>[1-9]\d{{0,3}})\s*\]\s*\}}\}}")
 _URL = re.compile(r"https?://\w")
 _MOMENT = re.compile(r"\b(?:now_utc|today_utc|generate_uuid)\(")
 #: Days whose texts may be numbers, and may not.
@@ -180,9 +181,9 @@ def time_source_of(text: str) -> str | None:
     return path_in(found[1]) if found else None
 
 
-def path_in(members: str) -> str | None:
+def path_in(members: str) -> str:
     """Return members of the row, as they are in an expression, as a path."""
-    return ".".join(next(filter(None, step)) for step in _STEP.findall(members)) or None
+    return ".".join(next(filter(None, step)) for step in _STEP.findall(members))
 
 
 # --- parts of texts -----------------------------------------------------------------------------
@@ -190,6 +191,8 @@ def path_in(members: str) -> str | None:
 
 def part_of_text(text: str) -> tuple[str, str] | None:
     """Return the path of the field of which an expression gives a part, and what matches that."""
+    if found := _BEGINNING.fullmatch(text.strip()):
+        return path_in(found["path"]), rf"\A([\s\S]{{0,{found['size']}}})"
     found = _SEARCHED.fullmatch(text.strip()) or _REPLACED.fullmatch(text.strip())
     pattern = literal(found["text"]) if found else None
     if found is None or not isinstance(pattern, str):
@@ -202,8 +205,7 @@ def part_of_text(text: str) -> tuple[str, str] | None:
         is_one = re.compile(pattern).groups == 1
     except re.error:
         return None
-    path = path_in(found["path"])
-    return (path, pattern) if is_one and path else None
+    return (path_in(found["path"]), pattern) if is_one else None
 
 
 def is_text(stream: Component, name: str) -> bool:

@@ -25,6 +25,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     UndecidedError,
     Value,
     laters_in,
+    literal_text,
     with_templates,
 )
 from tap_analytics.commands.importing.loading import Object, as_list
@@ -101,7 +102,7 @@ class Transformations:
     def add_part(self, name: str, source: str, pattern: str) -> None:
         """Add the part of a field that a pattern finds, a text."""
         self.add(name, Later((Placeholder(f"{RECORD}.{source}"),)))
-        self.steps.append({"match_fields": {name: pattern}})
+        self.steps.append({"match_fields": {name: literal_text(pattern, is_escaped=False)}})
 
     def leave(self, path: list[str], text: str) -> None:
         """Leave a field as rows have it, which the expression in a text would compute."""
@@ -206,14 +207,7 @@ def _add_value(name: str, field: Component, made: Transformations, scope: RowSco
 def _add_part(name: str, field: Component, made: Transformations, stream: Component) -> bool:
     """Add a field that is a part of a text, and a text itself; False for another."""
     found = part_of_text(str(field.get("value")))
-    cursor = stream.child("incremental_sync")
-    is_cursor = cursor is not None and cursor.get("cursor_field") == name
-    if (
-        found is None
-        or is_cursor
-        or not is_text(stream, name)
-        or not made.is_sent(f"{{{RECORD}.{found[0]}}}")
-    ):
+    if found is None or not is_text(stream, name) or not made.is_sent(f"{{{RECORD}.{found[0]}}}"):
         return False
     made.add_part(name, *found)
     return True
@@ -266,12 +260,15 @@ def _remove_fields(part: Component, made: Transformations) -> None:
     kept: list[str] = []
     for path in as_list(part.get("field_pointers")):
         text = ".".join(map(str, path)) if isinstance(path, list) else str(path)
-        is_said = not part.get("condition") and _is_plain(path)
+        # What fields are left to be computed from stays.
+        is_needed = any(text.partition(".")[0] in names for names in made.computed.values())
+        is_said = not part.get("condition") and _is_plain(path) and not is_needed
         (names if is_said else kept).append(text)
     made.remove(names)
     made.keeps_fields |= bool(kept)
     if kept:
-        part.note("field_pointers", f"{listed(kept)} can't be said: rows keep these fields.")
+        what = "can't be said, or others are computed from them"
+        part.note("field_pointers", f"{listed(kept)} {what}: rows keep these fields.")
 
 
 def _is_plain(path: object) -> bool:

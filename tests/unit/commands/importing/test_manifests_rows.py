@@ -456,6 +456,14 @@ SHORT = '{{ record.url.replace("https://a.com/v2", "") }}'
                 },
             ],
         ),
+        (
+            [added(id="{{ record['url'][:10] }}")],
+            [{"add_fields": {"id": "{record.url}"}}, {"match_fields": {"id": r"\A([\s\S]{0,10})"}}],
+        ),
+        (
+            [added(id=r"{{ record.url | regex_search('\$USD(\d+)$') }}")],
+            [{"add_fields": {"id": "{record.url}"}}, {"match_fields": {"id": r"\$$USD(\d+)$"}}],
+        ),
         ([added(x="a"), FLATTEN], [{"add_fields": {"x": "a"}}, {"flatten_fields": ["a.b"]}]),
     ],
 )
@@ -497,6 +505,17 @@ def test_key_that_would_be_another_one_leaves_the_stream_out(transformations, wo
     _, entry, notes = command(manifest(stream(), odd))
 
     assert [resource["name"] for resource in entry["resources"]] == ["items"], notes
+
+
+def test_field_that_others_would_be_computed_from_is_kept(imported):
+    changes = [
+        added(names="{{ record.tags | map(attribute='name') | list }}"),
+        {"type": "RemoveFields", "field_pointers": [["tags", "nodes"], ["other"]]},
+    ]
+    resource, notes = imported(stream(transformations=changes))
+
+    assert resource["processing_steps"] == [{"remove_fields": ["other"]}]
+    assert any("`tags.nodes` can't be said, or others are computed" in each for each in notes)
 
 
 def test_key_that_is_a_hash_of_the_row_is_taken(imported):
