@@ -14,6 +14,7 @@ from support.differential.writing import (
     error_handler,
     into,
     manifest,
+    nested,
     next_link,
     paginator,
     resource,
@@ -59,10 +60,6 @@ def with_cursor(name=lambda at: f"c{at}", last=None, first=None):
         return {"data": data, "meta": {"next": name(after) if after else last}}
 
     return answer
-
-
-def nested(*path):
-    return {"type": "RequestOption", "inject_into": "body_json", "field_path": [*path]}
 
 
 OFFSET = {"type": "OffsetIncrement", "page_size": 3}

@@ -171,10 +171,10 @@ DLT_PATH = "customers/{resources.customers.id}/orders"
 OF_PEOPLE = [{"id": f"order of {each}"} for each in ("a1", "a2", "b1", "b2")]
 
 
-def below_customers(path="orders", **endpoint):
+def below_customers(path="orders", *, more=None, loses="", **endpoint):
     """Return a configuration of dlt."""
     orders = resource("orders", path, paginator="single_page", **endpoint)
-    return dlt(resource("customers", paginator="single_page"), orders)
+    return dlt(resource("customers", paginator="single_page"), orders, more=more or {}, loses=loses)
 
 
 CONSTRUCTS = [
@@ -243,13 +243,8 @@ CONSTRUCTS = [
                 **below(CUSTOMER, "owner/id"),
             )
         ),
-        dlt=dlt(
-            resource("customers", paginator="single_page"),
-            resource(
-                "orders",
-                "owners/{resources.customers.owner.id}/orders",
-                paginator="single_page",
-            ),
+        dlt=below_customers(
+            "owners/{resources.customers.owner.id}/orders",
             more={"the parent behind that row": "GET /owners/o4/orders"},
             loses="it fails for a row without the field",
         ),

@@ -11,6 +11,7 @@ from support.differential.writing import (
     each_of,
     into,
     manifest,
+    nested,
     next_link,
     over_time,
     paginator,
@@ -146,9 +147,7 @@ CONSTRUCTS = [
                 **paginator(by_cursor("{{ response.scroll }}", "{{ not response.data }}")),
             )
         ),
-        dlt=dlt(
-            resource(params={"scroll": "1"}, paginator=dlt_cursor("scroll", param="scroll")),
-        ),
+        dlt=dlt(resource(params={"scroll": "1"}, paginator=dlt_cursor("scroll", param="scroll"))),
     ),
     Construct(
         name="link-at-one-of-two-members",
@@ -178,11 +177,7 @@ CONSTRUCTS = [
                         ' if response.page.end else "" }}',
                         "{{ response.page.more is false }}",
                     ),
-                    {
-                        "type": "RequestOption",
-                        "inject_into": "body_json",
-                        "field_path": ["variables"],
-                    },
+                    nested("variables"),
                 ),
             )
         ),

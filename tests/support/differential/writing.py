@@ -70,6 +70,10 @@ def into(name: str, place: str = "request_parameter") -> Object:
     return {"type": "RequestOption", "inject_into": place, "field_name": name}
 
 
+def nested(*path: str) -> Object:
+    return {"type": "RequestOption", "inject_into": "body_json", "field_path": list(path)}
+
+
 def paginator(strategy: Object, token: t.Any = None, size: t.Any = None) -> Object:
     made = {"type": "DefaultPaginator", "pagination_strategy": strategy}
     made |= {"page_token_option": into(token) if isinstance(token, str) else token} if token else {}
