@@ -71,6 +71,8 @@ class PaginationGuard:
     has_body: bool = False
     _tokens: Digests = field(default_factory=Digests)
     _prints: Digests = field(default_factory=Digests)
+    #: Keys that came again because a page begins with the value that the one before ended with.
+    explained: int = 0
     #: Why completeness is doubtful, whatever else was shown.
     doubt: str | None = None
     _empty: int = 0
@@ -181,7 +183,8 @@ class PaginationGuard:
             return self.doubt
         if self._null and (seen.rows or seen.total or seen.facts.names_next):
             return self._null
-        if repeats:
+        repeats -= self.explained
+        if repeats > 0:
             keys = "1 key was" if repeats == 1 else f"{repeats} keys were"
             return f"{keys} received more than once, so other rows may be missing; {UNSTABLE}"
         if seen.total_fell and not seen.overlap:

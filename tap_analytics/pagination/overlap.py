@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from tap_analytics.pagination.guard import ROWS_INSERTED
 from tap_analytics.pagination.overlap_window import OverlapMatch
 from tap_analytics.pagination.row_fetcher import RowFetcher
 from tap_analytics.pagination.strategies.metadata import whole_number
 from tap_analytics.pagination.strategies.numbered import Offset
+from tap_analytics.records.notation import comparable
 from tap_analytics.transport.errors import Rejected
 
 if t.TYPE_CHECKING:
@@ -35,19 +37,35 @@ def open_source(fetcher: PageFetcher, guard: PaginationGuard) -> PageSource:
     """Return what reads the pages: with overlap if they go by row number and rows have keys."""
     paging = fetcher.endpoint.paging
     if not guard.keyed or not isinstance(paging, Offset) or not paging.is_whole:
-        return DirectReader(fetcher=fetcher)
+        return DirectReader(fetcher=fetcher, guard=guard)
     return OverlapReader(rows=RowFetcher(fetcher=fetcher, guard=guard, param=paging.offset_param))
 
 
 @dataclass(slots=True, kw_only=True)
 class DirectReader:
-    """Returns pages unchanged, where they don't overlap."""
+    """Returns pages unchanged.
+
+    A link or cursor may move the start of the range, which is inclusive: then the first rows of a
+    page may be the last ones of the page before, which is no sign that rows moved.
+    """
 
     fetcher: PageFetcher
+    guard: PaginationGuard
+    #: The start of the range of the last page, and its keys.
+    _start: PageToken = field(default_factory=dict)
+    _keys: Sequence[Hashable] = ()
 
     def read(self, token: PageToken) -> FetchedPage:
         """Return a page."""
-        return self.fetcher.fetch(token)
+        fetched = self.fetcher.fetch(token)
+        window = self.fetcher.window
+        names = [name for name in self.fetcher.endpoint.bounds if name in window]
+        start = {name: token.get(name, window[name]) for name in names}
+        if any(_is_later(start[name], self._start.get(name)) for name in names):
+            known = set(self._keys)
+            self.guard.explained += sum(1 for _ in takewhile(known.__contains__, fetched.keys))
+        self._start, self._keys = start, fetched.keys
+        return fetched
 
     def has_read(self, keys: Sequence[Hashable], last: Sequence[Hashable]) -> bool:
         """Whether a page has rows, and all of them were on the `last` one."""
@@ -59,6 +77,12 @@ class DirectReader:
     def inserted(self, fresh: Fresh) -> Iterator[FetchedPage]:  # noqa: ARG002 - for pages that overlap
         """Yield the rows inserted before the first one, of which nothing is known."""
         return iter(())
+
+
+def _is_later(value: str | tuple[str, ...], before: str | tuple[str, ...] | None) -> bool:
+    """Whether a value of a range is a later time, or a larger number, than another."""
+    place, earlier = comparable(value), comparable(before)
+    return type(place) is type(earlier) is not type(None) and t.cast("t.Any", place) > earlier
 
 
 @dataclass(slots=True, kw_only=True)

@@ -257,3 +257,56 @@ def test_a_column_of_the_name_of_a_nested_key_fails_the_stream():
     with JsonApi(lambda _: {"data": [{"id": 1, "meta": {"at": AT}, "meta_at": "x"}]}) as api:
         done = run(shop(api.origin, {"cursor_path": "meta.at"}))
     assert "a row has a `meta_at` of its own" in done.failure()
+
+
+# --- links that move the start ----------------------------------------------------------------
+
+SEAMS = [{"id": number, "at": f"2024-01-{1 + number // 3:02}T00:00:00Z"} for number in range(25)]
+
+
+def exported(query, *, step=10):
+    """Return a page of rows from a time on, and the time that it ends with."""
+    found = [row for row in SEAMS if row["at"] >= query["since"]][:step]
+    return {"data": found, "done": len(found) < step, "end": found[-1]["at"]}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("kind", ["json_link", "cursor"])
+def test_rows_that_a_link_repeats_from_its_start_on_are_no_sign_of_moved_rows(kind, concurrency):
+    def answer(query):
+        found = exported(query)
+        return found | {"next": f"/items?since={found['end']}"}
+
+    key = incremental(start_param="since", initial_value="2024-01-01T00:00:00Z")
+    words = {"cursor_path": "end", "cursor_param": "since"} if kind == "cursor" else {}
+    endpoint = {"paginator": {"type": kind, "at_end_path": "done"} | words}
+    with JsonApi(answer) as api:
+        done = run(shop(api.origin, key, endpoint=endpoint, concurrency=concurrency))
+    assert (sorted(set(done.ids())), done.verdict()) == ([*range(25)], "consistent")
+    assert done.bookmark() == SEAMS[-1]["at"]
+
+
+@pytest.mark.parametrize("since", ["2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000%2B00:00"])
+def test_rows_that_a_link_with_the_same_start_repeats_leave_the_end_unproven(since):
+    def answer(query):
+        start = int(query.get("skip", 0))
+        more = {"next": f"/items?since={since}&skip={start + 9}"} if start + 10 < 25 else {}
+        return {"data": SEAMS[start : start + 10], **more}
+
+    key = incremental(start_param="since", initial_value="2024-01-01T00:00:00Z")
+    with JsonApi(answer) as api:
+        done = run(shop(api.origin, key, endpoint={"paginator": "json_link"}))
+    assert (sorted(set(done.ids())), done.verdict()) == ([*range(25)], "unverified")
+
+
+def test_a_row_that_comes_again_behind_the_seam_leaves_the_end_unproven():
+    def answer(query):
+        found = exported(query)
+        again = [*found["data"], SEAMS[0]] if query["since"] > "2024-01-05" else found["data"]
+        return found | {"data": again, "next": f"/items?since={found['end']}"}
+
+    key = incremental(start_param="since", initial_value="2024-01-01T00:00:00Z")
+    endpoint = {"paginator": {"type": "json_link", "at_end_path": "done"}}
+    with JsonApi(answer) as api:
+        done = run(shop(api.origin, key, endpoint=endpoint))
+    assert done.verdict() == "unverified"
