@@ -10,7 +10,13 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_analytics.commands.importing import airbyte, dlt, python_dict
-from tap_analytics.commands.importing.loading import TOO_DEEP, load_json, load_yaml, read_text
+from tap_analytics.commands.importing.loading import (
+    TOO_DEEP,
+    Object,
+    load_json,
+    load_yaml,
+    read_text,
+)
 from tap_analytics.commands.importing.normalize_entry import name_for, normalize
 from tap_analytics.commands.importing.notes import Notes
 from tap_analytics.errors import InputError
@@ -30,9 +36,9 @@ _REASON = (
 class Imported:
     """Entries of `apis`, with notes on what was changed or left out."""
 
-    entry: dict[str, t.Any]
+    entry: Object
     #: Entries of further hosts, signed by what the description signs there.
-    others: tuple[dict[str, t.Any], ...] = ()
+    others: tuple[Object, ...] = ()
     notes: tuple[str, ...]
     #: What was taken: `5 of 6 streams`.
     headline: str
@@ -84,7 +90,7 @@ def _missing(notes: Notes) -> Iterator[str]:
         yield "Nothing signs the requests. Set `auth`; --partial accepts that it is missing."
 
 
-def _described(text: str, path: str, notes: Notes) -> list[dict[str, t.Any]]:
+def _described(text: str, path: str, notes: Notes) -> list[Object]:
     value, config = None, _in_document(text, notes)
     if config is None and (value := load_json(text)) is None:
         config = _in_python(text, path, notes)
@@ -107,7 +113,7 @@ def _described(text: str, path: str, notes: Notes) -> list[dict[str, t.Any]]:
     raise InputError(_REASON)
 
 
-def _in_document(text: str, notes: Notes) -> dict[str, t.Any] | None:
+def _in_document(text: str, notes: Notes) -> Object | None:
     """Return the dict in the first code block of a document that holds one."""
     for line, code in python_dict.code_blocks(text):
         try:
@@ -119,7 +125,7 @@ def _in_document(text: str, notes: Notes) -> dict[str, t.Any] | None:
     return None
 
 
-def _in_python(text: str, path: str, notes: Notes) -> dict[str, t.Any] | None:
+def _in_python(text: str, path: str, notes: Notes) -> Object | None:
     try:
         return python_dict.find(text, notes)
     except SyntaxError as error:

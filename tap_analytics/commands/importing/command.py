@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from tap_analytics.commands.importing.loading import Object
+
 #: Maximum length in characters of an object or a list on one line of YAML.
 _MOST_INLINE = 80
 
@@ -85,7 +87,7 @@ def _import(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _problems(config: dict[str, t.Any]) -> list[str]:
+def _problems(config: Object) -> list[str]:
     """Return the problems of an entry, with placeholders for its variables."""
     schema = copy.deepcopy(TapAnalytics.config_jsonschema)
     TapAnalytics.append_builtin_config(schema)
@@ -95,7 +97,7 @@ def _problems(config: dict[str, t.Any]) -> list[str]:
     return [one_line(problem) for problem in found]
 
 
-def _yaml_text(config: dict[str, t.Any]) -> str:
+def _yaml_text(config: Object) -> str:
     """Return a configuration as YAML to read and to change: what is short stands on one line."""
     # A copy without shared objects, which YAML would write as anchors and aliases.
     plain = json.loads(json.dumps(config))

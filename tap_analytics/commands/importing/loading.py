@@ -207,7 +207,7 @@ def without_nulls(value: Object) -> Object:
     return {name: inner for name, inner in value.items() if inner is not None}
 
 
-def as_object(value: JsonValue) -> dict[str, t.Any]:
+def as_object(value: JsonValue) -> Object:
     """Return an object, an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 

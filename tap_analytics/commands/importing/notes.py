@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from tap_analytics.commands.importing.loading import Object
+
 #: Maximum number of lines; further notes are only counted.
 MOST = 500
 _SHOWN = 60
@@ -95,9 +97,7 @@ class Notes:
         if words:
             self.add(where, f"{listed(words)} {'isn' if len(words) == 1 else 'aren'}'t {what}.")
 
-    def known(
-        self, given: Mapping[str, t.Any], words: Collection[str], where: str
-    ) -> dict[str, t.Any]:
+    def known(self, given: Mapping[str, t.Any], words: Collection[str], where: str) -> Object:
         """Return an object without keys that the tap doesn't support, and note those."""
         unknown = [word for word in given if word not in words]
         self.unknown(where, unknown, "supported: left out")

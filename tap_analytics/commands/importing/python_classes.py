@@ -10,6 +10,9 @@ import ast
 import re
 import typing as t
 
+if t.TYPE_CHECKING:
+    from tap_analytics.commands.importing.loading import Object
+
 _API_KEY = ("api_key", ("name", "api_key", "location"))
 _BASIC = ("http_basic", ("username", "password"))
 _CLIENT_CREDENTIALS = (
@@ -91,7 +94,7 @@ _IN_HEADER = re.compile(
 )
 
 
-def in_header(tree: ast.Module, called: str) -> dict[str, t.Any] | None:
+def in_header(tree: ast.Module, called: str) -> Object | None:
     """Return what an authenticator of the file adds to those of dlt: where its token comes from."""
     found = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == called]
     bases = [ast.unparse(each).rpartition(".")[2] for one in found for each in one.bases]

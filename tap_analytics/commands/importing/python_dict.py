@@ -6,7 +6,7 @@ import ast
 import textwrap
 import typing as t
 
-from tap_analytics.commands.importing.loading import parse_python
+from tap_analytics.commands.importing.loading import Object, parse_python
 from tap_analytics.commands.importing.python_classes import is_dict
 from tap_analytics.commands.importing.python_literals import dotted
 from tap_analytics.commands.importing.python_steps import add_steps, makes_source
@@ -32,7 +32,7 @@ def code_blocks(text: str) -> Iterator[tuple[int, str]]:
             code.append(line)
 
 
-def notebook_code(notebook: dict[str, t.Any]) -> str:
+def notebook_code(notebook: Object) -> str:
     """Return the code of a Jupyter notebook, without the commands of the shell in it."""
     cells = [each for each in notebook["cells"] if isinstance(each, dict)]
     sources = [each.get("source") for each in cells if each.get("cell_type") == "code"]
@@ -42,7 +42,7 @@ def notebook_code(notebook: dict[str, t.Any]) -> str:
     )
 
 
-def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | None:
+def find(code: str, notes: Notes, *, first_line: int = 1) -> Object | None:
     """Return the dict with `client` and `resources` in Python code, or None if it has none.
 
     Raises `InputError` for a dict with forbidden calls or above the size limits, and `SyntaxError`.
@@ -72,9 +72,7 @@ def find(code: str, notes: Notes, *, first_line: int = 1) -> dict[str, t.Any] | 
     return value
 
 
-def _passed(
-    tree: ast.Module, notes: Notes, described: Sequence[ast.expr]
-) -> dict[str, t.Any] | None:
+def _passed(tree: ast.Module, notes: Notes, described: Sequence[ast.expr]) -> Object | None:
     """Return a dict that is put together of others and passed to dlt."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not makes_source(node):

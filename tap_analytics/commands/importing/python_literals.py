@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import typing as t
 
-from tap_analytics.commands.importing.loading import JsonValue, plain
+from tap_analytics.commands.importing.loading import JsonValue, Object, plain
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.python_names import Changed
 from tap_analytics.commands.importing.python_operations import (
@@ -121,7 +121,7 @@ class Literals:
         self._variables = Variables(notes)
         self._parts = 0
         #: Values of arguments, of the variables of loops, and of names that are being changed.
-        self._bound: dict[str, t.Any] = {}
+        self._bound: dict[str, JsonValue] = {}
 
     def value(self, node: ast.expr, where: str) -> JsonValue:
         """Return the value of an expression, or `Unread`."""
@@ -146,8 +146,8 @@ class Literals:
         except ValueError:
             return OMITTED
 
-    def _dict(self, node: ast.Dict, where: str) -> dict[str, t.Any]:
-        members: dict[str, t.Any] = {}
+    def _dict(self, node: ast.Dict, where: str) -> Object:
+        members: Object = {}
         for key, inner in zip(node.keys, node.values, strict=True):
             name = UNPACKED if key is None else self.value(key, where)
             if key is None and isinstance(value := self.value(inner, where), dict):
@@ -158,7 +158,7 @@ class Literals:
                 members[UNPACKED] = Unread(inner, where, "has a key that isn't a text", "")
         return members
 
-    def _put(self, members: dict[str, t.Any], name: str, node: ast.expr, where: str) -> None:
+    def _put(self, members: Object, name: str, node: ast.expr, where: str) -> None:
         members[name] = self.value(node, f"{where}.{shown(name)}".removeprefix("."))
 
     def _list(self, node: ast.List | ast.Tuple | ast.Set, where: str) -> list[t.Any]:

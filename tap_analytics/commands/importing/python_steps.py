@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import typing as t
 
-from tap_analytics.commands.importing.loading import JsonValue, as_object
+from tap_analytics.commands.importing.loading import JsonValue, Object, as_object
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.python_literals import dotted
 from tap_analytics.commands.importing.python_names import OF_SCRIPTS, functions_in
@@ -37,7 +37,7 @@ def makes_source(call: ast.Call) -> bool:
     return dotted(call.func).rpartition(".")[2] in _SOURCES
 
 
-def add_steps(config: dict[str, t.Any], tree: ast.Module, notes: Notes) -> None:
+def add_steps(config: Object, tree: ast.Module, notes: Notes) -> None:
     """Add the steps in the code to the resources; one without a name counts for all of them."""
     resources = config.get("resources")
     if not isinstance(resources, list):
@@ -75,7 +75,7 @@ def _hint(call: ast.Call) -> ast.expr | None:
     return next((word.value for word in call.keywords if word.arg == "incremental"), None)
 
 
-def _with_hint(resource: JsonValue, made: JsonValue) -> dict[str, t.Any] | None:
+def _with_hint(resource: JsonValue, made: JsonValue) -> Object | None:
     """Return a resource with another `incremental`; None where its parameters aren't in the dict.
 
     In dlt, what isn't a hint stays: parameters and conversion.
@@ -93,7 +93,7 @@ def _with_step(
     resource: JsonValue,
     call: ast.Call,
     functions: Mapping[str, Function | None] | None,
-) -> dict[str, t.Any]:
+) -> Object:
     """Return a resource with a step; without `functions`, one that may not be run."""
     given = {"name": resource} if isinstance(resource, str) else resource
     method = t.cast("ast.Attribute", call.func).attr

@@ -33,7 +33,7 @@ from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_analytics.commands.importing.loading import JsonValue
+    from tap_analytics.commands.importing.loading import JsonValue, Object
     from tap_analytics.commands.importing.notes import Notes
     from tap_analytics.commands.importing.python_names import Function
 
@@ -206,7 +206,7 @@ class Reader(NamedValues):
         """Return the dict that a class of dlt stands for."""
         if len(node.args) > len(names):
             return OMITTED
-        made: dict[str, t.Any] = {"type": kind} if kind else {}
+        made: Object = {"type": kind} if kind else {}
         named = ((word.arg or UNPACKED, word.value) for word in node.keywords)
         for name, argument in (*zip(names, node.args, strict=False), *named):
             value = self.value(argument, where) if name == UNPACKED else None
@@ -216,7 +216,7 @@ class Reader(NamedValues):
                 self._put(made, name, argument, where)
         return made
 
-    def _in_header(self, node: ast.Call, where: str, added: dict[str, t.Any]) -> JsonValue:
+    def _in_header(self, node: ast.Call, where: str, added: Object) -> JsonValue:
         """Return client credentials in a header, whose form has no fields but those given."""
         made = self._made(node, where, *CLASSES["OAuth2ClientCredentials"])
         form = {} if made is OMITTED else made.get("access_token_request_data")
@@ -258,7 +258,7 @@ def _inner(node: ast.ListComp) -> ast.ListComp:
     return ast.copy_location(ast.ListComp(elt=node.elt, generators=node.generators[1:]), node)
 
 
-def _unpacked(target: ast.expr, item: JsonValue) -> dict[str, t.Any]:
+def _unpacked(target: ast.expr, item: JsonValue) -> dict[str, JsonValue]:
     """Return the variables of a loop with their values."""
     if isinstance(target, ast.Name):
         return {target.id: item}

@@ -28,6 +28,11 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.commands.importing.airbyte.predicates import Formula
 
+_NEGATIONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.NotIn: ast.In,
+    ast.IsNot: ast.Is,
+    ast.NotEq: ast.Eq,
+}
 _ORDERED: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 #: Where a run begins, in an expression.
 _START = re.compile(
@@ -121,22 +126,21 @@ class _Condition:
         return field.truth()
 
     def _compared(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> Outcome:
-        if isinstance(kind, ast.In | ast.NotIn):
-            found = self._member(left, right)
-            return found if isinstance(kind, ast.In) else found.inverse()
+        if type(kind) in _NEGATIONS:
+            return self._compared(left, _NEGATIONS[type(kind)](), right).inverse()
+        if isinstance(kind, ast.In):
+            return self._member(left, right)
         field = self._field(left)
         if field is None:
             raise UndecidedError
-        if isinstance(kind, ast.Is | ast.IsNot):
+        if isinstance(kind, ast.Is):
             name = right.id if isinstance(right, ast.Name) else ast.unparse(right)
             if name not in {"none", "None", "defined"}:
                 raise UndecidedError
-            found = field.is_defined() if name == "defined" else field.is_none()
-            return found if isinstance(kind, ast.Is) else found.inverse()
+            return field.is_defined() if name == "defined" else field.is_none()
         value = self._value(right)
-        if isinstance(kind, ast.Eq | ast.NotEq):
-            found = field.equals(_scalar(value))
-            return found if isinstance(kind, ast.Eq) else found.inverse()
+        if isinstance(kind, ast.Eq):
+            return field.equals(_scalar(value))
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise UndecidedError
         return field.ordered(_ORDERED[type(kind)], value)

@@ -6,7 +6,6 @@ told is an `UndecidedError`.
 
 from __future__ import annotations
 
-import itertools
 import re
 import typing as t
 from collections import Counter
@@ -16,18 +15,15 @@ from tap_analytics.commands.importing.airbyte.jinja_expressions import QUOTED, E
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     LONGEST,
     Later,
-    Placeholder,
     UndecidedError,
     concatenated,
     is_true,
     literal,
     merged,
-    with_templates,
 )
 
 if t.TYPE_CHECKING:
     from tap_analytics.commands.importing.airbyte.jinja_values import Lookup, Value
-    from tap_analytics.commands.importing.loading import JsonValue
 
 _TOKEN = re.compile(
     r"\{\{(?P<value>(?:'[^']*'|\"[^\"]*\"|[^{}'\"]|\{[^{}]*\})*)\}\}"
@@ -35,9 +31,6 @@ _TOKEN = re.compile(
 )
 #: A text that is one expression.
 _SOLE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
-#: Stands for a placeholder while a text is read as JSON or as a literal of Python.
-_MARK = "\ue000{}\ue001"
-_MARKED = re.compile("\ue000(\\d+)\ue001")
 #: A name that is neither a member, nor a filter, nor that of an argument.
 _NAME = re.compile(r"(?<![\w.|])(?<!\| )[A-Za-z_]\w*(?!\w|\s*=[^=])")
 #: Names that aren't those of variables: what a value is computed from is the same in each run.
@@ -160,34 +153,3 @@ class _Text:
 
     def _holds(self, test: str) -> bool:
         return is_true(self.expressions.value(test))
-
-
-def marked(value: Value, mark: str = _MARK) -> tuple[t.Any, list[Placeholder]]:
-    """Return a text with marks in the places of placeholders, and these."""
-    if not isinstance(value, Later):
-        return value, []
-    names = [part for part in value.parts if isinstance(part, Placeholder)]
-    marks = (mark.format(number) for number in itertools.count())
-    return "".join(p if isinstance(p, str) else next(marks) for p in value.parts), names
-
-
-def unmarked(value: JsonValue, names: list[Placeholder]) -> JsonValue:
-    """Return a JSON value in which marks are placeholders again."""
-    if isinstance(value, dict):
-        return {str(name): unmarked(inner, names) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [unmarked(each, names) for each in value]
-    if not isinstance(value, str) or not _MARKED.search(value):
-        return with_templates(value)
-    pieces = _MARKED.split(value)
-    parts = [names[int(each)] if index % 2 else each for index, each in enumerate(pieces)]
-    return Later(tuple(part for part in parts if part != "")).template()
-
-
-def list_of(value: Later) -> JsonValue:
-    """Return a text that is a list of Python, whose values without quotes keep their type."""
-    for mark in (_MARK, f'"{_MARK}"'):
-        text, names = marked(value, mark)
-        if isinstance(found := literal(text), list):
-            return unmarked(found, names)
-    return None

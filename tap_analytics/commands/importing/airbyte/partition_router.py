@@ -123,11 +123,8 @@ def _parent(router: Component, depth: int) -> Partitioning:
     if len(configs) != 1:
         raise UnsupportedError(f"it is read below the rows of {len(configs)} parents")
     (config,) = configs
-    stream, key, name = (
-        config.child("stream"),
-        config.text("parent_key"),
-        config.text("partition_field"),
-    )
+    stream = config.child("stream")
+    key, name = config.text("parent_key"), config.text("partition_field")
     if stream is None or not key or not name:
         raise UnsupportedError("its parent has no stream, parent_key or partition_field")
     own = f"{RESOURCES}.{name_of(stream)}"
@@ -173,10 +170,9 @@ def _above(parent: Component, own: str, depth: int) -> dict[tuple[str, ...], str
     except UnsupportedError:
         # Which leaves out the parent, and so the stream.
         return {}
+    # The values of lists are columns of the parent.
     return {
-        ("parent_slice", *path): f"{own}.{name.removeprefix(f'{PARTITIONS}.')}"
-        if name.startswith(f"{PARTITIONS}.")
-        else name
+        ("parent_slice", *path): re.sub(rf"^{PARTITIONS}(?=\.)", own, name)
         for path, name in partitions.items()
         if path[0] != "extra_fields"
     }

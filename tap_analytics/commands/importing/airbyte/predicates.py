@@ -12,6 +12,8 @@ import typing as t
 from dataclasses import dataclass, replace
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_analytics.commands.importing.loading import JsonValue
 
 #: A filter expression, or what it always gives.
@@ -26,20 +28,21 @@ _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 
 def all_of(*parts: Formula) -> Formula:
     """Return what holds where all parts do."""
-    found = [part for part in dict.fromkeys(parts) if part is not True]
-    if False in found:
-        return False
-    texts = [f"({part})" if "||" in str(part) else str(part) for part in found]
-    return True if not found else str(found[0]) if len(found) == 1 else " && ".join(texts)
+    return _joined(parts, "&&", "||", neutral=True)
 
 
 def any_of(*parts: Formula) -> Formula:
     """Return what holds where one of the parts does."""
-    found = [part for part in dict.fromkeys(parts) if part is not False]
-    if True in found:
-        return True
-    texts = [f"({part})" if "&&" in str(part) else str(part) for part in found]
-    return False if not found else str(found[0]) if len(found) == 1 else " || ".join(texts)
+    return _joined(parts, "||", "&&", neutral=False)
+
+
+def _joined(parts: Iterable[Formula], sign: str, other: str, *, neutral: bool) -> Formula:
+    """Return parts joined by a sign, those with the other one in parentheses."""
+    found = [part for part in dict.fromkeys(parts) if part is not neutral]
+    if not found or (not neutral) in found:
+        return neutral if not found else not neutral
+    texts = [f"({part})" if other in str(part) else str(part) for part in found]
+    return str(found[0]) if len(found) == 1 else f" {sign} ".join(texts)
 
 
 def negated(part: Formula) -> Formula:

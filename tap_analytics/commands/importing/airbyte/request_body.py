@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.jinja_texts import (
-    has_expressions,
-    list_of,
-    marked,
-    unmarked,
-)
+from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
+    Placeholder,
     Value,
     laters_in,
     literal,
@@ -34,6 +32,9 @@ _KINDS = {
     "RequestBodyPlainText": "form",
 }
 _COMPUTED = "its body is computed"
+#: Stands for a placeholder while a text is read as JSON or as a literal of Python.
+_MARK = "\ue000{}\ue001"
+_MARKED = re.compile("\ue000(\\d+)\ue001")
 
 
 def method_and_body(parts: RequestParts) -> Object:
@@ -102,20 +103,20 @@ def _json(value: Value, parts: RequestParts) -> JsonValue:
         if any(each.is_parents and each.form for each in found.placeholders):
             # A time of digits only would be a number there.
             raise UnsupportedError(_COMPUTED)
-        return list_of(found) or found.template()
+        return _list_of(found) or found.template()
     return with_templates(literal(found) if found != "" else None)
 
 
 def _json_text(text: str, parts: RequestParts) -> JsonValue:
     """Return a JSON body that is written as a text."""
-    text, names = marked(_value(text, parts))
+    text, names = _marked(_value(text, parts))
     try:
         found = json.loads(text)
     except (ValueError, TypeError):
         found = literal(text)
     if not isinstance(found, dict):
         raise UnsupportedError("its body isn't a JSON object")
-    return unmarked(found, names)
+    return _unmarked(found, names)
 
 
 def _value(text: str, parts: RequestParts) -> Value:
@@ -124,3 +125,37 @@ def _value(text: str, parts: RequestParts) -> Value:
     if any(part.is_part for later in laters_in(value) for part in later.placeholders):
         raise UnsupportedError(_COMPUTED)
     return value
+
+
+# --- placeholders in texts that are read ------------------------------------------------------
+
+
+def _marked(value: Value, mark: str = _MARK) -> tuple[t.Any, list[Placeholder]]:
+    """Return a text with marks in the places of placeholders, and these."""
+    if not isinstance(value, Later):
+        return value, []
+    names = [part for part in value.parts if isinstance(part, Placeholder)]
+    marks = (mark.format(number) for number in itertools.count())
+    return "".join(p if isinstance(p, str) else next(marks) for p in value.parts), names
+
+
+def _unmarked(value: JsonValue, names: list[Placeholder]) -> JsonValue:
+    """Return a JSON value in which marks are placeholders again."""
+    if isinstance(value, dict):
+        return {str(name): _unmarked(inner, names) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unmarked(each, names) for each in value]
+    if not isinstance(value, str) or not _MARKED.search(value):
+        return with_templates(value)
+    pieces = _MARKED.split(value)
+    parts = [names[int(each)] if index % 2 else each for index, each in enumerate(pieces)]
+    return Later(tuple(part for part in parts if part != "")).template()
+
+
+def _list_of(value: Later) -> JsonValue:
+    """Return a text that is a list of Python, whose values without quotes keep their type."""
+    for mark in (_MARK, f'"{_MARK}"'):
+        text, names = _marked(value, mark)
+        if isinstance(found := literal(text), list):
+            return _unmarked(found, names)
+    return None

@@ -42,6 +42,8 @@ class StreamGraph:
     notes: Notes
     #: Resources by name.
     found: dict[str, ImportedStream] = field(default_factory=dict)
+    #: The streams that the manifest lists, by name.
+    _listed: dict[str, Component] = field(default_factory=dict)
     #: Names of resources, by what decides on their rows.
     _names: dict[str, str] = field(default_factory=dict)
     _read: dict[str, ImportedStream | UnsupportedError] = field(default_factory=dict)
@@ -50,23 +52,22 @@ class StreamGraph:
 
     def add_all(self, streams: list[Component]) -> None:
         """Add the streams that can be said, and the parents that they have."""
-        listed: dict[str, Component] = {}
         for stream in streams:
             name = name_of(stream)
-            if listed.setdefault(name, stream) is not stream:
+            if self._listed.setdefault(name, stream) is not stream:
                 what = f"the stream '{shown(name)}' is left out: the one before it has its name."
                 self.notes.add(stream.path, what)
-        for name, stream in listed.items():
+        for name, stream in self._listed.items():
             try:
                 self._names.setdefault(self._identity(self._readable(stream)), name)
             except UnsupportedError as error:
                 what = f"the stream '{shown(name)}' is left out: {error}."
                 self._reasons[_key(stream)] = f"{stream.path}: {what}"
-        for name, stream in listed.items():
+        for name, stream in self._listed.items():
             if isinstance(self._read[_key(stream)], UnsupportedError):
                 continue
             try:
-                self._add(name, stream, listed)
+                self._add(name, stream)
             except UnsupportedError:
                 what = "is left out: its parent is left out"
                 own = self._reasons[_key(stream)]
@@ -102,14 +103,12 @@ class StreamGraph:
         request = [own, imported.base_url, imported.auth, above]
         return json.dumps(request, sort_keys=True, default=str)
 
-    def _add(
-        self, name: str, stream: Component, listed: dict[str, Component], depth: int = 0
-    ) -> None:
+    def _add(self, name: str, stream: Component, depth: int = 0) -> None:
         """Add a stream below its parents; raises `UnsupportedError`."""
         imported = self._readable(stream)
         if depth > DEEPEST:
             raise UnsupportedError("it has too many generations of parents")
-        given = [self._add_parent(parent, listed, depth) for parent in imported.parents]
+        given = [self._add_parent(parent, depth) for parent in imported.parents]
         try:
             ancestors = self._ancestors(imported, given)
             nearest = self._nearest(given) if len(given) > 1 else None
@@ -126,16 +125,16 @@ class StreamGraph:
         )
         self._reasons.pop(_key(stream), None)
 
-    def _add_parent(self, parent: Component, listed: dict[str, Component], depth: int) -> str:
+    def _add_parent(self, parent: Component, depth: int) -> str:
         """Add a parent, unless that is done; returns its name. Raises `UnsupportedError`."""
-        above = self._parent(parent, listed)
-        name = self._name(above, listed)
+        above = self._parent(parent)
+        name = self._name(above)
         if name not in self.found:
-            if name not in listed:
+            if name not in self._listed:
                 what = "a resource" if name == above.name else f"the resource '{name}'"
                 text = f"the parent '{shown(above.name)}' becomes {what}."
                 self.notes.add(parent.path, text)
-            self._add(name, listed.get(name, parent), listed, depth + 1)
+            self._add(name, self._listed.get(name, parent), depth + 1)
         return name
 
     def _refuse(self, stream: Component, imported: ImportedStream, error: UnsupportedError) -> None:
@@ -172,21 +171,21 @@ class StreamGraph:
         named = {*_PARENT.findall(text)}.intersection(imported.ancestors.values())
         return named.union(*map(self._above, named))
 
-    def _parent(self, parent: Component, listed: dict[str, Component]) -> ImportedStream:
+    def _parent(self, parent: Component) -> ImportedStream:
         try:
             return self._readable(parent)
         except UnsupportedError as error:
             name = name_of(parent)
-            if name not in listed or _key(listed[name]) != _key(parent):
+            if name not in self._listed or _key(self._listed[name]) != _key(parent):
                 self.notes.add(parent.path, f"the parent '{shown(name)}' is left out: {error}.")
             raise
 
-    def _name(self, imported: ImportedStream, listed: dict[str, Component]) -> str:
+    def _name(self, imported: ImportedStream) -> str:
         """Return the name of the resource of a parent."""
         identity, plain, number = self._identity(imported), imported.name, 1
         if identity not in self._names:
             name = plain
-            while name in listed or name in self._names.values():
+            while name in self._listed or name in self._names.values():
                 name = f"{plain}_parent" if number == 1 else f"{plain}_parent_{number}"
                 number += 1
             self._names[identity] = name

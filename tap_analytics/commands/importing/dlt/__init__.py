@@ -181,7 +181,7 @@ def _merged(defaults: Object, resource: JsonValue) -> JsonValue:
 def _resources(given: list[t.Any], defaults: Object, context: Context) -> list[t.Any]:
     names = [_name(each) for each in given]
     context.names = new_names([name for name in names if name is not None])
-    found: dict[str, t.Any] = {}
+    found: Object = {}
     for index, (each, name) in enumerate(zip(given, names, strict=True)):
         where = f"resources[{index}]" if name is None else f"resource '{shown(name)}'"
         new = context.names.get(name or "", where)
@@ -231,7 +231,7 @@ def _resource(
     return made
 
 
-def _drop_orphans(found: dict[str, t.Any], context: Context) -> None:
+def _drop_orphans(found: Object, context: Context) -> None:
     """Leave out resources whose parents aren't there."""
     parents = {name: [*_parents(each)] for name, each in found.items()}
     while orphans := [n for n in found if any(parent not in found for parent in parents[n])]:
