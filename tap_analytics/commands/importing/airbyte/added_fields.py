@@ -8,6 +8,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tap_analytics.commands.importing.airbyte.components import columns_of
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -21,7 +22,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 )
 from tap_analytics.commands.importing.airbyte.range_bounds import EPOCHS
 from tap_analytics.commands.importing.airbyte.request_scope import Scope
-from tap_analytics.commands.importing.loading import as_list, as_object
+from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError
 
@@ -208,11 +209,9 @@ def part_of_text(text: str) -> tuple[str, str] | None:
     return (path_in(found["path"]), pattern) if is_one else None
 
 
-def is_text(stream: Component, name: str) -> bool:
+def is_text_column(stream: Component, name: str) -> bool:
     """Whether a column is described as text, or not at all."""
-    loader = stream.child("schema_loader")
-    given = as_object(stream.manifest.unfolded(loader.get("schema"))) if loader else {}
-    column = as_object(given.get("properties")).get(name)
+    column = columns_of(stream).get(name)
     kinds = column.get("type") if isinstance(column, dict) else "string"
     return kinds == "string" or (isinstance(kinds, list) and set(kinds) <= {"string", "null"})
 

@@ -319,6 +319,13 @@ def name_of(stream: Component) -> str:
     return plain
 
 
+def columns_of(stream: Component) -> Object:
+    """Return the columns that the schema of a stream describes."""
+    loader = stream.child("schema_loader") or next(iter(stream.children("schema_loader")), None)
+    schema = None if loader is None else stream.manifest.unfolded(loader.get("schema"))
+    return as_object(as_object(schema).get("properties"))
+
+
 def first_sync(stream: Component) -> Component:
     """Return the stream that a first sync reads, without a cursor if later syncs read another.
 

@@ -6,6 +6,7 @@ import ast
 import re
 import typing as t
 
+from tap_analytics.commands.importing.airbyte.jinja_operations import NEGATED
 from tap_analytics.commands.importing.airbyte.jinja_texts import sole_expression
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -28,11 +29,6 @@ if t.TYPE_CHECKING:
 
     from tap_analytics.commands.importing.airbyte.predicates import Formula
 
-_NEGATIONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.NotIn: ast.In,
-    ast.IsNot: ast.Is,
-    ast.NotEq: ast.Eq,
-}
 _ORDERED: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 #: Where a run begins, in an expression.
 _START = re.compile(
@@ -126,8 +122,8 @@ class _Condition:
         return field.truth()
 
     def _compared(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> Outcome:
-        if type(kind) in _NEGATIONS:
-            return self._compared(left, _NEGATIONS[type(kind)](), right).inverse()
+        if isinstance(kind, ast.NotIn | ast.IsNot | ast.NotEq):
+            return self._compared(left, NEGATED[type(kind)](), right).inverse()
         if isinstance(kind, ast.In):
             return self._member(left, right)
         field = self._field(left)

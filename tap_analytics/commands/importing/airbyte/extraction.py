@@ -7,7 +7,7 @@ import typing as t
 
 from jsonschema import Draft202012Validator
 
-from tap_analytics.commands.importing.airbyte.components import class_for
+from tap_analytics.commands.importing.airbyte.components import class_for, columns_of
 from tap_analytics.commands.importing.airbyte.conditions import row_filter
 from tap_analytics.commands.importing.airbyte.jinja_values import Later, UndecidedError
 from tap_analytics.commands.importing.loading import Object, as_object
@@ -163,7 +163,7 @@ def _key(stream: Component, given: object) -> str:
 
 def _holds_several(stream: Component, key: str) -> bool:
     """Whether the schema describes a column of the key as an object or a list."""
-    column: Object = {"properties": _columns(stream)}
+    column: Object = {"properties": columns_of(stream)}
     for name in key.split("."):
         column = as_object(as_object(column.get("properties")).get(name))
     kinds = column.get("type")
@@ -171,17 +171,11 @@ def _holds_several(stream: Component, key: str) -> bool:
     return bool(named) and named <= {"object", "array"}
 
 
-def _columns(stream: Component) -> Object:
-    loader = stream.child("schema_loader") or next(iter(stream.children("schema_loader")), None)
-    schema = None if loader is None else stream.manifest.unfolded(loader.get("schema"))
-    return as_object(as_object(schema).get("properties"))
-
-
 def schema_of(
     stream: Component, changes: Transformations, *, key: Collection[str], cursor: str | None
 ) -> Object | None:
     """Return the schema of a stream, if it describes its rows as they are written."""
-    loader, columns = _loader(stream), _columns(stream)
+    loader, columns = _loader(stream), columns_of(stream)
     if loader is None or not columns:
         return None
     properties = {

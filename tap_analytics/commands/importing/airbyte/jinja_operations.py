@@ -78,6 +78,15 @@ _COMPARED: dict[type[ast.cmpop], t.Callable[[t.Any, t.Any], bool]] = {
     ast.In: lambda item, items: item in items,
     ast.NotIn: lambda item, items: item not in items,
 }
+#: Comparisons that hold where another one doesn't.
+NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.Is: ast.IsNot,
+    ast.In: ast.NotIn,
+    ast.Lt: ast.GtE,
+    ast.Gt: ast.LtE,
+}
+NEGATED |= {after: before for before, after in NEGATED.items()}
 _COMPUTED: dict[type[ast.operator], t.Callable[[t.Any, t.Any], t.Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,

@@ -279,14 +279,14 @@ def as_later(value: Value) -> Later:
 
 def merged(parts: list[Part]) -> tuple[Part, ...]:
     """Join texts that follow each other."""
-    merged: list[Part] = []
+    made: list[Part] = []
     for part in parts:
-        before = merged[-1] if merged else None
+        before = made[-1] if made else None
         if isinstance(part, str) and isinstance(before, str):
-            merged[-1] = before + part
+            made[-1] = before + part
         elif part != "":
-            merged.append(part)
-    return tuple(merged)
+            made.append(part)
+    return tuple(made)
 
 
 def with_notation(value: Value, notation: str, *, form: str) -> Value:

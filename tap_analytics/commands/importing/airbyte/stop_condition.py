@@ -12,6 +12,7 @@ import functools
 import operator
 from dataclasses import dataclass, replace
 
+from tap_analytics.commands.importing.airbyte.jinja_operations import NEGATED
 from tap_analytics.commands.importing.airbyte.page_expressions import (
     Member,
     constant,
@@ -25,14 +26,6 @@ from tap_analytics.pagination.strategies.metadata import truth
 #: Names of members that count the rows of a page.
 _COUNTS = {"count", "total", "size", "length", "num", "results"}
 _PAGE_SIZE = "last_page_size"
-_NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq,
-    ast.Is: ast.IsNot,
-    ast.In: ast.NotIn,
-    ast.Lt: ast.GtE,
-    ast.Gt: ast.LtE,
-}
-_NEGATED |= {after: before for before, after in _NEGATED.items()}
 _SWAPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.Gt,
     ast.Gt: ast.Lt,
@@ -103,7 +96,7 @@ class StopCondition:
                     operator.or_, [self.read(each, negated=negated) for each in values]
                 )
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                kind = _NEGATED[type(op)] if negated else type(op)
+                kind = NEGATED[type(op)] if negated else type(op)
                 return self._compared(left, kind, right)
         return self._flag(node, negated=negated)
 

@@ -12,7 +12,7 @@ from tap_analytics.commands.importing.airbyte.added_fields import (
     hashed,
     is_copy,
     is_momentary,
-    is_text,
+    is_text_column,
     part_of_text,
     sources_of,
     time_source_of,
@@ -207,7 +207,8 @@ def _add_value(name: str, field: Component, made: Transformations, scope: RowSco
 def _add_part(name: str, field: Component, made: Transformations, stream: Component) -> bool:
     """Add a field that is a part of a text, and a text itself; False for another."""
     found = part_of_text(str(field.get("value")))
-    if found is None or not is_text(stream, name) or not made.is_sent(f"{{{RECORD}.{found[0]}}}"):
+    is_sent = found is not None and made.is_sent(f"{{{RECORD}.{found[0]}}}")
+    if found is None or not is_sent or not is_text_column(stream, name):
         return False
     made.add_part(name, *found)
     return True
