@@ -15,9 +15,10 @@ import itertools
 import math
 import typing as t
 
-from tap_analytics.commands.importing.airbyte.components import Component, Manifest, name_of
+from tap_analytics.commands.importing.airbyte.components import Component, Manifest
 from tap_analytics.commands.importing.airbyte.cursor import keep_range
 from tap_analytics.commands.importing.airbyte.stream_graph import StreamGraph
+from tap_analytics.commands.importing.airbyte.stream_parts import name_of
 from tap_analytics.commands.importing.loading import Object, as_list
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.records.duration import Duration

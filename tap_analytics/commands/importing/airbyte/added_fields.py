@@ -8,7 +8,6 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tap_analytics.commands.importing.airbyte.components import columns_of
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -22,6 +21,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
 )
 from tap_analytics.commands.importing.airbyte.range_bounds import EPOCHS
 from tap_analytics.commands.importing.airbyte.request_scope import Scope
+from tap_analytics.commands.importing.airbyte.stream_parts import columns_of
 from tap_analytics.commands.importing.loading import as_list
 from tap_analytics.config.declarations.templates import PARTITIONS, RECORD, RESOURCES
 from tap_analytics.records.time_format import TimeFormat, TimeFormatError

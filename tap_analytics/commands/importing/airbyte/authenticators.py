@@ -5,11 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from tap_analytics.commands.importing.airbyte.components import Component
-from tap_analytics.commands.importing.airbyte.credentials import (
-    basic_pair,
-    credential,
-    place_of,
-)
+from tap_analytics.commands.importing.airbyte.credentials import basic_pair, credential, place_of
 from tap_analytics.commands.importing.airbyte.jinja_values import Later, Setting
 from tap_analytics.commands.importing.airbyte.oauth_authenticator import oauth_of
 from tap_analytics.commands.importing.airbyte.request_parts import inject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import typing as t
 
@@ -84,14 +85,12 @@ class _Condition:
         field = self._field(node)
         if field is not None and not field.is_length:
             return field.shown()
-        is_start = isinstance(node, ast.Compare) and self._asks_for_the_start(node)
-        return Outcome.known(1) if is_start else self.outcome(node)
+        return Outcome.known(1) if self._is_start(node) else self.outcome(node)
 
     def _joined(self, node: ast.expr, second: Outcome, *, is_or: bool) -> Outcome:
         """Return the outcome of a part and of those behind it."""
         if not is_or:
-            is_start = isinstance(node, ast.Compare) and self._asks_for_the_start(node)
-            return second if is_start else conjunction(self.outcome(node), second)
+            return second if self._is_start(node) else conjunction(self.outcome(node), second)
         found, shown = self.outcome(node), self.shown(node)
         behind = conjunction(found.inverse(), second)
         return Outcome(
@@ -106,12 +105,9 @@ class _Condition:
             value = self._value(node)
             return Outcome.known(not isinstance(value, Unset) and value)
         match node:
-            case ast.BoolOp(op=op, values=[first, *others]):
+            case ast.BoolOp(op=op, values=values):
                 join = disjunction if isinstance(op, ast.Or) else conjunction
-                found = self.outcome(first)
-                for each in others:
-                    found = join(found, self.outcome(each))
-                return found
+                return functools.reduce(join, map(self.outcome, values))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return self.outcome(operand).inverse()
             case ast.Compare(left=left, ops=[kind], comparators=[right]):
@@ -159,15 +155,15 @@ class _Condition:
         odd = holder.uncounted if holder.path else False
         return Outcome(inner.exists, inner.is_defined().fails, odd).where(holder.guard)
 
-    def _asks_for_the_start(self, node: ast.Compare) -> bool:
-        """Whether a comparison only says that a row isn't before the start of a run."""
-        field = self._field(node.left)
-        if field is None or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Gt | ast.GtE):
-            return False
-        names, text = _names(node.comparators[0]), ast.unparse(node.comparators[0])
-        is_start = "stream_state" in names or bool(_START.search(text))
-        path = ".".join(field.path)
-        return is_start and "record" not in names and path == self._cursor
+    def _is_start(self, node: ast.expr) -> bool:
+        """Whether a condition only says that a row isn't before the start of a run."""
+        match node:
+            case ast.Compare(left=left, ops=[ast.Gt() | ast.GtE()], comparators=[right]):
+                field, names = self._field(left), _names(right)
+                is_start = "stream_state" in names or bool(_START.search(ast.unparse(right)))
+                is_cursor = field is not None and ".".join(field.path) == self._cursor
+                return is_start and "record" not in names and is_cursor
+        return False
 
     # --- values -----------------------------------------------------------------------------
 

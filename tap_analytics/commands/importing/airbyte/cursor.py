@@ -6,10 +6,7 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_analytics.commands.importing.airbyte.conditions import INTERVALS
-from tap_analytics.commands.importing.airbyte.jinja_values import (
-    Later,
-    Placeholder,
-)
+from tap_analytics.commands.importing.airbyte.jinja_values import Later, Placeholder
 from tap_analytics.commands.importing.airbyte.range_bounds import (
     EPOCHS,
     NONE,

@@ -7,7 +7,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 from tap_analytics.commands.importing.airbyte.authenticators import auth_of
-from tap_analytics.commands.importing.airbyte.components import class_for, first_sync, name_of
 from tap_analytics.commands.importing.airbyte.cursor import set_incremental
 from tap_analytics.commands.importing.airbyte.error_handling import handler_of
 from tap_analytics.commands.importing.airbyte.extraction import (
@@ -26,6 +25,7 @@ from tap_analytics.commands.importing.airbyte.pagination_strategy import (
 from tap_analytics.commands.importing.airbyte.partition_router import partitioning_of
 from tap_analytics.commands.importing.airbyte.request_body import method_and_body
 from tap_analytics.commands.importing.airbyte.request_parts import RequestParts, inject
+from tap_analytics.commands.importing.airbyte.stream_parts import class_for, first_sync, name_of
 from tap_analytics.commands.importing.airbyte.transformations import transformations_of
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import PARTITIONS

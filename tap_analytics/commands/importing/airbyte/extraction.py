@@ -7,9 +7,9 @@ import typing as t
 
 from jsonschema import Draft202012Validator
 
-from tap_analytics.commands.importing.airbyte.components import class_for, columns_of
 from tap_analytics.commands.importing.airbyte.conditions import row_filter
 from tap_analytics.commands.importing.airbyte.jinja_values import Later, UndecidedError
+from tap_analytics.commands.importing.airbyte.stream_parts import class_for, columns_of
 from tap_analytics.commands.importing.loading import Object, as_object
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.config.declarations.templates import RECORD

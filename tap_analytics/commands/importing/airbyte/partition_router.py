@@ -10,7 +10,6 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from tap_analytics.commands.importing.airbyte.added_fields import joined_of
-from tap_analytics.commands.importing.airbyte.components import first_sync, name_of
 from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
@@ -19,6 +18,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     literal,
 )
 from tap_analytics.commands.importing.airbyte.request_scope import Scope, placeholder
+from tap_analytics.commands.importing.airbyte.stream_parts import first_sync, name_of
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.object_reader import NAME
 from tap_analytics.config.declarations.templates import PARTITIONS, RESOURCES

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote
 
 from tap_analytics.commands.importing.airbyte.jinja_macros import moment_as_text
-from tap_analytics.commands.importing.airbyte.jinja_texts import (
-    has_expressions,
-)
+from tap_analytics.commands.importing.airbyte.jinja_texts import has_expressions
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     NothingError,

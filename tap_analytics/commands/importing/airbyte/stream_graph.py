@@ -16,10 +16,10 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from tap_analytics.commands.importing.airbyte.components import name_of
 from tap_analytics.commands.importing.airbyte.cursor import has_window_key
 from tap_analytics.commands.importing.airbyte.declarative_stream import ImportedStream, read_stream
 from tap_analytics.commands.importing.airbyte.partition_router import DEEPEST, PAIRS
+from tap_analytics.commands.importing.airbyte.stream_parts import name_of
 from tap_analytics.commands.importing.loading import JsonValue, mapped, member_at
 from tap_analytics.commands.importing.notes import UnsupportedError, shown
 from tap_analytics.config.declarations.templates import RESOURCES

@@ -18,7 +18,6 @@ from tap_analytics.commands.importing.airbyte.added_fields import (
     time_source_of,
     value_of,
 )
-from tap_analytics.commands.importing.airbyte.components import class_for
 from tap_analytics.commands.importing.airbyte.jinja_values import (
     Later,
     Placeholder,
@@ -28,6 +27,7 @@ from tap_analytics.commands.importing.airbyte.jinja_values import (
     literal_text,
     with_templates,
 )
+from tap_analytics.commands.importing.airbyte.stream_parts import class_for
 from tap_analytics.commands.importing.loading import Object, as_list
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 from tap_analytics.config.declarations.templates import RECORD
