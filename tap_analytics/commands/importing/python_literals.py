@@ -7,16 +7,12 @@ import typing as t
 
 from tap_analytics.commands.importing.loading import JsonValue, Object, plain
 from tap_analytics.commands.importing.notes import shown
-from tap_analytics.commands.importing.python_names import Changed
 from tap_analytics.commands.importing.python_operations import (
     OMITTED,
     bounded,
-    changed,
     combined,
-    copied,
     holds,
     is_scalar,
-    marked,
 )
 from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
 from tap_analytics.errors import InputError
@@ -212,40 +208,6 @@ class Literals:
                 written = f"${{{written[1:]}}}"
             text = bounded(text + written)
         return text
-
-    def _changed(self, node: Changed, where: str) -> JsonValue:
-        """Return what a name has after the statements that change it."""
-        changes: list[Changed] = []
-        base: ast.expr = node
-        while isinstance(base, Changed):
-            changes.insert(0, base)
-            base = base.base
-        value = copied(self.value(base, where))
-        for each in changes:
-            value = self._after(each, value, where)
-        return value
-
-    def _after(self, change: Changed, base: JsonValue, where: str) -> JsonValue:
-        tests = [self._decided(each, where) for each in change.tests]
-        if False in tests or isinstance(base, Unread):
-            return base
-        keys = [
-            ... if isinstance(key, ast.Constant) and key.value is ... else self.value(key, where)
-            for key in change.keys
-        ]
-        named = [shown(key) for key in keys if isinstance(key, str)]
-        place = ".".join([where, *named]).removeprefix(".")
-        bound = self._bound
-        if change.is_own:
-            self._bound = {**bound, change.name: copied(base)}
-        value = self.value(change.value, place)
-        self._bound = bound
-        is_plain = is_scalar(base) and not keys and change.method == "extend"
-        if None not in tests and is_plain:
-            return combined(ast.Add(), base, self._in_text(value))
-        if None in tests or not change.method or not changed(base, keys, change.method, value):
-            return marked(base, keys, Unread(change, place, "is changed", ""))
-        return base
 
     def _decided(self, test: ast.expr, where: str) -> bool | None:
         """Return whether a condition holds; None where only running the code would tell."""

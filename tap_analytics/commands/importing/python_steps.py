@@ -13,8 +13,8 @@ from tap_analytics.commands.importing.loading import JsonValue, Object, as_objec
 from tap_analytics.commands.importing.notes import shown
 from tap_analytics.commands.importing.python_literals import dotted
 from tap_analytics.commands.importing.python_names import OF_SCRIPTS, functions_in
-from tap_analytics.commands.importing.python_values import Reader, of_function
-from tap_analytics.commands.importing.unread import Unread
+from tap_analytics.commands.importing.python_values import Reader
+from tap_analytics.commands.importing.unread import Unread, of_function
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

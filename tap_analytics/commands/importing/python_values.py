@@ -27,8 +27,16 @@ from tap_analytics.commands.importing.python_names import (
     names_of,
     scopes_of,
 )
-from tap_analytics.commands.importing.python_operations import OMITTED, is_scalar, of_method
-from tap_analytics.commands.importing.unread import UNPACKED, Unread, unread_in
+from tap_analytics.commands.importing.python_operations import (
+    OMITTED,
+    changed,
+    combined,
+    copied,
+    is_scalar,
+    marked,
+    of_method,
+)
+from tap_analytics.commands.importing.unread import UNPACKED, Unread, of_function, unread_in
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +77,40 @@ class NamedValues(Literals):
 
     def _named(self, name: str) -> ast.expr | None:
         return next((names[name] for names in self._scopes if name in names), None)
+
+    def _changed(self, node: Changed, where: str) -> JsonValue:
+        """Return what a name has after the statements that change it."""
+        changes: list[Changed] = []
+        base: ast.expr = node
+        while isinstance(base, Changed):
+            changes.insert(0, base)
+            base = base.base
+        value = copied(self.value(base, where))
+        for each in changes:
+            value = self._after(each, value, where)
+        return value
+
+    def _after(self, change: Changed, base: JsonValue, where: str) -> JsonValue:
+        tests = [self._decided(each, where) for each in change.tests]
+        if False in tests or isinstance(base, Unread):
+            return base
+        keys = [
+            ... if isinstance(key, ast.Constant) and key.value is ... else self.value(key, where)
+            for key in change.keys
+        ]
+        named = [shown(key) for key in keys if isinstance(key, str)]
+        place = ".".join([where, *named]).removeprefix(".")
+        bound = self._bound
+        if change.is_own:
+            self._bound = {**bound, change.name: copied(base)}
+        value = self.value(change.value, place)
+        self._bound = bound
+        is_plain = is_scalar(base) and not keys and change.method == "extend"
+        if None not in tests and is_plain:
+            return combined(ast.Add(), base, self._in_text(value))
+        if None in tests or not change.method or not changed(base, keys, change.method, value):
+            return marked(base, keys, Unread(change, place, "is changed", ""))
+        return base
 
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[None]:
@@ -270,34 +312,6 @@ def _unpacked(target: ast.expr, item: JsonValue) -> dict[str, JsonValue]:
         for each, inner in zip(targets, item, strict=True)
         for name, value in _unpacked(each, inner).items()
     }
-
-
-def of_function(function: Function, where: str) -> Unread:
-    """Return what stands in for a function: a lambda, if it returns one expression."""
-    what = f"is the function `{shown(function.name)}`"
-    return Unread(_as_lambda(function) or function, where, what, function.name)
-
-
-def _as_lambda(function: Function) -> ast.Lambda | None:
-    """Return a function that returns one expression as a lambda.
-
-    It may return null for null before.
-    """
-    body = [each for each in function.body if not _is_docstring(each)]
-    is_plain = all(isinstance(each, ast.If) and _passes_null(each) for each in body[:-1])
-    last = body[-1] if body and is_plain else None
-    if not isinstance(last, ast.Return) or last.value is None:
-        return None
-    return ast.copy_location(ast.Lambda(args=function.args, body=last.value), function)
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _passes_null(node: ast.If) -> bool:
-    is_null = ast.unparse(node.test).endswith(" is None") and not node.orelse
-    return is_null and len(node.body) == 1 and isinstance(node.body[0], ast.Return)
 
 
 def _key(node: ast.expr) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import typing as t
 from dataclasses import dataclass
 
@@ -9,11 +10,11 @@ from tap_analytics.commands.importing.loading import JsonValue, leaves
 from tap_analytics.commands.importing.notes import UnsupportedError, listed, shown
 
 if t.TYPE_CHECKING:
-    import ast
     from collections.abc import Collection, Iterator
 
     from tap_analytics.commands.importing.loading import Object
     from tap_analytics.commands.importing.notes import Notes
+    from tap_analytics.commands.importing.python_names import Function
 
 #: Key of what is unpacked into a dict.
 UNPACKED = "**"
@@ -79,3 +80,34 @@ def check_words(given: Object, known: Collection[str], where: str) -> None:
     if unknown := [word for word in given if word not in known]:
         verb = "isn't" if len(unknown) == 1 else "aren't"
         raise UnsupportedError(f"{listed(unknown)} of `{shown(where)}` {verb} supported")
+
+
+# --- functions ----------------------------------------------------------------------------------
+
+
+def of_function(function: Function, where: str) -> Unread:
+    """Return what stands in for a function: a lambda, if it returns one expression."""
+    what = f"is the function `{shown(function.name)}`"
+    return Unread(_as_lambda(function) or function, where, what, function.name)
+
+
+def _as_lambda(function: Function) -> ast.Lambda | None:
+    """Return a function that returns one expression as a lambda.
+
+    It may return null for null before.
+    """
+    body = [each for each in function.body if not _is_docstring(each)]
+    is_plain = all(isinstance(each, ast.If) and _passes_null(each) for each in body[:-1])
+    last = body[-1] if body and is_plain else None
+    if not isinstance(last, ast.Return) or last.value is None:
+        return None
+    return ast.copy_location(ast.Lambda(args=function.args, body=last.value), function)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _passes_null(node: ast.If) -> bool:
+    is_null = ast.unparse(node.test).endswith(" is None") and not node.orelse
+    return is_null and len(node.body) == 1 and isinstance(node.body[0], ast.Return)
