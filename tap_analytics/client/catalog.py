@@ -19,7 +19,7 @@ from tap_analytics.pagination import PageToken
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context
@@ -56,8 +56,8 @@ class CatalogStream(RESTStream[PageToken]):
     replication_unit: t.ClassVar[Unit | None] = None
     #: The replication value to begin with where there is neither bookmark nor start date.
     initial_value: t.ClassVar[t.Any] = None
-    #: How much before its bookmark a run reads again, in the units of `Window.lag`.
-    lag: t.ClassVar[float] = 0
+    #: How much before its bookmark a run reads again; a number has the units of `Window.lag`.
+    lag: t.ClassVar[float | timedelta] = 0
     #: Whether rows at the final value belong to a run.
     includes_final: t.ClassVar[bool] = False
     #: The field of rows, a path if nested, by which the windows of a range meet; None where it is

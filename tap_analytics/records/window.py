@@ -54,8 +54,8 @@ class Window:
     includes_final: bool = False
     #: Seconds that are read again before `stored`.
     lookback: float = 0
-    #: The same: in seconds for times, in days for dates, else in units of the number.
-    lag: float = 0
+    #: The same; a number is in seconds for times, in days for dates, else in units of the number.
+    lag: float | timedelta = 0
     #: Whether the schema, or rows, say that the key holds times.
     holds_times: bool = False
     start: Value | None = field(init=False)
@@ -90,11 +90,14 @@ class Window:
         """Return how far before the value in the state rows are read again."""
         if not self.lag or stored is None:
             return earlier(stored, unit, self.lookback)
-        if unit in {"number", "undeclared"}:
+        is_date = unit == "iso" and len(str(stored)) == len("YYYY-MM-DD")
+        if isinstance(self.lag, timedelta):
+            lag = self.lag.total_seconds()
+        elif unit in {"number", "undeclared"}:
             sort_key: t.Any = None if self.lookback else comparable(stored, unit)
             return None if sort_key is None else _less(sort_key, self.lag)
-        is_date = unit == "iso" and len(str(stored)) == len("YYYY-MM-DD")
-        lag = self.lag * 86400 if is_date else self.lag / (1000 if unit == "epoch_ms" else 1)
+        else:
+            lag = self.lag * 86400 if is_date else self.lag / (1000 if unit == "epoch_ms" else 1)
         start = earlier(stored, unit, max(lag, self.lookback))
         return str(start)[: len("YYYY-MM-DD")] if is_date and start is not None else start
 

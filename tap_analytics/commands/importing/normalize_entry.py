@@ -218,4 +218,5 @@ def filled(value: JsonValue, word: str = "") -> JsonValue:
         return jwt_bearer.sample_key()
     if word in _URLS and value.startswith("$"):
         value = VARIABLE.sub("https://api.example.com", value, count=1)
-    return VARIABLE.sub("filled", value)
+    # Of days that are a setting, `lag` is a duration.
+    return VARIABLE.sub("1" if word == "lag" else "filled", value)

@@ -50,8 +50,13 @@ def _granularity(reader: ObjectReader, name: str) -> Duration | None:
     return found
 
 
-def _lag(reader: ObjectReader, name: str) -> float | None:
-    return reader.number(name, minimum=0)
+def _lag(reader: ObjectReader, name: str) -> float | timedelta | None:
+    if not isinstance(reader.given[name], str):
+        return reader.number(name, minimum=0)
+    found = _duration(reader, name)
+    if found is not None and found.months:
+        reader.error(name, "must be of one length, such as P7D or PT1H.")
+    return None if found is None else found.rest
 
 
 _DAY = timedelta(days=1)
@@ -89,9 +94,9 @@ INCREMENTAL: Fields = {
         "How times are sent, in UTC; as the rows have them without it.",
     ),
     "lag": Field(
-        Kind("number ≥ 0", _lag),
+        Kind("number ≥ 0, or duration", _lag),
         "How much before its bookmark a run reads again: seconds of times, days of dates, else "
-        "units of the number.",
+        "units of the number; of times and dates also a duration, such as `P7D`.",
     ),
     "step": Field(
         Kind("duration", _duration),
@@ -138,6 +143,8 @@ def read_incremental(reader: ObjectReader, name: str) -> DeclaredIncremental:
         inner.error("end_value", f"{read.end_value!r} is neither `now` nor such as `now-P1D`.")
     if is_relative and read.cursor_format == "number":
         inner.error("end_value", "'now' is a time, but `cursor_format` is 'number'. Remove one.")
+    if isinstance(read.lag, timedelta) and read.cursor_format == "number":
+        inner.error("lag", "is a duration, but `cursor_format` is 'number'. Write a number.")
     _check_windows(inner, read)
     return read
 

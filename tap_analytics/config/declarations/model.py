@@ -10,6 +10,7 @@ from tap_analytics.records.path import members_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from tap_analytics.config.declarations.row_steps import Step
     from tap_analytics.config.declarations.templates import RequestParts
@@ -75,8 +76,8 @@ class DeclaredIncremental:
     range_end: t.Literal["open", "closed"] = "open"
     #: None to send values as the rows have them.
     convert: TimeFormat | None = None
-    #: How much before its bookmark a run reads again, in the units of `Window.lag`.
-    lag: float = 0
+    #: How much before its bookmark a run reads again; a number has the units of `Window.lag`.
+    lag: float | timedelta = 0
     #: The length of windows, in which a range is read; None to read it at once.
     step: Duration | None = None
     #: How far before the next window an end lies, if ends are inclusive; a part of a day, or days.

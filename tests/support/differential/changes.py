@@ -321,6 +321,26 @@ CONSTRUCTS = [
         dlt=dlt(resource(**start(lag=172800))),
     ),
     Construct(
+        name="since-lag-of-a-setting",
+        server=since(TIMES, LATER),
+        rows={"items": TIMES},
+        changed={"items": [*TIMES[5:], *LATER]},
+        config={"days": 2},
+        environment={"API_DAYS": "2"},
+        airbyte=manifest(
+            stream(**over_time(lookback_window="P{{ config['days'] }}D")),
+            spec={
+                "type": "Spec",
+                "connection_specification": {
+                    "type": "object",
+                    "required": ["days"],
+                    "properties": {"days": {"type": "integer"}},
+                },
+            },
+        ),
+        dlt="no settings",
+    ),
+    Construct(
         name="windows",
         **TO_THE_TENTH,
         server=between(TIMES, LATER, longest=2),

@@ -1151,6 +1151,18 @@ def test_two_lines_of_parents_are_refused():
             "`incremental.lag` must be a number of at least 0, not -1.",
         ),
         (
+            endpoint(incremental={"cursor_path": "at", "lag": "3"}),
+            "`incremental.lag` '3' isn't a duration such as P1M, P7D or PT1H.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at", "lag": "P1M"}),
+            "`incremental.lag` must be of one length, such as P7D or PT1H.",
+        ),
+        (
+            endpoint(incremental={"cursor_path": "at", "lag": "P1D", "cursor_format": "number"}),
+            "`incremental.lag` is a duration, but `cursor_format` is 'number'. Write a number.",
+        ),
+        (
             endpoint(incremental={"cursor_path": "at", "convert": "days"}),
             "`incremental.convert` 'days' is unknown. Known: iso, date, epoch_s, epoch_ms, %Y-",
         ),

@@ -199,8 +199,14 @@ def test_a_value_that_is_no_time_fails_the_stream_that_converts_it():
         ({"cursor_format": "epoch_ms"}, 1704888000000, 60000, "1704887940000"),
         ({"cursor_format": "number"}, 700, 60, "640"),
         ({}, 700, 60, "640"),
+        ({}, AT, "PT1H", "2024-01-10T11:00:00Z"),
+        ({}, "2024-01-10", "P3D", "2024-01-07"),
+        ({"cursor_format": "epoch_ms"}, 1704888000000, "PT1M", "1704887940000"),
     ],
-    ids=["seconds", "days", "epoch_s", "epoch_ms", "number", "undeclared"],
+    ids=[
+        *("seconds", "days", "epoch_s", "epoch_ms", "number", "undeclared"),
+        *("hours of a duration", "days of a duration", "minutes of a duration"),
+    ],
 )
 def test_a_run_begins_a_lag_before_its_bookmark(words, stored, lag, sent):
     key = incremental(start_param="since", lag=lag, **words)
@@ -217,8 +223,9 @@ def test_rows_within_the_lag_are_written_and_older_ones_are_not():
     assert (done.ids(), done.bookmark()) == ([1, 2], AT)
 
 
-def test_the_longer_of_lag_and_lookback_holds():
-    key = incremental(start_param="since", lag=60)
+@pytest.mark.parametrize("lag", [60, "PT1M"])
+def test_the_longer_of_lag_and_lookback_holds(lag):
+    key = incremental(start_param="since", lag=lag)
     with JsonApi(lambda _: rows(AT)) as api:
         run(shop(api.origin, key, lookback_seconds=3600), state=bookmarked(AT))
         assert api.queries[-1] == {"since": "2024-01-10T11:00:00Z"}

@@ -26,6 +26,8 @@ _FORMATTED = re.compile(r"\{\{\s*format_datetime\((.*)\)\s*\}\}", re.DOTALL)
 _LIMITS = ("min_datetime", "max_datetime")
 #: A duration of no time.
 NONE = re.compile(r"P(?:0[YMWD]|T0[HMS])")
+#: Days that are a variable.
+_DAYS = re.compile(r"P\$\{\w+\}D")
 _MONTH = timedelta(days=31)
 _EARLIER = re.compile(r"-\s*duration\(|day_delta\(\s*-|strftime\(\s*['\"]%Y-%m['\"]")
 #: How long before a run begins an expression ends, as a duration or in days.
@@ -160,11 +162,16 @@ def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def lag_of(part: Component) -> float | None:
-    """Return `lag`: days where the column holds dates, milliseconds where it may count those."""
+def lag_of(part: Component) -> float | str | None:
+    """Return `lag`: days where the column holds dates, milliseconds where it may count those.
+
+    A number of days that is a setting is a duration.
+    """
     if part.get("lookback_window") is None:
         return None
     text = part.text("lookback_window")
+    if text is not None and _DAYS.fullmatch(text) and unit_of(part) is None:
+        return text
     found = None if text is None else Duration.parse(text)
     if text is None or (found is None and not NONE.fullmatch(text)):
         raise UnsupportedError("its lookback_window isn't a duration")

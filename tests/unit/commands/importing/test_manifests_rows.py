@@ -78,6 +78,7 @@ RANGE = {
         ({"lookback_window": "P1DT12H"}, {"lag": 2}),
         ({"lookback_window": "P{{ config.get('days', 0) }}D"}, {}),
         ({"lookback_window": "P{{ config.get('days', 3) }}D"}, {"lag": 3}),
+        ({"lookback_window": "P{{ config['days'] }}D"}, {"lag": "P${SHOP_DAYS}D"}),
         ({"cursor_field": "meta.at"}, {"cursor_path": "meta.at"}),
         (
             {"datetime_format": "%s_as_float"},
@@ -193,7 +194,11 @@ def test_counter_begins_with_its_first_number(command):
     [
         ({"type": "CustomIncrementalSync"}, "its cursor is a CustomIncrementalSync"),
         ({"cursor_field": "{{ now_utc() }}"}, "its cursor_field is computed"),
-        ({"lookback_window": "P{{ config['days'] }}D"}, "its lookback_window isn't a duration"),
+        ({"lookback_window": "PT{{ config['hours'] }}H"}, "its lookback_window isn't a duration"),
+        (
+            {"lookback_window": "P{{ config['days'] }}D", "datetime_format": "%s"},
+            "its lookback_window isn't a duration",
+        ),
         ({"clamping": {"target": "MONTH"}}, "its windows begin on certain days"),
         ({"step": "a week"}, "its step isn't a duration"),
         ({"datetime_format": "%epoch_microseconds"}, "has the unknown directive %e"),
