@@ -17,6 +17,7 @@ from tap_analytics.pagination.guard import NO_EVIDENCE
 from tap_analytics.pagination.strategies.auto import Auto
 from tap_analytics.pagination.strategies.linked import LinkedPaging
 from tap_analytics.pagination.strategies.metadata import hint_of_more
+from tap_analytics.pagination.strategies.numbered import PageNumber
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.transport.errors import NotFound, Rejected, TransportError
 
@@ -72,6 +73,7 @@ class EndCheck:
         paginator, page = self._paginator, fetched.page
         if paginator.end is StopReason.DECLARED:
             self._doubt_full(page)
+        self._check_limit()
         if paginator.end is not StopReason.SINGLE or paginator.seen.pages > 1:
             return None
         self.missing, self.awaits_next = self._missing(page), True
@@ -163,6 +165,41 @@ class EndCheck:
             return fetcher.fetch({**page.query, paging.limit_param: str(rows or 1)}).page
         except _NO_PAGE:
             return None
+
+    def _check_limit(self) -> None:
+        """Raise `PaginationError` if a server sends fewer rows than asked for, and skips the rest.
+
+        Where it counts pages of the limit that it was asked for, a page with the limit that it
+        allows has rows that neither that page nor the one before had. Pages of which rows are left
+        out have none.
+        """
+        paginator, seen, paging = self._paginator, self._paginator.seen, self._paginator.paging
+        if not isinstance(paging, PageNumber) or paging.limit_param is None:
+            return
+        is_capped = seen.first_page_short and seen.filled > 1
+        is_capped &= seen.max_rows < (paginator.page_size or 0)
+        is_known = paginator.facts.limit_checked or paginator.facts.names_next
+        if not is_capped or is_known or paginator.end is StopReason.TOTAL:
+            return
+        paginator.learn(limit_checked=True)
+        # Page 0 and page 1 may be the same.
+        if any(self._skips_rows(paging, behind) for behind in ((1, 2) if paging.is_open else (1,))):
+            raise PaginationError(
+                f"{self.guard.label}: the server sends at most {seen.max_rows} rows per page, but "
+                f"counts pages of the {paginator.page_size} it was asked for, so it skips rows. "
+                f"Set `limit` to {seen.max_rows}."
+            )
+
+    def _skips_rows(self, paging: PageNumber, behind: int) -> bool:
+        start = int(str(paging.start()[paging.page_param])) + behind
+        before, page = ({paging.page_param: str(number)} for number in (start - 1, start))
+        allowed = page | {str(paging.limit_param): str(self._paginator.seen.max_rows)}
+        tokens: list[PageToken] = [{**each} for each in (before, page, allowed, page)]
+        try:
+            first, second, smaller, again = (self.fetcher.fetch(token).keys for token in tokens)
+        except _NO_PAGE:
+            return False
+        return second[:1] == again[:1] and not {*first, *second}.issuperset(smaller)
 
     def _doubt_full(self, page: Page) -> None:
         """Doubt a `single_page` that is as full as the limit."""

@@ -72,6 +72,8 @@ class PagingFacts:
     total_proven: bool = False
     #: Whether a smaller limit was sent to make the API name a next page.
     next_probed: bool = False
+    #: Whether a limit above that of the server was found to skip no rows.
+    limit_checked: bool = False
     #: Whether the server ignored the number of a page, which therefore can't show the end.
     ignores_number: bool = False
     #: Whether a response named another next page than the one that was predicted.

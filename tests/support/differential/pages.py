@@ -66,6 +66,8 @@ OFFSET = {"type": "OffsetIncrement", "page_size": 3}
 PAGE = by_number()
 NEXT = by_cursor("{{ response.meta.next }}", "{{ not response.meta.next }}")
 #: Requests of an offset, a row early, and what the tool asks for instead.
+#: Whether a server that sends fewer rows than asked for skips the others.
+LOWER = {"lower limit": r"GET /items\?limit=3&page=2"}
 OVERLAP = {"overlap": r"GET /items\?limit=3&offset=[248]"}
 OVERLAP_TO_TOTAL = {"overlap": r"GET /items\?limit=3&offset=[249]"}
 OVERLAP_OF_TOOL = {"overlap": r"GET /items\?limit=3&offset=3"}
@@ -656,13 +658,13 @@ CONSTRUCTS = [
         rows={"items": ROWS},
         airbyte=manifest(
             stream(**paginator(by_number(5), "page", "limit")),
-            more={"the cap": r"GET /items\?limit=5&page=[1-4]"},
+            more={"the cap": r"GET /items\?limit=5&page=[1-4]"} | LOWER,
             fewer={"first page": r"GET /items\?limit=5"},
             loses="it takes a page with fewer rows than asked for as the last",
         ),
         dlt=dlt(
             resource(params={"limit": 5}, paginator=dlt_page()),
-            more={"confirmation": r"GET /items\?limit=5&page=[12]"},
+            more={"confirmation": r"GET /items\?limit=5&page=[12]"} | LOWER,
         ),
     ),
     Construct(

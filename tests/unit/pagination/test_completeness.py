@@ -142,6 +142,38 @@ def test_a_response_that_is_an_empty_list_ends_lists_without_a_selector(
     assert (done.ids(), done.verdict()) == ([*range(count)], "consistent")
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(("counts_from", "base"), [(0, 0), (1, 1), (0, None), (1, None)])
+def test_pages_that_skip_what_is_above_the_limit_of_a_server_are_an_error(
+    counts_from, base, concurrency
+):
+    def answer(query):
+        limit, number = int(query["limit"]), int(query["page"]) - counts_from
+        return {"data": rows(95)[max(number, 0) * limit :][: min(limit, 5)]}
+
+    with JsonApi(answer) as api:
+        paginator = {"type": "page_number", "limit": 10, "base_page": base}
+        done = run(config(api.origin, paginator, concurrency=concurrency))
+    assert "counts pages of the 10 it was asked for, so it skips rows" in done.failure()
+    assert "Set `limit` to 5." in done.failure()
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("kind", ["capped", "left out", "few"])
+def test_pages_that_are_smaller_than_the_limit_are_no_error_without_skipped_rows(kind, concurrency):
+    def answer(query):
+        limit, number = int(query["limit"]), int(query["page"]) - 1
+        size = min(limit, 5) if kind == "capped" else limit
+        found = rows(14 if kind == "few" else 95)[number * size : (number + 1) * size]
+        return {"data": [row for row in found if kind != "left out" or row["id"] % 4]}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, PAGE, concurrency=concurrency))
+    expected = [row["id"] for row in rows(14 if kind == "few" else 95)]
+    assert done.ids() == [key for key in expected if kind != "left out" or key % 4]
+    assert (done.error, done.verdict()) == (None, "consistent")
+
+
 # --- selectors ----------------------------------------------------------------------------------
 
 
