@@ -215,7 +215,9 @@ class PageFetcher:
         endpoint, decoder = self.endpoint, self.decoder
         endpoint.connection.sync_clock(response.headers.get("Date"), elapsed=response.elapsed)
         is_first = token == self.first
-        if decoder is not None and not is_first and (fast := decoder.decode(response.body)):
+        fast = None if decoder is None or is_first else decoder.decode(response.body)
+        # All members of a page without rows count, not only those that paging needs.
+        if fast is not None and len(fast[1]):
             envelope, structs = fast
             raise_error(envelope, has_rows=len(structs) > 0, label=endpoint.label)
             return envelope, structs

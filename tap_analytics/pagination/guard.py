@@ -16,6 +16,7 @@ from tap_analytics.pagination.strategies.numbered import PageNumber
 from tap_analytics.pagination.strategies.strategy import StopReason
 from tap_analytics.records.decoders import Lines, marks_end
 from tap_analytics.records.digests import Digests
+from tap_analytics.records.payload import failure_in
 from tap_analytics.records.writer import ENCODER
 
 if t.TYPE_CHECKING:
@@ -140,6 +141,11 @@ class PaginationGuard:
             )
         if isinstance(page.payload, Lines) and not marks_end(page.headers):
             self.doubt_because(CUT_OFF)
+        if not page.received and (failed := failure_in(page.payload)):
+            self.doubt_because(
+                f"the API answered {describe(page.query)} with `{failed}` and no rows, so rows may "
+                "be missing; declare what it means by `response_actions`"
+            )
         if page.is_null:
             self._null = self._null or (
                 f"the API answered {describe(page.query)} with null or {{}} where rows are "

@@ -250,6 +250,18 @@ def error_in(payload: object, *, has_rows: bool) -> tuple[int | None, str] | Non
     return None
 
 
+def failure_in(payload: object) -> str | None:
+    """Return the member of a successful response that says that it failed, or None."""
+    if not isinstance(payload, dict):
+        return None
+    for name in ("success", "ok"):
+        if payload.get(name) is False:
+            return f"{name}: false"
+    status = payload.get("status")
+    is_failure = isinstance(status, str) and status.lower() in {"error", "fail", "failed"}
+    return f"status: {status}" if is_failure else None
+
+
 def raise_error(payload: object, *, has_rows: bool, label: str) -> None:
     """Raise the error in a successful response; retriable depending on its code."""
     error = error_in(payload, has_rows=has_rows)

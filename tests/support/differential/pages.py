@@ -66,12 +66,12 @@ OFFSET = {"type": "OffsetIncrement", "page_size": 3}
 PAGE = by_number()
 NEXT = by_cursor("{{ response.meta.next }}", "{{ not response.meta.next }}")
 #: Requests of an offset, a row early, and what the tool asks for instead.
-#: Whether a server that sends fewer rows than asked for skips the others.
-LOWER = {"lower limit": r"GET /items\?limit=3&page=2"}
 OVERLAP = {"overlap": r"GET /items\?limit=3&offset=[248]"}
 OVERLAP_TO_TOTAL = {"overlap": r"GET /items\?limit=3&offset=[249]"}
 OVERLAP_OF_TOOL = {"overlap": r"GET /items\?limit=3&offset=3"}
 FIRST = {"first page": r"GET /items\?limit=3&offset=0"}
+#: Whether a server that sends fewer rows than asked for skips the others.
+LOWER = {"lower limit": r"GET /items\?limit=3&page=2"}
 UNNUMBERED = {"first page": r"GET /items\?limit=3"}
 BEHIND = {"behind the end": r"GET /items\?limit=3&offset=9"}
 BODY = r'POST /items \{"page": \{"limit": 3, "offset": %s\}, "state": "open"\}'

@@ -174,6 +174,32 @@ def test_pages_that_are_smaller_than_the_limit_are_no_error_without_skipped_rows
     assert (done.error, done.verdict()) == (None, "consistent")
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("paginator", [CURSOR, PAGE])
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ({"success": False}, "unverified"),
+        ({"ok": False}, "unverified"),
+        ({"status": "ERROR"}, "unverified"),
+        ({"success": True, "ok": None, "status": "done"}, "consistent"),
+    ],
+    ids=str,
+)
+def test_a_page_without_rows_that_says_it_failed_proves_no_end(
+    said, verdict, paginator, concurrency
+):
+    def answer(query):
+        start = int(query.get("from", 0)) or (int(query.get("page", 1)) - 1) * 10
+        if start >= 20:
+            return {"data": [], "next": None} | said
+        return {"data": rows(10, start), "next": str(start + 10), "success": True}
+
+    with JsonApi(answer) as api:
+        done = run(config(api.origin, paginator, concurrency=concurrency))
+    assert (done.ids(), done.verdict()) == ([*range(20)], verdict)
+
+
 # --- selectors ----------------------------------------------------------------------------------
 
 
