@@ -38,7 +38,7 @@ def _duration(reader: ObjectReader, name: str) -> Duration | None:
     text = reader.text(name)
     found = None if text is None else Duration.parse(text)
     if text is not None and found is None:
-        reader.error(name, f"'{text}' isn't a duration such as P1M, P7D or PT1H.")
+        reader.error(name, f"'{text}' isn't a duration. Write it like P1M, P7D or PT1H.")
     return found
 
 

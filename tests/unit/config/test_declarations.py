@@ -1152,7 +1152,7 @@ def test_two_lines_of_parents_are_refused():
         ),
         (
             endpoint(incremental={"cursor_path": "at", "lag": "3"}),
-            "`incremental.lag` '3' isn't a duration such as P1M, P7D or PT1H.",
+            "`incremental.lag` '3' isn't a duration. Write it like P1M, P7D or PT1H.",
         ),
         (
             endpoint(incremental={"cursor_path": "at", "lag": "P1M"}),
@@ -1224,7 +1224,7 @@ def test_two_lines_of_parents_are_refused():
         ),
         (
             endpoint(incremental={"cursor_path": "at", "start_param": "since", "step": "monthly"}),
-            "`incremental.step` 'monthly' isn't a duration such as P1M, P7D or PT1H.",
+            "`incremental.step` 'monthly' isn't a duration. Write it like P1M, P7D or PT1H.",
         ),
         (
             endpoint(incremental={"cursor_path": "at", "step": "P1M"}),
