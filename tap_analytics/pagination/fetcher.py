@@ -219,7 +219,7 @@ class PageFetcher:
         # All members of a page without rows count, not only those that paging needs.
         if fast is not None and len(fast[1]):
             envelope, structs = fast
-            raise_error(envelope, has_rows=len(structs) > 0, label=endpoint.label)
+            raise_error(envelope, has_rows=True, label=endpoint.label)
             return envelope, structs
         payload, rows = endpoint.parse(response)
         if is_first:
